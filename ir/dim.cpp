@@ -1,0 +1,196 @@
+#include "ir/dim.h"
+
+#include <algorithm>
+#include <cctype>
+#include <set>
+
+#include "base/check.h"
+
+namespace lapis {
+namespace {
+
+int64_t floor_divide(int64_t a, int64_t b) {
+  const int64_t q = a / b;
+  return q * b != a && (a < 0) != (b < 0) ? q - 1 : q;
+}
+
+// "floor(P/Q)" -> P and Q. The slash is the one outside of any inner parenthesis.
+std::optional<std::pair<std::string, std::string>> split_floor(const std::string& atom) {
+  if (!atom.starts_with("floor(") || atom.back() != ')') return std::nullopt;
+  int depth = 0;
+  for (size_t i = 6; i + 1 < atom.size(); ++i) {
+    if (atom[i] == '(') ++depth;
+    if (atom[i] == ')') --depth;
+    if (atom[i] == '/' && depth == 0) return std::pair(atom.substr(6, i - 6), atom.substr(i + 1, atom.size() - i - 2));
+  }
+  return std::nullopt;
+}
+
+// Recursive descent over  sum := product (('+'|'-') product)*,  product := atom ('*' atom)*.
+class Parser {
+ public:
+  explicit Parser(const std::string& text) : text_(text) {}
+  Dim parse() {
+    Dim d = sum();
+    return at_ == text_.size() ? d : Dim::symbol(text_);  // not our syntax: a user's odd dim_param is one opaque name
+  }
+
+ private:
+  Dim sum() {
+    Dim d = peek() == '-' ? Dim(0) : product();
+    while (peek() == '+' || peek() == '-') d = text_[at_++] == '+' ? d + product() : d - product();
+    return d;
+  }
+  Dim product() {
+    Dim d = atom();
+    while (peek() == '*') {
+      ++at_;
+      d = d * atom();
+    }
+    return d;
+  }
+  Dim atom() {
+    const size_t begin = at_;
+    if (text_.compare(at_, 6, "floor(") == 0) return floor();
+    while (at_ < text_.size() && (std::isalnum(static_cast<unsigned char>(text_[at_])) || std::string("_.?").find(text_[at_]) != std::string::npos)) ++at_;
+    const std::string word = text_.substr(begin, at_ - begin);
+    if (word == "?") return Dim::unknown();
+    if (!word.empty() && word.size() < 19 && std::all_of(word.begin(), word.end(), [](unsigned char c) { return std::isdigit(c); })) return Dim(std::stoll(word));
+    if (word.empty()) at_ = std::string::npos - 1;  // reject: falls back to the opaque name
+    return Dim::symbol(word);
+  }
+  Dim floor() {
+    at_ += 6;
+    Dim numerator = sum();
+    if (peek() != '/') return reject();
+    ++at_;
+    Dim denominator = sum();
+    if (peek() != ')') return reject();
+    ++at_;
+    return floor_div(numerator, denominator);
+  }
+  Dim reject() {
+    at_ = std::string::npos - 1;
+    return Dim(0);
+  }
+  char peek() const { return at_ < text_.size() ? text_[at_] : '\0'; }
+
+  const std::string& text_;
+  size_t at_ = 0;
+};
+
+}  // namespace
+
+Dim Dim::symbol(std::string name) {
+  Dim d(0);
+  d.terms_[{std::move(name)}] = 1;
+  return d;
+}
+
+Dim Dim::parse(const std::string& text) { return Parser(text).parse(); }
+
+int64_t Dim::value() const {
+  LAPIS_ASSERT(is_constant(), "dimension " << to_string() << " is not a number");
+  return constant_;
+}
+
+std::optional<int64_t> Dim::constant() const { return is_constant() ? std::optional(constant_) : std::nullopt; }
+
+Dim Dim::combine(const Dim& a, const Dim& b, int64_t sign) {
+  if (!a.known_ || !b.known_) return unknown();
+  Dim sum = a;
+  sum.constant_ += sign * b.constant_;
+  for (const auto& [monomial, coefficient] : b.terms_)
+    if ((sum.terms_[monomial] += sign * coefficient) == 0) sum.terms_.erase(monomial);
+  return sum;
+}
+
+Dim operator+(const Dim& a, const Dim& b) { return Dim::combine(a, b, 1); }
+Dim operator-(const Dim& a, const Dim& b) { return Dim::combine(a, b, -1); }
+
+Dim operator*(const Dim& a, const Dim& b) {
+  if (a.is(0) || b.is(0)) return 0;
+  if (!a.known_ || !b.known_) return Dim::unknown();
+  auto with_constant = [](const Dim& d) {
+    auto terms = d.terms_;
+    if (d.constant_ != 0) terms[{}] = d.constant_;
+    return terms;
+  };
+  Dim product(0);
+  for (const auto& [ma, ca] : with_constant(a)) {
+    for (const auto& [mb, cb] : with_constant(b)) {
+      Dim::Monomial monomial = ma;
+      monomial.insert(monomial.end(), mb.begin(), mb.end());
+      std::sort(monomial.begin(), monomial.end());
+      Dim term(0);
+      (monomial.empty() ? term.constant_ : term.terms_[monomial]) = ca * cb;
+      product = product + term;
+    }
+  }
+  return product;
+}
+
+Dim floor_div(const Dim& a, const Dim& b) {
+  if (!a.known_ || !b.known_ || b.is(0)) return Dim::unknown();
+  if (a == b || b.is(1)) return b.is(1) ? a : Dim(1);
+  if (!b.is_constant()) return Dim::symbol("floor(" + a.to_string() + "/" + b.to_string() + ")");
+  const int64_t divisor = b.constant_;
+  // floor((k*q + r)/k) = q + floor(r/k): the divisible terms leave the floor, which also makes equal shapes compare equal.
+  Dim whole(0), rest(0);
+  for (const auto& [monomial, coefficient] : a.terms_) (coefficient % divisor == 0 ? whole : rest).terms_[monomial] = coefficient;
+  for (auto& [monomial, coefficient] : whole.terms_) coefficient /= divisor;
+  const int64_t quotient = floor_divide(a.constant_, divisor);
+  whole.constant_ = quotient;
+  if (rest.terms_.empty()) return whole;
+  rest.constant_ = a.constant_ - quotient * divisor;
+  return whole + Dim::symbol("floor(" + rest.to_string() + "/" + std::to_string(divisor) + ")");
+}
+
+bool operator==(const Dim& a, const Dim& b) {
+  return a.known_ && b.known_ && a.constant_ == b.constant_ && a.terms_ == b.terms_;
+}
+
+Dim Dim::bind(const std::map<std::string, int64_t>& values) const {
+  if (!known_) return *this;
+  auto bind_atom = [&](const std::string& atom) -> Dim {
+    if (auto it = values.find(atom); it != values.end()) return it->second;
+    if (auto parts = split_floor(atom)) return floor_div(parse(parts->first).bind(values), parse(parts->second).bind(values));
+    return symbol(atom);
+  };
+  Dim bound(constant_);
+  for (const auto& [monomial, coefficient] : terms_) {
+    Dim term(coefficient);
+    for (const std::string& atom : monomial) term = term * bind_atom(atom);
+    bound = bound + term;
+  }
+  return bound;
+}
+
+std::vector<std::string> Dim::symbols() const {
+  std::set<std::string> names;
+  for (const auto& [monomial, coefficient] : terms_) {
+    for (const std::string& atom : monomial) {
+      const auto parts = split_floor(atom);
+      if (!parts) names.insert(atom);
+      else for (const std::string& part : {parts->first, parts->second})
+        for (std::string& s : parse(part).symbols()) names.insert(std::move(s));
+    }
+  }
+  return {names.begin(), names.end()};
+}
+
+std::string Dim::to_string() const {
+  if (!known_) return "?";
+  std::string text;
+  for (const auto& [monomial, coefficient] : terms_) {
+    if (!text.empty() || coefficient < 0) text += coefficient < 0 ? "-" : "+";
+    std::string product = std::abs(coefficient) == 1 ? "" : std::to_string(std::abs(coefficient));
+    for (const std::string& atom : monomial) product += (product.empty() ? "" : "*") + atom;
+    text += product;
+  }
+  if (text.empty()) return std::to_string(constant_);
+  if (constant_ != 0) text += (constant_ < 0 ? "" : "+") + std::to_string(constant_);
+  return text;
+}
+
+}  // namespace lapis

@@ -1,0 +1,48 @@
+// Dim: one dimension of a shape: an integer, or an integer polynomial over named symbols ("N", "2*S+1"), or unknown.
+// Two symbolic Dims are equal exactly if their canonical forms are; an unknown Dim equals nothing, not even itself.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace lapis {
+
+class Dim {
+ public:
+  Dim() : known_(false) {}  // unknown
+  Dim(int64_t value) : known_(true), constant_(value) {}
+  static Dim symbol(std::string name);
+  static Dim unknown() { return {}; }
+  // Reads what to_string wrote: "?", "4", "N", "2*N*S+1", "floor(N/2)".
+  static Dim parse(const std::string& text);
+
+  bool is_known() const { return known_; }
+  bool is_constant() const { return known_ && terms_.empty(); }
+  int64_t value() const;  // asserts is_constant()
+  std::optional<int64_t> constant() const;
+  bool is(int64_t v) const { return is_constant() && constant_ == v; }
+
+  friend Dim operator+(const Dim& a, const Dim& b);
+  friend Dim operator-(const Dim& a, const Dim& b);
+  friend Dim operator*(const Dim& a, const Dim& b);
+  friend Dim floor_div(const Dim& a, const Dim& b);  // exact where every coefficient divides, else an opaque atom
+  friend Dim ceil_div(const Dim& a, const Dim& b) { return floor_div(a + b - Dim(1), b); }
+  friend bool operator==(const Dim& a, const Dim& b);
+
+  // Replaces symbols by their values; symbols without a binding stay. floor(...) atoms are re-evaluated.
+  Dim bind(const std::map<std::string, int64_t>& values) const;
+  std::vector<std::string> symbols() const;
+  std::string to_string() const;
+
+ private:
+  using Monomial = std::vector<std::string>;  // sorted atoms, repeated for powers; an atom is a symbol or "floor(p/q)"
+  static Dim combine(const Dim& a, const Dim& b, int64_t sign);
+  bool known_;
+  int64_t constant_ = 0;
+  std::map<Monomial, int64_t> terms_;  // no zero coefficients
+};
+
+}  // namespace lapis

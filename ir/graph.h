@@ -1,0 +1,200 @@
+// Graph: a model in ONNX's own terms. Nodes apply operators to values; a value is an input, a constant or a node's output.
+// After every pass a Graph is a valid ONNX model (ir/verify.h states the invariants); nothing ONNX cannot say lives here.
+//
+//   Graph g("example");
+//   Value* x = g.add_input("x", Type::tensor(DType::Float32, Shape{1, 4}));
+//   Node* relu = g.add_node(ops::Relu, {x});
+//   g.set_outputs({relu->output()});
+//
+// Ownership: the Graph owns its Nodes and Values; pointers stay valid until the Node is erased. Subgraphs (If, Loop, Scan) are
+// Graphs held by an attribute of their Node, and may use values of the enclosing graphs directly.
+#pragma once
+
+#include <list>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_set>
+#include <variant>
+#include <vector>
+
+#include "ir/type.h"
+
+namespace lapis {
+
+class Graph;
+class Node;
+struct OpDef;
+
+using Attribute = std::variant<int64_t, float, std::string, Tensor, std::shared_ptr<Graph>, std::vector<int64_t>,
+                               std::vector<float>, std::vector<std::string>>;
+using Attributes = std::map<std::string, Attribute, std::less<>>;
+
+// One use of a value: operand `index` of `node`.
+struct Use {
+  Node* node;
+  size_t index;
+  bool operator==(const Use&) const = default;
+};
+
+class Value {
+ public:
+  const std::string& name() const { return name_; }
+  const Type& type() const { return type_; }
+  void set_type(Type type) { type_ = std::move(type); }
+  DType dtype() const { return type_.dtype; }
+
+  Graph& graph() const { return *graph_; }
+  Node* producer() const { return producer_; }         // null for inputs and constants
+  size_t output_index() const { return output_index_; }
+  bool is_input() const { return is_input_; }
+  bool is_constant() const { return constant_.defined(); }
+  const Tensor& constant() const { return constant_; }  // asserts nothing: undefined unless is_constant()
+
+  const std::vector<Use>& uses() const { return uses_; }  // by nodes, those of nested subgraphs included
+  bool is_graph_output() const;                            // of its own graph
+  // Used by exactly one operand and not a graph output.
+  bool used_once() const { return uses_.size() == 1 && !is_graph_output(); }
+  bool unused() const { return uses_.empty() && !is_graph_output(); }
+
+ private:
+  friend class Graph;
+  friend class Node;
+  std::string name_;
+  Type type_;
+  Graph* graph_ = nullptr;
+  Node* producer_ = nullptr;
+  size_t output_index_ = 0;
+  bool is_input_ = false;
+  Tensor constant_;
+  std::vector<Use> uses_;
+};
+
+class Node {
+ public:
+  const OpDef& op() const { return *op_; }
+  bool is(const OpDef& op) const { return op_ == &op; }
+  const std::string& name() const { return name_; }
+  // Where the node came from, for messages: the source model's node names, united when nodes fuse.
+  const std::string& origin() const { return origin_.empty() ? name_ : origin_; }
+  void set_origin(std::string origin) { origin_ = std::move(origin); }
+
+  const std::vector<Value*>& inputs() const { return inputs_; }  // nullptr: an optional input that is absent
+  Value* input(size_t i) const { return i < inputs_.size() ? inputs_[i] : nullptr; }
+  void set_input(size_t i, Value* value);                        // grows the list with absent inputs if needed
+  const std::vector<Value*>& outputs() const { return outputs_; }  // nullptr: an optional output that nobody wants
+  Value* output(size_t i = 0) const { return i < outputs_.size() ? outputs_[i] : nullptr; }
+
+  const Attributes& attributes() const { return attributes_; }
+  const Attribute* attribute(std::string_view name) const;
+  template <class T> const T* attribute_as(std::string_view name) const {
+    const Attribute* a = attribute(name);
+    return a ? std::get_if<T>(a) : nullptr;
+  }
+  void set_attribute(std::string name, Attribute value) { attributes_[std::move(name)] = std::move(value); }
+  void remove_attribute(std::string_view name);
+  // The typed attributes of the operator's record, defaults filled in: node.attrs<SoftmaxAttrs>().axis   (ir/op.h)
+  template <class T> T attrs() const;
+  std::vector<Graph*> subgraphs() const;
+
+  Graph& graph() const { return *graph_; }
+
+ private:
+  friend class Graph;
+  const OpDef* op_ = nullptr;
+  std::string name_, origin_;
+  std::vector<Value*> inputs_, outputs_;
+  Attributes attributes_;
+  Graph* graph_ = nullptr;
+  std::list<std::unique_ptr<Node>>::iterator position_;
+};
+
+class Graph {
+ public:
+  explicit Graph(std::string name = "graph", Graph* parent = nullptr) : name_(std::move(name)), parent_(parent) {}
+  Graph(const Graph&) = delete;
+  Graph& operator=(const Graph&) = delete;
+  std::unique_ptr<Graph> clone() const;  // of a top-level graph; tensors are shared, not copied
+
+  const std::string& name() const { return name_; }
+  Graph* parent() const { return parent_; }
+  std::map<std::string, std::string>& metadata() { return metadata_; }  // ONNX metadata_props
+  const std::map<std::string, std::string>& metadata() const { return metadata_; }
+
+  // Building. Empty names are made up; taken names get a suffix. Node lists stay in topological order by the caller's choice of place.
+  Value* add_input(std::string name, Type type);
+  Value* add_constant(Tensor tensor, std::string name = "");
+  // Appends, or inserts before `before`. `outputs` names the outputs ("" makes a name up); output types are unknown until inferred.
+  Node* add_node(const OpDef& op, std::vector<Value*> inputs, Attributes attributes = {}, std::vector<std::string> outputs = {""},
+                 Node* before = nullptr, std::string name = "");
+  std::shared_ptr<Graph> make_subgraph(std::string name) { return std::make_shared<Graph>(std::move(name), this); }
+  void set_outputs(std::vector<Value*> outputs) { outputs_ = std::move(outputs); }
+  void set_output(size_t i, Value* value) { outputs_[i] = value; }
+  void rename(Value* value, std::string name);  // graph inputs and outputs keep their names by contract of the callers
+
+  const std::vector<Value*>& inputs() const { return inputs_; }
+  const std::vector<Value*>& outputs() const { return outputs_; }
+  Value* find_value(std::string_view name) const;  // this graph only; linear
+  // Nodes in topological order. Safe against erasing the current node: the iterator moves on before the body runs.
+  class NodeRange;
+  NodeRange nodes() const;
+  size_t node_count() const { return nodes_.size(); }
+  std::vector<Value*> constants() const;
+
+  // Every use of `from` (graph outputs included) becomes a use of `to`.
+  void replace_all_uses(Value* from, Value* to);
+  void erase(Node* node);               // its outputs must be unused
+  void erase_unused_constants();
+  void remove_input(Value* input);      // must be unused
+  void move_before(Node* node, Node* before);
+  // Restores topological order (stable) after edits that could not keep it. False if there is a cycle.
+  bool sort_topologically();
+
+  std::string unique_name(std::string_view hint);
+
+ private:
+  friend class Node;
+  Value* new_value(std::string name, Type type);
+  void add_use(Value* value, Node* node, size_t index);
+  void remove_use(Value* value, Node* node, size_t index);
+  void clone_into(Graph& copy, std::map<const Value*, Value*>& values) const;
+
+  std::string name_;
+  Graph* parent_;
+  std::map<std::string, std::string> metadata_;
+  std::list<std::unique_ptr<Node>> nodes_;
+  std::list<std::unique_ptr<Value>> values_;
+  std::vector<Value*> inputs_, outputs_;
+  std::unordered_set<std::string> names_;  // of the top-level graph: shared by all scopes, so names are unique in the whole model
+  int64_t next_id_ = 0;
+};
+
+class Graph::NodeRange {
+ public:
+  using Inner = std::list<std::unique_ptr<Node>>::const_iterator;
+  class iterator {
+   public:
+    iterator(Inner at, Inner end) : at_(at), next_(at == end ? at : std::next(at)), end_(end) {}
+    Node* operator*() const { return at_->get(); }
+    iterator& operator++() {
+      at_ = next_;
+      if (next_ != end_) ++next_;
+      return *this;
+    }
+    bool operator!=(const iterator& other) const { return at_ != other.at_; }
+
+   private:
+    Inner at_, next_, end_;
+  };
+  explicit NodeRange(const std::list<std::unique_ptr<Node>>& nodes) : nodes_(nodes) {}
+  iterator begin() const { return {nodes_.begin(), nodes_.end()}; }
+  iterator end() const { return {nodes_.end(), nodes_.end()}; }
+
+ private:
+  const std::list<std::unique_ptr<Node>>& nodes_;
+};
+
+inline Graph::NodeRange Graph::nodes() const { return NodeRange(nodes_); }
+
+}  // namespace lapis
