@@ -1,0 +1,19 @@
+// Choosing and blocking: picks the row of the kernel table for a contraction, its tile sizes and the order of work units, and packs the
+// weights for it. Emitting is codegen/x86's business; the table itself is codegen/kernels/table.h.
+#pragma once
+
+#include "base/result.h"
+#include "codegen/plan.h"
+
+namespace lapis::kernels {
+
+// True if the epilogue emitter can compute this instruction in registers (lowering fuses only what this accepts).
+// `previous` are the instructions before it in the epilogue.
+bool epilogue_supports(const Instr& instr, const std::vector<Instr>& previous);
+
+// Chooses a kernel row and blocking for `c` on `target` (an explicit `row` overrides the choice: tests and tuning), packs weights,
+// bias with zero-point compensation, pixel table and unit table into plan.constants as one buffer, and fills c's schedule fields.
+// Fails with ErrorKind::Unsupported if no row fits, saying which property does.
+Status schedule(Contraction& c, Plan& plan, int row = -1);
+
+}  // namespace lapis::kernels

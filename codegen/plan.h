@@ -1,0 +1,172 @@
+// The Plan: everything ONNX cannot say. Buffers with offsets in one arena, regions (each becomes one generated function), packed
+// constants, schedules. Pure data: printable (codegen/print_plan.h), hashable, no pointers into the Graph, the same for JIT and AOT.
+//
+//   Graph ─ lower ─> regions over Views ─ choose/pack (kernels) ─ memory ─> finished Plan ─ emit (x86, llvm) ─> CodeImage
+//
+// A value is addressed through a View: a buffer plus strides. Layouts (NCHW, NHWC, halo, channel pitch) are nothing but strides
+// and offsets of Views; every emitter understands any strides, and says in its header which ones it makes fast.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/target.h"
+#include "base/tensor.h"
+
+namespace lapis {
+
+// ---- memory -------------------------------------------------------------------------------------------------------------------
+
+enum class Space : uint8_t { Constant, Arena, Input, Output };
+
+struct Buffer {
+  std::string name;      // of the value it holds, for people
+  Space space = Space::Arena;
+  int64_t bytes = 0;     // arena buffers include halo and read slack
+  int64_t offset = 0;    // in the constants or the arena; for Input/Output: the index in abi::Frame::io
+};
+
+// A strided window on a buffer. Element (i0, i1, ...) lies at  offset + i0*strides[0] + i1*strides[1] + ...  in elements of dtype.
+struct View {
+  int buffer = -1;
+  DType dtype = DType::Undefined;
+  Shape shape;
+  Shape strides;
+  int64_t offset = 0;
+};
+
+// ---- scalar programs ----------------------------------------------------------------------------------------------------------
+// One straight-line SSA list over scalars (vector lanes once emitted), shared by LLVM loops and by the epilogues of the xbyak
+// kernels: what can be fused is what both can say. Instruction i defines value i. IEEE float32, no contraction, no reassociation.
+
+enum class Op : uint8_t {
+  Accumulator,  // epilogues: the kernel's sum, Int32 or Float32, bias and compensation already in it
+  Load,         // view `slot` at the current point
+  Gather,       // view `slot` at the current point plus args[0]*imm elements; index range [-imm2, imm2), else a Fault and clamped
+  Index,        // Int64: the current index of dimension `slot`
+  Constant,     // imm (imm as int for integer types)
+  Reduced,      // result of reduction `slot` of an earlier phase
+  Cast,         // to `type`; float -> integer truncates and saturates
+  Add, Sub, Mul, Div, Mod, FMod, Pow, Min, Max,        // float or integer; Min/Max: NaN in either operand gives NaN
+  Neg, Abs, Sign, Floor, Ceil, RoundEven, Sqrt, Reciprocal, Exp, Log, Sin, Cos, Tan, Asin, Acos, Atan, Sinh, Cosh, Tanh, Asinh, Acosh, Atanh, Erf, Sigmoid,
+  IsNaN, IsInf,
+  Equal, Less, LessOrEqual, And, Or, Xor, Not,          // Bool, or bitwise on integers for And/Or/Xor/Not
+  Select,       // args[0] ? args[1] : args[2]
+  Quantize,     // saturate(rne(args[0] / imm) + imm2) to `type` (uint8/int8/...); IEEE division; imm == 1 divides by nothing
+  Dequantize,   // float(int(args[0]) - imm2) * imm
+};
+
+struct Instr {
+  Op op = Op::Constant;
+  DType type = DType::Float32;              // of the result
+  std::array<int32_t, 3> args = {-1, -1, -1};  // earlier instructions
+  int32_t slot = -1;                        // view, dimension or reduction
+  double imm = 0, imm2 = 0;
+  bool operator==(const Instr&) const = default;
+};
+
+// ---- regions ------------------------------------------------------------------------------------------------------------------
+
+// A loop nest over `domain`: elementwise chains, data movement, reductions, softmax, normalizations, pools, small matmuls.
+// The last `reduced` dimensions are the inner space. For each point of the outer space the phases run in order; an Inner phase runs
+// its body for every point of the inner space, a Row phase once. A view's strides have one entry per domain dimension (0: broadcast).
+struct Loop {
+  enum class Over : uint8_t { Row, Inner };
+  enum class Reduce : uint8_t { Sum, Max, Min, Prod };
+  struct Reduction { Reduce kind; int32_t value; DType type; };  // folds body value `value`; Op::Reduced reads it in later phases
+  struct Store { int32_t view; int32_t value; };
+  struct Phase {
+    Over over = Over::Row;
+    std::vector<Instr> body;             // ids are local to the phase
+    std::vector<Reduction> reductions;   // Inner only; numbered through all phases
+    std::vector<Store> stores;
+  };
+  std::string name;
+  Shape domain;
+  int reduced = 0;
+  std::vector<View> views;  // loads and stores; shape is the domain's where strides are not 0
+  std::vector<Phase> phases;
+};
+
+// How the epilogue of a contraction sees memory: `slot` of Op::Load is an operand here.
+struct EpilogueOperand {
+  enum class Kind : uint8_t { PerChannel, PerElement };
+  Kind kind = Kind::PerChannel;
+  View view;       // PerChannel: shape [channels]; PerElement: same logical shape and channel-contiguous like the output
+  int column = -1;  // PerElement: its column in the pixel table
+};
+
+// A dot product of pixels with constant weights: Conv, ConvInteger, QLinearConv, Gemm, MatMul with constant weights, depthwise too.
+//
+//   out[p, g*OC/G + o] = epilogue( bias[o] + sum over taps t, k < K:  x[ base(p) + group_stride*g + taps[t] + k ] * w[g, o, t, k] )
+//
+// base(p) comes from the pixel table, so strides, dilation, padding (physical halo), batch and row-straddling tiles cost nothing.
+// All sizes in bytes unless named elements. Input bytes are read as 4-byte groups: reads may pass the last channel by up to 3 bytes
+// (weights are zero there); lowering gives the buffer that slack.
+struct Contraction {
+  std::string name;
+  DType a = DType::UInt8, b = DType::Int8;  // (u8|s8, s8) -> Int32 accumulator; (f32, f32) -> Float32
+  View input, output;                       // for people and for aliasing; addresses come from the pixel table
+  int64_t channels = 0;                     // OC over all groups
+  int64_t groups = 1;
+  int64_t k = 0;                            // elements per tap (per group)
+  int64_t group_stride = 0;                 // elements between the inputs of neighbouring groups
+  std::vector<int32_t> taps;                // byte displacement of each tap
+  int64_t pixels = 0;
+  // Int32 [pixels][columns]: byte offset of the pixel from the start of its buffer: column 0 input, 1 output, 2.. PerElement operands.
+  Tensor pixel_table;
+  Tensor weights;                           // [groups][channels/groups][taps][k], int8 or float
+  Tensor bias;                              // [channels] int32 (zero-point compensation included by `pack`, not here) or float
+  int32_t input_zero_point = 0;             // of `a`; compensation -zp*sum(w) is added by `pack`
+  std::vector<EpilogueOperand> operands;
+  std::vector<Instr> epilogue;              // instruction 0 is the Accumulator; the last one is stored to the output
+  // Filled by kernels::schedule (codegen/kernels/schedule.h):
+  int kernel = -1;                          // row in the kernel table
+  int mr = 0, nr = 0;                       // pixels and vectors of channels per tile
+  int64_t units = 0;
+  int packed = -1;                          // buffer (Space::Constant) with packed weights, bias, tables
+  std::array<int64_t, 4> packed_offset = {};  // of weights, bias, pixel table, unit table inside it
+};
+
+using Region = std::variant<Loop, Contraction>;
+const std::string& name_of(const Region& region);
+
+// One generated function, in execution order, and what explain says about it.
+struct Step {
+  Region region;
+  std::vector<std::string> nodes;   // names of the ONNX nodes computed here, anchor first
+  std::string op;                   // ONNX operator of the anchor
+  std::string precision;            // "int8", "fp32", "int32"...
+  std::string note;                 // why not fused / not int8, if there is something to say
+};
+
+struct PlanIo {
+  std::string name;
+  DType dtype;
+  Shape shape;
+  int buffer;
+};
+
+struct Plan {
+  Target target;
+  std::vector<Buffer> buffers;
+  std::vector<Step> steps;
+  std::vector<PlanIo> inputs, outputs;
+  std::vector<uint8_t> constants;  // image of Space::Constant
+  int64_t arena_bytes = 0;
+  uint64_t hash() const;
+};
+
+// ---- code ---------------------------------------------------------------------------------------------------------------------
+
+// Position-independent machine code without relocations: functions of type abi::StepFn at byte offsets.
+struct CodeImage {
+  struct Symbol { std::string name; uint64_t offset, size; int64_t units; };
+  std::vector<uint8_t> bytes;
+  std::vector<Symbol> symbols;  // one per Plan step, in order
+};
+
+}  // namespace lapis
