@@ -148,6 +148,8 @@ using InferFn = Result<Types> (*)(const InferContext&);
 using EvaluateFn = Status (*)(EvalContext&);
 // Contents of small integer tensors as symbolic dims (what Shape, Gather, Concat, ... do to shapes), or nullopt if not known.
 using PropagateFn = std::optional<Dims> (*)(const InferContext&);
+// Types of the inputs of the operator's subgraph as far as its operands tell (Loop, Scan); asked before the subgraph is inferred.
+using BodyInputsFn = Types (*)(const InferContext&);
 
 struct OpDef {
   std::string_view name;
@@ -159,6 +161,7 @@ struct OpDef {
   InferFn infer = nullptr;
   EvaluateFn evaluate = nullptr;
   PropagateFn propagate = nullptr;
+  BodyInputsFn body_inputs = nullptr;
   Traits traits = 0;
   Quant quant = Quant::KeepFloat;
 
@@ -189,6 +192,7 @@ class OpBuilder {
   OpBuilder& infer(InferFn f) { def_.infer = f; return *this; }
   OpBuilder& evaluate(EvaluateFn f) { def_.evaluate = f; return *this; }
   OpBuilder& propagate(PropagateFn f) { def_.propagate = f; return *this; }
+  OpBuilder& body_inputs(BodyInputsFn f) { def_.body_inputs = f; return *this; }
   OpBuilder& traits(Traits t) { def_.traits = t; return *this; }
   OpBuilder& traits(Trait t) { def_.traits = static_cast<Traits>(t); return *this; }
   OpBuilder& quant(Quant q) { def_.quant = q; return *this; }

@@ -1,0 +1,283 @@
+#include "ir/infer.h"
+
+#include <algorithm>
+#include <set>
+
+namespace lapis {
+
+// ---- what records see -----------------------------------------------------------------------------------------------------------
+
+const Type& InferContext::in(size_t i) const {
+  LAPIS_ASSERT(has(i), node_.op().name << " (node '" << node_.name() << "') has no input " << i);
+  return node_.input(i)->type();
+}
+
+const Tensor* InferContext::constant(size_t i) const {
+  return has(i) && node_.input(i)->is_constant() ? &node_.input(i)->constant() : nullptr;
+}
+
+static std::optional<Dims> constant_contents(const Tensor& tensor) {
+  constexpr int64_t kSmall = 1024;  // shapes, axes, pads; never a weight
+  if (!is_integer(tensor.dtype()) || tensor.size() > kSmall) return std::nullopt;
+  const std::vector<int64_t> values = tensor.as_ints();
+  return Dims(values.begin(), values.end());
+}
+
+std::optional<Dims> InferContext::contents(size_t i) const {
+  if (const Tensor* tensor = constant(i)) return constant_contents(*tensor);
+  if (!has(i)) return std::nullopt;
+  const auto it = contents_.find(node_.input(i));
+  return it == contents_.end() ? std::nullopt : std::optional(it->second);
+}
+
+static std::string describe_operands(const Node& node) {
+  std::string text;
+  for (const Value* input : node.inputs())
+    text += (text.empty() ? "" : ", ") + (input ? "'" + input->name() + "': " + input->type().to_string() : std::string("(absent)"));
+  return text;
+}
+
+static Diagnostic node_error(const Node& node, std::string message, ErrorKind kind = ErrorKind::Mismatch) {
+  Diagnostic d = error(kind, std::move(message)).at("node '" + node.origin() + "' (" + std::string(node.op().name) + ")");
+  if (!node.inputs().empty()) d.note("operands: " + describe_operands(node));
+  return d;
+}
+
+Diagnostic InferContext::error(std::string message) const { return node_error(node_, std::move(message)); }
+
+Result<int64_t> InferContext::axis(int64_t axis, int64_t rank) const {
+  if (axis >= -rank && axis < rank) return axis < 0 ? axis + rank : axis;
+  const std::string operand = has(0) ? in(0).to_string() : "rank " + std::to_string(rank);
+  return error("axis " + std::to_string(axis) + " is out of range for " + operand);
+}
+
+// One dimension of a broadcast; nullopt if the two can never fit.
+static std::optional<Dim> broadcast_dim(const Dim& a, const Dim& b) {
+  if (a.is(1)) return b;
+  if (b.is(1) || a == b) return a;
+  if (a.is_constant() && b.is_constant()) return std::nullopt;
+  if (a.is_constant()) return a;  // the other one must turn out to be equal or 1
+  if (b.is_constant()) return b;
+  return Dim::unknown();
+}
+
+Result<std::optional<Dims>> broadcast(const InferContext& context, const std::vector<const Type*>& operands) {
+  if (std::any_of(operands.begin(), operands.end(), [](const Type* t) { return !t->ranked(); })) return std::optional<Dims>();
+  Dims result;
+  for (const Type* operand : operands) {
+    Dims dims = *operand->dims;
+    if (dims.size() > result.size()) std::swap(dims, result);
+    const size_t shift = result.size() - dims.size();
+    for (size_t i = 0; i < dims.size(); ++i) {
+      auto dim = broadcast_dim(result[shift + i], dims[i]);
+      if (!dim) return context.error("cannot broadcast " + to_string(*operand->dims) + " against " + to_string(shift ? result : *operands[0]->dims));
+      result[shift + i] = *std::move(dim);
+    }
+  }
+  return std::optional(std::move(result));
+}
+
+// ---- the engine -----------------------------------------------------------------------------------------------------------------
+
+namespace {
+
+std::string names_of(TypeSet set) {
+  std::string text;
+  for (int i = 1; i <= static_cast<int>(DType::Int2); ++i)
+    if (allows(set, static_cast<DType>(i))) text += (text.empty() ? "" : ", ") + std::string(name_of(static_cast<DType>(i)));
+  return text;
+}
+
+// What every record relies on: its required operands are there and have types it allows.
+Diagnostics check_operands(const Node& node) {
+  const OpDef& op = node.op();
+  Diagnostics found;
+  if (node.inputs().size() > op.max_inputs())
+    found.push_back(node_error(node, "has " + std::to_string(node.inputs().size()) + " inputs, at most " + std::to_string(op.max_inputs()) + " are allowed"));
+  for (size_t i = 0; i < op.min_inputs(); ++i)
+    if (!node.input(i) && !op.input(i).optional && !op.input(i).variadic)
+      found.push_back(node_error(node, "required input '" + std::string(op.input(i).name) + "' is missing"));
+  if (!found.empty()) return found;
+  for (size_t i = 0; i < node.inputs().size(); ++i) {
+    const Value* input = node.input(i);
+    if (!input || !input->type().is_tensor() || input->dtype() == DType::Undefined || allows(op.input(i).types, input->dtype())) continue;
+    found.push_back(node_error(node, "input '" + std::string(op.input(i).name) + "' is " + std::string(name_of(input->dtype())) + ", allowed are " +
+                                         names_of(op.input(i).types), ErrorKind::Unsupported));
+  }
+  return found;
+}
+
+bool has_type(const Value* value) { return !value || !value->type().is_tensor() || value->dtype() != DType::Undefined; }
+
+class Inference {
+ public:
+  void infer_graph(const Graph& graph) {
+    for (Node* node : graph.nodes()) infer_node(*node);
+  }
+
+  void infer_node(Node& node) {
+    infer_subgraphs(node);
+    if (!node.op().infer) return;  // declared types are all there is
+    // An operand without a type has been reported at its producer; guessing on would only add noise.
+    if (!std::all_of(node.inputs().begin(), node.inputs().end(), has_type)) return;
+    if (Diagnostics found = check_operands(node); !found.empty()) return report(std::move(found));
+    const InferContext context(node, contents_);
+    Result<Types> types = node.op().infer(context);
+    if (!types.ok()) return report(std::move(types).diagnostics());
+    merge_outputs(node, *types);
+    propagate(node, context);
+  }
+
+  // Contents of `value` found by looking back along its producers: for a lone node, whose graph was not walked.
+  void look_back(const Value* value, int depth) {
+    if (!value || !value->producer() || depth == 0 || contents_.contains(value) || !is_integer(value->dtype())) return;
+    for (const Value* input : value->producer()->inputs()) look_back(input, depth - 1);
+    propagate(*value->producer(), InferContext(*value->producer(), contents_));
+  }
+
+  Status status() { return status_of(std::move(diagnostics_)); }
+
+ private:
+  void infer_subgraphs(Node& node) {
+    const std::vector<Graph*> subgraphs = node.subgraphs();
+    if (subgraphs.empty()) return;
+    if (node.op().body_inputs && std::all_of(node.inputs().begin(), node.inputs().end(), has_type)) bind_body_inputs(node, *subgraphs[0]);
+    for (const Graph* subgraph : subgraphs) infer_graph(*subgraph);
+  }
+
+  void bind_body_inputs(Node& node, const Graph& body) {
+    if (Diagnostics found = check_operands(node); !found.empty()) return;  // infer_node reports it
+    const Types types = node.op().body_inputs(InferContext(node, contents_));
+    for (size_t i = 0; i < std::min(types.size(), body.inputs().size()); ++i) merge_into(node, *body.inputs()[i], types[i], "the body's input");
+  }
+
+  void merge_outputs(const Node& node, const Types& types) {
+    for (size_t i = 0; i < std::min(types.size(), node.outputs().size()); ++i)
+      if (Value* output = node.output(i)) merge_into(node, *output, types[i], "output");
+  }
+
+  void merge_into(const Node& node, Value& value, const Type& inferred, const std::string& role) {
+    const bool undeclared = value.type().is_tensor() && value.dtype() == DType::Undefined && !value.type().ranked();
+    const std::optional<Type> merged = undeclared ? inferred : merge(value.type(), inferred);
+    if (merged) return value.set_type(*merged);
+    diagnostics_.push_back(node_error(node, role + " '" + value.name() + "' is declared as " + value.type().to_string() + " but the operands give " +
+                                                inferred.to_string()));
+  }
+
+  void propagate(const Node& node, const InferContext& context) {
+    if (!node.op().propagate || !node.output(0)) return;
+    if (auto contents = node.op().propagate(context)) contents_.insert_or_assign(node.output(0), *std::move(contents));
+  }
+
+  void report(Diagnostics found) { std::move(found.begin(), found.end(), std::back_inserter(diagnostics_)); }
+
+  InferContext::Contents contents_;
+  Diagnostics diagnostics_;
+};
+
+Type bind_type(Type type, const std::map<std::string, int64_t>& values) {
+  if (type.element) type.element = std::make_shared<const Type>(bind_type(*type.element, values));
+  if (type.dims)
+    for (Dim& d : *type.dims) d = d.bind(values);
+  return type;
+}
+
+void bind_types(const Graph& graph, const std::map<std::string, int64_t>& values) {
+  for (Value* input : graph.inputs()) input->set_type(bind_type(input->type(), values));
+  for (Node* node : graph.nodes()) {
+    for (Value* output : node->outputs())
+      if (output) output->set_type(bind_type(output->type(), values));
+    for (const Graph* subgraph : node->subgraphs()) bind_types(*subgraph, values);
+  }
+}
+
+std::string input_names(const Graph& graph) {
+  std::string text;
+  for (const Value* input : graph.inputs()) text += (text.empty() ? "'" : ", '") + input->name() + "' " + input->type().to_string();
+  return text.empty() ? "none" : text;
+}
+
+// Reads the symbols' values off one input's shape: dimension "N" given as 4 means N = 4.
+Diagnostics solve_symbols(const Value& input, const Shape& shape, std::map<std::string, int64_t>& values) {
+  Diagnostics found;
+  auto contradiction = [&] {
+    return error(ErrorKind::Mismatch, "shape " + to_string(shape) + " contradicts the model's type " + input.type().to_string()).at("input '" + input.name() + "'");
+  };
+  if (!input.type().is_tensor()) return {error(ErrorKind::Mismatch, "only tensors can be given a shape").at("input '" + input.name() + "'")};
+  if (!input.type().ranked()) return found;
+  if (input.type().rank() != static_cast<int64_t>(shape.size())) return {contradiction()};
+  for (size_t i = 0; i < shape.size(); ++i) {
+    const Dim& dim = (*input.type().dims)[i];
+    const bool lone_symbol = dim.is_known() && dim.symbols().size() == 1 && dim == Dim::symbol(dim.symbols()[0]);
+    if (lone_symbol) values.emplace(dim.symbols()[0], shape[i]);
+    const Dim bound = dim.bind(values);
+    if (shape[i] < 0 || (bound.is_constant() && !bound.is(shape[i]))) {
+      Diagnostic d = contradiction();
+      if (!dim.is_constant()) d.note("dimension " + dim.to_string() + " is " + bound.to_string() + " elsewhere");
+      found.push_back(std::move(d));
+      break;
+    }
+  }
+  return found;
+}
+
+}  // namespace
+
+Status infer_types(Graph& graph) {
+  Inference inference;
+  inference.infer_graph(graph);
+  return inference.status();
+}
+
+Status infer_types(Node& node) {
+  constexpr int kDepth = 16;  // shape arithmetic is a short chain: Shape, Gather, Mul, Concat
+  Inference inference;
+  for (const Value* input : node.inputs()) inference.look_back(input, kDepth);
+  inference.infer_node(node);
+  return inference.status();
+}
+
+Status bind_symbols(Graph& graph, const std::map<std::string, int64_t>& values) {
+  const std::vector<std::string> known = free_symbols(graph);
+  Diagnostics found;
+  for (const auto& [name, value] : values) {
+    if (std::find(known.begin(), known.end(), name) == known.end())
+      found.push_back(error(ErrorKind::Mismatch, "the model has no symbolic dimension '" + name + "'").note("inputs: " + input_names(graph)));
+    if (value < 0) found.push_back(error(ErrorKind::Mismatch, "dimension '" + name + "' cannot be " + std::to_string(value)));
+  }
+  LAPIS_CHECK(status_of(std::move(found)));
+  bind_types(graph, values);
+  return infer_types(graph);
+}
+
+Status bind_shapes(Graph& graph, const std::map<std::string, Shape>& shapes) {
+  std::map<std::string, int64_t> values;
+  Diagnostics found;
+  for (const auto& [name, shape] : shapes) {
+    const auto it = std::find_if(graph.inputs().begin(), graph.inputs().end(), [&](const Value* v) { return v->name() == name; });
+    if (it == graph.inputs().end()) {
+      found.push_back(error(ErrorKind::Mismatch, "the model has no input '" + name + "'").note("inputs: " + input_names(graph)));
+      continue;
+    }
+    for (Diagnostic& d : solve_symbols(**it, shape, values)) found.push_back(std::move(d));
+  }
+  LAPIS_CHECK(status_of(std::move(found)));
+  bind_types(graph, values);
+  for (Value* input : graph.inputs())
+    if (const auto it = shapes.find(input->name()); it != shapes.end()) input->set_type(Type::tensor(input->dtype(), it->second));
+  return infer_types(graph);
+}
+
+std::vector<std::string> free_symbols(const Graph& graph) {
+  std::set<std::string> names;
+  for (const Value* input : graph.inputs()) {
+    const Type* type = &input->type();
+    while (type->element) type = type->element.get();
+    if (!type->dims) continue;
+    for (const Dim& d : *type->dims)
+      for (std::string& s : d.symbols()) names.insert(std::move(s));
+  }
+  return {names.begin(), names.end()};
+}
+
+}  // namespace lapis
