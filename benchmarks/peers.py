@@ -4,17 +4,17 @@
     peers.py MODEL.onnx --runtime onnxruntime|openvino [--dims N=1,S=64] [--threads 1] [--cpu 0] [--input name=file.npy]
              [--repeat R] [--json]
 
-The session is built once, with every symbolic dimension bound. Then one line on stdin asks for one line on stdout, so that
-a benchmark can alternate between this process and others on a machine whose speed drifts:
+The session is built once, with every symbolic dimension bound. Then one line on stdin asks for one line on stdout, so
+that a benchmark can alternate between this process and others on a machine whose speed drifts:
 
     run [K]    time K inferences (R without K)   {"latencies_ms": [K numbers]}
-    info       what is being measured            {"runtime": "onnxruntime 1.32.0", "build_ms": 93.1, "inputs": {...}, ...}
+    info       what is being measured            {"runtime": "onnxruntime 1.32.0", "build_ms": 93.1, ...}
     save DIR   write every output as DIR/name.npy    {"outputs": {"name": "DIR/name.npy"}}
     quit       end (as does the end of stdin)
 
-By hand: `echo run | peers.py MODEL.onnx --runtime onnxruntime --cpu 0 --repeat 30`. A latency is that of the runtime's own
-call with inputs already in its tensors; the Python call itself costs a few microseconds. Both runtimes compute in float32
-where the model is float (OpenVINO would choose bfloat16 by itself). Errors go to stderr with exit code 1.
+By hand: `echo run | peers.py MODEL.onnx --runtime onnxruntime --cpu 0 --repeat 30`. A latency is that of the runtime's
+own call with inputs already in its tensors; the Python call itself costs a few microseconds. Both runtimes compute in
+float32 where the model is float (OpenVINO would choose bfloat16 by itself). Errors go to stderr with exit code 1.
 
     peers.py quantize-static MODEL.onnx OUT.onnx --input-npy name=file.npy [--samples N]
 
@@ -91,7 +91,8 @@ def make_inputs(specs, files):
     for seed, (name, (shape, dtype)) in enumerate(specs.items()):
         value = np.load(files[name]) if name in files else random_input(shape, dtype, seed)
         if list(value.shape) != shape or value.dtype != dtype:
-            raise Failure(f"input '{name}' must be {dtype}{shape}, but {files[name]} is {value.dtype}{list(value.shape)}")
+            raise Failure(f"input '{name}' must be {dtype}{shape}, "
+                          f"but {files[name]} is {value.dtype}{list(value.shape)}")
         inputs[name] = np.ascontiguousarray(value)
     return inputs
 
@@ -269,7 +270,8 @@ def quantize_parser():
 
 def main():
     words = sys.argv[1:]
-    args = quantize_parser().parse_args(words[1:]) if words[:1] == ["quantize-static"] else serve_parser().parse_args(words)
+    quantize = words[:1] == ["quantize-static"]
+    args = quantize_parser().parse_args(words[1:]) if quantize else serve_parser().parse_args(words)
     try:
         args.function(args)
     except Exception as error:  # the runtimes have no common exception type

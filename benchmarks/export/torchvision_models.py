@@ -3,9 +3,10 @@
 
     python benchmarks/export/torchvision_models.py OUT_DIR [resnet50 mobilenet_v2 ...]
 
-Needs torch, torchvision and onnx. Speed and numerical agreement do not depend on trained weights, so nothing is downloaded.
-The weights are random but the activations keep a sane scale: BatchNorm statistics are estimated on random images, and its
-scales and shifts are drawn at random so that folding them is not a no-op. BatchNormalization nodes stay in the file.
+Needs torch, torchvision and onnx. Speed and numerical agreement do not depend on trained weights, so nothing is
+downloaded. The weights are random but the activations keep a sane scale: BatchNorm statistics are estimated on random
+images, and its scales and shifts are drawn at random so that folding them is not a no-op. BatchNormalization nodes stay
+in the file.
 
 Input "input" float32 [N,3,224,224], output "output" float32 [N,1000], opset 17, one file without external data.
 """

@@ -69,7 +69,8 @@ def train(model, images, labels, args):
             optimizer.step()
             schedule.step()
             total += loss.item()
-        print(f"epoch {epoch + 1}/{args.epochs}: loss {total / steps:.4f}, {time.monotonic() - start:.0f} s", flush=True)
+        seconds = time.monotonic() - start
+        print(f"epoch {epoch + 1}/{args.epochs}: loss {total / steps:.4f}, {seconds:.0f} s", flush=True)
     return model.eval()
 
 
@@ -91,7 +92,8 @@ def export(model, path):
 
 
 def write_data(folder, train_set, test_set):
-    for name, (images, labels), count in (("calibration", train_set, CALIBRATION_IMAGES), ("test", test_set, TEST_IMAGES)):
+    parts = [("calibration", train_set, CALIBRATION_IMAGES), ("test", test_set, TEST_IMAGES)]
+    for name, (images, labels), count in parts:
         np.save(folder / f"{name}_images.npy", images[:count])
         np.save(folder / f"{name}_labels.npy", labels[:count])
 
@@ -106,7 +108,8 @@ def parse_arguments():
     parser.add_argument("--weight-decay", type=float, default=0.02)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--bfloat16", action="store_true", help="train in mixed precision: faster with AVX-512 BF16 or AMX")
+    parser.add_argument("--bfloat16", action="store_true",
+                        help="train in mixed precision: faster with AVX-512 BF16 or AMX")
     return parser.parse_args()
 
 
