@@ -1,0 +1,19 @@
+// Lowering: a Graph with static shapes becomes a Plan. Decides layouts (channels last with a physical halo between convolutions), which
+// nodes share a region, and the scalar program of each region; then kernels are chosen and packed and memory is planned.
+#pragma once
+
+#include "base/result.h"
+#include "codegen/plan.h"
+#include "ir/graph.h"
+
+namespace lapis::codegen {
+
+struct LowerOptions {
+  Target target;
+  bool fuse = true;  // off: one region a node, to bisect a wrong result
+};
+
+// All nodes that cannot be lowered are reported at once: one diagnostic an operator, with count, names and reason.
+Result<Plan> lower(const Graph& graph, const LowerOptions& options);
+
+}  // namespace lapis::codegen
