@@ -16,10 +16,11 @@ By hand: `echo run | peers.py MODEL.onnx --runtime onnxruntime --cpu 0 --repeat 
 own call with inputs already in its tensors; the Python call itself costs a few microseconds. Both runtimes compute in
 float32 where the model is float (OpenVINO would choose bfloat16 by itself). Errors go to stderr with exit code 1.
 
-    peers.py quantize-static MODEL.onnx OUT.onnx --input-npy name=file.npy [--samples N]
+    peers.py quantize-static MODEL.onnx OUT.onnx [--input-npy name=file.npy] [--samples N] [--dims N=1]
 
 writes ONNX Runtime's static int8 of the model as the baseline for ours: QDQ, u8 activations, s8 weights per channel,
-MinMax. The .npy holds samples along its first axis, already preprocessed; each is run alone.
+MinMax. The .npy holds samples along its first axis, already preprocessed; each is run alone. An input without a file
+gets random numbers: enough for a model with random weights.
 """
 import argparse
 import json
@@ -83,10 +84,14 @@ def random_input(shape, dtype, seed):
     return generator.standard_normal(shape, np.float32).astype(dtype)
 
 
-def make_inputs(specs, files):
+def reject_unknown(files, specs):
     unknown = sorted(set(files) - set(specs))
     if unknown:
         raise Failure(f"the model has no input {', '.join(unknown)}; its inputs are {', '.join(specs)}")
+
+
+def make_inputs(specs, files):
+    reject_unknown(files, specs)
     inputs = {}
     for seed, (name, (shape, dtype)) in enumerate(specs.items()):
         value = np.load(files[name]) if name in files else random_input(shape, dtype, seed)
@@ -210,26 +215,31 @@ def serve(args):
 
 # ---- ONNX Runtime's static quantization ----
 
-def sample_reader(files, limit):
-    from onnxruntime.quantization import CalibrationDataReader
+def calibration_samples(args):
+    """Yields {input name: array} for every sample: rows of the files, random numbers for inputs without a file."""
+    specs, files = input_specs(args.model, parse_dims(args.dims)), parse_files(args.input_npy)
+    reject_unknown(files, specs)
     arrays = {name: np.load(file, mmap_mode="r") for name, file in files.items()}
-    count = min(len(array) for array in arrays.values())
+    count = min([args.samples] + [len(array) for array in arrays.values()])
+    for k in range(count):
+        yield {name: np.ascontiguousarray(arrays[name][k:k + 1]) if name in arrays
+               else random_input(shape, dtype, [seed, k]) for seed, (name, (shape, dtype)) in enumerate(specs.items())}
 
-    class Samples(CalibrationDataReader):
-        def __init__(self):
-            self.next_ = iter(range(min(count, limit or count)))
 
+def reader_of(samples):
+    from onnxruntime.quantization import CalibrationDataReader
+
+    class Reader(CalibrationDataReader):
         def get_next(self):
-            k = next(self.next_, None)
-            return None if k is None else {name: np.ascontiguousarray(a[k:k + 1]) for name, a in arrays.items()}
+            return next(samples, None)
 
-    return Samples()
+    return Reader()
 
 
 def quantize_static(args):
     from onnxruntime import quantization
     from onnxruntime.quantization.shape_inference import quant_pre_process
-    reader = sample_reader(parse_files(args.input_npy), args.samples)
+    reader = reader_of(calibration_samples(args))
     with tempfile.TemporaryDirectory() as folder:
         prepared, quantized = os.path.join(folder, "prepared.onnx"), os.path.join(folder, "quantized.onnx")
         quant_pre_process(args.model, prepared, skip_symbolic_shape=True)  # folds BatchNormalization, infers shapes
@@ -262,8 +272,9 @@ def quantize_parser():
     parser = argparse.ArgumentParser(prog="peers.py quantize-static", description="Quantize with ONNX Runtime.")
     parser.add_argument("model")
     parser.add_argument("out")
-    parser.add_argument("--input-npy", action="append", required=True, metavar="NAME=FILE")
-    parser.add_argument("--samples", type=int, default=0, help="use only the first so many samples (default: all)")
+    parser.add_argument("--input-npy", action="append", default=[], metavar="NAME=FILE", help="default: random numbers")
+    parser.add_argument("--samples", type=int, default=100, help="use at most so many samples (default: 100)")
+    parser.add_argument("--dims", default="N=1", help="sizes of the symbolic dimensions (default: N=1)")
     parser.set_defaults(function=quantize_static)
     return parser
 
