@@ -1,0 +1,85 @@
+#include "codegen/lower/loop_builder.h"
+
+#include <numeric>
+
+#include "ir/op.h"
+
+namespace lapis::codegen {
+
+Placement straight(const Shape& shape) {
+  Placement p{shape, std::vector<int64_t>(shape.size())};
+  std::iota(p.axis.begin(), p.axis.end(), 0);
+  return p;
+}
+
+int LoopBuilder::add_placed_view(View view) {
+  view.shape = loop_.domain;
+  for (size_t i = 0; i < view.shape.size(); ++i)
+    if (view.shape[i] == 1) view.strides[i] = 0;  // one canonical form, so that equal views are found
+  for (size_t i = 0; i < loop_.views.size(); ++i) {
+    const View& v = loop_.views[i];
+    if (v.buffer == view.buffer && v.dtype == view.dtype && v.strides == view.strides && v.offset == view.offset) return static_cast<int>(i);
+  }
+  loop_.views.push_back(std::move(view));
+  return static_cast<int>(loop_.views.size()) - 1;
+}
+
+int LoopBuilder::add_view(View view, const Placement& placement) {
+  const View full = broadcast_to(view, placement.shape);
+  View placed{view.buffer, view.dtype, {}, {}, view.offset};
+  for (int64_t axis : placement.axis) placed.strides.push_back(axis < 0 ? 0 : full.strides[static_cast<size_t>(axis)]);
+  return add_placed_view(std::move(placed));
+}
+
+// Operand i of an elementwise node. Per-channel parameters of Q/DQ and BatchNormalization are vectors along an axis, not trailing ones.
+int LoopBuilder::operand(const Node& node, size_t i, const Placement& placement) {
+  const Value* v = node.input(i);
+  const std::string_view name = node.op().name;
+  const bool quantization = name == "QuantizeLinear" || name == "DequantizeLinear";
+  const bool along_axis = i > 0 && v->type().rank() == 1 && (quantization || name == "BatchNormalization");
+  if (!along_axis || scalar_constant(v)) return load(v, placement);
+  int64_t axis = quantization ? attribute_or<int64_t>(node, "axis", 1) : 1;
+  const auto rank = static_cast<int64_t>(placement.shape.size());
+  if (axis < 0) axis += rank;
+  Shape shape(static_cast<size_t>(rank), 1);
+  shape[static_cast<size_t>(axis)] = v->type().shape()[0];
+  return load_view(add_view(*reshaped(l_.view_of(v), shape), placement));
+}
+
+int LoopBuilder::load(const Value* value, const Placement& placement) {
+  if (const auto it = known_.find(value); it != known_.end()) return it->second;
+  if (const auto scalar = scalar_constant(value)) return k(value->dtype(), *scalar);
+  if (l_.is_inlined(value)) return compute(*value->producer(), placement);
+  return known_[value] = load_view(add_view(l_.view_of(value), placement));
+}
+
+int LoopBuilder::compute(const Node& node, const Placement& placement) {
+  const int id = translate(node, program, [&](size_t i) { return operand(node, i, placement); });
+  return known_[node.output()] = id;
+}
+
+int LoopBuilder::apply_chain(const FusedRegion& region, int result, const Placement& placement) {
+  known_[region.anchor->output()] = result;
+  for (const Node* node : region.chain) result = compute(*node, placement);
+  return result;
+}
+
+int LoopBuilder::reduce(Loop::Reduce kind, int value) {
+  reductions_.push_back({kind, value, program[value].type});
+  reduced_types_.push_back(program[value].type);
+  return static_cast<int>(reduced_types_.size()) - 1;
+}
+
+int LoopBuilder::reduced(int number) {
+  return program.add({Op::Reduced, reduced_types_[static_cast<size_t>(number)], {-1, -1, -1}, number});
+}
+
+void LoopBuilder::end_phase(Loop::Over over) {
+  loop_.phases.push_back({over, std::move(program.instrs), std::move(reductions_), std::move(stores_)});
+  program.instrs.clear();
+  reductions_.clear();
+  stores_.clear();
+  known_.clear();
+}
+
+}  // namespace lapis::codegen

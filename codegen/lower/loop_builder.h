@@ -1,0 +1,57 @@
+// Builds one Loop: places views on the loop's domain and writes scalar programs that load, compute inlined producers and store.
+#pragma once
+
+#include <map>
+
+#include "codegen/lower/lowering.h"
+
+namespace lapis::codegen {
+
+// How the dimensions of a value map to the loop's domain: domain dimension i runs along `axis[i]` of the value, -1: not at all.
+struct Placement {
+  Shape shape;                // values are broadcast to this shape first
+  std::vector<int64_t> axis;
+};
+
+class LoopBuilder {
+ public:
+  LoopBuilder(Lowering& lowering, std::string name, Shape domain, int reduced = 0) : l_(lowering) {
+    loop_.name = std::move(name);
+    loop_.domain = std::move(domain);
+    loop_.reduced = reduced;
+  }
+
+  // The program of the phase being written.
+  Program program;
+  int op(Op op, int a, int b = -1, int c = -1) { return program.add(op, program[a].type, {a, b, c}); }
+  int k(DType type, double value) { return program.constant(type, value); }
+
+  int add_view(View view, const Placement& placement);      // broadcasts and places; equal views share a slot
+  int add_placed_view(View view);                           // strides already follow the domain
+  int load_view(int slot) { return program.add({Op::Load, loop_.views[static_cast<size_t>(slot)].dtype, {-1, -1, -1}, slot}); }
+  // The value at the current point: a constant, an inlined computation, or a load.
+  int load(const Value* value, const Placement& placement);
+  int compute(const Node& node, const Placement& placement);  // an elementwise node
+  // The elementwise chain behind the region's anchor, whose value is instruction `result`.
+  int apply_chain(const FusedRegion& region, int result, const Placement& placement);
+  void store(int slot, int value) { stores_.push_back({slot, value}); }
+  int reduce(Loop::Reduce kind, int value);                 // its number, for reduced()
+  int reduced(int number);
+
+  void end_phase(Loop::Over over);
+  Loop finish() { return std::move(loop_); }
+
+ private:
+  int operand(const Node& node, size_t i, const Placement& placement);
+  Lowering& l_;
+  Loop loop_;
+  std::vector<Loop::Reduction> reductions_;
+  std::vector<DType> reduced_types_;
+  std::vector<Loop::Store> stores_;
+  std::map<const Value*, int> known_;  // values already computed in this phase
+};
+
+// Placement that runs the domain along the value's own axes.
+Placement straight(const Shape& shape);
+
+}  // namespace lapis::codegen

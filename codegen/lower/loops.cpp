@@ -1,0 +1,376 @@
+// Loop regions: elementwise, reductions, softmax, normalizations, pools, matrix products of two computed operands, Gather.
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "codegen/lower/loop_builder.h"
+#include "ir/op.h"
+
+namespace lapis::codegen {
+namespace {
+
+using Ints = std::vector<int64_t>;
+using Over = Loop::Over;
+using Reduce = Loop::Reduce;
+
+Shape shape_of(const Value* v) { return v->type().shape(); }
+int64_t normalized(int64_t axis, int64_t rank) { return axis < 0 ? axis + rank : axis; }
+std::string precision_of(const Value* v) { return v->dtype() == DType::Float32 ? "fp32" : std::string(name_of(v->dtype())); }
+
+void elementwise(Lowering& l, const FusedRegion& region) {
+  const Value* out = region.result();
+  const Placement here = straight(shape_of(out));
+  LoopBuilder b(l, out->name(), here.shape);
+  const int result = b.compute(*region.anchor, here);
+  b.store(b.add_view(l.allocate(out, false), here), result);
+  b.end_phase(Over::Row);
+  l.emit(b.finish(), region, precision_of(out));
+}
+
+// ---- reductions ---------------------------------------------------------------------------------------------------------------
+
+// Domain of a reduction of `shape` over `axes`: the kept axes, then the reduced ones. Results have 1s or nothing at reduced axes.
+struct Reducing {
+  Reducing(const Shape& shape, const std::vector<bool>& reduce) : inner{shape, {}}, outer{shape, {}} {
+    for (int pass = 0; pass < 2; ++pass)
+      for (size_t i = 0; i < shape.size(); ++i)
+        if (reduce[i] == (pass == 1)) {
+          domain.push_back(shape[i]);
+          inner.axis.push_back(static_cast<int64_t>(i));
+          reduced += pass;
+          if (pass == 1) outer.shape[i] = 1;
+        }
+    outer.axis = inner.axis;
+  }
+  int64_t inner_size() const {
+    int64_t n = 1;
+    for (size_t i = domain.size() - static_cast<size_t>(reduced); i < domain.size(); ++i) n *= domain[i];
+    return n;
+  }
+  Shape domain;
+  int reduced = 0;
+  Placement inner, outer;  // outer: values shaped like the result with 1s at the reduced axes
+};
+
+std::vector<bool> mask_of(const Ints& axes, int64_t rank) {
+  std::vector<bool> mask(static_cast<size_t>(rank), axes.empty());
+  for (int64_t a : axes) mask[static_cast<size_t>(normalized(a, rank))] = true;
+  return mask;
+}
+
+// Where results drop the reduced axes, their placement skips them.
+Placement result_placement(const Reducing& r, const Shape& result) {
+  if (result.size() == r.outer.shape.size()) return {result, r.outer.axis};
+  Placement p{result, {}};
+  int64_t next = 0;
+  for (size_t i = 0; i < r.domain.size(); ++i) p.axis.push_back(i + static_cast<size_t>(r.reduced) < r.domain.size() ? next++ : -1);
+  return p;
+}
+
+void finish_rows(Lowering& l, const FusedRegion& region, LoopBuilder& b, int result, const Reducing& r) {
+  const Value* out = region.result();
+  const Placement placement = result_placement(r, shape_of(out));
+  result = b.apply_chain(region, result, placement);
+  b.store(b.add_view(l.allocate(out, false), placement), result);
+  b.end_phase(Over::Row);
+  l.emit(b.finish(), region, precision_of(out));
+}
+
+// What ReduceX does to each element, how elements combine, and what happens to the combined value.
+struct ReduceRow {
+  std::string_view name;
+  int (*before)(LoopBuilder&, int);
+  Reduce kind;
+  int (*after)(LoopBuilder&, int, double count);
+};
+
+int keep(LoopBuilder&, int x) { return x; }
+int keep_sum(LoopBuilder&, int x, double) { return x; }
+int square(LoopBuilder& b, int x) { return b.op(Op::Mul, x, x); }
+int absolute(LoopBuilder& b, int x) { return b.op(Op::Abs, x); }
+int exponential(LoopBuilder& b, int x) { return b.op(Op::Exp, x); }
+int root(LoopBuilder& b, int x, double) { return b.op(Op::Sqrt, x); }
+int logarithm(LoopBuilder& b, int x, double) { return b.op(Op::Log, x); }
+int average(LoopBuilder& b, int x, double count) { return b.op(Op::Div, x, b.k(b.program[x].type, count)); }
+
+constexpr ReduceRow kReductions[] = {
+    {"ReduceSum", keep, Reduce::Sum, keep_sum},      {"ReduceMean", keep, Reduce::Sum, average},     {"ReduceMax", keep, Reduce::Max, keep_sum},
+    {"ReduceMin", keep, Reduce::Min, keep_sum},      {"ReduceProd", keep, Reduce::Prod, keep_sum},   {"ReduceL1", absolute, Reduce::Sum, keep_sum},
+    {"ReduceL2", square, Reduce::Sum, root},         {"ReduceSumSquare", square, Reduce::Sum, keep_sum}, {"ReduceLogSum", keep, Reduce::Sum, logarithm},
+    {"ReduceLogSumExp", exponential, Reduce::Sum, logarithm},
+    {"GlobalAveragePool", keep, Reduce::Sum, average}, {"GlobalMaxPool", keep, Reduce::Max, keep_sum},
+};
+
+std::vector<bool> reduced_axes(const Node& node) {
+  const int64_t rank = node.input(0)->type().rank();
+  if (node.op().name.starts_with("Global")) {
+    std::vector<bool> mask(static_cast<size_t>(rank), true);
+    mask[0] = mask[1] = false;
+    return mask;
+  }
+  const Ints axes = node.input(1) ? node.input(1)->constant().as_ints() : Ints{};
+  if (axes.empty() && attribute_or<int64_t>(node, "noop_with_empty_axes", 0)) return std::vector<bool>(static_cast<size_t>(rank), false);
+  return mask_of(axes, rank);
+}
+
+// log(sum(exp(x))) as max + log(sum(exp(x - max))), so that no exp overflows.
+void log_sum_exp(Lowering& l, const FusedRegion& region, const Reducing& r) {
+  const Value* x = region.anchor->input(0);
+  LoopBuilder b(l, region.result()->name(), r.domain, r.reduced);
+  const int max = b.reduce(Reduce::Max, b.load(x, r.inner));
+  b.end_phase(Over::Inner);
+  const int loaded = b.load(x, r.inner);
+  const int sum = b.reduce(Reduce::Sum, b.op(Op::Exp, b.op(Op::Sub, loaded, b.reduced(max))));
+  b.end_phase(Over::Inner);
+  const int total = b.reduced(sum);
+  finish_rows(l, region, b, b.op(Op::Add, b.op(Op::Log, total), b.reduced(max)), r);
+}
+
+void reduction(Lowering& l, const FusedRegion& region) {
+  const Node& node = *region.anchor;
+  const Reducing r(shape_of(node.input(0)), reduced_axes(node));
+  const auto row = std::find_if(std::begin(kReductions), std::end(kReductions), [&](const ReduceRow& x) { return x.name == node.op().name; });
+  LAPIS_ASSERT(row != std::end(kReductions), "no row for " << node.op().name);
+  if (row->name == "ReduceLogSumExp") return log_sum_exp(l, region, r);
+  LoopBuilder b(l, region.result()->name(), r.domain, r.reduced);
+  const int total = b.reduce(row->kind, row->before(b, b.load(node.input(0), r.inner)));
+  b.end_phase(Over::Inner);
+  const int reduced = b.reduced(total);
+  finish_rows(l, region, b, row->after(b, reduced, static_cast<double>(r.inner_size())), r);
+}
+
+// ---- softmax and normalizations -----------------------------------------------------------------------------------------------
+
+void softmax(Lowering& l, const FusedRegion& region) {
+  const Node& node = *region.anchor;
+  const Value *x = node.input(0), *out = region.result();
+  const int64_t rank = x->type().rank();
+  const Reducing r(shape_of(x), mask_of({attribute_or<int64_t>(node, "axis", -1)}, rank));
+  LoopBuilder b(l, out->name(), r.domain, r.reduced);
+  const int max = b.reduce(Reduce::Max, b.load(x, r.inner));
+  b.end_phase(Over::Inner);
+  const bool logarithmic = node.op().name == "LogSoftmax";
+  auto shifted = [&] {
+    const int loaded = b.load(x, r.inner);
+    return b.op(Op::Sub, loaded, b.reduced(max));
+  };
+  const int sum = b.reduce(Reduce::Sum, b.op(Op::Exp, shifted()));
+  // Unfused, the exponentials wait in the output for their division instead of being computed twice.
+  const bool reuse = !logarithmic && region.chain.empty();
+  const int slot = reuse ? b.add_view(l.allocate(out, false), r.inner) : -1;
+  if (reuse) b.store(slot, b.op(Op::Exp, shifted()));
+  b.end_phase(Over::Inner);
+  int y;
+  if (logarithmic) {
+    const int total = b.reduced(sum);
+    y = b.op(Op::Sub, shifted(), b.op(Op::Log, total));
+  } else {
+    y = reuse ? b.load_view(slot) : b.op(Op::Exp, shifted());
+    y = b.op(Op::Div, y, b.reduced(sum));
+  }
+  y = b.apply_chain(region, y, r.inner);
+  b.store(reuse ? slot : b.add_view(l.allocate(out, false), r.inner), y);
+  b.end_phase(Over::Inner);
+  l.emit(b.finish(), region, precision_of(out));
+}
+
+// (x - mean) / sqrt(variance + epsilon) * scale + bias over the inner axes; scale and bias are placed by the caller.
+void normalize(Lowering& l, const FusedRegion& region, const std::vector<bool>& axes, View scale, std::optional<View> bias) {
+  const Node& node = *region.anchor;
+  const Value *x = node.input(0), *out = region.result();
+  const Reducing r(shape_of(x), axes);
+  const auto count = static_cast<double>(r.inner_size());
+  LoopBuilder b(l, out->name(), r.domain, r.reduced);
+  const int sum = b.reduce(Reduce::Sum, b.load(x, r.inner));
+  b.end_phase(Over::Inner);
+  auto centred = [&] {
+    const int loaded = b.load(x, r.inner), total = b.reduced(sum);
+    return b.op(Op::Sub, loaded, b.op(Op::Div, total, b.k(DType::Float32, count)));
+  };
+  const int deviation = centred();
+  const int squares = b.reduce(Reduce::Sum, b.op(Op::Mul, deviation, deviation));
+  b.end_phase(Over::Inner);
+  const int total = b.reduced(squares);
+  const int variance = b.op(Op::Div, total, b.k(DType::Float32, count));
+  const int epsilon = b.k(DType::Float32, attribute_or<float>(node, "epsilon", 1e-5f));
+  int y = b.op(Op::Div, centred(), b.op(Op::Sqrt, b.op(Op::Add, variance, epsilon)));
+  y = b.op(Op::Mul, y, b.load_view(b.add_view(std::move(scale), r.inner)));
+  if (bias) y = b.op(Op::Add, y, b.load_view(b.add_view(*std::move(bias), r.inner)));
+  y = b.apply_chain(region, y, r.inner);
+  b.store(b.add_view(l.allocate(out, false), r.inner), y);
+  b.end_phase(Over::Inner);
+  l.emit(b.finish(), region, precision_of(out));
+}
+
+void layer_normalization(Lowering& l, const FusedRegion& region) {
+  const Node& node = *region.anchor;
+  const int64_t rank = node.input(0)->type().rank(), axis = normalized(attribute_or<int64_t>(node, "axis", -1), rank);
+  std::vector<bool> axes(static_cast<size_t>(rank));
+  for (int64_t i = axis; i < rank; ++i) axes[static_cast<size_t>(i)] = true;
+  const Value* bias = node.input(2);
+  normalize(l, region, axes, l.view_of(node.input(1)), bias ? std::optional(l.view_of(bias)) : std::nullopt);
+}
+
+void instance_normalization(Lowering& l, const FusedRegion& region) {
+  const Node& node = *region.anchor;
+  const Shape shape = shape_of(node.input(0));
+  std::vector<bool> axes(shape.size(), true);
+  axes[0] = axes[1] = false;
+  Shape per_channel(shape.size(), 1);
+  per_channel[1] = shape[1];
+  normalize(l, region, axes, *reshaped(l.view_of(node.input(1)), per_channel), *reshaped(l.view_of(node.input(2)), per_channel));
+}
+
+// ---- pools --------------------------------------------------------------------------------------------------------------------
+
+// How many input elements each output of an AveragePool averages, as a constant along its spatial axes.
+Tensor window_counts(const Node& node, const Window& w) {
+  const Shape in = shape_of(node.input(0)), out = shape_of(node.output());
+  const bool include_pad = attribute_or<int64_t>(node, "count_include_pad", 0) != 0;
+  Shape shape(out.begin(), out.end());
+  shape[0] = shape[1] = 1;
+  Tensor counts(DType::Float32, shape);
+  float* to = counts.mutable_data<float>().data();
+  for_each_index(shape, [&](const Shape& at) {
+    int64_t count = 1;
+    for (size_t i = 0; i < w.rank(); ++i) {
+      const int64_t lowest = include_pad ? -w.begin[i] : 0, limit = in[i + 2] + (include_pad ? w.end[i] : 0);
+      int64_t along = 0;
+      for (int64_t t = 0; t < w.kernel[i]; ++t) {
+        const int64_t position = at[i + 2] * w.strides[i] - w.begin[i] + t * w.dilations[i];
+        along += position >= lowest && position < limit;
+      }
+      count *= along;
+    }
+    *to++ = static_cast<float>(count);
+  });
+  return counts;
+}
+
+void pool(Lowering& l, const FusedRegion& region) {
+  const Node& node = *region.anchor;
+  const Value* out = region.result();
+  const Shape shape = shape_of(node.output());
+  const Window w = window_of(node);
+  const View in = l.windowed_input(node.input(0), required_halo(node), false);
+  Shape domain = shape;
+  View window{in.buffer, in.dtype, {}, {in.strides[0], in.strides[1]}, in.offset};
+  for (size_t i = 0; i < w.rank(); ++i) {
+    window.strides.push_back(w.strides[i] * in.strides[i + 2]);
+    window.offset -= w.begin[i] * in.strides[i + 2];
+  }
+  for (size_t i = 0; i < w.rank(); ++i) {
+    domain.push_back(w.kernel[i]);
+    window.strides.push_back(w.dilations[i] * in.strides[i + 2]);
+  }
+  Placement rows{shape, {}};
+  for (size_t i = 0; i < domain.size(); ++i) rows.axis.push_back(i < shape.size() ? static_cast<int64_t>(i) : -1);
+  LoopBuilder b(l, out->name(), domain, static_cast<int>(w.rank()));
+  const bool max = node.op().name == "MaxPool";
+  const int total = b.reduce(max ? Reduce::Max : Reduce::Sum, b.load_view(b.add_placed_view(window)));
+  b.end_phase(Over::Inner);
+  int result = b.reduced(total);
+  if (!max) result = b.op(Op::Div, result, b.load_view(b.add_view(l.constant(window_counts(node, w), out->name() + ".count"), rows)));
+  result = b.apply_chain(region, result, rows);
+  b.store(b.add_view(l.allocate(out, false), rows), result);
+  b.end_phase(Over::Row);
+  l.emit(b.finish(), region, precision_of(out));
+}
+
+// ---- matrix products of two computed operands ---------------------------------------------------------------------------------
+
+// Operand as a batch of matrices, broadcast over the batch: a vector counts as a row (left) or a column (right).
+View as_matrices(const View& view, bool left, const Shape& batch) {
+  View v = view;
+  if (v.shape.size() == 1) {
+    v.shape.insert(left ? v.shape.begin() : v.shape.end(), 1);
+    v.strides.insert(left ? v.strides.begin() : v.strides.end(), 0);
+  }
+  Shape target = batch;
+  target.insert(target.end(), v.shape.end() - 2, v.shape.end());
+  return broadcast_to(v, target);
+}
+
+int centred_int32(LoopBuilder& b, int x, const Value* zero_point) {
+  const int wide = b.program.add(Op::Cast, DType::Int32, {x, -1, -1});
+  const double zero = zero_point ? *scalar_constant(zero_point) : 0;
+  return zero == 0 ? wide : b.op(Op::Sub, wide, b.k(DType::Int32, zero));
+}
+
+void matrix_product(Lowering& l, const FusedRegion& region) {
+  const Node& node = *region.anchor;
+  const Value* out = region.result();
+  const Shape result_shape = shape_of(out);
+  const bool row_vector = node.input(0)->type().rank() == 1, column_vector = node.input(1)->type().rank() == 1;
+  Shape batch(result_shape.begin(), result_shape.end() - (row_vector ? 0 : 1) - (column_vector ? 0 : 1));
+  const View a = as_matrices(l.view_of(node.input(0)), true, batch), w = as_matrices(l.view_of(node.input(1)), false, batch);
+  const size_t n = batch.size();
+  Shape domain = batch;
+  domain.insert(domain.end(), {a.shape[n], w.shape[n + 1], a.shape[n + 1]});
+  View left{a.buffer, a.dtype, {}, a.strides, a.offset}, right{w.buffer, w.dtype, {}, w.strides, w.offset};
+  left.strides.insert(left.strides.begin() + static_cast<int64_t>(n) + 1, 0);          // [.., m, 0, k]
+  right.strides = Shape(w.strides.begin(), w.strides.begin() + static_cast<int64_t>(n));  // [.., 0, n, k]
+  right.strides.insert(right.strides.end(), {0, w.strides[n + 1], w.strides[n]});
+  Placement rows{result_shape, {}};
+  for (size_t i = 0; i < n; ++i) rows.axis.push_back(static_cast<int64_t>(i));
+  rows.axis.push_back(row_vector ? -1 : static_cast<int64_t>(n));
+  rows.axis.push_back(column_vector ? -1 : static_cast<int64_t>(n) + (row_vector ? 0 : 1));
+  rows.axis.push_back(-1);
+
+  LoopBuilder b(l, out->name(), domain, 1);
+  int x = b.load_view(b.add_placed_view(left)), y = b.load_view(b.add_placed_view(right));
+  if (node.op().name == "MatMulInteger") {
+    x = centred_int32(b, x, node.input(2));
+    y = centred_int32(b, y, node.input(3));
+  }
+  const int sum = b.reduce(Reduce::Sum, b.op(Op::Mul, x, y));
+  b.end_phase(Over::Inner);
+  const int result = b.apply_chain(region, b.reduced(sum), rows);
+  b.store(b.add_view(l.allocate(out, false), rows), result);
+  b.end_phase(Over::Row);
+  l.emit(b.finish(), region, precision_of(out));
+}
+
+// ---- Gather -------------------------------------------------------------------------------------------------------------------
+
+void gather(Lowering& l, const FusedRegion& region) {
+  const Node& node = *region.anchor;
+  const Value* out = region.result();
+  const View data = l.view_of(node.input(0)), indices = l.view_of(node.input(1));
+  const auto axis = static_cast<size_t>(normalized(attribute_or<int64_t>(node, "axis", 0), static_cast<int64_t>(data.shape.size())));
+  const Shape shape = shape_of(out);
+  const size_t index_rank = indices.shape.size();
+  View table{data.buffer, data.dtype, {}, {}, data.offset}, index{indices.buffer, indices.dtype, {}, Shape(shape.size(), 0), indices.offset};
+  for (size_t i = 0; i < axis; ++i) table.strides.push_back(data.strides[i]);
+  table.strides.insert(table.strides.end(), index_rank, 0);
+  for (size_t i = axis + 1; i < data.shape.size(); ++i) table.strides.push_back(data.strides[i]);
+  for (size_t i = 0; i < index_rank; ++i) index.strides[axis + i] = indices.strides[i];
+
+  LoopBuilder b(l, out->name(), shape);
+  int at = b.load_view(b.add_placed_view(index));
+  if (index.dtype != DType::Int64) at = b.program.add(Op::Cast, DType::Int64, {at, -1, -1});
+  const Instr gather{Op::Gather, data.dtype, {at, -1, -1}, b.add_placed_view(table), static_cast<double>(data.strides[axis]), static_cast<double>(data.shape[axis])};
+  const Placement here = straight(shape);
+  const int result = b.apply_chain(region, b.program.add(gather), here);
+  b.store(b.add_view(l.allocate(out, false), here), result);
+  b.end_phase(Over::Row);
+  l.emit(b.finish(), region, precision_of(out));
+}
+
+}  // namespace
+
+Status lower_loop(Lowering& l, const FusedRegion& region) {
+  const std::string_view name = region.anchor->op().name;
+  if (region.kind == Lowered::Scalar) elementwise(l, region);
+  else if (name.starts_with("Reduce") || name.starts_with("Global")) reduction(l, region);
+  else if (name == "Softmax" || name == "LogSoftmax") softmax(l, region);
+  else if (name == "LayerNormalization") layer_normalization(l, region);
+  else if (name == "InstanceNormalization") instance_normalization(l, region);
+  else if (name == "MaxPool" || name == "AveragePool") pool(l, region);
+  else if (name == "MatMul" || name == "MatMulInteger") matrix_product(l, region);
+  else if (name == "Gather") gather(l, region);
+  else LAPIS_UNREACHABLE("no loop for " << name);
+  return ok();
+}
+
+}  // namespace lapis::codegen

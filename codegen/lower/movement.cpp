@@ -1,0 +1,118 @@
+// Operators that copy: Concat, Pad, Tile, DepthToSpace, SpaceToDepth.
+#include "codegen/lower/loop_builder.h"
+#include "ir/op.h"
+
+namespace lapis::codegen {
+namespace {
+
+using Ints = std::vector<int64_t>;
+
+void copy(Lowering& l, const FusedRegion& region, const View& from, const View& to) {
+  LoopBuilder b(l, region.result()->name(), to.shape);
+  const Placement here = straight(to.shape);
+  const int loaded = b.load_view(b.add_view(from, here));
+  b.store(b.add_view(to, here), loaded);
+  b.end_phase(Loop::Over::Row);
+  l.emit(b.finish(), region, std::string(name_of(to.dtype)));
+}
+
+void concat(Lowering& l, const FusedRegion& region) {
+  const Node& node = *region.anchor;
+  const View out = l.allocate(node.output(), false);
+  int64_t axis = attribute_or<int64_t>(node, "axis", 0), start = 0;
+  if (axis < 0) axis += static_cast<int64_t>(out.shape.size());
+  for (const Value* input : node.inputs()) {
+    const View part = l.view_of(input);
+    const int64_t count = part.shape[static_cast<size_t>(axis)];
+    if (element_count(part.shape) > 0) copy(l, region, part, sliced(out, axis, start, 1, count));
+    start += count;
+  }
+}
+
+// Pads by axis; negative pads crop.
+std::pair<Ints, Ints> pads_of(const Node& node, size_t rank) {
+  Ints begin(rank, 0), end(rank, 0), axes;
+  const Ints pads = node.input(1)->constant().as_ints();
+  if (node.input(3)) axes = node.input(3)->constant().as_ints();
+  else for (size_t i = 0; i < rank; ++i) axes.push_back(static_cast<int64_t>(i));
+  for (size_t i = 0; i < axes.size(); ++i) {
+    const auto axis = static_cast<size_t>(axes[i] < 0 ? axes[i] + static_cast<int64_t>(rank) : axes[i]);
+    begin[axis] = pads[i];
+    end[axis] = pads[i + axes.size()];
+  }
+  return {begin, end};
+}
+
+void pad(Lowering& l, const FusedRegion& region) {
+  const Node& node = *region.anchor;
+  View from = l.view_of(node.input(0));
+  const View out = l.allocate(node.output(), false);
+  const auto [begin, end] = pads_of(node, out.shape.size());
+  const double value = node.input(2) ? node.input(2)->constant().as_double(0) : 0;
+  View interior = out, whole = out;
+  for (size_t i = 0; i < out.shape.size(); ++i) {
+    const auto axis = static_cast<int64_t>(i);
+    const int64_t cropped = std::max<int64_t>(0, -begin[i]), left = std::max<int64_t>(0, begin[i]), right = std::max<int64_t>(0, end[i]);
+    const int64_t kept = out.shape[i] - left - right;
+    from = sliced(from, axis, cropped, 1, kept);
+    interior = sliced(interior, axis, left, 1, kept);
+    if (left) l.emit_fill(sliced(whole, axis, 0, 1, left), value, node.output()->name());
+    if (right) l.emit_fill(sliced(whole, axis, left + kept, 1, right), value, node.output()->name());
+    whole = sliced(whole, axis, left, 1, kept);  // later axes fill only beside what is already done
+  }
+  copy(l, region, from, interior);
+}
+
+// Each axis is two loops: repeats outside, the input's elements inside.
+void tile(Lowering& l, const FusedRegion& region) {
+  const Node& node = *region.anchor;
+  const View from = l.view_of(node.input(0)), out = l.allocate(node.output(), false);
+  View source{from.buffer, from.dtype, {}, {}, from.offset}, target{out.buffer, out.dtype, {}, {}, out.offset};
+  for (size_t i = 0; i < out.shape.size(); ++i) {
+    const int64_t repeats = from.shape[i] ? out.shape[i] / from.shape[i] : 0;
+    for (View* v : {&source, &target}) v->shape.insert(v->shape.end(), {repeats, from.shape[i]});
+    source.strides.insert(source.strides.end(), {0, from.strides[i]});
+    target.strides.insert(target.strides.end(), {from.shape[i] * out.strides[i], out.strides[i]});
+  }
+  copy(l, region, source, target);
+}
+
+// View of one axis split in two.
+View split_axis(const View& v, size_t axis, int64_t outer, int64_t inner) {
+  View r = v;
+  r.shape[axis] = outer;
+  r.strides[axis] = v.strides[axis] * inner;
+  r.shape.insert(r.shape.begin() + static_cast<int64_t>(axis) + 1, inner);
+  r.strides.insert(r.strides.begin() + static_cast<int64_t>(axis) + 1, v.strides[axis]);
+  return r;
+}
+
+// Both operators map [N, C', H, b, W, b] on one side to channels (b, b, c) or (c, b, b) on the other.
+void depth_space(Lowering& l, const FusedRegion& region) {
+  const Node& node = *region.anchor;
+  const bool to_space = node.op().name == "DepthToSpace";
+  const int64_t block = *node.attribute_as<int64_t>("blocksize");
+  const View in = l.view_of(node.input(0)), out = l.allocate(node.output(), false);
+  const View &deep = to_space ? in : out, &wide = to_space ? out : in;
+  const bool crd = to_space && attribute_or<std::string>(node, "mode", "DCR") == "CRD";
+  const int64_t channels = wide.shape[1];
+  // deep as [N, b, b, C, H, W] (or [N, C, b, b, H, W]); wide as [N, C, H, b, W, b]
+  View d = crd ? split_axis(split_axis(deep, 1, channels * block, block), 1, channels, block)
+               : split_axis(split_axis(deep, 1, block * block, channels), 1, block, block);
+  d = permuted(d, crd ? Ints{0, 1, 4, 2, 5, 3} : Ints{0, 3, 4, 1, 5, 2});
+  const View w = split_axis(split_axis(wide, 3, deep.shape[3], block), 2, deep.shape[2], block);
+  copy(l, region, to_space ? d : w, to_space ? w : d);
+}
+
+}  // namespace
+
+Status lower_movement(Lowering& l, const FusedRegion& region) {
+  const std::string_view name = region.anchor->op().name;
+  if (name == "Concat") concat(l, region);
+  else if (name == "Pad") pad(l, region);
+  else if (name == "Tile") tile(l, region);
+  else depth_space(l, region);
+  return ok();
+}
+
+}  // namespace lapis::codegen

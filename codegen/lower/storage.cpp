@@ -1,0 +1,140 @@
+// Storage: buffers, layouts and halos of values, and the copies and fills that keep them true.
+#include <algorithm>
+#include <cstring>
+
+#include "codegen/lower/lowering.h"
+#include "ir/op.h"
+#include "runtime/abi.h"
+
+namespace lapis::codegen {
+namespace {
+
+constexpr int64_t kReadSlack = 64;  // kernels read whole vectors past the end of a buffer
+
+// Strides of [N, C, spatial...] stored as [N, spatial..., C] with the halo's room; offset of element 0 past the halo.
+View channels_last_view(int buffer, DType dtype, const Shape& shape, const std::optional<Halo>& halo) {
+  View view{buffer, dtype, shape, Shape(shape.size()), 0};
+  int64_t stride = shape[1];
+  view.strides[1] = 1;
+  for (size_t i = shape.size(); i-- > 2;) {
+    const int64_t begin = halo ? halo->begin[i - 2] : 0, end = halo ? halo->end[i - 2] : 0;
+    view.strides[i] = stride;
+    view.offset += begin * stride;
+    stride *= begin + shape[i] + end;
+  }
+  view.strides[0] = stride;
+  return view;
+}
+
+Loop store_loop(const std::string& name, const View& to) {
+  Loop loop;
+  loop.name = name;
+  loop.domain = to.shape;
+  loop.views = {to};
+  loop.phases.resize(1);
+  return loop;
+}
+
+}  // namespace
+
+int Lowering::arena_buffer(const std::string& name, int64_t bytes) {
+  plan_.buffers.push_back({name, Space::Arena, bytes + kReadSlack, 0});
+  return static_cast<int>(plan_.buffers.size()) - 1;
+}
+
+View Lowering::channels_last_storage(const std::string& name, DType dtype, const Shape& shape, const std::optional<Halo>& halo) {
+  View view = channels_last_view(0, dtype, shape, halo);
+  view.buffer = arena_buffer(name, byte_size(dtype, view.strides[0] * shape[0]));
+  if (!halo) return view;
+  // The border as disjoint slabs: axis by axis, inner axes padded, outer axes not.
+  View padded = view;
+  for (size_t i = shape.size(); i-- > 2;) {
+    const int64_t begin = halo->begin[i - 2], end = halo->end[i - 2];
+    const auto axis = static_cast<int64_t>(i);
+    if (begin) emit_fill(sliced(padded, axis, -begin, 1, begin), halo->fill, name);
+    if (end) emit_fill(sliced(padded, axis, shape[i], 1, end), halo->fill, name);
+    padded = sliced(padded, axis, -begin, 1, begin + shape[i] + end);
+  }
+  return view;
+}
+
+View Lowering::allocate(const Value* value, bool channel_contiguous) {
+  const Shape shape = value->type().shape();
+  const auto layout = layouts_.find(value);
+  const bool last = layout != layouts_.end() && layout->second.channels_last;
+  if (value->is_graph_output() && !(channel_contiguous && last)) {
+    for (PlanIo& output : plan_.outputs)
+      if (output.name == value->name()) return views_[value] = row_major_view(output.buffer, value->dtype(), shape);
+  }
+  if (!last) return views_[value] = row_major_view(arena_buffer(value->name(), byte_size(value->dtype(), element_count(shape))), value->dtype(), shape);
+  const std::optional<Halo>& halo = layout->second.halo;
+  if (halo) halos_[value] = *halo;
+  return views_[value] = channels_last_storage(value->name(), value->dtype(), shape, halo);
+}
+
+View Lowering::constant(const Tensor& tensor, const std::string& name) {
+  auto& bucket = constants_[tensor.hash()];
+  for (const auto& [known, view] : bucket)
+    if (known == tensor) return view;
+  const auto offset = static_cast<int64_t>((plan_.constants.size() + abi::kAlignment - 1) / abi::kAlignment * abi::kAlignment);
+  plan_.constants.resize(static_cast<size_t>(offset + tensor.bytes()));
+  std::memcpy(plan_.constants.data() + offset, tensor.raw(), static_cast<size_t>(tensor.bytes()));
+  plan_.buffers.push_back({name, Space::Constant, tensor.bytes(), offset});
+  const View view = row_major_view(static_cast<int>(plan_.buffers.size()) - 1, tensor.dtype(), tensor.shape());
+  bucket.emplace_back(tensor, view);
+  return view;
+}
+
+const View& Lowering::view_of(const Value* value) {
+  if (const auto it = views_.find(value); it != views_.end()) return it->second;
+  LAPIS_ASSERT(value->is_constant(), "value '" << value->name() << "' is used before it is computed");
+  return views_[value] = constant(value->constant(), value->name());
+}
+
+static bool in_arena(const Plan& plan, const View& view) { return plan.buffers[static_cast<size_t>(view.buffer)].space == Space::Arena; }
+
+View Lowering::windowed_input(const Value* value, const std::optional<Halo>& halo, bool needs_slack) {
+  const View view = view_of(value);
+  const bool halo_fits = !halo || (halos_.contains(value) && halos_.at(value).covers(*halo));
+  const bool dense_channels = view.shape[1] == 1 || view.strides[1] == 1;
+  if (halo_fits && dense_channels && (in_arena(plan_, view) || !needs_slack)) return view;
+  const View copy = channels_last_storage(value->name() + ".padded", view.dtype, view.shape, halo);
+  emit_copy(view, copy, value->name() + ".padded");
+  return copy;
+}
+
+View Lowering::row_contiguous_input(const Value* value, bool needs_slack) {
+  const View view = view_of(value);
+  const bool dense = view.shape.back() == 1 || view.strides.back() == 1;
+  if (dense && (in_arena(plan_, view) || !needs_slack)) return view;
+  const View copy = row_major_view(arena_buffer(value->name() + ".packed", byte_size(view.dtype, element_count(view.shape))), view.dtype, view.shape);
+  emit_copy(view, copy, value->name() + ".packed");
+  return copy;
+}
+
+void Lowering::emit_fill(const View& view, double value, const std::string& name) {
+  Loop loop = store_loop(name + ".halo", view);
+  loop.phases[0].body = {{Op::Constant, view.dtype, {-1, -1, -1}, -1, value, 0}};
+  loop.phases[0].stores = {{0, 0}};
+  emit(std::move(loop), "halo of " + name, std::string(name_of(view.dtype)));
+}
+
+void Lowering::emit_copy(const View& from, const View& to, const std::string& name) {
+  Loop loop = store_loop(name, to);
+  loop.views.push_back(from);
+  loop.phases[0].body = {{Op::Load, from.dtype, {-1, -1, -1}, 1}};
+  loop.phases[0].stores = {{0, 0}};
+  emit(std::move(loop), "copy of " + name, std::string(name_of(to.dtype)));
+}
+
+void Lowering::emit(Region region, std::string what, std::string precision) {
+  plan_.steps.push_back({std::move(region), {}, std::move(what), std::move(precision), {}});
+}
+
+void Lowering::emit(Region region, const FusedRegion& source, std::string precision) {
+  Step step{std::move(region), {source.anchor->origin()}, std::string(source.anchor->op().name), std::move(precision), {}};
+  for (const Node* node : source.chain) step.nodes.push_back(node->origin());
+  plan_.steps.push_back(std::move(step));
+}
+
+}  // namespace lapis::codegen
