@@ -1,0 +1,169 @@
+// QuantizeLinear, DequantizeLinear (per tensor, per axis, blocked) and DynamicQuantizeLinear.
+#include <algorithm>
+#include <cmath>
+
+#include "ir/ops/attributes.h"
+#include "ir/ops/loops.h"
+#include "ir/ops/numerics.h"
+#include "ir/ops/ops.h"
+
+namespace lapis::ops {
+namespace {
+
+constexpr TypeSet kStorage = types(DType::Int8, DType::UInt8, DType::Int16, DType::UInt16, DType::Int4, DType::UInt4, DType::Int2, DType::UInt2);
+constexpr TypeSet kScale = types(DType::Float32, DType::Float16, DType::BFloat16);
+
+// Scale and zero point must be one value, one a slice along the axis, or one a block along the axis.
+Status check_parameters(const InferContext& c, int64_t axis, int64_t block_size) {
+  const Type &x = c.in(0), &scale = c.in(1);
+  if (c.has(2) && c.in(2).ranked() && scale.ranked() && !merge(Type::tensor(scale.dtype, c.in(2).dims), scale))
+    return c.error("scale " + scale.to_string() + " and zero point " + c.in(2).to_string() + " need the same shape");
+  if (!x.ranked() || !scale.ranked() || scale.rank() == 0) return ok();
+  if (block_size < 0) return c.error("block_size is " + std::to_string(block_size));
+  if (block_size == 0 && scale.rank() == 1 && scale.dim(0).is(1)) return ok();
+  LAPIS_TRY(axis, c.axis(axis, x.rank()));
+  if (block_size == 0) {
+    if (scale.rank() != 1) return c.error("scale " + scale.to_string() + " must be a scalar or a vector, or block_size must be given");
+    if (scale.dim(0).is_constant() && x.dim(axis).is_constant() && !(scale.dim(0) == x.dim(axis)))
+      return c.error("scale has " + scale.dim(0).to_string() + " values but axis " + std::to_string(axis) + " of " + x.to_string() + " has " + x.dim(axis).to_string());
+    return ok();
+  }
+  if (scale.rank() != x.rank()) return c.error("scale " + scale.to_string() + " of blocks needs the rank of " + x.to_string());
+  const Dim blocks = ceil_div(x.dim(axis), block_size);
+  if (blocks.is_constant() && scale.dim(axis).is_constant() && !(blocks == scale.dim(axis)))
+    return c.error("axis " + std::to_string(axis) + " needs " + blocks.to_string() + " blocks of " + std::to_string(block_size) + ", scale has " + scale.dim(axis).to_string());
+  return ok();
+}
+
+// Which scale belongs to an element.
+class ParameterIndex {
+ public:
+  ParameterIndex(const Tensor& x, const Tensor& scale, int64_t axis, int64_t block_size)
+      : single_(scale.size() == 1), block_(std::max<int64_t>(block_size, 1)), blocked_(block_size > 0),
+        view_(single_ ? AxisView(Shape{1}, 0) : AxisView(x.shape(), normalized(axis, x.rank()))) {}
+
+  size_t operator()(size_t element) const {
+    if (single_) return 0;
+    const auto i = static_cast<int64_t>(element);
+    const int64_t at = i / view_.inner % view_.extent;
+    if (!blocked_) return static_cast<size_t>(at);
+    const int64_t blocks = (view_.extent + block_ - 1) / block_;
+    return static_cast<size_t>((i / (view_.inner * view_.extent) * blocks + at / block_) * view_.inner + i % view_.inner);
+  }
+
+ private:
+  bool single_;
+  int64_t block_;
+  bool blocked_;
+  AxisView view_;
+};
+
+std::vector<int64_t> zero_points(const EvalContext& c) {
+  return c.has(2) ? to_integers(c.in(2)) : std::vector<int64_t>(static_cast<size_t>(c.in(1).size()), 0);
+}
+
+// ---- QuantizeLinear ---------------------------------------------------------------------------------------------------------------
+
+DType quantized_dtype(const QuantizeLinearAttrs& a, const Type* zero_point) {
+  if (zero_point) return zero_point->dtype;
+  return a.output_dtype ? static_cast<DType>(a.output_dtype) : DType::UInt8;
+}
+
+Result<Types> infer_quantize(const InferContext& c) {
+  const QuantizeLinearAttrs a = c.attrs<QuantizeLinearAttrs>();
+  LAPIS_CHECK(check_parameters(c, a.axis, a.block_size));
+  const DType dtype = quantized_dtype(a, c.has(2) ? &c.in(2) : nullptr);
+  if (a.output_dtype && static_cast<DType>(a.output_dtype) != dtype)
+    return c.error("output_dtype contradicts the zero point's type " + std::string(name_of(dtype)));
+  if (!allows(kStorage, dtype)) return c.error("quantizing to " + std::string(name_of(dtype)) + " is not supported").help("use an integer zero point of 2 to 16 bits");
+  if (a.precision != 0 && static_cast<DType>(a.precision) != DType::Float32)
+    return c.error("division in " + std::string(name_of(static_cast<DType>(a.precision))) + " is not supported").help("leave out the attribute precision");
+  return Types{Type::tensor(dtype, c.in(0).dims)};
+}
+
+Status evaluate_quantize(EvalContext& c) {
+  const QuantizeLinearAttrs a = c.attrs<QuantizeLinearAttrs>();
+  const Tensor& x = c.in(0);
+  const Type zero_type = c.has(2) ? Type::of(c.in(2)) : Type();
+  const DType dtype = quantized_dtype(a, c.has(2) ? &zero_type : nullptr);
+  const IntegerRange range = integer_range(dtype);
+  const ParameterIndex parameter(x, c.in(1), a.axis, a.block_size);
+  const std::vector<double> values = to_doubles(x), scales = to_doubles(c.in(1));
+  const std::vector<int64_t> zeros = zero_points(c);
+  std::vector<int64_t> y(values.size());
+  for (size_t i = 0; i < y.size(); ++i) {
+    const size_t p = parameter(i);
+    y[i] = quantize(static_cast<float>(values[i]) / static_cast<float>(scales[p]), zeros[p], range);
+  }
+  c.set_out(0, from_integers(dtype, x.shape(), y));
+  return ok();
+}
+
+// ---- DequantizeLinear -------------------------------------------------------------------------------------------------------------
+
+DType dequantized_dtype(const DequantizeLinearAttrs& a, DType scale) { return a.output_dtype ? static_cast<DType>(a.output_dtype) : scale; }
+
+Result<Types> infer_dequantize(const InferContext& c) {
+  const DequantizeLinearAttrs a = c.attrs<DequantizeLinearAttrs>();
+  LAPIS_CHECK(check_parameters(c, a.axis, a.block_size));
+  if (c.has(2) && c.in(2).dtype != c.in(0).dtype) return c.error("x is " + c.in(0).to_string() + " but its zero point is " + c.in(2).to_string());
+  const DType dtype = dequantized_dtype(a, c.in(1).dtype);
+  if (!allows(kScale, dtype)) return c.error("dequantizing to " + std::string(name_of(dtype)) + " is not supported");
+  return Types{Type::tensor(dtype, c.in(0).dims)};
+}
+
+Status evaluate_dequantize(EvalContext& c) {
+  const DequantizeLinearAttrs a = c.attrs<DequantizeLinearAttrs>();
+  const Tensor& x = c.in(0);
+  const ParameterIndex parameter(x, c.in(1), a.axis, a.block_size);
+  const std::vector<int64_t> values = to_integers(x), zeros = zero_points(c);
+  const std::vector<double> scales = to_doubles(c.in(1));
+  std::vector<double> y(values.size());
+  for (size_t i = 0; i < y.size(); ++i) {
+    const size_t p = parameter(i);
+    const auto centered = static_cast<int32_t>(static_cast<uint32_t>(values[i]) - static_cast<uint32_t>(zeros[p]));
+    y[i] = static_cast<float>(centered) * static_cast<float>(scales[p]);
+  }
+  c.set_out(0, from_doubles(dequantized_dtype(a, c.in(1).dtype()), x.shape(), y));
+  return ok();
+}
+
+// ---- DynamicQuantizeLinear --------------------------------------------------------------------------------------------------------
+
+Result<Types> infer_dynamic(const InferContext& c) {
+  return Types{Type::tensor(DType::UInt8, c.in(0).dims), Type::tensor(DType::Float32, Dims{}), Type::tensor(DType::UInt8, Dims{})};
+}
+
+Status evaluate_dynamic(EvalContext& c) {
+  constexpr IntegerRange kRange{0, 255};
+  const auto x = c.in(0).data<float>();
+  float lowest = 0, highest = 0;  // the range must hold zero
+  for (float v : x) {
+    lowest = std::min(lowest, v);
+    highest = std::max(highest, v);
+  }
+  const float scale = highest == lowest ? 1.0f : (highest - lowest) / 255.0f;
+  const int64_t zero_point = quantize(0.0f - lowest / scale, 0, kRange);
+  std::vector<int64_t> y(x.size());
+  for (size_t i = 0; i < y.size(); ++i) y[i] = quantize(x[i] / scale, zero_point, kRange);
+  c.set_out(0, from_integers(DType::UInt8, c.in(0).shape(), y));
+  c.set_out(1, Tensor::scalar(scale));
+  c.set_out(2, Tensor::scalar(static_cast<uint8_t>(zero_point)));
+  return ok();
+}
+
+}  // namespace
+
+const OpDef DequantizeLinear = op("DequantizeLinear").since(25).doc("(x - zero_point) * scale: integers back to real numbers.")
+    .in("x", kStorage | types(DType::Int32)).in("x_scale", kScale).optional_in("x_zero_point", kStorage | types(DType::Int32)).out("y", kScale)
+    .attrs<DequantizeLinearAttrs>().infer(infer_dequantize).evaluate(evaluate_dequantize).traits(Trait::Pure);
+
+const OpDef DynamicQuantizeLinear = op("DynamicQuantizeLinear").since(11).doc("Quantizes to uint8 with a scale and zero point taken from x itself.")
+    .in("x", types(DType::Float32)).out("y", types(DType::UInt8)).out("y_scale", types(DType::Float32)).out("y_zero_point", types(DType::UInt8))
+    .infer(infer_dynamic).evaluate(evaluate_dynamic).traits(Trait::Pure);
+
+const OpDef QuantizeLinear = op("QuantizeLinear").since(25).doc("saturate(round(x / scale) + zero_point), ties to even.")
+    .in("x", kScale | types(DType::Int32)).in("y_scale", kScale).optional_in("y_zero_point", kStorage).out("y", kStorage)
+    .attrs<QuantizeLinearAttrs>().infer(infer_quantize).evaluate(evaluate_quantize).traits(Trait::Pure);
+
+}  // namespace lapis::ops

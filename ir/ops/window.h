@@ -1,0 +1,41 @@
+// Window: the geometry of kernels that slide over spatial axes (convolutions and pools).
+#pragma once
+
+#include <span>
+#include <string>
+#include <vector>
+
+#include "ir/infer.h"
+
+namespace lapis::ops {
+
+struct Window {
+  std::string auto_pad = "NOTSET";
+  bool ceil_mode = false;
+  std::vector<int64_t> kernel, strides, dilations, begins, ends;  // one entry for each spatial axis
+
+  size_t rank() const { return kernel.size(); }
+  int64_t reach(size_t axis) const { return (kernel[axis] - 1) * dilations[axis] + 1; }  // input elements from first to last tap
+  bool same_padding() const { return auto_pad == "SAME_UPPER" || auto_pad == "SAME_LOWER"; }
+  int64_t taps() const { return element_count(kernel); }
+
+  Dim output(size_t axis, const Dim& input) const;
+  Shape output_shape(std::span<const int64_t> input) const;
+  // The same window with SAME padding as numbers; what evaluation and kernels want.
+  Window on(std::span<const int64_t> input) const;
+};
+
+// Empty attribute lists get their defaults. An error if a list has the wrong length or a value makes no sense.
+struct WindowLists {
+  const std::string& auto_pad;
+  const std::vector<int64_t>&kernel, &strides, &dilations, &pads;
+};
+Result<Window> make_window(const InferContext& context, const WindowLists& lists, size_t rank, bool ceil_mode = false);
+// The same for nodes that have been inferred before.
+Window window_of(const WindowLists& lists, size_t rank, bool ceil_mode = false);
+
+// result[tap * positions + p]: offset of the input element under a tap at output position p, -1 in the padding.
+// Offsets and positions are row major over the spatial axes.
+std::vector<int64_t> window_offsets(const Window& window, std::span<const int64_t> input, std::span<const int64_t> output);
+
+}  // namespace lapis::ops
