@@ -1,0 +1,47 @@
+// Program: a compiled model as data: machine code, constants, steps, inputs and outputs. The JIT makes one in memory, an artifact file
+// is one on disk; both become an Executable the same way.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/tensor.h"
+#include "runtime/abi.h"
+
+namespace lapis {
+
+struct IoInfo {
+  std::string name;
+  DType dtype = DType::Undefined;
+  Shape shape;
+  int64_t bytes() const { return byte_size(dtype, element_count(shape)); }
+};
+
+struct StepInfo {
+  std::string name;       // unique: the symbol of the function
+  std::string op;         // ONNX operator of the anchor, or what a helper step does
+  std::string precision;  // "int8", "fp32", ...
+  std::string kernel;     // row of the kernel table, or "loop"
+  std::vector<std::string> nodes;  // ONNX nodes computed here
+  std::string note;       // why it is not fused or not int8, if there is something to say
+  uint64_t code_offset = 0, code_size = 0;
+  int64_t units = 1;
+  int64_t macs = 0;       // multiply-accumulates of one run, 0 where that says nothing
+};
+
+struct Program {
+  std::string target;        // Target::to_string of the machine it was compiled for
+  uint64_t plan_hash = 0;
+  uint64_t source_hash = 0;  // of the model file
+  std::string producer;      // "lapis 0.1.0"
+  std::vector<IoInfo> inputs, outputs;
+  std::vector<StepInfo> steps;
+  int64_t arena_bytes = 0;
+  std::span<const std::byte> code;
+  std::span<const std::byte> constants;  // 64-byte aligned
+  std::shared_ptr<const void> owner;     // keeps code and constants alive
+};
+
+}  // namespace lapis
