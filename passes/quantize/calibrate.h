@@ -1,0 +1,61 @@
+// Calibration: run a float model over samples and remember how the values to be quantized are distributed.
+//
+//   LAPIS_TRY(Calibration c, calibrate(graph, {"x", "relu_3"}, *reference_evaluator(), samples_of(feeds), {}));
+//   Range r = c.range("relu_3", {.method = RangeMethod::Percentile, .percentile = 99.999});
+//
+// Memory is constant per value (2048 bins), however many samples there are; one run serves every method.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "ir/evaluate.h"
+#include "passes/quantize/histogram.h"
+
+namespace lapis {
+
+struct Range {
+  float low = 0, high = 0;
+  bool operator==(const Range&) const = default;
+};
+inline Range unite(Range a, Range b) { return {std::min(a.low, b.low), std::max(a.high, b.high)}; }
+
+using Ranges = std::map<std::string, Range>;  // by value name
+
+enum class RangeMethod : uint8_t {
+  MinMax,      // everything seen
+  Percentile,  // the share `percentile` of all values, the rest cut off evenly at both ends
+};
+
+struct RangeOptions {
+  RangeMethod method = RangeMethod::Percentile;
+  double percentile = 99.999;
+};
+
+// The next sample, nullopt after the last one, or why it cannot be had.
+using SampleSource = std::function<Result<std::optional<Feeds>>()>;
+SampleSource samples_of(std::vector<Feeds> feeds);
+
+struct CalibrateOptions {
+  int64_t samples = 100;                                   // at most; fewer if the source ends earlier
+  std::function<void(int64_t done, int64_t of)> progress;  // after each sample; may be empty
+};
+
+struct Calibration {
+  std::map<std::string, Histogram> histograms;  // by value name
+  int64_t samples = 0;
+  Diagnostics warnings;  // values that were NaN or infinite in some sample
+
+  Range range(const std::string& value, const RangeOptions& options) const;
+  Ranges ranges(const RangeOptions& options) const;
+};
+
+// Distributions of the named values of `graph` (inputs and float outputs of nodes). Samples must match the model's inputs; symbolic
+// dimensions take the sample's extents. Fails if a sample does not fit, if there is none, or if a value was never finite.
+Result<Calibration> calibrate(const Graph& graph, const std::vector<std::string>& values, Evaluator& evaluator, const SampleSource& next,
+                              const CalibrateOptions& options = {});
+
+}  // namespace lapis
