@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <iterator>
 #include <set>
 
 #include "base/check.h"
@@ -144,6 +145,34 @@ Dim floor_div(const Dim& a, const Dim& b) {
   if (rest.terms_.empty()) return whole;
   rest.constant_ = a.constant_ - quotient * divisor;
   return whole + Dim::symbol("floor(" + rest.to_string() + "/" + std::to_string(divisor) + ")");
+}
+
+// Long division by the leading monomial: highest degree first, ties in alphabetical order, which products preserve.
+std::optional<Dim> exact_div(const Dim& a, const Dim& b) {
+  if (!a.known_ || !b.known_ || b.is(0)) return std::nullopt;
+  auto leading = [](const Dim& d) {
+    std::pair<Dim::Monomial, int64_t> lead{{}, d.constant_};
+    for (const auto& [monomial, coefficient] : d.terms_)
+      if (monomial.size() > lead.first.size()) lead = {monomial, coefficient};
+    return lead;
+  };
+  const auto [divisor, divisor_coefficient] = leading(b);
+  Dim quotient(0), rest = a;
+  while (!rest.is(0)) {
+    const auto [monomial, coefficient] = leading(rest);
+    if (coefficient % divisor_coefficient != 0 || !std::includes(monomial.begin(), monomial.end(), divisor.begin(), divisor.end())) return std::nullopt;
+    Dim::Monomial left;
+    std::set_difference(monomial.begin(), monomial.end(), divisor.begin(), divisor.end(), std::back_inserter(left));
+    Dim term(0);
+    (left.empty() ? term.constant_ : term.terms_[left]) = coefficient / divisor_coefficient;
+    quotient = quotient + term;
+    rest = rest - term * b;
+  }
+  return quotient;
+}
+
+bool Dim::never_negative() const {
+  return known_ && constant_ >= 0 && std::all_of(terms_.begin(), terms_.end(), [](const auto& term) { return term.second > 0; });
 }
 
 bool operator==(const Dim& a, const Dim& b) {

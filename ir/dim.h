@@ -30,7 +30,10 @@ class Dim {
   friend Dim operator*(const Dim& a, const Dim& b);
   friend Dim floor_div(const Dim& a, const Dim& b);  // exact where every coefficient divides, else an opaque atom
   friend Dim ceil_div(const Dim& a, const Dim& b) { return floor_div(a + b - Dim(1), b); }
+  friend std::optional<Dim> exact_div(const Dim& a, const Dim& b);  // q with q * b == a as polynomials, if there is one
   friend bool operator==(const Dim& a, const Dim& b);
+  // No coefficient is negative, so no choice of sizes makes it negative. False does not mean that some choice does.
+  bool never_negative() const;
 
   // Replaces symbols by their values; symbols without a binding stay. floor(...) atoms are re-evaluated.
   Dim bind(const std::map<std::string, int64_t>& values) const;
@@ -44,5 +47,7 @@ class Dim {
   int64_t constant_ = 0;
   std::map<Monomial, int64_t> terms_;  // no zero coefficients
 };
+
+std::optional<Dim> exact_div(const Dim& a, const Dim& b);
 
 }  // namespace lapis
