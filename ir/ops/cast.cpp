@@ -1,0 +1,101 @@
+// Conversion between element types.
+#include <cmath>
+#include <limits>
+
+#include "ir/ops/data_attributes.h"
+#include "ir/ops/elementwise.h"
+#include "ir/ops/loops.h"
+#include "ir/ops/ops.h"
+
+namespace lapis::ops {
+namespace {
+
+constexpr TypeSet kPacked = types(DType::Int4, DType::UInt4, DType::Int2, DType::UInt2);
+constexpr TypeSet kCastTypes = kNumbers | types(DType::Bool) | kPacked;
+
+// Truncates toward zero. ONNX leaves values outside of the range undefined; here they saturate and NaN gives 0, on every machine.
+template <class To, class From> To to_integer(From value) {
+  if (is_nan(value)) return 0;
+  const From whole = std::trunc(value);
+  // The highest integer may round up on its way to From, so equality already means "too big" unless it is exact.
+  if (whole <= static_cast<From>(std::numeric_limits<To>::lowest())) return std::numeric_limits<To>::lowest();
+  if (whole >= static_cast<From>(std::numeric_limits<To>::max())) return std::numeric_limits<To>::max();
+  return static_cast<To>(whole);
+}
+
+// Integers keep their low bits when they get narrower; everything but zero is true.
+template <class To, class From> To converted(From value) {
+  const auto x = load(value);
+  if constexpr (std::is_same_v<To, bool>) return x != 0;
+  else if constexpr (std::is_integral_v<To> && std::is_floating_point_v<decltype(x)>) return to_integer<To>(x);
+  else return store<To>(static_cast<Arithmetic<To>>(x));
+}
+
+int64_t saturated(int64_t value, IntegerRange range) { return std::clamp(value, range.lowest, range.highest); }
+
+Tensor cast(const Tensor& x, DType to);
+
+Tensor cast_to_packed(const Tensor& x, DType to) {
+  const bool rounds = is_float(x.dtype());
+  std::vector<int64_t> values = to_integers(cast(x, DType::Int64));
+  if (rounds)
+    for (int64_t& v : values) v = saturated(v, integer_range(to));
+  return from_integers(to, x.shape(), values);
+}
+
+Tensor cast(const Tensor& x, DType to) {
+  if (x.dtype() == to) return x;
+  if (allows(kPacked, x.dtype())) return cast(from_integers(DType::Int8, x.shape(), x.as_ints()), to);
+  if (allows(kPacked, to)) return cast_to_packed(x, to);
+  Tensor y(to, x.shape());
+  visit_dtype(x.dtype(), [&]<class From>(From) {
+    visit_dtype(to, [&]<class To>(To) {
+      const auto source = x.data<From>();
+      const auto target = y.mutable_data<To>();
+      for (size_t i = 0; i < source.size(); ++i) target[i] = converted<To>(source[i]);
+    });
+  });
+  return y;
+}
+
+Result<Types> infer_to(const InferContext& c, DType to) {
+  if (!allows(kCastTypes, to)) return c.error("cannot convert to " + std::string(name_of(to)));
+  return Types{Type::tensor(to, c.in(0).dims)};
+}
+
+Result<Types> infer_cast(const InferContext& c) {
+  const int64_t to = c.attrs<CastAttrs>().to;
+  if (to <= 0 || to > static_cast<int64_t>(DType::Int2)) return c.error("attribute 'to' is " + std::to_string(to) + ", which is no element type");
+  return infer_to(c, static_cast<DType>(to));
+}
+Result<Types> infer_cast_like(const InferContext& c) { return infer_to(c, c.in(1).dtype); }
+
+Status evaluate_cast(EvalContext& c) {
+  c.set_out(0, cast(c.in(0), static_cast<DType>(c.attrs<CastAttrs>().to)));
+  return ok();
+}
+Status evaluate_cast_like(EvalContext& c) {
+  c.set_out(0, cast(c.in(0), c.in(1).dtype()));
+  return ok();
+}
+
+// Sizes fit every integer type that models compute shapes in.
+std::optional<Dims> propagate_as(const InferContext& c, DType to) {
+  return to == DType::Int64 || to == DType::Int32 ? c.contents(0) : std::nullopt;
+}
+std::optional<Dims> propagate_cast(const InferContext& c) { return propagate_as(c, static_cast<DType>(c.attrs<CastAttrs>().to)); }
+std::optional<Dims> propagate_cast_like(const InferContext& c) { return propagate_as(c, c.in(1).dtype); }
+
+constexpr Traits kElementwise = Trait::Pure | Trait::Elementwise;
+
+}  // namespace
+
+const OpDef Cast = op("Cast").since(25).doc("The same numbers in another element type.")
+    .in("input", kCastTypes).out("output", kCastTypes).attrs<CastAttrs>()
+    .infer(infer_cast).evaluate(evaluate_cast).propagate(propagate_cast).traits(kElementwise);
+
+const OpDef CastLike = op("CastLike").since(25).doc("The first operand in the element type of the second.")
+    .in("input", kCastTypes).in("target_type", kCastTypes).out("output", kCastTypes).attrs<CastLikeAttrs>()
+    .infer(infer_cast_like).evaluate(evaluate_cast_like).propagate(propagate_cast_like).traits(kElementwise);
+
+}  // namespace lapis::ops

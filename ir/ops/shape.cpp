@@ -1,0 +1,234 @@
+// Operators that read shapes or make tensors out of nothing but sizes: Shape, Size, ConstantOfShape, Range, EyeLike, Constant.
+#include <algorithm>
+#include <cmath>
+
+#include "ir/ops/data_attributes.h"
+#include "ir/ops/elementwise.h"
+#include "ir/ops/ops.h"
+
+namespace lapis::ops {
+namespace {
+
+constexpr TypeSet kInt64 = types(DType::Int64);
+
+// Contents beyond this are data, not shapes.
+constexpr int64_t kSmall = 1024;
+
+// ---- Shape, Size ----------------------------------------------------------------------------------------------------------------
+
+std::pair<int64_t, int64_t> shape_window(const ShapeAttrs& a, int64_t rank) {
+  auto position = [rank](int64_t p) { return std::clamp<int64_t>(p < 0 ? p + rank : p, 0, rank); };
+  const int64_t begin = position(a.start), end = position(a.end.value_or(rank));
+  return {begin, std::max(begin, end)};
+}
+
+Result<Types> infer_shape(const InferContext& c) {
+  if (!c.in(0).ranked()) return of_rank(DType::Int64, 1);
+  const auto [begin, end] = shape_window(c.attrs<ShapeAttrs>(), c.in(0).rank());
+  return Types{Type::tensor(DType::Int64, Dims{end - begin})};
+}
+
+std::optional<Dims> propagate_shape(const InferContext& c) {
+  if (!c.in(0).ranked()) return std::nullopt;
+  const auto [begin, end] = shape_window(c.attrs<ShapeAttrs>(), c.in(0).rank());
+  return Dims(c.in(0).dims->begin() + begin, c.in(0).dims->begin() + end);
+}
+
+Status evaluate_shape(EvalContext& c) {
+  const lapis::Shape& shape = c.in(0).shape();
+  const auto [begin, end] = shape_window(c.attrs<ShapeAttrs>(), c.in(0).rank());
+  c.set_out(0, Tensor::vector<int64_t>({shape.begin() + begin, shape.begin() + end}));
+  return ok();
+}
+
+Result<Types> infer_size(const InferContext&) { return Types{Type::tensor(DType::Int64, Dims{})}; }
+
+std::optional<Dims> propagate_size(const InferContext& c) {
+  return c.in(0).ranked() ? std::optional(Dims{product(*c.in(0).dims)}) : std::nullopt;
+}
+
+Status evaluate_size(EvalContext& c) {
+  c.set_out(0, Tensor::scalar<int64_t>(c.in(0).size()));
+  return ok();
+}
+
+// ---- ConstantOfShape ------------------------------------------------------------------------------------------------------------
+
+Tensor fill_value(const ConstantOfShapeAttrs& a) { return a.value.defined() ? a.value.reshaped({}) : Tensor::scalar(0.0f); }
+
+Result<Types> infer_constant_of_shape(const InferContext& c) {
+  const auto a = c.attrs<ConstantOfShapeAttrs>();
+  if (a.value.defined() && a.value.size() != 1) return c.error("the value must be one element, not " + to_string(a.value));
+  const DType dtype = fill_value(a).dtype();
+  if (const auto dims = c.contents(0)) return Types{Type::tensor(dtype, *dims)};
+  const auto rank = length_of(c.in(0));
+  return rank ? of_rank(dtype, *rank) : unranked(dtype);
+}
+
+Status evaluate_constant_of_shape(EvalContext& c) {
+  const lapis::Shape shape = c.in(0).as_ints();
+  if (std::any_of(shape.begin(), shape.end(), [](int64_t d) { return d < 0; })) return c.error("the shape " + to_string(shape) + " has a negative size");
+  c.set_out(0, expand(fill_value(c.attrs<ConstantOfShapeAttrs>()), shape));
+  return ok();
+}
+
+std::optional<Dims> propagate_constant_of_shape(const InferContext& c) {
+  const auto shape = numbers_of(c.contents(0));
+  const Tensor value = fill_value(c.attrs<ConstantOfShapeAttrs>());
+  if (!shape || !is_integer(value.dtype()) || element_count(*shape) > kSmall) return std::nullopt;
+  return Dims(static_cast<size_t>(element_count(*shape)), Dim(value.as_int(0)));
+}
+
+// ---- Range ----------------------------------------------------------------------------------------------------------------------
+
+constexpr TypeSet kRangeTypes = types(DType::Float32, DType::Float64, DType::Int16, DType::Int32, DType::Int64);
+
+// max(0, ceil((limit - start) / delta))
+template <class T> int64_t range_count(T start, T limit, T delta) {
+  if constexpr (std::is_floating_point_v<T>) {
+    const double count = std::ceil((static_cast<double>(limit) - static_cast<double>(start)) / static_cast<double>(delta));
+    return count > 0 ? static_cast<int64_t>(count) : 0;
+  } else {
+    const int64_t distance = static_cast<int64_t>(limit) - static_cast<int64_t>(start), step = delta;
+    if (distance == 0 || (distance < 0) != (step < 0)) return 0;
+    return (distance + step - (step > 0 ? 1 : -1)) / step;
+  }
+}
+
+Result<int64_t> range_count(const EvalContext& c) {
+  for (size_t i = 0; i < 3; ++i)
+    if (c.in(i).size() != 1) return c.error("start, limit and delta must be single numbers");
+  int64_t count = -1;
+  visit_types<kRangeTypes>(c.in(0).dtype(), [&]<class T>(T) {
+    const T delta = c.in(2).data<T>()[0];
+    if (delta != 0) count = range_count(c.in(0).data<T>()[0], c.in(1).data<T>()[0], delta);
+  });
+  if (count < 0) return c.error("delta cannot be 0");
+  return count;
+}
+
+Status evaluate_range(EvalContext& c) {
+  LAPIS_TRY(const int64_t count, range_count(c));
+  Tensor& y = c.out(0, c.in(0).dtype(), {count});
+  visit_types<kRangeTypes>(y.dtype(), [&]<class T>(T) {
+    const T start = c.in(0).data<T>()[0], delta = c.in(2).data<T>()[0];
+    const auto to = y.mutable_data<T>();
+    for (size_t i = 0; i < to.size(); ++i) to[i] = static_cast<T>(start + static_cast<T>(i) * delta);
+  });
+  return ok();
+}
+
+// A symbolic length is taken to be positive: nobody counts from N down to 0 upwards.
+Dim range_length(const InferContext& c) {
+  const auto start = c.contents(0), limit = c.contents(1), delta = c.contents(2);
+  if (start && limit && delta && start->size() == 1 && limit->size() == 1 && delta->size() == 1) {
+    const Dim &s = (*start)[0], &l = (*limit)[0], &d = (*delta)[0];
+    if (!d.is_constant() || d.is(0)) return Dim::unknown();
+    if (s.is_constant() && l.is_constant()) return range_count(s.value(), l.value(), d.value());
+    return d.value() > 0 ? ceil_div(l - s, d) : ceil_div(s - l, Dim(-d.value()));
+  }
+  const Tensor *s = c.constant(0), *l = c.constant(1), *d = c.constant(2);
+  if (!s || !l || !d || d->as_double(0) == 0) return Dim::unknown();
+  return range_count(s->as_double(0), l->as_double(0), d->as_double(0));
+}
+
+Result<Types> infer_range(const InferContext& c) {
+  for (size_t i : {1, 2})
+    if (c.in(i).dtype != c.in(0).dtype) return c.error("start, limit and delta must have one type");
+  return Types{Type::tensor(c.in(0).dtype, Dims{range_length(c)})};
+}
+
+std::optional<Dims> propagate_range(const InferContext& c) {
+  const auto start = numbers_of(c.contents(0)), delta = numbers_of(c.contents(2));
+  const auto count = range_length(c).constant();
+  if (!start || !delta || !count || *count > kSmall) return std::nullopt;
+  return to_dims(arithmetic_sequence((*start)[0], (*delta)[0], *count));
+}
+
+// ---- EyeLike --------------------------------------------------------------------------------------------------------------------
+
+constexpr TypeSet kEyeTypes = kNumbers | types(DType::Bool);
+
+template <class Context>
+Result<DType> eye_type(const Context& c, DType input) {
+  const auto dtype = c.template attrs<EyeLikeAttrs>().dtype;
+  if (!dtype) return input;
+  if (*dtype <= 0 || *dtype > 31 || !allows(kEyeTypes, static_cast<DType>(*dtype))) return c.error("attribute dtype " + std::to_string(*dtype) + " is not a number type");
+  return static_cast<DType>(*dtype);
+}
+
+Result<Types> infer_eye_like(const InferContext& c) {
+  LAPIS_TRY(const DType dtype, eye_type(c, c.in(0).dtype));
+  if (!c.in(0).ranked()) return of_rank(dtype, 2);
+  if (c.in(0).rank() != 2) return c.error("needs a matrix, not " + c.in(0).to_string());
+  return Types{Type::tensor(dtype, c.in(0).dims)};
+}
+
+Status evaluate_eye_like(EvalContext& c) {
+  LAPIS_TRY(const DType dtype, eye_type(c, c.in(0).dtype()));
+  if (c.in(0).rank() != 2) return c.error("needs a matrix, not " + to_string(c.in(0).shape()));
+  const int64_t rows = c.in(0).dim(0), columns = c.in(0).dim(1), k = c.attrs<EyeLikeAttrs>().k;
+  Tensor& y = c.out(0, dtype, {rows, columns});
+  visit_types<kEyeTypes>(dtype, [&]<class T>(T) {
+    const auto to = y.mutable_data<T>();
+    for (int64_t row = std::max<int64_t>(0, -k); row < rows && row + k < columns; ++row) to[static_cast<size_t>(row * columns + row + k)] = store<T>(Arithmetic<T>(1));
+  });
+  return ok();
+}
+
+// ---- Constant -------------------------------------------------------------------------------------------------------------------
+
+template <class Context>
+Result<Tensor> constant_value(const Context& c) {
+  const auto a = c.template attrs<ConstantAttrs>();
+  if (a.value) return *a.value;
+  if (a.value_float) return Tensor::scalar(*a.value_float);
+  if (a.value_floats) return Tensor::vector(*a.value_floats);
+  if (a.value_int) return Tensor::scalar(*a.value_int);
+  if (a.value_ints) return Tensor::vector(*a.value_ints);
+  if (a.value_string) return Tensor::strings({}, {*a.value_string});
+  if (a.value_strings) return Tensor::strings({static_cast<int64_t>(a.value_strings->size())}, *a.value_strings);
+  return c.error("no value is given");
+}
+
+Result<Types> infer_constant(const InferContext& c) {
+  LAPIS_TRY(const Tensor value, constant_value(c));
+  return Types{Type::of(value)};
+}
+
+Status evaluate_constant(EvalContext& c) {
+  LAPIS_TRY(Tensor value, constant_value(c));
+  c.set_out(0, std::move(value));
+  return ok();
+}
+
+std::optional<Dims> propagate_constant(const InferContext& c) {
+  const Result<Tensor> value = constant_value(c);
+  if (!value.ok() || !is_integer(value->dtype()) || value->size() > kSmall) return std::nullopt;
+  return to_dims(value->as_ints());
+}
+
+}  // namespace
+
+const OpDef Constant = op("Constant").since(25).doc("The tensor of its attribute.").out("output").attrs<ConstantAttrs>()
+    .infer(infer_constant).evaluate(evaluate_constant).propagate(propagate_constant).traits(Trait::Pure);
+
+const OpDef ConstantOfShape = op("ConstantOfShape").since(25).doc("A tensor of the given shape, every element the same.")
+    .in("input", kInt64).out("output").attrs<ConstantOfShapeAttrs>()
+    .infer(infer_constant_of_shape).evaluate(evaluate_constant_of_shape).propagate(propagate_constant_of_shape).traits(Trait::Pure);
+
+const OpDef EyeLike = op("EyeLike").since(22).doc("Ones on one diagonal, zeros elsewhere, in the shape of the input.")
+    .in("input", kEyeTypes).out("output", kEyeTypes).attrs<EyeLikeAttrs>().infer(infer_eye_like).evaluate(evaluate_eye_like).traits(Trait::Pure);
+
+const OpDef Range = op("Range").since(11).doc("start, start + delta, ... up to but without limit.")
+    .in("start", kRangeTypes).in("limit", kRangeTypes).in("delta", kRangeTypes).out("output", kRangeTypes)
+    .infer(infer_range).evaluate(evaluate_range).propagate(propagate_range).traits(Trait::Pure);
+
+const OpDef ShapeOf = op("Shape").since(25).doc("The dimensions of the input, or a window of them, as a vector.")
+    .in("data").out("shape", kInt64).attrs<ShapeAttrs>()
+    .infer(infer_shape).evaluate(evaluate_shape).propagate(propagate_shape).traits(Trait::Pure);
+
+const OpDef Size = op("Size").since(25).doc("The number of elements.").in("data").out("size", kInt64)
+    .infer(infer_size).evaluate(evaluate_size).propagate(propagate_size).traits(Trait::Pure);
+
+}  // namespace lapis::ops

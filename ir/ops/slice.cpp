@@ -1,0 +1,187 @@
+// Slice and Pad: a window of the input, and the input within a larger window.
+#include <algorithm>
+
+#include "ir/ops/data_attributes.h"
+#include "ir/ops/elementwise.h"
+#include "ir/ops/ops.h"
+
+namespace lapis::ops {
+namespace {
+
+// ---- Slice ----------------------------------------------------------------------------------------------------------------------
+
+struct Window {
+  int64_t start, step, count;
+};
+
+// Negative positions count from the end; positions outside of the axis are moved to its border.
+Window clamped(int64_t size, int64_t start, int64_t end, int64_t step) {
+  if (size == 0) return {0, step, 0};
+  if (start < 0) start += size;
+  if (end < 0) end += size;
+  const bool forward = step > 0;
+  start = std::clamp<int64_t>(start, 0, forward ? size : size - 1);
+  end = std::clamp<int64_t>(end, forward ? 0 : -1, forward ? size : size - 1);
+  const int64_t distance = forward ? end - start : start - end;
+  if (distance <= 0) return {start, step, 0};
+  return {start, step, forward ? (distance - 1) / step + 1 : (1 - distance) / step + 1};
+}
+
+// No axis is longer: exporters write such numbers for "to the end".
+constexpr int64_t kEndless = INT32_MAX;
+
+Dim from_end(const Dim& position, const Dim& size) { return position.is_constant() && position.value() < 0 ? size + position : position; }
+
+// Where a forward slice of a symbolic axis ends; unknown where neither `end` nor the border is the smaller one for sure.
+// A symbolic end of a constant axis is taken to lie within: "the first S of 512 positions" is written that way.
+Dim end_position(const Dim& size, const Dim& end) {
+  if (end.is_constant() && end.value() >= kEndless) return size;
+  if (end.is_constant() && end.value() < 0) return size + end;
+  if ((size - end).never_negative()) return end;
+  if ((end - size).never_negative()) return size;
+  return size.is_constant() ? end : Dim::unknown();
+}
+
+// How many elements a slice has. A start is taken to lie within a symbolic axis.
+Dim sliced_size(const Dim& size, const Dim& start, const Dim& end, const Dim& step) {
+  if (!step.is_constant() || !size.is_known()) return Dim::unknown();
+  if (size.is_constant() && start.is_constant() && end.is_constant()) return clamped(size.value(), start.value(), end.value(), step.value()).count;
+  if (step.value() < 0) {  // only the whole axis, reversed
+    const bool whole = (start.is(-1) || (start.is_constant() && start.value() >= kEndless)) && end.is_constant() && end.value() <= -kEndless;
+    return whole ? ceil_div(size, Dim(-step.value())) : Dim::unknown();
+  }
+  const Dim first = start.is_constant() && start.value() <= -kEndless ? Dim(0) : from_end(start, size);
+  const Dim count = ceil_div(end_position(size, end) - first, step);
+  return count.is_constant() && count.value() < 0 ? Dim(0) : count;
+}
+
+template <class Context>
+Result<std::vector<int64_t>> slice_axes(const Context& c, size_t count, int64_t rank, const std::optional<std::vector<int64_t>>& given) {
+  std::vector<int64_t> axes = given ? *given : arithmetic_sequence(0, 1, static_cast<int64_t>(count));
+  if (axes.size() != count) return c.error("starts names " + std::to_string(count) + " axes but axes " + std::to_string(axes.size()));
+  return checked_axes(c, std::move(axes), rank);
+}
+
+Result<Types> infer_slice(const InferContext& c) {
+  const Type& data = c.in(0);
+  if (!data.ranked()) return unranked(data.dtype);
+  const auto length = length_of(c.in(1)), end_length = length_of(c.in(2));
+  const auto starts = c.contents(1), ends = c.contents(2), steps = c.contents(4);
+  const auto axes = numbers_of(c.contents(3));
+  if (length && end_length && *length != *end_length) return c.error("starts and ends must have the same length");
+  if (!length || (c.has(3) && !axes)) return of_rank(data.dtype, data.rank());  // which axes shrink is not known
+  LAPIS_TRY(const std::vector<int64_t> normal, slice_axes(c, static_cast<size_t>(*length), data.rank(), axes));
+  Dims dims = *data.dims;
+  for (size_t i = 0; i < normal.size(); ++i) {
+    Dim& d = dims[static_cast<size_t>(normal[i])];
+    const Dim step = steps && i < steps->size() ? (*steps)[i] : c.has(4) ? Dim::unknown() : Dim(1);
+    if (step.is(0)) return c.error("a step cannot be 0");
+    d = starts && ends ? sliced_size(d, (*starts)[i], (*ends)[i], step) : Dim::unknown();
+  }
+  return Types{Type::tensor(data.dtype, std::move(dims))};
+}
+
+Status evaluate_slice(EvalContext& c) {
+  const Tensor& data = c.in(0);
+  const std::vector<int64_t> starts = c.in(1).as_ints(), ends = c.in(2).as_ints();
+  const std::vector<int64_t> steps = c.has(4) ? c.in(4).as_ints() : std::vector<int64_t>(starts.size(), 1);
+  LAPIS_TRY(const std::vector<int64_t> axes, slice_axes(c, starts.size(), data.rank(), c.has(3) ? std::optional(c.in(3).as_ints()) : std::nullopt));
+  if (ends.size() != starts.size() || steps.size() != starts.size()) return c.error("starts, ends and steps must have the same length");
+  Offsets offsets = identity_offsets(data.shape());
+  const lapis::Shape strides = row_major_strides(data.shape());
+  for (size_t i = 0; i < axes.size(); ++i) {
+    if (steps[i] == 0) return c.error("a step cannot be 0");
+    const auto axis = static_cast<size_t>(axes[i]);
+    const Window range = clamped(data.shape()[axis], starts[i], ends[i], steps[i]);
+    offsets[axis] = arithmetic_sequence(range.start * strides[axis], range.count > 1 ? range.step * strides[axis] : 0, range.count);
+  }
+  c.set_out(0, collect(data, offsets));
+  return ok();
+}
+
+std::optional<Dims> propagate_slice(const InferContext& c) {
+  const auto data = c.contents(0);
+  const auto starts = numbers_of(c.contents(1)), ends = numbers_of(c.contents(2));
+  const auto steps = c.has(4) ? numbers_of(c.contents(4)) : std::vector<int64_t>{1};
+  if (!data || !starts || !ends || !steps || starts->size() != 1 || c.in(0).rank() != 1) return std::nullopt;
+  const Window range = clamped(static_cast<int64_t>(data->size()), (*starts)[0], (*ends)[0], (*steps)[0]);
+  Dims result;
+  for (int64_t i = 0; i < range.count; ++i) result.push_back((*data)[static_cast<size_t>(range.start + i * range.step)]);
+  return result;
+}
+
+// ---- Pad ------------------------------------------------------------------------------------------------------------------------
+
+// Position in the input of position i (from the input's first element on) of the padded axis; negative: the fill value.
+int64_t padded_position(const std::string& mode, int64_t i, int64_t size) {
+  if (i >= 0 && i < size) return i;
+  if (mode == "edge") return std::clamp<int64_t>(i, 0, size - 1);
+  if (mode == "wrap") return ((i % size) + size) % size;
+  if (mode == "constant") return -1;
+  if (size == 1) return 0;
+  // reflect: a walk to and fro that does not repeat the border
+  const int64_t period = 2 * (size - 1), at = ((i % period) + period) % period;
+  return at < size ? at : period - at;
+}
+
+template <class Context>
+Result<std::vector<int64_t>> pad_axes(const Context& c, int64_t rank, size_t pads, const std::optional<std::vector<int64_t>>& given) {
+  LAPIS_TRY(std::vector<int64_t> axes, checked_axes(c, given ? *given : arithmetic_sequence(0, 1, rank), rank));
+  if (pads != 2 * axes.size()) return c.error("pads has " + std::to_string(pads) + " numbers, needed are a begin and an end for each of " + std::to_string(axes.size()) + " axes");
+  return axes;
+}
+
+Result<Types> infer_pad(const InferContext& c) {
+  const Type& data = c.in(0);
+  const std::string mode = c.attrs<PadAttrs>().mode;
+  if (mode != "constant" && mode != "reflect" && mode != "edge" && mode != "wrap")
+    return c.error("mode is '" + mode + "', allowed are constant, reflect, edge and wrap");
+  if (c.has(2) && c.in(2).dtype != data.dtype) return c.error("the constant value is " + c.in(2).to_string() + " but the input is " + data.to_string());
+  if (!data.ranked()) return unranked(data.dtype);
+  const auto pads = c.contents(1);
+  const auto axes = numbers_of(c.contents(3));
+  if (!pads || (c.has(3) && !axes)) return of_rank(data.dtype, data.rank());
+  LAPIS_TRY(const std::vector<int64_t> normal, pad_axes(c, data.rank(), pads->size(), axes));
+  Dims dims = *data.dims;
+  for (size_t i = 0; i < normal.size(); ++i) {
+    Dim& d = dims[static_cast<size_t>(normal[i])];
+    d = d + (*pads)[i] + (*pads)[i + normal.size()];
+    if (d.is_constant() && d.value() < 0) return c.error("pads remove more of " + data.to_string() + " than there is");
+  }
+  return Types{Type::tensor(data.dtype, std::move(dims))};
+}
+
+Status evaluate_pad(EvalContext& c) {
+  const Tensor& data = c.in(0);
+  const std::string mode = c.attrs<PadAttrs>().mode;
+  const std::vector<int64_t> pads = c.in(1).as_ints();
+  LAPIS_TRY(const std::vector<int64_t> axes, pad_axes(c, data.rank(), pads.size(), c.has(3) ? std::optional(c.in(3).as_ints()) : std::nullopt));
+  Offsets offsets = identity_offsets(data.shape());
+  const lapis::Shape strides = row_major_strides(data.shape());
+  for (size_t k = 0; k < axes.size(); ++k) {
+    const auto axis = static_cast<size_t>(axes[k]);
+    const int64_t size = data.shape()[axis], begin = pads[k], end = pads[k + axes.size()];
+    if (size + begin + end < 0) return c.error("pads remove more of " + to_string(data.shape()) + " than there is");
+    if (size == 0 && mode != "constant" && begin + end > 0) return c.error("mode '" + mode + "' has nothing to repeat on an empty axis");
+    offsets[axis].clear();
+    for (int64_t i = -begin; i < size + end; ++i) {
+      const int64_t position = padded_position(mode, i, size);
+      offsets[axis].push_back(position < 0 ? kFill : position * strides[axis]);
+    }
+  }
+  const Tensor value = c.has(2) ? c.in(2).reshaped({}) : Tensor();
+  c.set_out(0, collect(data, offsets, c.has(2) ? &value : nullptr));
+  return ok();
+}
+
+}  // namespace
+
+const OpDef Pad = op("Pad").since(25).doc("The input with borders: a constant, its mirror image, its edge or its repetition; negative pads crop.")
+    .in("data").in("pads", types(DType::Int64)).optional_in("constant_value").optional_in("axes", kIndices).out("output").attrs<PadAttrs>()
+    .infer(infer_pad).evaluate(evaluate_pad).traits(kMovement).quant(Quant::SharedScale);
+
+const OpDef Slice = op("Slice").since(13).doc("Every step-th element from start to before end, along the given axes.")
+    .in("data", kTensors).in("starts", kIndices).in("ends", kIndices).optional_in("axes", kIndices).optional_in("steps", kIndices).out("output", kTensors)
+    .infer(infer_slice).evaluate(evaluate_slice).propagate(propagate_slice).traits(kMovement).quant(Quant::SharedScale);
+
+}  // namespace lapis::ops
