@@ -26,6 +26,7 @@ namespace lapis {
 class Graph;
 class Node;
 struct OpDef;
+struct GraphSurgeon;  // the verifier's tests break invariants with it that no member function can break
 
 using Attribute = std::variant<int64_t, float, std::string, Tensor, std::shared_ptr<Graph>, std::vector<int64_t>,
                                std::vector<float>, std::vector<std::string>>;
@@ -61,6 +62,7 @@ class Value {
  private:
   friend class Graph;
   friend class Node;
+  friend struct GraphSurgeon;
   std::string name_;
   Type type_;
   Graph* graph_ = nullptr;
@@ -76,6 +78,7 @@ class Node {
   const OpDef& op() const { return *op_; }
   bool is(const OpDef& op) const { return op_ == &op; }
   const std::string& name() const { return name_; }
+  void set_name(std::string name) { name_ = std::move(name); }
   // Where the node came from, for messages: the source model's node names, united when nodes fuse.
   const std::string& origin() const { return origin_.empty() ? name_ : origin_; }
   void set_origin(std::string origin) { origin_ = std::move(origin); }
@@ -102,6 +105,7 @@ class Node {
 
  private:
   friend class Graph;
+  friend struct GraphSurgeon;
   const OpDef* op_ = nullptr;
   std::string name_, origin_;
   std::vector<Value*> inputs_, outputs_;
@@ -155,6 +159,7 @@ class Graph {
 
  private:
   friend class Node;
+  friend struct GraphSurgeon;
   Value* new_value(std::string name, Type type);
   void add_use(Value* value, Node* node, size_t index);
   void remove_use(Value* value, Node* node, size_t index);

@@ -1,0 +1,125 @@
+#include "passes/pass.h"
+
+#include <chrono>
+#include <cstdio>
+#include <unordered_set>
+
+#include "base/hash.h"
+#include "ir/printer.h"
+#include "ir/structure.h"
+#include "ir/verify.h"
+
+namespace lapis {
+namespace {
+
+// What the crash hook writes: set while a pass runs. One pass runs at a time in a thread, and an assertion fails in the same thread.
+struct Reproducer {
+  const Graph* before;
+  const std::string* pass;
+  const GraphWriter* dump;
+  const Path* path;
+};
+thread_local const Reproducer* t_reproducer = nullptr;
+
+void write_reproducer(const std::string&) {
+  if (!t_reproducer) return;
+  const Reproducer& r = *std::exchange(t_reproducer, nullptr);
+  const Status written = (*r.dump)(*r.before, *r.path);
+  if (!written.ok()) {
+    std::fprintf(stderr, "lapis: the reproducer could not be written: %s", to_string(written.diagnostics()).c_str());
+    return;
+  }
+  std::fprintf(stderr, "lapis: pass '%s' failed; to reproduce: lapis opt %s --passes %s -o /dev/null\n", r.pass->c_str(), r.path->c_str(), r.pass->c_str());
+}
+
+class CrashGuard {
+ public:
+  explicit CrashGuard(const Reproducer* reproducer) : hook_(set_crash_hook(write_reproducer)), outer_(std::exchange(t_reproducer, reproducer)) {}
+  ~CrashGuard() {
+    t_reproducer = outer_;
+    set_crash_hook(hook_);
+  }
+  CrashGuard(const CrashGuard&) = delete;
+  CrashGuard& operator=(const CrashGuard&) = delete;
+
+ private:
+  CrashHook hook_;
+  const Reproducer* outer_;
+};
+
+// Fixpoint passes meet the same obstacle in every round; the user wants to read it once.
+ExplainSink once_each(ExplainSink sink) {
+  if (!sink) return sink;
+  auto seen = std::make_shared<std::unordered_set<std::string>>();
+  return [sink = std::move(sink), seen](const Explanation& e) {
+    if (seen->insert(e.rule + '\n' + e.where + '\n' + (e.applied ? "+" : "-") + e.text).second) sink(e);
+  };
+}
+
+void assert_valid(const Graph& graph, const Pass& pass, VerifyLevel level) {
+  const Diagnostics broken = verify(graph, level);
+  LAPIS_ASSERT(!has_errors(broken), "pass '" << pass.name << "' broke the graph:\n" << to_string(broken));
+}
+
+}  // namespace
+
+Status PassRunner::check_options(const Pipeline& pipeline) const {
+  const std::string& stop = options_.stop_after;
+  if (!stop.empty() && std::none_of(pipeline.begin(), pipeline.end(), [&](const Pass& p) { return p.name == stop; })) {
+    std::string names;
+    for (const Pass& p : pipeline) names += (names.empty() ? "" : ", ") + p.name;
+    return error(ErrorKind::Usage, "cannot stop after '" + stop + "': it is not in the pipeline").help("the passes are " + names);
+  }
+  LAPIS_ASSERT(options_.dump || (options_.dump_directory.empty() && options_.reproducer.empty()), "dumping graphs needs a writer");
+  if (options_.dump_directory.empty()) return ok();
+  std::error_code failed;
+  std::filesystem::create_directories(options_.dump_directory, failed);
+  if (failed) return error(ErrorKind::Io, "cannot create the directory: " + failed.message()).at(options_.dump_directory.string());
+  return ok();
+}
+
+Result<std::vector<PassReport>> PassRunner::run(Graph& graph, const Pipeline& pipeline, PassContext& context) {
+  LAPIS_CHECK(check_options(pipeline));
+  LAPIS_CHECK(status_of(verify(graph, options_.verify ? VerifyLevel::Full : VerifyLevel::Structure)));
+  PassContext own = context;
+  own.explain = once_each(context.explain);
+  std::vector<PassReport> reports;
+  LAPIS_CHECK(show(graph, "input", 0, false));
+  for (const Pass& pass : pipeline) {
+    LAPIS_TRY(PassReport report, run_pass(graph, pass, own));
+    LAPIS_CHECK(show(graph, pass.name, reports.size() + 1, report.changed));
+    reports.push_back(std::move(report));
+    if (pass.name == options_.stop_after) break;
+  }
+  return reports;
+}
+
+Result<PassReport> PassRunner::run_pass(Graph& graph, const Pass& pass, PassContext& context) {
+  const bool reproducible = !options_.reproducer.empty();
+  const std::unique_ptr<Graph> before = reproducible ? graph.clone() : nullptr;
+  const Reproducer reproducer{before.get(), &pass.name, &options_.dump, &options_.reproducer};
+  const CrashGuard guard(reproducible ? &reproducer : nullptr);
+
+  PassReport report{pass.name, 0, total_node_count(graph), 0, false};
+  const uint64_t old = fingerprint(graph);
+  const auto start = std::chrono::steady_clock::now();
+  LAPIS_CHECK(pass.run(graph, context));
+  report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  report.nodes_after = total_node_count(graph);
+  report.changed = fingerprint(graph) != old;
+  assert_valid(graph, pass, options_.verify && report.changed ? VerifyLevel::Full : VerifyLevel::Structure);
+  return report;
+}
+
+Status PassRunner::show(const Graph& graph, const std::string& name, size_t number, bool changed) const {
+  if (options_.print_on_change && changed) {
+    const std::string text = "# after " + name + "\n" + (options_.print ? options_.print(graph) : print(graph));
+    if (options_.output) options_.output(text);
+    else std::fputs(text.c_str(), stderr);
+  }
+  if (options_.dump_directory.empty()) return ok();
+  const std::string digits = (number < 10 ? "0" : "") + std::to_string(number);
+  return options_.dump(graph, options_.dump_directory / (digits + "-" + name + ".onnx"));
+}
+
+}  // namespace lapis

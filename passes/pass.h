@@ -1,0 +1,73 @@
+// Pass: a name, a one-sentence contract, a function from Graph to Graph. Pipeline: a list of passes to be read aloud.
+// The runner verifies around every pass, times it, dumps and prints what it made, and leaves a reproducer behind if it crashes.
+//
+//   PassRunner runner({.dump_directory = "stages", .dump = save_onnx});
+//   LAPIS_TRY(auto reports, runner.run(graph, simplify_pipeline(), context));
+#pragma once
+
+#include <functional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/file.h"
+#include "ir/evaluate.h"
+#include "ir/rewrite.h"
+
+namespace lapis {
+
+// What a pass may ask for besides the graph.
+struct PassContext {
+  std::set<std::string, std::less<>> disabled_rules;
+  ExplainSink explain;             // every distinct explanation once
+  Evaluator* evaluator = nullptr;  // runs the model for passes that need its values; the driver hands in the JIT, tests the reference
+
+  RewriteOptions rewriting() const { return {disabled_rules, explain}; }
+};
+
+using PassFunction = std::function<Status(Graph&, PassContext&)>;
+
+struct Pass {
+  std::string name;      // "fold-constants"
+  std::string contract;  // what holds afterwards, in one sentence
+  PassFunction run;
+};
+using Pipeline = std::vector<Pass>;
+
+struct PassReport {
+  std::string name;
+  double seconds = 0;        // of the pass alone
+  size_t nodes_before = 0, nodes_after = 0;  // subgraphs included
+  bool changed = false;
+};
+
+// How a graph leaves the process; passes know no file format, so whoever does fills these in.
+using GraphWriter = std::function<Status(const Graph&, const Path&)>;
+using GraphPrinter = std::function<std::string(const Graph&)>;
+
+struct PassRunnerOptions {
+  bool verify = true;          // fully before the first pass and after every pass that changed the graph; structure is always checked
+  Path dump_directory;         // if given: the graph after each pass as NN-name.onnx, the one before as 00-input.onnx
+  GraphWriter dump;            // needed by dump_directory and reproducer
+  bool print_on_change = false;
+  GraphPrinter print;          // if empty: ir/printer.h
+  std::function<void(std::string_view)> output;  // where prints go; if empty: stderr
+  std::string stop_after;      // name of the last pass to run; it must be in the pipeline
+  Path reproducer;             // if given: where a crash leaves the graph as it was before the crashing pass
+};
+
+class PassRunner {
+ public:
+  explicit PassRunner(PassRunnerOptions options) : options_(std::move(options)) {}
+  // Fails if the graph was invalid to begin with or a pass found fault with the model; asserts if a pass breaks an invariant.
+  Result<std::vector<PassReport>> run(Graph& graph, const Pipeline& pipeline, PassContext& context);
+
+ private:
+  Status check_options(const Pipeline& pipeline) const;
+  Result<PassReport> run_pass(Graph& graph, const Pass& pass, PassContext& context);
+  Status show(const Graph& graph, const std::string& name, size_t number, bool changed) const;
+  PassRunnerOptions options_;
+};
+
+}  // namespace lapis
