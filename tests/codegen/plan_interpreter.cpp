@@ -1,5 +1,6 @@
 #include "tests/codegen/plan_interpreter.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 
