@@ -2,6 +2,8 @@
 // weights for it. Emitting is codegen/x86's business; the table itself is codegen/kernels/table.h.
 #pragma once
 
+#include <string_view>
+
 #include "base/result.h"
 #include "codegen/plan.h"
 
@@ -15,5 +17,8 @@ bool epilogue_supports(const Instr& instr, const std::vector<Instr>& previous);
 // bias with zero-point compensation, pixel table and unit table into plan.constants as one buffer, and fills c's schedule fields.
 // Fails with ErrorKind::Unsupported if no row fits, saying which property does.
 Status schedule(Contraction& c, Plan& plan, int row = -1);
+
+// The name of a row of the kernel table, for reports.
+std::string_view name_of_row(int row);
 
 }  // namespace lapis::kernels

@@ -1,0 +1,148 @@
+#include "driver/compile.h"
+
+#include <chrono>
+#include <cstring>
+#include <set>
+
+#include "codegen/emit.h"
+#include "codegen/kernels/schedule.h"
+#include "codegen/lower/lower.h"
+#include "frontends/onnx/export.h"
+#include "frontends/onnx/import.h"
+#include "ir/infer.h"
+#include "passes/pipeline.h"
+#include "runtime/memory.h"
+
+namespace lapis {
+namespace {
+
+class Stopwatch {
+ public:
+  double seconds() const { return std::chrono::duration<double>(Clock::now() - start_).count(); }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  Clock::time_point start_ = Clock::now();
+};
+
+// Symbols that occur only as the first dimension of inputs.
+std::vector<std::string> batch_symbols(const Graph& graph) {
+  std::set<std::string> leading, inner;
+  for (const Value* input : graph.inputs()) {
+    if (!input->type().is_tensor() || !input->type().ranked()) continue;
+    const Dims& dims = *input->type().dims;
+    for (size_t i = 0; i < dims.size(); ++i)
+      for (const std::string& symbol : dims[i].symbols()) (i == 0 ? leading : inner).insert(symbol);
+  }
+  std::vector<std::string> batch;
+  for (const std::string& symbol : leading)
+    if (!inner.contains(symbol)) batch.push_back(symbol);
+  return batch;
+}
+
+int64_t macs_of(const Region& region) {
+  const auto* c = std::get_if<Contraction>(&region);
+  return c ? c->pixels * c->channels * static_cast<int64_t>(c->taps.size()) * c->k : 0;
+}
+
+StepInfo describe(const Step& step, const CodeImage::Symbol& symbol) {
+  StepInfo info;
+  info.name = symbol.name;
+  info.op = step.op;
+  info.precision = step.precision;
+  const auto* c = std::get_if<Contraction>(&step.region);
+  info.kernel = c ? std::string(kernels::name_of_row(c->kernel)) : "loop";
+  info.nodes = step.nodes;
+  info.note = step.note;
+  info.code_offset = symbol.offset;
+  info.code_size = symbol.size;
+  info.units = symbol.units;
+  info.macs = macs_of(step.region);
+  return info;
+}
+
+std::vector<IoInfo> describe(const std::vector<PlanIo>& list) {
+  std::vector<IoInfo> infos;
+  for (const PlanIo& io : list) infos.push_back({io.name, io.dtype, io.shape});
+  return infos;
+}
+
+// Code and constants in one allocation: aligned, on huge pages where they are large.
+void own_bytes(Program& program, const Plan& plan, const CodeImage& code) {
+  const auto constants = static_cast<int64_t>(plan.constants.size());
+  auto memory = allocate_arena(constants + static_cast<int64_t>(code.bytes.size()));
+  if (constants) std::memcpy(memory.get(), plan.constants.data(), plan.constants.size());
+  if (!code.bytes.empty()) std::memcpy(memory.get() + constants, code.bytes.data(), code.bytes.size());
+  program.constants = {memory.get(), plan.constants.size()};
+  program.code = {memory.get() + constants, code.bytes.size()};
+  program.owner = memory;
+}
+
+Program make_program(const Plan& plan, const CodeImage& code, uint64_t source_hash) {
+  Program program;
+  program.target = plan.target.to_string();
+  program.plan_hash = plan.hash();
+  program.source_hash = source_hash;
+  program.producer = "lapis 0.1.0";
+  program.inputs = describe(plan.inputs);
+  program.outputs = describe(plan.outputs);
+  for (size_t s = 0; s < plan.steps.size(); ++s) program.steps.push_back(describe(plan.steps[s], code.symbols[s]));
+  program.arena_bytes = plan.arena_bytes;
+  own_bytes(program, plan, code);
+  return program;
+}
+
+Status check_symbols(const Graph& graph) {
+  Diagnostics diagnostics;
+  for (const std::string& symbol : free_symbols(graph))
+    diagnostics.push_back(error(ErrorKind::Usage, "the dimension '" + symbol + "' has no value, but code is generated for fixed shapes")
+                              .at(graph.name()).help("give it one with --dim " + symbol + "=VALUE"));
+  return status_of(std::move(diagnostics));
+}
+
+}  // namespace
+
+Status bind_model(Graph& graph, const ModelOptions& options) {
+  if (!options.shapes.empty()) LAPIS_CHECK(bind_shapes(graph, options.shapes));
+  std::map<std::string, int64_t> dims = options.dims;
+  for (const std::string& symbol : batch_symbols(graph)) dims.emplace(symbol, 1);
+  return dims.empty() ? ok() : bind_symbols(graph, dims);
+}
+
+Result<std::unique_ptr<Graph>> load_model(const Path& file, const ModelOptions& options) {
+  LAPIS_TRY(std::unique_ptr<Graph> graph, import_onnx(file));
+  LAPIS_CHECK(bind_model(*graph, options));
+  return graph;
+}
+
+Pipeline compile_pipeline() {
+  auto pipeline = parse_pipeline("simplify,integer,simplify");  // again: what `integer` frees (scales, bias sums) folds now
+  LAPIS_ASSERT(pipeline.ok(), to_string(pipeline.diagnostics()));
+  return *std::move(pipeline);
+}
+
+void use_onnx_writers(PassRunnerOptions& options) {
+  if (!options.dump) options.dump = [](const Graph& graph, const Path& path) { return export_onnx(graph, path); };
+  if (!options.print) options.print = [](const Graph& graph) { return to_onnx_text(graph); };
+}
+
+Result<Compiled> compile(const Graph& graph, CompileOptions options) {
+  LAPIS_CHECK(check_symbols(graph));
+  Compiled result;
+  result.graph = graph.clone();
+  use_onnx_writers(options.passes);
+  const Pipeline pipeline = options.pipeline.empty() ? compile_pipeline() : options.pipeline;
+  const Stopwatch passes;
+  LAPIS_TRY(result.passes, PassRunner(options.passes).run(*result.graph, pipeline, options.context));
+  result.seconds.passes = passes.seconds();
+  const Stopwatch lowering;
+  LAPIS_TRY(result.plan, codegen::lower(*result.graph, {options.target, options.fuse}));
+  result.seconds.lower = lowering.seconds();
+  const Stopwatch emission;
+  LAPIS_TRY(result.code, codegen::emit(result.plan));
+  result.program = make_program(result.plan, result.code, options.source_hash);
+  result.seconds.emit = emission.seconds();
+  return result;
+}
+
+}  // namespace lapis

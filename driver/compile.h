@@ -1,0 +1,55 @@
+// The one place that knows frontends, passes, codegen and runtime: a model file becomes a Graph, a Graph becomes a Program.
+//
+//   LAPIS_TRY(auto graph, load_model("resnet50.onnx", {.dims = {{"N", 1}}}));
+//   LAPIS_TRY(auto compiled, compile(*graph));                      // for this host, in memory
+//   LAPIS_TRY(auto executable, Executable::from(compiled.program));
+#pragma once
+
+#include "base/target.h"
+#include "codegen/plan.h"
+#include "ir/evaluate.h"
+#include "passes/pass.h"
+#include "runtime/program.h"
+
+namespace lapis {
+
+struct ModelOptions {
+  std::map<std::string, int64_t> dims;  // values of symbolic dimensions
+  std::map<std::string, Shape> shapes;  // concrete input shapes
+};
+
+// Imports an .onnx file and fixes its shapes. Symbols that are only ever the leading dimension of inputs (a batch) and are not given
+// become 1; any other free symbol stays, and compile() asks for it.
+Result<std::unique_ptr<Graph>> load_model(const Path& file, const ModelOptions& options = {});
+Status bind_model(Graph& graph, const ModelOptions& options);
+
+struct CompileOptions {
+  Target target = Target::host();
+  Pipeline pipeline;             // empty: compile_pipeline()
+  bool fuse = true;
+  uint64_t source_hash = 0;      // of the model file; recorded in artifacts
+  PassRunnerOptions passes;      // dump and print are filled in with ONNX writers where empty
+  PassContext context;
+};
+
+// What happens to every model before code is generated: simplify, then Q/DQ pairs become integer operators.
+Pipeline compile_pipeline();
+// Fills in how passes write and print graphs (as ONNX) where the options leave it open.
+void use_onnx_writers(PassRunnerOptions& options);
+
+struct Compiled {
+  std::unique_ptr<Graph> graph;   // after the pipeline: evaluate() on it is the reference for `program`
+  std::vector<PassReport> passes;
+  Plan plan;
+  CodeImage code;
+  Program program;
+  struct Seconds { double passes, lower, emit; } seconds{};
+};
+
+// `graph` is left alone. Fails if it has free symbols or nodes without code generation, all of them listed.
+Result<Compiled> compile(const Graph& graph, CompileOptions options = {});
+
+// Runs graphs as generated code on this host, with every watched value as an output: for calibration.
+std::unique_ptr<Evaluator> jit_evaluator(int threads = 1);
+
+}  // namespace lapis
