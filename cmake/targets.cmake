@@ -1,0 +1,92 @@
+# Flags every target shares, and one function a kind of target. The tree is the architecture: a folder is a library, its sources are
+# whatever lies in it, and its link line states the only folders it may include (checked by cmake/check_includes.py).
+
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+set(CMAKE_CXX_VISIBILITY_PRESET hidden)
+set(CMAKE_VISIBILITY_INLINES_HIDDEN ON)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+# What runs hot is generated code, so a sixth less compile time is worth more here than -O3.
+set(CMAKE_CXX_FLAGS_RELEASE "-O2 -DNDEBUG")
+find_program(CCACHE ccache)
+if(CCACHE)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})
+endif()
+find_package(Threads REQUIRED)
+
+# -ffp-contract=off: the numerics contract (one rounding an operation) must not depend on what the compiler fuses.
+# Sections: the shared libraries drop what nothing reaches from the public API.
+add_compile_options(-Wall -Wextra -Werror=return-type -ffp-contract=off -fno-math-errno -ffunction-sections -fdata-sections)
+if(CMAKE_CXX_COMPILER_ID STREQUAL GNU)
+  add_compile_options(-Wno-restrict -Wno-maybe-uninitialized)  # false positives of GCC 12 in std::string and std::optional
+endif()
+if(LAPIS_WERROR)
+  add_compile_options(-Werror)
+endif()
+if(LAPIS_FUZZ)
+  add_compile_options(-fsanitize=fuzzer-no-link)
+endif()
+if(LAPIS_SANITIZE)
+  add_compile_options(-fsanitize=${LAPIS_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=${LAPIS_SANITIZE})
+endif()
+
+# lapis_library(NAME [SOURCES glob...] [EXCLUDE regex...] [PUBLIC targets...] [PRIVATE targets...])
+# Library lapis_NAME of all .cpp under the calling folder, or of the given globs. PUBLIC is what its headers need, PRIVATE the rest.
+function(lapis_library name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;PUBLIC;PRIVATE;EXCLUDE" ${ARGN})
+  if(NOT ARG_SOURCES)
+    set(ARG_SOURCES *.cpp)
+  endif()
+  list(TRANSFORM ARG_SOURCES PREPEND ${CMAKE_CURRENT_SOURCE_DIR}/)
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${ARG_SOURCES})
+  foreach(regex ${ARG_EXCLUDE})
+    list(FILTER sources EXCLUDE REGEX ${regex})
+  endforeach()
+  if(NOT sources)
+    add_library(lapis_${name} INTERFACE)
+    target_link_libraries(lapis_${name} INTERFACE ${ARG_PUBLIC})
+    return()
+  endif()
+  add_library(lapis_${name} STATIC ${sources})
+  target_include_directories(lapis_${name} PUBLIC ${PROJECT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/include)
+  target_link_libraries(lapis_${name} PUBLIC ${ARG_PUBLIC} PRIVATE ${ARG_PRIVATE})
+endfunction()
+
+# lapis_test(NAME targets...): every .cpp in tests/NAME makes one GoogleTest binary and one ctest entry; every *_test.py one entry more.
+function(lapis_test name)
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${name}/*.cpp)
+  file(GLOB scripts CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${name}/*_test.py)
+  if(sources)
+    add_executable(lapis_test_${name} ${sources})
+    target_compile_definitions(
+      lapis_test_${name} PRIVATE LAPIS_SOURCE_DIR="${PROJECT_SOURCE_DIR}" LAPIS_BINARY_DIR="${PROJECT_BINARY_DIR}")
+    target_link_libraries(lapis_test_${name} PRIVATE ${ARGN} GTest::gtest GTest::gmock GTest::gtest_main)
+    lapis_add_test(${name} lapis_test_${name})
+  endif()
+  foreach(script ${scripts})
+    cmake_path(GET script STEM stem)
+    lapis_add_test(${name}.${stem} ${LAPIS_PYTHON} ${script})
+  endforeach()
+endfunction()
+
+# lapis_add_test(NAME command...): a ctest entry that runs at the root of the tree, labelled with the part of NAME before the first dot.
+function(lapis_add_test name)
+  string(REGEX REPLACE "\\..*" "" label ${name})
+  add_test(NAME ${name} COMMAND ${ARGN} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
+  set_tests_properties(
+    ${name} PROPERTIES LABELS ${label} TIMEOUT 900
+    ENVIRONMENT "LAPIS_SOURCE_DIR=${PROJECT_SOURCE_DIR};LAPIS_BINARY_DIR=${PROJECT_BINARY_DIR}")
+endfunction()
+
+# lapis_fuzz(NAME targets...): a libFuzzer binary of tests/fuzz/NAME_fuzz.cpp, and a ctest entry that fuzzes for half a minute from the
+# inputs in tests/fuzz/corpus/NAME.
+function(lapis_fuzz name)
+  add_executable(lapis_fuzz_${name} ${CMAKE_CURRENT_SOURCE_DIR}/fuzz/${name}_fuzz.cpp)
+  target_link_libraries(lapis_fuzz_${name} PRIVATE ${ARGN} -fsanitize=fuzzer)
+  set(found ${PROJECT_BINARY_DIR}/fuzz/${name})
+  file(MAKE_DIRECTORY ${found})
+  lapis_add_test(fuzz.${name} lapis_fuzz_${name} -max_total_time=30 -timeout=10 ${found} ${CMAKE_CURRENT_SOURCE_DIR}/fuzz/corpus/${name})
+endfunction()
