@@ -1,0 +1,99 @@
+#include "driver/runner.h"
+
+#include "runtime/artifact.h"
+
+namespace lapis {
+namespace {
+
+class CompiledRunner final : public Runner {
+ public:
+  explicit CompiledRunner(Session session) : session_(std::move(session)) {}
+  const std::vector<IoInfo>& inputs() const override { return session_.program().inputs; }
+  const std::vector<IoInfo>& outputs() const override { return session_.program().outputs; }
+  Result<std::vector<Tensor>> run(const std::vector<Tensor>& inputs) override { return session_.run(inputs); }
+  Session* session() override { return &session_; }
+
+ private:
+  Session session_;
+};
+
+class ReferenceRunner final : public Runner {
+ public:
+  explicit ReferenceRunner(std::unique_ptr<Graph> graph) : graph_(std::move(graph)) {
+    for (const Value* v : graph_->inputs()) inputs_.push_back({v->name(), v->dtype(), v->type().shape()});
+    for (const Value* v : graph_->outputs()) outputs_.push_back({v->name(), v->dtype(), v->type().static_shape().value_or(Shape{})});
+  }
+  const std::vector<IoInfo>& inputs() const override { return inputs_; }
+  const std::vector<IoInfo>& outputs() const override { return outputs_; }
+  Result<std::vector<Tensor>> run(const std::vector<Tensor>& inputs) override {
+    Feeds feeds;
+    for (size_t i = 0; i < inputs.size(); ++i) feeds[inputs_[i].name] = inputs[i];
+    return evaluate(*graph_, feeds);
+  }
+
+ private:
+  std::unique_ptr<Graph> graph_;
+  std::vector<IoInfo> inputs_, outputs_;
+};
+
+std::string described(DType dtype, const Shape& shape) { return std::string(name_of(dtype)) + to_string(shape); }
+
+Result<std::unique_ptr<Runner>> reference_runner(const Graph& graph) {
+  std::unique_ptr<Graph> copy = graph.clone();
+  PassRunnerOptions options;
+  PassContext context;
+  use_onnx_writers(options);
+  LAPIS_TRY(const std::vector<PassReport> reports, PassRunner(options).run(*copy, compile_pipeline(), context));
+  static_cast<void>(reports);
+  return std::unique_ptr<Runner>(std::make_unique<ReferenceRunner>(std::move(copy)));
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Runner>> open_program(Program program, const RunnerOptions& options) {
+  LAPIS_TRY(const Executable executable, Executable::from(std::move(program)));
+  LAPIS_TRY(Session session, executable.session({options.threads, options.profile}));
+  return std::unique_ptr<Runner>(std::make_unique<CompiledRunner>(std::move(session)));
+}
+
+Result<std::unique_ptr<Runner>> open_graph(const Graph& graph, const RunnerOptions& options) {
+  if (options.backend == Backend::Reference) return reference_runner(graph);
+  CompileOptions compile_options;
+  compile_options.target = options.target;
+  LAPIS_TRY(Compiled compiled, compile(graph, std::move(compile_options)));
+  return open_program(std::move(compiled.program), options);
+}
+
+Result<std::unique_ptr<Runner>> open_model(const Path& file, const RunnerOptions& options) {
+  if (is_artifact(file)) {
+    if (options.backend == Backend::Reference)
+      return error(ErrorKind::Usage, "an artifact holds machine code only; the reference backend needs the .onnx model").at(file.string());
+    LAPIS_TRY(Program program, load_artifact(file));
+    return open_program(std::move(program), options);
+  }
+  LAPIS_TRY(const std::unique_ptr<Graph> graph, load_model(file, options.model));
+  return open_graph(*graph, options);
+}
+
+Result<std::vector<Tensor>> ordered(const Feeds& feeds, const std::vector<IoInfo>& wanted) {
+  Diagnostics findings;
+  std::vector<Tensor> tensors;
+  std::string known;
+  for (const IoInfo& input : wanted) {
+    known += (known.empty() ? "" : ", ") + input.name + " " + described(input.dtype, input.shape);
+    const auto it = feeds.find(input.name);
+    if (it == feeds.end()) findings.push_back(error(ErrorKind::Mismatch, "input '" + input.name + "' is missing"));
+    else if (it->second.dtype() != input.dtype || it->second.shape() != input.shape)
+      findings.push_back(error(ErrorKind::Mismatch, "input '" + input.name + "' must be " + described(input.dtype, input.shape) + ", got " + described(it->second.dtype(), it->second.shape())));
+    else tensors.push_back(it->second);
+  }
+  for (const auto& [name, tensor] : feeds) {
+    bool found = false;
+    for (const IoInfo& input : wanted) found = found || input.name == name;
+    if (!found) findings.push_back(error(ErrorKind::Mismatch, "the model has no input '" + name + "'").help("its inputs are: " + known));
+  }
+  if (!findings.empty()) return findings;
+  return tensors;
+}
+
+}  // namespace lapis

@@ -1,0 +1,38 @@
+// Runner: any model that can be run here, whatever it is: an .onnx compiled now, an artifact compiled before, or the reference evaluator.
+#pragma once
+
+#include "driver/compile.h"
+#include "runtime/executable.h"
+
+namespace lapis {
+
+enum class Backend { Jit, Reference };
+
+struct RunnerOptions {
+  ModelOptions model;
+  Backend backend = Backend::Jit;
+  Target target = Target::host();
+  int threads = 1;
+  bool profile = false;
+};
+
+class Runner {
+ public:
+  virtual ~Runner() = default;
+  virtual const std::vector<IoInfo>& inputs() const = 0;
+  virtual const std::vector<IoInfo>& outputs() const = 0;
+  // In the order of inputs() and outputs().
+  virtual Result<std::vector<Tensor>> run(const std::vector<Tensor>& inputs) = 0;
+  virtual Session* session() { return nullptr; }  // of generated code: profile, zero-copy runs
+};
+
+// `file` is an .onnx model or an artifact (recognised by its content).
+Result<std::unique_ptr<Runner>> open_model(const Path& file, const RunnerOptions& options = {});
+// Runs a graph: by generated code after `compile`'s pipeline, or by the reference evaluator after the same pipeline.
+Result<std::unique_ptr<Runner>> open_graph(const Graph& graph, const RunnerOptions& options = {});
+Result<std::unique_ptr<Runner>> open_program(Program program, const RunnerOptions& options = {});
+
+// Feeds by name in the order of `wanted`; missing, unknown and ill-fitting ones are all reported.
+Result<std::vector<Tensor>> ordered(const Feeds& feeds, const std::vector<IoInfo>& wanted);
+
+}  // namespace lapis

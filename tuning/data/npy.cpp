@@ -1,0 +1,100 @@
+#include "tuning/data/npy.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace lapis {
+namespace {
+
+constexpr std::string_view kMagic = "\x93NUMPY";
+
+Diagnostic bad(const Path& path, const std::string& what) { return error(ErrorKind::Input, what).at(path.string()).help("numpy.save writes a file that Lapis reads"); }
+
+// The text behind 'key': in the header's Python dictionary, up to the next comma outside of parentheses.
+std::string header_field(const std::string& header, const std::string& key) {
+  const size_t at = header.find("'" + key + "'");
+  if (at == std::string::npos) return {};
+  size_t begin = header.find(':', at);
+  if (begin == std::string::npos) return {};
+  ++begin;
+  int depth = 0;
+  size_t end = begin;
+  for (; end < header.size(); ++end) {
+    const char c = header[end];
+    if (c == '(') ++depth;
+    if (c == ')') --depth;
+    if ((c == ',' && depth == 0) || c == '}') break;
+  }
+  std::string text = header.substr(begin, end - begin);
+  std::erase_if(text, [](char c) { return c == ' ' || c == '\''; });
+  return text;
+}
+
+std::optional<Shape> parse_shape(const std::string& text) {
+  if (text.size() < 2 || text.front() != '(' || text.back() != ')') return std::nullopt;
+  Shape shape;
+  for (size_t at = 1; at + 1 < text.size();) {
+    size_t digits = 0;
+    while (std::isdigit(static_cast<unsigned char>(text[at + digits]))) ++digits;
+    if (digits == 0 || digits > 15) return std::nullopt;
+    shape.push_back(std::stoll(text.substr(at, digits)));
+    at += digits + (text[at + digits] == ',');
+  }
+  return shape;
+}
+
+bool fits(const Shape& shape, DType dtype, size_t available) {
+  double bytes = bit_width(dtype) / 8.0;
+  for (int64_t d : shape) bytes *= static_cast<double>(d);
+  return bytes <= static_cast<double>(available);
+}
+
+}  // namespace
+
+Result<Tensor> read_npy(const Path& path) {
+  LAPIS_TRY(const MappedFile file, map_file(path));
+  const char* data = reinterpret_cast<const char*>(file.data.get());
+  if (file.size < 12 || std::string_view(data, kMagic.size()) != kMagic) return bad(path, "not a .npy file");
+  const size_t width = data[6] == 1 ? 2 : 4;
+  uint32_t header_size = 0;
+  std::memcpy(&header_size, data + 8, width);
+  const size_t offset = 8 + width + header_size;
+  if (offset > file.size) return bad(path, "the file ends inside of its header");
+  const std::string header(data + 8 + width, header_size);
+  const auto dtype = parse_dtype(header_field(header, "descr"));
+  if (!dtype) return bad(path, "elements of type '" + header_field(header, "descr") + "' are not supported");
+  if (header_field(header, "fortran_order") != "False") return bad(path, "the array is in Fortran order; save numpy.ascontiguousarray(a)");
+  const auto shape = parse_shape(header_field(header, "shape"));
+  if (!shape) return bad(path, "the header has no shape");
+  if (!fits(*shape, *dtype, file.size - offset)) return bad(path, "the file is truncated: shape " + to_string(*shape) + " needs more bytes than it has");
+  return Tensor(*dtype, *shape, std::shared_ptr<const std::byte>(file.data, file.data.get() + offset));
+}
+
+static std::string descriptor(DType dtype) {
+  switch (dtype) {
+    case DType::Bool: return "|b1";
+    case DType::UInt8: return "|u1";
+    case DType::Int8: return "|i1";
+    case DType::BFloat16: return "<u2";  // numpy has none: the raw bits
+    default: break;
+  }
+  const char kind = is_float(dtype) ? 'f' : is_signed(dtype) ? 'i' : 'u';
+  return std::string("<") + kind + std::to_string(bit_width(dtype) / 8);
+}
+
+Status write_npy(const Path& path, const Tensor& tensor) {
+  if (tensor.dtype() == DType::String || bit_width(tensor.dtype()) < 8) return error(ErrorKind::Unsupported, "cannot write " + std::string(name_of(tensor.dtype())) + " as .npy").at(path.string());
+  std::string shape;
+  for (int64_t d : tensor.shape()) shape += std::to_string(d) + ",";
+  std::string header = "{'descr': '" + descriptor(tensor.dtype()) + "', 'fortran_order': False, 'shape': (" + shape + "), }";
+  constexpr size_t kAlignment = 64, kPreamble = 10;
+  header.append((kAlignment - (kPreamble + header.size() + 1) % kAlignment) % kAlignment, ' ');
+  header += '\n';
+  std::string file(kMagic);
+  file += {'\x01', '\x00', static_cast<char>(header.size() & 0xFF), static_cast<char>(header.size() >> 8)};
+  file += header;
+  file.append(reinterpret_cast<const char*>(tensor.raw()), static_cast<size_t>(tensor.bytes()));
+  return write_file(path, std::string_view(file));
+}
+
+}  // namespace lapis
