@@ -22,7 +22,7 @@ Status evaluate_equal(EvalContext& c) {
 // Contents of a truth value: 1 or 0 where the symbols leave no doubt.
 Dim dim_equal(const Dim& a, const Dim& b) {
   if (a == b) return 1;
-  return a.is_constant() && b.is_constant() ? Dim(0) : Dim::unknown();
+  return (a - b - Dim(1)).never_negative() || (b - a - Dim(1)).never_negative() ? Dim(0) : Dim::unknown();
 }
 
 Result<Types> infer_where(const InferContext& c) { return infer_broadcast_as(c, c.in(1).dtype, 1); }
