@@ -153,6 +153,15 @@ void Graph::erase(Node* node) {
   nodes_.erase(node->position_);
 }
 
+void Graph::drop_output(Node* node, size_t i) {
+  Value* output = node->output(i);
+  LAPIS_ASSERT(output && output->unused(), "output " << i << " of '" << node->name() << "' is absent or used");
+  node->outputs_[i] = nullptr;
+  while (node->outputs_.size() > 1 && !node->outputs_.back()) node->outputs_.pop_back();
+  top_of(*this).names_.erase(output->name_);
+  values_.remove_if([&](const auto& v) { return v.get() == output; });
+}
+
 void Graph::erase_unused_constants() {
   std::unordered_set<const Value*> outputs(outputs_.begin(), outputs_.end());
   values_.remove_if([&](const auto& v) {

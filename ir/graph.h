@@ -149,6 +149,7 @@ class Graph {
   // Every use of `from` (graph outputs included) becomes a use of `to`.
   void replace_all_uses(Value* from, Value* to);
   void erase(Node* node);               // its outputs must be unused
+  void drop_output(Node* node, size_t i);  // an unused optional output becomes absent
   void erase_unused_constants();
   void remove_input(Value* input);      // must be unused
   void move_before(Node* node, Node* before);

@@ -1,0 +1,13 @@
+// The passes by name, for `lapis opt --passes a,b`, and the pipelines made of them.
+#pragma once
+
+#include "passes/pass.h"
+
+namespace lapis {
+
+// Every pass that needs nothing but the graph, in a sensible order to list them.
+const Pipeline& all_passes();
+// The pipeline named by "a,b,c"; an error that lists the known passes if a name is not one of them.
+Result<Pipeline> parse_pipeline(std::string_view names);
+
+}  // namespace lapis

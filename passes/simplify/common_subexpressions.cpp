@@ -1,0 +1,92 @@
+// cse: two pure nodes with the same operator, attributes and operands compute the same; the later one becomes the earlier one.
+// Equal constants are merged first, so that operands compare by identity. Subgraphs are searched on their own: a branch may not run,
+// so nothing is shared between it and its surroundings.
+#include <algorithm>
+#include <unordered_map>
+
+#include "base/hash.h"
+#include "ir/ops/ops.h"
+#include "ir/structure.h"
+#include "passes/simplify/simplify.h"
+
+namespace lapis {
+namespace {
+
+// Enough to tell constants apart; equality is then checked in full. Hashing all bytes of large weights would cost more than it saves.
+uint64_t sample_hash(const Tensor& tensor) {
+  constexpr int64_t kSample = 256;
+  if (tensor.dtype() == DType::String || tensor.bytes() <= 2 * kSample) return tensor.hash();
+  Hasher h;
+  h.add(static_cast<uint64_t>(tensor.dtype()));
+  for (int64_t d : tensor.shape()) h.add(static_cast<uint64_t>(d));
+  h.add_bytes(tensor.raw(), kSample);
+  h.add_bytes(tensor.raw() + tensor.bytes() / 2, kSample);
+  return h.value();
+}
+
+void merge_constants(Graph& graph) {
+  std::unordered_multimap<uint64_t, Value*> seen;
+  for (Value* constant : graph.constants()) {
+    if (constant->is_graph_output()) continue;
+    const uint64_t hash = sample_hash(constant->constant());
+    const auto [begin, end] = seen.equal_range(hash);
+    const auto twin = std::find_if(begin, end, [&](const auto& item) { return item.second->constant() == constant->constant(); });
+    if (twin == end) seen.emplace(hash, constant);
+    else graph.replace_all_uses(constant, twin->second);
+  }
+  graph.erase_unused_constants();
+}
+
+// Operands in an order that does not matter for the operator.
+std::vector<Value*> operands_of(const Node& node) {
+  std::vector<Value*> operands = node.inputs();
+  while (!operands.empty() && !operands.back()) operands.pop_back();
+  if (node.op().has(Trait::Commutative)) std::sort(operands.begin(), operands.end());
+  return operands;
+}
+
+uint64_t hash_of(const Node& node) {
+  Hasher h;
+  h.add(reinterpret_cast<uintptr_t>(&node.op()));
+  h.add(hash_of(node.attributes()));
+  for (const Value* v : operands_of(node)) h.add(reinterpret_cast<uintptr_t>(v));
+  return h.value();
+}
+
+// Present outputs of `later` must exist in `earlier`.
+bool computes_same(const Node& earlier, const Node& later) {
+  if (&earlier.op() != &later.op() || operands_of(earlier) != operands_of(later) || !same(earlier.attributes(), later.attributes())) return false;
+  for (size_t i = 0; i < later.outputs().size(); ++i)
+    if (later.output(i) && !earlier.output(i)) return false;
+  return true;
+}
+
+void replace(Node& later, const Node& earlier, PassContext& context) {
+  const std::vector<Value*> outputs = later.outputs();
+  for (size_t i = 0; i < outputs.size(); ++i)
+    if (outputs[i] && !outputs[i]->unused()) Rewriter(*outputs[i]->producer(), "cse", &context.explain).replace(*outputs[i], earlier.output(i));
+}
+
+void merge_nodes(Graph& graph, PassContext& context) {
+  std::unordered_multimap<uint64_t, Node*> seen;
+  for (Node* node : graph.nodes()) {
+    for (Graph* subgraph : node->subgraphs()) merge_nodes(*subgraph, context);
+    if (!node->op().has(Trait::Pure) || !node->subgraphs().empty() || node->is(ops::Identity)) continue;
+    const uint64_t hash = hash_of(*node);
+    const auto [begin, end] = seen.equal_range(hash);
+    const auto twin = std::find_if(begin, end, [&](const auto& item) { return computes_same(*item.second, *node); });
+    if (twin == end) seen.emplace(hash, node);
+    else replace(*node, *twin->second, context);
+  }
+}
+
+}  // namespace
+
+Status merge_common_subexpressions(Graph& graph, PassContext& context) {
+  if (context.disabled_rules.contains("cse")) return ok();
+  for_each_graph(graph, merge_constants);
+  merge_nodes(graph, context);
+  return ok();
+}
+
+}  // namespace lapis

@@ -1,0 +1,86 @@
+#include "passes/simplify/facts.h"
+
+#include <algorithm>
+#include <numeric>
+
+#include "ir/ops/attributes.h"
+#include "ir/ops/data_attributes.h"
+#include "ir/ops/ops.h"
+
+namespace lapis::facts {
+
+bool is_static(const Value& value) { return value.type().is_static(); }
+
+bool is_float(const Value& value) { return value.type().is_tensor() && allows(kFloats, value.dtype()); }
+
+bool same_shape(const Type& a, const Type& b) {
+  return a.is_tensor() && b.is_tensor() && a.ranked() && b.ranked() && std::equal(a.dims->begin(), a.dims->end(), b.dims->begin(), b.dims->end());
+}
+
+std::optional<std::vector<int64_t>> ints(const Value* value) {
+  constexpr int64_t kSmall = 1024;
+  if (!value || !value->is_constant() || !is_integer(value->dtype()) || value->constant().size() > kSmall) return std::nullopt;
+  return value->constant().as_ints();
+}
+
+bool is_filled_with(const Value& value, double number) {
+  constexpr int64_t kSmall = 65536;
+  if (!value.is_constant() || value.dtype() == DType::String) return false;
+  const Tensor& tensor = value.constant();
+  if (tensor.size() == 0 || tensor.size() > kSmall) return false;
+  for (int64_t i = 0; i < tensor.size(); ++i)
+    if (tensor.as_double(i) != number) return false;
+  return true;
+}
+
+std::optional<std::vector<int64_t>> reshape_target(const Type& type) {
+  if (!type.is_tensor() || !type.ranked()) return std::nullopt;
+  std::vector<int64_t> target;
+  for (const Dim& d : *type.dims) target.push_back(d.is_constant() ? d.value() : -1);
+  if (std::count(target.begin(), target.end(), -1) > 1 || std::count(target.begin(), target.end(), 0) > 0) return std::nullopt;
+  return target;
+}
+
+std::optional<std::vector<int64_t>> axes_of(const Node& node, size_t operand, int64_t rank) {
+  std::vector<int64_t> axes(static_cast<size_t>(rank));
+  std::iota(axes.begin(), axes.end(), 0);
+  if (!node.input(operand)) return axes;
+  auto given = ints(node.input(operand));
+  if (!given) return std::nullopt;
+  for (int64_t& axis : *given) axis += axis < 0 ? rank : 0;
+  std::sort(given->begin(), given->end());
+  return given;
+}
+
+std::vector<int64_t> permutation_of(const Node& transpose) {
+  std::vector<int64_t> perm = transpose.attrs<ops::TransposeAttrs>().perm;
+  const Type& type = transpose.output()->type();
+  if (perm.empty() && type.ranked()) {
+    perm.resize(static_cast<size_t>(type.rank()));
+    std::iota(perm.rbegin(), perm.rend(), 0);
+  }
+  return perm;
+}
+
+bool is_identity(const std::vector<int64_t>& permutation) {
+  for (size_t i = 0; i < permutation.size(); ++i)
+    if (permutation[i] != static_cast<int64_t>(i)) return false;
+  return true;
+}
+
+std::vector<int64_t> inverse(const std::vector<int64_t>& permutation) {
+  std::vector<int64_t> result(permutation.size());
+  for (size_t i = 0; i < permutation.size(); ++i) result[static_cast<size_t>(permutation[i])] = static_cast<int64_t>(i);
+  return result;
+}
+
+bool is_non_negative(const Value& value) {
+  if (is_integer(value.dtype()) && !is_signed(value.dtype())) return true;
+  const Node* node = value.producer();
+  if (!node) return false;
+  if (node->is(ops::Relu) || node->is(ops::Sigmoid) || node->is(ops::Abs)) return true;
+  if (!node->is(ops::Clip) || !node->input(1) || !node->input(1)->is_constant()) return false;
+  return node->input(1)->constant().size() == 1 && node->input(1)->constant().as_double(0) >= 0;
+}
+
+}  // namespace lapis::facts

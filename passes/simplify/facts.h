@@ -1,0 +1,33 @@
+// Facts about values and constants that several families of rules ask for.
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "ir/graph.h"
+
+namespace lapis::facts {
+
+bool is_static(const Value& value);
+bool is_float(const Value& value);
+// Both shapes are known to be the same (symbols included).
+bool same_shape(const Type& a, const Type& b);
+// y has the shape of x: broadcasting the other operand did not grow it.
+inline bool same_shape(const Value& a, const Value& b) { return same_shape(a.type(), b.type()); }
+// Small integer constants: shapes, axes, pads. Absent or not constant: nullopt.
+std::optional<std::vector<int64_t>> ints(const Value* value);
+// Every element equals `number`; false for large tensors, which nobody fills with ones to multiply by them.
+bool is_filled_with(const Value& constant, double number);
+// What Reshape must be told to produce this type: at most one dimension may be unknown and becomes -1. nullopt if that is not enough
+// or a dimension is 0 (which Reshape reads as "copy").
+std::optional<std::vector<int64_t>> reshape_target(const Type& type);
+// The axes of a reduction-like operand, normalised and sorted; all axes if absent.
+std::optional<std::vector<int64_t>> axes_of(const Node& node, size_t operand, int64_t rank);
+// perm of a Transpose, filled in if left out.
+std::vector<int64_t> permutation_of(const Node& transpose);
+bool is_identity(const std::vector<int64_t>& permutation);
+std::vector<int64_t> inverse(const std::vector<int64_t>& permutation);
+// No value is negative: unsigned, or clamped by the operator that computes it.
+bool is_non_negative(const Value& value);
+
+}  // namespace lapis::facts

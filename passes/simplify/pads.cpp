@@ -1,0 +1,140 @@
+// fold-pad: a window that slides over a padded input can pad by itself.
+#include <algorithm>
+#include <limits>
+
+#include "ir/match.h"
+#include "ir/ops/attributes.h"
+#include "ir/ops/data_attributes.h"
+#include "ir/ops/ops.h"
+#include "passes/simplify/facts.h"
+#include "passes/simplify/simplify.h"
+
+namespace lapis {
+namespace {
+
+using namespace pattern;
+
+// A constant Pad of the spatial axes only.
+struct SpatialPad {
+  Value *padded = nullptr, *x = nullptr, *value = nullptr;
+  std::vector<int64_t> pads;  // of the spatial axes: begins, then ends
+};
+
+std::optional<SpatialPad> spatial_pad(Value* padded, const Graph& scope) {
+  SpatialPad p;
+  Value* amounts;
+  Node* node;
+  if (!op(ops::Pad, bind(p.x), constant(amounts), optional(constant(p.value)), anything()).as(node)(padded, scope)) return std::nullopt;
+  if (node->attrs<ops::PadAttrs>().mode != "constant" || !p.x->type().ranked() || p.x->type().rank() < 3) return std::nullopt;
+  const int64_t rank = p.x->type().rank();
+  const auto given = facts::ints(amounts);
+  const auto axes = node->input(3) ? facts::ints(node->input(3)) : facts::axes_of(*node, 3, rank);
+  if (!given || !axes || given->size() != 2 * axes->size()) return std::nullopt;
+  p.padded = padded;
+  p.pads.assign(2 * static_cast<size_t>(rank - 2), 0);
+  for (size_t i = 0; i < axes->size(); ++i) {
+    const int64_t axis = (*axes)[i] + ((*axes)[i] < 0 ? rank : 0), begin = (*given)[i], end = (*given)[i + axes->size()];
+    if (begin == 0 && end == 0) continue;
+    if (axis < 2 || begin < 0 || end < 0) return std::nullopt;
+    p.pads[static_cast<size_t>(axis - 2)] = begin;
+    p.pads[static_cast<size_t>(axis - 2 + rank - 2)] = end;
+  }
+  return p;
+}
+
+double pad_value(const SpatialPad& p) { return p.value ? p.value->constant().as_double(0) : 0; }
+
+std::vector<int64_t> sum(const std::vector<int64_t>& own, const SpatialPad& p) {
+  std::vector<int64_t> total = p.pads;
+  for (size_t i = 0; i < own.size(); ++i) total[i] += own[i];
+  return total;
+}
+
+bool pads_by_numbers(const std::string& auto_pad) { return auto_pad == "NOTSET" || auto_pad == "VALID"; }
+
+// The same node on the unpadded input.
+bool replace_window(Value& y, size_t operand, const SpatialPad& p, Attributes attributes, Rewriter& rw) {
+  const Node& node = *y.producer();
+  std::vector<Value*> inputs = node.inputs();
+  inputs[operand] = p.x;
+  attributes.erase("auto_pad");
+  return rw.replace(y, rw.add(node.op(), std::move(inputs), std::move(attributes)));
+}
+
+// What integer convolutions take for zero; null if that is not known.
+bool pads_with_zero_point(const SpatialPad& p, const Value* zero_point) {
+  if (zero_point && (!zero_point->is_constant() || zero_point->constant().size() != 1)) return false;
+  return pad_value(p) == (zero_point ? zero_point->constant().as_double(0) : 0);
+}
+
+// Conv(Pad(x, p), w)  =>  Conv<pads += p>(x, w)        (padded with zero; integer forms: with the zero point of x)
+bool conv(Value& y, Rewriter& rw) {
+  Node* node = y.producer();
+  const bool qlinear = node->is(ops::QLinearConv), integer = node->is(ops::ConvInteger);
+  if (!node->is(ops::Conv) && !qlinear && !integer) return false;
+  const auto p = spatial_pad(node->input(0), y.graph());
+  if (!p) return false;
+  if (!pads_with_zero_point(*p, node->input(qlinear || integer ? 2 : SIZE_MAX))) return rw.skip(y, "its input is padded with " + std::to_string(pad_value(*p)) + ", not with zero");
+  auto a = node->attrs<ops::ConvAttrs>();
+  if (!pads_by_numbers(a.auto_pad)) return rw.skip(y, "it pads by auto_pad itself");
+  a.auto_pad = "NOTSET";
+  a.pads = sum(a.pads, *p);
+  return replace_window(y, 0, *p, encode_attributes(a), rw);
+}
+
+// A window never lies in the padding alone, and the windows are the same with the larger pads.
+template <class PoolAttrs>
+bool window_fits(const PoolAttrs& a, const std::vector<int64_t>& pads) {
+  const size_t n = a.kernel_shape.size();
+  for (size_t i = 0; i < pads.size(); ++i)
+    if (pads[i] >= a.kernel_shape[i % n]) return false;
+  return !a.ceil_mode && pads_by_numbers(a.auto_pad);
+}
+
+bool never_wins(const SpatialPad& p) {
+  const double value = pad_value(p);
+  if (value == 0 && p.x->dtype() == DType::UInt8) return true;
+  if (is_integer(p.x->dtype())) return value == static_cast<double>(integer_range(p.x->dtype()).lowest);
+  return value <= -static_cast<double>(std::numeric_limits<float>::max()) || (value <= 0 && facts::is_non_negative(*p.x));
+}
+
+// MaxPool(Pad(x, p))  =>  MaxPool<pads += p>(x)        (padded with what can never be the maximum)
+bool max_pool(Value& y, Rewriter& rw) {
+  Node* node = y.producer();
+  if (!node->is(ops::MaxPool) || (node->output(1) && !node->output(1)->unused())) return false;
+  const auto p = spatial_pad(node->input(0), y.graph());
+  if (!p) return false;
+  if (!never_wins(*p)) return rw.skip(y, "the padding of its input could be a maximum");
+  auto a = node->attrs<ops::MaxPoolAttrs>();
+  const std::vector<int64_t> pads = sum(a.pads, *p);
+  if (!window_fits(a, pads)) return rw.skip(y, "its windows would not be the same with larger pads");
+  a.pads = pads;
+  a.auto_pad = "NOTSET";
+  return replace_window(y, 0, *p, encode_attributes(a), rw);
+}
+
+// AveragePool(Pad(x, p))  =>  AveragePool<pads += p, count_include_pad = 1>(x)        (zeros; its own pads count too or are none)
+bool average_pool(Value& y, Rewriter& rw) {
+  Node* node = y.producer();
+  if (!node->is(ops::AveragePool)) return false;
+  const auto p = spatial_pad(node->input(0), y.graph());
+  if (!p) return false;
+  if (pad_value(*p) != 0) return rw.skip(y, "its input is not padded with zero");
+  auto a = node->attrs<ops::AveragePoolAttrs>();
+  const bool own = std::any_of(a.pads.begin(), a.pads.end(), [](int64_t v) { return v != 0; });
+  if (own && !a.count_include_pad) return rw.skip(y, "its own padding does not count but that of its input does");
+  const std::vector<int64_t> pads = sum(a.pads, *p);
+  if (!window_fits(a, pads)) return rw.skip(y, "its windows would not be the same with larger pads");
+  a.pads = pads;
+  a.count_include_pad = true;
+  a.auto_pad = "NOTSET";
+  return replace_window(y, 0, *p, encode_attributes(a), rw);
+}
+
+constexpr Rule kRules[] = {{"fold.pad-into-conv", conv}, {"fold.pad-into-max-pool", max_pool}, {"fold.pad-into-average-pool", average_pool}};
+
+}  // namespace
+
+std::span<const Rule> pad_rules() { return kRules; }
+
+}  // namespace lapis

@@ -1,0 +1,68 @@
+// Everything that keeps the order of elements is one Reshape to a constant shape (with -1 for a symbolic dimension).
+#include "ir/match.h"
+#include "ir/ops/ops.h"
+#include "passes/simplify/facts.h"
+#include "passes/simplify/simplify.h"
+
+namespace lapis {
+namespace {
+
+using namespace pattern;
+
+template <class P>
+auto any_reshape(P inner) {
+  return any_of({&ops::Reshape, &ops::Flatten, &ops::Squeeze, &ops::Unsqueeze}, std::move(inner)).rest();
+}
+
+bool is_canonical(const Node& node, const std::vector<int64_t>& target) {
+  return node.is(ops::Reshape) && node.attributes().empty() && facts::ints(node.input(1)) == target;
+}
+
+// Flatten(x), Squeeze(x, a), Unsqueeze(x, a), Reshape(x, s)  =>  Reshape(x, {4, -1, 8})        (at most one dimension of y is unknown)
+bool to_reshape(Value& y, Rewriter& rw) {
+  Value* x;
+  if (!match(y, any_reshape(bind(x)))) return false;
+  const auto target = facts::reshape_target(y.type());
+  if (!target) return rw.skip(y, "more than one dimension of " + y.type().to_string() + " is unknown, or one is 0");
+  return !is_canonical(*y.producer(), *target) && rw.replace(y, rw.add(ops::Reshape, {x, rw.ints(*target)}));
+}
+
+// Reshape(Reshape(x, s), t)  =>  Reshape(x, t)        (any two operators of the family)
+bool reshape_of_reshape(Value& y, Rewriter& rw) {
+  Value* x;
+  if (!match(y, any_reshape(any_reshape(bind(x))))) return false;
+  const auto target = facts::reshape_target(y.type());
+  return target && rw.replace(y, rw.add(ops::Reshape, {x, rw.ints(*target)}));
+}
+
+// Axes longer than one keep their order, so no element moves.
+bool moves_only_ones(const std::vector<int64_t>& perm, const Type& x) {
+  int64_t last = -1;
+  for (int64_t axis : perm) {
+    if (x.dim(axis).is(1)) continue;
+    if (axis < last) return false;
+    last = axis;
+  }
+  return true;
+}
+
+// Transpose(x)  =>  Reshape(x, t)        (only axes of size 1 move)
+bool transpose_to_reshape(Value& y, Rewriter& rw) {
+  Value* x;
+  Node* node;
+  if (!match(y, op(ops::Transpose, bind(x)).as(node)) || !x->type().ranked()) return false;
+  const auto target = facts::reshape_target(y.type());
+  return target && moves_only_ones(facts::permutation_of(*node), x->type()) && rw.replace(y, rw.add(ops::Reshape, {x, rw.ints(*target)}));
+}
+
+constexpr Rule kRules[] = {
+    {"reshape.of-reshape", reshape_of_reshape},
+    {"reshape.canonical", to_reshape},
+    {"reshape.from-transpose", transpose_to_reshape},
+};
+
+}  // namespace
+
+std::span<const Rule> reshape_rules() { return kRules; }
+
+}  // namespace lapis
