@@ -1,0 +1,147 @@
+// Inserting what was planned (place.h): pairs on activations, int8 constants with DequantizeLinear on weights and biases.
+#include <map>
+#include <unordered_map>
+
+#include "ir/infer.h"
+#include "ir/ops/attributes.h"
+#include "ir/ops/ops.h"
+#include "passes/quantize/place.h"
+#include "passes/quantize/roles.h"
+#include "passes/quantize/scales.h"
+
+namespace lapis {
+
+namespace {
+
+class Inserter {
+ public:
+  Inserter(Graph& graph, const Placement& placement, const PlacementOptions& options) : graph_(graph), placement_(placement), options_(options) {}
+
+  QuantizeReport run(ScaleGroups groups) {
+    report_.decisions = placement_.decisions;
+    report_.notes = std::move(groups.notes);
+    remember_order();
+    scales_.resize(groups.ranges.size());
+    for (size_t i = 0; i < placement_.values.size(); ++i) insert_pair(placement_.values[i], groups.group_of[i], groups.ranges[groups.group_of[i]]);
+    for (Node* node : order_)
+      if (placement_.quantized.contains(node) && quant_of(*node) == Quant::Contraction) quantize_operands(*node);
+    graph_.erase_unused_constants();
+    return std::move(report_);
+  }
+
+ private:
+  struct Parameters { Value *scale = nullptr, *zero_point = nullptr; };
+
+  // The nodes as they were: inserted ones are not to be visited.
+  void remember_order() {
+    for (Node* node : graph_.nodes()) {
+      if (!order_.empty()) next_[order_.back()] = node;
+      order_.push_back(node);
+    }
+  }
+
+  Value* add(const OpDef& op, std::vector<Value*> inputs, int64_t axis, const std::string& name, Node* before, const std::string& origin) {
+    Attributes attributes;
+    if (axis != 1 && inputs[1]->constant().rank() != 0) attributes["axis"] = axis;
+    Node* node = graph_.add_node(op, std::move(inputs), std::move(attributes), {name}, before);
+    node->set_origin(origin);
+    const Status inferred = infer_types(*node);
+    LAPIS_ASSERT(inferred.ok(), to_string(inferred.diagnostics()));
+    return node->output();
+  }
+
+  // All values of a group read the same two constants.
+  Parameters parameters(const Value& v, size_t group, QuantParams params) {
+    Parameters& p = scales_[group];
+    if (!p.scale) {
+      p.scale = graph_.add_constant(Tensor::scalar(params.scale), v.name() + "_scale");
+      p.zero_point = graph_.add_constant(Tensor::scalar(params.zero_point), v.name() + "_zero_point");
+    }
+    return p;
+  }
+
+  void insert_pair(Value* v, size_t group, Range range) {
+    std::string name = v->name();
+    const QuantParams params = uint8_params(range);
+    const Parameters p = parameters(*v, group, params);
+    Node* before = v->producer() ? next_.count(v->producer()) ? next_[v->producer()] : nullptr : order_.front();
+    const std::string origin = v->producer() ? v->producer()->origin() : v->name();
+    const std::vector<Use> readers = v->uses();
+    Value* bytes = add(ops::QuantizeLinear, {v, p.scale, p.zero_point}, 1, v->name() + "_quantized", before, origin);
+    Value* floats = add(ops::DequantizeLinear, {bytes, p.scale, p.zero_point}, 1, v->name() + "_dequantized", before, origin);
+    // Where the producer computes in int8 the float value is never stored: everybody reads the pair. Else float readers keep it.
+    const bool everybody = v->producer() && placement_.quantized.contains(v->producer());
+    for (const Use& use : readers)
+      if (everybody || placement_.quantized.contains(use.node)) use.node->set_input(use.index, floats);
+    if (everybody && v->is_graph_output()) take_over_output(v, floats);
+    pairs_[floats] = params;
+    report_.values.push_back({std::move(name), range, params});
+  }
+
+  // The output's name is the model's interface and moves to the dequantized value.
+  void take_over_output(Value* v, Value* floats) {
+    std::string name = v->name();
+    for (size_t i = 0; i < graph_.outputs().size(); ++i)
+      if (graph_.outputs()[i] == v) graph_.set_output(i, floats);
+    graph_.rename(v, name + "_float");
+    graph_.rename(floats, std::move(name));
+  }
+
+  void quantize_operands(Node& node) {
+    const auto role = contraction_role(node);
+    LAPIS_ASSERT(role.ok(), "'" << node.name() << "' was planned as int8");
+    const float data_scale = pairs_.at(role->data).scale;
+    const int64_t channels = role->weight->constant().dim(role->axis);
+    const Tensor bias = role->bias ? one_per_channel(role->bias->constant(), channels) : Tensor();
+    const QuantizedWeight q = quantize_weight(role->weight->constant(), role->axis, bias, data_scale, options_.per_channel);
+    node.set_input(1, weight_values(*role, q, node));
+    if (role->bias) node.set_input(2, bias_values(*role->bias, q, data_scale, node));
+  }
+
+  static Tensor one_per_channel(const Tensor& bias, int64_t channels) {
+    if (bias.size() == channels) return bias.reshaped({channels});
+    return Tensor::vector(std::vector<float>(static_cast<size_t>(channels), bias.data<float>()[0]));
+  }
+
+  // A weight that several nodes share is quantized once, unless their biases want different scales.
+  Value* weight_values(const ContractionRole& role, const QuantizedWeight& q, Node& node) {
+    const std::string& name = role.weight->name();
+    const bool one_scale = !options_.per_channel;
+    const Tensor scale = one_scale ? Tensor::scalar(q.scales.data<float>()[0]) : q.scales;
+    std::vector<Value*>& known = weights_[{role.weight, role.axis}];
+    for (Value* floats : known)
+      if (floats->producer()->input(1)->constant() == scale) return floats;
+    Value* values = graph_.add_constant(q.values, name + "_quantized");
+    Value* scales = graph_.add_constant(scale, name + "_scale");
+    Value* zeros = graph_.add_constant(one_scale ? Tensor::scalar<int8_t>(0) : q.zero_points, name + "_zero_point");
+    Value* floats = add(ops::DequantizeLinear, {values, scales, zeros}, role.axis, name + "_dequantized", &node, node.origin());
+    known.push_back(floats);
+    return floats;
+  }
+
+  Value* bias_values(const Value& bias, const QuantizedWeight& q, float data_scale, Node& node) {
+    Tensor scales = q.scales;
+    for (float& s : scales.mutable_data<float>()) s *= data_scale;
+    Value* values = graph_.add_constant(q.bias, bias.name() + "_quantized");
+    Value* scale = graph_.add_constant(std::move(scales), bias.name() + "_scale");
+    return add(ops::DequantizeLinear, {values, scale}, 0, bias.name() + "_dequantized", &node, node.origin());
+  }
+
+  Graph& graph_;
+  const Placement& placement_;
+  const PlacementOptions& options_;
+  QuantizeReport report_;
+  std::vector<Node*> order_;
+  std::unordered_map<const Node*, Node*> next_;
+  std::vector<Parameters> scales_;                       // by group
+  std::unordered_map<const Value*, QuantParams> pairs_;  // by dequantized value
+  std::map<std::pair<const Value*, int64_t>, std::vector<Value*>> weights_;  // dequantized, by weight and axis
+};
+
+}  // namespace
+
+QuantizeReport insert_qdq(Graph& graph, const Placement& placement, const Ranges& ranges, const PlacementOptions& options) {
+  return Inserter(graph, placement, options).run(share_scales(placement, graph, ranges, options.share_limit));
+}
+
+}  // namespace lapis

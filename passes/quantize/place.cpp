@@ -1,0 +1,235 @@
+#include "passes/quantize/place.h"
+
+#include <algorithm>
+#include <regex>
+#include <unordered_map>
+
+#include "ir/op.h"
+#include "ir/ops/ops.h"
+#include "passes/quantize/roles.h"
+
+namespace lapis {
+
+namespace {
+
+// ---- exclusion ------------------------------------------------------------------------------------------------------------------
+
+class Exclusion {
+ public:
+  static Result<Exclusion> make(const Graph& graph, const PlacementOptions& options) {
+    Exclusion exclusion(options);
+    Diagnostics found = unknown_names(graph, options);
+    for (const std::string& pattern : options.exclude_patterns) {
+      try {
+        exclusion.patterns_.emplace_back(pattern, std::regex(pattern));
+      } catch (const std::regex_error& e) {
+        found.push_back(error(ErrorKind::Usage, "'" + pattern + "' is not a regular expression: " + e.what()).at("exclude_patterns"));
+      }
+    }
+    if (has_errors(found)) return found;
+    exclusion.find_ends(graph);
+    return exclusion;
+  }
+
+  // Why the node must stay float, or nullopt.
+  std::optional<std::string> reason(const Node& node) const {
+    const auto listed = [](const std::vector<std::string>& list, std::string_view name) { return std::find(list.begin(), list.end(), name) != list.end(); };
+    if (listed(options_.exclude_nodes, node.name())) return "excluded by name";
+    if (listed(options_.exclude_types, node.op().name)) return "excluded by operator type";
+    for (const auto& [text, pattern] : patterns_)
+      if (std::regex_match(node.name(), pattern)) return "excluded by the pattern '" + text + "'";
+    if (&node == first_ && !options_.quantize_first) return "it is the first contraction";
+    if (&node == last_ && !options_.quantize_last) return "it is the last contraction";
+    return std::nullopt;
+  }
+
+ private:
+  explicit Exclusion(const PlacementOptions& options) : options_(options) {}
+
+  static Diagnostics unknown_names(const Graph& graph, const PlacementOptions& options) {
+    std::unordered_set<std::string> names;
+    for (const Node* node : graph.nodes()) names.insert(node->name());
+    Diagnostics found;
+    for (const std::string& name : options.exclude_nodes)
+      if (!names.contains(name)) found.push_back(error(ErrorKind::Usage, "there is no node '" + name + "' to exclude").at("exclude_nodes").help("`lapis inspect` lists the nodes of the simplified model"));
+    return found;
+  }
+
+  void find_ends(const Graph& graph) {
+    for (const Node* node : graph.nodes()) {
+      if (node->op().quant != Quant::Contraction) continue;
+      first_ = first_ ? first_ : node;
+      last_ = node;
+    }
+  }
+
+  PlacementOptions options_;
+  std::vector<std::pair<std::string, std::regex>> patterns_;
+  const Node *first_ = nullptr, *last_ = nullptr;
+};
+
+// ---- planning -------------------------------------------------------------------------------------------------------------------
+
+class Planner {
+ public:
+  Planner(const Graph& graph, const Exclusion& exclusion) : graph_(graph), exclusion_(exclusion) {}
+
+  Placement run() {
+    for (const Node* node : graph_.nodes()) consider(*node);
+    drop_unwanted();
+    collect_values();
+    for (const Node* node : graph_.nodes()) placement_.decisions.push_back(decision(*node));
+    return std::move(placement_);
+  }
+
+ private:
+  // Forward: what could be int8, given its operands.
+  void consider(const Node& node) {
+    const std::optional<std::string> reason = refusal(node);
+    if (reason) {
+      reasons_[&node] = *reason;
+      return;
+    }
+    placement_.quantized.insert(&node);
+    const auto operands = data_operands(node);
+    const bool keeps = quant_of(node) != Quant::Contraction && all(operands, [&](Value* v) { return is_feature_map(v); });
+    for (Value* v : data_outputs(node))
+      if (node.is(ops::Conv) || (keeps && same_rank(v, operands.front()))) feature_maps_.insert(v);
+  }
+
+  std::optional<std::string> refusal(const Node& node) const {
+    if (auto reason = exclusion_.reason(node)) return reason;
+    const auto operands = data_operands(node);
+    switch (quant_of(node)) {
+      case Quant::KeepFloat: return "there is no int8 form of " + std::string(node.op().name);
+      case Quant::Contraction: {
+        const auto role = contraction_role(node);
+        return role.ok() ? std::nullopt : std::optional(role.diagnostics().front().message);
+      }
+      case Quant::Elementwise:
+        if (operands.size() == 1 && is_int8(operands[0]) && operands[0]->used_once()) return std::nullopt;  // the tail of its producer
+        return unless_all(operands, [&](Value* v) { return is_feature_map(v); }, "is not a feature map in int8");
+      case Quant::SharedScale:
+        if (auto reason = refuses_bytes(node)) return reason;
+        return unless_all(operands, [&](Value* v) { return v->is_input() || is_int8(v); }, "is not computed in int8");
+      case Quant::Average: return unless_all(operands, [&](Value* v) { return is_int8(v); }, "is not computed in int8");
+    }
+    LAPIS_UNREACHABLE("Quant column of " << node.op().name);
+  }
+
+  template <class Predicate>
+  static bool all(const std::vector<Value*>& values, Predicate&& predicate) { return std::all_of(values.begin(), values.end(), predicate); }
+  template <class Predicate>
+  static std::optional<std::string> unless_all(const std::vector<Value*>& operands, Predicate&& predicate, const std::string& problem) {
+    if (operands.empty()) return "it has no float32 operand";
+    for (Value* v : operands)
+      if (!predicate(v)) return "'" + v->name() + "' " + problem;
+    return std::nullopt;
+  }
+  bool is_int8(const Value* v) const { return v->producer() && placement_.quantized.contains(v->producer()); }
+  // Quantizing the residual sums of an encoder per tensor costs many points; those of a convolutional network do not mind.
+  bool is_feature_map(const Value* v) const { return feature_maps_.contains(v) && v->type().ranked() && v->type().rank() >= 3; }
+  static bool same_rank(const Value* a, const Value* b) { return a->type().ranked() && b->type().ranked() && a->type().rank() == b->type().rank(); }
+
+  // Backward: int8 is worth it only up to the last contraction of each path.
+  void drop_unwanted() {
+    std::vector<const Node*> order;
+    for (const Node* node : graph_.nodes()) order.push_back(node);
+    for (auto it = order.rbegin(); it != order.rend(); ++it) {
+      if (!placement_.quantized.contains(*it) || quant_of(**it) == Quant::Contraction || feeds_int8(**it)) continue;
+      placement_.quantized.erase(*it);
+      reasons_[*it] = "nothing behind it computes in int8";
+    }
+  }
+  bool feeds_int8(const Node& node) const {
+    for (const Value* v : data_outputs(node))
+      for (const Use& use : v->uses())
+        if (placement_.quantized.contains(use.node)) return true;
+    return false;
+  }
+
+  // A value that lives in registers only between its producer and its one elementwise reader needs no pair.
+  bool stays_in_registers(const Value* v, const Node& reader) const {
+    if (quant_of(reader) != Quant::Elementwise || !v->used_once() || !is_int8(v)) return false;
+    const Quant producer = quant_of(*v->producer());
+    const bool unary = data_operands(reader).size() == 1;
+    return producer == Quant::Elementwise || (unary && (producer == Quant::Contraction || producer == Quant::Average));
+  }
+
+  void collect_values() {
+    std::unordered_set<const Value*> paired;
+    const auto pair = [&](Value* v) {
+      if (paired.insert(v).second) placement_.values.push_back(v);
+    };
+    for (const Node* node : graph_.nodes()) {
+      if (!placement_.quantized.contains(node)) continue;
+      for (Value* v : data_operands(*node))
+        if (!stays_in_registers(v, *node)) pair(v);
+      if (quant_of(*node) != Quant::SharedScale) continue;
+      for (Value* v : data_outputs(*node))  // the other results of Split are bytes too
+        if (!v->unused()) pair(v);
+    }
+    for (const Value* v : placement_.values) paired_.insert(v);
+  }
+
+  NodeDecision decision(const Node& node) const {
+    NodeDecision d{node.name(), std::string(node.op().name), placement_.quantized.contains(&node), ""};
+    d.note = d.quantized ? how(node) : reasons_.at(&node);
+    return d;
+  }
+  std::string how(const Node& node) const {
+    switch (quant_of(node)) {
+      case Quant::Contraction: {
+        const Value* y = node.output();
+        const bool stored = paired_.contains(y) || (y->used_once() && placement_.quantized.contains(y->uses()[0].node));
+        return stored ? "int8" : "int8 operands, float output";
+      }
+      case Quant::Elementwise: return "between int8 values, computed in float registers";
+      case Quant::SharedScale: return "on the bytes";
+      default: return "integer sum";
+    }
+  }
+
+  const Graph& graph_;
+  const Exclusion& exclusion_;
+  Placement placement_;
+  std::unordered_set<const Value*> feature_maps_, paired_;
+  std::unordered_map<const Node*, std::string> reasons_;
+};
+
+}  // namespace
+
+std::vector<std::string> Placement::value_names() const {
+  std::vector<std::string> names;
+  for (const Value* v : values) names.push_back(v->name());
+  return names;
+}
+
+size_t QuantizeReport::quantized_count() const {
+  return static_cast<size_t>(std::count_if(decisions.begin(), decisions.end(), [](const NodeDecision& d) { return d.quantized; }));
+}
+
+Result<Placement> plan_qdq(const Graph& graph, const PlacementOptions& options) {
+  for (const Node* node : graph.nodes())
+    if (node->is(ops::QuantizeLinear) || node->is(ops::QLinearConv) || node->is(ops::QLinearMatMul))
+      return error(ErrorKind::Usage, "the model is quantized already: node '" + node->name() + "' is a " + std::string(node->op().name)).help("quantize the float model, or compile this one as it is");
+  LAPIS_TRY(const Exclusion exclusion, Exclusion::make(graph, options));
+  return Planner(graph, exclusion).run();
+}
+
+std::vector<std::string> values_to_calibrate(const Graph& graph) {
+  std::vector<std::string> names;
+  std::unordered_set<const Value*> seen;
+  const auto add = [&](const std::vector<Value*>& values) {
+    for (const Value* v : values)
+      if (seen.insert(v).second) names.push_back(v->name());
+  };
+  for (const Node* node : graph.nodes()) {
+    if (quant_of(*node) == Quant::KeepFloat) continue;
+    add(data_operands(*node));
+    add(data_outputs(*node));
+  }
+  return names;
+}
+
+}  // namespace lapis
