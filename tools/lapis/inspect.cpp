@@ -1,0 +1,94 @@
+// lapis inspect M [--text] [--shapes]
+#include <map>
+
+#include "base/hash.h"
+#include "frontends/onnx/export.h"
+#include "frontends/onnx/import.h"
+#include "ir/op.h"
+#include "runtime/artifact.h"
+#include "tools/lapis/options.h"
+
+namespace lapis::cli {
+namespace {
+
+struct Flags {
+  ModelFlags model;
+  bool text = false, shapes = false;
+};
+
+nlohmann::ordered_json as_json(const std::vector<IoInfo>& list) {
+  auto json = nlohmann::ordered_json::array();
+  for (const IoInfo& io : list) json.push_back({{"name", io.name}, {"dtype", name_of(io.dtype)}, {"shape", io.shape}});
+  return json;
+}
+
+Result<Report> inspect_artifact(const Path& file) {
+  LAPIS_TRY(const Program p, load_artifact(file));
+  Report report;
+  report.json = {{"kind", "artifact"}, {"target", p.target}, {"producer", p.producer}, {"plan", hex(p.plan_hash)}, {"source", hex(p.source_hash)},
+                 {"steps", p.steps.size()}, {"code_bytes", p.code.size()}, {"constant_bytes", p.constants.size()}, {"arena_bytes", p.arena_bytes},
+                 {"inputs", as_json(p.inputs)}, {"outputs", as_json(p.outputs)}};
+  for (const auto& [key, value] : report.json.items())
+    if (!value.is_array()) report.text += key + ": " + (value.is_string() ? value.get<std::string>() : value.dump()) + "\n";
+  for (const auto* list : {&p.inputs, &p.outputs})
+    for (const IoInfo& io : *list) report.text += std::string(list == &p.inputs ? "input " : "output ") + io.name + ": " + std::string(name_of(io.dtype)) + to_string(io.shape) + "\n";
+  return report;
+}
+
+void describe_io(const Graph& graph, Report& report) {
+  for (const Value* v : graph.inputs()) {
+    report.text += "input " + v->name() + ": " + v->type().to_string() + "\n";
+    report.json["inputs"].push_back({{"name", v->name()}, {"type", v->type().to_string()}});
+  }
+  for (const Value* v : graph.outputs()) {
+    report.text += "output " + v->name() + ": " + v->type().to_string() + "\n";
+    report.json["outputs"].push_back({{"name", v->name()}, {"type", v->type().to_string()}});
+  }
+}
+
+void describe_operators(const Graph& graph, Report& report) {
+  std::map<std::string, int> counts;
+  for (const Node* node : graph.nodes()) ++counts[std::string(node->op().name)];
+  for (const auto& [name, count] : counts) report.text += "  " + std::to_string(count) + " x " + name + "\n";
+  report.json["operators"] = counts;
+}
+
+void describe_shapes(const Graph& graph, Report& report) {
+  std::vector<std::vector<std::string>> rows = {{"node", "operator", "output", "type"}};
+  for (const Node* node : graph.nodes())
+    for (const Value* v : node->outputs())
+      if (v) rows.push_back({node->name(), std::string(node->op().name), v->name(), v->type().to_string()});
+  report.text += table(rows);
+  for (size_t i = 1; i < rows.size(); ++i) report.json["values"].push_back({{"node", rows[i][0]}, {"operator", rows[i][1]}, {"name", rows[i][2]}, {"type", rows[i][3]}});
+}
+
+Result<Report> inspect(const Flags& flags) {
+  if (is_artifact(flags.model.model)) return inspect_artifact(flags.model.model);
+  LAPIS_TRY(const ModelOptions options, flags.model.model_options());
+  LAPIS_TRY(const std::unique_ptr<Graph> graph, import_onnx(flags.model.model));
+  if (!options.dims.empty() || !options.shapes.empty()) LAPIS_CHECK(bind_model(*graph, options));
+  Report report;
+  if (flags.text) {
+    report.text = to_onnx_text(*graph);
+    report.json["text"] = report.text;
+    return report;
+  }
+  report.json["kind"] = "onnx";
+  report.text = graph->name() + ": " + std::to_string(graph->node_count()) + " nodes, opset " + std::to_string(lowest_opset(*graph)) + " or newer\n";
+  describe_io(*graph, report);
+  describe_operators(*graph, report);
+  if (flags.shapes) describe_shapes(*graph, report);
+  return report;
+}
+
+}  // namespace
+
+Action declare_inspect(CLI::App& app) {
+  auto flags = std::make_shared<Flags>();
+  flags->model.add_model(app);
+  app.add_flag("--text", flags->text, "The whole model in ONNX's text syntax");
+  app.add_flag("--shapes", flags->shapes, "Every value with its type");
+  return [flags] { return inspect(*flags); };
+}
+
+}  // namespace lapis::cli

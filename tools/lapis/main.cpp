@@ -1,0 +1,83 @@
+// The CLI: finds the verb, runs it, prints its report as text or JSON, and turns failures into documented exit codes.
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdio>
+#include <map>
+
+#include "tools/lapis/verb.h"
+
+namespace lapis::cli {
+namespace {
+
+constexpr Verb kVerbs[] = {
+    {"convert", "Read a model and write it as ONNX in its canonical form", declare_convert},
+    {"inspect", "Show a model: inputs, operators, shapes, text", declare_inspect},
+    {"opt", "Run passes on a model", declare_opt},
+    {"quantize", "Quantize a model to int8 with calibration data", declare_quantize},
+    {"compile", "Compile ahead of time to an artifact or an object file", declare_compile},
+    {"run", "Run a model on given inputs", declare_run},
+    {"eval", "Measure the accuracy of a model on a dataset", declare_eval},
+    {"bench", "Measure the speed of a model, beside other runtimes", declare_bench},
+    {"verify", "Compare a model's results with the reference or another runtime", declare_verify},
+    {"explain", "Show what each node became: precision, kernel, region, time", declare_explain},
+};
+
+int exit_code(ErrorKind kind) {
+  switch (kind) {
+    case ErrorKind::Usage: return kUsage;
+    case ErrorKind::Input: return kInput;
+    case ErrorKind::Unsupported: return kUnsupported;
+    case ErrorKind::Mismatch: return kMismatch;
+    case ErrorKind::Target: return kTarget;
+    case ErrorKind::Io: return kIo;
+  }
+  return kInput;
+}
+
+int fail(const Diagnostics& diagnostics) {
+  std::fputs(to_string(diagnostics).c_str(), stderr);
+  for (const Diagnostic& d : diagnostics)
+    if (d.severity == Severity::Error) return exit_code(d.kind);
+  return kInput;
+}
+
+// Files are written under temporary names and renamed, so stopping at any point leaves nothing half-written under a final name.
+void on_interrupt(int) {
+  constexpr char kMessage[] = "\nlapis: interrupted; nothing was written\n";
+  [[maybe_unused]] const auto n = ::write(STDERR_FILENO, kMessage, sizeof kMessage - 1);
+  ::_exit(kInterrupted);
+}
+
+int run(int argc, char** argv) {
+  CLI::App app("lapis: an int8 graph compiler for CPUs");
+  app.require_subcommand(1);
+  app.set_version_flag("--version", "lapis 0.1.0");
+  app.footer("Exit codes: 0 ok, 1 a check failed, 2 usage, 3 bad input file, 4 unsupported model, 5 data does not fit the model, 6 target, 7 I/O.");
+  std::map<CLI::App*, Action> actions;
+  bool json = false;
+  for (const Verb& verb : kVerbs) {
+    CLI::App* sub = app.add_subcommand(verb.name, verb.summary);
+    sub->add_flag("--json", json, "Print the report as JSON on stdout");
+    actions[sub] = verb.declare(*sub);
+  }
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& e) {
+    return app.exit(e) == 0 ? kOk : kUsage;
+  }
+  const Result<Report> report = actions.at(app.get_subcommands().front())();
+  if (!report.ok()) return fail(report.diagnostics());
+  if (json) std::printf("%s\n", report->json.dump(2).c_str());
+  else std::fputs(report->text.c_str(), stdout);
+  return std::fflush(stdout) == 0 ? report->exit_code : kIo;
+}
+
+}  // namespace
+}  // namespace lapis::cli
+
+int main(int argc, char** argv) {
+  std::signal(SIGINT, lapis::cli::on_interrupt);
+  std::signal(SIGTERM, lapis::cli::on_interrupt);
+  return lapis::cli::run(argc, argv);
+}
