@@ -1,0 +1,19 @@
+// A loop of independent dot products in registers: the peak that kernels are measured against.
+#pragma once
+
+#include <vector>
+
+#include "base/target.h"
+#include "base/tensor.h"
+
+namespace lapis::x86 {
+
+struct PeakLoop {
+  std::vector<uint8_t> code;  // abi::StepFn; units are iterations, the frame is not used
+  int64_t macs_per_unit;
+};
+
+// dtype: UInt8 or Float32; the instructions the kernels of `target` would use.
+PeakLoop emit_peak(DType dtype, const Target& target);
+
+}  // namespace lapis::x86

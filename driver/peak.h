@@ -1,0 +1,12 @@
+// The most multiply-accumulates a core of this host can do, measured now: what benchmarks are a fraction of.
+#pragma once
+
+#include "base/target.h"
+#include "base/tensor.h"
+
+namespace lapis {
+
+// GMAC/s of independent dot products in registers: UInt8 (u8 x s8 into int32) or Float32. Best of several short runs.
+Result<double> measure_peak(DType dtype, const Target& target);
+
+}  // namespace lapis
