@@ -13,8 +13,10 @@ namespace {
 constexpr TypeSet kPacked = types(DType::Int4, DType::UInt4, DType::Int2, DType::UInt2);
 constexpr TypeSet kCastTypes = kNumbers | types(DType::Bool) | kPacked;
 
-// Truncates toward zero. ONNX leaves values outside of the range undefined; here they saturate and NaN gives 0, on every machine.
-template <class To, class From> To to_integer(From value) {
+// Truncates toward zero. ONNX leaves values outside of the range undefined; here they saturate and NaN gives 0, on
+// every machine.
+template <class To, class From>
+To to_integer(From value) {
   if (is_nan(value)) return 0;
   const From whole = std::trunc(value);
   // The highest integer may round up on its way to From, so equality already means "too big" unless it is exact.
@@ -24,11 +26,15 @@ template <class To, class From> To to_integer(From value) {
 }
 
 // Integers keep their low bits when they get narrower; everything but zero is true.
-template <class To, class From> To converted(From value) {
+template <class To, class From>
+To converted(From value) {
   const auto x = load(value);
-  if constexpr (std::is_same_v<To, bool>) return x != 0;
-  else if constexpr (std::is_integral_v<To> && std::is_floating_point_v<decltype(x)>) return to_integer<To>(x);
-  else return store<To>(static_cast<Arithmetic<To>>(x));
+  if constexpr (std::is_same_v<To, bool>)
+    return x != 0;
+  else if constexpr (std::is_integral_v<To> && std::is_floating_point_v<decltype(x)>)
+    return to_integer<To>(x);
+  else
+    return store<To>(static_cast<Arithmetic<To>>(x));
 }
 
 int64_t saturated(int64_t value, IntegerRange range) { return std::clamp(value, range.lowest, range.highest); }
@@ -65,7 +71,8 @@ Result<Types> infer_to(const InferContext& c, DType to) {
 
 Result<Types> infer_cast(const InferContext& c) {
   const int64_t to = c.attrs<CastAttrs>().to;
-  if (to <= 0 || to > static_cast<int64_t>(DType::Int2)) return c.error("attribute 'to' is " + std::to_string(to) + ", which is no element type");
+  if (to <= 0 || to > static_cast<int64_t>(DType::Int2))
+    return c.error("attribute 'to' is " + std::to_string(to) + ", which is no element type");
   return infer_to(c, static_cast<DType>(to));
 }
 Result<Types> infer_cast_like(const InferContext& c) { return infer_to(c, c.in(1).dtype); }
@@ -83,19 +90,36 @@ Status evaluate_cast_like(EvalContext& c) {
 std::optional<Dims> propagate_as(const InferContext& c, DType to) {
   return to == DType::Int64 || to == DType::Int32 ? c.contents(0) : std::nullopt;
 }
-std::optional<Dims> propagate_cast(const InferContext& c) { return propagate_as(c, static_cast<DType>(c.attrs<CastAttrs>().to)); }
+std::optional<Dims> propagate_cast(const InferContext& c) {
+  return propagate_as(c, static_cast<DType>(c.attrs<CastAttrs>().to));
+}
 std::optional<Dims> propagate_cast_like(const InferContext& c) { return propagate_as(c, c.in(1).dtype); }
 
 constexpr Traits kElementwise = Trait::Pure | Trait::Elementwise;
 
 }  // namespace
 
-const OpDef Cast = op("Cast").since(25).doc("The same numbers in another element type.")
-    .in("input", kCastTypes).out("output", kCastTypes).attrs<CastAttrs>()
-    .infer(infer_cast).evaluate(evaluate_cast).propagate(propagate_cast).traits(kElementwise);
+const OpDef Cast = op("Cast")
+                       .since(25)
+                       .doc("The same numbers in another element type.")
+                       .in("input", kCastTypes)
+                       .out("output", kCastTypes)
+                       .attrs<CastAttrs>()
+                       .infer(infer_cast)
+                       .evaluate(evaluate_cast)
+                       .propagate(propagate_cast)
+                       .traits(kElementwise);
 
-const OpDef CastLike = op("CastLike").since(25).doc("The first operand in the element type of the second.")
-    .in("input", kCastTypes).in("target_type", kCastTypes).out("output", kCastTypes).attrs<CastLikeAttrs>()
-    .infer(infer_cast_like).evaluate(evaluate_cast_like).propagate(propagate_cast_like).traits(kElementwise);
+const OpDef CastLike = op("CastLike")
+                           .since(25)
+                           .doc("The first operand in the element type of the second.")
+                           .in("input", kCastTypes)
+                           .in("target_type", kCastTypes)
+                           .out("output", kCastTypes)
+                           .attrs<CastLikeAttrs>()
+                           .infer(infer_cast_like)
+                           .evaluate(evaluate_cast_like)
+                           .propagate(propagate_cast_like)
+                           .traits(kElementwise);
 
 }  // namespace lapis::ops

@@ -44,7 +44,9 @@ std::optional<Dims> propagate_where(const InferContext& c) {
   for (size_t i = 0; i < 3; ++i)
     if (!c.in(i).ranked() || c.in(i).rank() > 1) return std::nullopt;
   const size_t count = std::max({condition->size(), x->size(), y->size()});
-  auto at = [](const Dims& dims, size_t i) { return dims.size() == 1 ? dims[0] : i < dims.size() ? dims[i] : Dim::unknown(); };
+  auto at = [](const Dims& dims, size_t i) {
+    return dims.size() == 1 ? dims[0] : i < dims.size() ? dims[i] : Dim::unknown();
+  };
   Dims result;
   for (size_t i = 0; i < count; ++i) {
     const Dim which = at(*condition, i), a = at(*x, i), b = at(*y, i);
@@ -53,26 +55,51 @@ std::optional<Dims> propagate_where(const InferContext& c) {
   return result;
 }
 
-OpDef comparison(std::string_view name, int since, TypeSet types, EvaluateFn evaluate, Traits traits, std::string_view doc, PropagateFn propagate = nullptr) {
-  return op(name).since(since).doc(doc).in("A", types).in("B", types).out("C", kBool)
-      .infer(infer_comparison).evaluate(evaluate).propagate(propagate).traits(traits);
+OpDef comparison(std::string_view name, int since, TypeSet types, EvaluateFn evaluate, Traits traits,
+                 std::string_view doc, PropagateFn propagate = nullptr) {
+  return op(name)
+      .since(since)
+      .doc(doc)
+      .in("A", types)
+      .in("B", types)
+      .out("C", kBool)
+      .infer(infer_comparison)
+      .evaluate(evaluate)
+      .propagate(propagate)
+      .traits(traits);
 }
 
 constexpr Traits kSymmetric = kElementwise | Trait::Commutative;
 
 }  // namespace
 
-const OpDef And = comparison("And", 7, kBool, evaluate_comparison<kBool, std::logical_and<>{}>, kSymmetric, "True where both are.");
-const OpDef Equal = comparison("Equal", 19, kEqualTypes, evaluate_equal, kSymmetric, "a == b.", propagate_binary<dim_equal>);
-const OpDef Greater = comparison("Greater", 13, kNumbers, evaluate_comparison<kNumbers, std::greater<>{}>, kElementwise, "a > b.");
-const OpDef GreaterOrEqual = comparison("GreaterOrEqual", 16, kNumbers, evaluate_comparison<kNumbers, std::greater_equal<>{}>, kElementwise, "a >= b.");
-const OpDef Less = comparison("Less", 13, kNumbers, evaluate_comparison<kNumbers, std::less<>{}>, kElementwise, "a < b.");
-const OpDef LessOrEqual = comparison("LessOrEqual", 16, kNumbers, evaluate_comparison<kNumbers, std::less_equal<>{}>, kElementwise, "a <= b.");
-const OpDef Or = comparison("Or", 7, kBool, evaluate_comparison<kBool, std::logical_or<>{}>, kSymmetric, "True where either is.");
-const OpDef Xor = comparison("Xor", 7, kBool, evaluate_comparison<kBool, std::not_equal_to<>{}>, kSymmetric, "True where exactly one is.");
+const OpDef And =
+    comparison("And", 7, kBool, evaluate_comparison<kBool, std::logical_and<>{}>, kSymmetric, "True where both are.");
+const OpDef Equal =
+    comparison("Equal", 19, kEqualTypes, evaluate_equal, kSymmetric, "a == b.", propagate_binary<dim_equal>);
+const OpDef Greater =
+    comparison("Greater", 13, kNumbers, evaluate_comparison<kNumbers, std::greater<>{}>, kElementwise, "a > b.");
+const OpDef GreaterOrEqual = comparison("GreaterOrEqual", 16, kNumbers,
+                                        evaluate_comparison<kNumbers, std::greater_equal<>{}>, kElementwise, "a >= b.");
+const OpDef Less =
+    comparison("Less", 13, kNumbers, evaluate_comparison<kNumbers, std::less<>{}>, kElementwise, "a < b.");
+const OpDef LessOrEqual = comparison("LessOrEqual", 16, kNumbers, evaluate_comparison<kNumbers, std::less_equal<>{}>,
+                                     kElementwise, "a <= b.");
+const OpDef Or =
+    comparison("Or", 7, kBool, evaluate_comparison<kBool, std::logical_or<>{}>, kSymmetric, "True where either is.");
+const OpDef Xor = comparison("Xor", 7, kBool, evaluate_comparison<kBool, std::not_equal_to<>{}>, kSymmetric,
+                             "True where exactly one is.");
 
-const OpDef Where = op("Where").since(16).doc("X where the condition holds, else Y.")
-    .in("condition", kBool).in("X", kTensors).in("Y", kTensors).out("output", kTensors)
-    .infer(infer_where).evaluate(evaluate_where).propagate(propagate_where).traits(kElementwise);
+const OpDef Where = op("Where")
+                        .since(16)
+                        .doc("X where the condition holds, else Y.")
+                        .in("condition", kBool)
+                        .in("X", kTensors)
+                        .in("Y", kTensors)
+                        .out("output", kTensors)
+                        .infer(infer_where)
+                        .evaluate(evaluate_where)
+                        .propagate(propagate_where)
+                        .traits(kElementwise);
 
 }  // namespace lapis::ops

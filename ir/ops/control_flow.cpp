@@ -1,4 +1,5 @@
-// Operators with subgraphs: If, Loop, Scan. None is marked Pure: what they read from enclosing graphs is not among their operands.
+// Operators with subgraphs: If, Loop, Scan. None is marked Pure: what they read from enclosing graphs is not among
+// their operands.
 #include <algorithm>
 
 #include "ir/ops/data_attributes.h"
@@ -34,10 +35,12 @@ Types output_types(const Graph& graph) {
 template <class Context>
 Status check_count(const Context& c, std::string_view what, size_t has, size_t wanted) {
   if (has == wanted) return ok();
-  return c.error("the subgraph has " + std::to_string(has) + " " + std::string(what) + ", needed are " + std::to_string(wanted));
+  return c.error("the subgraph has " + std::to_string(has) + " " + std::string(what) + ", needed are " +
+                 std::to_string(wanted));
 }
 
-// ---- If -------------------------------------------------------------------------------------------------------------------------
+// ---- If
+// -------------------------------------------------------------------------------------------------------------------------
 
 Result<Types> infer_if(const InferContext& c) {
   const auto a = c.attrs<IfAttrs>();
@@ -47,11 +50,13 @@ Result<Types> infer_if(const InferContext& c) {
     LAPIS_CHECK(check_count(c, "outputs", branch->outputs().size(), outputs));
   }
   const Types on = output_types(*a.then_branch), off = output_types(*a.else_branch);
-  if (const Tensor* condition = c.constant(0); condition && condition->size() == 1) return condition->data<bool>()[0] ? on : off;
+  if (const Tensor* condition = c.constant(0); condition && condition->size() == 1)
+    return condition->data<bool>()[0] ? on : off;
   Types types;
   for (size_t i = 0; i < outputs; ++i) {
     const auto either = common(on[i], off[i]);
-    if (!either) return c.error("the branches give different types: " + on[i].to_string() + " and " + off[i].to_string());
+    if (!either)
+      return c.error("the branches give different types: " + on[i].to_string() + " and " + off[i].to_string());
     types.push_back(*either);
   }
   return types;
@@ -65,7 +70,8 @@ Status evaluate_if(EvalContext& c) {
   return ok();
 }
 
-// ---- results of all iterations --------------------------------------------------------------------------------------------------
+// ---- results of all iterations
+// --------------------------------------------------------------------------------------------------
 
 // One more axis that counts the iterations.
 Tensor stacked(std::vector<Tensor> parts, int64_t axis) {
@@ -91,7 +97,8 @@ Type stacked_type(const Type& part, int64_t axis, const Dim& count) {
   return result;
 }
 
-// ---- Loop -----------------------------------------------------------------------------------------------------------------------
+// ---- Loop
+// -----------------------------------------------------------------------------------------------------------------------
 // body: (iteration, condition, states...) -> (condition, states..., scanned...)
 
 size_t loop_states(size_t operands) { return operands > 2 ? operands - 2 : 0; }
@@ -116,7 +123,8 @@ Result<Types> infer_loop(const InferContext& c) {
       continue;
     }
     const auto either = common(c.in(i + 2), body[i + 1]);
-    if (!either) return c.error("a state starts as " + c.in(i + 2).to_string() + " but the body gives " + body[i + 1].to_string());
+    if (!either)
+      return c.error("a state starts as " + c.in(i + 2).to_string() + " but the body gives " + body[i + 1].to_string());
     types.push_back(*either);
   }
   return types;
@@ -136,14 +144,16 @@ Status evaluate_loop(EvalContext& c) {
   for (size_t i = 0; i < state_count; ++i) states.push_back(c.in(i + 2));
   std::vector<std::vector<Tensor>> scanned(a.body->outputs().size() - 1 - state_count);
   for (int64_t trip = 0; trip < trips && go; ++trip) {
-    std::vector<Tensor> inputs = {shaped_like(Tensor::scalar(trip), *a.body->inputs()[0]), shaped_like(Tensor::scalar(go), *a.body->inputs()[1])};
+    std::vector<Tensor> inputs = {shaped_like(Tensor::scalar(trip), *a.body->inputs()[0]),
+                                  shaped_like(Tensor::scalar(go), *a.body->inputs()[1])};
     inputs.insert(inputs.end(), states.begin(), states.end());
     LAPIS_TRY(std::vector<Tensor> results, c.run(*a.body, inputs));
     go = results[0].data<bool>()[0];
     for (size_t i = 0; i < state_count; ++i) states[i] = std::move(results[i + 1]);
     for (size_t i = 0; i < scanned.size(); ++i) {
       Tensor& part = results[i + 1 + state_count];
-      if (!scanned[i].empty() && scanned[i][0].shape() != part.shape()) return c.error("a scanned result changes its shape between iterations");
+      if (!scanned[i].empty() && scanned[i][0].shape() != part.shape())
+        return c.error("a scanned result changes its shape between iterations");
       scanned[i].push_back(std::move(part));
     }
   }
@@ -155,7 +165,8 @@ Status evaluate_loop(EvalContext& c) {
   return ok();
 }
 
-// ---- Scan -----------------------------------------------------------------------------------------------------------------------
+// ---- Scan
+// -----------------------------------------------------------------------------------------------------------------------
 // body: (states..., one slice of each sequence...) -> (states..., scanned...)
 
 int64_t entry(const std::vector<int64_t>& values, size_t i) { return i < values.size() ? values[i] : 0; }
@@ -164,7 +175,9 @@ int64_t entry(const std::vector<int64_t>& values, size_t i) { return i < values.
 template <class Context>
 Result<size_t> scan_states(const Context& c, const ScanAttrs& a) {
   const auto operands = static_cast<int64_t>(c.input_count());
-  if (a.num_scan_inputs < 1 || a.num_scan_inputs > operands) return c.error("num_scan_inputs is " + std::to_string(a.num_scan_inputs) + " with " + std::to_string(operands) + " operands");
+  if (a.num_scan_inputs < 1 || a.num_scan_inputs > operands)
+    return c.error("num_scan_inputs is " + std::to_string(a.num_scan_inputs) + " with " + std::to_string(operands) +
+                   " operands");
   const auto states = static_cast<size_t>(operands - a.num_scan_inputs);
   LAPIS_CHECK(check_count(c, "inputs", a.body->inputs().size(), static_cast<size_t>(operands)));
   LAPIS_CHECK(check_count(c, "outputs", a.body->outputs().size(), c.node().outputs().size()));
@@ -174,14 +187,17 @@ Result<size_t> scan_states(const Context& c, const ScanAttrs& a) {
 
 Types scan_body_inputs(const InferContext& c) {
   const auto a = c.attrs<ScanAttrs>();
-  const size_t states = c.input_count() - static_cast<size_t>(std::clamp<int64_t>(a.num_scan_inputs, 0, static_cast<int64_t>(c.input_count())));
+  const size_t states = c.input_count() - static_cast<size_t>(std::clamp<int64_t>(
+                                              a.num_scan_inputs, 0, static_cast<int64_t>(c.input_count())));
   Types types;
   for (size_t i = 0; i < c.input_count(); ++i) {
     Type type = c.in(i);
     if (i >= states && type.ranked()) {
       const auto axis = c.axis(entry(a.scan_input_axes, i - states), type.rank());
-      if (axis.ok()) type.dims->erase(type.dims->begin() + *axis);
-      else type.dims.reset();  // infer reports it
+      if (axis.ok())
+        type.dims->erase(type.dims->begin() + *axis);
+      else
+        type.dims.reset();  // infer reports it
     }
     types.push_back(std::move(type));
   }
@@ -219,7 +235,8 @@ Tensor slice_of(const Tensor& sequence, int64_t axis, int64_t at) {
 }
 
 // The body's operands in iteration `trip`: the slices of all sequences.
-Result<std::vector<Tensor>> scan_slices(const EvalContext& c, const ScanAttrs& a, size_t states, int64_t trip, int64_t length) {
+Result<std::vector<Tensor>> scan_slices(const EvalContext& c, const ScanAttrs& a, size_t states, int64_t trip,
+                                        int64_t length) {
   std::vector<Tensor> slices;
   for (size_t i = states; i < c.input_count(); ++i) {
     LAPIS_TRY(const int64_t axis, checked_axis(c, entry(a.scan_input_axes, i - states), c.in(i).rank()));
@@ -257,15 +274,37 @@ Status evaluate_scan(EvalContext& c) {
 
 }  // namespace
 
-const OpDef If = op("If").since(25).doc("The results of one of two subgraphs.").in("cond", kBool).variadic_out("outputs").attrs<IfAttrs>()
-    .infer(infer_if).evaluate(evaluate_if);
+const OpDef If = op("If")
+                     .since(25)
+                     .doc("The results of one of two subgraphs.")
+                     .in("cond", kBool)
+                     .variadic_out("outputs")
+                     .attrs<IfAttrs>()
+                     .infer(infer_if)
+                     .evaluate(evaluate_if);
 
-const OpDef Loop = op("Loop").since(25).doc("A subgraph run again and again on its own results, as often as told and while its condition holds.")
-    .optional_in("M", types(DType::Int64)).optional_in("cond", kBool).variadic_in("v_initial").variadic_out("v_final_and_scan_outputs").attrs<LoopAttrs>()
-    .infer(infer_loop).evaluate(evaluate_loop).body_inputs(loop_body_inputs);
+const OpDef Loop =
+    op("Loop")
+        .since(25)
+        .doc("A subgraph run again and again on its own results, as often as told and while its condition holds.")
+        .optional_in("M", types(DType::Int64))
+        .optional_in("cond", kBool)
+        .variadic_in("v_initial")
+        .variadic_out("v_final_and_scan_outputs")
+        .attrs<LoopAttrs>()
+        .infer(infer_loop)
+        .evaluate(evaluate_loop)
+        .body_inputs(loop_body_inputs);
 
-const OpDef Scan = op("Scan").since(25).doc("A subgraph run once for each slice of its sequences, states handed on from one to the next.")
-    .variadic_in("initial_state_and_scan_inputs").variadic_out("final_state_and_scan_outputs").attrs<ScanAttrs>()
-    .infer(infer_scan).evaluate(evaluate_scan).body_inputs(scan_body_inputs);
+const OpDef Scan =
+    op("Scan")
+        .since(25)
+        .doc("A subgraph run once for each slice of its sequences, states handed on from one to the next.")
+        .variadic_in("initial_state_and_scan_inputs")
+        .variadic_out("final_state_and_scan_outputs")
+        .attrs<ScanAttrs>()
+        .infer(infer_scan)
+        .evaluate(evaluate_scan)
+        .body_inputs(scan_body_inputs);
 
 }  // namespace lapis::ops

@@ -1,11 +1,13 @@
-// The typed attributes of the elementwise, data movement, indexing and control flow operators, shared with passes and codegen.
+// The typed attributes of the elementwise, data movement, indexing and control flow operators, shared with passes and
+// codegen.
 #pragma once
 
 #include "ir/op.h"
 
 namespace lapis::ops {
 
-// ---- elementwise ----------------------------------------------------------------------------------------------------------------
+// ---- elementwise
+// ----------------------------------------------------------------------------------------------------------------
 
 struct LeakyReluAttrs {
   float alpha = 0.01f;
@@ -24,7 +26,8 @@ struct SeluAttrs {
 
 struct HardSigmoidAttrs {
   float alpha = 0.2f, beta = 0.5f;
-  static constexpr auto fields = std::tuple(field("alpha", &HardSigmoidAttrs::alpha), field("beta", &HardSigmoidAttrs::beta));
+  static constexpr auto fields =
+      std::tuple(field("alpha", &HardSigmoidAttrs::alpha), field("beta", &HardSigmoidAttrs::beta));
 };
 
 struct GeluAttrs {
@@ -34,8 +37,8 @@ struct GeluAttrs {
 
 struct IsInfAttrs {
   bool detect_negative = true, detect_positive = true;
-  static constexpr auto fields =
-      std::tuple(field("detect_negative", &IsInfAttrs::detect_negative), field("detect_positive", &IsInfAttrs::detect_positive));
+  static constexpr auto fields = std::tuple(field("detect_negative", &IsInfAttrs::detect_negative),
+                                            field("detect_positive", &IsInfAttrs::detect_positive));
 };
 
 struct ModAttrs {
@@ -52,17 +55,19 @@ struct CastAttrs {
   std::string round_mode = "up";  // matters for float8e8m0 only
   bool saturate = true;           // matters for 8-bit floats only
   int64_t to = 0;                 // a DType
-  static constexpr auto fields =
-      std::tuple(field("round_mode", &CastAttrs::round_mode), field("saturate", &CastAttrs::saturate), required("to", &CastAttrs::to));
+  static constexpr auto fields = std::tuple(field("round_mode", &CastAttrs::round_mode),
+                                            field("saturate", &CastAttrs::saturate), required("to", &CastAttrs::to));
 };
 
 struct CastLikeAttrs {
   std::string round_mode = "up";
   bool saturate = true;
-  static constexpr auto fields = std::tuple(field("round_mode", &CastLikeAttrs::round_mode), field("saturate", &CastLikeAttrs::saturate));
+  static constexpr auto fields =
+      std::tuple(field("round_mode", &CastLikeAttrs::round_mode), field("saturate", &CastLikeAttrs::saturate));
 };
 
-// ---- movement -------------------------------------------------------------------------------------------------------------------
+// ---- movement
+// -------------------------------------------------------------------------------------------------------------------
 
 struct AxisAttrs {  // Gather, GatherElements
   int64_t axis = 0;
@@ -92,7 +97,8 @@ struct ConcatAttrs {
 struct SplitAttrs {
   int64_t axis = 0;
   std::optional<int64_t> num_outputs;
-  static constexpr auto fields = std::tuple(field("axis", &SplitAttrs::axis), field("num_outputs", &SplitAttrs::num_outputs));
+  static constexpr auto fields =
+      std::tuple(field("axis", &SplitAttrs::axis), field("num_outputs", &SplitAttrs::num_outputs));
 };
 
 struct PadAttrs {
@@ -103,7 +109,8 @@ struct PadAttrs {
 struct DepthToSpaceAttrs {
   int64_t blocksize = 0;
   std::string mode = "DCR";  // or "CRD": which comes first in the depth, the block or the channel
-  static constexpr auto fields = std::tuple(required("blocksize", &DepthToSpaceAttrs::blocksize), field("mode", &DepthToSpaceAttrs::mode));
+  static constexpr auto fields =
+      std::tuple(required("blocksize", &DepthToSpaceAttrs::blocksize), field("mode", &DepthToSpaceAttrs::mode));
 };
 
 struct SpaceToDepthAttrs {
@@ -137,12 +144,14 @@ struct ConstantAttrs {  // exactly one is given
   std::optional<std::string> value_string;
   std::optional<std::vector<std::string>> value_strings;
   static constexpr auto fields =
-      std::tuple(field("value", &ConstantAttrs::value), field("value_float", &ConstantAttrs::value_float), field("value_floats", &ConstantAttrs::value_floats),
-                 field("value_int", &ConstantAttrs::value_int), field("value_ints", &ConstantAttrs::value_ints),
-                 field("value_string", &ConstantAttrs::value_string), field("value_strings", &ConstantAttrs::value_strings));
+      std::tuple(field("value", &ConstantAttrs::value), field("value_float", &ConstantAttrs::value_float),
+                 field("value_floats", &ConstantAttrs::value_floats), field("value_int", &ConstantAttrs::value_int),
+                 field("value_ints", &ConstantAttrs::value_ints), field("value_string", &ConstantAttrs::value_string),
+                 field("value_strings", &ConstantAttrs::value_strings));
 };
 
-// ---- indexing -------------------------------------------------------------------------------------------------------------------
+// ---- indexing
+// -------------------------------------------------------------------------------------------------------------------
 
 struct GatherNDAttrs {
   int64_t batch_dims = 0;
@@ -152,7 +161,8 @@ struct GatherNDAttrs {
 struct ScatterElementsAttrs {
   int64_t axis = 0;
   std::string reduction = "none";  // or "add", "mul", "min", "max"
-  static constexpr auto fields = std::tuple(field("axis", &ScatterElementsAttrs::axis), field("reduction", &ScatterElementsAttrs::reduction));
+  static constexpr auto fields =
+      std::tuple(field("axis", &ScatterElementsAttrs::axis), field("reduction", &ScatterElementsAttrs::reduction));
 };
 
 struct ScatterNDAttrs {
@@ -175,11 +185,13 @@ struct CompressAttrs {
   static constexpr auto fields = std::tuple(field("axis", &CompressAttrs::axis));
 };
 
-// ---- control flow ---------------------------------------------------------------------------------------------------------------
+// ---- control flow
+// ---------------------------------------------------------------------------------------------------------------
 
 struct IfAttrs {
   std::shared_ptr<Graph> else_branch, then_branch;
-  static constexpr auto fields = std::tuple(required("else_branch", &IfAttrs::else_branch), required("then_branch", &IfAttrs::then_branch));
+  static constexpr auto fields =
+      std::tuple(required("else_branch", &IfAttrs::else_branch), required("then_branch", &IfAttrs::then_branch));
 };
 
 struct LoopAttrs {
@@ -190,12 +202,14 @@ struct LoopAttrs {
 struct ScanAttrs {
   std::shared_ptr<Graph> body;
   int64_t num_scan_inputs = 0;
-  std::vector<int64_t> scan_input_axes, scan_input_directions;    // empty: axis 0, forward
+  std::vector<int64_t> scan_input_axes, scan_input_directions;  // empty: axis 0, forward
   std::vector<int64_t> scan_output_axes, scan_output_directions;
-  static constexpr auto fields = std::tuple(
-      required("body", &ScanAttrs::body), required("num_scan_inputs", &ScanAttrs::num_scan_inputs), field("scan_input_axes", &ScanAttrs::scan_input_axes),
-      field("scan_input_directions", &ScanAttrs::scan_input_directions), field("scan_output_axes", &ScanAttrs::scan_output_axes),
-      field("scan_output_directions", &ScanAttrs::scan_output_directions));
+  static constexpr auto fields =
+      std::tuple(required("body", &ScanAttrs::body), required("num_scan_inputs", &ScanAttrs::num_scan_inputs),
+                 field("scan_input_axes", &ScanAttrs::scan_input_axes),
+                 field("scan_input_directions", &ScanAttrs::scan_input_directions),
+                 field("scan_output_axes", &ScanAttrs::scan_output_axes),
+                 field("scan_output_directions", &ScanAttrs::scan_output_directions));
 };
 
 }  // namespace lapis::ops

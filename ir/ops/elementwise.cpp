@@ -11,7 +11,8 @@ Result<Types> infer_broadcast_as(const InferContext& c, std::optional<DType> dty
   const DType wanted = c.in(first_typed).dtype;
   for (size_t i = first_typed; i < operands.size(); ++i)
     if (operands[i]->dtype != wanted)
-      return c.error("operands have different types: " + c.in(first_typed).to_string() + " and " + operands[i]->to_string());
+      return c.error("operands have different types: " + c.in(first_typed).to_string() + " and " +
+                     operands[i]->to_string());
   LAPIS_TRY(std::optional<Dims> dims, broadcast(c, operands));
   return Types{Type::tensor(dtype.value_or(wanted), std::move(dims))};
 }
@@ -35,7 +36,8 @@ std::optional<Dims> propagate_pairs(const InferContext& c, DimFunction function)
   if (!c.in(0).ranked() || !c.in(1).ranked() || std::max(c.in(0).rank(), c.in(1).rank()) > 1) return std::nullopt;
   Dims result;
   const size_t count = a->size() == 1 ? b->size() : a->size();
-  for (size_t i = 0; i < count; ++i) result.push_back(function((*a)[a->size() == 1 ? 0 : i], (*b)[b->size() == 1 ? 0 : i]));
+  for (size_t i = 0; i < count; ++i)
+    result.push_back(function((*a)[a->size() == 1 ? 0 : i], (*b)[b->size() == 1 ? 0 : i]));
   return result;
 }
 

@@ -1,5 +1,5 @@
-// What the elementwise families share: a row of a family's table is a scalar function plus facts; these templates make the record.
-// float16 and bfloat16 compute in float and round once. Integers wrap around.
+// What the elementwise families share: a row of a family's table is a scalar function plus facts; these templates make
+// the record. float16 and bfloat16 compute in float and round once. Integers wrap around.
 #pragma once
 
 #include <type_traits>
@@ -10,24 +10,34 @@
 
 namespace lapis::ops {
 
-template <class T> using Arithmetic = std::conditional_t<std::is_class_v<T>, float, T>;
+template <class T>
+using Arithmetic = std::conditional_t<std::is_class_v<T>, float, T>;
 
-template <class T> Arithmetic<T> load(T value) {
-  if constexpr (std::is_class_v<T>) return to_float(value);
-  else return value;
+template <class T>
+Arithmetic<T> load(T value) {
+  if constexpr (std::is_class_v<T>)
+    return to_float(value);
+  else
+    return value;
 }
-template <class T> T store(Arithmetic<T> value) {
-  if constexpr (std::is_same_v<T, Float16>) return to_float16(value);
-  else if constexpr (std::is_same_v<T, BFloat16>) return to_bfloat16(value);
-  else return value;
+template <class T>
+T store(Arithmetic<T> value) {
+  if constexpr (std::is_same_v<T, Float16>)
+    return to_float16(value);
+  else if constexpr (std::is_same_v<T, BFloat16>)
+    return to_bfloat16(value);
+  else
+    return value;
 }
 
 // visit_dtype for the types of `Set` only, so that a scalar function needs to compile for those alone.
 template <TypeSet Set, class Visitor>
 void visit_types(DType dtype, Visitor&& visitor) {
   const bool known = visit_dtype(dtype, [&](auto tag) {
-    if constexpr (allows(Set, dtype_of<decltype(tag)>)) visitor(tag);
-    else LAPIS_UNREACHABLE(name_of(dtype) << " is not a type of this operator");
+    if constexpr (allows(Set, dtype_of<decltype(tag)>))
+      visitor(tag);
+    else
+      LAPIS_UNREACHABLE(name_of(dtype) << " is not a type of this operator");
   });
   LAPIS_ASSERT(known, name_of(dtype) << " has no arithmetic");
 }
@@ -35,26 +45,38 @@ void visit_types(DType dtype, Visitor&& visitor) {
 // Two's complement arithmetic without the undefined overflow of C++; other types as they are.
 template <class T, class Function>
 T wrapping(Function function, T a, T b) {
-  if constexpr (std::is_integral_v<T>) return static_cast<T>(function(static_cast<uint64_t>(a), static_cast<uint64_t>(b)));
-  else return function(a, b);
+  if constexpr (std::is_integral_v<T>)
+    return static_cast<T>(function(static_cast<uint64_t>(a), static_cast<uint64_t>(b)));
+  else
+    return function(a, b);
 }
 
 inline bool is_nan(auto x) { return x != x; }
 // As IEEE 754-2019 maximum and minimum: NaN wins.
-template <class T> T max_of(T a, T b) { return a > b || is_nan(a) ? a : b; }
-template <class T> T min_of(T a, T b) { return a < b || is_nan(a) ? a : b; }
+template <class T>
+T max_of(T a, T b) {
+  return a > b || is_nan(a) ? a : b;
+}
+template <class T>
+T min_of(T a, T b) {
+  return a < b || is_nan(a) ? a : b;
+}
 
-// ---- inference ------------------------------------------------------------------------------------------------------------------
+// ---- inference
+// ------------------------------------------------------------------------------------------------------------------
 
 inline Result<Types> infer_same(const InferContext& c) { return Types{c.in(0)}; }
 inline Result<Types> infer_predicate(const InferContext& c) { return Types{Type::tensor(DType::Bool, c.in(0).dims)}; }
 
-// The broadcast shape of all operands; operands whose index is >= `first_typed` must agree in type, which is the result's.
-Result<Types> infer_broadcast_as(const InferContext& c, std::optional<DType> dtype = std::nullopt, size_t first_typed = 0);
+// The broadcast shape of all operands; operands whose index is >= `first_typed` must agree in type, which is the
+// result's.
+Result<Types> infer_broadcast_as(const InferContext& c, std::optional<DType> dtype = std::nullopt,
+                                 size_t first_typed = 0);
 inline Result<Types> infer_broadcast(const InferContext& c) { return infer_broadcast_as(c); }
 inline Result<Types> infer_comparison(const InferContext& c) { return infer_broadcast_as(c, DType::Bool); }
 
-// ---- evaluation -----------------------------------------------------------------------------------------------------------------
+// ---- evaluation
+// -----------------------------------------------------------------------------------------------------------------
 
 // All operands expanded to their common shape (an operand that has it already is shared, not copied).
 Result<std::vector<Tensor>> broadcast_operands(const EvalContext& c);
@@ -71,7 +93,8 @@ void map(const Tensor& a, const Tensor& b, Tensor& y, Function&& function) {
   const auto left = a.data<T>();
   const auto right = b.data<T>();
   const auto to = y.mutable_data<U>();
-  for (size_t i = 0; i < left.size(); ++i) to[i] = store<U>(static_cast<Arithmetic<U>>(function(load(left[i]), load(right[i]))));
+  for (size_t i = 0; i < left.size(); ++i)
+    to[i] = store<U>(static_cast<Arithmetic<U>>(function(load(left[i]), load(right[i]))));
 }
 
 template <TypeSet Set, class Function>
@@ -83,7 +106,9 @@ Status evaluate_map(EvalContext& c, Function&& function) {
 }
 
 template <TypeSet Set, auto function>
-Status evaluate_unary(EvalContext& c) { return evaluate_map<Set>(c, function); }
+Status evaluate_unary(EvalContext& c) {
+  return evaluate_map<Set>(c, function);
+}
 
 // A function that ONNX leaves to the mathematics: std:: in double, rounded once to the result type.
 template <auto function>
@@ -100,7 +125,9 @@ Status evaluate_pairs(EvalContext& c, Function&& function) {
 }
 
 template <TypeSet Set, auto function>
-Status evaluate_binary(EvalContext& c) { return evaluate_pairs<Set>(c, function); }
+Status evaluate_binary(EvalContext& c) {
+  return evaluate_pairs<Set>(c, function);
+}
 
 template <TypeSet Set, auto function>
 Status evaluate_comparison(EvalContext& c) {
@@ -110,13 +137,16 @@ Status evaluate_comparison(EvalContext& c) {
   return ok();
 }
 
-// ---- contents of shape tensors --------------------------------------------------------------------------------------------------
+// ---- contents of shape tensors
+// --------------------------------------------------------------------------------------------------
 
 inline std::optional<Dims> propagate_same(const InferContext& c) { return c.contents(0); }
 using DimFunction = Dim (*)(const Dim&, const Dim&);
 // Element by element; an operand with one element serves all elements of the other.
 std::optional<Dims> propagate_pairs(const InferContext& c, DimFunction function);
 template <DimFunction function>
-std::optional<Dims> propagate_binary(const InferContext& c) { return propagate_pairs(c, function); }
+std::optional<Dims> propagate_binary(const InferContext& c) {
+  return propagate_pairs(c, function);
+}
 
 }  // namespace lapis::ops

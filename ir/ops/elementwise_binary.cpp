@@ -14,20 +14,25 @@ constexpr Traits kSymmetric = kElementwise | Trait::Commutative;
 constexpr TypeSet kPowTypes = kFloats | types(DType::Int32, DType::Int64);
 constexpr TypeSet kShiftTypes = kUnsignedIntegers;
 
-// ---- arithmetic -----------------------------------------------------------------------------------------------------------------
+// ---- arithmetic
+// -----------------------------------------------------------------------------------------------------------------
 
 constexpr auto add = [](auto a, auto b) { return wrapping(std::plus<>(), a, b); };
 constexpr auto sub = [](auto a, auto b) { return wrapping(std::minus<>(), a, b); };
 constexpr auto mul = [](auto a, auto b) { return wrapping(std::multiplies<>(), a, b); };
 
 // Truncates like C. The lowest integer over -1 wraps to itself.
-template <class T> T quotient(T a, T b) {
-  if constexpr (std::is_integral_v<T> && std::is_signed_v<T>) return b == -1 ? wrapping(std::minus<>(), T(0), a) : static_cast<T>(a / b);
-  else return static_cast<T>(a / b);
+template <class T>
+T quotient(T a, T b) {
+  if constexpr (std::is_integral_v<T> && std::is_signed_v<T>)
+    return b == -1 ? wrapping(std::minus<>(), T(0), a) : static_cast<T>(a / b);
+  else
+    return static_cast<T>(a / b);
 }
 
 // The remainder with the sign of the divisor.
-template <class T> T modulo(T a, T b) {
+template <class T>
+T modulo(T a, T b) {
   if constexpr (std::is_floating_point_v<T>) {
     const T r = std::fmod(a, b);
     return r != 0 && (r < 0) != (b < 0) ? r + b : r;
@@ -40,10 +45,14 @@ template <class T> T modulo(T a, T b) {
 }
 
 // The remainder with the sign of the dividend.
-template <class T> T remainder_of(T a, T b) {
-  if constexpr (std::is_floating_point_v<T>) return std::fmod(a, b);
-  else if constexpr (std::is_signed_v<T>) return b == -1 ? T(0) : static_cast<T>(a % b);
-  else return static_cast<T>(a % b);
+template <class T>
+T remainder_of(T a, T b) {
+  if constexpr (std::is_floating_point_v<T>)
+    return std::fmod(a, b);
+  else if constexpr (std::is_signed_v<T>)
+    return b == -1 ? T(0) : static_cast<T>(a % b);
+  else
+    return static_cast<T>(a % b);
 }
 
 bool has_zero(const Tensor& divisor) {
@@ -71,7 +80,8 @@ Status evaluate_mod(EvalContext& c) {
 }
 
 // By squaring, wrapping around; a negative exponent leaves nothing but 1 and -1.
-template <class T> T integer_power(T base, int64_t exponent) {
+template <class T>
+T integer_power(T base, int64_t exponent) {
   if (exponent < 0) return base == 1 ? T(1) : base == T(-1) ? T(exponent % 2 ? -1 : 1) : T(0);
   T result = 1;
   for (; exponent > 0; exponent /= 2, base = mul(base, base))
@@ -79,9 +89,12 @@ template <class T> T integer_power(T base, int64_t exponent) {
   return result;
 }
 
-template <class T, class E> T power(T base, E exponent) {
-  if constexpr (std::is_integral_v<T> && std::is_integral_v<E>) return integer_power(base, static_cast<int64_t>(exponent));
-  else return static_cast<T>(std::pow(static_cast<double>(base), static_cast<double>(exponent)));
+template <class T, class E>
+T power(T base, E exponent) {
+  if constexpr (std::is_integral_v<T> && std::is_integral_v<E>)
+    return integer_power(base, static_cast<int64_t>(exponent));
+  else
+    return static_cast<T>(std::pow(static_cast<double>(base), static_cast<double>(exponent)));
 }
 
 Result<Types> infer_pow(const InferContext& c) { return infer_broadcast_as(c, c.in(0).dtype, 1); }
@@ -100,9 +113,11 @@ Status evaluate_pow(EvalContext& c) {
   return ok();
 }
 
-// ---- any number of operands -----------------------------------------------------------------------------------------------------
+// ---- any number of operands
+// -----------------------------------------------------------------------------------------------------
 
-// Left to right in the arithmetic type, so float16 rounds once at the end; `finish` sees the result and the operand count.
+// Left to right in the arithmetic type, so float16 rounds once at the end; `finish` sees the result and the operand
+// count.
 template <TypeSet Set, class Function, class Finish>
 Status evaluate_fold(EvalContext& c, Function&& function, Finish&& finish) {
   LAPIS_TRY(const std::vector<Tensor> in, broadcast_operands(c));
@@ -124,7 +139,8 @@ Status evaluate_variadic(EvalContext& c) {
 }
 
 Status evaluate_mean(EvalContext& c) {
-  return evaluate_fold<kFloats>(c, std::plus<>(), [](auto sum, size_t count) { return sum / static_cast<decltype(sum)>(count); });
+  return evaluate_fold<kFloats>(c, std::plus<>(),
+                                [](auto sum, size_t count) { return sum / static_cast<decltype(sum)>(count); });
 }
 
 Result<Types> infer_variadic(const InferContext& c) {
@@ -132,11 +148,13 @@ Result<Types> infer_variadic(const InferContext& c) {
   return infer_broadcast(c);
 }
 
-// ---- bits -----------------------------------------------------------------------------------------------------------------------
+// ---- bits
+// -----------------------------------------------------------------------------------------------------------------------
 
 Result<Types> infer_shift(const InferContext& c) {
   const std::string direction = c.attrs<BitShiftAttrs>().direction;
-  if (direction != "LEFT" && direction != "RIGHT") return c.error("direction is '" + direction + "', allowed are LEFT and RIGHT");
+  if (direction != "LEFT" && direction != "RIGHT")
+    return c.error("direction is '" + direction + "', allowed are LEFT and RIGHT");
   return infer_broadcast(c);
 }
 
@@ -149,7 +167,8 @@ Status evaluate_shift(EvalContext& c) {
   });
 }
 
-// ---- contents of shape tensors --------------------------------------------------------------------------------------------------
+// ---- contents of shape tensors
+// --------------------------------------------------------------------------------------------------
 
 Dim dim_add(const Dim& a, const Dim& b) { return a + b; }
 Dim dim_sub(const Dim& a, const Dim& b) { return a - b; }
@@ -178,47 +197,94 @@ std::optional<Dims> propagate_fold(const InferContext& c) {
   return c.input_count() == 2 ? propagate_pairs(c, function) : std::nullopt;
 }
 
-// ---- rows -----------------------------------------------------------------------------------------------------------------------
+// ---- rows
+// -----------------------------------------------------------------------------------------------------------------------
 
 OpDef binary(std::string_view name, int since, TypeSet types, EvaluateFn evaluate, Traits traits, std::string_view doc,
              Quant quant = Quant::KeepFloat, PropagateFn propagate = nullptr) {
-  return op(name).since(since).doc(doc).in("A", types).in("B", types).out("C", types)
-      .infer(infer_broadcast).evaluate(evaluate).propagate(propagate).traits(traits).quant(quant);
+  return op(name)
+      .since(since)
+      .doc(doc)
+      .in("A", types)
+      .in("B", types)
+      .out("C", types)
+      .infer(infer_broadcast)
+      .evaluate(evaluate)
+      .propagate(propagate)
+      .traits(traits)
+      .quant(quant);
 }
 
 OpDef variadic(std::string_view name, TypeSet types, EvaluateFn evaluate, std::string_view output, std::string_view doc,
                Quant quant = Quant::KeepFloat, PropagateFn propagate = nullptr) {
-  return op(name).since(13).doc(doc).variadic_in("data_0", types).out(output, types)
-      .infer(infer_variadic).evaluate(evaluate).propagate(propagate).traits(kSymmetric).quant(quant);
+  return op(name)
+      .since(13)
+      .doc(doc)
+      .variadic_in("data_0", types)
+      .out(output, types)
+      .infer(infer_variadic)
+      .evaluate(evaluate)
+      .propagate(propagate)
+      .traits(kSymmetric)
+      .quant(quant);
 }
 
 }  // namespace
 
-const OpDef Add = binary("Add", 14, kNumbers, evaluate_binary<kNumbers, add>, kSymmetric, "a + b.", Quant::Elementwise, propagate_binary<dim_add>);
-const OpDef Div = binary("Div", 14, kNumbers, evaluate_div, kElementwise, "a / b; integers truncate toward zero.", Quant::KeepFloat, propagate_binary<dim_div>);
-const OpDef Mul = binary("Mul", 14, kNumbers, evaluate_binary<kNumbers, mul>, kSymmetric, "a * b.", Quant::Elementwise, propagate_binary<dim_mul>);
-const OpDef Sub = binary("Sub", 14, kNumbers, evaluate_binary<kNumbers, sub>, kElementwise, "a - b.", Quant::Elementwise, propagate_binary<dim_sub>);
+const OpDef Add = binary("Add", 14, kNumbers, evaluate_binary<kNumbers, add>, kSymmetric, "a + b.", Quant::Elementwise,
+                         propagate_binary<dim_add>);
+const OpDef Div = binary("Div", 14, kNumbers, evaluate_div, kElementwise, "a / b; integers truncate toward zero.",
+                         Quant::KeepFloat, propagate_binary<dim_div>);
+const OpDef Mul = binary("Mul", 14, kNumbers, evaluate_binary<kNumbers, mul>, kSymmetric, "a * b.", Quant::Elementwise,
+                         propagate_binary<dim_mul>);
+const OpDef Sub = binary("Sub", 14, kNumbers, evaluate_binary<kNumbers, sub>, kElementwise, "a - b.",
+                         Quant::Elementwise, propagate_binary<dim_sub>);
 
-const OpDef BitwiseAnd = binary("BitwiseAnd", 18, kIntegers, evaluate_binary<kIntegers, std::bit_and<>{}>, kSymmetric, "Bits set in both.");
-const OpDef BitwiseOr = binary("BitwiseOr", 18, kIntegers, evaluate_binary<kIntegers, std::bit_or<>{}>, kSymmetric, "Bits set in either.");
-const OpDef BitwiseXor = binary("BitwiseXor", 18, kIntegers, evaluate_binary<kIntegers, std::bit_xor<>{}>, kSymmetric, "Bits set in one only.");
+const OpDef BitwiseAnd =
+    binary("BitwiseAnd", 18, kIntegers, evaluate_binary<kIntegers, std::bit_and<>{}>, kSymmetric, "Bits set in both.");
+const OpDef BitwiseOr =
+    binary("BitwiseOr", 18, kIntegers, evaluate_binary<kIntegers, std::bit_or<>{}>, kSymmetric, "Bits set in either.");
+const OpDef BitwiseXor = binary("BitwiseXor", 18, kIntegers, evaluate_binary<kIntegers, std::bit_xor<>{}>, kSymmetric,
+                                "Bits set in one only.");
 
-const OpDef Max = variadic("Max", kNumbers, evaluate_variadic<kNumbers, [](auto a, auto b) { return max_of(a, b); }>, "max",
-                           "The greatest operand; NaN wins.", Quant::Elementwise, propagate_fold<dim_max>);
+const OpDef Max = variadic("Max", kNumbers, evaluate_variadic<kNumbers, [](auto a, auto b) { return max_of(a, b); }>,
+                           "max", "The greatest operand; NaN wins.", Quant::Elementwise, propagate_fold<dim_max>);
 const OpDef Mean = variadic("Mean", kFloats, evaluate_mean, "mean", "The sum of the operands over their number.");
-const OpDef Min = variadic("Min", kNumbers, evaluate_variadic<kNumbers, [](auto a, auto b) { return min_of(a, b); }>, "min",
-                           "The least operand; NaN wins.", Quant::Elementwise, propagate_fold<dim_min>);
-const OpDef Sum = variadic("Sum", kFloats, evaluate_variadic<kFloats, std::plus<>{}>, "sum", "The operands added from left to right.");
+const OpDef Min = variadic("Min", kNumbers, evaluate_variadic<kNumbers, [](auto a, auto b) { return min_of(a, b); }>,
+                           "min", "The least operand; NaN wins.", Quant::Elementwise, propagate_fold<dim_min>);
+const OpDef Sum = variadic("Sum", kFloats, evaluate_variadic<kFloats, std::plus<>{}>, "sum",
+                           "The operands added from left to right.");
 
-const OpDef BitShift = op("BitShift").since(11).doc("x shifted by y bits, zeros moving in.")
-    .in("X", kShiftTypes).in("Y", kShiftTypes).out("Z", kShiftTypes).attrs<BitShiftAttrs>()
-    .infer(infer_shift).evaluate(evaluate_shift).traits(kElementwise);
+const OpDef BitShift = op("BitShift")
+                           .since(11)
+                           .doc("x shifted by y bits, zeros moving in.")
+                           .in("X", kShiftTypes)
+                           .in("Y", kShiftTypes)
+                           .out("Z", kShiftTypes)
+                           .attrs<BitShiftAttrs>()
+                           .infer(infer_shift)
+                           .evaluate(evaluate_shift)
+                           .traits(kElementwise);
 
-const OpDef Mod = op("Mod").since(13).doc("Remainder with the divisor's sign, with fmod the dividend's.")
-    .in("A", kNumbers).in("B", kNumbers).out("C", kNumbers).attrs<ModAttrs>()
-    .infer(infer_broadcast).evaluate(evaluate_mod).traits(kElementwise);
+const OpDef Mod = op("Mod")
+                      .since(13)
+                      .doc("Remainder with the divisor's sign, with fmod the dividend's.")
+                      .in("A", kNumbers)
+                      .in("B", kNumbers)
+                      .out("C", kNumbers)
+                      .attrs<ModAttrs>()
+                      .infer(infer_broadcast)
+                      .evaluate(evaluate_mod)
+                      .traits(kElementwise);
 
-const OpDef Pow = op("Pow").since(15).doc("x to the power of y, in the type of x.")
-    .in("X", kPowTypes).in("Y", kNumbers).out("Z", kPowTypes).infer(infer_pow).evaluate(evaluate_pow).traits(kElementwise);
+const OpDef Pow = op("Pow")
+                      .since(15)
+                      .doc("x to the power of y, in the type of x.")
+                      .in("X", kPowTypes)
+                      .in("Y", kNumbers)
+                      .out("Z", kPowTypes)
+                      .infer(infer_pow)
+                      .evaluate(evaluate_pow)
+                      .traits(kElementwise);
 
 }  // namespace lapis::ops

@@ -9,7 +9,8 @@
 namespace lapis::ops {
 namespace {
 
-// ---- Gather ---------------------------------------------------------------------------------------------------------------------
+// ---- Gather
+// ---------------------------------------------------------------------------------------------------------------------
 
 template <class Shapes>
 Shapes gathered(const Shapes& data, const Shapes& indices, int64_t axis) {
@@ -52,12 +53,14 @@ std::optional<Dims> propagate_gather(const InferContext& c) {
   return result;
 }
 
-// ---- GatherElements -------------------------------------------------------------------------------------------------------------
+// ---- GatherElements
+// -------------------------------------------------------------------------------------------------------------
 
 Result<Types> infer_gather_elements(const InferContext& c) {
   const Type &data = c.in(0), &indices = c.in(1);
   if (!data.ranked() || !indices.ranked()) return Types{Type::tensor(data.dtype, indices.dims)};
-  if (data.rank() != indices.rank()) return c.error("data and indices must have the same rank: " + data.to_string() + " and " + indices.to_string());
+  if (data.rank() != indices.rank())
+    return c.error("data and indices must have the same rank: " + data.to_string() + " and " + indices.to_string());
   LAPIS_CHECK(status_of(c.axis(c.attrs<AxisAttrs>().axis, data.rank()).diagnostics()));
   return Types{Type::tensor(data.dtype, indices.dims)};
 }
@@ -68,17 +71,20 @@ Status evaluate_gather_elements(EvalContext& c) {
   return ok();
 }
 
-// ---- GatherND -------------------------------------------------------------------------------------------------------------------
+// ---- GatherND
+// -------------------------------------------------------------------------------------------------------------------
 
 Result<Types> infer_gather_nd(const InferContext& c) {
   const Type &data = c.in(0), &indices = c.in(1);
   if (!data.ranked() || !indices.ranked()) return unranked(data.dtype);
   const int64_t batch = c.attrs<GatherNDAttrs>().batch_dims;
   if (indices.rank() < 1 || batch < 0 || batch >= std::min(data.rank(), indices.rank()))
-    return c.error("batch_dims " + std::to_string(batch) + " must be less than both ranks: " + data.to_string() + " and " + indices.to_string());
+    return c.error("batch_dims " + std::to_string(batch) + " must be less than both ranks: " + data.to_string() +
+                   " and " + indices.to_string());
   const auto depth = indices.dim(-1).constant();
   if (!depth) return unranked(data.dtype);
-  if (batch + *depth > data.rank()) return c.error("indices of " + std::to_string(*depth) + " numbers are too long for " + data.to_string());
+  if (batch + *depth > data.rank())
+    return c.error("indices of " + std::to_string(*depth) + " numbers are too long for " + data.to_string());
   Dims dims(indices.dims->begin(), indices.dims->end() - 1);
   dims.insert(dims.end(), data.dims->begin() + batch + *depth, data.dims->end());
   return Types{Type::tensor(data.dtype, std::move(dims))};
@@ -93,17 +99,30 @@ Status evaluate_gather_nd(EvalContext& c) {
 constexpr Traits kLookup = Trait::Pure | Trait::ValuePreserving;  // not Movement: what moves depends on data
 
 OpBuilder lookup(std::string_view name, std::string_view doc, TypeSet indices, InferFn infer, EvaluateFn evaluate) {
-  return op(name).since(13).doc(doc).in("data", kTensors).in("indices", indices).out("output", kTensors)
-      .infer(infer).evaluate(evaluate).traits(kLookup).quant(Quant::SharedScale);
+  return op(name)
+      .since(13)
+      .doc(doc)
+      .in("data", kTensors)
+      .in("indices", indices)
+      .out("output", kTensors)
+      .infer(infer)
+      .evaluate(evaluate)
+      .traits(kLookup)
+      .quant(Quant::SharedScale);
 }
 
 }  // namespace
 
-const OpDef Gather = lookup("Gather", "Whole slices of the data along one axis, in the order of the indices.", kIndices, infer_gather, evaluate_gather)
-    .attrs<AxisAttrs>().propagate(propagate_gather);
-const OpDef GatherElements = lookup("GatherElements", "Single elements: along one axis where the index says, along the others in place.", kIndices,
-                                    infer_gather_elements, evaluate_gather_elements).attrs<AxisAttrs>();
-const OpDef GatherND = lookup("GatherND", "Slices of the data that the last axis of the indices addresses.", types(DType::Int64), infer_gather_nd,
-                              evaluate_gather_nd).attrs<GatherNDAttrs>();
+const OpDef Gather = lookup("Gather", "Whole slices of the data along one axis, in the order of the indices.", kIndices,
+                            infer_gather, evaluate_gather)
+                         .attrs<AxisAttrs>()
+                         .propagate(propagate_gather);
+const OpDef GatherElements =
+    lookup("GatherElements", "Single elements: along one axis where the index says, along the others in place.",
+           kIndices, infer_gather_elements, evaluate_gather_elements)
+        .attrs<AxisAttrs>();
+const OpDef GatherND = lookup("GatherND", "Slices of the data that the last axis of the indices addresses.",
+                              types(DType::Int64), infer_gather_nd, evaluate_gather_nd)
+                           .attrs<GatherNDAttrs>();
 
 }  // namespace lapis::ops

@@ -30,7 +30,9 @@ void collect_bytes(const Tensor& source, const Offsets& axes, const Tensor& fill
 Tensor collect_strings(const Tensor& source, const Offsets& axes, const std::string& fill, lapis::Shape shape) {
   std::vector<std::string> values(static_cast<size_t>(element_count(shape)));
   size_t at = 0;
-  visit_offsets(axes, 0, 0, at, [&](size_t i, int64_t offset) { values[i] = offset < 0 ? fill : source.string_data()[static_cast<size_t>(offset)]; });
+  visit_offsets(axes, 0, 0, at, [&](size_t i, int64_t offset) {
+    values[i] = offset < 0 ? fill : source.string_data()[static_cast<size_t>(offset)];
+  });
   return Tensor::strings(std::move(shape), std::move(values));
 }
 
@@ -38,7 +40,9 @@ Tensor collect_strings(const Tensor& source, const Offsets& axes, const std::str
 void collect_bits(const Tensor& source, const Offsets& axes, const Tensor& fill, Tensor& result) {
   const auto width = static_cast<size_t>(bit_width(source.dtype())), per_byte = 8 / width;
   const auto mask = static_cast<unsigned>((1 << width) - 1);
-  auto get = [&](const std::byte* bytes, size_t i) { return (std::to_integer<unsigned>(bytes[i / per_byte]) >> (i % per_byte * width)) & mask; };
+  auto get = [&](const std::byte* bytes, size_t i) {
+    return (std::to_integer<unsigned>(bytes[i / per_byte]) >> (i % per_byte * width)) & mask;
+  };
   std::byte* to = result.mutable_raw();
   size_t at = 0;
   visit_offsets(axes, 0, 0, at, [&](size_t i, int64_t offset) {
@@ -52,7 +56,8 @@ void collect_bits(const Tensor& source, const Offsets& axes, const Tensor& fill,
 Tensor collect(const Tensor& source, const Offsets& axes, const Tensor* fill) {
   lapis::Shape shape;
   for (const auto& axis : axes) shape.push_back(static_cast<int64_t>(axis.size()));
-  if (source.dtype() == DType::String) return collect_strings(source, axes, fill ? fill->string_data().at(0) : "", std::move(shape));
+  if (source.dtype() == DType::String)
+    return collect_strings(source, axes, fill ? fill->string_data().at(0) : "", std::move(shape));
   const Tensor filler = fill ? *fill : Tensor(source.dtype(), {});
   Tensor result(source.dtype(), std::move(shape));
   switch (bit_width(source.dtype())) {

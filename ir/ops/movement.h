@@ -1,4 +1,5 @@
-// Moving elements without computing: the one primitive behind Slice, Transpose, Expand, Pad, Gather, ... and the argument checks they share.
+// Moving elements without computing: the one primitive behind Slice, Transpose, Expand, Pad, Gather, ... and the
+// argument checks they share.
 #pragma once
 
 #include <optional>
@@ -9,10 +10,12 @@
 
 namespace lapis::ops {
 
-// What ONNX calls all tensor types, without the packed and 8-bit float types that only newer versions of some operators take.
+// What ONNX calls all tensor types, without the packed and 8-bit float types that only newer versions of some operators
+// take.
 inline constexpr TypeSet kTensors = kNumbers | types(DType::Bool, DType::String, DType::Complex64, DType::Complex128);
 
-// Where the elements of a result come from: the element at (i0, i1, ...) is number axes[0][i0] + axes[1][i1] + ... of the source.
+// Where the elements of a result come from: the element at (i0, i1, ...) is number axes[0][i0] + axes[1][i1] + ... of
+// the source.
 using Offsets = std::vector<std::vector<int64_t>>;
 // Added to any other offset it stays negative, which means "not from the source but the fill value".
 inline constexpr int64_t kFill = INT64_MIN / 1024;
@@ -32,7 +35,8 @@ Tensor transpose(const Tensor& source, const std::vector<int64_t>& permutation);
 // Several tensors of one dtype behind each other.
 Tensor concat(const std::vector<Tensor>& parts, int64_t axis);
 
-// ---- arguments; Context is InferContext or EvalContext ----------------------------------------------------------------------------
+// ---- arguments; Context is InferContext or EvalContext
+// ----------------------------------------------------------------------------
 
 template <class Context>
 Result<int64_t> checked_axis(const Context& c, int64_t axis, int64_t rank) {

@@ -8,16 +8,20 @@
 namespace lapis::ops {
 namespace {
 
-// ---- Reshape --------------------------------------------------------------------------------------------------------------------
+// ---- Reshape
+// --------------------------------------------------------------------------------------------------------------------
 
-// The size that -1 stands for: all elements over the known sizes. Dimensions on both sides cancel first, so unknown ones may take part.
+// The size that -1 stands for: all elements over the known sizes. Dimensions on both sides cancel first, so unknown
+// ones may take part.
 Dim inferred_size(Dims from, const Dims& to, const std::vector<size_t>& copied) {
   for (size_t axis : copied) from[axis] = 1;
   Dims rest;
   for (const Dim& d : to) {
     const auto match = std::find(from.begin(), from.end(), d);
-    if (match != from.end()) *match = 1;
-    else rest.push_back(d);
+    if (match != from.end())
+      *match = 1;
+    else
+      rest.push_back(d);
   }
   const Dim all = product(from), known = product(rest);
   if (known.is(0)) return all.is(0) ? Dim(0) : Dim::unknown();
@@ -35,11 +39,14 @@ Result<Dims> reshape_dims(const Context& c, const Dims& from, const Dims& target
       if (wildcard) return c.error("the shape " + to_string(target) + " has more than one -1");
       wildcard = i;
     } else if (target[i].is(0) && !allowzero) {
-      if (i >= from.size()) return c.error("a 0 in the shape " + to_string(target) + " copies a dimension that " + to_string(from) + " does not have");
+      if (i >= from.size())
+        return c.error("a 0 in the shape " + to_string(target) + " copies a dimension that " + to_string(from) +
+                       " does not have");
       result[i] = from[i];
       copied.push_back(i);
     } else {
-      if (target[i].is_constant() && target[i].value() < 0) return c.error("the shape " + to_string(target) + " has a negative size");
+      if (target[i].is_constant() && target[i].value() < 0)
+        return c.error("the shape " + to_string(target) + " has a negative size");
       fixed.push_back(target[i]);
     }
   }
@@ -64,21 +71,24 @@ Result<Types> infer_reshape(const InferContext& c) {
 }
 
 Status evaluate_reshape(EvalContext& c) {
-  LAPIS_TRY(const Dims dims, reshape_dims(c, to_dims(c.in(0).shape()), ints_of(c, 1), c.attrs<ReshapeAttrs>().allowzero));
+  LAPIS_TRY(const Dims dims,
+            reshape_dims(c, to_dims(c.in(0).shape()), ints_of(c, 1), c.attrs<ReshapeAttrs>().allowzero));
   const auto shape = numbers_of(dims);
   if (!shape) return c.error("the -1 in the shape " + to_string(ints_of(c, 1)) + " is ambiguous for an empty tensor");
   c.set_out(0, c.in(0).reshaped(*shape));
   return ok();
 }
 
-// ---- Flatten --------------------------------------------------------------------------------------------------------------------
+// ---- Flatten
+// --------------------------------------------------------------------------------------------------------------------
 
 // Unlike other axes, one past the end is allowed.
 template <class Context>
 Result<Dims> flatten_dims(const Context& c, const Dims& from) {
   const auto rank = static_cast<int64_t>(from.size());
   const int64_t axis = c.template attrs<FlattenAttrs>().axis;
-  if (axis < -rank || axis > rank) return c.error("axis " + std::to_string(axis) + " is out of range for " + to_string(from));
+  if (axis < -rank || axis > rank)
+    return c.error("axis " + std::to_string(axis) + " is out of range for " + to_string(from));
   const auto split = static_cast<size_t>(axis < 0 ? axis + rank : axis);
   return Dims{product(from, 0, split), product(from, split)};
 }
@@ -95,17 +105,21 @@ Status evaluate_flatten(EvalContext& c) {
   return ok();
 }
 
-// ---- Squeeze, Unsqueeze ---------------------------------------------------------------------------------------------------------
+// ---- Squeeze, Unsqueeze
+// ---------------------------------------------------------------------------------------------------------
 
 // Without axes every 1 goes; nullopt if a size that decides about that is not known.
 template <class Context>
-Result<std::optional<Dims>> squeeze_dims(const Context& c, const Dims& from, const std::optional<std::vector<int64_t>>& axes) {
+Result<std::optional<Dims>> squeeze_dims(const Context& c, const Dims& from,
+                                         const std::optional<std::vector<int64_t>>& axes) {
   std::vector<bool> dropped(from.size());
   if (axes) {
     LAPIS_TRY(const std::vector<int64_t> normal, checked_axes(c, *axes, static_cast<int64_t>(from.size())));
     for (int64_t axis : normal) {
       const Dim& d = from[static_cast<size_t>(axis)];
-      if (d.is_constant() && !d.is(1)) return c.error("cannot squeeze axis " + std::to_string(axis) + " of " + to_string(from) + ": its size is not 1");
+      if (d.is_constant() && !d.is(1))
+        return c.error("cannot squeeze axis " + std::to_string(axis) + " of " + to_string(from) +
+                       ": its size is not 1");
       dropped[static_cast<size_t>(axis)] = true;
     }
   }
@@ -171,18 +185,33 @@ Status evaluate_unsqueeze(EvalContext& c) {
 constexpr TypeSet kInt64 = types(DType::Int64);
 
 OpBuilder view(std::string_view name, std::string_view doc, InferFn infer, EvaluateFn evaluate) {
-  return op(name).since(25).doc(doc).in("data").infer(infer).evaluate(evaluate).propagate(propagate_same).traits(kMovement).quant(Quant::SharedScale);
+  return op(name)
+      .since(25)
+      .doc(doc)
+      .in("data")
+      .infer(infer)
+      .evaluate(evaluate)
+      .propagate(propagate_same)
+      .traits(kMovement)
+      .quant(Quant::SharedScale);
 }
 
 }  // namespace
 
 const OpDef Flatten = view("Flatten", "A matrix: the axes before `axis` are its rows.", infer_flatten, evaluate_flatten)
-    .out("output").attrs<FlattenAttrs>();
+                          .out("output")
+                          .attrs<FlattenAttrs>();
 const OpDef Reshape = view("Reshape", "The same elements in another shape.", infer_reshape, evaluate_reshape)
-    .in("shape", kInt64).out("reshaped").attrs<ReshapeAttrs>();
-const OpDef Squeeze = view("Squeeze", "Axes of size 1 removed: the given ones, or all.", infer_squeeze, evaluate_squeeze)
-    .optional_in("axes", kInt64).out("squeezed");
-const OpDef Unsqueeze = view("Unsqueeze", "Axes of size 1 inserted at the given places of the result.", infer_unsqueeze, evaluate_unsqueeze)
-    .in("axes", kInt64).out("expanded");
+                          .in("shape", kInt64)
+                          .out("reshaped")
+                          .attrs<ReshapeAttrs>();
+const OpDef Squeeze =
+    view("Squeeze", "Axes of size 1 removed: the given ones, or all.", infer_squeeze, evaluate_squeeze)
+        .optional_in("axes", kInt64)
+        .out("squeezed");
+const OpDef Unsqueeze =
+    view("Unsqueeze", "Axes of size 1 inserted at the given places of the result.", infer_unsqueeze, evaluate_unsqueeze)
+        .in("axes", kInt64)
+        .out("expanded");
 
 }  // namespace lapis::ops

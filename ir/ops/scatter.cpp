@@ -10,14 +10,16 @@
 namespace lapis::ops {
 namespace {
 
-template <class T> T reduced(const std::string& reduction, T a, T b) {
+template <class T>
+T reduced(const std::string& reduction, T a, T b) {
   if (reduction == "add") return wrapping(std::plus<>(), a, b);
   if (reduction == "mul") return wrapping(std::multiplies<>(), a, b);
   return reduction == "min" ? min_of(a, b) : max_of(a, b);
 }
 
 // Updates of one position apply in their order.
-void reduce_into(Tensor& result, const Tensor& updates, const std::vector<int64_t>& targets, const std::string& reduction) {
+void reduce_into(Tensor& result, const Tensor& updates, const std::vector<int64_t>& targets,
+                 const std::string& reduction) {
   visit_types<kNumbers>(result.dtype(), [&]<class T>(T) {
     const auto from = updates.data<T>();
     const auto to = result.mutable_data<T>();
@@ -31,8 +33,10 @@ void reduce_into(Tensor& result, const Tensor& updates, const std::vector<int64_
 // Data and updates behind each other are one source; each element comes from its last update, or from the data.
 Tensor replace_in(const Tensor& data, const Tensor& updates, const std::vector<int64_t>& targets) {
   std::vector<int64_t> index = arithmetic_sequence(0, 1, data.size());
-  for (size_t i = 0; i < targets.size(); ++i) index[static_cast<size_t>(targets[i])] = data.size() + static_cast<int64_t>(i);
-  return pick(concat({data.reshaped({data.size()}), updates.reshaped({updates.size()})}, 0), data.shape(), std::move(index));
+  for (size_t i = 0; i < targets.size(); ++i)
+    index[static_cast<size_t>(targets[i])] = data.size() + static_cast<int64_t>(i);
+  return pick(concat({data.reshaped({data.size()}), updates.reshaped({updates.size()})}, 0), data.shape(),
+              std::move(index));
 }
 
 void scatter(EvalContext& c, const std::vector<int64_t>& targets, const std::string& reduction) {
@@ -44,17 +48,20 @@ void scatter(EvalContext& c, const std::vector<int64_t>& targets, const std::str
 
 Status check_reduction(const InferContext& c, const std::string& reduction) {
   const DType dtype = c.in(0).dtype;
-  if (c.in(2).dtype != dtype) return c.error("data and updates have different types: " + c.in(0).to_string() + " and " + c.in(2).to_string());
+  if (c.in(2).dtype != dtype)
+    return c.error("data and updates have different types: " + c.in(0).to_string() + " and " + c.in(2).to_string());
   if (reduction == "none") return ok();
   if (reduction != "add" && reduction != "mul" && reduction != "min" && reduction != "max")
     return c.error("reduction is '" + reduction + "', allowed are none, add, mul, min and max");
-  if (!allows(kNumbers, dtype)) return c.error("reduction '" + reduction + "' needs numbers, not " + c.in(0).to_string());
+  if (!allows(kNumbers, dtype))
+    return c.error("reduction '" + reduction + "' needs numbers, not " + c.in(0).to_string());
   return ok();
 }
 
 Result<Types> infer_scatter_elements(const InferContext& c) {
   LAPIS_CHECK(check_reduction(c, c.attrs<ScatterElementsAttrs>().reduction));
-  if (c.in(0).ranked()) LAPIS_CHECK(status_of(c.axis(c.attrs<ScatterElementsAttrs>().axis, c.in(0).rank()).diagnostics()));
+  if (c.in(0).ranked())
+    LAPIS_CHECK(status_of(c.axis(c.attrs<ScatterElementsAttrs>().axis, c.in(0).rank()).diagnostics()));
   return Types{c.in(0)};
 }
 
@@ -64,7 +71,8 @@ Result<Types> infer_scatter_nd(const InferContext& c) {
 }
 
 Status check_updates(const EvalContext& c, const lapis::Shape& wanted) {
-  if (c.in(2).shape() != wanted) return c.error("updates have shape " + to_string(c.in(2).shape()) + ", needed is " + to_string(wanted));
+  if (c.in(2).shape() != wanted)
+    return c.error("updates have shape " + to_string(c.in(2).shape()) + ", needed is " + to_string(wanted));
   return ok();
 }
 
@@ -84,14 +92,28 @@ Status evaluate_scatter_nd(EvalContext& c) {
 }
 
 OpBuilder row(std::string_view name, std::string_view doc, TypeSet indices) {
-  return op(name).since(18).doc(doc).in("data", kTensors).in("indices", indices).in("updates", kTensors).out("output", kTensors).traits(Trait::Pure);
+  return op(name)
+      .since(18)
+      .doc(doc)
+      .in("data", kTensors)
+      .in("indices", indices)
+      .in("updates", kTensors)
+      .out("output", kTensors)
+      .traits(Trait::Pure);
 }
 
 }  // namespace
 
-const OpDef ScatterElements = row("ScatterElements", "The data with single elements replaced or reduced where the indices say.", kIndices)
-    .attrs<ScatterElementsAttrs>().infer(infer_scatter_elements).evaluate(evaluate_scatter_elements);
-const OpDef ScatterND = row("ScatterND", "The data with slices replaced or reduced that the last axis of the indices addresses.", types(DType::Int64))
-    .attrs<ScatterNDAttrs>().infer(infer_scatter_nd).evaluate(evaluate_scatter_nd);
+const OpDef ScatterElements =
+    row("ScatterElements", "The data with single elements replaced or reduced where the indices say.", kIndices)
+        .attrs<ScatterElementsAttrs>()
+        .infer(infer_scatter_elements)
+        .evaluate(evaluate_scatter_elements);
+const OpDef ScatterND =
+    row("ScatterND", "The data with slices replaced or reduced that the last axis of the indices addresses.",
+        types(DType::Int64))
+        .attrs<ScatterNDAttrs>()
+        .infer(infer_scatter_nd)
+        .evaluate(evaluate_scatter_nd);
 
 }  // namespace lapis::ops

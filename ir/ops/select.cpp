@@ -12,7 +12,8 @@ namespace {
 constexpr TypeSet kBool = types(DType::Bool);
 constexpr TypeSet kInt64 = types(DType::Int64);
 
-// ---- OneHot ---------------------------------------------------------------------------------------------------------------------
+// ---- OneHot
+// ---------------------------------------------------------------------------------------------------------------------
 
 template <class Shapes, class Size>
 Shapes with_axis(Shapes shape, int64_t axis, Size size) {
@@ -25,15 +26,18 @@ Result<Types> infer_one_hot(const InferContext& c) {
   if (!c.in(0).ranked()) return unranked(dtype);
   LAPIS_TRY(const int64_t axis, checked_axis(c, c.attrs<OneHotAttrs>().axis, c.in(0).rank() + 1));
   Dim depth;
-  if (const auto contents = c.contents(1); contents && contents->size() == 1) depth = (*contents)[0];
-  else if (const Tensor* constant = c.constant(1); constant && constant->size() == 1) depth = static_cast<int64_t>(constant->as_double(0));
+  if (const auto contents = c.contents(1); contents && contents->size() == 1)
+    depth = (*contents)[0];
+  else if (const Tensor* constant = c.constant(1); constant && constant->size() == 1)
+    depth = static_cast<int64_t>(constant->as_double(0));
   return Types{Type::tensor(dtype, with_axis(*c.in(0).dims, axis, depth))};
 }
 
 Status evaluate_one_hot(EvalContext& c) {
   const Tensor& indices = c.in(0);
   LAPIS_TRY(const int64_t axis, checked_axis(c, c.attrs<OneHotAttrs>().axis, indices.rank() + 1));
-  if (c.in(1).size() != 1 || c.in(2).size() != 2) return c.error("depth must be one number and values two (off and on)");
+  if (c.in(1).size() != 1 || c.in(2).size() != 2)
+    return c.error("depth must be one number and values two (off and on)");
   const auto depth = static_cast<int64_t>(c.in(1).as_double(0));
   if (depth < 0) return c.error("depth is " + std::to_string(depth));
   lapis::Shape shape = with_axis(indices.shape(), axis, depth);
@@ -48,7 +52,8 @@ Status evaluate_one_hot(EvalContext& c) {
   return ok();
 }
 
-// ---- NonZero --------------------------------------------------------------------------------------------------------------------
+// ---- NonZero
+// --------------------------------------------------------------------------------------------------------------------
 
 Result<Types> infer_non_zero(const InferContext& c) {
   const Dim rank = c.in(0).ranked() ? Dim(c.in(0).rank()) : Dim::unknown();
@@ -71,7 +76,8 @@ Status evaluate_non_zero(EvalContext& c) {
   return ok();
 }
 
-// ---- Trilu ----------------------------------------------------------------------------------------------------------------------
+// ---- Trilu
+// ----------------------------------------------------------------------------------------------------------------------
 
 Result<Types> infer_trilu(const InferContext& c) {
   if (c.in(0).ranked() && c.in(0).rank() < 2) return c.error("needs at least rank 2, not " + c.in(0).to_string());
@@ -92,7 +98,8 @@ Status evaluate_trilu(EvalContext& c) {
   return ok();
 }
 
-// ---- Compress -------------------------------------------------------------------------------------------------------------------
+// ---- Compress
+// -------------------------------------------------------------------------------------------------------------------
 
 Result<Types> infer_compress(const InferContext& c) {
   const Type& data = c.in(0);
@@ -113,7 +120,8 @@ Status evaluate_compress(EvalContext& c) {
   const Tensor data = axis ? c.in(0) : c.in(0).reshaped({c.in(0).size()});
   LAPIS_TRY(const int64_t along, checked_axis(c, axis.value_or(0), data.rank()));
   const auto condition = c.in(1).data<bool>();
-  if (static_cast<int64_t>(condition.size()) > data.dim(along)) return c.error("the condition is longer than the axis of " + std::to_string(data.dim(along)) + " elements");
+  if (static_cast<int64_t>(condition.size()) > data.dim(along))
+    return c.error("the condition is longer than the axis of " + std::to_string(data.dim(along)) + " elements");
   Offsets offsets = identity_offsets(data.shape());
   std::vector<int64_t> kept;
   for (size_t i = 0; i < condition.size(); ++i)
@@ -128,19 +136,48 @@ constexpr TypeSet kValues = kTensors & ~types(DType::BFloat16);
 
 }  // namespace
 
-const OpDef Compress = op("Compress").since(11).doc("The slices along an axis, or the elements, whose condition holds.")
-    .in("input", kValues).in("condition", kBool).out("output", kValues).attrs<CompressAttrs>()
-    .infer(infer_compress).evaluate(evaluate_compress).traits(Trait::Pure | Trait::ValuePreserving).quant(Quant::SharedScale);
+const OpDef Compress = op("Compress")
+                           .since(11)
+                           .doc("The slices along an axis, or the elements, whose condition holds.")
+                           .in("input", kValues)
+                           .in("condition", kBool)
+                           .out("output", kValues)
+                           .attrs<CompressAttrs>()
+                           .infer(infer_compress)
+                           .evaluate(evaluate_compress)
+                           .traits(Trait::Pure | Trait::ValuePreserving)
+                           .quant(Quant::SharedScale);
 
-const OpDef NonZero = op("NonZero").since(13).doc("The coordinates of the elements that are not zero, one row per axis.")
-    .in("X", kNumbers | kBool).out("Y", kInt64).infer(infer_non_zero).evaluate(evaluate_non_zero).traits(Trait::Pure);
+const OpDef NonZero = op("NonZero")
+                          .since(13)
+                          .doc("The coordinates of the elements that are not zero, one row per axis.")
+                          .in("X", kNumbers | kBool)
+                          .out("Y", kInt64)
+                          .infer(infer_non_zero)
+                          .evaluate(evaluate_non_zero)
+                          .traits(Trait::Pure);
 
-const OpDef OneHot = op("OneHot").since(11).doc("A new axis of `depth` elements: on at the index, off elsewhere.")
-    .in("indices", kOneHotTypes).in("depth", kOneHotTypes).in("values", kValues).out("output", kValues).attrs<OneHotAttrs>()
-    .infer(infer_one_hot).evaluate(evaluate_one_hot).traits(Trait::Pure);
+const OpDef OneHot = op("OneHot")
+                         .since(11)
+                         .doc("A new axis of `depth` elements: on at the index, off elsewhere.")
+                         .in("indices", kOneHotTypes)
+                         .in("depth", kOneHotTypes)
+                         .in("values", kValues)
+                         .out("output", kValues)
+                         .attrs<OneHotAttrs>()
+                         .infer(infer_one_hot)
+                         .evaluate(evaluate_one_hot)
+                         .traits(Trait::Pure);
 
-const OpDef Trilu = op("Trilu").since(14).doc("The upper or lower triangle of the last two axes, zeros elsewhere.")
-    .in("input", kTensors & ~types(DType::String)).optional_in("k", kInt64).out("output", kTensors & ~types(DType::String)).attrs<TriluAttrs>()
-    .infer(infer_trilu).evaluate(evaluate_trilu).traits(Trait::Pure);
+const OpDef Trilu = op("Trilu")
+                        .since(14)
+                        .doc("The upper or lower triangle of the last two axes, zeros elsewhere.")
+                        .in("input", kTensors & ~types(DType::String))
+                        .optional_in("k", kInt64)
+                        .out("output", kTensors & ~types(DType::String))
+                        .attrs<TriluAttrs>()
+                        .infer(infer_trilu)
+                        .evaluate(evaluate_trilu)
+                        .traits(Trait::Pure);
 
 }  // namespace lapis::ops

@@ -1,4 +1,5 @@
-// Operators that read shapes or make tensors out of nothing but sizes: Shape, Size, ConstantOfShape, Range, EyeLike, Constant.
+// Operators that read shapes or make tensors out of nothing but sizes: Shape, Size, ConstantOfShape, Range, EyeLike,
+// Constant.
 #include <algorithm>
 #include <cmath>
 
@@ -14,7 +15,8 @@ constexpr TypeSet kInt64 = types(DType::Int64);
 // Contents beyond this are data, not shapes.
 constexpr int64_t kSmall = 1024;
 
-// ---- Shape, Size ----------------------------------------------------------------------------------------------------------------
+// ---- Shape, Size
+// ----------------------------------------------------------------------------------------------------------------
 
 std::pair<int64_t, int64_t> shape_window(const ShapeAttrs& a, int64_t rank) {
   auto position = [rank](int64_t p) { return std::clamp<int64_t>(p < 0 ? p + rank : p, 0, rank); };
@@ -52,13 +54,17 @@ Status evaluate_size(EvalContext& c) {
   return ok();
 }
 
-// ---- ConstantOfShape ------------------------------------------------------------------------------------------------------------
+// ---- ConstantOfShape
+// ------------------------------------------------------------------------------------------------------------
 
-Tensor fill_value(const ConstantOfShapeAttrs& a) { return a.value.defined() ? a.value.reshaped({}) : Tensor::scalar(0.0f); }
+Tensor fill_value(const ConstantOfShapeAttrs& a) {
+  return a.value.defined() ? a.value.reshaped({}) : Tensor::scalar(0.0f);
+}
 
 Result<Types> infer_constant_of_shape(const InferContext& c) {
   const auto a = c.attrs<ConstantOfShapeAttrs>();
-  if (a.value.defined() && a.value.size() != 1) return c.error("the value must be one element, not " + to_string(a.value));
+  if (a.value.defined() && a.value.size() != 1)
+    return c.error("the value must be one element, not " + to_string(a.value));
   const DType dtype = fill_value(a).dtype();
   if (const auto dims = c.contents(0)) return Types{Type::tensor(dtype, *dims)};
   const auto rank = length_of(c.in(0));
@@ -67,7 +73,8 @@ Result<Types> infer_constant_of_shape(const InferContext& c) {
 
 Status evaluate_constant_of_shape(EvalContext& c) {
   const lapis::Shape shape = c.in(0).as_ints();
-  if (std::any_of(shape.begin(), shape.end(), [](int64_t d) { return d < 0; })) return c.error("the shape " + to_string(shape) + " has a negative size");
+  if (std::any_of(shape.begin(), shape.end(), [](int64_t d) { return d < 0; }))
+    return c.error("the shape " + to_string(shape) + " has a negative size");
   c.set_out(0, expand(fill_value(c.attrs<ConstantOfShapeAttrs>()), shape));
   return ok();
 }
@@ -79,14 +86,17 @@ std::optional<Dims> propagate_constant_of_shape(const InferContext& c) {
   return Dims(static_cast<size_t>(element_count(*shape)), Dim(value.as_int(0)));
 }
 
-// ---- Range ----------------------------------------------------------------------------------------------------------------------
+// ---- Range
+// ----------------------------------------------------------------------------------------------------------------------
 
 constexpr TypeSet kRangeTypes = types(DType::Float32, DType::Float64, DType::Int16, DType::Int32, DType::Int64);
 
 // max(0, ceil((limit - start) / delta))
-template <class T> int64_t range_count(T start, T limit, T delta) {
+template <class T>
+int64_t range_count(T start, T limit, T delta) {
   if constexpr (std::is_floating_point_v<T>) {
-    const double count = std::ceil((static_cast<double>(limit) - static_cast<double>(start)) / static_cast<double>(delta));
+    const double count =
+        std::ceil((static_cast<double>(limit) - static_cast<double>(start)) / static_cast<double>(delta));
     return count > 0 ? static_cast<int64_t>(count) : 0;
   } else {
     const int64_t distance = static_cast<int64_t>(limit) - static_cast<int64_t>(start), step = delta;
@@ -145,7 +155,8 @@ std::optional<Dims> propagate_range(const InferContext& c) {
   return to_dims(arithmetic_sequence((*start)[0], (*delta)[0], *count));
 }
 
-// ---- EyeLike --------------------------------------------------------------------------------------------------------------------
+// ---- EyeLike
+// --------------------------------------------------------------------------------------------------------------------
 
 constexpr TypeSet kEyeTypes = kNumbers | types(DType::Bool);
 
@@ -153,7 +164,8 @@ template <class Context>
 Result<DType> eye_type(const Context& c, DType input) {
   const auto dtype = c.template attrs<EyeLikeAttrs>().dtype;
   if (!dtype) return input;
-  if (*dtype <= 0 || *dtype > 31 || !allows(kEyeTypes, static_cast<DType>(*dtype))) return c.error("attribute dtype " + std::to_string(*dtype) + " is not a number type");
+  if (*dtype <= 0 || *dtype > 31 || !allows(kEyeTypes, static_cast<DType>(*dtype)))
+    return c.error("attribute dtype " + std::to_string(*dtype) + " is not a number type");
   return static_cast<DType>(*dtype);
 }
 
@@ -171,12 +183,14 @@ Status evaluate_eye_like(EvalContext& c) {
   Tensor& y = c.out(0, dtype, {rows, columns});
   visit_types<kEyeTypes>(dtype, [&]<class T>(T) {
     const auto to = y.mutable_data<T>();
-    for (int64_t row = std::max<int64_t>(0, -k); row < rows && row + k < columns; ++row) to[static_cast<size_t>(row * columns + row + k)] = store<T>(Arithmetic<T>(1));
+    for (int64_t row = std::max<int64_t>(0, -k); row < rows && row + k < columns; ++row)
+      to[static_cast<size_t>(row * columns + row + k)] = store<T>(Arithmetic<T>(1));
   });
   return ok();
 }
 
-// ---- Constant -------------------------------------------------------------------------------------------------------------------
+// ---- Constant
+// -------------------------------------------------------------------------------------------------------------------
 
 template <class Context>
 Result<Tensor> constant_value(const Context& c) {
@@ -210,25 +224,68 @@ std::optional<Dims> propagate_constant(const InferContext& c) {
 
 }  // namespace
 
-const OpDef Constant = op("Constant").since(25).doc("The tensor of its attribute.").out("output").attrs<ConstantAttrs>()
-    .infer(infer_constant).evaluate(evaluate_constant).propagate(propagate_constant).traits(Trait::Pure);
+const OpDef Constant = op("Constant")
+                           .since(25)
+                           .doc("The tensor of its attribute.")
+                           .out("output")
+                           .attrs<ConstantAttrs>()
+                           .infer(infer_constant)
+                           .evaluate(evaluate_constant)
+                           .propagate(propagate_constant)
+                           .traits(Trait::Pure);
 
-const OpDef ConstantOfShape = op("ConstantOfShape").since(25).doc("A tensor of the given shape, every element the same.")
-    .in("input", kInt64).out("output").attrs<ConstantOfShapeAttrs>()
-    .infer(infer_constant_of_shape).evaluate(evaluate_constant_of_shape).propagate(propagate_constant_of_shape).traits(Trait::Pure);
+const OpDef ConstantOfShape = op("ConstantOfShape")
+                                  .since(25)
+                                  .doc("A tensor of the given shape, every element the same.")
+                                  .in("input", kInt64)
+                                  .out("output")
+                                  .attrs<ConstantOfShapeAttrs>()
+                                  .infer(infer_constant_of_shape)
+                                  .evaluate(evaluate_constant_of_shape)
+                                  .propagate(propagate_constant_of_shape)
+                                  .traits(Trait::Pure);
 
-const OpDef EyeLike = op("EyeLike").since(22).doc("Ones on one diagonal, zeros elsewhere, in the shape of the input.")
-    .in("input", kEyeTypes).out("output", kEyeTypes).attrs<EyeLikeAttrs>().infer(infer_eye_like).evaluate(evaluate_eye_like).traits(Trait::Pure);
+const OpDef EyeLike = op("EyeLike")
+                          .since(22)
+                          .doc("Ones on one diagonal, zeros elsewhere, in the shape of the input.")
+                          .in("input", kEyeTypes)
+                          .out("output", kEyeTypes)
+                          .attrs<EyeLikeAttrs>()
+                          .infer(infer_eye_like)
+                          .evaluate(evaluate_eye_like)
+                          .traits(Trait::Pure);
 
-const OpDef Range = op("Range").since(11).doc("start, start + delta, ... up to but without limit.")
-    .in("start", kRangeTypes).in("limit", kRangeTypes).in("delta", kRangeTypes).out("output", kRangeTypes)
-    .infer(infer_range).evaluate(evaluate_range).propagate(propagate_range).traits(Trait::Pure);
+const OpDef Range = op("Range")
+                        .since(11)
+                        .doc("start, start + delta, ... up to but without limit.")
+                        .in("start", kRangeTypes)
+                        .in("limit", kRangeTypes)
+                        .in("delta", kRangeTypes)
+                        .out("output", kRangeTypes)
+                        .infer(infer_range)
+                        .evaluate(evaluate_range)
+                        .propagate(propagate_range)
+                        .traits(Trait::Pure);
 
-const OpDef ShapeOf = op("Shape").since(25).doc("The dimensions of the input, or a window of them, as a vector.")
-    .in("data").out("shape", kInt64).attrs<ShapeAttrs>()
-    .infer(infer_shape).evaluate(evaluate_shape).propagate(propagate_shape).traits(Trait::Pure);
+const OpDef ShapeOf = op("Shape")
+                          .since(25)
+                          .doc("The dimensions of the input, or a window of them, as a vector.")
+                          .in("data")
+                          .out("shape", kInt64)
+                          .attrs<ShapeAttrs>()
+                          .infer(infer_shape)
+                          .evaluate(evaluate_shape)
+                          .propagate(propagate_shape)
+                          .traits(Trait::Pure);
 
-const OpDef Size = op("Size").since(25).doc("The number of elements.").in("data").out("size", kInt64)
-    .infer(infer_size).evaluate(evaluate_size).propagate(propagate_size).traits(Trait::Pure);
+const OpDef Size = op("Size")
+                       .since(25)
+                       .doc("The number of elements.")
+                       .in("data")
+                       .out("size", kInt64)
+                       .infer(infer_size)
+                       .evaluate(evaluate_size)
+                       .propagate(propagate_size)
+                       .traits(Trait::Pure);
 
 }  // namespace lapis::ops

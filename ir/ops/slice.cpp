@@ -8,7 +8,8 @@
 namespace lapis::ops {
 namespace {
 
-// ---- Slice ----------------------------------------------------------------------------------------------------------------------
+// ---- Slice
+// ----------------------------------------------------------------------------------------------------------------------
 
 struct Window {
   int64_t start, step, count;
@@ -30,10 +31,12 @@ Window clamped(int64_t size, int64_t start, int64_t end, int64_t step) {
 // No axis is longer: exporters write such numbers for "to the end".
 constexpr int64_t kEndless = INT32_MAX;
 
-Dim from_end(const Dim& position, const Dim& size) { return position.is_constant() && position.value() < 0 ? size + position : position; }
+Dim from_end(const Dim& position, const Dim& size) {
+  return position.is_constant() && position.value() < 0 ? size + position : position;
+}
 
-// Where a forward slice of a symbolic axis ends; unknown where neither `end` nor the border is the smaller one for sure.
-// A symbolic end of a constant axis is taken to lie within: "the first S of 512 positions" is written that way.
+// Where a forward slice of a symbolic axis ends; unknown where neither `end` nor the border is the smaller one for
+// sure. A symbolic end of a constant axis is taken to lie within: "the first S of 512 positions" is written that way.
 Dim end_position(const Dim& size, const Dim& end) {
   if (end.is_constant() && end.value() >= kEndless) return size;
   if (end.is_constant() && end.value() < 0) return size + end;
@@ -45,9 +48,11 @@ Dim end_position(const Dim& size, const Dim& end) {
 // How many elements a slice has. A start is taken to lie within a symbolic axis.
 Dim sliced_size(const Dim& size, const Dim& start, const Dim& end, const Dim& step) {
   if (!step.is_constant() || !size.is_known()) return Dim::unknown();
-  if (size.is_constant() && start.is_constant() && end.is_constant()) return clamped(size.value(), start.value(), end.value(), step.value()).count;
+  if (size.is_constant() && start.is_constant() && end.is_constant())
+    return clamped(size.value(), start.value(), end.value(), step.value()).count;
   if (step.value() < 0) {  // only the whole axis, reversed
-    const bool whole = (start.is(-1) || (start.is_constant() && start.value() >= kEndless)) && end.is_constant() && end.value() <= -kEndless;
+    const bool whole = (start.is(-1) || (start.is_constant() && start.value() >= kEndless)) && end.is_constant() &&
+                       end.value() <= -kEndless;
     return whole ? ceil_div(size, Dim(-step.value())) : Dim::unknown();
   }
   const Dim first = start.is_constant() && start.value() <= -kEndless ? Dim(0) : from_end(start, size);
@@ -56,9 +61,11 @@ Dim sliced_size(const Dim& size, const Dim& start, const Dim& end, const Dim& st
 }
 
 template <class Context>
-Result<std::vector<int64_t>> slice_axes(const Context& c, size_t count, int64_t rank, const std::optional<std::vector<int64_t>>& given) {
+Result<std::vector<int64_t>> slice_axes(const Context& c, size_t count, int64_t rank,
+                                        const std::optional<std::vector<int64_t>>& given) {
   std::vector<int64_t> axes = given ? *given : arithmetic_sequence(0, 1, static_cast<int64_t>(count));
-  if (axes.size() != count) return c.error("starts names " + std::to_string(count) + " axes but axes " + std::to_string(axes.size()));
+  if (axes.size() != count)
+    return c.error("starts names " + std::to_string(count) + " axes but axes " + std::to_string(axes.size()));
   return checked_axes(c, std::move(axes), rank);
 }
 
@@ -85,15 +92,18 @@ Status evaluate_slice(EvalContext& c) {
   const Tensor& data = c.in(0);
   const std::vector<int64_t> starts = c.in(1).as_ints(), ends = c.in(2).as_ints();
   const std::vector<int64_t> steps = c.has(4) ? c.in(4).as_ints() : std::vector<int64_t>(starts.size(), 1);
-  LAPIS_TRY(const std::vector<int64_t> axes, slice_axes(c, starts.size(), data.rank(), c.has(3) ? std::optional(c.in(3).as_ints()) : std::nullopt));
-  if (ends.size() != starts.size() || steps.size() != starts.size()) return c.error("starts, ends and steps must have the same length");
+  LAPIS_TRY(const std::vector<int64_t> axes,
+            slice_axes(c, starts.size(), data.rank(), c.has(3) ? std::optional(c.in(3).as_ints()) : std::nullopt));
+  if (ends.size() != starts.size() || steps.size() != starts.size())
+    return c.error("starts, ends and steps must have the same length");
   Offsets offsets = identity_offsets(data.shape());
   const lapis::Shape strides = row_major_strides(data.shape());
   for (size_t i = 0; i < axes.size(); ++i) {
     if (steps[i] == 0) return c.error("a step cannot be 0");
     const auto axis = static_cast<size_t>(axes[i]);
     const Window range = clamped(data.shape()[axis], starts[i], ends[i], steps[i]);
-    offsets[axis] = arithmetic_sequence(range.start * strides[axis], range.count > 1 ? range.step * strides[axis] : 0, range.count);
+    offsets[axis] =
+        arithmetic_sequence(range.start * strides[axis], range.count > 1 ? range.step * strides[axis] : 0, range.count);
   }
   c.set_out(0, collect(data, offsets));
   return ok();
@@ -106,11 +116,13 @@ std::optional<Dims> propagate_slice(const InferContext& c) {
   if (!data || !starts || !ends || !steps || starts->size() != 1 || c.in(0).rank() != 1) return std::nullopt;
   const Window range = clamped(static_cast<int64_t>(data->size()), (*starts)[0], (*ends)[0], (*steps)[0]);
   Dims result;
-  for (int64_t i = 0; i < range.count; ++i) result.push_back((*data)[static_cast<size_t>(range.start + i * range.step)]);
+  for (int64_t i = 0; i < range.count; ++i)
+    result.push_back((*data)[static_cast<size_t>(range.start + i * range.step)]);
   return result;
 }
 
-// ---- Pad ------------------------------------------------------------------------------------------------------------------------
+// ---- Pad
+// ------------------------------------------------------------------------------------------------------------------------
 
 // Position in the input of position i (from the input's first element on) of the padded axis; negative: the fill value.
 int64_t padded_position(const std::string& mode, int64_t i, int64_t size) {
@@ -125,9 +137,12 @@ int64_t padded_position(const std::string& mode, int64_t i, int64_t size) {
 }
 
 template <class Context>
-Result<std::vector<int64_t>> pad_axes(const Context& c, int64_t rank, size_t pads, const std::optional<std::vector<int64_t>>& given) {
+Result<std::vector<int64_t>> pad_axes(const Context& c, int64_t rank, size_t pads,
+                                      const std::optional<std::vector<int64_t>>& given) {
   LAPIS_TRY(std::vector<int64_t> axes, checked_axes(c, given ? *given : arithmetic_sequence(0, 1, rank), rank));
-  if (pads != 2 * axes.size()) return c.error("pads has " + std::to_string(pads) + " numbers, needed are a begin and an end for each of " + std::to_string(axes.size()) + " axes");
+  if (pads != 2 * axes.size())
+    return c.error("pads has " + std::to_string(pads) + " numbers, needed are a begin and an end for each of " +
+                   std::to_string(axes.size()) + " axes");
   return axes;
 }
 
@@ -136,7 +151,8 @@ Result<Types> infer_pad(const InferContext& c) {
   const std::string mode = c.attrs<PadAttrs>().mode;
   if (mode != "constant" && mode != "reflect" && mode != "edge" && mode != "wrap")
     return c.error("mode is '" + mode + "', allowed are constant, reflect, edge and wrap");
-  if (c.has(2) && c.in(2).dtype != data.dtype) return c.error("the constant value is " + c.in(2).to_string() + " but the input is " + data.to_string());
+  if (c.has(2) && c.in(2).dtype != data.dtype)
+    return c.error("the constant value is " + c.in(2).to_string() + " but the input is " + data.to_string());
   if (!data.ranked()) return unranked(data.dtype);
   const auto pads = c.contents(1);
   const auto axes = numbers_of(c.contents(3));
@@ -155,14 +171,16 @@ Status evaluate_pad(EvalContext& c) {
   const Tensor& data = c.in(0);
   const std::string mode = c.attrs<PadAttrs>().mode;
   const std::vector<int64_t> pads = c.in(1).as_ints();
-  LAPIS_TRY(const std::vector<int64_t> axes, pad_axes(c, data.rank(), pads.size(), c.has(3) ? std::optional(c.in(3).as_ints()) : std::nullopt));
+  LAPIS_TRY(const std::vector<int64_t> axes,
+            pad_axes(c, data.rank(), pads.size(), c.has(3) ? std::optional(c.in(3).as_ints()) : std::nullopt));
   Offsets offsets = identity_offsets(data.shape());
   const lapis::Shape strides = row_major_strides(data.shape());
   for (size_t k = 0; k < axes.size(); ++k) {
     const auto axis = static_cast<size_t>(axes[k]);
     const int64_t size = data.shape()[axis], begin = pads[k], end = pads[k + axes.size()];
     if (size + begin + end < 0) return c.error("pads remove more of " + to_string(data.shape()) + " than there is");
-    if (size == 0 && mode != "constant" && begin + end > 0) return c.error("mode '" + mode + "' has nothing to repeat on an empty axis");
+    if (size == 0 && mode != "constant" && begin + end > 0)
+      return c.error("mode '" + mode + "' has nothing to repeat on an empty axis");
     offsets[axis].clear();
     for (int64_t i = -begin; i < size + end; ++i) {
       const int64_t position = padded_position(mode, i, size);
@@ -176,12 +194,34 @@ Status evaluate_pad(EvalContext& c) {
 
 }  // namespace
 
-const OpDef Pad = op("Pad").since(25).doc("The input with borders: a constant, its mirror image, its edge or its repetition; negative pads crop.")
-    .in("data").in("pads", types(DType::Int64)).optional_in("constant_value").optional_in("axes", kIndices).out("output").attrs<PadAttrs>()
-    .infer(infer_pad).evaluate(evaluate_pad).traits(kMovement).quant(Quant::SharedScale);
+const OpDef Pad =
+    op("Pad")
+        .since(25)
+        .doc("The input with borders: a constant, its mirror image, its edge or its repetition; negative pads crop.")
+        .in("data")
+        .in("pads", types(DType::Int64))
+        .optional_in("constant_value")
+        .optional_in("axes", kIndices)
+        .out("output")
+        .attrs<PadAttrs>()
+        .infer(infer_pad)
+        .evaluate(evaluate_pad)
+        .traits(kMovement)
+        .quant(Quant::SharedScale);
 
-const OpDef Slice = op("Slice").since(13).doc("Every step-th element from start to before end, along the given axes.")
-    .in("data", kTensors).in("starts", kIndices).in("ends", kIndices).optional_in("axes", kIndices).optional_in("steps", kIndices).out("output", kTensors)
-    .infer(infer_slice).evaluate(evaluate_slice).propagate(propagate_slice).traits(kMovement).quant(Quant::SharedScale);
+const OpDef Slice = op("Slice")
+                        .since(13)
+                        .doc("Every step-th element from start to before end, along the given axes.")
+                        .in("data", kTensors)
+                        .in("starts", kIndices)
+                        .in("ends", kIndices)
+                        .optional_in("axes", kIndices)
+                        .optional_in("steps", kIndices)
+                        .out("output", kTensors)
+                        .infer(infer_slice)
+                        .evaluate(evaluate_slice)
+                        .propagate(propagate_slice)
+                        .traits(kMovement)
+                        .quant(Quant::SharedScale);
 
 }  // namespace lapis::ops

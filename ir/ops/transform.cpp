@@ -1,4 +1,5 @@
-// Operators that reorder, repeat or join elements by a fixed pattern: Transpose, Expand, Tile, Concat, Split, DepthToSpace, SpaceToDepth.
+// Operators that reorder, repeat or join elements by a fixed pattern: Transpose, Expand, Tile, Concat, Split,
+// DepthToSpace, SpaceToDepth.
 #include <algorithm>
 #include <numeric>
 
@@ -9,7 +10,8 @@
 namespace lapis::ops {
 namespace {
 
-// ---- Transpose ------------------------------------------------------------------------------------------------------------------
+// ---- Transpose
+// ------------------------------------------------------------------------------------------------------------------
 
 template <class Context>
 Result<std::vector<int64_t>> permutation(const Context& c, int64_t rank) {
@@ -19,7 +21,8 @@ Result<std::vector<int64_t>> permutation(const Context& c, int64_t rank) {
     std::iota(perm.rbegin(), perm.rend(), 0);
   }
   if (static_cast<int64_t>(perm.size()) != rank)
-    return c.error("perm " + to_string(std::span<const int64_t>(perm)) + " does not have the rank of the input, " + std::to_string(rank));
+    return c.error("perm " + to_string(std::span<const int64_t>(perm)) + " does not have the rank of the input, " +
+                   std::to_string(rank));
   return checked_axes(c, std::move(perm), rank);
 }
 
@@ -41,7 +44,8 @@ Status evaluate_transpose(EvalContext& c) {
   return ok();
 }
 
-// ---- Expand, Tile ---------------------------------------------------------------------------------------------------------------
+// ---- Expand, Tile
+// ---------------------------------------------------------------------------------------------------------------
 
 Result<Types> infer_expand(const InferContext& c) {
   const auto target = c.contents(1);
@@ -58,14 +62,18 @@ Result<Types> infer_expand(const InferContext& c) {
 Status evaluate_expand(EvalContext& c) {
   const std::vector<int64_t> target = c.in(1).as_ints();
   const auto shape = broadcast_shapes(c.in(0).shape(), target);
-  if (!shape) return c.error("cannot expand " + to_string(c.in(0).shape()) + " to " + to_string(std::span<const int64_t>(target)));
+  if (!shape)
+    return c.error("cannot expand " + to_string(c.in(0).shape()) + " to " +
+                   to_string(std::span<const int64_t>(target)));
   c.set_out(0, expand(c.in(0), *shape));
   return ok();
 }
 
 template <class Context>
 Status check_repeats(const Context& c, size_t rank, const Dims& repeats) {
-  if (repeats.size() != rank) return c.error("repeats " + to_string(repeats) + " must name every axis of an input of rank " + std::to_string(rank));
+  if (repeats.size() != rank)
+    return c.error("repeats " + to_string(repeats) + " must name every axis of an input of rank " +
+                   std::to_string(rank));
   for (const Dim& r : repeats)
     if (r.is_constant() && r.value() < 0) return c.error("repeats " + to_string(repeats) + " has a negative count");
   return ok();
@@ -89,13 +97,15 @@ Status evaluate_tile(EvalContext& c) {
   for (size_t i = 0; i < axes.size(); ++i) {
     const std::vector<int64_t> once = axes[i];
     axes[i].clear();
-    for (int64_t r = 0; r < c.in(1).as_int(static_cast<int64_t>(i)); ++r) axes[i].insert(axes[i].end(), once.begin(), once.end());
+    for (int64_t r = 0; r < c.in(1).as_int(static_cast<int64_t>(i)); ++r)
+      axes[i].insert(axes[i].end(), once.begin(), once.end());
   }
   c.set_out(0, collect(data, axes));
   return ok();
 }
 
-// ---- Concat, Split --------------------------------------------------------------------------------------------------------------
+// ---- Concat, Split
+// --------------------------------------------------------------------------------------------------------------
 
 // What two operands say about an axis that they share; nullopt if they contradict each other.
 std::optional<Dim> agreed(const Dim& a, const Dim& b) {
@@ -107,7 +117,8 @@ Result<Types> infer_concat(const InferContext& c) {
   if (c.input_count() == 0) return c.error("needs at least one operand");
   const Type& first = c.in(0);
   for (size_t i = 1; i < c.input_count(); ++i)
-    if (c.in(i).dtype != first.dtype) return c.error("operands have different types: " + first.to_string() + " and " + c.in(i).to_string());
+    if (c.in(i).dtype != first.dtype)
+      return c.error("operands have different types: " + first.to_string() + " and " + c.in(i).to_string());
   std::optional<Dims> dims;
   Dim extent = 0;
   for (size_t i = 0; i < c.input_count(); ++i) {
@@ -119,11 +130,14 @@ Result<Types> infer_concat(const InferContext& c) {
     LAPIS_TRY(const int64_t axis, c.axis(c.attrs<ConcatAttrs>().axis, part.rank()));
     extent = extent + part.dim(axis);
     if (!dims) dims = *part.dims;
-    if (dims->size() != part.dims->size()) return c.error("operands have different ranks: " + to_string(*dims) + " and " + part.to_string());
+    if (dims->size() != part.dims->size())
+      return c.error("operands have different ranks: " + to_string(*dims) + " and " + part.to_string());
     for (size_t d = 0; d < dims->size(); ++d) {
       if (static_cast<int64_t>(d) == axis) continue;
       const auto common = agreed((*dims)[d], (*part.dims)[d]);
-      if (!common) return c.error("operands differ in axis " + std::to_string(d) + ": " + to_string(*dims) + " and " + part.to_string());
+      if (!common)
+        return c.error("operands differ in axis " + std::to_string(d) + ": " + to_string(*dims) + " and " +
+                       part.to_string());
       (*dims)[d] = *common;
     }
   }
@@ -140,7 +154,9 @@ Status evaluate_concat(EvalContext& c) {
   for (size_t i = 0; i < c.input_count(); ++i) {
     lapis::Shape a = c.in(0).shape(), b = c.in(i).shape();
     if (a.size() == b.size()) a[static_cast<size_t>(axis)] = b[static_cast<size_t>(axis)] = 0;
-    if (a != b) return c.error("cannot join " + to_string(c.in(0).shape()) + " and " + to_string(c.in(i).shape()) + " along axis " + std::to_string(axis));
+    if (a != b)
+      return c.error("cannot join " + to_string(c.in(0).shape()) + " and " + to_string(c.in(i).shape()) +
+                     " along axis " + std::to_string(axis));
     parts.push_back(c.in(i));
   }
   c.set_out(0, concat(parts, axis));
@@ -165,16 +181,22 @@ Result<Dims> split_sizes(const Context& c, const Dim& extent, const std::optiona
   if (given) {
     Dim sum = 0;
     for (const Dim& d : *given) sum = sum + d;
-    if (static_cast<int64_t>(given->size()) != outputs) return c.error("split names " + std::to_string(given->size()) + " pieces but there are " + std::to_string(outputs) + " outputs");
-    if (sum.is_constant() && extent.is_constant() && !(sum == extent)) return c.error("the pieces " + to_string(*given) + " do not add up to " + extent.to_string());
+    if (static_cast<int64_t>(given->size()) != outputs)
+      return c.error("split names " + std::to_string(given->size()) + " pieces but there are " +
+                     std::to_string(outputs) + " outputs");
+    if (sum.is_constant() && extent.is_constant() && !(sum == extent))
+      return c.error("the pieces " + to_string(*given) + " do not add up to " + extent.to_string());
     return *given;
   }
-  if (a.num_outputs && *a.num_outputs != outputs) return c.error("num_outputs is " + std::to_string(*a.num_outputs) + " but there are " + std::to_string(outputs) + " outputs");
+  if (a.num_outputs && *a.num_outputs != outputs)
+    return c.error("num_outputs is " + std::to_string(*a.num_outputs) + " but there are " + std::to_string(outputs) +
+                   " outputs");
   const auto even = exact_div(extent, Dim(outputs));
   const Dim piece = even ? *even : ceil_div(extent, Dim(outputs));
   Dims sizes(static_cast<size_t>(outputs), piece);
   sizes.back() = extent - piece * Dim(outputs - 1);
-  if (sizes.back().is_constant() && sizes.back().value() < 0) return c.error("cannot split " + extent.to_string() + " elements into " + std::to_string(outputs) + " pieces");
+  if (sizes.back().is_constant() && sizes.back().value() < 0)
+    return c.error("cannot split " + extent.to_string() + " elements into " + std::to_string(outputs) + " pieces");
   return sizes;
 }
 
@@ -208,7 +230,8 @@ Status evaluate_split(EvalContext& c) {
   return ok();
 }
 
-// ---- DepthToSpace, SpaceToDepth -------------------------------------------------------------------------------------------------
+// ---- DepthToSpace, SpaceToDepth
+// -------------------------------------------------------------------------------------------------
 
 template <class Context>
 Result<int64_t> block_size(const Context& c, int64_t size) {
@@ -220,7 +243,8 @@ Result<int64_t> block_size(const Context& c, int64_t size) {
 template <class Context>
 Result<Dim> divided(const Context& c, const Dim& d, int64_t by) {
   if (const auto exact = exact_div(d, Dim(by))) return *exact;
-  if (d.is_constant()) return c.error("a dimension of " + d.to_string() + " cannot be cut into blocks of " + std::to_string(by));
+  if (d.is_constant())
+    return c.error("a dimension of " + d.to_string() + " cannot be cut into blocks of " + std::to_string(by));
   return floor_div(d, Dim(by));
 }
 
@@ -249,7 +273,8 @@ Status evaluate_depth_to_space(EvalContext& c) {
   const auto a = c.attrs<DepthToSpaceAttrs>();
   const Tensor& x = c.in(0);
   const int64_t b = a.blocksize;
-  if (x.rank() != 4 || x.dim(1) % (b * b) != 0) return c.error("needs channels in multiples of " + std::to_string(b * b) + ", not " + to_string(x.shape()));
+  if (x.rank() != 4 || x.dim(1) % (b * b) != 0)
+    return c.error("needs channels in multiples of " + std::to_string(b * b) + ", not " + to_string(x.shape()));
   const int64_t n = x.dim(0), ch = x.dim(1) / (b * b), h = x.dim(2), w = x.dim(3);
   const Tensor moved = a.mode == "DCR" ? transpose(x.reshaped({n, b, b, ch, h, w}), {0, 3, 4, 1, 5, 2})
                                        : transpose(x.reshaped({n, ch, b, b, h, w}), {0, 1, 4, 2, 5, 3});
@@ -260,7 +285,8 @@ Status evaluate_depth_to_space(EvalContext& c) {
 Status evaluate_space_to_depth(EvalContext& c) {
   const Tensor& x = c.in(0);
   const int64_t b = c.attrs<SpaceToDepthAttrs>().blocksize;
-  if (x.rank() != 4 || x.dim(2) % b != 0 || x.dim(3) % b != 0) return c.error("needs planes in multiples of " + std::to_string(b) + ", not " + to_string(x.shape()));
+  if (x.rank() != 4 || x.dim(2) % b != 0 || x.dim(3) % b != 0)
+    return c.error("needs planes in multiples of " + std::to_string(b) + ", not " + to_string(x.shape()));
   const int64_t n = x.dim(0), ch = x.dim(1), h = x.dim(2) / b, w = x.dim(3) / b;
   c.set_out(0, transpose(x.reshaped({n, ch, h, b, w, b}), {0, 3, 5, 1, 2, 4}).reshaped({n, ch * b * b, h, w}));
   return ok();
@@ -274,25 +300,44 @@ OpBuilder movement(std::string_view name, int since, std::string_view doc, Infer
 
 }  // namespace
 
-const OpDef Concat = movement("Concat", 13, "The operands behind each other along one axis.", infer_concat, evaluate_concat)
-    .variadic_in("inputs", kTensors).out("concat_result", kTensors).attrs<ConcatAttrs>().propagate(propagate_concat);
+const OpDef Concat =
+    movement("Concat", 13, "The operands behind each other along one axis.", infer_concat, evaluate_concat)
+        .variadic_in("inputs", kTensors)
+        .out("concat_result", kTensors)
+        .attrs<ConcatAttrs>()
+        .propagate(propagate_concat);
 
-const OpDef DepthToSpace = movement("DepthToSpace", 13, "Blocks of channels laid out as squares of pixels.", infer_depth_to_space, evaluate_depth_to_space)
-    .in("input", kTensors).out("output", kTensors).attrs<DepthToSpaceAttrs>();
+const OpDef DepthToSpace = movement("DepthToSpace", 13, "Blocks of channels laid out as squares of pixels.",
+                                    infer_depth_to_space, evaluate_depth_to_space)
+                               .in("input", kTensors)
+                               .out("output", kTensors)
+                               .attrs<DepthToSpaceAttrs>();
 
 const OpDef Expand = movement("Expand", 13, "The input broadcast against a shape.", infer_expand, evaluate_expand)
-    .in("input", kTensors).in("shape", kInt64).out("output", kTensors);
+                         .in("input", kTensors)
+                         .in("shape", kInt64)
+                         .out("output", kTensors);
 
-const OpDef SpaceToDepth = movement("SpaceToDepth", 13, "Squares of pixels laid out as blocks of channels.", infer_space_to_depth, evaluate_space_to_depth)
-    .in("input", kTensors).out("output", kTensors).attrs<SpaceToDepthAttrs>();
+const OpDef SpaceToDepth = movement("SpaceToDepth", 13, "Squares of pixels laid out as blocks of channels.",
+                                    infer_space_to_depth, evaluate_space_to_depth)
+                               .in("input", kTensors)
+                               .out("output", kTensors)
+                               .attrs<SpaceToDepthAttrs>();
 
 const OpDef Split = movement("Split", 18, "The input cut into pieces along one axis.", infer_split, evaluate_split)
-    .in("input", kTensors).optional_in("split", kInt64).variadic_out("outputs", kTensors).attrs<SplitAttrs>();
+                        .in("input", kTensors)
+                        .optional_in("split", kInt64)
+                        .variadic_out("outputs", kTensors)
+                        .attrs<SplitAttrs>();
 
 const OpDef Tile = movement("Tile", 13, "The input repeated along each axis.", infer_tile, evaluate_tile)
-    .in("input", kTensors).in("repeats", kInt64).out("output", kTensors);
+                       .in("input", kTensors)
+                       .in("repeats", kInt64)
+                       .out("output", kTensors);
 
 const OpDef Transpose = movement("Transpose", 25, "The axes in another order.", infer_transpose, evaluate_transpose)
-    .in("data").out("transposed").attrs<TransposeAttrs>();
+                            .in("data")
+                            .out("transposed")
+                            .attrs<TransposeAttrs>();
 
 }  // namespace lapis::ops

@@ -41,11 +41,13 @@ TEST(If, BranchesMayDifferInShapeButNotInType) {
     b->set_outputs({b->add_node(ops::Identity, {b->add_constant(std::move(t))})->output()});
     return b;
   };
-  Node* node = g.add_node(ops::If, {condition}, {{"then_branch", branch(ramp({2, 3}))}, {"else_branch", branch(ramp({2, 5}))}});
+  Node* node =
+      g.add_node(ops::If, {condition}, {{"then_branch", branch(ramp({2, 3}))}, {"else_branch", branch(ramp({2, 5}))}});
   g.set_outputs({node->output()});
   ASSERT_TRUE(infer_types(g).ok());
   EXPECT_EQ(node->output()->type().to_string(), "float[2,?]");
-  Node* wrong = g.add_node(ops::If, {condition}, {{"then_branch", branch(ramp({1}))}, {"else_branch", branch(Tensor::scalar<int64_t>(1))}});
+  Node* wrong = g.add_node(ops::If, {condition},
+                           {{"then_branch", branch(ramp({1}))}, {"else_branch", branch(Tensor::scalar<int64_t>(1))}});
   EXPECT_NE(to_string(infer_types(*wrong).diagnostics()).find("different types"), std::string::npos);
 }
 
@@ -77,7 +79,9 @@ TEST(Loop, CountsTripsAndCollects) {
   EXPECT_EQ(c.node->output(0)->dtype(), DType::Int64);
   EXPECT_EQ(c.node->output(1)->dtype(), DType::Int64);
   auto run = [&](int64_t trips) {
-    return evaluate(c.graph, {{"trips", Tensor::scalar(trips)}, {"start", Tensor::scalar<int64_t>(10)}, {"limit", Tensor::scalar<int64_t>(100)}});
+    return evaluate(c.graph, {{"trips", Tensor::scalar(trips)},
+                              {"start", Tensor::scalar<int64_t>(10)},
+                              {"limit", Tensor::scalar<int64_t>(100)}});
   };
   const auto y = run(4);
   ASSERT_TRUE(y.ok()) << to_string(y.diagnostics());
@@ -106,7 +110,8 @@ TEST(Scan, CarriesStateAlongAnAxis) {
   Value* slice = body->add_input("slice", Type());
   Value* sum = body->add_node(ops::Add, {state, slice})->output();
   body->set_outputs({sum, body->add_node(ops::Identity, {sum})->output()});
-  Attributes attributes = {{"body", body}, {"num_scan_inputs", int64_t{1}}, {"scan_input_axes", Ints{1}}, {"scan_output_axes", Ints{-1}}};
+  Attributes attributes = {
+      {"body", body}, {"num_scan_inputs", int64_t{1}}, {"scan_input_axes", Ints{1}}, {"scan_output_axes", Ints{-1}}};
   Node* node = g.add_node(ops::Scan, {start, sequence}, attributes, {"", ""});
   g.set_outputs(node->outputs());
   ASSERT_TRUE(infer_types(g).ok());

@@ -11,11 +11,17 @@ constexpr float kInf = std::numeric_limits<float>::infinity();
 constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 
 Tensor f(Floats v) { return Tensor::vector(std::move(v)); }
-template <class T> Tensor v(std::vector<T> values) { return Tensor::vector(std::move(values)); }
-Floats floats_of(const OpDef& op, const std::vector<Operand>& in, Attributes attributes = {}) { return values<float>(run1(op, in, std::move(attributes))); }
+template <class T>
+Tensor v(std::vector<T> values) {
+  return Tensor::vector(std::move(values));
+}
+Floats floats_of(const OpDef& op, const std::vector<Operand>& in, Attributes attributes = {}) {
+  return values<float>(run1(op, in, std::move(attributes)));
+}
 
 TEST(Unary, RoundsHalvesToEven) {
-  EXPECT_EQ(floats_of(ops::Round, {f({0.5f, 1.5f, 2.5f, -0.5f, -1.5f, 2.4f, -2.6f})}), (Floats{0, 2, 2, -0.0f, -2, 2, -3}));
+  EXPECT_EQ(floats_of(ops::Round, {f({0.5f, 1.5f, 2.5f, -0.5f, -1.5f, 2.4f, -2.6f})}),
+            (Floats{0, 2, 2, -0.0f, -2, 2, -3}));
   EXPECT_EQ(floats_of(ops::Floor, {f({-1.5f, 1.5f, -0.0f})}), (Floats{-2, 1, -0.0f}));
   EXPECT_EQ(floats_of(ops::Ceil, {f({-1.5f, 1.5f})}), (Floats{-1, 2}));
 }
@@ -57,7 +63,8 @@ TEST(Activation, PiecewiseLinearOnesAreExactFloatArithmetic) {
   EXPECT_EQ(floats_of(ops::HardSigmoid, {f({-4, -1, 0, 4})}), (Floats{0, 0.2f * -1.0f + 0.5f, 0.5f, 1}));
   EXPECT_EQ(floats_of(ops::HardSwish, {f({-4, 1.5f, 4})}), (Floats{-0.0f, 1.5f * (1.0f / 6 * 1.5f + 0.5f), 4}));
   EXPECT_EQ(floats_of(ops::ThresholdedRelu, {f({1, 1.5f, -3})}), (Floats{0, 1.5f, 0}));
-  EXPECT_EQ(floats_of(ops::PRelu, {Tensor::of<float>({2, 2}, {-1, 2, -3, -4}), f({0.5f, 0.25f})}), (Floats{-0.5f, 2, -1.5f, -1}));
+  EXPECT_EQ(floats_of(ops::PRelu, {Tensor::of<float>({2, 2}, {-1, 2, -3, -4}), f({0.5f, 0.25f})}),
+            (Floats{-0.5f, 2, -1.5f, -1}));
 }
 
 TEST(Activation, CurvesMatchTheirFormulas) {
@@ -68,7 +75,8 @@ TEST(Activation, CurvesMatchTheirFormulas) {
   EXPECT_FLOAT_EQ(floats_of(ops::Mish, {f({1})})[0], 0.86509839f);
   EXPECT_FLOAT_EQ(floats_of(ops::Gelu, {f({1})})[0], 0.84134475f);
   EXPECT_FLOAT_EQ(floats_of(ops::Gelu, {f({1})}, {{"approximate", std::string("tanh")}})[0], 0.84119199f);
-  EXPECT_EQ(inferred(ops::Gelu, {f({1})}, {{"approximate", std::string("fast")}}), "approximate is 'fast', allowed are none and tanh");
+  EXPECT_EQ(inferred(ops::Gelu, {f({1})}, {{"approximate", std::string("fast")}}),
+            "approximate is 'fast', allowed are none and tanh");
 }
 
 TEST(Clip, BoundsAreOptionalAndUpperWins) {
@@ -77,8 +85,11 @@ TEST(Clip, BoundsAreOptionalAndUpperWins) {
   EXPECT_EQ(floats_of(ops::Clip, {x, Tensor::scalar(0.0f)}), (Floats{0, 0.5f, 5}));
   EXPECT_EQ(floats_of(ops::Clip, {x, nullptr, Tensor::scalar(1.0f)}), (Floats{-5, 0.5f, 1}));
   EXPECT_EQ(floats_of(ops::Clip, {x, Tensor::scalar(2.0f), Tensor::scalar(1.0f)}), (Floats{1, 1, 1}));
-  EXPECT_EQ(values<uint8_t>(run1(ops::Clip, {v<uint8_t>({0, 100, 255}), Tensor::scalar<uint8_t>(10), Tensor::scalar<uint8_t>(200)})), (Bytes{10, 100, 200}));
-  EXPECT_EQ(values<int8_t>(run1(ops::Clip, {v<int8_t>({-128, 3}), Tensor::scalar<int8_t>(-5)})), (std::vector<int8_t>{-5, 3}));
+  EXPECT_EQ(values<uint8_t>(run1(
+                ops::Clip, {v<uint8_t>({0, 100, 255}), Tensor::scalar<uint8_t>(10), Tensor::scalar<uint8_t>(200)})),
+            (Bytes{10, 100, 200}));
+  EXPECT_EQ(values<int8_t>(run1(ops::Clip, {v<int8_t>({-128, 3}), Tensor::scalar<int8_t>(-5)})),
+            (std::vector<int8_t>{-5, 3}));
 }
 
 TEST(Binary, Broadcasts) {
@@ -94,7 +105,8 @@ TEST(Binary, Broadcasts) {
 TEST(Binary, IntegerArithmeticWraps) {
   EXPECT_EQ(values<uint8_t>(run1(ops::Add, {v<uint8_t>({250}), v<uint8_t>({10})})), (Bytes{4}));
   EXPECT_EQ(values<int8_t>(run1(ops::Sub, {v<int8_t>({-128}), v<int8_t>({1})})), (std::vector<int8_t>{127}));
-  EXPECT_EQ(values<int32_t>(run1(ops::Mul, {v<int32_t>({1 << 30}), v<int32_t>({6})})), (std::vector<int32_t>{INT32_MIN}));
+  EXPECT_EQ(values<int32_t>(run1(ops::Mul, {v<int32_t>({1 << 30}), v<int32_t>({6})})),
+            (std::vector<int32_t>{INT32_MIN}));
   EXPECT_EQ(values<int64_t>(run1(ops::Add, {v<int64_t>({INT64_MAX}), v<int64_t>({1})})), (Ints{INT64_MIN}));
 }
 
@@ -111,8 +123,10 @@ TEST(Binary, DivisionTruncatesAndModFollowsItsSign) {
 }
 
 TEST(Binary, PowKeepsTheTypeOfTheBase) {
-  EXPECT_EQ(values<int32_t>(run1(ops::Pow, {v<int32_t>({2, -3, 5}), v<int64_t>({10, 3, 0})})), (std::vector<int32_t>{1024, -27, 1}));
-  EXPECT_EQ(values<int32_t>(run1(ops::Pow, {v<int32_t>({-1, 2, 1}), v<int32_t>({-3, -1, -9})})), (std::vector<int32_t>{-1, 0, 1}));
+  EXPECT_EQ(values<int32_t>(run1(ops::Pow, {v<int32_t>({2, -3, 5}), v<int64_t>({10, 3, 0})})),
+            (std::vector<int32_t>{1024, -27, 1}));
+  EXPECT_EQ(values<int32_t>(run1(ops::Pow, {v<int32_t>({-1, 2, 1}), v<int32_t>({-3, -1, -9})})),
+            (std::vector<int32_t>{-1, 0, 1}));
   EXPECT_EQ(floats_of(ops::Pow, {f({4, 2}), v<int32_t>({2, -1})}), (Floats{16, 0.5f}));
   EXPECT_EQ(values<int32_t>(run1(ops::Pow, {v<int32_t>({9}), f({0.5f})})), (std::vector<int32_t>{3}));
 }
@@ -133,7 +147,8 @@ TEST(Variadic, FoldsAnyNumberOfOperands) {
 TEST(Bits, ShiftAndCombine) {
   const Tensor x = v<uint8_t>({0b1100, 255, 1}), y = v<uint8_t>({2, 1, 9});
   EXPECT_EQ(values<uint8_t>(run1(ops::BitShift, {x, y}, {{"direction", std::string("RIGHT")}})), (Bytes{0b11, 127, 0}));
-  EXPECT_EQ(values<uint8_t>(run1(ops::BitShift, {x, y}, {{"direction", std::string("LEFT")}})), (Bytes{0b110000, 254, 0}));
+  EXPECT_EQ(values<uint8_t>(run1(ops::BitShift, {x, y}, {{"direction", std::string("LEFT")}})),
+            (Bytes{0b110000, 254, 0}));
   EXPECT_EQ(values<uint8_t>(run1(ops::BitwiseAnd, {x, y})), (Bytes{0, 1, 1}));
   EXPECT_EQ(values<uint8_t>(run1(ops::BitwiseOr, {x, y})), (Bytes{14, 255, 9}));
   EXPECT_EQ(values<uint8_t>(run1(ops::BitwiseXor, {x, y})), (Bytes{14, 254, 8}));
@@ -158,7 +173,8 @@ TEST(Comparison, OrdersAndLogic) {
   EXPECT_EQ(truths(run1(ops::Or, {p, q})), (std::vector{1, 1, 0}));
   EXPECT_EQ(truths(run1(ops::Xor, {p, q})), (std::vector{0, 1, 0}));
   EXPECT_EQ(truths(run1(ops::Not, {p})), (std::vector{0, 0, 1}));
-  EXPECT_EQ(truths(run1(ops::Equal, {Tensor::strings({2}, {"a", "b"}), Tensor::strings({1}, {"b"})})), (std::vector{0, 1}));
+  EXPECT_EQ(truths(run1(ops::Equal, {Tensor::strings({2}, {"a", "b"}), Tensor::strings({1}, {"b"})})),
+            (std::vector{0, 1}));
   EXPECT_EQ(truths(run1(ops::IsInf, {f({kInf, -kInf, 1})}, {{"detect_negative", int64_t{0}}})), (std::vector{1, 0, 0}));
   EXPECT_EQ(truths(run1(ops::IsNaN, {a})), (std::vector{0, 0, 1}));
   EXPECT_EQ(inferred(ops::Less, {floats({N(), 1}), floats({4})}), "bool[N,4]");
@@ -166,15 +182,18 @@ TEST(Comparison, OrdersAndLogic) {
 
 TEST(Where, PicksPerElement) {
   const Tensor condition = Tensor::of<bool>({2, 1}, {true, false});
-  EXPECT_EQ(run1(ops::Where, {condition, v<uint8_t>({1, 2}), Tensor::scalar<uint8_t>(9)}), (Tensor::of<uint8_t>({2, 2}, {1, 2, 9, 9})));
+  EXPECT_EQ(run1(ops::Where, {condition, v<uint8_t>({1, 2}), Tensor::scalar<uint8_t>(9)}),
+            (Tensor::of<uint8_t>({2, 2}, {1, 2, 9, 9})));
   EXPECT_EQ(inferred(ops::Where, {Type::tensor(DType::Bool, Dims{N(), 1}), floats({3}), floats({})}), "float[N,3]");
 }
 
 TEST(Cast, TruncatesSaturatesAndWraps) {
   auto to = [](DType t) { return Attributes{{"to", static_cast<int64_t>(t)}}; };
-  EXPECT_EQ(values<int32_t>(run1(ops::Cast, {f({1.9f, -1.9f, 3e9f, -kInf, kNan})}, to(DType::Int32))), (std::vector<int32_t>{1, -1, INT32_MAX, INT32_MIN, 0}));
+  EXPECT_EQ(values<int32_t>(run1(ops::Cast, {f({1.9f, -1.9f, 3e9f, -kInf, kNan})}, to(DType::Int32))),
+            (std::vector<int32_t>{1, -1, INT32_MAX, INT32_MIN, 0}));
   EXPECT_EQ(values<uint8_t>(run1(ops::Cast, {f({255.9f, 256, -3})}, to(DType::UInt8))), (Bytes{255, 255, 0}));
-  EXPECT_EQ(values<int8_t>(run1(ops::Cast, {v<int32_t>({200, -129, 5})}, to(DType::Int8))), (std::vector<int8_t>{-56, 127, 5}));
+  EXPECT_EQ(values<int8_t>(run1(ops::Cast, {v<int32_t>({200, -129, 5})}, to(DType::Int8))),
+            (std::vector<int8_t>{-56, 127, 5}));
   EXPECT_EQ(floats_of(ops::Cast, {v<int64_t>({16777217, -2})}, to(DType::Float32)), (Floats{16777216, -2}));
   EXPECT_EQ(truths(run1(ops::Cast, {f({0, -0.0f, 0.1f, kNan})}, to(DType::Bool))), (std::vector{0, 0, 1, 1}));
   EXPECT_EQ(floats_of(ops::Cast, {v<bool>({true, false})}, to(DType::Float32)), (Floats{1, 0}));
@@ -188,8 +207,10 @@ TEST(Cast, TruncatesSaturatesAndWraps) {
 
 TEST(Traits, SayWhatPassesRelyOn) {
   EXPECT_TRUE(ops::Add.has(Trait::Commutative) && !ops::Sub.has(Trait::Commutative));
-  EXPECT_TRUE(ops::Relu.has(Trait::Monotonic) && ops::Clip.has(Trait::Monotonic) && !ops::HardSwish.has(Trait::Monotonic));
-  EXPECT_TRUE(ops::Reshape.has(Trait::Movement) && ops::Gather.has(Trait::ValuePreserving) && !ops::Gather.has(Trait::Movement));
+  EXPECT_TRUE(ops::Relu.has(Trait::Monotonic) && ops::Clip.has(Trait::Monotonic) &&
+              !ops::HardSwish.has(Trait::Monotonic));
+  EXPECT_TRUE(ops::Reshape.has(Trait::Movement) && ops::Gather.has(Trait::ValuePreserving) &&
+              !ops::Gather.has(Trait::Movement));
   EXPECT_EQ(ops::Gelu.quant, Quant::Elementwise);
   EXPECT_EQ(ops::Exp.quant, Quant::KeepFloat);
   EXPECT_EQ(ops::Concat.quant, Quant::SharedScale);

@@ -12,7 +12,8 @@ TEST(Reshape, CopiesInfersAndAllowsZero) {
   EXPECT_EQ(run1(ops::Reshape, {ramp({2, 3, 4}), ints({0, -1})}).shape(), (Shape{2, 12}));
   EXPECT_EQ(run1(ops::Reshape, {ramp({2, 3, 4}), ints({4, 3, 2})}), ramp({4, 3, 2}));
   EXPECT_EQ(run1(ops::Reshape, {ramp({1}), ints({})}).shape(), (Shape{}));
-  EXPECT_EQ(run1(ops::Reshape, {Tensor(DType::Float32, {0, 3}), ints({3, 0})}, {{"allowzero", int64_t{1}}}).shape(), (Shape{3, 0}));
+  EXPECT_EQ(run1(ops::Reshape, {Tensor(DType::Float32, {0, 3}), ints({3, 0})}, {{"allowzero", int64_t{1}}}).shape(),
+            (Shape{3, 0}));
   EXPECT_NE(inferred(ops::Reshape, {ramp({2, 3}), ints({4, 2})}).find("element counts differ"), std::string::npos);
   EXPECT_NE(inferred(ops::Reshape, {ramp({2, 3}), ints({-1, -1})}).find("more than one -1"), std::string::npos);
   EXPECT_NE(inferred(ops::Reshape, {ramp({2, 3}), ints({4, -1})}).find("element counts differ"), std::string::npos);
@@ -31,16 +32,19 @@ TEST(Reshape, FlattenSqueezeUnsqueeze) {
 
 TEST(Transpose, PermutesAndReversesByDefault) {
   EXPECT_EQ(run1(ops::Transpose, {ramp({2, 3})}), (Tensor::of<float>({3, 2}, {1, 4, 2, 5, 3, 6})));
-  EXPECT_EQ(run1(ops::Transpose, {bytes({1, 2, 3}, {1, 2, 3, 4, 5, 6})}, {{"perm", Ints{2, 0, 1}}}), bytes({3, 1, 2}, {1, 4, 2, 5, 3, 6}));
+  EXPECT_EQ(run1(ops::Transpose, {bytes({1, 2, 3}, {1, 2, 3, 4, 5, 6})}, {{"perm", Ints{2, 0, 1}}}),
+            bytes({3, 1, 2}, {1, 4, 2, 5, 3, 6}));
   EXPECT_NE(inferred(ops::Transpose, {ramp({2, 3})}, {{"perm", Ints{0, 0}}}).find("given twice"), std::string::npos);
   EXPECT_NE(inferred(ops::Transpose, {ramp({2, 3})}, {{"perm", Ints{0}}}).find("rank"), std::string::npos);
 }
 
 TEST(Repeat, ExpandAndTile) {
   EXPECT_EQ(run1(ops::Expand, {Tensor::of<float>({2, 1}, {1, 2}), ints({3, 1, 2})}).shape(), (Shape{3, 2, 2}));
-  EXPECT_EQ(run1(ops::Expand, {Tensor::of<float>({2, 1}, {1, 2}), ints({2, 2})}), (Tensor::of<float>({2, 2}, {1, 1, 2, 2})));
+  EXPECT_EQ(run1(ops::Expand, {Tensor::of<float>({2, 1}, {1, 2}), ints({2, 2})}),
+            (Tensor::of<float>({2, 2}, {1, 1, 2, 2})));
   EXPECT_EQ(run1(ops::Expand, {ramp({2, 3}), ints({1})}), ramp({2, 3}));  // the shape may be the smaller one
-  EXPECT_EQ(run1(ops::Tile, {Tensor::of<float>({2, 1}, {1, 2}), ints({1, 3})}), (Tensor::of<float>({2, 3}, {1, 1, 1, 2, 2, 2})));
+  EXPECT_EQ(run1(ops::Tile, {Tensor::of<float>({2, 1}, {1, 2}), ints({1, 3})}),
+            (Tensor::of<float>({2, 3}, {1, 1, 1, 2, 2, 2})));
   EXPECT_EQ(run1(ops::Tile, {ramp({2}), ints({2})}), (Tensor::vector<float>({1, 2, 1, 2})));
   EXPECT_EQ(run1(ops::Tile, {ramp({2}), ints({0})}).shape(), (Shape{0}));
   EXPECT_NE(inferred(ops::Tile, {ramp({2}), ints({1, 2})}).find("every axis"), std::string::npos);
@@ -49,7 +53,8 @@ TEST(Repeat, ExpandAndTile) {
 TEST(Join, ConcatAlongAnyAxis) {
   const Tensor a = bytes({2, 1}, {1, 2}), b = bytes({2, 2}, {3, 4, 5, 6});
   EXPECT_EQ(run1(ops::Concat, {a, b}, {{"axis", int64_t{-1}}}), bytes({2, 3}, {1, 3, 4, 2, 5, 6}));
-  EXPECT_EQ(run1(ops::Concat, {Tensor::strings({1}, {"a"}), Tensor::strings({2}, {"b", "c"})}, {{"axis", int64_t{0}}}), Tensor::strings({3}, {"a", "b", "c"}));
+  EXPECT_EQ(run1(ops::Concat, {Tensor::strings({1}, {"a"}), Tensor::strings({2}, {"b", "c"})}, {{"axis", int64_t{0}}}),
+            Tensor::strings({3}, {"a", "b", "c"}));
   EXPECT_NE(inferred(ops::Concat, {a, b}, {{"axis", int64_t{0}}}).find("differ in axis 1"), std::string::npos);
 }
 
@@ -68,7 +73,9 @@ TEST(Join, SplitEvenlyUnevenlyAndAsTold) {
 
 TEST(Slice, NegativePositionsStepsAndEmptyResults) {
   const Tensor x = ramp({5});
-  auto slice = [&](int64_t start, int64_t end, int64_t step) { return values<float>(run1(ops::Slice, {x, ints({start}), ints({end}), ints({0}), ints({step})})); };
+  auto slice = [&](int64_t start, int64_t end, int64_t step) {
+    return values<float>(run1(ops::Slice, {x, ints({start}), ints({end}), ints({0}), ints({step})}));
+  };
   EXPECT_EQ(slice(1, 4, 2), (Floats{2, 4}));
   EXPECT_EQ(slice(-2, INT64_MAX, 1), (Floats{4, 5}));
   EXPECT_EQ(slice(-1, INT64_MIN, -2), (Floats{5, 3, 1}));
@@ -78,13 +85,18 @@ TEST(Slice, NegativePositionsStepsAndEmptyResults) {
   EXPECT_EQ(slice(7, 9, 1), (Floats{}));
   EXPECT_EQ(slice(1, 2, INT64_MAX), (Floats{2}));
   EXPECT_EQ(slice(-1, INT64_MIN, INT64_MIN), (Floats{5}));
-  EXPECT_EQ(run1(ops::Slice, {ramp({2, 3}), ints({1}), ints({3}), ints({-1})}), (Tensor::of<float>({2, 2}, {2, 3, 5, 6})));
-  EXPECT_EQ(run1(ops::Slice, {Tensor(DType::Float32, {0}), ints({-1}), ints({INT64_MIN}), ints({0}), ints({-1})}).shape(), (Shape{0}));
+  EXPECT_EQ(run1(ops::Slice, {ramp({2, 3}), ints({1}), ints({3}), ints({-1})}),
+            (Tensor::of<float>({2, 2}, {2, 3, 5, 6})));
+  EXPECT_EQ(
+      run1(ops::Slice, {Tensor(DType::Float32, {0}), ints({-1}), ints({INT64_MIN}), ints({0}), ints({-1})}).shape(),
+      (Shape{0}));
   EXPECT_EQ(inferred(ops::Slice, {x, ints({0}), ints({1}), ints({0}), ints({0})}), "a step cannot be 0");
 }
 
 TEST(Pad, AllModesAndCropping) {
-  auto pad = [](const char* mode, Ints pads) { return values<float>(run1(ops::Pad, {ramp({3}), ints(std::move(pads))}, {{"mode", text(mode)}})); };
+  auto pad = [](const char* mode, Ints pads) {
+    return values<float>(run1(ops::Pad, {ramp({3}), ints(std::move(pads))}, {{"mode", text(mode)}}));
+  };
   EXPECT_EQ(pad("constant", {1, 2}), (Floats{0, 1, 2, 3, 0, 0}));
   EXPECT_EQ(pad("edge", {2, 1}), (Floats{1, 1, 1, 2, 3, 3}));
   EXPECT_EQ(pad("reflect", {2, 1}), (Floats{3, 2, 1, 2, 3, 2}));
@@ -92,18 +104,25 @@ TEST(Pad, AllModesAndCropping) {
   EXPECT_EQ(pad("wrap", {1, 2}), (Floats{3, 1, 2, 3, 1, 2}));
   EXPECT_EQ(pad("constant", {-1, 1}), (Floats{2, 3, 0}));
   const Tensor x = bytes({2, 1}, {1, 2});
-  EXPECT_EQ(run1(ops::Pad, {x, ints({1, 0}), Tensor::scalar<uint8_t>(128), ints({-1})}), bytes({2, 2}, {128, 1, 128, 2}));
+  EXPECT_EQ(run1(ops::Pad, {x, ints({1, 0}), Tensor::scalar<uint8_t>(128), ints({-1})}),
+            bytes({2, 2}, {128, 1, 128, 2}));
   EXPECT_NE(inferred(ops::Pad, {ramp({3}), ints({-2, -2})}).find("remove more"), std::string::npos);
 }
 
 TEST(Space, DepthAndBack) {
   const Tensor x = ramp({1, 4, 1, 2});  // channels 1 2 | 3 4 | 5 6 | 7 8
-  EXPECT_EQ(run1(ops::DepthToSpace, {x}, {{"blocksize", int64_t{2}}}), (Tensor::of<float>({1, 1, 2, 4}, {1, 3, 2, 4, 5, 7, 6, 8})));
+  EXPECT_EQ(run1(ops::DepthToSpace, {x}, {{"blocksize", int64_t{2}}}),
+            (Tensor::of<float>({1, 1, 2, 4}, {1, 3, 2, 4, 5, 7, 6, 8})));
   const Tensor two = ramp({1, 8, 1, 1});
-  EXPECT_EQ(values<float>(run1(ops::DepthToSpace, {two}, {{"blocksize", int64_t{2}}})), (Floats{1, 3, 5, 7, 2, 4, 6, 8}));
-  EXPECT_EQ(values<float>(run1(ops::DepthToSpace, {two}, {{"blocksize", int64_t{2}}, {"mode", text("CRD")}})), (Floats{1, 2, 3, 4, 5, 6, 7, 8}));
-  EXPECT_EQ(run1(ops::SpaceToDepth, {run1(ops::DepthToSpace, {x}, {{"blocksize", int64_t{2}}})}, {{"blocksize", int64_t{2}}}), x);
-  EXPECT_NE(inferred(ops::DepthToSpace, {ramp({1, 6, 1, 1})}, {{"blocksize", int64_t{2}}}).find("cannot be cut"), std::string::npos);
+  EXPECT_EQ(values<float>(run1(ops::DepthToSpace, {two}, {{"blocksize", int64_t{2}}})),
+            (Floats{1, 3, 5, 7, 2, 4, 6, 8}));
+  EXPECT_EQ(values<float>(run1(ops::DepthToSpace, {two}, {{"blocksize", int64_t{2}}, {"mode", text("CRD")}})),
+            (Floats{1, 2, 3, 4, 5, 6, 7, 8}));
+  EXPECT_EQ(
+      run1(ops::SpaceToDepth, {run1(ops::DepthToSpace, {x}, {{"blocksize", int64_t{2}}})}, {{"blocksize", int64_t{2}}}),
+      x);
+  EXPECT_NE(inferred(ops::DepthToSpace, {ramp({1, 6, 1, 1})}, {{"blocksize", int64_t{2}}}).find("cannot be cut"),
+            std::string::npos);
 }
 
 TEST(Shapes, ShapeSizeRangeAndConstants) {
@@ -112,15 +131,20 @@ TEST(Shapes, ShapeSizeRangeAndConstants) {
   EXPECT_EQ(run1(ops::ShapeOf, {ramp({2, 3, 4})}, {{"start", int64_t{1}}, {"end", int64_t{-1}}}), ints({3}));
   EXPECT_EQ(run1(ops::ShapeOf, {ramp({2, 3})}, {{"start", int64_t{2}}, {"end", int64_t{1}}}), ints({}));
   EXPECT_EQ(run1(ops::Size, {ramp({2, 3})}), Tensor::scalar<int64_t>(6));
-  EXPECT_EQ(run1(ops::ConstantOfShape, {ints({2})}, {{"value", Tensor::vector<int32_t>({7})}}), Tensor::vector<int32_t>({7, 7}));
+  EXPECT_EQ(run1(ops::ConstantOfShape, {ints({2})}, {{"value", Tensor::vector<int32_t>({7})}}),
+            Tensor::vector<int32_t>({7, 7}));
   EXPECT_EQ(run1(ops::ConstantOfShape, {ints({1, 2})}), (Tensor::of<float>({1, 2}, {0, 0})));
-  auto range = [](int64_t a, int64_t b, int64_t d) { return run1(ops::Range, {Tensor::scalar(a), Tensor::scalar(b), Tensor::scalar(d)}); };
+  auto range = [](int64_t a, int64_t b, int64_t d) {
+    return run1(ops::Range, {Tensor::scalar(a), Tensor::scalar(b), Tensor::scalar(d)});
+  };
   EXPECT_EQ(range(1, 8, 3), ints({1, 4, 7}));
   EXPECT_EQ(range(3, 0, -2), ints({3, 1}));
   EXPECT_EQ(range(3, 3, 1), ints({}));
   EXPECT_EQ(range(0, 5, -1), ints({}));
-  EXPECT_EQ(run1(ops::Range, {Tensor::scalar(0.0f), Tensor::scalar(1.0f), Tensor::scalar(0.4f)}), (Tensor::vector<float>({0, 0.4f, 0.8f})));
-  EXPECT_EQ(run1(ops::EyeLike, {ramp({2, 3})}, {{"k", int64_t{1}}, {"dtype", int64_t{7}}}), (Tensor::of<int64_t>({2, 3}, {0, 1, 0, 0, 0, 1})));
+  EXPECT_EQ(run1(ops::Range, {Tensor::scalar(0.0f), Tensor::scalar(1.0f), Tensor::scalar(0.4f)}),
+            (Tensor::vector<float>({0, 0.4f, 0.8f})));
+  EXPECT_EQ(run1(ops::EyeLike, {ramp({2, 3})}, {{"k", int64_t{1}}, {"dtype", int64_t{7}}}),
+            (Tensor::of<int64_t>({2, 3}, {0, 1, 0, 0, 0, 1})));
   EXPECT_EQ(run1(ops::Constant, {}, {{"value_ints", Ints{4, 5}}}), ints({4, 5}));
 }
 
@@ -137,37 +161,52 @@ TEST(Gather, SlicesByIndex) {
 
 TEST(Gather, ElementsAndND) {
   const Tensor x = ramp({3, 2});
-  EXPECT_EQ(run1(ops::GatherElements, {x, Tensor::of<int64_t>({2, 2}, {2, 0, -1, 1})}), (Tensor::of<float>({2, 2}, {5, 2, 5, 4})));
-  EXPECT_EQ(run1(ops::GatherElements, {x, Tensor::of<int64_t>({2, 1}, {1, 0})}, {{"axis", int64_t{1}}}), (Tensor::of<float>({2, 1}, {2, 3})));
+  EXPECT_EQ(run1(ops::GatherElements, {x, Tensor::of<int64_t>({2, 2}, {2, 0, -1, 1})}),
+            (Tensor::of<float>({2, 2}, {5, 2, 5, 4})));
+  EXPECT_EQ(run1(ops::GatherElements, {x, Tensor::of<int64_t>({2, 1}, {1, 0})}, {{"axis", int64_t{1}}}),
+            (Tensor::of<float>({2, 1}, {2, 3})));
   const Tensor cube = ramp({2, 2, 2});
-  EXPECT_EQ(run1(ops::GatherND, {cube, Tensor::of<int64_t>({2, 2}, {0, 1, 1, -2})}), (Tensor::of<float>({2, 2}, {3, 4, 5, 6})));
-  EXPECT_EQ(run1(ops::GatherND, {cube, Tensor::of<int64_t>({2, 1}, {1, 0})}, {{"batch_dims", int64_t{1}}}), (Tensor::of<float>({2, 2}, {3, 4, 5, 6})));
+  EXPECT_EQ(run1(ops::GatherND, {cube, Tensor::of<int64_t>({2, 2}, {0, 1, 1, -2})}),
+            (Tensor::of<float>({2, 2}, {3, 4, 5, 6})));
+  EXPECT_EQ(run1(ops::GatherND, {cube, Tensor::of<int64_t>({2, 1}, {1, 0})}, {{"batch_dims", int64_t{1}}}),
+            (Tensor::of<float>({2, 2}, {3, 4, 5, 6})));
 }
 
 TEST(Scatter, ReplacesAndReduces) {
-  const Tensor x = ramp({2, 3}), at = Tensor::of<int64_t>({1, 3}, {1, 0, -1}), updates = Tensor::of<float>({1, 3}, {10, 20, 30});
+  const Tensor x = ramp({2, 3}), at = Tensor::of<int64_t>({1, 3}, {1, 0, -1}),
+               updates = Tensor::of<float>({1, 3}, {10, 20, 30});
   EXPECT_EQ(run1(ops::ScatterElements, {x, at, updates}), (Tensor::of<float>({2, 3}, {1, 20, 3, 10, 5, 30})));
-  EXPECT_EQ(run1(ops::ScatterElements, {x, at, updates}, {{"reduction", text("add")}}), (Tensor::of<float>({2, 3}, {1, 22, 3, 14, 5, 36})));
+  EXPECT_EQ(run1(ops::ScatterElements, {x, at, updates}, {{"reduction", text("add")}}),
+            (Tensor::of<float>({2, 3}, {1, 22, 3, 14, 5, 36})));
   const Tensor same = Tensor::of<int64_t>({3, 1}, {0, 0, 0});
-  EXPECT_EQ(values<uint8_t>(run1(ops::ScatterND, {bytes({2}, {200, 5}), same, bytes({3}, {50, 6, 7})}, {{"reduction", text("add")}})), (Bytes{7, 5}));
-  EXPECT_EQ(run1(ops::ScatterND, {ramp({2}), same, Tensor::vector<float>({4, 5, 6})}), (Tensor::vector<float>({6, 2})));  // the last one stays
-  EXPECT_EQ(run1(ops::ScatterND, {x, Tensor::of<int64_t>({1, 1}, {1}), Tensor::of<float>({1, 3}, {7, 8, 9})}, {{"reduction", text("max")}}),
+  EXPECT_EQ(values<uint8_t>(run1(ops::ScatterND, {bytes({2}, {200, 5}), same, bytes({3}, {50, 6, 7})},
+                                 {{"reduction", text("add")}})),
+            (Bytes{7, 5}));
+  EXPECT_EQ(run1(ops::ScatterND, {ramp({2}), same, Tensor::vector<float>({4, 5, 6})}),
+            (Tensor::vector<float>({6, 2})));  // the last one stays
+  EXPECT_EQ(run1(ops::ScatterND, {x, Tensor::of<int64_t>({1, 1}, {1}), Tensor::of<float>({1, 3}, {7, 8, 9})},
+                 {{"reduction", text("max")}}),
             (Tensor::of<float>({2, 3}, {1, 2, 3, 7, 8, 9})));
 }
 
 TEST(Masks, OneHotNonZeroTriluCompress) {
   const Tensor on_off = Tensor::vector<float>({-1, 1}), depth = Tensor::scalar<int64_t>(3);
-  EXPECT_EQ(run1(ops::OneHot, {ints({1, -1, 7}), depth, on_off}), (Tensor::of<float>({3, 3}, {-1, 1, -1, -1, -1, 1, -1, -1, -1})));
-  EXPECT_EQ(run1(ops::OneHot, {ints({2, 0}), depth, on_off}, {{"axis", int64_t{0}}}), (Tensor::of<float>({3, 2}, {-1, 1, -1, -1, 1, -1})));
+  EXPECT_EQ(run1(ops::OneHot, {ints({1, -1, 7}), depth, on_off}),
+            (Tensor::of<float>({3, 3}, {-1, 1, -1, -1, -1, 1, -1, -1, -1})));
+  EXPECT_EQ(run1(ops::OneHot, {ints({2, 0}), depth, on_off}, {{"axis", int64_t{0}}}),
+            (Tensor::of<float>({3, 2}, {-1, 1, -1, -1, 1, -1})));
   EXPECT_EQ(run1(ops::NonZero, {Tensor::of<float>({2, 2}, {0, 3, 4, 0})}), (Tensor::of<int64_t>({2, 2}, {0, 1, 1, 0})));
   EXPECT_EQ(run1(ops::Trilu, {ramp({2, 3})}), (Tensor::of<float>({2, 3}, {1, 2, 3, 0, 5, 6})));
-  EXPECT_EQ(run1(ops::Trilu, {ramp({2, 3}), Tensor::scalar<int64_t>(-1)}, {{"upper", int64_t{0}}}), (Tensor::of<float>({2, 3}, {0, 0, 0, 4, 0, 0})));
-  EXPECT_EQ(run1(ops::Compress, {ramp({2, 3}), Tensor::vector<bool>({true, false, true})}, {{"axis", int64_t{-1}}}), (Tensor::of<float>({2, 2}, {1, 3, 4, 6})));
+  EXPECT_EQ(run1(ops::Trilu, {ramp({2, 3}), Tensor::scalar<int64_t>(-1)}, {{"upper", int64_t{0}}}),
+            (Tensor::of<float>({2, 3}, {0, 0, 0, 4, 0, 0})));
+  EXPECT_EQ(run1(ops::Compress, {ramp({2, 3}), Tensor::vector<bool>({true, false, true})}, {{"axis", int64_t{-1}}}),
+            (Tensor::of<float>({2, 2}, {1, 3, 4, 6})));
   EXPECT_EQ(run1(ops::Compress, {ramp({2, 3}), Tensor::vector<bool>({false, true})}), (Tensor::vector<float>({2})));
 }
 
 TEST(Packed, FourBitElementsMove) {
-  const Tensor x = run1(ops::Cast, {ints({1, -2, 3, -4, 5, 6})}, {{"to", static_cast<int64_t>(DType::Int4)}}).reshaped({2, 3});
+  const Tensor x =
+      run1(ops::Cast, {ints({1, -2, 3, -4, 5, 6})}, {{"to", static_cast<int64_t>(DType::Int4)}}).reshaped({2, 3});
   EXPECT_EQ(run1(ops::Transpose, {x}).as_ints(), (Ints{1, -4, -2, 5, 3, 6}));
 }
 

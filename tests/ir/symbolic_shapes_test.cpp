@@ -1,4 +1,5 @@
-// Shapes that stay symbolic: arithmetic on Dims, and the shape computations that exporters write around Reshape, Slice and Expand.
+// Shapes that stay symbolic: arithmetic on Dims, and the shape computations that exporters write around Reshape, Slice
+// and Expand.
 #include "tests/ir/one_node.h"
 
 namespace lapis::testing {
@@ -71,7 +72,9 @@ struct Chain : Graph {
     x = add_input("x", floats({N(), S(), 384}));
     ids = add_input("ids", Type::tensor(DType::Int64, Dims{N(), S()}));
   }
-  Value* add(const OpDef& op, std::vector<Value*> inputs, Attributes attributes = {}) { return add_node(op, std::move(inputs), std::move(attributes))->output(); }
+  Value* add(const OpDef& op, std::vector<Value*> inputs, Attributes attributes = {}) {
+    return add_node(op, std::move(inputs), std::move(attributes))->output();
+  }
   Value* constant(Ints values) { return add_constant(ints(std::move(values))); }
   Value* size_of(Value* value, int64_t axis) {
     return add(ops::Gather, {add(ops::ShapeOf, {value}), add_constant(Tensor::scalar(axis))}, {{"axis", int64_t{0}}});
@@ -96,7 +99,9 @@ TEST(Propagation, ArithmeticOnSizes) {
   Chain g;
   Value* heads = g.add(ops::Div, {g.size_of(g.x, 2), g.add_constant(Tensor::scalar<int64_t>(12))});
   Value* rows = g.add(ops::Mul, {g.size_of(g.x, 0), g.size_of(g.x, 1)});
-  Value* shape = g.add(ops::Concat, {g.add(ops::Unsqueeze, {rows, g.constant({0})}), g.constant({-1}), g.add(ops::Unsqueeze, {heads, g.constant({0})})},
+  Value* shape = g.add(ops::Concat,
+                       {g.add(ops::Unsqueeze, {rows, g.constant({0})}), g.constant({-1}),
+                        g.add(ops::Unsqueeze, {heads, g.constant({0})})},
                        {{"axis", int64_t{0}}});
   EXPECT_EQ(g.type_of(g.add(ops::Reshape, {g.x, shape})), "float[N*S,12,32]");
 }
@@ -107,7 +112,8 @@ TEST(Propagation, PositionsAndMasks) {
   Value* end = g.add(ops::Unsqueeze, {s, g.constant({0})});
   Value* table = g.add_constant(Tensor(DType::Int64, {1, 512}));
   EXPECT_EQ(g.type_of(g.add(ops::Slice, {table, g.constant({0}), end, g.constant({1})})), "int64[1,S]");
-  Value* range = g.add(ops::Range, {g.add_constant(Tensor::scalar<int64_t>(0)), s, g.add_constant(Tensor::scalar<int64_t>(1))});
+  Value* range =
+      g.add(ops::Range, {g.add_constant(Tensor::scalar<int64_t>(0)), s, g.add_constant(Tensor::scalar<int64_t>(1))});
   EXPECT_EQ(g.type_of(range), "int64[S]");
   EXPECT_EQ(g.type_of(g.add(ops::Expand, {range, g.add(ops::ShapeOf, {g.ids})})), "int64[N,S]");
 }
@@ -122,8 +128,13 @@ TEST(Propagation, ExpandWithMinusOneChosenByWhere) {
 
 TEST(Propagation, SliceCastAndSizeOfShapes) {
   Chain g;
-  Value* shape = g.add(ops::Cast, {g.add(ops::ShapeOf, {g.x}), }, {{"to", int64_t{6}}});
-  Value* batch = g.add(ops::Slice, {g.add(ops::Cast, {shape}, {{"to", int64_t{7}}}), g.constant({0}), g.constant({-1})});
+  Value* shape = g.add(ops::Cast,
+                       {
+                           g.add(ops::ShapeOf, {g.x}),
+                       },
+                       {{"to", int64_t{6}}});
+  Value* batch =
+      g.add(ops::Slice, {g.add(ops::Cast, {shape}, {{"to", int64_t{7}}}), g.constant({0}), g.constant({-1})});
   EXPECT_EQ(g.type_of(g.add(ops::ConstantOfShape, {batch})), "float[N,S]");
   Value* all = g.add(ops::Unsqueeze, {g.add(ops::Size, {g.x}), g.constant({0})});
   EXPECT_EQ(g.type_of(g.add(ops::Reshape, {g.x, all})), "float[384*N*S]");
