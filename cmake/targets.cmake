@@ -1,5 +1,6 @@
-# Flags every target shares, and one function a kind of target. The tree is the architecture: a folder is a library, its sources are
-# whatever lies in it, and its link line states the only folders it may include (checked by cmake/check_includes.py).
+# Flags every target shares, and one function a kind of target. The tree is the architecture: a folder is a library,
+# its sources are whatever lies in it, and its link line states the only folders it may include (checked by
+# cmake/check_includes.py).
 
 set(CMAKE_CXX_STANDARD 20)
 set(CMAKE_CXX_STANDARD_REQUIRED ON)
@@ -18,7 +19,8 @@ find_package(Threads REQUIRED)
 
 # -ffp-contract=off: the numerics contract (one rounding an operation) must not depend on what the compiler fuses.
 # Sections: the shared libraries drop what nothing reaches from the public API.
-add_compile_options(-Wall -Wextra -Werror=return-type -ffp-contract=off -fno-math-errno -ffunction-sections -fdata-sections)
+add_compile_options(
+  -Wall -Wextra -Werror=return-type -ffp-contract=off -fno-math-errno -ffunction-sections -fdata-sections)
 if(CMAKE_CXX_COMPILER_ID STREQUAL GNU)
   add_compile_options(-Wno-restrict -Wno-maybe-uninitialized)  # false positives of GCC 12 in std::string and std::optional
 endif()
@@ -34,7 +36,8 @@ if(LAPIS_SANITIZE)
 endif()
 
 # lapis_library(NAME [SOURCES glob...] [EXCLUDE regex...] [PUBLIC targets...] [PRIVATE targets...])
-# Library lapis_NAME of all .cpp under the calling folder, or of the given globs. PUBLIC is what its headers need, PRIVATE the rest.
+# Library lapis_NAME of all .cpp under the calling folder, or of the given globs. PUBLIC is what its headers need,
+# PRIVATE the rest.
 function(lapis_library name)
   cmake_parse_arguments(ARG "" "" "SOURCES;PUBLIC;PRIVATE;EXCLUDE" ${ARGN})
   if(NOT ARG_SOURCES)
@@ -55,7 +58,8 @@ function(lapis_library name)
   target_link_libraries(lapis_${name} PUBLIC ${ARG_PUBLIC} PRIVATE ${ARG_PRIVATE})
 endfunction()
 
-# lapis_test(NAME targets...): every .cpp in tests/NAME makes one GoogleTest binary and one ctest entry; every *_test.py one entry more.
+# lapis_test(NAME targets...): all .cpp in tests/NAME make one GoogleTest binary and one ctest entry, every *_test.py
+# one entry more.
 function(lapis_test name)
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${name}/*.cpp)
   file(GLOB scripts CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${name}/*_test.py)
@@ -72,7 +76,8 @@ function(lapis_test name)
   endforeach()
 endfunction()
 
-# lapis_add_test(NAME command...): a ctest entry that runs at the root of the tree, labelled with the part of NAME before the first dot.
+# lapis_add_test(NAME command...): a ctest entry that runs at the root of the tree, labelled with the part of NAME
+# before the first dot.
 function(lapis_add_test name)
   string(REGEX REPLACE "\\..*" "" label ${name})
   add_test(NAME ${name} COMMAND ${ARGN} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
@@ -81,12 +86,14 @@ function(lapis_add_test name)
     ENVIRONMENT "LAPIS_SOURCE_DIR=${PROJECT_SOURCE_DIR};LAPIS_BINARY_DIR=${PROJECT_BINARY_DIR}")
 endfunction()
 
-# lapis_fuzz(NAME targets...): a libFuzzer binary of tests/fuzz/NAME_fuzz.cpp, and a ctest entry that fuzzes for half a minute from the
-# inputs in tests/fuzz/corpus/NAME.
+# lapis_fuzz(NAME targets...): a libFuzzer binary of tests/fuzz/NAME_fuzz.cpp, and a ctest entry that fuzzes for half a
+# minute from the inputs in tests/fuzz/corpus/NAME.
 function(lapis_fuzz name)
   add_executable(lapis_fuzz_${name} ${CMAKE_CURRENT_SOURCE_DIR}/fuzz/${name}_fuzz.cpp)
   target_link_libraries(lapis_fuzz_${name} PRIVATE ${ARGN} -fsanitize=fuzzer)
   set(found ${PROJECT_BINARY_DIR}/fuzz/${name})
   file(MAKE_DIRECTORY ${found})
-  lapis_add_test(fuzz.${name} lapis_fuzz_${name} -max_total_time=30 -timeout=10 ${found} ${CMAKE_CURRENT_SOURCE_DIR}/fuzz/corpus/${name})
+  lapis_add_test(
+    fuzz.${name} lapis_fuzz_${name} -max_total_time=30 -timeout=10 ${found}
+    ${CMAKE_CURRENT_SOURCE_DIR}/fuzz/corpus/${name})
 endfunction()
