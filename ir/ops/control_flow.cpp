@@ -39,8 +39,7 @@ Status check_count(const Context& c, std::string_view what, size_t has, size_t w
                  std::to_string(wanted));
 }
 
-// ---- If
-// -------------------------------------------------------------------------------------------------------------------------
+// ---- If ------------------------------------------------------------------------------------------------------------
 
 Result<Types> infer_if(const InferContext& c) {
   const auto a = c.attrs<IfAttrs>();
@@ -70,8 +69,7 @@ Status evaluate_if(EvalContext& c) {
   return ok();
 }
 
-// ---- results of all iterations
-// --------------------------------------------------------------------------------------------------
+// ---- results of all iterations -------------------------------------------------------------------------------------
 
 // One more axis that counts the iterations.
 Tensor stacked(std::vector<Tensor> parts, int64_t axis) {
@@ -97,8 +95,7 @@ Type stacked_type(const Type& part, int64_t axis, const Dim& count) {
   return result;
 }
 
-// ---- Loop
-// -----------------------------------------------------------------------------------------------------------------------
+// ---- Loop ----------------------------------------------------------------------------------------------------------
 // body: (iteration, condition, states...) -> (condition, states..., scanned...)
 
 size_t loop_states(size_t operands) { return operands > 2 ? operands - 2 : 0; }
@@ -165,8 +162,7 @@ Status evaluate_loop(EvalContext& c) {
   return ok();
 }
 
-// ---- Scan
-// -----------------------------------------------------------------------------------------------------------------------
+// ---- Scan ----------------------------------------------------------------------------------------------------------
 // body: (states..., one slice of each sequence...) -> (states..., scanned...)
 
 int64_t entry(const std::vector<int64_t>& values, size_t i) { return i < values.size() ? values[i] : 0; }

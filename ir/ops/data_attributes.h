@@ -6,8 +6,7 @@
 
 namespace lapis::ops {
 
-// ---- elementwise
-// ----------------------------------------------------------------------------------------------------------------
+// ---- elementwise ---------------------------------------------------------------------------------------------------
 
 struct LeakyReluAttrs {
   float alpha = 0.01f;
@@ -66,8 +65,7 @@ struct CastLikeAttrs {
       std::tuple(field("round_mode", &CastLikeAttrs::round_mode), field("saturate", &CastLikeAttrs::saturate));
 };
 
-// ---- movement
-// -------------------------------------------------------------------------------------------------------------------
+// ---- movement ------------------------------------------------------------------------------------------------------
 
 struct AxisAttrs {  // Gather, GatherElements
   int64_t axis = 0;
@@ -150,8 +148,7 @@ struct ConstantAttrs {  // exactly one is given
                  field("value_strings", &ConstantAttrs::value_strings));
 };
 
-// ---- indexing
-// -------------------------------------------------------------------------------------------------------------------
+// ---- indexing ------------------------------------------------------------------------------------------------------
 
 struct GatherNDAttrs {
   int64_t batch_dims = 0;
@@ -185,8 +182,7 @@ struct CompressAttrs {
   static constexpr auto fields = std::tuple(field("axis", &CompressAttrs::axis));
 };
 
-// ---- control flow
-// ---------------------------------------------------------------------------------------------------------------
+// ---- control flow --------------------------------------------------------------------------------------------------
 
 struct IfAttrs {
   std::shared_ptr<Graph> else_branch, then_branch;

@@ -62,8 +62,7 @@ T min_of(T a, T b) {
   return a < b || is_nan(a) ? a : b;
 }
 
-// ---- inference
-// ------------------------------------------------------------------------------------------------------------------
+// ---- inference -----------------------------------------------------------------------------------------------------
 
 inline Result<Types> infer_same(const InferContext& c) { return Types{c.in(0)}; }
 inline Result<Types> infer_predicate(const InferContext& c) { return Types{Type::tensor(DType::Bool, c.in(0).dims)}; }
@@ -75,8 +74,7 @@ Result<Types> infer_broadcast_as(const InferContext& c, std::optional<DType> dty
 inline Result<Types> infer_broadcast(const InferContext& c) { return infer_broadcast_as(c); }
 inline Result<Types> infer_comparison(const InferContext& c) { return infer_broadcast_as(c, DType::Bool); }
 
-// ---- evaluation
-// -----------------------------------------------------------------------------------------------------------------
+// ---- evaluation ----------------------------------------------------------------------------------------------------
 
 // All operands expanded to their common shape (an operand that has it already is shared, not copied).
 Result<std::vector<Tensor>> broadcast_operands(const EvalContext& c);
@@ -137,8 +135,7 @@ Status evaluate_comparison(EvalContext& c) {
   return ok();
 }
 
-// ---- contents of shape tensors
-// --------------------------------------------------------------------------------------------------
+// ---- contents of shape tensors -------------------------------------------------------------------------------------
 
 inline std::optional<Dims> propagate_same(const InferContext& c) { return c.contents(0); }
 using DimFunction = Dim (*)(const Dim&, const Dim&);

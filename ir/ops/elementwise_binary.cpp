@@ -14,8 +14,7 @@ constexpr Traits kSymmetric = kElementwise | Trait::Commutative;
 constexpr TypeSet kPowTypes = kFloats | types(DType::Int32, DType::Int64);
 constexpr TypeSet kShiftTypes = kUnsignedIntegers;
 
-// ---- arithmetic
-// -----------------------------------------------------------------------------------------------------------------
+// ---- arithmetic ----------------------------------------------------------------------------------------------------
 
 constexpr auto add = [](auto a, auto b) { return wrapping(std::plus<>(), a, b); };
 constexpr auto sub = [](auto a, auto b) { return wrapping(std::minus<>(), a, b); };
@@ -113,8 +112,7 @@ Status evaluate_pow(EvalContext& c) {
   return ok();
 }
 
-// ---- any number of operands
-// -----------------------------------------------------------------------------------------------------
+// ---- any number of operands ----------------------------------------------------------------------------------------
 
 // Left to right in the arithmetic type, so float16 rounds once at the end; `finish` sees the result and the operand
 // count.
@@ -148,8 +146,7 @@ Result<Types> infer_variadic(const InferContext& c) {
   return infer_broadcast(c);
 }
 
-// ---- bits
-// -----------------------------------------------------------------------------------------------------------------------
+// ---- bits ----------------------------------------------------------------------------------------------------------
 
 Result<Types> infer_shift(const InferContext& c) {
   const std::string direction = c.attrs<BitShiftAttrs>().direction;
@@ -167,8 +164,7 @@ Status evaluate_shift(EvalContext& c) {
   });
 }
 
-// ---- contents of shape tensors
-// --------------------------------------------------------------------------------------------------
+// ---- contents of shape tensors -------------------------------------------------------------------------------------
 
 Dim dim_add(const Dim& a, const Dim& b) { return a + b; }
 Dim dim_sub(const Dim& a, const Dim& b) { return a - b; }
@@ -197,8 +193,7 @@ std::optional<Dims> propagate_fold(const InferContext& c) {
   return c.input_count() == 2 ? propagate_pairs(c, function) : std::nullopt;
 }
 
-// ---- rows
-// -----------------------------------------------------------------------------------------------------------------------
+// ---- rows ----------------------------------------------------------------------------------------------------------
 
 OpDef binary(std::string_view name, int since, TypeSet types, EvaluateFn evaluate, Traits traits, std::string_view doc,
              Quant quant = Quant::KeepFloat, PropagateFn propagate = nullptr) {

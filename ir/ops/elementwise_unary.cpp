@@ -38,13 +38,22 @@ OpDef exact(std::string_view name, int since, Facts facts, std::string_view doc)
   return row(name, since, types, evaluate_unary<types, function>, facts, doc);
 }
 
-template <auto function>
-OpDef smooth(std::string_view name, int since, Facts facts, std::string_view doc) {
-  return row(name, since, kFloats, evaluate_transcendental<function>, facts, doc);
+// ONNX calls the operands of a part of the family input and output.
+OpDef spelled_out(OpDef def) {
+  def.inputs[0].name = "input";
+  def.outputs[0].name = "output";
+  return def;
 }
 
-template <auto function>
-Status evaluate_predicate(EvalContext& c) {
+// In double, rounded once.
+template <auto function> OpDef curve(std::string_view name, int since, Facts facts, std::string_view doc) {
+  return row(name, since, kFloats, evaluate_transcendental<function>, facts, doc);
+}
+template <auto function> OpDef smooth(std::string_view name, int since, Facts facts, std::string_view doc) {
+  return spelled_out(curve<function>(name, since, facts, doc));
+}
+
+template <auto function> Status evaluate_predicate(EvalContext& c) {
   Tensor& y = c.out(0, DType::Bool, c.in(0).shape());
   visit_types<kFloats>(c.in(0).dtype(), [&](auto tag) { map<decltype(tag), bool>(c.in(0), y, function); });
   return ok();
@@ -60,15 +69,13 @@ Status evaluate_identity(EvalContext& c) {
   return ok();
 }
 
-template <class T>
-T negated(T x) {
+template <class T> T negated(T x) {
   if constexpr (std::is_integral_v<T>)
     return wrapping(std::minus<>(), T(0), x);
   else
     return -x;
 }
-template <class T>
-T absolute(T x) {
+template <class T> T absolute(T x) {
   if constexpr (std::is_signed_v<T> && std::is_integral_v<T>)
     return x < 0 ? negated(x) : x;
   else if constexpr (std::is_integral_v<T>)
@@ -76,17 +83,13 @@ T absolute(T x) {
   else
     return std::fabs(x);
 }
-template <class T>
-T sign(T x) {
-  return x == T(0) || is_nan(x) ? x + T(0) : x > T(0) ? T(1) : T(-1);
-}
+template <class T> T sign(T x) { return x == T(0) || is_nan(x) ? x + T(0) : x > T(0) ? T(1) : T(-1); }
 double logistic(double x) { return 1 / (1 + std::exp(-x)); }
 // log(1 + exp(x)) that does not overflow
 double softplus(double x) { return std::max(x, 0.0) + std::log1p(std::exp(-std::fabs(x))); }
 
 // A reciprocal of 6 as ONNX's function body has it: rounded to float first, whatever the type.
-template <class T>
-T hard_swish(T x) {
+template <class T> T hard_swish(T x) {
   const T gate = T(1.0f / 6) * x + T(0.5f);
   return x * max_of(T(0), min_of(T(1), gate));
 }
@@ -116,7 +119,7 @@ const OpDef HardSwish =
     exact<[](auto x) { return hard_swish(x); }>("HardSwish", 22, kActivation, "x * max(0, min(1, x / 6 + 0.5)).");
 const OpDef Log = smooth<[](double x) { return std::log(x); }>("Log", 13, kMonotonic, "Natural logarithm.");
 const OpDef Mish =
-    smooth<[](double x) { return x * std::tanh(softplus(x)); }>("Mish", 22, kActivation, "x * tanh(softplus(x)).");
+    curve<[](double x) { return x * std::tanh(softplus(x)); }>("Mish", 22, kActivation, "x * tanh(softplus(x)).");
 const OpDef Neg =
     exact<[](auto x) { return negated(x); }, kSigned>("Neg", 13, kPlain, "-x; the lowest integer stays itself.");
 const OpDef Reciprocal = exact<[](auto x) { return 1 / x; }>("Reciprocal", 13, kPlain, "1 / x.");
@@ -124,13 +127,13 @@ const OpDef Relu =
     exact<[](auto x) { return x < 0 ? decltype(x)(0) : x; }, kSigned>("Relu", 14, kMonotonicActivation, "max(x, 0).");
 const OpDef Round = exact<[](auto x) { return std::nearbyint(x); }>(
     "Round", 22, kMonotonic, "The nearest whole number, halves to the even one.");
-const OpDef Sigmoid = smooth<logistic>("Sigmoid", 13, kMonotonicActivation, "1 / (1 + exp(-x)).");
-const OpDef Sign = exact<[](auto x) { return sign(x); }, kNumbers>("Sign", 13, kMonotonic, "-1, 0 or 1.");
+const OpDef Sigmoid = curve<logistic>("Sigmoid", 13, kMonotonicActivation, "1 / (1 + exp(-x)).");
+const OpDef Sign = spelled_out(exact<[](auto x) { return sign(x); }, kNumbers>("Sign", 13, kMonotonic, "-1, 0 or 1."));
 const OpDef Sin = smooth<[](double x) { return std::sin(x); }>("Sin", 22, kPlain, "Sine of radians.");
 const OpDef Sinh = smooth<[](double x) { return std::sinh(x); }>("Sinh", 22, kMonotonic, "Hyperbolic sine.");
-const OpDef Softplus = smooth<softplus>("Softplus", 22, kMonotonicActivation, "log(1 + exp(x)).");
-const OpDef Softsign =
-    exact<[](auto x) { return x / (1 + std::fabs(x)); }>("Softsign", 22, kMonotonicActivation, "x / (1 + |x|).");
+const OpDef Softplus = curve<softplus>("Softplus", 22, kMonotonicActivation, "log(1 + exp(x)).");
+const OpDef Softsign = spelled_out(
+    exact<[](auto x) { return x / (1 + std::fabs(x)); }>("Softsign", 22, kMonotonicActivation, "x / (1 + |x|)."));
 const OpDef Sqrt = exact<[](auto x) { return std::sqrt(x); }>("Sqrt", 13, kMonotonic, "Square root.");
 const OpDef Tan = smooth<[](double x) { return std::tan(x); }>("Tan", 22, kPlain, "Tangent of radians.");
 const OpDef Tanh =

@@ -9,8 +9,7 @@
 namespace lapis::ops {
 namespace {
 
-// ---- Gather
-// ---------------------------------------------------------------------------------------------------------------------
+// ---- Gather --------------------------------------------------------------------------------------------------------
 
 template <class Shapes>
 Shapes gathered(const Shapes& data, const Shapes& indices, int64_t axis) {
@@ -53,8 +52,7 @@ std::optional<Dims> propagate_gather(const InferContext& c) {
   return result;
 }
 
-// ---- GatherElements
-// -------------------------------------------------------------------------------------------------------------
+// ---- GatherElements ------------------------------------------------------------------------------------------------
 
 Result<Types> infer_gather_elements(const InferContext& c) {
   const Type &data = c.in(0), &indices = c.in(1);
@@ -71,8 +69,7 @@ Status evaluate_gather_elements(EvalContext& c) {
   return ok();
 }
 
-// ---- GatherND
-// -------------------------------------------------------------------------------------------------------------------
+// ---- GatherND ------------------------------------------------------------------------------------------------------
 
 Result<Types> infer_gather_nd(const InferContext& c) {
   const Type &data = c.in(0), &indices = c.in(1);

@@ -35,8 +35,7 @@ Tensor transpose(const Tensor& source, const std::vector<int64_t>& permutation);
 // Several tensors of one dtype behind each other.
 Tensor concat(const std::vector<Tensor>& parts, int64_t axis);
 
-// ---- arguments; Context is InferContext or EvalContext
-// ----------------------------------------------------------------------------
+// ---- arguments; Context is InferContext or EvalContext -------------------------------------------------------------
 
 template <class Context>
 Result<int64_t> checked_axis(const Context& c, int64_t axis, int64_t rank) {

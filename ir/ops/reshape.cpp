@@ -8,8 +8,7 @@
 namespace lapis::ops {
 namespace {
 
-// ---- Reshape
-// --------------------------------------------------------------------------------------------------------------------
+// ---- Reshape -------------------------------------------------------------------------------------------------------
 
 // The size that -1 stands for: all elements over the known sizes. Dimensions on both sides cancel first, so unknown
 // ones may take part.
@@ -79,12 +78,10 @@ Status evaluate_reshape(EvalContext& c) {
   return ok();
 }
 
-// ---- Flatten
-// --------------------------------------------------------------------------------------------------------------------
+// ---- Flatten -------------------------------------------------------------------------------------------------------
 
 // Unlike other axes, one past the end is allowed.
-template <class Context>
-Result<Dims> flatten_dims(const Context& c, const Dims& from) {
+template <class Context> Result<Dims> flatten_dims(const Context& c, const Dims& from) {
   const auto rank = static_cast<int64_t>(from.size());
   const int64_t axis = c.template attrs<FlattenAttrs>().axis;
   if (axis < -rank || axis > rank)
@@ -105,8 +102,7 @@ Status evaluate_flatten(EvalContext& c) {
   return ok();
 }
 
-// ---- Squeeze, Unsqueeze
-// ---------------------------------------------------------------------------------------------------------
+// ---- Squeeze, Unsqueeze --------------------------------------------------------------------------------------------
 
 // Without axes every 1 goes; nullopt if a size that decides about that is not known.
 template <class Context>
@@ -184,11 +180,12 @@ Status evaluate_unsqueeze(EvalContext& c) {
 
 constexpr TypeSet kInt64 = types(DType::Int64);
 
-OpBuilder view(std::string_view name, std::string_view doc, InferFn infer, EvaluateFn evaluate) {
+OpBuilder view(std::string_view name, std::string_view doc, InferFn infer, EvaluateFn evaluate,
+               std::string_view operand = "data") {
   return op(name)
       .since(25)
       .doc(doc)
-      .in("data")
+      .in(operand)
       .infer(infer)
       .evaluate(evaluate)
       .propagate(propagate_same)
@@ -198,9 +195,10 @@ OpBuilder view(std::string_view name, std::string_view doc, InferFn infer, Evalu
 
 }  // namespace
 
-const OpDef Flatten = view("Flatten", "A matrix: the axes before `axis` are its rows.", infer_flatten, evaluate_flatten)
-                          .out("output")
-                          .attrs<FlattenAttrs>();
+const OpDef Flatten =
+    view("Flatten", "A matrix: the axes before `axis` are its rows.", infer_flatten, evaluate_flatten, "input")
+        .out("output")
+        .attrs<FlattenAttrs>();
 const OpDef Reshape = view("Reshape", "The same elements in another shape.", infer_reshape, evaluate_reshape)
                           .in("shape", kInt64)
                           .out("reshaped")

@@ -12,8 +12,7 @@ namespace {
 constexpr TypeSet kBool = types(DType::Bool);
 constexpr TypeSet kInt64 = types(DType::Int64);
 
-// ---- OneHot
-// ---------------------------------------------------------------------------------------------------------------------
+// ---- OneHot --------------------------------------------------------------------------------------------------------
 
 template <class Shapes, class Size>
 Shapes with_axis(Shapes shape, int64_t axis, Size size) {
@@ -52,8 +51,7 @@ Status evaluate_one_hot(EvalContext& c) {
   return ok();
 }
 
-// ---- NonZero
-// --------------------------------------------------------------------------------------------------------------------
+// ---- NonZero -------------------------------------------------------------------------------------------------------
 
 Result<Types> infer_non_zero(const InferContext& c) {
   const Dim rank = c.in(0).ranked() ? Dim(c.in(0).rank()) : Dim::unknown();
@@ -76,8 +74,7 @@ Status evaluate_non_zero(EvalContext& c) {
   return ok();
 }
 
-// ---- Trilu
-// ----------------------------------------------------------------------------------------------------------------------
+// ---- Trilu ---------------------------------------------------------------------------------------------------------
 
 Result<Types> infer_trilu(const InferContext& c) {
   if (c.in(0).ranked() && c.in(0).rank() < 2) return c.error("needs at least rank 2, not " + c.in(0).to_string());
@@ -98,8 +95,7 @@ Status evaluate_trilu(EvalContext& c) {
   return ok();
 }
 
-// ---- Compress
-// -------------------------------------------------------------------------------------------------------------------
+// ---- Compress ------------------------------------------------------------------------------------------------------
 
 Result<Types> infer_compress(const InferContext& c) {
   const Type& data = c.in(0);

@@ -15,8 +15,7 @@ constexpr TypeSet kInt64 = types(DType::Int64);
 // Contents beyond this are data, not shapes.
 constexpr int64_t kSmall = 1024;
 
-// ---- Shape, Size
-// ----------------------------------------------------------------------------------------------------------------
+// ---- Shape, Size ---------------------------------------------------------------------------------------------------
 
 std::pair<int64_t, int64_t> shape_window(const ShapeAttrs& a, int64_t rank) {
   auto position = [rank](int64_t p) { return std::clamp<int64_t>(p < 0 ? p + rank : p, 0, rank); };
@@ -54,8 +53,7 @@ Status evaluate_size(EvalContext& c) {
   return ok();
 }
 
-// ---- ConstantOfShape
-// ------------------------------------------------------------------------------------------------------------
+// ---- ConstantOfShape -----------------------------------------------------------------------------------------------
 
 Tensor fill_value(const ConstantOfShapeAttrs& a) {
   return a.value.defined() ? a.value.reshaped({}) : Tensor::scalar(0.0f);
@@ -86,8 +84,7 @@ std::optional<Dims> propagate_constant_of_shape(const InferContext& c) {
   return Dims(static_cast<size_t>(element_count(*shape)), Dim(value.as_int(0)));
 }
 
-// ---- Range
-// ----------------------------------------------------------------------------------------------------------------------
+// ---- Range ---------------------------------------------------------------------------------------------------------
 
 constexpr TypeSet kRangeTypes = types(DType::Float32, DType::Float64, DType::Int16, DType::Int32, DType::Int64);
 
@@ -155,8 +152,7 @@ std::optional<Dims> propagate_range(const InferContext& c) {
   return to_dims(arithmetic_sequence((*start)[0], (*delta)[0], *count));
 }
 
-// ---- EyeLike
-// --------------------------------------------------------------------------------------------------------------------
+// ---- EyeLike -------------------------------------------------------------------------------------------------------
 
 constexpr TypeSet kEyeTypes = kNumbers | types(DType::Bool);
 
@@ -189,8 +185,7 @@ Status evaluate_eye_like(EvalContext& c) {
   return ok();
 }
 
-// ---- Constant
-// -------------------------------------------------------------------------------------------------------------------
+// ---- Constant ------------------------------------------------------------------------------------------------------
 
 template <class Context>
 Result<Tensor> constant_value(const Context& c) {

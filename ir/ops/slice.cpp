@@ -8,8 +8,7 @@
 namespace lapis::ops {
 namespace {
 
-// ---- Slice
-// ----------------------------------------------------------------------------------------------------------------------
+// ---- Slice ---------------------------------------------------------------------------------------------------------
 
 struct Window {
   int64_t start, step, count;
@@ -121,8 +120,7 @@ std::optional<Dims> propagate_slice(const InferContext& c) {
   return result;
 }
 
-// ---- Pad
-// ------------------------------------------------------------------------------------------------------------------------
+// ---- Pad -----------------------------------------------------------------------------------------------------------
 
 // Position in the input of position i (from the input's first element on) of the padded axis; negative: the fill value.
 int64_t padded_position(const std::string& mode, int64_t i, int64_t size) {

@@ -10,8 +10,7 @@
 namespace lapis::ops {
 namespace {
 
-// ---- Transpose
-// ------------------------------------------------------------------------------------------------------------------
+// ---- Transpose -----------------------------------------------------------------------------------------------------
 
 template <class Context>
 Result<std::vector<int64_t>> permutation(const Context& c, int64_t rank) {
@@ -44,8 +43,7 @@ Status evaluate_transpose(EvalContext& c) {
   return ok();
 }
 
-// ---- Expand, Tile
-// ---------------------------------------------------------------------------------------------------------------
+// ---- Expand, Tile --------------------------------------------------------------------------------------------------
 
 Result<Types> infer_expand(const InferContext& c) {
   const auto target = c.contents(1);
@@ -104,8 +102,7 @@ Status evaluate_tile(EvalContext& c) {
   return ok();
 }
 
-// ---- Concat, Split
-// --------------------------------------------------------------------------------------------------------------
+// ---- Concat, Split -------------------------------------------------------------------------------------------------
 
 // What two operands say about an axis that they share; nullopt if they contradict each other.
 std::optional<Dim> agreed(const Dim& a, const Dim& b) {
@@ -230,8 +227,7 @@ Status evaluate_split(EvalContext& c) {
   return ok();
 }
 
-// ---- DepthToSpace, SpaceToDepth
-// -------------------------------------------------------------------------------------------------
+// ---- DepthToSpace, SpaceToDepth ------------------------------------------------------------------------------------
 
 template <class Context>
 Result<int64_t> block_size(const Context& c, int64_t size) {
