@@ -1,0 +1,57 @@
+/* The C ABI of the Lapis runtime: load an artifact, make a session, run it. No function throws or aborts on bad input.
+ *
+ *   lapis_executable* executable = lapis_load("resnet50.lapis");
+ *   if (!executable) { fputs(lapis_last_error(), stderr); return 1; }
+ *   lapis_session* session = lapis_session_create(executable, 1);
+ *   const void* inputs[] = {image};
+ *   void* outputs[] = {prob};
+ *   int status = lapis_run(session, inputs, outputs);
+ *   lapis_session_destroy(session);
+ *   lapis_executable_destroy(executable);
+ */
+#ifndef LAPIS_C_H
+#define LAPIS_C_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define LAPIS_C_EXPORT __attribute__((visibility("default")))
+
+typedef struct lapis_executable lapis_executable;
+typedef struct lapis_session lapis_session;
+
+/* One input or output. Strings and shape live as long as the executable. */
+typedef struct lapis_value_info {
+  const char* name;
+  int dtype; /* ONNX TensorProto.DataType: 1 float, 2 uint8, 3 int8, 6 int32, 7 int64, ... */
+  size_t rank;
+  const int64_t* shape;
+  size_t bytes;
+} lapis_value_info;
+
+/* NULL on failure; lapis_last_error() says why. */
+LAPIS_C_EXPORT lapis_executable* lapis_load(const char* artifact);
+LAPIS_C_EXPORT void lapis_executable_destroy(lapis_executable* executable); /* sessions made from it stay valid */
+LAPIS_C_EXPORT size_t lapis_input_count(const lapis_executable* executable);
+LAPIS_C_EXPORT size_t lapis_output_count(const lapis_executable* executable);
+LAPIS_C_EXPORT lapis_value_info lapis_input_info(const lapis_executable* executable, size_t index);
+LAPIS_C_EXPORT lapis_value_info lapis_output_info(const lapis_executable* executable, size_t index);
+
+/* threads: 0 means one per available core. One session per calling thread. */
+LAPIS_C_EXPORT lapis_session* lapis_session_create(const lapis_executable* executable, int threads);
+LAPIS_C_EXPORT void lapis_session_destroy(lapis_session* session);
+
+/* Buffers in the order of lapis_input_info and lapis_output_info, of their sizes, aligned to their element type. 0, or -1 on failure. */
+LAPIS_C_EXPORT int lapis_run(lapis_session* session, const void* const* inputs, void* const* outputs);
+
+/* The message of the last failed call of this thread; "" if there was none. */
+LAPIS_C_EXPORT const char* lapis_last_error(void);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,83 @@
+// include/lapis/executable.h over the runtime's own classes.
+#define LAPIS_IMPLEMENTATION
+#include "runtime/public_api.h"
+
+#include "runtime/artifact.h"
+
+namespace lapis::v1 {
+
+Error to_public(const Diagnostics& diagnostics) {
+  for (const Diagnostic& d : diagnostics)
+    if (d.severity == Severity::Error) return {static_cast<ErrorCode>(d.kind), to_string(diagnostics)};
+  return {ErrorCode::Input, to_string(diagnostics)};
+}
+
+static std::vector<ValueInfo> describe(const std::vector<IoInfo>& list) {
+  std::vector<ValueInfo> infos;
+  for (const IoInfo& io : list) infos.push_back({io.name, static_cast<DType>(io.dtype), io.shape});
+  return infos;
+}
+
+Result<Executable> make_public(lapis::Result<lapis::Executable> executable) {
+  if (!executable.ok()) return to_public(executable.diagnostics());
+  const Program& program = executable->program();
+  auto impl = std::make_shared<Executable::Impl>(Executable::Impl{*executable, describe(program.inputs), describe(program.outputs)});
+  return Executable(std::move(impl));
+}
+
+struct Session::Impl {
+  lapis::Session session;
+};
+
+Session::Session(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Session::Session(Session&&) noexcept = default;
+Session& Session::operator=(Session&&) noexcept = default;
+Session::~Session() = default;
+
+// A Tensor of the runtime that borrows the caller's elements for the duration of a call.
+static lapis::Tensor borrowed(const TensorView& view) {
+  return {static_cast<lapis::DType>(view.dtype), view.shape, std::shared_ptr<const std::byte>(std::shared_ptr<void>(), static_cast<const std::byte*>(view.data))};
+}
+
+Result<Outputs> Session::run(const Inputs& inputs) {
+  const Program& program = impl_->session.program();
+  Diagnostics findings;
+  std::vector<lapis::Tensor> tensors;
+  for (const IoInfo& wanted : program.inputs) {
+    const auto it = inputs.find(wanted.name);
+    if (it == inputs.end()) findings.push_back(error(ErrorKind::Mismatch, "input '" + wanted.name + "' is missing"));
+    else tensors.push_back(borrowed(it->second));
+  }
+  for (const auto& [name, view] : inputs)
+    if (std::none_of(program.inputs.begin(), program.inputs.end(), [&](const IoInfo& i) { return i.name == name; }))
+      findings.push_back(error(ErrorKind::Mismatch, "the model has no input '" + name + "'"));
+  if (!findings.empty()) return to_public(findings);
+  lapis::Result<std::vector<lapis::Tensor>> results = impl_->session.run(tensors);
+  if (!results.ok()) return to_public(results.diagnostics());
+  Outputs outputs;
+  for (size_t i = 0; i < results->size(); ++i) {
+    const auto owner = std::make_shared<const lapis::Tensor>((*results)[i]);
+    outputs.emplace(program.outputs[i].name, Tensor(std::shared_ptr<const void>(owner, owner->raw()), static_cast<DType>(owner->dtype()), owner->shape()));
+  }
+  return outputs;
+}
+
+const std::vector<ValueInfo>& Executable::inputs() const { return impl_->inputs; }
+const std::vector<ValueInfo>& Executable::outputs() const { return impl_->outputs; }
+const std::string& Executable::target() const { return impl_->executable.program().target; }
+
+Result<Session> Executable::session(const SessionOptions& options) const {
+  lapis::Result<lapis::Session> session = impl_->executable.session({.threads = options.threads});
+  if (!session.ok()) return to_public(session.diagnostics());
+  return Session(std::make_unique<Session::Impl>(Session::Impl{*std::move(session)}));
+}
+
+Result<std::filesystem::path> Executable::save(const std::filesystem::path& file) const {
+  const Status saved = save_artifact(impl_->executable.program(), file);
+  if (!saved.ok()) return to_public(saved.diagnostics());
+  return file;
+}
+
+Result<Executable> load(const std::filesystem::path& artifact) { return make_public(lapis::Executable::load(artifact)); }
+
+}  // namespace lapis::v1
