@@ -128,9 +128,10 @@ bool Rewriter::replace(Value& y, Value* with) {
   const std::optional<Type> type = merge(with->type(), y.type());
   LAPIS_ASSERT(type, "rule '" << rule_ << "' replaces " << y.type().to_string() << " '" << y.name() << "' by " << with->type().to_string());
   Node* old = y.producer();
+  const Explanation done = explain_ ? Explanation{std::string(rule_), location_of(*old), true, print(*old)} : Explanation{};
   with = named_like(y, with);
   if (with == &y) return false;
-  if (explain_) (*explain_)({std::string(rule_), location_of(*old), true, print(*old)});
+  if (explain_) (*explain_)(done);
   if (with->producer()) with->set_type(*type);
   graph_.replace_all_uses(&y, with);
   touch_users(*with);

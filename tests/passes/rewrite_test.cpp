@@ -1,0 +1,197 @@
+#include "ir/rewrite.h"
+
+#include <gtest/gtest.h>
+
+#include "ir/infer.h"
+#include "ir/match.h"
+#include "ir/ops/ops.h"
+#include "ir/printer.h"
+#include "ir/verify.h"
+
+namespace lapis {
+namespace {
+
+using namespace pattern;
+
+Type vector_type() { return Type::tensor(DType::Float32, Shape{4}); }
+Tensor filled(float v) { return Tensor::vector<float>({v, v, v, v}); }
+
+struct Chain {  // d = Neg(Add(Relu(x), c))
+  Chain() {
+    x = graph.add_input("x", vector_type());
+    c = graph.add_constant(filled(2), "c");
+    relu = graph.add_node(ops::Relu, {x}, {}, {"a"});
+    add = graph.add_node(ops::Add, {relu->output(), c}, {}, {"b"});
+    neg = graph.add_node(ops::Neg, {add->output()}, {}, {"d"});
+    graph.set_outputs({neg->output()});
+    EXPECT_TRUE(infer_types(graph).ok());
+  }
+  Graph graph{"chain"};
+  Value *x, *c;
+  Node *relu, *add, *neg;
+};
+
+TEST(Match, CapturesOperandsInEitherOrder) {
+  Chain g;
+  Value *v = nullptr, *k = nullptr;
+  Node* relu = nullptr;
+  EXPECT_TRUE(match(*g.add->output(), commutative(ops::Add, constant(k), once(op(ops::Relu, bind(v)).as(relu)))));
+  EXPECT_EQ(v, g.x);
+  EXPECT_EQ(k, g.c);
+  EXPECT_EQ(relu, g.relu);
+}
+
+TEST(Match, OperandsNotListedMustBeAbsent) {
+  Chain g;
+  Value* v;
+  EXPECT_FALSE(match(*g.add->output(), op(ops::Add, bind(v))));
+  EXPECT_TRUE(match(*g.add->output(), op(ops::Add, bind(v)).rest()));
+}
+
+TEST(Match, OptionalOperandMayBeAbsentButMustMatch) {
+  Graph graph;
+  Value* x = graph.add_input("x", vector_type());
+  Value* low = graph.add_constant(Tensor::scalar(0.f));
+  Node* open = graph.add_node(ops::Clip, {x});
+  Node* bounded = graph.add_node(ops::Clip, {x, low, x});
+  Value* v;
+  double bound = -1;
+  EXPECT_TRUE(match(*open->output(), op(ops::Clip, bind(v), optional(scalar(bound)), optional(scalar(bound)))));
+  EXPECT_EQ(bound, -1);
+  EXPECT_FALSE(match(*bounded->output(), op(ops::Clip, bind(v), optional(scalar(bound)), optional(scalar(bound))))) << "x is no scalar constant";
+}
+
+TEST(Match, OnceRefusesSharedValuesAndGraphOutputs) {
+  Chain g;
+  Value* v;
+  EXPECT_TRUE(match(*g.relu->output(), once(op(ops::Relu, bind(v)))));
+  g.graph.add_node(ops::Abs, {g.relu->output()});
+  EXPECT_FALSE(match(*g.relu->output(), once(op(ops::Relu, bind(v)))));
+  EXPECT_FALSE(match(*g.neg->output(), once(op(ops::Neg, bind(v)))));
+}
+
+TEST(Match, SameComparesWithAnEarlierCapture) {
+  Graph graph;
+  Value* x = graph.add_input("x", vector_type());
+  Value* y = graph.add_input("y", vector_type());
+  Value* v;
+  EXPECT_TRUE(match(*graph.add_node(ops::Mul, {x, x})->output(), op(ops::Mul, bind(v), same(v))));
+  EXPECT_FALSE(match(*graph.add_node(ops::Mul, {x, y})->output(), op(ops::Mul, bind(v), same(v))));
+}
+
+TEST(Match, DoesNotLookOutOfASubgraph) {
+  Chain g;
+  auto body = g.graph.make_subgraph("body");
+  Node* inner = body->add_node(ops::Neg, {g.relu->output()});
+  Value* v;
+  EXPECT_TRUE(match(*inner->output(), op(ops::Neg, bind(v))));
+  EXPECT_FALSE(match(*inner->output(), op(ops::Neg, op(ops::Relu, bind(v)))));
+}
+
+TEST(Rewriter, ReplacementsInheritNameTypeAndOrigins) {
+  Chain g;
+  Rewriter rw(*g.add);
+  EXPECT_TRUE(rw.replace(*g.add->output(), rw.add(ops::Max, {g.x, g.c})));
+  EXPECT_EQ(to_string(verify(g.graph)), "");
+  EXPECT_EQ(print(g.graph), "chain (float[4] x) => (float[4] d) {\n  c = float[4] {2, 2, 2, 2}\n  b = Max(x, c)  # float[4]\n  d = Neg(b)  # float[4]\n}\n");
+  EXPECT_EQ(g.neg->input(0)->producer()->origin(), "a + b") << "the Relu is dead and its origin lives on";
+}
+
+TEST(Rewriter, GraphOutputsKeepTheirNames) {
+  Chain g;
+  Rewriter rw(*g.neg);
+  EXPECT_TRUE(rw.replace(*g.neg->output(), g.add->output()));
+  EXPECT_EQ(g.graph.outputs()[0]->name(), "d");
+  EXPECT_EQ(g.graph.outputs()[0], g.add->output());
+  EXPECT_EQ(to_string(verify(g.graph)), "");
+}
+
+TEST(Rewriter, AnIdentityNamesOutputsThatAreInputsOrConstants) {
+  for (const bool to_constant : {false, true}) {
+    Chain g;
+    Rewriter rw(*g.neg);
+    Value* with = to_constant ? g.c : g.x;
+    EXPECT_TRUE(rw.replace(*g.neg->output(), with));
+    ASSERT_EQ(g.graph.node_count(), 1u);
+    Node* identity = g.graph.outputs()[0]->producer();
+    EXPECT_TRUE(identity->is(ops::Identity));
+    EXPECT_EQ(identity->output()->name(), "d");
+    EXPECT_FALSE(Rewriter(*identity).replace(*identity->output(), with)) << "nothing is left to do";
+    EXPECT_EQ(to_string(verify(g.graph)), "");
+  }
+}
+
+TEST(Rewriter, FoldComputesConstants) {
+  Chain g;
+  Rewriter rw(*g.neg);
+  Value* product = rw.fold(ops::Mul, {g.c, rw.scalar(3, DType::Float32)});
+  EXPECT_EQ(product->constant(), filled(6));
+  EXPECT_EQ(rw.reshape(product, {2, -1})->constant().shape(), (Shape{2, 2}));
+}
+
+TEST(Rewriter, WrongTypesAreCaught) {
+  Chain g;
+  Rewriter rw(*g.neg, "test.wrong");
+  EXPECT_DEATH(rw.replace(*g.neg->output(), rw.constant(Tensor::scalar(1.f))), "rule 'test.wrong' replaces float\\[4\\] 'd' by float\\[\\]");
+}
+
+// Neg(Neg(x))  =>  x
+bool cancel_negations(Value& y, Rewriter& rw) {
+  Value* x;
+  return match(y, op(ops::Neg, op(ops::Neg, bind(x)))) && rw.replace(y, x);
+}
+
+TEST(ApplyRules, RunsToTheFixpoint) {
+  Graph graph;
+  Value* v = graph.add_input("x", vector_type());
+  for (int i = 0; i < 101; ++i) v = graph.add_node(ops::Neg, {v})->output();
+  graph.set_outputs({v});
+  ASSERT_TRUE(infer_types(graph).ok());
+  const Rule rules[] = {{"test.cancel", cancel_negations}};
+  EXPECT_EQ(apply_rules(graph, rules), 50u);
+  EXPECT_EQ(graph.node_count(), 1u);
+  EXPECT_EQ(apply_rules(graph, rules), 0u);
+  EXPECT_EQ(to_string(verify(graph)), "");
+}
+
+TEST(ApplyRules, DisabledRulesAreLeftOut) {
+  Graph graph;
+  Value* x = graph.add_input("x", vector_type());
+  Node* outer = graph.add_node(ops::Neg, {graph.add_node(ops::Neg, {x})->output()});
+  graph.set_outputs({outer->output()});
+  ASSERT_TRUE(infer_types(graph).ok());
+  const Rule rules[] = {{"test.cancel", cancel_negations}};
+  EXPECT_EQ(apply_rules(graph, rules, {{"test.cancel"}, {}}), 0u);
+}
+
+// Relu(x)  =>  Relu(x), again and again
+bool spin(Value& y, Rewriter& rw) {
+  Value* x;
+  return match(y, op(ops::Relu, bind(x))) && rw.replace(y, rw.add(ops::Relu, {x}));
+}
+
+TEST(ApplyRules, RulesThatDoNotTerminateAreCaught) {
+  Chain g;
+  const Rule rules[] = {{"test.spin", spin}};
+  EXPECT_DEATH(apply_rules(g.graph, rules), "does not terminate; the last rules were test.spin");
+}
+
+TEST(ApplyRules, ExplainsWhatItDidAndWhatItDidNot) {
+  Chain g;
+  const Rule rules[] = {
+      {"test.refuse", [](Value& y, Rewriter& rw) { return y.producer()->is(ops::Relu) && rw.skip(y, "not today"); }},
+      {"test.square", [](Value& y, Rewriter& rw) {
+         Value* x;
+         return match(y, op(ops::Neg, bind(x))) && rw.replace(y, rw.add(ops::Abs, {x}));
+       }}};
+  std::vector<Explanation> said;
+  apply_rules(g.graph, rules, {{}, [&](const Explanation& e) { said.push_back(e); }});
+  ASSERT_EQ(said.size(), 2u);
+  EXPECT_EQ(said[0].where + ": " + said[0].text, "node 'a' (Relu): not today");
+  EXPECT_FALSE(said[0].applied);
+  EXPECT_EQ(said[1].rule + " " + said[1].text, "test.square d = Neg(b: float[4])");
+  EXPECT_TRUE(said[1].applied);
+}
+
+}  // namespace
+}  // namespace lapis
