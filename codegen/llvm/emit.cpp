@@ -1,0 +1,61 @@
+#include "codegen/llvm/emit.h"
+
+#include <llvm/IR/LLVMContext.h>
+#include <llvm/IR/Module.h>
+#include <llvm/Target/TargetMachine.h>
+
+#include <algorithm>
+
+#include "codegen/llvm/link.h"
+#include "codegen/llvm/loop.h"
+#include "codegen/llvm/machine.h"
+#include "codegen/llvm/ops.h"
+
+namespace lapis::llvm_backend {
+namespace {
+
+Status check(const Loop& loop) {
+  for (const Loop::Phase& phase : loop.phases)
+    for (const Instr& i : phase.body) {
+      std::array<DType, 3> types = {};
+      for (size_t a = 0; a < 3; ++a)
+        if (i.args[a] >= 0) types[a] = phase.body[static_cast<size_t>(i.args[a])].type;
+      if (const std::string reason = refuse_op(i, types); !reason.empty())
+        return error(ErrorKind::Unsupported, "cannot compile " + reason).at("loop '" + loop.name + "'").help("`lapis run --backend=reference` evaluates the model without compiling it");
+    }
+  return ok();
+}
+
+}  // namespace
+
+Result<CodeImage> emit(const std::vector<LoopRef>& loops, const Plan& plan) {
+  if (!plan.target.has(Isa::Avx2)) return error(ErrorKind::Target, "loops need AVX2, but the target is " + plan.target.to_string()).help("compile with --target=x86-64+avx2 or above");
+  for (const LoopRef& ref : loops) LAPIS_CHECK(check(*ref.loop));
+  llvm::LLVMContext context;
+  llvm::Module module("loops", context);
+  const std::unique_ptr<llvm::TargetMachine> machine = create_machine(plan.target);
+  module.setDataLayout(machine->createDataLayout());
+  module.setTargetTriple(machine->getTargetTriple().str());
+  std::vector<int64_t> units;
+  for (const LoopRef& ref : loops) {
+    const Nest nest = plan_nest(*ref.loop, plan.target.vector_bytes());
+    units.push_back(nest.units);
+    emit_loop(module, ref.symbol, *ref.loop, nest, plan);
+  }
+  optimize(module, *machine);
+  llvm::SmallVector<char, 0> object;
+  emit_object(module, *machine, object);
+
+  CodeImage image = link_image({object.data(), object.size()});
+  std::vector<CodeImage::Symbol> ordered;
+  for (size_t i = 0; i < loops.size(); ++i) {
+    const auto found = std::find_if(image.symbols.begin(), image.symbols.end(), [&](const CodeImage::Symbol& s) { return s.name == loops[i].symbol; });
+    LAPIS_ASSERT(found != image.symbols.end(), "no code for " << loops[i].symbol);
+    ordered.push_back(*found);
+    ordered.back().units = units[i];
+  }
+  image.symbols = std::move(ordered);
+  return image;
+}
+
+}  // namespace lapis::llvm_backend

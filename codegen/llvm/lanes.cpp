@@ -1,0 +1,198 @@
+#include "codegen/llvm/lanes.h"
+
+#include <llvm/IR/Constants.h>
+#include <llvm/IR/DerivedTypes.h>
+#include <llvm/IR/IRBuilder.h>
+#include <llvm/IR/Intrinsics.h>
+
+#include <cmath>
+
+namespace lapis::llvm_backend {
+
+using llvm::Type;
+using llvm::Value;
+
+bool is_float_register(DType dtype) { return is_float(dtype); }
+bool is_unsigned(DType dtype) { return is_integer(dtype) && !is_signed(dtype); }
+
+// ---- types and shapes -----------------------------------------------------------------------------------------------------------
+
+bool Lanes::is_vector(const Value* v) { return v->getType()->isVectorTy(); }
+
+Type* Lanes::register_type(DType dtype) const {
+  switch (dtype) {
+    case DType::Float32: case DType::Float16: case DType::BFloat16: return b.getFloatTy();
+    case DType::Float64: return b.getDoubleTy();
+    case DType::Bool: return b.getInt1Ty();
+    default:
+      LAPIS_ASSERT(is_integer(dtype) && bit_width(dtype) >= 8, "no register type for " << name_of(dtype));
+      return b.getIntNTy(static_cast<unsigned>(bit_width(dtype)));
+  }
+}
+
+Type* Lanes::memory_type(DType dtype) const {
+  switch (dtype) {
+    case DType::Float16: case DType::BFloat16: return b.getInt16Ty();  // masked and gathered like any other 16 bits
+    case DType::Bool: return b.getInt8Ty();
+    default: return register_type(dtype);
+  }
+}
+
+Type* Lanes::shaped(Type* scalar, const Value* like) const {
+  if (!is_vector(like)) return scalar;
+  return llvm::VectorType::get(scalar, llvm::cast<llvm::VectorType>(like->getType())->getElementCount());
+}
+
+Value* Lanes::splat(Value* v) const { return is_vector(v) || width_ == 1 ? v : b.CreateVectorSplat(static_cast<unsigned>(width_), v); }
+
+void Lanes::unify(Value*& x, Value*& y) const {
+  if (is_vector(x) == is_vector(y)) return;
+  x = splat(x);
+  y = splat(y);
+}
+
+// ---- constants ------------------------------------------------------------------------------------------------------------------
+
+Value* Lanes::real(const Value* like, double value) const { return llvm::ConstantFP::get(like->getType(), value); }
+Value* Lanes::integer(const Value* like, int64_t value) const { return llvm::ConstantInt::get(like->getType(), static_cast<uint64_t>(value), true); }
+
+Value* Lanes::constant(DType dtype, double value) const {
+  Type* type = register_type(dtype);
+  if (dtype == DType::Bool) return llvm::ConstantInt::get(type, value != 0);
+  if (is_float(dtype)) return rounded(llvm::ConstantFP::get(type, type->isFloatTy() ? static_cast<double>(static_cast<float>(value)) : value), dtype);
+  if (dtype == DType::UInt64) return llvm::ConstantInt::get(type, static_cast<uint64_t>(value));
+  return llvm::ConstantInt::get(type, static_cast<uint64_t>(static_cast<int64_t>(value)));
+}
+
+// ---- single instructions --------------------------------------------------------------------------------------------------------
+
+Value* Lanes::select(Value* condition, Value* yes, Value* no) const {
+  unify(yes, no);
+  if (is_vector(condition)) {
+    yes = splat(yes);
+    no = splat(no);
+  }
+  return b.CreateSelect(condition, yes, no);
+}
+
+Value* Lanes::unary(unsigned intrinsic, Value* x) const { return b.CreateUnaryIntrinsic(static_cast<llvm::Intrinsic::ID>(intrinsic), x); }
+
+Value* Lanes::fma(Value* x, Value* y, Value* z) const {
+  unify(x, y);
+  unify(y, z);
+  unify(x, y);
+  return b.CreateIntrinsic(llvm::Intrinsic::fma, {x->getType()}, {x, y, z});
+}
+
+Value* Lanes::is_nan(Value* x) const { return b.CreateFCmpUNO(x, x); }
+
+// x > y ? x : y is one instruction that returns y when either is NaN; what remains is a NaN in x, unless x is known.
+Value* Lanes::extreme(Value* x, Value* y, DType dtype, bool largest) const {
+  unify(x, y);
+  if (!x->getType()->isFPOrFPVectorTy()) {
+    if (dtype == DType::Bool) return largest ? b.CreateOr(x, y) : b.CreateAnd(x, y);
+    const auto id = is_unsigned(dtype) ? (largest ? llvm::Intrinsic::umax : llvm::Intrinsic::umin) : (largest ? llvm::Intrinsic::smax : llvm::Intrinsic::smin);
+    return b.CreateBinaryIntrinsic(id, x, y);
+  }
+  auto pick = [&](Value* p, Value* q) { return b.CreateSelect(largest ? b.CreateFCmpOGT(p, q) : b.CreateFCmpOLT(p, q), p, q); };
+  // A known operand that is neither NaN nor zero may come first: equal operands are then the same bits.
+  auto plain_constant = [](Value* v) {
+    auto* c = llvm::dyn_cast<llvm::Constant>(v);
+    auto* scalar = c && c->getType()->isVectorTy() ? c->getSplatValue() : c;
+    auto* fp = llvm::dyn_cast_or_null<llvm::ConstantFP>(scalar);
+    return fp && !fp->isNaN() && !fp->isZero();
+  };
+  if (plain_constant(x)) return pick(x, y);
+  if (plain_constant(y)) return pick(y, x);
+  return b.CreateSelect(is_nan(x), x, pick(x, y));
+}
+
+Value* Lanes::maximum(Value* x, Value* y, DType dtype) const { return extreme(x, y, dtype, true); }
+Value* Lanes::minimum(Value* x, Value* y, DType dtype) const { return extreme(x, y, dtype, false); }
+
+Value* Lanes::clamp(Value* x, double lowest, double highest) const {
+  Value *low = real(x, lowest), *high = real(x, highest);
+  x = b.CreateSelect(b.CreateFCmpOGT(x, low), x, low);
+  return b.CreateSelect(b.CreateFCmpOLT(x, high), x, high);
+}
+
+Value* Lanes::any(Value* condition) const { return is_vector(condition) ? b.CreateOrReduce(condition) : condition; }
+
+// ---- conversions ----------------------------------------------------------------------------------------------------------------
+
+namespace {
+
+// bfloat16 is the upper half of a float; rounding to even and keeping NaN a NaN is integer arithmetic, the same on every machine.
+Value* bfloat_bits(const Lanes& l, Value* x) {
+  auto& b = l.b;
+  Value* bits = b.CreateBitCast(x, l.shaped(b.getInt32Ty(), x));
+  Value* upper = b.CreateLShr(bits, l.integer(bits, 16));
+  Value* even = b.CreateAnd(upper, l.integer(bits, 1));
+  Value* rounded = b.CreateLShr(b.CreateAdd(b.CreateAdd(bits, l.integer(bits, 0x7FFF)), even), l.integer(bits, 16));
+  Value* quiet = b.CreateOr(upper, l.integer(bits, 0x40));
+  return b.CreateTrunc(b.CreateSelect(l.is_nan(x), quiet, rounded), l.shaped(b.getInt16Ty(), x));
+}
+
+Value* from_bfloat_bits(const Lanes& l, Value* bits) {
+  auto& b = l.b;
+  Value* wide = b.CreateZExt(bits, l.shaped(b.getInt32Ty(), bits));
+  return b.CreateBitCast(b.CreateShl(wide, l.integer(wide, 16)), l.shaped(b.getFloatTy(), bits));
+}
+
+// Highest value of the register type that is below 2^bits.
+double below_power(const Type* scalar, int bits) {
+  return scalar->isFloatTy() ? static_cast<double>(std::nextafter(std::ldexp(1.0f, bits), 0.0f)) : std::nextafter(std::ldexp(1.0, bits), 0.0);
+}
+
+}  // namespace
+
+Value* Lanes::from_memory(Value* raw, DType dtype) const {
+  if (dtype == DType::Bool) return b.CreateICmpNE(raw, integer(raw, 0));
+  if (dtype == DType::Float16) return b.CreateFPExt(b.CreateBitCast(raw, shaped(b.getHalfTy(), raw)), shaped(b.getFloatTy(), raw));
+  if (dtype == DType::BFloat16) return from_bfloat_bits(*this, raw);
+  return raw;
+}
+
+Value* Lanes::to_memory(Value* value, DType dtype) const {
+  if (dtype == DType::Bool) return b.CreateZExt(value, shaped(b.getInt8Ty(), value));
+  if (dtype == DType::Float16) return b.CreateBitCast(b.CreateFPTrunc(value, shaped(b.getHalfTy(), value)), shaped(b.getInt16Ty(), value));
+  if (dtype == DType::BFloat16) return bfloat_bits(*this, value);
+  return value;
+}
+
+Value* Lanes::rounded(Value* value, DType dtype) const {
+  if (dtype != DType::Float16 && dtype != DType::BFloat16) return value;
+  return from_memory(to_memory(value, dtype), dtype);
+}
+
+// Truncates toward zero and saturates; NaN gives 0. Everything is clamped before the conversion, which is undefined out of range.
+Value* Lanes::to_integer(Value* value, DType to) const {
+  const IntegerRange range = to == DType::UInt64 ? IntegerRange{0, 0} : integer_range(to);
+  const int bits = bit_width(to);
+  value = b.CreateSelect(is_nan(value), real(value, 0), value);
+  Type* result = shaped(register_type(to), value);
+  if (bits <= 16) {
+    Value* limited = clamp(value, static_cast<double>(range.lowest), static_cast<double>(range.highest));
+    return b.CreateTrunc(b.CreateFPToSI(limited, shaped(b.getInt32Ty(), value)), result);
+  }
+  const int magnitude = is_unsigned(to) ? bits : bits - 1;
+  Value* limited = clamp(value, is_unsigned(to) ? 0 : -std::ldexp(1.0, bits - 1), below_power(value->getType()->getScalarType(), magnitude));
+  Value* converted = is_unsigned(to) ? b.CreateFPToUI(limited, result) : b.CreateFPToSI(limited, result);
+  Value* beyond = b.CreateFCmpOGE(value, real(value, std::ldexp(1.0, magnitude)));
+  const auto highest = is_unsigned(to) ? llvm::APInt::getMaxValue(static_cast<unsigned>(bits)) : llvm::APInt::getSignedMaxValue(static_cast<unsigned>(bits));
+  return b.CreateSelect(beyond, llvm::ConstantInt::get(result, highest), converted);
+}
+
+Value* Lanes::convert(Value* value, DType from, DType to) const {
+  if (from == to) return value;
+  Type* type = shaped(register_type(to), value);
+  const bool from_float = is_float(from), to_float = is_float(to);
+  if (to == DType::Bool) return from_float ? b.CreateFCmpUNE(value, real(value, 0)) : b.CreateICmpNE(value, integer(value, 0));
+  if (from_float && to_float) return rounded(b.CreateFPCast(value, type), to);
+  if (from_float) return to_integer(value, to);
+  const bool zero_extends = from == DType::Bool || is_unsigned(from);
+  if (to_float) return rounded(zero_extends ? b.CreateUIToFP(value, type) : b.CreateSIToFP(value, type), to);
+  return zero_extends ? b.CreateZExtOrTrunc(value, type) : b.CreateSExtOrTrunc(value, type);
+}
+
+}  // namespace lapis::llvm_backend

@@ -1,0 +1,414 @@
+#include "codegen/llvm/loop.h"
+
+#include <llvm/IR/IRBuilder.h>
+#include <llvm/IR/Module.h>
+
+#include <map>
+
+#include "codegen/llvm/memory.h"
+#include "codegen/llvm/ops.h"
+
+namespace lapis::llvm_backend {
+namespace {
+
+using llvm::Value;
+using Values = std::vector<Value*>;
+
+// Where the walk stands: the address of each view and the index of each dimension that somebody may ask for.
+struct Cursor {
+  Values at;
+  std::map<int, Value*> index;
+};
+
+// One vector of a tile, or one scalar where lanes play no role (`spread` false).
+struct Position {
+  int row = 0, vector = 0;
+  int active = 1;  // lanes in use
+  bool spread = true;
+};
+
+class LoopEmitter {
+ public:
+  LoopEmitter(llvm::Function* function, const Loop& loop, const Nest& nest, const Plan& plan)
+      : builder_(llvm::BasicBlock::Create(function->getContext(), "entry", function)), function_(function), lanes_(builder_, nest.width), loop_(loop),
+        nest_(nest), memory_(lanes_, loop, plan, function) {
+    for (const Loop::Phase& phase : loop.phases)
+      for (const Loop::Reduction& r : phase.reductions) reductions_.push_back(r);
+  }
+
+  void emit() {
+    auto& b = builder_;
+    Value* per_unit = b.getInt64(static_cast<uint64_t>(nest_.rows_per_unit));
+    Value* first = b.CreateMul(function_->getArg(1), per_unit);
+    Value* last = b.CreateBinaryIntrinsic(llvm::Intrinsic::smin, b.CreateMul(function_->getArg(2), per_unit), b.getInt64(static_cast<uint64_t>(nest_.rows)));
+    const Cursor start{memory_.bases(), {}};
+    if (nest_.partitioned == 0 && nest_.chunk == 0) outer_loops(0, start, nullptr);  // one unit, always asked for
+    else dynamic_loop(first, last, 1, [&](Value* row) { partitioned_row(start, row); });
+    b.CreateRetVoid();
+  }
+
+ private:
+  // ---- loops ----
+
+  template <class Body>
+  Values static_loop(int64_t begin, int64_t end, int64_t step, Values carried, Body body) {
+    if (end <= begin) return carried;
+    auto& b = builder_;
+    const int64_t trips = (end - begin + step - 1) / step;
+    if (trips == 1) return body(b.getInt64(static_cast<uint64_t>(begin)), std::move(carried));
+    llvm::BasicBlock* before = b.GetInsertBlock();
+    auto* block = llvm::BasicBlock::Create(b.getContext(), "loop", function_);
+    b.CreateBr(block);
+    b.SetInsertPoint(block);
+    llvm::PHINode* index = b.CreatePHI(b.getInt64Ty(), 2);
+    index->addIncoming(b.getInt64(static_cast<uint64_t>(begin)), before);
+    std::vector<llvm::PHINode*> phis;
+    for (Value*& v : carried) {
+      phis.push_back(b.CreatePHI(v->getType(), 2));
+      phis.back()->addIncoming(v, before);
+      v = phis.back();
+    }
+    Values next = body(index, std::move(carried));
+    llvm::BasicBlock* latch = b.GetInsertBlock();
+    Value* incremented = b.CreateAdd(index, b.getInt64(static_cast<uint64_t>(step)), "", true, true);
+    index->addIncoming(incremented, latch);
+    for (size_t i = 0; i < phis.size(); ++i) phis[i]->addIncoming(next[i], latch);
+    auto* after = llvm::BasicBlock::Create(b.getContext(), "done", function_);
+    b.CreateCondBr(b.CreateICmpSLT(incremented, b.getInt64(static_cast<uint64_t>(begin + trips * step))), block, after);
+    b.SetInsertPoint(after);
+    return next;
+  }
+
+  template <class Body>
+  void dynamic_loop(Value* begin, Value* end, int64_t step, Body body) {
+    auto& b = builder_;
+    llvm::BasicBlock* before = b.GetInsertBlock();
+    auto* block = llvm::BasicBlock::Create(b.getContext(), "rows", function_);
+    auto* after = llvm::BasicBlock::Create(b.getContext(), "rows.done", function_);
+    b.CreateCondBr(b.CreateICmpSLT(begin, end), block, after);
+    b.SetInsertPoint(block);
+    llvm::PHINode* index = b.CreatePHI(b.getInt64Ty(), 2);
+    index->addIncoming(begin, before);
+    body(index);
+    Value* next = b.CreateAdd(index, b.getInt64(static_cast<uint64_t>(step)), "", true, true);
+    index->addIncoming(next, b.GetInsertBlock());
+    b.CreateCondBr(b.CreateICmpSLT(next, end), block, after);
+    b.SetInsertPoint(after);
+  }
+
+  template <class Body>
+  void if_equal(Value* x, int64_t y, Body body) {
+    auto& b = builder_;
+    auto* block = llvm::BasicBlock::Create(b.getContext(), "last", function_);
+    auto* after = llvm::BasicBlock::Create(b.getContext(), "joined", function_);
+    b.CreateCondBr(b.CreateICmpEQ(x, b.getInt64(static_cast<uint64_t>(y))), block, after);
+    b.SetInsertPoint(block);
+    body();
+    b.CreateBr(after);
+    b.SetInsertPoint(after);
+  }
+
+  Cursor advanced(Cursor c, const Dimension& d, Value* index) {
+    for (size_t v = 0; v < c.at.size(); ++v)
+      if (d.bytes[v] != 0) c.at[v] = memory_.advanced(c.at[v], builder_.CreateMul(index, builder_.getInt64(static_cast<uint64_t>(d.bytes[v]))));
+    if (d.source >= 0) c.index[d.source] = index;
+    return c;
+  }
+
+  // ---- outer space ----
+
+  void partitioned_row(const Cursor& start, Value* row) {
+    auto& b = builder_;
+    Cursor c = start;
+    Value* chunk = nullptr;
+    auto digit = [&](int64_t extent) {
+      Value* size = b.getInt64(static_cast<uint64_t>(extent));
+      Value* rest = b.CreateUDiv(row, size);
+      Value* result = b.CreateSub(row, b.CreateMul(rest, size));
+      row = rest;
+      return result;
+    };
+    if (nest_.chunk) chunk = digit(nest_.chunks());
+    for (size_t d = nest_.partitioned; d-- > 0;) c = advanced(std::move(c), nest_.outer[d], d == 0 ? row : digit(nest_.outer[d].extent));
+    outer_loops(nest_.partitioned, c, chunk);
+  }
+
+  void outer_loops(size_t d, const Cursor& c, Value* chunk) {
+    if (d == nest_.outer.size()) return lane_loops(c, 1, chunk);
+    const Dimension& dim = nest_.outer[d];
+    const int jam = d + 1 == nest_.outer.size() ? nest_.jam : 1;
+    const int64_t whole = dim.extent / jam * jam;
+    static_loop(0, whole, jam, {}, [&](Value* i, Values) { return deeper(d, advanced(c, dim, i), jam, chunk); });
+    static_loop(whole, dim.extent, 1, {}, [&](Value* i, Values) { return deeper(d, advanced(c, dim, i), 1, chunk); });
+  }
+  Values deeper(size_t d, const Cursor& c, int rows, Value* chunk) {
+    if (d + 1 == nest_.outer.size()) lane_loops(c, rows, chunk);
+    else outer_loops(d + 1, c, chunk);
+    return {};
+  }
+
+  void lane_loops(const Cursor& c, int rows, Value* chunk) {
+    if (nest_.lane_inner) return tile(c, rows, 1, 0);
+    const int64_t extent = nest_.lane.extent, step = int64_t{nest_.width} * nest_.vectors, whole = extent / step * step;
+    auto full_tile = [&](Value* i) { tile(advanced(c, nest_.lane, i), rows, nest_.vectors, nest_.width); };
+    if (!chunk) {
+      static_loop(0, whole, step, {}, [&](Value* i, Values) { full_tile(i); return Values{}; });
+      return lane_rest(c, rows, whole);
+    }
+    auto& b = builder_;
+    Value* begin = b.CreateMul(chunk, b.getInt64(static_cast<uint64_t>(nest_.chunk)));
+    Value* end = b.CreateBinaryIntrinsic(llvm::Intrinsic::smin, b.CreateAdd(begin, b.getInt64(static_cast<uint64_t>(nest_.chunk))), b.getInt64(static_cast<uint64_t>(whole)));
+    dynamic_loop(begin, end, step, full_tile);
+    if (whole < extent) if_equal(chunk, nest_.chunks() - 1, [&] { lane_rest(c, rows, whole); });
+  }
+  void lane_rest(const Cursor& c, int rows, int64_t begin) {
+    const int64_t extent = nest_.lane.extent, vectors_end = extent / nest_.width * nest_.width;
+    auto part = [&](int active) {
+      return [this, &c, rows, active](Value* i, Values) {
+        tile(advanced(c, nest_.lane, i), rows, 1, active);
+        return Values{};
+      };
+    };
+    static_loop(begin, vectors_end, nest_.width, {}, part(nest_.width));
+    static_loop(vectors_end, extent, nest_.width, {}, part(static_cast<int>(extent - vectors_end)));
+  }
+
+  // ---- one tile: all phases for rows x vectors outer points; active == 0: scalars, the lanes are inside ----
+
+  void tile(const Cursor& c, int rows, int vectors, int active) {
+    std::vector<Position> positions;
+    for (int r = 0; r < rows; ++r)
+      for (int v = 0; v < vectors; ++v) positions.push_back({r, v, std::max(active, 1), active != 0});
+    std::vector<Values> reduced(positions.size());  // of each position, numbered through all phases
+    for (const Loop::Phase& phase : loop_.phases) {
+      if (phase.over == Loop::Over::Inner) {
+        inner_phase(phase, c, positions, reduced);
+        continue;
+      }
+      for (size_t p = 0; p < positions.size(); ++p) store_all(phase, c, positions[p], evaluate(phase, c, positions[p], reduced[p]));
+    }
+  }
+
+  void inner_phase(const Loop::Phase& phase, const Cursor& c, const std::vector<Position>& positions, std::vector<Values>& reduced) {
+    const int copies = nest_.lane_inner ? nest_.vectors : 1;
+    Values accumulators;
+    for (size_t p = 0; p < positions.size() * static_cast<size_t>(copies); ++p)
+      for (const Loop::Reduction& r : phase.reductions) accumulators.push_back(neutral(r));
+    accumulators = inner_loops(0, phase, c, positions, reduced, std::move(accumulators));
+    const size_t count = phase.reductions.size();
+    for (size_t p = 0; p < positions.size(); ++p)
+      for (size_t r = 0; r < count; ++r) {
+        Values parts;
+        for (size_t k = 0; k < static_cast<size_t>(copies); ++k) parts.push_back(accumulators[(p * static_cast<size_t>(copies) + k) * count + r]);
+        reduced[p].push_back(combined(phase.reductions[r], parts));
+      }
+  }
+
+  Values inner_loops(size_t d, const Loop::Phase& phase, const Cursor& c, const std::vector<Position>& positions, const std::vector<Values>& reduced, Values accumulators) {
+    if (d < nest_.inner.size())
+      return static_loop(0, nest_.inner[d].extent, 1, std::move(accumulators), [&](Value* i, Values a) {
+        return inner_loops(d + 1, phase, advanced(c, nest_.inner[d], i), positions, reduced, std::move(a));
+      });
+    if (!nest_.lane_inner) return inner_body(phase, c, positions, reduced, std::move(accumulators), 1);
+    const int64_t extent = nest_.lane.extent, width = nest_.width, step = width * nest_.vectors, whole = extent / step * step, vectors_end = extent / width * width;
+    auto part = [&](int vectors, int active) {
+      return [&, vectors, active](Value* i, Values a) { return inner_body(phase, advanced(c, nest_.lane, i), spread(positions, vectors, active), reduced, std::move(a), vectors); };
+    };
+    accumulators = static_loop(0, whole, step, std::move(accumulators), part(nest_.vectors, nest_.width));
+    accumulators = static_loop(whole, vectors_end, width, std::move(accumulators), part(1, nest_.width));
+    return static_loop(vectors_end, extent, width, std::move(accumulators), part(1, static_cast<int>(extent - vectors_end)));
+  }
+
+  static std::vector<Position> spread(const std::vector<Position>& scalars, int vectors, int active) {
+    std::vector<Position> result;
+    for (const Position& s : scalars)
+      for (int v = 0; v < vectors; ++v) result.push_back({s.row, v, active, true});
+    return result;
+  }
+
+  // `vectors` positions share the reduced values of one row when the lanes are inside; then accumulators have nest_.vectors copies.
+  Values inner_body(const Loop::Phase& phase, const Cursor& c, const std::vector<Position>& positions, const std::vector<Values>& reduced, Values accumulators, int vectors) {
+    const auto copies = static_cast<size_t>(nest_.lane_inner ? nest_.vectors : 1), per_row = static_cast<size_t>(vectors), count = phase.reductions.size();
+    for (size_t p = 0; p < positions.size(); ++p) {
+      const size_t row = nest_.lane_inner ? p / per_row : p, copy = nest_.lane_inner ? p % per_row : 0;
+      const std::vector<Operand> values = evaluate(phase, c, positions[p], reduced[row]);
+      store_all(phase, c, positions[p], values);
+      for (size_t r = 0; r < count; ++r) {
+        Value*& accumulator = accumulators[(row * copies + copy) * count + r];
+        accumulator = accumulate(phase, phase.reductions[r], accumulator, values, positions[p]);
+      }
+    }
+    return accumulators;
+  }
+
+  // ---- reductions ----
+
+  Value* neutral(const Loop::Reduction& r) {
+    llvm::Type* type = lanes_.register_type(r.type);
+    Value* value = nullptr;
+    const bool real = is_float(r.type);
+    switch (r.kind) {
+      case Loop::Reduce::Sum: value = llvm::Constant::getNullValue(type); break;
+      case Loop::Reduce::Prod: value = real ? llvm::ConstantFP::get(type, 1) : llvm::ConstantInt::get(type, 1); break;
+      case Loop::Reduce::Max: case Loop::Reduce::Min: value = extreme(r, type); break;
+    }
+    return lanes_.splat(value);
+  }
+  Value* extreme(const Loop::Reduction& r, llvm::Type* type) {
+    const bool max = r.kind == Loop::Reduce::Max;
+    if (is_float(r.type)) return llvm::ConstantFP::getInfinity(type, max);
+    const auto bits = type->getIntegerBitWidth();
+    if (is_unsigned(r.type) || r.type == DType::Bool) return llvm::ConstantInt::get(type, max ? llvm::APInt::getMinValue(bits) : llvm::APInt::getMaxValue(bits));
+    return llvm::ConstantInt::get(type, max ? llvm::APInt::getSignedMinValue(bits) : llvm::APInt::getSignedMaxValue(bits));
+  }
+
+  Value* fold(const Loop::Reduction& r, Value* x, Value* y) {
+    auto& b = builder_;
+    const bool real = is_float(r.type);
+    switch (r.kind) {
+      case Loop::Reduce::Sum: return real ? b.CreateFAdd(x, y) : b.CreateAdd(x, y);
+      case Loop::Reduce::Prod: return real ? b.CreateFMul(x, y) : b.CreateMul(x, y);
+      case Loop::Reduce::Max: return lanes_.maximum(x, y, r.type);
+      case Loop::Reduce::Min: return lanes_.minimum(x, y, r.type);
+    }
+    LAPIS_UNREACHABLE("no such reduction");
+  }
+
+  // A float sum of products is the one place where multiply and add may be fused.
+  Value* accumulate(const Loop::Phase& phase, const Loop::Reduction& r, Value* accumulator, const std::vector<Operand>& values, const Position& position) {
+    const Instr& last = phase.body[static_cast<size_t>(r.value)];
+    const Operand& x = values[static_cast<size_t>(r.value)];
+    Value* result = nullptr;
+    if (r.kind == Loop::Reduce::Sum && last.op == Op::Mul && last.type == r.type && (r.type == DType::Float32 || r.type == DType::Float64)) {
+      Value *a = values[static_cast<size_t>(last.args[0])].value, *c = values[static_cast<size_t>(last.args[1])].value;
+      result = lanes_.fma(lanes_.splat(a), lanes_.splat(c), accumulator);
+    } else {
+      result = fold(r, accumulator, lanes_.splat(lanes_.convert(x.value, x.type, r.type)));
+    }
+    if (position.active == lanes_.width() || !nest_.lane_inner) return result;
+    return builder_.CreateSelect(active_mask(position.active), result, accumulator);
+  }
+  Value* active_mask(int active) {
+    std::vector<llvm::Constant*> bits;
+    for (int i = 0; i < lanes_.width(); ++i) bits.push_back(builder_.getInt1(i < active));
+    return llvm::ConstantVector::get(bits);
+  }
+
+  // Pairwise: over the copies, then (if the lanes were inside) over halves of the vector.
+  Value* combined(const Loop::Reduction& r, Values parts) {
+    while (parts.size() > 1) {
+      Values next;
+      for (size_t i = 0; i + 1 < parts.size(); i += 2) next.push_back(fold(r, parts[i], parts[i + 1]));
+      if (parts.size() % 2) next.push_back(parts.back());
+      parts = std::move(next);
+    }
+    Value* v = parts[0];
+    if (!nest_.lane_inner || !Lanes::is_vector(v)) return lanes_.rounded(v, r.type);
+    for (int half = lanes_.width() / 2; half >= 1; half /= 2) {
+      std::vector<int> low, high;
+      for (int i = 0; i < half; ++i) {
+        low.push_back(i);
+        high.push_back(i + half);
+      }
+      v = fold(r, builder_.CreateShuffleVector(v, low), builder_.CreateShuffleVector(v, high));
+    }
+    return lanes_.rounded(builder_.CreateExtractElement(v, uint64_t{0}), r.type);
+  }
+
+  // ---- bodies ----
+
+  LaneAccess access(int view, const Position& p) const { return {nest_.lane.bytes[static_cast<size_t>(view)], p.active, p.spread}; }
+
+  Value* address(int view, const Cursor& c, const Position& p) {
+    const auto v = static_cast<size_t>(view);
+    const int64_t rows = p.row ? p.row * nest_.outer.back().bytes[v] : 0, vectors = int64_t{p.vector} * nest_.width * nest_.lane.bytes[v];
+    return memory_.advanced(c.at[v], rows + vectors);
+  }
+
+  Value* index_of(int dimension, const Cursor& c, const Position& p) {
+    auto& b = builder_;
+    const auto it = c.index.find(dimension);
+    Value* index = it == c.index.end() ? b.getInt64(0) : it->second;
+    if (p.row && nest_.outer.back().source == dimension) index = b.CreateAdd(index, b.getInt64(static_cast<uint64_t>(p.row)));
+    if (!p.spread || nest_.lane.source != dimension || lanes_.width() == 1) return index;
+    std::vector<llvm::Constant*> steps;
+    for (int i = 0; i < lanes_.width(); ++i) steps.push_back(b.getInt64(static_cast<uint64_t>(p.vector * lanes_.width() + i)));
+    return b.CreateAdd(lanes_.splat(index), llvm::ConstantVector::get(steps));
+  }
+
+  Value* gather(const Instr& i, Value* index, const Cursor& c, const Position& p) {
+    auto& b = builder_;
+    const auto rows = static_cast<int64_t>(i.imm2), size = std::max<int64_t>(1, bit_width(loop_.views[static_cast<size_t>(i.slot)].dtype) / 8);
+    Value* zero = lanes_.integer(index, 0);
+    Value* wrapped = b.CreateSelect(b.CreateICmpSLT(index, zero), b.CreateAdd(index, lanes_.integer(index, rows)), index);
+    memory_.store_fault(lanes_.any(b.CreateICmpUGE(wrapped, lanes_.integer(index, rows))));
+    Value* clamped = b.CreateBinaryIntrinsic(llvm::Intrinsic::smax, wrapped, zero);
+    clamped = b.CreateBinaryIntrinsic(llvm::Intrinsic::smin, clamped, lanes_.integer(index, rows - 1));
+    Value* bytes = b.CreateMul(clamped, lanes_.integer(index, static_cast<int64_t>(i.imm) * size));
+    return memory_.load_at(i.slot, address(i.slot, c, p), bytes, access(i.slot, p));
+  }
+
+  DType dtype_of_view(int slot) const { return loop_.views[static_cast<size_t>(slot)].dtype; }
+  Operand loaded(Value* raw, const Instr& i) { return {lanes_.convert(lanes_.from_memory(raw, dtype_of_view(i.slot)), dtype_of_view(i.slot), i.type), i.type}; }
+
+  std::vector<Operand> evaluate(const Loop::Phase& phase, const Cursor& c, const Position& p, const Values& reduced) {
+    std::vector<Operand> values;
+    raw_.assign(phase.body.size(), nullptr);
+    for (const Instr& i : phase.body) {
+      std::array<Operand, 3> operands;
+      for (size_t a = 0; a < 3; ++a)
+        if (i.args[a] >= 0) operands[a] = values[static_cast<size_t>(i.args[a])];
+      Operand result;
+      if (i.op == Op::Load) result = loaded(raw_[values.size()] = memory_.load(i.slot, address(i.slot, c, p), access(i.slot, p)), i);
+      else if (i.op == Op::Gather) result = loaded(raw_[values.size()] = gather(i, lanes_.convert(operands[0].value, operands[0].type, DType::Int64), c, p), i);
+      else if (i.op == Op::Index) result = {index_of(i.slot, c, p), DType::Int64};
+      else if (i.op == Op::Reduced) result = {lanes_.convert(reduced[static_cast<size_t>(i.slot)], reductions_[static_cast<size_t>(i.slot)].type, i.type), i.type};
+      else result = {emit_op(lanes_, i, operands), i.type};
+      values.push_back(result);
+    }
+    return values;
+  }
+
+  // What was only moved is stored as the bits that were loaded.
+  void store_all(const Loop::Phase& phase, const Cursor& c, const Position& p, const std::vector<Operand>& values) {
+    for (const Loop::Store& s : phase.stores) {
+      const auto id = static_cast<size_t>(s.value);
+      const DType to = dtype_of_view(s.view);
+      const bool moved = raw_[id] && dtype_of_view(phase.body[id].slot) == to && values[id].type == to;
+      Value* raw = moved ? raw_[id] : lanes_.to_memory(lanes_.convert(values[id].value, values[id].type, to), to);
+      memory_.store(s.view, raw, address(s.view, c, p), access(s.view, p));
+    }
+  }
+
+  llvm::IRBuilder<> builder_;
+  llvm::Function* function_;
+  Lanes lanes_;
+  const Loop& loop_;
+  const Nest& nest_;
+  Memory memory_;
+  std::vector<Loop::Reduction> reductions_;
+  Values raw_;  // of the values evaluated last: loaded bits
+};
+
+llvm::Function* declare(llvm::Module& module, const std::string& symbol) {
+  auto& context = module.getContext();
+  llvm::Type *pointer = llvm::PointerType::getUnqual(context), *word = llvm::Type::getInt64Ty(context);
+  auto* type = llvm::FunctionType::get(llvm::Type::getVoidTy(context), {pointer, word, word}, false);
+  auto* function = llvm::Function::Create(type, llvm::GlobalValue::ExternalLinkage, symbol, module);
+  function->setDSOLocal(true);
+  function->setAlignment(llvm::Align(64));
+  for (const char* attribute : {"no-builtins", "no-stack-arg-probe"}) function->addFnAttr(attribute);
+  function->addFnAttr("prefer-vector-width", "512");
+  function->addFnAttr("min-legal-vector-width", "512");
+  function->addFnAttr(llvm::Attribute::NoUnwind);
+  function->addParamAttr(0, llvm::Attribute::NoAlias);
+  return function;
+}
+
+}  // namespace
+
+void emit_loop(llvm::Module& module, const std::string& symbol, const Loop& loop, const Nest& nest, const Plan& plan) {
+  LoopEmitter(declare(module, symbol), loop, nest, plan).emit();
+}
+
+}  // namespace lapis::llvm_backend

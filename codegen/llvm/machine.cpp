@@ -1,0 +1,87 @@
+#include "codegen/llvm/machine.h"
+
+#include <llvm/Analysis/CGSCCPassManager.h>
+#include <llvm/Analysis/LoopAnalysisManager.h>
+#include <llvm/IR/LegacyPassManager.h>
+#include <llvm/IR/Module.h>
+#include <llvm/IR/PassManager.h>
+#include <llvm/IR/Verifier.h>
+#include <llvm/MC/TargetRegistry.h>
+#include <llvm/Passes/PassBuilder.h>
+#include <llvm/Support/TargetSelect.h>
+#include <llvm/Support/raw_ostream.h>
+#include <llvm/Target/TargetMachine.h>
+#include <llvm/Transforms/InstCombine/InstCombine.h>
+#include <llvm/Transforms/Scalar/EarlyCSE.h>
+#include <llvm/Transforms/Scalar/LICM.h>
+
+#include "base/check.h"
+
+namespace lapis::llvm_backend {
+namespace {
+
+constexpr const char* kTriple = "x86_64-unknown-linux-gnu";
+
+const llvm::Target& x86() {
+  static const llvm::Target* target = [] {
+    LLVMInitializeX86TargetInfo();
+    LLVMInitializeX86Target();
+    LLVMInitializeX86TargetMC();
+    LLVMInitializeX86AsmPrinter();
+    std::string message;
+    const llvm::Target* found = llvm::TargetRegistry::lookupTarget(kTriple, message);
+    LAPIS_ASSERT(found != nullptr, "this LLVM cannot generate x86-64 code: " << message);
+    return found;
+  }();
+  return *target;
+}
+
+}  // namespace
+
+std::string features_of(const Target& target) {
+  std::string features = "+avx2,+fma,+f16c";
+  if (target.has(Isa::Avx512)) features += ",+avx512f,+avx512bw,+avx512dq,+avx512vl,+avx512cd,+evex512";
+  if (target.has(Isa::Avx512Vbmi)) features += ",+avx512vbmi";
+  return features;
+}
+
+std::unique_ptr<llvm::TargetMachine> create_machine(const Target& target) {
+  llvm::TargetOptions options;
+  options.AllowFPOpFusion = llvm::FPOpFusion::Strict;  // one rounding an operation
+  return std::unique_ptr<llvm::TargetMachine>(
+      x86().createTargetMachine(kTriple, "x86-64", features_of(target), options, llvm::Reloc::PIC_, llvm::CodeModel::Small, llvm::CodeGenOptLevel::Default));
+}
+
+// The IR is born vectorised and in order; what is left is to share equal addresses and loads and to hoist what does not vary.
+void optimize(llvm::Module& module, llvm::TargetMachine& machine) {
+  llvm::LoopAnalysisManager loops;
+  llvm::FunctionAnalysisManager functions;
+  llvm::CGSCCAnalysisManager components;
+  llvm::ModuleAnalysisManager modules;
+  llvm::PassBuilder builder(&machine);
+  builder.registerModuleAnalyses(modules);
+  builder.registerCGSCCAnalyses(components);
+  builder.registerFunctionAnalyses(functions);
+  builder.registerLoopAnalyses(loops);
+  builder.crossRegisterProxies(loops, functions, components, modules);
+  llvm::FunctionPassManager passes;
+  passes.addPass(llvm::EarlyCSEPass(true));
+  passes.addPass(llvm::InstCombinePass(llvm::InstCombineOptions().setVerifyFixpoint(false)));
+  passes.addPass(llvm::createFunctionToLoopPassAdaptor(llvm::LICMPass(llvm::LICMOptions()), true));
+  passes.addPass(llvm::EarlyCSEPass(false));
+  for (llvm::Function& f : module)
+    if (!f.isDeclaration()) passes.run(f, functions);
+}
+
+void emit_object(llvm::Module& module, llvm::TargetMachine& machine, llvm::SmallVectorImpl<char>& object) {
+  std::string problem;
+  llvm::raw_string_ostream problems(problem);
+  LAPIS_ASSERT(!llvm::verifyModule(module, &problems), "invalid LLVM IR was generated: " << problems.str());
+  llvm::raw_svector_ostream out(object);
+  llvm::legacy::PassManager passes;
+  const bool impossible = machine.addPassesToEmitFile(passes, out, nullptr, llvm::CodeGenFileType::ObjectFile);
+  LAPIS_ASSERT(!impossible, "this LLVM cannot write object files");
+  passes.run(module);
+}
+
+}  // namespace lapis::llvm_backend

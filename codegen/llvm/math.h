@@ -1,0 +1,19 @@
+// Elementary functions without libm, the same bits on every ISA. Largest error against double std:: over sweeps of all exponents
+// (asserted by tests/codegen/loop_math_test.cpp), in units of the last place of float:
+//   Exp 1, Log 1, Erf 1.5, Tanh 2, Sigmoid 2: float arithmetic with fused multiply-adds;
+//   Sin Cos Tan Asin Acos Atan Sinh Cosh Asinh Acosh Atanh Pow: computed in double, 0.51 (Sin, Cos, Tan: for |x| < 2^50).
+// Float64 operands take the double versions: within 4 ulp of double; Erf has none (refuse_math).
+#pragma once
+
+#include "codegen/llvm/lanes.h"
+
+namespace lapis::llvm_backend {
+
+bool is_math(Op op);
+std::string refuse_math(Op op, DType type);
+// x (and y, of Pow) are float or double registers.
+llvm::Value* emit_math(const Lanes& lanes, Op op, llvm::Value* x);
+llvm::Value* emit_pow(const Lanes& lanes, llvm::Value* x, llvm::Value* y);
+llvm::Value* emit_fmod(const Lanes& lanes, llvm::Value* x, llvm::Value* y);  // sign of x; exact
+
+}  // namespace lapis::llvm_backend

@@ -1,0 +1,142 @@
+#include "codegen/llvm/memory.h"
+
+#include <llvm/IR/IRBuilder.h>
+#include <llvm/IR/MDBuilder.h>
+
+#include <map>
+#include <numeric>
+
+#include "runtime/abi.h"
+
+namespace lapis::llvm_backend {
+
+using llvm::Value;
+
+Memory::Memory(const Lanes& lanes, const Loop& loop, const Plan& plan, llvm::Function* function) : lanes_(lanes), loop_(loop) {
+  auto& b = lanes.b;
+  auto& context = b.getContext();
+  llvm::MDNode* empty = llvm::MDNode::get(context, {});
+  auto field = [&](int offset) {
+    auto* loaded = b.CreateLoad(b.getPtrTy(), advanced(function->getArg(0), offset));
+    loaded->setMetadata(llvm::LLVMContext::MD_invariant_load, empty);
+    return loaded;
+  };
+  Value *constants = field(abi::kOffsetConstants), *arena = field(abi::kOffsetArena), *io = field(abi::kOffsetIo);
+  status_ = field(abi::kOffsetStatus);
+
+  // Buffers of one step never overlap: the memory planner keeps all that live at the same time apart.
+  llvm::MDBuilder md(context);
+  llvm::MDNode* domain = md.createAnonymousAliasScopeDomain();
+  std::map<int, llvm::MDNode*> scopes;
+  for (const View& v : loop.views)
+    if (!scopes.contains(v.buffer)) scopes[v.buffer] = md.createAnonymousAliasScope(domain);
+
+  for (const View& v : loop.views) {
+    const Buffer& buffer = plan.buffers[static_cast<size_t>(v.buffer)];
+    Value* base = nullptr;
+    switch (buffer.space) {
+      case Space::Constant: base = advanced(constants, buffer.offset); break;
+      case Space::Arena: base = advanced(arena, buffer.offset); break;
+      case Space::Input: case Space::Output: {
+        auto* loaded = b.CreateLoad(b.getPtrTy(), advanced(io, buffer.offset * 8));
+        loaded->setMetadata(llvm::LLVMContext::MD_invariant_load, empty);
+        base = loaded;
+        break;
+      }
+    }
+    bases_.push_back(advanced(base, v.offset * std::max(1, bit_width(v.dtype) / 8)));
+    std::vector<llvm::Metadata*> others;
+    for (const auto& [id, scope] : scopes)
+      if (id != v.buffer) others.push_back(scope);
+    facts_.push_back({llvm::MDNode::get(context, {scopes[v.buffer]}), llvm::MDNode::get(context, others),
+                      buffer.space == Space::Constant || buffer.space == Space::Input});
+  }
+}
+
+Value* Memory::advanced(Value* pointer, Value* bytes) const { return lanes_.b.CreateGEP(lanes_.b.getInt8Ty(), pointer, bytes); }
+Value* Memory::advanced(Value* pointer, int64_t bytes) const { return bytes == 0 ? pointer : advanced(pointer, lanes_.b.getInt64(static_cast<uint64_t>(bytes))); }
+
+int64_t Memory::size_of(int v) const { return std::max(1, bit_width(loop_.views[static_cast<size_t>(v)].dtype) / 8); }
+
+template <class I>
+I* Memory::annotated(I* instruction, int v) const {
+  const Facts& f = facts_[static_cast<size_t>(v)];
+  instruction->setMetadata(llvm::LLVMContext::MD_alias_scope, f.scope);
+  instruction->setMetadata(llvm::LLVMContext::MD_noalias, f.others);
+  if (f.invariant) instruction->setMetadata(llvm::LLVMContext::MD_invariant_load, llvm::MDNode::get(lanes_.b.getContext(), {}));
+  return instruction;
+}
+
+Value* Memory::masked(int count) const {
+  std::vector<llvm::Constant*> bits;
+  for (int i = 0; i < lanes_.width(); ++i) bits.push_back(lanes_.b.getInt1(i < count));
+  return llvm::ConstantVector::get(bits);
+}
+
+Value* Memory::scalar_load(int v, Value* pointer) const {
+  const auto align = llvm::Align(static_cast<uint64_t>(size_of(v)));
+  return annotated(lanes_.b.CreateAlignedLoad(lanes_.memory_type(loop_.views[static_cast<size_t>(v)].dtype), pointer, align), v);
+}
+
+Value* Memory::load(int v, Value* pointer, const LaneAccess& access) const {
+  if (!access.spread || access.stride == 0 || lanes_.width() == 1) return scalar_load(v, pointer);
+  auto& b = lanes_.b;
+  llvm::Type* element = lanes_.memory_type(loop_.views[static_cast<size_t>(v)].dtype);
+  auto* type = llvm::FixedVectorType::get(element, static_cast<unsigned>(lanes_.width()));
+  const auto align = llvm::Align(static_cast<uint64_t>(size_of(v)));
+  if (access.stride == size_of(v)) {
+    if (access.count == lanes_.width()) return annotated(b.CreateAlignedLoad(type, pointer, align), v);
+    return annotated(b.CreateMaskedLoad(type, pointer, align, masked(access.count), llvm::Constant::getNullValue(type)), v);
+  }
+  if (access.stride == -size_of(v) && access.count == lanes_.width()) {
+    std::vector<int> reversed(static_cast<size_t>(lanes_.width()));
+    std::iota(reversed.rbegin(), reversed.rend(), 0);
+    Value* lowest = advanced(pointer, access.stride * (lanes_.width() - 1));
+    return b.CreateShuffleVector(annotated(b.CreateAlignedLoad(type, lowest, align), v), reversed);
+  }
+  Value* result = llvm::Constant::getNullValue(type);
+  for (int i = 0; i < access.count; ++i) result = b.CreateInsertElement(result, scalar_load(v, advanced(pointer, i * access.stride)), static_cast<uint64_t>(i));
+  return result;
+}
+
+Value* Memory::load_at(int v, Value* pointer, Value* offsets, const LaneAccess& access) const {
+  if (!Lanes::is_vector(offsets)) return load(v, advanced(pointer, offsets), access);
+  auto& b = lanes_.b;
+  auto* type = llvm::FixedVectorType::get(lanes_.memory_type(loop_.views[static_cast<size_t>(v)].dtype), static_cast<unsigned>(lanes_.width()));
+  Value* result = llvm::Constant::getNullValue(type);
+  for (int i = 0; i < access.count; ++i) {
+    Value* at = advanced(advanced(pointer, b.CreateExtractElement(offsets, static_cast<uint64_t>(i))), i * access.stride);
+    result = b.CreateInsertElement(result, scalar_load(v, at), static_cast<uint64_t>(i));
+  }
+  return result;
+}
+
+void Memory::store(int v, Value* raw, Value* pointer, const LaneAccess& access) const {
+  auto& b = lanes_.b;
+  const auto align = llvm::Align(static_cast<uint64_t>(size_of(v)));
+  auto scalar_store = [&](Value* value, Value* at) { annotated(b.CreateAlignedStore(value, at, align), v); };
+  auto lane = [&](int i) { return Lanes::is_vector(raw) ? b.CreateExtractElement(raw, static_cast<uint64_t>(i)) : raw; };
+  if (!access.spread || lanes_.width() == 1) return scalar_store(raw, pointer);
+  if (access.stride == 0) return scalar_store(lane(access.count - 1), pointer);
+  if (access.stride == size_of(v)) {
+    raw = lanes_.splat(raw);
+    if (access.count == lanes_.width()) annotated(b.CreateAlignedStore(raw, pointer, align), v);
+    else annotated(b.CreateMaskedStore(raw, pointer, align, masked(access.count)), v);
+    return;
+  }
+  for (int i = 0; i < access.count; ++i) scalar_store(lane(i), advanced(pointer, i * access.stride));
+}
+
+void Memory::store_fault(Value* condition) const {
+  auto& b = lanes_.b;
+  llvm::Function* function = b.GetInsertBlock()->getParent();
+  auto* faulty = llvm::BasicBlock::Create(b.getContext(), "fault", function);
+  auto* after = llvm::BasicBlock::Create(b.getContext(), "in_range", function);
+  b.CreateCondBr(condition, faulty, after, llvm::MDBuilder(b.getContext()).createUnlikelyBranchWeights());
+  b.SetInsertPoint(faulty);
+  b.CreateAlignedStore(b.getInt32(abi::kIndexOutOfRange), status_, llvm::Align(4));
+  b.CreateBr(after);
+  b.SetInsertPoint(after);
+}
+
+}  // namespace lapis::llvm_backend

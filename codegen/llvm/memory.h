@@ -1,0 +1,53 @@
+// Loads and stores of Views: base addresses, the cheapest access for a stride along the lanes, and aliasing facts.
+#pragma once
+
+#include <vector>
+
+#include "codegen/llvm/lanes.h"
+
+namespace llvm {
+class Function;
+class Instruction;
+class MDNode;
+}  // namespace llvm
+
+namespace lapis::llvm_backend {
+
+// Lanes of one vector access: `count` consecutive elements of the lane dimension, `stride` bytes apart.
+struct LaneAccess {
+  int64_t stride = 0;
+  int count = 1;      // active lanes; the vector always has lanes.width()
+  bool spread = true; // false: one scalar, lanes play no role
+};
+
+class Memory {
+ public:
+  // Emits the base address of every view into the current block of `function` (its entry).
+  Memory(const Lanes& lanes, const Loop& loop, const Plan& plan, llvm::Function* function);
+
+  const std::vector<llvm::Value*>& bases() const { return bases_; }
+  llvm::Value* advanced(llvm::Value* pointer, llvm::Value* bytes) const;
+  llvm::Value* advanced(llvm::Value* pointer, int64_t bytes) const;
+
+  // Raw bits of view `v` as memory_type: a scalar where all lanes read the same element.
+  llvm::Value* load(int v, llvm::Value* pointer, const LaneAccess& access) const;
+  // Per-lane displacements: offsets are i64 in bytes, scalar or vector.
+  llvm::Value* load_at(int v, llvm::Value* pointer, llvm::Value* offsets, const LaneAccess& access) const;
+  void store(int v, llvm::Value* raw, llvm::Value* pointer, const LaneAccess& access) const;
+  void store_fault(llvm::Value* condition) const;  // i1
+
+ private:
+  struct Facts { llvm::MDNode *scope = nullptr, *others = nullptr; bool invariant = false; };
+  llvm::Value* scalar_load(int v, llvm::Value* pointer) const;
+  llvm::Value* masked(int count) const;
+  int64_t size_of(int v) const;
+  template <class I> I* annotated(I* instruction, int v) const;
+
+  const Lanes& lanes_;
+  const Loop& loop_;
+  llvm::Value* status_;
+  std::vector<llvm::Value*> bases_;
+  std::vector<Facts> facts_;
+};
+
+}  // namespace lapis::llvm_backend

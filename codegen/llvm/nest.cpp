@@ -1,0 +1,262 @@
+#include "codegen/llvm/nest.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+
+namespace lapis::llvm_backend {
+namespace {
+
+using Dims = std::vector<Dimension>;
+
+constexpr double kUnitNanoseconds = 15000;
+constexpr int64_t kMaxUnits = 256;
+
+int64_t element_bytes(DType dtype) { return std::max(1, bit_width(dtype) / 8); }
+
+// What the choices below need to know about a view.
+struct Use {
+  int weight = 0;   // how often it is touched; stores count double: a scattered store costs more than a gathered load
+  bool stored = false;
+};
+
+class Planner {
+ public:
+  Planner(const Loop& loop, int vector_bytes) : loop_(loop), vector_bytes_(vector_bytes) {}
+
+  Nest plan() {
+    collect_uses();
+    collect_dimensions();
+    for (Dims* dims : {&nest_.outer, &nest_.inner}) {
+      order(*dims);
+      merge(*dims);
+    }
+    nest_.width = choose_width();
+    choose_lane();
+    order_for_tiles();
+    choose_tile();
+    partition();
+    return std::move(nest_);
+  }
+
+ private:
+  void collect_uses() {
+    uses_.resize(loop_.views.size());
+    for (const Loop::Phase& phase : loop_.phases) {
+      for (const Instr& i : phase.body) {
+        if (i.op == Op::Load || i.op == Op::Gather) uses_[static_cast<size_t>(i.slot)].weight += 1;
+        if (i.op == Op::Index) indexed_.push_back(i.slot);
+        if (i.op == Op::Gather) gathers_ = true;
+      }
+      for (const Loop::Store& s : phase.stores) {
+        uses_[static_cast<size_t>(s.view)].weight += 2;
+        uses_[static_cast<size_t>(s.view)].stored = true;
+      }
+    }
+  }
+
+  void collect_dimensions() {
+    const auto split = loop_.domain.size() - static_cast<size_t>(loop_.reduced);
+    for (size_t d = 0; d < loop_.domain.size(); ++d) {
+      if (loop_.domain[d] == 1) continue;
+      Dimension dim{loop_.domain[d], d >= split, static_cast<int>(d), {}};
+      for (const View& v : loop_.views) dim.bytes.push_back(v.strides[d] * element_bytes(v.dtype));
+      (dim.inner ? nest_.inner : nest_.outer).push_back(std::move(dim));
+    }
+  }
+
+  // Large strides outside, judged by the stored views first, then by the loaded ones.
+  int64_t reach(const Dimension& d) const {
+    int64_t stored = 0, loaded = 0;
+    for (size_t v = 0; v < uses_.size(); ++v) (uses_[v].stored ? stored : loaded) = std::max(uses_[v].stored ? stored : loaded, std::abs(d.bytes[v]));
+    return stored ? stored : loaded;
+  }
+  void order(Dims& dims) const {
+    std::stable_sort(dims.begin(), dims.end(), [&](const Dimension& a, const Dimension& b) { return reach(a) > reach(b); });
+  }
+
+  bool is_indexed(const Dimension& d) const { return std::find(indexed_.begin(), indexed_.end(), d.source) != indexed_.end() && d.source >= 0; }
+  bool mergeable(const Dimension& a, const Dimension& b) const {
+    if (is_indexed(a) || is_indexed(b)) return false;
+    for (size_t v = 0; v < uses_.size(); ++v)
+      if (a.bytes[v] != b.bytes[v] * b.extent) return false;
+    return true;
+  }
+  void merge(Dims& dims) const {
+    for (size_t i = 0; i + 1 < dims.size();) {
+      if (!mergeable(dims[i], dims[i + 1])) { ++i; continue; }
+      dims[i].extent *= dims[i + 1].extent;
+      dims[i].bytes = dims[i + 1].bytes;
+      dims[i].source = -1;
+      dims.erase(dims.begin() + static_cast<int64_t>(i) + 1);
+      if (i > 0) --i;
+    }
+  }
+
+  // As many lanes as the widest element of the body allows; an index beside narrow data does not narrow everything to its 64 bits.
+  int choose_width() const {
+    int64_t widest = 1;
+    for (const View& v : loop_.views) widest = std::max(widest, element_bytes(v.dtype));
+    for (const Loop::Phase& phase : loop_.phases) {
+      for (const Instr& i : phase.body) {
+        const bool half = i.type == DType::Float16 || i.type == DType::BFloat16;
+        const bool moved = i.op == Op::Load || i.op == Op::Constant;
+        widest = std::max(widest, half && !moved ? 4 : i.op == Op::Gather || i.op == Op::Index ? 1 : element_bytes(i.type));
+        if (i.op == Op::Quantize || i.op == Op::Dequantize) widest = std::max<int64_t>(widest, 4);
+      }
+      for (const Loop::Reduction& r : phase.reductions) widest = std::max(widest, element_bytes(r.type));
+    }
+    return static_cast<int>(vector_bytes_ / widest);
+  }
+
+  double lane_score(const Dimension& d) const {
+    double score = 0;
+    for (size_t v = 0; v < uses_.size(); ++v) {
+      const int64_t size = element_bytes(loop_.views[v].dtype), stride = d.bytes[v];
+      if (stride == size) score += 2.0 * uses_[v].weight;
+      else if (stride == 0) score += 1.5 * uses_[v].weight;
+      else if (stride == -size) score += 1.0 * uses_[v].weight;
+    }
+    // Short dimensions leave lanes empty; inner lanes pay for combining their accumulators.
+    const double filled = static_cast<double>(d.extent) / static_cast<double>((d.extent + nest_.width - 1) / nest_.width * nest_.width);
+    return score * filled * (d.inner ? 0.9 : 1.0);
+  }
+
+  bool touches(const Dimension& d) const {
+    for (size_t v = 0; v < uses_.size(); ++v)
+      if (uses_[v].weight && d.bytes[v] != 0) return true;
+    return is_indexed(d);
+  }
+
+  void choose_lane() {
+    Dims* best = nullptr;
+    size_t position = 0;
+    double best_score = 0;
+    for (Dims* dims : {&nest_.outer, &nest_.inner})
+      for (size_t i = 0; i < dims->size(); ++i)
+        if (const double score = lane_score((*dims)[i]); touches((*dims)[i]) && score > best_score) {
+          best = dims;
+          position = i;
+          best_score = score;
+        }
+    if (!best) {
+      nest_.width = 1;
+      nest_.lane.bytes.assign(uses_.size(), 0);
+      return;
+    }
+    nest_.lane = (*best)[position];
+    nest_.lane_inner = nest_.lane.inner;
+    best->erase(best->begin() + static_cast<int64_t>(position));
+    while (nest_.width > 1 && nest_.width / 2 >= nest_.lane.extent) nest_.width /= 2;
+  }
+
+  size_t instructions() const {
+    size_t n = 0;
+    for (const Loop::Phase& phase : loop_.phases) n += phase.body.size();
+    return n;
+  }
+
+  bool has_reduction() const {
+    return std::any_of(loop_.phases.begin(), loop_.phases.end(), [](const Loop::Phase& p) { return !p.reductions.empty(); });
+  }
+
+  // Loads that a jammed row would share: those that do not move along `d`.
+  bool reused_along(const Dimension& d) const {
+    for (size_t v = 0; v < uses_.size(); ++v)
+      if (uses_[v].weight && !uses_[v].stored && d.bytes[v] == 0) return true;
+    return false;
+  }
+
+  // Jamming multiplies the tile, so it pays only for products that are short enough to stay in registers.
+  bool is_product() const {
+    return has_reduction() && !nest_.inner.empty() + nest_.lane_inner > 0 && loop_.phases.size() <= 2 && instructions() <= 24 && loads_in_first_phase() >= 2;
+  }
+  size_t loads_in_first_phase() const {
+    size_t n = 0;
+    for (const Instr& i : loop_.phases[0].body) n += i.op == Op::Load;
+    return n;
+  }
+
+  // The jammed dimension is the last outer one.
+  void order_for_tiles() {
+    if (!is_product()) return;
+    for (size_t i = nest_.outer.size(); i-- > 0;) {
+      if (!reused_along(nest_.outer[i]) || nest_.outer[i].extent < 2) continue;
+      std::rotate(nest_.outer.begin() + static_cast<int64_t>(i), nest_.outer.begin() + static_cast<int64_t>(i) + 1, nest_.outer.end());
+      jammable_ = true;
+      return;
+    }
+  }
+
+  static int divisor_up_to(int64_t n, int limit) {
+    for (int d = limit; d > 1; --d)
+      if (n % d == 0) return d;
+    return n > 3 * limit ? limit : 1;
+  }
+
+  void choose_tile() {
+    const int64_t whole = nest_.lane.extent / nest_.width;
+    const bool wide_file = vector_bytes_ == 64;  // 32 vector registers instead of 16
+    if (is_product() && jammable_) {
+      nest_.jam = divisor_up_to(nest_.outer.back().extent, 4);
+      const int vectors = nest_.lane_inner ? 1 : wide_file ? 4 : 2;
+      nest_.vectors = whole > 0 ? divisor_up_to(whole, vectors) : 1;
+      return;
+    }
+    const int limit = gathers_ ? 1 : instructions() <= 12 ? 4 : instructions() <= 24 ? 2 : 1;
+    nest_.vectors = whole > 0 ? divisor_up_to(whole, limit) : 1;
+  }
+
+  // A rough cost: vector instructions at 2 per nanosecond, at least the memory traffic at 16 bytes per nanosecond.
+  double nanoseconds_per_outer_point() const {
+    double inner = 1;
+    for (const Dimension& d : nest_.inner) inner *= static_cast<double>(d.extent);
+    double cost = 0;
+    for (const Loop::Phase& phase : loop_.phases) {
+      double body = 1;
+      for (const Instr& i : phase.body) body += weight(i);
+      const double lanes = phase.over == Loop::Over::Inner || !nest_.lane_inner ? nest_.width : 1;
+      const double points = phase.over == Loop::Over::Inner ? inner * (nest_.lane_inner ? static_cast<double>(nest_.lane.extent) : 1) : 1;
+      cost += body / lanes * points * 0.3;
+    }
+    return cost;
+  }
+  static double weight(const Instr& i) {
+    if (i.op == Op::Constant || i.op == Op::Reduced) return 0;
+    if (i.op == Op::Load) return 2;
+    if (i.op == Op::Gather || i.op == Op::Pow || i.op == Op::FMod || i.op == Op::Mod) return 20;
+    return i.op >= Op::Exp && i.op <= Op::Sigmoid ? 15 : 1;
+  }
+
+  void partition() {
+    double total = nanoseconds_per_outer_point();
+    for (const Dimension& d : nest_.outer) total *= static_cast<double>(d.extent);
+    const int64_t lanes = nest_.lane_inner ? 1 : nest_.lane.extent;
+    total *= static_cast<double>(lanes);
+    const auto wanted = std::clamp<int64_t>(static_cast<int64_t>(std::min(total / kUnitNanoseconds, 1e6)), 1, kMaxUnits);
+    // The jammed dimension stays whole, so that tiles do.
+    const size_t divisible = nest_.outer.size() - (nest_.jam > 1 ? 1 : 0);
+    while (nest_.partitioned < divisible && nest_.rows < 4 * wanted && wanted > 1) nest_.rows *= nest_.outer[nest_.partitioned++].extent;
+    if (nest_.rows < 2 * wanted && lanes > nest_.width && wanted > 1) {
+      const int64_t tile = static_cast<int64_t>(nest_.width) * nest_.vectors;
+      const int64_t pieces = (2 * wanted + nest_.rows - 1) / nest_.rows;
+      nest_.chunk = std::max(tile, (lanes / pieces + tile - 1) / tile * tile);
+      nest_.rows *= nest_.chunks();
+    }
+    nest_.rows_per_unit = std::max<int64_t>(1, nest_.rows / wanted);
+    nest_.units = std::max<int64_t>(1, (nest_.rows + nest_.rows_per_unit - 1) / nest_.rows_per_unit);
+  }
+
+  const Loop& loop_;
+  const int vector_bytes_;
+  std::vector<Use> uses_;
+  std::vector<int> indexed_;
+  bool gathers_ = false, jammable_ = false;
+  Nest nest_;
+};
+
+}  // namespace
+
+Nest plan_nest(const Loop& loop, int vector_bytes) { return Planner(loop, vector_bytes).plan(); }
+
+}  // namespace lapis::llvm_backend
