@@ -25,6 +25,7 @@ void EvalContext::set_out(size_t i, Tensor tensor) {
 static std::string place_of(const Node& node) { return "node '" + node.origin() + "' (" + std::string(node.op().name) + ")"; }
 
 Diagnostic EvalContext::error(std::string message) const { return lapis::error(ErrorKind::Mismatch, std::move(message)).at(place_of(node_)); }
+Diagnostic EvalContext::unsupported(std::string message) const { return lapis::error(ErrorKind::Unsupported, std::move(message)).at(place_of(node_)); }
 
 // ---- the engine -----------------------------------------------------------------------------------------------------------------
 

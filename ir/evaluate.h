@@ -24,6 +24,7 @@ class EvalContext {
   void set_out(size_t i, Tensor tensor);
   std::vector<Tensor>& outputs() { return outputs_; }
   Diagnostic error(std::string message) const;
+  Diagnostic unsupported(std::string message) const;
   // Runs a subgraph (If, Loop, Scan) with values for its inputs; outer values are visible to it.
   Result<std::vector<Tensor>> run(const Graph& subgraph, const std::vector<Tensor>& inputs) const;
 

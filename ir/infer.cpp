@@ -44,6 +44,7 @@ static Diagnostic node_error(const Node& node, std::string message, ErrorKind ki
 }
 
 Diagnostic InferContext::error(std::string message) const { return node_error(node_, std::move(message)); }
+Diagnostic InferContext::unsupported(std::string message) const { return node_error(node_, std::move(message), ErrorKind::Unsupported); }
 
 Result<int64_t> InferContext::axis(int64_t axis, int64_t rank) const {
   if (axis >= -rank && axis < rank) return axis < 0 ? axis + rank : axis;

@@ -24,6 +24,7 @@ class InferContext {
 
   // "Softmax (node 'attn_7'): axis 5 is out of range for float[1,12,64]", ready to be returned from infer.
   Diagnostic error(std::string message) const;
+  Diagnostic unsupported(std::string message) const;  // valid ONNX that Lapis does not implement
   // Normalises a negative axis; an error if it does not lie in [-rank, rank).
   Result<int64_t> axis(int64_t axis, int64_t rank) const;
 

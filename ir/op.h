@@ -42,6 +42,7 @@ struct AttrDef {
   std::string_view name;
   AttrKind kind;
   bool required = false;
+  std::shared_ptr<const Attribute> default_value = nullptr;  // as ONNX would store it; null for members that are std::optional
 };
 
 namespace detail {
@@ -90,6 +91,15 @@ Attributes encode_attributes(const T& value) {
   };
   std::apply([&](const auto&... f) { (encode(f), ...); }, T::fields);
   return attributes;
+}
+
+// What a member holds before decoding, as an attribute.
+template <class T, class Member>
+std::shared_ptr<const Attribute> default_attribute(Member T::* member) {
+  using Stored = typename detail::AttrType<Member>::Stored;
+  const T defaults;
+  if constexpr (std::is_same_v<Member, std::optional<Stored>>) return nullptr;
+  else return std::make_shared<const Attribute>(Stored(defaults.*member));
 }
 
 template <class T> T Node::attrs() const { return decode_attributes<T>(attributes_); }
@@ -185,7 +195,9 @@ class OpBuilder {
   OpBuilder& optional_out(std::string_view name, TypeSet types = kAnyType) { def_.outputs.push_back({name, types, true}); return *this; }
   OpBuilder& variadic_out(std::string_view name, TypeSet types = kAnyType) { def_.outputs.push_back({name, types, false, true}); return *this; }
   template <class T> OpBuilder& attrs() {
-    auto declare = [&]<class S, class M>(const Field<S, M>& f) { def_.attributes.push_back({f.name, detail::AttrType<M>::kind, f.required}); };
+    auto declare = [&]<class S, class M>(const Field<S, M>& f) {
+      def_.attributes.push_back({f.name, detail::AttrType<M>::kind, f.required, default_attribute<S, M>(f.member)});
+    };
     std::apply([&](const auto&... f) { (declare(f), ...); }, T::fields);
     return *this;
   }

@@ -10,12 +10,12 @@ Diagnostic no_training(Diagnostic d) { return d.help("export the model for infer
 
 Result<Types> infer_dropout(const InferContext& c) {
   const Tensor* training = c.constant(2);
-  if (training && training->data<bool>()[0]) return no_training(c.error("training_mode is not supported"));
+  if (training && training->data<bool>()[0]) return no_training(c.unsupported("training_mode is not supported"));
   return Types{c.in(0), Type::tensor(DType::Bool, c.in(0).dims)};
 }
 
 Status evaluate_dropout(EvalContext& c) {
-  if (c.has(2) && c.in(2).data<bool>()[0]) return no_training(c.error("training_mode is not supported"));
+  if (c.has(2) && c.in(2).data<bool>()[0]) return no_training(c.unsupported("training_mode is not supported"));
   c.set_out(0, c.in(0));
   if (c.wants(1)) c.set_out(1, from_integers(DType::Bool, c.in(0).shape(), std::vector<int64_t>(static_cast<size_t>(c.in(0).size()), 1)));
   return ok();

@@ -63,7 +63,7 @@ void scale_channels(std::vector<double>& values, const Shape& shape, const Tenso
 // ---- BatchNormalization -----------------------------------------------------------------------------------------------------------
 
 Result<Types> infer_batch(const InferContext& c) {
-  if (c.attrs<BatchNormalizationAttrs>().training_mode) return c.error("training_mode is not supported").help("export the model for inference");
+  if (c.attrs<BatchNormalizationAttrs>().training_mode) return c.unsupported("training_mode is not supported").help("export the model for inference");
   return infer_channels(c, 1);
 }
 

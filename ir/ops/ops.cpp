@@ -111,6 +111,7 @@ const std::vector<const OpDef*>& all_ops() {
       &ReduceSumSquare,
       &Relu,
       &Reshape,
+      &Resize,
       &Round,
       &Scan,
       &ScatterElements,

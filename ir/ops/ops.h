@@ -110,6 +110,7 @@ extern const OpDef ReduceSum;
 extern const OpDef ReduceSumSquare;
 extern const OpDef Relu;
 extern const OpDef Reshape;
+extern const OpDef Resize;
 extern const OpDef Round;
 extern const OpDef Scan;
 extern const OpDef ScatterElements;

@@ -75,9 +75,9 @@ Result<Types> infer_quantize(const InferContext& c) {
   const DType dtype = quantized_dtype(a, c.has(2) ? &c.in(2) : nullptr);
   if (a.output_dtype && static_cast<DType>(a.output_dtype) != dtype)
     return c.error("output_dtype contradicts the zero point's type " + std::string(name_of(dtype)));
-  if (!allows(kStorage, dtype)) return c.error("quantizing to " + std::string(name_of(dtype)) + " is not supported").help("use an integer zero point of 2 to 16 bits");
+  if (!allows(kStorage, dtype)) return c.unsupported("quantizing to " + std::string(name_of(dtype)) + " is not supported").help("use an integer zero point of 2 to 16 bits");
   if (a.precision != 0 && static_cast<DType>(a.precision) != DType::Float32)
-    return c.error("division in " + std::string(name_of(static_cast<DType>(a.precision))) + " is not supported").help("leave out the attribute precision");
+    return c.unsupported("division in " + std::string(name_of(static_cast<DType>(a.precision))) + " is not supported").help("leave out the attribute precision");
   return Types{Type::tensor(dtype, c.in(0).dims)};
 }
 
@@ -108,7 +108,7 @@ Result<Types> infer_dequantize(const InferContext& c) {
   LAPIS_CHECK(check_parameters(c, a.axis, a.block_size));
   if (c.has(2) && c.in(2).dtype != c.in(0).dtype) return c.error("x is " + c.in(0).to_string() + " but its zero point is " + c.in(2).to_string());
   const DType dtype = dequantized_dtype(a, c.in(1).dtype);
-  if (!allows(kScale, dtype)) return c.error("dequantizing to " + std::string(name_of(dtype)) + " is not supported");
+  if (!allows(kScale, dtype)) return c.unsupported("dequantizing to " + std::string(name_of(dtype)) + " is not supported");
   return Types{Type::tensor(dtype, c.in(0).dims)};
 }
 
