@@ -1,0 +1,552 @@
+#include "frontends/onnx/builder.h"
+
+#include <onnx/onnx_pb.h>
+
+#include <algorithm>
+#include <set>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "frontends/onnx/attributes.h"
+#include "frontends/onnx/order.h"
+#include "frontends/onnx/schema.h"
+#include "frontends/onnx/types.h"
+#include "frontends/onnx/unsupported.h"
+#include "frontends/onnx/upgrade.h"
+#include "ir/infer.h"
+
+namespace lapis::onnx_frontend {
+namespace {
+
+constexpr size_t kMaxNodes = 2'000'000;  // functions that call functions could make a small file explode
+constexpr int kMaxDepth = 64;            // of functions and subgraphs within each other
+
+using Opsets = std::map<std::string, int64_t>;
+
+std::string plain_domain(const std::string& domain) { return domain == "ai.onnx" ? "" : domain; }
+
+template <class Imports>
+Opsets opsets_of(const Imports& imports) {
+  Opsets opsets;
+  for (const auto& import : imports) opsets[plain_domain(import.domain())] = import.version();
+  return opsets;
+}
+
+std::string function_id(const std::string& domain, const std::string& name, const std::string& overload) {
+  return plain_domain(domain) + "::" + name + "::" + overload;
+}
+
+// The names that one graph or function body gives to values, and what nodes in it mean.
+struct Scope {
+  Graph* graph;
+  const Scope* outer = nullptr;                 // of the graph around a subgraph; functions see nothing around them
+  const Opsets* opsets = nullptr;
+  std::unordered_map<std::string, Value*> values = {};  // null: the value could not be imported, which has been reported
+  std::unordered_map<std::string, const onnx::TypeProto*> declared = {};
+  std::string call = {};   // in a function body: the node that was expanded
+  std::string owner = {};  // in a function body: the operator that was expanded
+  int depth = 0;
+
+  const Value* const* find(const std::string& name) const {
+    for (const Scope* s = this; s; s = s->outer)
+      if (const auto it = s->values.find(name); it != s->values.end()) return &it->second;
+    return nullptr;
+  }
+  bool has(const std::string& name) const { return find(name) != nullptr; }
+  Value* value(const std::string& name) const {
+    const auto* found = find(name);
+    return found ? const_cast<Value*>(*found) : nullptr;
+  }
+};
+
+// What the operators imply, completed by what the model declares: declarations are often stale, never the other way round.
+Type complete(Type inferred, const Type& declared) {
+  if (!inferred.is_tensor() || !declared.is_tensor()) return inferred;
+  if (inferred.dtype == DType::Undefined) return declared;
+  if (!inferred.dims) inferred.dims = declared.dims;
+  if (!declared.dims || declared.dims->size() != inferred.dims->size()) return inferred;
+  for (size_t i = 0; i < inferred.dims->size(); ++i)
+    if (!(*inferred.dims)[i].is_known()) (*inferred.dims)[i] = (*declared.dims)[i];
+  return inferred;
+}
+
+class Builder {
+ public:
+  Builder(onnx::ModelProto& model, ExternalFiles& files, const ImportOptions& options)
+      : model_(model), files_(files), options_(options), opsets_(opsets_of(model.opset_import())) {}
+
+  Result<std::unique_ptr<Graph>> run() {
+    if (Diagnostics found = check_versions(); !found.empty()) return found;
+    for (auto& f : *model_.mutable_functions()) functions_[function_id(f.domain(), f.name(), f.overload())] = &f;
+    onnx::GraphProto& proto = *model_.mutable_graph();
+    auto graph = std::make_unique<Graph>(proto.name().empty() ? "graph" : proto.name());
+    for (const auto& entry : model_.metadata_props()) graph->metadata()[entry.key()] = entry.value();
+    for (const auto& output : proto.output()) reserved_.insert(output.name());
+    Scope scope{.graph = graph.get(), .opsets = &opsets_};
+    fill_graph(proto, scope);
+    check_options();
+    if (diagnostics_.empty() && unsupported_.empty()) collect(infer_types(*graph));
+    if (!diagnostics_.empty() || !unsupported_.empty()) return all_diagnostics();
+    erase_unused_constants(*graph);
+    return graph;
+  }
+
+ private:
+  friend class Host;
+
+  // ---- the model as a whole -----------------------------------------------------------------------------------------------------------
+
+  Diagnostics check_versions() const {
+    Diagnostics found;
+    const int64_t ir = model_.ir_version();
+    if (ir < kOldestIrVersion || ir > kNewestIrVersion)
+      found.push_back(error(ErrorKind::Unsupported, "IR version " + std::to_string(ir) + " is outside of " + std::to_string(kOldestIrVersion) + " to " + std::to_string(kNewestIrVersion))
+                          .help(ir > kNewestIrVersion ? "export it with an older onnx package" : "is this an ONNX model? if so, save it again with a current onnx package"));
+    if (!model_.has_graph() || model_.graph().output_size() == 0) found.push_back(error(ErrorKind::Input, "the model has no outputs: its graph is empty").help("export it again"));
+    if (const auto it = opsets_.find(""); it != opsets_.end()) {
+      if (auto d = check_opset(it->second)) found.push_back(*std::move(d));
+    } else if (model_.graph().node_size() > 0) {
+      found.push_back(error(ErrorKind::Input, "the model does not say which opset it uses (no opset_import)").help("it may be truncated; export it again"));
+    }
+    return found;
+  }
+
+  static std::optional<Diagnostic> check_opset(int64_t version) {
+    if (version >= kOldestOpset && version <= kNewestOpset) return std::nullopt;
+    return error(ErrorKind::Unsupported, "opset " + std::to_string(version) + " is outside of " + std::to_string(kOldestOpset) + " to " + std::to_string(kNewestOpset))
+        .help("convert it: onnx.version_converter.convert_version(model, " + std::to_string(version < kOldestOpset ? 13 : kCanonicalOpset) + ")");
+  }
+
+  void check_options() {
+    for (const auto& [name, value] : options_.dims) {
+      if (!symbols_.contains(name)) {
+        Diagnostic d = error(ErrorKind::Mismatch, "the model has no symbolic dimension '" + name + "'");
+        std::string known;
+        for (const std::string& s : symbols_) known += (known.empty() ? "" : ", ") + s;
+        report(d.note("it has: " + (known.empty() ? "none" : known)));
+      }
+      if (value < 0) report(error(ErrorKind::Mismatch, "dimension '" + name + "' cannot be " + std::to_string(value)));
+    }
+  }
+
+  static void erase_unused_constants(Graph& graph) {
+    for (Node* node : graph.nodes())
+      for (Graph* subgraph : node->subgraphs()) erase_unused_constants(*subgraph);
+    graph.erase_unused_constants();
+  }
+
+  // ---- graphs -------------------------------------------------------------------------------------------------------------------------
+
+  void fill_graph(onnx::GraphProto& proto, Scope& scope) {
+    add_initializers(proto, scope);
+    add_inputs(proto, scope);
+    for (const auto& v : proto.value_info()) scope.declared[v.name()] = &v.type();
+    for (const auto& v : proto.output()) scope.declared[v.name()] = &v.type();
+    std::vector<onnx::NodeProto*> nodes;
+    for (auto& node : *proto.mutable_node()) nodes.push_back(&node);
+    emit_all(nodes, scope);
+    set_outputs(proto, scope);
+  }
+
+  void add_initializers(onnx::GraphProto& proto, Scope& scope) {
+    for (auto& tensor : *proto.mutable_initializer()) {
+      const std::string name = tensor.name();
+      add_initializer(name, to_tensor(tensor, files_), scope);
+    }
+    for (auto& tensor : *proto.mutable_sparse_initializer()) {
+      const std::string name = tensor.values().name();
+      add_initializer(name, to_tensor(tensor, files_), scope);
+    }
+  }
+
+  void add_initializer(const std::string& name, Result<Tensor> tensor, Scope& scope) {
+    if (name.empty() || scope.has(name)) return report(error(ErrorKind::Input, name.empty() ? "an initializer has no name" : "initializer '" + name + "' is defined twice"));
+    if (!tensor.ok()) collect(std::move(tensor).diagnostics());
+    scope.values[name] = tensor.ok() ? scope.graph->add_constant(*std::move(tensor), value_name(name, scope)) : nullptr;
+  }
+
+  // Until IR version 4 initializers had to be listed as inputs; such inputs are the constants that they default to.
+  void add_inputs(const onnx::GraphProto& proto, Scope& scope) {
+    std::unordered_set<std::string> seen;
+    for (const auto& input : proto.input()) {
+      const std::string where = "input '" + input.name() + "'";
+      if (input.name().empty() || !seen.insert(input.name()).second) {
+        report(error(ErrorKind::Input, input.name().empty() ? "has no name" : "is listed twice").at(where));
+      } else if (!scope.values.contains(input.name())) {
+        Result<Type> type = input_type(input, scope);
+        if (!type.ok()) collect(std::move(type).diagnostics(), where);
+        scope.values[input.name()] = type.ok() ? scope.graph->add_input(value_name(input.name(), scope), *std::move(type)) : nullptr;
+      }
+    }
+  }
+
+  // The inputs of a loop's body may leave their type to the loop.
+  Result<Type> input_type(const onnx::ValueInfoProto& input, const Scope& scope) {
+    const bool top = !scope.outer && scope.depth == 0;
+    if (!top && !input.has_type()) return Type{};
+    const auto name_unknown = [&](size_t axis) { return Dim::symbol(symbol_for(input.name()) + "_dim" + std::to_string(axis)); };
+    LAPIS_TRY(Type type, from_proto(input.type(), top ? NameUnknown(name_unknown) : nullptr));
+    if (top) note_symbols(type);
+    return bound(std::move(type));
+  }
+
+  static std::string symbol_for(std::string name) {
+    std::replace_if(name.begin(), name.end(), [](unsigned char c) { return !std::isalnum(c); }, '_');
+    return !name.empty() && std::isdigit(static_cast<unsigned char>(name[0])) ? "_" + name : name;
+  }
+
+  void note_symbols(const Type& type) {
+    if (type.element) note_symbols(*type.element);
+    if (!type.dims) return;
+    for (const Dim& d : *type.dims)
+      for (std::string& s : d.symbols()) symbols_.insert(std::move(s));
+  }
+
+  Type bound(Type type) const {
+    if (type.element) type.element = std::make_shared<const Type>(bound(*type.element));
+    if (type.dims)
+      for (Dim& d : *type.dims) d = d.bind(options_.dims);
+    return type;
+  }
+
+  void set_outputs(const onnx::GraphProto& proto, Scope& scope) {
+    std::vector<Value*> outputs;
+    std::unordered_set<std::string> seen;
+    for (const auto& output : proto.output()) {
+      const std::string where = "output '" + output.name() + "'";
+      if (!scope.has(output.name())) { report(error(ErrorKind::Input, "nothing in the model defines it").at(where)); continue; }
+      if (!scope.outer && !seen.insert(output.name()).second) { report(error(ErrorKind::Input, "is listed twice").at(where)); continue; }
+      Value* value = scope.value(output.name());
+      if (!value) continue;
+      // A branch may hand on a value of the graph around it, or one value twice; in a Graph an output is the graph's own.
+      if (&value->graph() != scope.graph || std::find(outputs.begin(), outputs.end(), value) != outputs.end()) value = copy_of(value, scope);
+      outputs.push_back(value);
+    }
+    scope.graph->set_outputs(std::move(outputs));
+  }
+
+  Value* copy_of(Value* value, Scope& scope) {
+    Node* node = scope.graph->add_node(*find_op("Identity"), {value}, {}, {scope.graph->unique_name(value->name())});
+    collect(infer_types(*node));
+    return node->output();
+  }
+
+  // ---- names --------------------------------------------------------------------------------------------------------------------------
+
+  // The outputs of the model keep their names, so nothing else may take them first.
+  std::string value_name(const std::string& name, const Scope& scope) const {
+    if (name.empty()) return name;
+    const bool top = !scope.outer && scope.depth == 0;
+    const std::string full = scope.call.empty() ? name : scope.call + "/" + name;
+    return !top && reserved_.contains(full) ? full + "_inner" : full;
+  }
+
+  std::string node_name(const onnx::NodeProto& proto, const Scope& scope) {
+    std::string name = proto.name();
+    if (name.empty() && proto.output_size() > 0) name = proto.output(0);
+    if (name.empty()) name = proto.op_type();
+    if (!scope.call.empty()) name = scope.call + "/" + name;
+    std::string unique = name;
+    for (int i = 1; !node_names_.insert(unique).second; ++i) unique = name + "_" + std::to_string(i);
+    return unique;
+  }
+
+  // ---- nodes --------------------------------------------------------------------------------------------------------------------------
+
+  void emit_all(const std::vector<onnx::NodeProto*>& nodes, Scope& scope) {
+    Order order = topological_order(nodes, [&](const std::string& name) { return scope.has(name); });
+    if (!order.diagnostics.empty()) return collect(std::move(order.diagnostics));
+    for (onnx::NodeProto* node : order.nodes) emit(*node, scope);
+  }
+
+  int64_t version_of(const std::string& domain, const Scope& scope) const {
+    for (const Opsets* opsets : {scope.opsets, &opsets_})
+      if (const auto it = opsets->find(domain); it != opsets->end()) return it->second;
+    return 0;
+  }
+
+  // A node in the terms of its scope's opsets.
+  void emit(onnx::NodeProto& node, Scope& scope) {
+    if (++emitted_ > kMaxNodes || scope.depth > kMaxDepth) return report_explosion(node, scope);
+    const std::string domain = plain_domain(node.domain());
+    const auto function = functions_.find(function_id(domain, node.op_type(), node.overload()));
+    if (function != functions_.end()) return expand_local(node, *function->second, scope);
+    const auto version = static_cast<int>(std::clamp<int64_t>(version_of(domain, scope), 0, 1 << 20));
+    const onnx::OpSchema* schema = find_schema(node.op_type(), version, domain);
+    if (!schema) return emit_without_schema(node, domain, scope);
+    if (Status valid = check_node(node, *schema); !valid.ok()) return fail(node, scope, std::move(valid).diagnostics());
+    if (!domain.empty()) return emit_canonical(node, schema, scope);
+    const bool in_newer_terms = since_version(*schema) > kCanonicalOpset;
+    if (in_newer_terms && !find_schema(node.op_type(), kCanonicalOpset, "")) return emit_canonical(node, schema, scope);
+    if (Status done = in_newer_terms ? to_canonical_from_newer(node, version, type_of(node, 0, scope)) : upgrade(node, version, scope); !done.ok())
+      return fail(node, scope, std::move(done).diagnostics());
+    emit_canonical(node, find_schema(node.op_type(), kCanonicalOpset, ""), scope);
+  }
+
+  Status upgrade(onnx::NodeProto& node, int version, Scope& scope);
+
+  void emit_without_schema(onnx::NodeProto& node, const std::string& domain, Scope& scope) {
+    if (find_op(node.op_type(), domain) && !domain.empty()) return emit_canonical(node, nullptr, scope);
+    unsupported_.add(node, place(node, scope), scope.owner);
+    poison(node, scope);
+  }
+
+  // A node of the canonical opset. `schema` may be null for operators of other domains that have a record.
+  void emit_canonical(onnx::NodeProto& node, const onnx::OpSchema* schema, Scope& scope) {
+    if (node.op_type() == "Constant" && plain_domain(node.domain()).empty()) return emit_constant(node, scope);
+    if (const OpDef* op = find_op(node.op_type(), node.domain())) return emit_record(node, *op, schema, scope);
+    if (any_input_poisoned(node, scope)) return poison(node, scope);
+    onnx::FunctionProto body;
+    if (schema && function_of(node, *schema, input_types(node, scope), body)) return expand(node, body, node.op_type(), scope);
+    unsupported_.add(node, place(node, scope), scope.owner);
+    poison(node, scope);
+  }
+
+  void emit_constant(onnx::NodeProto& node, Scope& scope) {
+    Result<Tensor> tensor = constant_value(node, files_);
+    if (!tensor.ok()) return fail(node, scope, std::move(tensor).diagnostics());
+    scope.values[node.output(0)] = scope.graph->add_constant(*std::move(tensor), value_name(node.output(0), scope));
+  }
+
+  void emit_record(onnx::NodeProto& node, const OpDef& op, const onnx::OpSchema* schema, Scope& scope) {
+    Attributes attributes;
+    if (any_input_poisoned(node, scope)) return skip(node, scope);
+    if (!convert_attributes(node, op, schema, attributes, scope)) return poison(node, scope);
+    std::vector<Value*> inputs;
+    for (const std::string& name : node.input()) inputs.push_back(name.empty() ? nullptr : scope.value(name));
+    while (!inputs.empty() && !inputs.back()) inputs.pop_back();
+    std::vector<std::string> names;
+    for (const std::string& name : node.output()) names.push_back(value_name(name, scope));
+    while (names.size() > 1 && names.back().empty()) names.pop_back();
+    Node* added = scope.graph->add_node(op, std::move(inputs), std::move(attributes), std::move(names), nullptr, node_name(node, scope));
+    if (!scope.call.empty()) added->set_origin(scope.call);
+    for (size_t i = 0; i < added->outputs().size(); ++i)
+      if (!node.output(static_cast<int>(i)).empty()) scope.values[node.output(static_cast<int>(i))] = added->output(i);
+    for (size_t i = added->outputs().size(); i < static_cast<size_t>(node.output_size()); ++i) poison_one(node.output(static_cast<int>(i)), scope);
+    collect(infer_types(*added));
+    for (Value* output : added->outputs()) apply_declared(node, *output, scope);
+  }
+
+  void apply_declared(const onnx::NodeProto& node, Value& value, const Scope& scope) {
+    const auto it = scope.declared.find(node.output(static_cast<int>(value.output_index())));
+    if (it == scope.declared.end() || it->second->value_case() == onnx::TypeProto::VALUE_NOT_SET) return;
+    const Result<Type> declared = from_proto(*it->second);
+    if (!declared.ok()) return;
+    const bool contradicts = value.type().is_tensor() && declared->is_tensor() && value.dtype() != DType::Undefined && value.dtype() != declared->dtype;
+    if (contradicts)
+      return fail(node, {error(ErrorKind::Input, "output '" + value.name() + "' is declared as " + declared->to_string() + " but is " + value.type().to_string())});
+    value.set_type(complete(value.type(), bound(*declared)));
+  }
+
+  bool convert_attributes(onnx::NodeProto& node, const OpDef& op, const onnx::OpSchema* schema, Attributes& attributes, Scope& scope) {
+    std::vector<std::string_view> known;
+    for (const AttrDef& a : op.attributes) known.push_back(a.name);
+    if (schema) drop_default_attributes(node, *schema, known);
+    const size_t before = diagnostics_.size();
+    bool complete = true;
+    for (auto& attribute : *node.mutable_attribute()) {
+      const AttrDef* def = op.attribute(attribute.name());
+      if (!def) {
+        fail(node, {error(ErrorKind::Unsupported, "attribute '" + attribute.name() + "' is not supported")});
+      } else if (attribute.type() == onnx::AttributeProto::GRAPH) {
+        auto graph = subgraph(attribute, scope);
+        complete &= graph->outputs().size() == static_cast<size_t>(attribute.g().output_size());
+        attributes[attribute.name()] = std::move(graph);
+      } else {
+        Result<Attribute> value = to_attribute(attribute, files_);
+        if (!value.ok()) fail(node, std::move(value).diagnostics());
+        else if (kind_of(*value) != def->kind) fail(node, {error(ErrorKind::Input, "attribute '" + attribute.name() + "' is not of the kind " + std::string(name_of(def->kind)))});
+        else attributes[attribute.name()] = *std::move(value);
+      }
+    }
+    return complete && diagnostics_.size() == before;
+  }
+
+  // A node that lacks an input because of an earlier error. Its subgraphs are still searched for what is unsupported.
+  void skip(onnx::NodeProto& node, Scope& scope) {
+    for (auto& attribute : *node.mutable_attribute())
+      if (attribute.has_g()) subgraph(attribute, scope);
+    poison(node, scope);
+  }
+
+  std::shared_ptr<Graph> subgraph(onnx::AttributeProto& attribute, Scope& scope) {
+    auto graph = scope.graph->make_subgraph(attribute.g().name().empty() ? attribute.name() : attribute.g().name());
+    Scope inner{.graph = graph.get(), .outer = &scope, .opsets = scope.opsets, .call = scope.call, .owner = scope.owner, .depth = scope.depth + 1};
+    fill_graph(*attribute.mutable_g(), inner);
+    return graph;
+  }
+
+  // ---- functions ----------------------------------------------------------------------------------------------------------------------
+
+  void expand_local(const onnx::NodeProto& call, const onnx::FunctionProto& function, Scope& scope) {
+    if (any_input_poisoned(call, scope)) return poison(call, scope);
+    onnx::FunctionProto body = function;
+    bind_attributes(call, body);
+    expand(call, body, scope.owner, scope);
+  }
+
+  // The nodes of the body take the place of the call.
+  void expand(const onnx::NodeProto& call, onnx::FunctionProto& body, const std::string& owner, Scope& scope) {
+    const Opsets opsets = opsets_of(body.opset_import());
+    if (const auto it = opsets.find(""); it != opsets.end())
+      if (auto d = check_opset(it->second)) return fail(call, scope, {*std::move(d)});
+    if (call.input_size() > body.input_size() || call.output_size() > body.output_size())
+      return fail(call, scope, {error(ErrorKind::Input, "has more operands than the function that defines it")});
+    Scope inner{.graph = scope.graph, .opsets = &opsets, .call = node_name(call, scope), .owner = owner, .depth = scope.depth + 1};
+    for (const auto& v : body.value_info()) inner.declared[v.name()] = &v.type();
+    drop_absent_inputs(call, body);
+    for (int i = 0; i < call.input_size(); ++i)
+      if (!call.input(i).empty()) inner.values[body.input(i)] = scope.value(call.input(i));
+    std::vector<onnx::NodeProto*> nodes;
+    for (auto& node : *body.mutable_node()) nodes.push_back(&node);
+    emit_all(nodes, inner);
+    for (int i = 0; i < call.output_size(); ++i)
+      if (!call.output(i).empty()) take_output(call.output(i), inner.value(body.output(i)), inner, scope);
+  }
+
+  // Where a function reads an input that the call leaves out, the input is absent there too.
+  static void drop_absent_inputs(const onnx::NodeProto& call, onnx::FunctionProto& body) {
+    std::unordered_set<std::string> absent;
+    for (int i = 0; i < body.input_size(); ++i)
+      if (i >= call.input_size() || call.input(i).empty()) absent.insert(body.input(i));
+    if (absent.empty()) return;
+    for (auto& node : *body.mutable_node())
+      for (auto& input : *node.mutable_input())
+        if (absent.contains(input)) input.clear();
+  }
+
+  // The result of a function takes the name that the caller gives it. What has a name already (an input that the function hands on) keeps
+  // it, unless the model's output of that name must come into being.
+  void take_output(const std::string& name, Value* value, const Scope& body, Scope& scope) {
+    const bool top = !scope.outer && scope.depth == 0;
+    if (value && value->name().starts_with(body.call + "/")) {
+      scope.graph->rename(value, value_name(name, scope));
+    } else if (value && top && reserved_.contains(name)) {
+      Node* copy = scope.graph->add_node(*find_op("Identity"), {value}, {}, {name});
+      collect(infer_types(*copy));
+      value = copy->output();
+    }
+    scope.values[name] = value;
+  }
+
+  // ---- values -------------------------------------------------------------------------------------------------------------------------
+
+  const Type* type_of(const onnx::NodeProto& node, int i, const Scope& scope) const {
+    return i < node.input_size() ? known_type(node.input(i), scope) : nullptr;
+  }
+  static const Type* known_type(const std::string& name, const Scope& scope) {
+    const Value* value = name.empty() ? nullptr : scope.value(name);
+    return value && (!value->type().is_tensor() || value->dtype() != DType::Undefined) ? &value->type() : nullptr;
+  }
+  std::vector<const Type*> input_types(const onnx::NodeProto& node, const Scope& scope) const {
+    std::vector<const Type*> types;
+    for (const std::string& name : node.input()) types.push_back(known_type(name, scope));
+    return types;
+  }
+  static bool any_input_poisoned(const onnx::NodeProto& node, const Scope& scope) {
+    return std::any_of(node.input().begin(), node.input().end(), [&](const std::string& name) { return !name.empty() && !scope.value(name); });
+  }
+  static void poison(const onnx::NodeProto& node, Scope& scope) {
+    for (const std::string& name : node.output()) poison_one(name, scope);
+  }
+  static void poison_one(const std::string& name, Scope& scope) {
+    if (!name.empty()) scope.values[name] = nullptr;
+  }
+
+  // ---- diagnostics --------------------------------------------------------------------------------------------------------------------
+
+  static std::string place(const onnx::NodeProto& node, const Scope& scope) {
+    if (!scope.call.empty()) return scope.call;
+    return !node.name().empty() || node.output_size() == 0 ? node.name() : node.output(0);
+  }
+
+  void report(Diagnostic d) {
+    if (seen_.insert(to_string(d)).second) diagnostics_.push_back(std::move(d));
+  }
+  void collect(Diagnostics found, const std::string& where = "") {
+    for (Diagnostic& d : found) {
+      if (d.location.empty()) d.at(where);
+      report(std::move(d));
+    }
+  }
+  void collect(const Status& status) {
+    if (!status.ok()) collect(status.diagnostics());
+  }
+  void fail(const onnx::NodeProto& node, Diagnostics found) { collect(std::move(found), location_of(node)); }
+  void fail(const onnx::NodeProto& node, Scope& scope, Diagnostics found) {
+    fail(node, std::move(found));
+    poison(node, scope);
+  }
+
+  void report_explosion(const onnx::NodeProto& node, Scope& scope) {
+    poison(node, scope);
+    if (std::exchange(exploded_, true)) return;
+    report(error(ErrorKind::Input, "functions or subgraphs nest deeper than " + std::to_string(kMaxDepth) + " or expand to more than " + std::to_string(kMaxNodes) + " nodes")
+               .at(location_of(node)).help("does a function of the model call itself?"));
+  }
+
+  Diagnostics all_diagnostics() {
+    Diagnostics all = unsupported_.diagnostics();
+    all.insert(all.end(), diagnostics_.begin(), diagnostics_.end());
+    return all;
+  }
+
+  onnx::ModelProto& model_;
+  ExternalFiles& files_;
+  const ImportOptions& options_;
+  const Opsets opsets_;
+  std::unordered_map<std::string, const onnx::FunctionProto*> functions_;
+  std::unordered_set<std::string> reserved_;    // names of the model's outputs
+  std::unordered_set<std::string> node_names_, seen_;
+  std::set<std::string> symbols_;               // of the inputs
+  size_t emitted_ = 0;
+  bool exploded_ = false;
+  UnsupportedOperators unsupported_;
+  Diagnostics diagnostics_;
+};
+
+// What upgrades see of the scope around a node.
+class Host : public UpgradeHost {
+ public:
+  Host(Builder& builder, Scope& scope, const onnx::NodeProto& node) : builder_(builder), scope_(scope), node_name_(node.name()) {}
+  const Type* type_of(const std::string& value) override { return Builder::known_type(value, scope_); }
+  const Tensor* constant_of(const std::string& value) override {
+    const Value* v = value.empty() ? nullptr : scope_.value(value);
+    return v && v->is_constant() ? &v->constant() : nullptr;
+  }
+  std::string add_constant(Tensor tensor, const std::string& hint) override {
+    const std::string name = fresh_name(hint);
+    scope_.values[name] = scope_.graph->add_constant(std::move(tensor), builder_.value_name(name, scope_));
+    return name;
+  }
+  // Not yet a name of this scope or an output of the model; a clash with a later value costs that one a suffix, no more.
+  std::string fresh_name(const std::string& hint) override {
+    std::string name = hint + "_upgrade";
+    for (int i = 1; scope_.has(name) || builder_.reserved_.contains(name) || !taken_.insert(name).second; ++i) name = hint + "_upgrade" + std::to_string(i);
+    return name;
+  }
+  void add_before(onnx::NodeProto node) override {
+    if (node.name().empty()) node.set_name(node_name_.empty() ? node.output(0) : node_name_ + "_" + node.op_type());
+    builder_.emit_canonical(node, find_schema(node.op_type(), kCanonicalOpset, ""), scope_);
+  }
+
+ private:
+  Builder& builder_;
+  Scope& scope_;
+  std::string node_name_;
+  std::unordered_set<std::string> taken_;
+};
+
+Status Builder::upgrade(onnx::NodeProto& node, int version, Scope& scope) {
+  if (any_input_poisoned(node, scope)) return ok();  // emit_canonical reports what there is to report
+  Host host(*this, scope, node);
+  return upgrade_node(node, version, host);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Graph>> build_graph(onnx::ModelProto& model, ExternalFiles& files, const ImportOptions& options) {
+  return Builder(model, files, options).run();
+}
+
+}  // namespace lapis::onnx_frontend

@@ -1,0 +1,35 @@
+// ONNX models become Graphs at the canonical opset: old operator forms are upgraded, model functions and operators that ONNX defines by
+// others are expanded, weights in other files are mapped, and everything that cannot be imported is reported at once.
+//
+//   LAPIS_TRY(auto graph, import_onnx("resnet50.onnx", {.dims = {{"N", 1}}}));
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "base/file.h"
+#include "ir/graph.h"
+
+namespace lapis {
+
+inline constexpr int kCanonicalOpset = 25;                          // what a Graph means; records implement it
+inline constexpr int kOldestOpset = 7, kNewestOpset = 28;           // what import accepts
+inline constexpr int kOldestIrVersion = 3, kNewestIrVersion = 14;
+
+struct ImportOptions {
+  std::map<std::string, int64_t> dims;  // values for symbolic dimensions of the inputs
+};
+
+// A .onnx file, or ONNX text if its name ends in .onnxtxt. Weights in other files are found relative to it.
+Result<std::unique_ptr<Graph>> import_onnx(const Path& file, const ImportOptions& options = {});
+// The bytes of a .onnx file; `name` stands for it in messages. Weights in other files are refused.
+Result<std::unique_ptr<Graph>> import_onnx(std::span<const std::byte> bytes, const std::string& name, const ImportOptions& options = {});
+// ONNX's text syntax: <ir_version: 10, opset_import: ["" : 21]> g (float[N,4] x) => (float[N,4] y) { y = Relu(x) }
+Result<std::unique_ptr<Graph>> parse_onnx_text(std::string_view text, const std::string& name, const ImportOptions& options = {});
+
+}  // namespace lapis

@@ -1,0 +1,15 @@
+// Bytes or text to a ModelProto, with limits, and with a message for each way in which a file can fail to be a model.
+#pragma once
+
+#include <span>
+#include <string_view>
+
+#include "base/result.h"
+#include "frontends/onnx/protos.h"
+
+namespace lapis::onnx_frontend {
+
+Status read_model(std::span<const std::byte> bytes, onnx::ModelProto& model);
+Status read_text(std::string_view text, onnx::ModelProto& model);
+
+}  // namespace lapis::onnx_frontend

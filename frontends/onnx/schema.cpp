@@ -1,0 +1,125 @@
+#include "frontends/onnx/schema.h"
+
+#include <onnx/checker.h>
+#include <onnx/defs/schema.h>
+#include <onnx/onnx_pb.h>
+#include <onnx/shape_inference/attribute_binder.h>
+
+#include <algorithm>
+
+#include "frontends/onnx/import.h"
+#include "frontends/onnx/types.h"
+
+namespace lapis::onnx_frontend {
+namespace {
+
+bool says_the_same(const onnx::AttributeProto& a, const onnx::AttributeProto& b) {
+  if (a.type() != b.type()) return false;
+  switch (a.type()) {
+    case onnx::AttributeProto::INT: return a.i() == b.i();
+    case onnx::AttributeProto::FLOAT: return a.f() == b.f();
+    case onnx::AttributeProto::STRING: return a.s() == b.s();
+    default: return false;
+  }
+}
+
+const onnx::AttributeProto* default_of(const onnx::OpSchema& schema, const std::string& name) {
+  const auto it = schema.attributes().find(name);
+  const bool given = it != schema.attributes().end() && it->second.default_value.type() != onnx::AttributeProto::UNDEFINED;
+  return given ? &it->second.default_value : nullptr;
+}
+
+bool has_attribute(const onnx::NodeProto& node, const std::string& name) {
+  return std::any_of(node.attribute().begin(), node.attribute().end(), [&](const auto& a) { return a.name() == name; });
+}
+
+// Function bodies refer to attributes that callers may leave out where there is a default.
+onnx::NodeProto with_defaults(const onnx::NodeProto& node, const onnx::OpSchema& schema) {
+  onnx::NodeProto full = node;
+  for (const auto& [name, attribute] : schema.attributes()) {
+    const auto* value = default_of(schema, name);
+    if (!value || has_attribute(node, name)) continue;
+    *full.add_attribute() = *value;
+    full.mutable_attribute(full.attribute_size() - 1)->set_name(name);
+  }
+  return full;
+}
+
+int newest_builder(const onnx::OpSchema& schema) {
+  int newest = 0;
+  for (const int v : schema.context_dependent_function_opset_versions())
+    if (v <= std::max(kCanonicalOpset, schema.since_version())) newest = std::max(newest, v);
+  return newest;
+}
+
+// Mod of opset 28 lets fmod = 0 mean the sign of the divisor for floats too; before, floats had to say fmod = 1.
+bool means_something_new(const onnx::NodeProto& node, const Type* first_input) {
+  if (node.op_type() != "Mod" || !first_input || !is_float(first_input->dtype)) return false;
+  return std::none_of(node.attribute().begin(), node.attribute().end(), [](const auto& a) { return a.name() == "fmod" && a.i() != 0; });
+}
+
+}  // namespace
+
+const onnx::OpSchema* find_schema(const std::string& op, int version, const std::string& domain) {
+  return onnx::OpSchemaRegistry::Schema(op, version, domain == "ai.onnx" ? "" : domain);
+}
+
+int since_version(const onnx::OpSchema& schema) { return schema.since_version(); }
+
+Status check_node(const onnx::NodeProto& node, const onnx::OpSchema& schema) {
+  try {
+    schema.Verify(node);
+    return ok();
+  } catch (const std::exception& e) {
+    return error(ErrorKind::Input, std::string("is not valid ONNX: ") + e.what());
+  }
+}
+
+void drop_default_attributes(onnx::NodeProto& node, const onnx::OpSchema& schema, const std::vector<std::string_view>& keep) {
+  auto& all = *node.mutable_attribute();
+  auto droppable = [&](const onnx::AttributeProto& a) {
+    if (std::find(keep.begin(), keep.end(), a.name()) != keep.end()) return false;
+    const auto* value = default_of(schema, a.name());
+    return a.name().starts_with("__") || (value && says_the_same(a, *value));
+  };
+  all.erase(std::remove_if(all.begin(), all.end(), droppable), all.end());
+}
+
+Status to_canonical_from_newer(onnx::NodeProto& node, int version, const Type* first_input) {
+  const onnx::OpSchema* newer = find_schema(node.op_type(), version, node.domain());
+  const onnx::OpSchema* canonical = find_schema(node.op_type(), kCanonicalOpset, node.domain());
+  const std::string what = "of opset " + std::to_string(newer->since_version()) + " has no form in opset " + std::to_string(kCanonicalOpset) + ", which Lapis works in";
+  std::vector<std::string_view> keep;
+  for (const auto& [name, attribute] : canonical->attributes()) keep.push_back(name);
+  drop_default_attributes(node, *newer, keep);
+  if (means_something_new(node, first_input)) return error(ErrorKind::Unsupported, what);
+  const Status valid = check_node(node, *canonical);
+  if (!valid.ok()) return error(ErrorKind::Unsupported, what).note(valid.diagnostics()[0].message).help("export the model at opset " + std::to_string(kCanonicalOpset) + " or lower");
+  return ok();
+}
+
+bool function_of(const onnx::NodeProto& node, const onnx::OpSchema& schema, const std::vector<const Type*>& input_types, onnx::FunctionProto& function) {
+  const onnx::NodeProto call = with_defaults(node, schema);
+  if (const onnx::FunctionProto* body = schema.GetFunction(std::max(kCanonicalOpset, schema.since_version()))) {
+    function = *body;
+  } else if (const int builder = newest_builder(schema)) {
+    std::vector<onnx::TypeProto> types(input_types.size());
+    for (size_t i = 0; i < types.size(); ++i)
+      if (input_types[i]) to_proto(*input_types[i], types[i]);
+    const onnx::FunctionBodyBuildContextImpl context(node, types);
+    if (!schema.BuildContextDependentFunction(context, function, builder)) return false;
+  } else {
+    return false;
+  }
+  bind_attributes(call, function);
+  return true;
+}
+
+void bind_attributes(const onnx::NodeProto& call, onnx::FunctionProto& function) {
+  onnx::NodeProto full = call;
+  for (const auto& attribute : function.attribute_proto())
+    if (!has_attribute(call, attribute.name())) *full.add_attribute() = attribute;
+  onnx::internal::AttributeBinder::BindAttributes(full, function);
+}
+
+}  // namespace lapis::onnx_frontend
