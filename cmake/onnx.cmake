@@ -1,5 +1,5 @@
-# Target lapis_onnx: the onnx library (protos, schemas, checker, inliner, version converter, text syntax), built from the
-# C++ source that its PyPI wheel carries. Built once a machine into a cache folder: it takes minutes and never changes.
+# Target lapis_onnx: the onnx library (protos, schemas, checker, inliner, version converter, text syntax), built from
+# the C++ source that its PyPI wheel carries. Built once a machine into a cache folder: it takes minutes and never changes.
 
 set(LAPIS_ONNX_VERSION 1.23.2)
 find_package(Protobuf REQUIRED)
@@ -23,8 +23,9 @@ function(download_onnx)
             --platform manylinux_2_28_x86_64 onnx==${LAPIS_ONNX_VERSION} -d ${onnx_dir}/wheel
     RESULT_VARIABLE failed)
   if(failed)
-    message(FATAL_ERROR "Could not download the onnx ${LAPIS_ONNX_VERSION} wheel with `python3 -m pip` (see above). Without "
-                        "network, unpack that wheel yourself and pass -DLAPIS_ONNX_SOURCE_DIR=<where onnx/onnx-ml.proto is>.")
+    message(FATAL_ERROR "Could not download the onnx ${LAPIS_ONNX_VERSION} wheel with `python3 -m pip` (see above). "
+                        "Without network, unpack that wheel yourself and pass "
+                        "-DLAPIS_ONNX_SOURCE_DIR=<folder that holds onnx/onnx-ml.proto>.")
   endif()
   file(GLOB wheel ${onnx_dir}/wheel/onnx-${LAPIS_ONNX_VERSION}-*.whl)
   file(ARCHIVE_EXTRACT INPUT ${wheel} DESTINATION ${onnx_dir}/source.tmp)
@@ -34,8 +35,8 @@ endfunction()
 if(LAPIS_ONNX_SOURCE_DIR)
   set(onnx_source ${LAPIS_ONNX_SOURCE_DIR})
   if(NOT EXISTS ${onnx_source}/onnx/onnx-ml.proto OR NOT EXISTS ${onnx_source}/onnx-${LAPIS_ONNX_VERSION}.dist-info)
-    message(FATAL_ERROR "LAPIS_ONNX_SOURCE_DIR=${onnx_source} is not an unpacked wheel of onnx ${LAPIS_ONNX_VERSION}: it must "
-                        "contain onnx/onnx-ml.proto and onnx-${LAPIS_ONNX_VERSION}.dist-info.")
+    message(FATAL_ERROR "LAPIS_ONNX_SOURCE_DIR=${onnx_source} is not an unpacked wheel of onnx ${LAPIS_ONNX_VERSION}: "
+                        "it must contain onnx/onnx-ml.proto and onnx-${LAPIS_ONNX_VERSION}.dist-info.")
   endif()
 else()
   set(onnx_source ${onnx_dir}/source)
@@ -48,7 +49,8 @@ if(NOT EXISTS ${onnx_dir}/build/liblapis_onnx.a)
   message(NOTICE "Building onnx ${LAPIS_ONNX_VERSION} into ${onnx_dir} (once, some minutes)")
   execute_process(
     COMMAND ${CMAKE_COMMAND} -S ${PROJECT_SOURCE_DIR}/cmake/onnx -B ${onnx_dir}/build.tmp -G Ninja
-            -DCMAKE_BUILD_TYPE=Release -DCMAKE_CXX_COMPILER=${CMAKE_CXX_COMPILER} -DONNX_SOURCE=${onnx_source} -DONNX_VERSION=${LAPIS_ONNX_VERSION}
+            -DCMAKE_BUILD_TYPE=Release -DCMAKE_CXX_COMPILER=${CMAKE_CXX_COMPILER}
+            -DONNX_SOURCE=${onnx_source} -DONNX_VERSION=${LAPIS_ONNX_VERSION}
     COMMAND_ERROR_IS_FATAL ANY OUTPUT_QUIET)
   execute_process(COMMAND ${CMAKE_COMMAND} --build ${onnx_dir}/build.tmp COMMAND_ERROR_IS_FATAL ANY OUTPUT_QUIET)
   file(RENAME ${onnx_dir}/build.tmp ${onnx_dir}/build)

@@ -22,7 +22,8 @@ find_package(Threads REQUIRED)
 add_compile_options(
   -Wall -Wextra -Werror=return-type -ffp-contract=off -fno-math-errno -ffunction-sections -fdata-sections)
 if(CMAKE_CXX_COMPILER_ID STREQUAL GNU)
-  add_compile_options(-Wno-restrict -Wno-maybe-uninitialized)  # false positives of GCC 12 in std::string and std::optional
+  # False positives of GCC 12 in std::string and std::optional.
+  add_compile_options(-Wno-restrict -Wno-maybe-uninitialized)
 endif()
 if(LAPIS_WERROR)
   add_compile_options(-Werror)
