@@ -5,6 +5,7 @@ build=$(realpath "$1")
 work=$build/package
 rm -rf "$work"
 cmake --install "$build" --prefix "$work/prefix" >/dev/null
-cmake -S "$(dirname "$0")/../examples/cpp" -B "$work/example" -G Ninja -DCMAKE_BUILD_TYPE=Release -DCMAKE_PREFIX_PATH="$work/prefix"
+cmake -S "$(dirname "$0")/../examples/cpp" -B "$work/example" -G Ninja \
+  -DCMAKE_BUILD_TYPE=Release -DCMAKE_PREFIX_PATH="$work/prefix"
 cmake --build "$work/example"
 ctest --test-dir "$work/example" --output-on-failure --no-tests=error

@@ -34,5 +34,5 @@ def findings(library):
 
 if __name__ == "__main__":
     found = list(findings(sys.argv[1]))
-    print("\n".join(f"{sys.argv[1]} {finding}" for finding in found) or f"{sys.argv[1]}: as small and closed as promised")
+    print("\n".join(f"{sys.argv[1]} {finding}" for finding in found) or "as small and closed as promised")
     sys.exit(bool(found))

@@ -1,5 +1,5 @@
 # Target lapis_onnx: the onnx library (protos, schemas, checker, inliner, version converter, text syntax), built from
-# the C++ source that its PyPI wheel carries. Built once a machine into a cache folder: it takes minutes and never changes.
+# the C++ source that its PyPI wheel carries. Built once a machine into a cache folder: it takes minutes, never changes.
 
 set(LAPIS_ONNX_VERSION 1.23.2)
 find_package(Protobuf REQUIRED)
