@@ -1,0 +1,55 @@
+#include "codegen/kernels/blocking.h"
+
+#include <algorithm>
+
+namespace lapis::kernels {
+namespace {
+
+bool is_byte(DType type) { return type == DType::UInt8 || type == DType::Int8; }
+
+bool moves_only_bytes(const Contraction& c) {
+  return is_byte(c.output.dtype) && std::ranges::all_of(c.operands, [](const EpilogueOperand& o) {
+    return o.kind == EpilogueOperand::Kind::PerChannel || is_byte(o.view.dtype);
+  });
+}
+
+int per_channel_operands(const Contraction& c) {
+  return static_cast<int>(std::ranges::count(c.operands, EpilogueOperand::Kind::PerChannel, &EpilogueOperand::kind));
+}
+
+}  // namespace
+
+Tiles balanced_tiles(int64_t pixels, int max_mr) {
+  const int64_t count = (pixels + max_mr - 1) / max_mr;
+  const int64_t mr = (pixels + count - 1) / count;
+  const int64_t big = pixels - count * (mr - 1);
+  return {static_cast<int>(mr), big, count - big};
+}
+
+Blocking::Blocking(const Contraction& c) {
+  const Kernel& kernel = row_of(c);
+  lanes = kernel.lanes;
+  quad = moves_only_bytes(c) ? 4 : 1;
+  per_group = kernel.depthwise ? c.channels : c.channels / c.groups;
+  const int64_t width = int64_t{c.nr} * lanes;
+  full = per_group / width;
+  const int64_t rest = per_group % width;
+  has_rest_ = rest != 0;
+  if (full) kinds.push_back({c.nr, width, c.mr});
+  if (rest) {
+    const int nr = static_cast<int>((rest + lanes - 1) / lanes);
+    kinds.push_back({nr, rest, nr == c.nr ? c.mr : balanced_tiles(c.pixels, max_mr(kernel, c, nr)).mr});
+  }
+  const int64_t bytes = kernel.dot == Dot::Fma ? 4 * c.k : c.k;
+  steps = (bytes + 3) / 4;
+  taps = static_cast<int64_t>(c.taps.size());
+  columns = c.pixel_table.dim(1);
+  params = 1 + per_channel_operands(c);
+}
+
+int64_t Blocking::channel(const Block& b, int v, int lane) const {
+  const int first = quad_first(v), width = quad_width(b, v);
+  return int64_t{first} * lanes + int64_t{4} * width * (lane / 4) + 4 * (v - first) + lane % 4;
+}
+
+}  // namespace lapis::kernels

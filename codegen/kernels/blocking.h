@@ -1,0 +1,72 @@
+// Blocking: how channels and pixels are cut into tiles, and where the packed image of a contraction has what. A pure function of the
+// scheduled Contraction, so packing and emitting cannot disagree.
+//
+// Channels of a group are cut into blocks of nr vectors; the last block of a group may be narrower. Pixels are cut into tiles of mr and
+// mr - 1 pixels, as even as possible: 49 pixels are 4 tiles of 6 and 5 of 5, never 8 of 6 and one of 1.
+//
+// Image of a block:   weights     [tap][step][nr][lane] four bytes each
+//                     parameters  [bias, per-channel operand 0, 1, ...][nr][lane] 32-bit each, integers widened
+#pragma once
+
+#include <algorithm>
+
+#include "codegen/kernels/table.h"
+
+namespace lapis::kernels {
+
+struct Block {
+  int nr = 0;            // vectors
+  int64_t channels = 0;  // <= nr * lanes
+  int mr = 0;            // pixels of the larger tile
+};
+
+// Tiles of one kind of block over all pixels: `big` of `mr`, then `small` of mr - 1.
+struct Tiles {
+  int mr = 0;
+  int64_t big = 0, small = 0;
+  int64_t count() const { return big + small; }
+  int64_t first_pixel(int64_t tile) const { return tile <= big ? tile * mr : big * mr + (tile - big) * (mr - 1); }
+};
+Tiles balanced_tiles(int64_t pixels, int max_mr);
+
+// What a work unit is to the generated function; the unit table is an array of these.
+struct Unit {
+  int32_t weights = 0, params = 0;  // byte offsets of the block's image
+  int32_t input = 0;                // byte offset of the group's input
+  int32_t channel = 0;              // first output channel
+  int32_t table = 0;                // byte offset of the first pixel's row of the pixel table
+  int32_t big = 0, small = 0;       // tiles
+  int32_t kind = 0;                 // index into Blocking::kinds
+};
+
+class Blocking {
+ public:
+  explicit Blocking(const Contraction& c);
+
+  int lanes;
+  int quad;             // vectors whose results are packed together: 4 where only bytes move, else 1
+  int64_t per_group;    // channels of a group
+  int64_t full;         // blocks of kinds[0] in a group
+  std::vector<Block> kinds;  // [0] full, [1] the rest; a group smaller than a block has one kind
+  int64_t steps;        // groups of four bytes in a tap
+  int64_t taps;
+  int64_t columns;      // of the pixel table
+  int params;           // rows of parameters: bias and per-channel operands
+
+  int64_t blocks() const { return full + (has_rest_ ? 1 : 0); }
+  int kind_of(int64_t block) const { return block < full ? 0 : static_cast<int>(kinds.size()) - 1; }
+  const Block& block(int64_t index) const { return kinds[static_cast<size_t>(kind_of(index))]; }
+  int64_t weight_bytes(const Block& b) const { return taps * steps * b.nr * lanes * 4; }
+  int64_t param_bytes(const Block& b) const { return int64_t{params} * b.nr * lanes * 4; }
+  // Vectors that are packed together with vector `v`, and the first of them.
+  int quad_first(int v) const { return v / quad * quad; }
+  int quad_width(const Block& b, int v) const { return std::min(quad, b.nr - quad_first(v)); }
+  // Channel of the block in lane `lane` of vector `v`. Within a quad the order is the one in which vpackssdw and vpackuswb, which work
+  // in 128-bit lanes, bring bytes back to memory order.
+  int64_t channel(const Block& b, int v, int lane) const;
+
+ private:
+  bool has_rest_;
+};
+
+}  // namespace lapis::kernels

@@ -1,0 +1,89 @@
+#include "codegen/kernels/pack.h"
+
+#include <bit>
+
+namespace lapis::kernels {
+namespace {
+
+// Calls visit(first channel of the block, block) for every block of every group, in the order of the image.
+template <class Visit>
+void for_each_block(const Blocking& blocking, int64_t groups, Visit visit) {
+  for (int64_t g = 0; g < groups; ++g)
+    for (int64_t b = 0, channel = g * blocking.per_group; b < blocking.blocks(); channel += blocking.block(b).channels, ++b)
+      visit(channel, blocking.block(b));
+}
+
+int64_t groups_of(const Contraction& c, const Blocking& blocking) { return c.channels / blocking.per_group; }
+
+// One channel's k elements of every tap, spread over the lane's steps of four bytes; the last step of a tap is filled with zeros.
+void pack_channel(const uint8_t* from, uint8_t* to, int64_t taps, int64_t tap_bytes, int64_t steps, int64_t stride) {
+  for (int64_t t = 0; t < taps; ++t, from += tap_bytes)
+    for (int64_t s = 0; s < steps; ++s, to += stride) std::memcpy(to, from + 4 * s, static_cast<size_t>(std::min<int64_t>(4, tap_bytes - 4 * s)));
+}
+
+int32_t weight_sum(const Contraction& c, int64_t channel) {
+  const int64_t row = static_cast<int64_t>(c.taps.size()) * c.k;
+  const int8_t* w = c.weights.data<int8_t>().data() + channel * row;
+  uint32_t sum = 0;
+  for (int64_t i = 0; i < row; ++i) sum += static_cast<uint32_t>(int32_t{w[i]});
+  return static_cast<int32_t>(sum);
+}
+
+// The 32-bit pattern the sum of a channel starts from.
+uint32_t initial_sum(const Contraction& c, int64_t channel) {
+  if (c.a == DType::Float32) return std::bit_cast<uint32_t>(c.bias.data<float>()[static_cast<size_t>(channel)]);
+  const bool flipped = row_of(c).dot == Dot::Vnni && c.a == DType::Int8;  // the kernel multiplies input + 128
+  const auto zero = static_cast<uint32_t>(c.input_zero_point + (flipped ? 128 : 0));
+  return static_cast<uint32_t>(c.bias.data<int32_t>()[static_cast<size_t>(channel)]) - zero * static_cast<uint32_t>(weight_sum(c, channel));
+}
+
+// Element of a per-channel constant; integers widened to int32.
+uint32_t operand_word(const View& view, const Plan& plan, int64_t channel) {
+  uint32_t word = 0;
+  const auto base = static_cast<size_t>(plan.buffers[static_cast<size_t>(view.buffer)].offset);
+  visit_dtype(view.dtype, [&](auto tag) {
+    using T = decltype(tag);
+    T value;
+    std::memcpy(&value, plan.constants.data() + base + (view.offset + channel * view.strides[0]) * static_cast<int64_t>(sizeof(T)), sizeof(T));
+    if constexpr (std::is_same_v<T, float>) word = std::bit_cast<uint32_t>(value);
+    else if constexpr (std::is_integral_v<T>) word = static_cast<uint32_t>(static_cast<int32_t>(value));
+  });
+  return word;
+}
+
+}  // namespace
+
+std::vector<uint8_t> pack_weights(const Contraction& c, const Blocking& blocking) {
+  const auto* from = reinterpret_cast<const uint8_t*>(c.weights.raw());
+  const int64_t tap_bytes = c.k * bit_width(c.b) / 8, channel_bytes = blocking.taps * tap_bytes;
+  std::vector<uint8_t> image;
+  for_each_block(blocking, groups_of(c, blocking), [&](int64_t first, const Block& b) {
+    const size_t at = image.size();
+    image.resize(at + static_cast<size_t>(blocking.weight_bytes(b)));
+    for (int v = 0; v < b.nr; ++v)
+      for (int lane = 0; lane < blocking.lanes; ++lane)
+        if (const int64_t channel = blocking.channel(b, v, lane); channel < b.channels)
+          pack_channel(from + (first + channel) * channel_bytes, image.data() + at + (v * blocking.lanes + lane) * 4, blocking.taps, tap_bytes,
+                       blocking.steps, int64_t{b.nr} * blocking.lanes * 4);
+  });
+  return image;
+}
+
+std::vector<uint8_t> pack_parameters(const Contraction& c, const Blocking& blocking, const Plan& plan) {
+  std::vector<uint32_t> image;
+  for_each_block(blocking, groups_of(c, blocking), [&](int64_t first, const Block& b) {
+    auto row = [&](auto word) {
+      for (int v = 0; v < b.nr; ++v)
+        for (int lane = 0; lane < blocking.lanes; ++lane) {
+          const int64_t channel = blocking.channel(b, v, lane);
+          image.push_back(channel < b.channels ? word(first + channel) : 0);
+        }
+    };
+    row([&](int64_t channel) { return initial_sum(c, channel); });
+    for (const EpilogueOperand& o : c.operands)
+      if (o.kind == EpilogueOperand::Kind::PerChannel) row([&](int64_t channel) { return operand_word(o.view, plan, channel); });
+  });
+  return bytes_of(std::span<const uint32_t>(image));
+}
+
+}  // namespace lapis::kernels

@@ -1,0 +1,79 @@
+#include "codegen/kernels/table.h"
+
+#include <algorithm>
+
+#include "codegen/kernels/blocking.h"
+#include "codegen/x86/epilogue_analysis.h"
+#include "codegen/x86/kernels.h"
+
+namespace lapis::kernels {
+namespace {
+
+constexpr DType kF32 = DType::Float32, kU8 = DType::UInt8, kS8 = DType::Int8, kS32 = DType::Int32;
+constexpr int kMostPixels = 12;  // one general register each, three for the walk
+
+constexpr Kernel kTable[] = {
+    // name                  a     b     sum   dot        lanes nr  needs             depthwise emitter
+    {"conv_f32_avx512",      kF32, kF32, kF32, Dot::Fma,  16,   8,  Isa::Avx512,      false,    x86::emit_contraction},
+    {"conv_u8s8_avx512vnni", kU8,  kS8,  kS32, Dot::Vnni, 16,   8,  Isa::Avx512Vnni,  false,    x86::emit_contraction},
+    {"conv_s8s8_avx512vnni", kS8,  kS8,  kS32, Dot::Vnni, 16,   8,  Isa::Avx512Vnni,  false,    x86::emit_contraction},
+    {"conv_u8s8_avx512",     kU8,  kS8,  kS32, Dot::Madd, 16,   4,  Isa::Avx512,      false,    x86::emit_contraction},
+    {"conv_s8s8_avx512",     kS8,  kS8,  kS32, Dot::Madd, 16,   4,  Isa::Avx512,      false,    x86::emit_contraction},
+    {"conv_f32_avx2",        kF32, kF32, kF32, Dot::Fma,  8,    4,  Isa::Avx2,        false,    x86::emit_contraction},
+    {"conv_u8s8_avx2",       kU8,  kS8,  kS32, Dot::Madd, 8,    2,  Isa::Avx2,        false,    x86::emit_contraction},
+    {"conv_s8s8_avx2",       kS8,  kS8,  kS32, Dot::Madd, 8,    2,  Isa::Avx2,        false,    x86::emit_contraction},
+};
+
+// Registers besides the sums while the sum is formed.
+int operand_registers(const Kernel& kernel, int nr, bool one_pixel) {
+  const int flip = kernel.dot == Dot::Vnni && kernel.a == kS8;
+  if (kernel.dot == Dot::Madd) return 2 * nr + 3;
+  return (one_pixel ? 0 : nr) + 1 + flip;
+}
+
+bool fits_registers(const Kernel& kernel, int mr, int nr, int epilogue) {
+  return mr * nr + std::max(epilogue, operand_registers(kernel, nr, mr == 1)) <= kernel.registers();
+}
+
+double steps_of(const Kernel& kernel, const Contraction& c) {
+  const int64_t bytes = kernel.dot == Dot::Fma ? 4 * c.k : c.k;
+  return static_cast<double>(static_cast<int64_t>(c.taps.size()) * ((bytes + 3) / 4));
+}
+
+// Cycles of one tile: dot instructions and loads each issue one a cycle (measured on Zen 4), four sums hide the latency of a dot
+// instruction, weights beyond the first-level cache arrive at 29 bytes a cycle.
+double tile_cycles(const Kernel& kernel, double steps, int mr, int nr) {
+  const double per_dot = kernel.dot == Dot::Madd ? 2 : kernel.lanes == 8 ? 0.5 : 1;
+  const double load = kernel.lanes == 8 ? 0.5 : 1;
+  double step = std::max({mr * nr * per_dot, (mr + nr) * load, 4.0});
+  const double weight_bytes = nr * kernel.lanes * 4;
+  if (steps * weight_bytes > 24 * 1024) step = std::max(step, weight_bytes / 29);
+  return steps * step + 2.5 * mr * nr + 4 * mr + 20;
+}
+
+double pixel_cycles(const Kernel& kernel, double steps, const Tiles& t, int nr) {
+  const double big = static_cast<double>(t.big) * tile_cycles(kernel, steps, t.mr, nr);
+  return big + (t.small ? static_cast<double>(t.small) * tile_cycles(kernel, steps, t.mr - 1, nr) : 0);
+}
+
+}  // namespace
+
+std::span<const Kernel> table() { return kTable; }
+
+int max_mr(const Kernel& kernel, const Contraction& c, int nr) {
+  const int epilogue = x86::EpilogueAnalysis(c, nullptr).registers;
+  int mr = kMostPixels;
+  while (mr > 0 && !fits_registers(kernel, mr, nr, epilogue)) --mr;
+  return mr;
+}
+
+double cost(const Kernel& kernel, const Contraction& c, int nr) {
+  const int64_t group = kernel.depthwise ? c.channels : c.channels / c.groups, width = int64_t{nr} * kernel.lanes;
+  const double steps = steps_of(kernel, c);
+  auto block = [&](int vectors) { return pixel_cycles(kernel, steps, balanced_tiles(c.pixels, max_mr(kernel, c, vectors)), vectors); };
+  double cycles = static_cast<double>(group / width) * (group >= width ? block(nr) : 0);
+  if (const int64_t rest = group % width) cycles += block(static_cast<int>((rest + kernel.lanes - 1) / kernel.lanes));
+  return cycles * static_cast<double>(kernel.depthwise ? 1 : c.groups);
+}
+
+}  // namespace lapis::kernels

@@ -1,0 +1,81 @@
+#include "codegen/x86/emitter.h"
+
+#include <bit>
+#include <cstring>
+
+#include "base/check.h"
+#include "runtime/abi.h"
+
+namespace lapis::x86 {
+namespace {
+
+constexpr int kCalleeSaved[] = {Xbyak::Operand::RBX, Xbyak::Operand::RBP, Xbyak::Operand::R12, Xbyak::Operand::R13, Xbyak::Operand::R14, Xbyak::Operand::R15};
+
+}  // namespace
+
+Emitter::Emitter(int lanes) : CodeGenerator(1 << 14, Xbyak::AutoGrow), lanes_(lanes) {}
+
+Label& Emitter::data(std::vector<uint32_t> words) {
+  auto& entry = pool_[std::move(words)];
+  if (!entry) entry = std::make_unique<Label>();
+  return *entry;
+}
+
+Label& Emitter::table(const std::vector<int32_t>& words) { return data({words.begin(), words.end()}); }
+
+Xbyak::Address Emitter::constant(const std::vector<uint32_t>& pattern) {
+  std::vector<uint32_t> words;
+  for (int i = 0; i < lanes_; ++i) words.push_back(pattern[static_cast<size_t>(i) % pattern.size()]);
+  return ptr[rip + data(std::move(words))];
+}
+
+Xbyak::Address Emitter::constant_float(float value) { return constant(std::bit_cast<uint32_t>(value)); }
+
+void Emitter::enter(int slots) {
+  for (const int r : kCalleeSaved) push(Reg64(r));
+  frame_bytes_ = slots * 8;
+  sub(rsp, frame_bytes_);
+}
+
+void Emitter::leave() {
+  add(rsp, frame_bytes_);
+  for (size_t i = std::size(kCalleeSaved); i-- > 0;) pop(Reg64(kCalleeSaved[i]));
+  vzeroupper();
+  ret();
+}
+
+void Emitter::add_constant(Reg64 to, int64_t value, Reg64 scratch) {
+  if (value == 0) return;
+  if (value == static_cast<int32_t>(value)) {
+    add(to, static_cast<uint32_t>(value));
+  } else {
+    mov(scratch, static_cast<uint64_t>(value));
+    add(to, scratch);
+  }
+}
+
+void Emitter::load_base(Reg64 to, Reg64 frame, const Plan& plan, int buffer) {
+  const Buffer& b = plan.buffers[static_cast<size_t>(buffer)];
+  LAPIS_ASSERT(to != frame && to != rax && frame != rax, "rax is scratch while a base address is computed");
+  switch (b.space) {
+    case Space::Constant: mov(to, ptr[frame + abi::kOffsetConstants]); break;
+    case Space::Arena: mov(to, ptr[frame + abi::kOffsetArena]); break;
+    case Space::Input: case Space::Output:
+      mov(to, ptr[frame + abi::kOffsetIo]);
+      mov(to, ptr[to + static_cast<int>(b.offset) * 8]);
+      return;
+  }
+  add_constant(to, b.offset, rax);
+}
+
+std::vector<uint8_t> Emitter::finish() {
+  for (auto& [words, label] : pool_) {
+    align(64);
+    L(*label);
+    for (const uint32_t word : words) dd(word);
+  }
+  ready(PROTECT_RW);  // resolves jumps; the bytes are copied, never run from here
+  return {getCode(), getCode() + getSize()};
+}
+
+}  // namespace lapis::x86

@@ -1,0 +1,56 @@
+// Base of all xbyak emitters: calling convention, registers by number, frame slots, buffer addresses, embedded vector constants.
+// Private to codegen/x86; includes xbyak, so nothing outside this folder may include it.
+#pragma once
+
+#include <xbyak/xbyak.h>
+
+#include <map>
+#include <memory>
+
+#include "codegen/plan.h"
+
+namespace lapis::x86 {
+
+using Xbyak::Label, Xbyak::Opmask, Xbyak::Reg64;
+using Vec = Xbyak::Ymm;  // zmm or ymm by its kind: mnemonics take the size from the operand
+
+class Emitter : public Xbyak::CodeGenerator {
+ public:
+  explicit Emitter(int lanes);
+
+  int lanes() const { return lanes_; }
+  bool avx512() const { return lanes_ == 16; }
+  int vector_bytes() const { return 4 * lanes_; }
+  Vec vec(int index) const { return avx512() ? static_cast<Vec>(Xbyak::Zmm(index)) : Vec(index); }
+  static Vec half(int index) { return Vec(index); }
+  static Xbyak::Xmm quarter(int index) { return Xbyak::Xmm(index); }
+  static constexpr int kGprs = 15;
+  static Reg64 gpr(int index) { return Reg64(index < 4 ? index : index + 1); }  // all but rsp
+
+  // A vector of the function's constant pool that repeats `pattern` over its lanes.
+  Xbyak::Address constant(const std::vector<uint32_t>& pattern);
+  Xbyak::Address constant(uint32_t word) { return constant(std::vector<uint32_t>{word}); }
+  Xbyak::Address constant_float(float value);
+  // Data behind the code that is not a vector.
+  Label& table(const std::vector<int32_t>& words);
+
+  Xbyak::Address slot(int index) { return qword[rsp + 8 * index]; }
+
+ protected:
+  void enter(int slots);  // saves registers; rdi, rsi, rdx still hold the arguments
+  void leave();
+  // to = address of the buffer; `frame` holds abi::Frame*.
+  void load_base(Reg64 to, Reg64 frame, const Plan& plan, int buffer);
+  void add_constant(Reg64 to, int64_t value, Reg64 scratch);
+  std::vector<uint8_t> finish();
+
+ private:
+  struct Data { std::vector<uint32_t> words; Label label; };
+  Label& data(std::vector<uint32_t> words);
+
+  int lanes_;
+  int frame_bytes_ = 0;
+  std::map<std::vector<uint32_t>, std::unique_ptr<Label>> pool_;
+};
+
+}  // namespace lapis::x86

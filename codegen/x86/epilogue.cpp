@@ -1,0 +1,383 @@
+#include "codegen/x86/epilogue.h"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <utility>
+
+#include "base/check.h"
+#include "codegen/x86/exact_division.h"
+
+namespace lapis::x86 {
+namespace {
+
+constexpr uint32_t kSign = 0x80000000u;
+const Opmask kBytes(1), kLanes(2), kCondition(3);
+constexpr int kUnordered = 3, kEqual = 0, kLess = 17, kLessOrEqual = 18;  // predicates of vcmpps, quiet
+constexpr int kNearest = 8, kFloor = 9, kCeil = 10;                        // vroundps, inexact suppressed
+
+bool is_byte(DType type) { return type == DType::UInt8 || type == DType::Int8; }
+bool per_element(const EpilogueOperand& o) { return o.kind == EpilogueOperand::Kind::PerElement; }
+
+}  // namespace
+
+Epilogue::Epilogue(Emitter& emitter, const Contraction& c, const Plan& plan, const kernels::Blocking& blocking)
+    : e_(emitter), c_(c), blocking_(blocking), a_(c, &plan), bytes_out_(is_byte(c.output.dtype)) {
+  int row = 1;  // 0 is the bias
+  for (const EpilogueOperand& o : c.operands) param_row_.push_back(per_element(o) ? 0 : row++);
+}
+
+void Epilogue::set_masks(const kernels::Block& block, Reg64 scratch) {
+  if (!e_.avx512()) return;
+  const int last = blocking_.quad_first(block.nr - 1);
+  const auto bytes = static_cast<int>(block.channels) - last * e_.lanes();
+  const auto words = static_cast<int>(block.channels) - (block.nr - 1) * e_.lanes();
+  e_.mov(scratch, ~uint64_t{0} >> (64 - bytes));
+  e_.kmovq(kBytes, scratch);
+  e_.mov(scratch, ~uint64_t{0} >> (64 - words));
+  e_.kmovq(kLanes, scratch);
+}
+
+void Epilogue::pixel(const Site& site, std::vector<int>& free) {
+  site_ = &site;
+  free_ = &free;
+  for (int first = 0; first < site.block.nr; first += blocking_.quad) {
+    const int width = blocking_.quad_width(site.block, first);
+    load_raw_bytes(first, width);
+    std::vector<int> results;
+    for (vector_ = first; vector_ < first + width; ++vector_) {
+      values_.assign(a_.program.size(), {});
+      for (int id = 0; id <= a_.result; ++id)
+        if (a_.live[static_cast<size_t>(id)]) compute(id);
+      results.push_back(result_register());
+    }
+    store(first, width, results);
+    for (const int r : results) release(r);
+    for (const int r : raw_)
+      if (r >= 0) release(r);
+  }
+}
+
+int Epilogue::result_register() {
+  if (value(a_.result).kind == Value::Kind::Register) return value(a_.result).reg;
+  const int r = allocate();
+  e_.vmovups(v(r), value(a_.result).memory);
+  return r;
+}
+
+// ---- registers ----
+
+int Epilogue::allocate() {
+  LAPIS_ASSERT(!free_->empty(), "the epilogue of '" << c_.name << "' needs more registers than count_registers said");
+  const int r = free_->back();
+  free_->pop_back();
+  return r;
+}
+
+int Epilogue::borrow() { return borrowed_.emplace_back(allocate()); }
+
+void Epilogue::release_dead(int id) {
+  for (const int arg : instr(id).args) {
+    if (arg < 0 || a_.last_use[static_cast<size_t>(arg)] != id || arg == id) continue;
+    if (value(arg).owned) release(value(arg).reg);
+    value(arg) = {};
+  }
+}
+
+int Epilogue::reg(int id) {
+  Value& x = value(id);
+  if (x.kind == Value::Kind::Memory) {
+    const int r = borrow();
+    e_.vmovups(v(r), x.memory);
+    return r;
+  }
+  if (x.pending) e_.vpaddd(v(x.reg), v(x.reg), e_.constant(static_cast<uint32_t>(x.pending)));
+  x.pending = 0;
+  return x.reg;
+}
+
+const Xbyak::Operand& Epilogue::operand(int id) {
+  if (value(id).kind == Value::Kind::Memory) return value(id).memory;
+  held_ = v(reg(id));
+  return held_;
+}
+
+int Epilogue::destination(int id) {
+  for (const int arg : instr(id).args) {
+    if (arg < 0 || a_.last_use[static_cast<size_t>(arg)] != id || !value(arg).owned) continue;
+    value(arg).owned = false;
+    return value(arg).reg;
+  }
+  return allocate();
+}
+
+// ---- one vector ----
+
+void Epilogue::compute(int id) {
+  const Instr& i = instr(id);
+  switch (i.op) {
+    case Op::Accumulator: define(id, site_->sums[static_cast<size_t>(vector_)]); break;
+    case Op::Constant:
+    case Op::Load: load(id); break;
+    case Op::Cast: cast(id); break;
+    case Op::Min:
+    case Op::Max: min_max(id); break;
+    case Op::Equal:
+    case Op::Less:
+    case Op::LessOrEqual: compare(id); break;
+    case Op::Select: select(id); break;
+    case Op::Quantize: quantize(id); break;
+    case Op::Dequantize: dequantize(id); break;
+    default: arithmetic(id); break;
+  }
+  release_dead(id);
+  for (const int r : borrowed_) release(r);
+  borrowed_.clear();
+}
+
+void Epilogue::load(int id) {
+  const Instr& i = instr(id);
+  if (i.op == Op::Constant) {
+    const uint32_t word = i.type == DType::Float32 ? std::bit_cast<uint32_t>(static_cast<float>(i.imm)) : static_cast<uint32_t>(static_cast<int32_t>(i.imm));
+    value(id) = {Value::Kind::Memory, -1, e_.constant(word)};
+  } else if (!per_element(c_.operands[static_cast<size_t>(i.slot)])) {
+    const int row = param_row_[static_cast<size_t>(i.slot)];
+    value(id) = {Value::Kind::Memory, -1, e_.ptr[site_->params + (row * site_->block.nr + vector_) * e_.vector_bytes()]};
+  } else {
+    load_element(id);
+  }
+}
+
+void Epilogue::load_element(int id) {
+  const Instr& i = instr(id);
+  const auto operand = static_cast<size_t>(i.slot);
+  const int to = allocate();
+  define(id, to);
+  if (!is_byte(i.type)) return load_words(site_->operands[operand], vector_ * e_.vector_bytes(), to);
+  const bool is_signed = i.type == DType::Int8;
+  if (raw_[operand] < 0) return load_widened(site_->operands[operand], vector_ * e_.lanes(), to, is_signed);
+  std::vector<uint32_t> shuffle;  // byte 4u + k of each 128-bit lane to the low (or, signed, high) byte of its dword k
+  for (int k = 0; k < 4; ++k) {
+    const auto byte = static_cast<uint32_t>(4 * (vector_ - blocking_.quad_first(vector_)) + k);
+    shuffle.push_back(is_signed ? byte << 24 | 0x808080u : byte | 0x80808000u);
+  }
+  e_.vpshufb(v(to), v(raw_[operand]), e_.constant(shuffle));
+  if (is_signed) e_.vpsrad(v(to), v(to), 24);
+}
+
+void Epilogue::cast(int id) {
+  const Instr& i = instr(id);
+  const int arg = i.args[0];
+  const DType from = instr(arg).type;
+  if (from == DType::Float32 && i.type != DType::Float32) {
+    const IntegerRange range = integer_range(i.type);
+    const int x = reg(arg), to = allocate();
+    if (i.type == DType::Int32) {
+      const int limit = borrow();  // 0x80000000 of too large a number becomes 0x7fffffff
+      e_.vmovups(v(limit), e_.constant_float(0x1p31f));
+      e_.vcvttps2dq(v(to), v(x));
+      if (e_.avx512()) {
+        e_.vcmpps(kCondition, v(x), v(limit), 29);  // greater or equal, quiet
+        e_.vpmovm2d(v(limit), kCondition);
+      } else {
+        e_.vcmpps(v(limit), v(x), v(limit), 29);
+      }
+      e_.vxorps(v(to), v(to), v(limit));
+    } else {
+      const int bound = borrow();
+      e_.vmovups(v(bound), e_.constant_float(static_cast<float>(range.highest)));
+      e_.vminps(v(to), v(bound), v(x));
+      e_.vcvttps2dq(v(to), v(to));
+      e_.vpmaxsd(v(to), v(to), e_.constant(static_cast<uint32_t>(range.lowest)));
+    }
+    return define(id, to);
+  }
+  if (from != DType::Float32 && i.type == DType::Float32) {
+    const Xbyak::Operand& x = operand(arg);
+    const int to = destination(id);
+    e_.vcvtdq2ps(v(to), x);
+    return define(id, to);
+  }
+  const Xbyak::Operand& x = operand(arg);
+  const int to = destination(id);
+  if (!x.isREG() || x.getIdx() != to) e_.vmovups(v(to), x);
+  define(id, to);
+}
+
+void Epilogue::arithmetic(int id) {
+  const Instr& i = instr(id);
+  const bool integer = i.type != DType::Float32;
+  if (i.op == Op::Reciprocal) {
+    const int one = borrow();
+    e_.vmovups(v(one), e_.constant_float(1));
+    const Xbyak::Operand& x = operand(i.args[0]);
+    const int to = destination(id);
+    e_.vdivps(v(to), v(one), x);
+    return define(id, to);
+  }
+  int first = i.args[0], second = i.args[1];
+  if ((i.op == Op::Add || i.op == Op::Mul) && value(first).kind == Value::Kind::Memory) std::swap(first, second);
+  const int a = reg(first);
+  const Xbyak::Operand& b = second >= 0 ? operand(second) : held_;
+  const int to = destination(id);
+  switch (i.op) {
+    case Op::Add: integer ? e_.vpaddd(v(to), v(a), b) : e_.vaddps(v(to), v(a), b); break;
+    case Op::Sub: integer ? e_.vpsubd(v(to), v(a), b) : e_.vsubps(v(to), v(a), b); break;
+    case Op::Mul: integer ? e_.vpmulld(v(to), v(a), b) : e_.vmulps(v(to), v(a), b); break;
+    case Op::Div: e_.vdivps(v(to), v(a), b); break;
+    case Op::Neg: e_.vxorps(v(to), v(a), e_.constant(kSign)); break;
+    case Op::Abs: e_.vandps(v(to), v(a), e_.constant(~kSign)); break;
+    case Op::Sqrt: e_.vsqrtps(v(to), v(a)); break;
+    case Op::RoundEven: case Op::Floor: case Op::Ceil: {
+      const auto mode = static_cast<uint8_t>(i.op == Op::RoundEven ? kNearest : i.op == Op::Floor ? kFloor : kCeil);
+      e_.avx512() ? e_.vrndscaleps(v(to), v(a), mode) : e_.vroundps(v(to), v(a), mode);
+      break;
+    }
+    default: LAPIS_ASSERT(false, "op " << static_cast<int>(i.op) << " is not an epilogue instruction");
+  }
+  define(id, to);
+}
+
+// vminps and vmaxps give their second source where either is NaN, so a constant goes first.
+void Epilogue::min_max(int id) {
+  const Instr& i = instr(id);
+  int first = i.args[0], second = i.args[1];
+  const bool max = i.op == Op::Max;
+  if (i.type != DType::Float32) {
+    if (value(first).kind == Value::Kind::Memory) std::swap(first, second);
+    const int a = reg(first);
+    const Xbyak::Operand& b = operand(second);
+    const int to = destination(id);
+    max ? e_.vpmaxsd(v(to), v(a), b) : e_.vpminsd(v(to), v(a), b);
+    return define(id, to);
+  }
+  const bool swap = finite(first) && finite(second) ? value(first).kind == Value::Kind::Memory : instr(second).op == Op::Constant;
+  if (swap) std::swap(first, second);
+  const int a = reg(first);
+  const Xbyak::Operand& b = operand(second);
+  if (finite(first)) {
+    const int to = destination(id);
+    max ? e_.vmaxps(v(to), v(a), b) : e_.vminps(v(to), v(a), b);
+    return define(id, to);
+  }
+  const int to = allocate();
+  max ? e_.vmaxps(v(to), v(a), b) : e_.vminps(v(to), v(a), b);
+  if (e_.avx512()) {
+    e_.vcmpps(kCondition, v(a), v(a), kUnordered);
+    e_.vmovaps(v(to) | kCondition, v(a));
+  } else {
+    const int unordered = borrow();
+    e_.vcmpps(v(unordered), v(a), v(a), kUnordered);
+    e_.vblendvps(v(to), v(to), v(a), v(unordered));
+  }
+  define(id, to);
+}
+
+void Epilogue::compare(int id) {
+  const Instr& i = instr(id);
+  const bool is_float = instr(i.args[0]).type == DType::Float32;
+  const int a = reg(i.args[0]), b = reg(i.args[1]);
+  const int to = destination(id);
+  const auto predicate = static_cast<uint8_t>(i.op == Op::Equal ? kEqual : i.op == Op::Less ? kLess : kLessOrEqual);
+  if (e_.avx512()) {
+    is_float ? e_.vcmpps(kCondition, v(a), v(b), predicate) : e_.vpcmpd(kCondition, v(a), v(b), predicate & 3);
+    e_.vpmovm2d(v(to), kCondition);
+  } else if (is_float) {
+    e_.vcmpps(v(to), v(a), v(b), predicate);
+  } else if (i.op == Op::Equal) {
+    e_.vpcmpeqd(v(to), v(a), v(b));
+  } else if (i.op == Op::Less) {
+    e_.vpcmpgtd(v(to), v(b), v(a));
+  } else {
+    e_.vpcmpgtd(v(to), v(a), v(b));
+    e_.vxorps(v(to), v(to), e_.constant(~uint32_t{0}));
+  }
+  define(id, to);
+}
+
+void Epilogue::select(int id) {
+  const Instr& i = instr(id);
+  const int condition = reg(i.args[0]), yes = reg(i.args[1]), no = reg(i.args[2]);
+  const int to = destination(id);
+  if (e_.avx512()) {
+    e_.vpmovd2m(kCondition, v(condition));
+    e_.vblendmps(v(to) | kCondition, v(no), v(yes));
+  } else {
+    e_.vblendvps(v(to), v(no), v(yes), v(condition));
+  }
+  define(id, to);
+}
+
+// min(x, bound) that keeps NaN, in a new register.
+int Epilogue::cap(int x, float bound) {
+  const int limit = borrow(), to = allocate();
+  e_.vmovups(v(limit), e_.constant_float(bound));
+  e_.vminps(v(to), v(limit), v(x));
+  return to;
+}
+
+// A register with x / scale, to be rounded by vcvtps2dq: `x` itself or a new one. The conversion gives INT_MIN for NaN and for numbers
+// beyond int32: right below, so only large positive numbers must be capped.
+int Epilogue::quotient(const int x, const Instr& i, bool may_overflow) {
+  const auto scale = static_cast<float>(i.imm);
+  const IntegerRange type = integer_range(i.type);
+  const auto zero = static_cast<int>(i.imm2);
+  const DivisionPlan plan = plan_division(scale, static_cast<int>(type.lowest) - zero, static_cast<int>(type.highest) - zero);
+  const bool multiplies = plan.kind == DivisionPlan::Kind::Multiply || plan.kind == DivisionPlan::Kind::MultiplyAndFma;
+  const bool cap_first = may_overflow && multiplies;  // infinity times the correction would be NaN
+  const int from = cap_first ? cap(x, scale * 0x1p30f) : x;
+  int to = plan.kind == DivisionPlan::Kind::None ? x : allocate();
+  switch (plan.kind) {
+    case DivisionPlan::Kind::None: break;
+    case DivisionPlan::Kind::Multiply: e_.vmulps(v(to), v(from), e_.constant_float(plan.reciprocal)); break;
+    case DivisionPlan::Kind::MultiplyAndFma:
+      e_.vmulps(v(to), v(from), e_.constant_float(plan.correction));
+      e_.vfmadd231ps(v(to), v(from), e_.constant_float(plan.reciprocal));
+      break;
+    case DivisionPlan::Kind::Divide: e_.vdivps(v(to), v(from), e_.constant_float(scale)); break;
+  }
+  if (from != x) release(from);
+  if (may_overflow && !multiplies) {
+    const int quotient = to;
+    to = cap(quotient, 0x1.fffffep30f);
+    if (quotient != x) release(quotient);
+  }
+  return to;
+}
+
+void Epilogue::quantize(int id) {
+  const Instr& i = instr(id);
+  const Interval range = a_.range[static_cast<size_t>(i.args[0])];
+  const bool may_overflow = !range.finite() || std::max(-range.low, range.high) / std::abs(i.imm) > 1e9;
+  const int x = reg(i.args[0]);
+  const int rounded = quotient(x, i, may_overflow);
+  const int to = rounded == x ? destination(id) : rounded;
+  const auto zero = static_cast<int>(i.imm2);
+  e_.vcvtps2dq(v(to), v(rounded));
+  if (id != a_.result) {  // the packs saturate the result
+    const IntegerRange type = integer_range(i.type);
+    e_.vpmaxsd(v(to), v(to), e_.constant(static_cast<uint32_t>(static_cast<int>(type.lowest) - zero)));
+    e_.vpminsd(v(to), v(to), e_.constant(static_cast<uint32_t>(static_cast<int>(type.highest) - zero)));
+  }
+  define(id, to, zero);
+}
+
+void Epilogue::dequantize(int id) {
+  const Instr& i = instr(id);
+  Value& x = value(i.args[0]);
+  const int pending = std::exchange(x.pending, 0), offset = static_cast<int>(i.imm2) - pending;
+  const Xbyak::Operand& source = operand(i.args[0]);
+  x.pending = pending;
+  const int to = destination(id);
+  if (offset) {
+    if (source.isMEM()) e_.vmovups(v(to), source);
+    e_.vpsubd(v(to), v(source.isMEM() ? to : source.getIdx()), e_.constant(static_cast<uint32_t>(offset)));
+    e_.vcvtdq2ps(v(to), v(to));
+  } else {
+    e_.vcvtdq2ps(v(to), source);
+  }
+  if (i.imm != 1) e_.vmulps(v(to), v(to), e_.constant_float(static_cast<float>(i.imm)));
+  define(id, to);
+}
+
+}  // namespace lapis::x86

@@ -1,0 +1,102 @@
+// The epilogue all kernels share: from accumulators to stored outputs, by the scalar program of the Contraction.
+//
+// A pixel's vectors are computed one after the other, in registers; the results of a quad are packed to bytes together. The clamp of a
+// final Quantize is the saturation of the packs, its zero point one saturating word addition, and clips are byte instructions.
+#pragma once
+
+#include "codegen/kernels/blocking.h"
+#include "codegen/x86/emitter.h"
+#include "codegen/x86/epilogue_analysis.h"
+
+namespace lapis::x86 {
+
+class Epilogue {
+ public:
+  Epilogue(Emitter& emitter, const Contraction& c, const Plan& plan, const kernels::Blocking& blocking);
+
+  // Loads the opmasks for the partial stores of `block`. Uses k1, k2 and `scratch`; k3 is used by comparisons.
+  void set_masks(const kernels::Block& block, Reg64 scratch);
+
+  struct Site {
+    const kernels::Block& block;
+    std::vector<int> sums;           // vector registers of the pixel's accumulators, one per vector of the block
+    Reg64 params;                    // of the block
+    Reg64 output;                    // address of the pixel's first output channel in this block
+    std::vector<Reg64> operands;     // the same for each PerElement operand, by operand index
+    Reg64 scratch;
+  };
+  // Computes and stores one pixel; `free` are vector registers it may use, to which the pixel's accumulators are added.
+  void pixel(const Site& site, std::vector<int>& free);
+
+ private:
+  struct Value {
+    enum class Kind : uint8_t { None, Register, Memory } kind = Kind::None;
+    int reg = -1;
+    Xbyak::Address memory{0};
+    int pending = 0;     // still to be added: a Quantize keeps its zero point outside
+    bool owned = false;  // the register is given back after the last use
+  };
+
+  // One vector.
+  void compute(int id);
+  int result_register();
+  void load(int id);
+  void load_element(int id);
+  void cast(int id);
+  void arithmetic(int id);
+  void min_max(int id);
+  void compare(int id);
+  void select(int id);
+  void quantize(int id);
+  void dequantize(int id);
+  int quotient(int x, const Instr& i, bool may_overflow);
+  int cap(int x, float bound);
+
+  // One quad.
+  void load_raw_bytes(int first, int width);
+  void store(int first, int width, const std::vector<int>& results);
+  void pack_and_store(int first, int width, const std::vector<int>& results);
+  void clip_bytes(Vec bytes);
+  void store_bytes(const Reg64& base, int offset, int reg, int count);
+  void load_bytes(const Reg64& base, int offset, int reg, int count);
+  void load_partial(const Reg64& base, int offset, int reg, int count);
+  void store_partial(const Reg64& base, int offset, int reg, int count);
+  void load_words(const Reg64& base, int offset, int reg);
+  void store_words(const Reg64& base, int offset, int reg);
+  void load_widened(const Reg64& base, int offset, int reg, bool is_signed);
+  Xbyak::Address spread_indices(int width, bool gather);
+  int bytes_of_quad(int first, int width) const;
+  bool partial_vector() const;
+
+  // Registers.
+  int allocate();
+  void release(int reg) { free_->push_back(reg); }
+  void release_dead(int id);
+  int borrow();                              // until the end of the instruction
+  Value& value(int id) { return values_[static_cast<size_t>(id)]; }
+  const Instr& instr(int id) const { return a_.program[static_cast<size_t>(id)]; }
+  int reg(int id);                           // the value in a register, zero point added
+  const Xbyak::Operand& operand(int id);     // register or memory, zero point added
+  int destination(int id);                   // a dying operand's register, or a new one
+  void define(int id, int reg, int pending = 0) { value(id) = {Value::Kind::Register, reg, Xbyak::Address(0), pending, true}; }
+  Vec v(int reg) const { return e_.vec(reg); }
+  bool finite(int id) const { return a_.range[static_cast<size_t>(id)].finite(); }
+
+  Emitter& e_;
+  const Contraction& c_;
+  const kernels::Blocking& blocking_;
+  EpilogueAnalysis a_;
+  std::vector<int> param_row_;  // of each PerChannel operand
+  bool bytes_out_;
+
+  // State of the vector being computed.
+  const Site* site_ = nullptr;
+  std::vector<int>* free_ = nullptr;
+  int vector_ = 0;
+  std::vector<Value> values_;
+  std::vector<int> raw_;        // register of each operand's raw bytes, -1
+  std::vector<int> borrowed_;   // scratch registers of the current instruction
+  Vec held_{0};                 // what `operand` returned last, if it is a register
+};
+
+}  // namespace lapis::x86

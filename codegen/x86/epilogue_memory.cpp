@@ -1,0 +1,182 @@
+// Loads and stores of the epilogue: whole vectors, packed quads of bytes, and their tails, which never touch a byte outside.
+#include <algorithm>
+#include <cmath>
+
+#include "codegen/x86/epilogue.h"
+
+namespace lapis::x86 {
+namespace {
+
+const Opmask kBytes(1), kLanes(2);
+
+bool is_byte(DType type) { return type == DType::UInt8 || type == DType::Int8; }
+
+uint32_t repeated(uint32_t element, int bits) { return bits == 8 ? (element & 0xFF) * 0x01010101u : (element & 0xFFFF) * 0x00010001u; }
+
+}  // namespace
+
+int Epilogue::bytes_of_quad(int first, int width) const {
+  return static_cast<int>(std::min<int64_t>(int64_t{width} * e_.lanes(), site_->block.channels - int64_t{first} * e_.lanes()));
+}
+
+bool Epilogue::partial_vector() const { return site_->block.channels < int64_t{vector_ + 1} * e_.lanes(); }
+
+// Dword shuffle between memory order and the order inside a quad of `width` vectors: gather to store, spread after a load.
+Xbyak::Address Epilogue::spread_indices(int width, bool gather) {
+  std::vector<uint32_t> indices(static_cast<size_t>(e_.lanes()), 0);
+  for (int d = 0; d < width * e_.lanes() / 4; ++d) {
+    const auto spread = static_cast<size_t>(4 * (d / width) + d % width);
+    if (gather) indices[static_cast<size_t>(d)] = static_cast<uint32_t>(spread);
+    else indices[spread] = static_cast<uint32_t>(d);
+  }
+  return e_.constant(indices);
+}
+
+// The bytes that a quad's vectors share, in quad order. A single vector widens straight from memory.
+void Epilogue::load_raw_bytes(int first, int width) {
+  raw_.assign(c_.operands.size(), -1);
+  if (width == 1) return;
+  for (int id = 0; id <= a_.result; ++id) {
+    const Instr& i = instr(id);
+    if (i.op != Op::Load || !a_.live[static_cast<size_t>(id)] || !is_byte(i.type)) continue;
+    const auto operand = static_cast<size_t>(i.slot);
+    if (c_.operands[operand].kind == EpilogueOperand::Kind::PerChannel || raw_[operand] >= 0) continue;
+    const int to = raw_[operand] = allocate();
+    load_bytes(site_->operands[operand], first * e_.lanes(), to, bytes_of_quad(first, width));
+    if (width == 4) continue;
+    const int indices = allocate();
+    e_.vmovups(v(indices), spread_indices(width, false));
+    e_.vpermd(v(to), v(indices), v(to));
+    release(indices);
+  }
+}
+
+void Epilogue::store(int first, int width, const std::vector<int>& results) {
+  if (bytes_out_) return pack_and_store(first, width, results);
+  for (vector_ = first; vector_ < first + width; ++vector_)
+    store_words(site_->output, vector_ * e_.vector_bytes(), results[static_cast<size_t>(vector_ - first)]);
+}
+
+void Epilogue::pack_and_store(int first, int width, const std::vector<int>& results) {
+  const auto zero = static_cast<int>(value(a_.result).pending);
+  auto pack_words = [&](int a, int b) {
+    e_.vpackssdw(v(a), v(a), v(b));
+    if (zero) e_.vpaddsw(v(a), v(a), e_.constant(repeated(static_cast<uint32_t>(zero), 16)));
+  };
+  const int bytes = results[0];
+  pack_words(results[0], results[width > 1 ? 1 : 0]);
+  if (width > 2) pack_words(results[2], results[width > 3 ? 3 : 2]);
+  const int upper = width > 2 ? results[2] : bytes;
+  if (c_.output.dtype == DType::UInt8) e_.vpackuswb(v(bytes), v(bytes), v(upper));
+  else e_.vpacksswb(v(bytes), v(bytes), v(upper));
+  clip_bytes(v(bytes));
+  if (width != 4) {
+    const int indices = allocate();
+    e_.vmovups(v(indices), spread_indices(width, true));
+    e_.vpermd(v(bytes), v(indices), v(bytes));
+    release(indices);
+  }
+  store_bytes(site_->output, first * e_.lanes(), bytes, bytes_of_quad(first, width));
+}
+
+void Epilogue::clip_bytes(Vec bytes) {
+  const bool is_signed = c_.output.dtype == DType::Int8;
+  auto bound = [&](double value) { return e_.constant(repeated(static_cast<uint32_t>(static_cast<int>(value)), 8)); };
+  if (std::isfinite(a_.clip_low)) is_signed ? e_.vpmaxsb(bytes, bytes, bound(a_.clip_low)) : e_.vpmaxub(bytes, bytes, bound(a_.clip_low));
+  if (std::isfinite(a_.clip_high)) is_signed ? e_.vpminsb(bytes, bytes, bound(a_.clip_high)) : e_.vpminub(bytes, bytes, bound(a_.clip_high));
+}
+
+// ---- bytes ----
+
+void Epilogue::load_bytes(const Reg64& base, int offset, int reg, int count) {
+  const Xbyak::Address from = e_.ptr[base + offset];
+  if (count == 64) return e_.vmovups(v(reg), from);
+  if (count == 32) return e_.vmovups(Emitter::half(reg), from);
+  if (count == 16) return e_.vmovups(Emitter::quarter(reg), from);
+  if (e_.avx512()) return e_.vmovdqu8(v(reg) | kBytes | e_.T_z, from);
+  if (count < 16) return load_partial(base, offset, reg, count);
+  const int upper = allocate();
+  load_partial(base, offset + 16, upper, count - 16);
+  e_.vmovups(Emitter::quarter(reg), from);
+  e_.vinserti128(Emitter::half(reg), Emitter::half(reg), Emitter::quarter(upper), 1);
+  release(upper);
+}
+
+void Epilogue::store_bytes(const Reg64& base, int offset, int reg, int count) {
+  const Xbyak::Address to = e_.ptr[base + offset];
+  if (count == 64) return e_.vmovups(to, v(reg));
+  if (count == 32) return e_.vmovups(to, Emitter::half(reg));
+  if (count == 16) return e_.vmovups(to, Emitter::quarter(reg));
+  if (e_.avx512()) return e_.vmovdqu8(to | kBytes, v(reg));
+  if (count < 16) return store_partial(base, offset, reg, count);
+  e_.vmovups(to, Emitter::quarter(reg));
+  e_.vextracti128(Emitter::quarter(reg), Emitter::half(reg), 1);
+  store_partial(base, offset + 16, reg, count - 16);
+}
+
+// Below 16 bytes, in pieces of 8, 4, 2 and 1.
+void Epilogue::load_partial(const Reg64& base, int offset, int reg, int count) {
+  const Xbyak::Xmm x = Emitter::quarter(reg);
+  e_.vpxor(x, x, x);
+  for (int at = 0; at < count;) {
+    const Xbyak::Address from = e_.ptr[base + offset + at];
+    const int left = count - at;
+    if (left >= 8) e_.vpinsrq(x, x, from, 0), at += 8;
+    else if (left >= 4) e_.vpinsrd(x, x, from, static_cast<uint8_t>(at / 4)), at += 4;
+    else if (left >= 2) e_.vpinsrw(x, x, from, static_cast<uint8_t>(at / 2)), at += 2;
+    else e_.vpinsrb(x, x, from, static_cast<uint8_t>(at)), at += 1;
+  }
+}
+
+void Epilogue::store_partial(const Reg64& base, int offset, int reg, int count) {
+  const Xbyak::Xmm x = Emitter::quarter(reg);
+  for (int at = 0; at < count;) {
+    const Xbyak::Address to = e_.ptr[base + offset + at];
+    const int left = count - at;
+    if (left >= 8) e_.vpextrq(to, x, 0), at += 8;
+    else if (left >= 4) e_.vpextrd(to, x, static_cast<uint8_t>(at / 4)), at += 4;
+    else if (left >= 2) e_.vpextrw(to, x, static_cast<uint8_t>(at / 2)), at += 2;
+    else e_.vpextrb(to, x, static_cast<uint8_t>(at)), at += 1;
+  }
+}
+
+// ---- 32-bit elements, and bytes widened to them ----
+
+// Lanes of the AVX2 mask that are inside.
+static std::vector<uint32_t> lane_mask(int lanes, int64_t count) {
+  std::vector<uint32_t> mask(static_cast<size_t>(lanes), 0);
+  std::fill_n(mask.begin(), count, ~uint32_t{0});
+  return mask;
+}
+
+void Epilogue::load_words(const Reg64& base, int offset, int reg) {
+  const Xbyak::Address from = e_.ptr[base + offset];
+  if (!partial_vector()) return e_.vmovups(v(reg), from);
+  if (e_.avx512()) return e_.vmovups(v(reg) | kLanes | e_.T_z, from);
+  e_.vmovups(v(reg), e_.constant(lane_mask(e_.lanes(), site_->block.channels - int64_t{vector_} * e_.lanes())));
+  e_.vmaskmovps(v(reg), v(reg), from);
+}
+
+void Epilogue::store_words(const Reg64& base, int offset, int reg) {
+  const Xbyak::Address to = e_.ptr[base + offset];
+  if (!partial_vector()) return e_.vmovups(to, v(reg));
+  if (e_.avx512()) return e_.vmovups(to | kLanes, v(reg));
+  const int mask = allocate();
+  e_.vmovups(v(mask), e_.constant(lane_mask(e_.lanes(), site_->block.channels - int64_t{vector_} * e_.lanes())));
+  e_.vmaskmovps(to, v(mask), v(reg));
+  release(mask);
+}
+
+void Epilogue::load_widened(const Reg64& base, int offset, int reg, bool is_signed) {
+  const Xbyak::Address from = e_.ptr[base + offset];
+  const bool partial = partial_vector();
+  if (partial && !e_.avx512()) {
+    load_partial(base, offset, reg, static_cast<int>(site_->block.channels) - vector_ * e_.lanes());
+    is_signed ? e_.vpmovsxbd(v(reg), Emitter::quarter(reg)) : e_.vpmovzxbd(v(reg), Emitter::quarter(reg));
+    return;
+  }
+  const Vec to = partial ? v(reg) | kLanes | e_.T_z : v(reg);
+  is_signed ? e_.vpmovsxbd(to, from) : e_.vpmovzxbd(to, from);
+}
+
+}  // namespace lapis::x86

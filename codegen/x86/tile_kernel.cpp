@@ -1,0 +1,148 @@
+#include "codegen/x86/tile_kernel.h"
+
+#include <bit>
+#include <cstddef>
+
+#include "base/check.h"
+#include "runtime/abi.h"
+
+namespace lapis::x86 {
+namespace {
+
+int element_shift(DType type) { return std::countr_zero(static_cast<unsigned>(bit_width(type) / 8)); }
+bool per_element(const EpilogueOperand& o) { return o.kind == EpilogueOperand::Kind::PerElement; }
+
+// Roles of general registers while an epilogue runs; the pixel pointers of the tile are dead then.
+constexpr int kParamsGpr = 0, kTableGpr = 1, kOutputGpr = 2, kScratchGpr = 3, kFirstOperandGpr = 4;
+
+}  // namespace
+
+TileKernel::TileKernel(const Contraction& c, const Plan& plan)
+    : Emitter(kernels::row_of(c).lanes), c_(c), plan_(plan), row_(kernels::row_of(c)), blocking_(c), epilogue_(*this, c, plan, blocking_) {
+  LAPIS_ASSERT(kFirstOperandGpr + c.operands.size() <= kGprs, "too many operands in the epilogue of '" << c.name << "'");
+}
+
+std::vector<uint8_t> TileKernel::emit() {
+  Label units, next, done;
+  enter_function();
+  constants();
+  L(units);
+  mov(rbx, slot(kUnit));
+  cmp(rbx, slot(kUnitEnd));
+  jae(done, T_NEAR);
+  unit();
+  add(slot(kUnit), static_cast<uint32_t>(sizeof(kernels::Unit)));
+  jmp(units, T_NEAR);
+  L(done);
+  leave();
+  return finish();
+}
+
+void TileKernel::enter_function() {
+  enter(kOperands + 2 * static_cast<int>(c_.operands.size()));
+  load_base(rcx, rdi, plan_, c_.packed);
+  mov(slot(kPacked), rcx);
+  add_constant(rcx, c_.packed_offset[3], rax);
+  static_assert(sizeof(kernels::Unit) == 32);
+  for (const auto& [count, where] : {std::pair{rsi, kUnit}, std::pair{rdx, kUnitEnd}}) {
+    shl(count, 5);
+    add(count, rcx);
+    mov(slot(where), count);
+  }
+  load_base(rcx, rdi, plan_, c_.input.buffer);
+  mov(slot(kInput), rcx);
+  load_base(rcx, rdi, plan_, c_.output.buffer);
+  mov(slot(kOutput), rcx);
+  for (size_t i = 0; i < c_.operands.size(); ++i) {
+    if (!per_element(c_.operands[i])) continue;
+    load_base(rcx, rdi, plan_, c_.operands[i].view.buffer);
+    mov(slot(operand_base(i)), rcx);
+  }
+}
+
+// rbx: the Unit.
+void TileKernel::unit() {
+  unit_addresses();
+  Label rest, done;
+  if (blocking_.kinds.size() > 1) {
+    cmp(dword[rbx + offsetof(kernels::Unit, kind)], 0);
+    jne(rest, T_NEAR);
+  }
+  run_block(blocking_.kinds[0]);
+  if (blocking_.kinds.size() > 1) {
+    jmp(done, T_NEAR);
+    L(rest);
+    run_block(blocking_.kinds[1]);
+    L(done);
+  }
+}
+
+void TileKernel::unit_addresses() {
+  auto packed = [&](size_t field, int64_t offset, Slot to) {
+    movsxd(rcx, dword[rbx + static_cast<int>(field)]);
+    add(rcx, slot(kPacked));
+    add_constant(rcx, offset, rax);
+    mov(slot(to), rcx);
+  };
+  packed(offsetof(kernels::Unit, weights), c_.packed_offset[0], kWeights);
+  packed(offsetof(kernels::Unit, params), c_.packed_offset[1], kParams);
+  packed(offsetof(kernels::Unit, table), c_.packed_offset[2], kTable);
+  movsxd(rcx, dword[rbx + offsetof(kernels::Unit, input)]);
+  add(rcx, slot(kInput));
+  mov(slot(kUnitInput), rcx);
+  auto channel_address = [&](int base, int to, DType type) {
+    movsxd(rcx, dword[rbx + offsetof(kernels::Unit, channel)]);
+    if (element_shift(type)) shl(rcx, element_shift(type));
+    add(rcx, slot(base));
+    mov(slot(to), rcx);
+  };
+  channel_address(kOutput, kUnitOutput, c_.output.dtype);
+  for (size_t i = 0; i < c_.operands.size(); ++i)
+    if (per_element(c_.operands[i])) channel_address(operand_base(i), operand_unit(i), c_.operands[i].view.dtype);
+  for (const auto& [field, to] : {std::pair{offsetof(kernels::Unit, big), kBig}, std::pair{offsetof(kernels::Unit, small), kSmall}}) {
+    movsxd(rcx, dword[rbx + static_cast<int>(field)]);
+    mov(slot(to), rcx);
+  }
+}
+
+void TileKernel::run_block(const kernels::Block& block) {
+  epilogue_.set_masks(block, rax);
+  start_unit(block);
+  run_tiles(block, block.mr, kBig);
+  if (block.mr > 1) run_tiles(block, block.mr - 1, kSmall);
+}
+
+void TileKernel::run_tiles(const kernels::Block& block, int mr, Slot count) {
+  Label top, done;
+  cmp(slot(count), 0);
+  jle(done, T_NEAR);
+  align(32);
+  L(top);
+  tile(block, mr);
+  add(slot(kTable), static_cast<uint32_t>(mr * blocking_.columns * 4));
+  dec(slot(count));
+  jnz(top, T_NEAR);
+  L(done);
+}
+
+void TileKernel::pixel_address(Reg64 to, Reg64 table, int m, int column, int base_slot) {
+  movsxd(to, dword[table + static_cast<int>((m * blocking_.columns + column) * 4)]);
+  add(to, slot(base_slot));
+}
+
+void TileKernel::start_epilogue() {
+  mov(gpr(kParamsGpr), slot(kParams));
+  mov(gpr(kTableGpr), slot(kTable));
+}
+
+void TileKernel::finish_pixel(const kernels::Block& block, int m, std::vector<int> sums, std::vector<int>& free) {
+  Epilogue::Site site{block, std::move(sums), gpr(kParamsGpr), gpr(kOutputGpr), {}, gpr(kScratchGpr)};
+  pixel_address(site.output, gpr(kTableGpr), m, 1, kUnitOutput);
+  for (size_t i = 0; i < c_.operands.size(); ++i) {
+    site.operands.push_back(gpr(kFirstOperandGpr + static_cast<int>(i)));
+    if (per_element(c_.operands[i])) pixel_address(site.operands[i], gpr(kTableGpr), m, c_.operands[i].column, operand_unit(i));
+  }
+  epilogue_.pixel(site, free);
+}
+
+}  // namespace lapis::x86

@@ -1,0 +1,53 @@
+// The frame of every kernel function: runs work units, which are runs of tiles of pixels over one block of channels. What happens in a
+// tile is the subclass's business; how it ends is the epilogue's.
+#pragma once
+
+#include "codegen/x86/epilogue.h"
+
+namespace lapis::x86 {
+
+class TileKernel : public Emitter {
+ public:
+  TileKernel(const Contraction& c, const Plan& plan);
+  std::vector<uint8_t> emit();
+
+ protected:
+  virtual void constants() {}                                 // once per call, before the first unit
+  virtual void start_unit(const kernels::Block&) {}           // once per unit
+  virtual void tile(const kernels::Block& block, int mr) = 0;
+
+  enum Slot { kUnit, kUnitEnd, kPacked, kInput, kOutput, kTable, kBig, kSmall, kWeights, kParams, kUnitInput, kTap, kUnitOutput, kOperands };
+  // Slots of operand i: address of its buffer, and of the unit's first channel in it.
+  int operand_base(size_t i) const { return kOperands + 2 * static_cast<int>(i); }
+  int operand_unit(size_t i) const { return operand_base(i) + 1; }
+
+  // Address of pixel m of the tile in column `column`: `to` = table entry + slot.
+  void pixel_address(Reg64 to, Reg64 table, int m, int column, int base_slot);
+  // Emits the epilogue of `mr` pixels; sum(m, n) is a vector register. Uses all general registers.
+  template <class Sum>
+  void finish_tile(const kernels::Block& block, int mr, std::vector<int> free, Sum sum) {
+    start_epilogue();
+    for (int m = 0; m < mr; ++m) {
+      std::vector<int> sums;
+      for (int n = 0; n < block.nr; ++n) sums.push_back(sum(m, n));
+      finish_pixel(block, m, std::move(sums), free);
+    }
+  }
+
+  const Contraction& c_;
+  const Plan& plan_;
+  const kernels::Kernel& row_;
+  const kernels::Blocking blocking_;
+  Epilogue epilogue_;
+
+ private:
+  void enter_function();
+  void unit();
+  void unit_addresses();
+  void run_block(const kernels::Block& block);
+  void run_tiles(const kernels::Block& block, int mr, Slot count);
+  void start_epilogue();
+  void finish_pixel(const kernels::Block& block, int m, std::vector<int> sums, std::vector<int>& free);
+};
+
+}  // namespace lapis::x86

@@ -1,0 +1,354 @@
+#include "tests/codegen/kernel_case.h"
+
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <ostream>
+#include <random>
+#include <sstream>
+
+#include "codegen/kernels/schedule.h"
+#include "codegen/kernels/table.h"
+#include "codegen/x86/emit.h"
+#include "runtime/abi.h"
+
+namespace lapis::testing {
+namespace {
+
+constexpr size_t kPage = 4096;
+constexpr uint8_t kCanary = 0xA7;
+constexpr int64_t kReadSlack = 3;  // all that plan.h grants an input beyond its last channel
+
+size_t round_up(size_t n, size_t to) { return (n + to - 1) / to * to; }
+
+bool is_byte(DType type) { return type == DType::UInt8 || type == DType::Int8; }
+
+double element(const uint8_t* at, DType type) {
+  double value = 0;
+  visit_dtype(type, [&](auto tag) {
+    using T = decltype(tag);
+    if constexpr (std::is_arithmetic_v<T>) {
+      T x;
+      std::memcpy(&x, at, sizeof x);
+      value = static_cast<double>(x);
+    }
+  });
+  return value;
+}
+
+void set_element(uint8_t* at, DType type, double value) {
+  visit_dtype(type, [&](auto tag) {
+    using T = decltype(tag);
+    if constexpr (std::is_arithmetic_v<T>) {
+      const T x = static_cast<T>(value);
+      std::memcpy(at, &x, sizeof x);
+    }
+  });
+}
+
+class Executable {
+ public:
+  explicit Executable(const std::vector<uint8_t>& code) : size_(round_up(code.size(), kPage)) {
+    memory_ = mmap(nullptr, size_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    std::memcpy(memory_, code.data(), code.size());
+    mprotect(memory_, size_, PROT_READ | PROT_EXEC);
+  }
+  ~Executable() { munmap(memory_, size_); }
+  Executable(const Executable&) = delete;
+  abi::StepFn function() const { return reinterpret_cast<abi::StepFn>(memory_); }
+
+ private:
+  void* memory_;
+  size_t size_;
+};
+
+double saturated(DType type, double x) {
+  const IntegerRange r = integer_range(type);
+  if (!(x > static_cast<double>(r.lowest))) return static_cast<double>(r.lowest);
+  return std::min(x, static_cast<double>(r.highest));
+}
+
+// One instruction as plan.h defines it, in float32 or int32.
+double apply(const Instr& i, double a, double b, double c) {
+  const bool is_float = i.type == DType::Float32;
+  auto result = [&](double exact) -> double {
+    return is_float ? static_cast<double>(static_cast<float>(exact)) : static_cast<double>(static_cast<int32_t>(static_cast<uint32_t>(static_cast<int64_t>(exact))));
+  };
+  switch (i.op) {
+    case Op::Constant: return is_float ? static_cast<float>(i.imm) : i.imm;
+    case Op::Cast: return is_float ? static_cast<double>(static_cast<float>(a)) : saturated(i.type, std::trunc(a));
+    case Op::Add: return result(a + b);  // float sums and products of floats are exact in double before their one rounding
+    case Op::Sub: return result(a - b);
+    case Op::Mul: return result(a * b);
+    case Op::Div: return static_cast<float>(a) / static_cast<float>(b);
+    case Op::Min: return std::isnan(a) || std::isnan(b) ? NAN : std::min(a, b);
+    case Op::Max: return std::isnan(a) || std::isnan(b) ? NAN : std::max(a, b);
+    case Op::Neg: return -a;
+    case Op::Abs: return std::abs(a);
+    case Op::Sqrt: return std::sqrt(static_cast<float>(a));
+    case Op::Reciprocal: return 1.0f / static_cast<float>(a);
+    case Op::Floor: return std::floor(a);
+    case Op::Ceil: return std::ceil(a);
+    case Op::RoundEven: return std::nearbyint(a);
+    case Op::Equal: return a == b;
+    case Op::Less: return a < b;
+    case Op::LessOrEqual: return a <= b;
+    case Op::Select: return a != 0 ? b : c;
+    case Op::Quantize: return saturated(i.type, std::nearbyint(static_cast<float>(a) / static_cast<float>(i.imm)) + i.imm2);
+    case Op::Dequantize: return static_cast<float>(a - i.imm2) * static_cast<float>(i.imm);
+    default: LAPIS_UNREACHABLE("no reference for op " << static_cast<int>(i.op));
+  }
+}
+
+}  // namespace
+
+GuardedBytes::GuardedBytes(size_t size) : size_(size) {
+  mapped_ = round_up(size + 64, kPage) + 2 * kPage;
+  pages_ = static_cast<uint8_t*>(mmap(nullptr, mapped_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+  std::memset(pages_, kCanary, mapped_);
+  mprotect(pages_, kPage, PROT_NONE);
+  mprotect(pages_ + mapped_ - kPage, kPage, PROT_NONE);
+  data_ = pages_ + mapped_ - kPage - size;
+}
+
+GuardedBytes::~GuardedBytes() { munmap(pages_, mapped_); }
+
+bool GuardedBytes::canary_intact() const {
+  return std::all_of(pages_ + kPage, data_, [](uint8_t byte) { return byte == kCanary; });
+}
+
+std::string KernelShape::to_string() const {
+  std::ostringstream text;
+  text << pixels_h << "x" << pixels_w << " k" << kernel_h << "x" << kernel_w << " s" << stride << " d" << dilation << " " << in_channels << "->"
+       << out_channels << " groups " << groups << " zp " << input_zero_point << "/" << output_zero_point << " fill " << static_cast<int>(fill);
+  return text.str();
+}
+
+void PrintTo(const KernelShape& shape, std::ostream* out) { *out << shape.to_string(); }
+
+KernelCase::KernelCase(const KernelShape& shape, DType a, DType output, uint32_t seed) : shape_(shape), a_(a), out_(output), seed_(seed) {
+  c_.name = shape.to_string();
+  c_.a = a;
+  c_.b = a == DType::Float32 ? DType::Float32 : DType::Int8;
+  c_.channels = shape.out_channels;
+  c_.groups = shape.groups;
+  c_.k = shape.in_channels / shape.groups;
+  c_.group_stride = c_.k;
+  c_.pixels = shape.pixels_h * shape.pixels_w;
+  c_.input_zero_point = shape.input_zero_point;
+  build_input(shape);
+  build_weights();
+  add(Op::Accumulator, a == DType::Float32 ? DType::Float32 : DType::Int32);
+}
+
+// NHWC with halo, so that every pixel's taps are inside; one image.
+void KernelCase::build_input(const KernelShape& s) {
+  const int64_t element = bit_width(a_) / 8;
+  const int64_t width = (s.pixels_w - 1) * s.stride + (s.kernel_w - 1) * s.dilation + 1;
+  const int64_t height = (s.pixels_h - 1) * s.stride + (s.kernel_h - 1) * s.dilation + 1;
+  const int64_t bytes = width * height * s.in_channels * element;
+  plan_.buffers.push_back({"x", Space::Input, bytes, 0});
+  io_.push_back(std::make_unique<GuardedBytes>(static_cast<size_t>(bytes + (is_byte(a_) ? kReadSlack : 0))));
+  const bool is_signed = a_ == DType::Int8;
+  const Tensor x = random(a_, {bytes / element}, is_byte(a_) ? (is_signed ? -128 : 0) : -1, is_byte(a_) ? (is_signed ? 127 : 255) : 1);
+  std::memcpy(io_[0]->data(), x.raw(), static_cast<size_t>(bytes));
+  c_.input = {0, a_, {width * height * s.in_channels}, {1}, 0};
+  const int64_t out_element = bit_width(out_) / 8, pitch = s.out_channels + s.pad_channels;
+  plan_.buffers.push_back({"y", Space::Output, 0, 1});
+  io_.push_back(std::make_unique<GuardedBytes>(static_cast<size_t>(((c_.pixels - 1) * pitch + s.out_channels) * out_element)));
+  c_.output = {1, out_, {c_.pixels, s.out_channels}, {pitch, 1}, 0};
+  c_.pixel_table = Tensor(DType::Int32, {c_.pixels, 2});
+  auto table = c_.pixel_table.mutable_data<int32_t>();
+  for (int64_t p = 0; p < c_.pixels; ++p) {
+    const int64_t y = p / s.pixels_w, x_at = p % s.pixels_w;
+    table[static_cast<size_t>(2 * p)] = static_cast<int32_t>((y * width + x_at) * s.stride * s.in_channels * element);
+    table[static_cast<size_t>(2 * p + 1)] = static_cast<int32_t>(p * pitch * out_element);
+  }
+  for (int64_t i = 0; i < s.kernel_h; ++i)
+    for (int64_t j = 0; j < s.kernel_w; ++j) c_.taps.push_back(static_cast<int32_t>((i * width + j) * s.dilation * s.in_channels * element));
+}
+
+void KernelCase::build_weights() {
+  const auto taps = static_cast<int64_t>(c_.taps.size());
+  const Shape shape{c_.groups, c_.channels / c_.groups, taps, c_.k};
+  if (c_.b == DType::Int8) {
+    c_.weights = random(DType::Int8, shape, -128, 127);
+    c_.bias = random(DType::Int32, {c_.channels}, -5000, 5000);
+  } else {
+    c_.weights = random(DType::Float32, shape, -1, 1);
+    c_.bias = random(DType::Float32, {c_.channels}, -1, 1);
+  }
+}
+
+Tensor KernelCase::random(DType type, Shape shape, double low, double high) {
+  std::mt19937 generator(seed_++ * 2654435761u + 1);
+  Tensor t(type, std::move(shape));
+  auto* to = reinterpret_cast<uint8_t*>(t.mutable_raw());
+  for (int64_t i = 0; i < t.size(); ++i) {
+    double x = std::uniform_real_distribution<double>(low, high)(generator);
+    if (is_byte(type) || type == DType::Int32) {
+      x = std::round(x);
+      if (is_byte(type) && shape_.fill == Fill::AllMax) x = high;
+      if (is_byte(type) && shape_.fill == Fill::AllMin) x = low;
+      if (is_byte(type) && shape_.fill == Fill::Small) x = std::clamp(x, -1.0, 1.0);
+    }
+    set_element(to + i * bit_width(type) / 8, type, x);
+  }
+  return t;
+}
+
+int KernelCase::add(Op op, DType type, std::vector<int> args, double imm, double imm2) {
+  Instr i{op, type};
+  std::copy(args.begin(), args.end(), i.args.begin());
+  i.imm = imm;
+  i.imm2 = imm2;
+  c_.epilogue.push_back(i);
+  return static_cast<int>(c_.epilogue.size()) - 1;
+}
+
+View KernelCase::constant_view(const Tensor& t) {
+  const size_t at = round_up(plan_.constants.size(), 64);
+  plan_.constants.resize(at + static_cast<size_t>(t.bytes()));
+  std::memcpy(plan_.constants.data() + at, t.raw(), static_cast<size_t>(t.bytes()));
+  plan_.buffers.push_back({"constant", Space::Constant, t.bytes(), static_cast<int64_t>(at)});
+  return {static_cast<int>(plan_.buffers.size()) - 1, t.dtype(), t.shape(), {1}, 0};
+}
+
+int KernelCase::per_channel(DType type, double low, double high) {
+  c_.operands.push_back({EpilogueOperand::Kind::PerChannel, constant_view(random(type, {c_.channels}, low, high)), -1});
+  const int id = add(Op::Load, type);
+  c_.epilogue.back().slot = static_cast<int32_t>(c_.operands.size()) - 1;
+  return id;
+}
+
+int KernelCase::per_element(DType type, double low, double high) {
+  const int64_t element_bytes = bit_width(type) / 8, pitch = c_.channels + 1, columns = c_.pixel_table.dim(1);
+  const Tensor values = random(type, {c_.pixels * pitch}, low, high);
+  io_.push_back(std::make_unique<GuardedBytes>(static_cast<size_t>((c_.pixels * pitch - 1) * element_bytes)));
+  std::memcpy(io_.back()->data(), values.raw(), io_.back()->size());
+  plan_.buffers.push_back({"residual", Space::Input, 0, static_cast<int64_t>(io_.size()) - 1});
+  const View view{static_cast<int>(plan_.buffers.size()) - 1, type, {c_.pixels, c_.channels}, {pitch, 1}, 0};
+  c_.operands.push_back({EpilogueOperand::Kind::PerElement, view, static_cast<int>(columns)});
+  Tensor wider(DType::Int32, {c_.pixels, columns + 1});
+  auto to = wider.mutable_data<int32_t>();
+  for (int64_t p = 0; p < c_.pixels; ++p) {
+    for (int64_t col = 0; col < columns; ++col) to[static_cast<size_t>(p * (columns + 1) + col)] = c_.pixel_table.data<int32_t>()[static_cast<size_t>(p * columns + col)];
+    to[static_cast<size_t>(p * (columns + 1) + columns)] = static_cast<int32_t>(p * pitch * element_bytes);
+  }
+  c_.pixel_table = wider;
+  const int id = add(Op::Load, type);
+  c_.epilogue.back().slot = static_cast<int32_t>(c_.operands.size()) - 1;
+  return id;
+}
+
+int KernelCase::requantize(int accumulator, DType type, double zero_point) {
+  const double spread = 0.6 * std::sqrt(static_cast<double>(c_.weights.size() / c_.channels)) * 128 * 74;
+  const int multiplier = per_channel(DType::Float32, 40 / spread, 160 / spread);
+  const int as_float = add(Op::Cast, DType::Float32, {accumulator});
+  const int scaled = add(Op::Mul, DType::Float32, {as_float, multiplier});
+  return add(Op::Quantize, type, {scaled}, 1, zero_point);
+}
+
+uint8_t* KernelCase::base(int buffer) {
+  const Buffer& b = plan_.buffers[static_cast<size_t>(buffer)];
+  return b.space == Space::Constant ? plan_.constants.data() + b.offset : io_[static_cast<size_t>(b.offset)]->data();
+}
+
+double KernelCase::reference_sum(int64_t pixel, int64_t channel, double& magnitude) {
+  const int64_t per_group = c_.channels / c_.groups, element_bytes = bit_width(a_) / 8, columns = c_.pixel_table.dim(1);
+  const uint8_t* x = base(c_.input.buffer) + c_.pixel_table.data<int32_t>()[static_cast<size_t>(pixel * columns)] +
+                     channel / per_group * c_.group_stride * element_bytes;
+  const int64_t row = static_cast<int64_t>(c_.taps.size()) * c_.k;
+  const auto* w = reinterpret_cast<const uint8_t*>(c_.weights.raw()) + channel * row * bit_width(c_.b) / 8;
+  double sum = c_.bias.as_double(channel);
+  magnitude = std::abs(sum);
+  for (const int32_t tap : c_.taps)
+    for (int64_t k = 0; k < c_.k; ++k, w += bit_width(c_.b) / 8) {
+      const double term = (element(x + tap + k * element_bytes, a_) - c_.input_zero_point) * element(w, c_.b);
+      sum += term;
+      magnitude += std::abs(term);
+    }
+  return a_ == DType::Float32 ? static_cast<double>(static_cast<float>(sum)) : sum;
+}
+
+double KernelCase::evaluate(int64_t pixel, int64_t channel, double sum) {
+  std::vector<double> v;
+  auto arg = [&](const Instr& i, size_t n) { return i.args[n] >= 0 ? v[static_cast<size_t>(i.args[n])] : 0; };
+  for (const Instr& i : c_.epilogue) {
+    if (i.op == Op::Accumulator) {
+      v.push_back(sum);
+    } else if (i.op == Op::Load) {
+      const EpilogueOperand& o = c_.operands[static_cast<size_t>(i.slot)];
+      const uint8_t* at = base(o.view.buffer) + channel * bit_width(o.view.dtype) / 8;
+      if (o.kind == EpilogueOperand::Kind::PerElement) at += c_.pixel_table.data<int32_t>()[static_cast<size_t>(pixel * c_.pixel_table.dim(1) + o.column)];
+      v.push_back(element(at, i.type));
+    } else {
+      v.push_back(apply(i, arg(i, 0), arg(i, 1), arg(i, 2)));
+    }
+  }
+  return v.back();
+}
+
+// The whole output buffer, canary bytes between the pixels included.
+std::vector<uint8_t> KernelCase::reference() {
+  std::vector<uint8_t> bytes(io_[1]->size(), kCanary);
+  magnitudes_.clear();
+  for (int64_t p = 0; p < c_.pixels; ++p)
+    for (int64_t o = 0; o < c_.channels; ++o) {
+      const double sum = reference_sum(p, o, magnitudes_.emplace_back());
+      set_element(bytes.data() + c_.pixel_table.data<int32_t>()[static_cast<size_t>(p * c_.pixel_table.dim(1) + 1)] + o * bit_width(out_) / 8, out_, evaluate(p, o, sum));
+    }
+  return bytes;
+}
+
+std::string KernelCase::compare(const std::vector<uint8_t>& expected) {
+  const uint8_t* got = io_[1]->data();
+  if (!io_[1]->canary_intact()) return "wrote before the output";
+  const bool tolerant = a_ == DType::Float32;
+  const int64_t pitch = c_.channels + shape_.pad_channels, bytes = bit_width(out_) / 8;
+  for (size_t i = 0; i < expected.size(); i += static_cast<size_t>(bytes)) {
+    if (std::memcmp(expected.data() + i, got + i, static_cast<size_t>(bytes)) == 0) continue;
+    const auto at = static_cast<int64_t>(i) / bytes, pixel = at / pitch, channel = at % pitch;
+    std::ostringstream text;
+    text << "pixel " << pixel << " channel " << channel << ": " << element(got + i, out_) << " instead of " << element(expected.data() + i, out_);
+    if (channel >= c_.channels) return text.str() + " (outside the channels)";
+    if (!tolerant) return text.str();
+    const double error = std::abs(element(got + i, out_) - element(expected.data() + i, out_));
+    const double allowed = is_byte(out_) ? 1 : 1e-5 * magnitudes_[static_cast<size_t>(pixel * c_.channels + channel)];
+    if (!(error <= allowed)) return text.str() + ", allowed " + std::to_string(allowed);
+  }
+  return {};
+}
+
+std::string KernelCase::check(int row, const std::vector<int64_t>& cuts) {
+  plan_.target = Target::host();
+  Contraction& c = c_;
+  if (auto status = kernels::schedule(c, plan_, row); !status.ok()) return lapis::to_string(status.diagnostics());
+  const Executable code(x86::emit(c, plan_));
+  const Tensor constants(DType::UInt8, {static_cast<int64_t>(plan_.constants.size())});
+  std::memcpy(const_cast<std::byte*>(constants.raw()), plan_.constants.data(), plan_.constants.size());
+  std::vector<void*> io;
+  for (auto& memory : io_) io.push_back(memory->data());
+  int32_t status = 0;
+  const abi::Frame frame{reinterpret_cast<const uint8_t*>(constants.raw()), nullptr, io.data(), &status};
+  std::memset(io_[1]->data(), kCanary, io_[1]->size());
+  int64_t begin = 0;
+  for (const int64_t cut : cuts) {
+    const int64_t end = std::clamp(cut, begin, c.units);
+    code.function()(&frame, begin, end);
+    begin = end;
+  }
+  code.function()(&frame, begin, c.units);
+  return compare(reference());
+}
+
+std::vector<int> runnable_rows() {
+  std::vector<int> rows;
+  for (size_t i = 0; i < kernels::table().size(); ++i)
+    if (Target::host().has(kernels::table()[i].needs)) rows.push_back(static_cast<int>(i));
+  return rows;
+}
+
+}  // namespace lapis::testing

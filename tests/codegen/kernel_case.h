@@ -1,0 +1,81 @@
+// One contraction on guarded memory: builds it, runs the emitted code unit by unit or at once, and computes the same in plain loops.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "codegen/plan.h"
+
+namespace lapis::testing {
+
+// Memory that ends at an inaccessible page; what lies before the usable bytes is a canary.
+class GuardedBytes {
+ public:
+  explicit GuardedBytes(size_t size);
+  ~GuardedBytes();
+  GuardedBytes(const GuardedBytes&) = delete;
+  GuardedBytes& operator=(const GuardedBytes&) = delete;
+  uint8_t* data() { return data_; }
+  size_t size() const { return size_; }
+  bool canary_intact() const;
+
+ private:
+  uint8_t* pages_;
+  uint8_t* data_;
+  size_t size_, mapped_;
+};
+
+enum class Fill { Random, AllMax, AllMin, Small };
+
+struct KernelShape {
+  int64_t pixels_h = 1, pixels_w = 1, kernel_h = 1, kernel_w = 1, stride = 1, dilation = 1;
+  int64_t in_channels = 1, out_channels = 1, groups = 1;
+  int32_t input_zero_point = 0, output_zero_point = 0;
+  Fill fill = Fill::Random;
+  int64_t pad_channels = 3;  // bytes between the channels of neighbouring output pixels that belong to someone else
+  std::string to_string() const;
+};
+
+class KernelCase {
+ public:
+  KernelCase(const KernelShape& shape, DType a, DType output, uint32_t seed);
+
+  // Epilogue instructions; ids are positions.
+  int add(Op op, DType type, std::vector<int> args = {}, double imm = 0, double imm2 = 0);
+  int constant(DType type, double value) { return add(Op::Constant, type, {}, value); }
+  int per_channel(DType type, double low, double high);
+  int per_element(DType type, double low, double high);
+  // Quantize(acc * per-channel multiplier) such that results cover and exceed the byte range.
+  int requantize(int accumulator, DType type, double zero_point);
+
+  Contraction& contraction() { return c_; }
+  Plan& plan() { return plan_; }
+
+  // Empty if equal to the reference; else says what differs. `row` of the kernel table; `splits`: bounds of the calls.
+  std::string check(int row, const std::vector<int64_t>& cuts = {});
+
+ private:
+  void build_input(const KernelShape& shape);
+  void build_weights();
+  Tensor random(DType type, Shape shape, double low, double high);
+  View constant_view(const Tensor& t);
+  std::vector<uint8_t> reference();
+  double reference_sum(int64_t pixel, int64_t channel, double& magnitude);
+  double evaluate(int64_t pixel, int64_t channel, double sum);
+  std::string compare(const std::vector<uint8_t>& expected);
+  uint8_t* base(int buffer);
+
+  KernelShape shape_;
+  DType a_, out_;
+  Contraction c_;
+  Plan plan_;
+  std::vector<std::unique_ptr<GuardedBytes>> io_;  // by Buffer::offset
+  std::vector<double> magnitudes_;                 // of every output, for float tolerance
+  uint32_t seed_;
+};
+
+// Every kernel row that this machine can run, by index.
+std::vector<int> runnable_rows();
+void PrintTo(const KernelShape& shape, std::ostream* out);
+
+}  // namespace lapis::testing
