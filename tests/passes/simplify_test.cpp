@@ -144,9 +144,43 @@ class RandomGraph {
     return add(ops::DequantizeLinear, {add(ops::QuantizeLinear, {x, scale, zero}), scale, zero});
   }
 
+  Value* matrices(Value* x) {
+    const Shape s = x->type().shape();
+    Value* product = add(ops::MatMul, {add(ops::Flatten, {x}), constant({s[1] * s[2] * s[3], 8})});
+    Value* sum = below(2) ? add(ops::Add, {product, constant({8})}) : add(ops::Mul, {add(ops::Add, {constant({s[0], 8}), product}), scalar()});
+    return add(ops::Reshape, {sum, ints({0, 2, 2, 2})});
+  }
+
+  Value* branch(Value* x) {
+    Node* node = nullptr;
+    Attributes branches;
+    for (const auto& [name, op] : {std::pair("then_branch", &ops::Neg), std::pair("else_branch", &ops::Relu)}) {
+      auto body = graph->make_subgraph(name);
+      body->set_outputs({body->add_node(*op, {x})->output()});
+      branches.emplace(name, body);
+    }
+    node = graph->add_node(ops::If, {graph->add_constant(Tensor::scalar(below(2) == 0))}, std::move(branches));
+    EXPECT_TRUE(infer_types(*node).ok());
+    return node->output();
+  }
+
+  Value* oddity(Value* x) {
+    switch (below(8)) {
+      case 0: return add(ops::Dropout, {x});
+      case 1: return add(ops::Concat, {x}, {{"axis", int64_t{-1}}});
+      case 2: return add(ops::Split, {x}, {{"num_outputs", int64_t{1}}});
+      case 3: return add(ops::Pow, {x, graph->add_constant(Tensor::scalar(2.f))});
+      case 4: return add(ops::ReduceMean, {x, ints({-1, 2})});
+      case 5: return add(ops::Concat, {add(ops::Concat, {x, x}, {{"axis", int64_t{2}}}), x}, {{"axis", int64_t{-2}}});
+      case 6: return add(ops::Concat, {add(ops::Transpose, {add(ops::Neg, {x})}), add(ops::Transpose, {x})}, {{"axis", int64_t{1}}});
+      default: return below(2) ? matrices(x) : branch(x);
+    }
+  }
+
   void grow() {
     Value* x = any();
-    switch (below(16)) {
+    switch (below(18)) {
+      case 16: case 17: values_.push_back(oddity(x)); break;
       case 0: case 1: values_.push_back(conv(x)); break;
       case 2: values_.push_back(norm(x)); break;
       case 3: values_.push_back(norm(conv(x))); break;
@@ -240,7 +274,7 @@ TEST(Simplify, EveryPassAloneKeepsTheMeaning) {
 }
 
 // Otherwise the tests above would say little.
-TEST(Simplify, RandomGraphsMeetMostRules) {
+TEST(Simplify, RandomGraphsMeetEveryRule) {
   std::set<std::string> met;
   PassContext context;
   context.explain = [&](const Explanation& e) { if (e.applied) met.insert(e.rule); };
