@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <set>
+#include <utility>
 
 namespace lapis {
 
@@ -143,7 +144,26 @@ class Inference {
     const std::vector<Graph*> subgraphs = node.subgraphs();
     if (subgraphs.empty()) return;
     if (node.op().body_inputs && std::all_of(node.inputs().begin(), node.inputs().end(), has_type)) bind_body_inputs(node, *subgraphs[0]);
-    for (const Graph* subgraph : subgraphs) infer_graph(*subgraph);
+    if (subgraphs.size() > 1) return infer_branches(subgraphs);
+    infer_graph(*subgraphs[0]);
+  }
+
+  // A branch that cannot work on these operands is an error only if no other can: exporters write If with branches that are never
+  // taken. What the working branch returns then stands for both.
+  void infer_branches(const std::vector<Graph*>& branches) {
+    Diagnostics all;
+    std::vector<const Graph*> working, broken;
+    for (const Graph* branch : branches) {
+      Diagnostics outer = std::exchange(diagnostics_, {});
+      infer_graph(*branch);
+      (diagnostics_.empty() ? working : broken).push_back(branch);
+      Diagnostics found = std::exchange(diagnostics_, std::move(outer));
+      std::move(found.begin(), found.end(), std::back_inserter(all));
+    }
+    if (working.empty()) return report(std::move(all));
+    for (const Graph* branch : broken)
+      for (size_t i = 0; i < std::min(branch->outputs().size(), working[0]->outputs().size()); ++i)
+        branch->outputs()[i]->set_type(working[0]->outputs()[i]->type());
   }
 
   void bind_body_inputs(Node& node, const Graph& body) {

@@ -65,7 +65,7 @@ Tensor cast(const Tensor& x, DType to) {
 }
 
 Result<Types> infer_to(const InferContext& c, DType to) {
-  if (!allows(kCastTypes, to)) return c.error("cannot convert to " + std::string(name_of(to)));
+  if (!allows(kCastTypes, to)) return c.unsupported("cannot convert to " + std::string(name_of(to)));
   return Types{Type::tensor(to, c.in(0).dims)};
 }
 

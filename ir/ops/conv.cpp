@@ -1,4 +1,6 @@
 // The convolutions: Conv, ConvInteger, QLinearConv and ConvTranspose. All are a product of the weight with columns of window elements.
+#include <algorithm>
+
 #include "ir/ops/attributes.h"
 #include "ir/ops/loops.h"
 #include "ir/ops/numerics.h"
@@ -230,10 +232,11 @@ Transposed transposed_geometry(const ConvTransposeAttrs& a, const std::vector<in
     // output_shape may list batch and channels too: the spatial extents are its last entries.
     const size_t skip = a.output_shape.size() > w.rank() ? a.output_shape.size() - w.rank() : 0;
     t.output.push_back(!a.output_shape.empty() ? Dim(a.output_shape[skip + i]) : w.same_padding() ? in[i] * Dim(w.strides[i]) : full - Dim(w.begins[i] + w.ends[i]));
-    const Dim total = full - t.output[i];
-    if (!derived || !total.is_constant()) continue;
-    w.begins[i] = a.auto_pad == "SAME_UPPER" ? total.value() / 2 : total.value() - total.value() / 2;
-    w.ends[i] = total.value() - w.begins[i];
+    const Dim surplus = full - t.output[i];
+    if (!derived || !surplus.is_constant()) continue;
+    const int64_t total = std::max<int64_t>(0, surplus.value());  // an output that is larger than needed ends in zeros
+    w.begins[i] = a.auto_pad == "SAME_UPPER" ? total / 2 : total - total / 2;
+    w.ends[i] = total - w.begins[i];
   }
   return t;
 }

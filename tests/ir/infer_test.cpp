@@ -56,6 +56,29 @@ TEST(Infer, DescendsIntoSubgraphsThatCaptureOuterValues) {
   EXPECT_EQ(through->output()->type().to_string(), "float[N,2]");
 }
 
+TEST(Infer, ForgivesABranchThatCannotBeTaken) {
+  Graph g;
+  Value* x = g.add_input("x", floats({2, 3}));
+  auto branch = [&](Value* right) {
+    auto b = g.make_subgraph("branch");
+    b->set_outputs({b->add_node(ops::MatMul, {x, right})->output()});
+    return b;
+  };
+  auto good = branch(g.add_constant(filled({3, 5}, 1))), bad = branch(x);
+  Node* node = g.add_node(kThrough, {x}, {{"body", bad}, {"other", good}});
+  ASSERT_TRUE(infer_types(g).ok());
+  EXPECT_EQ(node->output()->type().to_string(), "float[2,5]");
+  Graph h;
+  x = h.add_input("x", floats({2, 3}));
+  auto both_bad = [&] {
+    auto b = h.make_subgraph("branch");
+    b->set_outputs({b->add_node(ops::MatMul, {x, x})->output()});
+    return b;
+  };
+  h.add_node(kThrough, {x}, {{"body", both_bad()}, {"other", both_bad()}});
+  EXPECT_EQ(infer_types(h).diagnostics().size(), 2u);
+}
+
 TEST(Infer, MergesDeclaredTypesAndReportsContradictions) {
   Graph g;
   Node* y = g.add_node(ops::Softmax, {g.add_input("x", floats({N(), Dim()}))}, {}, {"y"});
