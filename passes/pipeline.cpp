@@ -2,12 +2,17 @@
 
 #include <algorithm>
 
+#include "passes/quantize/integer.h"
 #include "passes/simplify/simplify.h"
 
 namespace lapis {
 
 const Pipeline& all_passes() {
-  static const Pipeline kAll = simplify_passes();
+  static const Pipeline kAll = [] {
+    Pipeline all = simplify_passes();
+    for (Pass& pass : integer_passes()) all.push_back(std::move(pass));
+    return all;
+  }();
   return kAll;
 }
 

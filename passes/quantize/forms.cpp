@@ -1,0 +1,159 @@
+#include "passes/quantize/forms.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "ir/ops/attributes.h"
+#include "ir/ops/numerics.h"
+#include "ir/ops/ops.h"
+#include "passes/quantize/roles.h"
+
+namespace lapis {
+
+namespace {
+
+bool is_one_number(const Value* v) { return v && v->is_constant() && v->constant().size() == 1; }
+
+// Operands 1 and 2 of Quantize- and DequantizeLinear.
+std::optional<TensorScale> tensor_scale(const Node& node, DType dtype) {
+  Value *scale = node.input(1), *zero = node.input(2);
+  if (!is_quantized_storage(dtype) || !is_one_number(scale) || scale->dtype() != DType::Float32 || (zero && !is_one_number(zero))) return std::nullopt;
+  const float s = scale->constant().data<float>()[0];
+  if (!(s > 0) || !std::isfinite(s)) return std::nullopt;  // a negative scale would turn the order of values around
+  return TensorScale{scale, zero, s, zero ? zero->constant().as_int(0) : 0, dtype};
+}
+
+Diagnostic refuse(std::string reason) { return error(ErrorKind::Unsupported, std::move(reason)); }
+
+// Channel of element i along an axis.
+struct ChannelOf {
+  ChannelOf(const Tensor& t, int64_t axis) : channels(t.dim(axis)) {
+    for (int64_t a = axis + 1; a < t.rank(); ++a) inner *= t.dim(a);
+  }
+  int64_t operator()(int64_t i) const { return i / inner % channels; }
+  int64_t channels, inner = 1;
+};
+
+bool is_int32_bias(const Value* bias) {
+  const Node* node = bias->producer();
+  return node && node->is(ops::DequantizeLinear) && node->input(0)->is_constant() && node->input(0)->dtype() == DType::Int32 && node->input(1)->is_constant() &&
+         (!node->input(2) || (node->input(2)->is_constant() && node->attrs<ops::DequantizeLinearAttrs>().block_size == 0));
+}
+
+// The bias as float, whatever it is computed from.
+std::optional<Tensor> constant_bias(const Value* bias) {
+  if (bias->is_constant()) return bias->dtype() == DType::Float32 ? std::optional(bias->constant()) : std::nullopt;
+  const Node* node = bias->producer();
+  if (!node || !node->is(ops::DequantizeLinear)) return std::nullopt;
+  std::vector<Tensor> operands;
+  for (const Value* v : node->inputs()) {
+    if (v && !v->is_constant()) return std::nullopt;
+    operands.push_back(v ? v->constant() : Tensor());
+  }
+  Result<Tensor> value = evaluate_op(ops::DequantizeLinear, operands, node->attributes());
+  return value.ok() ? std::optional(*std::move(value)) : std::nullopt;
+}
+
+float scale_at(const Tensor& scales, int64_t channel) { return scales.data<float>()[scales.size() == 1 ? 0 : static_cast<size_t>(channel)]; }
+
+// The int32 values as they are, if their scale is that of the accumulator.
+std::optional<Tensor> exact_bias(const Value* bias, const Tensor& scales, int64_t channels) {
+  if (!is_int32_bias(bias)) return std::nullopt;
+  const Node& node = *bias->producer();
+  const Tensor &values = node.input(0)->constant(), &own = node.input(1)->constant();
+  const bool zero_free = !node.input(2) || ops::zero_point_of(&node.input(2)->constant(), 0) == 0;
+  if (!zero_free || own.dtype() != DType::Float32 || values.size() != channels || (own.size() != 1 && own.size() != channels)) return std::nullopt;
+  for (int64_t c = 0; c < channels; ++c)
+    if (scale_at(own, c) != scale_at(scales, c)) return std::nullopt;
+  return values.reshaped({channels});
+}
+
+}  // namespace
+
+std::optional<Dequantized> dequantized(const Value* v) {
+  const Node* node = v ? v->producer() : nullptr;
+  if (!node || !node->is(ops::DequantizeLinear) || v->dtype() != DType::Float32) return std::nullopt;
+  const auto scale = tensor_scale(*node, node->input(0)->dtype());
+  return scale ? std::optional(Dequantized{node->input(0), *scale}) : std::nullopt;
+}
+
+std::optional<Quantizer> quantizer(const Value& y) {
+  const Node* node = y.producer();
+  if (!node || !node->is(ops::QuantizeLinear) || node->input(0)->dtype() != DType::Float32) return std::nullopt;
+  const auto precision = static_cast<DType>(node->attrs<ops::QuantizeLinearAttrs>().precision);
+  if (precision != DType::Undefined && precision != DType::Float32) return std::nullopt;
+  const auto scale = tensor_scale(*node, y.dtype());
+  return scale ? std::optional(Quantizer{node->input(0), *scale}) : std::nullopt;
+}
+
+std::optional<Tensor> centered_int8(const Tensor& values, const Tensor& zero_points, int64_t axis) {
+  if (values.dtype() == DType::Int8 && !zero_points.defined()) return values;
+  const ChannelOf channel(values, axis);
+  if (zero_points.defined() && zero_points.size() != 1 && zero_points.size() != channel.channels) return std::nullopt;
+  Tensor centered(DType::Int8, values.shape());
+  const auto to = centered.mutable_data<int8_t>();
+  for (int64_t i = 0; i < values.size(); ++i) {
+    const int64_t v = values.as_int(i) - ops::zero_point_of(zero_points.defined() ? &zero_points : nullptr, channel(i));
+    if (v < -128 || v > 127) return std::nullopt;
+    to[static_cast<size_t>(i)] = static_cast<int8_t>(v);
+  }
+  return centered;
+}
+
+Result<IntegerWeight> integer_weight(const Value* v, int64_t axis) {
+  const Node* node = v ? v->producer() : nullptr;
+  if (!node || !node->is(ops::DequantizeLinear) || !node->input(0)->is_constant()) return refuse("its weights are not 8-bit constants");
+  const Tensor& values = node->input(0)->constant();
+  if (!is_quantized_storage(values.dtype())) return refuse("its weights are " + std::string(name_of(values.dtype())));
+  if (!node->input(1)->is_constant() || node->input(1)->dtype() != DType::Float32 || (node->input(2) && !node->input(2)->is_constant()))
+    return refuse("scale or zero point of its weights is not a float32 constant");
+  const Tensor& scales = node->input(1)->constant();
+  const auto a = node->attrs<ops::DequantizeLinearAttrs>();
+  const int64_t own_axis = a.axis < 0 ? a.axis + values.rank() : a.axis;
+  if (scales.size() != 1 && (a.block_size != 0 || own_axis != axis || scales.size() != values.dim(axis))) return refuse("its weights are not quantized along the output channels");
+  const auto centered = centered_int8(values, node->input(2) ? node->input(2)->constant() : Tensor(), scales.size() == 1 ? 0 : axis);
+  if (!centered) return refuse("its weights minus their zero points do not fit int8");
+  return IntegerWeight{*centered, scales.reshaped({scales.size()})};
+}
+
+Tensor accumulator_scales(float data_scale, const Tensor& weight_scales) {
+  Tensor scales = weight_scales;
+  for (float& s : scales.mutable_data<float>()) s = data_scale * s;
+  return scales;
+}
+
+std::optional<Tensor> integer_bias(const Value* bias, const Tensor& scales, int64_t channels) {
+  if (auto exact = exact_bias(bias, scales, channels)) return exact;
+  const auto real = constant_bias(bias);
+  if (!real || (real->size() != 1 && (real->size() != channels || real->dim(-1) != channels))) return std::nullopt;
+  Tensor rounded(DType::Int32, {channels});
+  for (int64_t c = 0; c < channels; ++c) {
+    const double units = std::nearbyint(real->as_double(real->size() == 1 ? 0 : c) / scale_at(scales, c));
+    if (!(std::abs(units) <= static_cast<double>(INT32_MAX) / 2)) return std::nullopt;
+    rounded.mutable_data<int32_t>()[static_cast<size_t>(c)] = static_cast<int32_t>(units);
+  }
+  return rounded;
+}
+
+Range strip_activations(Value*& real) {
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  Range bounds{-kInfinity, kInfinity};
+  while (real->producer() && real->used_once()) {
+    const auto inner = activation_bounds(*real->producer());
+    if (!inner) break;
+    bounds = {std::clamp(inner->low, bounds.low, bounds.high), std::clamp(inner->high, bounds.low, bounds.high)};
+    real = real->producer()->input(0);
+  }
+  return bounds;
+}
+
+ByteRange quantized_bounds(Range bounds, const TensorScale& scale) {
+  const IntegerRange range = integer_range(scale.dtype);
+  return {ops::quantize(bounds.low / scale.s, scale.zero, range), ops::quantize(bounds.high / scale.s, scale.zero, range)};
+}
+
+Value* zero_point_of(const TensorScale& scale, Rewriter& rw) {
+  return scale.zero_point ? scale.zero_point : rw.constant(scale.dtype == DType::UInt8 ? Tensor::scalar<uint8_t>(0) : Tensor::scalar<int8_t>(0));
+}
+
+}  // namespace lapis

@@ -1,0 +1,270 @@
+// Contractions and averages of dequantized values as integer sums with one float multiply.
+#include <algorithm>
+
+#include "ir/ops/attributes.h"
+#include "ir/ops/ops.h"
+#include "passes/quantize/forms.h"
+#include "passes/quantize/integer.h"
+
+namespace lapis {
+namespace {
+
+// A contraction whose operands are all integers, apart from how its result is used.
+struct IntegerContraction {
+  const Node* node = nullptr;
+  Dequantized data;
+  Tensor weight;      // int8; of matrix products [K, N]
+  Tensor weight_scales, scales;  // of the weight and of the accumulator: one, or one per output channel
+  Tensor bias;        // int32[channels]; undefined without a bias
+  bool is_conv() const { return node->is(ops::Conv); }
+};
+
+bool is_contraction(const Node* node) { return node && (node->is(ops::Conv) || node->is(ops::Gemm) || node->is(ops::MatMul)); }
+
+Diagnostic refuse(std::string reason) { return error(ErrorKind::Unsupported, std::move(reason)); }
+
+Status check_gemm(const Node& node) {
+  if (!node.is(ops::Gemm)) return ok();
+  const auto a = node.attrs<ops::GemmAttrs>();
+  if (a.transA) return refuse("its first operand is transposed");
+  if (a.alpha != 1 || (node.input(2) && a.beta != 1)) return refuse("alpha or beta is not 1");
+  return ok();
+}
+
+int64_t channel_axis(const Node& node, int64_t weight_rank) {
+  if (node.is(ops::Conv)) return 0;
+  return node.is(ops::Gemm) && node.attrs<ops::GemmAttrs>().transB ? 0 : weight_rank - 1;
+}
+
+Tensor folded(const OpDef& op, std::vector<Tensor> inputs, Attributes attributes = {}) {
+  Result<Tensor> result = evaluate_op(op, std::move(inputs), std::move(attributes));
+  LAPIS_ASSERT(result.ok(), to_string(result.diagnostics()));
+  return *std::move(result);
+}
+
+// The contraction, or which of its operands is not an integer.
+Result<IntegerContraction> integer_contraction(const Node& node) {
+  IntegerContraction c;
+  c.node = &node;
+  LAPIS_CHECK(check_gemm(node));
+  const auto data = dequantized(node.input(0));
+  if (!data || data->bytes->is_constant()) return refuse("its data '" + node.input(0)->name() + "' is not dequantized from 8 bits with one constant scale");
+  c.data = *data;
+  if (!node.input(1)->type().ranked()) return refuse("its weights are not constant");
+  const int64_t axis = channel_axis(node, node.input(1)->type().rank());
+  LAPIS_TRY(const IntegerWeight weight, integer_weight(node.input(1), axis));
+  if (!c.is_conv() && weight.values.rank() != 2 && weight.scales.size() != 1) return refuse("stacked weights with scales per channel");
+  c.weight = !c.is_conv() && axis == 0 && weight.values.rank() == 2 ? folded(ops::Transpose, {weight.values}) : weight.values;
+  c.weight_scales = weight.scales;
+  c.scales = accumulator_scales(data->scale.s, weight.scales);
+  if (!node.input(2)) return c;
+  const auto bias = integer_bias(node.input(2), c.scales, weight.values.dim(axis));
+  if (!bias) return refuse("its bias is not a constant per output channel that fits int32");
+  c.bias = *bias;
+  return c;
+}
+
+// One number a channel as an operand that broadcasts against the result.
+Value* per_channel(const IntegerContraction& c, Tensor values, Rewriter& rw) {
+  if (values.size() == 1 && values.dtype() == DType::Float32) return rw.constant(values.reshaped({}));
+  if (!c.is_conv()) return rw.constant(std::move(values));
+  Shape shape(static_cast<size_t>(c.weight.rank()), 1);
+  shape[1] = values.size();
+  return rw.constant(values.reshaped(shape));
+}
+
+// Cast(ConvInteger(x, w, zx) + bias) as float
+Value* accumulate(const IntegerContraction& c, Rewriter& rw) {
+  Value* zero = zero_point_of(c.data.scale, rw);
+  Value* weight = rw.constant(c.weight);
+  Value* sum = rw.add(c.is_conv() ? ops::ConvInteger : ops::MatMulInteger, {c.data.bytes, weight, zero}, c.is_conv() ? c.node->attributes() : Attributes{});
+  if (c.bias.defined()) sum = rw.add(ops::Add, {sum, per_channel(c, c.bias, rw)});
+  return rw.add(ops::Cast, {sum}, {{"to", static_cast<int64_t>(DType::Float32)}});
+}
+
+// What the activation in front of a quantizer leaves to be done on the integers: nothing if the quantizer saturates there anyway.
+Value* clipped(Value* bytes, Range bounds, const TensorScale& scale, Rewriter& rw) {
+  const IntegerRange all = integer_range(scale.dtype);
+  const ByteRange kept = quantized_bounds(bounds, scale);
+  if (kept.lowest == all.lowest && kept.highest == all.highest) return bytes;
+  const auto byte = [&](int64_t v) { return rw.constant(scale.dtype == DType::UInt8 ? Tensor::scalar(static_cast<uint8_t>(v)) : Tensor::scalar(static_cast<int8_t>(v))); };
+  return rw.add(ops::Clip, {bytes, byte(kept.lowest), byte(kept.highest)});
+}
+
+struct QuantizedContraction {
+  Quantizer quantizer;
+  Range bounds;
+  IntegerContraction contraction;
+};
+
+// Q(act?(contraction(DQ x, DQ w, b))) as far as the operator is one of the wanted; says why an almost fitting one is not.
+template <class IsWanted>
+std::optional<QuantizedContraction> quantized_contraction(Value& y, Rewriter& rw, IsWanted&& is_wanted) {
+  auto q = quantizer(y);
+  if (!q) return std::nullopt;
+  const Range bounds = strip_activations(q->real);
+  const Node* node = q->real->producer();
+  if (!is_contraction(node) || !is_wanted(*node)) return std::nullopt;
+  if (!q->real->used_once()) {
+    rw.skip(y, "the float result of '" + node->name() + "' has other readers");
+    return std::nullopt;
+  }
+  auto c = integer_contraction(*node);
+  if (c.ok()) return QuantizedContraction{*q, bounds, *std::move(c)};
+  rw.skip(y, "'" + node->name() + "': " + c.diagnostics().front().message);
+  return std::nullopt;
+}
+
+// Q(act?(Conv(DQ x, DQ w, b)))  =>  act'(QLinearConv(x, w, b))
+bool requantize_conv(Value& y, Rewriter& rw) {
+  const auto m = quantized_contraction(y, rw, [](const Node& n) { return n.is(ops::Conv); });
+  if (!m) return false;
+  const IntegerContraction& c = m->contraction;
+  const TensorScale &x = c.data.scale, &out = m->quantizer.scale;
+  const Shape parameters = c.weight_scales.size() == 1 ? Shape{} : c.weight_scales.shape();
+  std::vector<Value*> operands = {c.data.bytes, x.scale, zero_point_of(x, rw), rw.constant(c.weight), rw.constant(c.weight_scales.reshaped(parameters)),
+                                  rw.constant(Tensor(DType::Int8, parameters)), out.scale, zero_point_of(out, rw)};
+  if (c.bias.defined()) operands.push_back(rw.constant(c.bias));
+  return rw.replace(y, clipped(rw.add(ops::QLinearConv, operands, c.node->attributes()), m->bounds, out, rw));
+}
+
+// Float to integers at scale 1: what follows a multiply by (sx * sw) / sy.
+Value* round_to(Value* units, const TensorScale& scale, Rewriter& rw) {
+  return rw.add(ops::QuantizeLinear, {units, rw.scalar(1, DType::Float32), zero_point_of(scale, rw)});
+}
+
+Tensor divided(Tensor scales, float by) {
+  for (float& s : scales.mutable_data<float>()) s = s / by;
+  return scales;
+}
+
+// Q(act?(Gemm|MatMul(DQ x, DQ w, b)))  =>  act'(Q1(Cast(MatMulInteger(x, w) + b) * m))        m = (sx * sw) / sy, Q1 at scale 1
+bool requantize_product(Value& y, Rewriter& rw) {
+  const auto m = quantized_contraction(y, rw, [](const Node& n) { return !n.is(ops::Conv); });
+  if (!m) return false;
+  const IntegerContraction& c = m->contraction;
+  const TensorScale& out = m->quantizer.scale;
+  Value* units = rw.add(ops::Mul, {accumulate(c, rw), per_channel(c, divided(c.scales, out.s), rw)});
+  return rw.replace(y, clipped(round_to(units, out, rw), m->bounds, out, rw));
+}
+
+bool is_scalar(const Value* v) { return v->is_constant() && v->constant().size() == 1 && v->type().ranked(); }
+
+// QLinearMatMul(a, sa, za, b, sb, zb, sy, zy)  =>  Q1(Cast(MatMulInteger(a, b, za, zb)) * m)        m = (sa * sb) / sy
+bool open_qlinear_matmul(Value& y, Rewriter& rw) {
+  const Node& node = *y.producer();
+  if (!node.is(ops::QLinearMatMul)) return false;
+  const Value *sb = node.input(4), *zb = node.input(5);
+  for (const size_t i : {1, 2, 6, 7})
+    if (!is_scalar(node.input(i))) return rw.skip(y, "operand '" + std::string(node.op().input(i).name) + "' is not one constant");
+  if (!sb->is_constant() || !zb->is_constant() || sb->type().rank() > 1 || sb->dtype() != DType::Float32) return rw.skip(y, "scale or zero point of b is not a float32 constant");
+  const auto number = [&](size_t i) { return static_cast<float>(node.input(i)->constant().as_double(0)); };
+  const Tensor multipliers = divided(accumulator_scales(number(1), sb->constant()), number(6));
+  Value* sum = rw.add(ops::MatMulInteger, {node.input(0), node.input(3), node.input(2), node.input(5)});
+  Value* real = rw.add(ops::Cast, {sum}, {{"to", static_cast<int64_t>(DType::Float32)}});
+  Value* units = rw.add(ops::Mul, {real, rw.constant(multipliers.size() == 1 ? multipliers.reshaped({}) : multipliers)});
+  const TensorScale out{nullptr, node.input(7), 1, node.input(7)->constant().as_int(0), node.input(7)->dtype()};
+  return rw.replace(y, round_to(units, out, rw));
+}
+
+// contraction(DQ x, DQ w, b)  =>  Cast(ConvInteger|MatMulInteger(x, w) + b) * (sx * sw)
+bool accumulate_contraction(Value& y, Rewriter& rw) {
+  const Node& node = *y.producer();
+  if (!is_contraction(&node)) return false;
+  const auto c = integer_contraction(node);
+  if (!c.ok()) return rw.skip(y, c.diagnostics().front().message);
+  return rw.replace(y, rw.add(ops::Mul, {accumulate(*c, rw), per_channel(*c, c->scales, rw)}));
+}
+
+// ---- averages -------------------------------------------------------------------------------------------------------------------
+
+// Axes that a node averages over, if it covers each of them wholly; nullopt otherwise.
+std::optional<std::vector<int64_t>> averaged_axes(const Node& node) {
+  const Type& x = node.input(0)->type();
+  std::vector<int64_t> axes;
+  if (node.is(ops::ReduceMean)) {
+    if (!node.input(1) || !node.input(1)->is_constant()) return std::nullopt;
+    for (int64_t a : node.input(1)->constant().as_ints()) axes.push_back(a < 0 ? a + x.rank() : a);
+    return axes.empty() ? std::nullopt : std::optional(axes);
+  }
+  for (int64_t a = 2; a < x.rank(); ++a) axes.push_back(a);
+  if (node.is(ops::GlobalAveragePool)) return axes;
+  const auto a = node.attrs<ops::AveragePoolAttrs>();
+  const bool padded = std::any_of(a.pads.begin(), a.pads.end(), [](int64_t p) { return p != 0; }) || (a.auto_pad != "NOTSET" && a.auto_pad != "VALID");
+  for (size_t i = 0; i < axes.size(); ++i)
+    if (padded || !x.dim(axes[i]).is(a.kernel_shape[i]) || (!a.dilations.empty() && a.dilations[i] != 1)) return std::nullopt;
+  return axes;
+}
+
+std::optional<int64_t> static_count(const Type& x, const std::vector<int64_t>& axes) {
+  int64_t count = 1;
+  for (int64_t a : axes) {
+    if (!x.dim(a).is_constant()) return std::nullopt;
+    count *= x.dim(a).value();
+  }
+  return count > 0 && count < INT32_MAX / 255 ? std::optional(count) : std::nullopt;
+}
+
+// Cast(sum of the integers minus their zero points) * (sx / n)
+Value* mean_of(const Dequantized& x, const std::vector<int64_t>& axes, int64_t count, bool keepdims, Rewriter& rw) {
+  Value* wide = rw.add(ops::Cast, {x.bytes}, {{"to", static_cast<int64_t>(DType::Int32)}});
+  Value* sum = rw.add(ops::ReduceSum, {wide, rw.ints(axes)}, {{"keepdims", int64_t{keepdims}}});
+  if (x.scale.zero != 0) sum = rw.add(ops::Sub, {sum, rw.constant(Tensor::scalar(static_cast<int32_t>(count * x.scale.zero)))});
+  Value* real = rw.add(ops::Cast, {sum}, {{"to", static_cast<int64_t>(DType::Float32)}});
+  return rw.add(ops::Mul, {real, rw.scalar(x.scale.s / static_cast<float>(count), DType::Float32)});
+}
+
+bool is_average(const Node& node) { return node.is(ops::GlobalAveragePool) || node.is(ops::AveragePool) || node.is(ops::ReduceMean); }
+
+// mean(DQ x) over whole axes  =>  Cast(ReduceSum(Cast<int32>(x)) - n * zx) * (sx / n)
+bool average_whole_axes(Value& y, Rewriter& rw) {
+  const Node& node = *y.producer();
+  if (!is_average(node)) return false;
+  const auto x = dequantized(node.input(0));
+  if (!x) return rw.skip(y, "its operand is not dequantized from 8 bits with one constant scale");
+  if (!node.input(0)->type().ranked()) return rw.skip(y, "the rank of its operand is not known");
+  const auto axes = averaged_axes(node);
+  if (!axes) return node.is(ops::AveragePool) ? false : rw.skip(y, "its axes are not constant");
+  const auto count = static_count(node.input(0)->type(), *axes);
+  if (!count) return rw.skip(y, "the number of averaged values is not known or too large (bind the symbols with --dim or --shape)");
+  const bool keepdims = !node.is(ops::ReduceMean) || node.attrs<ops::ReduceAttrs>().keepdims;
+  return rw.replace(y, mean_of(*x, *axes, *count, keepdims, rw));
+}
+
+// AveragePool(DQ x), every window of n values  =>  Cast(ConvInteger(x, 1)) * (sx / n)        depthwise; padding counts as 0
+bool average_windows(Value& y, Rewriter& rw) {
+  const Node& node = *y.producer();
+  if (!node.is(ops::AveragePool)) return false;
+  const auto x = dequantized(node.input(0));
+  if (!x || !node.input(0)->type().ranked() || averaged_axes(node)) return false;
+  const auto a = node.attrs<ops::AveragePoolAttrs>();
+  const bool padded = a.auto_pad != "NOTSET" ? a.auto_pad != "VALID" : std::any_of(a.pads.begin(), a.pads.end(), [](int64_t p) { return p != 0; });
+  const Dim channels = node.input(0)->type().dim(1);
+  if (a.ceil_mode || (padded && !a.count_include_pad) || !channels.is_constant()) return rw.skip(y, "its windows do not all hold the same number of values");
+  Shape shape = {channels.value(), 1};
+  shape.insert(shape.end(), a.kernel_shape.begin(), a.kernel_shape.end());
+  const int64_t count = element_count(a.kernel_shape);
+  const Tensor ones = Tensor::of<int8_t>(shape, std::vector<int8_t>(static_cast<size_t>(element_count(shape)), 1));
+  const ops::ConvAttrs conv{a.auto_pad, a.dilations, channels.value(), a.kernel_shape, a.pads, a.strides};
+  Value* sum = rw.add(ops::ConvInteger, {x->bytes, rw.constant(ones), zero_point_of(x->scale, rw)}, conv);
+  Value* real = rw.add(ops::Cast, {sum}, {{"to", static_cast<int64_t>(DType::Float32)}});
+  return rw.replace(y, rw.add(ops::Mul, {real, rw.scalar(x->scale.s / static_cast<float>(count), DType::Float32)}));
+}
+
+constexpr Rule kRequantizeRules[] = {
+    {"integer.requantize-conv", requantize_conv},
+    {"integer.requantize-product", requantize_product},
+    {"integer.open-qlinear-matmul", open_qlinear_matmul},
+};
+constexpr Rule kAccumulateRules[] = {
+    {"integer.accumulate-contraction", accumulate_contraction},
+    {"integer.average-whole-axes", average_whole_axes},
+    {"integer.average-windows", average_windows},
+};
+
+}  // namespace
+
+std::span<const Rule> requantize_rules() { return kRequantizeRules; }
+std::span<const Rule> accumulate_rules() { return kAccumulateRules; }
+
+}  // namespace lapis
