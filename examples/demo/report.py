@@ -1,0 +1,99 @@
+#!/usr/bin/env python3
+"""report.py DIR: what examples/demo.sh measured in DIR becomes report.json, report.html and a summary on the terminal.
+
+Exit code 1 if the float model is less accurate than it should be, int8 loses too much, or the object file and the JIT
+disagree in a single byte.
+"""
+import json
+import pathlib
+import statistics
+import sys
+
+import numpy as np
+import page
+
+LEAST_FP32_ACCURACY = 0.92
+MOST_INT8_LOSS = 0.01
+
+
+def read(work, name):
+    return json.loads((work / name).read_text(encoding="utf-8"))
+
+
+def latency(work, model):
+    """Medians over the repeated benchmarks of a model, and the median of each round, in milliseconds."""
+    runs = [read(work, f.name)["runtimes"][0] for f in sorted(work.glob(f"bench-{model}-*.json"))]
+    return {
+        "p50": statistics.median(r["p50_ms"] for r in runs),
+        "p99": statistics.median(r["p99_ms"] for r in runs),
+        "rounds": [ms for r in runs for ms in r["round_ms"]],
+    }
+
+
+def same_bytes(work):
+    jit, aot = np.load(work / "jit" / "logits.npy"), np.fromfile(work / "aot.raw", dtype=np.float32)
+    return len(jit), jit.tobytes() == aot.tobytes()
+
+
+def layers(explanation):
+    keys = ("op", "precision", "kernel", "microseconds", "gmac_per_second", "nodes", "note")
+    return [{k: step[k] for k in keys} for step in explanation["steps"]]
+
+
+def summary(figures, facts):
+    low, high = (100 * d for d in figures["difference_ci95"])
+    agree = "equal the JIT's byte for byte" if figures["aot_equals_jit"] else "DIFFER from the JIT's"
+    return f"""
+Fashion-MNIST, {facts["samples"]} test images, one core, {facts["target"]}
+  accuracy   fp32 {100 * figures["fp32_accuracy"]:.2f} %   int8 {100 * figures["int8_accuracy"]:.2f} %   difference, 95 % interval [{low:+.2f}, {high:+.2f}] points
+  latency    fp32 p50 {figures["fp32_p50_ms"]:.3f} ms, p99 {figures["fp32_p99_ms"]:.3f} ms   int8 p50 {figures["int8_p50_ms"]:.3f} ms, p99 {figures["int8_p99_ms"]:.3f} ms   speed-up {figures["speedup"]:.2f}
+  C program from model.o: outputs of {facts["compared"]} images {agree}
+"""
+
+
+def failures(figures):
+    if figures["fp32_accuracy"] < LEAST_FP32_ACCURACY:
+        yield f"fp32 accuracy is below {LEAST_FP32_ACCURACY}"
+    if figures["int8_accuracy"] < figures["fp32_accuracy"] - MOST_INT8_LOSS:
+        yield f"int8 loses more than {100 * MOST_INT8_LOSS:g} points of accuracy"
+    if not figures["aot_equals_jit"]:
+        yield "the object file and the JIT disagree"
+
+
+def main(folder):
+    work = pathlib.Path(folder)
+    accuracy, int8, fp32 = read(work, "accuracy.json"), latency(work, "int8"), latency(work, "fp32")
+    explained = read(work, "explain-int8.json")
+    compared, equal = same_bytes(work)
+    figures = {
+        "fp32_accuracy": accuracy["against"]["value"],
+        "int8_accuracy": accuracy["value"],
+        "difference_ci95": accuracy["difference_ci95"],
+        "fp32_p50_ms": fp32["p50"],
+        "fp32_p99_ms": fp32["p99"],
+        "int8_p50_ms": int8["p50"],
+        "int8_p99_ms": int8["p99"],
+        "speedup": fp32["p50"] / int8["p50"],
+        "aot_equals_jit": equal,
+        "layers": layers(explained),
+    }
+    facts = {
+        "samples": accuracy["samples"],
+        "compared": compared,
+        "target": explained["target"],
+        "fp32_rounds": fp32["rounds"],
+        "int8_rounds": int8["rounds"],
+        "bound": -100 * MOST_INT8_LOSS,
+    }
+    (work / "report.json").write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+    (work / "report.html").write_text(page.render(figures, facts), encoding="utf-8")
+    print(summary(figures, facts))
+    print(f"report: {work / 'report.html'}  {work / 'report.json'}")
+    wrong = list(failures(figures))
+    for reason in wrong:
+        print(f"demo: {reason}", file=sys.stderr)
+    return bool(wrong)
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
