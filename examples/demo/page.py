@@ -2,7 +2,7 @@
 import math
 from html import escape
 
-PRECISIONS = ("int8", "fp32")  # have a colour of their own; anything else is grey
+COLOURS = {"int8": "int8", "uint8": "int8", "fp32": "fp32", "float32": "fp32"}  # of precisions; any other is grey
 
 STYLE = """
 :root { --ink:#1d2630; --soft:#5d6b7a; --rule:#dfe4ea; --paper:#fbfcfd; --card:#fff; --int8:#0f8a7e; --fp32:#d98324; --other:#9aa5b1; --bad:#c0392b }
@@ -20,7 +20,7 @@ p { margin:4px 0 14px; color:var(--soft); font-size:14px }
 svg { display:block; width:100%; height:auto; background:var(--card); border:1px solid var(--rule); border-radius:10px }
 svg text { font-size:13px; fill:var(--ink) } svg .soft { fill:var(--soft); font-size:12px }
 svg .axis { stroke:var(--rule) } svg .mark { stroke:var(--ink) }
-.int8 { fill:var(--int8) } .fp32 { fill:var(--fp32) } .other { fill:var(--other) }
+.int8 { fill:var(--int8) } .fp32 { fill:var(--fp32) } .other { fill:var(--other) } .dot { fill:var(--ink) }
 .l-int8 { stroke:var(--int8) } .l-fp32 { stroke:var(--fp32) } .l-bad { stroke:var(--bad) }
 table { width:100%; border-collapse:collapse; font-size:13px; margin-top:14px }
 th,td { text-align:left; padding:5px 10px 5px 0; border-bottom:1px solid var(--rule); vertical-align:top }
@@ -32,7 +32,7 @@ td.names { word-break:break-word; color:var(--soft) }
 
 
 def colour(precision):
-    return precision if precision in PRECISIONS else "other"
+    return COLOURS.get(precision, "other")
 
 
 # ---- drawing ----
@@ -99,7 +99,7 @@ def latency_chart(figures, facts):
     for y, name in ((24, "fp32"), (76, "int8")):
         p50, p99 = figures[f"{name}_p50_ms"], figures[f"{name}_p99_ms"]
         shapes += [text(left - 12, y + 23, name, "end"), bar(left, y, at(p99) - left, 36, name, 0.25), bar(left, y, at(p50) - left, 36, name)]
-        shapes += [dot(at(ms), y + 18, 2.5, "other", 0.9) for ms in facts[f"{name}_rounds"]]
+        shapes += [dot(at(ms), y + 18, 2.5, "dot", 0.55) for ms in facts[f"{name}_rounds"]]
         shapes += [text(WIDTH - 118, y + 16, f"p50 {p50:.3f} ms"), text(WIDTH - 118, y + 33, f"p99 {p99:.3f} ms", soft=True)]
     return svg(148, shapes, "latency of fp32 and int8")
 
@@ -111,7 +111,7 @@ def layer_chart(layers):
     for i, step in enumerate(layers):
         y, length = 12 + i * row, step["microseconds"] / longest * (WIDTH - left - 90)
         shapes += [text(left - 10, y + 13, f"{i}  {label(step)}", "end"), bar(left, y + 2, length, row - 7, colour(step["precision"]))]
-        shapes += [text(left + length + 8, y + 13, f"{step['microseconds']:.1f} us", soft=True)]
+        shapes += [text(left + length + 8, y + 13, f"{step['microseconds']:.1f} µs", soft=True)]
     return svg(24 + row * len(layers), shapes, "time of each generated function")
 
 
@@ -139,7 +139,7 @@ def layer_table(layers):
             f'<td class=n>{step["microseconds"]:.1f}</td><td class=n>{100 * step["microseconds"] / total:.1f}</td>'
             f"<td class=n>{gmacs}</td><td class=names>{escape(names)}</td></tr>"
         )
-    head = "<tr><th class=n>#<th>operator<th>precision<th>kernel<th class=n>us<th class=n>%<th class=n>GMAC/s<th>nodes computed here</tr>"
+    head = "<tr><th class=n>#<th>operator<th>precision<th>kernel<th class=n>µs<th class=n>%<th class=n>GMAC/s<th>nodes computed here</tr>"
     return f"<table>{head}{''.join(rows)}</table>"
 
 
