@@ -30,6 +30,8 @@ Blocking::Blocking(const Contraction& c) {
   const Kernel& kernel = row_of(c);
   lanes = kernel.lanes;
   quad = moves_only_bytes(c) ? 4 : 1;
+  interleaved = kernel.depthwise && kernel.dot != Dot::Fma;
+  words = kernel.depthwise && kernel.dot == Dot::Madd;
   per_group = kernel.depthwise ? c.channels : c.channels / c.groups;
   const int64_t width = int64_t{c.nr} * lanes;
   full = per_group / width;
@@ -37,12 +39,13 @@ Blocking::Blocking(const Contraction& c) {
   has_rest_ = rest != 0;
   if (full) kinds.push_back({c.nr, width, c.mr});
   if (rest) {
-    const int nr = static_cast<int>((rest + lanes - 1) / lanes);
+    const int nr = interleaved && quad == 4 ? 4 : static_cast<int>((rest + lanes - 1) / lanes);
     kinds.push_back({nr, rest, nr == c.nr ? c.mr : balanced_tiles(c.pixels, max_mr(kernel, c, nr)).mr});
   }
-  const int64_t bytes = kernel.dot == Dot::Fma ? 4 * c.k : c.k;
-  steps = (bytes + 3) / 4;
-  taps = static_cast<int64_t>(c.taps.size());
+  const auto all_taps = static_cast<int64_t>(c.taps.size());
+  taps = kernel.depthwise ? 1 : all_taps;
+  const int64_t elements = kernel.depthwise ? all_taps : c.k;
+  steps = kernel.dot == Dot::Fma ? elements : (elements + 3) / 4;
   columns = c.pixel_table.dim(1);
   params = 1 + per_channel_operands(c);
 }
@@ -50,6 +53,10 @@ Blocking::Blocking(const Contraction& c) {
 int64_t Blocking::channel(const Block& b, int v, int lane) const {
   const int first = quad_first(v), width = quad_width(b, v);
   return int64_t{first} * lanes + int64_t{4} * width * (lane / 4) + 4 * (v - first) + lane % 4;
+}
+
+int64_t Blocking::weight_channel(const Block& b, int v, int lane) const {
+  return interleaved ? int64_t{16} * (lane / 4) + 4 * v + lane % 4 : channel(b, v, lane);
 }
 
 }  // namespace lapis::kernels

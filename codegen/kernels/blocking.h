@@ -5,6 +5,7 @@
 // mr - 1 pixels, as even as possible: 49 pixels are 4 tiles of 6 and 5 of 5, never 8 of 6 and one of 1.
 //
 // Image of a block:   weights     [tap][step][nr][lane] four bytes each
+//                     of depthwise rows the taps take the place of the steps' bytes: [step of four taps][4][lane]
 //                     parameters  [bias, per-channel operand 0, 1, ...][nr][lane] 32-bit each, integers widened
 #pragma once
 
@@ -51,12 +52,15 @@ class Blocking {
   int64_t steps;        // groups of four bytes in a tap
   int64_t taps;
   int64_t columns;      // of the pixel table
+  bool interleaved;     // bytes of four vectors of channels are interleaved tap by tap (depthwise): always four vectors in quad order
+  bool words;           // those weights are int16 pairs: taps 0 and 2 of every lane, then 1 and 3
   int params;           // rows of parameters: bias and per-channel operands
 
   int64_t blocks() const { return full + (has_rest_ ? 1 : 0); }
   int kind_of(int64_t block) const { return block < full ? 0 : static_cast<int>(kinds.size()) - 1; }
   const Block& block(int64_t index) const { return kinds[static_cast<size_t>(kind_of(index))]; }
-  int64_t weight_bytes(const Block& b) const { return taps * steps * b.nr * lanes * 4; }
+  int weight_vectors(const Block& b) const { return interleaved ? 4 : b.nr; }
+  int64_t weight_bytes(const Block& b) const { return taps * steps * weight_vectors(b) * lanes * (words ? 8 : 4); }
   int64_t param_bytes(const Block& b) const { return int64_t{params} * b.nr * lanes * 4; }
   // Vectors that are packed together with vector `v`, and the first of them.
   int quad_first(int v) const { return v / quad * quad; }
@@ -64,6 +68,7 @@ class Blocking {
   // Channel of the block in lane `lane` of vector `v`. Within a quad the order is the one in which vpackssdw and vpackuswb, which work
   // in 128-bit lanes, bring bytes back to memory order.
   int64_t channel(const Block& b, int v, int lane) const;
+  int64_t weight_channel(const Block& b, int v, int lane) const;
 
  private:
   bool has_rest_;

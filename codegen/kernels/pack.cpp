@@ -21,6 +21,19 @@ void pack_channel(const uint8_t* from, uint8_t* to, int64_t taps, int64_t tap_by
     for (int64_t s = 0; s < steps; ++s, to += stride) std::memcpy(to, from + 4 * s, static_cast<size_t>(std::min<int64_t>(4, tap_bytes - 4 * s)));
 }
 
+// Vectors of four bytes a lane, each followed by an empty one, become the words of bytes 0 and 2 and those of bytes 1 and 3.
+void widen(std::vector<uint8_t>& image, int lanes) {
+  for (size_t pair = 0; pair < image.size(); pair += static_cast<size_t>(lanes) * 8)
+    for (int lane = 0; lane < lanes; ++lane) {
+      uint8_t* even = image.data() + pair + lane * 4;
+      int8_t bytes[4];
+      std::memcpy(bytes, even, 4);
+      const int16_t words[2][2] = {{bytes[0], bytes[2]}, {bytes[1], bytes[3]}};
+      std::memcpy(even, words[0], 4);
+      std::memcpy(even + lanes * 4, words[1], 4);
+    }
+}
+
 int32_t weight_sum(const Contraction& c, int64_t channel) {
   const int64_t row = static_cast<int64_t>(c.taps.size()) * c.k;
   const int8_t* w = c.weights.data<int8_t>().data() + channel * row;
@@ -55,17 +68,21 @@ uint32_t operand_word(const View& view, const Plan& plan, int64_t channel) {
 
 std::vector<uint8_t> pack_weights(const Contraction& c, const Blocking& blocking) {
   const auto* from = reinterpret_cast<const uint8_t*>(c.weights.raw());
-  const int64_t tap_bytes = c.k * bit_width(c.b) / 8, channel_bytes = blocking.taps * tap_bytes;
+  const int64_t channel_bytes = c.weights.bytes() / c.channels, tap_bytes = channel_bytes / blocking.taps;
   std::vector<uint8_t> image;
   for_each_block(blocking, groups_of(c, blocking), [&](int64_t first, const Block& b) {
     const size_t at = image.size();
     image.resize(at + static_cast<size_t>(blocking.weight_bytes(b)));
-    for (int v = 0; v < b.nr; ++v)
-      for (int lane = 0; lane < blocking.lanes; ++lane)
-        if (const int64_t channel = blocking.channel(b, v, lane); channel < b.channels)
-          pack_channel(from + (first + channel) * channel_bytes, image.data() + at + (v * blocking.lanes + lane) * 4, blocking.taps, tap_bytes,
-                       blocking.steps, int64_t{b.nr} * blocking.lanes * 4);
+    const int vectors = blocking.weight_vectors(b), bytes = blocking.words ? 8 : 4;
+    for (int v = 0; v < vectors; ++v)
+      for (int lane = 0; lane < blocking.lanes; ++lane) {
+        const int64_t channel = blocking.weight_channel(b, v, lane);
+        if (channel >= b.channels) continue;
+        uint8_t* to = image.data() + at + v * blocking.lanes * bytes + lane * 4;
+        pack_channel(from + (first + channel) * channel_bytes, to, blocking.taps, tap_bytes, blocking.steps, int64_t{vectors} * blocking.lanes * bytes);
+      }
   });
+  if (blocking.words) widen(image, blocking.lanes);
   return image;
 }
 

@@ -24,6 +24,7 @@ std::optional<std::string> misfit(const Kernel& k, const Contraction& c, const T
     return "no kernel multiplies " + std::string(name_of(c.a)) + " by " + std::string(name_of(c.b));
   if (!target.has(k.needs)) return "the target '" + target.to_string() + "' has too few instructions: x86-64+avx2 is the least";
   if (k.depthwise && !(c.groups == c.channels && c.k == 1 && c.group_stride == 1)) return "it is not depthwise";
+  if (k.depthwise && c.taps.size() > 128) return "depthwise kernels unroll their taps, and " + std::to_string(c.taps.size()) + " are too many";
   if (c.operands.size() > 8) return "its epilogue reads " + std::to_string(c.operands.size()) + " operands, 8 is the most";
   if (max_mr(k, c, 1) == 0) return "its epilogue needs too many registers";
   return std::nullopt;
@@ -32,7 +33,8 @@ std::optional<std::string> misfit(const Kernel& k, const Contraction& c, const T
 Choice cheapest_tile(int row, const Contraction& c) {
   const Kernel& k = table()[static_cast<size_t>(row)];
   Choice best;
-  for (int nr = 1; nr <= k.max_nr; ++nr) {
+  const bool interleaves = k.depthwise && k.dot != Dot::Fma;  // four vectors at a time
+  for (int nr = interleaves ? 4 : 1; nr <= k.max_nr; ++nr) {
     const int mr = max_mr(k, c, nr);
     if (mr == 0) break;
     const double cycles = cost(k, c, nr);

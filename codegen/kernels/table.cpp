@@ -22,17 +22,29 @@ constexpr Kernel kTable[] = {
     {"conv_f32_avx2",        kF32, kF32, kF32, Dot::Fma,  8,    4,  Isa::Avx2,        false,    x86::emit_contraction},
     {"conv_u8s8_avx2",       kU8,  kS8,  kS32, Dot::Madd, 8,    2,  Isa::Avx2,        false,    x86::emit_contraction},
     {"conv_s8s8_avx2",       kS8,  kS8,  kS32, Dot::Madd, 8,    2,  Isa::Avx2,        false,    x86::emit_contraction},
+    {"dw_f32_avx512",        kF32, kF32, kF32, Dot::Fma,  16,   4,  Isa::Avx512,      true,     x86::emit_depthwise_float},
+    {"dw_u8s8_avx512vnni",   kU8,  kS8,  kS32, Dot::Vnni, 16,   4,  Isa::Avx512Vnni,  true,     x86::emit_depthwise_bytes},
+    {"dw_s8s8_avx512vnni",   kS8,  kS8,  kS32, Dot::Vnni, 16,   4,  Isa::Avx512Vnni,  true,     x86::emit_depthwise_bytes},
+    {"dw_u8s8_avx512",       kU8,  kS8,  kS32, Dot::Madd, 16,   4,  Isa::Avx512,      true,     x86::emit_depthwise_bytes},
+    {"dw_s8s8_avx512",       kS8,  kS8,  kS32, Dot::Madd, 16,   4,  Isa::Avx512,      true,     x86::emit_depthwise_bytes},
+    {"dw_f32_avx2",          kF32, kF32, kF32, Dot::Fma,  8,    4,  Isa::Avx2,        true,     x86::emit_depthwise_float},
+    {"dw_u8s8_avx2",         kU8,  kS8,  kS32, Dot::Madd, 8,    4,  Isa::Avx2,        true,     x86::emit_depthwise_bytes},
+    {"dw_s8s8_avx2",         kS8,  kS8,  kS32, Dot::Madd, 8,    4,  Isa::Avx2,        true,     x86::emit_depthwise_bytes},
 };
 
 // Registers besides the sums while the sum is formed.
 int operand_registers(const Kernel& kernel, int nr, bool one_pixel) {
   const int flip = kernel.dot == Dot::Vnni && kernel.a == kS8;
+  if (kernel.depthwise) return kernel.dot == Dot::Fma ? 2 : 7;
   if (kernel.dot == Dot::Madd) return 2 * nr + 3;
   return (one_pixel ? 0 : nr) + 1 + flip;
 }
 
-bool fits_registers(const Kernel& kernel, int mr, int nr, int epilogue) {
-  return mr * nr + std::max(epilogue, operand_registers(kernel, nr, mr == 1)) <= kernel.registers();
+bool is_interleaved(const Kernel& kernel) { return kernel.depthwise && kernel.dot != Dot::Fma; }
+
+bool fits_registers(const Kernel& kernel, int mr, int nr, int epilogue, int resident) {
+  const int sums = mr * (is_interleaved(kernel) ? 4 : nr);
+  return sums + resident + std::max(epilogue, operand_registers(kernel, nr, mr == 1)) <= kernel.registers();
 }
 
 double steps_of(const Kernel& kernel, const Contraction& c) {
@@ -51,9 +63,17 @@ double tile_cycles(const Kernel& kernel, double steps, int mr, int nr) {
   return steps * step + 2.5 * mr * nr + 4 * mr + 20;
 }
 
+// A tile of a depthwise row: one FMA with a load a tap, or eight interleaving shuffles and four dot products for four taps.
+double depthwise_tile_cycles(const Kernel& kernel, double taps, int mr, int nr) {
+  const double vector = kernel.lanes == 8 ? 0.5 : 1;
+  if (kernel.dot == Dot::Fma) return mr * nr * (taps * vector + 3) + 4 * mr + 20;
+  return mr * (taps / 4 * (kernel.dot == Dot::Vnni ? 10 : 26) * vector + 12) + 20;
+}
+
 double pixel_cycles(const Kernel& kernel, double steps, const Tiles& t, int nr) {
-  const double big = static_cast<double>(t.big) * tile_cycles(kernel, steps, t.mr, nr);
-  return big + (t.small ? static_cast<double>(t.small) * tile_cycles(kernel, steps, t.mr - 1, nr) : 0);
+  const auto tile = kernel.depthwise ? depthwise_tile_cycles : tile_cycles;
+  const double big = static_cast<double>(t.big) * tile(kernel, steps, t.mr, nr);
+  return big + (t.small ? static_cast<double>(t.small) * tile(kernel, steps, t.mr - 1, nr) : 0);
 }
 
 }  // namespace
@@ -61,10 +81,16 @@ double pixel_cycles(const Kernel& kernel, double steps, const Tiles& t, int nr) 
 std::span<const Kernel> table() { return kTable; }
 
 int max_mr(const Kernel& kernel, const Contraction& c, int nr) {
-  const int epilogue = x86::EpilogueAnalysis(c, nullptr).registers;
+  const int epilogue = x86::EpilogueAnalysis(c, nullptr).registers, resident = resident_weights(kernel, c);
   int mr = kMostPixels;
-  while (mr > 0 && !fits_registers(kernel, mr, nr, epilogue)) --mr;
+  while (mr > 0 && !fits_registers(kernel, mr, nr, epilogue, resident)) --mr;
   return mr;
+}
+
+int resident_weights(const Kernel& kernel, const Contraction& c) {
+  constexpr int kMost = 12;  // 3x3: three vectors of four taps for each of four vectors of channels
+  const auto vectors = static_cast<int>((c.taps.size() + 3) / 4 * 4);
+  return is_interleaved(kernel) && kernel.dot == Dot::Vnni && vectors <= kMost && x86::EpilogueAnalysis(c, nullptr).registers <= 16 ? vectors : 0;
 }
 
 double cost(const Kernel& kernel, const Contraction& c, int nr) {

@@ -34,6 +34,9 @@ inline const Kernel& row_of(const Contraction& c) { return table()[static_cast<s
 // Pixels a tile with `nr` vectors of channels can have: what registers allow for sums, operands and the epilogue. 0: none.
 int max_mr(const Kernel& kernel, const Contraction& c, int nr);
 
+// Vectors of weights that a depthwise row keeps in registers for a whole unit; 0: it reads them where it needs them.
+int resident_weights(const Kernel& kernel, const Contraction& c);
+
 // Estimated cycles of `c` on one core with blocks of `nr` vectors. Only for comparing candidates.
 double cost(const Kernel& kernel, const Contraction& c, int nr);
 

@@ -5,7 +5,7 @@
 namespace lapis::kernels {
 namespace {
 
-constexpr double kLeastUnitMacs = 4e5;     // about 2 us of VNNI, so that starting a unit costs nothing
+constexpr double kLeastUnitCycles = 6000;  // about 2 us, so that starting a unit costs nothing
 constexpr int64_t kEnoughUnits = 256;      // four for each of 64 threads
 constexpr int64_t kInputRunBytes = 96 << 10;  // input of a run of pixels that stays near while all blocks pass over it
 
@@ -53,8 +53,7 @@ bool weights_dominate(const Contraction& c, int64_t blocks) {
 
 // Runs of pixels that every block is cut into.
 int64_t pixel_runs(const Contraction& c, const Blocking& blocking, int64_t blocks, bool weights_outside) {
-  const double macs = static_cast<double>(c.pixels) * static_cast<double>(c.weights.size());
-  const auto worth = static_cast<int64_t>(macs / kLeastUnitMacs / static_cast<double>(blocks));
+  const auto worth = static_cast<int64_t>(cost(row_of(c), c, c.nr) / kLeastUnitCycles / static_cast<double>(blocks));
   int64_t runs = std::min((kEnoughUnits + blocks - 1) / blocks, worth);
   if (!weights_outside) {
     const int64_t input = c.pixels * c.k * c.groups * bit_width(c.a) / 8;

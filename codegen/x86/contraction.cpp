@@ -19,7 +19,7 @@ class ContractionKernel : public TileKernel {
   void tile(const kernels::Block& block, int mr) override {
     mr_ = mr;
     nr_ = block.nr;
-    load_pixels();
+    load_pixels(mr, weights_, at_);
     load_bias();
     mov(weights_, slot(kWeights));
     if (flips()) vmovups(flip(), constant(0x80808080u));
@@ -50,13 +50,6 @@ class ContractionKernel : public TileKernel {
   Reg64 pixel(int m) const { return gpr(m); }
 
   // ---- start of a tile ----
-
-  void load_pixels() {
-    mov(weights_, slot(kTable));
-    mov(at_, slot(kUnitInput));
-    for (int m = 0; m < mr_; ++m) movsxd(pixel(m), dword[weights_ + static_cast<int>(m * blocking_.columns * 4)]);
-    for (int m = 0; m < mr_; ++m) add(pixel(m), at_);
-  }
 
   void load_bias() {
     mov(at_, slot(kParams));

@@ -68,6 +68,31 @@ void Emitter::load_base(Reg64 to, Reg64 frame, const Plan& plan, int buffer) {
   add_constant(to, b.offset, rax);
 }
 
+void Emitter::load_partial(int reg, const Xbyak::RegExp& from, int count) {
+  const Xbyak::Xmm x = quarter(reg);
+  vpxor(x, x, x);
+  for (int at = 0; at < count;) {
+    const Xbyak::Address piece = ptr[from + at];
+    const int left = count - at;
+    if (left >= 8) vpinsrq(x, x, piece, 0), at += 8;
+    else if (left >= 4) vpinsrd(x, x, piece, static_cast<uint8_t>(at / 4)), at += 4;
+    else if (left >= 2) vpinsrw(x, x, piece, static_cast<uint8_t>(at / 2)), at += 2;
+    else vpinsrb(x, x, piece, static_cast<uint8_t>(at)), at += 1;
+  }
+}
+
+void Emitter::store_partial(const Xbyak::RegExp& to, int reg, int count) {
+  const Xbyak::Xmm x = quarter(reg);
+  for (int at = 0; at < count;) {
+    const Xbyak::Address piece = ptr[to + at];
+    const int left = count - at;
+    if (left >= 8) vpextrq(piece, x, 0), at += 8;
+    else if (left >= 4) vpextrd(piece, x, static_cast<uint8_t>(at / 4)), at += 4;
+    else if (left >= 2) vpextrw(piece, x, static_cast<uint8_t>(at / 2)), at += 2;
+    else vpextrb(piece, x, static_cast<uint8_t>(at)), at += 1;
+  }
+}
+
 std::vector<uint8_t> Emitter::finish() {
   for (auto& [words, label] : pool_) {
     align(64);

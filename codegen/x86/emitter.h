@@ -34,6 +34,10 @@ class Emitter : public Xbyak::CodeGenerator {
   // Data behind the code that is not a vector.
   Label& table(const std::vector<int32_t>& words);
 
+  // Fewer than 16 bytes, exactly: in pieces of 8, 4, 2 and 1.
+  void load_partial(int reg, const Xbyak::RegExp& from, int count);
+  void store_partial(const Xbyak::RegExp& to, int reg, int count);
+
   Xbyak::Address slot(int index) { return qword[rsp + 8 * index]; }
 
  protected:

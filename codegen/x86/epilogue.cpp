@@ -34,6 +34,7 @@ void Epilogue::set_masks(const kernels::Block& block, Reg64 scratch) {
   const auto words = static_cast<int>(block.channels) - (block.nr - 1) * e_.lanes();
   e_.mov(scratch, ~uint64_t{0} >> (64 - bytes));
   e_.kmovq(kBytes, scratch);
+  if (words <= 0) return;  // whole vectors of the quad are outside: only bytes are stored
   e_.mov(scratch, ~uint64_t{0} >> (64 - words));
   e_.kmovq(kLanes, scratch);
 }

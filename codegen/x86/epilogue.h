@@ -14,7 +14,8 @@ class Epilogue {
  public:
   Epilogue(Emitter& emitter, const Contraction& c, const Plan& plan, const kernels::Blocking& blocking);
 
-  // Loads the opmasks for the partial stores of `block`. Uses k1, k2 and `scratch`; k3 is used by comparisons.
+  // Loads the opmasks for the partial stores of `block`. k1: bytes of the last quad, k2: lanes of the last vector;
+  // k3 is used by comparisons.
   void set_masks(const kernels::Block& block, Reg64 scratch);
 
   struct Site {
@@ -59,8 +60,6 @@ class Epilogue {
   void clip_bytes(Vec bytes);
   void store_bytes(const Reg64& base, int offset, int reg, int count);
   void load_bytes(const Reg64& base, int offset, int reg, int count);
-  void load_partial(const Reg64& base, int offset, int reg, int count);
-  void store_partial(const Reg64& base, int offset, int reg, int count);
   void load_words(const Reg64& base, int offset, int reg);
   void store_words(const Reg64& base, int offset, int reg);
   void load_widened(const Reg64& base, int offset, int reg, bool is_signed);

@@ -94,9 +94,9 @@ void Epilogue::load_bytes(const Reg64& base, int offset, int reg, int count) {
   if (count == 32) return e_.vmovups(Emitter::half(reg), from);
   if (count == 16) return e_.vmovups(Emitter::quarter(reg), from);
   if (e_.avx512()) return e_.vmovdqu8(v(reg) | kBytes | e_.T_z, from);
-  if (count < 16) return load_partial(base, offset, reg, count);
+  if (count < 16) return e_.load_partial(reg, base + offset, count);
   const int upper = allocate();
-  load_partial(base, offset + 16, upper, count - 16);
+  e_.load_partial(upper, base + offset + 16, count - 16);
   e_.vmovups(Emitter::quarter(reg), from);
   e_.vinserti128(Emitter::half(reg), Emitter::half(reg), Emitter::quarter(upper), 1);
   release(upper);
@@ -108,36 +108,10 @@ void Epilogue::store_bytes(const Reg64& base, int offset, int reg, int count) {
   if (count == 32) return e_.vmovups(to, Emitter::half(reg));
   if (count == 16) return e_.vmovups(to, Emitter::quarter(reg));
   if (e_.avx512()) return e_.vmovdqu8(to | kBytes, v(reg));
-  if (count < 16) return store_partial(base, offset, reg, count);
+  if (count < 16) return e_.store_partial(base + offset, reg, count);
   e_.vmovups(to, Emitter::quarter(reg));
   e_.vextracti128(Emitter::quarter(reg), Emitter::half(reg), 1);
-  store_partial(base, offset + 16, reg, count - 16);
-}
-
-// Below 16 bytes, in pieces of 8, 4, 2 and 1.
-void Epilogue::load_partial(const Reg64& base, int offset, int reg, int count) {
-  const Xbyak::Xmm x = Emitter::quarter(reg);
-  e_.vpxor(x, x, x);
-  for (int at = 0; at < count;) {
-    const Xbyak::Address from = e_.ptr[base + offset + at];
-    const int left = count - at;
-    if (left >= 8) e_.vpinsrq(x, x, from, 0), at += 8;
-    else if (left >= 4) e_.vpinsrd(x, x, from, static_cast<uint8_t>(at / 4)), at += 4;
-    else if (left >= 2) e_.vpinsrw(x, x, from, static_cast<uint8_t>(at / 2)), at += 2;
-    else e_.vpinsrb(x, x, from, static_cast<uint8_t>(at)), at += 1;
-  }
-}
-
-void Epilogue::store_partial(const Reg64& base, int offset, int reg, int count) {
-  const Xbyak::Xmm x = Emitter::quarter(reg);
-  for (int at = 0; at < count;) {
-    const Xbyak::Address to = e_.ptr[base + offset + at];
-    const int left = count - at;
-    if (left >= 8) e_.vpextrq(to, x, 0), at += 8;
-    else if (left >= 4) e_.vpextrd(to, x, static_cast<uint8_t>(at / 4)), at += 4;
-    else if (left >= 2) e_.vpextrw(to, x, static_cast<uint8_t>(at / 2)), at += 2;
-    else e_.vpextrb(to, x, static_cast<uint8_t>(at)), at += 1;
-  }
+  e_.store_partial(base + offset + 16, reg, count - 16);
 }
 
 // ---- 32-bit elements, and bytes widened to them ----
@@ -171,7 +145,7 @@ void Epilogue::load_widened(const Reg64& base, int offset, int reg, bool is_sign
   const Xbyak::Address from = e_.ptr[base + offset];
   const bool partial = partial_vector();
   if (partial && !e_.avx512()) {
-    load_partial(base, offset, reg, static_cast<int>(site_->block.channels) - vector_ * e_.lanes());
+    e_.load_partial(reg, base + offset, static_cast<int>(site_->block.channels) - vector_ * e_.lanes());
     is_signed ? e_.vpmovsxbd(v(reg), Emitter::quarter(reg)) : e_.vpmovzxbd(v(reg), Emitter::quarter(reg));
     return;
   }

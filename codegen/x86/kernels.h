@@ -8,4 +8,9 @@ namespace lapis::x86 {
 // Dense and grouped contractions: per four-byte step load nr vectors of weights, per pixel one broadcast and nr dot instructions.
 std::vector<uint8_t> emit_contraction(const Contraction& c, const Plan& plan);
 
+// One input channel per output channel. Of floats: an FMA from memory per tap.
+std::vector<uint8_t> emit_depthwise_float(const Contraction& c, const Plan& plan);
+// Of bytes: the bytes of four taps are interleaved, so that a dot instruction sums four taps of 16 channels.
+std::vector<uint8_t> emit_depthwise_bytes(const Contraction& c, const Plan& plan);
+
 }  // namespace lapis::x86

@@ -125,6 +125,13 @@ void TileKernel::run_tiles(const kernels::Block& block, int mr, Slot count) {
   L(done);
 }
 
+void TileKernel::load_pixels(int mr, Reg64 scratch, Reg64 scratch2) {
+  mov(scratch, slot(kTable));
+  mov(scratch2, slot(kUnitInput));
+  for (int m = 0; m < mr; ++m) movsxd(gpr(m), dword[scratch + static_cast<int>(m * blocking_.columns * 4)]);
+  for (int m = 0; m < mr; ++m) add(gpr(m), scratch2);
+}
+
 void TileKernel::pixel_address(Reg64 to, Reg64 table, int m, int column, int base_slot) {
   movsxd(to, dword[table + static_cast<int>((m * blocking_.columns + column) * 4)]);
   add(to, slot(base_slot));

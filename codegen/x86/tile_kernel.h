@@ -21,6 +21,8 @@ class TileKernel : public Emitter {
   int operand_base(size_t i) const { return kOperands + 2 * static_cast<int>(i); }
   int operand_unit(size_t i) const { return operand_base(i) + 1; }
 
+  // gpr(m) = address of the unit's input at pixel m of the tile, m < mr.
+  void load_pixels(int mr, Reg64 scratch, Reg64 scratch2);
   // Address of pixel m of the tile in column `column`: `to` = table entry + slot.
   void pixel_address(Reg64 to, Reg64 table, int m, int column, int base_slot);
   // Emits the epilogue of `mr` pixels; sum(m, n) is a vector register. Uses all general registers.
