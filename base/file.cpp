@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -57,12 +58,17 @@ Result<std::string> read_file(const Path& path) {
 }
 
 Status write_file(const Path& path, std::span<const std::byte> bytes) {
+  return write_file(path, std::span<const std::span<const std::byte>>(&bytes, 1));
+}
+
+Status write_file(const Path& path, std::span<const std::span<const std::byte>> parts) {
   Path temporary = path;
   temporary += ".tmp" + std::to_string(::getpid());
   {
     const Descriptor file(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
     if (file.get() < 0) return io_error(path, "cannot create the file");
-    if (!write_all(file.get(), bytes) || ::fsync(file.get()) != 0) {
+    const bool written = std::all_of(parts.begin(), parts.end(), [&](auto part) { return write_all(file.get(), part); });
+    if (!written || ::fsync(file.get()) != 0) {
       const int code = errno;
       ::unlink(temporary.c_str());
       return io_error(path, "cannot write the file", code);

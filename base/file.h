@@ -27,5 +27,7 @@ Result<std::string> read_file(const Path& path);
 // Writes to a temporary file beside `path`, syncs and renames. On failure `path` is untouched and the temporary is removed.
 Status write_file(const Path& path, std::span<const std::byte> bytes);
 Status write_file(const Path& path, std::string_view text);
+// The parts one behind the other, for what is too large to be put together in memory.
+Status write_file(const Path& path, std::span<const std::span<const std::byte>> parts);
 
 }  // namespace lapis
