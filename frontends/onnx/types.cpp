@@ -34,9 +34,9 @@ Result<Type> tensor_type(const onnx::TypeProto::Tensor& proto, const NameUnknown
   return Type::tensor(*dtype, std::move(dims));
 }
 
-void to_proto(const Dim& dim, onnx::TensorShapeProto::Dimension& proto) {
+void to_proto(const Dim& dim, onnx::TensorShapeProto::Dimension& proto, Formulas formulas) {
   if (dim.is_constant()) proto.set_dim_value(dim.value());
-  else if (dim.is_known() && is_identifier(dim.to_string())) proto.set_dim_param(dim.to_string());
+  else if (dim.is_known() && (formulas == Formulas::Keep || is_identifier(dim.to_string()))) proto.set_dim_param(dim.to_string());
 }
 
 }  // namespace
@@ -67,14 +67,14 @@ Result<Type> from_proto(const onnx::TypeProto& proto, const NameUnknown& name_un
   }
 }
 
-void to_proto(const Type& type, onnx::TypeProto& proto) {
-  if (type.kind == Type::Kind::Sequence) return to_proto(*type.element, *proto.mutable_sequence_type()->mutable_elem_type());
-  if (type.kind == Type::Kind::Optional) return to_proto(*type.element, *proto.mutable_optional_type()->mutable_elem_type());
+void to_proto(const Type& type, onnx::TypeProto& proto, Formulas formulas) {
+  if (type.kind == Type::Kind::Sequence) return to_proto(*type.element, *proto.mutable_sequence_type()->mutable_elem_type(), formulas);
+  if (type.kind == Type::Kind::Optional) return to_proto(*type.element, *proto.mutable_optional_type()->mutable_elem_type(), formulas);
   auto* tensor = proto.mutable_tensor_type();
   tensor->set_elem_type(static_cast<int>(type.dtype));
   if (!type.dims) return;
   auto* shape = tensor->mutable_shape();
-  for (const Dim& d : *type.dims) to_proto(d, *shape->add_dim());
+  for (const Dim& d : *type.dims) to_proto(d, *shape->add_dim(), formulas);
 }
 
 }  // namespace lapis::onnx_frontend
