@@ -76,16 +76,18 @@ class Math {
     return mul(mul(x, power_of_two(half, x)), power_of_two(b.CreateSub(n, half), x));
   }
 
-  Value* exp(Value* x) const {
+  Value* exp(Value* x) const { return exp(x, 0); }
+  // e^x * 2^power, which overflows only where the product does
+  Value* exp(Value* x, int power) const {
     const bool wide = is_double(x);
-    x = wide ? limit(x, -746, 710) : limit(x, -104, 89);
+    x = wide ? limit(x, -746, 711) : limit(x, -104, 89);
     const Whole n = nearest(mul(x, std::numbers::log2e));
     const double high = wide ? 0x1.62e42fefa39efp-1 : 0x1.62e4p-1;
     const double low = wide ? 0x1.abc9e3b39803fp-56 : 0x1.7f7d1cf79abcap-20;
     Value* r = fma(n.real, -low, fma(n.real, -high, x));
     Value* p = wide ? polynomial(r, kExpDouble) : polynomial(r, kExp);
     p = add(fma(mul(r, r), p, r), 1);
-    return scaled(p, n.integer);
+    return scaled(p, power ? b.CreateAdd(n.integer, l.integer(n.integer, power)) : n.integer);
   }
 
   // x = m * 2^e with m in [sqrt(1/2), sqrt(2)); subnormal x are scaled up first.
@@ -138,7 +140,7 @@ class Math {
     Value *magnitude = abs(x), *square = mul(x, x);
     Value* small = fma(mul(square, x), polynomial(square, kTanh), x);
     Value* large = sub(1, div(k(x, 2), add(exp(add(magnitude, magnitude)), 1)));
-    return select(less(magnitude, 0.625), small, sign_of(large, x));
+    return sign_of(select(less(magnitude, 0.625), small, large), x);  // of zeros too
   }
   // sinh / cosh, so that small arguments lose nothing
   Value* tanh_double(Value* x) const {
@@ -155,17 +157,17 @@ class Math {
     return select(less(magnitude, 1), small, sign_of(large, x));
   }
 
-  // Below 0.1 by its series: the difference of exponentials would cancel.
+  // Below 1/2 by its series: the difference of exponentials would cancel.
   Value* sinh(Value* x) const {
     Value *square = mul(x, x), *magnitude = abs(x);
-    constexpr double kSeries[] = {1.0 / 6, 1.0 / 120, 1.0 / 5040, 1.0 / 362880, 1.0 / 39916800};
+    constexpr double kSeries[] = {1.0 / 6, 1.0 / 120, 1.0 / 5040, 1.0 / 362880, 1.0 / 39916800, 1.0 / 6227020800};
     Value* small = fma(mul(square, x), polynomial(square, kSeries), x);
-    Value* e = exp(add(magnitude, -std::numbers::ln2));  // e^x / 2 overflows where sinh does
+    Value* e = exp(magnitude, -1);
     Value* large = sub(e, div(k(x, 0.25), e));
-    return select(less(magnitude, 0.1), small, sign_of(large, x));
+    return select(less(magnitude, 0.5), small, sign_of(large, x));
   }
   Value* cosh(Value* x) const {
-    Value* e = exp(add(abs(x), -std::numbers::ln2));
+    Value* e = exp(abs(x), -1);
     return add(e, div(k(x, 0.25), e));
   }
 
@@ -174,7 +176,7 @@ class Math {
   Value* odd_near_zero(Value* x, std::span<const double> series, Value* otherwise) const {
     Value* square = mul(x, x);
     Value* small = fma(mul(square, x), polynomial(square, series), x);
-    return select(less(abs(x), 0.03), small, otherwise);
+    return sign_of(select(less(abs(x), 0.03), small, otherwise), x);  // of zeros too
   }
   Value* asinh(Value* x) const {
     constexpr double kSeries[] = {-1.0 / 6, 3.0 / 40, -15.0 / 336, 105.0 / 3456, -945.0 / 42240};
@@ -272,7 +274,7 @@ using Function = Value* (Math::*)(Value*) const;
 // Functions whose float version works in float; the others work in double.
 Function function_of(Op op) {
   switch (op) {
-    case Op::Exp: return &Math::exp;
+    case Op::Exp: return static_cast<Function>(&Math::exp);
     case Op::Log: return &Math::log;
     case Op::Tanh: return &Math::tanh;
     case Op::Erf: return &Math::erf;
@@ -317,35 +319,51 @@ Value* emit_pow(const Lanes& lanes, Value* x, Value* y) {
   return m.narrowed(m.pow(m.widened(x), m.widened(y)));
 }
 
-// Subtracts multiples of y that double computes exactly, until less than y is left; each round removes about 50 bits of the quotient,
-// so one round does unless operands are many magnitudes apart.
-Value* emit_fmod(const Lanes& lanes, Value* x, Value* y) {
+namespace {
+
+// rest modulo divisor, both positive doubles: subtracts multiples that double computes exactly. Each round removes 40 bits of the
+// quotient, so one round does unless the operands are many magnitudes apart.
+Value* remainder(const Lanes& lanes, Value* dividend, Value* divisor) {
   const Math m(lanes);
   auto& b = lanes.b;
-  const bool narrow = !m.is_double(x);
-  Value *dividend = m.abs(m.widened(x)), *divisor = m.abs(m.widened(y));
-  // 0 or infinite divisors and infinite dividends have no remainder to search for.
-  Value* defined = b.CreateAnd(m.greater(divisor, 0), m.less(dividend, INFINITY));
-  Value* start = m.select(defined, dividend, m.k(dividend, 0));
-
   llvm::BasicBlock* before = b.GetInsertBlock();
   llvm::BasicBlock* body = llvm::BasicBlock::Create(b.getContext(), "remainder", before->getParent());
   llvm::BasicBlock* after = llvm::BasicBlock::Create(b.getContext(), "remainder.done", before->getParent());
   b.CreateBr(body);
   b.SetInsertPoint(body);
-  llvm::PHINode* rest = b.CreatePHI(start->getType(), 2);
-  rest->addIncoming(start, before);
-  Value* larger = b.CreateFCmpOGE(rest, divisor);
-  Value* quotient = lanes.unary(llvm::Intrinsic::trunc, m.mul(m.div(rest, divisor), 1 - 0x1p-52));
-  quotient = m.select(m.less(quotient, 1), m.k(quotient, 1), quotient);
-  quotient = m.select(b.CreateFCmpOEQ(quotient, m.k(quotient, INFINITY)), m.k(quotient, 0x1p1000), quotient);
-  Value* next = m.select(larger, m.fma(b.CreateFNeg(quotient), divisor, rest), rest);
+  llvm::PHINode* rest = b.CreatePHI(dividend->getType(), 2);
+  rest->addIncoming(dividend, before);
+  // 40 bits of the quotient, in steps of `unit`. Rounding may make it one step too large; then the step comes back. All of it is exact.
+  Value* quotient = lanes.unary(llvm::Intrinsic::trunc, m.div(rest, divisor));
+  Value* pattern = m.bits(quotient);
+  quotient = m.from_bits(b.CreateAnd(pattern, lanes.integer(pattern, -(int64_t{1} << 13))), quotient);
+  Value* unit = m.mul(m.from_bits(b.CreateAnd(pattern, lanes.integer(pattern, int64_t{0x7FF} << 52)), quotient), 0x1p-39);
+  unit = m.select(m.less(unit, 1), m.k(unit, 1), unit);
+  Value* reduced = m.fma(b.CreateFNeg(quotient), divisor, rest);
+  reduced = m.select(m.less(reduced, 0), m.fma(unit, divisor, reduced), reduced);
+  Value* next = m.select(b.CreateFCmpOGE(rest, divisor), reduced, rest);
   rest->addIncoming(next, body);
   b.CreateCondBr(lanes.any(b.CreateFCmpOGE(next, divisor)), body, after);
   b.SetInsertPoint(after);
+  return next;
+}
 
-  Value* undefined = b.CreateOr(b.CreateNot(b.CreateFCmpOGT(divisor, m.k(divisor, 0))), b.CreateNot(m.less(dividend, INFINITY)));
-  Value* result = m.select(undefined, m.k(next, NAN), next);
+}  // namespace
+
+Value* emit_fmod(const Lanes& lanes, Value* x, Value* y) {
+  const Math m(lanes);
+  auto& b = lanes.b;
+  const bool narrow = !m.is_double(x);
+  Value *dividend = m.abs(m.widened(x)), *divisor = m.abs(m.widened(y));
+  // 0 and NaN are no divisors, infinity and NaN no dividends: nothing is searched there, the result is NaN.
+  Value* defined = b.CreateAnd(m.greater(divisor, 0), m.less(dividend, INFINITY));
+  Value* rest = m.select(defined, dividend, m.k(dividend, 0));
+  if (!narrow) {  // quotients of doubles may overflow: remainders by multiples of a tiny divisor come first
+    auto enlarged = [&](Value* d) { return m.select(m.less(d, 1), m.mul(d, 0x1p1000), d); };
+    rest = remainder(lanes, rest, enlarged(enlarged(divisor)));
+    rest = remainder(lanes, rest, enlarged(divisor));
+  }
+  Value* result = m.select(defined, remainder(lanes, rest, divisor), m.k(rest, NAN));
   result = narrow ? m.narrowed(result) : result;
   return m.sign_of(result, x);
 }
