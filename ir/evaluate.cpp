@@ -5,7 +5,7 @@
 
 namespace lapis {
 
-// ---- what records see -----------------------------------------------------------------------------------------------------------
+// ---- what records see ---------------------------------------------------------------------------------------------
 
 const Tensor& EvalContext::in(size_t i) const {
   LAPIS_ASSERT(has(i), node_.op().name << " (node '" << node_.name() << "') has no input " << i);
@@ -22,12 +22,18 @@ void EvalContext::set_out(size_t i, Tensor tensor) {
   outputs_[i] = std::move(tensor);
 }
 
-static std::string place_of(const Node& node) { return "node '" + node.origin() + "' (" + std::string(node.op().name) + ")"; }
+static std::string place_of(const Node& node) {
+  return "node '" + node.origin() + "' (" + std::string(node.op().name) + ")";
+}
 
-Diagnostic EvalContext::error(std::string message) const { return lapis::error(ErrorKind::Mismatch, std::move(message)).at(place_of(node_)); }
-Diagnostic EvalContext::unsupported(std::string message) const { return lapis::error(ErrorKind::Unsupported, std::move(message)).at(place_of(node_)); }
+Diagnostic EvalContext::error(std::string message) const {
+  return lapis::error(ErrorKind::Mismatch, std::move(message)).at(place_of(node_));
+}
+Diagnostic EvalContext::unsupported(std::string message) const {
+  return lapis::error(ErrorKind::Unsupported, std::move(message)).at(place_of(node_));
+}
 
-// ---- the engine -----------------------------------------------------------------------------------------------------------------
+// ---- the engine ---------------------------------------------------------------------------------------------------
 
 // One run of one graph: the tensors that are alive, and the run of the enclosing graph for values captured from there.
 class ReferenceRun {
@@ -35,7 +41,8 @@ class ReferenceRun {
   ReferenceRun(const Graph& graph, const ReferenceRun* outer) : graph_(graph), outer_(outer) {}
 
   Result<std::vector<Tensor>> run(const std::vector<Tensor>& inputs) {
-    LAPIS_ASSERT(inputs.size() == graph_.inputs().size(), inputs.size() << " tensors for the inputs of '" << graph_.name() << "'");
+    LAPIS_ASSERT(inputs.size() == graph_.inputs().size(),
+                 inputs.size() << " tensors for the inputs of '" << graph_.name() << "'");
     for (size_t i = 0; i < inputs.size(); ++i) tensors_[graph_.inputs()[i]] = inputs[i];
     plan_lifetimes();
     for (const Node* node : graph_.nodes()) {
@@ -45,13 +52,16 @@ class ReferenceRun {
     return outputs();
   }
 
-  static Result<std::vector<Tensor>> run_alone(const Node& node, const std::vector<const Tensor*>& inputs, const ReferenceRun* scope) {
-    if (!node.op().evaluate) return error(ErrorKind::Unsupported, "the operator cannot be evaluated").at(place_of(node));
+  static Result<std::vector<Tensor>> run_alone(const Node& node, const std::vector<const Tensor*>& inputs,
+                                               const ReferenceRun* scope) {
+    if (!node.op().evaluate)
+      return error(ErrorKind::Unsupported, "the operator cannot be evaluated").at(place_of(node));
     EvalContext context(node, inputs);
     context.scope_ = scope;
     LAPIS_CHECK(node.op().evaluate(context));
     for (size_t i = 0; i < node.outputs().size(); ++i)
-      LAPIS_ASSERT(!node.output(i) || context.outputs_[i].defined(), place_of(node) << " did not compute its output " << i);
+      LAPIS_ASSERT(!node.output(i) || context.outputs_[i].defined(), place_of(node)
+                                                                         << " did not compute its output " << i);
     return std::move(context.outputs_);
   }
 
@@ -89,7 +99,9 @@ class ReferenceRun {
     std::vector<const Tensor*> inputs;
     for (const Value* input : node.inputs()) {
       inputs.push_back(input ? find(input) : nullptr);
-      LAPIS_ASSERT(!input || inputs.back(), place_of(node) << " reads '" << input->name() << "' which has no value: the graph is not in topological order");
+      LAPIS_ASSERT(!input || inputs.back(), place_of(node)
+                                                << " reads '" << input->name()
+                                                << "' which has no value: the graph is not in topological order");
     }
     LAPIS_TRY(std::vector<Tensor> results, run_alone(node, inputs, this));
     for (size_t i = 0; i < results.size(); ++i)
@@ -101,7 +113,9 @@ class ReferenceRun {
     std::vector<Tensor> results;
     for (const Value* output : graph_.outputs()) {
       const Tensor* tensor = find(output);
-      if (!tensor) return error(ErrorKind::Unsupported, "output '" + output->name() + "' is computed outside of what is evaluated").at("graph '" + graph_.name() + "'");
+      if (!tensor)
+        return error(ErrorKind::Unsupported, "output '" + output->name() + "' is computed outside of what is evaluated")
+            .at("graph '" + graph_.name() + "'");
       results.push_back(*tensor);
     }
     return results;
@@ -128,7 +142,7 @@ Result<std::vector<Tensor>> evaluate(const Graph& graph, const Feeds& feeds) {
   return ReferenceRun(graph, nullptr).run(inputs);
 }
 
-// ---- feeds ----------------------------------------------------------------------------------------------------------------------
+// ---- feeds --------------------------------------------------------------------------------------------------------
 
 namespace {
 
@@ -140,10 +154,13 @@ Diagnostic feed_error(const std::string& name, std::string message) {
 std::optional<Diagnostic> check_feed(const Value& input, const Tensor& fed, std::map<std::string, int64_t>& values) {
   const Type& type = input.type();
   const std::string got = Type::of(fed).to_string();
-  if (!type.is_tensor()) return feed_error(input.name(), "the model wants " + type.to_string() + ", which a single tensor cannot be");
-  if (type.dtype != DType::Undefined && type.dtype != fed.dtype()) return feed_error(input.name(), "got " + got + ", the model wants " + type.to_string());
+  if (!type.is_tensor())
+    return feed_error(input.name(), "the model wants " + type.to_string() + ", which a single tensor cannot be");
+  if (type.dtype != DType::Undefined && type.dtype != fed.dtype())
+    return feed_error(input.name(), "got " + got + ", the model wants " + type.to_string());
   if (!type.ranked()) return std::nullopt;
-  if (type.rank() != fed.rank()) return feed_error(input.name(), "got " + got + ", the model wants " + type.to_string());
+  if (type.rank() != fed.rank())
+    return feed_error(input.name(), "got " + got + ", the model wants " + type.to_string());
   for (int64_t axis = 0; axis < fed.rank(); ++axis) {
     const Dim& dim = type.dim(axis);
     const std::vector<std::string> symbols = dim.symbols();
@@ -165,8 +182,11 @@ class ReferenceEvaluator : public Evaluator {
     Diagnostics found;
     std::vector<Value*> outputs = graph_->outputs();
     for (const std::string& name : watched) {
-      if (Value* value = graph_->find_value(name)) outputs.push_back(value);
-      else found.push_back(error(ErrorKind::Mismatch, "there is no value '" + name + "' to watch").at("graph '" + graph_->name() + "'"));
+      if (Value* value = graph_->find_value(name))
+        outputs.push_back(value);
+      else
+        found.push_back(error(ErrorKind::Mismatch, "there is no value '" + name + "' to watch")
+                            .at("graph '" + graph_->name() + "'"));
     }
     graph_->set_outputs(outputs);
     for (const Value* value : outputs) names_.push_back(value->name());
@@ -202,8 +222,11 @@ Diagnostics check_feeds(const Graph& graph, const Feeds& feeds) {
     }
   }
   for (const auto& [name, tensor] : feeds) {
-    const bool known = std::any_of(graph.inputs().begin(), graph.inputs().end(), [&](const Value* v) { return v->name() == name; });
-    if (!known) found.push_back(feed_error(name, "the model has no such input").note("inputs: " + (wanted.empty() ? "none" : wanted)));
+    const bool known =
+        std::any_of(graph.inputs().begin(), graph.inputs().end(), [&](const Value* v) { return v->name() == name; });
+    if (!known)
+      found.push_back(
+          feed_error(name, "the model has no such input").note("inputs: " + (wanted.empty() ? "none" : wanted)));
   }
   return found;
 }

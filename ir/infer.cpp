@@ -6,7 +6,7 @@
 
 namespace lapis {
 
-// ---- what records see -----------------------------------------------------------------------------------------------------------
+// ---- what records see ---------------------------------------------------------------------------------------------
 
 const Type& InferContext::in(size_t i) const {
   LAPIS_ASSERT(has(i), node_.op().name << " (node '" << node_.name() << "') has no input " << i);
@@ -34,18 +34,22 @@ std::optional<Dims> InferContext::contents(size_t i) const {
 static std::string describe_operands(const Node& node) {
   std::string text;
   for (const Value* input : node.inputs())
-    text += (text.empty() ? "" : ", ") + (input ? "'" + input->name() + "': " + input->type().to_string() : std::string("(absent)"));
+    text += (text.empty() ? "" : ", ") +
+            (input ? "'" + input->name() + "': " + input->type().to_string() : std::string("(absent)"));
   return text;
 }
 
 static Diagnostic node_error(const Node& node, std::string message, ErrorKind kind = ErrorKind::Mismatch) {
-  Diagnostic d = error(kind, std::move(message)).at("node '" + node.origin() + "' (" + std::string(node.op().name) + ")");
+  Diagnostic d =
+      error(kind, std::move(message)).at("node '" + node.origin() + "' (" + std::string(node.op().name) + ")");
   if (!node.inputs().empty()) d.note("operands: " + describe_operands(node));
   return d;
 }
 
 Diagnostic InferContext::error(std::string message) const { return node_error(node_, std::move(message)); }
-Diagnostic InferContext::unsupported(std::string message) const { return node_error(node_, std::move(message), ErrorKind::Unsupported); }
+Diagnostic InferContext::unsupported(std::string message) const {
+  return node_error(node_, std::move(message), ErrorKind::Unsupported);
+}
 
 Result<int64_t> InferContext::axis(int64_t axis, int64_t rank) const {
   if (axis >= -rank && axis < rank) return axis < 0 ? axis + rank : axis;
@@ -64,7 +68,8 @@ static std::optional<Dim> broadcast_dim(const Dim& a, const Dim& b) {
 }
 
 Result<std::optional<Dims>> broadcast(const InferContext& context, const std::vector<const Type*>& operands) {
-  if (std::any_of(operands.begin(), operands.end(), [](const Type* t) { return !t->ranked(); })) return std::optional<Dims>();
+  if (std::any_of(operands.begin(), operands.end(), [](const Type* t) { return !t->ranked(); }))
+    return std::optional<Dims>();
   Dims result;
   for (const Type* operand : operands) {
     Dims dims = *operand->dims;
@@ -72,21 +77,24 @@ Result<std::optional<Dims>> broadcast(const InferContext& context, const std::ve
     const size_t shift = result.size() - dims.size();
     for (size_t i = 0; i < dims.size(); ++i) {
       auto dim = broadcast_dim(result[shift + i], dims[i]);
-      if (!dim) return context.error("cannot broadcast " + to_string(*operand->dims) + " against " + to_string(shift ? result : *operands[0]->dims));
+      if (!dim)
+        return context.error("cannot broadcast " + to_string(*operand->dims) + " against " +
+                             to_string(shift ? result : *operands[0]->dims));
       result[shift + i] = *std::move(dim);
     }
   }
   return std::optional(std::move(result));
 }
 
-// ---- the engine -----------------------------------------------------------------------------------------------------------------
+// ---- the engine ---------------------------------------------------------------------------------------------------
 
 namespace {
 
 std::string names_of(TypeSet set) {
   std::string text;
   for (int i = 1; i <= static_cast<int>(DType::Int2); ++i)
-    if (allows(set, static_cast<DType>(i))) text += (text.empty() ? "" : ", ") + std::string(name_of(static_cast<DType>(i)));
+    if (allows(set, static_cast<DType>(i)))
+      text += (text.empty() ? "" : ", ") + std::string(name_of(static_cast<DType>(i)));
   return text;
 }
 
@@ -95,16 +103,22 @@ Diagnostics check_operands(const Node& node) {
   const OpDef& op = node.op();
   Diagnostics found;
   if (node.inputs().size() > op.max_inputs())
-    found.push_back(node_error(node, "has " + std::to_string(node.inputs().size()) + " inputs, at most " + std::to_string(op.max_inputs()) + " are allowed"));
+    found.push_back(node_error(node, "has " + std::to_string(node.inputs().size()) + " inputs, at most " +
+                                         std::to_string(op.max_inputs()) + " are allowed"));
   for (size_t i = 0; i < op.min_inputs(); ++i)
     if (!node.input(i) && !op.input(i).optional && !op.input(i).variadic)
       found.push_back(node_error(node, "required input '" + std::string(op.input(i).name) + "' is missing"));
   if (!found.empty()) return found;
   for (size_t i = 0; i < node.inputs().size(); ++i) {
     const Value* input = node.input(i);
-    if (!input || !input->type().is_tensor() || input->dtype() == DType::Undefined || allows(op.input(i).types, input->dtype())) continue;
-    found.push_back(node_error(node, "input '" + std::string(op.input(i).name) + "' is " + std::string(name_of(input->dtype())) + ", allowed are " +
-                                         names_of(op.input(i).types), ErrorKind::Unsupported));
+    if (!input || !input->type().is_tensor() || input->dtype() == DType::Undefined ||
+        allows(op.input(i).types, input->dtype()))
+      continue;
+    found.push_back(node_error(node,
+                               "input '" + std::string(op.input(i).name) + "' is " +
+                                   std::string(name_of(input->dtype())) + ", allowed are " +
+                                   names_of(op.input(i).types),
+                               ErrorKind::Unsupported));
   }
   return found;
 }
@@ -143,13 +157,14 @@ class Inference {
   void infer_subgraphs(Node& node) {
     const std::vector<Graph*> subgraphs = node.subgraphs();
     if (subgraphs.empty()) return;
-    if (node.op().body_inputs && std::all_of(node.inputs().begin(), node.inputs().end(), has_type)) bind_body_inputs(node, *subgraphs[0]);
+    if (node.op().body_inputs && std::all_of(node.inputs().begin(), node.inputs().end(), has_type))
+      bind_body_inputs(node, *subgraphs[0]);
     if (subgraphs.size() > 1) return infer_branches(subgraphs);
     infer_graph(*subgraphs[0]);
   }
 
-  // A branch that cannot work on these operands is an error only if no other can: exporters write If with branches that are never
-  // taken. What the working branch returns then stands for both.
+  // A branch that cannot work on these operands is an error only if no other can: exporters write If with branches
+  // that are never taken. What the working branch returns then stands for both.
   void infer_branches(const std::vector<Graph*>& branches) {
     Diagnostics all;
     std::vector<const Graph*> working, broken;
@@ -169,7 +184,8 @@ class Inference {
   void bind_body_inputs(Node& node, const Graph& body) {
     if (Diagnostics found = check_operands(node); !found.empty()) return;  // infer_node reports it
     const Types types = node.op().body_inputs(InferContext(node, contents_));
-    for (size_t i = 0; i < std::min(types.size(), body.inputs().size()); ++i) merge_into(node, *body.inputs()[i], types[i], "the body's input");
+    for (size_t i = 0; i < std::min(types.size(), body.inputs().size()); ++i)
+      merge_into(node, *body.inputs()[i], types[i], "the body's input");
   }
 
   void merge_outputs(const Node& node, const Types& types) {
@@ -181,7 +197,8 @@ class Inference {
     const bool undeclared = value.type().is_tensor() && value.dtype() == DType::Undefined && !value.type().ranked();
     const std::optional<Type> merged = undeclared ? inferred : merge(value.type(), inferred);
     if (merged) return value.set_type(*merged);
-    diagnostics_.push_back(node_error(node, role + " '" + value.name() + "' is declared as " + value.type().to_string() + " but the operands give " +
+    diagnostics_.push_back(node_error(node, role + " '" + value.name() + "' is declared as " +
+                                                value.type().to_string() + " but the operands give " +
                                                 inferred.to_string()));
   }
 
@@ -214,7 +231,8 @@ void bind_types(const Graph& graph, const std::map<std::string, int64_t>& values
 
 std::string input_names(const Graph& graph) {
   std::string text;
-  for (const Value* input : graph.inputs()) text += (text.empty() ? "'" : ", '") + input->name() + "' " + input->type().to_string();
+  for (const Value* input : graph.inputs())
+    text += (text.empty() ? "'" : ", '") + input->name() + "' " + input->type().to_string();
   return text.empty() ? "none" : text;
 }
 
@@ -222,9 +240,12 @@ std::string input_names(const Graph& graph) {
 Diagnostics solve_symbols(const Value& input, const Shape& shape, std::map<std::string, int64_t>& values) {
   Diagnostics found;
   auto contradiction = [&] {
-    return error(ErrorKind::Mismatch, "shape " + to_string(shape) + " contradicts the model's type " + input.type().to_string()).at("input '" + input.name() + "'");
+    return error(ErrorKind::Mismatch,
+                 "shape " + to_string(shape) + " contradicts the model's type " + input.type().to_string())
+        .at("input '" + input.name() + "'");
   };
-  if (!input.type().is_tensor()) return {error(ErrorKind::Mismatch, "only tensors can be given a shape").at("input '" + input.name() + "'")};
+  if (!input.type().is_tensor())
+    return {error(ErrorKind::Mismatch, "only tensors can be given a shape").at("input '" + input.name() + "'")};
   if (!input.type().ranked()) return found;
   if (input.type().rank() != static_cast<int64_t>(shape.size())) return {contradiction()};
   for (size_t i = 0; i < shape.size(); ++i) {
@@ -263,8 +284,10 @@ Status bind_symbols(Graph& graph, const std::map<std::string, int64_t>& values) 
   Diagnostics found;
   for (const auto& [name, value] : values) {
     if (std::find(known.begin(), known.end(), name) == known.end())
-      found.push_back(error(ErrorKind::Mismatch, "the model has no symbolic dimension '" + name + "'").note("inputs: " + input_names(graph)));
-    if (value < 0) found.push_back(error(ErrorKind::Mismatch, "dimension '" + name + "' cannot be " + std::to_string(value)));
+      found.push_back(error(ErrorKind::Mismatch, "the model has no symbolic dimension '" + name + "'")
+                          .note("inputs: " + input_names(graph)));
+    if (value < 0)
+      found.push_back(error(ErrorKind::Mismatch, "dimension '" + name + "' cannot be " + std::to_string(value)));
   }
   LAPIS_CHECK(status_of(std::move(found)));
   bind_types(graph, values);
@@ -275,9 +298,11 @@ Status bind_shapes(Graph& graph, const std::map<std::string, Shape>& shapes) {
   std::map<std::string, int64_t> values;
   Diagnostics found;
   for (const auto& [name, shape] : shapes) {
-    const auto it = std::find_if(graph.inputs().begin(), graph.inputs().end(), [&](const Value* v) { return v->name() == name; });
+    const auto it =
+        std::find_if(graph.inputs().begin(), graph.inputs().end(), [&](const Value* v) { return v->name() == name; });
     if (it == graph.inputs().end()) {
-      found.push_back(error(ErrorKind::Mismatch, "the model has no input '" + name + "'").note("inputs: " + input_names(graph)));
+      found.push_back(
+          error(ErrorKind::Mismatch, "the model has no input '" + name + "'").note("inputs: " + input_names(graph)));
       continue;
     }
     for (Diagnostic& d : solve_symbols(**it, shape, values)) found.push_back(std::move(d));
@@ -285,7 +310,8 @@ Status bind_shapes(Graph& graph, const std::map<std::string, Shape>& shapes) {
   LAPIS_CHECK(status_of(std::move(found)));
   bind_types(graph, values);
   for (Value* input : graph.inputs())
-    if (const auto it = shapes.find(input->name()); it != shapes.end()) input->set_type(Type::tensor(input->dtype(), it->second));
+    if (const auto it = shapes.find(input->name()); it != shapes.end())
+      input->set_type(Type::tensor(input->dtype(), it->second));
   return infer_types(graph);
 }
 

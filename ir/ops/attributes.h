@@ -1,4 +1,5 @@
-// The typed attributes of the contraction, pooling, quantization, normalization and reduction operators, shared with passes and codegen.
+// The typed attributes of the contraction, pooling, quantization, normalization and reduction operators, shared with
+// passes and codegen.
 #pragma once
 
 #include "ir/op.h"
@@ -7,14 +8,15 @@ namespace lapis::ops {
 
 struct ConvAttrs {  // Conv, ConvInteger, QLinearConv
   std::string auto_pad = "NOTSET";
-  std::vector<int64_t> dilations;     // empty: 1 everywhere
+  std::vector<int64_t> dilations;  // empty: 1 everywhere
   int64_t group = 1;
   std::vector<int64_t> kernel_shape;  // empty: taken from the weight
   std::vector<int64_t> pads;          // begins, then ends; empty: 0
   std::vector<int64_t> strides;       // empty: 1
   static constexpr auto fields =
-      std::tuple(field("auto_pad", &ConvAttrs::auto_pad), field("dilations", &ConvAttrs::dilations), field("group", &ConvAttrs::group),
-                 field("kernel_shape", &ConvAttrs::kernel_shape), field("pads", &ConvAttrs::pads), field("strides", &ConvAttrs::strides));
+      std::tuple(field("auto_pad", &ConvAttrs::auto_pad), field("dilations", &ConvAttrs::dilations),
+                 field("group", &ConvAttrs::group), field("kernel_shape", &ConvAttrs::kernel_shape),
+                 field("pads", &ConvAttrs::pads), field("strides", &ConvAttrs::strides));
 };
 
 struct ConvTransposeAttrs {
@@ -26,11 +28,12 @@ struct ConvTransposeAttrs {
   std::vector<int64_t> output_shape;  // if given, pads are derived from it
   std::vector<int64_t> pads;
   std::vector<int64_t> strides;
-  static constexpr auto fields = std::tuple(
-      field("auto_pad", &ConvTransposeAttrs::auto_pad), field("dilations", &ConvTransposeAttrs::dilations),
-      field("group", &ConvTransposeAttrs::group), field("kernel_shape", &ConvTransposeAttrs::kernel_shape),
-      field("output_padding", &ConvTransposeAttrs::output_padding), field("output_shape", &ConvTransposeAttrs::output_shape),
-      field("pads", &ConvTransposeAttrs::pads), field("strides", &ConvTransposeAttrs::strides));
+  static constexpr auto fields =
+      std::tuple(field("auto_pad", &ConvTransposeAttrs::auto_pad), field("dilations", &ConvTransposeAttrs::dilations),
+                 field("group", &ConvTransposeAttrs::group), field("kernel_shape", &ConvTransposeAttrs::kernel_shape),
+                 field("output_padding", &ConvTransposeAttrs::output_padding),
+                 field("output_shape", &ConvTransposeAttrs::output_shape), field("pads", &ConvTransposeAttrs::pads),
+                 field("strides", &ConvTransposeAttrs::strides));
 };
 
 struct GemmAttrs {
@@ -47,9 +50,10 @@ struct MaxPoolAttrs {
   int64_t storage_order = 0;  // of Indices: 0 row major, 1 column major
   std::vector<int64_t> strides;
   static constexpr auto fields =
-      std::tuple(field("auto_pad", &MaxPoolAttrs::auto_pad), field("ceil_mode", &MaxPoolAttrs::ceil_mode), field("dilations", &MaxPoolAttrs::dilations),
-                 required("kernel_shape", &MaxPoolAttrs::kernel_shape), field("pads", &MaxPoolAttrs::pads),
-                 field("storage_order", &MaxPoolAttrs::storage_order), field("strides", &MaxPoolAttrs::strides));
+      std::tuple(field("auto_pad", &MaxPoolAttrs::auto_pad), field("ceil_mode", &MaxPoolAttrs::ceil_mode),
+                 field("dilations", &MaxPoolAttrs::dilations), required("kernel_shape", &MaxPoolAttrs::kernel_shape),
+                 field("pads", &MaxPoolAttrs::pads), field("storage_order", &MaxPoolAttrs::storage_order),
+                 field("strides", &MaxPoolAttrs::strides));
 };
 
 struct AveragePoolAttrs {
@@ -59,8 +63,9 @@ struct AveragePoolAttrs {
   std::vector<int64_t> dilations, kernel_shape, pads, strides;
   static constexpr auto fields = std::tuple(
       field("auto_pad", &AveragePoolAttrs::auto_pad), field("ceil_mode", &AveragePoolAttrs::ceil_mode),
-      field("count_include_pad", &AveragePoolAttrs::count_include_pad), field("dilations", &AveragePoolAttrs::dilations),
-      required("kernel_shape", &AveragePoolAttrs::kernel_shape), field("pads", &AveragePoolAttrs::pads), field("strides", &AveragePoolAttrs::strides));
+      field("count_include_pad", &AveragePoolAttrs::count_include_pad),
+      field("dilations", &AveragePoolAttrs::dilations), required("kernel_shape", &AveragePoolAttrs::kernel_shape),
+      field("pads", &AveragePoolAttrs::pads), field("strides", &AveragePoolAttrs::strides));
 };
 
 struct QuantizeLinearAttrs {
@@ -92,8 +97,8 @@ struct SoftmaxAttrs {  // Softmax, LogSoftmax
 struct ReduceAttrs {
   bool keepdims = true;
   bool noop_with_empty_axes = false;
-  static constexpr auto fields =
-      std::tuple(field("keepdims", &ReduceAttrs::keepdims), field("noop_with_empty_axes", &ReduceAttrs::noop_with_empty_axes));
+  static constexpr auto fields = std::tuple(field("keepdims", &ReduceAttrs::keepdims),
+                                            field("noop_with_empty_axes", &ReduceAttrs::noop_with_empty_axes));
 };
 
 struct ArgAttrs {  // ArgMax, ArgMin
@@ -107,28 +112,31 @@ struct ArgAttrs {  // ArgMax, ArgMin
 struct TopKAttrs {
   int64_t axis = -1;
   bool largest = true, sorted = true;
-  static constexpr auto fields = std::tuple(field("axis", &TopKAttrs::axis), field("largest", &TopKAttrs::largest), field("sorted", &TopKAttrs::sorted));
+  static constexpr auto fields = std::tuple(field("axis", &TopKAttrs::axis), field("largest", &TopKAttrs::largest),
+                                            field("sorted", &TopKAttrs::sorted));
 };
 
 struct CumSumAttrs {
   bool exclusive = false, reverse = false;
-  static constexpr auto fields = std::tuple(field("exclusive", &CumSumAttrs::exclusive), field("reverse", &CumSumAttrs::reverse));
+  static constexpr auto fields =
+      std::tuple(field("exclusive", &CumSumAttrs::exclusive), field("reverse", &CumSumAttrs::reverse));
 };
 
 struct BatchNormalizationAttrs {
   float epsilon = 1e-5f, momentum = 0.9f;
   bool training_mode = false;
-  static constexpr auto fields =
-      std::tuple(field("epsilon", &BatchNormalizationAttrs::epsilon), field("momentum", &BatchNormalizationAttrs::momentum),
-                 field("training_mode", &BatchNormalizationAttrs::training_mode));
+  static constexpr auto fields = std::tuple(field("epsilon", &BatchNormalizationAttrs::epsilon),
+                                            field("momentum", &BatchNormalizationAttrs::momentum),
+                                            field("training_mode", &BatchNormalizationAttrs::training_mode));
 };
 
 struct LayerNormalizationAttrs {
   int64_t axis = -1;
   float epsilon = 1e-5f;
   int64_t stash_type = 1;  // DType of Mean and InvStdDev
-  static constexpr auto fields = std::tuple(field("axis", &LayerNormalizationAttrs::axis), field("epsilon", &LayerNormalizationAttrs::epsilon),
-                                            field("stash_type", &LayerNormalizationAttrs::stash_type));
+  static constexpr auto fields =
+      std::tuple(field("axis", &LayerNormalizationAttrs::axis), field("epsilon", &LayerNormalizationAttrs::epsilon),
+                 field("stash_type", &LayerNormalizationAttrs::stash_type));
 };
 
 struct InstanceNormalizationAttrs {
@@ -140,15 +148,16 @@ struct GroupNormalizationAttrs {
   float epsilon = 1e-5f;
   int64_t num_groups = 1;
   int64_t stash_type = 1;
-  static constexpr auto fields = std::tuple(field("epsilon", &GroupNormalizationAttrs::epsilon), required("num_groups", &GroupNormalizationAttrs::num_groups),
+  static constexpr auto fields = std::tuple(field("epsilon", &GroupNormalizationAttrs::epsilon),
+                                            required("num_groups", &GroupNormalizationAttrs::num_groups),
                                             field("stash_type", &GroupNormalizationAttrs::stash_type));
 };
 
 struct LrnAttrs {
   float alpha = 1e-4f, beta = 0.75f, bias = 1;
   int64_t size = 1;
-  static constexpr auto fields = std::tuple(field("alpha", &LrnAttrs::alpha), field("beta", &LrnAttrs::beta), field("bias", &LrnAttrs::bias),
-                                            required("size", &LrnAttrs::size));
+  static constexpr auto fields = std::tuple(field("alpha", &LrnAttrs::alpha), field("beta", &LrnAttrs::beta),
+                                            field("bias", &LrnAttrs::bias), required("size", &LrnAttrs::size));
 };
 
 struct DropoutAttrs {
@@ -166,12 +175,13 @@ struct ResizeAttrs {
   std::string keep_aspect_ratio_policy = "stretch";
   std::string mode = "nearest";
   std::string nearest_mode = "round_prefer_floor";
-  static constexpr auto fields =
-      std::tuple(field("antialias", &ResizeAttrs::antialias), field("axes", &ResizeAttrs::axes),
-                 field("coordinate_transformation_mode", &ResizeAttrs::coordinate_transformation_mode), field("cubic_coeff_a", &ResizeAttrs::cubic_coeff_a),
-                 field("exclude_outside", &ResizeAttrs::exclude_outside), field("extrapolation_value", &ResizeAttrs::extrapolation_value),
-                 field("keep_aspect_ratio_policy", &ResizeAttrs::keep_aspect_ratio_policy), field("mode", &ResizeAttrs::mode),
-                 field("nearest_mode", &ResizeAttrs::nearest_mode));
+  static constexpr auto fields = std::tuple(
+      field("antialias", &ResizeAttrs::antialias), field("axes", &ResizeAttrs::axes),
+      field("coordinate_transformation_mode", &ResizeAttrs::coordinate_transformation_mode),
+      field("cubic_coeff_a", &ResizeAttrs::cubic_coeff_a), field("exclude_outside", &ResizeAttrs::exclude_outside),
+      field("extrapolation_value", &ResizeAttrs::extrapolation_value),
+      field("keep_aspect_ratio_policy", &ResizeAttrs::keep_aspect_ratio_policy), field("mode", &ResizeAttrs::mode),
+      field("nearest_mode", &ResizeAttrs::nearest_mode));
 };
 
 }  // namespace lapis::ops

@@ -1,4 +1,5 @@
-// The convolutions: Conv, ConvInteger, QLinearConv and ConvTranspose. All are a product of the weight with columns of window elements.
+// The convolutions: Conv, ConvInteger, QLinearConv and ConvTranspose. All are a product of the weight with columns of
+// window elements.
 #include <algorithm>
 
 #include "ir/ops/attributes.h"
@@ -29,21 +30,24 @@ std::optional<std::vector<int64_t>> kernel_of(const std::vector<int64_t>& attrib
 Status check_kernel(const InferContext& c, const std::vector<int64_t>& kernel, const Type& weight) {
   for (size_t i = 0; i < kernel.size() && i + 2 < weight.dims->size(); ++i) {
     const Dim& dim = weight.dim(static_cast<int64_t>(i) + 2);
-    if (dim.is_constant() && !dim.is(kernel[i])) return c.error("kernel_shape " + to_string(kernel) + " does not match the weight " + weight.to_string());
+    if (dim.is_constant() && !dim.is(kernel[i]))
+      return c.error("kernel_shape " + to_string(kernel) + " does not match the weight " + weight.to_string());
   }
   return ok();
 }
 
 Status check_ranks(const InferContext& c, const Type& x, const Type& w) {
   if (x.rank() < 3) return c.error("x needs a batch, a channel and at least one spatial axis, it is " + x.to_string());
-  if (x.rank() != w.rank()) return c.error("weight " + w.to_string() + " and x " + x.to_string() + " need the same rank");
+  if (x.rank() != w.rank())
+    return c.error("weight " + w.to_string() + " and x " + x.to_string() + " need the same rank");
   return ok();
 }
 
 Status check_group(const InferContext& c, int64_t group, const Dim& channels, std::string_view what) {
   if (group < 1) return c.error("group is " + std::to_string(group) + ", at least 1 is needed");
   if (channels.is_constant() && channels.value() % group != 0)
-    return c.error(std::to_string(channels.value()) + " " + std::string(what) + " channels cannot be split into " + std::to_string(group) + " groups");
+    return c.error(std::to_string(channels.value()) + " " + std::string(what) + " channels cannot be split into " +
+                   std::to_string(group) + " groups");
   return ok();
 }
 
@@ -53,12 +57,15 @@ Status check_per_channel(const InferContext& c, size_t input, const Dim& channel
   if (one_is_enough && (t.rank() == 0 || (t.rank() == 1 && t.dim(0).is(1)))) return ok();
   const bool fits = t.rank() == 1 && !(t.dim(0).is_constant() && channels.is_constant() && !(t.dim(0) == channels));
   if (fits) return ok();
-  return c.error("input '" + std::string(c.node().op().input(input).name) + "' is " + t.to_string() + ", one value for each of " + channels.to_string() + " output channels is needed");
+  return c.error("input '" + std::string(c.node().op().input(input).name) + "' is " + t.to_string() +
+                 ", one value for each of " + channels.to_string() + " output channels is needed");
 }
 
-// ---- Conv, ConvInteger, QLinearConv -----------------------------------------------------------------------------------------------
+// ---- Conv, ConvInteger, QLinearConv -------------------------------------------------------------------------------
 
-struct Operands { size_t x, w; };
+struct Operands {
+  size_t x, w;
+};
 constexpr Operands kConv{0, 1}, kQLinearConv{0, 3};
 
 Window conv_window(const ConvAttrs& a, const Shape& weight) {
@@ -81,10 +88,12 @@ Result<Type> infer_conv(const InferContext& c, Operands at, DType dtype) {
   const auto kernel = kernel_of(a.kernel_shape, w);
   if (!kernel) return Type::tensor(dtype, dims);
   LAPIS_CHECK(check_kernel(c, *kernel, w));
-  LAPIS_TRY(const Window window, make_window(c, {a.auto_pad, *kernel, a.strides, a.dilations, a.pads}, dims.size() - 2));
+  LAPIS_TRY(const Window window,
+            make_window(c, {a.auto_pad, *kernel, a.strides, a.dilations, a.pads}, dims.size() - 2));
   for (size_t axis = 0; axis < window.rank(); ++axis) {
     dims[axis + 2] = window.output(axis, x.dim(static_cast<int64_t>(axis) + 2));
-    if (dims[axis + 2].is_constant() && dims[axis + 2].value() < 1) return c.error("the kernel " + to_string(*kernel) + " does not fit into the padded x " + x.to_string());
+    if (dims[axis + 2].is_constant() && dims[axis + 2].value() < 1)
+      return c.error("the kernel " + to_string(*kernel) + " does not fit into the padded x " + x.to_string());
   }
   return Type::tensor(dtype, dims);
 }
@@ -113,8 +122,14 @@ Result<Types> infer_qlinear(const InferContext& c) {
 // Everything about one convolution that the loops need.
 struct Geometry {
   Geometry(const ConvAttrs& a, const Shape& x, const Shape& w)
-      : batch(x[0]), groups(a.group), in_channels(w[1]), out_channels(w[0] / a.group), window(conv_window(a, w).on(spatial(x))),
-        y_shape{x[0], w[0]}, in_size(element_count(spatial(x))), taps(window.taps()) {
+      : batch(x[0]),
+        groups(a.group),
+        in_channels(w[1]),
+        out_channels(w[0] / a.group),
+        window(conv_window(a, w).on(spatial(x))),
+        y_shape{x[0], w[0]},
+        in_size(element_count(spatial(x))),
+        taps(window.taps()) {
     const Shape out = window.output_shape(spatial(x));
     y_shape.insert(y_shape.end(), out.begin(), out.end());
     out_size = element_count(out);
@@ -140,8 +155,7 @@ void gather_columns(const Geometry& g, const T* x, int64_t first, int64_t count,
 }
 
 // Sums over the window in `sums`, which holds [batch, output channel, position] and is added to.
-template <class T>
-void convolve(const Geometry& g, const T* x, const T* w, Accumulator<T>* sums) {
+template <class T> void convolve(const Geometry& g, const T* x, const T* w, Accumulator<T>* sums) {
   constexpr int64_t kTile = 128;  // positions at a time: their columns stay in the cache for all output channels
   const int64_t depth = g.in_channels * g.taps;
   std::vector<T> columns(static_cast<size_t>(depth * std::min(kTile, std::max<int64_t>(g.out_size, 1))));
@@ -150,14 +164,14 @@ void convolve(const Geometry& g, const T* x, const T* w, Accumulator<T>* sums) {
     for (int64_t first = 0; first < g.out_size; first += kTile) {
       const int64_t count = std::min(kTile, g.out_size - first);
       gather_columns(g, x + image * g.in_channels * g.in_size, first, count, columns);
-      accumulate_product(g.out_channels, count, depth, weight, columns.data(), count, sums + image * g.out_channels * g.out_size + first, g.out_size);
+      accumulate_product(g.out_channels, count, depth, weight, columns.data(), count,
+                         sums + image * g.out_channels * g.out_size + first, g.out_size);
     }
   }
 }
 
 // Each output channel of each image starts from its bias.
-template <class Sum>
-void fill_bias(std::vector<Sum>& sums, const std::vector<Sum>& bias, int64_t positions) {
+template <class Sum> void fill_bias(std::vector<Sum>& sums, const std::vector<Sum>& bias, int64_t positions) {
   if (bias.empty()) return;
   for (size_t i = 0; i < sums.size(); ++i) sums[i] = bias[i / static_cast<size_t>(positions) % bias.size()];
 }
@@ -168,24 +182,28 @@ Status evaluate_float(EvalContext& c) {
   fill_bias(sums, c.has(2) ? to_doubles(c.in(2)) : std::vector<double>(), g.out_size);
   visit_operand(c.in(0).dtype(), [&](auto tag) {
     using T = decltype(tag);
-    if constexpr (!std::is_integral_v<T>) convolve<T>(g, operand<T>(c.in(0)).data(), operand<T>(c.in(1)).data(), sums.data());
+    if constexpr (!std::is_integral_v<T>)
+      convolve<T>(g, operand<T>(c.in(0)).data(), operand<T>(c.in(1)).data(), sums.data());
   });
   c.set_out(0, from_doubles(c.in(0).dtype(), g.y_shape, sums));
   return ok();
 }
 
-// 8-bit values minus the zero point of their channel: what an integer convolution multiplies. A padded element is then 0.
+// 8-bit values minus the zero point of their channel: what an integer convolution multiplies. A padded element is
+// then 0.
 std::vector<int16_t> centered(const Tensor& tensor, const Tensor* zero_point, int64_t channels) {
   std::vector<int16_t> values = operand<int16_t>(tensor);
   const size_t per_channel = values.size() / static_cast<size_t>(std::max<int64_t>(channels, 1));
   for (size_t i = 0; i < values.size(); ++i)
-    values[i] = static_cast<int16_t>(values[i] - zero_point_of(zero_point, per_channel ? static_cast<int64_t>(i / per_channel) : 0));
+    values[i] = static_cast<int16_t>(
+        values[i] - zero_point_of(zero_point, per_channel ? static_cast<int64_t>(i / per_channel) : 0));
   return values;
 }
 
 const Tensor* if_given(const EvalContext& c, size_t i) { return c.has(i) ? &c.in(i) : nullptr; }
 
-std::vector<uint32_t> integer_sums(const Geometry& g, const Tensor& x, const Tensor* x_zero, const Tensor& w, const Tensor* w_zero, const Tensor* bias) {
+std::vector<uint32_t> integer_sums(const Geometry& g, const Tensor& x, const Tensor* x_zero, const Tensor& w,
+                                   const Tensor* w_zero, const Tensor* bias) {
   std::vector<uint32_t> sums(static_cast<size_t>(element_count(g.y_shape)), 0);
   if (bias) fill_bias(sums, operand<uint32_t>(*bias), g.out_size);
   convolve<int16_t>(g, centered(x, x_zero, 1).data(), centered(w, w_zero, w.dim(0)).data(), sums.data());
@@ -194,7 +212,8 @@ std::vector<uint32_t> integer_sums(const Geometry& g, const Tensor& x, const Ten
 
 Status evaluate_integer(EvalContext& c) {
   const Geometry g(c.attrs<ConvAttrs>(), c.in(0).shape(), c.in(1).shape());
-  c.set_out(0, result_tensor(DType::Int32, g.y_shape, integer_sums(g, c.in(0), if_given(c, 2), c.in(1), if_given(c, 3), nullptr)));
+  c.set_out(0, result_tensor(DType::Int32, g.y_shape,
+                             integer_sums(g, c.in(0), if_given(c, 2), c.in(1), if_given(c, 3), nullptr)));
   return ok();
 }
 
@@ -213,7 +232,7 @@ Status evaluate_qlinear(EvalContext& c) {
   return ok();
 }
 
-// ---- ConvTranspose ----------------------------------------------------------------------------------------------------------------
+// ---- ConvTranspose ------------------------------------------------------------------------------------------------
 
 // The window that the *output* slides under; its "output positions" are the elements of x.
 struct Transposed {
@@ -221,7 +240,9 @@ struct Transposed {
   Dims output;
 };
 
-int64_t at_or(const std::vector<int64_t>& list, size_t i, int64_t fallback) { return i < list.size() ? list[i] : fallback; }
+int64_t at_or(const std::vector<int64_t>& list, size_t i, int64_t fallback) {
+  return i < list.size() ? list[i] : fallback;
+}
 
 Transposed transposed_geometry(const ConvTransposeAttrs& a, const std::vector<int64_t>& kernel, const Dims& in) {
   Transposed t{window_of({a.auto_pad, kernel, a.strides, a.dilations, a.pads}, kernel.size()), {}};
@@ -231,7 +252,9 @@ Transposed transposed_geometry(const ConvTransposeAttrs& a, const std::vector<in
     const bool derived = w.same_padding() || !a.output_shape.empty();
     // output_shape may list batch and channels too: the spatial extents are its last entries.
     const size_t skip = a.output_shape.size() > w.rank() ? a.output_shape.size() - w.rank() : 0;
-    t.output.push_back(!a.output_shape.empty() ? Dim(a.output_shape[skip + i]) : w.same_padding() ? in[i] * Dim(w.strides[i]) : full - Dim(w.begins[i] + w.ends[i]));
+    t.output.push_back(!a.output_shape.empty() ? Dim(a.output_shape[skip + i])
+                       : w.same_padding()      ? in[i] * Dim(w.strides[i])
+                                               : full - Dim(w.begins[i] + w.ends[i]));
     const Dim surplus = full - t.output[i];
     if (!derived || !surplus.is_constant()) continue;
     const int64_t total = std::max<int64_t>(0, surplus.value());  // an output that is larger than needed ends in zeros
@@ -256,14 +279,17 @@ Result<Types> infer_transpose(const InferContext& c) {
   const auto kernel = kernel_of(a.kernel_shape, w);
   if (!kernel) return Types{Type::tensor(x.dtype, dims)};
   LAPIS_CHECK(check_kernel(c, *kernel, w));
-  LAPIS_CHECK(status_of(make_window(c, {a.auto_pad, *kernel, a.strides, a.dilations, a.pads}, dims.size() - 2).diagnostics()));
-  if (!a.output_shape.empty() && a.output_shape.size() < kernel->size()) return c.error("output_shape " + to_string(a.output_shape) + " does not cover every spatial axis");
+  LAPIS_CHECK(
+      status_of(make_window(c, {a.auto_pad, *kernel, a.strides, a.dilations, a.pads}, dims.size() - 2).diagnostics()));
+  if (!a.output_shape.empty() && a.output_shape.size() < kernel->size())
+    return c.error("output_shape " + to_string(a.output_shape) + " does not cover every spatial axis");
   const Dims out = transposed_geometry(a, *kernel, Dims(x.dims->begin() + 2, x.dims->end())).output;
   std::copy(out.begin(), out.end(), dims.begin() + 2);
   return Types{Type::tensor(x.dtype, dims)};
 }
 
-// columns[(channel, tap), position of x] += what each input element adds under each tap; then they are summed where they fall.
+// columns[(channel, tap), position of x] += what each input element adds under each tap; then they are summed where
+// they fall.
 Status evaluate_transpose(EvalContext& c) {
   const Shape &x = c.in(0).shape(), &w = c.in(1).shape();
   const ConvTransposeAttrs a = c.attrs<ConvTransposeAttrs>();
@@ -271,7 +297,8 @@ Status evaluate_transpose(EvalContext& c) {
   Shape y_shape{x[0], w[1] * a.group};
   for (const Dim& d : t.output) y_shape.push_back(d.value());
   const std::vector<int64_t> offsets = window_offsets(t.window, spatial(y_shape), spatial(x));
-  const int64_t in = x[1] / a.group, rows = w[1] * t.window.taps(), positions = element_count(spatial(x)), out_size = element_count(spatial(y_shape));
+  const int64_t in = x[1] / a.group, rows = w[1] * t.window.taps(), positions = element_count(spatial(x)),
+                out_size = element_count(spatial(y_shape));
   std::vector<double> sums(static_cast<size_t>(element_count(y_shape)), 0.0);
   fill_bias(sums, c.has(2) ? to_doubles(c.in(2)) : std::vector<double>(), out_size);
   const std::vector<double> values = to_doubles(c.in(0)), weight = to_doubles(c.in(1));
@@ -281,11 +308,14 @@ Status evaluate_transpose(EvalContext& c) {
     for (int64_t r = 0; r < rows; ++r)
       for (int64_t i = 0; i < in; ++i) turned[static_cast<size_t>(r * in + i)] = group_weight[i * rows + r];
     std::vector<double> columns(static_cast<size_t>(rows * positions), 0.0);
-    accumulate_product(rows, positions, in, turned.data(), values.data() + image * in * positions, positions, columns.data(), positions);
+    accumulate_product(rows, positions, in, turned.data(), values.data() + image * in * positions, positions,
+                       columns.data(), positions);
     for (int64_t r = 0; r < rows; ++r)
       for (int64_t p = 0; p < positions; ++p) {
         const int64_t offset = offsets[static_cast<size_t>(r % t.window.taps() * positions + p)];
-        if (offset >= 0) sums[static_cast<size_t>((image * w[1] + r / t.window.taps()) * out_size + offset)] += columns[static_cast<size_t>(r * positions + p)];
+        if (offset >= 0)
+          sums[static_cast<size_t>((image * w[1] + r / t.window.taps()) * out_size + offset)] +=
+              columns[static_cast<size_t>(r * positions + p)];
       }
   }
   c.set_out(0, from_doubles(c.in(0).dtype(), y_shape, sums));
@@ -294,22 +324,60 @@ Status evaluate_transpose(EvalContext& c) {
 
 }  // namespace
 
-const OpDef Conv = op("Conv").since(22).doc("Convolution over the spatial axes, with groups, dilations and an optional bias.")
-    .in("X", kFloats).in("W", kFloats).optional_in("B", kFloats).out("Y", kFloats).attrs<ConvAttrs>()
-    .infer(infer_float).evaluate(evaluate_float).traits(Trait::Pure | Trait::Contraction).quant(Quant::Contraction);
+const OpDef Conv = op("Conv")
+                       .since(22)
+                       .doc("Convolution over the spatial axes, with groups, dilations and an optional bias.")
+                       .in("X", kFloats)
+                       .in("W", kFloats)
+                       .optional_in("B", kFloats)
+                       .out("Y", kFloats)
+                       .attrs<ConvAttrs>()
+                       .infer(infer_float)
+                       .evaluate(evaluate_float)
+                       .traits(Trait::Pure | Trait::Contraction)
+                       .quant(Quant::Contraction);
 
-const OpDef ConvInteger = op("ConvInteger").since(10).doc("Convolution of 8-bit integers minus their zero points, summed in int32.")
-    .in("x", kBytes).in("w", kBytes).optional_in("x_zero_point", kBytes).optional_in("w_zero_point", kBytes).out("y", types(DType::Int32))
-    .attrs<ConvAttrs>().infer(infer_integer).evaluate(evaluate_integer).traits(Trait::Pure | Trait::Contraction);
+const OpDef ConvInteger = op("ConvInteger")
+                              .since(10)
+                              .doc("Convolution of 8-bit integers minus their zero points, summed in int32.")
+                              .in("x", kBytes)
+                              .in("w", kBytes)
+                              .optional_in("x_zero_point", kBytes)
+                              .optional_in("w_zero_point", kBytes)
+                              .out("y", types(DType::Int32))
+                              .attrs<ConvAttrs>()
+                              .infer(infer_integer)
+                              .evaluate(evaluate_integer)
+                              .traits(Trait::Pure | Trait::Contraction);
 
-const OpDef ConvTranspose = op("ConvTranspose").since(22).doc("Transposed convolution: every input element adds a scaled kernel to the output.")
-    .in("X", kFloats).in("W", kFloats).optional_in("B", kFloats).out("Y", kFloats).attrs<ConvTransposeAttrs>()
-    .infer(infer_transpose).evaluate(evaluate_transpose).traits(Trait::Pure | Trait::Contraction);
+const OpDef ConvTranspose = op("ConvTranspose")
+                                .since(22)
+                                .doc("Transposed convolution: every input element adds a scaled kernel to the output.")
+                                .in("X", kFloats)
+                                .in("W", kFloats)
+                                .optional_in("B", kFloats)
+                                .out("Y", kFloats)
+                                .attrs<ConvTransposeAttrs>()
+                                .infer(infer_transpose)
+                                .evaluate(evaluate_transpose)
+                                .traits(Trait::Pure | Trait::Contraction);
 
-const OpDef QLinearConv = op("QLinearConv").since(10).doc("Convolution of quantized values, requantized to the output's scale.")
-    .in("x", kBytes).in("x_scale", types(DType::Float32)).in("x_zero_point", kBytes)
-    .in("w", kBytes).in("w_scale", types(DType::Float32)).in("w_zero_point", kBytes)
-    .in("y_scale", types(DType::Float32)).in("y_zero_point", kBytes).optional_in("B", types(DType::Int32)).out("y", kBytes)
-    .attrs<ConvAttrs>().infer(infer_qlinear).evaluate(evaluate_qlinear).traits(Trait::Pure | Trait::Contraction);
+const OpDef QLinearConv = op("QLinearConv")
+                              .since(10)
+                              .doc("Convolution of quantized values, requantized to the output's scale.")
+                              .in("x", kBytes)
+                              .in("x_scale", types(DType::Float32))
+                              .in("x_zero_point", kBytes)
+                              .in("w", kBytes)
+                              .in("w_scale", types(DType::Float32))
+                              .in("w_zero_point", kBytes)
+                              .in("y_scale", types(DType::Float32))
+                              .in("y_zero_point", kBytes)
+                              .optional_in("B", types(DType::Int32))
+                              .out("y", kBytes)
+                              .attrs<ConvAttrs>()
+                              .infer(infer_qlinear)
+                              .evaluate(evaluate_qlinear)
+                              .traits(Trait::Pure | Trait::Contraction);
 
 }  // namespace lapis::ops

@@ -4,14 +4,19 @@ namespace lapis::ops {
 namespace {
 
 template <class T> double widen(T value) {
-  if constexpr (std::is_class_v<T>) return to_float(value);
-  else return static_cast<double>(value);
+  if constexpr (std::is_class_v<T>)
+    return to_float(value);
+  else
+    return static_cast<double>(value);
 }
 
 template <class T> T narrow(double value) {
-  if constexpr (std::is_same_v<T, Float16>) return to_float16(static_cast<float>(value));
-  else if constexpr (std::is_same_v<T, BFloat16>) return to_bfloat16(static_cast<float>(value));
-  else return static_cast<T>(value);
+  if constexpr (std::is_same_v<T, Float16>)
+    return to_float16(static_cast<float>(value));
+  else if constexpr (std::is_same_v<T, BFloat16>)
+    return to_bfloat16(static_cast<float>(value));
+  else
+    return static_cast<T>(value);
 }
 
 bool is_packed(DType dtype) { return is_integer(dtype) && bit_width(dtype) < 8; }

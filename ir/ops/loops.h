@@ -21,8 +21,7 @@ std::vector<int64_t> to_integers(const Tensor& tensor);
 Tensor from_integers(DType dtype, Shape shape, const std::vector<int64_t>& values);
 
 // A strided row of elements: element i is line[i].
-template <class T>
-class Line {
+template <class T> class Line {
  public:
   Line(T* first, int64_t stride, int64_t size) : first_(first), stride_(stride), size_(size) {}
   T& operator[](int64_t i) const { return first_[i * stride_]; }
@@ -36,24 +35,25 @@ class Line {
 // Shape seen as [outer, extent, inner] around an axis.
 struct AxisView {
   AxisView(std::span<const int64_t> shape, int64_t axis)
-      : outer(element_count(shape.first(static_cast<size_t>(axis)))), extent(shape[static_cast<size_t>(axis)]),
+      : outer(element_count(shape.first(static_cast<size_t>(axis)))),
+        extent(shape[static_cast<size_t>(axis)]),
         inner(element_count(shape.subspan(static_cast<size_t>(axis) + 1))) {}
   int64_t outer, extent, inner;
 };
 
-// Every line along `axis` (negative counts from the end), in row-major order of the other axes. A scalar is one line of one element.
-template <class T>
-std::vector<Line<T>> lines_along(std::span<T> values, const Shape& shape, int64_t axis) {
+// Every line along `axis` (negative counts from the end), in row-major order of the other axes. A scalar is one line
+// of one element.
+template <class T> std::vector<Line<T>> lines_along(std::span<T> values, const Shape& shape, int64_t axis) {
   if (shape.empty()) return {Line<T>(values.data(), 1, 1)};
   const AxisView view(shape, normalized(axis, static_cast<int64_t>(shape.size())));
   std::vector<Line<T>> lines;
   lines.reserve(static_cast<size_t>(view.outer * view.inner));
   for (int64_t o = 0; o < view.outer; ++o)
-    for (int64_t i = 0; i < view.inner; ++i) lines.emplace_back(values.data() + o * view.extent * view.inner + i, view.inner, view.extent);
+    for (int64_t i = 0; i < view.inner; ++i)
+      lines.emplace_back(values.data() + o * view.extent * view.inner + i, view.inner, view.extent);
   return lines;
 }
-template <class T>
-std::vector<Line<T>> lines_along(std::vector<T>& values, const Shape& shape, int64_t axis) {
+template <class T> std::vector<Line<T>> lines_along(std::vector<T>& values, const Shape& shape, int64_t axis) {
   return lines_along(std::span<T>(values), shape, axis);
 }
 

@@ -11,7 +11,7 @@ namespace {
 constexpr TypeSet kBytes = types(DType::Int8, DType::UInt8);
 constexpr TypeSet kFactors = kFloats | types(DType::Int32, DType::Int64, DType::UInt32, DType::UInt64);
 
-// ---- shapes -----------------------------------------------------------------------------------------------------------------------
+// ---- shapes -------------------------------------------------------------------------------------------------------
 
 // numpy.matmul's rule: a vector gets an axis of 1 that the result loses again; leading axes broadcast.
 Result<Type> infer_product(const InferContext& c, size_t a_index, size_t b_index, DType dtype) {
@@ -21,7 +21,9 @@ Result<Type> infer_product(const InferContext& c, size_t a_index, size_t b_index
   const Dim &inner_a = a.dim(-1), &inner_b = b.rank() == 1 ? b.dim(0) : b.dim(-2);
   if (inner_a.is_constant() && inner_b.is_constant() && !(inner_a == inner_b))
     return c.error("the inner dimensions differ: " + a.to_string() + " times " + b.to_string());
-  const auto leading = [](const Type& t) { return Type::tensor(t.dtype, Dims(t.dims->begin(), t.dims->end() - std::min<int64_t>(2, t.rank()))); };
+  const auto leading = [](const Type& t) {
+    return Type::tensor(t.dtype, Dims(t.dims->begin(), t.dims->end() - std::min<int64_t>(2, t.rank())));
+  };
   const Type lead_a = leading(a), lead_b = leading(b);
   LAPIS_TRY(auto dims, broadcast(c, {&lead_a, &lead_b}));
   if (a.rank() > 1) dims->push_back(a.dim(-2));
@@ -29,7 +31,9 @@ Result<Type> infer_product(const InferContext& c, size_t a_index, size_t b_index
   return Type::tensor(dtype, *dims);
 }
 
-struct Operands { size_t a, b; };
+struct Operands {
+  size_t a, b;
+};
 constexpr Operands kPlain{0, 1}, kQLinear{0, 3};
 
 Result<Types> infer_matmul(const InferContext& c) {
@@ -47,7 +51,7 @@ Result<Types> infer_qlinear(const InferContext& c) {
   return Types{y};
 }
 
-// ---- evaluation -------------------------------------------------------------------------------------------------------------------
+// ---- evaluation ---------------------------------------------------------------------------------------------------
 
 // One matrix of a stack, found by broadcasting the result's leading index.
 struct Stack {
@@ -61,7 +65,9 @@ struct Stack {
   }
 };
 
-Stack left_of(const Shape& s) { return s.size() == 1 ? Stack{{}, 1, s[0]} : Stack{{s.begin(), s.end() - 2}, s[s.size() - 2], s.back()}; }
+Stack left_of(const Shape& s) {
+  return s.size() == 1 ? Stack{{}, 1, s[0]} : Stack{{s.begin(), s.end() - 2}, s[s.size() - 2], s.back()};
+}
 Stack right_of(const Shape& s) { return s.size() == 1 ? Stack{{}, s[0], 1} : left_of(s); }
 
 struct Product {
@@ -89,7 +95,8 @@ std::vector<Accumulator<T>> multiply(const Product& p, const std::vector<T>& a, 
   Accumulator<T>* out = sums.data();
   do {
     const T *left = a.data() + p.a.matrix(index) * m * k, *right = b.data() + p.b.matrix(index) * k * n;
-    for (int64_t j = 0; j < n; j += kTile) accumulate_product(m, std::min(kTile, n - j), k, left, right + j, n, out + j, n);
+    for (int64_t j = 0; j < n; j += kTile)
+      accumulate_product(m, std::min(kTile, n - j), k, left, right + j, n, out + j, n);
     out += m * n;
   } while (next_index(index, p.lead));
   return sums;
@@ -104,7 +111,8 @@ Status evaluate_matmul(EvalContext& c) {
   return ok();
 }
 
-// Which quantization parameter belongs to element i: one for all, one a row (of a), one a column (of b), or one a row or column of each matrix.
+// Which quantization parameter belongs to element i: one for all, one a row (of a), one a column (of b), or one a row
+// or column of each matrix.
 int64_t row_parameter(const Tensor& parameter, int64_t element, int64_t rows, int64_t columns) {
   if (parameter.size() == 1) return 0;
   const int64_t row = element / columns;  // counted through the whole stack
@@ -117,16 +125,19 @@ int64_t column_parameter(const Tensor& parameter, int64_t element, int64_t rows,
 }
 using ParameterIndex = int64_t (*)(const Tensor&, int64_t, int64_t, int64_t);
 
-std::vector<int16_t> centered(const Tensor& tensor, const Tensor* zero_point, const Stack& stack, ParameterIndex index) {
+std::vector<int16_t> centered(const Tensor& tensor, const Tensor* zero_point, const Stack& stack,
+                              ParameterIndex index) {
   std::vector<int16_t> values = operand<int16_t>(tensor);
   if (!zero_point) return values;
   const std::vector<int64_t> zeros = to_integers(*zero_point);
   for (size_t i = 0; i < values.size(); ++i)
-    values[i] = static_cast<int16_t>(values[i] - zeros[static_cast<size_t>(index(*zero_point, static_cast<int64_t>(i), stack.rows, stack.columns))]);
+    values[i] = static_cast<int16_t>(
+        values[i] - zeros[static_cast<size_t>(index(*zero_point, static_cast<int64_t>(i), stack.rows, stack.columns))]);
   return values;
 }
 
-std::vector<uint32_t> integer_sums(const Product& p, const Tensor& a, const Tensor* a_zero, const Tensor& b, const Tensor* b_zero) {
+std::vector<uint32_t> integer_sums(const Product& p, const Tensor& a, const Tensor* a_zero, const Tensor& b,
+                                   const Tensor* b_zero) {
   return multiply<int16_t>(p, centered(a, a_zero, p.a, row_parameter), centered(b, b_zero, p.b, column_parameter));
 }
 
@@ -146,18 +157,20 @@ Status evaluate_qlinear(EvalContext& c) {
     const auto at = static_cast<int64_t>(i);
     const float a_scale = scale_of(c.in(1), row_parameter(c.in(1), at, p.a.rows, p.b.columns));
     const float b_scale = scale_of(c.in(4), column_parameter(c.in(4), at, p.a.rows, p.b.columns));
-    y[i] = requantize(static_cast<int32_t>(sums[i]), requantize_multiplier(a_scale, b_scale, scale_of(c.in(6), 0)), c.in(7).as_int(0), range);
+    y[i] = requantize(static_cast<int32_t>(sums[i]), requantize_multiplier(a_scale, b_scale, scale_of(c.in(6), 0)),
+                      c.in(7).as_int(0), range);
   }
   c.set_out(0, from_integers(c.in(7).dtype(), p.shape, y));
   return ok();
 }
 
-// ---- Gemm -------------------------------------------------------------------------------------------------------------------------
+// ---- Gemm ---------------------------------------------------------------------------------------------------------
 
 Result<Types> infer_gemm(const InferContext& c) {
   const Type &a = c.in(0), &b = c.in(1);
   if (!a.ranked() || !b.ranked()) return Types{Type::tensor(a.dtype, Dims(2))};
-  if (a.rank() != 2 || b.rank() != 2) return c.error("A and B must be matrices, they are " + a.to_string() + " and " + b.to_string());
+  if (a.rank() != 2 || b.rank() != 2)
+    return c.error("A and B must be matrices, they are " + a.to_string() + " and " + b.to_string());
   const GemmAttrs g = c.attrs<GemmAttrs>();
   const Dim &inner_a = a.dim(g.transA ? 0 : 1), &inner_b = b.dim(g.transB ? 1 : 0);
   if (inner_a.is_constant() && inner_b.is_constant() && !(inner_a == inner_b))
@@ -165,47 +178,50 @@ Result<Types> infer_gemm(const InferContext& c) {
   const Type y = Type::tensor(a.dtype, Dims{a.dim(g.transA ? 1 : 0), b.dim(g.transB ? 0 : 1)});
   if (!c.has(2) || !c.in(2).ranked()) return Types{y};
   LAPIS_TRY(const auto dims, broadcast(c, {&y, &c.in(2)}));
-  const bool grows = dims->size() > 2 || ((*dims)[0].is_constant() && y.dim(0).is(1) && !(*dims)[0].is(1)) || (y.dim(1).is(1) && (*dims)[1].is_constant() && !(*dims)[1].is(1));
+  const bool grows = dims->size() > 2 || ((*dims)[0].is_constant() && y.dim(0).is(1) && !(*dims)[0].is(1)) ||
+                     (y.dim(1).is(1) && (*dims)[1].is_constant() && !(*dims)[1].is(1));
   if (grows) return c.error("C " + c.in(2).to_string() + " does not broadcast to the product " + y.to_string());
   return Types{y};
 }
 
-template <class T>
-std::vector<T> transposed(const std::vector<T>& values, int64_t rows, int64_t columns) {
+template <class T> std::vector<T> transposed(const std::vector<T>& values, int64_t rows, int64_t columns) {
   std::vector<T> turned(values.size());
   for (int64_t r = 0; r < rows; ++r)
-    for (int64_t col = 0; col < columns; ++col) turned[static_cast<size_t>(col * rows + r)] = values[static_cast<size_t>(r * columns + col)];
+    for (int64_t col = 0; col < columns; ++col)
+      turned[static_cast<size_t>(col * rows + r)] = values[static_cast<size_t>(r * columns + col)];
   return turned;
 }
 
-template <class T>
-std::vector<T> matrix_of(const Tensor& tensor, bool transpose) {
+template <class T> std::vector<T> matrix_of(const Tensor& tensor, bool transpose) {
   return transpose ? transposed(operand<T>(tensor), tensor.dim(0), tensor.dim(1)) : operand<T>(tensor);
 }
 
 // Element of C under [row, column] of the product.
-template <class T>
-T broadcast_element(const std::vector<T>& values, const Shape& shape, int64_t row, int64_t column) {
+template <class T> T broadcast_element(const std::vector<T>& values, const Shape& shape, int64_t row, int64_t column) {
   const int64_t columns = shape.empty() ? 1 : shape.back(), rows = shape.size() < 2 ? 1 : shape[0];
   return values[static_cast<size_t>((rows == 1 ? 0 : row) * columns + (columns == 1 ? 0 : column))];
 }
 
-template <class T>
-Tensor gemm(const EvalContext& c) {
+template <class T> Tensor gemm(const EvalContext& c) {
   const GemmAttrs g = c.attrs<GemmAttrs>();
   const Shape &a = c.in(0).shape(), &b = c.in(1).shape();
   const Product p(g.transA ? Shape{a[1], a[0]} : a, g.transB ? Shape{b[1], b[0]} : b);
   auto sums = multiply<T>(p, matrix_of<T>(c.in(0), g.transA), matrix_of<T>(c.in(1), g.transB));
   using Sum = Accumulator<T>;
   const auto scaled = [](Sum value, float factor) {
-    if constexpr (std::is_integral_v<Sum>) return factor == 1 ? value : static_cast<Sum>(static_cast<int64_t>(static_cast<double>(static_cast<int64_t>(value)) * factor));
-    else return value * factor;
+    if constexpr (std::is_integral_v<Sum>)
+      return factor == 1
+                 ? value
+                 : static_cast<Sum>(static_cast<int64_t>(static_cast<double>(static_cast<int64_t>(value)) * factor));
+    else
+      return value * factor;
   };
   const std::vector<T> bias = c.has(2) ? operand<T>(c.in(2)) : std::vector<T>();
   for (size_t i = 0; i < sums.size(); ++i) {
     sums[i] = scaled(sums[i], g.alpha);
     const auto row = static_cast<int64_t>(i) / p.b.columns, column = static_cast<int64_t>(i) % p.b.columns;
-    if (!bias.empty()) sums[i] += scaled(static_cast<Sum>(broadcast_element(bias, c.in(2).shape(), row, column)), g.beta);
+    if (!bias.empty())
+      sums[i] += scaled(static_cast<Sum>(broadcast_element(bias, c.in(2).shape(), row, column)), g.beta);
   }
   return result_tensor(c.in(0).dtype(), p.shape, sums);
 }
@@ -219,21 +235,56 @@ constexpr TypeSet kScales = types(DType::Float32, DType::Float16, DType::BFloat1
 
 }  // namespace
 
-const OpDef Gemm = op("Gemm").since(13).doc("alpha * A' * B' + beta * C, where A' and B' may be transposed.")
-    .in("A", kFactors).in("B", kFactors).optional_in("C", kFactors).out("Y", kFactors).attrs<GemmAttrs>()
-    .infer(infer_gemm).evaluate(evaluate_gemm).traits(Trait::Pure | Trait::Contraction).quant(Quant::Contraction);
+const OpDef Gemm = op("Gemm")
+                       .since(13)
+                       .doc("alpha * A' * B' + beta * C, where A' and B' may be transposed.")
+                       .in("A", kFactors)
+                       .in("B", kFactors)
+                       .optional_in("C", kFactors)
+                       .out("Y", kFactors)
+                       .attrs<GemmAttrs>()
+                       .infer(infer_gemm)
+                       .evaluate(evaluate_gemm)
+                       .traits(Trait::Pure | Trait::Contraction)
+                       .quant(Quant::Contraction);
 
-const OpDef MatMul = op("MatMul").since(13).doc("Matrix product; leading axes broadcast.")
-    .in("A", kFactors).in("B", kFactors).out("Y", kFactors)
-    .infer(infer_matmul).evaluate(evaluate_matmul).traits(Trait::Pure | Trait::Contraction).quant(Quant::Contraction);
+const OpDef MatMul = op("MatMul")
+                         .since(13)
+                         .doc("Matrix product; leading axes broadcast.")
+                         .in("A", kFactors)
+                         .in("B", kFactors)
+                         .out("Y", kFactors)
+                         .infer(infer_matmul)
+                         .evaluate(evaluate_matmul)
+                         .traits(Trait::Pure | Trait::Contraction)
+                         .quant(Quant::Contraction);
 
-const OpDef MatMulInteger = op("MatMulInteger").since(10).doc("Matrix product of 8-bit integers minus their zero points, summed in int32.")
-    .in("A", kBytes).in("B", kBytes).optional_in("a_zero_point", kBytes).optional_in("b_zero_point", kBytes).out("Y", types(DType::Int32))
-    .infer(infer_integer).evaluate(evaluate_integer).traits(Trait::Pure | Trait::Contraction);
+const OpDef MatMulInteger = op("MatMulInteger")
+                                .since(10)
+                                .doc("Matrix product of 8-bit integers minus their zero points, summed in int32.")
+                                .in("A", kBytes)
+                                .in("B", kBytes)
+                                .optional_in("a_zero_point", kBytes)
+                                .optional_in("b_zero_point", kBytes)
+                                .out("Y", types(DType::Int32))
+                                .infer(infer_integer)
+                                .evaluate(evaluate_integer)
+                                .traits(Trait::Pure | Trait::Contraction);
 
-const OpDef QLinearMatMul = op("QLinearMatMul").since(21).doc("Matrix product of quantized values, requantized to the output's scale.")
-    .in("a", kBytes).in("a_scale", kScales).in("a_zero_point", kBytes).in("b", kBytes).in("b_scale", kScales).in("b_zero_point", kBytes)
-    .in("y_scale", kScales).in("y_zero_point", kBytes).out("y", kBytes)
-    .infer(infer_qlinear).evaluate(evaluate_qlinear).traits(Trait::Pure | Trait::Contraction);
+const OpDef QLinearMatMul = op("QLinearMatMul")
+                                .since(21)
+                                .doc("Matrix product of quantized values, requantized to the output's scale.")
+                                .in("a", kBytes)
+                                .in("a_scale", kScales)
+                                .in("a_zero_point", kBytes)
+                                .in("b", kBytes)
+                                .in("b_scale", kScales)
+                                .in("b_zero_point", kBytes)
+                                .in("y_scale", kScales)
+                                .in("y_zero_point", kBytes)
+                                .out("y", kBytes)
+                                .infer(infer_qlinear)
+                                .evaluate(evaluate_qlinear)
+                                .traits(Trait::Pure | Trait::Contraction);
 
 }  // namespace lapis::ops

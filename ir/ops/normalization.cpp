@@ -1,4 +1,5 @@
-// Normalizations: BatchNormalization (inference), LayerNormalization, InstanceNormalization, GroupNormalization and LRN.
+// Normalizations: BatchNormalization (inference), LayerNormalization, InstanceNormalization, GroupNormalization and
+// LRN.
 #include <cmath>
 
 #include "ir/ops/attributes.h"
@@ -15,7 +16,8 @@ Status check_vector(const InferContext& c, size_t input, const Dim& size) {
   const Type& t = c.in(input);
   const bool fits = t.rank() == 1 && !(t.dim(0).is_constant() && size.is_constant() && !(t.dim(0) == size));
   if (fits) return ok();
-  return c.error("input '" + std::string(c.node().op().input(input).name) + "' is " + t.to_string() + ", one value for each of " + size.to_string() + " channels is needed");
+  return c.error("input '" + std::string(c.node().op().input(input).name) + "' is " + t.to_string() +
+                 ", one value for each of " + size.to_string() + " channels is needed");
 }
 
 // x is [batch, channel, ...]; the inputs from `first` on are vectors over the channels.
@@ -60,10 +62,11 @@ void scale_channels(std::vector<double>& values, const Shape& shape, const Tenso
   }
 }
 
-// ---- BatchNormalization -----------------------------------------------------------------------------------------------------------
+// ---- BatchNormalization -------------------------------------------------------------------------------------------
 
 Result<Types> infer_batch(const InferContext& c) {
-  if (c.attrs<BatchNormalizationAttrs>().training_mode) return c.unsupported("training_mode is not supported").help("export the model for inference");
+  if (c.attrs<BatchNormalizationAttrs>().training_mode)
+    return c.unsupported("training_mode is not supported").help("export the model for inference");
   return infer_channels(c, 1);
 }
 
@@ -82,7 +85,7 @@ Status evaluate_batch(EvalContext& c) {
   return ok();
 }
 
-// ---- InstanceNormalization, GroupNormalization ------------------------------------------------------------------------------------
+// ---- InstanceNormalization, GroupNormalization --------------------------------------------------------------------
 
 Result<Types> infer_instance(const InferContext& c) { return infer_channels(c, 1); }
 
@@ -91,7 +94,8 @@ Result<Types> infer_group(const InferContext& c) {
   LAPIS_TRY(Types types, infer_channels(c, 1));
   if (groups < 1) return c.error("num_groups is " + std::to_string(groups));
   if (types[0].ranked() && types[0].dim(1).is_constant() && types[0].dim(1).value() % groups != 0)
-    return c.error(types[0].dim(1).to_string() + " channels cannot be split into " + std::to_string(groups) + " groups");
+    return c.error(types[0].dim(1).to_string() + " channels cannot be split into " + std::to_string(groups) +
+                   " groups");
   return types;
 }
 
@@ -116,7 +120,7 @@ Status evaluate_group(EvalContext& c) {
   return ok();
 }
 
-// ---- LayerNormalization -----------------------------------------------------------------------------------------------------------
+// ---- LayerNormalization -------------------------------------------------------------------------------------------
 
 Result<Types> infer_layer(const InferContext& c) {
   const LayerNormalizationAttrs a = c.attrs<LayerNormalizationAttrs>();
@@ -175,7 +179,7 @@ Status evaluate_layer(EvalContext& c) {
   return ok();
 }
 
-// ---- LRN --------------------------------------------------------------------------------------------------------------------------
+// ---- LRN ----------------------------------------------------------------------------------------------------------
 
 Result<Types> infer_lrn(const InferContext& c) {
   if (c.attrs<LrnAttrs>().size < 1) return c.error("size must be at least 1");
@@ -192,7 +196,8 @@ Status evaluate_lrn(EvalContext& c) {
     for (int64_t channel = 0; channel < from[line].size(); ++channel) {
       double squares = 0;
       const int64_t last = std::min(from[line].size() - 1, channel + a.size / 2);
-      for (int64_t i = std::max<int64_t>(0, channel - (a.size - 1) / 2); i <= last; ++i) squares += from[line][i] * from[line][i];
+      for (int64_t i = std::max<int64_t>(0, channel - (a.size - 1) / 2); i <= last; ++i)
+        squares += from[line][i] * from[line][i];
       to[line][channel] /= std::pow(a.bias + a.alpha / static_cast<double>(a.size) * squares, a.beta);
     }
   }
@@ -202,26 +207,74 @@ Status evaluate_lrn(EvalContext& c) {
 
 }  // namespace
 
-const OpDef BatchNormalization = op("BatchNormalization").since(15).doc("(x - mean) / sqrt(var + epsilon) * scale + B for each channel, with given statistics.")
-    .in("X", kFloats).in("scale", kFloats).in("B", kFloats).in("input_mean", kFloats).in("input_var", kFloats).out("Y", kFloats)
-    .optional_out("running_mean", kFloats).optional_out("running_var", kFloats).attrs<BatchNormalizationAttrs>()
-    .infer(infer_batch).evaluate(evaluate_batch).traits(Trait::Pure).quant(Quant::KeepFloat);
+const OpDef BatchNormalization =
+    op("BatchNormalization")
+        .since(15)
+        .doc("(x - mean) / sqrt(var + epsilon) * scale + B for each channel, with given statistics.")
+        .in("X", kFloats)
+        .in("scale", kFloats)
+        .in("B", kFloats)
+        .in("input_mean", kFloats)
+        .in("input_var", kFloats)
+        .out("Y", kFloats)
+        .optional_out("running_mean", kFloats)
+        .optional_out("running_var", kFloats)
+        .attrs<BatchNormalizationAttrs>()
+        .infer(infer_batch)
+        .evaluate(evaluate_batch)
+        .traits(Trait::Pure)
+        .quant(Quant::KeepFloat);
 
-const OpDef GroupNormalization = op("GroupNormalization").since(21).doc("Normalizes groups of channels of each image, then scales each channel.")
-    .in("X", kFloats).in("scale", kFloats).in("bias", kFloats).out("Y", kFloats).attrs<GroupNormalizationAttrs>()
-    .infer(infer_group).evaluate(evaluate_group).traits(Trait::Pure).quant(Quant::KeepFloat);
+const OpDef GroupNormalization = op("GroupNormalization")
+                                     .since(21)
+                                     .doc("Normalizes groups of channels of each image, then scales each channel.")
+                                     .in("X", kFloats)
+                                     .in("scale", kFloats)
+                                     .in("bias", kFloats)
+                                     .out("Y", kFloats)
+                                     .attrs<GroupNormalizationAttrs>()
+                                     .infer(infer_group)
+                                     .evaluate(evaluate_group)
+                                     .traits(Trait::Pure)
+                                     .quant(Quant::KeepFloat);
 
-const OpDef InstanceNormalization = op("InstanceNormalization").since(22).doc("Normalizes each channel of each image, then scales each channel.")
-    .in("input", kFloats).in("scale", kFloats).in("B", kFloats).out("output", kFloats).attrs<InstanceNormalizationAttrs>()
-    .infer(infer_instance).evaluate(evaluate_instance).traits(Trait::Pure).quant(Quant::KeepFloat);
+const OpDef InstanceNormalization = op("InstanceNormalization")
+                                        .since(22)
+                                        .doc("Normalizes each channel of each image, then scales each channel.")
+                                        .in("input", kFloats)
+                                        .in("scale", kFloats)
+                                        .in("B", kFloats)
+                                        .out("output", kFloats)
+                                        .attrs<InstanceNormalizationAttrs>()
+                                        .infer(infer_instance)
+                                        .evaluate(evaluate_instance)
+                                        .traits(Trait::Pure)
+                                        .quant(Quant::KeepFloat);
 
-const OpDef LRN = op("LRN").since(13).doc("Divides by a power of the summed squares of neighbouring channels.")
-    .in("X", kFloats).out("Y", kFloats).attrs<LrnAttrs>()
-    .infer(infer_lrn).evaluate(evaluate_lrn).traits(Trait::Pure).quant(Quant::KeepFloat);
+const OpDef LRN = op("LRN")
+                      .since(13)
+                      .doc("Divides by a power of the summed squares of neighbouring channels.")
+                      .in("X", kFloats)
+                      .out("Y", kFloats)
+                      .attrs<LrnAttrs>()
+                      .infer(infer_lrn)
+                      .evaluate(evaluate_lrn)
+                      .traits(Trait::Pure)
+                      .quant(Quant::KeepFloat);
 
-const OpDef LayerNormalization = op("LayerNormalization").since(17).doc("Normalizes over the axes from `axis` on, then scales and shifts.")
-    .in("X", kFloats).in("Scale", kFloats).optional_in("B", kFloats).out("Y", kFloats)
-    .optional_out("Mean", kStashTypes).optional_out("InvStdDev", kStashTypes).attrs<LayerNormalizationAttrs>()
-    .infer(infer_layer).evaluate(evaluate_layer).traits(Trait::Pure).quant(Quant::KeepFloat);
+const OpDef LayerNormalization = op("LayerNormalization")
+                                     .since(17)
+                                     .doc("Normalizes over the axes from `axis` on, then scales and shifts.")
+                                     .in("X", kFloats)
+                                     .in("Scale", kFloats)
+                                     .optional_in("B", kFloats)
+                                     .out("Y", kFloats)
+                                     .optional_out("Mean", kStashTypes)
+                                     .optional_out("InvStdDev", kStashTypes)
+                                     .attrs<LayerNormalizationAttrs>()
+                                     .infer(infer_layer)
+                                     .evaluate(evaluate_layer)
+                                     .traits(Trait::Pure)
+                                     .quant(Quant::KeepFloat);
 
 }  // namespace lapis::ops

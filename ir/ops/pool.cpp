@@ -12,10 +12,11 @@ namespace {
 
 std::span<const int64_t> spatial(const Shape& shape) { return std::span(shape).subspan(2); }
 
-template <class Attrs> WindowLists lists_of(const Attrs& a) { return {a.auto_pad, a.kernel_shape, a.strides, a.dilations, a.pads}; }
+template <class Attrs> WindowLists lists_of(const Attrs& a) {
+  return {a.auto_pad, a.kernel_shape, a.strides, a.dilations, a.pads};
+}
 
-template <class Attrs>
-Result<Type> infer_pool(const InferContext& c) {
+template <class Attrs> Result<Type> infer_pool(const InferContext& c) {
   const Type& x = c.in(0);
   if (!x.ranked()) return Type::tensor(x.dtype);
   if (x.rank() < 3) return c.error("x needs a batch, a channel and at least one spatial axis, it is " + x.to_string());
@@ -50,8 +51,7 @@ Result<Types> infer_global(const InferContext& c) {
 
 // A window over a concrete input, and where its taps fall.
 struct Sliding {
-  template <class Attrs>
-  Sliding(const Attrs& a, const Shape& x) {
+  template <class Attrs> Sliding(const Attrs& a, const Shape& x) {
     const Window declared = window_of(lists_of(a), x.size() - 2, a.ceil_mode);
     output = declared.output_shape(spatial(x));
     window = declared.on(spatial(x));
@@ -61,8 +61,7 @@ struct Sliding {
     y_shape.insert(y_shape.end(), output.begin(), output.end());
   }
   // Calls f(offset) for every tap at position p that is not in the padding.
-  template <class F>
-  void for_taps(int64_t p, F&& f) const {
+  template <class F> void for_taps(int64_t p, F&& f) const {
     for (size_t at = static_cast<size_t>(p); at < offsets.size(); at += static_cast<size_t>(positions))
       if (offsets[at] >= 0) f(offsets[at]);
   }
@@ -95,7 +94,9 @@ Status evaluate_max(EvalContext& c) {
     for (int64_t p = 0; p < s.positions; ++p) {
       int64_t best = -1;
       s.for_taps(p, [&](int64_t offset) {
-        if (best < 0 || values[static_cast<size_t>(image * plane + offset)] > values[static_cast<size_t>(image * plane + best)]) best = offset;
+        if (best < 0 ||
+            values[static_cast<size_t>(image * plane + offset)] > values[static_cast<size_t>(image * plane + best)])
+          best = offset;
       });
       y.push_back(best < 0 ? lowest : values[static_cast<size_t>(image * plane + best)]);
       indices.push_back(image * plane + (a.storage_order == 0 ? best : column_major(best, spatial(x.shape()))));
@@ -144,38 +145,66 @@ double mean(std::span<const double> plane) {
   for (double v : plane) sum += v;
   return sum / static_cast<double>(plane.size());
 }
-double maximum(std::span<const double> plane) { return plane.empty() ? -INFINITY : *std::max_element(plane.begin(), plane.end()); }
+double maximum(std::span<const double> plane) {
+  return plane.empty() ? -INFINITY : *std::max_element(plane.begin(), plane.end());
+}
 
-template <double (*summary)(std::span<const double>)>
-Status evaluate_global(EvalContext& c) {
+template <double (*summary)(std::span<const double>)> Status evaluate_global(EvalContext& c) {
   const Tensor& x = c.in(0);
   const std::vector<double> values = to_doubles(x);
   const auto plane = static_cast<size_t>(element_count(spatial(x.shape())));
   Shape shape(x.shape().size(), 1);
   std::copy_n(x.shape().begin(), 2, shape.begin());
   std::vector<double> y;
-  for (int64_t image = 0; image < element_count(shape); ++image) y.push_back(summary(std::span(values).subspan(static_cast<size_t>(image) * plane, plane)));
+  for (int64_t image = 0; image < element_count(shape); ++image)
+    y.push_back(summary(std::span(values).subspan(static_cast<size_t>(image) * plane, plane)));
   c.set_out(0, from_doubles(x.dtype(), shape, y));
   return ok();
 }
 
 }  // namespace
 
-const OpDef AveragePool = op("AveragePool").since(22).doc("Mean over a sliding window; pads count or not.")
-    .in("X", kFloats).out("Y", kFloats).attrs<AveragePoolAttrs>()
-    .infer(infer_average).evaluate(evaluate_average).traits(Trait::Pure).quant(Quant::Average);
+const OpDef AveragePool = op("AveragePool")
+                              .since(22)
+                              .doc("Mean over a sliding window; pads count or not.")
+                              .in("X", kFloats)
+                              .out("Y", kFloats)
+                              .attrs<AveragePoolAttrs>()
+                              .infer(infer_average)
+                              .evaluate(evaluate_average)
+                              .traits(Trait::Pure)
+                              .quant(Quant::Average);
 
-const OpDef GlobalAveragePool = op("GlobalAveragePool").since(22).doc("Mean over all spatial axes.")
-    .in("X", kFloats).out("Y", kFloats)
-    .infer(infer_global).evaluate(evaluate_global<mean>).traits(Trait::Pure | Trait::Reduction).quant(Quant::Average);
+const OpDef GlobalAveragePool = op("GlobalAveragePool")
+                                    .since(22)
+                                    .doc("Mean over all spatial axes.")
+                                    .in("X", kFloats)
+                                    .out("Y", kFloats)
+                                    .infer(infer_global)
+                                    .evaluate(evaluate_global<mean>)
+                                    .traits(Trait::Pure | Trait::Reduction)
+                                    .quant(Quant::Average);
 
-const OpDef GlobalMaxPool = op("GlobalMaxPool").since(22).doc("Maximum over all spatial axes.")
-    .in("X", kFloats).out("Y", kFloats)
-    .infer(infer_global).evaluate(evaluate_global<maximum>).traits(Trait::Pure | Trait::ValuePreserving | Trait::Reduction).quant(Quant::SharedScale);
+const OpDef GlobalMaxPool = op("GlobalMaxPool")
+                                .since(22)
+                                .doc("Maximum over all spatial axes.")
+                                .in("X", kFloats)
+                                .out("Y", kFloats)
+                                .infer(infer_global)
+                                .evaluate(evaluate_global<maximum>)
+                                .traits(Trait::Pure | Trait::ValuePreserving | Trait::Reduction)
+                                .quant(Quant::SharedScale);
 
-const OpDef MaxPool = op("MaxPool").since(22).doc("Maximum over a sliding window; padding never wins.")
-    .in("X", kFloats | types(DType::Int8, DType::UInt8)).out("Y", kFloats | types(DType::Int8, DType::UInt8)).optional_out("Indices", types(DType::Int64))
-    .attrs<MaxPoolAttrs>()
-    .infer(infer_max).evaluate(evaluate_max).traits(Trait::Pure | Trait::ValuePreserving).quant(Quant::SharedScale);
+const OpDef MaxPool = op("MaxPool")
+                          .since(22)
+                          .doc("Maximum over a sliding window; padding never wins.")
+                          .in("X", kFloats | types(DType::Int8, DType::UInt8))
+                          .out("Y", kFloats | types(DType::Int8, DType::UInt8))
+                          .optional_out("Indices", types(DType::Int64))
+                          .attrs<MaxPoolAttrs>()
+                          .infer(infer_max)
+                          .evaluate(evaluate_max)
+                          .traits(Trait::Pure | Trait::ValuePreserving)
+                          .quant(Quant::SharedScale);
 
 }  // namespace lapis::ops

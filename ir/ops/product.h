@@ -8,25 +8,30 @@
 
 namespace lapis::ops {
 
-// Which type sums products of T: floats in double (rounded once at the end), integers with the wrap-around of their width.
+// Which type sums products of T: floats in double (rounded once at the end), integers with the wrap-around of their
+// width.
 template <class T> struct Accumulate { using Type = double; };
-template <> struct Accumulate<int16_t> { using Type = uint32_t; };   // 8-bit operands minus their zero points
+template <> struct Accumulate<int16_t> { using Type = uint32_t; };  // 8-bit operands minus their zero points
 template <> struct Accumulate<int64_t> { using Type = uint64_t; };
 template <class T> using Accumulator = typename Accumulate<T>::Type;
 
 template <class T> Accumulator<T> times(T a, T b) {
-  if constexpr (std::is_same_v<T, int16_t>) return static_cast<uint32_t>(static_cast<int32_t>(a) * static_cast<int32_t>(b));
-  else return static_cast<Accumulator<T>>(a) * static_cast<Accumulator<T>>(b);
+  if constexpr (std::is_same_v<T, int16_t>)
+    return static_cast<uint32_t>(static_cast<int32_t>(a) * static_cast<int32_t>(b));
+  else
+    return static_cast<Accumulator<T>>(a) * static_cast<Accumulator<T>>(b);
 }
 
 // c[m,n] += a[m,k] * b[k,n], all row major with `n` as the row length of c and `b_stride` of b.
 template <class T>
-void accumulate_product(int64_t m, int64_t n, int64_t k, const T* a, const T* b, int64_t b_stride, Accumulator<T>* c, int64_t c_stride) {
+void accumulate_product(int64_t m, int64_t n, int64_t k, const T* a, const T* b, int64_t b_stride, Accumulator<T>* c,
+                        int64_t c_stride) {
   for (int64_t row = 0; row < m; ++row, a += k, c += c_stride) {
     int64_t p = 0;
     for (; p + 4 <= k; p += 4) {  // four rows of b for each load and store of c
       const T *b0 = b + p * b_stride, *b1 = b0 + b_stride, *b2 = b1 + b_stride, *b3 = b2 + b_stride;
-      for (int64_t j = 0; j < n; ++j) c[j] += times(a[p], b0[j]) + times(a[p + 1], b1[j]) + times(a[p + 2], b2[j]) + times(a[p + 3], b3[j]);
+      for (int64_t j = 0; j < n; ++j)
+        c[j] += times(a[p], b0[j]) + times(a[p + 1], b1[j]) + times(a[p + 2], b2[j]) + times(a[p + 3], b3[j]);
     }
     for (; p < k; ++p)
       for (int64_t j = 0; j < n; ++j) c[j] += times(a[p], b[p * b_stride + j]);
@@ -46,15 +51,20 @@ template <class T> std::vector<T> operand(const Tensor& tensor) {
 
 // Sums become results: rounded once from double, or the wrapped bits.
 template <class Sum> Tensor result_tensor(DType dtype, Shape shape, const std::vector<Sum>& sums) {
-  if constexpr (std::is_integral_v<Sum>) return from_integers(dtype, std::move(shape), std::vector<int64_t>(sums.begin(), sums.end()));
-  else return from_doubles(dtype, std::move(shape), sums);
+  if constexpr (std::is_integral_v<Sum>)
+    return from_integers(dtype, std::move(shape), std::vector<int64_t>(sums.begin(), sums.end()));
+  else
+    return from_doubles(dtype, std::move(shape), sums);
 }
 
 // Runs f(T{}) with the operand type for `dtype`: float, double (also for what is exact in it) or int64.
 template <class F> void visit_operand(DType dtype, F&& f) {
-  if (dtype == DType::Float64) f(double{});
-  else if (is_float(dtype)) f(float{});
-  else f(int64_t{});
+  if (dtype == DType::Float64)
+    f(double{});
+  else if (is_float(dtype))
+    f(float{});
+  else
+    f(int64_t{});
 }
 
 }  // namespace lapis::ops

@@ -10,7 +10,8 @@
 namespace lapis::ops {
 namespace {
 
-constexpr TypeSet kStorage = types(DType::Int8, DType::UInt8, DType::Int16, DType::UInt16, DType::Int4, DType::UInt4, DType::Int2, DType::UInt2);
+constexpr TypeSet kStorage =
+    types(DType::Int8, DType::UInt8, DType::Int16, DType::UInt16, DType::Int4, DType::UInt4, DType::Int2, DType::UInt2);
 constexpr TypeSet kScale = types(DType::Float32, DType::Float16, DType::BFloat16);
 
 // Scale and zero point must be one value, one a slice along the axis, or one a block along the axis.
@@ -23,15 +24,19 @@ Status check_parameters(const InferContext& c, int64_t axis, int64_t block_size)
   if (block_size == 0 && scale.rank() == 1 && scale.dim(0).is(1)) return ok();
   LAPIS_TRY(axis, c.axis(axis, x.rank()));
   if (block_size == 0) {
-    if (scale.rank() != 1) return c.error("scale " + scale.to_string() + " must be a scalar or a vector, or block_size must be given");
+    if (scale.rank() != 1)
+      return c.error("scale " + scale.to_string() + " must be a scalar or a vector, or block_size must be given");
     if (scale.dim(0).is_constant() && x.dim(axis).is_constant() && !(scale.dim(0) == x.dim(axis)))
-      return c.error("scale has " + scale.dim(0).to_string() + " values but axis " + std::to_string(axis) + " of " + x.to_string() + " has " + x.dim(axis).to_string());
+      return c.error("scale has " + scale.dim(0).to_string() + " values but axis " + std::to_string(axis) + " of " +
+                     x.to_string() + " has " + x.dim(axis).to_string());
     return ok();
   }
-  if (scale.rank() != x.rank()) return c.error("scale " + scale.to_string() + " of blocks needs the rank of " + x.to_string());
+  if (scale.rank() != x.rank())
+    return c.error("scale " + scale.to_string() + " of blocks needs the rank of " + x.to_string());
   const Dim blocks = ceil_div(x.dim(axis), block_size);
   if (blocks.is_constant() && scale.dim(axis).is_constant() && !(blocks == scale.dim(axis)))
-    return c.error("axis " + std::to_string(axis) + " needs " + blocks.to_string() + " blocks of " + std::to_string(block_size) + ", scale has " + scale.dim(axis).to_string());
+    return c.error("axis " + std::to_string(axis) + " needs " + blocks.to_string() + " blocks of " +
+                   std::to_string(block_size) + ", scale has " + scale.dim(axis).to_string());
   return ok();
 }
 
@@ -39,7 +44,9 @@ Status check_parameters(const InferContext& c, int64_t axis, int64_t block_size)
 class ParameterIndex {
  public:
   ParameterIndex(const Tensor& x, const Tensor& scale, int64_t axis, int64_t block_size)
-      : single_(scale.size() == 1), block_(std::max<int64_t>(block_size, 1)), blocked_(block_size > 0),
+      : single_(scale.size() == 1),
+        block_(std::max<int64_t>(block_size, 1)),
+        blocked_(block_size > 0),
         view_(single_ ? AxisView(Shape{1}, 0) : AxisView(x.shape(), normalized(axis, x.rank()))) {}
 
   size_t operator()(size_t element) const {
@@ -48,7 +55,8 @@ class ParameterIndex {
     const int64_t at = i / view_.inner % view_.extent;
     if (!blocked_) return static_cast<size_t>(at);
     const int64_t blocks = (view_.extent + block_ - 1) / block_;
-    return static_cast<size_t>((i / (view_.inner * view_.extent) * blocks + at / block_) * view_.inner + i % view_.inner);
+    return static_cast<size_t>((i / (view_.inner * view_.extent) * blocks + at / block_) * view_.inner +
+                               i % view_.inner);
   }
 
  private:
@@ -62,7 +70,7 @@ std::vector<int64_t> zero_points(const EvalContext& c) {
   return c.has(2) ? to_integers(c.in(2)) : std::vector<int64_t>(static_cast<size_t>(c.in(1).size()), 0);
 }
 
-// ---- QuantizeLinear ---------------------------------------------------------------------------------------------------------------
+// ---- QuantizeLinear -----------------------------------------------------------------------------------------------
 
 DType quantized_dtype(const QuantizeLinearAttrs& a, const Type* zero_point) {
   if (zero_point) return zero_point->dtype;
@@ -75,9 +83,12 @@ Result<Types> infer_quantize(const InferContext& c) {
   const DType dtype = quantized_dtype(a, c.has(2) ? &c.in(2) : nullptr);
   if (a.output_dtype && static_cast<DType>(a.output_dtype) != dtype)
     return c.error("output_dtype contradicts the zero point's type " + std::string(name_of(dtype)));
-  if (!allows(kStorage, dtype)) return c.unsupported("quantizing to " + std::string(name_of(dtype)) + " is not supported").help("use an integer zero point of 2 to 16 bits");
+  if (!allows(kStorage, dtype))
+    return c.unsupported("quantizing to " + std::string(name_of(dtype)) + " is not supported")
+        .help("use an integer zero point of 2 to 16 bits");
   if (a.precision != 0 && static_cast<DType>(a.precision) != DType::Float32)
-    return c.unsupported("division in " + std::string(name_of(static_cast<DType>(a.precision))) + " is not supported").help("leave out the attribute precision");
+    return c.unsupported("division in " + std::string(name_of(static_cast<DType>(a.precision))) + " is not supported")
+        .help("leave out the attribute precision");
   return Types{Type::tensor(dtype, c.in(0).dims)};
 }
 
@@ -99,16 +110,20 @@ Status evaluate_quantize(EvalContext& c) {
   return ok();
 }
 
-// ---- DequantizeLinear -------------------------------------------------------------------------------------------------------------
+// ---- DequantizeLinear ---------------------------------------------------------------------------------------------
 
-DType dequantized_dtype(const DequantizeLinearAttrs& a, DType scale) { return a.output_dtype ? static_cast<DType>(a.output_dtype) : scale; }
+DType dequantized_dtype(const DequantizeLinearAttrs& a, DType scale) {
+  return a.output_dtype ? static_cast<DType>(a.output_dtype) : scale;
+}
 
 Result<Types> infer_dequantize(const InferContext& c) {
   const DequantizeLinearAttrs a = c.attrs<DequantizeLinearAttrs>();
   LAPIS_CHECK(check_parameters(c, a.axis, a.block_size));
-  if (c.has(2) && c.in(2).dtype != c.in(0).dtype) return c.error("x is " + c.in(0).to_string() + " but its zero point is " + c.in(2).to_string());
+  if (c.has(2) && c.in(2).dtype != c.in(0).dtype)
+    return c.error("x is " + c.in(0).to_string() + " but its zero point is " + c.in(2).to_string());
   const DType dtype = dequantized_dtype(a, c.in(1).dtype);
-  if (!allows(kScale, dtype)) return c.unsupported("dequantizing to " + std::string(name_of(dtype)) + " is not supported");
+  if (!allows(kScale, dtype))
+    return c.unsupported("dequantizing to " + std::string(name_of(dtype)) + " is not supported");
   return Types{Type::tensor(dtype, c.in(0).dims)};
 }
 
@@ -128,10 +143,11 @@ Status evaluate_dequantize(EvalContext& c) {
   return ok();
 }
 
-// ---- DynamicQuantizeLinear --------------------------------------------------------------------------------------------------------
+// ---- DynamicQuantizeLinear ----------------------------------------------------------------------------------------
 
 Result<Types> infer_dynamic(const InferContext& c) {
-  return Types{Type::tensor(DType::UInt8, c.in(0).dims), Type::tensor(DType::Float32, Dims{}), Type::tensor(DType::UInt8, Dims{})};
+  return Types{Type::tensor(DType::UInt8, c.in(0).dims), Type::tensor(DType::Float32, Dims{}),
+               Type::tensor(DType::UInt8, Dims{})};
 }
 
 Status evaluate_dynamic(EvalContext& c) {
@@ -154,16 +170,39 @@ Status evaluate_dynamic(EvalContext& c) {
 
 }  // namespace
 
-const OpDef DequantizeLinear = op("DequantizeLinear").since(25).doc("(x - zero_point) * scale: integers back to real numbers.")
-    .in("x", kStorage | types(DType::Int32)).in("x_scale", kScale).optional_in("x_zero_point", kStorage | types(DType::Int32)).out("y", kScale)
-    .attrs<DequantizeLinearAttrs>().infer(infer_dequantize).evaluate(evaluate_dequantize).traits(Trait::Pure);
+const OpDef DequantizeLinear = op("DequantizeLinear")
+                                   .since(25)
+                                   .doc("(x - zero_point) * scale: integers back to real numbers.")
+                                   .in("x", kStorage | types(DType::Int32))
+                                   .in("x_scale", kScale)
+                                   .optional_in("x_zero_point", kStorage | types(DType::Int32))
+                                   .out("y", kScale)
+                                   .attrs<DequantizeLinearAttrs>()
+                                   .infer(infer_dequantize)
+                                   .evaluate(evaluate_dequantize)
+                                   .traits(Trait::Pure);
 
-const OpDef DynamicQuantizeLinear = op("DynamicQuantizeLinear").since(11).doc("Quantizes to uint8 with a scale and zero point taken from x itself.")
-    .in("x", types(DType::Float32)).out("y", types(DType::UInt8)).out("y_scale", types(DType::Float32)).out("y_zero_point", types(DType::UInt8))
-    .infer(infer_dynamic).evaluate(evaluate_dynamic).traits(Trait::Pure);
+const OpDef DynamicQuantizeLinear = op("DynamicQuantizeLinear")
+                                        .since(11)
+                                        .doc("Quantizes to uint8 with a scale and zero point taken from x itself.")
+                                        .in("x", types(DType::Float32))
+                                        .out("y", types(DType::UInt8))
+                                        .out("y_scale", types(DType::Float32))
+                                        .out("y_zero_point", types(DType::UInt8))
+                                        .infer(infer_dynamic)
+                                        .evaluate(evaluate_dynamic)
+                                        .traits(Trait::Pure);
 
-const OpDef QuantizeLinear = op("QuantizeLinear").since(25).doc("saturate(round(x / scale) + zero_point), ties to even.")
-    .in("x", kScale | types(DType::Int32)).in("y_scale", kScale).optional_in("y_zero_point", kStorage).out("y", kStorage)
-    .attrs<QuantizeLinearAttrs>().infer(infer_quantize).evaluate(evaluate_quantize).traits(Trait::Pure);
+const OpDef QuantizeLinear = op("QuantizeLinear")
+                                 .since(25)
+                                 .doc("saturate(round(x / scale) + zero_point), ties to even.")
+                                 .in("x", kScale | types(DType::Int32))
+                                 .in("y_scale", kScale)
+                                 .optional_in("y_zero_point", kStorage)
+                                 .out("y", kStorage)
+                                 .attrs<QuantizeLinearAttrs>()
+                                 .infer(infer_quantize)
+                                 .evaluate(evaluate_quantize)
+                                 .traits(Trait::Pure);
 
 }  // namespace lapis::ops

@@ -10,17 +10,23 @@
 namespace lapis::ops {
 namespace {
 
-// ---- the functions: T is double for floats, else int64 or uint64 ------------------------------------------------------------------
+// ---- the functions: T is double for floats, else int64 or uint64 --------------------------------------------------
 
 template <class T> using Group = std::span<const T>;
 
-template <class T> constexpr T kNoMaximum = std::is_floating_point_v<T> ? -std::numeric_limits<T>::infinity() : std::numeric_limits<T>::lowest();
-template <class T> constexpr T kNoMinimum = std::is_floating_point_v<T> ? std::numeric_limits<T>::infinity() : std::numeric_limits<T>::max();
+template <class T>
+constexpr T kNoMaximum = std::is_floating_point_v<T> ? -std::numeric_limits<T>::infinity()
+                                                     : std::numeric_limits<T>::lowest();
+template <class T>
+constexpr T kNoMinimum = std::is_floating_point_v<T> ? std::numeric_limits<T>::infinity()
+                                                     : std::numeric_limits<T>::max();
 
 // Integers wrap around: through their unsigned twin, where that is defined.
 template <class T> auto wrapping(T v) {
-  if constexpr (std::is_floating_point_v<T>) return v;
-  else return static_cast<uint64_t>(v);
+  if constexpr (std::is_floating_point_v<T>)
+    return v;
+  else
+    return static_cast<uint64_t>(v);
 }
 
 struct SumOf {
@@ -52,11 +58,14 @@ struct L1Of {
   }
 };
 struct L2Of {
-  template <class T> T operator()(Group<T> group) const { return static_cast<T>(std::sqrt(static_cast<double>(SumSquareOf()(group)))); }
+  template <class T> T operator()(Group<T> group) const {
+    return static_cast<T>(std::sqrt(static_cast<double>(SumSquareOf()(group))));
+  }
 };
 struct MeanOf {
   template <class T> T operator()(Group<T> group) const {
-    if constexpr (!std::is_floating_point_v<T>) if (group.empty()) return 0;
+    if constexpr (!std::is_floating_point_v<T>)
+      if (group.empty()) return 0;
     return SumOf()(group) / static_cast<T>(group.size());
   }
 };
@@ -75,7 +84,9 @@ struct MinimumOf {
   }
 };
 struct LogSumOf {
-  template <class T> T operator()(Group<T> group) const { return static_cast<T>(std::log(static_cast<double>(SumOf()(group)))); }
+  template <class T> T operator()(Group<T> group) const {
+    return static_cast<T>(std::log(static_cast<double>(SumOf()(group))));
+  }
 };
 struct LogSumExpOf {  // the largest element is taken out first: exp would overflow
   template <class T> T operator()(Group<T> group) const {
@@ -87,7 +98,7 @@ struct LogSumExpOf {  // the largest element is taken out first: exp would overf
   }
 };
 
-// ---- axes -------------------------------------------------------------------------------------------------------------------------
+// ---- axes ---------------------------------------------------------------------------------------------------------
 
 // Which axes go: all of them if none are named, unless that means "none" (noop_with_empty_axes).
 std::vector<bool> reduced_axes(const std::vector<int64_t>& axes, int64_t rank, bool noop) {
@@ -107,13 +118,15 @@ Result<Types> infer_reduce(const InferContext& c) {
   const std::vector<bool> reduced = reduced_axes(axes, x.rank(), a.noop_with_empty_axes);
   Dims dims;
   for (size_t i = 0; i < reduced.size(); ++i) {
-    if (!reduced[i]) dims.push_back((*x.dims)[i]);
-    else if (a.keepdims) dims.push_back(1);
+    if (!reduced[i])
+      dims.push_back((*x.dims)[i]);
+    else if (a.keepdims)
+      dims.push_back(1);
   }
   return Types{Type::tensor(x.dtype, dims)};
 }
 
-// ---- evaluation -------------------------------------------------------------------------------------------------------------------
+// ---- evaluation ---------------------------------------------------------------------------------------------------
 
 struct Plan {
   Shape y_shape;              // as the operator returns it
@@ -138,8 +151,7 @@ Plan plan_of(const Shape& x, const std::vector<bool>& reduced, bool keepdims) {
   return plan;
 }
 
-template <class T, class F>
-std::vector<T> reduce_groups(const Plan& plan, const std::vector<T>& x, F reduce) {
+template <class T, class F> std::vector<T> reduce_groups(const Plan& plan, const std::vector<T>& x, F reduce) {
   std::vector<std::vector<T>> groups(plan.groups);
   for (size_t i = 0; i < x.size(); ++i) groups[plan.group[i]].push_back(x[i]);
   std::vector<T> y;
@@ -148,35 +160,44 @@ std::vector<T> reduce_groups(const Plan& plan, const std::vector<T>& x, F reduce
 }
 
 // The same over the integers, whose results are cut down to the element type again.
-template <class F>
-Tensor reduce_integers(const Plan& plan, const Tensor& x, F reduce) {
+template <class F> Tensor reduce_integers(const Plan& plan, const Tensor& x, F reduce) {
   const std::vector<int64_t> values = to_integers(x);
-  if (is_integer(x.dtype()) && is_signed(x.dtype())) return from_integers(x.dtype(), plan.y_shape, reduce_groups(plan, values, reduce));
+  if (is_integer(x.dtype()) && is_signed(x.dtype()))
+    return from_integers(x.dtype(), plan.y_shape, reduce_groups(plan, values, reduce));
   const std::vector<uint64_t> y = reduce_groups(plan, std::vector<uint64_t>(values.begin(), values.end()), reduce);
   return from_integers(x.dtype(), plan.y_shape, std::vector<int64_t>(y.begin(), y.end()));
 }
 
-template <class F>
-Status evaluate_reduce(EvalContext& c) {
+template <class F> Status evaluate_reduce(EvalContext& c) {
   const ReduceAttrs a = c.attrs<ReduceAttrs>();
   const Tensor& x = c.in(0);
   const std::vector<int64_t> axes = c.has(1) ? c.in(1).as_ints() : std::vector<int64_t>();
   for (int64_t axis : axes)
-    if (axis < -x.rank() || axis >= x.rank()) return c.error("axis " + std::to_string(axis) + " is out of range for " + Type::of(x).to_string());
+    if (axis < -x.rank() || axis >= x.rank())
+      return c.error("axis " + std::to_string(axis) + " is out of range for " + Type::of(x).to_string());
   const Plan plan = plan_of(x.shape(), reduced_axes(axes, x.rank(), a.noop_with_empty_axes), a.keepdims);
-  c.set_out(0, is_float(x.dtype()) ? from_doubles(x.dtype(), plan.y_shape, reduce_groups(plan, to_doubles(x), F())) : reduce_integers(plan, x, F()));
+  c.set_out(0, is_float(x.dtype()) ? from_doubles(x.dtype(), plan.y_shape, reduce_groups(plan, to_doubles(x), F()))
+                                   : reduce_integers(plan, x, F()));
   return ok();
 }
 
-// ---- records ----------------------------------------------------------------------------------------------------------------------
+// ---- records ------------------------------------------------------------------------------------------------------
 
 constexpr TypeSet kWide = kFloats | types(DType::Int32, DType::Int64, DType::UInt32, DType::UInt64);
 constexpr TypeSet kOrdered = kWide | types(DType::Int8, DType::UInt8, DType::Bool);
 
 template <class F>
 OpBuilder reduction(std::string_view name, int since, std::string_view doc, TypeSet allowed = kWide) {
-  return op(name).since(since).doc(doc).in("data", allowed).optional_in("axes", types(DType::Int64)).out("reduced", allowed).attrs<ReduceAttrs>()
-      .infer(infer_reduce).evaluate(evaluate_reduce<F>).traits(Trait::Pure | Trait::Reduction);
+  return op(name)
+      .since(since)
+      .doc(doc)
+      .in("data", allowed)
+      .optional_in("axes", types(DType::Int64))
+      .out("reduced", allowed)
+      .attrs<ReduceAttrs>()
+      .infer(infer_reduce)
+      .evaluate(evaluate_reduce<F>)
+      .traits(Trait::Pure | Trait::Reduction);
 }
 
 }  // namespace
@@ -184,12 +205,15 @@ OpBuilder reduction(std::string_view name, int since, std::string_view doc, Type
 const OpDef ReduceL1 = reduction<L1Of>("ReduceL1", 18, "Sum of absolute values over axes.");
 const OpDef ReduceL2 = reduction<L2Of>("ReduceL2", 18, "Square root of the sum of squares over axes.");
 const OpDef ReduceLogSum = reduction<LogSumOf>("ReduceLogSum", 18, "Logarithm of the sum over axes.");
-const OpDef ReduceLogSumExp = reduction<LogSumExpOf>("ReduceLogSumExp", 18, "Logarithm of the sum of exponentials over axes.");
-const OpDef ReduceMax = reduction<MaximumOf>("ReduceMax", 20, "Maximum over axes.", kOrdered).quant(Quant::SharedScale)
-    .traits(Trait::Pure | Trait::Reduction | Trait::ValuePreserving);
+const OpDef ReduceLogSumExp =
+    reduction<LogSumExpOf>("ReduceLogSumExp", 18, "Logarithm of the sum of exponentials over axes.");
+const OpDef ReduceMax = reduction<MaximumOf>("ReduceMax", 20, "Maximum over axes.", kOrdered)
+                            .quant(Quant::SharedScale)
+                            .traits(Trait::Pure | Trait::Reduction | Trait::ValuePreserving);
 const OpDef ReduceMean = reduction<MeanOf>("ReduceMean", 18, "Mean over axes.").quant(Quant::Average);
-const OpDef ReduceMin = reduction<MinimumOf>("ReduceMin", 20, "Minimum over axes.", kOrdered).quant(Quant::SharedScale)
-    .traits(Trait::Pure | Trait::Reduction | Trait::ValuePreserving);
+const OpDef ReduceMin = reduction<MinimumOf>("ReduceMin", 20, "Minimum over axes.", kOrdered)
+                            .quant(Quant::SharedScale)
+                            .traits(Trait::Pure | Trait::Reduction | Trait::ValuePreserving);
 const OpDef ReduceProd = reduction<ProductOf>("ReduceProd", 18, "Product over axes.");
 const OpDef ReduceSum = reduction<SumOf>("ReduceSum", 13, "Sum over axes.");
 const OpDef ReduceSumSquare = reduction<SumSquareOf>("ReduceSumSquare", 18, "Sum of squares over axes.");

@@ -9,7 +9,7 @@
 namespace lapis::ops {
 namespace {
 
-// ---- sizes ------------------------------------------------------------------------------------------------------------------------
+// ---- sizes --------------------------------------------------------------------------------------------------------
 
 // The axes that roi, scales and sizes speak of, in their order.
 Result<std::vector<int64_t>> resized_axes(const InferContext& c, const ResizeAttrs& a, int64_t rank) {
@@ -39,7 +39,8 @@ Dim scaled(const Dim& extent, double scale) {
 
 // One scale for all axes that keeps the aspect ratio.
 double common_scale(const std::vector<double>& scales, const std::string& policy) {
-  return policy == "not_larger" ? *std::min_element(scales.begin(), scales.end()) : *std::max_element(scales.begin(), scales.end());
+  return policy == "not_larger" ? *std::min_element(scales.begin(), scales.end())
+                                : *std::max_element(scales.begin(), scales.end());
 }
 
 Dim rounded_half_up(double value) { return static_cast<int64_t>(std::floor(value + 0.5)); }
@@ -59,7 +60,8 @@ void apply_sizes(Dims& dims, const std::vector<int64_t>& axes, const Dims& sizes
   std::vector<double> scales;
   for (size_t i = 0; i < axes.size(); ++i) {
     const Dim& dim = dims[static_cast<size_t>(axes[i])];
-    if (dim.is_constant() && sizes[i].is_constant()) scales.push_back(static_cast<double>(sizes[i].value()) / static_cast<double>(dim.value()));
+    if (dim.is_constant() && sizes[i].is_constant())
+      scales.push_back(static_cast<double>(sizes[i].value()) / static_cast<double>(dim.value()));
   }
   for (int64_t axis : axes) {
     Dim& dim = dims[static_cast<size_t>(axis)];
@@ -69,7 +71,8 @@ void apply_sizes(Dims& dims, const std::vector<int64_t>& axes, const Dims& sizes
 }
 
 Status check_attributes(const InferContext& c, const ResizeAttrs& a) {
-  auto one_of = [&](const std::string& value, const char* name, std::initializer_list<std::string_view> allowed) -> Status {
+  auto one_of = [&](const std::string& value, const char* name,
+                    std::initializer_list<std::string_view> allowed) -> Status {
     if (std::find(allowed.begin(), allowed.end(), value) != allowed.end()) return ok();
     return c.error(std::string(name) + " '" + value + "' is not known");
   };
@@ -77,7 +80,8 @@ Status check_attributes(const InferContext& c, const ResizeAttrs& a) {
   LAPIS_CHECK(one_of(a.nearest_mode, "nearest_mode", {"round_prefer_floor", "round_prefer_ceil", "floor", "ceil"}));
   LAPIS_CHECK(one_of(a.keep_aspect_ratio_policy, "keep_aspect_ratio_policy", {"stretch", "not_larger", "not_smaller"}));
   return one_of(a.coordinate_transformation_mode, "coordinate_transformation_mode",
-                {"half_pixel", "half_pixel_symmetric", "pytorch_half_pixel", "align_corners", "asymmetric", "tf_crop_and_resize"});
+                {"half_pixel", "half_pixel_symmetric", "pytorch_half_pixel", "align_corners", "asymmetric",
+                 "tf_crop_and_resize"});
 }
 
 bool given(const InferContext& c, size_t i) {  // an empty tensor is as good as none: older exporters write one
@@ -89,19 +93,23 @@ Result<Types> infer_resize(const InferContext& c) {
   const Type& x = c.in(0);
   LAPIS_CHECK(check_attributes(c, a));
   if (given(c, 2) == given(c, 3)) return c.error("exactly one of scales and sizes must be given");
-  if (a.coordinate_transformation_mode == "tf_crop_and_resize" && !c.has(1)) return c.error("tf_crop_and_resize needs roi");
+  if (a.coordinate_transformation_mode == "tf_crop_and_resize" && !c.has(1))
+    return c.error("tf_crop_and_resize needs roi");
   if (!x.ranked()) return Types{x};
   LAPIS_TRY(const std::vector<int64_t> axes, resized_axes(c, a, x.rank()));
   const size_t used = given(c, 2) ? 2 : 3;
   const Type& parameter = c.in(used);
-  if (parameter.ranked() && (parameter.rank() != 1 || (parameter.dim(0).is_constant() && !parameter.dim(0).is(static_cast<int64_t>(axes.size())))))
-    return c.error("one value for each of " + std::to_string(axes.size()) + " axes is needed, " + (used == 2 ? "scales" : "sizes") + " is " + parameter.to_string());
+  if (parameter.ranked() && (parameter.rank() != 1 || (parameter.dim(0).is_constant() &&
+                                                       !parameter.dim(0).is(static_cast<int64_t>(axes.size())))))
+    return c.error("one value for each of " + std::to_string(axes.size()) + " axes is needed, " +
+                   (used == 2 ? "scales" : "sizes") + " is " + parameter.to_string());
   Dims dims = *x.dims;
   const Tensor* scales = used == 2 ? c.constant(2) : nullptr;
   const std::optional<Dims> sizes = used == 3 ? c.contents(3) : std::nullopt;
   if (scales) {
     for (int64_t i = 0; i < scales->size(); ++i)
-      if (!(scales->as_double(i) > 0)) return c.error("scale " + std::to_string(scales->as_double(i)) + " is not positive");
+      if (!(scales->as_double(i) > 0))
+        return c.error("scale " + std::to_string(scales->as_double(i)) + " is not positive");
     apply_scales(dims, axes, *scales);
   } else if (sizes) {
     apply_sizes(dims, axes, *sizes, a.keep_aspect_ratio_policy);
@@ -111,13 +119,15 @@ Result<Types> infer_resize(const InferContext& c) {
   return Types{Type::tensor(x.dtype, dims)};
 }
 
-// ---- coordinates ------------------------------------------------------------------------------------------------------------------
+// ---- coordinates --------------------------------------------------------------------------------------------------
 
 struct Axis {
   int64_t in, out;
-  double scale;             // as given, or out / in
+  double scale;               // as given, or out / in
   double start = 0, end = 1;  // of the region of interest
-  double width() const { return scale * static_cast<double>(in); }  // of the output, before it was cut down to an integer
+  double width() const {
+    return scale * static_cast<double>(in);
+  }  // of the output, before it was cut down to an integer
 };
 
 double source_coordinate(const Axis& a, const std::string& mode, int64_t at) {
@@ -126,13 +136,15 @@ double source_coordinate(const Axis& a, const std::string& mode, int64_t at) {
   if (mode == "asymmetric") return x / a.scale;
   if (mode == "align_corners") return a.width() == 1 ? 0 : x * last / (a.width() - 1);
   if (mode == "pytorch_half_pixel") return a.out > 1 ? half_pixel : 0;
-  if (mode == "half_pixel_symmetric") return static_cast<double>(a.in) / 2 * (1 - static_cast<double>(a.out) / a.width()) + half_pixel;
+  if (mode == "half_pixel_symmetric")
+    return static_cast<double>(a.in) / 2 * (1 - static_cast<double>(a.out) / a.width()) + half_pixel;
   if (mode == "tf_crop_and_resize")
-    return a.out > 1 ? a.start * last + x * (a.end - a.start) * last / static_cast<double>(a.out - 1) : 0.5 * (a.start + a.end) * last;
+    return a.out > 1 ? a.start * last + x * (a.end - a.start) * last / static_cast<double>(a.out - 1)
+                     : 0.5 * (a.start + a.end) * last;
   return half_pixel;
 }
 
-// ---- weights ----------------------------------------------------------------------------------------------------------------------
+// ---- weights ------------------------------------------------------------------------------------------------------
 
 // Output coordinate = sum of weight * element; no elements: the extrapolation value.
 struct Mix {
@@ -178,14 +190,18 @@ std::vector<Mix> mixes_of(const ResizeAttrs& a, const Axis& axis) {
   for (int64_t at = 0; at < axis.out; ++at) {
     const double x = source_coordinate(axis, a.coordinate_transformation_mode, at);
     const bool outside = x < 0 || x > static_cast<double>(axis.in - 1);
-    if (a.coordinate_transformation_mode == "tf_crop_and_resize" && outside) mixes.push_back({});
-    else if (a.mode == "nearest") mixes.push_back({{std::clamp<int64_t>(nearest(x, a.nearest_mode), 0, axis.in - 1)}, {1.0}});
-    else mixes.push_back(filtered(a, axis, x));
+    if (a.coordinate_transformation_mode == "tf_crop_and_resize" && outside)
+      mixes.push_back({});
+    else if (a.mode == "nearest")
+      mixes.push_back({{std::clamp<int64_t>(nearest(x, a.nearest_mode), 0, axis.in - 1)}, {1.0}});
+    else
+      mixes.push_back(filtered(a, axis, x));
   }
   return mixes;
 }
 
-std::vector<double> resize_axis(std::vector<double>& values, Shape& shape, int64_t axis, const std::vector<Mix>& mixes, double extrapolation) {
+std::vector<double> resize_axis(std::vector<double>& values, Shape& shape, int64_t axis, const std::vector<Mix>& mixes,
+                                double extrapolation) {
   Shape to_shape = shape;
   to_shape[static_cast<size_t>(axis)] = static_cast<int64_t>(mixes.size());
   std::vector<double> result(static_cast<size_t>(element_count(to_shape)));
@@ -193,7 +209,8 @@ std::vector<double> resize_axis(std::vector<double>& values, Shape& shape, int64
   for (size_t line = 0; line < from.size(); ++line) {
     for (size_t at = 0; at < mixes.size(); ++at) {
       double sum = mixes[at].elements.empty() ? extrapolation : 0;
-      for (size_t i = 0; i < mixes[at].elements.size(); ++i) sum += mixes[at].weights[i] * from[line][mixes[at].elements[i]];
+      for (size_t i = 0; i < mixes[at].elements.size(); ++i)
+        sum += mixes[at].weights[i] * from[line][mixes[at].elements[i]];
       to[line][static_cast<int64_t>(at)] = sum;
     }
   }
@@ -201,20 +218,22 @@ std::vector<double> resize_axis(std::vector<double>& values, Shape& shape, int64
   return result;
 }
 
-// ---- evaluation -------------------------------------------------------------------------------------------------------------------
+// ---- evaluation ---------------------------------------------------------------------------------------------------
 
 std::vector<Axis> axes_of(const EvalContext& c, const ResizeAttrs& a) {
   const Shape& x = c.in(0).shape();
   const std::vector<int64_t> axes = resized_axes(a, c.in(0).rank());
   const bool by_scale = c.has(2) && c.in(2).size() > 0;
   Dims dims(x.begin(), x.end());
-  if (by_scale) apply_scales(dims, axes, c.in(2));
+  if (by_scale)
+    apply_scales(dims, axes, c.in(2));
   else {
     const std::vector<int64_t> sizes = c.in(3).as_ints();
     apply_sizes(dims, axes, Dims(sizes.begin(), sizes.end()), a.keep_aspect_ratio_policy);
   }
   std::vector<Axis> result;
-  for (size_t i = 0; i < x.size(); ++i) result.push_back({x[i], dims[i].value(), static_cast<double>(dims[i].value()) / static_cast<double>(x[i])});
+  for (size_t i = 0; i < x.size(); ++i)
+    result.push_back({x[i], dims[i].value(), static_cast<double>(dims[i].value()) / static_cast<double>(x[i])});
   for (size_t i = 0; i < axes.size(); ++i) {
     Axis& axis = result[static_cast<size_t>(axes[i])];
     if (by_scale) axis.scale = c.in(2).as_double(static_cast<int64_t>(i));
@@ -239,9 +258,11 @@ Status evaluate_resize(EvalContext& c) {
   Shape shape = x.shape();
   const std::vector<Axis> axes = axes_of(c, a);
   for (size_t i = 0; i < axes.size(); ++i) {
-    const bool cropped = a.coordinate_transformation_mode == "tf_crop_and_resize" && (axes[i].start != 0 || axes[i].end != 1);
+    const bool cropped =
+        a.coordinate_transformation_mode == "tf_crop_and_resize" && (axes[i].start != 0 || axes[i].end != 1);
     if (axes[i].in == axes[i].out && axes[i].scale == 1 && !cropped) continue;
-    if (axes[i].in == 0 && axes[i].out > 0) return c.error("axis " + std::to_string(i) + " of " + Type::of(x).to_string() + " has no elements to enlarge");
+    if (axes[i].in == 0 && axes[i].out > 0)
+      return c.error("axis " + std::to_string(i) + " of " + Type::of(x).to_string() + " has no elements to enlarge");
     values = resize_axis(values, shape, static_cast<int64_t>(i), mixes_of(a, axes[i]), a.extrapolation_value);
   }
   saturate(values, x.dtype());
@@ -249,13 +270,22 @@ Status evaluate_resize(EvalContext& c) {
   return ok();
 }
 
-constexpr TypeSet kPixels = kFloats | types(DType::Int8, DType::UInt8, DType::Int16, DType::UInt16, DType::Int32);  // exact in double
+constexpr TypeSet kPixels =
+    kFloats | types(DType::Int8, DType::UInt8, DType::Int16, DType::UInt16, DType::Int32);  // exact in double
 
 }  // namespace
 
-const OpDef Resize = op("Resize").since(19).doc("Resamples along axes to new sizes: nearest, linear or cubic.")
-    .in("X", kPixels).optional_in("roi", types(DType::Float32, DType::Float64, DType::Float16)).optional_in("scales", types(DType::Float32))
-    .optional_in("sizes", types(DType::Int64)).out("Y", kPixels).attrs<ResizeAttrs>()
-    .infer(infer_resize).evaluate(evaluate_resize).traits(Trait::Pure);
+const OpDef Resize = op("Resize")
+                         .since(19)
+                         .doc("Resamples along axes to new sizes: nearest, linear or cubic.")
+                         .in("X", kPixels)
+                         .optional_in("roi", types(DType::Float32, DType::Float64, DType::Float16))
+                         .optional_in("scales", types(DType::Float32))
+                         .optional_in("sizes", types(DType::Int64))
+                         .out("Y", kPixels)
+                         .attrs<ResizeAttrs>()
+                         .infer(infer_resize)
+                         .evaluate(evaluate_resize)
+                         .traits(Trait::Pure);
 
 }  // namespace lapis::ops

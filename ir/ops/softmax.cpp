@@ -9,7 +9,8 @@ namespace lapis::ops {
 namespace {
 
 Result<Types> infer_softmax(const InferContext& c) {
-  if (c.in(0).ranked() && c.in(0).rank() > 0) LAPIS_CHECK(status_of(c.axis(c.attrs<SoftmaxAttrs>().axis, c.in(0).rank()).diagnostics()));
+  if (c.in(0).ranked() && c.in(0).rank() > 0)
+    LAPIS_CHECK(status_of(c.axis(c.attrs<SoftmaxAttrs>().axis, c.in(0).rank()).diagnostics()));
   return Types{c.in(0)};
 }
 
@@ -29,8 +30,7 @@ void softmax(Line<double> line) {
   for (int64_t i = 0; i < line.size(); ++i) line[i] /= sum;
 }
 
-template <void (*transform)(Line<double>)>
-Status evaluate_lines(EvalContext& c) {
+template <void (*transform)(Line<double>)> Status evaluate_lines(EvalContext& c) {
   const Tensor& x = c.in(0);
   std::vector<double> values = to_doubles(x);
   for (const Line<double>& line : lines_along(values, x.shape(), c.attrs<SoftmaxAttrs>().axis)) transform(line);
@@ -40,12 +40,26 @@ Status evaluate_lines(EvalContext& c) {
 
 }  // namespace
 
-const OpDef LogSoftmax = op("LogSoftmax").since(13).doc("Logarithm of Softmax along one axis.")
-    .in("input", kFloats).out("output", kFloats).attrs<SoftmaxAttrs>()
-    .infer(infer_softmax).evaluate(evaluate_lines<log_softmax>).traits(Trait::Pure).quant(Quant::KeepFloat);
+const OpDef LogSoftmax = op("LogSoftmax")
+                             .since(13)
+                             .doc("Logarithm of Softmax along one axis.")
+                             .in("input", kFloats)
+                             .out("output", kFloats)
+                             .attrs<SoftmaxAttrs>()
+                             .infer(infer_softmax)
+                             .evaluate(evaluate_lines<log_softmax>)
+                             .traits(Trait::Pure)
+                             .quant(Quant::KeepFloat);
 
-const OpDef Softmax = op("Softmax").since(13).doc("exp(x) / sum(exp(x)) along one axis.")
-    .in("input", kFloats).out("output", kFloats).attrs<SoftmaxAttrs>()
-    .infer(infer_softmax).evaluate(evaluate_lines<softmax>).traits(Trait::Pure).quant(Quant::KeepFloat);
+const OpDef Softmax = op("Softmax")
+                          .since(13)
+                          .doc("exp(x) / sum(exp(x)) along one axis.")
+                          .in("input", kFloats)
+                          .out("output", kFloats)
+                          .attrs<SoftmaxAttrs>()
+                          .infer(infer_softmax)
+                          .evaluate(evaluate_lines<softmax>)
+                          .traits(Trait::Pure)
+                          .quant(Quant::KeepFloat);
 
 }  // namespace lapis::ops

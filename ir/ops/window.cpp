@@ -12,7 +12,8 @@ Dim Window::output(size_t axis, const Dim& input) const {
   const Dim room = input + Dim(begins[axis] + ends[axis] - reach(axis));
   if (!ceil_mode) return floor_div(room, stride) + Dim(1);
   const Dim rounded_up = ceil_div(room, stride) + Dim(1);
-  // A last window that would start in the end padding is dropped. It cannot where the kernel reaches over padding and stride.
+  // A last window that would start in the end padding is dropped. It cannot where the kernel reaches over padding and
+  // stride.
   if (ends[axis] + stride <= reach(axis)) return rounded_up;
   if (!rounded_up.is_constant()) return Dim::unknown();
   const bool starts_in_padding = (rounded_up.value() - 1) * stride >= input.value() + begins[axis];
@@ -46,16 +47,24 @@ static std::vector<int64_t> or_default(const std::vector<int64_t>& list, size_t 
 Window window_of(const WindowLists& lists, size_t rank, bool ceil_mode) {
   const bool explicit_pads = lists.auto_pad == "NOTSET" && !lists.pads.empty();
   const std::vector<int64_t> pads = explicit_pads ? lists.pads : std::vector<int64_t>(2 * rank, 0);
-  return {lists.auto_pad, ceil_mode, lists.kernel, or_default(lists.strides, rank, 1), or_default(lists.dilations, rank, 1),
-          {pads.begin(), pads.begin() + static_cast<std::ptrdiff_t>(rank)}, {pads.begin() + static_cast<std::ptrdiff_t>(rank), pads.end()}};
+  return {lists.auto_pad,
+          ceil_mode,
+          lists.kernel,
+          or_default(lists.strides, rank, 1),
+          or_default(lists.dilations, rank, 1),
+          {pads.begin(), pads.begin() + static_cast<std::ptrdiff_t>(rank)},
+          {pads.begin() + static_cast<std::ptrdiff_t>(rank), pads.end()}};
 }
 
 Result<Window> make_window(const InferContext& context, const WindowLists& lists, size_t rank, bool ceil_mode) {
   auto check = [&](const std::vector<int64_t>& list, const char* name, size_t wanted, int64_t lowest) -> Status {
     if (list.empty() && wanted != 0 && std::string_view(name) != "kernel_shape") return ok();
     if (list.size() != wanted)
-      return context.error(std::string(name) + " has " + std::to_string(list.size()) + " values, " + std::to_string(wanted) + " are needed for " + std::to_string(rank) + " spatial axes");
-    if (std::any_of(list.begin(), list.end(), [&](int64_t v) { return v < lowest; })) return context.error(std::string(name) + " " + to_string(list) + " holds a value below " + std::to_string(lowest));
+      return context.error(std::string(name) + " has " + std::to_string(list.size()) + " values, " +
+                           std::to_string(wanted) + " are needed for " + std::to_string(rank) + " spatial axes");
+    if (std::any_of(list.begin(), list.end(), [&](int64_t v) { return v < lowest; }))
+      return context.error(std::string(name) + " " + to_string(list) + " holds a value below " +
+                           std::to_string(lowest));
     return ok();
   };
   LAPIS_CHECK(check(lists.kernel, "kernel_shape", rank, 1));

@@ -15,7 +15,9 @@ struct Window {
   std::vector<int64_t> kernel, strides, dilations, begins, ends;  // one entry for each spatial axis
 
   size_t rank() const { return kernel.size(); }
-  int64_t reach(size_t axis) const { return (kernel[axis] - 1) * dilations[axis] + 1; }  // input elements from first to last tap
+  int64_t reach(size_t axis) const {
+    return (kernel[axis] - 1) * dilations[axis] + 1;
+  }  // input elements from first to last tap
   bool same_padding() const { return auto_pad == "SAME_UPPER" || auto_pad == "SAME_LOWER"; }
   int64_t taps() const { return element_count(kernel); }
 
@@ -36,6 +38,7 @@ Window window_of(const WindowLists& lists, size_t rank, bool ceil_mode = false);
 
 // result[tap * positions + p]: offset of the input element under a tap at output position p, -1 in the padding.
 // Offsets and positions are row major over the spatial axes.
-std::vector<int64_t> window_offsets(const Window& window, std::span<const int64_t> input, std::span<const int64_t> output);
+std::vector<int64_t> window_offsets(const Window& window, std::span<const int64_t> input,
+                                    std::span<const int64_t> output);
 
 }  // namespace lapis::ops

@@ -6,7 +6,8 @@ namespace {
 TEST(ArgMax, TakesTheFirstOrLastOfEquals) {
   const Tensor x = Tensor::of<float>({2, 3}, {1, 5, 5, 7, 0, 7});
   EXPECT_EQ(values<int64_t>(run1(ops::ArgMax, {x}, {{"axis", int64_t{1}}})), (Ints{1, 0}));
-  EXPECT_EQ(values<int64_t>(run1(ops::ArgMax, {x}, {{"axis", int64_t{1}}, {"select_last_index", int64_t{1}}})), (Ints{2, 2}));
+  EXPECT_EQ(values<int64_t>(run1(ops::ArgMax, {x}, {{"axis", int64_t{1}}, {"select_last_index", int64_t{1}}})),
+            (Ints{2, 2}));
   const Tensor columns = run1(ops::ArgMin, {x}, {{"keepdims", int64_t{0}}});
   EXPECT_EQ(columns.shape(), Shape{3});
   EXPECT_EQ(values<int64_t>(columns), (Ints{0, 1, 0}));
@@ -29,7 +30,8 @@ TEST(TopK, ReturnsTheBestInOrder) {
 
 TEST(TopK, ChecksK) {
   EXPECT_EQ(inferred(ops::TopK, {floats({N(), 10}), Tensor::vector<int64_t>({5})}, {}, 1), "int64[N,5]");
-  EXPECT_EQ(inferred(ops::TopK, {floats({N(), 10}), Tensor::vector<int64_t>({11})}, {}, 1), "k is 11 but axis 1 of float[N,10] has 10 elements");
+  EXPECT_EQ(inferred(ops::TopK, {floats({N(), 10}), Tensor::vector<int64_t>({11})}, {}, 1),
+            "k is 11 but axis 1 of float[N,10] has 10 elements");
 }
 
 TEST(CumSum, RunsBothWays) {
@@ -37,7 +39,8 @@ TEST(CumSum, RunsBothWays) {
   EXPECT_EQ(values<float>(run1(ops::CumSum, {x, axis})), (Floats{1, 3, 6, 10}));
   EXPECT_EQ(values<float>(run1(ops::CumSum, {x, axis}, {{"exclusive", int64_t{1}}})), (Floats{0, 1, 3, 6}));
   EXPECT_EQ(values<float>(run1(ops::CumSum, {x, axis}, {{"reverse", int64_t{1}}})), (Floats{10, 9, 7, 4}));
-  EXPECT_EQ(values<float>(run1(ops::CumSum, {x, axis}, {{"exclusive", int64_t{1}}, {"reverse", int64_t{1}}})), (Floats{9, 7, 4, 0}));
+  EXPECT_EQ(values<float>(run1(ops::CumSum, {x, axis}, {{"exclusive", int64_t{1}}, {"reverse", int64_t{1}}})),
+            (Floats{9, 7, 4, 0}));
 }
 
 }  // namespace

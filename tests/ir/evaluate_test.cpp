@@ -9,10 +9,14 @@ namespace {
 int g_alive = 0, g_most_alive = 0;
 Status evaluate_double(EvalContext& c) {
   const auto x = c.in(0).data<float>();
-  auto bytes = std::shared_ptr<float>(new float[x.size()], [](float* p) { delete[] p; --g_alive; });
+  auto bytes = std::shared_ptr<float>(new float[x.size()], [](float* p) {
+    delete[] p;
+    --g_alive;
+  });
   g_most_alive = std::max(g_most_alive, ++g_alive);
   for (size_t i = 0; i < x.size(); ++i) bytes.get()[i] = 2 * x[i];
-  c.set_out(0, Tensor(DType::Float32, c.in(0).shape(), std::reinterpret_pointer_cast<const std::byte>(std::shared_ptr<const float>(bytes))));
+  c.set_out(0, Tensor(DType::Float32, c.in(0).shape(),
+                      std::reinterpret_pointer_cast<const std::byte>(std::shared_ptr<const float>(bytes))));
   return ok();
 }
 const OpDef kDouble = op("Double").in("x").out("y").evaluate(evaluate_double);
@@ -65,7 +69,8 @@ TEST(Evaluate, ReportsEverythingWrongWithTheFeeds) {
   EXPECT_EQ(found[1].location + ": " + found[1].message, "input 'c': is not fed; the model wants uint8[1]");
   EXPECT_EQ(found[2].location + ": " + found[2].message, "input 'd': the model has no such input");
   EXPECT_EQ(check_feeds(g, {{"a", filled({4, 2, 1}, 0)}, {"b", filled({4, 3}, 0)}, {"c", filled({1}, 0)}}).size(), 2u);
-  EXPECT_TRUE(check_feeds(g, {{"a", filled({4, 2}, 0)}, {"b", filled({4, 3}, 0)}, {"c", Tensor::vector<uint8_t>({1})}}).empty());
+  EXPECT_TRUE(check_feeds(g, {{"a", filled({4, 2}, 0)}, {"b", filled({4, 3}, 0)}, {"c", Tensor::vector<uint8_t>({1})}})
+                  .empty());
 }
 
 TEST(Evaluate, LocatesErrorsOfOperators) {

@@ -5,13 +5,16 @@
 namespace lapis::testing {
 namespace {
 
-// Test operators: the contents of x's shape; a tensor with the shape that the first input's contents name; x through a subgraph.
+// Test operators: the contents of x's shape; a tensor with the shape that the first input's contents name; x through
+// a subgraph.
 Result<Types> infer_shape_of(const InferContext& c) { return Types{Type::tensor(DType::Int64, Dims{c.in(0).rank()})}; }
 std::optional<Dims> shape_contents(const InferContext& c) { return c.in(0).dims; }
-const OpDef kShapeOf = op("ShapeOf").in("x").out("y").infer(infer_shape_of).propagate(shape_contents).traits(Trait::Pure);
+const OpDef kShapeOf =
+    op("ShapeOf").in("x").out("y").infer(infer_shape_of).propagate(shape_contents).traits(Trait::Pure);
 
 Result<Types> infer_of_shape(const InferContext& c) { return Types{Type::tensor(DType::Float32, c.contents(0))}; }
-const OpDef kOfShape = op("OfShape").in("shape", types(DType::Int64)).out("y").infer(infer_of_shape).traits(Trait::Pure);
+const OpDef kOfShape =
+    op("OfShape").in("shape", types(DType::Int64)).out("y").infer(infer_of_shape).traits(Trait::Pure);
 
 Result<Types> infer_through(const InferContext& c) {
   return Types{(*c.node().attribute_as<std::shared_ptr<Graph>>("body"))->outputs()[0]->type()};
@@ -108,13 +111,15 @@ TEST(Infer, CollectsEveryErrorButNoConsequences) {
 
 TEST(Infer, ChecksOperandsBeforeTheRecordSeesThem) {
   EXPECT_EQ(inferred(ops::Softmax, {nullptr}), "required input 'input' is missing");
-  EXPECT_EQ(inferred(ops::Softmax, {Type::tensor(DType::Int32, Dims{1})}), "input 'input' is int32, allowed are float, float16, double, bfloat16");
+  EXPECT_EQ(inferred(ops::Softmax, {Type::tensor(DType::Int32, Dims{1})}),
+            "input 'input' is int32, allowed are float, float16, double, bfloat16");
   EXPECT_EQ(inferred(ops::Softmax, {floats({1}), floats({1})}), "has 2 inputs, at most 1 are allowed");
 }
 
 TEST(BindSymbols, ReplacesThemEverywhere) {
   Graph g;
-  Node* y = g.add_node(ops::MatMul, {g.add_input("x", floats({N(), Dim::symbol("S"), 4})), g.add_constant(filled({4, 2}, 1))});
+  Node* y = g.add_node(ops::MatMul,
+                       {g.add_input("x", floats({N(), Dim::symbol("S"), 4})), g.add_constant(filled({4, 2}, 1))});
   ASSERT_TRUE(infer_types(g).ok());
   EXPECT_EQ(free_symbols(g), (std::vector<std::string>{"N", "S"}));
   ASSERT_TRUE(bind_symbols(g, {{"N", 8}}).ok());

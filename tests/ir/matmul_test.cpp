@@ -28,7 +28,8 @@ TEST(MatMul, InfersSymbolicBatches) {
   const Dim s = Dim::symbol("S");
   EXPECT_EQ(inferred(ops::MatMul, {floats({N(), 12, s, 64}), floats({N(), 12, 64, s})}), "float[N,12,S,S]");
   EXPECT_EQ(inferred(ops::MatMul, {floats({N(), s, 64}), floats({64, 10})}), "float[N,S,10]");
-  EXPECT_EQ(inferred(ops::MatMul, {floats({2, 3}), floats({4, 5})}), "the inner dimensions differ: float[2,3] times float[4,5]");
+  EXPECT_EQ(inferred(ops::MatMul, {floats({2, 3}), floats({4, 5})}),
+            "the inner dimensions differ: float[2,3] times float[4,5]");
 }
 
 TEST(MatMulInteger, SubtractsRowAndColumnZeroPoints) {
@@ -39,8 +40,9 @@ TEST(MatMulInteger, SubtractsRowAndColumnZeroPoints) {
 
 TEST(QLinearMatMul, RequantizesPerColumn) {
   const Tensor a = Tensor::of<uint8_t>({1, 2}, {3, 1}), b = Tensor::of<int8_t>({2, 2}, {5, 5, 0, 0});
-  const Tensor y = run1(ops::QLinearMatMul, {a, Tensor::scalar(1.0f), Tensor::scalar<uint8_t>(0), b, Tensor::vector<float>({0.5f, 0.1f}), Tensor::vector<int8_t>({0, 0}),
-                                             Tensor::scalar(1.0f), Tensor::scalar<int8_t>(-1)});
+  const Tensor y = run1(ops::QLinearMatMul,
+                        {a, Tensor::scalar(1.0f), Tensor::scalar<uint8_t>(0), b, Tensor::vector<float>({0.5f, 0.1f}),
+                         Tensor::vector<int8_t>({0, 0}), Tensor::scalar(1.0f), Tensor::scalar<int8_t>(-1)});
   EXPECT_EQ(values<int8_t>(y), (std::vector<int8_t>{7, 1}));  // 7.5 -> 8 and 1.5 -> 2, both ties to even, minus 1
 }
 
@@ -53,9 +55,11 @@ TEST(Gemm, TransposesScalesAndBroadcastsC) {
 }
 
 TEST(Gemm, ChecksItsOperands) {
-  EXPECT_EQ(inferred(ops::Gemm, {floats({N(), 512}), floats({1000, 512}), floats({1000})}, {{"transB", int64_t{1}}}), "float[N,1000]");
+  EXPECT_EQ(inferred(ops::Gemm, {floats({N(), 512}), floats({1000, 512}), floats({1000})}, {{"transB", int64_t{1}}}),
+            "float[N,1000]");
   EXPECT_EQ(inferred(ops::Gemm, {floats({2, 3}), floats({2, 3})}), "the inner dimensions differ: A has 3, B has 2");
-  EXPECT_EQ(inferred(ops::Gemm, {floats({1, 3}), floats({3, 2}), floats({5, 2})}), "C float[5,2] does not broadcast to the product float[1,2]");
+  EXPECT_EQ(inferred(ops::Gemm, {floats({1, 3}), floats({3, 2}), floats({5, 2})}),
+            "C float[5,2] does not broadcast to the product float[1,2]");
 }
 
 }  // namespace

@@ -15,14 +15,18 @@ TEST(BatchNormalization, UsesTheGivenStatistics) {
   const Tensor x = Tensor::of<float>({1, 2, 2}, {1, 2, 3, 4});
   auto v = [](float a, float b) { return Tensor::vector<float>({a, b}); };
   // channel 0: (x - 1) / 2 * 4 + 10; channel 1: (x - 3) / 1 * 1 + 0
-  expect_near(run1(ops::BatchNormalization, {x, v(4, 1), v(10, 0), v(1, 3), v(4, 1)}, {{"epsilon", 0.0f}}), {10, 12, 0, 1});
-  EXPECT_EQ(inferred(ops::BatchNormalization, {x, v(1, 1), v(1, 1), v(1, 1), v(1, 1)}, {{"training_mode", int64_t{1}}}), "training_mode is not supported");
-  EXPECT_EQ(inferred(ops::BatchNormalization, {x, ramp({3}), v(1, 1), v(1, 1), v(1, 1)}), "input 'scale' is float[3], one value for each of 2 channels is needed");
+  expect_near(run1(ops::BatchNormalization, {x, v(4, 1), v(10, 0), v(1, 3), v(4, 1)}, {{"epsilon", 0.0f}}),
+              {10, 12, 0, 1});
+  EXPECT_EQ(inferred(ops::BatchNormalization, {x, v(1, 1), v(1, 1), v(1, 1), v(1, 1)}, {{"training_mode", int64_t{1}}}),
+            "training_mode is not supported");
+  EXPECT_EQ(inferred(ops::BatchNormalization, {x, ramp({3}), v(1, 1), v(1, 1), v(1, 1)}),
+            "input 'scale' is float[3], one value for each of 2 channels is needed");
 }
 
 TEST(LayerNormalization, NormalizesTheTrailingAxes) {
   const Tensor x = Tensor::of<float>({2, 2}, {1, 3, 10, 30});
-  auto y = run(ops::LayerNormalization, {x, Tensor::vector<float>({1, 2}), Tensor::vector<float>({0, 5})}, {{"epsilon", 0.0f}}, 3);
+  auto y = run(ops::LayerNormalization, {x, Tensor::vector<float>({1, 2}), Tensor::vector<float>({0, 5})},
+               {{"epsilon", 0.0f}}, 3);
   ASSERT_TRUE(y.ok());
   expect_near((*y)[0], {-1, 7, -1, 7});
   expect_near((*y)[1], {2, 20});
@@ -36,7 +40,8 @@ TEST(InstanceAndGroupNormalization, ShareStatisticsPerChannelOrGroup) {
   expect_near(run1(ops::InstanceNormalization, {x, one, zero}, {{"epsilon", 0.0f}}), {-1, 1, -1, 1});
   // One group: mean 4.5, variance (12.25 + 2.25 + 0.25 + 20.25) / 4 = 8.75
   const float s = std::sqrt(8.75f);
-  expect_near(run1(ops::GroupNormalization, {x, one, zero}, {{"epsilon", 0.0f}, {"num_groups", int64_t{1}}}), {-3.5f / s, -1.5f / s, 0.5f / s, 4.5f / s});
+  expect_near(run1(ops::GroupNormalization, {x, one, zero}, {{"epsilon", 0.0f}, {"num_groups", int64_t{1}}}),
+              {-3.5f / s, -1.5f / s, 0.5f / s, 4.5f / s});
 }
 
 TEST(Lrn, SumsSquaresOfNeighbouringChannels) {
@@ -49,7 +54,8 @@ TEST(Lrn, SumsSquaresOfNeighbouringChannels) {
 TEST(Softmax, WorksAlongAnyAxisWithoutOverflow) {
   expect_near(run1(ops::Softmax, {Tensor::of<float>({2, 1}, {1000, 1000})}, {{"axis", int64_t{0}}}), {0.5f, 0.5f});
   expect_near(run1(ops::LogSoftmax, {Tensor::vector<float>({0, 0, 0, 0})}), Floats(4, -std::log(4.0f)));
-  EXPECT_EQ(inferred(ops::Softmax, {floats({1, 12, 64})}, {{"axis", int64_t{5}}}), "axis 5 is out of range for float[1,12,64]");
+  EXPECT_EQ(inferred(ops::Softmax, {floats({1, 12, 64})}, {{"axis", int64_t{5}}}),
+            "axis 5 is out of range for float[1,12,64]");
 }
 
 TEST(Dropout, IsTheIdentity) {

@@ -19,11 +19,15 @@ struct Operand {
 };
 
 struct OneNode {
-  OneNode(const OpDef& op, const std::vector<Operand>& operands, Attributes attributes, size_t outputs) : graph("test") {
+  OneNode(const OpDef& op, const std::vector<Operand>& operands, Attributes attributes, size_t outputs)
+      : graph("test") {
     std::vector<Value*> inputs;
     for (const Operand& o : operands) {
-      if (o.tensor.defined()) inputs.push_back(graph.add_constant(o.tensor));
-      else inputs.push_back(o.type.dtype == DType::Undefined ? nullptr : graph.add_input("x" + std::to_string(inputs.size()), o.type));
+      if (o.tensor.defined())
+        inputs.push_back(graph.add_constant(o.tensor));
+      else
+        inputs.push_back(
+            o.type.dtype == DType::Undefined ? nullptr : graph.add_input("x" + std::to_string(inputs.size()), o.type));
     }
     node = graph.add_node(op, inputs, std::move(attributes), std::vector<std::string>(outputs, ""), nullptr, "n");
     graph.set_outputs(node->outputs());
@@ -32,7 +36,8 @@ struct OneNode {
   Node* node;
 };
 
-inline Result<std::vector<Type>> infer(const OpDef& op, const std::vector<Operand>& operands, Attributes attributes = {}, size_t outputs = 1) {
+inline Result<std::vector<Type>> infer(const OpDef& op, const std::vector<Operand>& operands,
+                                       Attributes attributes = {}, size_t outputs = 1) {
   OneNode one(op, operands, std::move(attributes), outputs);
   LAPIS_CHECK(infer_types(one.graph));
   std::vector<Type> types;
@@ -41,19 +46,22 @@ inline Result<std::vector<Type>> infer(const OpDef& op, const std::vector<Operan
 }
 
 // "float[N,4]", or the error messages.
-inline std::string inferred(const OpDef& op, const std::vector<Operand>& operands, Attributes attributes = {}, size_t output = 0) {
+inline std::string inferred(const OpDef& op, const std::vector<Operand>& operands, Attributes attributes = {},
+                            size_t output = 0) {
   auto types = infer(op, operands, std::move(attributes), output + 1);
   return types.ok() ? (*types)[output].to_string() : types.diagnostics()[0].message;
 }
 
 // Infers, evaluates, and checks that the tensors are what inference promised.
-inline Result<std::vector<Tensor>> run(const OpDef& op, const std::vector<Operand>& operands, Attributes attributes = {}, size_t outputs = 1) {
+inline Result<std::vector<Tensor>> run(const OpDef& op, const std::vector<Operand>& operands,
+                                       Attributes attributes = {}, size_t outputs = 1) {
   OneNode one(op, operands, std::move(attributes), outputs);
   LAPIS_CHECK(infer_types(one.graph));
   LAPIS_TRY(std::vector<Tensor> tensors, evaluate(one.graph, {}));
   for (size_t i = 0; i < tensors.size(); ++i) {
     const std::optional<Type> both = merge(one.node->output(i)->type(), Type::of(tensors[i]));
-    EXPECT_TRUE(both) << op.name << " promised " << one.node->output(i)->type().to_string() << " and gave " << Type::of(tensors[i]).to_string();
+    EXPECT_TRUE(both) << op.name << " promised " << one.node->output(i)->type().to_string() << " and gave "
+                      << Type::of(tensors[i]).to_string();
   }
   return tensors;
 }

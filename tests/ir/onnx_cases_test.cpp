@@ -1,5 +1,6 @@
-// ONNX's own node test cases against the reference evaluator. tests/tools/dump_onnx_cases.py writes them into the build folder.
-// Models are read here with a few lines instead of the importer: the cases are about operators at exactly the version of the record.
+// ONNX's own node test cases against the reference evaluator. tests/tools/dump_onnx_cases.py writes them into the
+// build folder. Models are read here with a few lines instead of the importer: the cases are about operators at
+// exactly the version of the record.
 #include <gtest/gtest.h>
 #include <onnx/defs/schema.h>
 #include <onnx/onnx-ml.pb.h>
@@ -23,8 +24,9 @@ namespace fs = std::filesystem;
 
 // ONNX leaves a conversion of a number that does not fit undefined. These cases expect its low bits; Lapis saturates.
 constexpr std::string_view kExceptions[] = {
-    "test_castlike_FLOAT16_to_INT2",  "test_castlike_FLOAT16_to_INT4",  "test_castlike_FLOAT16_to_UINT2", "test_castlike_FLOAT16_to_UINT4",
-    "test_castlike_FLOAT_to_INT2",    "test_castlike_FLOAT_to_INT4",    "test_castlike_FLOAT_to_UINT2",   "test_castlike_FLOAT_to_UINT4",
+    "test_castlike_FLOAT16_to_INT2",  "test_castlike_FLOAT16_to_INT4", "test_castlike_FLOAT16_to_UINT2",
+    "test_castlike_FLOAT16_to_UINT4", "test_castlike_FLOAT_to_INT2",   "test_castlike_FLOAT_to_INT4",
+    "test_castlike_FLOAT_to_UINT2",   "test_castlike_FLOAT_to_UINT4",
 };
 
 template <class Proto> Proto read(const fs::path& path) {
@@ -38,13 +40,17 @@ std::optional<Tensor> tensor_of(const onnx::TensorProto& proto) {
   const auto dtype = static_cast<DType>(proto.data_type());
   Shape shape(proto.dims().begin(), proto.dims().end());
   const auto holds_all = [&](const auto& field) { return field.size() > 0 && field.size() == element_count(shape); };
-  if (holds_all(proto.float_data()) && dtype == DType::Float32) return ops::from_doubles(dtype, shape, {proto.float_data().begin(), proto.float_data().end()});
-  if (holds_all(proto.double_data()) && dtype == DType::Float64) return ops::from_doubles(dtype, shape, {proto.double_data().begin(), proto.double_data().end()});
-  if (holds_all(proto.int64_data())) return ops::from_integers(dtype, shape, {proto.int64_data().begin(), proto.int64_data().end()});
+  if (holds_all(proto.float_data()) && dtype == DType::Float32)
+    return ops::from_doubles(dtype, shape, {proto.float_data().begin(), proto.float_data().end()});
+  if (holds_all(proto.double_data()) && dtype == DType::Float64)
+    return ops::from_doubles(dtype, shape, {proto.double_data().begin(), proto.double_data().end()});
+  if (holds_all(proto.int64_data()))
+    return ops::from_integers(dtype, shape, {proto.int64_data().begin(), proto.int64_data().end()});
   if (holds_all(proto.int32_data()) && (is_integer(dtype) || dtype == DType::Bool) && bit_width(dtype) >= 8)
     return ops::from_integers(dtype, shape, {proto.int32_data().begin(), proto.int32_data().end()});
   Tensor tensor(dtype, shape);
-  if (static_cast<int64_t>(proto.raw_data().size()) != tensor.bytes()) return std::nullopt;  // strings, packed data fields
+  if (static_cast<int64_t>(proto.raw_data().size()) != tensor.bytes())
+    return std::nullopt;  // strings, packed data fields
   std::memcpy(tensor.mutable_raw(), proto.raw_data().data(), proto.raw_data().size());
   return tensor;
 }
@@ -68,7 +74,8 @@ bool is_understood(const onnx::OpSchema& schema, const OpDef& def) {
 class Reader {
  public:
   explicit Reader(const onnx::ModelProto& model) {
-    for (const auto& import : model.opset_import()) opsets_[import.domain() == "ai.onnx" ? "" : import.domain()] = static_cast<int>(import.version());
+    for (const auto& import : model.opset_import())
+      opsets_[import.domain() == "ai.onnx" ? "" : import.domain()] = static_cast<int>(import.version());
     if (model.functions_size() > 0) problem = "functions";
     read_graph(model.graph(), graph);
   }
@@ -79,8 +86,10 @@ class Reader {
   void read_graph(const onnx::GraphProto& proto, Graph& into) {
     for (const auto& i : proto.initializer()) {
       auto tensor = tensor_of(i);
-      if (!tensor) problem = "an initializer without raw data";
-      else values_[i.name()] = into.add_constant(*tensor, i.name());
+      if (!tensor)
+        problem = "an initializer without raw data";
+      else
+        values_[i.name()] = into.add_constant(*tensor, i.name());
     }
     for (const auto& input : proto.input())
       if (!values_.contains(input.name())) values_[input.name()] = into.add_input(input.name(), type_of(input.type()));
@@ -98,14 +107,17 @@ class Reader {
     if (!proto.tensor_type().has_shape()) return Type::tensor(dtype);
     Dims dims;
     for (const auto& d : proto.tensor_type().shape().dim())
-      dims.push_back(d.has_dim_value() ? Dim(d.dim_value()) : d.has_dim_param() ? Dim::symbol(d.dim_param()) : Dim::unknown());
+      dims.push_back(d.has_dim_value()   ? Dim(d.dim_value())
+                     : d.has_dim_param() ? Dim::symbol(d.dim_param())
+                                         : Dim::unknown());
     return Type::tensor(dtype, dims);
   }
 
   void read_node(const onnx::NodeProto& proto, Graph& into) {
     const OpDef* def = find_op(proto.op_type(), proto.domain());
     if (!def) return void(problem = proto.op_type() + " has no record");
-    const auto* schema = onnx::OpSchemaRegistry::Schema(proto.op_type(), opsets_[std::string(def->domain)], std::string(def->domain));
+    const auto* schema =
+        onnx::OpSchemaRegistry::Schema(proto.op_type(), opsets_[std::string(def->domain)], std::string(def->domain));
     if (!schema || !is_understood(*schema, *def)) return void(problem = proto.op_type() + " of another version");
     std::vector<Value*> inputs;
     for (const auto& name : proto.input()) inputs.push_back(name.empty() ? nullptr : values_.at(name));
@@ -121,12 +133,20 @@ class Reader {
       case onnx::AttributeProto::INT: attributes[a.name()] = a.i(); break;
       case onnx::AttributeProto::FLOAT: attributes[a.name()] = a.f(); break;
       case onnx::AttributeProto::STRING: attributes[a.name()] = a.s(); break;
-      case onnx::AttributeProto::INTS: attributes[a.name()] = std::vector<int64_t>(a.ints().begin(), a.ints().end()); break;
-      case onnx::AttributeProto::FLOATS: attributes[a.name()] = std::vector<float>(a.floats().begin(), a.floats().end()); break;
-      case onnx::AttributeProto::STRINGS: attributes[a.name()] = std::vector<std::string>(a.strings().begin(), a.strings().end()); break;
+      case onnx::AttributeProto::INTS:
+        attributes[a.name()] = std::vector<int64_t>(a.ints().begin(), a.ints().end());
+        break;
+      case onnx::AttributeProto::FLOATS:
+        attributes[a.name()] = std::vector<float>(a.floats().begin(), a.floats().end());
+        break;
+      case onnx::AttributeProto::STRINGS:
+        attributes[a.name()] = std::vector<std::string>(a.strings().begin(), a.strings().end());
+        break;
       case onnx::AttributeProto::TENSOR:
-        if (auto tensor = tensor_of(a.t())) attributes[a.name()] = *tensor;
-        else problem = "a tensor attribute without raw data";
+        if (auto tensor = tensor_of(a.t()))
+          attributes[a.name()] = *tensor;
+        else
+          problem = "a tensor attribute without raw data";
         break;
       case onnx::AttributeProto::GRAPH: {
         auto body = into.make_subgraph(a.g().name());
@@ -149,12 +169,13 @@ bool close(double got, double wanted, double tolerance) {
 
 double tolerance_of(DType dtype) {
   if (!is_float(dtype)) return 0;
-  if (dtype == DType::Float16) return 2e-3;  // two rounding steps: expanded functions round after each operator
+  if (dtype == DType::Float16) return 2e-3;       // two rounding steps: expanded functions round after each operator
   return dtype == DType::BFloat16 ? 2e-2 : 1e-3;  // else ONNX's own tolerance
 }
 
 std::string difference(const Tensor& got, const Tensor& wanted) {
-  if (got.dtype() != wanted.dtype() || got.shape() != wanted.shape()) return "got " + to_string(got) + ", wanted " + to_string(wanted);
+  if (got.dtype() != wanted.dtype() || got.shape() != wanted.shape())
+    return "got " + to_string(got) + ", wanted " + to_string(wanted);
   for (int64_t i = 0; i < got.size(); ++i)
     if (!close(got.as_double(i), wanted.as_double(i), tolerance_of(got.dtype())))
       return "element " + std::to_string(i) + ": got " + to_string(got, 16) + ", wanted " + to_string(wanted, 16);
@@ -167,7 +188,8 @@ struct Outcome {
 };
 
 Outcome of_diagnostics(const Diagnostics& diagnostics) {
-  return {diagnostics[0].kind == ErrorKind::Unsupported ? Outcome::Unsupported : Outcome::Failed, to_string(diagnostics)};
+  return {diagnostics[0].kind == ErrorKind::Unsupported ? Outcome::Unsupported : Outcome::Failed,
+          to_string(diagnostics)};
 }
 
 Outcome run_case(const fs::path& folder) {
@@ -176,11 +198,13 @@ Outcome run_case(const fs::path& folder) {
   if (const Status status = infer_types(reader.graph); !status.ok()) return of_diagnostics(status.diagnostics());
   Feeds feeds;
   const std::vector<Tensor> inputs = read_tensors(folder, "input"), wanted = read_tensors(folder, "output");
-  for (size_t i = 0; i < inputs.size() && i < reader.graph.inputs().size(); ++i) feeds[reader.graph.inputs()[i]->name()] = inputs[i];
+  for (size_t i = 0; i < inputs.size() && i < reader.graph.inputs().size(); ++i)
+    feeds[reader.graph.inputs()[i]->name()] = inputs[i];
   auto got = evaluate(reader.graph, feeds);
   if (!got.ok()) return of_diagnostics(got.diagnostics());
   for (size_t i = 0; i < wanted.size(); ++i) {
-    if (!merge(reader.graph.outputs()[i]->type(), Type::of((*got)[i]))) return {Outcome::Failed, "inferred " + reader.graph.outputs()[i]->type().to_string()};
+    if (!merge(reader.graph.outputs()[i]->type(), Type::of((*got)[i])))
+      return {Outcome::Failed, "inferred " + reader.graph.outputs()[i]->type().to_string()};
     if (std::string text = difference((*got)[i], wanted[i]); !text.empty()) return {Outcome::Failed, text};
   }
   return {Outcome::Passed, ""};
@@ -212,7 +236,8 @@ TEST(OnnxCases, GiveTheExpectedResults) {
   }
   int left_out = 0;
   for (const auto& [reason, count] : unsupported) left_out += count;
-  std::cout << passed << " cases pass, " << excepted << " known exceptions, " << left_out << " use what Lapis does not have\n";
+  std::cout << passed << " cases pass, " << excepted << " known exceptions, " << left_out
+            << " use what Lapis does not have\n";
   if (std::getenv("LAPIS_VERBOSE"))
     for (const auto& [reason, count] : unsupported) std::cout << "  " << count << "  " << reason << "\n";
   EXPECT_GT(passed, 1000);  // a reader that understands nothing must not look like success

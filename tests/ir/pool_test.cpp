@@ -11,12 +11,14 @@ Attributes with(Attributes a, const std::string& name, Attribute value) {
 
 TEST(MaxPool, IgnoresPaddingEvenIfAllValuesAreNegative) {
   const Tensor x = Tensor::of<float>({1, 1, 1, 3}, {-5, -3, -4});
-  EXPECT_EQ(values<float>(run1(ops::MaxPool, {x}, with(kernel({1, 2}), "pads", Ints{0, 1, 0, 1}))), (Floats{-5, -3, -3, -4}));
+  EXPECT_EQ(values<float>(run1(ops::MaxPool, {x}, with(kernel({1, 2}), "pads", Ints{0, 1, 0, 1}))),
+            (Floats{-5, -3, -3, -4}));
 }
 
 TEST(MaxPool, WorksOnBytesAndDilates) {
   const Tensor x = Tensor::of<int8_t>({1, 1, 1, 4}, {-128, 7, -3, 5});
-  EXPECT_EQ(values<int8_t>(run1(ops::MaxPool, {x}, with(kernel({1, 2}), "dilations", Ints{1, 2}))), (std::vector<int8_t>{-3, 7}));
+  EXPECT_EQ(values<int8_t>(run1(ops::MaxPool, {x}, with(kernel({1, 2}), "dilations", Ints{1, 2}))),
+            (std::vector<int8_t>{-3, 7}));
 }
 
 TEST(MaxPool, ReturnsIndicesInBothOrders) {
@@ -33,7 +35,8 @@ TEST(MaxPool, RoundsUpButNeverStartsInThePadding) {
   EXPECT_EQ(inferred(ops::MaxPool, {floats({1, 1, 4, 4})}, ceil), "float[1,1,2,2]");
   EXPECT_EQ(inferred(ops::MaxPool, {floats({1, 1, Dim::symbol("H"), 112})}, ceil), "float[1,1,floor(H/2),56]");
   // Kernel 1, stride 2 on 2 padded elements: the second window would begin in the padding.
-  const Attributes drops = with(with(with(kernel({1}), "strides", Ints{2}), "ceil_mode", int64_t{1}), "pads", Ints{0, 1});
+  const Attributes drops =
+      with(with(with(kernel({1}), "strides", Ints{2}), "ceil_mode", int64_t{1}), "pads", Ints{0, 1});
   EXPECT_EQ(inferred(ops::MaxPool, {floats({1, 1, 2})}, drops), "float[1,1,1]");
   EXPECT_EQ(values<float>(run1(ops::MaxPool, {ramp({1, 1, 2})}, drops)), Floats{1});
 }
@@ -42,13 +45,15 @@ TEST(AveragePool, CountsPadsOnlyIfAsked) {
   const Tensor x = Tensor::of<float>({1, 1, 1, 2}, {2, 4});
   const Attributes padded = with(kernel({1, 2}), "pads", Ints{0, 1, 0, 1});
   EXPECT_EQ(values<float>(run1(ops::AveragePool, {x}, padded)), (Floats{2, 3, 4}));
-  EXPECT_EQ(values<float>(run1(ops::AveragePool, {x}, with(padded, "count_include_pad", int64_t{1}))), (Floats{1, 3, 2}));
+  EXPECT_EQ(values<float>(run1(ops::AveragePool, {x}, with(padded, "count_include_pad", int64_t{1}))),
+            (Floats{1, 3, 2}));
 }
 
 TEST(AveragePool, DoesNotCountWhatCeilModeAdds) {
   // Input 4, kernel 3, stride 2, rounded up: the last window sees 3, 4 and nothing.
   const Tensor x = ramp({1, 1, 4});
-  const Attributes ceil = with(with(with(kernel({3}), "strides", Ints{2}), "ceil_mode", int64_t{1}), "count_include_pad", int64_t{1});
+  const Attributes ceil =
+      with(with(with(kernel({3}), "strides", Ints{2}), "ceil_mode", int64_t{1}), "count_include_pad", int64_t{1});
   EXPECT_EQ(values<float>(run1(ops::AveragePool, {x}, ceil)), (Floats{2, 3.5f}));
 }
 

@@ -8,7 +8,8 @@ namespace {
 
 TEST(QuantizeLinear, RoundsTiesToEvenBeforeAddingTheZeroPoint) {
   const Tensor x = Tensor::vector<float>({0.5f, 1.5f, 2.5f, -0.5f, -1.5f, -2.5f});
-  EXPECT_EQ(values<uint8_t>(run1(ops::QuantizeLinear, {x, Tensor::scalar(1.0f), Tensor::scalar<uint8_t>(3)})), (Bytes{3, 5, 5, 3, 1, 1}));
+  EXPECT_EQ(values<uint8_t>(run1(ops::QuantizeLinear, {x, Tensor::scalar(1.0f), Tensor::scalar<uint8_t>(3)})),
+            (Bytes{3, 5, 5, 3, 1, 1}));
 }
 
 TEST(QuantizeLinear, SaturatesInfinitiesAndSendsNanToTheLowest) {
@@ -16,49 +17,61 @@ TEST(QuantizeLinear, SaturatesInfinitiesAndSendsNanToTheLowest) {
   const Tensor x = Tensor::vector<float>({inf, -inf, 3e38f, -3e38f, NAN, 127.4f, 127.6f});
   EXPECT_EQ(values<int8_t>(run1(ops::QuantizeLinear, {x, Tensor::scalar(1.0f), Tensor::scalar<int8_t>(0)})),
             (std::vector<int8_t>{127, -128, 127, -128, -128, 127, 127}));
-  EXPECT_EQ(values<uint8_t>(run1(ops::QuantizeLinear, {x, Tensor::scalar(1e-30f)})), (Bytes{255, 0, 255, 0, 0, 255, 255}));
+  EXPECT_EQ(values<uint8_t>(run1(ops::QuantizeLinear, {x, Tensor::scalar(1e-30f)})),
+            (Bytes{255, 0, 255, 0, 0, 255, 255}));
 }
 
 TEST(QuantizeLinear, DividesInFloat32) {
   // 0.35 / 0.1 is 3.4999998 in float32 and 3.5000000 after the inputs' rounding in double: float decides.
   const float x = 0.35f, scale = 0.1f;
   const auto expected = static_cast<uint8_t>(std::nearbyint(x / scale));
-  EXPECT_EQ(values<uint8_t>(run1(ops::QuantizeLinear, {Tensor::vector<float>({x}), Tensor::scalar(scale)})), Bytes{expected});
+  EXPECT_EQ(values<uint8_t>(run1(ops::QuantizeLinear, {Tensor::vector<float>({x}), Tensor::scalar(scale)})),
+            Bytes{expected});
 }
 
 TEST(QuantizeLinear, TakesOneScalePerSliceOrBlock) {
   const Tensor x = filled({2, 4}, 8);
-  EXPECT_EQ(values<uint8_t>(run1(ops::QuantizeLinear, {x, Tensor::vector<float>({1, 2}), Tensor::vector<uint8_t>({0, 1})}, {{"axis", int64_t{0}}})),
-            (Bytes{8, 8, 8, 8, 5, 5, 5, 5}));
-  EXPECT_EQ(values<uint8_t>(run1(ops::QuantizeLinear, {x, Tensor::of<float>({2, 2}, {1, 2, 4, 8})}, {{"axis", int64_t{-1}}, {"block_size", int64_t{2}}})),
+  EXPECT_EQ(
+      values<uint8_t>(run1(ops::QuantizeLinear, {x, Tensor::vector<float>({1, 2}), Tensor::vector<uint8_t>({0, 1})},
+                           {{"axis", int64_t{0}}})),
+      (Bytes{8, 8, 8, 8, 5, 5, 5, 5}));
+  EXPECT_EQ(values<uint8_t>(run1(ops::QuantizeLinear, {x, Tensor::of<float>({2, 2}, {1, 2, 4, 8})},
+                                 {{"axis", int64_t{-1}}, {"block_size", int64_t{2}}})),
             (Bytes{8, 8, 4, 4, 2, 2, 1, 1}));
 }
 
 TEST(QuantizeLinear, PacksFourBits) {
   const Tensor x = Tensor::vector<float>({-9, -1, 7.6f});
-  const Tensor y = run1(ops::QuantizeLinear, {x, Tensor::scalar(1.0f)}, {{"output_dtype", static_cast<int64_t>(DType::Int4)}});
+  const Tensor y =
+      run1(ops::QuantizeLinear, {x, Tensor::scalar(1.0f)}, {{"output_dtype", static_cast<int64_t>(DType::Int4)}});
   EXPECT_EQ(y.dtype(), DType::Int4);
   EXPECT_EQ(y.as_ints(), (Ints{-8, -1, 7}));
 }
 
 TEST(QuantizeLinear, RefusesWhatItCannotDo) {
   const Type x = floats({N(), 3});
-  EXPECT_EQ(inferred(ops::QuantizeLinear, {x, floats({})}, {{"output_dtype", static_cast<int64_t>(DType::Float8E4M3FN)}}), "quantizing to float8e4m3fn is not supported");
+  EXPECT_EQ(
+      inferred(ops::QuantizeLinear, {x, floats({})}, {{"output_dtype", static_cast<int64_t>(DType::Float8E4M3FN)}}),
+      "quantizing to float8e4m3fn is not supported");
   EXPECT_EQ(inferred(ops::QuantizeLinear, {x, floats({4})}), "scale has 4 values but axis 1 of float[N,3] has 3");
-  EXPECT_EQ(inferred(ops::QuantizeLinear, {x, floats({3}), Type::tensor(DType::UInt8, Dims{2})}), "scale float[3] and zero point uint8[2] need the same shape");
+  EXPECT_EQ(inferred(ops::QuantizeLinear, {x, floats({3}), Type::tensor(DType::UInt8, Dims{2})}),
+            "scale float[3] and zero point uint8[2] need the same shape");
   EXPECT_EQ(inferred(ops::QuantizeLinear, {x, floats({})}), "uint8[N,3]");
 }
 
 TEST(DequantizeLinear, SubtractsThenMultipliesOnce) {
   const Tensor x = Tensor::of<uint8_t>({2, 2}, {0, 255, 10, 20});
-  EXPECT_EQ(values<float>(run1(ops::DequantizeLinear, {x, Tensor::vector<float>({0.5f, 0.1f}), Tensor::vector<uint8_t>({128, 0})})),
+  EXPECT_EQ(values<float>(run1(ops::DequantizeLinear,
+                               {x, Tensor::vector<float>({0.5f, 0.1f}), Tensor::vector<uint8_t>({128, 0})})),
             (Floats{-64, 255 * 0.1f, -59, 20 * 0.1f}));
-  EXPECT_EQ(values<float>(run1(ops::DequantizeLinear, {Tensor::vector<int32_t>({-3, 7}), Tensor::scalar(0.25f)})), (Floats{-0.75f, 1.75f}));
+  EXPECT_EQ(values<float>(run1(ops::DequantizeLinear, {Tensor::vector<int32_t>({-3, 7}), Tensor::scalar(0.25f)})),
+            (Floats{-0.75f, 1.75f}));
 }
 
 TEST(DequantizeLinear, ReadsBlocksAlongTheFirstAxis) {
   const Tensor x = Tensor::of<int8_t>({4, 2}, {1, 1, 1, 1, 1, 1, 1, 1});
-  const Tensor y = run1(ops::DequantizeLinear, {x, Tensor::of<float>({2, 2}, {1, 2, 3, 4})}, {{"axis", int64_t{0}}, {"block_size", int64_t{2}}});
+  const Tensor y = run1(ops::DequantizeLinear, {x, Tensor::of<float>({2, 2}, {1, 2, 3, 4})},
+                        {{"axis", int64_t{0}}, {"block_size", int64_t{2}}});
   EXPECT_EQ(values<float>(y), (Floats{1, 2, 1, 2, 3, 4, 3, 4}));
 }
 

@@ -18,8 +18,10 @@ TEST(Reduce, AppliesEachFunction) {
   EXPECT_EQ(values<float>(run1(ops::ReduceL1, {x, kAxis1})), (Floats{7, 3}));
   EXPECT_EQ(values<float>(run1(ops::ReduceL2, {x, kAxis1})), (Floats{5, std::sqrt(5.0f)}));
   EXPECT_EQ(values<float>(run1(ops::ReduceSumSquare, {x, kAxis1})), (Floats{25, 5}));
-  EXPECT_EQ(values<float>(run1(ops::ReduceLogSum, {Tensor::of<float>({1, 2}, {1, 3}), kAxis1})), Floats{static_cast<float>(std::log(4.0))});
-  EXPECT_EQ(values<float>(run1(ops::ReduceLogSumExp, {Tensor::of<float>({1, 2}, {1000, 1000}), kAxis1})), Floats{static_cast<float>(1000 + std::log(2.0))});
+  EXPECT_EQ(values<float>(run1(ops::ReduceLogSum, {Tensor::of<float>({1, 2}, {1, 3}), kAxis1})),
+            Floats{static_cast<float>(std::log(4.0))});
+  EXPECT_EQ(values<float>(run1(ops::ReduceLogSumExp, {Tensor::of<float>({1, 2}, {1000, 1000}), kAxis1})),
+            Floats{static_cast<float>(1000 + std::log(2.0))});
 }
 
 TEST(Reduce, HandlesAxesAndKeepdims) {
@@ -43,7 +45,8 @@ TEST(Reduce, GivesTheNeutralElementForNothing) {
 }
 
 TEST(Reduce, WrapsIntegersAndKeepsBytesAndBools) {
-  EXPECT_EQ(values<int32_t>(run1(ops::ReduceSum, {Tensor::vector<int32_t>({INT32_MAX, 1})})), (std::vector<int32_t>{INT32_MIN}));
+  EXPECT_EQ(values<int32_t>(run1(ops::ReduceSum, {Tensor::vector<int32_t>({INT32_MAX, 1})})),
+            (std::vector<int32_t>{INT32_MIN}));
   EXPECT_EQ(values<uint8_t>(run1(ops::ReduceMax, {Tensor::vector<uint8_t>({200, 7})})), Bytes{200});
   Tensor flags(DType::Bool, {2});
   flags.mutable_data<bool>()[0] = true;
@@ -54,14 +57,17 @@ TEST(Reduce, WrapsIntegersAndKeepsBytesAndBools) {
 TEST(Reduce, SumsFloatsInDouble) {
   std::vector<float> v(1001, 1e-8f);
   v[0] = 1;
-  EXPECT_EQ(values<float>(run1(ops::ReduceSum, {Tensor::vector<float>(v)})), Floats{static_cast<float>(1 + 1000 * static_cast<double>(1e-8f))});
+  EXPECT_EQ(values<float>(run1(ops::ReduceSum, {Tensor::vector<float>(v)})),
+            Floats{static_cast<float>(1 + 1000 * static_cast<double>(1e-8f))});
 }
 
 TEST(Reduce, InfersWhatItCan) {
   EXPECT_EQ(inferred(ops::ReduceMean, {floats({N(), 8, 7, 7}), Tensor::vector<int64_t>({2, 3})}), "float[N,8,1,1]");
-  EXPECT_EQ(inferred(ops::ReduceMean, {floats({N(), 8, 7}), Tensor::vector<int64_t>({-1})}, {{"keepdims", int64_t{0}}}), "float[N,8]");
+  EXPECT_EQ(inferred(ops::ReduceMean, {floats({N(), 8, 7}), Tensor::vector<int64_t>({-1})}, {{"keepdims", int64_t{0}}}),
+            "float[N,8]");
   EXPECT_EQ(inferred(ops::ReduceMean, {floats({N(), 8}), Type::tensor(DType::Int64, Dims{1})}), "float[?,?]");
-  EXPECT_EQ(inferred(ops::ReduceMean, {floats({N(), 8}), Tensor::vector<int64_t>({2})}), "axis 2 is out of range for float[N,8]");
+  EXPECT_EQ(inferred(ops::ReduceMean, {floats({N(), 8}), Tensor::vector<int64_t>({2})}),
+            "axis 2 is out of range for float[N,8]");
 }
 
 }  // namespace

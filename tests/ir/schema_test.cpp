@@ -57,7 +57,8 @@ void expect_same_operand(const OperandDef& ours, const onnx::OpSchema::FormalPar
   for (int i = 1; i <= static_cast<int>(DType::Int2); ++i) {
     const auto dtype = static_cast<DType>(i);
     const std::string name = "tensor(" + std::string(name_of(dtype)) + ")";
-    EXPECT_TRUE(!allows(ours.types, dtype) || allowed.contains(name)) << "ONNX does not allow " << name << " for " << ours.name;
+    EXPECT_TRUE(!allows(ours.types, dtype) || allowed.contains(name))
+        << "ONNX does not allow " << name << " for " << ours.name;
   }
 }
 
@@ -81,7 +82,8 @@ TEST_P(Schema, HasTheAttributesOfOnnx) {
     ASSERT_TRUE(ours->default_value) << name;
     EXPECT_TRUE(*ours->default_value == attribute_of(theirs.default_value)) << name << " has another default";
   }
-  for (const AttrDef& ours : def().attributes) EXPECT_TRUE(schema_->attributes().contains(std::string(ours.name))) << "ONNX has no attribute " << ours.name;
+  for (const AttrDef& ours : def().attributes)
+    EXPECT_TRUE(schema_->attributes().contains(std::string(ours.name))) << "ONNX has no attribute " << ours.name;
 }
 
 TEST_P(Schema, IsComplete) {
@@ -94,7 +96,8 @@ std::string test_name(const ::testing::TestParamInfo<const OpDef*>& info) { retu
 INSTANTIATE_TEST_SUITE_P(AllOperators, Schema, ::testing::ValuesIn(all_ops()), test_name);
 
 TEST(AllOps, AreSortedAndFoundByName) {
-  EXPECT_TRUE(std::is_sorted(all_ops().begin(), all_ops().end(), [](const OpDef* a, const OpDef* b) { return a->name < b->name; }));
+  EXPECT_TRUE(std::is_sorted(all_ops().begin(), all_ops().end(),
+                             [](const OpDef* a, const OpDef* b) { return a->name < b->name; }));
   for (const OpDef* def : all_ops()) EXPECT_EQ(find_op(def->name, def->domain), def);
   EXPECT_EQ(find_op("Softmax", "ai.onnx"), &ops::Softmax);
   EXPECT_EQ(find_op("Softmax", "com.example"), nullptr);
