@@ -1,5 +1,6 @@
 #include "passes/simplify/simplify.h"
 
+#include "ir/infer.h"
 #include "ir/printer.h"
 #include "ir/structure.h"
 
@@ -14,7 +15,7 @@ Status run_family(Graph& graph, PassContext& context) {
 
 Status canonicalize(Graph& graph, PassContext& context) {
   std::vector<Rule> rules;
-  for (const auto family : {no_op_rules(), reshape_rules(), arithmetic_rules(), pooling_rules(), slice_rules()}) rules.insert(rules.end(), family.begin(), family.end());
+  for (const auto family : {no_op_rules(), reshape_rules(), arithmetic_rules(), pooling_rules(), broadcast_rules(), slice_rules()}) rules.insert(rules.end(), family.begin(), family.end());
   apply_rules(graph, rules, context.rewriting());
   return ok();
 }
@@ -24,7 +25,7 @@ Status canonicalize(Graph& graph, PassContext& context) {
 std::vector<Rule> all_rules() {
   std::vector<Rule> rules;
   // The order within a node: first what removes it, then what makes it plainer, then what moves it.
-  for (const auto family : {control_flow_rules(), no_op_rules(), reshape_rules(), arithmetic_rules(), scale_rules(), pad_rules(), pooling_rules(), slice_rules(), transpose_rules()})
+  for (const auto family : {control_flow_rules(), no_op_rules(), reshape_rules(), arithmetic_rules(), scale_rules(), pad_rules(), pooling_rules(), broadcast_rules(), slice_rules(), transpose_rules()})
     rules.insert(rules.end(), family.begin(), family.end());
   return rules;
 }
@@ -37,6 +38,7 @@ Status simplify(Graph& graph, PassContext& context) {
     const uint64_t before = fingerprint(graph);
     LAPIS_CHECK(eliminate_dead_code(graph, context));  // first: dead users would hide that something is used once
     LAPIS_CHECK(fold_constants(graph, context));
+    LAPIS_CHECK(infer_types(graph));  // shapes follow from pads, axes and sizes that are constants only now
     LAPIS_CHECK(merge_common_subexpressions(graph, context));
     apply_rules(graph, rules, context.rewriting());
     if (fingerprint(graph) == before) return ok();
