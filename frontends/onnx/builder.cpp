@@ -455,8 +455,10 @@ class Builder {
 
   // ---- diagnostics --------------------------------------------------------------------------------------------------------------------
 
-  static std::string place(const onnx::NodeProto& node, const Scope& scope) {
+  // The node of the model as written that `node` stems from.
+  std::string place(const onnx::NodeProto& node, const Scope& scope) const {
     if (!scope.call.empty()) return scope.call;
+    if (!upgraded_.empty()) return upgraded_;
     return !node.name().empty() || node.output_size() == 0 ? node.name() : node.output(0);
   }
 
@@ -499,6 +501,7 @@ class Builder {
   std::unordered_set<std::string> reserved_;    // names of the model's outputs
   std::unordered_set<std::string> node_names_, seen_;
   std::set<std::string> symbols_;               // of the inputs
+  std::string upgraded_;                        // the node whose upgrade is being emitted
   size_t emitted_ = 0;
   bool exploded_ = false;
   UnsupportedOperators unsupported_;
@@ -508,7 +511,7 @@ class Builder {
 // What upgrades see of the scope around a node.
 class Host : public UpgradeHost {
  public:
-  Host(Builder& builder, Scope& scope, const onnx::NodeProto& node) : builder_(builder), scope_(scope), node_name_(node.name()) {}
+  Host(Builder& builder, Scope& scope, const onnx::NodeProto& node) : builder_(builder), scope_(scope), place_(builder.place(node, scope)) {}
   const Type* type_of(const std::string& value) override { return Builder::known_type(value, scope_); }
   const Tensor* constant_of(const std::string& value) override {
     const Value* v = value.empty() ? nullptr : scope_.value(value);
@@ -526,14 +529,16 @@ class Host : public UpgradeHost {
     return name;
   }
   void add_before(onnx::NodeProto node) override {
-    if (node.name().empty()) node.set_name(node_name_.empty() ? node.output(0) : node_name_ + "_" + node.op_type());
+    node.set_name(place_ + "_" + node.op_type());
+    builder_.upgraded_ = place_;
     builder_.emit_canonical(node, find_schema(node.op_type(), kCanonicalOpset, ""), scope_);
+    builder_.upgraded_.clear();
   }
 
  private:
   Builder& builder_;
   Scope& scope_;
-  std::string node_name_;
+  std::string place_;
   std::unordered_set<std::string> taken_;
 };
 
