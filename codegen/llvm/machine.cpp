@@ -28,6 +28,7 @@ const llvm::Target& x86() {
     LLVMInitializeX86Target();
     LLVMInitializeX86TargetMC();
     LLVMInitializeX86AsmPrinter();
+    LLVMInitializeX86AsmParser();
     std::string message;
     const llvm::Target* found = llvm::TargetRegistry::lookupTarget(kTriple, message);
     LAPIS_ASSERT(found != nullptr, "this LLVM cannot generate x86-64 code: " << message);
@@ -45,12 +46,15 @@ std::string features_of(const Target& target) {
   return features;
 }
 
-std::unique_ptr<llvm::TargetMachine> create_machine(const Target& target) {
+static std::unique_ptr<llvm::TargetMachine> machine_with(const std::string& features) {
   llvm::TargetOptions options;
   options.AllowFPOpFusion = llvm::FPOpFusion::Strict;  // one rounding an operation
   return std::unique_ptr<llvm::TargetMachine>(
-      x86().createTargetMachine(kTriple, "x86-64", features_of(target), options, llvm::Reloc::PIC_, llvm::CodeModel::Small, llvm::CodeGenOptLevel::Default));
+      x86().createTargetMachine(kTriple, "x86-64", features, options, llvm::Reloc::PIC_, llvm::CodeModel::Small, llvm::CodeGenOptLevel::Default));
 }
+
+std::unique_ptr<llvm::TargetMachine> create_machine(const Target& target) { return machine_with(features_of(target)); }
+std::unique_ptr<llvm::TargetMachine> create_baseline_machine() { return machine_with(""); }
 
 // The IR is born vectorised and in order; what is left is to share equal addresses and loads and to hoist what does not vary.
 void optimize(llvm::Module& module, llvm::TargetMachine& machine) {

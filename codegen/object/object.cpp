@@ -1,0 +1,68 @@
+#include "codegen/object/object.h"
+
+#include <llvm/AsmParser/Parser.h>
+#include <llvm/IR/Constants.h>
+#include <llvm/IR/Module.h>
+#include <llvm/Support/SourceMgr.h>
+#include <llvm/Target/TargetMachine.h>
+
+#include <cctype>
+
+#include "codegen/llvm/machine.h"
+#include "codegen/object/header.h"
+#include "codegen/object/object_ir.h"
+#include "runtime/abi.h"
+
+namespace lapis {
+namespace {
+
+bool is_identifier(const std::string& name) {
+  if (name.empty() || std::isdigit(static_cast<unsigned char>(name[0]))) return false;
+  for (const unsigned char c : name)
+    if (!(c < 128 && (std::isalnum(c) || c == '_'))) return false;
+  return true;
+}
+
+// Hidden: other files of the program cannot see or clash with it.
+void add_constants(llvm::Module& module, const Plan& plan, const std::string& name) {
+  llvm::GlobalVariable* declared = module.getNamedGlobal(name + "_constants");
+  const std::vector<uint8_t> none = {0};
+  auto* bytes = llvm::ConstantDataArray::get(module.getContext(), llvm::ArrayRef<uint8_t>(plan.constants.empty() ? none : plan.constants));
+  auto* defined = new llvm::GlobalVariable(module, bytes->getType(), true, llvm::GlobalValue::InternalLinkage, bytes);
+  defined->setAlignment(llvm::Align(abi::kAlignment));
+  declared->replaceAllUsesWith(defined);
+  defined->takeName(declared);
+  declared->eraseFromParent();
+}
+
+llvm::SmallVector<char, 0> object_bytes(const Plan& plan, const CodeImage& image, const ObjectOptions& options) {
+  llvm::LLVMContext context;
+  llvm::SMDiagnostic problem;
+  const std::string ir = api_ir(plan, image, options);
+  const auto machine = llvm_backend::create_baseline_machine();
+  const std::unique_ptr<llvm::Module> module = llvm::parseAssemblyString(ir, problem, context);
+  LAPIS_ASSERT(module != nullptr, "the object's API is invalid IR: " << problem.getMessage().str() << " in line " << problem.getLineNo() << ": " << problem.getLineContents().str());
+  module->setDataLayout(machine->createDataLayout());
+  module->setTargetTriple(machine->getTargetTriple().str());
+  module->setModuleInlineAsm(code_assembly(image, options));
+  add_constants(*module, plan, options.name);
+  llvm::SmallVector<char, 0> object;
+  llvm_backend::emit_object(*module, *machine, object);
+  return object;
+}
+
+}  // namespace
+
+int64_t object_arena_bytes(const Plan& plan) { return (plan.arena_bytes + abi::kAlignment - 1) / abi::kAlignment * abi::kAlignment + abi::kAlignment; }
+
+Result<ObjectFiles> write_object(const Plan& plan, const CodeImage& image, const ObjectOptions& options) {
+  if (!is_identifier(options.name)) return error(ErrorKind::Usage, "'" + options.name + "' cannot prefix C symbols").help("use letters, digits and underscores, not starting with a digit");
+  LAPIS_ASSERT(image.symbols.size() == plan.steps.size(), "one function a step");
+  const auto object = object_bytes(plan, image, options);
+  const ObjectFiles files{options.directory / (options.name + ".o"), options.directory / (options.name + ".h")};
+  LAPIS_CHECK(write_file(files.object, std::as_bytes(std::span(object.data(), object.size()))));
+  LAPIS_CHECK(write_file(files.header, std::string_view(header_text(plan, options))));
+  return files;
+}
+
+}  // namespace lapis
