@@ -24,7 +24,7 @@ struct Barrier {
   std::string_view op;
   int version;
 };
-constexpr Barrier kBarriers[] = {{"Attention", 24}, {"BatchNormalization", 14}, {"DFT", 20}, {"GridSample", 20}, {"GroupNormalization", 21}, {"OptionalGetElement", 18}, {"OptionalHasElement", 18}, {"RoiAlign", 16}};
+constexpr Barrier kBarriers[] = {{"Attention", 24}, {"DFT", 20}, {"GridSample", 20}, {"GroupNormalization", 21}, {"OptionalGetElement", 18}, {"OptionalHasElement", 18}, {"RoiAlign", 16}};
 
 // String attributes that got a new value without a new name.
 struct NewValue {
