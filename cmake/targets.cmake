@@ -88,13 +88,12 @@ function(lapis_add_test name)
 endfunction()
 
 # lapis_fuzz(NAME targets...): a libFuzzer binary of tests/fuzz/NAME_fuzz.cpp, and a ctest entry that fuzzes for half a
-# minute from the inputs in tests/fuzz/corpus/NAME.
+# minute, from the inputs in tests/fuzz/corpus/NAME where there are any.
 function(lapis_fuzz name)
   add_executable(lapis_fuzz_${name} ${CMAKE_CURRENT_SOURCE_DIR}/fuzz/${name}_fuzz.cpp)
   target_link_libraries(lapis_fuzz_${name} PRIVATE ${ARGN} -fsanitize=fuzzer)
   set(found ${PROJECT_BINARY_DIR}/fuzz/${name})
   file(MAKE_DIRECTORY ${found})
-  lapis_add_test(
-    fuzz.${name} lapis_fuzz_${name} -max_total_time=30 -timeout=10 ${found}
-    ${CMAKE_CURRENT_SOURCE_DIR}/fuzz/corpus/${name})
+  file(GLOB corpus CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/fuzz/corpus/${name})
+  lapis_add_test(fuzz.${name} lapis_fuzz_${name} -max_total_time=30 -timeout=10 ${found} ${corpus})
 endfunction()
