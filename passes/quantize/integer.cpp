@@ -3,11 +3,13 @@
 #include <algorithm>
 #include <array>
 
+#include "ir/infer.h"
 #include "ir/ops/ops.h"
 
 namespace lapis {
 
 Status integer(Graph& graph, PassContext& context) {
+  LAPIS_CHECK(infer_types(graph));  // shapes may have become known since: an average needs the number of its values
   const RewriteOptions options = context.rewriting();
   std::vector<Rule> first(byte_rules().begin(), byte_rules().end());
   first.insert(first.end(), requantize_rules().begin(), requantize_rules().end());
