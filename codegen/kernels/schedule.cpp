@@ -34,7 +34,8 @@ Choice cheapest_tile(int row, const Contraction& c) {
   const Kernel& k = table()[static_cast<size_t>(row)];
   Choice best;
   const bool interleaves = k.depthwise && k.dot != Dot::Fma;  // four vectors at a time
-  for (int nr = interleaves ? 4 : 1; nr <= k.max_nr; ++nr) {
+  const int most = c.pixels == 1 ? k.max_nr : std::min(k.max_nr, 4);  // more than a quad only pays where one pixel needs many sums
+  for (int nr = interleaves ? 4 : 1; nr <= most; ++nr) {
     const int mr = max_mr(k, c, nr);
     if (mr == 0) break;
     const double cycles = cost(k, c, nr);

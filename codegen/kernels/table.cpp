@@ -19,6 +19,10 @@ constexpr Kernel kTable[] = {
     {"conv_s8s8_avx512vnni", kS8,  kS8,  kS32, Dot::Vnni, 16,   8,  Isa::Avx512Vnni,  false,    x86::emit_contraction},
     {"conv_u8s8_avx512",     kU8,  kS8,  kS32, Dot::Madd, 16,   4,  Isa::Avx512,      false,    x86::emit_contraction},
     {"conv_s8s8_avx512",     kS8,  kS8,  kS32, Dot::Madd, 16,   4,  Isa::Avx512,      false,    x86::emit_contraction},
+    {"conv_u8s8_avx512vnni_ymm", kU8, kS8, kS32, Dot::Vnni, 8,   4,  Isa::Avx512Vnni,  false,    x86::emit_contraction},
+    {"conv_s8s8_avx512vnni_ymm", kS8, kS8, kS32, Dot::Vnni, 8,   4,  Isa::Avx512Vnni,  false,    x86::emit_contraction},
+    {"conv_u8s8_avxvnni",    kU8,  kS8,  kS32, Dot::Vnni, 8,    4,  Isa::AvxVnni,     false,    x86::emit_contraction},
+    {"conv_s8s8_avxvnni",    kS8,  kS8,  kS32, Dot::Vnni, 8,    4,  Isa::AvxVnni,     false,    x86::emit_contraction},
     {"conv_f32_avx2",        kF32, kF32, kF32, Dot::Fma,  8,    4,  Isa::Avx2,        false,    x86::emit_contraction},
     {"conv_u8s8_avx2",       kU8,  kS8,  kS32, Dot::Madd, 8,    2,  Isa::Avx2,        false,    x86::emit_contraction},
     {"conv_s8s8_avx2",       kS8,  kS8,  kS32, Dot::Madd, 8,    2,  Isa::Avx2,        false,    x86::emit_contraction},
@@ -27,6 +31,10 @@ constexpr Kernel kTable[] = {
     {"dw_s8s8_avx512vnni",   kS8,  kS8,  kS32, Dot::Vnni, 16,   4,  Isa::Avx512Vnni,  true,     x86::emit_depthwise_bytes},
     {"dw_u8s8_avx512",       kU8,  kS8,  kS32, Dot::Madd, 16,   4,  Isa::Avx512,      true,     x86::emit_depthwise_bytes},
     {"dw_s8s8_avx512",       kS8,  kS8,  kS32, Dot::Madd, 16,   4,  Isa::Avx512,      true,     x86::emit_depthwise_bytes},
+    {"dw_u8s8_avx512vnni_ymm", kU8, kS8, kS32, Dot::Vnni, 8,    4,  Isa::Avx512Vnni,  true,     x86::emit_depthwise_bytes},
+    {"dw_s8s8_avx512vnni_ymm", kS8, kS8, kS32, Dot::Vnni, 8,    4,  Isa::Avx512Vnni,  true,     x86::emit_depthwise_bytes},
+    {"dw_u8s8_avxvnni",      kU8,  kS8,  kS32, Dot::Vnni, 8,    4,  Isa::AvxVnni,     true,     x86::emit_depthwise_bytes},
+    {"dw_s8s8_avxvnni",      kS8,  kS8,  kS32, Dot::Vnni, 8,    4,  Isa::AvxVnni,     true,     x86::emit_depthwise_bytes},
     {"dw_f32_avx2",          kF32, kF32, kF32, Dot::Fma,  8,    4,  Isa::Avx2,        true,     x86::emit_depthwise_float},
     {"dw_u8s8_avx2",         kU8,  kS8,  kS32, Dot::Madd, 8,    4,  Isa::Avx2,        true,     x86::emit_depthwise_bytes},
     {"dw_s8s8_avx2",         kS8,  kS8,  kS32, Dot::Madd, 8,    4,  Isa::Avx2,        true,     x86::emit_depthwise_bytes},
@@ -90,7 +98,7 @@ int max_mr(const Kernel& kernel, const Contraction& c, int nr) {
 int resident_weights(const Kernel& kernel, const Contraction& c) {
   constexpr int kMost = 12;  // 3x3: three vectors of four taps for each of four vectors of channels
   const auto vectors = static_cast<int>((c.taps.size() + 3) / 4 * 4);
-  return is_interleaved(kernel) && kernel.dot == Dot::Vnni && vectors <= kMost && x86::EpilogueAnalysis(c, nullptr).registers <= 16 ? vectors : 0;
+  return is_interleaved(kernel) && kernel.dot == Dot::Vnni && kernel.lanes == 16 && vectors <= kMost && x86::EpilogueAnalysis(c, nullptr).registers <= 16 ? vectors : 0;
 }
 
 double cost(const Kernel& kernel, const Contraction& c, int nr) {

@@ -20,6 +20,7 @@ class ContractionKernel : public TileKernel {
     mr_ = mr;
     nr_ = block.nr;
     load_pixels(mr, weights_, at_);
+    prefetch_results(block, mr, weights_, at_);
     load_bias();
     mov(weights_, slot(kWeights));
     if (flips()) vmovups(flip(), constant(0x80808080u));
@@ -133,7 +134,7 @@ class ContractionKernel : public TileKernel {
 
   void load_input(const Xbyak::Address& from) {
     row_.dot == Dot::Fma ? vbroadcastss(input(), from) : vpbroadcastd(input(), from);
-    if (flips()) vpxord(input(), input(), flip());
+    if (flips()) vxorps(input(), input(), flip());
     if (row_.dot == Dot::Madd) split_input();
   }
 
@@ -148,7 +149,7 @@ class ContractionKernel : public TileKernel {
     }
   }
 
-  void dot(const Vec& to, const Vec& x, const Xbyak::Operand& w) { row_.dot == Dot::Fma ? vfmadd231ps(to, x, w) : vpdpbusd(to, x, w); }
+  void dot(const Vec& to, const Vec& x, const Xbyak::Operand& w) { row_.dot == Dot::Fma ? vfmadd231ps(to, x, w) : dot_bytes(to, x, w); }
 
   void dot_words(int m, int n) {
     vpmaddwd(product(), input(), weight(n));

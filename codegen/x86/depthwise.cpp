@@ -156,8 +156,8 @@ class DepthwiseBytes : public TileKernel {
   void dot(int g, int m, int v, const Vec& x) {
     const int at = g * kVectors + v;
     if (row_.dot == kernels::Dot::Madd) return dot_words(m, v, at, x);
-    if (resident()) vpdpbusd(sum(m, v), x, vec(first_resident() + at));
-    else vpdpbusd(sum(m, v), x, ptr[weights_ + at * vector_bytes()]);
+    if (resident()) dot_bytes(sum(m, v), x, vec(first_resident() + at));
+    else dot_bytes(sum(m, v), x, ptr[weights_ + at * vector_bytes()]);
   }
 
   // Destroys x.
@@ -181,7 +181,7 @@ class DepthwiseBytes : public TileKernel {
     if (!partial_) vmovups(vec(to), ptr[from]);
     else if (avx512()) vmovdqu8(vec(to) | kBytes | T_z, ptr[from]);
     else load_tail(to, from, static_cast<int>(block_->channels));
-    if (flips()) vpxord(vec(to), vec(to), flip());
+    if (flips()) vxorps(vec(to), vec(to), flip());
   }
 
   // Below 32 bytes; the last temporary is free while taps are loaded.

@@ -348,6 +348,7 @@ int Epilogue::quotient(const int x, const Instr& i, bool may_overflow) {
 
 void Epilogue::quantize(int id) {
   const Instr& i = instr(id);
+  if (id == a_.result && a_.sum.exact) return quantize_sum(id);
   const Interval range = a_.range[static_cast<size_t>(i.args[0])];
   const bool may_overflow = !range.finite() || std::max(-range.low, range.high) / std::abs(i.imm) > 1e9;
   const int x = reg(i.args[0]);
@@ -363,22 +364,35 @@ void Epilogue::quantize(int id) {
   define(id, to, zero);
 }
 
+// to = float(value - zero). A zero point that a Quantize left pending cancels here.
+void Epilogue::centre(int to, int id, int zero) {
+  Value& x = value(id);
+  const int pending = std::exchange(x.pending, 0), offset = zero - pending;
+  const Xbyak::Operand& source = operand(id);
+  x.pending = pending;
+  if (!offset) return e_.vcvtdq2ps(v(to), source);
+  if (source.isMEM()) e_.vmovups(v(to), source);
+  e_.vpsubd(v(to), v(source.isMEM() ? to : source.getIdx()), e_.constant(static_cast<uint32_t>(offset)));
+  e_.vcvtdq2ps(v(to), v(to));
+}
+
 void Epilogue::dequantize(int id) {
   const Instr& i = instr(id);
-  Value& x = value(i.args[0]);
-  const int pending = std::exchange(x.pending, 0), offset = static_cast<int>(i.imm2) - pending;
-  const Xbyak::Operand& source = operand(i.args[0]);
-  x.pending = pending;
   const int to = destination(id);
-  if (offset) {
-    if (source.isMEM()) e_.vmovups(v(to), source);
-    e_.vpsubd(v(to), v(source.isMEM() ? to : source.getIdx()), e_.constant(static_cast<uint32_t>(offset)));
-    e_.vcvtdq2ps(v(to), v(to));
-  } else {
-    e_.vcvtdq2ps(v(to), source);
-  }
+  centre(to, i.args[0], static_cast<int>(i.imm2));
   if (i.imm != 1) e_.vmulps(v(to), v(to), e_.constant_float(static_cast<float>(i.imm)));
   define(id, to);
+}
+
+void Epilogue::quantize_sum(int id) {
+  const Instr& i = instr(id);
+  const int a = borrow(), to = allocate();
+  centre(to, i.args[1], a_.zero_b);
+  e_.vmulps(v(to), v(to), e_.constant_float(a_.sum.b));
+  centre(a, i.args[0], a_.zero_a);
+  e_.vfmadd231ps(v(to), v(a), e_.constant_float(a_.sum.a));
+  e_.vcvtps2dq(v(to), v(to));
+  define(id, to, static_cast<int>(i.imm2));
 }
 
 }  // namespace lapis::x86

@@ -50,6 +50,8 @@ class Epilogue {
   void select(int id);
   void quantize(int id);
   void dequantize(int id);
+  void quantize_sum(int id);
+  void centre(int to, int id, int zero);
   int quotient(int x, const Instr& i, bool may_overflow);
   int cap(int x, float bound);
 

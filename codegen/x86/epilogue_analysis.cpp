@@ -96,6 +96,7 @@ bool Interval::finite() const { return low > -kInfinity && high < kInfinity; }
 EpilogueAnalysis::EpilogueAnalysis(const Contraction& c, const Plan* plan) : program(c.epilogue), result(static_cast<int>(c.epilogue.size()) - 1) {
   find_ranges(c, plan);
   move_clips();
+  if (plan) fuse_sum();
   find_uses();
   count_registers(c);
 }
@@ -143,6 +144,27 @@ void EpilogueAnalysis::move_clips() {
   const Interval type = of_type(program.back().type);
   if (clip_low <= type.low) clip_low = -kInfinity;
   if (clip_high >= type.high) clip_high = kInfinity;
+}
+
+void EpilogueAnalysis::fuse_sum() {
+  auto at = [&](int id) -> const Instr& { return program[static_cast<size_t>(id)]; };
+  Instr& quantize = program[static_cast<size_t>(result)];
+  if (quantize.op != Op::Quantize || at(quantize.args[0]).op != Op::Add) return;
+  const Instr &a = at(at(quantize.args[0]).args[0]), &b = at(at(quantize.args[0]).args[1]);
+  if (a.op != Op::Dequantize || b.op != Op::Dequantize || a.args[0] == b.args[0]) return;
+  if (!is_byte(at(a.args[0]).type) || !is_byte(at(b.args[0]).type)) return;
+  auto centred = [&](const Instr& i) {
+    const IntegerRange type = integer_range(at(i.args[0]).type);
+    return ByteRange{static_cast<int>(type.lowest) - static_cast<int>(i.imm2), static_cast<int>(type.highest) - static_cast<int>(i.imm2)};
+  };
+  const IntegerRange type = integer_range(quantize.type);
+  const int zero = static_cast<int>(quantize.imm2);
+  sum = plan_sum(static_cast<float>(a.imm), centred(a), static_cast<float>(b.imm), centred(b), static_cast<float>(quantize.imm),
+                 static_cast<int>(type.lowest) - zero, static_cast<int>(type.highest) - zero);
+  if (!sum.exact) return;
+  zero_a = static_cast<int>(a.imm2);
+  zero_b = static_cast<int>(b.imm2);
+  quantize.args = {a.args[0], b.args[0], -1};
 }
 
 void EpilogueAnalysis::find_uses() {

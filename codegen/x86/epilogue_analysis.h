@@ -5,6 +5,7 @@
 #include <span>
 
 #include "codegen/plan.h"
+#include "codegen/x86/exact_division.h"
 
 namespace lapis::x86 {
 
@@ -24,11 +25,15 @@ struct EpilogueAnalysis {
   std::vector<Interval> range;
   // Clip of the stored bytes, applied after saturation: max with low, then min with high.
   double clip_low, clip_high;
+  // The result is a Quantize of the sum of two Dequantize; its args are the two integers then.
+  SumPlan sum;
+  int zero_a = 0, zero_b = 0;
   int registers;                // beyond the accumulators: values, raw bytes, scratch
 
  private:
   void find_ranges(const Contraction& c, const Plan* plan);
   void move_clips();
+  void fuse_sum();
   void find_uses();
   void count_registers(const Contraction& c);
 };

@@ -132,6 +132,24 @@ void TileKernel::load_pixels(int mr, Reg64 scratch, Reg64 scratch2) {
   for (int m = 0; m < mr; ++m) add(gpr(m), scratch2);
 }
 
+// Zen 4 commits stores in order: without this every line that is not in the second-level cache stalls all stores behind it.
+void TileKernel::prefetch_results(const kernels::Block& block, int mr, Reg64 scratch, Reg64 scratch2) {
+  mov(scratch, slot(kTable));
+  prefetch_column(block, mr, 1, kUnitOutput, c_.output.dtype, true, scratch, scratch2);
+  for (size_t i = 0; i < c_.operands.size(); ++i) {
+    const EpilogueOperand& o = c_.operands[i];
+    if (per_element(o)) prefetch_column(block, mr, o.column, operand_unit(i), o.view.dtype, false, scratch, scratch2);
+  }
+}
+
+void TileKernel::prefetch_column(const kernels::Block& block, int mr, int column, int slot, DType type, bool write, Reg64 table, Reg64 address) {
+  const int64_t bytes = block.channels << element_shift(type);
+  for (int m = 0; m < mr; ++m) {
+    pixel_address(address, table, m, column, slot);
+    for (int at = 0; at < bytes; at += 64) write ? prefetchw(ptr[address + at]) : prefetcht0(ptr[address + at]);
+  }
+}
+
 void TileKernel::pixel_address(Reg64 to, Reg64 table, int m, int column, int base_slot) {
   movsxd(to, dword[table + static_cast<int>((m * blocking_.columns + column) * 4)]);
   add(to, slot(base_slot));

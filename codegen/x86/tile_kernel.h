@@ -21,8 +21,14 @@ class TileKernel : public Emitter {
   int operand_base(size_t i) const { return kOperands + 2 * static_cast<int>(i); }
   int operand_unit(size_t i) const { return operand_base(i) + 1; }
 
+  // Four unsigned bytes of x times four signed bytes of w, added to `to`.
+  void dot_bytes(const Vec& to, const Vec& x, const Xbyak::Operand& w) {
+    vpdpbusd(to, x, w, row_.needs == Isa::AvxVnni ? Xbyak::VexEncoding : Xbyak::EvexEncoding);
+  }
   // gpr(m) = address of the unit's input at pixel m of the tile, m < mr.
   void load_pixels(int mr, Reg64 scratch, Reg64 scratch2);
+  // Fetches the lines that the tile's epilogue will read and write, while the sums are being formed.
+  void prefetch_results(const kernels::Block& block, int mr, Reg64 scratch, Reg64 scratch2);
   // Address of pixel m of the tile in column `column`: `to` = table entry + slot.
   void pixel_address(Reg64 to, Reg64 table, int m, int column, int base_slot);
   // Emits the epilogue of `mr` pixels; sum(m, n) is a vector register. Uses all general registers.
@@ -49,6 +55,7 @@ class TileKernel : public Emitter {
   void run_block(const kernels::Block& block);
   void run_tiles(const kernels::Block& block, int mr, Slot count);
   void start_epilogue();
+  void prefetch_column(const kernels::Block& block, int mr, int column, int slot, DType type, bool write, Reg64 table, Reg64 address);
   void finish_pixel(const kernels::Block& block, int m, std::vector<int> sums, std::vector<int>& free);
 };
 
