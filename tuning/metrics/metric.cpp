@@ -105,14 +105,19 @@ Result<std::unique_ptr<Metric>> make_metric(const MetricConfig& config) {
   return error(ErrorKind::Input, name.empty() ? "the dataset file names no metric" : "unknown metric '" + name + "'").help("known metrics are " + known);
 }
 
+// Laplace's two more pairs, one won by each side (Bonett and Price, "Adjusted Wald confidence interval for a difference of binomial
+// proportions based on paired data", 2012): without them the interval of two models that never disagree would have no width.
 Interval paired_difference(const std::vector<double>& a, const std::vector<double>& b) {
   LAPIS_ASSERT(a.size() == b.size() && !a.empty(), "paired scores of different lengths");
   const auto n = static_cast<double>(a.size());
-  double mean = 0, squares = 0;
-  for (size_t i = 0; i < a.size(); ++i) mean += (b[i] - a[i]) / n;
-  for (size_t i = 0; i < a.size(); ++i) squares += (b[i] - a[i] - mean) * (b[i] - a[i] - mean);
-  const double half = n > 1 ? 1.96 * std::sqrt(squares / (n - 1) / n) : 0;
-  return {mean, mean - half, mean + half};
+  double sum = 0, squares = 2;
+  for (size_t i = 0; i < a.size(); ++i) {
+    sum += b[i] - a[i];
+    squares += (b[i] - a[i]) * (b[i] - a[i]);
+  }
+  const double middle = sum / (n + 2);
+  const double half = 1.96 * std::sqrt((squares / (n + 2) - middle * middle) / (n + 2));
+  return {sum / n, middle - half, middle + half};
 }
 
 }  // namespace lapis
