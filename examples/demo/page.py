@@ -1,4 +1,5 @@
 """The report as one HTML file: no script, no font, no network."""
+import itertools
 import math
 from html import escape
 
@@ -24,8 +25,8 @@ svg .axis { stroke:var(--rule) } svg .mark { stroke:var(--ink) }
 .l-int8 { stroke:var(--int8) } .l-fp32 { stroke:var(--fp32) } .l-bad { stroke:var(--bad) }
 table { width:100%; border-collapse:collapse; font-size:13px; margin-top:14px }
 th,td { text-align:left; padding:5px 10px 5px 0; border-bottom:1px solid var(--rule); vertical-align:top }
-th { color:var(--soft); font-weight:500 } td.n,th.n { text-align:right; font-variant-numeric:tabular-nums; white-space:nowrap }
-td.names { word-break:break-word; color:var(--soft) }
+th { color:var(--soft); font-weight:500 } td.n,th.n { text-align:right; font-variant-numeric:tabular-nums; }
+td:not(.names) { white-space:nowrap } td.names { overflow-wrap:anywhere; color:var(--soft); width:50% }
 .key { display:inline-block; width:10px; height:10px; border-radius:3px; margin-right:6px }
 .key.int8 { background:var(--int8) } .key.fp32 { background:var(--fp32) } .key.other { background:var(--other) }
 """
@@ -88,10 +89,11 @@ def accuracy_chart(figures, facts):
 
 
 def latency_chart(figures, facts):
-    left, scale_to = 60, 1.06 * max(figures["fp32_p99_ms"], figures["int8_p99_ms"], *facts["fp32_rounds"], *facts["int8_rounds"])
+    slowest = max(*facts["fp32_rounds"], *facts["int8_rounds"])
+    left, scale_to = 60, min(max(slowest, figures["fp32_p99_ms"], figures["int8_p99_ms"]), 2 * slowest) * 1.06
 
     def at(ms):
-        return left + ms / scale_to * (WIDTH - left - 130)
+        return left + min(ms / scale_to, 1) * (WIDTH - left - 130)
 
     shapes = []
     for tick in ticks(scale_to):
@@ -105,19 +107,38 @@ def latency_chart(figures, facts):
 
 
 def layer_chart(layers):
-    left, row = 330, 22
-    longest = max(step["microseconds"] for step in layers)
+    left, row = 400, 22
+    shown = worth_showing(layers)
+    longest = max(step["microseconds"] for step in shown)
     shapes = []
-    for i, step in enumerate(layers):
+    for i, step in enumerate(shown):
         y, length = 12 + i * row, step["microseconds"] / longest * (WIDTH - left - 90)
-        shapes += [text(left - 10, y + 13, f"{i}  {label(step)}", "end"), bar(left, y + 2, length, row - 7, colour(step["precision"]))]
+        shapes += [text(left - 10, y + 13, label(step), "end"), bar(left, y + 2, length, row - 7, colour(step["precision"]))]
         shapes += [text(left + length + 8, y + 13, f"{step['microseconds']:.1f} µs", soft=True)]
-    return svg(24 + row * len(layers), shapes, "time of each generated function")
+    return svg(24 + row * len(shown), shapes, "time of each generated function")
 
 
-def label(step, longest=40):
-    name = step["op"] + (f" {step['nodes'][0]}" if step["nodes"] else "")
+def worth_showing(layers):
+    """Steps with half a percent of the time or more, and one that stands for the others."""
+    least = 0.005 * sum(step["microseconds"] for step in layers)
+    shown = [step for step in layers if step["microseconds"] >= least]
+    others = [step for step in layers if step["microseconds"] < least]
+    if others:
+        time = sum(step["microseconds"] for step in others)
+        rest = {"op": f"{len(others)} others", "precision": "", "kernel": "", "nodes": [], "microseconds": time, "gmac_per_second": 0}
+        shown.append(rest)
+    return shown
+
+
+def label(step, longest=54):
+    name = step["op"] + (f" {short(step['nodes'][0])}" if step["nodes"] else "")
     return name if len(name) <= longest else name[: longest - 1] + "…"
+
+
+def short(name):
+    """/features/features.1/conv/conv.0/Conv is features.1/conv.0/Conv: a folder repeated in the next one says nothing."""
+    parts = [p for p in name.split("/") if p]
+    return "/".join(p for p, following in zip(parts, [*parts[1:], ""]) if not following.startswith(p))
 
 
 # ---- page ----
@@ -130,17 +151,25 @@ def card(name, figure, remark):
 def layer_table(layers):
     total = sum(step["microseconds"] for step in layers)
     rows = []
-    for i, step in enumerate(layers):
-        gmacs = f"{step['gmac_per_second']:.1f}" if step["gmac_per_second"] else ""
-        names = " + ".join(step["nodes"]) + (f" ({step['note']})" if step["note"] else "")
+    for same in runs_of_equal(layers):
+        first, time = same[0], sum(step["microseconds"] for step in same)
+        what, _, of = first["op"].partition(" of ")  # "halo of conv_1"
+        count = f" ({len(same)} functions)" if len(same) > 1 else ""
+        gmacs = f"{first['gmac_per_second']:.1f}" if first["gmac_per_second"] else ""
+        names = " + ".join(short(n) for n in first["nodes"]) or short(of)
+        note = f" ({first['note']})" if first["note"] else ""
         rows.append(
-            f'<tr><td class=n>{i}</td><td>{escape(step["op"])}</td>'
-            f'<td><span class="key {colour(step["precision"])}"></span>{escape(step["precision"])}</td><td>{escape(step["kernel"])}</td>'
-            f'<td class=n>{step["microseconds"]:.1f}</td><td class=n>{100 * step["microseconds"] / total:.1f}</td>'
-            f"<td class=n>{gmacs}</td><td class=names>{escape(names)}</td></tr>"
+            f'<tr><td>{escape(what + count)}</td><td><span class="key {colour(first["precision"])}"></span>{escape(first["precision"])}</td>'
+            f'<td>{escape(first["kernel"])}</td><td class=n>{time:.1f}</td><td class=n>{100 * time / total:.1f}</td><td class=n>{gmacs}</td>'
+            f"<td class=names>{escape(names + note)}</td></tr>"
         )
-    head = "<tr><th class=n>#<th>operator<th>precision<th>kernel<th class=n>µs<th class=n>%<th class=n>GMAC/s<th>nodes computed here</tr>"
+    head = "<tr><th>operator<th>precision<th>kernel<th class=n>µs<th class=n>%<th class=n>GMAC/s<th>nodes computed here</tr>"
     return f"<table>{head}{''.join(rows)}</table>"
+
+
+def runs_of_equal(layers):
+    """Neighbours with the same operator and nodes: the four sides of a halo, the parts of a Concat."""
+    return [list(group) for _, group in itertools.groupby(layers, key=lambda step: (step["op"], step["nodes"], step["gmac_per_second"]))]
 
 
 def cards(f, facts):
@@ -166,7 +195,7 @@ def render(figures, facts):
 <p>Mean of the paired difference over {facts["samples"]} images and its 95 % interval.</p>
 {accuracy_chart(figures, facts)}
 <h2>Latency of one image on one core</h2>
-<p>Solid: the median. Pale: up to the 99th percentile. Dots: the medians of single rounds, fp32 and int8 taken in turn.</p>
+<p>Solid: the median. Pale: up to the 99th percentile, cut off at the edge on a busy machine. Dots: the medians of single rounds, fp32 and int8 taken in turn.</p>
 {latency_chart(figures, facts)}
 <h2>Where the time of int8 goes</h2>
 <p><span class="key int8"></span>int8 &nbsp; <span class="key fp32"></span>fp32 &nbsp; <span class="key other"></span>other. One bar a generated function; a function computes its operator and what is fused with it.</p>

@@ -35,19 +35,49 @@ def same_bytes(work):
     return len(jit), jit.tobytes() == aot.tobytes()
 
 
-def layers(explanation):
-    keys = ("op", "precision", "kernel", "microseconds", "gmac_per_second", "nodes", "note")
-    return [{k: step[k] for k in keys} for step in explanation["steps"]]
+def model_nodes(step):
+    """The nodes of the float model that a step computes: without the Q/DQ pairs between them, each once."""
+    names = [name for names in step["nodes"] for name in names.split(" + ")]
+    return [n for n in dict.fromkeys(names) if not n.endswith(("_quantized", "_dequantized"))]
+
+
+def layers(explanations):
+    """The steps of the model, each with its median time: a step that was interrupted in one run shows its own in others."""
+    result = []
+    for runs in zip(*(e["steps"] for e in explanations)):
+        step = sorted(runs, key=lambda s: s["microseconds"])[len(runs) // 2]
+        kept = {k: step[k] for k in ("op", "precision", "kernel", "microseconds", "gmac_per_second")}
+        result.append(kept | {"nodes": model_nodes(step), "note": step["note"]})
+    return result
+
+
+def layer_table(figures):
+    total = sum(step["microseconds"] for step in figures["layers"])
+    rows = [f"{'us':>8}  {'%':>5}  {'GMAC/s':>6}  precision  {'kernel':<22}operator"]
+    for step in page.worth_showing(figures["layers"]):
+        gmacs = f"{step['gmac_per_second']:.1f}" if step["gmac_per_second"] else ""
+        rows.append(
+            f"{step['microseconds']:>8.1f}  {100 * step['microseconds'] / total:>5.1f}  {gmacs:>6}"
+            f"  {step['precision']:<9}  {step['kernel']:<22}{page.label(step)}"
+        )
+    return "\n".join(rows)
 
 
 def summary(figures, facts):
     low, high = (100 * d for d in figures["difference_ci95"])
     agree = "equal the JIT's byte for byte" if figures["aot_equals_jit"] else "DIFFER from the JIT's"
+    accuracy = "   ".join(f"{p} {100 * figures[f'{p}_accuracy']:.2f} %" for p in ("fp32", "int8"))
+    latency = "   ".join(
+        f"{p} p50 {figures[f'{p}_p50_ms']:.3f} ms, p99 {figures[f'{p}_p99_ms']:.3f} ms" for p in ("fp32", "int8")
+    )
     return f"""
 Fashion-MNIST, {facts["samples"]} test images, one core, {facts["target"]}
-  accuracy   fp32 {100 * figures["fp32_accuracy"]:.2f} %   int8 {100 * figures["int8_accuracy"]:.2f} %   difference, 95 % interval [{low:+.2f}, {high:+.2f}] points
-  latency    fp32 p50 {figures["fp32_p50_ms"]:.3f} ms, p99 {figures["fp32_p99_ms"]:.3f} ms   int8 p50 {figures["int8_p50_ms"]:.3f} ms, p99 {figures["int8_p99_ms"]:.3f} ms   speed-up {figures["speedup"]:.2f}
-  C program from model.o: outputs of {facts["compared"]} images {agree}
+
+{layer_table(figures)}
+
+accuracy   {accuracy}   difference, 95 % interval [{low:+.2f}, {high:+.2f}] points
+latency    {latency}   speed-up {figures["speedup"]:.2f}
+C program from model.o: outputs of {facts["compared"]} images {agree}
 """
 
 
@@ -63,7 +93,7 @@ def failures(figures):
 def main(folder):
     work = pathlib.Path(folder)
     accuracy, int8, fp32 = read(work, "accuracy.json"), latency(work, "int8"), latency(work, "fp32")
-    explained = read(work, "explain-int8.json")
+    explained = [read(work, f.name) for f in sorted(work.glob("explain-*.json"))]
     compared, equal = same_bytes(work)
     figures = {
         "fp32_accuracy": accuracy["against"]["value"],
@@ -80,7 +110,7 @@ def main(folder):
     facts = {
         "samples": accuracy["samples"],
         "compared": compared,
-        "target": explained["target"],
+        "target": explained[0]["target"],
         "fp32_rounds": fp32["rounds"],
         "int8_rounds": int8["rounds"],
         "bound": -100 * MOST_INT8_LOSS,
