@@ -83,7 +83,7 @@ def accuracy_chart(figures, facts):
     shapes = [line(40, 70, WIDTH - 40, 70), line(at(0), 30, at(0), 100, "mark", 1, "3 3"), text(at(0), 20, "no difference", "middle", True)]
     shapes += [line(at(facts["bound"]), 30, at(facts["bound"]), 100, "l-bad", 1.5, "5 4"), text(at(facts["bound"]), 20, f"bound {facts['bound']:g}", "middle", True)]
     shapes += [line(at(low), 70, at(high), 70, "l-int8", 4), line(at(low), 61, at(low), 79, "l-int8", 2), line(at(high), 61, at(high), 79, "l-int8", 2)]
-    shapes += [dot(at(middle), 70, 7, "int8"), text(at(middle), 52, f"{middle:+.2f}", "middle")]
+    shapes += [dot(at(middle), 70, 7, "int8"), text(at(middle) + 12, 54, f"{middle:+.2f}")]
     shapes += [text(at(low), 96, f"{low:+.2f}", "middle", True), text(at(high), 96, f"{high:+.2f}", "middle", True)]
     return svg(115, shapes, "difference in accuracy with its 95 % interval")
 

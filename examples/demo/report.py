@@ -38,7 +38,8 @@ def same_bytes(work):
 def model_nodes(step):
     """The nodes of the float model that a step computes: without the Q/DQ pairs between them, each once."""
     names = [name for names in step["nodes"] for name in names.split(" + ")]
-    return [n for n in dict.fromkeys(names) if not n.endswith(("_quantized", "_dequantized"))]
+    of_model = [n for n in names if not n.endswith(("_quantized", "_dequantized"))]
+    return list(dict.fromkeys(of_model or names))
 
 
 def layers(explanations):
