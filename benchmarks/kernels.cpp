@@ -1,14 +1,16 @@
 // Speed of every row of the kernel table on the layers of ResNet-50, MobileNetV2 and EfficientNet, against the measured peak of this
 // machine: one core, weights and activations as a network would find them, epilogue included.
 //
-//   lapis_bench_kernels [part of a row's name] [part of a layer's name]
+//   lapis_bench_kernels [part of a row's name] [part of a layer's name, or "network": only the whole]
 //
 // Times are the least of several runs, each beside a run of the peak loop, so that a busy machine or a changing clock hurts both alike.
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
 #include <cstring>
+#include <ctime>
 #include <functional>
+#include <memory>
+#include <optional>
 #include <string>
 
 #include "codegen/kernels/schedule.h"
@@ -67,10 +69,17 @@ constexpr Layer kLayers[] = {
 
 // ---- peak ----
 
+// Of this thread's processor time: other programs may take turns on the core.
+double now() {
+  timespec t;
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+  return static_cast<double>(t.tv_sec) + 1e-9 * static_cast<double>(t.tv_nsec);
+}
+
 double seconds(const std::function<void()>& run) {
-  const auto start = std::chrono::steady_clock::now();
+  const double start = now();
   run();
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return now() - start;
 }
 
 constexpr int kPeakRounds = 20000;
@@ -255,6 +264,28 @@ void run_row(int index, const char* layer_filter) {
   if (total > 0) std::printf("%-22s total %.3f ms, %.1f %% of peak, emitted in %.1f ms\n\n", row.name.data(), total * 1e3, 100 * at_peak / total, emitting * 1e3);
 }
 
+// All layers of one network one after the other, each as often as it occurs with weights of its own: what caches leave of the numbers above.
+void run_network(int index, const char* network) {
+  const kernels::Kernel& row = kernels::table()[static_cast<size_t>(index)];
+  std::vector<std::unique_ptr<Bench>> layers;
+  double macs = 0;
+  for (const Layer& layer : kLayers)
+    for (int i = 0; i < layer.count; ++i) {
+      if (layer.depthwise != row.depthwise || !std::strstr(layer.name, network)) continue;
+      layers.push_back(std::make_unique<Bench>(layer, row));
+      if (!layers.back()->build(index).ok()) return;
+      macs += layers.back()->macs();
+    }
+  double best = 1e9, best_peak = 0;
+  for (int trial = 0; trial < 20; ++trial) {
+    best_peak = std::max(best_peak, peak(row.a != DType::Float32));
+    best = std::min(best, seconds([&] { for (auto& layer : layers) layer->run(); }));
+  }
+  std::printf("%-22s %s, %zu layers in sequence: %.3f ms", row.name.data(), network, layers.size(), best * 1e3);
+  if (best_peak > 0) std::printf(", %.1f %% of peak", 100 * macs / best / best_peak);
+  std::printf("\n\n");
+}
+
 }  // namespace
 }  // namespace lapis
 
@@ -263,6 +294,8 @@ int main(int argc, char** argv) {
   const char* row_filter = argc > 1 ? argv[1] : "";
   const char* layer_filter = argc > 2 ? argv[2] : "";
   for (size_t i = 0; i < kernels::table().size(); ++i)
-    if (kernels::table()[i].name.find(row_filter) != std::string_view::npos && Target::host().has(kernels::table()[i].needs))
-      run_row(static_cast<int>(i), layer_filter);
+    if (kernels::table()[i].name.find(row_filter) != std::string_view::npos && Target::host().has(kernels::table()[i].needs)) {
+      if (std::strcmp(layer_filter, "network") != 0) run_row(static_cast<int>(i), layer_filter);
+      if (!kernels::table()[i].depthwise) run_network(static_cast<int>(i), "resnet50");
+    }
 }

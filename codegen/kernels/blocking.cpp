@@ -26,11 +26,24 @@ Tiles balanced_tiles(int64_t pixels, int max_mr) {
   return {static_cast<int>(mr), big, count - big};
 }
 
+bool shares_columns(const Contraction& c) {
+  if (c.taps.size() % 3 != 0 || c.pixels % 2 != 0) return false;
+  const int32_t step = c.taps[1] - c.taps[0];
+  for (size_t t = 0; t < c.taps.size(); t += 3)
+    if (c.taps[t + 1] - c.taps[t] != step || c.taps[t + 2] - c.taps[t + 1] != step) return false;
+  const auto table = c.pixel_table.data<int32_t>();
+  const auto columns = static_cast<size_t>(c.pixel_table.dim(1));
+  for (size_t p = 0; p < static_cast<size_t>(c.pixels); p += 2)
+    if (table[(p + 1) * columns] - table[p * columns] != step) return false;
+  return true;
+}
+
 Blocking::Blocking(const Contraction& c) {
   const Kernel& kernel = row_of(c);
   lanes = kernel.lanes;
   quad = moves_only_bytes(c) ? 4 : 1;
   interleaved = kernel.depthwise && kernel.dot != Dot::Fma;
+  paired = interleaved && kernel.dot == Dot::Vnni && shares_columns(c);
   words = kernel.depthwise && kernel.dot == Dot::Madd;
   per_group = kernel.depthwise ? c.channels : c.channels / c.groups;
   const int64_t width = int64_t{c.nr} * lanes;
@@ -45,7 +58,7 @@ Blocking::Blocking(const Contraction& c) {
   const auto all_taps = static_cast<int64_t>(c.taps.size());
   taps = kernel.depthwise ? 1 : all_taps;
   const int64_t elements = kernel.depthwise ? all_taps : c.k;
-  steps = kernel.dot == Dot::Fma ? elements : (elements + 3) / 4;
+  steps = kernel.dot == Dot::Fma ? elements : paired ? elements / 3 * 2 : (elements + 3) / 4;
   columns = c.pixel_table.dim(1);
   params = 1 + per_channel_operands(c);
 }

@@ -30,6 +30,10 @@ struct Tiles {
 };
 Tiles balanced_tiles(int64_t pixels, int max_mr);
 
+// True if the taps are rows of three neighbouring columns and pixels come in pairs that are one column apart: a 3x3 window of stride 1 on
+// rows of even width. The four columns of a pair then serve both pixels, with weights (w0 w1 w2 0) and (0 w0 w1 w2).
+bool shares_columns(const Contraction& c);
+
 // What a work unit is to the generated function; the unit table is an array of these.
 struct Unit {
   int32_t weights = 0, params = 0;  // byte offsets of the block's image
@@ -53,6 +57,7 @@ class Blocking {
   int64_t taps;
   int64_t columns;      // of the pixel table
   bool interleaved;     // bytes of four vectors of channels are interleaved tap by tap (depthwise): always four vectors in quad order
+  bool paired;          // pixels 2i and 2i + 1 share the interleaved columns of a row of taps (see shares_columns)
   bool words;           // those weights are int16 pairs: taps 0 and 2 of every lane, then 1 and 3
   int params;           // rows of parameters: bias and per-channel operands
 

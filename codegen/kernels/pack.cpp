@@ -21,6 +21,14 @@ void pack_channel(const uint8_t* from, uint8_t* to, int64_t taps, int64_t tap_by
     for (int64_t s = 0; s < steps; ++s, to += stride) std::memcpy(to, from + 4 * s, static_cast<size_t>(std::min<int64_t>(4, tap_bytes - 4 * s)));
 }
 
+// Rows of three taps, each for the left and then for the right pixel of a pair.
+void pack_paired_channel(const uint8_t* from, uint8_t* to, int64_t rows, int64_t stride) {
+  for (int64_t row = 0; row < rows; ++row, from += 3, to += 2 * stride) {
+    std::memcpy(to, from, 3);
+    std::memcpy(to + stride + 1, from, 3);
+  }
+}
+
 // Vectors of four bytes a lane, each followed by an empty one, become the words of bytes 0 and 2 and those of bytes 1 and 3.
 void widen(std::vector<uint8_t>& image, int lanes) {
   for (size_t pair = 0; pair < image.size(); pair += static_cast<size_t>(lanes) * 8)
@@ -79,7 +87,10 @@ std::vector<uint8_t> pack_weights(const Contraction& c, const Blocking& blocking
         const int64_t channel = blocking.weight_channel(b, v, lane);
         if (channel >= b.channels) continue;
         uint8_t* to = image.data() + at + v * blocking.lanes * bytes + lane * 4;
-        pack_channel(from + (first + channel) * channel_bytes, to, blocking.taps, tap_bytes, blocking.steps, int64_t{vectors} * blocking.lanes * bytes);
+        const uint8_t* weights = from + (first + channel) * channel_bytes;
+        const int64_t stride = int64_t{vectors} * blocking.lanes * bytes;
+        if (blocking.paired) pack_paired_channel(weights, to, blocking.steps / 2, stride);
+        else pack_channel(weights, to, blocking.taps, tap_bytes, blocking.steps, stride);
       }
   });
   if (blocking.words) widen(image, blocking.lanes);

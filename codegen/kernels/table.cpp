@@ -90,7 +90,7 @@ std::span<const Kernel> table() { return kTable; }
 
 int max_mr(const Kernel& kernel, const Contraction& c, int nr) {
   const int epilogue = x86::EpilogueAnalysis(c, nullptr).registers, resident = resident_weights(kernel, c);
-  int mr = kMostPixels;
+  int mr = is_interleaved(kernel) && kernel.dot == Dot::Vnni && shares_columns(c) ? 2 : kMostPixels;
   while (mr > 0 && !fits_registers(kernel, mr, nr, epilogue, resident)) --mr;
   return mr;
 }

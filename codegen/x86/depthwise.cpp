@@ -7,9 +7,6 @@ namespace {
 
 const Opmask kLanes(2), kBytes(4);
 
-// Displacement of tap t as an address part.
-int tap_of(const Contraction& c, size_t t) { return c.taps[t]; }
-
 // ---- floats ----
 
 class DepthwiseFloat : public TileKernel {
@@ -30,7 +27,7 @@ class DepthwiseFloat : public TileKernel {
         vmovups(vec(sums), ptr[weights_ + (static_cast<int>(t) * nr + n) * vector_bytes()]);
         const bool whole = int64_t{n + 1} * lanes() <= block.channels;
         for (int m = 0; m < mr; ++m) {
-          const Xbyak::Address x = ptr[gpr(m) + (tap_of(c_, t) + n * vector_bytes())];
+          const Xbyak::Address x = ptr[gpr(m) + (c_.taps[t] + n * vector_bytes())];
           if (whole) {
             vfmadd231ps(vec(sum(m, n)), vec(sums), x);
           } else {
@@ -81,10 +78,12 @@ class DepthwiseBytes : public TileKernel {
     block_ = &block;
     load_pixels(mr, weights_, scratch_);
     start_sums();
-    if (!resident()) mov(weights_, slot(kWeights));
+    mov(weights_, slot(kWeights));
     if (flips()) vmovups(flip(), constant(0x80808080u));
-    for (int g = 0; g < blocking_.steps; ++g)
-      for (int m = 0; m < mr; ++m) four_taps(g, m);
+    if (blocking_.paired) rows_of_pair();
+    else
+      for (int g = 0; g < blocking_.steps; ++g)
+        for (int m = 0; m < mr; ++m) four_taps(g, m);
     if (blocking_.quad == 1) to_memory_order();
     std::vector<int> free;
     for (int r = first_resident() - 1; r >= temporary(0).getIdx(); --r) free.push_back(r);
@@ -116,31 +115,43 @@ class DepthwiseBytes : public TileKernel {
 
   void four_taps(int g, int m) {
     const int first = 4 * g, count = std::min(4, static_cast<int>(c_.taps.size()) - first);
-    for (int t = 0; t < count; ++t) load_channels(temporary(t).getIdx(), m, static_cast<size_t>(first + t));
+    for (int t = 0; t < count; ++t) load_channels(temporary(t).getIdx(), m, c_.taps[static_cast<size_t>(first + t)]);
     if (count == 1) return single_tap(g, m);
-    const Vec a = temporary(0), b = temporary(1), c = temporary(std::min(2, count - 1)), d = temporary(std::min(3, count - 1));
-    const Vec spare = temporary(4), x = temporary(3);
-    vpunpcklbw(spare, a, b);
-    if (count > 2) {
-      vpunpckhbw(a, a, b);
-      vpunpcklbw(b, c, d);
-      vpunpckhbw(temporary(2), c, d);
-      interleaved(g, m, 0, x, spare, b, true);
-      interleaved(g, m, 1, spare, spare, b, false);
-      interleaved(g, m, 2, b, a, temporary(2), true);
-      interleaved(g, m, 3, a, a, temporary(2), false);
-    } else {
-      vpunpckhbw(a, a, b);
-      interleaved(g, m, 0, x, spare, spare, true);
-      interleaved(g, m, 1, spare, spare, spare, false);
-      interleaved(g, m, 2, b, a, a, true);
-      interleaved(g, m, 3, a, a, a, false);
+    interleave(count, [&](int v, const Vec& x) { dot(g, m, v, x); });
+  }
+
+  // A row of three taps of two neighbouring pixels is four columns.
+  void rows_of_pair() {
+    const int32_t step = c_.taps[1] - c_.taps[0];
+    for (int row = 0; row < blocking_.steps / 2; ++row) {
+      for (int column = 0; column < 4; ++column) load_channels(temporary(column).getIdx(), 0, c_.taps[static_cast<size_t>(3 * row)] + column * step);
+      interleave(4, [&](int v, const Vec& x) {
+        dot(2 * row, 0, v, x);
+        dot(2 * row + 1, 1, v, x);
+      });
     }
   }
 
-  void interleaved(int g, int m, int v, const Vec& to, const Vec& a, const Vec& b, bool low) {
-    low ? vpunpcklwd(to, a, b) : vpunpckhwd(to, a, b);
-    dot(g, m, v, to);
+  // Temporaries 0 to count - 1 become vectors of dwords with the bytes of one channel each; use(v, x) gets them one after the other.
+  template <class Use>
+  void interleave(int count, Use use) {
+    const Vec a = temporary(0), b = temporary(1), c = temporary(std::min(2, count - 1)), d = temporary(std::min(3, count - 1));
+    const Vec high = temporary(2), x = temporary(3), low = temporary(4);
+    vpunpcklbw(low, a, b);
+    vpunpckhbw(a, a, b);
+    if (count > 2) {
+      vpunpcklbw(b, c, d);
+      vpunpckhbw(high, c, d);
+    }
+    const Vec &low2 = count > 2 ? b : low, &high2 = count > 2 ? high : a;
+    auto words = [&](int v, const Vec& to, const Vec& first, const Vec& second, bool lower) {
+      lower ? vpunpcklwd(to, first, second) : vpunpckhwd(to, first, second);
+      use(v, to);
+    };
+    words(0, x, low, low2, true);
+    words(1, low, low, low2, false);
+    words(2, x, a, high2, true);
+    words(3, a, a, high2, false);
   }
 
   // The other three bytes of a lane meet zero weights: any shuffle that brings the byte there will do.
@@ -156,7 +167,7 @@ class DepthwiseBytes : public TileKernel {
   void dot(int g, int m, int v, const Vec& x) {
     const int at = g * kVectors + v;
     if (row_.dot == kernels::Dot::Madd) return dot_words(m, v, at, x);
-    if (resident()) dot_bytes(sum(m, v), x, vec(first_resident() + at));
+    if (at < resident()) dot_bytes(sum(m, v), x, vec(first_resident() + at));
     else dot_bytes(sum(m, v), x, ptr[weights_ + at * vector_bytes()]);
   }
 
@@ -176,8 +187,8 @@ class DepthwiseBytes : public TileKernel {
     vpaddd(sum(m, v), sum(m, v), product());
   }
 
-  void load_channels(int to, int m, size_t t) {
-    const Xbyak::RegExp from = gpr(m) + tap_of(c_, t);
+  void load_channels(int to, int m, int displacement) {
+    const Xbyak::RegExp from = gpr(m) + displacement;
     if (!partial_) vmovups(vec(to), ptr[from]);
     else if (avx512()) vmovdqu8(vec(to) | kBytes | T_z, ptr[from]);
     else load_tail(to, from, static_cast<int>(block_->channels));

@@ -317,13 +317,19 @@ int Epilogue::cap(int x, float bound) {
   return to;
 }
 
-// A register with x / scale, to be rounded by vcvtps2dq: `x` itself or a new one. The conversion gives INT_MIN for NaN and for numbers
-// beyond int32: right below, so only large positive numbers must be capped.
-int Epilogue::quotient(const int x, const Instr& i, bool may_overflow) {
-  const auto scale = static_cast<float>(i.imm);
+const DivisionPlan& Epilogue::division(int id) {
+  if (const auto known = divisions_.find(id); known != divisions_.end()) return known->second;
+  const Instr& i = instr(id);
   const IntegerRange type = integer_range(i.type);
   const auto zero = static_cast<int>(i.imm2);
-  const DivisionPlan plan = plan_division(scale, static_cast<int>(type.lowest) - zero, static_cast<int>(type.highest) - zero);
+  return divisions_[id] = plan_division(static_cast<float>(i.imm), static_cast<int>(type.lowest) - zero, static_cast<int>(type.highest) - zero);
+}
+
+// A register with x / scale, to be rounded by vcvtps2dq: `x` itself or a new one. The conversion gives INT_MIN for NaN and for numbers
+// beyond int32: right below, so only large positive numbers must be capped.
+int Epilogue::quotient(const int x, int id, bool may_overflow) {
+  const auto scale = static_cast<float>(instr(id).imm);
+  const DivisionPlan& plan = division(id);
   const bool multiplies = plan.kind == DivisionPlan::Kind::Multiply || plan.kind == DivisionPlan::Kind::MultiplyAndFma;
   const bool cap_first = may_overflow && multiplies;  // infinity times the correction would be NaN
   const int from = cap_first ? cap(x, scale * 0x1p30f) : x;
@@ -352,7 +358,7 @@ void Epilogue::quantize(int id) {
   const Interval range = a_.range[static_cast<size_t>(i.args[0])];
   const bool may_overflow = !range.finite() || std::max(-range.low, range.high) / std::abs(i.imm) > 1e9;
   const int x = reg(i.args[0]);
-  const int rounded = quotient(x, i, may_overflow);
+  const int rounded = quotient(x, id, may_overflow);
   const int to = rounded == x ? destination(id) : rounded;
   const auto zero = static_cast<int>(i.imm2);
   e_.vcvtps2dq(v(to), v(rounded));

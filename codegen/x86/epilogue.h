@@ -52,7 +52,8 @@ class Epilogue {
   void dequantize(int id);
   void quantize_sum(int id);
   void centre(int to, int id, int zero);
-  int quotient(int x, const Instr& i, bool may_overflow);
+  int quotient(int x, int id, bool may_overflow);
+  const DivisionPlan& division(int id);
   int cap(int x, float bound);
 
   // One quad.
@@ -89,6 +90,7 @@ class Epilogue {
   EpilogueAnalysis a_;
   std::vector<int> param_row_;  // of each PerChannel operand
   bool bytes_out_;
+  std::map<int, DivisionPlan> divisions_;  // of Quantize instructions: finding one is worth remembering
 
   // State of the vector being computed.
   const Site* site_ = nullptr;
