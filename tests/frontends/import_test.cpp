@@ -138,13 +138,19 @@ TEST(Import, FunctionsThatCallThemselvesAreRefused) {
 }
 
 TEST(Import, OperatorsWithoutARecordAreExpandedByTheirDefinition) {
-  for (const std::string_view body : {"(float[2,3] x) => (float[2,3] y) { y = MeanVarianceNormalization<axes = [1]>(x) }",
-                                      "(float[2,3] x) => (float[2,3] y) { y = Shrink<lambd = 0.5>(x) }"}) {
+  const std::pair<std::string_view, std::string_view> kBodies[] = {
+      {"(float[2,3] x) => (float[2,3] y) { y = MeanVarianceNormalization<axes = [1]>(x) }", "float[2,3]"},
+      {"(float[2,3] x) => (float[2,3] y) { y = Shrink<lambd = 0.5>(x) }", "float[2,3]"},
+      // These definitions depend on the types and the presence of the operands.
+      {"(float[3,5] x, int64[3] l) => (float y) { y = SoftmaxCrossEntropyLoss<reduction = \"mean\">(x, l) }", "float[]"},
+      {"(float[2,4,8,16] q, float[2,4,6,16] k) => (float[2,4,8,16] y) { y = Attention<is_causal = 1>(q, k, k) }", "float[2,4,8,16]"},
+      {"(float[10,4] x) => (float[5,4] y) <int64[1] s = {5}> { y = CenterCropPad<axes = [0]>(x, s) }", "float[5,4]"}};
+  for (const auto& [body, type] : kBodies) {
     const auto graph = graph_of(body);
     ASSERT_TRUE(graph) << body;
     EXPECT_EQ(graph->outputs()[0]->name(), "y");
-    EXPECT_EQ(graph->outputs()[0]->type().to_string(), "float[2,3]");
-    EXPECT_TRUE(verify(*graph).empty());
+    EXPECT_EQ(graph->outputs()[0]->type().to_string(), type);
+    EXPECT_EQ(to_string(verify(*graph)), "") << body;
   }
 }
 
