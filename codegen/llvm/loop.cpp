@@ -179,6 +179,9 @@ class LoopEmitter {
     std::vector<Position> positions;
     for (int r = 0; r < rows; ++r)
       for (int v = 0; v < vectors; ++v) positions.push_back({r, v, std::max(active, 1), active != 0});
+    turned_.clear();
+    if (rows == nest_.width && active == nest_.width)
+      for (const int v : nest_.transposed) turned_[v] = memory_.load_transposed(v, c.at[static_cast<size_t>(v)], nest_.lane.bytes[static_cast<size_t>(v)]);
     std::vector<Values> reduced(positions.size());  // of each position, numbered through all phases
     for (const Loop::Phase& phase : loop_.phases) {
       if (phase.over == Loop::Over::Inner) {
@@ -348,6 +351,11 @@ class LoopEmitter {
     return memory_.load_at(i.slot, address(i.slot, c, p), bytes, access(i.slot, p));
   }
 
+  Value* load(int view, const Cursor& c, const Position& p) {
+    if (const auto turned = turned_.find(view); turned != turned_.end()) return turned->second[static_cast<size_t>(p.row)];
+    return memory_.load(view, address(view, c, p), access(view, p));
+  }
+
   DType dtype_of_view(int slot) const { return loop_.views[static_cast<size_t>(slot)].dtype; }
   Operand loaded(Value* raw, const Instr& i) { return {lanes_.convert(lanes_.from_memory(raw, dtype_of_view(i.slot)), dtype_of_view(i.slot), i.type), i.type}; }
 
@@ -359,7 +367,7 @@ class LoopEmitter {
       for (size_t a = 0; a < 3; ++a)
         if (i.args[a] >= 0) operands[a] = values[static_cast<size_t>(i.args[a])];
       Operand result;
-      if (i.op == Op::Load) result = loaded(raw_[values.size()] = memory_.load(i.slot, address(i.slot, c, p), access(i.slot, p)), i);
+      if (i.op == Op::Load) result = loaded(raw_[values.size()] = load(i.slot, c, p), i);
       else if (i.op == Op::Gather) result = loaded(raw_[values.size()] = gather(i, lanes_.convert(operands[0].value, operands[0].type, DType::Int64), c, p), i);
       else if (i.op == Op::Index) result = {index_of(i.slot, c, p), DType::Int64};
       else if (i.op == Op::Reduced) result = {lanes_.convert(reduced[static_cast<size_t>(i.slot)], reductions_[static_cast<size_t>(i.slot)].type, i.type), i.type};
@@ -387,6 +395,7 @@ class LoopEmitter {
   const Nest& nest_;
   Memory memory_;
   std::vector<Loop::Reduction> reductions_;
+  std::map<int, Values> turned_;  // of the tile being emitted: rows of transposed views
   Values raw_;  // of the values evaluated last: loaded bits
 };
 

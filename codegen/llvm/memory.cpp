@@ -111,6 +111,27 @@ Value* Memory::load_at(int v, Value* pointer, Value* offsets, const LaneAccess& 
   return result;
 }
 
+std::vector<Value*> Memory::load_transposed(int v, Value* pointer, int64_t stride) const {
+  auto& b = lanes_.b;
+  const int width = lanes_.width();
+  auto* type = llvm::FixedVectorType::get(lanes_.memory_type(loop_.views[static_cast<size_t>(v)].dtype), static_cast<unsigned>(width));
+  std::vector<Value*> rows;
+  for (int i = 0; i < width; ++i) rows.push_back(annotated(b.CreateAlignedLoad(type, advanced(pointer, i * stride), llvm::Align(static_cast<uint64_t>(size_of(v)))), v));
+  std::vector<int> low, high;  // of two interleaved rows
+  for (int i = 0; i < width / 2; ++i) {
+    low.insert(low.end(), {i, i + width});
+    high.insert(high.end(), {i + width / 2, i + width / 2 + width});
+  }
+  // Interleaving row i with row i + width/2, log2(width) times, exchanges rows and columns.
+  for (int round = 1; round < width; round *= 2) {
+    std::vector<Value*> next;
+    for (int i = 0; i < width / 2; ++i)
+      for (const auto& mask : {low, high}) next.push_back(b.CreateShuffleVector(rows[static_cast<size_t>(i)], rows[static_cast<size_t>(i + width / 2)], mask));
+    rows = std::move(next);
+  }
+  return rows;
+}
+
 void Memory::store(int v, Value* raw, Value* pointer, const LaneAccess& access) const {
   auto& b = lanes_.b;
   const auto align = llvm::Align(static_cast<uint64_t>(size_of(v)));

@@ -9,7 +9,7 @@ namespace {
 
 using Dims = std::vector<Dimension>;
 
-constexpr double kUnitNanoseconds = 15000;
+constexpr double kUnitNanoseconds = 12000;
 constexpr int64_t kMaxUnits = 256;
 
 int64_t element_bytes(DType dtype) { return std::max(1, bit_width(dtype) / 8); }
@@ -194,37 +194,81 @@ class Planner {
     return n > 3 * limit ? limit : 1;
   }
 
+  // Elementwise loops whose loads and stores run along different dimensions.
+  bool choose_transposition() {
+    if (nest_.lane_inner || !nest_.inner.empty() || has_reduction() || gathers_ || nest_.width < 4) return false;
+    const int width = std::min(nest_.width, 16);  // larger squares of bytes do not fit the registers
+    if (nest_.lane.extent < width) return false;
+    for (size_t d = nest_.outer.size(); d-- > 0;) {
+      const Dimension& along = nest_.outer[d];
+      if (along.extent < width) continue;
+      for (size_t v = 0; v < uses_.size(); ++v) {
+        const int64_t size = element_bytes(loop_.views[v].dtype), across = std::abs(nest_.lane.bytes[v]);
+        if (uses_[v].weight && !uses_[v].stored && along.bytes[v] == size && across != 0 && across != size) nest_.transposed.push_back(static_cast<int>(v));
+      }
+      if (nest_.transposed.empty()) continue;
+      std::rotate(nest_.outer.begin() + static_cast<int64_t>(d), nest_.outer.begin() + static_cast<int64_t>(d) + 1, nest_.outer.end());
+      nest_.width = nest_.jam = width;
+      split_jammed();
+      return true;
+    }
+    return false;
+  }
+
   void choose_tile() {
+    if (choose_transposition()) return;
     const int64_t whole = nest_.lane.extent / nest_.width;
     const bool wide_file = vector_bytes_ == 64;  // 32 vector registers instead of 16
     if (is_product() && jammable_) {
       nest_.jam = divisor_up_to(nest_.outer.back().extent, 4);
       const int vectors = nest_.lane_inner ? 1 : wide_file ? 4 : 2;
       nest_.vectors = whole > 0 ? divisor_up_to(whole, vectors) : 1;
+      split_jammed();
       return;
     }
     const int limit = gathers_ ? 1 : instructions() <= 12 ? 4 : instructions() <= 24 ? 2 : 1;
     nest_.vectors = whole > 0 ? divisor_up_to(whole, limit) : 1;
   }
 
-  // A rough cost: vector instructions at 2 per nanosecond, at least the memory traffic at 16 bytes per nanosecond.
+  // Whole tiles of the jammed dimension become a dimension of their own, which work units may cut.
+  void split_jammed() {
+    Dimension& rows = nest_.outer.back();
+    if (nest_.jam == 1 || rows.extent % nest_.jam != 0 || rows.extent == nest_.jam || is_indexed(rows)) return;
+    Dimension tiles = rows;
+    tiles.extent = rows.extent / nest_.jam;
+    tiles.source = rows.source = -1;
+    for (int64_t& stride : tiles.bytes) stride *= nest_.jam;
+    rows.extent = nest_.jam;
+    nest_.outer.insert(nest_.outer.end() - 1, std::move(tiles));
+  }
+
+  // A rough cost: vector instructions at 3 per nanosecond; elements that move one by one and bytes that move in vectors besides.
   double nanoseconds_per_outer_point() const {
     double inner = 1;
     for (const Dimension& d : nest_.inner) inner *= static_cast<double>(d.extent);
     double cost = 0;
     for (const Loop::Phase& phase : loop_.phases) {
-      double body = 1;
-      for (const Instr& i : phase.body) body += weight(i);
+      double instructions = 1, accesses = 0;
+      for (const Instr& i : phase.body) {
+        instructions += weight(i);
+        if (i.op == Op::Load || i.op == Op::Gather) accesses += access_nanoseconds(i.slot);
+      }
+      for (const Loop::Store& s : phase.stores) accesses += access_nanoseconds(s.view);
       const double lanes = phase.over == Loop::Over::Inner || !nest_.lane_inner ? nest_.width : 1;
       const double points = phase.over == Loop::Over::Inner ? inner * (nest_.lane_inner ? static_cast<double>(nest_.lane.extent) : 1) : 1;
-      cost += body / lanes * points * 0.3;
+      cost += (instructions / lanes * 0.3 + accesses) * points;
     }
     return cost;
   }
+  double access_nanoseconds(int view) const {
+    if (std::find(nest_.transposed.begin(), nest_.transposed.end(), view) != nest_.transposed.end()) return 0.1;
+    const int64_t stride = nest_.lane.bytes[static_cast<size_t>(view)], size = element_bytes(loop_.views[static_cast<size_t>(view)].dtype);
+    return stride == 0 ? 0 : std::abs(stride) == size ? static_cast<double>(size) / 64 : 0.4;
+  }
   static double weight(const Instr& i) {
-    if (i.op == Op::Constant || i.op == Op::Reduced) return 0;
-    if (i.op == Op::Load) return 2;
+    if (i.op == Op::Constant || i.op == Op::Reduced || i.op == Op::Load) return 0;
     if (i.op == Op::Gather || i.op == Op::Pow || i.op == Op::FMod || i.op == Op::Mod) return 20;
+    if (i.op == Op::Div || i.op == Op::Sqrt || i.op == Op::Quantize) return 5;
     return i.op >= Op::Exp && i.op <= Op::Sigmoid ? 15 : 1;
   }
 
@@ -234,7 +278,7 @@ class Planner {
     const int64_t lanes = nest_.lane_inner ? 1 : nest_.lane.extent;
     total *= static_cast<double>(lanes);
     const auto wanted = std::clamp<int64_t>(static_cast<int64_t>(std::min(total / kUnitNanoseconds, 1e6)), 1, kMaxUnits);
-    // The jammed dimension stays whole, so that tiles do.
+    // A jammed dimension stays whole, so that tiles do.
     const size_t divisible = nest_.outer.size() - (nest_.jam > 1 ? 1 : 0);
     while (nest_.partitioned < divisible && nest_.rows < 4 * wanted && wanted > 1) nest_.rows *= nest_.outer[nest_.partitioned++].extent;
     if (nest_.rows < 2 * wanted && lanes > nest_.width && wanted > 1) {

@@ -141,6 +141,8 @@ void copies_in_all_layouts() {
   copies<T>({1, 64, 7, 7}, {3136, 49, 7, 1}, {3136, 1, 448, 64});
   copies<T>({70, 131}, {131, 1}, {1, 70});                                                             // transposition
   copies<T>({1, 3, 14, 14}, {588, 1, 42, 3}, {1024, 1, 54, 3});                                        // into a halo
+  copies<T>({3, 48, 100}, {1, 300, 3}, {4800, 100, 1});                                                   // three axes turned
+  copies<T>({33, 67}, {1, 33}, {67, 1});
   copies<T>({4, 12, 33, 16}, {6336, 16, 192, 1}, {6336, 528, 16, 1});                                  // heads
 }
 TEST(Loop, CopiesOfEveryElementSizeAndLayout) {
