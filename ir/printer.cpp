@@ -7,8 +7,7 @@
 namespace lapis {
 namespace {
 
-template <class Range, class Function>
-std::string join(const Range& range, Function&& text_of) {
+template <class Range, class Function> std::string join(const Range& range, Function&& text_of) {
   std::string text;
   for (const auto& item : range) text += (text.empty() ? "" : ", ") + text_of(item);
   return text;
@@ -28,7 +27,9 @@ struct PrintAttribute {
   std::string operator()(const std::string& v) const { return quoted(v); }
   std::string operator()(const Tensor& v) const { return to_string(v); }
   std::string operator()(const std::shared_ptr<Graph>& v) const { return "graph " + v->name(); }
-  template <class T> std::string operator()(const std::vector<T>& values) const { return "[" + join(values, *this) + "]"; }
+  template <class T> std::string operator()(const std::vector<T>& values) const {
+    return "[" + join(values, *this) + "]";
+  }
 };
 
 std::string name_of(const Value* value) { return value ? value->name() : "_"; }
@@ -38,13 +39,16 @@ std::string declared(const Value* value) { return value->type().to_string() + " 
 std::string head(const Node& node) {
   std::string text = join(node.outputs(), name_of) + " = " + std::string(node.op().name);
   if (!node.attributes().empty())
-    text += "<" + join(node.attributes(), [](const auto& item) { return item.first + " = " + print(item.second); }) + ">";
+    text +=
+        "<" + join(node.attributes(), [](const auto& item) { return item.first + " = " + print(item.second); }) + ">";
   return text;
 }
 
 void print_graph(const Graph& graph, const std::string& indent, std::string& text) {
-  text += indent + graph.name() + " (" + join(graph.inputs(), declared) + ") => (" + join(graph.outputs(), declared) + ") {\n";
-  for (const Value* constant : graph.constants()) text += indent + "  " + constant->name() + " = " + to_string(constant->constant()) + "\n";
+  text += indent + graph.name() + " (" + join(graph.inputs(), declared) + ") => (" + join(graph.outputs(), declared) +
+          ") {\n";
+  for (const Value* constant : graph.constants())
+    text += indent + "  " + constant->name() + " = " + to_string(constant->constant()) + "\n";
   for (const Node* node : graph.nodes()) {
     text += indent + "  " + head(*node) + "(" + join(node->inputs(), name_of) + ")  # " +
             join(node->outputs(), [](const Value* v) { return v ? v->type().to_string() : std::string("_"); }) + "\n";
@@ -65,6 +69,8 @@ std::string print(const Graph& graph) {
   return text;
 }
 
-std::string location_of(const Node& node) { return "node '" + node.origin() + "' (" + std::string(node.op().name) + ")"; }
+std::string location_of(const Node& node) {
+  return "node '" + node.origin() + "' (" + std::string(node.op().name) + ")";
+}
 
 }  // namespace lapis

@@ -1,4 +1,5 @@
-// Printing for people: error messages, assertions, dumps while debugging. The exchange format is ONNX's text syntax (frontends/onnx).
+// Printing for people: error messages, assertions, dumps while debugging. The exchange format is ONNX's text syntax
+// (frontends/onnx).
 #pragma once
 
 #include <string>

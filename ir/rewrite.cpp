@@ -12,7 +12,8 @@
 
 namespace lapis {
 
-// Nodes still to be visited, first in first out. An erased node is forgotten; a pointer left in the queue is never followed.
+// Nodes still to be visited, first in first out. An erased node is forgotten; a pointer left in the queue is never
+// followed.
 class Worklist {
  public:
   void push(Node* node) {
@@ -51,7 +52,7 @@ Result<Tensor> evaluate_op(const OpDef& op, std::vector<Tensor> inputs, Attribut
   return std::move(results[0]);
 }
 
-// ---- adding -----------------------------------------------------------------------------------------------------------------------
+// ---- adding ---------------------------------------------------------------------------------------------------------
 
 std::string Rewriter::stem() const {
   LAPIS_ASSERT(at_, "rule '" << rule_ << "' adds to the graph after it replaced its root");
@@ -59,10 +60,12 @@ std::string Rewriter::stem() const {
 }
 
 Node* Rewriter::add_node(const OpDef& op, std::vector<Value*> inputs, Attributes attributes, size_t outputs) {
-  Node* node = graph_.add_node(op, std::move(inputs), std::move(attributes), std::vector<std::string>(outputs, stem()), at_);
+  Node* node =
+      graph_.add_node(op, std::move(inputs), std::move(attributes), std::vector<std::string>(outputs, stem()), at_);
   node->set_origin(at_->origin());
   const Status inferred = infer_types(*node);
-  LAPIS_ASSERT(inferred.ok(), "rule '" << rule_ << "' built a node that cannot be: " << print(*node) << "\n" << to_string(inferred.diagnostics()));
+  LAPIS_ASSERT(inferred.ok(), "rule '" << rule_ << "' built a node that cannot be: " << print(*node) << "\n"
+                                       << to_string(inferred.diagnostics()));
   added_.push_back(node);
   if (worklist_) worklist_->push(node);
   return node;
@@ -98,7 +101,7 @@ Value* Rewriter::reshape(Value* value, Shape shape) {
   return shape == tensor.shape() ? value : constant(tensor.reshaped(std::move(shape)));
 }
 
-// ---- replacing --------------------------------------------------------------------------------------------------------------------
+// ---- replacing ------------------------------------------------------------------------------------------------------
 
 bool Rewriter::can_take_name(const Value& y, const Value& with) const {
   return with.producer() && &with.graph() == &y.graph() && !with.is_graph_output();
@@ -126,9 +129,11 @@ void Rewriter::touch_users(const Value& value) {
 
 bool Rewriter::replace(Value& y, Value* with) {
   const std::optional<Type> type = merge(with->type(), y.type());
-  LAPIS_ASSERT(type, "rule '" << rule_ << "' replaces " << y.type().to_string() << " '" << y.name() << "' by " << with->type().to_string());
+  LAPIS_ASSERT(type, "rule '" << rule_ << "' replaces " << y.type().to_string() << " '" << y.name() << "' by "
+                              << with->type().to_string());
   Node* old = y.producer();
-  const Explanation done = explain_ ? Explanation{std::string(rule_), location_of(*old), true, print(*old)} : Explanation{};
+  const Explanation done =
+      explain_ ? Explanation{std::string(rule_), location_of(*old), true, print(*old)} : Explanation{};
   with = named_like(y, with);
   if (with == &y) return false;
   if (explain_) (*explain_)(done);
@@ -159,7 +164,9 @@ void Rewriter::forget(Node* node) {
   if (!worklist_) return;
   worklist_->forget(node);
   for (Graph* subgraph : node->subgraphs())
-    for_each_graph(*subgraph, [&](Graph& g) { for (Node* inner : g.nodes()) worklist_->forget(inner); });
+    for_each_graph(*subgraph, [&](Graph& g) {
+      for (Node* inner : g.nodes()) worklist_->forget(inner);
+    });
 }
 
 // `node` if nobody needs it, and then whoever it alone needed. Returns their origins.
@@ -204,13 +211,14 @@ bool Rewriter::skip(const Value& y, std::string reason) {
   return false;
 }
 
-// ---- the driver -------------------------------------------------------------------------------------------------------------------
+// ---- the driver -----------------------------------------------------------------------------------------------------
 
 namespace {
 
 class Driver {
  public:
-  Driver(Graph& graph, std::span<const Rule> rules, const RewriteOptions& options) : options_(options), bound_(1000 + 64 * total_node_count(graph)) {
+  Driver(Graph& graph, std::span<const Rule> rules, const RewriteOptions& options)
+      : options_(options), bound_(1000 + 64 * total_node_count(graph)) {
     for (const Rule& rule : rules)
       if (!options.disabled_rules.contains(rule.name)) rules_.push_back(rule);
     worklist_.push_all(graph);

@@ -27,7 +27,7 @@ class Rewriter;
 class Worklist;
 
 struct Rule {
-  std::string_view name;               // "fold.bias-into-conv": family, dot, what it does; used by explain and --disable-rule
+  std::string_view name;  // "fold.bias-into-conv": family, dot, what it does; used by explain and --disable-rule
   bool (*apply)(Value& y, Rewriter& rw);  // true if the graph changed; called with every present output of every node
 };
 
@@ -36,7 +36,7 @@ struct Explanation {
   std::string rule;
   std::string where;  // "node 'Conv_12' (Conv)"
   bool applied = false;
-  std::string text;   // the reason of a skip; what was made of it otherwise
+  std::string text;  // the reason of a skip; what was made of it otherwise
 };
 using ExplainSink = std::function<void(const Explanation&)>;
 
@@ -47,24 +47,34 @@ Result<Tensor> evaluate_op(const OpDef& op, std::vector<Tensor> inputs, Attribut
 class Rewriter {
  public:
   // Nodes are inserted before `at`; what it reads may be used by them.
-  explicit Rewriter(Node& at, std::string_view rule = "", const ExplainSink* explain = nullptr, Worklist* worklist = nullptr)
-      : at_(&at), graph_(at.graph()), rule_(rule), explain_(explain && *explain ? explain : nullptr), worklist_(worklist) {}
+  explicit Rewriter(Node& at, std::string_view rule = "", const ExplainSink* explain = nullptr,
+                    Worklist* worklist = nullptr)
+      : at_(&at),
+        graph_(at.graph()),
+        rule_(rule),
+        explain_(explain && *explain ? explain : nullptr),
+        worklist_(worklist) {}
 
   // A node with one output, its type inferred. Asserts that inference succeeds.
   Value* add(const OpDef& op, std::vector<Value*> inputs, Attributes attributes = {});
   template <class T>
-    requires requires { T::fields; }
-  Value* add(const OpDef& op, std::vector<Value*> inputs, const T& attributes) { return add(op, std::move(inputs), encode_attributes(attributes)); }
+  requires requires { T::fields; }
+  Value* add(const OpDef& op, std::vector<Value*> inputs, const T& attributes) {
+    return add(op, std::move(inputs), encode_attributes(attributes));
+  }
   Node* add_node(const OpDef& op, std::vector<Value*> inputs, Attributes attributes, size_t outputs);
 
   Value* constant(Tensor tensor);
-  Value* ints(std::vector<int64_t> values) { return constant(Tensor::vector(std::move(values))); }  // int64[n]: shapes, axes, pads
+  Value* ints(std::vector<int64_t> values) {
+    return constant(Tensor::vector(std::move(values)));
+  }  // int64[n]: shapes, axes, pads
   Value* scalar(double value, DType dtype);
   // Arithmetic on constants: the operator is computed now and its value is a new constant.
   Value* fold(const OpDef& op, const std::vector<Value*>& constants, Attributes attributes = {});
   Value* reshape(Value* constant, Shape shape);  // one -1 is allowed
 
-  // Every use of y becomes a use of `with`; nodes that nobody needs any more disappear and leave their origins to the added ones.
+  // Every use of y becomes a use of `with`; nodes that nobody needs any more disappear and leave their origins to the
+  // added ones.
   // A graph output keeps its name: `with` takes it over, or an Identity does where it cannot. Returns true.
   bool replace(Value& y, Value* with);
   // Changes one operand of a node in place.
@@ -94,7 +104,8 @@ struct RewriteOptions {
   ExplainSink explain;
 };
 
-// Visits every node of the graph and its subgraphs, then again the ones around each change, until no rule applies. Returns the number
+// Visits every node of the graph and its subgraphs, then again the ones around each change, until no rule applies.
+// Returns the number
 // of applications. Rules must make progress: a set of rules that does not terminate is caught by a bound and asserts.
 size_t apply_rules(Graph& graph, std::span<const Rule> rules, const RewriteOptions& options = {});
 

@@ -29,7 +29,8 @@ bool same_floats(const std::vector<float>& a, const std::vector<float>& b) {
 }
 
 bool same(const Attribute& a, const Attribute& b) {
-  if (const float* x = std::get_if<float>(&a)) return std::holds_alternative<float>(b) && bits(*x) == bits(std::get<float>(b));
+  if (const float* x = std::get_if<float>(&a))
+    return std::holds_alternative<float>(b) && bits(*x) == bits(std::get<float>(b));
   if (const auto* x = std::get_if<std::vector<float>>(&a)) {
     const auto* y = std::get_if<std::vector<float>>(&b);
     return y && same_floats(*x, *y);
@@ -40,8 +41,10 @@ bool same(const Attribute& a, const Attribute& b) {
 void add(Hasher& h, const Tensor& tensor) {
   constexpr int64_t kSmall = 4096;
   h.add(Type::of(tensor).to_string());
-  if (tensor.dtype() == DType::String || tensor.bytes() <= kSmall) h.add(tensor.hash());
-  else h.add(reinterpret_cast<uintptr_t>(tensor.raw()));
+  if (tensor.dtype() == DType::String || tensor.bytes() <= kSmall)
+    h.add(tensor.hash());
+  else
+    h.add(reinterpret_cast<uintptr_t>(tensor.raw()));
 }
 
 void add(Hasher& h, const std::vector<Value*>& values) {
@@ -78,7 +81,8 @@ uint64_t hash_of(const Attributes& attributes) {
 }
 
 bool same(const Attributes& a, const Attributes& b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](const auto& x, const auto& y) { return x.first == y.first && same(x.second, y.second); });
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [](const auto& x, const auto& y) { return x.first == y.first && same(x.second, y.second); });
 }
 
 uint64_t fingerprint(const Graph& graph) {

@@ -1,4 +1,5 @@
-// Structural identity: hashes and comparisons of attributes and whole graphs, for merging equal nodes and for "did this pass change anything".
+// Structural identity: hashes and comparisons of attributes and whole graphs, for merging equal nodes and for "did
+// this pass change anything".
 #pragma once
 
 #include <cstdint>
@@ -11,7 +12,8 @@ namespace lapis {
 uint64_t hash_of(const Attributes& attributes);
 bool same(const Attributes& a, const Attributes& b);
 
-// Of names, types, wiring, attributes and constants, subgraphs included. Large constants count by the place of their bytes, so the
+// Of names, types, wiring, attributes and constants, subgraphs included. Large constants count by the place of their
+// bytes, so the
 // number means something within one run only.
 uint64_t fingerprint(const Graph& graph);
 
@@ -19,8 +21,7 @@ uint64_t fingerprint(const Graph& graph);
 size_t total_node_count(const Graph& graph);
 
 // visitor(Graph&): the innermost graphs first, `graph` itself last.
-template <class Visitor>
-void for_each_graph(Graph& graph, Visitor&& visitor) {
+template <class Visitor> void for_each_graph(Graph& graph, Visitor&& visitor) {
   for (Node* node : graph.nodes())
     for (Graph* subgraph : node->subgraphs()) for_each_graph(*subgraph, visitor);
   visitor(graph);

@@ -25,7 +25,7 @@ class Verifier {
   }
 
  private:
-  // ---- everything alive, gathered first: a dangling pointer may be compared with these but never followed ---------------------------
+  // ---- everything alive, gathered first: a dangling pointer may be compared with these but never followed -----------
 
   void collect(const Graph& graph) {
     if (!graphs_.insert(&graph).second) return;
@@ -40,7 +40,7 @@ class Verifier {
     alive_.insert(values_.begin(), values_.end());
   }
 
-  // ---- structure --------------------------------------------------------------------------------------------------------------------
+  // ---- structure ----------------------------------------------------------------------------------------------------
 
   void check_values() {
     std::unordered_set<std::string_view> names;
@@ -50,8 +50,10 @@ class Verifier {
         report(*value, "is listed twice as an input, a constant or an output of a node");
         continue;
       }
-      if (value->name().empty()) report(*value, "has no name");
-      else if (!names.insert(value->name()).second) report(*value, "shares its name with another value");
+      if (value->name().empty())
+        report(*value, "has no name");
+      else if (!names.insert(value->name()).second)
+        report(*value, "shares its name with another value");
       const int roles = (value->is_input() ? 1 : 0) + (value->is_constant() ? 1 : 0) + (value->producer() ? 1 : 0);
       if (roles != 1) report(*value, "must be exactly one of input, constant and output of a node");
     }
@@ -71,9 +73,13 @@ class Verifier {
     if (graph.outputs().empty()) report("graph '" + graph.name() + "'", "has no outputs");
     std::unordered_set<const Value*> seen;
     for (const Value* output : graph.outputs()) {
-      if (!alive_.contains(output)) report("graph '" + graph.name() + "'", "an output is a value that no longer exists");
-      else if (&output->graph() != &graph) report(*output, "is an output of '" + graph.name() + "' but belongs to another graph; an Identity node can bring it in");
-      else if (!seen.insert(output).second) report(*output, "is listed twice as an output of '" + graph.name() + "'");
+      if (!alive_.contains(output))
+        report("graph '" + graph.name() + "'", "an output is a value that no longer exists");
+      else if (&output->graph() != &graph)
+        report(*output,
+               "is an output of '" + graph.name() + "' but belongs to another graph; an Identity node can bring it in");
+      else if (!seen.insert(output).second)
+        report(*output, "is listed twice as an output of '" + graph.name() + "'");
     }
   }
 
@@ -95,10 +101,13 @@ class Verifier {
   void check_operand(const Node& node, size_t i) {
     const Value* value = node.inputs()[i];
     if (!value) return;
-    if (!alive_.contains(value)) return report(node, "operand " + std::to_string(i) + " is a value that no longer exists");
+    if (!alive_.contains(value))
+      return report(node, "operand " + std::to_string(i) + " is a value that no longer exists");
     uses_.insert({value, {&node, i}});
-    if (!encloses(value->graph(), node.graph())) report(node, "operand " + quoted(*value) + " belongs to a graph that does not enclose this node");
-    else if (!defined_.contains(value)) report(node, "operand " + quoted(*value) + " is computed after it is used");
+    if (!encloses(value->graph(), node.graph()))
+      report(node, "operand " + quoted(*value) + " belongs to a graph that does not enclose this node");
+    else if (!defined_.contains(value))
+      report(node, "operand " + quoted(*value) + " is computed after it is used");
   }
 
   static bool encloses(const Graph& outer, const Graph& inner) {
@@ -108,8 +117,10 @@ class Verifier {
   }
 
   void check_subgraph(const Node& node, const Graph& subgraph) {
-    if (!held_.insert(&subgraph).second) return report(node, "subgraph '" + subgraph.name() + "' is held by another attribute already");
-    if (subgraph.parent() != &node.graph()) return report(node, "subgraph '" + subgraph.name() + "' was made for another graph");
+    if (!held_.insert(&subgraph).second)
+      return report(node, "subgraph '" + subgraph.name() + "' is held by another attribute already");
+    if (subgraph.parent() != &node.graph())
+      return report(node, "subgraph '" + subgraph.name() + "' was made for another graph");
     check_graph(subgraph);
   }
 
@@ -117,51 +128,64 @@ class Verifier {
     for (const Value* value : values_) {
       std::unordered_multimap<const Node*, size_t> recorded;
       for (const Use& use : value->uses()) {
-        if (!nodes_.contains(use.node)) report(*value, "has a use by a node that no longer exists");
-        else if (use.node->input(use.index) != value) report(*value, "has a use as operand " + std::to_string(use.index) + " of '" + use.node->name() + "', which reads something else");
-        else recorded.emplace(use.node, use.index);
+        if (!nodes_.contains(use.node))
+          report(*value, "has a use by a node that no longer exists");
+        else if (use.node->input(use.index) != value)
+          report(*value, "has a use as operand " + std::to_string(use.index) + " of '" + use.node->name() +
+                             "', which reads something else");
+        else
+          recorded.emplace(use.node, use.index);
       }
       const auto [begin, end] = uses_.equal_range(value);
       for (auto it = begin; it != end; ++it) {
         const auto [node, index] = it->second;
         const auto [first, last] = recorded.equal_range(node);
         const auto count = std::count_if(first, last, [i = index](const auto& use) { return use.second == i; });
-        if (count != 1) report(*node, "operand " + std::to_string(index) + " is " + std::to_string(count) + " times in the use list of " + quoted(*value));
+        if (count != 1)
+          report(*node, "operand " + std::to_string(index) + " is " + std::to_string(count) +
+                            " times in the use list of " + quoted(*value));
       }
     }
   }
 
-  // ---- records ----------------------------------------------------------------------------------------------------------------------
+  // ---- records ------------------------------------------------------------------------------------------------------
 
   void check_operand_counts(const Node& node) {
     const OpDef& op = node.op();
     if (node.inputs().size() > op.max_inputs())
-      report(node, "has " + std::to_string(node.inputs().size()) + " inputs, at most " + std::to_string(op.max_inputs()) + " are allowed");
+      report(node, "has " + std::to_string(node.inputs().size()) + " inputs, at most " +
+                       std::to_string(op.max_inputs()) + " are allowed");
     for (size_t i = 0; i < op.inputs.size(); ++i)
-      if (!op.inputs[i].optional && !op.inputs[i].variadic && !node.input(i)) report(node, "required input '" + std::string(op.inputs[i].name) + "' is missing");
+      if (!op.inputs[i].optional && !op.inputs[i].variadic && !node.input(i))
+        report(node, "required input '" + std::string(op.inputs[i].name) + "' is missing");
     const bool variadic = !op.outputs.empty() && op.outputs.back().variadic;
     if (node.outputs().size() > op.outputs.size() && !variadic)
-      report(node, "has " + std::to_string(node.outputs().size()) + " outputs, at most " + std::to_string(op.outputs.size()) + " are allowed");
+      report(node, "has " + std::to_string(node.outputs().size()) + " outputs, at most " +
+                       std::to_string(op.outputs.size()) + " are allowed");
   }
 
   void check_attributes(const Node& node) {
     for (const auto& [name, attribute] : node.attributes()) {
       const AttrDef* def = node.op().attribute(name);
-      if (!def) report(node, "has no attribute '" + name + "'");
+      if (!def)
+        report(node, "has no attribute '" + name + "'");
       else if (kind_of(attribute) != def->kind)
-        report(node, "attribute '" + name + "' is " + std::string(name_of(kind_of(attribute))) + ", it must be " + std::string(name_of(def->kind)));
+        report(node, "attribute '" + name + "' is " + std::string(name_of(kind_of(attribute))) + ", it must be " +
+                         std::string(name_of(def->kind)));
     }
     for (const AttrDef& def : node.op().attributes)
-      if (def.required && !node.attribute(def.name)) report(node, "required attribute '" + std::string(def.name) + "' is missing");
+      if (def.required && !node.attribute(def.name))
+        report(node, "required attribute '" + std::string(def.name) + "' is missing");
   }
 
-  // ---- types ------------------------------------------------------------------------------------------------------------------------
+  // ---- types --------------------------------------------------------------------------------------------------------
 
   void check_types(const Graph& graph) {
     for (const Value* input : graph.inputs()) check_type(*input);
     for (const Value* constant : graph.constants())
       if (!(constant->type() == Type::of(constant->constant())))
-        report(*constant, "is typed " + constant->type().to_string() + " but holds " + Type::of(constant->constant()).to_string());
+        report(*constant,
+               "is typed " + constant->type().to_string() + " but holds " + Type::of(constant->constant()).to_string());
     for (const Node* node : graph.nodes()) {
       for (const Graph* subgraph : node->subgraphs()) check_types(*subgraph);
       for (const Value* output : node->outputs())
@@ -181,7 +205,8 @@ class Verifier {
       if (!value || !value->type().is_tensor()) continue;
       if (value->dtype() == DType::Undefined) return false;  // reported where it is computed
       if (!allows(node.op().input(i).types, value->dtype()))
-        report(node, "input '" + std::string(node.op().input(i).name) + "' cannot be " + std::string(name_of(value->dtype())));
+        report(node, "input '" + std::string(node.op().input(i).name) + "' cannot be " +
+                         std::string(name_of(value->dtype())));
     }
     return found_.size() == before;
   }
@@ -197,19 +222,23 @@ class Verifier {
     for (size_t i = 0; i < std::min(inferred->size(), node.outputs().size()); ++i) {
       const Value* output = node.output(i);
       if (output && !merge(output->type(), (*inferred)[i]))
-        report(node, "output " + quoted(*output) + " is declared as " + output->type().to_string() + " but the operands give " + (*inferred)[i].to_string());
+        report(node, "output " + quoted(*output) + " is declared as " + output->type().to_string() +
+                         " but the operands give " + (*inferred)[i].to_string());
     }
     if (node.op().propagate && node.output())
       if (auto contents = node.op().propagate(context)) contents_.insert_or_assign(node.output(), *std::move(contents));
   }
 
-  // ---- reports ----------------------------------------------------------------------------------------------------------------------
+  // ---- reports ------------------------------------------------------------------------------------------------------
 
-  Diagnostic& report(std::string where, std::string message) { return found_.emplace_back(error(ErrorKind::Input, std::move(message)).at(std::move(where))); }
+  Diagnostic& report(std::string where, std::string message) {
+    return found_.emplace_back(error(ErrorKind::Input, std::move(message)).at(std::move(where)));
+  }
   void report(const Value& value, std::string message) { report("value " + quoted(value), std::move(message)); }
   void report(const Node& node, std::string message) {
     Diagnostic& d = report(location_of(node), std::move(message));
-    const bool printable = std::all_of(node.inputs().begin(), node.inputs().end(), [&](const Value* v) { return !v || alive_.contains(v); });
+    const bool printable = std::all_of(node.inputs().begin(), node.inputs().end(),
+                                       [&](const Value* v) { return !v || alive_.contains(v); });
     if (printable) d.note(print(node));
   }
 

@@ -2,9 +2,11 @@
 //
 // Structure
 //   S1  Every value has a name, and no two values of the whole model (subgraphs included) share one.
-//   S2  A value is exactly one of: an input, a constant, an output of a node. An output knows its node, index and graph.
-//   S3  A node reads values of its own graph or of an enclosing one, defined before it (topological order). Nothing is cyclic.
-//   S4  Use lists are exact: value.uses() holds (node, i) exactly once for every node.input(i) == value, and nothing else.
+//   S2  A value is exactly one of: an input, a constant, an output of a node. An output knows its node, index
+//       and graph.
+//   S3  A node reads values of its own graph or of an enclosing one, defined before it (topological order).
+//   S4  Use lists are exact: value.uses() holds (node, i) exactly once for every node.input(i) == value, and
+//       nothing else.
 //   S5  A graph has at least one output; every output is a value of that very graph and listed once.
 //   S6  A subgraph is held by one attribute of one node, and its parent is that node's graph.
 // Records
@@ -13,8 +15,8 @@
 // Types
 //   T1  Every value has a type (a tensor's dtype is never undefined); a constant's type is its tensor's.
 //   T2  Operands have types that the record allows.
-//   T3  What the record infers from the operands does not contradict the declared output types. This covers everything a record
-//       checks: channels of Conv, scales of QuantizeLinear against the quantized axis, ranges of axes, ...
+//   T3  What the record infers from the operands does not contradict the declared output types. This covers everything
+//       a record checks: channels of Conv, scales of QuantizeLinear against the quantized axis, ranges of axes, ...
 #pragma once
 
 #include "base/diagnostic.h"
@@ -27,7 +29,7 @@ enum class VerifyLevel {
   Full,
 };
 
-// Every violation with its node, operator and operand types. Type checks are left out where the structure is already broken.
+// Every violation with its node, operator and operand types. Types are not checked while the structure is broken.
 Diagnostics verify(const Graph& graph, VerifyLevel level = VerifyLevel::Full);
 
 }  // namespace lapis

@@ -12,7 +12,8 @@
 namespace lapis {
 namespace {
 
-// What the crash hook writes: set while a pass runs. One pass runs at a time in a thread, and an assertion fails in the same thread.
+// What the crash hook writes: set while a pass runs. One pass runs at a time in a thread, and an assertion fails in
+// the same thread.
 struct Reproducer {
   const Graph* before;
   const std::string* pass;
@@ -29,12 +30,14 @@ void write_reproducer(const std::string&) {
     std::fprintf(stderr, "lapis: the reproducer could not be written: %s", to_string(written.diagnostics()).c_str());
     return;
   }
-  std::fprintf(stderr, "lapis: pass '%s' failed; to reproduce: lapis opt %s --passes %s -o /dev/null\n", r.pass->c_str(), r.path->c_str(), r.pass->c_str());
+  std::fprintf(stderr, "lapis: pass '%s' failed; to reproduce: lapis opt %s --passes %s -o /dev/null\n",
+               r.pass->c_str(), r.path->c_str(), r.pass->c_str());
 }
 
 class CrashGuard {
  public:
-  explicit CrashGuard(const Reproducer* reproducer) : hook_(set_crash_hook(write_reproducer)), outer_(std::exchange(t_reproducer, reproducer)) {}
+  explicit CrashGuard(const Reproducer* reproducer)
+      : hook_(set_crash_hook(write_reproducer)), outer_(std::exchange(t_reproducer, reproducer)) {}
   ~CrashGuard() {
     t_reproducer = outer_;
     set_crash_hook(hook_);
@@ -68,13 +71,17 @@ Status PassRunner::check_options(const Pipeline& pipeline) const {
   if (!stop.empty() && std::none_of(pipeline.begin(), pipeline.end(), [&](const Pass& p) { return p.name == stop; })) {
     std::string names;
     for (const Pass& p : pipeline) names += (names.empty() ? "" : ", ") + p.name;
-    return error(ErrorKind::Usage, "cannot stop after '" + stop + "': it is not in the pipeline").help("the passes are " + names);
+    return error(ErrorKind::Usage, "cannot stop after '" + stop + "': it is not in the pipeline")
+        .help("the passes are " + names);
   }
-  LAPIS_ASSERT(options_.dump || (options_.dump_directory.empty() && options_.reproducer.empty()), "dumping graphs needs a writer");
+  LAPIS_ASSERT(options_.dump || (options_.dump_directory.empty() && options_.reproducer.empty()),
+               "dumping graphs needs a writer");
   if (options_.dump_directory.empty()) return ok();
   std::error_code failed;
   std::filesystem::create_directories(options_.dump_directory, failed);
-  if (failed) return error(ErrorKind::Io, "cannot create the directory: " + failed.message()).at(options_.dump_directory.string());
+  if (failed)
+    return error(ErrorKind::Io, "cannot create the directory: " + failed.message())
+        .at(options_.dump_directory.string());
   return ok();
 }
 
@@ -114,8 +121,10 @@ Result<PassReport> PassRunner::run_pass(Graph& graph, const Pass& pass, PassCont
 Status PassRunner::show(const Graph& graph, const std::string& name, size_t number, bool changed) const {
   if (options_.print_on_change && changed) {
     const std::string text = "# after " + name + "\n" + (options_.print ? options_.print(graph) : print(graph));
-    if (options_.output) options_.output(text);
-    else std::fputs(text.c_str(), stderr);
+    if (options_.output)
+      options_.output(text);
+    else
+      std::fputs(text.c_str(), stderr);
   }
   if (options_.dump_directory.empty()) return ok();
   const std::string digits = (number < 10 ? "0" : "") + std::to_string(number);

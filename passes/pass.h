@@ -1,5 +1,6 @@
 // Pass: a name, a one-sentence contract, a function from Graph to Graph. Pipeline: a list of passes to be read aloud.
-// The runner verifies around every pass, times it, dumps and prints what it made, and leaves a reproducer behind if it crashes.
+// The runner verifies around every pass, times it, dumps and prints what it made, and leaves a reproducer behind if it
+// crashes.
 //
 //   PassRunner runner({.dump_directory = "stages", .dump = save_onnx});
 //   LAPIS_TRY(auto reports, runner.run(graph, simplify_pipeline(), context));
@@ -20,8 +21,9 @@ namespace lapis {
 // What a pass may ask for besides the graph.
 struct PassContext {
   std::set<std::string, std::less<>> disabled_rules;
-  ExplainSink explain;             // every distinct explanation once
-  Evaluator* evaluator = nullptr;  // runs the model for passes that need its values; the driver hands in the JIT, tests the reference
+  ExplainSink explain;  // every distinct explanation once
+  Evaluator* evaluator =
+      nullptr;  // runs the model for passes that need its values; the driver hands in the JIT, tests the reference
 
   RewriteOptions rewriting() const { return {disabled_rules, explain}; }
 };
@@ -37,7 +39,7 @@ using Pipeline = std::vector<Pass>;
 
 struct PassReport {
   std::string name;
-  double seconds = 0;        // of the pass alone
+  double seconds = 0;                        // of the pass alone
   size_t nodes_before = 0, nodes_after = 0;  // subgraphs included
   bool changed = false;
 };
@@ -47,20 +49,22 @@ using GraphWriter = std::function<Status(const Graph&, const Path&)>;
 using GraphPrinter = std::function<std::string(const Graph&)>;
 
 struct PassRunnerOptions {
-  bool verify = true;          // fully before the first pass and after every pass that changed the graph; structure is always checked
-  Path dump_directory;         // if given: the graph after each pass as NN-name.onnx, the one before as 00-input.onnx
-  GraphWriter dump;            // needed by dump_directory and reproducer
+  bool verify =
+      true;  // fully before the first pass and after every pass that changed the graph; structure is always checked
+  Path dump_directory;  // if given: the graph after each pass as NN-name.onnx, the one before as 00-input.onnx
+  GraphWriter dump;     // needed by dump_directory and reproducer
   bool print_on_change = false;
-  GraphPrinter print;          // if empty: ir/printer.h
+  GraphPrinter print;                            // if empty: ir/printer.h
   std::function<void(std::string_view)> output;  // where prints go; if empty: stderr
-  std::string stop_after;      // name of the last pass to run; it must be in the pipeline
-  Path reproducer;             // if given: where a crash leaves the graph as it was before the crashing pass
+  std::string stop_after;                        // name of the last pass to run; it must be in the pipeline
+  Path reproducer;  // if given: where a crash leaves the graph as it was before the crashing pass
 };
 
 class PassRunner {
  public:
   explicit PassRunner(PassRunnerOptions options) : options_(std::move(options)) {}
-  // Fails if the graph was invalid to begin with or a pass found fault with the model; asserts if a pass breaks an invariant.
+  // Fails if the graph was invalid to begin with or a pass found fault with the model; asserts if a pass breaks an
+  // invariant.
   Result<std::vector<PassReport>> run(Graph& graph, const Pipeline& pipeline, PassContext& context);
 
  private:

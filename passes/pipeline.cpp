@@ -22,9 +22,12 @@ Result<Pipeline> parse_pipeline(std::string_view names) {
   while (!names.empty()) {
     const std::string_view name = names.substr(0, names.find(','));
     names.remove_prefix(std::min(name.size() + 1, names.size()));
-    const auto pass = std::find_if(all_passes().begin(), all_passes().end(), [&](const Pass& p) { return p.name == name; });
-    if (pass != all_passes().end()) pipeline.push_back(*pass);
-    else unknown.push_back(error(ErrorKind::Usage, "there is no pass '" + std::string(name) + "'"));
+    const auto pass =
+        std::find_if(all_passes().begin(), all_passes().end(), [&](const Pass& p) { return p.name == name; });
+    if (pass != all_passes().end())
+      pipeline.push_back(*pass);
+    else
+      unknown.push_back(error(ErrorKind::Usage, "there is no pass '" + std::string(name) + "'"));
   }
   if (unknown.empty()) return pipeline;
   std::string known;

@@ -1,4 +1,5 @@
-// Plainer elementwise operators. All of these are exact in IEEE arithmetic; Div by a constant stays Div for that reason.
+// Plainer elementwise operators. All of these are exact in IEEE arithmetic; Div by a constant stays Div for that
+// reason.
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -26,17 +27,19 @@ bool constant_to_the_right(Value& y, Rewriter& rw) {
 // x - c  =>  x + (-c)
 bool sub_to_add(Value& y, Rewriter& rw) {
   Value *x, *c;
-  return match(y, op(ops::Sub, bind(x), constant(c))) && facts::is_float(y) && rw.replace(y, rw.add(ops::Add, {x, rw.fold(ops::Neg, {c})}));
+  return match(y, op(ops::Sub, bind(x), constant(c))) && facts::is_float(y) &&
+         rw.replace(y, rw.add(ops::Add, {x, rw.fold(ops::Neg, {c})}));
 }
 
 // x ** 2  =>  x * x
 bool square(Value& y, Rewriter& rw) {
   Value* x;
   double exponent;
-  return match(y, op(ops::Pow, bind(x), scalar(exponent))) && exponent == 2 && facts::same_shape(*x, y) && rw.replace(y, rw.add(ops::Mul, {x, x}));
+  return match(y, op(ops::Pow, bind(x), scalar(exponent))) && exponent == 2 && facts::same_shape(*x, y) &&
+         rw.replace(y, rw.add(ops::Mul, {x, x}));
 }
 
-// ---- bounds -----------------------------------------------------------------------------------------------------------------------
+// ---- bounds ---------------------------------------------------------------------------------------------------------
 
 struct Bounds {
   double low = -kInfinity, high = kInfinity;
@@ -46,8 +49,10 @@ struct Bounds {
 std::optional<Bounds> bounds_of(Value& y, Value*& x) {
   Bounds b;
   const auto clip = op(ops::Clip, bind(x), optional(scalar(b.low)), optional(scalar(b.high)));
-  if (match(y, op(ops::Relu, bind(x)))) b.low = 0;
-  else if (!match(y, clip) && !match(y, commutative(ops::Max, bind(x), scalar(b.low))) && !match(y, commutative(ops::Min, bind(x), scalar(b.high))))
+  if (match(y, op(ops::Relu, bind(x))))
+    b.low = 0;
+  else if (!match(y, clip) && !match(y, commutative(ops::Max, bind(x), scalar(b.low))) &&
+           !match(y, commutative(ops::Min, bind(x), scalar(b.high))))
     return std::nullopt;
   // Bounds that cross or are no numbers mean something else in every operator.
   if (!(b.low <= b.high) || !facts::same_shape(*x, y)) return std::nullopt;
@@ -71,7 +76,8 @@ bool to_clip(Value& y, Rewriter& rw) {
   return (is_relu || !y.producer()->is(ops::Clip)) && rw.replace(y, bounded(rw, x, *b));
 }
 
-// Clip(Clip(x, a, b), c, d)  =>  Clip(x, a within c..d, b within c..d)        (Relu is Clip from 0; so are Max and Min with a number)
+// Clip(Clip(x, a, b), c, d)  =>  Clip(x, a within c..d, b within c..d)        (Relu is Clip from 0; so are Max and Min
+// with a number)
 bool clip_of_clip(Value& y, Rewriter& rw) {
   Value *mid, *x;
   const auto outer = bounds_of(y, mid);
@@ -84,20 +90,28 @@ bool clip_of_clip(Value& y, Rewriter& rw) {
   return rw.replace(y, bounded(rw, x, {within(inner->low), within(inner->high)}));
 }
 
-// ---- matrix product ---------------------------------------------------------------------------------------------------------------
+// ---- matrix product -------------------------------------------------------------------------------------------------
 
 // MatMul(a, b) + c  =>  Gemm(a, b, c)        (a and b are matrices, c constant)
 bool matmul_to_gemm(Value& y, Rewriter& rw) {
   Value *product, *a, *b, *c;
-  if (!match(y, commutative(ops::Add, bind(product), constant(c))) || !match(*product, once(op(ops::MatMul, bind(a), bind(b))))) return false;
-  if (!facts::is_float(y) || !a->type().ranked() || !b->type().ranked() || a->type().rank() != 2 || b->type().rank() != 2) return false;
+  if (!match(y, commutative(ops::Add, bind(product), constant(c))) ||
+      !match(*product, once(op(ops::MatMul, bind(a), bind(b)))))
+    return false;
+  if (!facts::is_float(y) || !a->type().ranked() || !b->type().ranked() || a->type().rank() != 2 ||
+      b->type().rank() != 2)
+    return false;
   if (c->type().rank() > 2 || !facts::same_shape(*product, y)) return rw.skip(y, "the constant grows the product");
   return rw.replace(y, rw.add(ops::Gemm, {a, b, c}));
 }
 
 constexpr Rule kRules[] = {
-    {"canonical.constant-right", constant_to_the_right}, {"canonical.sub-to-add", sub_to_add},         {"canonical.square", square},
-    {"canonical.clip-of-clip", clip_of_clip},            {"canonical.clip", to_clip},                  {"canonical.gemm", matmul_to_gemm},
+    {"canonical.constant-right", constant_to_the_right},
+    {"canonical.sub-to-add", sub_to_add},
+    {"canonical.square", square},
+    {"canonical.clip-of-clip", clip_of_clip},
+    {"canonical.clip", to_clip},
+    {"canonical.gemm", matmul_to_gemm},
 };
 
 }  // namespace

@@ -1,5 +1,7 @@
-// cse: two pure nodes with the same operator, attributes and operands compute the same; the later one becomes the earlier one.
-// Equal constants are merged first, so that operands compare by identity. Subgraphs are searched on their own: a branch may not run,
+// cse: two pure nodes with the same operator, attributes and operands compute the same; the later one becomes the
+// earlier one.
+// Equal constants are merged first, so that operands compare by identity. Subgraphs are searched on their own: a
+// branch may not run,
 // so nothing is shared between it and its surroundings.
 #include <algorithm>
 #include <unordered_map>
@@ -12,7 +14,8 @@
 namespace lapis {
 namespace {
 
-// Enough to tell constants apart; equality is then checked in full. Hashing all bytes of large weights would cost more than it saves.
+// Enough to tell constants apart; equality is then checked in full. Hashing all bytes of large weights would cost more
+// than it saves.
 uint64_t sample_hash(const Tensor& tensor) {
   constexpr int64_t kSample = 256;
   if (tensor.dtype() == DType::String || tensor.bytes() <= 2 * kSample) return tensor.hash();
@@ -30,9 +33,12 @@ void merge_constants(Graph& graph) {
     if (constant->is_graph_output()) continue;
     const uint64_t hash = sample_hash(constant->constant());
     const auto [begin, end] = seen.equal_range(hash);
-    const auto twin = std::find_if(begin, end, [&](const auto& item) { return item.second->constant() == constant->constant(); });
-    if (twin == end) seen.emplace(hash, constant);
-    else graph.replace_all_uses(constant, twin->second);
+    const auto twin =
+        std::find_if(begin, end, [&](const auto& item) { return item.second->constant() == constant->constant(); });
+    if (twin == end)
+      seen.emplace(hash, constant);
+    else
+      graph.replace_all_uses(constant, twin->second);
   }
   graph.erase_unused_constants();
 }
@@ -55,7 +61,9 @@ uint64_t hash_of(const Node& node) {
 
 // Present outputs of `later` must exist in `earlier`.
 bool computes_same(const Node& earlier, const Node& later) {
-  if (&earlier.op() != &later.op() || operands_of(earlier) != operands_of(later) || !same(earlier.attributes(), later.attributes())) return false;
+  if (&earlier.op() != &later.op() || operands_of(earlier) != operands_of(later) ||
+      !same(earlier.attributes(), later.attributes()))
+    return false;
   for (size_t i = 0; i < later.outputs().size(); ++i)
     if (later.output(i) && !earlier.output(i)) return false;
   return true;
@@ -64,7 +72,8 @@ bool computes_same(const Node& earlier, const Node& later) {
 void replace(Node& later, const Node& earlier, PassContext& context) {
   const std::vector<Value*> outputs = later.outputs();
   for (size_t i = 0; i < outputs.size(); ++i)
-    if (outputs[i] && !outputs[i]->unused()) Rewriter(*outputs[i]->producer(), "cse", &context.explain).replace(*outputs[i], earlier.output(i));
+    if (outputs[i] && !outputs[i]->unused())
+      Rewriter(*outputs[i]->producer(), "cse", &context.explain).replace(*outputs[i], earlier.output(i));
 }
 
 void merge_nodes(Graph& graph, PassContext& context) {
@@ -75,8 +84,10 @@ void merge_nodes(Graph& graph, PassContext& context) {
     const uint64_t hash = hash_of(*node);
     const auto [begin, end] = seen.equal_range(hash);
     const auto twin = std::find_if(begin, end, [&](const auto& item) { return computes_same(*item.second, *node); });
-    if (twin == end) seen.emplace(hash, node);
-    else replace(*node, *twin->second, context);
+    if (twin == end)
+      seen.emplace(hash, node);
+    else
+      replace(*node, *twin->second, context);
   }
 }
 

@@ -17,7 +17,8 @@ bool has_subgraphs(const Graph& graph) {
   return false;
 }
 
-// The nodes of a graph without inputs, copied before the rewriter's insertion point. Values of enclosing graphs stay what they are.
+// The nodes of a graph without inputs, copied before the rewriter's insertion point. Values of enclosing graphs stay
+// what they are.
 std::vector<Value*> inlined(const Graph& branch, Rewriter& rw) {
   std::map<const Value*, Value*> values;
   for (const Value* c : branch.constants()) values[c] = rw.constant(c->constant());

@@ -1,5 +1,7 @@
-// dce: whatever contributes to no graph output goes: nodes (backwards, so that chains vanish in one sweep), optional outputs, constants.
-// Graph inputs stay: they are the model's interface. ONNX operators have no side effects, so being unused is reason enough.
+// dce: whatever contributes to no graph output goes: nodes (backwards, so that chains vanish in one sweep), optional
+// outputs, constants.
+// Graph inputs stay: they are the model's interface. ONNX operators have no side effects, so being unused is reason
+// enough.
 #include <algorithm>
 
 #include "passes/simplify/simplify.h"
@@ -18,7 +20,8 @@ void eliminate(Graph& graph) {
   std::vector<Node*> nodes;
   for (Node* node : graph.nodes()) nodes.push_back(node);
   for (Node* node : std::vector<Node*>(nodes.rbegin(), nodes.rend())) {
-    const bool dead = std::all_of(node->outputs().begin(), node->outputs().end(), [](const Value* v) { return !v || v->unused(); });
+    const bool dead =
+        std::all_of(node->outputs().begin(), node->outputs().end(), [](const Value* v) { return !v || v->unused(); });
     if (dead) {
       graph.erase(node);
       continue;

@@ -14,12 +14,14 @@ bool is_static(const Value& value) { return value.type().is_static(); }
 bool is_float(const Value& value) { return value.type().is_tensor() && allows(kFloats, value.dtype()); }
 
 bool same_shape(const Type& a, const Type& b) {
-  return a.is_tensor() && b.is_tensor() && a.ranked() && b.ranked() && std::equal(a.dims->begin(), a.dims->end(), b.dims->begin(), b.dims->end());
+  return a.is_tensor() && b.is_tensor() && a.ranked() && b.ranked() &&
+         std::equal(a.dims->begin(), a.dims->end(), b.dims->begin(), b.dims->end());
 }
 
 std::optional<std::vector<int64_t>> ints(const Value* value) {
   constexpr int64_t kSmall = 1024;
-  if (!value || !value->is_constant() || !is_integer(value->dtype()) || value->constant().size() > kSmall) return std::nullopt;
+  if (!value || !value->is_constant() || !is_integer(value->dtype()) || value->constant().size() > kSmall)
+    return std::nullopt;
   return value->constant().as_ints();
 }
 
@@ -37,7 +39,8 @@ std::optional<std::vector<int64_t>> reshape_target(const Type& type) {
   if (!type.is_tensor() || !type.ranked()) return std::nullopt;
   std::vector<int64_t> target;
   for (const Dim& d : *type.dims) target.push_back(d.is_constant() ? d.value() : -1);
-  if (std::count(target.begin(), target.end(), -1) > 1 || std::count(target.begin(), target.end(), 0) > 0) return std::nullopt;
+  if (std::count(target.begin(), target.end(), -1) > 1 || std::count(target.begin(), target.end(), 0) > 0)
+    return std::nullopt;
   return target;
 }
 

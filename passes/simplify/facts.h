@@ -18,7 +18,8 @@ inline bool same_shape(const Value& a, const Value& b) { return same_shape(a.typ
 std::optional<std::vector<int64_t>> ints(const Value* value);
 // Every element equals `number`; false for large tensors, which nobody fills with ones to multiply by them.
 bool is_filled_with(const Value& constant, double number);
-// What Reshape must be told to produce this type: at most one dimension may be unknown and becomes -1. nullopt if that is not enough
+// What Reshape must be told to produce this type: at most one dimension may be unknown and becomes -1. nullopt if that
+// is not enough
 // or a dimension is 0 (which Reshape reads as "copy").
 std::optional<std::vector<int64_t>> reshape_target(const Type& type);
 // The axes of a reduction-like operand, normalised and sorted; all axes if absent.

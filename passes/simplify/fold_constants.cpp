@@ -1,7 +1,9 @@
 // fold-constants: what can be computed now is. Two sources of knowledge:
 //   constant operands    Add(c1, c2) => c3, by the reference evaluator
-//   known shapes         Shape(x: float[1,64]) => {1, 64}; Gather(Shape(x: float[N,64]), 1) => 64, by the records' propagation
-// Left alone: DequantizeLinear (int8 weights shall stay int8), operators that are not pure, and results that need more memory than
+//   known shapes         Shape(x: float[1,64]) => {1, 64}; Gather(Shape(x: float[N,64]), 1) => 64, by the records'
+//   propagation
+// Left alone: DequantizeLinear (int8 weights shall stay int8), operators that are not pure, and results that need more
+// memory than
 // their operands beyond kGrowth (Expand, ConstantOfShape, Tile, Cast of large constants).
 #include "ir/infer.h"
 #include "ir/ops/ops.h"
@@ -10,7 +12,7 @@
 namespace lapis {
 namespace {
 
-constexpr int64_t kGrowth = 64 * 1024;  // bytes
+constexpr int64_t kGrowth = 256 * 1024;  // bytes; embeddings of positions still fold, broadcast weights do not
 constexpr std::string_view kRule = "fold.constants";
 
 // An integer tensor with the given contents, if all of them are numbers.
@@ -30,7 +32,8 @@ class Folder {
  public:
   explicit Folder(PassContext& context) : context_(context) {}
 
-  // Contents are collected before anything changes: a Value that is freed must not lend its address, and contents, to a new one.
+  // Contents are collected before anything changes: a Value that is freed must not lend its address, and contents, to
+  // a new one.
   bool fold(Graph& graph) {
     collect_contents(graph);
     fold_nodes(graph);
@@ -42,14 +45,16 @@ class Folder {
     for (const Node* node : graph.nodes()) {
       for (const Graph* subgraph : node->subgraphs()) collect_contents(*subgraph);
       if (!node->op().propagate || !node->op().has(Trait::Pure) || !node->output()) continue;
-      if (auto contents = node->op().propagate(InferContext(*node, contents_))) contents_.emplace(node->output(), *std::move(contents));
+      if (auto contents = node->op().propagate(InferContext(*node, contents_)))
+        contents_.emplace(node->output(), *std::move(contents));
     }
   }
 
   void fold_nodes(Graph& graph) {
     for (Node* node : graph.nodes()) {
       for (Graph* subgraph : node->subgraphs()) fold_nodes(*subgraph);
-      if (node->is(ops::Identity) || node->is(ops::DequantizeLinear)) continue;  // an Identity gives a constant the name of an output
+      if (node->is(ops::Identity) || node->is(ops::DequantizeLinear))
+        continue;  // an Identity gives a constant the name of an output
       if (!fold_contents(*node)) fold_operands(*node);
     }
     graph.erase_unused_constants();
@@ -93,12 +98,14 @@ class Folder {
       if (input) before += input->constant().bytes();
     for (const Value* output : node.outputs()) {
       if (!output) continue;
-      if (!output->type().is_static()) return false;  // only evaluation will tell; data dependent results are never larger than data
+      if (!output->type().is_static())
+        return false;  // only evaluation will tell; data dependent results are never larger than data
       after += byte_size(output->dtype(), element_count(output->type().shape()));
     }
     if (after <= std::max(before, kGrowth)) return false;
     Rewriter(*node.output()->producer(), kRule, &context_.explain)
-        .skip(*node.output(), "the constant would grow from " + std::to_string(before) + " to " + std::to_string(after) + " bytes");
+        .skip(*node.output(),
+              "the constant would grow from " + std::to_string(before) + " to " + std::to_string(after) + " bytes");
     return true;
   }
 
@@ -111,7 +118,8 @@ class Folder {
 
 Status fold_constants(Graph& graph, PassContext& context) {
   if (context.disabled_rules.contains(kRule)) return ok();
-  while (Folder(context).fold(graph)) {}  // every round removes a node; a folded operand may tell a record more
+  while (Folder(context).fold(graph)) {
+  }  // every round removes a node; a folded operand may tell a record more
   return ok();
 }
 

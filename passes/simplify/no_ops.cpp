@@ -39,9 +39,11 @@ bool holds_all(DType to, DType from) {
   if (from == DType::Bool) return is_integer(to) || to == DType::Float32 || to == DType::Float64;
   if (is_integer(from) && is_integer(to)) {
     const IntegerRange a = integer_range(from), b = integer_range(to);
-    return b.lowest <= a.lowest && a.highest <= b.highest && (is_signed(from) || is_signed(to) || bit_width(from) <= bit_width(to));
+    return b.lowest <= a.lowest && a.highest <= b.highest &&
+           (is_signed(from) || is_signed(to) || bit_width(from) <= bit_width(to));
   }
-  if (is_integer(from)) return (to == DType::Float32 && bit_width(from) <= 16) || (to == DType::Float64 && bit_width(from) <= 32);
+  if (is_integer(from))
+    return (to == DType::Float32 && bit_width(from) <= 16) || (to == DType::Float64 && bit_width(from) <= 32);
   if (from == DType::Float16 || from == DType::BFloat16) return to == DType::Float32 || to == DType::Float64;
   return from == DType::Float32 && to == DType::Float64;
 }
@@ -51,14 +53,18 @@ bool cast_of_cast(Value& y, Rewriter& rw) {
   Value *x, *mid;
   Node* cast;
   if (!match(y, op(ops::Cast, bind(mid)).as(cast)) || !match(*mid, op(ops::Cast, bind(x)))) return false;
-  if (!holds_all(mid->dtype(), x->dtype())) return rw.skip(y, "the cast to " + std::string(name_of(mid->dtype())) + " loses values");
+  if (!holds_all(mid->dtype(), x->dtype()))
+    return rw.skip(y, "the cast to " + std::string(name_of(mid->dtype())) + " loses values");
   return rw.replace(y, rw.add(ops::Cast, {x}, cast->attributes()));
 }
 
 // f(x)  =>  x        (f moves elements in order, and the shape is that of x)
 bool same_shape_movement(Value& y, Rewriter& rw) {
   Value* x;
-  if (!match(y, any_of({&ops::Reshape, &ops::Flatten, &ops::Squeeze, &ops::Unsqueeze, &ops::Expand, &ops::Tile}, bind(x)).rest())) return false;
+  if (!match(y,
+             any_of({&ops::Reshape, &ops::Flatten, &ops::Squeeze, &ops::Unsqueeze, &ops::Expand, &ops::Tile}, bind(x))
+                 .rest()))
+    return false;
   return facts::same_shape(*x, y) && rw.replace(y, x);
 }
 
@@ -66,7 +72,8 @@ bool same_shape_movement(Value& y, Rewriter& rw) {
 bool transpose(Value& y, Rewriter& rw) {
   Value* x;
   Node* node;
-  return match(y, op(ops::Transpose, bind(x)).as(node)) && y.type().ranked() && facts::is_identity(facts::permutation_of(*node)) && rw.replace(y, x);
+  return match(y, op(ops::Transpose, bind(x)).as(node)) && y.type().ranked() &&
+         facts::is_identity(facts::permutation_of(*node)) && rw.replace(y, x);
 }
 
 // Slice(x, ...)  =>  x        (all elements, in steps of one)
@@ -103,13 +110,16 @@ bool concat(Value& y, Rewriter& rw) {
 bool split(Value& y, Rewriter& rw) {
   Value* x;
   Node* node;
-  return match(y, op(ops::Split, bind(x)).rest().as(node)) && node->outputs().size() == 1 && facts::same_shape(*x, y) && rw.replace(y, x);
+  return match(y, op(ops::Split, bind(x)).rest().as(node)) && node->outputs().size() == 1 && facts::same_shape(*x, y) &&
+         rw.replace(y, x);
 }
 
 // x * 1, x / 1, x - 0, x ** 1  =>  x        (x + 0.0 stays: it turns -0 into 0)
 bool neutral(Value& y, Rewriter& rw) {
   Value *x, *c;
-  if (!match(y, any_of({&ops::Mul, &ops::Div, &ops::Sub, &ops::Pow, &ops::Add}, bind(x), constant(c))) || !facts::same_shape(*x, y)) return false;
+  if (!match(y, any_of({&ops::Mul, &ops::Div, &ops::Sub, &ops::Pow, &ops::Add}, bind(x), constant(c))) ||
+      !facts::same_shape(*x, y))
+    return false;
   const Node& node = *y.producer();
   const bool sum = node.is(ops::Sub) || node.is(ops::Add);
   if (node.is(ops::Add) && !is_integer(y.dtype())) return false;
@@ -117,9 +127,17 @@ bool neutral(Value& y, Rewriter& rw) {
 }
 
 constexpr Rule kRules[] = {
-    {"no-op.identity", identity},   {"no-op.dropout", dropout}, {"no-op.cast", cast},     {"no-op.cast-of-cast", cast_of_cast},
-    {"no-op.same-shape", same_shape_movement}, {"no-op.transpose", transpose}, {"no-op.slice", slice}, {"no-op.pad", pad},
-    {"no-op.concat", concat},       {"no-op.split", split},     {"no-op.neutral", neutral},
+    {"no-op.identity", identity},
+    {"no-op.dropout", dropout},
+    {"no-op.cast", cast},
+    {"no-op.cast-of-cast", cast_of_cast},
+    {"no-op.same-shape", same_shape_movement},
+    {"no-op.transpose", transpose},
+    {"no-op.slice", slice},
+    {"no-op.pad", pad},
+    {"no-op.concat", concat},
+    {"no-op.split", split},
+    {"no-op.neutral", neutral},
 };
 
 }  // namespace

@@ -24,8 +24,10 @@ std::optional<SpatialPad> spatial_pad(Value* padded, const Graph& scope) {
   SpatialPad p;
   Value* amounts;
   Node* node;
-  if (!op(ops::Pad, bind(p.x), constant(amounts), optional(constant(p.value)), anything()).as(node)(padded, scope)) return std::nullopt;
-  if (node->attrs<ops::PadAttrs>().mode != "constant" || !p.x->type().ranked() || p.x->type().rank() < 3) return std::nullopt;
+  if (!op(ops::Pad, bind(p.x), constant(amounts), optional(constant(p.value)), anything()).as(node)(padded, scope))
+    return std::nullopt;
+  if (node->attrs<ops::PadAttrs>().mode != "constant" || !p.x->type().ranked() || p.x->type().rank() < 3)
+    return std::nullopt;
   const int64_t rank = p.x->type().rank();
   const auto given = facts::ints(amounts);
   const auto axes = node->input(3) ? facts::ints(node->input(3)) : facts::axes_of(*node, 3, rank);
@@ -33,7 +35,8 @@ std::optional<SpatialPad> spatial_pad(Value* padded, const Graph& scope) {
   p.padded = padded;
   p.pads.assign(2 * static_cast<size_t>(rank - 2), 0);
   for (size_t i = 0; i < axes->size(); ++i) {
-    const int64_t axis = (*axes)[i] + ((*axes)[i] < 0 ? rank : 0), begin = (*given)[i], end = (*given)[i + axes->size()];
+    const int64_t axis = (*axes)[i] + ((*axes)[i] < 0 ? rank : 0), begin = (*given)[i],
+                  end = (*given)[i + axes->size()];
     if (begin == 0 && end == 0) continue;
     if (axis < 2 || begin < 0 || end < 0) return std::nullopt;
     p.pads[static_cast<size_t>(axis - 2)] = begin;
@@ -74,7 +77,8 @@ bool conv(Value& y, Rewriter& rw) {
   if (!node->is(ops::Conv) && !qlinear && !integer) return false;
   const auto p = spatial_pad(node->input(0), y.graph());
   if (!p) return false;
-  if (!pads_with_zero_point(*p, node->input(qlinear || integer ? 2 : SIZE_MAX))) return rw.skip(y, "its input is padded with " + std::to_string(pad_value(*p)) + ", not with zero");
+  if (!pads_with_zero_point(*p, node->input(qlinear || integer ? 2 : SIZE_MAX)))
+    return rw.skip(y, "its input is padded with " + std::to_string(pad_value(*p)) + ", not with zero");
   auto a = node->attrs<ops::ConvAttrs>();
   if (!pads_by_numbers(a.auto_pad)) return rw.skip(y, "it pads by auto_pad itself");
   a.auto_pad = "NOTSET";
@@ -83,8 +87,7 @@ bool conv(Value& y, Rewriter& rw) {
 }
 
 // A window never lies in the padding alone, and the windows are the same with the larger pads.
-template <class PoolAttrs>
-bool window_fits(const PoolAttrs& a, const std::vector<int64_t>& pads) {
+template <class PoolAttrs> bool window_fits(const PoolAttrs& a, const std::vector<int64_t>& pads) {
   const size_t n = a.kernel_shape.size();
   for (size_t i = 0; i < pads.size(); ++i)
     if (pads[i] >= a.kernel_shape[i % n]) return false;
@@ -95,7 +98,8 @@ bool never_wins(const SpatialPad& p) {
   const double value = pad_value(p);
   if (value == 0 && p.x->dtype() == DType::UInt8) return true;
   if (is_integer(p.x->dtype())) return value == static_cast<double>(integer_range(p.x->dtype()).lowest);
-  return value <= -static_cast<double>(std::numeric_limits<float>::max()) || (value <= 0 && facts::is_non_negative(*p.x));
+  return value <= -static_cast<double>(std::numeric_limits<float>::max()) ||
+         (value <= 0 && facts::is_non_negative(*p.x));
 }
 
 // MaxPool(Pad(x, p))  =>  MaxPool<pads += p>(x)        (padded with what can never be the maximum)
@@ -113,7 +117,8 @@ bool max_pool(Value& y, Rewriter& rw) {
   return replace_window(y, 0, *p, encode_attributes(a), rw);
 }
 
-// AveragePool(Pad(x, p))  =>  AveragePool<pads += p, count_include_pad = 1>(x)        (zeros; its own pads count too or are none)
+// AveragePool(Pad(x, p))  =>  AveragePool<pads += p, count_include_pad = 1>(x)        (zeros; its own pads count too
+// or are none)
 bool average_pool(Value& y, Rewriter& rw) {
   Node* node = y.producer();
   if (!node->is(ops::AveragePool)) return false;
@@ -131,7 +136,8 @@ bool average_pool(Value& y, Rewriter& rw) {
   return replace_window(y, 0, *p, encode_attributes(a), rw);
 }
 
-constexpr Rule kRules[] = {{"fold.pad-into-conv", conv}, {"fold.pad-into-max-pool", max_pool}, {"fold.pad-into-average-pool", average_pool}};
+constexpr Rule kRules[] = {
+    {"fold.pad-into-conv", conv}, {"fold.pad-into-max-pool", max_pool}, {"fold.pad-into-average-pool", average_pool}};
 
 }  // namespace
 

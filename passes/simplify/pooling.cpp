@@ -45,7 +45,8 @@ bool average_pool(Value& y, Rewriter& rw) {
   const auto a = node->attrs<ops::AveragePoolAttrs>();
   for (size_t i = 0; i < a.kernel_shape.size(); ++i)
     if (!x->type().dim(static_cast<int64_t>(i) + 2).is(a.kernel_shape[i])) return false;
-  const bool plain = (a.auto_pad == "NOTSET" || a.auto_pad == "VALID") && all_are(a.pads, 0) && all_are(a.dilations, 1) && !a.ceil_mode;
+  const bool plain = (a.auto_pad == "NOTSET" || a.auto_pad == "VALID") && all_are(a.pads, 0) &&
+                     all_are(a.dilations, 1) && !a.ceil_mode;
   return plain && rw.replace(y, rw.add(ops::GlobalAveragePool, {x}));
 }
 

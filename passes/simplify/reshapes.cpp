@@ -9,8 +9,7 @@ namespace {
 
 using namespace pattern;
 
-template <class P>
-auto any_reshape(P inner) {
+template <class P> auto any_reshape(P inner) {
   return any_of({&ops::Reshape, &ops::Flatten, &ops::Squeeze, &ops::Unsqueeze}, std::move(inner)).rest();
 }
 
@@ -18,7 +17,8 @@ bool is_canonical(const Node& node, const std::vector<int64_t>& target) {
   return node.is(ops::Reshape) && node.attributes().empty() && facts::ints(node.input(1)) == target;
 }
 
-// Flatten(x), Squeeze(x, a), Unsqueeze(x, a), Reshape(x, s)  =>  Reshape(x, {4, -1, 8})        (at most one dimension of y is unknown)
+// Flatten(x), Squeeze(x, a), Unsqueeze(x, a), Reshape(x, s)  =>  Reshape(x, {4, -1, 8})        (at most one dimension
+// of y is unknown)
 bool to_reshape(Value& y, Rewriter& rw) {
   Value* x;
   if (!match(y, any_reshape(bind(x)))) return false;
@@ -52,7 +52,8 @@ bool transpose_to_reshape(Value& y, Rewriter& rw) {
   Node* node;
   if (!match(y, op(ops::Transpose, bind(x)).as(node)) || !x->type().ranked()) return false;
   const auto target = facts::reshape_target(y.type());
-  return target && moves_only_ones(facts::permutation_of(*node), x->type()) && rw.replace(y, rw.add(ops::Reshape, {x, rw.ints(*target)}));
+  return target && moves_only_ones(facts::permutation_of(*node), x->type()) &&
+         rw.replace(y, rw.add(ops::Reshape, {x, rw.ints(*target)}));
 }
 
 constexpr Rule kRules[] = {

@@ -1,4 +1,5 @@
-// fold-batch-norm: whatever multiplies or shifts the channels of a contraction's result with constants becomes part of its weights.
+// fold-batch-norm: whatever multiplies or shifts the channels of a contraction's result with constants becomes part of
+// its weights.
 #include "ir/match.h"
 #include "ir/ops/attributes.h"
 #include "ir/ops/ops.h"
@@ -29,7 +30,8 @@ int64_t channels_of(const Node& node, const Shape& w) {
 // The contraction that alone computes `value`, if its weights can be changed.
 std::optional<Contraction> contraction(Value& value, const Graph& scope) {
   Contraction c;
-  const auto weighted = any_of({&ops::Conv, &ops::ConvTranspose, &ops::Gemm, &ops::MatMul}, bind(c.x), constant(c.w), optional(constant(c.b)));
+  const auto weighted = any_of({&ops::Conv, &ops::ConvTranspose, &ops::Gemm, &ops::MatMul}, bind(c.x), constant(c.w),
+                               optional(constant(c.b)));
   if (!once(weighted)(&value, scope)) return std::nullopt;
   c.node = value.producer();
   const Shape& w = c.w->constant().shape();
@@ -39,7 +41,8 @@ std::optional<Contraction> contraction(Value& value, const Graph& scope) {
   return c;
 }
 
-// One number a channel, from a constant that broadcasts against a value of the given rank; nullopt if it varies along other axes.
+// One number a channel, from a constant that broadcasts against a value of the given rank; nullopt if it varies along
+// other axes.
 std::optional<Tensor> per_channel(const Tensor& c, int64_t rank, int64_t channel_axis, int64_t channels) {
   if (c.rank() > rank) return std::nullopt;
   const int64_t shift = rank - c.rank();
@@ -53,9 +56,11 @@ std::optional<Tensor> per_channel(const Tensor& c, int64_t rank, int64_t channel
 // The weights with each output channel multiplied by its scale.
 Value* scaled_weights(const Contraction& c, Value* scale, Rewriter& rw) {
   const Shape& w = c.w->constant().shape();
-  if (c.node->is(ops::ConvTranspose)) {  // [in, out / group, ...]: the output channels of group g stand beside the inputs of group g
+  // [in, out / group, ...]: the output channels of group g stand beside the inputs of group g
+  if (c.node->is(ops::ConvTranspose)) {
     const int64_t groups = c.node->attrs<ops::ConvTransposeAttrs>().group;
-    Value* grouped = rw.fold(ops::Mul, {rw.reshape(c.w, {groups, w[0] / groups, w[1], -1}), rw.reshape(scale, {groups, 1, w[1], 1})});
+    Value* grouped = rw.fold(
+        ops::Mul, {rw.reshape(c.w, {groups, w[0] / groups, w[1], -1}), rw.reshape(scale, {groups, 1, w[1], 1})});
     return rw.reshape(grouped, w);
   }
   const bool rows = c.node->is(ops::Conv) || (c.node->is(ops::Gemm) && c.node->attrs<ops::GemmAttrs>().transB);
@@ -64,7 +69,8 @@ Value* scaled_weights(const Contraction& c, Value* scale, Rewriter& rw) {
   return rw.fold(ops::Mul, {c.w, rw.reshape(scale, shape)});
 }
 
-// The contraction with scale (or null) and shift (or null) of its channels folded in; Gemm's alpha * A * B + beta * C keeps its factors.
+// The contraction with scale (or null) and shift (or null) of its channels folded in; Gemm's alpha * A * B + beta * C
+// keeps its factors.
 Value* folded(const Contraction& c, Value* scale, Value* shift, Rewriter& rw) {
   Value* w = scale ? scaled_weights(c, scale, rw) : c.w;
   Value* b = c.b;
@@ -84,7 +90,9 @@ Value* folded(const Contraction& c, Value* scale, Value* shift, Rewriter& rw) {
 }
 
 // A MatMul has no bias, and only that of matrices can become a Gemm.
-bool takes_shift(const Contraction& c) { return !c.node->is(ops::MatMul) || (c.x->type().ranked() && c.x->type().rank() == 2); }
+bool takes_shift(const Contraction& c) {
+  return !c.node->is(ops::MatMul) || (c.x->type().ranked() && c.x->type().rank() == 2);
+}
 
 // BatchNormalization(x, scale, B, mean, var) as x * factor + shift.
 struct Affine {
@@ -100,19 +108,24 @@ Affine affine_of(const Node& norm, Rewriter& rw) {
 
 bool matches_batch_norm(Value& y, Value*& x, Node*& norm) {
   Value *scale, *bias, *mean, *variance;
-  if (!match(y, op(ops::BatchNormalization, bind(x), constant(scale), constant(bias), constant(mean), constant(variance)).as(norm))) return false;
+  if (!match(y,
+             op(ops::BatchNormalization, bind(x), constant(scale), constant(bias), constant(mean), constant(variance))
+                 .as(norm)))
+    return false;
   for (size_t i = 1; i < norm->outputs().size(); ++i)
     if (norm->output(i)) return false;
   return scale->dtype() == x->dtype() && mean->dtype() == x->dtype();
 }
 
-// BatchNormalization(Conv(x, w, b))  =>  Conv(x, w * f, b * f + s)        (f, s: what the normalization does to each channel)
+// BatchNormalization(Conv(x, w, b))  =>  Conv(x, w * f, b * f + s)        (f, s: what the normalization does to each
+// channel)
 bool batch_norm(Value& y, Rewriter& rw) {
   Value* x;
   Node* norm;
   if (!matches_batch_norm(y, x, norm)) return false;
   const auto c = contraction(*x, y.graph());
-  if (!c || c->channel_axis != 1 || !takes_shift(*c)) return rw.skip(y, "its input is not computed by a contraction with constant weights for it alone");
+  if (!c || c->channel_axis != 1 || !takes_shift(*c))
+    return rw.skip(y, "its input is not computed by a contraction with constant weights for it alone");
   const Affine a = affine_of(*norm, rw);
   return rw.replace(y, folded(*c, a.factor, a.shift, rw));
 }
@@ -137,7 +150,8 @@ bool scale_into_weights(Value& y, Rewriter& rw) {
   if (!c) return false;
   const auto scale = per_channel(factor->constant(), z->type().rank(), c->channel_axis, c->channels);
   if (!scale) return rw.skip(y, "the factor is not one number for each channel");
-  if (c->b && c->b->constant().rank() > 1 && c->b->constant().size() != c->channels) return rw.skip(y, "the bias is a matrix");
+  if (c->b && c->b->constant().rank() > 1 && c->b->constant().size() != c->channels)
+    return rw.skip(y, "the bias is a matrix");
   return rw.replace(y, folded(*c, rw.constant(*scale), nullptr, rw));
 }
 

@@ -7,15 +7,16 @@
 namespace lapis {
 namespace {
 
-template <std::span<const Rule> family()>
-Status run_family(Graph& graph, PassContext& context) {
+template <std::span<const Rule> family()> Status run_family(Graph& graph, PassContext& context) {
   apply_rules(graph, family(), context.rewriting());
   return ok();
 }
 
 Status canonicalize(Graph& graph, PassContext& context) {
   std::vector<Rule> rules;
-  for (const auto family : {no_op_rules(), reshape_rules(), arithmetic_rules(), pooling_rules(), broadcast_rules(), slice_rules()}) rules.insert(rules.end(), family.begin(), family.end());
+  for (const auto family :
+       {no_op_rules(), reshape_rules(), arithmetic_rules(), pooling_rules(), broadcast_rules(), slice_rules()})
+    rules.insert(rules.end(), family.begin(), family.end());
   apply_rules(graph, rules, context.rewriting());
   return ok();
 }
@@ -25,13 +26,15 @@ Status canonicalize(Graph& graph, PassContext& context) {
 std::vector<Rule> all_rules() {
   std::vector<Rule> rules;
   // The order within a node: first what removes it, then what makes it plainer, then what moves it.
-  for (const auto family : {control_flow_rules(), no_op_rules(), reshape_rules(), arithmetic_rules(), scale_rules(), pad_rules(), pooling_rules(), broadcast_rules(), slice_rules(), transpose_rules()})
+  for (const auto family : {control_flow_rules(), no_op_rules(), reshape_rules(), arithmetic_rules(), scale_rules(),
+                            pad_rules(), pooling_rules(), broadcast_rules(), slice_rules(), transpose_rules()})
     rules.insert(rules.end(), family.begin(), family.end());
   return rules;
 }
 
 Status simplify(Graph& graph, PassContext& context) {
-  constexpr int kMostRounds = 32;  // each round removes or canonicalizes something; deep shape arithmetic needs three or four
+  constexpr int kMostRounds =
+      32;  // each round removes or canonicalizes something; deep shape arithmetic needs three or four
   const std::vector<Rule> rules = all_rules();
   for (int round = 0;; ++round) {
     LAPIS_ASSERT(round < kMostRounds, "simplify finds no end:\n" << print(graph));

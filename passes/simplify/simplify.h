@@ -1,5 +1,7 @@
-// Simplification: the same function with fewer and plainer operators. Every pass here is idempotent and deterministic, keeps the names
-// of the graph's inputs and outputs, and is exact except where a rule folds float constants into weights (rounding only).
+// Simplification: the same function with fewer and plainer operators. Every pass here is idempotent and deterministic,
+// keeps the names
+// of the graph's inputs and outputs, and is exact except where a rule folds float constants into weights (rounding
+// only).
 #pragma once
 
 #include "passes/pass.h"
@@ -14,15 +16,16 @@ Status eliminate_dead_code(Graph& graph, PassContext& context);
 Status merge_common_subexpressions(Graph& graph, PassContext& context);
 
 // Families of rules; each is also a pass of its own.
-std::span<const Rule> no_op_rules();            // operators that change nothing
-std::span<const Rule> reshape_rules();          // Flatten, Squeeze, Unsqueeze, chains of them
-std::span<const Rule> arithmetic_rules();       // bounds, operand order, plainer elementwise operators
-std::span<const Rule> pooling_rules();          // GlobalAveragePool under its other names
-std::span<const Rule> slice_rules();            // Slice of Slice, Slice of Concat, Concat of Concat
-std::span<const Rule> scale_rules();            // BatchNormalization, scale and shift into weights and bias
-std::span<const Rule> pad_rules();              // Pad into the window that slides over it
-std::span<const Rule> transpose_rules();        // sink and cancel
-std::span<const Rule> control_flow_rules();     // If with a known condition
+std::span<const Rule> no_op_rules();         // operators that change nothing
+std::span<const Rule> reshape_rules();       // Flatten, Squeeze, Unsqueeze, chains of them
+std::span<const Rule> arithmetic_rules();    // bounds, operand order, plainer elementwise operators
+std::span<const Rule> pooling_rules();       // GlobalAveragePool under its other names
+std::span<const Rule> broadcast_rules();     // Expand where broadcasting happens anyway
+std::span<const Rule> slice_rules();         // Slice of Slice, Slice of Concat, Concat of Concat
+std::span<const Rule> scale_rules();         // BatchNormalization, scale and shift into weights and bias
+std::span<const Rule> pad_rules();           // Pad into the window that slides over it
+std::span<const Rule> transpose_rules();     // sink and cancel
+std::span<const Rule> control_flow_rules();  // If with a known condition
 std::vector<Rule> all_rules();
 
 // All of the above until nothing changes.

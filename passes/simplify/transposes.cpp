@@ -21,7 +21,8 @@ Attributes perm_attribute(const Permutation& perm) { return {{"perm", perm}}; }
 bool transpose_of_transpose(Value& y, Rewriter& rw) {
   Value* x;
   Node *outer, *inner;
-  if (!match(y, op(ops::Transpose, op(ops::Transpose, bind(x)).as(inner)).as(outer)) || !x->type().ranked()) return false;
+  if (!match(y, op(ops::Transpose, op(ops::Transpose, bind(x)).as(inner)).as(outer)) || !x->type().ranked())
+    return false;
   const Permutation p = facts::permutation_of(*outer), q = facts::permutation_of(*inner);
   Permutation both;
   for (int64_t axis : p) both.push_back(q[static_cast<size_t>(axis)]);
@@ -34,7 +35,9 @@ Node* sinking(Value* value, const Graph& scope) {
   return once(op(ops::Transpose, anything()).as(node))(value, scope) && value->type().ranked() ? node : nullptr;
 }
 
-bool is_one_element(const Value* value) { return !value || (value->is_constant() && value->constant().size() == 1 && value->constant().rank() <= 1); }
+bool is_one_element(const Value* value) {
+  return !value || (value->is_constant() && value->constant().size() == 1 && value->constant().rank() <= 1);
+}
 
 bool replace_below(Value& y, const Permutation& perm, std::vector<Value*> inputs, Attributes attributes, Rewriter& rw) {
   Value* moved = rw.add(y.producer()->op(), std::move(inputs), std::move(attributes));
@@ -52,11 +55,13 @@ std::optional<Attributes> quantization_above(const Node& node, const Permutation
   return attributes;
 }
 
-// f(Transpose(x))  =>  Transpose(f(x))        (f elementwise with one tensor operand: Relu, Clip, Cast, Quantize, Dequantize, ...)
+// f(Transpose(x))  =>  Transpose(f(x))        (f elementwise with one tensor operand: Relu, Clip, Cast, Quantize,
+// Dequantize, ...)
 bool below_unary(Value& y, Rewriter& rw) {
   Node* node = y.producer();
   const bool quantization = node->is(ops::QuantizeLinear) || node->is(ops::DequantizeLinear);
-  if ((!node->op().has(Trait::Elementwise) && !quantization) || node->outputs().size() != 1 || node->inputs().empty()) return false;
+  if ((!node->op().has(Trait::Elementwise) && !quantization) || node->outputs().size() != 1 || node->inputs().empty())
+    return false;
   Node* transpose = sinking(node->input(0), y.graph());
   if (!transpose) return false;
   std::vector<Value*> inputs = node->inputs();
@@ -80,22 +85,29 @@ Value* constant_above(Value* c, const Permutation& perm, Rewriter& rw) {
   return rw.fold(ops::Transpose, {rw.reshape(c, shape)}, perm_attribute(facts::inverse(perm)));
 }
 
-// f(Transpose<p>(a), Transpose<p>(b))  =>  Transpose<p>(f(a, b)),  f(Transpose<p>(a), c)  =>  Transpose<p>(f(a, c'))        (c constant)
+// f(Transpose<p>(a), Transpose<p>(b))  =>  Transpose<p>(f(a, b)),  f(Transpose<p>(a), c)  =>  Transpose<p>(f(a, c'))  
+//      (c constant)
 bool below_binary(Value& y, Rewriter& rw) {
   Node* node = y.producer();
-  if (!node->op().has(Trait::Elementwise) || node->inputs().size() != 2 || node->outputs().size() != 1 || !node->input(0) || !node->input(1)) return false;
+  if (!node->op().has(Trait::Elementwise) || node->inputs().size() != 2 || node->outputs().size() != 1 ||
+      !node->input(0) || !node->input(1))
+    return false;
   Node *left = sinking(node->input(0), y.graph()), *right = sinking(node->input(1), y.graph());
   if (!left && !right) return false;
   const Permutation perm = facts::permutation_of(left ? *left : *right);
   std::vector<Value*> inputs;
   for (Node* transpose : {left, right})
-    if (transpose && facts::permutation_of(*transpose) != perm) return rw.skip(y, "its operands are transposed in different ways");
+    if (transpose && facts::permutation_of(*transpose) != perm)
+      return rw.skip(y, "its operands are transposed in different ways");
   for (size_t i = 0; i < 2; ++i) {
     Node* transpose = i == 0 ? left : right;
     Value* operand = node->input(i);
-    if (transpose) inputs.push_back(transpose->input(0));
-    else if (operand->is_constant() && operand->constant().rank() <= static_cast<int64_t>(perm.size())) inputs.push_back(constant_above(operand, perm, rw));
-    else return rw.skip(y, "only one of its operands is transposed");
+    if (transpose)
+      inputs.push_back(transpose->input(0));
+    else if (operand->is_constant() && operand->constant().rank() <= static_cast<int64_t>(perm.size()))
+      inputs.push_back(constant_above(operand, perm, rw));
+    else
+      return rw.skip(y, "only one of its operands is transposed");
   }
   return replace_below(y, perm, std::move(inputs), node->attributes(), rw);
 }

@@ -33,11 +33,14 @@ Status break_graph(Graph& graph, PassContext&) {
 Status blame_the_model(Graph&, PassContext&) { return error(ErrorKind::Mismatch, "cannot be quantized"); }
 
 struct Directory {
-  Directory() : path(std::filesystem::temp_directory_path() / ("lapis_pass_test_" + std::to_string(::getpid()))) { std::filesystem::create_directories(path); }
+  Directory() : path(std::filesystem::temp_directory_path() / ("lapis_pass_test_" + std::to_string(::getpid()))) {
+    std::filesystem::create_directories(path);
+  }
   ~Directory() { std::filesystem::remove_all(path); }
   std::vector<std::string> files() const {
     std::vector<std::string> names;
-    for (const auto& entry : std::filesystem::directory_iterator(path)) names.push_back(entry.path().filename().string());
+    for (const auto& entry : std::filesystem::directory_iterator(path))
+      names.push_back(entry.path().filename().string());
     std::sort(names.begin(), names.end());
     return names;
   }
@@ -124,7 +127,8 @@ TEST(PassRunnerDeathTest, ABrokenInvariantLeavesAReproducer) {
   options.dump = write_text;
   options.reproducer = directory.path / "crash.onnx";
   const Pipeline pipeline = {{"idle", "nothing", do_nothing}, {"breaker", "breaks", break_graph}};
-  EXPECT_DEATH((void)PassRunner(options).run(*graph, pipeline, context), "pass 'breaker' broke the graph(.|\n)*to reproduce: lapis opt .*crash.onnx --passes breaker");
+  EXPECT_DEATH((void)PassRunner(options).run(*graph, pipeline, context),
+               "pass 'breaker' broke the graph(.|\n)*to reproduce: lapis opt .*crash.onnx --passes breaker");
   EXPECT_EQ(*read_file(options.reproducer), print(*graph)) << "the graph as it was before the pass";
 }
 

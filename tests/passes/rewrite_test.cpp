@@ -58,7 +58,8 @@ TEST(Match, OptionalOperandMayBeAbsentButMustMatch) {
   double bound = -1;
   EXPECT_TRUE(match(*open->output(), op(ops::Clip, bind(v), optional(scalar(bound)), optional(scalar(bound)))));
   EXPECT_EQ(bound, -1);
-  EXPECT_FALSE(match(*bounded->output(), op(ops::Clip, bind(v), optional(scalar(bound)), optional(scalar(bound))))) << "x is no scalar constant";
+  EXPECT_FALSE(match(*bounded->output(), op(ops::Clip, bind(v), optional(scalar(bound)), optional(scalar(bound)))))
+      << "x is no scalar constant";
 }
 
 TEST(Match, OnceRefusesSharedValuesAndGraphOutputs) {
@@ -93,7 +94,9 @@ TEST(Rewriter, ReplacementsInheritNameTypeAndOrigins) {
   Rewriter rw(*g.add);
   EXPECT_TRUE(rw.replace(*g.add->output(), rw.add(ops::Max, {g.x, g.c})));
   EXPECT_EQ(to_string(verify(g.graph)), "");
-  EXPECT_EQ(print(g.graph), "chain (float[4] x) => (float[4] d) {\n  c = float[4] {2, 2, 2, 2}\n  b = Max(x, c)  # float[4]\n  d = Neg(b)  # float[4]\n}\n");
+  EXPECT_EQ(print(g.graph),
+            "chain (float[4] x) => (float[4] d) {\n  c = float[4] {2, 2, 2, 2}\n  b = Max(x, c)  # float[4]\n  d = "
+            "Neg(b)  # float[4]\n}\n");
   EXPECT_EQ(g.neg->input(0)->producer()->origin(), "a + b") << "the Relu is dead and its origin lives on";
 }
 
@@ -132,7 +135,8 @@ TEST(Rewriter, FoldComputesConstants) {
 TEST(Rewriter, WrongTypesAreCaught) {
   Chain g;
   Rewriter rw(*g.neg, "test.wrong");
-  EXPECT_DEATH(rw.replace(*g.neg->output(), rw.constant(Tensor::scalar(1.f))), "rule 'test.wrong' replaces float\\[4\\] 'd' by float\\[\\]");
+  EXPECT_DEATH(rw.replace(*g.neg->output(), rw.constant(Tensor::scalar(1.f))),
+               "rule 'test.wrong' replaces float\\[4\\] 'd' by float\\[\\]");
 }
 
 // Neg(Neg(x))  =>  x

@@ -1,4 +1,5 @@
-// Properties that hold for any graph: simplification keeps what is computed, keeps the graph valid, and has nothing left to do afterwards.
+// Properties that hold for any graph: simplification keeps what is computed, keeps the graph valid, and has nothing
+// left to do afterwards.
 // What each rule makes of its pattern is in tests/text/passes.
 #include "passes/simplify/simplify.h"
 
@@ -46,7 +47,9 @@ class RandomGraph {
   Value* ints(std::vector<int64_t> values) { return graph->add_constant(Tensor::vector(std::move(values))); }
   Value* scalar() { return graph->add_constant(Tensor::scalar(number())); }
   // Recent values are more likely, so that chains form.
-  Value* any() { return values_[values_.size() - 1 - static_cast<size_t>(below(std::min<int>(3, static_cast<int>(values_.size()))))]; }
+  Value* any() {
+    return values_[values_.size() - 1 - static_cast<size_t>(below(std::min<int>(3, static_cast<int>(values_.size()))))];
+  }
 
   Value* add(const OpDef& op, std::vector<Value*> inputs, Attributes attributes = {}) {
     Node* node = graph->add_node(op, std::move(inputs), std::move(attributes));
@@ -82,7 +85,8 @@ class RandomGraph {
 
   Value* norm(Value* x) {
     const int64_t channels = x->type().shape()[1];
-    return add(ops::BatchNormalization, {x, constant({channels}), constant({channels}), constant({channels}), constant({channels}, 3)});
+    return add(ops::BatchNormalization,
+               {x, constant({channels}), constant({channels}), constant({channels}), constant({channels}, 3)});
   }
 
   Value* transpose(Value* x) {
@@ -104,7 +108,9 @@ class RandomGraph {
       case 1: return add(ops::Max, {scalar(), x});
       case 2: return add(ops::Min, {x, scalar()});
       case 3: return add(ops::Clip, {x, nullptr, scalar()});
-      default: return add(ops::Clip, {x, graph->add_constant(Tensor::scalar(low)), graph->add_constant(Tensor::scalar(low + 1))});
+      default:
+        return add(ops::Clip,
+                   {x, graph->add_constant(Tensor::scalar(low)), graph->add_constant(Tensor::scalar(low + 1))});
     }
   }
 
@@ -134,7 +140,8 @@ class RandomGraph {
   Value* concat(Value* x) {
     Value* y = add(ops::Concat, {x, below(2) ? x : add(ops::Neg, {x})}, {{"axis", int64_t{1}}});
     const int64_t half = x->type().shape()[1], start = below(2) ? half : 0;
-    return below(3) ? add(ops::Slice, {y, ints({start}), ints({start + half}), ints({1})}) : add(ops::Slice, {y, ints({0}), ints({half + 1}), ints({1})});
+    return below(3) ? add(ops::Slice, {y, ints({start}), ints({start + half}), ints({1})})
+                    : add(ops::Slice, {y, ints({0}), ints({half + 1}), ints({1})});
   }
 
   Value* cast(Value* x) { return add(ops::Cast, {add(ops::Cast, {x}, {{"to", int64_t{11}}})}, {{"to", int64_t{1}}}); }
@@ -147,7 +154,8 @@ class RandomGraph {
   Value* matrices(Value* x) {
     const Shape s = x->type().shape();
     Value* product = add(ops::MatMul, {add(ops::Flatten, {x}), constant({s[1] * s[2] * s[3], 8})});
-    Value* sum = below(2) ? add(ops::Add, {product, constant({8})}) : add(ops::Mul, {add(ops::Add, {constant({s[0], 8}), product}), scalar()});
+    Value* sum = below(2) ? add(ops::Add, {product, constant({8})})
+                          : add(ops::Mul, {add(ops::Add, {constant({s[0], 8}), product}), scalar()});
     return add(ops::Reshape, {sum, ints({0, 2, 2, 2})});
   }
 
@@ -164,15 +172,25 @@ class RandomGraph {
     return node->output();
   }
 
+  Value* expand(Value* x) {
+    const Shape s = x->type().shape();
+    Value* wide = add(ops::Expand, {constant({s[1], 1, s[3]}), ints(s)});
+    Value* means = add(ops::Expand, {add(ops::ReduceMax, {x, ints({2})}), ints(s)});
+    return add(ops::Add, {add(ops::Mul, {wide, x}), add(ops::Sigmoid, {means})});
+  }
+
   Value* oddity(Value* x) {
-    switch (below(8)) {
+    switch (below(9)) {
+      case 7: return expand(x);
       case 0: return add(ops::Dropout, {x});
       case 1: return add(ops::Concat, {x}, {{"axis", int64_t{-1}}});
       case 2: return add(ops::Split, {x}, {{"num_outputs", int64_t{1}}});
       case 3: return add(ops::Pow, {x, graph->add_constant(Tensor::scalar(2.f))});
       case 4: return add(ops::ReduceMean, {x, ints({-1, 2})});
       case 5: return add(ops::Concat, {add(ops::Concat, {x, x}, {{"axis", int64_t{2}}}), x}, {{"axis", int64_t{-2}}});
-      case 6: return add(ops::Concat, {add(ops::Transpose, {add(ops::Neg, {x})}), add(ops::Transpose, {x})}, {{"axis", int64_t{1}}});
+      case 6:
+        return add(ops::Concat, {add(ops::Transpose, {add(ops::Neg, {x})}), add(ops::Transpose, {x})},
+                   {{"axis", int64_t{1}}});
       default: return below(2) ? matrices(x) : branch(x);
     }
   }
@@ -180,16 +198,20 @@ class RandomGraph {
   void grow() {
     Value* x = any();
     switch (below(18)) {
-      case 16: case 17: values_.push_back(oddity(x)); break;
-      case 0: case 1: values_.push_back(conv(x)); break;
+      case 16:
+      case 17: values_.push_back(oddity(x)); break;
+      case 0:
+      case 1: values_.push_back(conv(x)); break;
       case 2: values_.push_back(norm(x)); break;
       case 3: values_.push_back(norm(conv(x))); break;
       case 4: values_.push_back(conv(pad(x))); break;
       case 5: values_.push_back(pool(below(2) ? pad(x) : x)); break;
-      case 6: case 7: values_.push_back(transpose(x)); break;
+      case 6:
+      case 7: values_.push_back(transpose(x)); break;
       case 8: values_.push_back(slice(x)); break;
       case 9: values_.push_back(bounds(x)); break;
-      case 10: case 11: values_.push_back(binary(x)); break;
+      case 10:
+      case 11: values_.push_back(binary(x)); break;
       case 12: values_.push_back(reshape(x)); break;
       case 13: values_.push_back(concat(x)); break;
       case 14: values_.push_back(cast(x)); break;
@@ -201,7 +223,8 @@ class RandomGraph {
   std::vector<Value*> values_;
 };
 
-// Folding weights rounds differently. Behind a QuantizeLinear the difference may become one step: such graphs are compared with that.
+// Folding weights rounds differently. Behind a QuantizeLinear the difference may become one step: such graphs are
+// compared with that.
 void expect_close(const Tensor& a, const Tensor& b, const std::string& what) {
   ASSERT_EQ(a.shape(), b.shape()) << what;
   double largest = 1e-3, difference = 0;
@@ -263,7 +286,8 @@ TEST(Simplify, EveryPassAloneKeepsTheMeaning) {
       const std::string before = print(*random.graph);
       PassContext context;
       ASSERT_TRUE(pass.run(*random.graph, context).ok());
-      const std::string what = pass.name + ", seed " + std::to_string(seed) + "\n" + before + "afterwards:\n" + print(*random.graph);
+      const std::string what =
+          pass.name + ", seed " + std::to_string(seed) + "\n" + before + "afterwards:\n" + print(*random.graph);
       ASSERT_EQ(to_string(verify(*random.graph)), "") << what;
       const auto actual = evaluate(*random.graph, feeds);
       ASSERT_TRUE(actual.ok()) << what;
@@ -277,7 +301,9 @@ TEST(Simplify, EveryPassAloneKeepsTheMeaning) {
 TEST(Simplify, RandomGraphsMeetEveryRule) {
   std::set<std::string> met;
   PassContext context;
-  context.explain = [&](const Explanation& e) { if (e.applied) met.insert(e.rule); };
+  context.explain = [&](const Explanation& e) {
+    if (e.applied) met.insert(e.rule);
+  };
   for (unsigned seed = 0; seed < 1000; ++seed) {
     RandomGraph random(seed);
     ASSERT_TRUE(simplify(*random.graph, context).ok());

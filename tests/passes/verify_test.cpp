@@ -210,7 +210,8 @@ TEST_F(VerifyTest, FindingsAreCollectedAndShowTheNode) {
   const Diagnostics found = verify(graph, VerifyLevel::Structure);
   ASSERT_EQ(found.size(), 2u);
   EXPECT_EQ(found[0].location, "node 'y' (Conv)");
-  EXPECT_NE(found[0].notes[0].find("y = Conv<grups = 1>(x: float[1,3,8,8], w: float[4,3,3,3])"), std::string::npos) << found[0].notes[0];
+  EXPECT_NE(found[0].notes[0].find("y = Conv<grups = 1>(x: float[1,3,8,8], w: float[4,3,3,3])"), std::string::npos)
+      << found[0].notes[0];
 }
 
 }  // namespace
