@@ -1,7 +1,7 @@
 // Speed of every row of the kernel table on the layers of ResNet-50, MobileNetV2 and EfficientNet, against the measured peak of this
 // machine: one core, weights and activations as a network would find them, epilogue included.
 //
-//   lapis_bench_kernels [part of a row's name] [part of a layer's name, or "network": only the whole]
+//   lapis_bench_kernels [part of a row's name, or "chosen"] [part of a layer's name, or "network": only the whole]
 //
 // Times are the least of several runs, each beside a run of the peak loop, so that a busy machine or a changing clock hurts both alike.
 #include <algorithm>
@@ -117,7 +117,9 @@ class Bench {
 
   Status build(int row) {
     plan_.target = Target::host();
-    LAPIS_CHECK(kernels::schedule(c_, plan_, row));
+    Status scheduled = ok();
+    schedule_seconds = seconds([&] { scheduled = kernels::schedule(c_, plan_, row); });
+    if (!scheduled.ok()) return scheduled;
     emit_seconds = seconds([&] { code_bytes_ = x86::emit(c_, plan_); });
     LAPIS_TRY(auto sealed, CodeMemory::seal(std::as_bytes(std::span(code_bytes_))));
     code_ = std::move(sealed);
@@ -134,7 +136,7 @@ class Bench {
   double macs() const { return static_cast<double>(c_.pixels) * static_cast<double>(c_.weights.size()); }
   const Contraction& contraction() const { return c_; }
   size_t code_size() const { return code_bytes_.size(); }
-  double emit_seconds = 0;
+  double schedule_seconds = 0, emit_seconds = 0;
 
  private:
   int buffer(int64_t bytes) {
@@ -240,28 +242,32 @@ Best measure(Bench& bench, bool integer) {
   return best;
 }
 
-void run_row(int index, const char* layer_filter) {
+// Layers that `row` fits; with `choose`, whatever row schedule takes for operands of its types.
+void run_row(int index, bool choose, const char* layer_filter) {
   const kernels::Kernel& row = kernels::table()[static_cast<size_t>(index)];
   const bool integer = row.a != DType::Float32;
-  double total = 0, at_peak = 0, emitting = 0;
+  const std::string title = choose ? "chosen for " + std::string(name_of(row.a)) : std::string(row.name);
+  double total = 0, at_peak = 0, emitting = 0, scheduling = 0;
   for (const Layer& layer : kLayers) {
-    if (layer.depthwise != row.depthwise || !std::strstr(layer.name, layer_filter)) continue;
+    if ((!choose && layer.depthwise != row.depthwise) || !std::strstr(layer.name, layer_filter)) continue;
     Bench bench(layer, row);
-    if (auto status = bench.build(index); !status.ok()) {
+    if (auto status = bench.build(choose ? -1 : index); !status.ok()) {
       std::printf("%s", to_string(status.diagnostics()).c_str());
       continue;
     }
     const Best best = measure(bench, integer);
     const Contraction& c = bench.contraction();
-    std::printf("%-22s %-24s %3dx%-2d %4ld units %6zu bytes %9.1f us %7.1f GMAC/s", row.name.data(), layer.name, c.mr, c.nr, static_cast<long>(c.units),
+    std::printf("%-24s %-24s %3dx%-2d %4ld units %6zu bytes %9.1f us %7.1f GMAC/s", kernels::name_of_row(c.kernel).data(), layer.name, c.mr, c.nr, static_cast<long>(c.units),
                 bench.code_size(), best.seconds * 1e6, bench.macs() / best.seconds * 1e-9);
     if (best.peak > 0) std::printf("  %5.1f %% of %.0f", 100 * bench.macs() / best.seconds / best.peak, best.peak * 1e-9);
     std::printf("\n");
     total += layer.count * best.seconds;
     at_peak += best.peak > 0 ? layer.count * bench.macs() / best.peak : 0;
     emitting += bench.emit_seconds;
+    scheduling += bench.schedule_seconds;
   }
-  if (total > 0) std::printf("%-22s total %.3f ms, %.1f %% of peak, emitted in %.1f ms\n\n", row.name.data(), total * 1e3, 100 * at_peak / total, emitting * 1e3);
+  if (total > 0) std::printf("%s: total %.3f ms, %.1f %% of peak, packed in %.1f ms, emitted in %.1f ms\n\n", title.c_str(), total * 1e3,
+                             100 * at_peak / total, scheduling * 1e3, emitting * 1e3);
 }
 
 // All layers of one network one after the other, each as often as it occurs with weights of its own: what caches leave of the numbers above.
@@ -293,9 +299,12 @@ int main(int argc, char** argv) {
   using namespace lapis;
   const char* row_filter = argc > 1 ? argv[1] : "";
   const char* layer_filter = argc > 2 ? argv[2] : "";
-  for (size_t i = 0; i < kernels::table().size(); ++i)
-    if (kernels::table()[i].name.find(row_filter) != std::string_view::npos && Target::host().has(kernels::table()[i].needs)) {
-      if (std::strcmp(layer_filter, "network") != 0) run_row(static_cast<int>(i), layer_filter);
-      if (!kernels::table()[i].depthwise) run_network(static_cast<int>(i), "resnet50");
-    }
+  const bool choose = std::strcmp(row_filter, "chosen") == 0;
+  for (size_t i = 0; i < kernels::table().size(); ++i) {
+    const kernels::Kernel& row = kernels::table()[i];
+    const bool wanted = choose ? row.name == "conv_f32_avx2" || row.name == "conv_u8s8_avx2" : row.name.find(row_filter) != std::string_view::npos;
+    if (!wanted || !Target::host().has(row.needs)) continue;
+    if (std::strcmp(layer_filter, "network") != 0) run_row(static_cast<int>(i), choose, layer_filter);
+    if (!row.depthwise && !choose) run_network(static_cast<int>(i), "resnet50");
+  }
 }

@@ -60,28 +60,37 @@ double steps_of(const Kernel& kernel, const Contraction& c) {
   return static_cast<double>(static_cast<int64_t>(c.taps.size()) * ((bytes + 3) / 4));
 }
 
+// Cycles of one pixel's epilogue: `vector` for each vector, then packs and a store for each quad; three vectors also need a shuffle and a
+// masked store.
+double epilogue_cycles(int nr, double vector) { return nr * vector + 5 * ((nr + 3) / 4) + (nr % 4 == 3 ? 3 : 0) + 2; }
+
+double epilogue_vector_cycles(const Contraction& c) {
+  const auto computed = std::ranges::count_if(c.epilogue, [](const Instr& i) { return i.op != Op::Constant && i.op != Op::Load && i.op != Op::Accumulator; });
+  return 1 + 0.6 * static_cast<double>(computed);
+}
+
 // Cycles of one tile: dot instructions and loads each issue one a cycle (measured on Zen 4), four sums hide the latency of a dot
 // instruction, weights beyond the first-level cache arrive at 29 bytes a cycle.
-double tile_cycles(const Kernel& kernel, double steps, int mr, int nr) {
+double tile_cycles(const Kernel& kernel, double steps, double epilogue, int mr, int nr) {
   const double per_dot = kernel.dot == Dot::Madd ? 2 : kernel.lanes == 8 ? 0.5 : 1;
   const double load = kernel.lanes == 8 ? 0.5 : 1;
   double step = std::max({mr * nr * per_dot, (mr + nr) * load, 4.0});
   const double weight_bytes = nr * kernel.lanes * 4;
   if (steps * weight_bytes > 24 * 1024) step = std::max(step, weight_bytes / 29);
-  return steps * step + 2.5 * mr * nr + 4 * mr + 20;
+  return steps * step + mr * epilogue_cycles(nr, epilogue) + 20;
 }
 
 // A tile of a depthwise row: one FMA with a load a tap, or eight interleaving shuffles and four dot products for four taps.
-double depthwise_tile_cycles(const Kernel& kernel, double taps, int mr, int nr) {
+double depthwise_tile_cycles(const Kernel& kernel, double taps, double epilogue, int mr, int nr) {
   const double vector = kernel.lanes == 8 ? 0.5 : 1;
-  if (kernel.dot == Dot::Fma) return mr * nr * (taps * vector + 3) + 4 * mr + 20;
-  return mr * (taps / 4 * (kernel.dot == Dot::Vnni ? 10 : 26) * vector + 12) + 20;
+  if (kernel.dot == Dot::Fma) return mr * (nr * taps * vector + epilogue_cycles(nr, epilogue)) + 20;
+  return mr * (taps / 4 * (kernel.dot == Dot::Vnni ? 10 : 26) * vector + epilogue_cycles(nr, epilogue) * (1 + vector) / 2) + 20;
 }
 
-double pixel_cycles(const Kernel& kernel, double steps, const Tiles& t, int nr) {
+double pixel_cycles(const Kernel& kernel, double steps, double epilogue, const Tiles& t, int nr) {
   const auto tile = kernel.depthwise ? depthwise_tile_cycles : tile_cycles;
-  const double big = static_cast<double>(t.big) * tile(kernel, steps, t.mr, nr);
-  return big + (t.small ? static_cast<double>(t.small) * tile(kernel, steps, t.mr - 1, nr) : 0);
+  const double big = static_cast<double>(t.big) * tile(kernel, steps, epilogue, t.mr, nr);
+  return big + (t.small ? static_cast<double>(t.small) * tile(kernel, steps, epilogue, t.mr - 1, nr) : 0);
 }
 
 }  // namespace
@@ -103,8 +112,8 @@ int resident_weights(const Kernel& kernel, const Contraction& c) {
 
 double cost(const Kernel& kernel, const Contraction& c, int nr) {
   const int64_t group = kernel.depthwise ? c.channels : c.channels / c.groups, width = int64_t{nr} * kernel.lanes;
-  const double steps = steps_of(kernel, c);
-  auto block = [&](int vectors) { return pixel_cycles(kernel, steps, balanced_tiles(c.pixels, max_mr(kernel, c, vectors)), vectors); };
+  const double steps = steps_of(kernel, c), epilogue = epilogue_vector_cycles(c);
+  auto block = [&](int vectors) { return pixel_cycles(kernel, steps, epilogue, balanced_tiles(c.pixels, max_mr(kernel, c, vectors)), vectors); };
   double cycles = static_cast<double>(group / width) * (group >= width ? block(nr) : 0);
   if (const int64_t rest = group % width) cycles += block(static_cast<int>((rest + kernel.lanes - 1) / kernel.lanes));
   return cycles * static_cast<double>(kernel.depthwise ? 1 : c.groups);
