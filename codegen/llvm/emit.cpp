@@ -5,6 +5,7 @@
 #include <llvm/Target/TargetMachine.h>
 
 #include <algorithm>
+#include <map>
 
 #include "codegen/llvm/link.h"
 #include "codegen/llvm/loop.h"
@@ -36,11 +37,13 @@ Result<CodeImage> emit(const std::vector<LoopRef>& loops, const Plan& plan) {
   const std::unique_ptr<llvm::TargetMachine> machine = create_machine(plan.target);
   module.setDataLayout(machine->createDataLayout());
   module.setTargetTriple(machine->getTargetTriple().str());
-  std::vector<int64_t> units;
-  for (const LoopRef& ref : loops) {
-    const Nest nest = plan_nest(*ref.loop, plan.target.vector_bytes());
-    units.push_back(nest.units);
-    emit_loop(module, ref.symbol, *ref.loop, nest, plan);
+  std::map<std::string, std::vector<NamedLoop>> structures;
+  std::map<std::string, int64_t> units;
+  for (const LoopRef& ref : loops) structures[structure_key(*ref.loop, plan)].push_back({ref.loop, ref.symbol});
+  for (const auto& [key, alike] : structures) {
+    const Nest nest = plan_nest(*alike[0].loop, plan.target.vector_bytes());
+    emit_loops(module, alike, nest, plan);
+    for (const NamedLoop& step : alike) units[step.symbol] = nest.units;
   }
   optimize(module, *machine);
   llvm::SmallVector<char, 0> object;
@@ -52,7 +55,7 @@ Result<CodeImage> emit(const std::vector<LoopRef>& loops, const Plan& plan) {
     const auto found = std::find_if(image.symbols.begin(), image.symbols.end(), [&](const CodeImage::Symbol& s) { return s.name == loops[i].symbol; });
     LAPIS_ASSERT(found != image.symbols.end(), "no code for " << loops[i].symbol);
     ordered.push_back(*found);
-    ordered.back().units = units[i];
+    ordered.back().units = units.at(loops[i].symbol);
   }
   image.symbols = std::move(ordered);
   return image;

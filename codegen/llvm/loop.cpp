@@ -27,20 +27,22 @@ struct Position {
   bool spread = true;
 };
 
+// Units [begin, end) of the step.
+struct Units { Value *begin, *end; };
+
 class LoopEmitter {
  public:
-  LoopEmitter(llvm::Function* function, const Loop& loop, const Nest& nest, const Plan& plan)
-      : builder_(llvm::BasicBlock::Create(function->getContext(), "entry", function)), function_(function), lanes_(builder_, nest.width), loop_(loop),
-        nest_(nest), memory_(lanes_, loop, plan, function) {
+  LoopEmitter(llvm::IRBuilder<>& builder, const Loop& loop, const Nest& nest, const Plan& plan, Bases bases)
+      : builder_(builder), function_(builder.GetInsertBlock()->getParent()), lanes_(builder, nest.width), loop_(loop), nest_(nest), memory_(lanes_, loop, plan, std::move(bases)) {
     for (const Loop::Phase& phase : loop.phases)
       for (const Loop::Reduction& r : phase.reductions) reductions_.push_back(r);
   }
 
-  void emit() {
+  void emit(const Units& range) {
     auto& b = builder_;
     Value* per_unit = b.getInt64(static_cast<uint64_t>(nest_.rows_per_unit));
-    Value* first = b.CreateMul(function_->getArg(1), per_unit);
-    Value* last = b.CreateBinaryIntrinsic(llvm::Intrinsic::smin, b.CreateMul(function_->getArg(2), per_unit), b.getInt64(static_cast<uint64_t>(nest_.rows)));
+    Value* first = b.CreateMul(range.begin, per_unit);
+    Value* last = b.CreateBinaryIntrinsic(llvm::Intrinsic::smin, b.CreateMul(range.end, per_unit), b.getInt64(static_cast<uint64_t>(nest_.rows)));
     const Cursor start{memory_.bases(), {}};
     if (nest_.partitioned == 0 && nest_.chunk == 0) outer_loops(0, start, nullptr);  // one unit, always asked for
     else dynamic_loop(first, last, 1, [&](Value* row) { partitioned_row(start, row); });
@@ -388,7 +390,7 @@ class LoopEmitter {
     }
   }
 
-  llvm::IRBuilder<> builder_;
+  llvm::IRBuilder<>& builder_;
   llvm::Function* function_;
   Lanes lanes_;
   const Loop& loop_;
@@ -399,25 +401,94 @@ class LoopEmitter {
   Values raw_;  // of the values evaluated last: loaded bits
 };
 
-llvm::Function* declare(llvm::Module& module, const std::string& symbol) {
-  auto& context = module.getContext();
-  llvm::Type *pointer = llvm::PointerType::getUnqual(context), *word = llvm::Type::getInt64Ty(context);
-  auto* type = llvm::FunctionType::get(llvm::Type::getVoidTy(context), {pointer, word, word}, false);
-  auto* function = llvm::Function::Create(type, llvm::GlobalValue::ExternalLinkage, symbol, module);
+void add_attributes(llvm::Function* function) {
   function->setDSOLocal(true);
   function->setAlignment(llvm::Align(64));
   for (const char* attribute : {"no-builtins", "no-stack-arg-probe"}) function->addFnAttr(attribute);
   function->addFnAttr("prefer-vector-width", "512");
   function->addFnAttr("min-legal-vector-width", "512");
   function->addFnAttr(llvm::Attribute::NoUnwind);
+}
+
+llvm::Function* declare(llvm::Module& module, const std::string& symbol, const std::vector<llvm::Type*>& arguments, llvm::GlobalValue::LinkageTypes linkage) {
+  auto* type = llvm::FunctionType::get(llvm::Type::getVoidTy(module.getContext()), arguments, false);
+  auto* function = llvm::Function::Create(type, linkage, symbol, module);
+  add_attributes(function);
+  return function;
+}
+
+llvm::Function* declare_step(llvm::Module& module, const std::string& symbol) {
+  llvm::Type *pointer = llvm::PointerType::getUnqual(module.getContext()), *word = llvm::Type::getInt64Ty(module.getContext());
+  llvm::Function* function = declare(module, symbol, {pointer, word, word}, llvm::GlobalValue::ExternalLinkage);
   function->addParamAttr(0, llvm::Attribute::NoAlias);
   return function;
 }
 
+// The body that several steps share: (view addresses..., status, begin, end).
+llvm::Function* emit_shared(llvm::Module& module, const NamedLoop& first, const Nest& nest, const Plan& plan) {
+  const size_t views = first.loop->views.size();
+  std::vector<llvm::Type*> arguments(views + 1, llvm::PointerType::getUnqual(module.getContext()));
+  arguments.insert(arguments.end(), 2, llvm::Type::getInt64Ty(module.getContext()));
+  llvm::Function* function = declare(module, first.symbol + ".shared", arguments, llvm::GlobalValue::InternalLinkage);
+  llvm::IRBuilder<> builder(llvm::BasicBlock::Create(module.getContext(), "entry", function));
+  Bases bases;
+  for (size_t v = 0; v < views; ++v) bases.views.push_back(function->getArg(static_cast<unsigned>(v)));
+  bases.status = function->getArg(static_cast<unsigned>(views));
+  LoopEmitter(builder, *first.loop, nest, plan, bases).emit({function->getArg(static_cast<unsigned>(views) + 1), function->getArg(static_cast<unsigned>(views) + 2)});
+  return function;
+}
+
+void emit_call(llvm::Module& module, const NamedLoop& step, llvm::Function* shared, const Plan& plan) {
+  llvm::Function* function = declare_step(module, step.symbol);
+  llvm::IRBuilder<> builder(llvm::BasicBlock::Create(module.getContext(), "entry", function));
+  const Bases bases = bases_from_frame(builder, function->getArg(0), *step.loop, plan);
+  Values arguments = bases.views;
+  arguments.insert(arguments.end(), {bases.status, function->getArg(1), function->getArg(2)});
+  builder.CreateCall(shared, arguments);
+  builder.CreateRetVoid();
+}
+
+template <class... T>
+void append(std::string& key, const T&... values) {
+  auto one = [&](const auto& value) {
+    key.append(reinterpret_cast<const char*>(&value), sizeof value);
+  };
+  (one(values), ...);
+}
+
+void append_phase(std::string& key, const Loop::Phase& phase) {
+  append(key, phase.over, phase.body.size(), phase.reductions.size(), phase.stores.size());
+  for (const Instr& i : phase.body) append(key, i.op, i.type, i.args, i.slot, i.imm, i.imm2);
+  for (const Loop::Reduction& r : phase.reductions) append(key, r.kind, r.value, r.type);
+  for (const Loop::Store& s : phase.stores) append(key, s.view, s.value);
+}
+
 }  // namespace
 
-void emit_loop(llvm::Module& module, const std::string& symbol, const Loop& loop, const Nest& nest, const Plan& plan) {
-  LoopEmitter(declare(module, symbol), loop, nest, plan).emit();
+std::string structure_key(const Loop& loop, const Plan& plan) {
+  std::string key;
+  append(key, loop.domain.size(), loop.reduced, loop.views.size(), loop.phases.size());
+  for (const int64_t extent : loop.domain) append(key, extent);
+  for (const View& v : loop.views) {
+    size_t same = 0;  // which views share a buffer decides what may be reordered
+    while (loop.views[same].buffer != v.buffer) ++same;
+    append(key, v.dtype, same, is_read_only(v, plan));
+    for (const int64_t stride : v.strides) append(key, stride);
+  }
+  for (const Loop::Phase& phase : loop.phases) append_phase(key, phase);
+  return key;
+}
+
+void emit_loops(llvm::Module& module, const std::vector<NamedLoop>& loops, const Nest& nest, const Plan& plan) {
+  if (loops.size() > 1) {
+    llvm::Function* shared = emit_shared(module, loops[0], nest, plan);
+    for (const NamedLoop& step : loops) emit_call(module, step, shared, plan);
+    return;
+  }
+  llvm::Function* function = declare_step(module, loops[0].symbol);
+  llvm::IRBuilder<> builder(llvm::BasicBlock::Create(module.getContext(), "entry", function));
+  Bases bases = bases_from_frame(builder, function->getArg(0), *loops[0].loop, plan);
+  LoopEmitter(builder, *loops[0].loop, nest, plan, std::move(bases)).emit({function->getArg(1), function->getArg(2)});
 }
 
 }  // namespace lapis::llvm_backend

@@ -1,4 +1,4 @@
-// One Loop as one LLVM function, walked as its Nest says.
+// Loops as LLVM functions of type abi::StepFn, walked as their Nest says.
 #pragma once
 
 #include <string>
@@ -11,6 +11,12 @@ class Module;
 
 namespace lapis::llvm_backend {
 
-void emit_loop(llvm::Module& module, const std::string& symbol, const Loop& loop, const Nest& nest, const Plan& plan);
+struct NamedLoop { const Loop* loop; std::string symbol; };
+
+// Two loops with equal keys differ only in the buffers they work on.
+std::string structure_key(const Loop& loop, const Plan& plan);
+
+// Loops of one structure. Several share one body, called with the addresses of each.
+void emit_loops(llvm::Module& module, const std::vector<NamedLoop>& loops, const Nest& nest, const Plan& plan);
 
 }  // namespace lapis::llvm_backend

@@ -12,44 +12,47 @@ namespace lapis::llvm_backend {
 
 using llvm::Value;
 
-Memory::Memory(const Lanes& lanes, const Loop& loop, const Plan& plan, llvm::Function* function) : lanes_(lanes), loop_(loop) {
-  auto& b = lanes.b;
-  auto& context = b.getContext();
-  llvm::MDNode* empty = llvm::MDNode::get(context, {});
-  auto field = [&](int offset) {
-    auto* loaded = b.CreateLoad(b.getPtrTy(), advanced(function->getArg(0), offset));
-    loaded->setMetadata(llvm::LLVMContext::MD_invariant_load, empty);
+bool is_read_only(const View& view, const Plan& plan) {
+  const Space space = plan.buffers[static_cast<size_t>(view.buffer)].space;
+  return space == Space::Constant || space == Space::Input;
+}
+
+Bases bases_from_frame(llvm::IRBuilderBase& b, Value* frame, const Loop& loop, const Plan& plan) {
+  auto offset = [&](Value* pointer, int64_t bytes) { return b.CreateConstGEP1_64(b.getInt8Ty(), pointer, static_cast<uint64_t>(bytes)); };
+  auto field = [&](Value* pointer, int64_t at) {
+    auto* loaded = b.CreateLoad(b.getPtrTy(), offset(pointer, at));
+    loaded->setMetadata(llvm::LLVMContext::MD_invariant_load, llvm::MDNode::get(b.getContext(), {}));
     return loaded;
   };
-  Value *constants = field(abi::kOffsetConstants), *arena = field(abi::kOffsetArena), *io = field(abi::kOffsetIo);
-  status_ = field(abi::kOffsetStatus);
+  Value *constants = field(frame, abi::kOffsetConstants), *arena = field(frame, abi::kOffsetArena), *io = field(frame, abi::kOffsetIo);
+  Bases bases;
+  bases.status = field(frame, abi::kOffsetStatus);
+  for (const View& v : loop.views) {
+    const Buffer& buffer = plan.buffers[static_cast<size_t>(v.buffer)];
+    Value* base = nullptr;
+    switch (buffer.space) {
+      case Space::Constant: base = offset(constants, buffer.offset); break;
+      case Space::Arena: base = offset(arena, buffer.offset); break;
+      case Space::Input: case Space::Output: base = field(io, buffer.offset * 8); break;
+    }
+    bases.views.push_back(offset(base, v.offset * std::max(1, bit_width(v.dtype) / 8)));
+  }
+  return bases;
+}
 
-  // Buffers of one step never overlap: the memory planner keeps all that live at the same time apart.
+// Buffers of one step never overlap: the memory planner keeps all that live at the same time apart.
+Memory::Memory(const Lanes& lanes, const Loop& loop, const Plan& plan, Bases bases) : lanes_(lanes), loop_(loop), bases_(std::move(bases)) {
+  auto& context = lanes.b.getContext();
   llvm::MDBuilder md(context);
   llvm::MDNode* domain = md.createAnonymousAliasScopeDomain();
   std::map<int, llvm::MDNode*> scopes;
   for (const View& v : loop.views)
     if (!scopes.contains(v.buffer)) scopes[v.buffer] = md.createAnonymousAliasScope(domain);
-
   for (const View& v : loop.views) {
-    const Buffer& buffer = plan.buffers[static_cast<size_t>(v.buffer)];
-    Value* base = nullptr;
-    switch (buffer.space) {
-      case Space::Constant: base = advanced(constants, buffer.offset); break;
-      case Space::Arena: base = advanced(arena, buffer.offset); break;
-      case Space::Input: case Space::Output: {
-        auto* loaded = b.CreateLoad(b.getPtrTy(), advanced(io, buffer.offset * 8));
-        loaded->setMetadata(llvm::LLVMContext::MD_invariant_load, empty);
-        base = loaded;
-        break;
-      }
-    }
-    bases_.push_back(advanced(base, v.offset * std::max(1, bit_width(v.dtype) / 8)));
     std::vector<llvm::Metadata*> others;
     for (const auto& [id, scope] : scopes)
       if (id != v.buffer) others.push_back(scope);
-    facts_.push_back({llvm::MDNode::get(context, {scopes[v.buffer]}), llvm::MDNode::get(context, others),
-                      buffer.space == Space::Constant || buffer.space == Space::Input});
+    facts_.push_back({llvm::MDNode::get(context, {scopes[v.buffer]}), llvm::MDNode::get(context, others), is_read_only(v, plan)});
   }
 }
 
@@ -155,7 +158,7 @@ void Memory::store_fault(Value* condition) const {
   auto* after = llvm::BasicBlock::Create(b.getContext(), "in_range", function);
   b.CreateCondBr(condition, faulty, after, llvm::MDBuilder(b.getContext()).createUnlikelyBranchWeights());
   b.SetInsertPoint(faulty);
-  b.CreateAlignedStore(b.getInt32(abi::kIndexOutOfRange), status_, llvm::Align(4));
+  b.CreateAlignedStore(b.getInt32(abi::kIndexOutOfRange), bases_.status, llvm::Align(4));
   b.CreateBr(after);
   b.SetInsertPoint(after);
 }

@@ -20,12 +20,20 @@ struct LaneAccess {
   bool spread = true; // false: one scalar, lanes play no role
 };
 
+// The address of every view's element 0, and of the status word.
+struct Bases {
+  std::vector<llvm::Value*> views;
+  llvm::Value* status = nullptr;
+};
+Bases bases_from_frame(llvm::IRBuilderBase& builder, llvm::Value* frame, const Loop& loop, const Plan& plan);
+
+bool is_read_only(const View& view, const Plan& plan);
+
 class Memory {
  public:
-  // Emits the base address of every view into the current block of `function` (its entry).
-  Memory(const Lanes& lanes, const Loop& loop, const Plan& plan, llvm::Function* function);
+  Memory(const Lanes& lanes, const Loop& loop, const Plan& plan, Bases bases);
 
-  const std::vector<llvm::Value*>& bases() const { return bases_; }
+  const std::vector<llvm::Value*>& bases() const { return bases_.views; }
   llvm::Value* advanced(llvm::Value* pointer, llvm::Value* bytes) const;
   llvm::Value* advanced(llvm::Value* pointer, int64_t bytes) const;
 
@@ -47,8 +55,7 @@ class Memory {
 
   const Lanes& lanes_;
   const Loop& loop_;
-  llvm::Value* status_;
-  std::vector<llvm::Value*> bases_;
+  Bases bases_;
   std::vector<Facts> facts_;
 };
 

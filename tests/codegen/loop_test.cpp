@@ -189,8 +189,8 @@ void reduces(Reduce kind, int64_t rows, int64_t n, bool along, double tolerance)
 }
 TEST(Loop, ReductionsAlongAndAcrossMemory) {
   for (const bool along : {true, false})
-    for (const int64_t rows : {1, 3, 17, 40})
-      for (const int64_t n : {1, 2, 15, 16, 49, 67, 200}) {
+    for (const int64_t rows : {1, 3, 37})
+      for (const int64_t n : {1, 15, 16, 67, 200}) {
         for (const Reduce kind : {Reduce::Sum, Reduce::Max, Reduce::Min}) {
           reduces<float>(kind, rows, n, along, kind == Reduce::Sum ? 1e-5 : 0);
           reduces<int32_t>(kind, rows, n, along, 0);
@@ -379,6 +379,23 @@ TEST(Loop, EmptyDomainsDoNothingAndEmptySumsAreZero) {
   sum.phases = {{Over::Inner, {load(0)}, {{Reduce::Sum, 0, DType::Float32}}, {}}, {Over::Row, {reduced(0), constant(2), apply(Op::Add, 0, 1)}, {}, {{1, 2}}}};
   p.add(sum);
   for (const Target& target : runnable_levels()) EXPECT_TRUE(run_loops(p, target).outputs[0] == Tensor::vector<float>({2, 2, 2, 2}));
+}
+
+
+// Loops that differ only in their buffers share one body; each still works on its own.
+TEST(Loop, LoopsOfOneStructureShareTheirBody) {
+  LoopPlan p;
+  const Shape d = {50, 30};
+  const int table = p.input(noise(d, 9));
+  std::vector<int> sources;
+  for (unsigned i = 0; i < 6; ++i) sources.push_back(p.input(noise(d, i)));
+  for (const int source : sources) {
+    const int y = p.output(DType::Float32, d);
+    p.add(elementwise(d, {dense_view(source, DType::Float32, d), dense_view(table, DType::Float32, d), dense_view(y, DType::Float32, d)}, {load(0), load(1), apply(Op::Mul, 0, 1)}));
+  }
+  const int same = p.output(DType::Float32, d);  // equal but for its operands being one buffer
+  p.add(elementwise(d, {dense_view(table, DType::Float32, d), dense_view(table, DType::Float32, d), dense_view(same, DType::Float32, d)}, {load(0), load(1), apply(Op::Mul, 0, 1)}));
+  expect_interpreted(p, 0);
 }
 
 }  // namespace
