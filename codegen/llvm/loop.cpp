@@ -181,9 +181,8 @@ class LoopEmitter {
     std::vector<Position> positions;
     for (int r = 0; r < rows; ++r)
       for (int v = 0; v < vectors; ++v) positions.push_back({r, v, std::max(active, 1), active != 0});
-    turned_.clear();
-    if (rows == nest_.width && active == nest_.width)
-      for (const int v : nest_.transposed) turned_[v] = memory_.load_transposed(v, c.at[static_cast<size_t>(v)], nest_.lane.bytes[static_cast<size_t>(v)]);
+    const bool turns = !nest_.turned_inner && rows == nest_.width && active == nest_.width;
+    turn(c, turns);
     std::vector<Values> reduced(positions.size());  // of each position, numbered through all phases
     for (const Loop::Phase& phase : loop_.phases) {
       if (phase.over == Loop::Over::Inner) {
@@ -192,6 +191,30 @@ class LoopEmitter {
       }
       for (size_t p = 0; p < positions.size(); ++p) store_all(phase, c, positions[p], evaluate(phase, c, positions[p], reduced[p]));
     }
+  }
+
+  // Makes turned_ hold the squares at `c`, or nothing.
+  void turn(const Cursor& c, bool turns) {
+    turned_.clear();
+    if (!turns) return;
+    for (const int v : nest_.transposed) turned_[v] = memory_.load_transposed(v, c.at[static_cast<size_t>(v)], nest_.lane.bytes[static_cast<size_t>(v)]);
+  }
+
+  // The only inner loop, a square at a time, then the steps that are left.
+  Values turned_loop(const Loop::Phase& phase, const Cursor& c, const std::vector<Position>& positions, const std::vector<Values>& reduced, Values accumulators) {
+    const Dimension& sum = nest_.inner[0];
+    const int64_t whole = sum.extent / nest_.width * nest_.width;
+    accumulators = static_loop(0, whole, nest_.width, std::move(accumulators), [&](Value* i, Values a) {
+      const Cursor square = advanced(c, sum, i);
+      turn(square, true);
+      for (int64_t k = 0; k < nest_.width; ++k) {
+        turned_row_ = static_cast<size_t>(k);
+        a = inner_body(phase, advanced(square, sum, builder_.getInt64(static_cast<uint64_t>(k))), positions, reduced, std::move(a), 1);
+      }
+      turn(square, false);
+      return a;
+    });
+    return static_loop(whole, sum.extent, 1, std::move(accumulators), [&](Value* i, Values a) { return inner_body(phase, advanced(c, sum, i), positions, reduced, std::move(a), 1); });
   }
 
   void inner_phase(const Loop::Phase& phase, const Cursor& c, const std::vector<Position>& positions, std::vector<Values>& reduced) {
@@ -210,6 +233,7 @@ class LoopEmitter {
   }
 
   Values inner_loops(size_t d, const Loop::Phase& phase, const Cursor& c, const std::vector<Position>& positions, const std::vector<Values>& reduced, Values accumulators) {
+    if (nest_.turned_inner && d == 0 && positions[0].active == nest_.width) return turned_loop(phase, c, positions, reduced, std::move(accumulators));
     if (d < nest_.inner.size())
       return static_loop(0, nest_.inner[d].extent, 1, std::move(accumulators), [&](Value* i, Values a) {
         return inner_loops(d + 1, phase, advanced(c, nest_.inner[d], i), positions, reduced, std::move(a));
@@ -354,7 +378,7 @@ class LoopEmitter {
   }
 
   Value* load(int view, const Cursor& c, const Position& p) {
-    if (const auto turned = turned_.find(view); turned != turned_.end()) return turned->second[static_cast<size_t>(p.row)];
+    if (const auto turned = turned_.find(view); turned != turned_.end()) return turned->second[nest_.turned_inner ? turned_row_ : static_cast<size_t>(p.row)];
     return memory_.load(view, address(view, c, p), access(view, p));
   }
 
@@ -398,6 +422,7 @@ class LoopEmitter {
   Memory memory_;
   std::vector<Loop::Reduction> reductions_;
   std::map<int, Values> turned_;  // of the tile being emitted: rows of transposed views
+  size_t turned_row_ = 0;         // where turned_inner, the row that the current step of the inner loop takes
   Values raw_;  // of the values evaluated last: loaded bits
 };
 

@@ -128,7 +128,35 @@ class Planner {
     return is_indexed(d);
   }
 
+  // Rows times rows (Q K^T): both operands lie along the sum. The lanes take the dimension of the result that its stores run along, and
+  // the operand that lies across them is turned square by square; otherwise each result would need a sum over lanes.
+  bool turns_product(const Dimension& lane) {
+    const Dimension& sum = nest_.inner[0];
+    nest_.transposed.clear();
+    for (size_t v = 0; v < uses_.size(); ++v) {
+      const int64_t size = element_bytes(loop_.views[v].dtype), step = lane.bytes[v];
+      if (!uses_[v].weight || step == size || (step == 0 && !uses_[v].stored)) continue;
+      if (uses_[v].stored || sum.bytes[v] != size) return false;
+      nest_.transposed.push_back(static_cast<int>(v));
+    }
+    return nest_.transposed.size() == 1;
+  }
+  bool choose_turned_product() {
+    const bool one_sum = nest_.inner.size() == 1 && !loop_.phases[0].reductions.empty() && loop_.phases[0].stores.empty() && loop_.phases.size() <= 2;
+    if (!one_sum || !is_product() || nest_.inner[0].extent < nest_.width || nest_.width < 4 || nest_.width > 16 || is_indexed(nest_.inner[0])) return false;
+    for (size_t d = 0; d < nest_.outer.size(); ++d) {
+      if (nest_.outer[d].extent < nest_.width || !turns_product(nest_.outer[d])) continue;
+      nest_.lane = nest_.outer[d];
+      nest_.outer.erase(nest_.outer.begin() + static_cast<int64_t>(d));
+      nest_.turned_inner = true;
+      return true;
+    }
+    nest_.transposed.clear();
+    return false;
+  }
+
   void choose_lane() {
+    if (choose_turned_product()) return;
     Dims* best = nullptr;
     size_t position = 0;
     double best_score = 0;
@@ -220,13 +248,13 @@ class Planner {
     const int64_t whole = nest_.lane.extent / nest_.width;
     const bool wide_file = vector_bytes_ == 64;  // 32 vector registers instead of 16
     if (is_product() && jammable_) {
-      nest_.jam = divisor_up_to(nest_.outer.back().extent, 4);
-      const int vectors = nest_.lane_inner ? 1 : wide_file ? 4 : 2;
+      nest_.jam = divisor_up_to(nest_.outer.back().extent, nest_.turned_inner && wide_file ? 8 : 4);
+      const int vectors = nest_.lane_inner || nest_.turned_inner ? 1 : wide_file ? 4 : 2;
       nest_.vectors = whole > 0 ? divisor_up_to(whole, vectors) : 1;
       split_jammed();
       return;
     }
-    const int limit = gathers_ ? 1 : instructions() <= 12 ? 4 : instructions() <= 24 ? 2 : 1;
+    const int limit = gathers_ || nest_.turned_inner ? 1 : instructions() <= 12 ? 4 : instructions() <= 24 ? 2 : 1;
     nest_.vectors = whole > 0 ? divisor_up_to(whole, limit) : 1;
   }
 

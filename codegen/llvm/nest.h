@@ -21,7 +21,10 @@ struct Nest {
   int width = 1;                 // elements per vector
   int vectors = 1;               // vectors of the lane dimension per tile
   int jam = 1;                   // rows of the last outer dimension per tile
-  std::vector<int> transposed;   // views whose elements lie along the last outer dimension: square tiles are turned in registers (jam = width)
+  // Views whose elements lie across the lanes: squares of them are turned in registers. They lie along the last outer dimension (then
+  // jam = width), or along the only inner one (turned_inner: that loop goes in steps of `width`).
+  std::vector<int> transposed;
+  bool turned_inner = false;
 
   // Rows are the points of outer[0 .. partitioned), times the chunks of an outer lane dimension. A unit is `rows_per_unit` rows.
   size_t partitioned = 0;
