@@ -8,7 +8,7 @@ lapis=$build/bin/lapis
 work=$build/demo
 model=examples/fashion_mnist/fashion_mnist.onnx
 data=examples/fashion_mnist/eval.yaml
-images=200 # compared between the C program and the JIT
+images=2000 # compared between the C program and the JIT
 export PYTHONDONTWRITEBYTECODE=1
 
 step() { printf '\033[1m-- %s\033[0m\n' "$*" >&2; }
