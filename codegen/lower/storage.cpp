@@ -131,9 +131,21 @@ void Lowering::emit(Region region, std::string what, std::string precision) {
   plan_.steps.push_back({std::move(region), {}, std::move(what), std::move(precision), {}});
 }
 
+// The source nodes of an origin ("a + b" once nodes have been merged), each once. The pairs that quantization put around them say nothing.
+static void add_nodes(std::vector<std::string>& nodes, std::string_view origin) {
+  constexpr std::string_view kSeparator = " + ";
+  while (!origin.empty()) {
+    const std::string_view name = origin.substr(0, origin.find(kSeparator));
+    origin.remove_prefix(std::min(origin.size(), name.size() + kSeparator.size()));
+    const bool pair = name.ends_with("_quantized") || name.ends_with("_dequantized");
+    if (!pair && std::find(nodes.begin(), nodes.end(), name) == nodes.end()) nodes.emplace_back(name);
+  }
+}
+
 void Lowering::emit(Region region, const FusedRegion& source, std::string precision) {
-  Step step{std::move(region), {source.anchor->origin()}, std::string(source.anchor->op().name), std::move(precision), {}};
-  for (const Node* node : source.chain) step.nodes.push_back(node->origin());
+  Step step{std::move(region), {}, std::string(source.anchor->op().name), std::move(precision), {}};
+  add_nodes(step.nodes, source.anchor->origin());
+  for (const Node* node : source.chain) add_nodes(step.nodes, node->origin());
   plan_.steps.push_back(std::move(step));
 }
 
