@@ -213,7 +213,28 @@ bool supported_cast(DType from, DType to) {
 
 }  // namespace
 
+namespace {
+
+constexpr int kMostLoads = 8;       // a general register each
+constexpr int kMostRegisters = 12;  // what a tile of one pixel leaves with 16 registers, whatever the row
+
+// If every load were per element, so that lowering need not know yet which kind each will be.
+bool fits_any_tile(const std::vector<Instr>& previous, const Instr& instr) {
+  Contraction c;
+  c.epilogue = previous;
+  c.epilogue.push_back(instr);
+  for (Instr& i : c.epilogue) {
+    if (i.op != Op::Load) continue;
+    i.slot = static_cast<int32_t>(c.operands.size());
+    c.operands.push_back({EpilogueOperand::Kind::PerElement, {}, -1});
+  }
+  return static_cast<int>(c.operands.size()) <= kMostLoads && x86::EpilogueAnalysis(c, nullptr).registers <= kMostRegisters;
+}
+
+}  // namespace
+
 bool epilogue_supports(const Instr& instr, const std::vector<Instr>& previous) {
+  if (!fits_any_tile(previous, instr)) return false;
   const DType type = instr.type, a = type_of(previous, instr.args[0]);
   const bool number = type == DType::Float32 || x86::is_int(type), wide = type == DType::Float32 || type == DType::Int32;
   switch (instr.op) {

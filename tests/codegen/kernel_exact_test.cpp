@@ -5,6 +5,7 @@
 #include <cmath>
 #include <random>
 
+#include "codegen/kernels/schedule.h"
 #include "codegen/x86/exact_division.h"
 
 namespace lapis::x86 {
@@ -77,6 +78,29 @@ TEST(ExactSum, AllPairsOfBytes) {
 }
 
 TEST(ExactSum, RefusesFactorsOutOfProportion) { EXPECT_FALSE(plan_sum(1.0f, {0, 255}, 1.0f, {0, 255}, 1e-6f, 0, 255).exact); }
+
+// Lowering fuses what epilogue_supports accepts, so it must refuse what no tile could hold.
+TEST(EpilogueSupports, BoundsOperandsAndRegisters) {
+  std::vector<Instr> program = {{Op::Accumulator, DType::Float32}};
+  auto grow = [&](const Instr& next) {
+    if (!kernels::epilogue_supports(next, program)) return false;
+    program.push_back(next);
+    return true;
+  };
+  int loads = 0;
+  while (loads < 20 && grow({Op::Load, DType::Float32, {-1, -1, -1}, 0}) && grow({Op::Add, DType::Float32, {2 * loads, 2 * loads + 1, -1}})) ++loads;
+  EXPECT_GE(loads, 4);
+  EXPECT_LE(loads, 8);
+}
+
+TEST(EpilogueSupports, RefusesWhatHasNoInstruction) {
+  const std::vector<Instr> f = {{Op::Accumulator, DType::Float32}}, i = {{Op::Accumulator, DType::Int32}};
+  EXPECT_FALSE(kernels::epilogue_supports({Op::Exp, DType::Float32, {0, -1, -1}}, f));
+  EXPECT_FALSE(kernels::epilogue_supports({Op::Div, DType::Int32, {0, 0, -1}}, i));
+  EXPECT_FALSE(kernels::epilogue_supports({Op::Cast, DType::UInt8, {0, -1, -1}}, i)) << "ONNX does not say that integers saturate";
+  EXPECT_FALSE(kernels::epilogue_supports({Op::Load, DType::Float16, {-1, -1, -1}, 0}, f));
+  EXPECT_TRUE(kernels::epilogue_supports({Op::Sqrt, DType::Float32, {0, -1, -1}}, f));
+}
 
 }  // namespace
 }  // namespace lapis::x86
