@@ -15,13 +15,13 @@ CrashHook set_crash_hook(CrashHook hook);
 }  // namespace lapis
 
 // LAPIS_ASSERT(a == b, "expected " << a << " operands");   stays on in release builds: a wrong answer costs more than a test.
-#define LAPIS_ASSERT(condition, message)                                                    \
-  do {                                                                                      \
-    if (!(condition)) [[unlikely]] {                                                        \
-      std::ostringstream lapis_assert_stream_;                                              \
-      lapis_assert_stream_ << message;                                                      \
+#define LAPIS_ASSERT(condition, message)                                                     \
+  do {                                                                                       \
+    if (!(condition)) [[unlikely]] {                                                         \
+      std::ostringstream lapis_assert_stream_;                                               \
+      lapis_assert_stream_ << message;                                                       \
       ::lapis::assertion_failed(__FILE__, __LINE__, #condition, lapis_assert_stream_.str()); \
-    }                                                                                       \
+    }                                                                                        \
   } while (false)
 #define LAPIS_UNREACHABLE(message) \
   do {                             \

@@ -4,8 +4,12 @@
 
 namespace lapis {
 
-Diagnostic error(ErrorKind kind, std::string message) { return {Severity::Error, kind, {}, std::move(message), {}, {}}; }
-Diagnostic warning(std::string message) { return {Severity::Warning, ErrorKind::Input, {}, std::move(message), {}, {}}; }
+Diagnostic error(ErrorKind kind, std::string message) {
+  return {Severity::Error, kind, {}, std::move(message), {}, {}};
+}
+Diagnostic warning(std::string message) {
+  return {Severity::Warning, ErrorKind::Input, {}, std::move(message), {}, {}};
+}
 
 static const char* name_of(Severity severity) {
   switch (severity) {
@@ -31,7 +35,8 @@ std::string to_string(const Diagnostics& diagnostics) {
 }
 
 bool has_errors(const Diagnostics& diagnostics) {
-  return std::any_of(diagnostics.begin(), diagnostics.end(), [](const Diagnostic& d) { return d.severity == Severity::Error; });
+  return std::any_of(diagnostics.begin(), diagnostics.end(),
+                     [](const Diagnostic& d) { return d.severity == Severity::Error; });
 }
 
 }  // namespace lapis

@@ -27,9 +27,18 @@ struct Diagnostic {
   std::vector<std::string> notes;
   std::string hint;  // what to do: "run `lapis inspect --shapes resnet50.onnx`"
 
-  Diagnostic& at(std::string where) { location = std::move(where); return *this; }
-  Diagnostic& note(std::string text) { notes.push_back(std::move(text)); return *this; }
-  Diagnostic& help(std::string text) { hint = std::move(text); return *this; }
+  Diagnostic& at(std::string where) {
+    location = std::move(where);
+    return *this;
+  }
+  Diagnostic& note(std::string text) {
+    notes.push_back(std::move(text));
+    return *this;
+  }
+  Diagnostic& help(std::string text) {
+    hint = std::move(text);
+    return *this;
+  }
 };
 
 Diagnostic error(ErrorKind kind, std::string message);

@@ -76,7 +76,8 @@ bool is_quantized_storage(DType dtype) { return dtype == DType::UInt8 || dtype =
 IntegerRange integer_range(DType dtype) {
   LAPIS_ASSERT(is_integer(dtype), name_of(dtype) << " is not an integer type");
   const int bits = bit_width(dtype);
-  if (info(dtype).kind == Kind::Signed) return {-(int64_t{1} << (bits - 1)), static_cast<int64_t>((uint64_t{1} << (bits - 1)) - 1)};
+  if (info(dtype).kind == Kind::Signed)
+    return {-(int64_t{1} << (bits - 1)), static_cast<int64_t>((uint64_t{1} << (bits - 1)) - 1)};
   return {0, bits == 64 ? INT64_MAX : (int64_t{1} << bits) - 1};
 }
 

@@ -42,21 +42,27 @@ int bit_width(DType dtype);
 // Bytes that `count` elements take, packed types rounded up.
 int64_t byte_size(DType dtype, int64_t count);
 
-std::string_view name_of(DType dtype);                      // ONNX text syntax: "float", "uint8", "bfloat16"
-std::optional<DType> parse_dtype(std::string_view name);    // the inverse; numpy's names ("float32", "<f4") too
+std::string_view name_of(DType dtype);                    // ONNX text syntax: "float", "uint8", "bfloat16"
+std::optional<DType> parse_dtype(std::string_view name);  // the inverse; numpy's names ("float32", "<f4") too
 
-bool is_float(DType dtype);     // every floating point type, the 8- and 4-bit ones included
-bool is_integer(DType dtype);   // signed or unsigned, not bool
+bool is_float(DType dtype);    // every floating point type, the 8- and 4-bit ones included
+bool is_integer(DType dtype);  // signed or unsigned, not bool
 bool is_signed(DType dtype);
 bool is_quantized_storage(DType dtype);  // what QuantizeLinear may produce in Lapis: uint8, int8
 
 // The range of an integer type; asserts on others.
-struct IntegerRange { int64_t lowest, highest; };
+struct IntegerRange {
+  int64_t lowest, highest;
+};
 IntegerRange integer_range(DType dtype);
 
 // Storage-only scalar types for typed views; arithmetic happens in float.
-struct Float16 { uint16_t bits; };
-struct BFloat16 { uint16_t bits; };
+struct Float16 {
+  uint16_t bits;
+};
+struct BFloat16 {
+  uint16_t bits;
+};
 float to_float(Float16 value);
 float to_float(BFloat16 value);
 Float16 to_float16(float value);    // round half to even
@@ -79,8 +85,7 @@ template <> struct DTypeOf<BFloat16> { static constexpr DType value = DType::BFl
 template <class T> constexpr DType dtype_of = DTypeOf<T>::value;
 
 // Calls visitor(T{}) with the C++ type of `dtype`. Returns false for types without one (String, complex, 8-bit floats, packed).
-template <class Visitor>
-bool visit_dtype(DType dtype, Visitor&& visitor) {
+template <class Visitor> bool visit_dtype(DType dtype, Visitor&& visitor) {
   switch (dtype) {
     case DType::Float32: visitor(float{}); return true;
     case DType::Float64: visitor(double{}); return true;

@@ -13,13 +13,16 @@ namespace lapis {
 namespace {
 
 Diagnostic io_error(const Path& path, const std::string& what, int code = errno) {
-  return error(code == ENOENT || code == EISDIR ? ErrorKind::Input : ErrorKind::Io, what + ": " + std::strerror(code)).at(path.string());
+  return error(code == ENOENT || code == EISDIR ? ErrorKind::Input : ErrorKind::Io, what + ": " + std::strerror(code))
+      .at(path.string());
 }
 
 class Descriptor {
  public:
   explicit Descriptor(int fd) : fd_(fd) {}
-  ~Descriptor() { if (fd_ >= 0) ::close(fd_); }
+  ~Descriptor() {
+    if (fd_ >= 0) ::close(fd_);
+  }
   Descriptor(const Descriptor&) = delete;
   int get() const { return fd_; }
 
@@ -49,7 +52,9 @@ Result<MappedFile> map_file(const Path& path) {
   if (size == 0) return MappedFile{};
   void* memory = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file.get(), 0);
   if (memory == MAP_FAILED) return io_error(path, "cannot map the file");
-  return MappedFile{{static_cast<const std::byte*>(memory), [size](const std::byte* p) { ::munmap(const_cast<std::byte*>(p), size); }}, size};
+  return MappedFile{{static_cast<const std::byte*>(memory),
+                     [size](const std::byte* p) { ::munmap(const_cast<std::byte*>(p), size); }},
+                    size};
 }
 
 Result<std::string> read_file(const Path& path) {
@@ -67,7 +72,8 @@ Status write_file(const Path& path, std::span<const std::span<const std::byte>> 
   {
     const Descriptor file(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
     if (file.get() < 0) return io_error(path, "cannot create the file");
-    const bool written = std::all_of(parts.begin(), parts.end(), [&](auto part) { return write_all(file.get(), part); });
+    const bool written =
+        std::all_of(parts.begin(), parts.end(), [&](auto part) { return write_all(file.get(), part); });
     if (!written || ::fsync(file.get()) != 0) {
       const int code = errno;
       ::unlink(temporary.c_str());

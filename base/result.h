@@ -15,8 +15,7 @@
 
 namespace lapis {
 
-template <class T>
-class [[nodiscard]] Result {
+template <class T> class [[nodiscard]] Result {
  public:
   Result(T value) : value_(std::move(value)) {}
   Result(Diagnostic diagnostic) : diagnostics_{std::move(diagnostic)} {}
@@ -59,15 +58,15 @@ inline Status status_of(Diagnostics diagnostics) {
 
 #define LAPIS_CONCAT_(a, b) a##b
 #define LAPIS_CONCAT(a, b) LAPIS_CONCAT_(a, b)
-#define LAPIS_TRY_(result, declaration, expression)              \
-  auto result = (expression);                                    \
-  if (!result.ok()) return std::move(result).diagnostics();      \
+#define LAPIS_TRY_(result, declaration, expression)         \
+  auto result = (expression);                               \
+  if (!result.ok()) return std::move(result).diagnostics(); \
   declaration = *std::move(result)
 // LAPIS_TRY(auto x, f());   x is the value, or the function returns f()'s diagnostics.
 #define LAPIS_TRY(declaration, ...) LAPIS_TRY_(LAPIS_CONCAT(lapis_result_, __LINE__), declaration, (__VA_ARGS__))
 // LAPIS_CHECK(f());   the same for a Status.
-#define LAPIS_CHECK(...)                                                        \
-  do {                                                                          \
-    auto lapis_status_ = (__VA_ARGS__);                                         \
-    if (!lapis_status_.ok()) return std::move(lapis_status_).diagnostics();     \
+#define LAPIS_CHECK(...)                                                    \
+  do {                                                                      \
+    auto lapis_status_ = (__VA_ARGS__);                                     \
+    if (!lapis_status_.ok()) return std::move(lapis_status_).diagnostics(); \
   } while (false)

@@ -41,7 +41,9 @@ std::string known_features() {
   return text;
 }
 
-struct Cpuid { uint32_t eax = 0, ebx = 0, ecx = 0, edx = 0; };
+struct Cpuid {
+  uint32_t eax = 0, ebx = 0, ecx = 0, edx = 0;
+};
 
 Cpuid cpuid(uint32_t leaf, uint32_t subleaf) {
   Cpuid r;
@@ -74,14 +76,16 @@ uint32_t detect() {
   if ((state & kYmmState) != kYmmState || !avx2) return 0;
   bits |= bit(Isa::Avx2);
   if (any(seven_one.eax, 4)) bits |= bit(Isa::AvxVnni);
-  const bool avx512 = any(seven.ebx, 16) && any(seven.ebx, 17) && any(seven.ebx, 28) && any(seven.ebx, 30) && any(seven.ebx, 31);
+  const bool avx512 =
+      any(seven.ebx, 16) && any(seven.ebx, 17) && any(seven.ebx, 28) && any(seven.ebx, 30) && any(seven.ebx, 31);
   if ((state & kZmmState) != kZmmState || !avx512) return bits;
   bits |= bit(Isa::Avx512);
   if (any(seven.ecx, 11)) bits |= bit(Isa::Avx512Vnni);
   if (any(seven.ecx, 1)) bits |= bit(Isa::Avx512Vbmi);
   if (any(seven_one.eax, 5)) bits |= bit(Isa::Avx512Bf16);
   const bool tile = any(seven.edx, 24), int8 = any(seven.edx, 25), bf16 = any(seven.edx, 22);
-  if (tile && (int8 || bf16) && amx_usable(state)) bits |= (int8 ? bit(Isa::AmxInt8) : 0) | (bf16 ? bit(Isa::AmxBf16) : 0);
+  if (tile && (int8 || bf16) && amx_usable(state))
+    bits |= (int8 ? bit(Isa::AmxInt8) : 0) | (bf16 ? bit(Isa::AmxBf16) : 0);
   return bits;
 }
 

@@ -14,13 +14,13 @@
 namespace lapis {
 
 enum class Isa : uint32_t {
-  Avx2 = 1 << 0,        // AVX2 + FMA + F16C
-  AvxVnni = 1 << 1,     // VPDPBUSD on ymm (VEX)
-  Avx512 = 1 << 2,      // F, BW, DQ, VL, CD
+  Avx2 = 1 << 0,     // AVX2 + FMA + F16C
+  AvxVnni = 1 << 1,  // VPDPBUSD on ymm (VEX)
+  Avx512 = 1 << 2,   // F, BW, DQ, VL, CD
   Avx512Vnni = 1 << 3,
   Avx512Vbmi = 1 << 4,
   Avx512Bf16 = 1 << 5,
-  AmxInt8 = 1 << 6,     // implies AMX-TILE
+  AmxInt8 = 1 << 6,  // implies AMX-TILE
   AmxBf16 = 1 << 7,
 };
 

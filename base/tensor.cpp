@@ -39,7 +39,8 @@ static std::shared_ptr<std::byte> allocate(int64_t bytes) {
   return {memory, [](std::byte* p) { std::free(p); }};
 }
 
-Tensor::Tensor(DType dtype, Shape shape) : dtype_(dtype), shape_(std::move(shape)), bytes_(allocate(bytes())), owned_(true) {}
+Tensor::Tensor(DType dtype, Shape shape)
+    : dtype_(dtype), shape_(std::move(shape)), bytes_(allocate(bytes())), owned_(true) {}
 
 Tensor::Tensor(DType dtype, Shape shape, std::shared_ptr<const std::byte> bytes)
     : dtype_(dtype), shape_(std::move(shape)), bytes_(std::move(bytes)) {}
@@ -88,8 +89,10 @@ double Tensor::as_double(int64_t i) const {
   double value = 0;
   const bool known = visit_dtype(dtype_, [&](auto tag) {
     using T = decltype(tag);
-    if constexpr (std::is_class_v<T>) value = to_float(data<T>()[i]);
-    else value = static_cast<double>(data<T>()[i]);
+    if constexpr (std::is_class_v<T>)
+      value = to_float(data<T>()[i]);
+    else
+      value = static_cast<double>(data<T>()[i]);
   });
   LAPIS_ASSERT(known, "no numeric value in a tensor of " << name_of(dtype_));
   return value;
@@ -132,8 +135,10 @@ std::string to_string(const Tensor& tensor, int64_t limit) {
   const int64_t shown = std::min(limit, tensor.size());
   for (int64_t i = 0; i < shown; ++i) {
     text << (i ? ", " : "");
-    if (tensor.dtype() == DType::String) text << '"' << tensor.string_data()[i] << '"';
-    else text << tensor.as_double(i);
+    if (tensor.dtype() == DType::String)
+      text << '"' << tensor.string_data()[i] << '"';
+    else
+      text << tensor.as_double(i);
   }
   if (shown < tensor.size()) text << ", ...";
   text << "}";

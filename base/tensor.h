@@ -16,7 +16,7 @@ namespace lapis {
 using Shape = std::vector<int64_t>;
 
 int64_t element_count(std::span<const int64_t> shape);
-std::string to_string(std::span<const int64_t> shape);  // "[1,3,224,224]"
+std::string to_string(std::span<const int64_t> shape);    // "[1,3,224,224]"
 Shape row_major_strides(std::span<const int64_t> shape);  // in elements
 
 class Tensor {
@@ -26,10 +26,10 @@ class Tensor {
   // Borrows bytes that `owner` keeps alive (a mapped file); nothing is copied.
   Tensor(DType dtype, Shape shape, std::shared_ptr<const std::byte> bytes);
 
-  template <class T>
-  static Tensor of(Shape shape, std::vector<T> values) {
+  template <class T> static Tensor of(Shape shape, std::vector<T> values) {
     Tensor t(dtype_of<T>, std::move(shape));
-    LAPIS_ASSERT(static_cast<int64_t>(values.size()) == t.size(), values.size() << " values for shape " << to_string(t.shape()));
+    LAPIS_ASSERT(static_cast<int64_t>(values.size()) == t.size(), values.size()
+                                                                      << " values for shape " << to_string(t.shape()));
     for (size_t i = 0; i < values.size(); ++i) t.mutable_data<T>()[i] = values[i];
     return t;
   }
@@ -44,7 +44,7 @@ class Tensor {
   const Shape& shape() const { return shape_; }
   int64_t rank() const { return static_cast<int64_t>(shape_.size()); }
   int64_t dim(int64_t axis) const { return shape_[axis < 0 ? axis + rank() : axis]; }
-  int64_t size() const { return element_count(shape_); }                      // elements
+  int64_t size() const { return element_count(shape_); }  // elements
   int64_t bytes() const { return byte_size(dtype_, size()); }
   bool defined() const { return dtype_ != DType::Undefined; }
 

@@ -28,8 +28,10 @@ uint64_t append(std::vector<uint8_t>& image, const std::vector<uint8_t>& bytes) 
 Result<CodeImage> emit(const Plan& plan) {
   std::vector<llvm_backend::LoopRef> loops;
   for (size_t s = 0; s < plan.steps.size(); ++s)
-    if (const auto* loop = std::get_if<Loop>(&plan.steps[s].region)) loops.push_back({loop, symbol_of(s, plan.steps[s])});
-  LAPIS_TRY(const CodeImage loop_code, loops.empty() ? Result<CodeImage>(CodeImage{}) : llvm_backend::emit(loops, plan));
+    if (const auto* loop = std::get_if<Loop>(&plan.steps[s].region))
+      loops.push_back({loop, symbol_of(s, plan.steps[s])});
+  LAPIS_TRY(const CodeImage loop_code,
+            loops.empty() ? Result<CodeImage>(CodeImage{}) : llvm_backend::emit(loops, plan));
 
   CodeImage image;
   const uint64_t loops_at = append(image.bytes, loop_code.bytes);
@@ -37,7 +39,8 @@ Result<CodeImage> emit(const Plan& plan) {
   for (size_t s = 0; s < plan.steps.size(); ++s) {
     if (const auto* contraction = std::get_if<Contraction>(&plan.steps[s].region)) {
       const std::vector<uint8_t> code = x86::emit(*contraction, plan);
-      image.symbols.push_back({symbol_of(s, plan.steps[s]), append(image.bytes, code), code.size(), contraction->units});
+      image.symbols.push_back(
+          {symbol_of(s, plan.steps[s]), append(image.bytes, code), code.size(), contraction->units});
     } else {
       CodeImage::Symbol symbol = loop_code.symbols[next_loop++];
       symbol.offset += loops_at;

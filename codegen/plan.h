@@ -23,10 +23,10 @@ namespace lapis {
 enum class Space : uint8_t { Constant, Arena, Input, Output };
 
 struct Buffer {
-  std::string name;      // of the value it holds, for people
+  std::string name;  // of the value it holds, for people
   Space space = Space::Arena;
-  int64_t bytes = 0;     // arena buffers include halo and read slack
-  int64_t offset = 0;    // in the constants or the arena; for Input/Output: the index in abi::Frame::io
+  int64_t bytes = 0;   // arena buffers include halo and read slack
+  int64_t offset = 0;  // in the constants or the arena; for Input/Output: the index in abi::Frame::io
 };
 
 // A strided window on a buffer. Element (i0, i1, ...) lies at  offset + i0*strides[0] + i1*strides[1] + ...  in elements of dtype.
@@ -45,25 +45,63 @@ struct View {
 enum class Op : uint8_t {
   Accumulator,  // epilogues: the kernel's sum, Int32 or Float32, bias and compensation already in it
   Load,         // view `slot` at the current point
-  Gather,       // view `slot` at the current point plus args[0]*imm elements; index range [-imm2, imm2), else a Fault and clamped
-  Index,        // Int64: the current index of dimension `slot`
-  Constant,     // imm (imm as int for integer types)
-  Reduced,      // result of reduction `slot` of an earlier phase
-  Cast,         // to `type`; float -> integer truncates and saturates
-  Add, Sub, Mul, Div, Mod, FMod, Pow, Min, Max,        // float or integer; Min/Max: NaN in either operand gives NaN
-  Neg, Abs, Sign, Floor, Ceil, RoundEven, Sqrt, Reciprocal, Exp, Log, Sin, Cos, Tan, Asin, Acos, Atan, Sinh, Cosh, Tanh, Asinh, Acosh, Atanh, Erf, Sigmoid,
-  IsNaN, IsInf,
-  Equal, Less, LessOrEqual, And, Or, Xor, Not,          // Bool, or bitwise on integers for And/Or/Xor/Not
-  Select,       // args[0] ? args[1] : args[2]
-  Quantize,     // saturate(rne(args[0] / imm) + imm2) to `type` (uint8/int8/...); IEEE division; imm == 1 divides by nothing
-  Dequantize,   // float(int(args[0]) - imm2) * imm
+  Gather,  // view `slot` at the current point plus args[0]*imm elements; index range [-imm2, imm2), else a Fault and clamped
+  Index,     // Int64: the current index of dimension `slot`
+  Constant,  // imm (imm as int for integer types)
+  Reduced,   // result of reduction `slot` of an earlier phase
+  Cast,      // to `type`; float -> integer truncates and saturates
+  Add,
+  Sub,
+  Mul,
+  Div,
+  Mod,
+  FMod,
+  Pow,
+  Min,
+  Max,  // float or integer; Min/Max: NaN in either operand gives NaN
+  Neg,
+  Abs,
+  Sign,
+  Floor,
+  Ceil,
+  RoundEven,
+  Sqrt,
+  Reciprocal,
+  Exp,
+  Log,
+  Sin,
+  Cos,
+  Tan,
+  Asin,
+  Acos,
+  Atan,
+  Sinh,
+  Cosh,
+  Tanh,
+  Asinh,
+  Acosh,
+  Atanh,
+  Erf,
+  Sigmoid,
+  IsNaN,
+  IsInf,
+  Equal,
+  Less,
+  LessOrEqual,
+  And,
+  Or,
+  Xor,
+  Not,       // Bool, or bitwise on integers for And/Or/Xor/Not
+  Select,    // args[0] ? args[1] : args[2]
+  Quantize,  // saturate(rne(args[0] / imm) + imm2) to `type` (uint8/int8/...); IEEE division; imm == 1 divides by nothing
+  Dequantize,  // float(int(args[0]) - imm2) * imm
 };
 
 struct Instr {
   Op op = Op::Constant;
-  DType type = DType::Float32;              // of the result
+  DType type = DType::Float32;                 // of the result
   std::array<int32_t, 3> args = {-1, -1, -1};  // earlier instructions
-  int32_t slot = -1;                        // view, dimension or reduction
+  int32_t slot = -1;                           // view, dimension or reduction
   double imm = 0, imm2 = 0;
   bool operator==(const Instr&) const = default;
 };
@@ -76,12 +114,19 @@ struct Instr {
 struct Loop {
   enum class Over : uint8_t { Row, Inner };
   enum class Reduce : uint8_t { Sum, Max, Min, Prod };
-  struct Reduction { Reduce kind; int32_t value; DType type; };  // folds body value `value`; Op::Reduced reads it in later phases
-  struct Store { int32_t view; int32_t value; };
+  struct Reduction {
+    Reduce kind;
+    int32_t value;
+    DType type;
+  };  // folds body value `value`; Op::Reduced reads it in later phases
+  struct Store {
+    int32_t view;
+    int32_t value;
+  };
   struct Phase {
     Over over = Over::Row;
-    std::vector<Instr> body;             // ids are local to the phase
-    std::vector<Reduction> reductions;   // Inner only; numbered through all phases
+    std::vector<Instr> body;            // ids are local to the phase
+    std::vector<Reduction> reductions;  // Inner only; numbered through all phases
     std::vector<Store> stores;
   };
   std::string name;
@@ -95,7 +140,7 @@ struct Loop {
 struct EpilogueOperand {
   enum class Kind : uint8_t { PerChannel, PerElement };
   Kind kind = Kind::PerChannel;
-  View view;       // PerChannel: shape [channels]; PerElement: same logical shape and channel-contiguous like the output
+  View view;  // PerChannel: shape [channels]; PerElement: same logical shape and channel-contiguous like the output
   int column = -1;  // PerElement: its column in the pixel table
 };
 
@@ -112,22 +157,22 @@ struct Contraction {
   View input, output;                       // for people and for aliasing; addresses come from the pixel table
   int64_t channels = 0;                     // OC over all groups
   int64_t groups = 1;
-  int64_t k = 0;                            // elements per tap (per group)
-  int64_t group_stride = 0;                 // elements between the inputs of neighbouring groups
-  std::vector<int32_t> taps;                // byte displacement of each tap
+  int64_t k = 0;              // elements per tap (per group)
+  int64_t group_stride = 0;   // elements between the inputs of neighbouring groups
+  std::vector<int32_t> taps;  // byte displacement of each tap
   int64_t pixels = 0;
   // Int32 [pixels][columns]: byte offset of the pixel from the start of its buffer: column 0 input, 1 output, 2.. PerElement operands.
   Tensor pixel_table;
-  Tensor weights;                           // [groups][channels/groups][taps][k], int8 or float
-  Tensor bias;                              // [channels] int32 (zero-point compensation included by `pack`, not here) or float
-  int32_t input_zero_point = 0;             // of `a`; compensation -zp*sum(w) is added by `pack`
+  Tensor weights;                // [groups][channels/groups][taps][k], int8 or float
+  Tensor bias;                   // [channels] int32 (zero-point compensation included by `pack`, not here) or float
+  int32_t input_zero_point = 0;  // of `a`; compensation -zp*sum(w) is added by `pack`
   std::vector<EpilogueOperand> operands;
-  std::vector<Instr> epilogue;              // instruction 0 is the Accumulator; the last one is stored to the output
+  std::vector<Instr> epilogue;  // instruction 0 is the Accumulator; the last one is stored to the output
   // Filled by kernels::schedule (codegen/kernels/schedule.h):
-  int kernel = -1;                          // row in the kernel table
-  int mr = 0, nr = 0;                       // pixels and vectors of channels per tile
+  int kernel = -1;     // row in the kernel table
+  int mr = 0, nr = 0;  // pixels and vectors of channels per tile
   int64_t units = 0;
-  int packed = -1;                          // buffer (Space::Constant) with packed weights, bias, tables
+  int packed = -1;                            // buffer (Space::Constant) with packed weights, bias, tables
   std::array<int64_t, 4> packed_offset = {};  // of weights, bias, pixel table, unit table inside it
 };
 
@@ -137,10 +182,10 @@ const std::string& name_of(const Region& region);
 // One generated function, in execution order, and what explain says about it.
 struct Step {
   Region region;
-  std::vector<std::string> nodes;   // names of the ONNX nodes computed here, anchor first
-  std::string op;                   // ONNX operator of the anchor
-  std::string precision;            // "int8", "fp32", "int32"...
-  std::string note;                 // why not fused / not int8, if there is something to say
+  std::vector<std::string> nodes;  // names of the ONNX nodes computed here, anchor first
+  std::string op;                  // ONNX operator of the anchor
+  std::string precision;           // "int8", "fp32", "int32"...
+  std::string note;                // why not fused / not int8, if there is something to say
 };
 
 struct PlanIo {
@@ -164,7 +209,11 @@ struct Plan {
 
 // Position-independent machine code without relocations: functions of type abi::StepFn at byte offsets.
 struct CodeImage {
-  struct Symbol { std::string name; uint64_t offset, size; int64_t units; };
+  struct Symbol {
+    std::string name;
+    uint64_t offset, size;
+    int64_t units;
+  };
   std::vector<uint8_t> bytes;
   std::vector<Symbol> symbols;  // one per Plan step, in order
 };

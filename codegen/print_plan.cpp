@@ -21,10 +21,12 @@ namespace codegen {
 namespace {
 
 constexpr std::string_view kOpNames[] = {
-    "accumulator", "load", "gather", "index", "constant", "reduced", "cast", "add", "sub", "mul", "div", "mod", "fmod", "pow", "min", "max",
-    "neg", "abs", "sign", "floor", "ceil", "round_even", "sqrt", "reciprocal", "exp", "log", "sin", "cos", "tan", "asin", "acos", "atan",
-    "sinh", "cosh", "tanh", "asinh", "acosh", "atanh", "erf", "sigmoid", "is_nan", "is_inf", "equal", "less", "less_or_equal", "and", "or",
-    "xor", "not", "select", "quantize", "dequantize"};
+    "accumulator", "load",  "gather", "index",      "constant", "reduced",    "cast",      "add",  "sub",
+    "mul",         "div",   "mod",    "fmod",       "pow",      "min",        "max",       "neg",  "abs",
+    "sign",        "floor", "ceil",   "round_even", "sqrt",     "reciprocal", "exp",       "log",  "sin",
+    "cos",         "tan",   "asin",   "acos",       "atan",     "sinh",       "cosh",      "tanh", "asinh",
+    "acosh",       "atanh", "erf",    "sigmoid",    "is_nan",   "is_inf",     "equal",     "less", "less_or_equal",
+    "and",         "or",    "xor",    "not",        "select",   "quantize",   "dequantize"};
 static_assert(std::size(kOpNames) == static_cast<size_t>(Op::Dequantize) + 1, "one name an Op");
 
 void print_body(std::ostream& out, const std::vector<Instr>& body) {
@@ -35,25 +37,31 @@ void print(std::ostream& out, const Loop& loop, const Plan& plan) {
   out << "  loop over " << lapis::to_string(loop.domain);
   if (loop.reduced) out << ", the last " << loop.reduced << " inner";
   out << "\n";
-  for (size_t i = 0; i < loop.views.size(); ++i) out << "    view " << i << ": " << to_string(loop.views[i], plan) << "\n";
+  for (size_t i = 0; i < loop.views.size(); ++i)
+    out << "    view " << i << ": " << to_string(loop.views[i], plan) << "\n";
   constexpr std::string_view kReduce[] = {"sum", "max", "min", "prod"};
   int number = 0;
   for (const Loop::Phase& phase : loop.phases) {
     out << "    " << (phase.over == Loop::Over::Row ? "row" : "inner") << "\n";
     print_body(out, phase.body);
-    for (const Loop::Reduction& r : phase.reductions) out << "      r" << number++ << " = " << kReduce[static_cast<int>(r.kind)] << "(%" << r.value << ")\n";
+    for (const Loop::Reduction& r : phase.reductions)
+      out << "      r" << number++ << " = " << kReduce[static_cast<int>(r.kind)] << "(%" << r.value << ")\n";
     for (const Loop::Store& s : phase.stores) out << "      store %" << s.value << " -> view " << s.view << "\n";
   }
 }
 
 void print(std::ostream& out, const Contraction& c, const Plan& plan) {
-  out << "  contraction " << lapis::name_of(c.a) << " x " << lapis::name_of(c.b) << ": " << c.pixels << " pixels, " << c.channels << " channels";
+  out << "  contraction " << lapis::name_of(c.a) << " x " << lapis::name_of(c.b) << ": " << c.pixels << " pixels, "
+      << c.channels << " channels";
   if (c.groups != 1) out << " in " << c.groups << " groups";
   out << ", " << c.taps.size() << " taps of " << c.k << "\n";
-  out << "    kernel " << c.kernel << ", tile " << c.mr << "x" << c.nr << ", " << c.units << " units, zero point " << c.input_zero_point << "\n";
+  out << "    kernel " << c.kernel << ", tile " << c.mr << "x" << c.nr << ", " << c.units << " units, zero point "
+      << c.input_zero_point << "\n";
   out << "    in  " << to_string(c.input, plan) << "\n    out " << to_string(c.output, plan) << "\n";
   for (size_t i = 0; i < c.operands.size(); ++i)
-    out << "    operand " << i << (c.operands[i].kind == EpilogueOperand::Kind::PerChannel ? " per channel: " : " per element: ") << to_string(c.operands[i].view, plan) << "\n";
+    out << "    operand " << i
+        << (c.operands[i].kind == EpilogueOperand::Kind::PerChannel ? " per channel: " : " per element: ")
+        << to_string(c.operands[i].view, plan) << "\n";
   print_body(out, c.epilogue);
 }
 
@@ -77,16 +85,20 @@ std::string to_string(const View& v, const Plan& plan) {
   constexpr std::string_view kSpaces[] = {"constants", "arena", "input", "output"};
   const Buffer& b = plan.buffers[static_cast<size_t>(v.buffer)];
   std::ostringstream out;
-  out << lapis::name_of(v.dtype) << lapis::to_string(v.shape) << " strides " << lapis::to_string(v.strides) << " at " << v.offset << " of " << b.name << " ("
-      << kSpaces[static_cast<size_t>(b.space)] << " " << b.offset << ", " << b.bytes << " bytes)";
+  out << lapis::name_of(v.dtype) << lapis::to_string(v.shape) << " strides " << lapis::to_string(v.strides) << " at "
+      << v.offset << " of " << b.name << " (" << kSpaces[static_cast<size_t>(b.space)] << " " << b.offset << ", "
+      << b.bytes << " bytes)";
   return out.str();
 }
 
 std::string to_string(const Plan& plan) {
   std::ostringstream out;
-  out << "plan for " << plan.target.to_string() << ", arena " << plan.arena_bytes << " bytes, constants " << plan.constants.size() << " bytes\n";
-  for (const PlanIo& io : plan.inputs) out << "input " << io.name << ": " << lapis::name_of(io.dtype) << lapis::to_string(io.shape) << "\n";
-  for (const PlanIo& io : plan.outputs) out << "output " << io.name << ": " << lapis::name_of(io.dtype) << lapis::to_string(io.shape) << "\n";
+  out << "plan for " << plan.target.to_string() << ", arena " << plan.arena_bytes << " bytes, constants "
+      << plan.constants.size() << " bytes\n";
+  for (const PlanIo& io : plan.inputs)
+    out << "input " << io.name << ": " << lapis::name_of(io.dtype) << lapis::to_string(io.shape) << "\n";
+  for (const PlanIo& io : plan.outputs)
+    out << "output " << io.name << ": " << lapis::name_of(io.dtype) << lapis::to_string(io.shape) << "\n";
   for (size_t s = 0; s < plan.steps.size(); ++s) {
     const Step& step = plan.steps[s];
     out << "step " << s << ": " << lapis::name_of(step.region) << " (" << step.op << ", " << step.precision << ")";

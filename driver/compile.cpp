@@ -95,8 +95,10 @@ Program make_program(const Plan& plan, const CodeImage& code, uint64_t source_ha
 Status check_symbols(const Graph& graph) {
   Diagnostics diagnostics;
   for (const std::string& symbol : free_symbols(graph))
-    diagnostics.push_back(error(ErrorKind::Usage, "the dimension '" + symbol + "' has no value, but code is generated for fixed shapes")
-                              .at(graph.name()).help("give it one with --dim " + symbol + "=VALUE"));
+    diagnostics.push_back(
+        error(ErrorKind::Usage, "the dimension '" + symbol + "' has no value, but code is generated for fixed shapes")
+            .at(graph.name())
+            .help("give it one with --dim " + symbol + "=VALUE"));
   return status_of(std::move(diagnostics));
 }
 
@@ -116,7 +118,8 @@ Result<std::unique_ptr<Graph>> load_model(const Path& file, const ModelOptions& 
 }
 
 Pipeline compile_pipeline() {
-  auto pipeline = parse_pipeline("simplify,integer,simplify");  // again: what `integer` frees (scales, bias sums) folds now
+  auto pipeline =
+      parse_pipeline("simplify,integer,simplify");  // again: what `integer` frees (scales, bias sums) folds now
   LAPIS_ASSERT(pipeline.ok(), to_string(pipeline.diagnostics()));
   return *std::move(pipeline);
 }

@@ -25,10 +25,10 @@ Status bind_model(Graph& graph, const ModelOptions& options);
 
 struct CompileOptions {
   Target target = Target::host();
-  Pipeline pipeline;             // empty: compile_pipeline()
+  Pipeline pipeline;  // empty: compile_pipeline()
   bool fuse = true;
-  uint64_t source_hash = 0;      // of the model file; recorded in artifacts
-  PassRunnerOptions passes;      // dump and print are filled in with ONNX writers where empty
+  uint64_t source_hash = 0;  // of the model file; recorded in artifacts
+  PassRunnerOptions passes;  // dump and print are filled in with ONNX writers where empty
   PassContext context;
 };
 
@@ -38,12 +38,14 @@ Pipeline compile_pipeline();
 void use_onnx_writers(PassRunnerOptions& options);
 
 struct Compiled {
-  std::unique_ptr<Graph> graph;   // after the pipeline: evaluate() on it is the reference for `program`
+  std::unique_ptr<Graph> graph;  // after the pipeline: evaluate() on it is the reference for `program`
   std::vector<PassReport> passes;
   Plan plan;
   CodeImage code;
   Program program;
-  struct Seconds { double passes, lower, emit; } seconds{};
+  struct Seconds {
+    double passes, lower, emit;
+  } seconds{};
 };
 
 // `graph` is left alone. Fails if it has free symbols or nodes without code generation, all of them listed.

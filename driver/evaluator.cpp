@@ -23,7 +23,8 @@ class JitEvaluator final : public Evaluator {
     }
     copy->set_outputs(outputs);
     CompileOptions options;
-    options.pipeline = {{"as-is", "changes nothing: watched values must stay", [](Graph&, PassContext&) { return ok(); }}};
+    options.pipeline = {
+        {"as-is", "changes nothing: watched values must stay", [](Graph&, PassContext&) { return ok(); }}};
     LAPIS_TRY(Compiled compiled, compile(*copy, std::move(options)));
     LAPIS_TRY(const Executable executable, Executable::from(std::move(compiled.program)));
     LAPIS_TRY(Session session, executable.session({.threads = threads_}));

@@ -4,8 +4,8 @@
 #include <chrono>
 
 #include "codegen/x86/peak.h"
-#include "runtime/memory.h"
 #include "runtime/abi.h"
+#include "runtime/memory.h"
 
 namespace lapis {
 

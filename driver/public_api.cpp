@@ -24,7 +24,8 @@ Result<Executable> compile(const std::filesystem::path& model, const CompileOpti
   return make_public(lapis::Executable::from(std::move(compiled->program)));
 }
 
-Result<std::filesystem::path> compile_to(const std::filesystem::path& artifact, const std::filesystem::path& model, const CompileOptions& options) {
+Result<std::filesystem::path> compile_to(const std::filesystem::path& artifact, const std::filesystem::path& model,
+                                         const CompileOptions& options) {
   const lapis::Result<Compiled> compiled = compile_model(model, options);
   if (!compiled.ok()) return to_public(compiled.diagnostics());
   const Status saved = save_artifact(compiled->program, artifact);

@@ -21,7 +21,8 @@ class ReferenceRunner final : public Runner {
  public:
   explicit ReferenceRunner(std::unique_ptr<Graph> graph) : graph_(std::move(graph)) {
     for (const Value* v : graph_->inputs()) inputs_.push_back({v->name(), v->dtype(), v->type().shape()});
-    for (const Value* v : graph_->outputs()) outputs_.push_back({v->name(), v->dtype(), v->type().static_shape().value_or(Shape{})});
+    for (const Value* v : graph_->outputs())
+      outputs_.push_back({v->name(), v->dtype(), v->type().static_shape().value_or(Shape{})});
   }
   const std::vector<IoInfo>& inputs() const override { return inputs_; }
   const std::vector<IoInfo>& outputs() const override { return outputs_; }
@@ -67,7 +68,8 @@ Result<std::unique_ptr<Runner>> open_graph(const Graph& graph, const RunnerOptio
 Result<std::unique_ptr<Runner>> open_model(const Path& file, const RunnerOptions& options) {
   if (is_artifact(file)) {
     if (options.backend == Backend::Reference)
-      return error(ErrorKind::Usage, "an artifact holds machine code only; the reference backend needs the .onnx model").at(file.string());
+      return error(ErrorKind::Usage, "an artifact holds machine code only; the reference backend needs the .onnx model")
+          .at(file.string());
     LAPIS_TRY(Program program, load_artifact(file));
     return open_program(std::move(program), options);
   }
@@ -82,15 +84,21 @@ Result<std::vector<Tensor>> ordered(const Feeds& feeds, const std::vector<IoInfo
   for (const IoInfo& input : wanted) {
     known += (known.empty() ? "" : ", ") + input.name + " " + described(input.dtype, input.shape);
     const auto it = feeds.find(input.name);
-    if (it == feeds.end()) findings.push_back(error(ErrorKind::Mismatch, "input '" + input.name + "' is missing"));
+    if (it == feeds.end())
+      findings.push_back(error(ErrorKind::Mismatch, "input '" + input.name + "' is missing"));
     else if (it->second.dtype() != input.dtype || it->second.shape() != input.shape)
-      findings.push_back(error(ErrorKind::Mismatch, "input '" + input.name + "' must be " + described(input.dtype, input.shape) + ", got " + described(it->second.dtype(), it->second.shape())));
-    else tensors.push_back(it->second);
+      findings.push_back(error(ErrorKind::Mismatch, "input '" + input.name + "' must be " +
+                                                        described(input.dtype, input.shape) + ", got " +
+                                                        described(it->second.dtype(), it->second.shape())));
+    else
+      tensors.push_back(it->second);
   }
   for (const auto& [name, tensor] : feeds) {
     bool found = false;
     for (const IoInfo& input : wanted) found = found || input.name == name;
-    if (!found) findings.push_back(error(ErrorKind::Mismatch, "the model has no input '" + name + "'").help("its inputs are: " + known));
+    if (!found)
+      findings.push_back(
+          error(ErrorKind::Mismatch, "the model has no input '" + name + "'").help("its inputs are: " + known));
   }
   if (!findings.empty()) return findings;
   return tensors;

@@ -53,10 +53,14 @@ class Parser {
   Dim atom() {
     const size_t begin = at_;
     if (text_.compare(at_, 6, "floor(") == 0) return floor();
-    while (at_ < text_.size() && (std::isalnum(static_cast<unsigned char>(text_[at_])) || std::string("_.?").find(text_[at_]) != std::string::npos)) ++at_;
+    while (at_ < text_.size() && (std::isalnum(static_cast<unsigned char>(text_[at_])) ||
+                                  std::string("_.?").find(text_[at_]) != std::string::npos))
+      ++at_;
     const std::string word = text_.substr(begin, at_ - begin);
     if (word == "?") return Dim::unknown();
-    if (!word.empty() && word.size() < 19 && std::all_of(word.begin(), word.end(), [](unsigned char c) { return std::isdigit(c); })) return Dim(std::stoll(word));
+    if (!word.empty() && word.size() < 19 &&
+        std::all_of(word.begin(), word.end(), [](unsigned char c) { return std::isdigit(c); }))
+      return Dim(std::stoll(word));
     if (word.empty()) at_ = std::string::npos - 1;  // reject: falls back to the opaque name
     return Dim::symbol(word);
   }
@@ -138,7 +142,8 @@ Dim floor_div(const Dim& a, const Dim& b) {
   const int64_t divisor = b.constant_;
   // floor((k*q + r)/k) = q + floor(r/k): the divisible terms leave the floor, which also makes equal shapes compare equal.
   Dim whole(0), rest(0);
-  for (const auto& [monomial, coefficient] : a.terms_) (coefficient % divisor == 0 ? whole : rest).terms_[monomial] = coefficient;
+  for (const auto& [monomial, coefficient] : a.terms_)
+    (coefficient % divisor == 0 ? whole : rest).terms_[monomial] = coefficient;
   for (auto& [monomial, coefficient] : whole.terms_) coefficient /= divisor;
   const int64_t quotient = floor_divide(a.constant_, divisor);
   whole.constant_ = quotient;
@@ -160,7 +165,9 @@ std::optional<Dim> exact_div(const Dim& a, const Dim& b) {
   Dim quotient(0), rest = a;
   while (!rest.is(0)) {
     const auto [monomial, coefficient] = leading(rest);
-    if (coefficient % divisor_coefficient != 0 || !std::includes(monomial.begin(), monomial.end(), divisor.begin(), divisor.end())) return std::nullopt;
+    if (coefficient % divisor_coefficient != 0 ||
+        !std::includes(monomial.begin(), monomial.end(), divisor.begin(), divisor.end()))
+      return std::nullopt;
     Dim::Monomial left;
     std::set_difference(monomial.begin(), monomial.end(), divisor.begin(), divisor.end(), std::back_inserter(left));
     Dim term(0);
@@ -172,7 +179,8 @@ std::optional<Dim> exact_div(const Dim& a, const Dim& b) {
 }
 
 bool Dim::never_negative() const {
-  return known_ && constant_ >= 0 && std::all_of(terms_.begin(), terms_.end(), [](const auto& term) { return term.second > 0; });
+  return known_ && constant_ >= 0 &&
+         std::all_of(terms_.begin(), terms_.end(), [](const auto& term) { return term.second > 0; });
 }
 
 bool operator==(const Dim& a, const Dim& b) {
@@ -183,7 +191,8 @@ Dim Dim::bind(const std::map<std::string, int64_t>& values) const {
   if (!known_) return *this;
   auto bind_atom = [&](const std::string& atom) -> Dim {
     if (auto it = values.find(atom); it != values.end()) return it->second;
-    if (auto parts = split_floor(atom)) return floor_div(parse(parts->first).bind(values), parse(parts->second).bind(values));
+    if (auto parts = split_floor(atom))
+      return floor_div(parse(parts->first).bind(values), parse(parts->second).bind(values));
     return symbol(atom);
   };
   Dim bound(constant_);
@@ -200,9 +209,11 @@ std::vector<std::string> Dim::symbols() const {
   for (const auto& [monomial, coefficient] : terms_) {
     for (const std::string& atom : monomial) {
       const auto parts = split_floor(atom);
-      if (!parts) names.insert(atom);
-      else for (const std::string& part : {parts->first, parts->second})
-        for (std::string& s : parse(part).symbols()) names.insert(std::move(s));
+      if (!parts)
+        names.insert(atom);
+      else
+        for (const std::string& part : {parts->first, parts->second})
+          for (std::string& s : parse(part).symbols()) names.insert(std::move(s));
     }
   }
   return {names.begin(), names.end()};

@@ -12,7 +12,8 @@ using Feeds = std::map<std::string, Tensor>;  // by value name
 // What an operator's evaluate function sees: concrete tensors in, concrete tensors out.
 class EvalContext {
  public:
-  EvalContext(const Node& node, std::vector<const Tensor*> inputs) : node_(node), inputs_(std::move(inputs)), outputs_(node.outputs().size()) {}
+  EvalContext(const Node& node, std::vector<const Tensor*> inputs)
+      : node_(node), inputs_(std::move(inputs)), outputs_(node.outputs().size()) {}
 
   const Node& node() const { return node_; }
   size_t input_count() const { return inputs_.size(); }

@@ -73,8 +73,8 @@ Value* Graph::add_constant(Tensor tensor, std::string name) {
   return value;
 }
 
-Node* Graph::add_node(const OpDef& op, std::vector<Value*> inputs, Attributes attributes, std::vector<std::string> outputs,
-                      Node* before, std::string name) {
+Node* Graph::add_node(const OpDef& op, std::vector<Value*> inputs, Attributes attributes,
+                      std::vector<std::string> outputs, Node* before, std::string name) {
   LAPIS_ASSERT(!before || before->graph_ == this, "the insertion point lies in another graph");
   auto owned = std::make_unique<Node>();
   Node* node = owned.get();
@@ -95,7 +95,8 @@ Node* Graph::add_node(const OpDef& op, std::vector<Value*> inputs, Attributes at
   }
   if (node->name_.empty()) node->name_ = node->outputs_.empty() ? std::string(op.name) : node->outputs_[0]->name_;
   for (auto& [key, attribute] : node->attributes_)
-    if (auto* graph = std::get_if<std::shared_ptr<Graph>>(&attribute)) LAPIS_ASSERT((*graph)->parent_ == this, "subgraph of another graph");
+    if (auto* graph = std::get_if<std::shared_ptr<Graph>>(&attribute))
+      LAPIS_ASSERT((*graph)->parent_ == this, "subgraph of another graph");
   return node;
 }
 
@@ -126,7 +127,8 @@ void Graph::remove_use(Value* value, Node* node, size_t index) {
   if (!value) return;
   auto& uses = value->uses_;
   const auto it = std::find(uses.begin(), uses.end(), Use{node, index});
-  LAPIS_ASSERT(it != uses.end(), "use list of '" << value->name_ << "' lost operand " << index << " of '" << node->name() << "'");
+  LAPIS_ASSERT(it != uses.end(),
+               "use list of '" << value->name_ << "' lost operand " << index << " of '" << node->name() << "'");
   uses.erase(it);
 }
 
@@ -146,7 +148,8 @@ void Graph::erase(Node* node) {
   for (size_t i = 0; i < node->inputs_.size(); ++i) remove_use(node->inputs_[i], node, i);
   for (Value* output : node->outputs_) {
     if (!output) continue;
-    LAPIS_ASSERT(output->unused(), "erasing '" << node->name() << "' whose output '" << output->name_ << "' is still used");
+    LAPIS_ASSERT(output->unused(),
+                 "erasing '" << node->name() << "' whose output '" << output->name_ << "' is still used");
     top_of(*this).names_.erase(output->name_);
     values_.remove_if([&](const auto& v) { return v.get() == output; });
   }
@@ -228,7 +231,8 @@ void Graph::clone_into(Graph& copy, std::map<const Value*, Value*>& values) cons
   copy.metadata_ = metadata_;
   for (const auto& value : values_) {
     if (value->producer_) continue;
-    values[value.get()] = value->is_input_ ? copy.add_input(value->name_, value->type_) : copy.add_constant(value->constant_, value->name_);
+    values[value.get()] = value->is_input_ ? copy.add_input(value->name_, value->type_)
+                                           : copy.add_constant(value->constant_, value->name_);
     values[value.get()]->type_ = value->type_;
   }
   for (size_t i = 0; i < inputs_.size(); ++i) copy.inputs_[i] = values.at(inputs_[i]);
@@ -239,17 +243,24 @@ void Graph::clone_into(Graph& copy, std::map<const Value*, Value*>& values) cons
     Attributes attributes;
     for (const auto& [name, attribute] : node->attributes_) {
       const auto* graph = std::get_if<std::shared_ptr<Graph>>(&attribute);
-      if (!graph) { attributes.emplace(name, attribute); continue; }
+      if (!graph) {
+        attributes.emplace(name, attribute);
+        continue;
+      }
       auto inner = copy.make_subgraph((*graph)->name());
       (*graph)->clone_into(*inner, values);
       attributes.emplace(name, std::move(inner));
     }
     std::vector<std::string> names;
     for (Value* v : node->outputs_) names.push_back(v ? v->name_ : "");
-    Node* twin = copy.add_node(*node->op_, std::move(inputs), std::move(attributes), std::move(names), nullptr, node->name_);
+    Node* twin =
+        copy.add_node(*node->op_, std::move(inputs), std::move(attributes), std::move(names), nullptr, node->name_);
     twin->origin_ = node->origin_;
     for (size_t i = 0; i < node->outputs_.size(); ++i) {
-      if (!node->outputs_[i]) { twin->outputs_[i] = nullptr; continue; }
+      if (!node->outputs_[i]) {
+        twin->outputs_[i] = nullptr;
+        continue;
+      }
       twin->outputs_[i]->type_ = node->outputs_[i]->type_;
       values[node->outputs_[i]] = twin->outputs_[i];
     }

@@ -47,14 +47,14 @@ class Value {
   DType dtype() const { return type_.dtype; }
 
   Graph& graph() const { return *graph_; }
-  Node* producer() const { return producer_; }         // null for inputs and constants
+  Node* producer() const { return producer_; }  // null for inputs and constants
   size_t output_index() const { return output_index_; }
   bool is_input() const { return is_input_; }
   bool is_constant() const { return constant_.defined(); }
   const Tensor& constant() const { return constant_; }  // asserts nothing: undefined unless is_constant()
 
   const std::vector<Use>& uses() const { return uses_; }  // by nodes, those of nested subgraphs included
-  bool is_graph_output() const;                            // of its own graph
+  bool is_graph_output() const;                           // of its own graph
   // Used by exactly one operand and not a graph output.
   bool used_once() const { return uses_.size() == 1 && !is_graph_output(); }
   bool unused() const { return uses_.empty() && !is_graph_output(); }
@@ -85,7 +85,7 @@ class Node {
 
   const std::vector<Value*>& inputs() const { return inputs_; }  // nullptr: an optional input that is absent
   Value* input(size_t i) const { return i < inputs_.size() ? inputs_[i] : nullptr; }
-  void set_input(size_t i, Value* value);                        // grows the list with absent inputs if needed
+  void set_input(size_t i, Value* value);                          // grows the list with absent inputs if needed
   const std::vector<Value*>& outputs() const { return outputs_; }  // nullptr: an optional output that nobody wants
   Value* output(size_t i = 0) const { return i < outputs_.size() ? outputs_[i] : nullptr; }
 
@@ -130,8 +130,8 @@ class Graph {
   Value* add_input(std::string name, Type type);
   Value* add_constant(Tensor tensor, std::string name = "");
   // Appends, or inserts before `before`. `outputs` names the outputs ("" makes a name up); output types are unknown until inferred.
-  Node* add_node(const OpDef& op, std::vector<Value*> inputs, Attributes attributes = {}, std::vector<std::string> outputs = {""},
-                 Node* before = nullptr, std::string name = "");
+  Node* add_node(const OpDef& op, std::vector<Value*> inputs, Attributes attributes = {},
+                 std::vector<std::string> outputs = {""}, Node* before = nullptr, std::string name = "");
   std::shared_ptr<Graph> make_subgraph(std::string name) { return std::make_shared<Graph>(std::move(name), this); }
   void set_outputs(std::vector<Value*> outputs) { outputs_ = std::move(outputs); }
   void set_output(size_t i, Value* value) { outputs_[i] = value; }
@@ -148,10 +148,10 @@ class Graph {
 
   // Every use of `from` (graph outputs included) becomes a use of `to`.
   void replace_all_uses(Value* from, Value* to);
-  void erase(Node* node);               // its outputs must be unused
+  void erase(Node* node);                  // its outputs must be unused
   void drop_output(Node* node, size_t i);  // an unused optional output becomes absent
   void erase_unused_constants();
-  void remove_input(Value* input);      // must be unused
+  void remove_input(Value* input);  // must be unused
   void move_before(Node* node, Node* before);
   // Restores topological order (stable) after edits that could not keep it. False if there is a cycle.
   bool sort_topologically();
@@ -172,7 +172,8 @@ class Graph {
   std::list<std::unique_ptr<Node>> nodes_;
   std::list<std::unique_ptr<Value>> values_;
   std::vector<Value*> inputs_, outputs_;
-  std::unordered_set<std::string> names_;  // of the top-level graph: shared by all scopes, so names are unique in the whole model
+  std::unordered_set<std::string>
+      names_;  // of the top-level graph: shared by all scopes, so names are unique in the whole model
   int64_t next_id_ = 0;
 };
 

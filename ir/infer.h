@@ -17,9 +17,9 @@ class InferContext {
   const Node& node() const { return node_; }
   size_t input_count() const { return node_.inputs().size(); }
   bool has(size_t i) const { return node_.input(i) != nullptr; }
-  const Type& in(size_t i) const;                  // asserts has(i)
-  const Tensor* constant(size_t i) const;          // the input's tensor if it is constant, else null
-  std::optional<Dims> contents(size_t i) const;    // symbolic contents of a small integer tensor (constants included)
+  const Type& in(size_t i) const;                // asserts has(i)
+  const Tensor* constant(size_t i) const;        // the input's tensor if it is constant, else null
+  std::optional<Dims> contents(size_t i) const;  // symbolic contents of a small integer tensor (constants included)
   template <class T> T attrs() const { return node_.attrs<T>(); }
 
   // "Softmax (node 'attn_7'): axis 5 is out of range for float[1,12,64]", ready to be returned from infer.

@@ -16,9 +16,7 @@ size_t OpDef::min_inputs() const {
   return count;
 }
 
-size_t OpDef::max_inputs() const {
-  return !inputs.empty() && inputs.back().variadic ? SIZE_MAX : inputs.size();
-}
+size_t OpDef::max_inputs() const { return !inputs.empty() && inputs.back().variadic ? SIZE_MAX : inputs.size(); }
 
 const AttrDef* OpDef::attribute(std::string_view attribute_name) const {
   for (const AttrDef& a : attributes)

@@ -23,16 +23,17 @@ namespace lapis {
 
 // ---- attributes ---------------------------------------------------------------------------------------------------------------
 
-template <class Struct, class T>
-struct Field {
+template <class Struct, class T> struct Field {
   std::string_view name;
-  T Struct::* member;
+  T Struct::*member;
   bool required = false;
 };
-template <class Struct, class T>
-constexpr Field<Struct, T> field(std::string_view name, T Struct::* member) { return {name, member, false}; }
-template <class Struct, class T>
-constexpr Field<Struct, T> required(std::string_view name, T Struct::* member) { return {name, member, true}; }
+template <class Struct, class T> constexpr Field<Struct, T> field(std::string_view name, T Struct::*member) {
+  return {name, member, false};
+}
+template <class Struct, class T> constexpr Field<Struct, T> required(std::string_view name, T Struct::*member) {
+  return {name, member, true};
+}
 
 enum class AttrKind { Int, Float, String, Tensor, Graph, Ints, Floats, Strings };
 AttrKind kind_of(const Attribute& attribute);
@@ -42,40 +43,67 @@ struct AttrDef {
   std::string_view name;
   AttrKind kind;
   bool required = false;
-  std::shared_ptr<const Attribute> default_value = nullptr;  // as ONNX would store it; null for members that are std::optional
+  std::shared_ptr<const Attribute> default_value =
+      nullptr;  // as ONNX would store it; null for members that are std::optional
 };
 
 namespace detail {
 template <class T> struct AttrType;  // C++ member type -> stored alternative
-template <> struct AttrType<int64_t> { using Stored = int64_t; static constexpr AttrKind kind = AttrKind::Int; };
-template <> struct AttrType<bool> { using Stored = int64_t; static constexpr AttrKind kind = AttrKind::Int; };
-template <> struct AttrType<float> { using Stored = float; static constexpr AttrKind kind = AttrKind::Float; };
-template <> struct AttrType<std::string> { using Stored = std::string; static constexpr AttrKind kind = AttrKind::String; };
-template <> struct AttrType<Tensor> { using Stored = Tensor; static constexpr AttrKind kind = AttrKind::Tensor; };
-template <> struct AttrType<std::shared_ptr<Graph>> { using Stored = std::shared_ptr<Graph>; static constexpr AttrKind kind = AttrKind::Graph; };
-template <> struct AttrType<std::vector<int64_t>> { using Stored = std::vector<int64_t>; static constexpr AttrKind kind = AttrKind::Ints; };
-template <> struct AttrType<std::vector<float>> { using Stored = std::vector<float>; static constexpr AttrKind kind = AttrKind::Floats; };
-template <> struct AttrType<std::vector<std::string>> { using Stored = std::vector<std::string>; static constexpr AttrKind kind = AttrKind::Strings; };
+template <> struct AttrType<int64_t> {
+  using Stored = int64_t;
+  static constexpr AttrKind kind = AttrKind::Int;
+};
+template <> struct AttrType<bool> {
+  using Stored = int64_t;
+  static constexpr AttrKind kind = AttrKind::Int;
+};
+template <> struct AttrType<float> {
+  using Stored = float;
+  static constexpr AttrKind kind = AttrKind::Float;
+};
+template <> struct AttrType<std::string> {
+  using Stored = std::string;
+  static constexpr AttrKind kind = AttrKind::String;
+};
+template <> struct AttrType<Tensor> {
+  using Stored = Tensor;
+  static constexpr AttrKind kind = AttrKind::Tensor;
+};
+template <> struct AttrType<std::shared_ptr<Graph>> {
+  using Stored = std::shared_ptr<Graph>;
+  static constexpr AttrKind kind = AttrKind::Graph;
+};
+template <> struct AttrType<std::vector<int64_t>> {
+  using Stored = std::vector<int64_t>;
+  static constexpr AttrKind kind = AttrKind::Ints;
+};
+template <> struct AttrType<std::vector<float>> {
+  using Stored = std::vector<float>;
+  static constexpr AttrKind kind = AttrKind::Floats;
+};
+template <> struct AttrType<std::vector<std::string>> {
+  using Stored = std::vector<std::string>;
+  static constexpr AttrKind kind = AttrKind::Strings;
+};
 template <class T> struct AttrType<std::optional<T>> : AttrType<T> {};
 }  // namespace detail
 
 // Attributes of a node as the record's struct. A wrong kind is caught by the verifier before this is called.
-template <class T>
-T decode_attributes(const Attributes& attributes) {
+template <class T> T decode_attributes(const Attributes& attributes) {
   T result;
   auto decode = [&](const auto& f) {
     using Member = std::remove_reference_t<decltype(result.*f.member)>;
     const auto it = attributes.find(f.name);
     if (it == attributes.end()) return;
-    if (const auto* stored = std::get_if<typename detail::AttrType<Member>::Stored>(&it->second)) result.*f.member = Member(*stored);
+    if (const auto* stored = std::get_if<typename detail::AttrType<Member>::Stored>(&it->second))
+      result.*f.member = Member(*stored);
   };
   std::apply([&](const auto&... f) { (decode(f), ...); }, T::fields);
   return result;
 }
 
 // The struct as attributes; members at their default value are left out, as ONNX does.
-template <class T>
-Attributes encode_attributes(const T& value) {
+template <class T> Attributes encode_attributes(const T& value) {
   Attributes attributes;
   const T defaults;
   auto encode = [&](const auto& f) {
@@ -94,12 +122,13 @@ Attributes encode_attributes(const T& value) {
 }
 
 // What a member holds before decoding, as an attribute.
-template <class T, class Member>
-std::shared_ptr<const Attribute> default_attribute(Member T::* member) {
+template <class T, class Member> std::shared_ptr<const Attribute> default_attribute(Member T::*member) {
   using Stored = typename detail::AttrType<Member>::Stored;
   const T defaults;
-  if constexpr (std::is_same_v<Member, std::optional<Stored>>) return nullptr;
-  else return std::make_shared<const Attribute>(Stored(defaults.*member));
+  if constexpr (std::is_same_v<Member, std::optional<Stored>>)
+    return nullptr;
+  else
+    return std::make_shared<const Attribute>(Stored(defaults.*member));
 }
 
 template <class T> T Node::attrs() const { return decode_attributes<T>(attributes_); }
@@ -108,7 +137,9 @@ template <class T> T Node::attrs() const { return decode_attributes<T>(attribute
 
 using TypeSet = uint32_t;  // bit i: DType i is allowed
 constexpr TypeSet types() { return 0; }
-template <class... Rest> constexpr TypeSet types(DType first, Rest... rest) { return (1u << static_cast<int>(first)) | types(rest...); }
+template <class... Rest> constexpr TypeSet types(DType first, Rest... rest) {
+  return (1u << static_cast<int>(first)) | types(rest...);
+}
 inline constexpr TypeSet kFloats = types(DType::Float32, DType::Float64, DType::Float16, DType::BFloat16);
 inline constexpr TypeSet kSignedIntegers = types(DType::Int8, DType::Int16, DType::Int32, DType::Int64);
 inline constexpr TypeSet kUnsignedIntegers = types(DType::UInt8, DType::UInt16, DType::UInt32, DType::UInt64);
@@ -129,13 +160,14 @@ struct OperandDef {
 
 // What an operator does to shapes and values, for passes that do not care which operator it is.
 enum class Trait : uint32_t {
-  Pure = 1 << 0,              // same inputs, same outputs, no side effect: may be folded, merged, removed
-  Elementwise = 1 << 1,       // output[i] depends on input[i] only, inputs broadcast by ONNX's rules
+  Pure = 1 << 0,         // same inputs, same outputs, no side effect: may be folded, merged, removed
+  Elementwise = 1 << 1,  // output[i] depends on input[i] only, inputs broadcast by ONNX's rules
   Commutative = 1 << 2,
-  ValuePreserving = 1 << 3,   // every output element is an element of an input, or a constant pad: commutes with quantization
-  Movement = 1 << 4,          // ValuePreserving and data independent: Reshape, Transpose, Slice, Concat, ...
-  Monotonic = 1 << 5,         // non-decreasing elementwise (Relu, Clip, Sigmoid)
-  Contraction = 1 << 6,       // sums products of two operands: Conv, Gemm, MatMul and their integer forms
+  ValuePreserving =
+      1 << 3,          // every output element is an element of an input, or a constant pad: commutes with quantization
+  Movement = 1 << 4,   // ValuePreserving and data independent: Reshape, Transpose, Slice, Concat, ...
+  Monotonic = 1 << 5,  // non-decreasing elementwise (Relu, Clip, Sigmoid)
+  Contraction = 1 << 6,  // sums products of two operands: Conv, Gemm, MatMul and their integer forms
   Reduction = 1 << 7,
 };
 using Traits = uint32_t;
@@ -144,11 +176,11 @@ constexpr Traits operator|(Traits a, Trait b) { return a | static_cast<Traits>(b
 
 // How static quantization treats the operator (passes/quantize): the capability table is this column over all records.
 enum class Quant : uint8_t {
-  KeepFloat,   // stays float
-  Contraction, // int8 operands, int32 accumulator, requantized output
-  Elementwise, // int8 in and out, computed in float in registers: Add, Mul, activations
-  SharedScale, // moves or selects values: output scale = input scale, computed on the bytes
-  Average,     // integer sum of the bytes, one float multiply
+  KeepFloat,    // stays float
+  Contraction,  // int8 operands, int32 accumulator, requantized output
+  Elementwise,  // int8 in and out, computed in float in registers: Add, Mul, activations
+  SharedScale,  // moves or selects values: output scale = input scale, computed on the bytes
+  Average,      // integer sum of the bytes, one float multiply
 };
 
 class InferContext;
@@ -163,9 +195,9 @@ using BodyInputsFn = Types (*)(const InferContext&);
 
 struct OpDef {
   std::string_view name;
-  std::string_view domain;   // "" is ai.onnx
-  int since_version = 1;     // the ONNX schema version this record implements
-  std::string_view doc;      // one sentence
+  std::string_view domain;  // "" is ai.onnx
+  int since_version = 1;    // the ONNX schema version this record implements
+  std::string_view doc;     // one sentence
   std::vector<OperandDef> inputs, outputs;
   std::vector<AttrDef> attributes;
   InferFn infer = nullptr;
@@ -177,7 +209,7 @@ struct OpDef {
 
   bool has(Trait trait) const { return (traits & static_cast<Traits>(trait)) != 0; }
   size_t min_inputs() const;
-  size_t max_inputs() const;   // SIZE_MAX if variadic
+  size_t max_inputs() const;  // SIZE_MAX if variadic
   const OperandDef& input(size_t i) const { return inputs[std::min(i, inputs.size() - 1)]; }
   const AttrDef* attribute(std::string_view attribute_name) const;
 };
@@ -185,15 +217,42 @@ struct OpDef {
 class OpBuilder {
  public:
   explicit OpBuilder(std::string_view name) { def_.name = name; }
-  OpBuilder& domain(std::string_view d) { def_.domain = d; return *this; }
-  OpBuilder& since(int version) { def_.since_version = version; return *this; }
-  OpBuilder& doc(std::string_view sentence) { def_.doc = sentence; return *this; }
-  OpBuilder& in(std::string_view name, TypeSet types = kAnyType) { def_.inputs.push_back({name, types}); return *this; }
-  OpBuilder& optional_in(std::string_view name, TypeSet types = kAnyType) { def_.inputs.push_back({name, types, true}); return *this; }
-  OpBuilder& variadic_in(std::string_view name, TypeSet types = kAnyType) { def_.inputs.push_back({name, types, false, true}); return *this; }
-  OpBuilder& out(std::string_view name, TypeSet types = kAnyType) { def_.outputs.push_back({name, types}); return *this; }
-  OpBuilder& optional_out(std::string_view name, TypeSet types = kAnyType) { def_.outputs.push_back({name, types, true}); return *this; }
-  OpBuilder& variadic_out(std::string_view name, TypeSet types = kAnyType) { def_.outputs.push_back({name, types, false, true}); return *this; }
+  OpBuilder& domain(std::string_view d) {
+    def_.domain = d;
+    return *this;
+  }
+  OpBuilder& since(int version) {
+    def_.since_version = version;
+    return *this;
+  }
+  OpBuilder& doc(std::string_view sentence) {
+    def_.doc = sentence;
+    return *this;
+  }
+  OpBuilder& in(std::string_view name, TypeSet types = kAnyType) {
+    def_.inputs.push_back({name, types});
+    return *this;
+  }
+  OpBuilder& optional_in(std::string_view name, TypeSet types = kAnyType) {
+    def_.inputs.push_back({name, types, true});
+    return *this;
+  }
+  OpBuilder& variadic_in(std::string_view name, TypeSet types = kAnyType) {
+    def_.inputs.push_back({name, types, false, true});
+    return *this;
+  }
+  OpBuilder& out(std::string_view name, TypeSet types = kAnyType) {
+    def_.outputs.push_back({name, types});
+    return *this;
+  }
+  OpBuilder& optional_out(std::string_view name, TypeSet types = kAnyType) {
+    def_.outputs.push_back({name, types, true});
+    return *this;
+  }
+  OpBuilder& variadic_out(std::string_view name, TypeSet types = kAnyType) {
+    def_.outputs.push_back({name, types, false, true});
+    return *this;
+  }
   template <class T> OpBuilder& attrs() {
     auto declare = [&]<class S, class M>(const Field<S, M>& f) {
       def_.attributes.push_back({f.name, detail::AttrType<M>::kind, f.required, default_attribute<S, M>(f.member)});
@@ -201,13 +260,34 @@ class OpBuilder {
     std::apply([&](const auto&... f) { (declare(f), ...); }, T::fields);
     return *this;
   }
-  OpBuilder& infer(InferFn f) { def_.infer = f; return *this; }
-  OpBuilder& evaluate(EvaluateFn f) { def_.evaluate = f; return *this; }
-  OpBuilder& propagate(PropagateFn f) { def_.propagate = f; return *this; }
-  OpBuilder& body_inputs(BodyInputsFn f) { def_.body_inputs = f; return *this; }
-  OpBuilder& traits(Traits t) { def_.traits = t; return *this; }
-  OpBuilder& traits(Trait t) { def_.traits = static_cast<Traits>(t); return *this; }
-  OpBuilder& quant(Quant q) { def_.quant = q; return *this; }
+  OpBuilder& infer(InferFn f) {
+    def_.infer = f;
+    return *this;
+  }
+  OpBuilder& evaluate(EvaluateFn f) {
+    def_.evaluate = f;
+    return *this;
+  }
+  OpBuilder& propagate(PropagateFn f) {
+    def_.propagate = f;
+    return *this;
+  }
+  OpBuilder& body_inputs(BodyInputsFn f) {
+    def_.body_inputs = f;
+    return *this;
+  }
+  OpBuilder& traits(Traits t) {
+    def_.traits = t;
+    return *this;
+  }
+  OpBuilder& traits(Trait t) {
+    def_.traits = static_cast<Traits>(t);
+    return *this;
+  }
+  OpBuilder& quant(Quant q) {
+    def_.quant = q;
+    return *this;
+  }
   operator OpDef() const { return def_; }
 
  private:

@@ -65,8 +65,10 @@ std::optional<Type> merge(const Type& a, const Type& b) {
     return t;
   }
   Type t = a;
-  if (a.dtype == DType::Undefined) t.dtype = b.dtype;
-  else if (b.dtype != DType::Undefined && a.dtype != b.dtype) return std::nullopt;
+  if (a.dtype == DType::Undefined)
+    t.dtype = b.dtype;
+  else if (b.dtype != DType::Undefined && a.dtype != b.dtype)
+    return std::nullopt;
   if (!a.dims) t.dims = b.dims;
   if (!a.dims || !b.dims) return t;
   if (a.dims->size() != b.dims->size()) return std::nullopt;

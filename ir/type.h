@@ -20,21 +20,29 @@ struct Type {
   std::optional<Dims> dims;             // of a tensor; nullopt: not even the rank is known
   std::shared_ptr<const Type> element;  // of a sequence or optional
 
-  static Type tensor(DType dtype, std::optional<Dims> dims = std::nullopt) { return {Kind::Tensor, dtype, std::move(dims), nullptr}; }
-  static Type tensor(DType dtype, const Shape& shape) { return {Kind::Tensor, dtype, Dims(shape.begin(), shape.end()), nullptr}; }
+  static Type tensor(DType dtype, std::optional<Dims> dims = std::nullopt) {
+    return {Kind::Tensor, dtype, std::move(dims), nullptr};
+  }
+  static Type tensor(DType dtype, const Shape& shape) {
+    return {Kind::Tensor, dtype, Dims(shape.begin(), shape.end()), nullptr};
+  }
   static Type of(const Tensor& t) { return tensor(t.dtype(), t.shape()); }
-  static Type sequence(Type element) { return {Kind::Sequence, DType::Undefined, std::nullopt, std::make_shared<const Type>(std::move(element))}; }
-  static Type optional(Type element) { return {Kind::Optional, DType::Undefined, std::nullopt, std::make_shared<const Type>(std::move(element))}; }
+  static Type sequence(Type element) {
+    return {Kind::Sequence, DType::Undefined, std::nullopt, std::make_shared<const Type>(std::move(element))};
+  }
+  static Type optional(Type element) {
+    return {Kind::Optional, DType::Undefined, std::nullopt, std::make_shared<const Type>(std::move(element))};
+  }
 
   bool is_tensor() const { return kind == Kind::Tensor; }
   bool ranked() const { return dims.has_value(); }
-  int64_t rank() const;                            // asserts ranked()
-  const Dim& dim(int64_t axis) const;              // negative counts from the end; asserts
-  bool is_static() const;                          // a tensor whose every dimension is a number
+  int64_t rank() const;                // asserts ranked()
+  const Dim& dim(int64_t axis) const;  // negative counts from the end; asserts
+  bool is_static() const;              // a tensor whose every dimension is a number
   std::optional<Shape> static_shape() const;
-  Shape shape() const;                             // asserts is_static()
-  bool operator==(const Type& other) const;        // unknown dims compare equal to each other here (same knowledge)
-  std::string to_string() const;                   // "float[N,3,224,224]", "seq(float[?])"
+  Shape shape() const;                       // asserts is_static()
+  bool operator==(const Type& other) const;  // unknown dims compare equal to each other here (same knowledge)
+  std::string to_string() const;             // "float[N,3,224,224]", "seq(float[?])"
 };
 
 std::string to_string(const Dims& dims);

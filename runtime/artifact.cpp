@@ -11,7 +11,9 @@ namespace {
 constexpr char kMagic[8] = {'L', 'A', 'P', 'I', 'S', '\r', '\n', '\x1a'};  // text-mode transfers break it visibly
 constexpr uint64_t kPage = 4096;
 
-struct Section { uint64_t offset = 0, size = 0; };
+struct Section {
+  uint64_t offset = 0, size = 0;
+};
 
 struct Header {
   char magic[8];
@@ -19,7 +21,7 @@ struct Header {
   uint32_t reserved;
   Section manifest, code, constants;
   uint64_t file_size;
-  uint64_t checksum;  // of manifest and code
+  uint64_t checksum;  // of header (with 0 here), manifest and code
 };
 
 class Writer {
@@ -155,8 +157,10 @@ bool plausible(const Program& p) {
   return true;
 }
 
-uint64_t checksum(std::span<const std::byte> manifest, std::span<const std::byte> code) {
+uint64_t checksum(Header header, std::span<const std::byte> manifest, std::span<const std::byte> code) {
+  header.checksum = 0;
   Hasher h;
+  h.add_bytes(&header, sizeof header);
   h.add_bytes(manifest.data(), manifest.size());
   h.add_bytes(code.data(), code.size());
   return h.value();
@@ -165,10 +169,14 @@ uint64_t checksum(std::span<const std::byte> manifest, std::span<const std::byte
 uint64_t next_page(uint64_t offset) { return (offset + kPage - 1) / kPage * kPage; }
 
 Diagnostic corrupt(const Path& path, const std::string& what) {
-  return error(ErrorKind::Input, "the artifact is damaged: " + what).at(path.string()).help("compile the model again with `lapis compile`");
+  return error(ErrorKind::Input, "the artifact is damaged: " + what)
+      .at(path.string())
+      .help("compile the model again with `lapis compile`");
 }
 
-bool inside(const Section& s, uint64_t file_size) { return s.offset <= file_size && s.size <= file_size - s.offset && s.offset % kPage == 0; }
+bool inside(const Section& s, uint64_t file_size) {
+  return s.offset <= file_size && s.size <= file_size - s.offset && s.offset % kPage == 0;
+}
 
 }  // namespace
 
@@ -181,12 +189,13 @@ Status save_artifact(const Program& program, const Path& path) {
   h.code = {next_page(h.manifest.offset + h.manifest.size), program.code.size()};
   h.constants = {next_page(h.code.offset + h.code.size), program.constants.size()};
   h.file_size = h.constants.offset + h.constants.size;
-  h.checksum = checksum(std::as_bytes(std::span(manifest)), program.code);
+  h.checksum = checksum(h, std::as_bytes(std::span(manifest)), program.code);
   std::string file(h.file_size, '\0');
   std::memcpy(file.data(), &h, sizeof h);
   std::memcpy(file.data() + h.manifest.offset, manifest.data(), manifest.size());
   if (!program.code.empty()) std::memcpy(file.data() + h.code.offset, program.code.data(), program.code.size());
-  if (!program.constants.empty()) std::memcpy(file.data() + h.constants.offset, program.constants.data(), program.constants.size());
+  if (!program.constants.empty())
+    std::memcpy(file.data() + h.constants.offset, program.constants.data(), program.constants.size());
   return write_file(path, std::string_view(file));
 }
 
@@ -195,15 +204,22 @@ Result<Program> load_artifact(const Path& path) {
   Header h{};
   if (file.size < sizeof h) return corrupt(path, "it ends before its header does");
   std::memcpy(&h, file.data.get(), sizeof h);
-  if (std::memcmp(h.magic, kMagic, sizeof kMagic) != 0) return error(ErrorKind::Input, "not a Lapis artifact").at(path.string()).help("compile a model with `lapis compile model.onnx -o model.lapis`");
+  if (std::memcmp(h.magic, kMagic, sizeof kMagic) != 0)
+    return error(ErrorKind::Input, "not a Lapis artifact")
+        .at(path.string())
+        .help("compile a model with `lapis compile model.onnx -o model.lapis`");
   if (h.version != abi::kVersion)
-    return error(ErrorKind::Input, "the artifact has format version " + std::to_string(h.version) + ", this runtime reads " + std::to_string(abi::kVersion))
-        .at(path.string()).help("compile the model again with this version of Lapis");
-  if (h.file_size != file.size) return corrupt(path, "it has " + std::to_string(file.size) + " bytes instead of " + std::to_string(h.file_size));
+    return error(ErrorKind::Input, "the artifact has format version " + std::to_string(h.version) +
+                                       ", this runtime reads " + std::to_string(abi::kVersion))
+        .at(path.string())
+        .help("compile the model again with this version of Lapis");
+  if (h.file_size != file.size)
+    return corrupt(path, "it has " + std::to_string(file.size) + " bytes instead of " + std::to_string(h.file_size));
   for (const Section& s : {h.manifest, h.code, h.constants})
     if (!inside(s, file.size)) return corrupt(path, "a section lies outside of the file");
-  const auto manifest = file.bytes().subspan(h.manifest.offset, h.manifest.size), code = file.bytes().subspan(h.code.offset, h.code.size);
-  if (checksum(manifest, code) != h.checksum) return corrupt(path, "the checksum does not match");
+  const auto manifest = file.bytes().subspan(h.manifest.offset, h.manifest.size),
+             code = file.bytes().subspan(h.code.offset, h.code.size);
+  if (checksum(h, manifest, code) != h.checksum) return corrupt(path, "the checksum does not match");
   Reader reader(manifest);
   Program p = read_manifest(reader);
   p.code = code;

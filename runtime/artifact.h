@@ -12,7 +12,8 @@
 namespace lapis {
 
 Status save_artifact(const Program& program, const Path& path);
-// Checks magic, version, section bounds, the manifest and its checksum over manifest and code; every failure is a located diagnostic.
+// Checks magic, version, section bounds, the checksum over header, manifest and code, and the manifest; every failure is a located
+// diagnostic. Constants are not summed: that would read all of them.
 Result<Program> load_artifact(const Path& path);
 // True if the file starts with the artifact's magic: how the CLI tells an artifact from an .onnx.
 bool is_artifact(const Path& path);

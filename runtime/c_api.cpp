@@ -17,7 +17,8 @@ thread_local std::string g_last_error;
 void remember(const lapis::Diagnostics& diagnostics) { g_last_error = lapis::to_string(diagnostics); }
 
 lapis_value_info describe(const lapis::IoInfo& io) {
-  return {io.name.c_str(), static_cast<int>(io.dtype), io.shape.size(), io.shape.data(), static_cast<size_t>(io.bytes())};
+  return {io.name.c_str(), static_cast<int>(io.dtype), io.shape.size(), io.shape.data(),
+          static_cast<size_t>(io.bytes())};
 }
 
 }  // namespace
@@ -32,8 +33,12 @@ lapis_executable* lapis_load(const char* artifact) {
 void lapis_executable_destroy(lapis_executable* executable) { delete executable; }
 size_t lapis_input_count(const lapis_executable* e) { return e->executable.program().inputs.size(); }
 size_t lapis_output_count(const lapis_executable* e) { return e->executable.program().outputs.size(); }
-lapis_value_info lapis_input_info(const lapis_executable* e, size_t index) { return describe(e->executable.program().inputs[index]); }
-lapis_value_info lapis_output_info(const lapis_executable* e, size_t index) { return describe(e->executable.program().outputs[index]); }
+lapis_value_info lapis_input_info(const lapis_executable* e, size_t index) {
+  return describe(e->executable.program().inputs[index]);
+}
+lapis_value_info lapis_output_info(const lapis_executable* e, size_t index) {
+  return describe(e->executable.program().outputs[index]);
+}
 
 lapis_session* lapis_session_create(const lapis_executable* executable, int threads) {
   auto session = executable->executable.session({.threads = threads});

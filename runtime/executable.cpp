@@ -7,9 +7,14 @@
 namespace lapis {
 
 Result<Executable> Executable::from(Program program) {
-  LAPIS_TRY(const Target target, Target::parse(program.target));
-  if (!Target::host().contains(target))
-    return error(ErrorKind::Target, "the code is for " + program.target + ", but this host is only " + Target::host().to_string())
+  const Result<Target> target = Target::parse(program.target);
+  if (!target.ok())
+    return error(ErrorKind::Target,
+                 "the code is for '" + program.target + "', a machine that this runtime does not know")
+        .help("compile the model again with this version of Lapis");
+  if (!Target::host().contains(*target))
+    return error(ErrorKind::Target,
+                 "the code is for " + program.target + ", but this host is only " + Target::host().to_string())
         .help("compile for this host with --target=host, or run it where those instructions exist");
   Executable e;
   LAPIS_TRY(e.code_, CodeMemory::seal(program.code));
@@ -23,19 +28,24 @@ Result<Executable> Executable::load(const Path& artifact) {
 }
 
 Result<Session> Executable::session(const SessionOptions& options) const {
-  if (options.threads < 0 || options.threads > 1024) return error(ErrorKind::Usage, "cannot run on " + std::to_string(options.threads) + " threads").help("0 means one per available core");
+  if (options.threads < 0 || options.threads > 1024)
+    return error(ErrorKind::Usage, "cannot run on " + std::to_string(options.threads) + " threads")
+        .help("0 means one per available core");
   return Session(*this, options);
 }
 
 void Executable::write_perf_map() const {
-  for (const StepInfo& step : program_->steps) write_perf_map_entry(code_.data() + step.code_offset, step.code_size, step.name);
+  for (const StepInfo& step : program_->steps)
+    write_perf_map_entry(code_.data() + step.code_offset, step.code_size, step.name);
 }
 
 Session::Session(Executable executable, const SessionOptions& options)
     : executable_(std::move(executable)),
       arena_(allocate_arena(executable_.program_->arena_bytes)),
       pool_(std::make_unique<ThreadPool>(options.threads == 0 ? available_cores() : options.threads)) {
-  for (const StepInfo& step : program().steps) functions_.push_back(reinterpret_cast<abi::StepFn>(const_cast<std::byte*>(executable_.code_.data() + step.code_offset)));
+  for (const StepInfo& step : program().steps)
+    functions_.push_back(
+        reinterpret_cast<abi::StepFn>(const_cast<std::byte*>(executable_.code_.data() + step.code_offset)));
   if (options.profile) profile_.assign(program().steps.size(), 0);
 }
 
@@ -64,11 +74,13 @@ void Session::execute(const abi::Frame& frame, int thread) {
 
 Status Session::run(void* const* io) {
   int32_t fault = abi::kNoFault;
-  const abi::Frame frame{reinterpret_cast<const uint8_t*>(program().constants.data()), reinterpret_cast<uint8_t*>(arena_.get()), io, &fault};
+  const abi::Frame frame{reinterpret_cast<const uint8_t*>(program().constants.data()),
+                         reinterpret_cast<uint8_t*>(arena_.get()), io, &fault};
   pool_->run([&](int thread) { execute(frame, thread); });
   ++runs_;
   if (fault == abi::kIndexOutOfRange)
-    return error(ErrorKind::Mismatch, "an index in the inputs lies outside of the tensor it selects from").help("check index inputs (token ids, positions) against the model's tables");
+    return error(ErrorKind::Mismatch, "an index in the inputs lies outside of the tensor it selects from")
+        .help("check index inputs (token ids, positions) against the model's tables");
   return ok();
 }
 
@@ -86,13 +98,16 @@ Result<std::vector<Tensor>> Session::run(const std::vector<Tensor>& inputs) {
 Diagnostics check_inputs(const Program& program, const std::vector<Tensor>& inputs) {
   Diagnostics findings;
   if (inputs.size() != program.inputs.size())
-    findings.push_back(error(ErrorKind::Mismatch, "the model takes " + std::to_string(program.inputs.size()) + " inputs, got " + std::to_string(inputs.size())));
+    findings.push_back(error(ErrorKind::Mismatch, "the model takes " + std::to_string(program.inputs.size()) +
+                                                      " inputs, got " + std::to_string(inputs.size())));
   for (size_t i = 0; i < std::min(inputs.size(), program.inputs.size()); ++i) {
     const IoInfo& wanted = program.inputs[i];
     const Tensor& got = inputs[i];
     if (got.dtype() == wanted.dtype && got.shape() == wanted.shape) continue;
-    findings.push_back(error(ErrorKind::Mismatch, "input '" + wanted.name + "' must be " + std::string(name_of(wanted.dtype)) + to_string(wanted.shape) + ", got " +
-                                                      std::string(name_of(got.dtype())) + to_string(got.shape())));
+    findings.push_back(error(ErrorKind::Mismatch, "input '" + wanted.name + "' must be " +
+                                                      std::string(name_of(wanted.dtype)) + to_string(wanted.shape) +
+                                                      ", got " + std::string(name_of(got.dtype())) +
+                                                      to_string(got.shape())));
   }
   return findings;
 }

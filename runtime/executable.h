@@ -15,8 +15,8 @@
 namespace lapis {
 
 struct SessionOptions {
-  int threads = 1;        // 0: one per available core
-  bool profile = false;   // measure every step (a clock read per step)
+  int threads = 1;       // 0: one per available core
+  bool profile = false;  // measure every step (a clock read per step)
 };
 
 class Session;

@@ -20,19 +20,19 @@ struct IoInfo {
 };
 
 struct StepInfo {
-  std::string name;       // unique: the symbol of the function
-  std::string op;         // ONNX operator of the anchor, or what a helper step does
-  std::string precision;  // "int8", "fp32", ...
-  std::string kernel;     // row of the kernel table, or "loop"
+  std::string name;                // unique: the symbol of the function
+  std::string op;                  // ONNX operator of the anchor, or what a helper step does
+  std::string precision;           // "int8", "fp32", ...
+  std::string kernel;              // row of the kernel table, or "loop"
   std::vector<std::string> nodes;  // ONNX nodes computed here
-  std::string note;       // why it is not fused or not int8, if there is something to say
+  std::string note;                // why it is not fused or not int8, if there is something to say
   uint64_t code_offset = 0, code_size = 0;
   int64_t units = 1;
-  int64_t macs = 0;       // multiply-accumulates of one run, 0 where that says nothing
+  int64_t macs = 0;  // multiply-accumulates of one run, 0 where that says nothing
 };
 
 struct Program {
-  std::string target;        // Target::to_string of the machine it was compiled for
+  std::string target;  // Target::to_string of the machine it was compiled for
   uint64_t plan_hash = 0;
   uint64_t source_hash = 0;  // of the model file
   std::string producer;      // "lapis 0.1.0"

@@ -21,7 +21,8 @@ static std::vector<ValueInfo> describe(const std::vector<IoInfo>& list) {
 Result<Executable> make_public(lapis::Result<lapis::Executable> executable) {
   if (!executable.ok()) return to_public(executable.diagnostics());
   const Program& program = executable->program();
-  auto impl = std::make_shared<Executable::Impl>(Executable::Impl{*executable, describe(program.inputs), describe(program.outputs)});
+  auto impl = std::make_shared<Executable::Impl>(
+      Executable::Impl{*executable, describe(program.inputs), describe(program.outputs)});
   return Executable(std::move(impl));
 }
 
@@ -36,7 +37,8 @@ Session::~Session() = default;
 
 // A Tensor of the runtime that borrows the caller's elements for the duration of a call.
 static lapis::Tensor borrowed(const TensorView& view) {
-  return {static_cast<lapis::DType>(view.dtype), view.shape, std::shared_ptr<const std::byte>(std::shared_ptr<void>(), static_cast<const std::byte*>(view.data))};
+  return {static_cast<lapis::DType>(view.dtype), view.shape,
+          std::shared_ptr<const std::byte>(std::shared_ptr<void>(), static_cast<const std::byte*>(view.data))};
 }
 
 Result<Outputs> Session::run(const Inputs& inputs) {
@@ -45,8 +47,10 @@ Result<Outputs> Session::run(const Inputs& inputs) {
   std::vector<lapis::Tensor> tensors;
   for (const IoInfo& wanted : program.inputs) {
     const auto it = inputs.find(wanted.name);
-    if (it == inputs.end()) findings.push_back(error(ErrorKind::Mismatch, "input '" + wanted.name + "' is missing"));
-    else tensors.push_back(borrowed(it->second));
+    if (it == inputs.end())
+      findings.push_back(error(ErrorKind::Mismatch, "input '" + wanted.name + "' is missing"));
+    else
+      tensors.push_back(borrowed(it->second));
   }
   for (const auto& [name, view] : inputs)
     if (std::none_of(program.inputs.begin(), program.inputs.end(), [&](const IoInfo& i) { return i.name == name; }))
@@ -57,7 +61,8 @@ Result<Outputs> Session::run(const Inputs& inputs) {
   Outputs outputs;
   for (size_t i = 0; i < results->size(); ++i) {
     const auto owner = std::make_shared<const lapis::Tensor>((*results)[i]);
-    outputs.emplace(program.outputs[i].name, Tensor(std::shared_ptr<const void>(owner, owner->raw()), static_cast<DType>(owner->dtype()), owner->shape()));
+    outputs.emplace(program.outputs[i].name, Tensor(std::shared_ptr<const void>(owner, owner->raw()),
+                                                    static_cast<DType>(owner->dtype()), owner->shape()));
   }
   return outputs;
 }
@@ -78,6 +83,8 @@ Result<std::filesystem::path> Executable::save(const std::filesystem::path& file
   return file;
 }
 
-Result<Executable> load(const std::filesystem::path& artifact) { return make_public(lapis::Executable::load(artifact)); }
+Result<Executable> load(const std::filesystem::path& artifact) {
+  return make_public(lapis::Executable::load(artifact));
+}
 
 }  // namespace lapis::v1

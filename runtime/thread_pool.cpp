@@ -8,8 +8,10 @@ namespace lapis {
 constexpr int kSpinsBeforeYield = 2000;  // about 20 us: longer than any imbalance between well-split parts
 
 static void relax(int& spins) {
-  if (++spins < kSpinsBeforeYield) _mm_pause();
-  else std::this_thread::yield();
+  if (++spins < kSpinsBeforeYield)
+    _mm_pause();
+  else
+    std::this_thread::yield();
 }
 
 void SpinBarrier::wait() {
@@ -45,7 +47,8 @@ void ThreadPool::run(const std::function<void(int)>& job) {
 void ThreadPool::work(int index) {
   uint64_t seen = 0;
   while (true) {
-    for (int spins = 0; generation_.load(std::memory_order_acquire) == seen && spins < kSpinsBeforeYield; ++spins) _mm_pause();
+    for (int spins = 0; generation_.load(std::memory_order_acquire) == seen && spins < kSpinsBeforeYield; ++spins)
+      _mm_pause();
     generation_.wait(seen, std::memory_order_acquire);
     ++seen;
     if (stop_.load(std::memory_order_relaxed)) return;

@@ -23,7 +23,8 @@ Result<Accuracy> measure_accuracy(Runner& runner, const Dataset& dataset, const 
     LAPIS_TRY(const std::vector<Tensor> inputs, ordered(feeds, runner.inputs()));
     const auto start = std::chrono::steady_clock::now();
     LAPIS_TRY(const std::vector<Tensor> outputs, runner.run(inputs));
-    accuracy.milliseconds.push_back(std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count());
+    accuracy.milliseconds.push_back(
+        std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count());
     LAPIS_CHECK(metric->add(i, outputs[output]));
     if (progress) progress(i + 1, dataset.size());
   }

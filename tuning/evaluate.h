@@ -11,7 +11,7 @@ using Progress = std::function<void(int64_t done, int64_t total)>;
 struct Accuracy {
   std::string metric;
   double value = 0;
-  std::vector<double> scores;       // per sample, where the metric has them
+  std::vector<double> scores;        // per sample, where the metric has them
   std::vector<double> milliseconds;  // latency of each sample
 };
 

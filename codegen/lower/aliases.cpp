@@ -28,7 +28,8 @@ View sliced_by(const Node& node, View view) {
   for (size_t i = 0; i < axes.size(); ++i) {
     const int64_t axis = normalized(axes[i], rank), size = view.shape[static_cast<size_t>(axis)];
     const int64_t start = normalized(starts[i], size);
-    const int64_t clamped = steps[i] > 0 ? std::clamp<int64_t>(start, 0, size) : std::clamp<int64_t>(start, 0, size - 1);
+    const int64_t clamped =
+        steps[i] > 0 ? std::clamp<int64_t>(start, 0, size) : std::clamp<int64_t>(start, 0, size - 1);
     view = sliced(view, axis, clamped, steps[i], result[static_cast<size_t>(axis)]);
   }
   return view;
@@ -62,11 +63,16 @@ Status lower_view(Lowering& l, const FusedRegion& region) {
   const Node& node = *region.anchor;
   const std::string_view name = node.op().name;
   const View in = l.view_of(node.input(0));
-  if (name == "Split") split(l, node, in);
-  else if (name == "Transpose") l.alias(node.output(), transposed(node, in));
-  else if (name == "Slice") l.alias(node.output(), sliced_by(node, in));
-  else if (name == "Expand") l.alias(node.output(), broadcast_to(in, node.output()->type().shape()));
-  else l.alias(node.output(), reinterpreted(l, node, in));
+  if (name == "Split")
+    split(l, node, in);
+  else if (name == "Transpose")
+    l.alias(node.output(), transposed(node, in));
+  else if (name == "Slice")
+    l.alias(node.output(), sliced_by(node, in));
+  else if (name == "Expand")
+    l.alias(node.output(), broadcast_to(in, node.output()->type().shape()));
+  else
+    l.alias(node.output(), reinterpreted(l, node, in));
   return ok();
 }
 

@@ -12,7 +12,8 @@ bool is_convolution(const Node& node) { return node.op().name.find("Conv") != st
 
 class ContractionBuilder {
  public:
-  ContractionBuilder(Lowering& lowering, const FusedRegion& region) : l_(lowering), region_(region), node_(*region.anchor) {
+  ContractionBuilder(Lowering& lowering, const FusedRegion& region)
+      : l_(lowering), region_(region), node_(*region.anchor) {
     axis_ = channel_axis(node_);
     shape_ = node_.output()->type().shape();
   }
@@ -74,14 +75,16 @@ class ContractionBuilder {
     std::byte* to = packed.mutable_raw();
     for (int64_t o = 0; o < oc; ++o)
       for (int64_t t = 0; t < taps; ++t)
-        for (int64_t i = 0; i < ic; ++i, to += bytes) std::memcpy(to, w.raw() + ((o * ic + i) * taps + t) * bytes, static_cast<size_t>(bytes));
+        for (int64_t i = 0; i < ic; ++i, to += bytes)
+          std::memcpy(to, w.raw() + ((o * ic + i) * taps + t) * bytes, static_cast<size_t>(bytes));
     return packed;
   }
 
   // ---- matrix products ----
 
   void matrix() {
-    c_.input_zero_point = node_.op().name == "MatMulInteger" ? static_cast<int32_t>(scalar_constant(node_.input(2)).value_or(0)) : 0;
+    c_.input_zero_point =
+        node_.op().name == "MatMulInteger" ? static_cast<int32_t>(scalar_constant(node_.input(2)).value_or(0)) : 0;
     const Tensor& w = weights();
     const bool transposed = attribute_or<int64_t>(node_, "transB", 0) != 0;
     c_.k = w.dim(transposed ? 1 : 0);
@@ -96,7 +99,8 @@ class ContractionBuilder {
     const int64_t bytes = bit_width(w.dtype()) / 8;
     std::byte* to = result.mutable_raw();
     for (int64_t n = 0; n < c_.channels; ++n)
-      for (int64_t k = 0; k < c_.k; ++k, to += bytes) std::memcpy(to, w.raw() + (k * c_.channels + n) * bytes, static_cast<size_t>(bytes));
+      for (int64_t k = 0; k < c_.k; ++k, to += bytes)
+        std::memcpy(to, w.raw() + (k * c_.channels + n) * bytes, static_cast<size_t>(bytes));
     return result;
   }
 
@@ -111,8 +115,10 @@ class ContractionBuilder {
     const Tensor& t = b->constant();
     for (int64_t o = 0; o < c_.channels; ++o) {
       const int64_t from = t.size() == 1 ? 0 : o;
-      if (integer()) c_.bias.mutable_data<int32_t>()[static_cast<size_t>(o)] = t.data<int32_t>()[static_cast<size_t>(from)];
-      else c_.bias.mutable_data<float>()[static_cast<size_t>(o)] = t.data<float>()[static_cast<size_t>(from)];
+      if (integer())
+        c_.bias.mutable_data<int32_t>()[static_cast<size_t>(o)] = t.data<int32_t>()[static_cast<size_t>(from)];
+      else
+        c_.bias.mutable_data<float>()[static_cast<size_t>(o)] = t.data<float>()[static_cast<size_t>(from)];
     }
   }
 
@@ -125,20 +131,26 @@ class ContractionBuilder {
       chained = next->output();
     }
     // The emitter stores the last instruction; a reused earlier one must become the last.
-    if (result != static_cast<int>(program_.instrs.size()) - 1) program_.instrs.push_back({Op::Cast, program_[result].type, {result, -1, -1}});
+    if (result != static_cast<int>(program_.instrs.size()) - 1)
+      program_.instrs.push_back({Op::Cast, program_[result].type, {result, -1, -1}});
     c_.epilogue = program_.instrs;
   }
 
   // float(acc) * ((sx * sw[c]) / sy), rounded, plus the zero point: the contract's one multiply.
   int requantize(int accumulator) {
-    const auto sx = static_cast<float>(*scalar_constant(node_.input(1))), sy = static_cast<float>(*scalar_constant(node_.input(6)));
+    const auto sx = static_cast<float>(*scalar_constant(node_.input(1))),
+               sy = static_cast<float>(*scalar_constant(node_.input(6)));
     const Tensor& sw = node_.input(4)->constant();
     Tensor multiplier(DType::Float32, {c_.channels});
     for (int64_t o = 0; o < c_.channels; ++o)
-      multiplier.mutable_data<float>()[static_cast<size_t>(o)] = (sx * static_cast<float>(sw.as_double(sw.size() == 1 ? 0 : o))) / sy;
-    const int m = load(EpilogueOperand::Kind::PerChannel, l_.constant(multiplier, c_.name + ".multiplier"), DType::Float32);
-    const int scaled = program_.add(Op::Mul, DType::Float32, {program_.add(Op::Cast, DType::Float32, {accumulator, -1, -1}), m, -1});
-    return program_.add(Instr{Op::Quantize, node_.output()->dtype(), {scaled, -1, -1}, -1, 1, *scalar_constant(node_.input(7))});
+      multiplier.mutable_data<float>()[static_cast<size_t>(o)] =
+          (sx * static_cast<float>(sw.as_double(sw.size() == 1 ? 0 : o))) / sy;
+    const int m =
+        load(EpilogueOperand::Kind::PerChannel, l_.constant(multiplier, c_.name + ".multiplier"), DType::Float32);
+    const int scaled =
+        program_.add(Op::Mul, DType::Float32, {program_.add(Op::Cast, DType::Float32, {accumulator, -1, -1}), m, -1});
+    return program_.add(
+        Instr{Op::Quantize, node_.output()->dtype(), {scaled, -1, -1}, -1, 1, *scalar_constant(node_.input(7))});
   }
 
   int load(EpilogueOperand::Kind kind, const View& view, DType type) {
@@ -150,11 +162,15 @@ class ContractionBuilder {
     const Value* v = node.input(i);
     if (v == chained) return previous;
     if (const auto scalar = scalar_constant(v)) return program_.constant(v->dtype(), *scalar);
-    if (v->is_constant()) return load(EpilogueOperand::Kind::PerChannel, l_.constant(v->constant().reshaped({c_.channels}), v->name()), v->dtype());
+    if (v->is_constant())
+      return load(EpilogueOperand::Kind::PerChannel, l_.constant(v->constant().reshaped({c_.channels}), v->name()),
+                  v->dtype());
     if (l_.is_inlined(v)) {
       const Node& cheap = *v->producer();
       const int inner = load(EpilogueOperand::Kind::PerElement, l_.view_of(cheap.input(0)), cheap.input(0)->dtype());
-      return translate(cheap, program_, [&](size_t k) { return k == 0 ? inner : program_.constant(cheap.input(k)->dtype(), *scalar_constant(cheap.input(k))); });
+      return translate(cheap, program_, [&](size_t k) {
+        return k == 0 ? inner : program_.constant(cheap.input(k)->dtype(), *scalar_constant(cheap.input(k)));
+      });
     }
     return load(EpilogueOperand::Kind::PerElement, l_.view_of(v), v->dtype());
   }
@@ -210,6 +226,8 @@ class ContractionBuilder {
 
 }  // namespace
 
-Status lower_contraction(Lowering& lowering, const FusedRegion& region) { return ContractionBuilder(lowering, region).build(); }
+Status lower_contraction(Lowering& lowering, const FusedRegion& region) {
+  return ContractionBuilder(lowering, region).build();
+}
 
 }  // namespace lapis::codegen

@@ -31,10 +31,14 @@ Result<Lowered> convolution(const Node& node) {
   if (!weights->is_constant()) return refuse("the weights are not constant");
   const bool floating = node.input(0)->dtype() == DType::Float32 && weights->dtype() == DType::Float32;
   const bool integer = is_quantized_storage(node.input(0)->dtype()) && weights->dtype() == DType::Int8;
-  if (!floating && !integer) return refuse("no kernel for " + std::string(name_of(node.input(0)->dtype())) + " x " + std::string(name_of(weights->dtype())) + " weights");
+  if (!floating && !integer)
+    return refuse("no kernel for " + std::string(name_of(node.input(0)->dtype())) + " x " +
+                  std::string(name_of(weights->dtype())) + " weights");
   if (integer && !zero_or_absent(node.input(qlinear ? 5 : 3))) return refuse("weights with a zero point other than 0");
-  if (integer && !constant_scalar_or_absent(node.input(2))) return refuse("the input's zero point is not a constant scalar");
-  if (qlinear && !(scalar_constant(node.input(1)) && node.input(4)->is_constant() && scalar_constant(node.input(6)) && scalar_constant(node.input(7))))
+  if (integer && !constant_scalar_or_absent(node.input(2)))
+    return refuse("the input's zero point is not a constant scalar");
+  if (qlinear && !(scalar_constant(node.input(1)) && node.input(4)->is_constant() && scalar_constant(node.input(6)) &&
+                   scalar_constant(node.input(7))))
     return refuse("scales or zero points are not constant");
   const Value* bias = node.input(qlinear ? 8 : (floating ? 2 : 9));
   if (bias && !bias->is_constant()) return refuse("the bias is not constant");
@@ -47,11 +51,15 @@ Result<Lowered> matrix_product(const Node& node) {
   const size_t b = name == "QLinearMatMul" ? 3 : 1;
   const Value *x = node.input(0), *w = node.input(b);
   if (name == "Gemm") {
-    const bool plain = attribute_or<int64_t>(node, "transA", 0) == 0 && attribute_or<float>(node, "alpha", 1) == 1 && attribute_or<float>(node, "beta", 1) == 1;
+    const bool plain = attribute_or<int64_t>(node, "transA", 0) == 0 && attribute_or<float>(node, "alpha", 1) == 1 &&
+                       attribute_or<float>(node, "beta", 1) == 1;
     if (!plain) return refuse("transA, alpha or beta of Gemm (run the pass `canonicalize` first)");
-    if (!w->is_constant() || w->dtype() != DType::Float32) return refuse("Gemm with weights that are not constant float");
+    if (!w->is_constant() || w->dtype() != DType::Float32)
+      return refuse("Gemm with weights that are not constant float");
     const Value* c = node.input(2);
-    if (c && !(c->is_constant() && (c->constant().size() == 1 || c->constant().size() == node.output()->type().dim(1).value()))) return refuse("Gemm whose C is not a constant per column");
+    if (c && !(c->is_constant() &&
+               (c->constant().size() == 1 || c->constant().size() == node.output()->type().dim(1).value())))
+      return refuse("Gemm whose C is not a constant per column");
     return Lowered::Contraction;
   }
   const bool matrix = w->is_constant() && w->type().rank() == 2 && x->type().rank() >= 2;
@@ -59,22 +67,27 @@ Result<Lowered> matrix_product(const Node& node) {
     if (x->dtype() != DType::Float32) return refuse("MatMul of " + std::string(name_of(x->dtype())));
     return matrix ? Lowered::Contraction : Lowered::Loop;
   }
-  if (name == "QLinearMatMul") return refuse("QLinearMatMul (run the pass `integer`, which turns it into MatMulInteger)");
-  const bool int8_kernel = matrix && is_quantized_storage(x->dtype()) && w->dtype() == DType::Int8 && zero_or_absent(node.input(3)) && constant_scalar_or_absent(node.input(2));
+  if (name == "QLinearMatMul")
+    return refuse("QLinearMatMul (run the pass `integer`, which turns it into MatMulInteger)");
+  const bool int8_kernel = matrix && is_quantized_storage(x->dtype()) && w->dtype() == DType::Int8 &&
+                           zero_or_absent(node.input(3)) && constant_scalar_or_absent(node.input(2));
   if (int8_kernel) return Lowered::Contraction;
-  if (!constant_scalar_or_absent(node.input(2)) || !constant_scalar_or_absent(node.input(3))) return refuse("MatMulInteger with zero points that are not scalar constants");
+  if (!constant_scalar_or_absent(node.input(2)) || !constant_scalar_or_absent(node.input(3)))
+    return refuse("MatMulInteger with zero points that are not scalar constants");
   return Lowered::Loop;
 }
 
 Result<Lowered> constant_operands(const Node& node, std::initializer_list<size_t> which, Lowered kind) {
   for (size_t i : which)
-    if (node.input(i) && !node.input(i)->is_constant()) return refuse("operand '" + std::string(node.op().input(i).name) + "' is not constant");
+    if (node.input(i) && !node.input(i)->is_constant())
+      return refuse("operand '" + std::string(node.op().input(i).name) + "' is not constant");
   return kind;
 }
 
 Result<Lowered> pool(const Node& node) {
   if (node.output(1)) return refuse("the second output (indices)");
-  if (node.op().name == "AveragePool" && node.input(0)->dtype() != DType::Float32) return refuse("AveragePool on integers");
+  if (node.op().name == "AveragePool" && node.input(0)->dtype() != DType::Float32)
+    return refuse("AveragePool on integers");
   return Lowered::Loop;
 }
 
@@ -94,15 +107,19 @@ Result<Lowered> layer_normalization(const Node& node) {
 Result<Lowered> lowered_as(const Node& node) {
   const std::string_view name = node.op().name;
   for (const Value* v : node.outputs())
-    if (v && !v->type().is_static()) return refuse("its shape " + v->type().to_string() + " is not known when compiling (bind the symbols with --dim or --shape)");
+    if (v && !v->type().is_static())
+      return refuse("its shape " + v->type().to_string() +
+                    " is not known when compiling (bind the symbols with --dim or --shape)");
   if (!node.op().domain.empty()) return refuse("operators of domain '" + std::string(node.op().domain) + "'");
   if (is_any(name, {"Conv", "ConvInteger", "QLinearConv"})) return convolution(node);
   if (is_any(name, {"Gemm", "MatMul", "MatMulInteger", "QLinearMatMul"})) return matrix_product(node);
   if (is_any(name, {"MaxPool", "AveragePool"})) return pool(node);
   if (name == "LayerNormalization") return layer_normalization(node);
-  if (is_any(name, {"Softmax", "LogSoftmax", "GlobalAveragePool", "GlobalMaxPool", "InstanceNormalization", "Gather"})) return Lowered::Loop;
+  if (is_any(name, {"Softmax", "LogSoftmax", "GlobalAveragePool", "GlobalMaxPool", "InstanceNormalization", "Gather"}))
+    return Lowered::Loop;
   if (name.starts_with("Reduce")) return constant_operands(node, {1}, Lowered::Loop);
-  if (is_any(name, {"Reshape", "Expand", "Squeeze", "Unsqueeze", "Split"})) return constant_operands(node, {1}, Lowered::View);
+  if (is_any(name, {"Reshape", "Expand", "Squeeze", "Unsqueeze", "Split"}))
+    return constant_operands(node, {1}, Lowered::View);
   if (is_any(name, {"Transpose", "Flatten"})) return Lowered::View;
   if (name == "Slice") return constant_operands(node, {1, 2, 3, 4}, Lowered::View);
   if (name == "Pad") return pad(node);
@@ -142,16 +159,21 @@ class Fuser {
     std::map<std::pair<std::string, std::string>, std::vector<std::string>> refused;
     for (const Node* node : graph_.nodes()) {
       Result<Lowered> kind = lowered_as(*node);
-      if (kind.ok()) kinds_[node] = *kind;
-      else refused[{std::string(node->op().name), kind.diagnostics().front().message}].push_back(node->name());
+      if (kind.ok())
+        kinds_[node] = *kind;
+      else
+        refused[{std::string(node->op().name), kind.diagnostics().front().message}].push_back(node->name());
     }
     Diagnostics diagnostics;
     for (const auto& [key, names] : refused) {
       std::string list;
       for (size_t i = 0; i < std::min<size_t>(names.size(), 4); ++i) list += (i ? ", " : "") + ("'" + names[i] + "'");
       if (names.size() > 4) list += ", ...";
-      diagnostics.push_back(error(ErrorKind::Unsupported, "cannot compile " + std::to_string(names.size()) + " x " + key.first + ": " + key.second)
-                                .at(graph_.name()).note("nodes " + list).help("`lapis run --backend=reference` evaluates the model without compiling it"));
+      diagnostics.push_back(error(ErrorKind::Unsupported, "cannot compile " + std::to_string(names.size()) + " x " +
+                                                              key.first + ": " + key.second)
+                                .at(graph_.name())
+                                .note("nodes " + list)
+                                .help("`lapis run --backend=reference` evaluates the model without compiling it"));
     }
     return status_of(std::move(diagnostics));
   }
@@ -166,7 +188,9 @@ class Fuser {
       const Value* value = region.result();
       if (!value->used_once() || value->uses()[0].node->graph().parent() != nullptr) break;
       const Node* next = value->uses()[0].node;
-      if (kinds_.at(next) != Lowered::Scalar || claimed_.contains(next) || next->output()->type().shape() != value->type().shape()) break;
+      if (kinds_.at(next) != Lowered::Scalar || claimed_.contains(next) ||
+          next->output()->type().shape() != value->type().shape())
+        break;
       if (kind == Lowered::Contraction && !fits_epilogue(*next, value, channel_axis(anchor), epilogue)) break;
       region.chain.push_back(next);
       claimed_.insert(next);
@@ -179,7 +203,8 @@ class Fuser {
   }
 
   static bool widens(const Node& node) {
-    return is_any(node.op().name, {"DequantizeLinear", "Cast"}) && bit_width(node.output()->dtype()) > bit_width(node.input(0)->dtype());
+    return is_any(node.op().name, {"DequantizeLinear", "Cast"}) &&
+           bit_width(node.output()->dtype()) > bit_width(node.input(0)->dtype());
   }
 
   // Translates `node` tentatively to see whether the kernels' epilogue can compute every instruction of it.
@@ -198,16 +223,19 @@ class Fuser {
     return fits;
   }
 
-  int epilogue_operand(const Node& node, size_t i, const Value* chained, int previous, int64_t axis, Program& trial, bool& fits) {
+  int epilogue_operand(const Node& node, size_t i, const Value* chained, int previous, int64_t axis, Program& trial,
+                       bool& fits) {
     const Value* v = node.input(i);
     if (v == chained) return previous;
     if (const auto scalar = scalar_constant(v)) return trial.constant(v->dtype(), *scalar);
     const bool per_channel = v->is_constant() && per_channel_constant(node, i, chained->type(), axis);
     fits = fits && (per_channel || per_element(v, chained->type(), axis));
     const Value* loaded = v;
-    if (!v->is_constant() && v->producer() && is_cheap(*v->producer())) loaded = v->producer()->input(0);  // inlined into the epilogue
+    if (!v->is_constant() && v->producer() && is_cheap(*v->producer()))
+      loaded = v->producer()->input(0);  // inlined into the epilogue
     int id = trial.add({Op::Load, loaded->dtype(), {-1, -1, -1}, static_cast<int32_t>(trial.instrs.size())});
-    if (loaded != v) id = translate(*v->producer(), trial, [&](size_t k) { return k == 0 ? id : trial.constant(DType::Float32, 0); });
+    if (loaded != v)
+      id = translate(*v->producer(), trial, [&](size_t k) { return k == 0 ? id : trial.constant(DType::Float32, 0); });
     return id;
   }
 
@@ -215,10 +243,12 @@ class Fuser {
     const Shape shape = node.input(i)->type().shape();
     const int64_t channels = type.dim(axis).value();
     if (node.input(i)->constant().size() != channels) return false;
-    if (is_any(node.op().name, {"QuantizeLinear", "DequantizeLinear"})) return attribute_or<int64_t>(node, "axis", 1) == axis;
+    if (is_any(node.op().name, {"QuantizeLinear", "DequantizeLinear"}))
+      return attribute_or<int64_t>(node, "axis", 1) == axis;
     if (node.op().name == "BatchNormalization") return axis == 1;
     const int64_t from_back = type.rank() - axis;
-    return static_cast<int64_t>(shape.size()) >= from_back && shape[shape.size() - static_cast<size_t>(from_back)] == channels;
+    return static_cast<int64_t>(shape.size()) >= from_back &&
+           shape[shape.size() - static_cast<size_t>(from_back)] == channels;
   }
 
   // Full-shaped, and stored with contiguous channels once lowered.
@@ -231,7 +261,8 @@ class Fuser {
 
   // Recomputing it costs less than storing it: one instruction or two on fewer bytes.
   static bool is_cheap(const Node& node) {
-    if (node.op().name == "DequantizeLinear") return scalar_constant(node.input(1)) && (!node.input(2) || scalar_constant(node.input(2)));
+    if (node.op().name == "DequantizeLinear")
+      return scalar_constant(node.input(1)) && (!node.input(2) || scalar_constant(node.input(2)));
     return node.op().name == "Cast" && !node.input(0)->is_constant() && widens(node) && is_scalar(node);
   }
 
@@ -240,7 +271,8 @@ class Fuser {
     const Value* value = node.output();
     if (value->is_graph_output() || value->uses().empty()) return false;
     if (value->uses().size() > 1 && !is_cheap(node)) return false;
-    return std::all_of(value->uses().begin(), value->uses().end(), [&](const Use& use) { return accepts_inlined(use, node); });
+    return std::all_of(value->uses().begin(), value->uses().end(),
+                       [&](const Use& use) { return accepts_inlined(use, node); });
   }
 
   bool accepts_inlined(const Use& use, const Node& producer) const {
@@ -260,20 +292,24 @@ class Fuser {
 
   bool in_loop_chain(const Node& user) const {
     for (const auto& [last, region] : anchored_)
-      if (std::find(region.chain.begin(), region.chain.end(), &user) != region.chain.end()) return region.kind == Lowered::Loop;
+      if (std::find(region.chain.begin(), region.chain.end(), &user) != region.chain.end())
+        return region.kind == Lowered::Loop;
     return false;
   }
 
   // Loops that read each element of their first operand a fixed small number of times.
   static bool inlines_first_operand(const Node& node) {
     const std::string_view name = node.op().name;
-    return name.starts_with("Reduce") || is_any(name, {"GlobalAveragePool", "GlobalMaxPool", "Softmax", "LogSoftmax", "LayerNormalization", "InstanceNormalization"});
+    return name.starts_with("Reduce") || is_any(name, {"GlobalAveragePool", "GlobalMaxPool", "Softmax", "LogSoftmax",
+                                                       "LayerNormalization", "InstanceNormalization"});
   }
 
   void collect_regions() {
     for (const Node* node : graph_.nodes()) {
-      if (const auto it = anchored_.find(node); it != anchored_.end()) fusion_.regions.push_back(it->second);
-      else if (!claimed_.contains(node) && !fusion_.inlined.contains(node)) fusion_.regions.push_back({node, kinds_.at(node), {}});
+      if (const auto it = anchored_.find(node); it != anchored_.end())
+        fusion_.regions.push_back(it->second);
+      else if (!claimed_.contains(node) && !fusion_.inlined.contains(node))
+        fusion_.regions.push_back({node, kinds_.at(node), {}});
     }
   }
 

@@ -30,7 +30,7 @@ struct FusedRegion {
 };
 
 struct Fusion {
-  std::vector<FusedRegion> regions;                       // in execution order: by the position of their last node
+  std::vector<FusedRegion> regions;  // in execution order: by the position of their last node
   std::unordered_set<const Node*> inlined;
 };
 

@@ -11,10 +11,13 @@ namespace {
 
 bool is_convolution(const Node& node) { return node.op().name.find("Conv") != std::string_view::npos; }
 bool is_pool(const Node& node) { return node.op().name.ends_with("Pool"); }
-bool has_window(const Node& node) { return is_convolution(node) || node.op().name == "MaxPool" || node.op().name == "AveragePool"; }
+bool has_window(const Node& node) {
+  return is_convolution(node) || node.op().name == "MaxPool" || node.op().name == "AveragePool";
+}
 
 double lowest(DType dtype) {
-  return is_integer(dtype) ? static_cast<double>(integer_range(dtype).lowest) : -std::numeric_limits<double>::infinity();
+  return is_integer(dtype) ? static_cast<double>(integer_range(dtype).lowest)
+                           : -std::numeric_limits<double>::infinity();
 }
 
 double padding_value(const Node& node) {
@@ -27,10 +30,13 @@ double padding_value(const Node& node) {
 // Operators through which the layout flows from one full-rank operand to the result.
 bool keeps_layout(const Node& node) {
   const std::string_view name = node.op().name;
-  return node.op().has(Trait::Elementwise) || is_scalar(node) || name == "Concat" || name == "Pad" || name == "Slice" || name == "Split";
+  return node.op().has(Trait::Elementwise) || is_scalar(node) || name == "Concat" || name == "Pad" || name == "Slice" ||
+         name == "Split";
 }
 
-bool full_rank(const Value* v, int64_t rank) { return v && !v->is_constant() && v->type().is_tensor() && v->type().ranked() && v->type().rank() == rank; }
+bool full_rank(const Value* v, int64_t rank) {
+  return v && !v->is_constant() && v->type().is_tensor() && v->type().ranked() && v->type().rank() == rank;
+}
 
 class Assigner {
  public:
@@ -41,7 +47,8 @@ class Assigner {
       mark(node->input(0));
       mark(node->output());
     }
-    while (spread()) {}
+    while (spread()) {
+    }
     for (const Node* node : graph_.nodes()) widen(*node);
     return std::move(layouts_);
   }
@@ -77,7 +84,10 @@ class Assigner {
     const std::optional<Halo> wanted = required_halo(node);
     if (!wanted || node.input(0)->is_input()) return;
     std::optional<Halo>& halo = layouts_[node.input(0)].halo;
-    if (!halo) { halo = wanted; return; }
+    if (!halo) {
+      halo = wanted;
+      return;
+    }
     if (halo->fill != wanted->fill) return;
     for (size_t i = 0; i < halo->begin.size(); ++i) {
       halo->begin[i] = std::max(halo->begin[i], wanted->begin[i]);

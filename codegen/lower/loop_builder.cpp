@@ -18,7 +18,8 @@ int LoopBuilder::add_placed_view(View view) {
     if (view.shape[i] == 1) view.strides[i] = 0;  // one canonical form, so that equal views are found
   for (size_t i = 0; i < loop_.views.size(); ++i) {
     const View& v = loop_.views[i];
-    if (v.buffer == view.buffer && v.dtype == view.dtype && v.strides == view.strides && v.offset == view.offset) return static_cast<int>(i);
+    if (v.buffer == view.buffer && v.dtype == view.dtype && v.strides == view.strides && v.offset == view.offset)
+      return static_cast<int>(i);
   }
   loop_.views.push_back(std::move(view));
   return static_cast<int>(loop_.views.size()) - 1;

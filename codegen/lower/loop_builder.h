@@ -9,7 +9,7 @@ namespace lapis::codegen {
 
 // How the dimensions of a value map to the loop's domain: domain dimension i runs along `axis[i]` of the value, -1: not at all.
 struct Placement {
-  Shape shape;                // values are broadcast to this shape first
+  Shape shape;  // values are broadcast to this shape first
   std::vector<int64_t> axis;
 };
 
@@ -26,16 +26,18 @@ class LoopBuilder {
   int op(Op op, int a, int b = -1, int c = -1) { return program.add(op, program[a].type, {a, b, c}); }
   int k(DType type, double value) { return program.constant(type, value); }
 
-  int add_view(View view, const Placement& placement);      // broadcasts and places; equal views share a slot
-  int add_placed_view(View view);                           // strides already follow the domain
-  int load_view(int slot) { return program.add({Op::Load, loop_.views[static_cast<size_t>(slot)].dtype, {-1, -1, -1}, slot}); }
+  int add_view(View view, const Placement& placement);  // broadcasts and places; equal views share a slot
+  int add_placed_view(View view);                       // strides already follow the domain
+  int load_view(int slot) {
+    return program.add({Op::Load, loop_.views[static_cast<size_t>(slot)].dtype, {-1, -1, -1}, slot});
+  }
   // The value at the current point: a constant, an inlined computation, or a load.
   int load(const Value* value, const Placement& placement);
   int compute(const Node& node, const Placement& placement);  // an elementwise node
   // The elementwise chain behind the region's anchor, whose value is instruction `result`.
   int apply_chain(const FusedRegion& region, int result, const Placement& placement);
   void store(int slot, int value) { stores_.push_back({slot, value}); }
-  int reduce(Loop::Reduce kind, int value);                 // its number, for reduced()
+  int reduce(Loop::Reduce kind, int value);  // its number, for reduced()
   int reduced(int number);
 
   void end_phase(Loop::Over over);

@@ -15,7 +15,9 @@ using Reduce = Loop::Reduce;
 
 Shape shape_of(const Value* v) { return v->type().shape(); }
 int64_t normalized(int64_t axis, int64_t rank) { return axis < 0 ? axis + rank : axis; }
-std::string precision_of(const Value* v) { return v->dtype() == DType::Float32 ? "fp32" : std::string(name_of(v->dtype())); }
+std::string precision_of(const Value* v) {
+  return v->dtype() == DType::Float32 ? "fp32" : std::string(name_of(v->dtype()));
+}
 
 void elementwise(Lowering& l, const FusedRegion& region) {
   const Value* out = region.result();
@@ -63,7 +65,8 @@ Placement result_placement(const Reducing& r, const Shape& result) {
   if (result.size() == r.outer.shape.size()) return {result, r.outer.axis};
   Placement p{result, {}};
   int64_t next = 0;
-  for (size_t i = 0; i < r.domain.size(); ++i) p.axis.push_back(i + static_cast<size_t>(r.reduced) < r.domain.size() ? next++ : -1);
+  for (size_t i = 0; i < r.domain.size(); ++i)
+    p.axis.push_back(i + static_cast<size_t>(r.reduced) < r.domain.size() ? next++ : -1);
   return p;
 }
 
@@ -94,10 +97,11 @@ int logarithm(LoopBuilder& b, int x, double) { return b.op(Op::Log, x); }
 int average(LoopBuilder& b, int x, double count) { return b.op(Op::Div, x, b.k(b.program[x].type, count)); }
 
 constexpr ReduceRow kReductions[] = {
-    {"ReduceSum", keep, Reduce::Sum, keep_sum},      {"ReduceMean", keep, Reduce::Sum, average},     {"ReduceMax", keep, Reduce::Max, keep_sum},
-    {"ReduceMin", keep, Reduce::Min, keep_sum},      {"ReduceProd", keep, Reduce::Prod, keep_sum},   {"ReduceL1", absolute, Reduce::Sum, keep_sum},
-    {"ReduceL2", square, Reduce::Sum, root},         {"ReduceSumSquare", square, Reduce::Sum, keep_sum}, {"ReduceLogSum", keep, Reduce::Sum, logarithm},
-    {"ReduceLogSumExp", exponential, Reduce::Sum, logarithm},
+    {"ReduceSum", keep, Reduce::Sum, keep_sum},        {"ReduceMean", keep, Reduce::Sum, average},
+    {"ReduceMax", keep, Reduce::Max, keep_sum},        {"ReduceMin", keep, Reduce::Min, keep_sum},
+    {"ReduceProd", keep, Reduce::Prod, keep_sum},      {"ReduceL1", absolute, Reduce::Sum, keep_sum},
+    {"ReduceL2", square, Reduce::Sum, root},           {"ReduceSumSquare", square, Reduce::Sum, keep_sum},
+    {"ReduceLogSum", keep, Reduce::Sum, logarithm},    {"ReduceLogSumExp", exponential, Reduce::Sum, logarithm},
     {"GlobalAveragePool", keep, Reduce::Sum, average}, {"GlobalMaxPool", keep, Reduce::Max, keep_sum},
 };
 
@@ -109,7 +113,8 @@ std::vector<bool> reduced_axes(const Node& node) {
     return mask;
   }
   const Ints axes = node.input(1) ? node.input(1)->constant().as_ints() : Ints{};
-  if (axes.empty() && attribute_or<int64_t>(node, "noop_with_empty_axes", 0)) return std::vector<bool>(static_cast<size_t>(rank), false);
+  if (axes.empty() && attribute_or<int64_t>(node, "noop_with_empty_axes", 0))
+    return std::vector<bool>(static_cast<size_t>(rank), false);
   return mask_of(axes, rank);
 }
 
@@ -129,7 +134,8 @@ void log_sum_exp(Lowering& l, const FusedRegion& region, const Reducing& r) {
 void reduction(Lowering& l, const FusedRegion& region) {
   const Node& node = *region.anchor;
   const Reducing r(shape_of(node.input(0)), reduced_axes(node));
-  const auto row = std::find_if(std::begin(kReductions), std::end(kReductions), [&](const ReduceRow& x) { return x.name == node.op().name; });
+  const auto row = std::find_if(std::begin(kReductions), std::end(kReductions),
+                                [&](const ReduceRow& x) { return x.name == node.op().name; });
   LAPIS_ASSERT(row != std::end(kReductions), "no row for " << node.op().name);
   if (row->name == "ReduceLogSumExp") return log_sum_exp(l, region, r);
   LoopBuilder b(l, region.result()->name(), r.domain, r.reduced);
@@ -175,7 +181,8 @@ void softmax(Lowering& l, const FusedRegion& region) {
 }
 
 // (x - mean) / sqrt(variance + epsilon) * scale + bias over the inner axes; scale and bias are placed by the caller.
-void normalize(Lowering& l, const FusedRegion& region, const std::vector<bool>& axes, View scale, std::optional<View> bias) {
+void normalize(Lowering& l, const FusedRegion& region, const std::vector<bool>& axes, View scale,
+               std::optional<View> bias) {
   const Node& node = *region.anchor;
   const Value *x = node.input(0), *out = region.result();
   const Reducing r(shape_of(x), axes);
@@ -218,7 +225,8 @@ void instance_normalization(Lowering& l, const FusedRegion& region) {
   axes[0] = axes[1] = false;
   Shape per_channel(shape.size(), 1);
   per_channel[1] = shape[1];
-  normalize(l, region, axes, *reshaped(l.view_of(node.input(1)), per_channel), *reshaped(l.view_of(node.input(2)), per_channel));
+  normalize(l, region, axes, *reshaped(l.view_of(node.input(1)), per_channel),
+            *reshaped(l.view_of(node.input(2)), per_channel));
 }
 
 // ---- pools --------------------------------------------------------------------------------------------------------------------
@@ -270,7 +278,9 @@ void pool(Lowering& l, const FusedRegion& region) {
   const int total = b.reduce(max ? Reduce::Max : Reduce::Sum, b.load_view(b.add_placed_view(window)));
   b.end_phase(Over::Inner);
   int result = b.reduced(total);
-  if (!max) result = b.op(Op::Div, result, b.load_view(b.add_view(l.constant(window_counts(node, w), out->name() + ".count"), rows)));
+  if (!max)
+    result = b.op(Op::Div, result,
+                  b.load_view(b.add_view(l.constant(window_counts(node, w), out->name() + ".count"), rows)));
   result = b.apply_chain(region, result, rows);
   b.store(b.add_view(l.allocate(out, false), rows), result);
   b.end_phase(Over::Row);
@@ -303,12 +313,13 @@ void matrix_product(Lowering& l, const FusedRegion& region) {
   const Shape result_shape = shape_of(out);
   const bool row_vector = node.input(0)->type().rank() == 1, column_vector = node.input(1)->type().rank() == 1;
   Shape batch(result_shape.begin(), result_shape.end() - (row_vector ? 0 : 1) - (column_vector ? 0 : 1));
-  const View a = as_matrices(l.view_of(node.input(0)), true, batch), w = as_matrices(l.view_of(node.input(1)), false, batch);
+  const View a = as_matrices(l.view_of(node.input(0)), true, batch),
+             w = as_matrices(l.view_of(node.input(1)), false, batch);
   const size_t n = batch.size();
   Shape domain = batch;
   domain.insert(domain.end(), {a.shape[n], w.shape[n + 1], a.shape[n + 1]});
   View left{a.buffer, a.dtype, {}, a.strides, a.offset}, right{w.buffer, w.dtype, {}, w.strides, w.offset};
-  left.strides.insert(left.strides.begin() + static_cast<int64_t>(n) + 1, 0);          // [.., m, 0, k]
+  left.strides.insert(left.strides.begin() + static_cast<int64_t>(n) + 1, 0);             // [.., m, 0, k]
   right.strides = Shape(w.strides.begin(), w.strides.begin() + static_cast<int64_t>(n));  // [.., 0, n, k]
   right.strides.insert(right.strides.end(), {0, w.strides[n + 1], w.strides[n]});
   Placement rows{result_shape, {}};
@@ -337,10 +348,12 @@ void gather(Lowering& l, const FusedRegion& region) {
   const Node& node = *region.anchor;
   const Value* out = region.result();
   const View data = l.view_of(node.input(0)), indices = l.view_of(node.input(1));
-  const auto axis = static_cast<size_t>(normalized(attribute_or<int64_t>(node, "axis", 0), static_cast<int64_t>(data.shape.size())));
+  const auto axis =
+      static_cast<size_t>(normalized(attribute_or<int64_t>(node, "axis", 0), static_cast<int64_t>(data.shape.size())));
   const Shape shape = shape_of(out);
   const size_t index_rank = indices.shape.size();
-  View table{data.buffer, data.dtype, {}, {}, data.offset}, index{indices.buffer, indices.dtype, {}, Shape(shape.size(), 0), indices.offset};
+  View table{data.buffer, data.dtype, {}, {}, data.offset},
+      index{indices.buffer, indices.dtype, {}, Shape(shape.size(), 0), indices.offset};
   for (size_t i = 0; i < axis; ++i) table.strides.push_back(data.strides[i]);
   table.strides.insert(table.strides.end(), index_rank, 0);
   for (size_t i = axis + 1; i < data.shape.size(); ++i) table.strides.push_back(data.strides[i]);
@@ -349,7 +362,12 @@ void gather(Lowering& l, const FusedRegion& region) {
   LoopBuilder b(l, out->name(), shape);
   int at = b.load_view(b.add_placed_view(index));
   if (index.dtype != DType::Int64) at = b.program.add(Op::Cast, DType::Int64, {at, -1, -1});
-  const Instr gather{Op::Gather, data.dtype, {at, -1, -1}, b.add_placed_view(table), static_cast<double>(data.strides[axis]), static_cast<double>(data.shape[axis])};
+  const Instr gather{Op::Gather,
+                     data.dtype,
+                     {at, -1, -1},
+                     b.add_placed_view(table),
+                     static_cast<double>(data.strides[axis]),
+                     static_cast<double>(data.shape[axis])};
   const Placement here = straight(shape);
   const int result = b.apply_chain(region, b.program.add(gather), here);
   b.store(b.add_view(l.allocate(out, false), here), result);
@@ -361,15 +379,24 @@ void gather(Lowering& l, const FusedRegion& region) {
 
 Status lower_loop(Lowering& l, const FusedRegion& region) {
   const std::string_view name = region.anchor->op().name;
-  if (region.kind == Lowered::Scalar) elementwise(l, region);
-  else if (name.starts_with("Reduce") || name.starts_with("Global")) reduction(l, region);
-  else if (name == "Softmax" || name == "LogSoftmax") softmax(l, region);
-  else if (name == "LayerNormalization") layer_normalization(l, region);
-  else if (name == "InstanceNormalization") instance_normalization(l, region);
-  else if (name == "MaxPool" || name == "AveragePool") pool(l, region);
-  else if (name == "MatMul" || name == "MatMulInteger") matrix_product(l, region);
-  else if (name == "Gather") gather(l, region);
-  else LAPIS_UNREACHABLE("no loop for " << name);
+  if (region.kind == Lowered::Scalar)
+    elementwise(l, region);
+  else if (name.starts_with("Reduce") || name.starts_with("Global"))
+    reduction(l, region);
+  else if (name == "Softmax" || name == "LogSoftmax")
+    softmax(l, region);
+  else if (name == "LayerNormalization")
+    layer_normalization(l, region);
+  else if (name == "InstanceNormalization")
+    instance_normalization(l, region);
+  else if (name == "MaxPool" || name == "AveragePool")
+    pool(l, region);
+  else if (name == "MatMul" || name == "MatMulInteger")
+    matrix_product(l, region);
+  else if (name == "Gather")
+    gather(l, region);
+  else
+    LAPIS_UNREACHABLE("no loop for " << name);
   return ok();
 }
 

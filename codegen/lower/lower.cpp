@@ -7,7 +7,9 @@
 
 namespace lapis::codegen {
 
-Lowering::Lowering(const Graph& graph, const LowerOptions& options) : graph_(graph), options_(options) { plan_.target = options.target; }
+Lowering::Lowering(const Graph& graph, const LowerOptions& options) : graph_(graph), options_(options) {
+  plan_.target = options.target;
+}
 
 void Lowering::declare_io() {
   int64_t index = 0;
@@ -39,7 +41,8 @@ void Lowering::store_outputs() {
   for (size_t i = 0; i < graph_.outputs().size(); ++i) {
     const PlanIo& output = plan_.outputs[i];
     const View& view = view_of(graph_.outputs()[i]);
-    if (view.buffer != output.buffer) emit_copy(view, row_major_view(output.buffer, output.dtype, output.shape), output.name);
+    if (view.buffer != output.buffer)
+      emit_copy(view, row_major_view(output.buffer, output.dtype, output.shape), output.name);
   }
 }
 
@@ -47,10 +50,15 @@ static Status check_static_io(const Graph& graph) {
   Diagnostics diagnostics;
   auto check = [&](const Value* value, const char* what) {
     if (!value->type().is_static())
-      diagnostics.push_back(error(ErrorKind::Usage, std::string(what) + " '" + value->name() + "' has the type " + value->type().to_string() + ", but code is generated for fixed shapes")
-                                .at(graph.name()).help("give every symbol a value with --dim NAME=VALUE"));
+      diagnostics.push_back(error(ErrorKind::Usage, std::string(what) + " '" + value->name() + "' has the type " +
+                                                        value->type().to_string() +
+                                                        ", but code is generated for fixed shapes")
+                                .at(graph.name())
+                                .help("give every symbol a value with --dim NAME=VALUE"));
     else if (value->dtype() == DType::String || bit_width(value->dtype()) < 8)
-      diagnostics.push_back(error(ErrorKind::Unsupported, std::string(what) + " '" + value->name() + "' is of type " + value->type().to_string()).at(graph.name()));
+      diagnostics.push_back(error(ErrorKind::Unsupported, std::string(what) + " '" + value->name() + "' is of type " +
+                                                              value->type().to_string())
+                                .at(graph.name()));
   };
   for (const Value* v : graph.inputs()) check(v, "input");
   for (const Value* v : graph.outputs()) check(v, "output");

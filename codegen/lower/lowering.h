@@ -16,8 +16,9 @@ class Lowering {
   Result<Plan> run();
 
   // ---- storage (storage.cpp) ----
-  const View& view_of(const Value* value);                    // where an already computed value (or constant, or input) lies
-  View allocate(const Value* value, bool channel_contiguous);  // storage for a result, in its layout; emits the halo's fill
+  const View& view_of(const Value* value);  // where an already computed value (or constant, or input) lies
+  View allocate(const Value* value,
+                bool channel_contiguous);  // storage for a result, in its layout; emits the halo's fill
   View constant(const Tensor& tensor, const std::string& name);
   int arena_buffer(const std::string& name, int64_t bytes);
   // The value channels last, padded by `halo`, contiguous channels: its own storage if that fits, else a copy of it.
@@ -44,13 +45,13 @@ class Lowering {
   Layouts layouts_;
   Plan plan_;
   std::unordered_map<const Value*, View> views_;
-  std::unordered_map<const Value*, Halo> halos_;              // of values whose storage really has one
+  std::unordered_map<const Value*, Halo> halos_;  // of values whose storage really has one
   std::unordered_map<uint64_t, std::vector<std::pair<Tensor, View>>> constants_;  // by content
 };
 
 // One file each.
 Status lower_contraction(Lowering& lowering, const FusedRegion& region);
-Status lower_loop(Lowering& lowering, const FusedRegion& region);      // Lowered::Loop and Lowered::Scalar
+Status lower_loop(Lowering& lowering, const FusedRegion& region);  // Lowered::Loop and Lowered::Scalar
 Status lower_view(Lowering& lowering, const FusedRegion& region);
 Status lower_movement(Lowering& lowering, const FusedRegion& region);
 

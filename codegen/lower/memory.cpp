@@ -43,7 +43,8 @@ void plan_memory(Plan& plan) {
   std::vector<size_t> order;
   for (size_t b = 0; b < plan.buffers.size(); ++b)
     if (plan.buffers[b].space == Space::Arena && ranges[b].last >= 0) order.push_back(b);
-  std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return plan.buffers[a].bytes > plan.buffers[b].bytes; });
+  std::stable_sort(order.begin(), order.end(),
+                   [&](size_t a, size_t b) { return plan.buffers[a].bytes > plan.buffers[b].bytes; });
 
   std::vector<size_t> placed;  // kept sorted by offset
   plan.arena_bytes = 0;
@@ -57,7 +58,9 @@ void plan_memory(Plan& plan) {
     }
     buffer.offset = offset;
     plan.arena_bytes = std::max(plan.arena_bytes, align_up(offset + buffer.bytes));
-    placed.insert(std::upper_bound(placed.begin(), placed.end(), b, [&](size_t x, size_t y) { return plan.buffers[x].offset < plan.buffers[y].offset; }), b);
+    placed.insert(std::upper_bound(placed.begin(), placed.end(), b,
+                                   [&](size_t x, size_t y) { return plan.buffers[x].offset < plan.buffers[y].offset; }),
+                  b);
   }
 }
 

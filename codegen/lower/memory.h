@@ -6,7 +6,9 @@
 namespace lapis::codegen {
 
 // Steps that touch each buffer: [first, last] by step index; first > last for buffers nobody touches.
-struct LiveRange { int first = 1 << 30, last = -1; };
+struct LiveRange {
+  int first = 1 << 30, last = -1;
+};
 std::vector<LiveRange> live_ranges(const Plan& plan);
 
 // Assigns Buffer::offset of every arena buffer and plan.arena_bytes: big buffers first, each at the lowest offset that is free during

@@ -33,8 +33,10 @@ void concat(Lowering& l, const FusedRegion& region) {
 std::pair<Ints, Ints> pads_of(const Node& node, size_t rank) {
   Ints begin(rank, 0), end(rank, 0), axes;
   const Ints pads = node.input(1)->constant().as_ints();
-  if (node.input(3)) axes = node.input(3)->constant().as_ints();
-  else for (size_t i = 0; i < rank; ++i) axes.push_back(static_cast<int64_t>(i));
+  if (node.input(3))
+    axes = node.input(3)->constant().as_ints();
+  else
+    for (size_t i = 0; i < rank; ++i) axes.push_back(static_cast<int64_t>(i));
   for (size_t i = 0; i < axes.size(); ++i) {
     const auto axis = static_cast<size_t>(axes[i] < 0 ? axes[i] + static_cast<int64_t>(rank) : axes[i]);
     begin[axis] = pads[i];
@@ -52,7 +54,8 @@ void pad(Lowering& l, const FusedRegion& region) {
   View interior = out, whole = out;
   for (size_t i = 0; i < out.shape.size(); ++i) {
     const auto axis = static_cast<int64_t>(i);
-    const int64_t cropped = std::max<int64_t>(0, -begin[i]), left = std::max<int64_t>(0, begin[i]), right = std::max<int64_t>(0, end[i]);
+    const int64_t cropped = std::max<int64_t>(0, -begin[i]), left = std::max<int64_t>(0, begin[i]),
+                  right = std::max<int64_t>(0, end[i]);
     const int64_t kept = out.shape[i] - left - right;
     from = sliced(from, axis, cropped, 1, kept);
     interior = sliced(interior, axis, left, 1, kept);
@@ -108,10 +111,14 @@ void depth_space(Lowering& l, const FusedRegion& region) {
 
 Status lower_movement(Lowering& l, const FusedRegion& region) {
   const std::string_view name = region.anchor->op().name;
-  if (name == "Concat") concat(l, region);
-  else if (name == "Pad") pad(l, region);
-  else if (name == "Tile") tile(l, region);
-  else depth_space(l, region);
+  if (name == "Concat")
+    concat(l, region);
+  else if (name == "Pad")
+    pad(l, region);
+  else if (name == "Tile")
+    tile(l, region);
+  else
+    depth_space(l, region);
   return ok();
 }
 

@@ -80,7 +80,9 @@ int exponential_tail(Scalar& s, double alpha, double gamma) {
   return gamma == 1 ? y : s.mul(s.k(gamma), y);
 }
 int elu(Scalar& s) { return exponential_tail(s, s.attr("alpha", 1.0f), 1); }
-int selu(Scalar& s) { return exponential_tail(s, s.attr("alpha", 1.67326319217681884765625f), s.attr("gamma", 1.05070102214813232421875f)); }
+int selu(Scalar& s) {
+  return exponential_tail(s, s.attr("alpha", 1.67326319217681884765625f), s.attr("gamma", 1.05070102214813232421875f));
+}
 int celu(Scalar& s) {
   const double alpha = s.attr("alpha", 1.0f);
   const int x = s.in(0), negative = s.op(Op::Min, x, s.k(0));
@@ -89,7 +91,9 @@ int celu(Scalar& s) {
 }
 
 int unit_clamp(Scalar& s, int x) { return s.op(Op::Max, s.k(0), s.op(Op::Min, s.k(1), x)); }
-int hard_sigmoid_of(Scalar& s, double alpha, double beta) { return unit_clamp(s, s.add(s.mul(s.k(alpha), s.in(0)), s.k(beta))); }
+int hard_sigmoid_of(Scalar& s, double alpha, double beta) {
+  return unit_clamp(s, s.add(s.mul(s.k(alpha), s.in(0)), s.k(beta)));
+}
 int hard_sigmoid(Scalar& s) { return hard_sigmoid_of(s, s.attr("alpha", 0.2f), s.attr("beta", 0.5f)); }
 int hard_swish(Scalar& s) { return s.mul(s.in(0), hard_sigmoid_of(s, static_cast<float>(1.0 / 6), 0.5)); }
 
@@ -165,37 +169,94 @@ int batch_normalization(Scalar& s) {
 
 const std::unordered_map<std::string_view, Translate>& table() {
   static const std::unordered_map<std::string_view, Translate> kTable = {
-      {"Identity", identity}, {"Cast", cast}, {"CastLike", cast}, {"Clip", clip}, {"Relu", relu}, {"LeakyRelu", leaky_relu},
-      {"PRelu", prelu}, {"Elu", elu}, {"Selu", selu}, {"Celu", celu}, {"HardSigmoid", hard_sigmoid}, {"HardSwish", hard_swish},
-      {"Gelu", gelu}, {"Softplus", softplus}, {"Mish", mish}, {"Swish", swish}, {"Softsign", softsign},
-      {"ThresholdedRelu", thresholded_relu}, {"Pow", power}, {"Mod", modulo}, {"Mean", mean}, {"Where", where},
-      {"QuantizeLinear", quantize}, {"DequantizeLinear", dequantize}, {"BatchNormalization", batch_normalization},
-      {"Add", binary<Op::Add>}, {"Sub", binary<Op::Sub>}, {"Mul", binary<Op::Mul>}, {"Div", binary<Op::Div>},
-      {"Min", variadic<Op::Min>}, {"Max", variadic<Op::Max>}, {"Sum", variadic<Op::Add>},
-      {"And", binary<Op::And>}, {"Or", binary<Op::Or>}, {"Xor", binary<Op::Xor>}, {"Not", unary<Op::Not>},
-      {"BitwiseAnd", binary<Op::And>}, {"BitwiseOr", binary<Op::Or>}, {"BitwiseXor", binary<Op::Xor>}, {"BitwiseNot", unary<Op::Not>},
-      {"Equal", compare<Op::Equal>}, {"Less", compare<Op::Less>}, {"LessOrEqual", compare<Op::LessOrEqual>},
-      {"Greater", compare_swapped<Op::Less>}, {"GreaterOrEqual", compare_swapped<Op::LessOrEqual>},
-      {"Neg", unary<Op::Neg>}, {"Abs", unary<Op::Abs>}, {"Sign", unary<Op::Sign>}, {"Floor", unary<Op::Floor>}, {"Ceil", unary<Op::Ceil>},
-      {"Round", unary<Op::RoundEven>}, {"Sqrt", unary<Op::Sqrt>}, {"Reciprocal", unary<Op::Reciprocal>}, {"Exp", unary<Op::Exp>},
-      {"Log", unary<Op::Log>}, {"Sin", unary<Op::Sin>}, {"Cos", unary<Op::Cos>}, {"Tan", unary<Op::Tan>}, {"Asin", unary<Op::Asin>},
-      {"Acos", unary<Op::Acos>}, {"Atan", unary<Op::Atan>}, {"Sinh", unary<Op::Sinh>}, {"Cosh", unary<Op::Cosh>}, {"Tanh", unary<Op::Tanh>},
-      {"Asinh", unary<Op::Asinh>}, {"Acosh", unary<Op::Acosh>}, {"Atanh", unary<Op::Atanh>}, {"Erf", unary<Op::Erf>},
-      {"Sigmoid", unary<Op::Sigmoid>}, {"IsNaN", [](Scalar& s) { return s.as(DType::Bool, Op::IsNaN, s.in(0)); }},
+      {"Identity", identity},
+      {"Cast", cast},
+      {"CastLike", cast},
+      {"Clip", clip},
+      {"Relu", relu},
+      {"LeakyRelu", leaky_relu},
+      {"PRelu", prelu},
+      {"Elu", elu},
+      {"Selu", selu},
+      {"Celu", celu},
+      {"HardSigmoid", hard_sigmoid},
+      {"HardSwish", hard_swish},
+      {"Gelu", gelu},
+      {"Softplus", softplus},
+      {"Mish", mish},
+      {"Swish", swish},
+      {"Softsign", softsign},
+      {"ThresholdedRelu", thresholded_relu},
+      {"Pow", power},
+      {"Mod", modulo},
+      {"Mean", mean},
+      {"Where", where},
+      {"QuantizeLinear", quantize},
+      {"DequantizeLinear", dequantize},
+      {"BatchNormalization", batch_normalization},
+      {"Add", binary<Op::Add>},
+      {"Sub", binary<Op::Sub>},
+      {"Mul", binary<Op::Mul>},
+      {"Div", binary<Op::Div>},
+      {"Min", variadic<Op::Min>},
+      {"Max", variadic<Op::Max>},
+      {"Sum", variadic<Op::Add>},
+      {"And", binary<Op::And>},
+      {"Or", binary<Op::Or>},
+      {"Xor", binary<Op::Xor>},
+      {"Not", unary<Op::Not>},
+      {"BitwiseAnd", binary<Op::And>},
+      {"BitwiseOr", binary<Op::Or>},
+      {"BitwiseXor", binary<Op::Xor>},
+      {"BitwiseNot", unary<Op::Not>},
+      {"Equal", compare<Op::Equal>},
+      {"Less", compare<Op::Less>},
+      {"LessOrEqual", compare<Op::LessOrEqual>},
+      {"Greater", compare_swapped<Op::Less>},
+      {"GreaterOrEqual", compare_swapped<Op::LessOrEqual>},
+      {"Neg", unary<Op::Neg>},
+      {"Abs", unary<Op::Abs>},
+      {"Sign", unary<Op::Sign>},
+      {"Floor", unary<Op::Floor>},
+      {"Ceil", unary<Op::Ceil>},
+      {"Round", unary<Op::RoundEven>},
+      {"Sqrt", unary<Op::Sqrt>},
+      {"Reciprocal", unary<Op::Reciprocal>},
+      {"Exp", unary<Op::Exp>},
+      {"Log", unary<Op::Log>},
+      {"Sin", unary<Op::Sin>},
+      {"Cos", unary<Op::Cos>},
+      {"Tan", unary<Op::Tan>},
+      {"Asin", unary<Op::Asin>},
+      {"Acos", unary<Op::Acos>},
+      {"Atan", unary<Op::Atan>},
+      {"Sinh", unary<Op::Sinh>},
+      {"Cosh", unary<Op::Cosh>},
+      {"Tanh", unary<Op::Tanh>},
+      {"Asinh", unary<Op::Asinh>},
+      {"Acosh", unary<Op::Acosh>},
+      {"Atanh", unary<Op::Atanh>},
+      {"Erf", unary<Op::Erf>},
+      {"Sigmoid", unary<Op::Sigmoid>},
+      {"IsNaN", [](Scalar& s) { return s.as(DType::Bool, Op::IsNaN, s.in(0)); }},
       {"IsInf", [](Scalar& s) { return s.as(DType::Bool, Op::IsInf, s.in(0)); }},
   };
   return kTable;
 }
 
-bool plain_type(const Value* v) { return !v || (v->type().is_tensor() && v->dtype() != DType::String && bit_width(v->dtype()) >= 8); }
+bool plain_type(const Value* v) {
+  return !v || (v->type().is_tensor() && v->dtype() != DType::String && bit_width(v->dtype()) >= 8);
+}
 
 // Attributes that give an operator another meaning than the row of the table has.
 bool plain_attributes(const Node& node) {
   const std::string_view name = node.op().name;
-  if (name == "IsInf") return attribute_or<int64_t>(node, "detect_negative", 1) && attribute_or<int64_t>(node, "detect_positive", 1);
+  if (name == "IsInf")
+    return attribute_or<int64_t>(node, "detect_negative", 1) && attribute_or<int64_t>(node, "detect_positive", 1);
   if (name == "QuantizeLinear" || name == "DequantizeLinear") {
     const auto scale = node.input(1)->type();
-    return attribute_or<int64_t>(node, "block_size", 0) == 0 && scale.ranked() && scale.rank() <= 1 && scale.dtype == DType::Float32;
+    return attribute_or<int64_t>(node, "block_size", 0) == 0 && scale.ranked() && scale.rank() <= 1 &&
+           scale.dtype == DType::Float32;
   }
   return name != "BatchNormalization" || attribute_or<int64_t>(node, "training_mode", 0) == 0;
 }
@@ -212,7 +273,8 @@ int Program::add(Instr instr) {
 int Program::constant(DType type, double value) { return add({Op::Constant, type, {-1, -1, -1}, -1, value, 0}); }
 
 std::optional<double> scalar_constant(const Value* value) {
-  if (!value || !value->is_constant() || value->constant().size() != 1 || value->dtype() == DType::String) return std::nullopt;
+  if (!value || !value->is_constant() || value->constant().size() != 1 || value->dtype() == DType::String)
+    return std::nullopt;
   return value->constant().as_double(0);
 }
 

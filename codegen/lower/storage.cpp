@@ -42,7 +42,8 @@ int Lowering::arena_buffer(const std::string& name, int64_t bytes) {
   return static_cast<int>(plan_.buffers.size()) - 1;
 }
 
-View Lowering::channels_last_storage(const std::string& name, DType dtype, const Shape& shape, const std::optional<Halo>& halo) {
+View Lowering::channels_last_storage(const std::string& name, DType dtype, const Shape& shape,
+                                     const std::optional<Halo>& halo) {
   View view = channels_last_view(0, dtype, shape, halo);
   view.buffer = arena_buffer(name, byte_size(dtype, view.strides[0] * shape[0]));
   if (!halo) return view;
@@ -66,7 +67,9 @@ View Lowering::allocate(const Value* value, bool channel_contiguous) {
     for (PlanIo& output : plan_.outputs)
       if (output.name == value->name()) return views_[value] = row_major_view(output.buffer, value->dtype(), shape);
   }
-  if (!last) return views_[value] = row_major_view(arena_buffer(value->name(), byte_size(value->dtype(), element_count(shape))), value->dtype(), shape);
+  if (!last)
+    return views_[value] = row_major_view(arena_buffer(value->name(), byte_size(value->dtype(), element_count(shape))),
+                                          value->dtype(), shape);
   const std::optional<Halo>& halo = layout->second.halo;
   if (halo) halos_[value] = *halo;
   return views_[value] = channels_last_storage(value->name(), value->dtype(), shape, halo);
@@ -76,7 +79,8 @@ View Lowering::constant(const Tensor& tensor, const std::string& name) {
   auto& bucket = constants_[tensor.hash()];
   for (const auto& [known, view] : bucket)
     if (known == tensor) return view;
-  const auto offset = static_cast<int64_t>((plan_.constants.size() + abi::kAlignment - 1) / abi::kAlignment * abi::kAlignment);
+  const auto offset =
+      static_cast<int64_t>((plan_.constants.size() + abi::kAlignment - 1) / abi::kAlignment * abi::kAlignment);
   plan_.constants.resize(static_cast<size_t>(offset + tensor.bytes()));
   std::memcpy(plan_.constants.data() + offset, tensor.raw(), static_cast<size_t>(tensor.bytes()));
   plan_.buffers.push_back({name, Space::Constant, tensor.bytes(), offset});
@@ -91,7 +95,9 @@ const View& Lowering::view_of(const Value* value) {
   return views_[value] = constant(value->constant(), value->name());
 }
 
-static bool in_arena(const Plan& plan, const View& view) { return plan.buffers[static_cast<size_t>(view.buffer)].space == Space::Arena; }
+static bool in_arena(const Plan& plan, const View& view) {
+  return plan.buffers[static_cast<size_t>(view.buffer)].space == Space::Arena;
+}
 
 View Lowering::windowed_input(const Value* value, const std::optional<Halo>& halo, bool needs_slack) {
   const View view = view_of(value);
@@ -107,7 +113,9 @@ View Lowering::row_contiguous_input(const Value* value, bool needs_slack) {
   const View view = view_of(value);
   const bool dense = view.shape.back() == 1 || view.strides.back() == 1;
   if (dense && (in_arena(plan_, view) || !needs_slack)) return view;
-  const View copy = row_major_view(arena_buffer(value->name() + ".packed", byte_size(view.dtype, element_count(view.shape))), view.dtype, view.shape);
+  const View copy =
+      row_major_view(arena_buffer(value->name() + ".packed", byte_size(view.dtype, element_count(view.shape))),
+                     view.dtype, view.shape);
   emit_copy(view, copy, value->name() + ".packed");
   return copy;
 }

@@ -34,11 +34,13 @@ View sliced(const View& view, int64_t axis, int64_t start, int64_t step, int64_t
 
 View broadcast_to(const View& view, const Shape& shape) {
   View result{view.buffer, view.dtype, shape, Shape(shape.size(), 0), view.offset};
-  LAPIS_ASSERT(view.shape.size() <= shape.size(), "cannot broadcast " << to_string(view.shape) << " to " << to_string(shape));
+  LAPIS_ASSERT(view.shape.size() <= shape.size(),
+               "cannot broadcast " << to_string(view.shape) << " to " << to_string(shape));
   const size_t lead = shape.size() - view.shape.size();
   for (size_t i = 0; i < view.shape.size(); ++i) {
     if (view.shape[i] == 1) continue;
-    LAPIS_ASSERT(view.shape[i] == shape[lead + i], "cannot broadcast " << to_string(view.shape) << " to " << to_string(shape));
+    LAPIS_ASSERT(view.shape[i] == shape[lead + i],
+                 "cannot broadcast " << to_string(view.shape) << " to " << to_string(shape));
     result.strides[lead + i] = view.strides[i];
   }
   return result;

@@ -21,8 +21,7 @@ std::optional<View> reshaped(const View& view, const Shape& shape);
 int64_t byte_offset(const View& view, const Shape& index);
 
 // Calls body(index) for every index of `shape` in row-major order.
-template <class Body>
-void for_each_index(const Shape& shape, Body&& body) {
+template <class Body> void for_each_index(const Shape& shape, Body&& body) {
   if (element_count(shape) == 0) return;
   Shape index(shape.size(), 0);
   while (true) {

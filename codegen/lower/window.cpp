@@ -14,7 +14,8 @@ int64_t Window::taps() const { return element_count(kernel); }
 
 bool Window::reads_outside() const {
   auto positive = [](int64_t v) { return v > 0; };
-  return std::any_of(halo_begin.begin(), halo_begin.end(), positive) || std::any_of(halo_end.begin(), halo_end.end(), positive);
+  return std::any_of(halo_begin.begin(), halo_begin.end(), positive) ||
+         std::any_of(halo_end.begin(), halo_end.end(), positive);
 }
 
 static Ints kernel_of(const Node& node) {

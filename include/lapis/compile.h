@@ -8,19 +8,19 @@
 
 namespace lapis {
 LAPIS_PUBLIC_NAMESPACE {
+  struct CompileOptions {
+    std::string target = "host";          // "x86-64+avx2", "x86-64+avx512vnni", ...
+    std::map<std::string, int64_t> dims;  // values of symbolic dimensions; a batch dimension defaults to 1
+    std::map<std::string, std::vector<int64_t>> shapes;  // concrete input shapes
+  };
 
-struct CompileOptions {
-  std::string target = "host";                           // "x86-64+avx2", "x86-64+avx512vnni", ...
-  std::map<std::string, int64_t> dims;                   // values of symbolic dimensions; a batch dimension defaults to 1
-  std::map<std::string, std::vector<int64_t>> shapes;    // concrete input shapes
-};
+  // Errors: ErrorCode::Input for a file that is no ONNX model, ErrorCode::Unsupported listing every node that cannot be compiled,
+  // ErrorCode::Usage for a symbolic dimension without a value, ErrorCode::Target if the result cannot run here (compile_to can make it).
+  LAPIS_EXPORT Result<Executable> compile(const std::filesystem::path& model, const CompileOptions& options = {});
 
-// Errors: ErrorCode::Input for a file that is no ONNX model, ErrorCode::Unsupported listing every node that cannot be compiled,
-// ErrorCode::Usage for a symbolic dimension without a value, ErrorCode::Target if the result cannot run here (compile_to can make it).
-LAPIS_EXPORT Result<Executable> compile(const std::filesystem::path& model, const CompileOptions& options = {});
-
-// Compiles for any target and writes the artifact, without loading it here.
-LAPIS_EXPORT Result<std::filesystem::path> compile_to(const std::filesystem::path& artifact, const std::filesystem::path& model, const CompileOptions& options = {});
+  // Compiles for any target and writes the artifact, without loading it here.
+  LAPIS_EXPORT Result<std::filesystem::path> compile_to(
+      const std::filesystem::path& artifact, const std::filesystem::path& model, const CompileOptions& options = {});
 
 }  // namespace v1
 }  // namespace lapis

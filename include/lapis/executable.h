@@ -18,57 +18,56 @@
 
 namespace lapis {
 LAPIS_PUBLIC_NAMESPACE {
+  struct ValueInfo {
+    std::string name;
+    DType dtype = DType::Float32;
+    std::vector<int64_t> shape;
+  };
 
-struct ValueInfo {
-  std::string name;
-  DType dtype = DType::Float32;
-  std::vector<int64_t> shape;
-};
+  struct SessionOptions {
+    int threads = 1;  // 0: one per available core. Results never depend on it.
+  };
 
-struct SessionOptions {
-  int threads = 1;  // 0: one per available core. Results never depend on it.
-};
+  using Inputs = std::map<std::string, TensorView>;
+  using Outputs = std::map<std::string, Tensor>;
 
-using Inputs = std::map<std::string, TensorView>;
-using Outputs = std::map<std::string, Tensor>;
+  // What one caller needs to run a model: working memory and threads. Movable; not for use by two threads at a time.
+  class LAPIS_EXPORT Session {
+   public:
+    ~Session();
+    Session(Session&&) noexcept;
+    Session& operator=(Session&&) noexcept;
 
-// What one caller needs to run a model: working memory and threads. Movable; not for use by two threads at a time.
-class LAPIS_EXPORT Session {
- public:
-  ~Session();
-  Session(Session&&) noexcept;
-  Session& operator=(Session&&) noexcept;
+    // Errors: ErrorCode::Mismatch for missing, unknown or ill-fitting inputs (all named at once), or an index input out of range.
+    Result<Outputs> run(const Inputs& inputs);
 
-  // Errors: ErrorCode::Mismatch for missing, unknown or ill-fitting inputs (all named at once), or an index input out of range.
-  Result<Outputs> run(const Inputs& inputs);
+   private:
+    friend class Executable;
+    struct Impl;
+    explicit Session(std::unique_ptr<Impl> impl);
+    std::unique_ptr<Impl> impl_;
+  };
 
- private:
-  friend class Executable;
-  struct Impl;
-  explicit Session(std::unique_ptr<Impl> impl);
-  std::unique_ptr<Impl> impl_;
-};
+  // A compiled model: code and packed weights. Copies share them; safe to use from any number of threads.
+  class LAPIS_EXPORT Executable {
+   public:
+    const std::vector<ValueInfo>& inputs() const;
+    const std::vector<ValueInfo>& outputs() const;
+    const std::string& target() const;  // the machine the code is for: "x86-64+avx512vnni"
+    Result<Session> session(const SessionOptions& options = {}) const;
+    // Writes an artifact for load(). Errors: ErrorCode::Io.
+    Result<std::filesystem::path> save(const std::filesystem::path& file) const;
 
-// A compiled model: code and packed weights. Copies share them; safe to use from any number of threads.
-class LAPIS_EXPORT Executable {
- public:
-  const std::vector<ValueInfo>& inputs() const;
-  const std::vector<ValueInfo>& outputs() const;
-  const std::string& target() const;  // the machine the code is for: "x86-64+avx512vnni"
-  Result<Session> session(const SessionOptions& options = {}) const;
-  // Writes an artifact for load(). Errors: ErrorCode::Io.
-  Result<std::filesystem::path> save(const std::filesystem::path& file) const;
+    struct Impl;
+    explicit Executable(std::shared_ptr<const Impl> impl) : impl_(std::move(impl)) {}
 
-  struct Impl;
-  explicit Executable(std::shared_ptr<const Impl> impl) : impl_(std::move(impl)) {}
+   private:
+    std::shared_ptr<const Impl> impl_;
+  };
 
- private:
-  std::shared_ptr<const Impl> impl_;
-};
-
-// Maps an artifact written by `lapis compile` or Executable::save; weights are paged in on first use. An artifact is machine code: load
-// only files you would execute. Errors: ErrorCode::Input for a damaged file, ErrorCode::Target if this host lacks the instructions.
-LAPIS_EXPORT Result<Executable> load(const std::filesystem::path& artifact);
+  // Maps an artifact written by `lapis compile` or Executable::save; weights are paged in on first use. An artifact is machine code: load
+  // only files you would execute. Errors: ErrorCode::Input for a damaged file, ErrorCode::Target if this host lacks the instructions.
+  LAPIS_EXPORT Result<Executable> load(const std::filesystem::path& artifact);
 
 }  // namespace v1
 }  // namespace lapis

@@ -14,47 +14,45 @@
 
 namespace lapis {
 LAPIS_PUBLIC_NAMESPACE {
+  enum class ErrorCode {
+    Usage,        // a wrong argument
+    Input,        // a file that cannot be read, is damaged, or is not what it claims to be
+    Unsupported,  // a valid model that uses something Lapis does not implement
+    Mismatch,     // tensors that do not fit the model
+    Target,       // code for a machine that this host is not
+    Io,           // the file system refused
+  };
 
-enum class ErrorCode {
-  Usage,        // a wrong argument
-  Input,        // a file that cannot be read, is damaged, or is not what it claims to be
-  Unsupported,  // a valid model that uses something Lapis does not implement
-  Mismatch,     // tensors that do not fit the model
-  Target,       // code for a machine that this host is not
-  Io,           // the file system refused
-};
+  struct Error {
+    ErrorCode code = ErrorCode::Input;
+    std::string message;  // every finding: where, what, and what to do; several lines
+  };
 
-struct Error {
-  ErrorCode code = ErrorCode::Input;
-  std::string message;  // every finding: where, what, and what to do; several lines
-};
+  template <class T> class [[nodiscard]] Result {
+   public:
+    Result(T value) : value_(std::move(value)) {}
+    Result(Error error) : error_(std::move(error)) {}
 
-template <class T>
-class [[nodiscard]] Result {
- public:
-  Result(T value) : value_(std::move(value)) {}
-  Result(Error error) : error_(std::move(error)) {}
+    bool ok() const { return value_.has_value(); }
+    explicit operator bool() const { return ok(); }
+    const Error& error() const { return error_; }  // meaningful if !ok()
 
-  bool ok() const { return value_.has_value(); }
-  explicit operator bool() const { return ok(); }
-  const Error& error() const { return error_; }  // meaningful if !ok()
+    T& operator*() & { return *value_; }
+    const T& operator*() const& { return *value_; }
+    T&& operator*() && { return *std::move(value_); }
+    T* operator->() { return &*value_; }
+    const T* operator->() const { return &*value_; }
 
-  T& operator*() & { return *value_; }
-  const T& operator*() const& { return *value_; }
-  T&& operator*() && { return *std::move(value_); }
-  T* operator->() { return &*value_; }
-  const T* operator->() const { return &*value_; }
+    T& value() & { return throw_unless_ok(), *value_; }
+    T&& value() && { return throw_unless_ok(), *std::move(value_); }
 
-  T& value() & { return throw_unless_ok(), *value_; }
-  T&& value() && { return throw_unless_ok(), *std::move(value_); }
-
- private:
-  void throw_unless_ok() const {
-    if (!value_) throw std::runtime_error(error_.message);
-  }
-  std::optional<T> value_;
-  Error error_;
-};
+   private:
+    void throw_unless_ok() const {
+      if (!value_) throw std::runtime_error(error_.message);
+    }
+    std::optional<T> value_;
+    Error error_;
+  };
 
 }  // namespace v1
 }  // namespace lapis

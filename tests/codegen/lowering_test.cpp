@@ -53,9 +53,12 @@ class LoweringTest : public ::testing::Test {
   Value* qlinear_conv(Value* x, float sx, uint8_t zx, Shape w, Attributes attributes, float sy, uint8_t zy) {
     Tensor scales = random({w[0]}, 0.002f, 0.02f);
     Tensor bias = random_integers<int32_t>({w[0]}, -500, 500);
-    return node(ops::QLinearConv, {x, constant(Tensor::scalar(sx)), constant(Tensor::scalar(zx)), constant(random_integers<int8_t>(w, -127, 127)),
-                                   constant(scales), constant(Tensor(DType::Int8, {w[0]})), constant(Tensor::scalar(sy)), constant(Tensor::scalar(zy)), constant(bias)},
-                std::move(attributes));
+    return node(
+        ops::QLinearConv,
+        {x, constant(Tensor::scalar(sx)), constant(Tensor::scalar(zx)), constant(random_integers<int8_t>(w, -127, 127)),
+         constant(scales), constant(Tensor(DType::Int8, {w[0]})), constant(Tensor::scalar(sy)),
+         constant(Tensor::scalar(zy)), constant(bias)},
+        std::move(attributes));
   }
 
   // Runs both and compares; exact for integers. Returns the plan for a closer look.
@@ -95,16 +98,21 @@ class LoweringTest : public ::testing::Test {
 
 TEST_F(LoweringTest, ElementwiseChainIsOneLoop) {
   Value* x = input("x", random({2, 3, 5}));
-  Value* y = node(ops::Relu, {node(ops::Add, {node(ops::Mul, {x, constant(random({5}))}), constant(Tensor::scalar(0.5f))})});
+  Value* y =
+      node(ops::Relu, {node(ops::Add, {node(ops::Mul, {x, constant(random({5}))}), constant(Tensor::scalar(0.5f))})});
   const Plan plan = check({node(ops::Sub, {y, input("b", random({3, 1}))})});
   EXPECT_EQ(plan.steps.size(), 1u);
 }
 
 TEST_F(LoweringTest, PaddedConvolutionChainKeepsChannelsLast) {
   Value* x = input("x", random({2, 3, 9, 7}));
-  Value* a = node(ops::Relu, {node(ops::Conv, {x, constant(random({8, 3, 3, 3})), constant(random({8}))}, {{"pads", Ints{1, 1, 1, 1}}, {"strides", Ints{2, 2}}})});
+  Value* a = node(ops::Relu, {node(ops::Conv, {x, constant(random({8, 3, 3, 3})), constant(random({8}))},
+                                   {{"pads", Ints{1, 1, 1, 1}}, {"strides", Ints{2, 2}}})});
   Value* b = node(ops::Conv, {a, constant(random({8, 1, 3, 3}))}, {{"group", int64_t{8}}, {"pads", Ints{0, 1, 2, 1}}});
-  Value* c = node(ops::Conv, {node(ops::Clip, {b, constant(Tensor::scalar(0.f)), constant(Tensor::scalar(6.f))}), constant(random({4, 4, 1, 1}))}, {{"group", int64_t{2}}});
+  Value* c = node(ops::Conv,
+                  {node(ops::Clip, {b, constant(Tensor::scalar(0.f)), constant(Tensor::scalar(6.f))}),
+                   constant(random({4, 4, 1, 1}))},
+                  {{"group", int64_t{2}}});
   check({c});
 }
 
@@ -124,7 +132,8 @@ TEST_F(LoweringTest, QuantizedResidualBlockIsExact) {
   Value* b = qlinear_conv(a, 0.05f, 3, {16, 1, 3, 3}, {{"group", int64_t{16}}, {"pads", Ints{1, 1, 1, 1}}}, 0.06f, 110);
   Value* sum = node(ops::Add, {dequantized(b, 0.06f, 110), dequantized(a, 0.05f, 3)});
   Value* y = quantized(node(ops::Clip, {sum, constant(Tensor::scalar(0.f)), constant(Tensor::scalar(6.f))}), 0.03f, 0);
-  Value* pooled = node(ops::MaxPool, {y}, {{"kernel_shape", Ints{3, 3}}, {"strides", Ints{2, 2}}, {"pads", Ints{1, 1, 1, 1}}});
+  Value* pooled =
+      node(ops::MaxPool, {y}, {{"kernel_shape", Ints{3, 3}}, {"strides", Ints{2, 2}}, {"pads", Ints{1, 1, 1, 1}}});
   check({dequantized(qlinear_conv(pooled, 0.03f, 0, {8, 16, 1, 1}, {}, 0.1f, 128), 0.1f, 128), pooled});
 }
 
@@ -132,29 +141,38 @@ TEST_F(LoweringTest, PoolsWithPadsAndOtherFillsThanTheConvolutionBeside) {
   Value* x = node(ops::Conv, {input("x", random({1, 2, 7, 7})), constant(random({4, 2, 1, 1}))});
   Value* c = node(ops::Conv, {x, constant(random({4, 4, 3, 3}))}, {{"pads", Ints{1, 1, 1, 1}}});
   Value* m = node(ops::MaxPool, {x}, {{"kernel_shape", Ints{3, 3}}, {"pads", Ints{1, 1, 1, 1}}});
-  Value* a = node(ops::AveragePool, {x}, {{"kernel_shape", Ints{3, 3}}, {"pads", Ints{1, 1, 1, 1}}, {"strides", Ints{2, 2}}});
-  Value* p = node(ops::AveragePool, {x}, {{"kernel_shape", Ints{2, 2}}, {"pads", Ints{1, 0, 0, 1}}, {"count_include_pad", int64_t{1}}});
-  check({node(ops::Concat, {c, m, x}, {{"axis", int64_t{1}}}), a, p, node(ops::GlobalAveragePool, {x}), node(ops::GlobalMaxPool, {m})});
+  Value* a =
+      node(ops::AveragePool, {x}, {{"kernel_shape", Ints{3, 3}}, {"pads", Ints{1, 1, 1, 1}}, {"strides", Ints{2, 2}}});
+  Value* p = node(ops::AveragePool, {x},
+                  {{"kernel_shape", Ints{2, 2}}, {"pads", Ints{1, 0, 0, 1}}, {"count_include_pad", int64_t{1}}});
+  check({node(ops::Concat, {c, m, x}, {{"axis", int64_t{1}}}), a, p, node(ops::GlobalAveragePool, {x}),
+         node(ops::GlobalMaxPool, {m})});
 }
 
 TEST_F(LoweringTest, MatrixProductsWithConstantAndComputedOperands) {
   Value* x = input("x", random({2, 5, 12}));
   Value* q = node(ops::Add, {node(ops::MatMul, {x, constant(random({12, 8}))}), constant(random({8}))});
-  Value* heads = node(ops::Transpose, {node(ops::Reshape, {q, constant(Tensor::vector<int64_t>({2, 5, 2, 4}))})}, {{"perm", Ints{0, 2, 1, 3}}});
-  Value* scores = node(ops::Div, {node(ops::MatMul, {heads, node(ops::Transpose, {heads}, {{"perm", Ints{0, 1, 3, 2}}})}), constant(Tensor::scalar(2.f))});
+  Value* heads = node(ops::Transpose, {node(ops::Reshape, {q, constant(Tensor::vector<int64_t>({2, 5, 2, 4}))})},
+                      {{"perm", Ints{0, 2, 1, 3}}});
+  Value* scores =
+      node(ops::Div, {node(ops::MatMul, {heads, node(ops::Transpose, {heads}, {{"perm", Ints{0, 1, 3, 2}}})}),
+                      constant(Tensor::scalar(2.f))});
   Value* mixed = node(ops::MatMul, {node(ops::Softmax, {scores}, {{"axis", int64_t{-1}}}), heads});
-  Value* back = node(ops::Reshape, {node(ops::Transpose, {mixed}, {{"perm", Ints{0, 2, 1, 3}}}), constant(Tensor::vector<int64_t>({2, 5, 8}))});
+  Value* back = node(ops::Reshape, {node(ops::Transpose, {mixed}, {{"perm", Ints{0, 2, 1, 3}}}),
+                                    constant(Tensor::vector<int64_t>({2, 5, 8}))});
   check({node(ops::LayerNormalization, {back, constant(random({8})), constant(random({8}))}, {{"axis", int64_t{-1}}})});
 }
 
 TEST_F(LoweringTest, GemmWithBiasAndTransposedWeights) {
   Value* x = input("x", random({3, 7}));
-  check({node(ops::Gemm, {x, constant(random({5, 7})), constant(random({5}))}, {{"transB", int64_t{1}}}), node(ops::Gemm, {x, constant(random({7, 4}))})});
+  check({node(ops::Gemm, {x, constant(random({5, 7})), constant(random({5}))}, {{"transB", int64_t{1}}}),
+         node(ops::Gemm, {x, constant(random({7, 4}))})});
 }
 
 TEST_F(LoweringTest, IntegerMatrixProductWithFloatResult) {
   Value* x = quantized(input("x", random({4, 9})), 0.03f, 77);
-  Value* product = node(ops::MatMulInteger, {x, constant(random_integers<int8_t>({9, 6}, -127, 127)), constant(Tensor::scalar<uint8_t>(77))});
+  Value* product = node(ops::MatMulInteger, {x, constant(random_integers<int8_t>({9, 6}, -127, 127)),
+                                             constant(Tensor::scalar<uint8_t>(77))});
   Value* biased = node(ops::Add, {product, constant(random_integers<int32_t>({6}, -90, 90))});
   Value* y = node(ops::Mul, {node(ops::Cast, {biased}, {{"to", int64_t{1}}}), constant(random({6}, 0.001f, 0.01f))});
   const Plan plan = check({y});
@@ -163,22 +181,27 @@ TEST_F(LoweringTest, IntegerMatrixProductWithFloatResult) {
 
 TEST_F(LoweringTest, MovementThroughViewsAndCopies) {
   Value* x = input("x", random({2, 4, 6, 3}));
-  Value* sliced = node(ops::Slice, {x, constant(Tensor::vector<int64_t>({-1, 1})), constant(Tensor::vector<int64_t>({-100, 4})), constant(Tensor::vector<int64_t>({2, 1})),
-                                    constant(Tensor::vector<int64_t>({-2, 1}))});
-  Value* padded = node(ops::Pad, {sliced, constant(Tensor::vector<int64_t>({0, 1, -1, 2, 0, 0, 1, 0})), constant(Tensor::scalar(1.5f))});
+  Value* sliced =
+      node(ops::Slice, {x, constant(Tensor::vector<int64_t>({-1, 1})), constant(Tensor::vector<int64_t>({-100, 4})),
+                        constant(Tensor::vector<int64_t>({2, 1})), constant(Tensor::vector<int64_t>({-2, 1}))});
+  Value* padded = node(
+      ops::Pad, {sliced, constant(Tensor::vector<int64_t>({0, 1, -1, 2, 0, 0, 1, 0})), constant(Tensor::scalar(1.5f))});
   Value* tiled = node(ops::Tile, {padded, constant(Tensor::vector<int64_t>({1, 2, 1, 1}))});
-  Value* gathered = node(ops::Gather, {x, input("i", Tensor::of<int64_t>({2, 2}, {0, -1, 3, 2}))}, {{"axis", int64_t{1}}});
+  Value* gathered =
+      node(ops::Gather, {x, input("i", Tensor::of<int64_t>({2, 2}, {0, -1, 3, 2}))}, {{"axis", int64_t{1}}});
   Value* space = node(ops::DepthToSpace, {x}, {{"blocksize", int64_t{2}}});
-  Value* depth = node(ops::SpaceToDepth, {node(ops::Transpose, {x}, {{"perm", Ints{0, 3, 1, 2}}})}, {{"blocksize", int64_t{2}}});
-  check({tiled, gathered, space, depth, x, node(ops::Flatten, {node(ops::Transpose, {x}, {{"perm", Ints{3, 2, 1, 0}}})})});
+  Value* depth =
+      node(ops::SpaceToDepth, {node(ops::Transpose, {x}, {{"perm", Ints{0, 3, 1, 2}}})}, {{"blocksize", int64_t{2}}});
+  check({tiled, gathered, space, depth, x,
+         node(ops::Flatten, {node(ops::Transpose, {x}, {{"perm", Ints{3, 2, 1, 0}}})})});
 }
 
 TEST_F(LoweringTest, ReductionsAndNormalizations) {
   Value* x = input("x", random({2, 3, 4, 5}));
   Value* axes = constant(Tensor::vector<int64_t>({1, 3}));
   std::vector<Value*> outputs;
-  for (const OpDef* op : {&ops::ReduceSum, &ops::ReduceMean, &ops::ReduceMax, &ops::ReduceMin, &ops::ReduceProd, &ops::ReduceL1, &ops::ReduceL2, &ops::ReduceSumSquare,
-                          &ops::ReduceLogSumExp}) {
+  for (const OpDef* op : {&ops::ReduceSum, &ops::ReduceMean, &ops::ReduceMax, &ops::ReduceMin, &ops::ReduceProd,
+                          &ops::ReduceL1, &ops::ReduceL2, &ops::ReduceSumSquare, &ops::ReduceLogSumExp}) {
     outputs.push_back(node(*op, {x, axes}, {{"keepdims", int64_t{0}}}));
     outputs.push_back(node(ops::Sub, {x, node(*op, {x, axes})}));
   }
@@ -198,7 +221,8 @@ TEST_F(LoweringTest, UnsupportedNodesAreAllReported) {
 }
 
 TEST(View, ReshapeFindsStridesOrSaysThatThereAreNone) {
-  const View v = codegen::permuted(codegen::row_major_view(0, DType::Float32, {2, 3, 4}), {1, 0, 2});  // [3,2,4] strides [4,12,1]
+  const View v =
+      codegen::permuted(codegen::row_major_view(0, DType::Float32, {2, 3, 4}), {1, 0, 2});  // [3,2,4] strides [4,12,1]
   EXPECT_FALSE(codegen::reshaped(v, {6, 4}).has_value());
   EXPECT_EQ(codegen::reshaped(v, {3, 2, 2, 2})->strides, (Shape{4, 12, 2, 1}));
   EXPECT_EQ(codegen::reshaped(v, {3, 1, 2, 4})->strides, (Shape{4, 0, 12, 1}));

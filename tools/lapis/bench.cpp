@@ -46,7 +46,9 @@ void pin_to(int cpu) {
 }
 
 // How many inferences a round of `seconds` holds, from a first one that warms up too.
-int runs_per_round(double milliseconds, double seconds) { return std::clamp(static_cast<int>(seconds * 1e3 / std::max(milliseconds, 1e-3)), 3, 2000); }
+int runs_per_round(double milliseconds, double seconds) {
+  return std::clamp(static_cast<int>(seconds * 1e3 / std::max(milliseconds, 1e-3)), 3, 2000);
+}
 
 int64_t total_macs(const Program& program) {
   int64_t macs = 0;
@@ -73,12 +75,18 @@ Report describe(const std::vector<Series>& all, const Program& program, double p
   std::vector<std::vector<std::string>> rows = {{"runtime", "p50 ms", "p99 ms", "time / lapis (median of rounds)"}};
   for (const Series& s : all) {
     const double ratio = median(ratios(s, all[0]));
-    rows.push_back({s.name, fixed(median(s.milliseconds), 3), fixed(percentile(s.milliseconds, 99), 3), fixed(ratio, 2)});
-    report.json["runtimes"].push_back({{"name", s.name}, {"p50_ms", median(s.milliseconds)}, {"p99_ms", percentile(s.milliseconds, 99)}, {"ratio", ratio}, {"round_ms", s.rounds}});
+    rows.push_back(
+        {s.name, fixed(median(s.milliseconds), 3), fixed(percentile(s.milliseconds, 99), 3), fixed(ratio, 2)});
+    report.json["runtimes"].push_back({{"name", s.name},
+                                       {"p50_ms", median(s.milliseconds)},
+                                       {"p99_ms", percentile(s.milliseconds, 99)},
+                                       {"ratio", ratio},
+                                       {"round_ms", s.rounds}});
   }
   const double gmacs = static_cast<double>(total_macs(program)) / median(all[0].milliseconds) / 1e6;
-  report.text = table(rows) + "lapis: " + fixed(gmacs, 1) + " GMAC/s, " + fixed(100 * gmacs / peak, 1) + " % of the " + fixed(peak, 1) + " GMAC/s measured peak of one core (" +
-                (mostly_int8(program) ? "int8" : "fp32") + ", " + program.target + ")\n";
+  report.text = table(rows) + "lapis: " + fixed(gmacs, 1) + " GMAC/s, " + fixed(100 * gmacs / peak, 1) + " % of the " +
+                fixed(peak, 1) + " GMAC/s measured peak of one core (" + (mostly_int8(program) ? "int8" : "fp32") +
+                ", " + program.target + ")\n";
   report.json["gmac_per_second"] = gmacs;
   report.json["peak_gmac_per_second"] = peak;
   report.json["fraction_of_peak"] = gmacs / peak;
@@ -103,17 +111,20 @@ Result<Report> bench(const Flags& flags) {
     LAPIS_TRY(const std::vector<double> warm, peer->time_runs(3));
     counts.push_back(runs_per_round(warm.back(), flags.seconds));
     peers.push_back(std::move(peer));
-    all.push_back({flags.against[i] + (model == flags.model.model ? "" : " (" + Path(model).filename().string() + ")"), {}, {}});
+    all.push_back(
+        {flags.against[i] + (model == flags.model.model ? "" : " (" + Path(model).filename().string() + ")"), {}, {}});
   }
   const Progress progress = progress_bar("measuring");
   std::vector<double> peaks;
   for (int round = 0; round < flags.rounds; ++round) {
     for (size_t i = 0; i < all.size(); ++i) {
-      LAPIS_TRY(const std::vector<double> times, i == 0 ? time_runs(*session, counts[0]) : peers[i - 1]->time_runs(counts[i]));
+      LAPIS_TRY(const std::vector<double> times,
+                i == 0 ? time_runs(*session, counts[0]) : peers[i - 1]->time_runs(counts[i]));
       all[i].rounds.push_back(median(times));
       all[i].milliseconds.insert(all[i].milliseconds.end(), times.begin(), times.end());
     }
-    LAPIS_TRY(const double peak, measure_peak(mostly_int8(session->program()) ? DType::UInt8 : DType::Float32, options.target));
+    LAPIS_TRY(const double peak,
+              measure_peak(mostly_int8(session->program()) ? DType::UInt8 : DType::Float32, options.target));
     peaks.push_back(peak);
     if (progress) progress(round + 1, flags.rounds);
   }
@@ -126,10 +137,18 @@ Action declare_bench(CLI::App& app) {
   auto flags = std::make_shared<Flags>();
   flags->model.add_model(app);
   flags->model.add_running(app);
-  app.add_option("--against", flags->against, "Runtimes to measure in turn with Lapis: onnxruntime, openvino")->delimiter(',')->check(CLI::IsMember({"onnxruntime", "openvino"}));
-  app.add_option("--peer-model", flags->peer_models, "Model for the runtimes of --against, in their order (e.g. their own int8 version)")->delimiter(',');
-  app.add_option("--rounds", flags->rounds, "Rounds in which every runtime is measured once")->capture_default_str()->check(CLI::Range(1, 10000));
-  app.add_option("--round-seconds", flags->seconds, "Length of one measurement")->capture_default_str()->check(CLI::Range(0.001, 60.0));
+  app.add_option("--against", flags->against, "Runtimes to measure in turn with Lapis: onnxruntime, openvino")
+      ->delimiter(',')
+      ->check(CLI::IsMember({"onnxruntime", "openvino"}));
+  app.add_option("--peer-model", flags->peer_models,
+                 "Model for the runtimes of --against, in their order (e.g. their own int8 version)")
+      ->delimiter(',');
+  app.add_option("--rounds", flags->rounds, "Rounds in which every runtime is measured once")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 10000));
+  app.add_option("--round-seconds", flags->seconds, "Length of one measurement")
+      ->capture_default_str()
+      ->check(CLI::Range(0.001, 60.0));
   app.add_option("--cpu", flags->cpu, "Core to pin everything to; default: the present one when --threads 1");
   return [flags] { return bench(*flags); };
 }

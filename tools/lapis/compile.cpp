@@ -1,7 +1,7 @@
 // lapis compile M -o OUT [--emit artifact|object] [--target T]
+#include "driver/compile.h"
 #include "base/hash.h"
 #include "codegen/object/object.h"
-#include "driver/compile.h"
 #include "runtime/artifact.h"
 #include "tools/lapis/options.h"
 
@@ -23,11 +23,17 @@ Result<uint64_t> hash_of(const Path& file) {
 Report describe(const Compiled& c, const std::string& output) {
   Report report;
   const Program& p = c.program;
-  report.json = {{"output", output}, {"target", p.target}, {"steps", p.steps.size()}, {"code_bytes", p.code.size()}, {"constant_bytes", p.constants.size()}, {"arena_bytes", p.arena_bytes},
+  report.json = {{"output", output},
+                 {"target", p.target},
+                 {"steps", p.steps.size()},
+                 {"code_bytes", p.code.size()},
+                 {"constant_bytes", p.constants.size()},
+                 {"arena_bytes", p.arena_bytes},
                  {"seconds", {{"passes", c.seconds.passes}, {"lower", c.seconds.lower}, {"emit", c.seconds.emit}}}};
-  report.text = output + ": " + std::to_string(p.steps.size()) + " steps for " + p.target + ", " + std::to_string(p.code.size()) + " bytes of code, " + std::to_string(p.constants.size()) +
-                " of constants, arena " + std::to_string(p.arena_bytes) + "; passes " + fixed(c.seconds.passes, 2) + " s, lowering " + fixed(c.seconds.lower, 2) + " s, code " +
-                fixed(c.seconds.emit, 2) + " s\n";
+  report.text = output + ": " + std::to_string(p.steps.size()) + " steps for " + p.target + ", " +
+                std::to_string(p.code.size()) + " bytes of code, " + std::to_string(p.constants.size()) +
+                " of constants, arena " + std::to_string(p.arena_bytes) + "; passes " + fixed(c.seconds.passes, 2) +
+                " s, lowering " + fixed(c.seconds.lower, 2) + " s, code " + fixed(c.seconds.emit, 2) + " s\n";
   return report;
 }
 
@@ -51,7 +57,8 @@ Result<Report> compile(const Flags& flags) {
   LAPIS_TRY(options.source_hash, hash_of(flags.model.model));
   LAPIS_TRY(const std::unique_ptr<Graph> graph, load_model(flags.model.model, model));
   LAPIS_TRY(const Compiled compiled, compile(*graph, std::move(options)));
-  LAPIS_CHECK(flags.emit == "object" ? save_object(compiled, flags.output) : save_artifact(compiled.program, flags.output));
+  LAPIS_CHECK(flags.emit == "object" ? save_object(compiled, flags.output)
+                                     : save_artifact(compiled.program, flags.output));
   return describe(compiled, flags.output);
 }
 
@@ -60,8 +67,13 @@ Result<Report> compile(const Flags& flags) {
 Action declare_compile(CLI::App& app) {
   auto flags = std::make_shared<Flags>();
   flags->model.add_model(app);
-  app.add_option("-o,--output", flags->output, "The artifact, or the stem of OUT.o and OUT.h")->required()->type_name("OUT");
-  app.add_option("--emit", flags->emit, "artifact: one file that the runtime maps; object: OUT.o and OUT.h for a C program, no library needed")->capture_default_str()->check(CLI::IsMember({"artifact", "object"}));
+  app.add_option("-o,--output", flags->output, "The artifact, or the stem of OUT.o and OUT.h")
+      ->required()
+      ->type_name("OUT");
+  app.add_option("--emit", flags->emit,
+                 "artifact: one file that the runtime maps; object: OUT.o and OUT.h for a C program, no library needed")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"artifact", "object"}));
   app.add_option("--target", flags->model.target, "Machine to generate code for")->capture_default_str();
   return [flags] { return compile(*flags); };
 }

@@ -25,8 +25,12 @@ Result<Report> convert(const Flags& flags) {
   LAPIS_CHECK(export_onnx(*graph, flags.output));
   const int opset = lowest_opset(*graph);
   Report report;
-  report.text = flags.output + ": " + std::to_string(graph->node_count()) + " nodes, " + std::to_string(constant_bytes(*graph)) + " bytes of constants, opset " + std::to_string(opset) + "\n";
-  report.json = {{"output", flags.output}, {"nodes", graph->node_count()}, {"constant_bytes", constant_bytes(*graph)}, {"opset", opset}};
+  report.text = flags.output + ": " + std::to_string(graph->node_count()) + " nodes, " +
+                std::to_string(constant_bytes(*graph)) + " bytes of constants, opset " + std::to_string(opset) + "\n";
+  report.json = {{"output", flags.output},
+                 {"nodes", graph->node_count()},
+                 {"constant_bytes", constant_bytes(*graph)},
+                 {"opset", opset}};
   return report;
 }
 

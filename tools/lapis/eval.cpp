@@ -19,11 +19,16 @@ Result<Accuracy> accuracy_of(const std::string& model, const Flags& flags, const
 }
 
 nlohmann::ordered_json as_json(const Accuracy& a) {
-  return {{"metric", a.metric}, {"value", a.value}, {"samples", a.milliseconds.size()}, {"p50_ms", percentile(a.milliseconds, 50)}, {"p99_ms", percentile(a.milliseconds, 99)}};
+  return {{"metric", a.metric},
+          {"value", a.value},
+          {"samples", a.milliseconds.size()},
+          {"p50_ms", percentile(a.milliseconds, 50)},
+          {"p99_ms", percentile(a.milliseconds, 99)}};
 }
 
 std::string as_text(const std::string& model, const Accuracy& a) {
-  return model + ": " + a.metric + " " + fixed(a.value, 4) + " on " + std::to_string(a.milliseconds.size()) + " samples, p50 " + fixed(percentile(a.milliseconds, 50), 3) + " ms, p99 " +
+  return model + ": " + a.metric + " " + fixed(a.value, 4) + " on " + std::to_string(a.milliseconds.size()) +
+         " samples, p50 " + fixed(percentile(a.milliseconds, 50), 3) + " ms, p99 " +
          fixed(percentile(a.milliseconds, 99), 3) + " ms\n";
 }
 
@@ -43,7 +48,8 @@ Result<Report> eval(const Flags& flags) {
   }
   const Interval d = paired_difference(other.scores, own.scores);
   report.json["difference_ci95"] = {d.low, d.high};
-  report.text += "difference " + fixed(d.mean, 4) + ", 95 % interval [" + fixed(d.low, 4) + ", " + fixed(d.high, 4) + "]\n";
+  report.text +=
+      "difference " + fixed(d.mean, 4) + ", 95 % interval [" + fixed(d.low, 4) + ", " + fixed(d.high, 4) + "]\n";
   return report;
 }
 
@@ -55,7 +61,8 @@ Action declare_eval(CLI::App& app) {
   flags->model.add_running(app);
   app.add_option("--data", flags->data, "Dataset file (docs/datasets.md)")->required()->type_name("CONFIG.yaml");
   app.add_option("--samples", flags->samples, "Use only so many samples, evenly spread")->type_name("N");
-  app.add_option("--against", flags->against, "Another model on the same samples: prints the paired difference")->type_name("MODEL");
+  app.add_option("--against", flags->against, "Another model on the same samples: prints the paired difference")
+      ->type_name("MODEL");
   return [flags] { return eval(*flags); };
 }
 

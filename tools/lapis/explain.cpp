@@ -38,12 +38,22 @@ Result<Report> explain(const Flags& flags) {
     const StepInfo& s = program.steps[i];
     const double us = session->step_nanoseconds()[i] / 1e3 / static_cast<double>(session->runs());
     const double gmacs = s.macs ? static_cast<double>(s.macs) / us / 1e3 : 0;
-    rows.push_back({std::to_string(i), s.op, s.precision, s.kernel, fixed(us, 1), fixed(100 * session->step_nanoseconds()[i] / total, 1), s.macs ? fixed(gmacs, 1) : "", joined(s.nodes) + (s.note.empty() ? "" : "  (" + s.note + ")")});
-    report.json["steps"].push_back({{"op", s.op}, {"precision", s.precision}, {"kernel", s.kernel}, {"nodes", s.nodes}, {"microseconds", us}, {"gmac_per_second", gmacs}, {"units", s.units}, {"note", s.note}});
+    rows.push_back({std::to_string(i), s.op, s.precision, s.kernel, fixed(us, 1),
+                    fixed(100 * session->step_nanoseconds()[i] / total, 1), s.macs ? fixed(gmacs, 1) : "",
+                    joined(s.nodes) + (s.note.empty() ? "" : "  (" + s.note + ")")});
+    report.json["steps"].push_back({{"op", s.op},
+                                    {"precision", s.precision},
+                                    {"kernel", s.kernel},
+                                    {"nodes", s.nodes},
+                                    {"microseconds", us},
+                                    {"gmac_per_second", gmacs},
+                                    {"units", s.units},
+                                    {"note", s.note}});
   }
   report.json["target"] = program.target;
   report.json["total_microseconds"] = total / 1e3 / static_cast<double>(session->runs());
-  report.text = table(rows) + "total " + fixed(total / 1e3 / static_cast<double>(session->runs()), 1) + " us, arena " + std::to_string(program.arena_bytes) + " bytes, target " + program.target + "\n";
+  report.text = table(rows) + "total " + fixed(total / 1e3 / static_cast<double>(session->runs()), 1) + " us, arena " +
+                std::to_string(program.arena_bytes) + " bytes, target " + program.target + "\n";
   return report;
 }
 

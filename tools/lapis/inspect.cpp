@@ -25,13 +25,19 @@ nlohmann::ordered_json as_json(const std::vector<IoInfo>& list) {
 Result<Report> inspect_artifact(const Path& file) {
   LAPIS_TRY(const Program p, load_artifact(file));
   Report report;
-  report.json = {{"kind", "artifact"}, {"target", p.target}, {"producer", p.producer}, {"plan", hex(p.plan_hash)}, {"source", hex(p.source_hash)},
-                 {"steps", p.steps.size()}, {"code_bytes", p.code.size()}, {"constant_bytes", p.constants.size()}, {"arena_bytes", p.arena_bytes},
-                 {"inputs", as_json(p.inputs)}, {"outputs", as_json(p.outputs)}};
+  report.json = {{"kind", "artifact"},           {"target", p.target},
+                 {"producer", p.producer},       {"plan", hex(p.plan_hash)},
+                 {"source", hex(p.source_hash)}, {"steps", p.steps.size()},
+                 {"code_bytes", p.code.size()},  {"constant_bytes", p.constants.size()},
+                 {"arena_bytes", p.arena_bytes}, {"inputs", as_json(p.inputs)},
+                 {"outputs", as_json(p.outputs)}};
   for (const auto& [key, value] : report.json.items())
-    if (!value.is_array()) report.text += key + ": " + (value.is_string() ? value.get<std::string>() : value.dump()) + "\n";
+    if (!value.is_array())
+      report.text += key + ": " + (value.is_string() ? value.get<std::string>() : value.dump()) + "\n";
   for (const auto* list : {&p.inputs, &p.outputs})
-    for (const IoInfo& io : *list) report.text += std::string(list == &p.inputs ? "input " : "output ") + io.name + ": " + std::string(name_of(io.dtype)) + to_string(io.shape) + "\n";
+    for (const IoInfo& io : *list)
+      report.text += std::string(list == &p.inputs ? "input " : "output ") + io.name + ": " +
+                     std::string(name_of(io.dtype)) + to_string(io.shape) + "\n";
   return report;
 }
 
@@ -59,7 +65,9 @@ void describe_shapes(const Graph& graph, Report& report) {
     for (const Value* v : node->outputs())
       if (v) rows.push_back({node->name(), std::string(node->op().name), v->name(), v->type().to_string()});
   report.text += table(rows);
-  for (size_t i = 1; i < rows.size(); ++i) report.json["values"].push_back({{"node", rows[i][0]}, {"operator", rows[i][1]}, {"name", rows[i][2]}, {"type", rows[i][3]}});
+  for (size_t i = 1; i < rows.size(); ++i)
+    report.json["values"].push_back(
+        {{"node", rows[i][0]}, {"operator", rows[i][1]}, {"name", rows[i][2]}, {"type", rows[i][3]}});
 }
 
 Result<Report> inspect(const Flags& flags) {
@@ -74,7 +82,8 @@ Result<Report> inspect(const Flags& flags) {
     return report;
   }
   report.json["kind"] = "onnx";
-  report.text = graph->name() + ": " + std::to_string(graph->node_count()) + " nodes, opset " + std::to_string(lowest_opset(*graph)) + " or newer\n";
+  report.text = graph->name() + ": " + std::to_string(graph->node_count()) + " nodes, opset " +
+                std::to_string(lowest_opset(*graph)) + " or newer\n";
   describe_io(*graph, report);
   describe_operators(*graph, report);
   if (flags.shapes) describe_shapes(*graph, report);

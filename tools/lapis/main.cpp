@@ -53,7 +53,9 @@ int run(int argc, char** argv) {
   CLI::App app("lapis: an int8 graph compiler for CPUs");
   app.require_subcommand(1);
   app.set_version_flag("--version", "lapis 0.1.0");
-  app.footer("Exit codes: 0 ok, 1 a check failed, 2 usage, 3 bad input file, 4 unsupported model, 5 data does not fit the model, 6 target, 7 I/O.");
+  app.footer(
+      "Exit codes: 0 ok, 1 a check failed, 2 usage, 3 bad input file, 4 unsupported model, 5 data does not fit the "
+      "model, 6 target, 7 I/O.");
   std::map<CLI::App*, Action> actions;
   bool json = false;
   for (const Verb& verb : kVerbs) {
@@ -68,8 +70,10 @@ int run(int argc, char** argv) {
   }
   const Result<Report> report = actions.at(app.get_subcommands().front())();
   if (!report.ok()) return fail(report.diagnostics());
-  if (json) std::printf("%s\n", report->json.dump(2).c_str());
-  else std::fputs(report->text.c_str(), stdout);
+  if (json)
+    std::printf("%s\n", report->json.dump(2).c_str());
+  else
+    std::fputs(report->text.c_str(), stdout);
   return std::fflush(stdout) == 0 ? report->exit_code : kIo;
 }
 

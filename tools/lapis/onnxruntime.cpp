@@ -56,9 +56,12 @@ std::string python() {
   return std::filesystem::exists(beside) ? beside.string() : "python3";
 }
 
-Result<std::vector<Tensor>> run_onnxruntime(const Path& model, const std::vector<IoInfo>& input_infos, const std::vector<Tensor>& inputs, const std::vector<IoInfo>& output_infos) {
+Result<std::vector<Tensor>> run_onnxruntime(const Path& model, const std::vector<IoInfo>& input_infos,
+                                            const std::vector<Tensor>& inputs,
+                                            const std::vector<IoInfo>& output_infos) {
   const TemporaryFolder folder;
-  std::vector<std::string> command = {python(), "-c", kScript, model.string(), folder.path().string(), std::to_string(inputs.size())};
+  std::vector<std::string> command = {
+      python(), "-c", kScript, model.string(), folder.path().string(), std::to_string(inputs.size())};
   for (size_t i = 0; i < inputs.size(); ++i) {
     LAPIS_CHECK(write_npy(folder.path() / ("in" + std::to_string(i) + ".npy"), inputs[i]));
     command.push_back(input_infos[i].name);
@@ -66,8 +69,10 @@ Result<std::vector<Tensor>> run_onnxruntime(const Path& model, const std::vector
   for (const IoInfo& output : output_infos) command.push_back(output.name);
   const int code = spawn(command);
   if (code != 0)
-    return error(ErrorKind::Input, "ONNX Runtime did not run the model (exit code " + std::to_string(code) + ")").at(model.string())
-        .help("its message is above; the Python package onnxruntime must be installed for " + command[0] + " (LAPIS_PYTHON chooses another interpreter)");
+    return error(ErrorKind::Input, "ONNX Runtime did not run the model (exit code " + std::to_string(code) + ")")
+        .at(model.string())
+        .help("its message is above; the Python package onnxruntime must be installed for " + command[0] +
+              " (LAPIS_PYTHON chooses another interpreter)");
   std::vector<Tensor> outputs;
   for (size_t i = 0; i < output_infos.size(); ++i) {
     LAPIS_TRY(Tensor t, read_npy(folder.path() / ("out" + std::to_string(i) + ".npy")));

@@ -20,6 +20,7 @@ class TemporaryFolder {
 // The Python interpreter that has the peers: LAPIS_PYTHON, or build/venv of the source tree, or python3.
 std::string python();
 
-Result<std::vector<Tensor>> run_onnxruntime(const Path& model, const std::vector<IoInfo>& input_infos, const std::vector<Tensor>& inputs, const std::vector<IoInfo>& output_infos);
+Result<std::vector<Tensor>> run_onnxruntime(const Path& model, const std::vector<IoInfo>& input_infos,
+                                            const std::vector<Tensor>& inputs, const std::vector<IoInfo>& output_infos);
 
 }  // namespace lapis::cli

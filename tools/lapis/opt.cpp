@@ -30,20 +30,27 @@ Report describe(const std::vector<PassReport>& passes, const std::vector<Explana
   std::vector<std::vector<std::string>> rows = {{"pass", "ms", "nodes before", "after", "changed"}};
   report.json["passes"] = nlohmann::ordered_json::array();
   for (const PassReport& p : passes) {
-    rows.push_back({p.name, fixed(p.seconds * 1e3, 1), std::to_string(p.nodes_before), std::to_string(p.nodes_after), p.changed ? "yes" : "no"});
-    report.json["passes"].push_back({{"name", p.name}, {"milliseconds", p.seconds * 1e3}, {"nodes_before", p.nodes_before}, {"nodes_after", p.nodes_after}, {"changed", p.changed}});
+    rows.push_back({p.name, fixed(p.seconds * 1e3, 1), std::to_string(p.nodes_before), std::to_string(p.nodes_after),
+                    p.changed ? "yes" : "no"});
+    report.json["passes"].push_back({{"name", p.name},
+                                     {"milliseconds", p.seconds * 1e3},
+                                     {"nodes_before", p.nodes_before},
+                                     {"nodes_after", p.nodes_after},
+                                     {"changed", p.changed}});
   }
   report.text = table(rows);
   for (const Explanation& e : explanations) {
     report.text += e.rule + (e.applied ? " applied at " : " skipped at ") + e.where + ": " + e.text + "\n";
-    report.json["explanations"].push_back({{"rule", e.rule}, {"where", e.where}, {"applied", e.applied}, {"text", e.text}});
+    report.json["explanations"].push_back(
+        {{"rule", e.rule}, {"where", e.where}, {"applied", e.applied}, {"text", e.text}});
   }
   return report;
 }
 
 Result<Report> opt(const Flags& flags) {
   if (flags.list) return list_passes();
-  if (flags.model.model.empty()) return error(ErrorKind::Usage, "no model given").help("lapis opt MODEL --passes a,b -o OUT.onnx");
+  if (flags.model.model.empty())
+    return error(ErrorKind::Usage, "no model given").help("lapis opt MODEL --passes a,b -o OUT.onnx");
   LAPIS_TRY(const Pipeline pipeline, parse_pipeline(flags.passes));
   LAPIS_TRY(const ModelOptions options, flags.model.model_options());
   LAPIS_TRY(const std::unique_ptr<Graph> graph, import_onnx(flags.model.model));
@@ -69,12 +76,16 @@ Action declare_opt(CLI::App& app) {
   auto flags = std::make_shared<Flags>();
   flags->model.add_model(app);
   app.get_option("model")->required(false);
-  app.add_option("--passes", flags->passes, "Passes in order, comma separated (--list shows them)")->capture_default_str()->type_name("A,B");
+  app.add_option("--passes", flags->passes, "Passes in order, comma separated (--list shows them)")
+      ->capture_default_str()
+      ->type_name("A,B");
   app.add_option("-o,--output", flags->output, "Where to write the model")->type_name("N.onnx");
-  app.add_option("--dump-each", flags->dump_each, "Write the model after every pass into this folder")->type_name("DIR");
+  app.add_option("--dump-each", flags->dump_each, "Write the model after every pass into this folder")
+      ->type_name("DIR");
   app.add_option("--stop-after", flags->stop_after, "Last pass to run")->type_name("PASS");
   app.add_option("--disable-rule", flags->disabled_rules, "Rewrite rule not to apply, repeatable")->type_name("RULE");
-  app.add_option("--reproducer", flags->reproducer, "Where a crash leaves the model it crashed on")->capture_default_str();
+  app.add_option("--reproducer", flags->reproducer, "Where a crash leaves the model it crashed on")
+      ->capture_default_str();
   app.add_flag("--print-on-change", flags->print_on_change, "Print the model on stderr whenever a pass changed it");
   app.add_flag("--explain", flags->explain, "Say which rules applied where, and which did not and why");
   app.add_flag("--list", flags->list, "List the passes");

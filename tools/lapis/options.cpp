@@ -14,25 +14,34 @@
 namespace lapis::cli {
 
 void ModelFlags::add_model(CLI::App& app) {
-  app.add_option("model", model, "An .onnx model, or an artifact made by `lapis compile`")->required()->type_name("MODEL");
-  app.add_option("--dim", dims, "Value of a symbolic dimension, e.g. --dim S=64 (a batch dimension defaults to 1)")->type_name("NAME=VALUE");
+  app.add_option("model", model, "An .onnx model, or an artifact made by `lapis compile`")
+      ->required()
+      ->type_name("MODEL");
+  app.add_option("--dim", dims, "Value of a symbolic dimension, e.g. --dim S=64 (a batch dimension defaults to 1)")
+      ->type_name("NAME=VALUE");
   app.add_option("--shape", shapes, "Shape of an input, e.g. --shape image=1x3x224x224")->type_name("INPUT=SHAPE");
 }
 
 void ModelFlags::add_running(CLI::App& app) {
   app.add_option("--target", target, "Machine to generate code for, e.g. x86-64+avx2")->capture_default_str();
   app.add_option("--threads", threads, "Threads; 0: one per core")->capture_default_str()->check(CLI::Range(0, 1024));
-  app.add_option("--backend", backend, "jit, or reference: the slow evaluator that defines the results")->capture_default_str()->check(CLI::IsMember({"jit", "reference"}));
+  app.add_option("--backend", backend, "jit, or reference: the slow evaluator that defines the results")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"jit", "reference"}));
 }
 
-static Result<std::pair<std::string, std::string>> split(const std::string& text, const std::string& flag, const std::string& form) {
+static Result<std::pair<std::string, std::string>> split(const std::string& text, const std::string& flag,
+                                                         const std::string& form) {
   const size_t at = text.find('=');
-  if (at == std::string::npos || at == 0 || at + 1 == text.size()) return error(ErrorKind::Usage, flag + " '" + text + "' is not of the form " + form);
+  if (at == std::string::npos || at == 0 || at + 1 == text.size())
+    return error(ErrorKind::Usage, flag + " '" + text + "' is not of the form " + form);
   return std::pair(text.substr(0, at), text.substr(at + 1));
 }
 
 static std::optional<int64_t> parse_int(const std::string& text) {
-  if (text.empty() || text.size() > 12 || !std::all_of(text.begin(), text.end(), [](unsigned char c) { return std::isdigit(c); })) return std::nullopt;
+  if (text.empty() || text.size() > 12 ||
+      !std::all_of(text.begin(), text.end(), [](unsigned char c) { return std::isdigit(c); }))
+    return std::nullopt;
   return std::stoll(text);
 }
 
@@ -107,10 +116,12 @@ Progress progress_bar(std::string what) {
     const auto now = std::chrono::steady_clock::now();
     if (done < total && now - last < std::chrono::milliseconds(100)) return;
     last = now;
-    const double elapsed = std::chrono::duration<double>(now - start).count(), left = elapsed / static_cast<double>(done) * static_cast<double>(total - done);
+    const double elapsed = std::chrono::duration<double>(now - start).count(),
+                 left = elapsed / static_cast<double>(done) * static_cast<double>(total - done);
     constexpr int kWidth = 30;
     const auto filled = static_cast<size_t>(kWidth * done / std::max<int64_t>(total, 1));
-    fmt::print(stderr, "\r{} [{}{}] {}/{} {:.0f} s left ", what, std::string(filled, '#'), std::string(kWidth - filled, '.'), done, total, left);
+    fmt::print(stderr, "\r{} [{}{}] {}/{} {:.0f} s left ", what, std::string(filled, '#'),
+               std::string(kWidth - filled, '.'), done, total, left);
     if (done == total) fmt::print(stderr, "\r\x1b[K");
   };
 }

@@ -16,22 +16,27 @@ namespace lapis::cli {
 static Result<std::string> script() {
   if (const char* chosen = std::getenv("LAPIS_PEERS")) return std::string(chosen);
   const Path prefix = std::filesystem::read_symlink("/proc/self/exe").parent_path().parent_path();
-  for (const Path& candidate : {prefix.parent_path() / "benchmarks/peers.py", prefix / "share/lapis/peers.py", Path("benchmarks/peers.py")})
+  for (const Path& candidate :
+       {prefix.parent_path() / "benchmarks/peers.py", prefix / "share/lapis/peers.py", Path("benchmarks/peers.py")})
     if (std::filesystem::exists(candidate)) return candidate.string();
-  return error(ErrorKind::Io, "cannot find peers.py, which runs the other runtimes").help("set LAPIS_PEERS to its path");
+  return error(ErrorKind::Io, "cannot find peers.py, which runs the other runtimes")
+      .help("set LAPIS_PEERS to its path");
 }
 
-Result<std::unique_ptr<Peer>> Peer::start(const std::string& runtime, const std::string& model, const std::vector<std::string>& dims, int threads, int cpu) {
+Result<std::unique_ptr<Peer>> Peer::start(const std::string& runtime, const std::string& model,
+                                          const std::vector<std::string>& dims, int threads, int cpu) {
   LAPIS_TRY(const std::string peers, script());
   std::string bound = "N=1";
   for (const std::string& dim : dims) bound += "," + dim;
-  std::vector<std::string> command = {python(), peers, model, "--runtime", runtime, "--dims", bound, "--threads", std::to_string(threads), "--json"};
+  std::vector<std::string> command = {
+      python(), peers, model, "--runtime", runtime, "--dims", bound, "--threads", std::to_string(threads), "--json"};
   if (cpu >= 0) command.insert(command.end(), {"--cpu", std::to_string(cpu)});
   std::vector<char*> argv;
   for (std::string& part : command) argv.push_back(part.data());
   argv.push_back(nullptr);
   int to_child[2], from_child[2];
-  if (::pipe2(to_child, O_CLOEXEC) != 0 || ::pipe2(from_child, O_CLOEXEC) != 0) return error(ErrorKind::Io, "cannot create a pipe");
+  if (::pipe2(to_child, O_CLOEXEC) != 0 || ::pipe2(from_child, O_CLOEXEC) != 0)
+    return error(ErrorKind::Io, "cannot create a pipe");
   std::signal(SIGPIPE, SIG_IGN);  // a dead peer is an error to report, not a reason to die
   std::unique_ptr<Peer> peer(new Peer);
   peer->name_ = runtime;
@@ -65,7 +70,10 @@ Result<std::vector<double>> Peer::time_runs(int count) {
   std::free(line);
   const auto json = nlohmann::json::parse(reply, nullptr, false);
   if (!json.is_object() || !json.contains("latencies_ms"))
-    return error(ErrorKind::Io, name_ + " ended without measuring").help("its message is above; the Python packages of requirements-bench.txt must be installed (LAPIS_PYTHON chooses the interpreter)");
+    return error(ErrorKind::Io, name_ + " ended without measuring")
+        .help(
+            "its message is above; the Python packages of requirements-bench.txt must be installed (LAPIS_PYTHON "
+            "chooses the interpreter)");
   return json["latencies_ms"].get<std::vector<double>>();
 }
 

@@ -10,7 +10,8 @@ namespace lapis::cli {
 
 class Peer {
  public:
-  static Result<std::unique_ptr<Peer>> start(const std::string& runtime, const std::string& model, const std::vector<std::string>& dims, int threads, int cpu);
+  static Result<std::unique_ptr<Peer>> start(const std::string& runtime, const std::string& model,
+                                             const std::vector<std::string>& dims, int threads, int cpu);
   ~Peer();
   Peer(const Peer&) = delete;
 

@@ -1,8 +1,8 @@
 // lapis quantize M.onnx --calibration DATA [--samples N] -o Q.onnx
+#include "passes/quantize/quantize.h"
 #include "frontends/onnx/export.h"
 #include "frontends/onnx/import.h"
 #include "passes/pipeline.h"
-#include "passes/quantize/quantize.h"
 #include "tools/lapis/options.h"
 
 namespace lapis::cli {
@@ -18,14 +18,17 @@ struct Flags {
 nlohmann::ordered_json as_json(const QuantizeReport& report) {
   nlohmann::ordered_json json;
   json["quantized_nodes"] = report.quantized_count();
-  for (const NodeDecision& d : report.decisions) json["nodes"].push_back({{"node", d.node}, {"operator", d.op}, {"quantized", d.quantized}, {"note", d.note}});
-  for (const QuantizedValue& v : report.values) json["values"].push_back({{"value", v.value}, {"low", v.range.low}, {"high", v.range.high}});
+  for (const NodeDecision& d : report.decisions)
+    json["nodes"].push_back({{"node", d.node}, {"operator", d.op}, {"quantized", d.quantized}, {"note", d.note}});
+  for (const QuantizedValue& v : report.values)
+    json["values"].push_back({{"value", v.value}, {"low", v.range.low}, {"high", v.range.high}});
   for (const std::string& note : report.notes) json["notes"].push_back(note);
   return json;
 }
 
 std::string as_text(const QuantizeReport& report, const std::string& output) {
-  std::string text = output + ": " + std::to_string(report.quantized_count()) + " of " + std::to_string(report.decisions.size()) + " nodes in int8\n";
+  std::string text = output + ": " + std::to_string(report.quantized_count()) + " of " +
+                     std::to_string(report.decisions.size()) + " nodes in int8\n";
   for (const NodeDecision& d : report.decisions)
     if (!d.quantized) text += "  float: " + d.op + " '" + d.node + "': " + d.note + "\n";
   for (const std::string& note : report.notes) text += "  " + note + "\n";
@@ -44,7 +47,8 @@ Result<Report> quantize(const Flags& flags) {
   LAPIS_TRY(const ModelOptions model, flags.model.model_options());
   LAPIS_TRY(const std::unique_ptr<Graph> graph, import_onnx(flags.model.model));
   if (!model.dims.empty() || !model.shapes.empty()) LAPIS_CHECK(bind_model(*graph, model));
-  LAPIS_TRY(const Dataset whole, load_dataset(flags.calibration, graph->inputs().empty() ? "" : graph->inputs()[0]->name()));
+  LAPIS_TRY(const Dataset whole,
+            load_dataset(flags.calibration, graph->inputs().empty() ? "" : graph->inputs()[0]->name()));
   const Dataset data = whole.calibration().limited_to(flags.options.calibrate.samples);
   PassRunnerOptions run;
   PassContext context;
@@ -59,7 +63,8 @@ Result<Report> quantize(const Flags& flags) {
   options.placement.quantize_last = !flags.keep_last;
   options.placement.per_channel = !flags.per_tensor;
   options.calibrate.progress = progress_bar("calibrating");
-  const std::unique_ptr<Evaluator> evaluator = flags.model.backend == "reference" ? reference_evaluator() : jit_evaluator(flags.model.threads);
+  const std::unique_ptr<Evaluator> evaluator =
+      flags.model.backend == "reference" ? reference_evaluator() : jit_evaluator(flags.model.threads);
   LAPIS_TRY(const QuantizeReport report, quantize_static(*graph, *evaluator, source_of(data), options));
   LAPIS_CHECK(export_onnx(*graph, flags.output));
   return Report{as_text(report, flags.output), as_json(report)};
@@ -70,20 +75,35 @@ Result<Report> quantize(const Flags& flags) {
 Action declare_quantize(CLI::App& app) {
   auto flags = std::make_shared<Flags>();
   flags->model.add_model(app);
-  app.add_option("--calibration", flags->calibration, "Samples: a dataset file (docs/datasets.md), or a .npy array for a model with one input")->required()->type_name("DATA");
-  app.add_option("--samples", flags->options.calibrate.samples, "Calibration samples, evenly spread over the data")->capture_default_str();
+  app.add_option("--calibration", flags->calibration,
+                 "Samples: a dataset file (docs/datasets.md), or a .npy array for a model with one input")
+      ->required()
+      ->type_name("DATA");
+  app.add_option("--samples", flags->options.calibrate.samples, "Calibration samples, evenly spread over the data")
+      ->capture_default_str();
   app.add_option("-o,--output", flags->output, "Where to write the quantized model")->required()->type_name("Q.onnx");
-  app.add_option("--method", flags->method, "How a range follows from the values seen")->capture_default_str()->check(CLI::IsMember({"minmax", "percentile"}));
-  app.add_option("--percentile", flags->options.range.percentile, "Share of all values inside of the range, in percent")->capture_default_str()->check(CLI::Range(50.0, 100.0));
-  app.add_option("--exclude", flags->options.placement.exclude_nodes, "Node to keep float, repeatable")->type_name("NODE");
-  app.add_option("--exclude-pattern", flags->options.placement.exclude_patterns, "Nodes to keep float, by regular expression")->type_name("REGEX");
+  app.add_option("--method", flags->method, "How a range follows from the values seen")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"minmax", "percentile"}));
+  app.add_option("--percentile", flags->options.range.percentile, "Share of all values inside of the range, in percent")
+      ->capture_default_str()
+      ->check(CLI::Range(50.0, 100.0));
+  app.add_option("--exclude", flags->options.placement.exclude_nodes, "Node to keep float, repeatable")
+      ->type_name("NODE");
+  app.add_option("--exclude-pattern", flags->options.placement.exclude_patterns,
+                 "Nodes to keep float, by regular expression")
+      ->type_name("REGEX");
   app.add_option("--exclude-type", flags->options.placement.exclude_types, "Operators to keep float")->type_name("OP");
-  app.add_option("--share-limit", flags->options.placement.share_limit, "Operands of Concat share a scale only if their ranges differ by at most this factor")->capture_default_str();
+  app.add_option("--share-limit", flags->options.placement.share_limit,
+                 "Operands of Concat share a scale only if their ranges differ by at most this factor")
+      ->capture_default_str();
   app.add_flag("--keep-first", flags->keep_first, "Keep the first Conv, Gemm or MatMul float");
   app.add_flag("--keep-last", flags->keep_last, "Keep the last one float");
   app.add_flag("--per-tensor", flags->per_tensor, "One weight scale a tensor instead of one a channel");
   app.add_option("--threads", flags->model.threads, "Threads for calibration")->capture_default_str();
-  app.add_option("--backend", flags->model.backend, "What runs the model during calibration")->capture_default_str()->check(CLI::IsMember({"jit", "reference"}));
+  app.add_option("--backend", flags->model.backend, "What runs the model during calibration")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"jit", "reference"}));
   return [flags] { return quantize(*flags); };
 }
 

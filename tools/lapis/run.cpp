@@ -57,7 +57,8 @@ Action declare_run(CLI::App& app) {
   flags->model.add_model(app);
   flags->model.add_running(app);
   app.add_option("--input", flags->inputs, "Value of an input, repeatable")->type_name("NAME=@FILE.npy");
-  app.add_option("--output", flags->output, "Folder for the outputs as .npy files; default: print them")->type_name("DIR");
+  app.add_option("--output", flags->output, "Folder for the outputs as .npy files; default: print them")
+      ->type_name("DIR");
   return [flags] { return run(*flags); };
 }
 

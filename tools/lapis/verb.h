@@ -13,12 +13,12 @@ namespace lapis::cli {
 // Documented in docs/cli.md; scripts may rely on them.
 enum ExitCode : int {
   kOk = 0,
-  kCheckFailed = 1,   // verify found a difference, a comparison missed its bound
+  kCheckFailed = 1,  // verify found a difference, a comparison missed its bound
   kUsage = 2,
-  kInput = 3,         // unreadable, truncated or wrong file
-  kUnsupported = 4,   // the model uses something Lapis does not implement
-  kMismatch = 5,      // tensors or data that do not fit the model
-  kTarget = 6,        // code for a machine this host is not
+  kInput = 3,        // unreadable, truncated or wrong file
+  kUnsupported = 4,  // the model uses something Lapis does not implement
+  kMismatch = 5,     // tensors or data that do not fit the model
+  kTarget = 6,       // code for a machine this host is not
   kIo = 7,
   kInterrupted = 130,
 };

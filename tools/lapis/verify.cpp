@@ -43,24 +43,33 @@ bool passes(const Comparison& c, double tolerance) { return c.differing_bytes ==
 void add(Report& report, const std::string& stage, const std::string& output, const Comparison& c, double tolerance) {
   const bool good = passes(c, tolerance);
   if (!good) report.exit_code = kCheckFailed;
-  report.text += (stage.empty() ? "" : stage + ": ") + output + ": " + std::to_string(c.differing_bytes) + " of " + std::to_string(c.bytes) + " bytes differ, largest error " +
-                 nlohmann::json(c.largest).dump() + " (relative " + nlohmann::json(c.largest_relative).dump() + "): " + (good ? "ok" : "MISMATCH") + "\n";
-  report.json["outputs"].push_back({{"stage", stage}, {"name", output}, {"bytes", c.bytes}, {"differing_bytes", c.differing_bytes}, {"largest_error", c.largest},
-                                    {"largest_relative_error", c.largest_relative}, {"ok", good}});
+  report.text += (stage.empty() ? "" : stage + ": ") + output + ": " + std::to_string(c.differing_bytes) + " of " +
+                 std::to_string(c.bytes) + " bytes differ, largest error " + nlohmann::json(c.largest).dump() +
+                 " (relative " + nlohmann::json(c.largest_relative).dump() + "): " + (good ? "ok" : "MISMATCH") + "\n";
+  report.json["outputs"].push_back({{"stage", stage},
+                                    {"name", output},
+                                    {"bytes", c.bytes},
+                                    {"differing_bytes", c.differing_bytes},
+                                    {"largest_error", c.largest},
+                                    {"largest_relative_error", c.largest_relative},
+                                    {"ok", good}});
 }
 
-Status compare_runs(Report& report, const std::string& stage, Runner& runner, const std::vector<Tensor>& inputs, const std::vector<Tensor>& wanted, double tolerance) {
+Status compare_runs(Report& report, const std::string& stage, Runner& runner, const std::vector<Tensor>& inputs,
+                    const std::vector<Tensor>& wanted, double tolerance) {
   LAPIS_TRY(const std::vector<Tensor> got, runner.run(inputs));
   for (size_t i = 0; i < got.size(); ++i) {
     if (got[i].shape() != wanted[i].shape() || got[i].dtype() != wanted[i].dtype())
-      return error(ErrorKind::Mismatch, "output '" + runner.outputs()[i].name + "' is " + to_string(got[i], 0) + " here and " + to_string(wanted[i], 0) + " there");
+      return error(ErrorKind::Mismatch, "output '" + runner.outputs()[i].name + "' is " + to_string(got[i], 0) +
+                                            " here and " + to_string(wanted[i], 0) + " there");
     add(report, stage, runner.outputs()[i].name, compare(got[i], wanted[i]), tolerance);
   }
   return ok();
 }
 
 // The model after every pass of the compile pipeline, in Lapis and in ONNX Runtime.
-Status verify_each_pass(Report& report, const Graph& graph, const RunnerOptions& options, const std::vector<Tensor>& inputs, const Flags& flags) {
+Status verify_each_pass(Report& report, const Graph& graph, const RunnerOptions& options,
+                        const std::vector<Tensor>& inputs, const Flags& flags) {
   TemporaryFolder folder;
   std::unique_ptr<Graph> work = graph.clone();
   PassRunnerOptions run;
@@ -115,9 +124,14 @@ Action declare_verify(CLI::App& app) {
   auto flags = std::make_shared<Flags>();
   flags->model.add_model(app);
   flags->model.add_running(app);
-  app.add_option("--input", flags->inputs, "Value of an input, repeatable; default: random values")->type_name("NAME=@FILE.npy");
-  app.add_option("--against,--with", flags->against, "What to compare with")->capture_default_str()->check(CLI::IsMember({"reference", "onnxruntime"}));
-  app.add_option("--tolerance", flags->tolerance, "Largest error that passes, relative to the largest magnitude of the output; 0: bytes must be equal")->capture_default_str();
+  app.add_option("--input", flags->inputs, "Value of an input, repeatable; default: random values")
+      ->type_name("NAME=@FILE.npy");
+  app.add_option("--against,--with", flags->against, "What to compare with")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"reference", "onnxruntime"}));
+  app.add_option("--tolerance", flags->tolerance,
+                 "Largest error that passes, relative to the largest magnitude of the output; 0: bytes must be equal")
+      ->capture_default_str();
   app.add_flag("--each-pass", flags->each_pass, "Compare with ONNX Runtime after every pass of the compile pipeline");
   return [flags] { return verify(*flags); };
 }

@@ -36,13 +36,15 @@ struct Normalization {
   double scale = 1;
   std::vector<double> mean, std;
   float apply(double pixel, size_t channel) const {
-    const double m = mean.empty() ? 0 : mean[std::min(channel, mean.size() - 1)], s = std.empty() ? 1 : std[std::min(channel, std.size() - 1)];
+    const double m = mean.empty() ? 0 : mean[std::min(channel, mean.size() - 1)],
+                 s = std.empty() ? 1 : std[std::min(channel, std.size() - 1)];
     return static_cast<float>((pixel * scale - m) / s);
   }
 };
 
 // uint8 [H, W, C] pixels, rows `pitch` bytes apart -> float [1, C, H, W]
-Tensor normalized(const uint8_t* pixels, int64_t height, int64_t width, int64_t channels, int64_t pitch, const Normalization& n) {
+Tensor normalized(const uint8_t* pixels, int64_t height, int64_t width, int64_t channels, int64_t pitch,
+                  const Normalization& n) {
   Tensor result(DType::Float32, {1, channels, height, width});
   float* to = result.mutable_data<float>().data();
   for (int64_t c = 0; c < channels; ++c) {
@@ -79,9 +81,12 @@ class Loader {
     if (node["folder"]) return folder(node, n);
     if (!node["npy"]) return bad(file_, "`images` needs `npy` or `folder`");
     LAPIS_TRY(const Tensor table, read_npy(resolve(node["npy"].as<std::string>())));
-    if (table.dtype() != DType::UInt8 || table.rank() < 3 || table.rank() > 4) return bad(file_, "images must be uint8 [N,H,W] or [N,H,W,C], got " + to_string(table, 0));
+    if (table.dtype() != DType::UInt8 || table.rank() < 3 || table.rank() > 4)
+      return bad(file_, "images must be uint8 [N,H,W] or [N,H,W,C], got " + to_string(table, 0));
     const int64_t h = table.dim(1), w = table.dim(2), ch = table.rank() == 4 ? table.dim(3) : 1;
-    Reader read = [=](int64_t i) -> Result<Tensor> { return normalized(table.data<uint8_t>().data() + i * h * w * ch, h, w, ch, w * ch, n); };
+    Reader read = [=](int64_t i) -> Result<Tensor> {
+      return normalized(table.data<uint8_t>().data() + i * h * w * ch, h, w, ch, w * ch, n);
+    };
     return Column{{}, table.dim(0), read, {}};
   }
 
@@ -103,7 +108,8 @@ class Loader {
   static Result<Tensor> decode(const std::string& file, int crop, const Normalization& n) {
     cv::Mat image = cv::imread(file, cv::IMREAD_COLOR);
     if (image.empty()) return error(ErrorKind::Input, "not an image that OpenCV can decode").at(file);
-    if (image.rows < crop || image.cols < crop) return error(ErrorKind::Input, "the image is smaller than the centre crop").at(file);
+    if (image.rows < crop || image.cols < crop)
+      return error(ErrorKind::Input, "the image is smaller than the centre crop").at(file);
     const int size = crop ? crop : std::min(image.rows, image.cols);
     image = image(cv::Rect((image.cols - size) / 2, (image.rows - size) / 2, size, size)).clone();
     for (int y = 0; y < image.rows; ++y)  // OpenCV decodes to BGR
@@ -115,8 +121,10 @@ class Loader {
     if (!node) return bad(file_, "an entry of `inputs` needs `npy` or `images`");
     std::vector<Tensor> parts;
     std::vector<std::string> names;
-    if (node.IsSequence()) names = node.as<std::vector<std::string>>();
-    else names = {node.as<std::string>()};
+    if (node.IsSequence())
+      names = node.as<std::vector<std::string>>();
+    else
+      names = {node.as<std::string>()};
     int64_t size = 0;
     for (const std::string& name : names) {
       LAPIS_TRY(Tensor part, read_npy(resolve(name)));
@@ -152,7 +160,8 @@ std::function<Result<Feeds>(int64_t)> zip(std::vector<Column> columns) {
   };
 }
 
-Result<std::vector<int64_t>> labels_of(const YAML::Node& node, const Loader& loader, const std::vector<Column>& columns) {
+Result<std::vector<int64_t>> labels_of(const YAML::Node& node, const Loader& loader,
+                                       const std::vector<Column>& columns) {
   if (node["npy"]) {
     LAPIS_TRY(const Tensor labels, read_npy(loader.resolve(node["npy"].as<std::string>())));
     if (!is_integer(labels.dtype())) return bad(loader.file(), "labels must be integers");
@@ -164,7 +173,8 @@ Result<std::vector<int64_t>> labels_of(const YAML::Node& node, const Loader& loa
   for (const Column& c : columns)
     for (const std::string& file : c.files) {
       const std::string name = Path(file).filename().string().substr(0, digits);
-      if (name.empty() || !std::all_of(name.begin(), name.end(), [](unsigned char ch) { return std::isdigit(ch); })) return bad(file, "the file name does not start with the class number");
+      if (name.empty() || !std::all_of(name.begin(), name.end(), [](unsigned char ch) { return std::isdigit(ch); }))
+        return bad(file, "the file name does not start with the class number");
       labels.push_back(std::stoll(name));
     }
   return labels;
@@ -177,12 +187,15 @@ Result<Dataset> Dataset::load(const Path& config) {
   try {
     const YAML::Node root = YAML::Load(text);
     const Loader loader(config);
-    if (!root.IsMap() || !root["inputs"] || !root["inputs"].IsSequence()) return bad(config, "the file has no list `inputs`");
+    if (!root.IsMap() || !root["inputs"] || !root["inputs"].IsSequence())
+      return bad(config, "the file has no list `inputs`");
     Dataset d;
     std::vector<Column> columns, others;
     for (const YAML::Node& node : root["inputs"]) {
       LAPIS_TRY(Column column, loader.column(node));
-      if (!columns.empty() && columns[0].size != column.size) return bad(config, "inputs '" + columns[0].name + "' and '" + column.name + "' have different numbers of samples");
+      if (!columns.empty() && columns[0].size != column.size)
+        return bad(config,
+                   "inputs '" + columns[0].name + "' and '" + column.name + "' have different numbers of samples");
       if (root["calibration"] && node["images"]) {
         LAPIS_TRY(Column other, loader.images(root["calibration"], normalization_of(node)));
         other.name = column.name;
@@ -201,7 +214,9 @@ Result<Dataset> Dataset::load(const Path& config) {
     }
     if (root["labels"]) {
       LAPIS_TRY(d.metric_.labels, labels_of(root["labels"], loader, columns));
-      if (static_cast<int64_t>(d.metric_.labels.size()) != columns[0].size) return bad(config, "there are " + std::to_string(d.metric_.labels.size()) + " labels for " + std::to_string(columns[0].size) + " samples");
+      if (static_cast<int64_t>(d.metric_.labels.size()) != columns[0].size)
+        return bad(config, "there are " + std::to_string(d.metric_.labels.size()) + " labels for " +
+                               std::to_string(columns[0].size) + " samples");
     }
     d.size_ = columns[0].size;
     d.sample_ = zip(std::move(columns));
@@ -233,7 +248,8 @@ Dataset Dataset::limited_to(int64_t samples) const {
   d.sample_ = [inner = sample_, total = size_, samples](int64_t i) { return inner(i * total / samples); };
   if (!metric_.labels.empty()) {
     d.metric_.labels.clear();
-    for (int64_t i = 0; i < samples; ++i) d.metric_.labels.push_back(metric_.labels[static_cast<size_t>(i * size_ / samples)]);
+    for (int64_t i = 0; i < samples; ++i)
+      d.metric_.labels.push_back(metric_.labels[static_cast<size_t>(i * size_ / samples)]);
   }
   return d;
 }

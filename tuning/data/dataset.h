@@ -19,10 +19,10 @@
 namespace lapis {
 
 struct MetricConfig {
-  std::string name;                 // top1, top5, cosine_pearson, cosine_spearman
-  std::string output;               // the model output it reads; empty: the first
-  std::vector<int64_t> labels;      // classification
-  std::vector<double> scores;       // similarity of sample i and sample i + n
+  std::string name;             // top1, top5, cosine_pearson, cosine_spearman
+  std::string output;           // the model output it reads; empty: the first
+  std::vector<int64_t> labels;  // classification
+  std::vector<double> scores;   // similarity of sample i and sample i + n
 };
 
 class Dataset {
@@ -32,7 +32,9 @@ class Dataset {
   static Result<Dataset> from_npy(const Path& file, const std::string& input);
 
   int64_t size() const { return size_; }
-  Result<Feeds> sample(int64_t index) const { return sample_(index); }  // each tensor with a leading batch dimension of 1
+  Result<Feeds> sample(int64_t index) const {
+    return sample_(index);
+  }  // each tensor with a leading batch dimension of 1
   const MetricConfig& metric() const { return metric_; }
   const Dataset& calibration() const { return calibration_ ? *calibration_ : *this; }
   Dataset limited_to(int64_t samples) const;  // evenly spread over the whole

@@ -8,7 +8,9 @@ namespace {
 
 constexpr std::string_view kMagic = "\x93NUMPY";
 
-Diagnostic bad(const Path& path, const std::string& what) { return error(ErrorKind::Input, what).at(path.string()).help("numpy.save writes a file that Lapis reads"); }
+Diagnostic bad(const Path& path, const std::string& what) {
+  return error(ErrorKind::Input, what).at(path.string()).help("numpy.save writes a file that Lapis reads");
+}
 
 // The text behind 'key': in the header's Python dictionary, up to the next comma outside of parentheses.
 std::string header_field(const std::string& header, const std::string& key) {
@@ -63,10 +65,12 @@ Result<Tensor> read_npy(const Path& path) {
   const std::string header(data + 8 + width, header_size);
   const auto dtype = parse_dtype(header_field(header, "descr"));
   if (!dtype) return bad(path, "elements of type '" + header_field(header, "descr") + "' are not supported");
-  if (header_field(header, "fortran_order") != "False") return bad(path, "the array is in Fortran order; save numpy.ascontiguousarray(a)");
+  if (header_field(header, "fortran_order") != "False")
+    return bad(path, "the array is in Fortran order; save numpy.ascontiguousarray(a)");
   const auto shape = parse_shape(header_field(header, "shape"));
   if (!shape) return bad(path, "the header has no shape");
-  if (!fits(*shape, *dtype, file.size - offset)) return bad(path, "the file is truncated: shape " + to_string(*shape) + " needs more bytes than it has");
+  if (!fits(*shape, *dtype, file.size - offset))
+    return bad(path, "the file is truncated: shape " + to_string(*shape) + " needs more bytes than it has");
   return Tensor(*dtype, *shape, std::shared_ptr<const std::byte>(file.data, file.data.get() + offset));
 }
 
@@ -83,10 +87,13 @@ static std::string descriptor(DType dtype) {
 }
 
 Status write_npy(const Path& path, const Tensor& tensor) {
-  if (tensor.dtype() == DType::String || bit_width(tensor.dtype()) < 8) return error(ErrorKind::Unsupported, "cannot write " + std::string(name_of(tensor.dtype())) + " as .npy").at(path.string());
+  if (tensor.dtype() == DType::String || bit_width(tensor.dtype()) < 8)
+    return error(ErrorKind::Unsupported, "cannot write " + std::string(name_of(tensor.dtype())) + " as .npy")
+        .at(path.string());
   std::string shape;
   for (int64_t d : tensor.shape()) shape += std::to_string(d) + ",";
-  std::string header = "{'descr': '" + descriptor(tensor.dtype()) + "', 'fortran_order': False, 'shape': (" + shape + "), }";
+  std::string header =
+      "{'descr': '" + descriptor(tensor.dtype()) + "', 'fortran_order': False, 'shape': (" + shape + "), }";
   constexpr size_t kAlignment = 64, kPreamble = 10;
   header.append((kAlignment - (kPreamble + header.size() + 1) % kAlignment) % kAlignment, ' ');
   header += '\n';

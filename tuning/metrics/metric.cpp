@@ -15,14 +15,18 @@ class TopK final : public Metric {
   Status add(int64_t sample, const Tensor& output) override {
     const int64_t label = labels_[static_cast<size_t>(sample)];
     if (label < 0 || label >= output.size())
-      return error(ErrorKind::Mismatch, "sample " + std::to_string(sample) + " has label " + std::to_string(label) + ", but the model has " + std::to_string(output.size()) + " classes");
+      return error(ErrorKind::Mismatch, "sample " + std::to_string(sample) + " has label " + std::to_string(label) +
+                                            ", but the model has " + std::to_string(output.size()) + " classes");
     size_t larger = 0;  // ties go to the lower class, as argmax does
     const double own = output.as_double(label);
-    for (int64_t c = 0; c < output.size(); ++c) larger += output.as_double(c) > own || (output.as_double(c) == own && c < label);
+    for (int64_t c = 0; c < output.size(); ++c)
+      larger += output.as_double(c) > own || (output.as_double(c) == own && c < label);
     scores_[static_cast<size_t>(sample)] = larger < k_ ? 1 : 0;
     return ok();
   }
-  double value() const override { return std::accumulate(scores_.begin(), scores_.end(), 0.0) / static_cast<double>(scores_.size()); }
+  double value() const override {
+    return std::accumulate(scores_.begin(), scores_.end(), 0.0) / static_cast<double>(scores_.size());
+  }
   std::vector<double> scores() const override { return scores_; }
 
  private:
@@ -32,7 +36,8 @@ class TopK final : public Metric {
 };
 
 double cosine(const std::vector<double>& a, const std::vector<double>& b) {
-  const double ab = std::inner_product(a.begin(), a.end(), b.begin(), 0.0), aa = std::inner_product(a.begin(), a.end(), a.begin(), 0.0);
+  const double ab = std::inner_product(a.begin(), a.end(), b.begin(), 0.0),
+               aa = std::inner_product(a.begin(), a.end(), a.begin(), 0.0);
   return ab / std::sqrt(aa * std::inner_product(b.begin(), b.end(), b.begin(), 0.0));
 }
 
@@ -66,10 +71,12 @@ std::vector<double> ranks(const std::vector<double>& x) {
 // Correlation of given scores with the cosine similarity of the outputs of samples i and i + n.
 class Similarity final : public Metric {
  public:
-  Similarity(std::vector<double> scores, bool by_rank) : wanted_(std::move(scores)), by_rank_(by_rank), outputs_(2 * wanted_.size()) {}
+  Similarity(std::vector<double> scores, bool by_rank)
+      : wanted_(std::move(scores)), by_rank_(by_rank), outputs_(2 * wanted_.size()) {}
 
   Status add(int64_t sample, const Tensor& output) override {
-    if (static_cast<size_t>(sample) >= outputs_.size()) return error(ErrorKind::Mismatch, "more samples than twice the number of scores");
+    if (static_cast<size_t>(sample) >= outputs_.size())
+      return error(ErrorKind::Mismatch, "more samples than twice the number of scores");
     auto& row = outputs_[static_cast<size_t>(sample)];
     for (int64_t i = 0; i < output.size(); ++i) row.push_back(output.as_double(i));
     return ok();
@@ -93,16 +100,19 @@ std::vector<std::string> metric_names() { return {"top1", "top5", "cosine_pearso
 Result<std::unique_ptr<Metric>> make_metric(const MetricConfig& config) {
   const std::string& name = config.name;
   if (name == "top1" || name == "top5") {
-    if (config.labels.empty()) return error(ErrorKind::Input, "the metric " + name + " needs `labels` in the dataset file");
+    if (config.labels.empty())
+      return error(ErrorKind::Input, "the metric " + name + " needs `labels` in the dataset file");
     return std::unique_ptr<Metric>(std::make_unique<TopK>(name == "top1" ? 1 : 5, config.labels));
   }
   if (name == "cosine_pearson" || name == "cosine_spearman") {
-    if (config.scores.empty()) return error(ErrorKind::Input, "the metric " + name + " needs `scores` in the dataset file");
+    if (config.scores.empty())
+      return error(ErrorKind::Input, "the metric " + name + " needs `scores` in the dataset file");
     return std::unique_ptr<Metric>(std::make_unique<Similarity>(config.scores, name == "cosine_spearman"));
   }
   std::string known;
   for (const std::string& n : metric_names()) known += (known.empty() ? "" : ", ") + n;
-  return error(ErrorKind::Input, name.empty() ? "the dataset file names no metric" : "unknown metric '" + name + "'").help("known metrics are " + known);
+  return error(ErrorKind::Input, name.empty() ? "the dataset file names no metric" : "unknown metric '" + name + "'")
+      .help("known metrics are " + known);
 }
 
 // Laplace's two more pairs, one won by each side (Bonett and Price, "Adjusted Wald confidence interval for a difference of binomial

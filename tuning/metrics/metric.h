@@ -18,7 +18,9 @@ Result<std::unique_ptr<Metric>> make_metric(const MetricConfig& config);
 std::vector<std::string> metric_names();
 
 // A 95 % interval of the mean difference b - a of paired scores in [0, 1] (Bonett-Price; needs scores of both on the same samples).
-struct Interval { double mean, low, high; };
+struct Interval {
+  double mean, low, high;
+};
 Interval paired_difference(const std::vector<double>& a, const std::vector<double>& b);
 
 }  // namespace lapis
