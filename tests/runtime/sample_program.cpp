@@ -1,0 +1,111 @@
+#include "tests/runtime/sample_program.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include "base/target.h"
+#include "runtime/artifact.h"
+
+namespace lapis::testing {
+namespace {
+
+// void step(rdi = Frame*, rsi = begin, rdx = end)
+constexpr uint8_t kAdd[] = {
+    0x48, 0x8B, 0x47, 0x10,  // mov rax, [rdi+16]      Frame::io
+    0x4C, 0x8B, 0x00,        // mov r8, [rax]          x
+    0x4C, 0x8B, 0x4F, 0x08,  // mov r9, [rdi+8]        Frame::arena
+    0x48, 0x8B, 0x07,        // mov rax, [rdi]         Frame::constants
+    0x8A, 0x00,              // mov al, [rax]          the first constant
+    0x48, 0x39, 0xD6,        // next: cmp rsi, rdx
+    0x7D, 0x0F,              // jge done
+    0x41, 0x8A, 0x0C, 0x30,  // mov cl, [r8+rsi]
+    0x00, 0xC1,              // add cl, al
+    0x41, 0x88, 0x0C, 0x31,  // mov [r9+rsi], cl
+    0x48, 0xFF, 0xC6,        // inc rsi
+    0xEB, 0xEC,              // jmp next
+    0xC3,                    // done: ret
+};
+constexpr uint8_t kReverse[] = {
+    0x48, 0x8B, 0x47, 0x10,  // mov rax, [rdi+16]
+    0x4C, 0x8B, 0x48, 0x08,  // mov r9, [rax+8]        y
+    0x4C, 0x8B, 0x47, 0x08,  // mov r8, [rdi+8]
+    0x48, 0x39, 0xD6,        // next: cmp rsi, rdx
+    0x7D, 0x14,              // jge done
+    0x48, 0x89, 0xF1,        // mov rcx, rsi
+    0x48, 0x83, 0xF1, 0x3F,  // xor rcx, 63
+    0x41, 0x8A, 0x04, 0x08,  // mov al, [r8+rcx]
+    0x41, 0x88, 0x04, 0x31,  // mov [r9+rsi], al
+    0x48, 0xFF, 0xC6,        // inc rsi
+    0xEB, 0xE7,              // jmp next
+    0xC3,                    // done: ret
+};
+constexpr uint8_t kFault[] = {
+    0x48, 0x8B, 0x47, 0x18,              // mov rax, [rdi+24]      Frame::status
+    0xC7, 0x00, 0x01, 0x00, 0x00, 0x00,  // mov dword [rax], kIndexOutOfRange
+    0xC3,                                // ret
+};
+
+struct Bytes {
+  alignas(64) std::byte constants[64] = {std::byte{5}};
+  std::vector<std::byte> code;
+};
+
+void add_step(Program& program, Bytes& bytes, const std::string& name, std::span<const uint8_t> code, int64_t units) {
+  StepInfo step;
+  step.name = name;
+  step.op = "Add";
+  step.nodes = {"node of " + name};
+  step.code_offset = bytes.code.size();
+  step.code_size = code.size();
+  step.units = units;
+  program.steps.push_back(step);
+  for (const uint8_t b : code) bytes.code.push_back(std::byte{b});
+}
+
+Program make_program(bool faulting) {
+  const auto bytes = std::make_shared<Bytes>();
+  Program p;
+  p.target = "x86-64";
+  p.producer = "test";
+  p.plan_hash = 1;
+  p.source_hash = 2;
+  p.inputs = {{"x", DType::UInt8, {1, kSampleSize}}};
+  p.outputs = {{"y", DType::UInt8, {1, kSampleSize}}};
+  p.arena_bytes = kSampleSize;
+  add_step(p, *bytes, "add", kAdd, kSampleSize);
+  add_step(p, *bytes, "reverse", kReverse, kSampleSize);
+  if (faulting) add_step(p, *bytes, "fault", kFault, 1);
+  p.code = bytes->code;
+  p.constants = bytes->constants;
+  p.owner = bytes;
+  return p;
+}
+
+}  // namespace
+
+Program sample_program() { return make_program(false); }
+Program faulting_program() { return make_program(true); }
+
+std::array<uint8_t, kSampleSize> sample_input() {
+  std::array<uint8_t, kSampleSize> x{};
+  for (size_t i = 0; i < x.size(); ++i) x[i] = static_cast<uint8_t>(i * 37);
+  return x;
+}
+
+std::array<uint8_t, kSampleSize> sample_result(const std::array<uint8_t, kSampleSize>& x) {
+  std::array<uint8_t, kSampleSize> y{};
+  for (size_t i = 0; i < y.size(); ++i) y[i] = static_cast<uint8_t>(x[y.size() - 1 - i] + 5);
+  return y;
+}
+
+std::string temporary_file(const std::string& name) {
+  return std::filesystem::temp_directory_path() / ("lapis_" + std::to_string(::getpid()) + "_" + name);
+}
+
+std::string sample_artifact(const std::string& name, bool faulting) {
+  std::string file = temporary_file(name);
+  EXPECT_TRUE(save_artifact(make_program(faulting), file).ok());
+  return file;
+}
+
+}  // namespace lapis::testing
