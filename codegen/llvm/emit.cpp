@@ -15,16 +15,23 @@
 namespace lapis::llvm_backend {
 namespace {
 
-Status check(const Loop& loop) {
+std::string refuse(const Loop& loop) {
+  for (const View& v : loop.views)
+    if (std::string reason = refuse_type(v.dtype); !reason.empty()) return reason;
   for (const Loop::Phase& phase : loop.phases)
     for (const Instr& i : phase.body) {
       std::array<DType, 3> types = {};
       for (size_t a = 0; a < 3; ++a)
         if (i.args[a] >= 0) types[a] = phase.body[static_cast<size_t>(i.args[a])].type;
-      if (const std::string reason = refuse_op(i, types); !reason.empty())
-        return error(ErrorKind::Unsupported, "cannot compile " + reason).at("loop '" + loop.name + "'").help("`lapis run --backend=reference` evaluates the model without compiling it");
+      if (std::string reason = refuse_op(i, types); !reason.empty()) return reason;
     }
-  return ok();
+  return {};
+}
+
+Status check(const Loop& loop) {
+  const std::string reason = refuse(loop);
+  if (reason.empty()) return ok();
+  return error(ErrorKind::Unsupported, "cannot compile " + reason).at("loop '" + loop.name + "'").help("`lapis run --backend=reference` evaluates the model without compiling it");
 }
 
 }  // namespace

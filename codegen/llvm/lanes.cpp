@@ -12,7 +12,6 @@ namespace lapis::llvm_backend {
 using llvm::Type;
 using llvm::Value;
 
-bool is_float_register(DType dtype) { return is_float(dtype); }
 bool is_unsigned(DType dtype) { return is_integer(dtype) && !is_signed(dtype); }
 
 // ---- types and shapes -----------------------------------------------------------------------------------------------------------

@@ -57,7 +57,6 @@ class Lanes {
   int width_;
 };
 
-bool is_float_register(DType dtype);
 bool is_unsigned(DType dtype);
 
 }  // namespace lapis::llvm_backend

@@ -198,19 +198,19 @@ Value* binary(const Lanes& l, const Instr& i, Operand x, Operand y) {
 
 bool is_binary(Op op) { return (op >= Op::Add && op <= Op::Max) || (op >= Op::Equal && op <= Op::Xor); }
 
-bool has_type(DType type) { return type == DType::Bool || bit_width(type) >= 8; }
-
 bool supported(DType type) {
   switch (type) {
     case DType::Float32: case DType::Float64: case DType::Float16: case DType::BFloat16: case DType::Bool: return true;
-    default: return is_integer(type) && has_type(type);
+    default: return is_integer(type) && bit_width(type) >= 8;
   }
 }
 
 }  // namespace
 
+std::string refuse_type(DType type) { return supported(type) ? std::string() : "elements of type " + std::string(name_of(type)); }
+
 std::string refuse_op(const Instr& i, const std::array<DType, 3>& types) {
-  if (!supported(i.type)) return "no code for elements of type " + std::string(name_of(i.type));
+  if (std::string reason = refuse_type(i.type); !reason.empty()) return reason;
   if (is_math(i.op)) {
     if (!is_float(types[0])) return "a transcendental function of " + std::string(name_of(types[0]));
     return refuse_math(i.op, types[0]);

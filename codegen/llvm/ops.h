@@ -12,6 +12,7 @@ struct Operand {
   DType type = DType::Undefined;
 };
 
+std::string refuse_type(DType type);  // packed, 8-bit float, complex and string elements have no code
 // The reason why there is no code for `instr` with operands of these types; empty if there is.
 std::string refuse_op(const Instr& instr, const std::array<DType, 3>& types);
 

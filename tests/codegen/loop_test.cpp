@@ -5,6 +5,7 @@
 #include <cstring>
 #include <random>
 
+#include "codegen/llvm/emit.h"
 #include "tests/codegen/loop_runner.h"
 #include "tests/codegen/plan_interpreter.h"
 
@@ -396,6 +397,21 @@ TEST(Loop, LoopsOfOneStructureShareTheirBody) {
   const int same = p.output(DType::Float32, d);  // equal but for its operands being one buffer
   p.add(elementwise(d, {dense_view(table, DType::Float32, d), dense_view(table, DType::Float32, d), dense_view(same, DType::Float32, d)}, {load(0), load(1), apply(Op::Mul, 0, 1)}));
   expect_interpreted(p, 0);
+}
+
+TEST(Loop, RefusesWhatItCannotCompile) {
+  LoopPlan p;
+  const int a = p.input(noise({4})), y = p.output(DType::Float32, {4});
+  p.plan.target = Target().with(Isa::Avx2);
+  const Loop packed = elementwise({4}, {dense_view(a, DType::Int4, {4}), dense_view(y, DType::Float32, {4})}, {load(0, DType::Int4)});
+  const auto refused = llvm_backend::emit({{&packed, "packed"}}, p.plan);
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.diagnostics()[0].kind, ErrorKind::Unsupported);
+  const Loop plain = elementwise({4}, {dense_view(a, DType::Float32, {4}), dense_view(y, DType::Float32, {4})}, {load(0)});
+  p.plan.target = Target();
+  const auto weak = llvm_backend::emit({{&plain, "plain"}}, p.plan);
+  ASSERT_FALSE(weak.ok());
+  EXPECT_EQ(weak.diagnostics()[0].kind, ErrorKind::Target);
 }
 
 }  // namespace
