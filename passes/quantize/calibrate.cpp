@@ -8,7 +8,8 @@ namespace lapis {
 
 namespace {
 
-// Feeds samples to the evaluator. It wants static shapes, so the model is bound to the shapes of a sample, anew when they change.
+// Feeds samples to the evaluator. It wants static shapes, so the model is bound to the shapes of a sample, anew when
+// they change.
 class Runner {
  public:
   Runner(const Graph& graph, std::vector<std::string> watched, Evaluator& evaluator)
@@ -61,10 +62,13 @@ std::vector<std::string> inner_values(const Graph& graph, const std::vector<std:
 Status record(Calibration& calibration, const std::string& name, const Feeds& feeds, const Feeds& results) {
   const auto fed = feeds.find(name);
   const auto computed = results.find(name);
-  LAPIS_ASSERT(fed != feeds.end() || computed != results.end(), "the evaluator did not return the watched value '" << name << "'");
+  LAPIS_ASSERT(fed != feeds.end() || computed != results.end(),
+               "the evaluator did not return the watched value '" << name << "'");
   const Tensor& tensor = fed != feeds.end() ? fed->second : computed->second;
   if (tensor.dtype() != DType::Float32)
-    return error(ErrorKind::Unsupported, "only float32 values are quantized, this one is " + std::string(name_of(tensor.dtype()))).at("value '" + name + "'");
+    return error(ErrorKind::Unsupported,
+                 "only float32 values are quantized, this one is " + std::string(name_of(tensor.dtype())))
+        .at("value '" + name + "'");
   calibration.histograms[name].add(tensor.data<float>());
   return ok();
 }
@@ -74,9 +78,12 @@ Diagnostics judge(const Calibration& calibration) {
   Diagnostics found;
   for (const auto& [name, histogram] : calibration.histograms) {
     const bool never_finite = histogram.empty() && histogram.not_finite() > 0;
-    const std::string text = std::to_string(histogram.not_finite()) + " of " + std::to_string(histogram.not_finite() + histogram.count()) + " values are NaN or infinite";
+    const std::string text = std::to_string(histogram.not_finite()) + " of " +
+                             std::to_string(histogram.not_finite() + histogram.count()) + " values are NaN or infinite";
     if (never_finite)
-      found.push_back(error(ErrorKind::Mismatch, "every calibrated value is NaN or infinite").at("value '" + name + "'").help("check the preprocessing of the samples, or exclude the node that computes it"));
+      found.push_back(error(ErrorKind::Mismatch, "every calibrated value is NaN or infinite")
+                          .at("value '" + name + "'")
+                          .help("check the preprocessing of the samples, or exclude the node that computes it"));
     else if (histogram.not_finite() > 0)
       found.push_back(warning(text + "; the range ignores them").at("value '" + name + "'"));
   }
@@ -107,8 +114,8 @@ Ranges Calibration::ranges(const RangeOptions& options) const {
   return ranges;
 }
 
-Result<Calibration> calibrate(const Graph& graph, const std::vector<std::string>& values, Evaluator& evaluator, const SampleSource& next,
-                              const CalibrateOptions& options) {
+Result<Calibration> calibrate(const Graph& graph, const std::vector<std::string>& values, Evaluator& evaluator,
+                              const SampleSource& next, const CalibrateOptions& options) {
   Calibration calibration;
   for (const std::string& name : values) calibration.histograms[name];
   Runner runner(graph, inner_values(graph, values), evaluator);

@@ -53,9 +53,10 @@ struct Calibration {
   Ranges ranges(const RangeOptions& options) const;
 };
 
-// Distributions of the named values of `graph` (inputs and float outputs of nodes). Samples must match the model's inputs; symbolic
-// dimensions take the sample's extents. Fails if a sample does not fit, if there is none, or if a value was never finite.
-Result<Calibration> calibrate(const Graph& graph, const std::vector<std::string>& values, Evaluator& evaluator, const SampleSource& next,
-                              const CalibrateOptions& options = {});
+// Distributions of the named values of `graph` (inputs and float outputs of nodes). Samples must match the model's
+// inputs; symbolic dimensions take the sample's extents. Fails if a sample does not fit, if there is none, or if a
+// value was never finite.
+Result<Calibration> calibrate(const Graph& graph, const std::vector<std::string>& values, Evaluator& evaluator,
+                              const SampleSource& next, const CalibrateOptions& options = {});
 
 }  // namespace lapis

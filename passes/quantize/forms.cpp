@@ -17,7 +17,9 @@ bool is_one_number(const Value* v) { return v && v->is_constant() && v->constant
 // Operands 1 and 2 of Quantize- and DequantizeLinear.
 std::optional<TensorScale> tensor_scale(const Node& node, DType dtype) {
   Value *scale = node.input(1), *zero = node.input(2);
-  if (!is_quantized_storage(dtype) || !is_one_number(scale) || scale->dtype() != DType::Float32 || (zero && !is_one_number(zero))) return std::nullopt;
+  if (!is_quantized_storage(dtype) || !is_one_number(scale) || scale->dtype() != DType::Float32 ||
+      (zero && !is_one_number(zero)))
+    return std::nullopt;
   const float s = scale->constant().data<float>()[0];
   if (!(s > 0) || !std::isfinite(s)) return std::nullopt;  // a negative scale would turn the order of values around
   return TensorScale{scale, zero, s, zero ? zero->constant().as_int(0) : 0, dtype};
@@ -36,8 +38,10 @@ struct ChannelOf {
 
 bool is_int32_bias(const Value* bias) {
   const Node* node = bias->producer();
-  return node && node->is(ops::DequantizeLinear) && node->input(0)->is_constant() && node->input(0)->dtype() == DType::Int32 && node->input(1)->is_constant() &&
-         (!node->input(2) || (node->input(2)->is_constant() && node->attrs<ops::DequantizeLinearAttrs>().block_size == 0));
+  return node && node->is(ops::DequantizeLinear) && node->input(0)->is_constant() &&
+         node->input(0)->dtype() == DType::Int32 && node->input(1)->is_constant() &&
+         (!node->input(2) ||
+          (node->input(2)->is_constant() && node->attrs<ops::DequantizeLinearAttrs>().block_size == 0));
 }
 
 // The bias as float, whatever it is computed from.
@@ -54,7 +58,9 @@ std::optional<Tensor> constant_bias(const Value* bias) {
   return value.ok() ? std::optional(*std::move(value)) : std::nullopt;
 }
 
-float scale_at(const Tensor& scales, int64_t channel) { return scales.data<float>()[scales.size() == 1 ? 0 : static_cast<size_t>(channel)]; }
+float scale_at(const Tensor& scales, int64_t channel) {
+  return scales.data<float>()[scales.size() == 1 ? 0 : static_cast<size_t>(channel)];
+}
 
 // The int32 values as they are, if their scale is that of the accumulator.
 std::optional<Tensor> exact_bias(const Value* bias, const Tensor& scales, int64_t channels) {
@@ -62,7 +68,9 @@ std::optional<Tensor> exact_bias(const Value* bias, const Tensor& scales, int64_
   const Node& node = *bias->producer();
   const Tensor &values = node.input(0)->constant(), &own = node.input(1)->constant();
   const bool zero_free = !node.input(2) || ops::zero_point_of(&node.input(2)->constant(), 0) == 0;
-  if (!zero_free || own.dtype() != DType::Float32 || values.size() != channels || (own.size() != 1 && own.size() != channels)) return std::nullopt;
+  if (!zero_free || own.dtype() != DType::Float32 || values.size() != channels ||
+      (own.size() != 1 && own.size() != channels))
+    return std::nullopt;
   for (int64_t c = 0; c < channels; ++c)
     if (scale_at(own, c) != scale_at(scales, c)) return std::nullopt;
   return values.reshaped({channels});
@@ -102,16 +110,20 @@ std::optional<Tensor> centered_int8(const Tensor& values, const Tensor& zero_poi
 
 Result<IntegerWeight> integer_weight(const Value* v, int64_t axis) {
   const Node* node = v ? v->producer() : nullptr;
-  if (!node || !node->is(ops::DequantizeLinear) || !node->input(0)->is_constant()) return refuse("its weights are not 8-bit constants");
+  if (!node || !node->is(ops::DequantizeLinear) || !node->input(0)->is_constant())
+    return refuse("its weights are not 8-bit constants");
   const Tensor& values = node->input(0)->constant();
   if (!is_quantized_storage(values.dtype())) return refuse("its weights are " + std::string(name_of(values.dtype())));
-  if (!node->input(1)->is_constant() || node->input(1)->dtype() != DType::Float32 || (node->input(2) && !node->input(2)->is_constant()))
+  if (!node->input(1)->is_constant() || node->input(1)->dtype() != DType::Float32 ||
+      (node->input(2) && !node->input(2)->is_constant()))
     return refuse("scale or zero point of its weights is not a float32 constant");
   const Tensor& scales = node->input(1)->constant();
   const auto a = node->attrs<ops::DequantizeLinearAttrs>();
   const int64_t own_axis = a.axis < 0 ? a.axis + values.rank() : a.axis;
-  if (scales.size() != 1 && (a.block_size != 0 || own_axis != axis || scales.size() != values.dim(axis))) return refuse("its weights are not quantized along the output channels");
-  const auto centered = centered_int8(values, node->input(2) ? node->input(2)->constant() : Tensor(), scales.size() == 1 ? 0 : axis);
+  if (scales.size() != 1 && (a.block_size != 0 || own_axis != axis || scales.size() != values.dim(axis)))
+    return refuse("its weights are not quantized along the output channels");
+  const auto centered =
+      centered_int8(values, node->input(2) ? node->input(2)->constant() : Tensor(), scales.size() == 1 ? 0 : axis);
   if (!centered) return refuse("its weights minus their zero points do not fit int8");
   return IntegerWeight{*centered, scales.reshaped({scales.size()})};
 }
@@ -149,11 +161,14 @@ Range strip_activations(Value*& real) {
 
 ByteRange quantized_bounds(Range bounds, const TensorScale& scale) {
   const IntegerRange range = integer_range(scale.dtype);
-  return {ops::quantize(bounds.low / scale.s, scale.zero, range), ops::quantize(bounds.high / scale.s, scale.zero, range)};
+  return {ops::quantize(bounds.low / scale.s, scale.zero, range),
+          ops::quantize(bounds.high / scale.s, scale.zero, range)};
 }
 
 Value* zero_point_of(const TensorScale& scale, Rewriter& rw) {
-  return scale.zero_point ? scale.zero_point : rw.constant(scale.dtype == DType::UInt8 ? Tensor::scalar<uint8_t>(0) : Tensor::scalar<int8_t>(0));
+  return scale.zero_point
+             ? scale.zero_point
+             : rw.constant(scale.dtype == DType::UInt8 ? Tensor::scalar<uint8_t>(0) : Tensor::scalar<int8_t>(0));
 }
 
 }  // namespace lapis

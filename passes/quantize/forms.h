@@ -38,20 +38,24 @@ struct IntegerWeight {
 };
 // v = DequantizeLinear(constant) along `axis`. Else why not.
 Result<IntegerWeight> integer_weight(const Value* v, int64_t axis);
-// 8-bit weights minus their zero points (one, or one per channel along `axis`; undefined: 0) as int8. nullopt if they do not fit.
+// 8-bit weights minus their zero points (one, or one per channel along `axis`; undefined: 0) as int8. nullopt if they
+// do not fit.
 std::optional<Tensor> centered_int8(const Tensor& values, const Tensor& zero_points, int64_t axis);
 
 // sx * sw for each output channel (or one), in float32.
 Tensor accumulator_scales(float data_scale, const Tensor& weight_scales);
 
-// A bias in units of the accumulator, int32[channels]. Exact where it is a DequantizeLinear of int32 at just that scale, rounded
-// otherwise. nullopt if it is not constant, has another shape, or does not fit.
+// A bias in units of the accumulator, int32[channels]. Exact where it is a DequantizeLinear of int32 at just that
+// scale, rounded otherwise. nullopt if it is not constant, has another shape, or does not fit.
 std::optional<Tensor> integer_bias(const Value* bias, const Tensor& scales, int64_t channels);
 
-// Bounds of the Relu and Clip nodes between a value and the operator behind them, each used once; `real` moves up to the latter.
+// Bounds of the Relu and Clip nodes between a value and the operator behind them, each used once; `real` moves up to
+// the latter.
 Range strip_activations(Value*& real);
 // The integers that a range of real values is quantized to.
-struct ByteRange { int64_t lowest, highest; };
+struct ByteRange {
+  int64_t lowest, highest;
+};
 ByteRange quantized_bounds(Range bounds, const TensorScale& scale);
 
 // The zero point as a constant, made if it was left out.

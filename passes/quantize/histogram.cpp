@@ -9,9 +9,12 @@ namespace lapis {
 
 double Histogram::bin_width() const { return std::ldexp(1.0, exponent_); }
 
-int64_t Histogram::bin_of(double value) const { return static_cast<int64_t>(std::floor(std::ldexp(value, -exponent_))); }
+int64_t Histogram::bin_of(double value) const {
+  return static_cast<int64_t>(std::floor(std::ldexp(value, -exponent_)));
+}
 
-// The finest width whose bins reach from low to high. The lower limit keeps bin numbers of a narrow range far from 0 small.
+// The finest width whose bins reach from low to high. The lower limit keeps bin numbers of a narrow range far from 0
+// small.
 static int finest_exponent(float low, float high) {
   const double largest = std::max(std::abs(low), std::abs(high));
   const int limit = largest == 0 ? -149 : std::max(-149, std::ilogb(largest) - 30);
@@ -27,7 +30,8 @@ void Histogram::rebin(int exponent, int64_t first) {
   const int shift = std::min(exponent - exponent_, 63);
   for (size_t i = 0; i < bins_.size(); ++i) {
     if (bins_[i] == 0) continue;
-    const int64_t to = ((first_ + static_cast<int64_t>(i)) >> shift) - first;  // an arithmetic shift: floor of the division
+    const int64_t to =
+        ((first_ + static_cast<int64_t>(i)) >> shift) - first;  // an arithmetic shift: floor of the division
     LAPIS_ASSERT(to >= 0 && to < kBins, "bin " << i << " does not fit after widening by 2^" << shift);
     bins[static_cast<size_t>(to)] += bins_[i];
   }

@@ -1,6 +1,7 @@
-// Histogram: the distribution of a stream of values in constant memory. One pass over the data suffices: bins have a power-of-two
-// width and start at multiples of it, so a range that outgrows them is met by merging neighbours, exactly. The counts therefore
-// depend neither on the order of the values nor on how they were split into calls or merged histograms.
+// Histogram: the distribution of a stream of values in constant memory. One pass over the data suffices: bins have a
+// power-of-two width and start at multiples of it, so a range that outgrows them is met by merging neighbours, exactly.
+// The counts therefore depend neither on the order of the values nor on how they were split into calls or merged
+// histograms.
 #pragma once
 
 #include <cstdint>
@@ -27,8 +28,8 @@ class Histogram {
   float quantile(double q) const;
 
  private:
-  int64_t bin_of(double value) const;          // absolute: floor(value / width)
-  void cover(float low, float high);           // widens and moves the bins so that both ends have one
+  int64_t bin_of(double value) const;  // absolute: floor(value / width)
+  void cover(float low, float high);   // widens and moves the bins so that both ends have one
   void rebin(int exponent, int64_t first);
   void add_counts(const Histogram& other);
 

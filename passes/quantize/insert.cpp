@@ -1,4 +1,5 @@
-// Inserting what was planned (place.h): pairs on activations, int8 constants with DequantizeLinear on weights and biases.
+// Inserting what was planned (place.h): pairs on activations, int8 constants with DequantizeLinear on weights and
+// biases.
 #include <map>
 #include <unordered_map>
 
@@ -15,14 +16,16 @@ namespace {
 
 class Inserter {
  public:
-  Inserter(Graph& graph, const Placement& placement, const PlacementOptions& options) : graph_(graph), placement_(placement), options_(options) {}
+  Inserter(Graph& graph, const Placement& placement, const PlacementOptions& options)
+      : graph_(graph), placement_(placement), options_(options) {}
 
   QuantizeReport run(ScaleGroups groups) {
     report_.decisions = placement_.decisions;
     report_.notes = std::move(groups.notes);
     remember_order();
     scales_.resize(groups.ranges.size());
-    for (size_t i = 0; i < placement_.values.size(); ++i) insert_pair(placement_.values[i], groups.group_of[i], groups.ranges[groups.group_of[i]]);
+    for (size_t i = 0; i < placement_.values.size(); ++i)
+      insert_pair(placement_.values[i], groups.group_of[i], groups.ranges[groups.group_of[i]]);
     for (Node* node : order_)
       if (placement_.quantized.contains(node) && quant_of(*node) == Quant::Contraction) quantize_operands(*node);
     graph_.erase_unused_constants();
@@ -30,7 +33,9 @@ class Inserter {
   }
 
  private:
-  struct Parameters { Value *scale = nullptr, *zero_point = nullptr; };
+  struct Parameters {
+    Value *scale = nullptr, *zero_point = nullptr;
+  };
 
   // The nodes as they were: inserted ones are not to be visited.
   void remember_order() {
@@ -40,7 +45,8 @@ class Inserter {
     }
   }
 
-  Value* add(const OpDef& op, std::vector<Value*> inputs, int64_t axis, const std::string& name, Node* before, const std::string& origin) {
+  Value* add(const OpDef& op, std::vector<Value*> inputs, int64_t axis, const std::string& name, Node* before,
+             const std::string& origin) {
     Attributes attributes;
     if (axis != 1 && inputs[1]->constant().rank() != 0) attributes["axis"] = axis;
     Node* node = graph_.add_node(op, std::move(inputs), std::move(attributes), {name}, before);
@@ -68,8 +74,10 @@ class Inserter {
     const std::string origin = v->producer() ? v->producer()->origin() : v->name();
     const std::vector<Use> readers = v->uses();
     Value* bytes = add(ops::QuantizeLinear, {v, p.scale, p.zero_point}, 1, v->name() + "_quantized", before, origin);
-    Value* floats = add(ops::DequantizeLinear, {bytes, p.scale, p.zero_point}, 1, v->name() + "_dequantized", before, origin);
-    // Where the producer computes in int8 the float value is never stored: everybody reads the pair. Else float readers keep it.
+    Value* floats =
+        add(ops::DequantizeLinear, {bytes, p.scale, p.zero_point}, 1, v->name() + "_dequantized", before, origin);
+    // Where the producer computes in int8 the float value is never stored: everybody reads the pair. Else float readers
+    // keep it.
     const bool everybody = v->producer() && placement_.quantized.contains(v->producer());
     for (const Use& use : readers)
       if (everybody || placement_.quantized.contains(use.node)) use.node->set_input(use.index, floats);
@@ -93,7 +101,8 @@ class Inserter {
     const float data_scale = pairs_.at(role->data).scale;
     const int64_t channels = role->weight->constant().dim(role->axis);
     const Tensor bias = role->bias ? one_per_channel(role->bias->constant(), channels) : Tensor();
-    const QuantizedWeight q = quantize_weight(role->weight->constant(), role->axis, bias, data_scale, options_.per_channel);
+    const QuantizedWeight q =
+        quantize_weight(role->weight->constant(), role->axis, bias, data_scale, options_.per_channel);
     node.set_input(1, weight_values(*role, q, node));
     if (role->bias) node.set_input(2, bias_values(*role->bias, q, data_scale, node));
   }
@@ -114,7 +123,8 @@ class Inserter {
     Value* values = graph_.add_constant(q.values, name + "_quantized");
     Value* scales = graph_.add_constant(scale, name + "_scale");
     Value* zeros = graph_.add_constant(one_scale ? Tensor::scalar<int8_t>(0) : q.zero_points, name + "_zero_point");
-    Value* floats = add(ops::DequantizeLinear, {values, scales, zeros}, role.axis, name + "_dequantized", &node, node.origin());
+    Value* floats =
+        add(ops::DequantizeLinear, {values, scales, zeros}, role.axis, name + "_dequantized", &node, node.origin());
     known.push_back(floats);
     return floats;
   }
@@ -133,14 +143,15 @@ class Inserter {
   QuantizeReport report_;
   std::vector<Node*> order_;
   std::unordered_map<const Node*, Node*> next_;
-  std::vector<Parameters> scales_;                       // by group
-  std::unordered_map<const Value*, QuantParams> pairs_;  // by dequantized value
+  std::vector<Parameters> scales_;                                           // by group
+  std::unordered_map<const Value*, QuantParams> pairs_;                      // by dequantized value
   std::map<std::pair<const Value*, int64_t>, std::vector<Value*>> weights_;  // dequantized, by weight and axis
 };
 
 }  // namespace
 
-QuantizeReport insert_qdq(Graph& graph, const Placement& placement, const Ranges& ranges, const PlacementOptions& options) {
+QuantizeReport insert_qdq(Graph& graph, const Placement& placement, const Ranges& ranges,
+                          const PlacementOptions& options) {
   return Inserter(graph, placement, options).run(share_scales(placement, graph, ranges, options.share_limit));
 }
 

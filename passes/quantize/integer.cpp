@@ -14,16 +14,20 @@ Status integer(Graph& graph, PassContext& context) {
   std::vector<Rule> first(byte_rules().begin(), byte_rules().end());
   first.insert(first.end(), requantize_rules().begin(), requantize_rules().end());
   apply_rules(graph, first, options);
-  apply_rules(graph, accumulate_rules(), options);  // after: a contraction behind which a quantizer stands is to take it along
-  apply_rules(graph, leftover_rules(), options);    // last: what is still dequantized from a constant is read by float operators
+  // After: a contraction behind which a quantizer stands is to take it along.
+  apply_rules(graph, accumulate_rules(), options);
+  // Last: what is still dequantized from a constant is read by float operators.
+  apply_rules(graph, leftover_rules(), options);
   return ok();
 }
 
 Pipeline integer_passes() {
-  return {{"integer", "contractions, averages and movements between DequantizeLinear and QuantizeLinear work on integers", integer}};
+  return {{"integer",
+           "contractions, averages and movements between DequantizeLinear and QuantizeLinear work on integers",
+           integer}};
 }
 
-// ---- what is left ---------------------------------------------------------------------------------------------------------------
+// ---- what is left -----------------------------------------------------------------------------------------------
 
 namespace {
 
@@ -31,13 +35,15 @@ bool is_boundary(const Node& node) { return node.is(ops::QuantizeLinear) || node
 
 // Elementwise operators that are the same IEEE operations everywhere.
 bool is_exact(const Node& node) {
-  const std::array kExact = {&ops::Add, &ops::Sub, &ops::Mul, &ops::Div, &ops::Relu, &ops::Clip, &ops::Min, &ops::Max, &ops::Cast};
+  const std::array kExact = {&ops::Add,  &ops::Sub, &ops::Mul, &ops::Div, &ops::Relu,
+                             &ops::Clip, &ops::Min, &ops::Max, &ops::Cast};
   return is_boundary(node) || std::any_of(kExact.begin(), kExact.end(), [&](const OpDef* op) { return node.is(*op); });
 }
 
 bool touches_floats(const Node& node) {
   const auto is_real = [](const Value* v) { return v && !v->is_constant() && is_float(v->dtype()); };
-  return std::any_of(node.inputs().begin(), node.inputs().end(), is_real) || std::any_of(node.outputs().begin(), node.outputs().end(), is_real);
+  return std::any_of(node.inputs().begin(), node.inputs().end(), is_real) ||
+         std::any_of(node.outputs().begin(), node.outputs().end(), is_real);
 }
 
 std::string source_of(const Value* v) {
@@ -47,11 +53,14 @@ std::string source_of(const Value* v) {
 
 std::string readers_of(const Value* v) {
   std::string text = v->is_graph_output() ? "output '" + v->name() + "'" : "";
-  for (const Use& use : v->uses()) text += (text.empty() ? "'" : ", '") + use.node->name() + "' (" + std::string(use.node->op().name) + ")";
+  for (const Use& use : v->uses())
+    text += (text.empty() ? "'" : ", '") + use.node->name() + "' (" + std::string(use.node->op().name) + ")";
   return text;
 }
 
-std::string between(const Node& node) { return "from " + source_of(node.input(0)) + " to " + readers_of(node.output()); }
+std::string between(const Node& node) {
+  return "from " + source_of(node.input(0)) + " to " + readers_of(node.output());
+}
 
 }  // namespace
 
@@ -59,11 +68,18 @@ IntegerReport describe_integer(const Graph& graph) {
   IntegerReport report;
   for (const Node* node : graph.nodes()) {
     const IntegerReport::Left left{node->name(), std::string(node->op().name), ""};
-    if (is_boundary(*node)) report.boundaries.push_back({left.node, left.op, between(*node)});
-    else if (!touches_floats(*node)) ++report.integer_nodes;
-    else if (is_exact(*node)) report.registers.push_back({left.node, left.op, "elementwise"});
-    else report.islands.push_back({left.node, left.op, node->op().has(Trait::ValuePreserving) ? "its operands are not integers of one scale" : "there is no integer form of it here"});
-    report.byte_exact = report.byte_exact && (!touches_floats(*node) || is_exact(*node) || node->op().has(Trait::ValuePreserving));
+    if (is_boundary(*node))
+      report.boundaries.push_back({left.node, left.op, between(*node)});
+    else if (!touches_floats(*node))
+      ++report.integer_nodes;
+    else if (is_exact(*node))
+      report.registers.push_back({left.node, left.op, "elementwise"});
+    else
+      report.islands.push_back({left.node, left.op,
+                                node->op().has(Trait::ValuePreserving) ? "its operands are not integers of one scale"
+                                                                       : "there is no integer form of it here"});
+    report.byte_exact =
+        report.byte_exact && (!touches_floats(*node) || is_exact(*node) || node->op().has(Trait::ValuePreserving));
   }
   return report;
 }

@@ -1,5 +1,5 @@
-// Pass "integer": QDQ and QOperator graphs to operators that compute on the integers, all of them plain ONNX. The reference evaluator
-// on the result defines the exact int8 meaning of a model (docs/quantization.md).
+// Pass "integer": QDQ and QOperator graphs to operators that compute on the integers, all of them plain ONNX. The
+// reference evaluator on the result defines the exact int8 meaning of a model (docs/quantization.md).
 #pragma once
 
 #include <string>
@@ -9,24 +9,29 @@
 
 namespace lapis {
 
-// Contractions, averages and value-preserving operators between DequantizeLinear and QuantizeLinear work on integers afterwards.
+// Contractions, averages and value-preserving operators between DequantizeLinear and QuantizeLinear work on integers
+// afterwards.
 Status integer(Graph& graph, PassContext& context);
 Pipeline integer_passes();
 
 // The rules, in the order of the phases they belong to.
-std::span<const Rule> byte_rules();         // move bytes instead of floats, cancel pairs, int8 weights with zero point 0
-std::span<const Rule> requantize_rules();   // Q(contraction(DQ...)) => one integer operator with one multiply
-std::span<const Rule> accumulate_rules();   // contraction(DQ...), average(DQ...) => integer sum, then one float multiply
-std::span<const Rule> leftover_rules();     // DequantizeLinear of a constant that nobody could use => float constant
+std::span<const Rule> byte_rules();        // move bytes instead of floats, cancel pairs, int8 weights with zero point 0
+std::span<const Rule> requantize_rules();  // Q(contraction(DQ...)) => one integer operator with one multiply
+std::span<const Rule> accumulate_rules();  // contraction(DQ...), average(DQ...) => integer sum, then one float multiply
+std::span<const Rule> leftover_rules();    // DequantizeLinear of a constant that nobody could use => float constant
 
 // What is left after the pass.
 struct IntegerReport {
-  struct Left { std::string node, op, why; };
-  size_t integer_nodes = 0;       // compute on integers only
-  std::vector<Left> boundaries;   // QuantizeLinear and DequantizeLinear, and what they stand between
-  std::vector<Left> registers;    // elementwise on floats by operations that are exact everywhere: computed in registers between integers
-  std::vector<Left> islands;      // every other float operator
-  bool byte_exact = true;         // the same bytes on every machine: floats are moved or combined by exact operations only
+  struct Left {
+    std::string node, op, why;
+  };
+  size_t integer_nodes = 0;      // compute on integers only
+  std::vector<Left> boundaries;  // QuantizeLinear and DequantizeLinear, and what they stand between
+  std::vector<Left>
+      // elementwise on floats by operations that are exact everywhere: computed in registers between integers
+      registers;
+  std::vector<Left> islands;  // every other float operator
+  bool byte_exact = true;     // the same bytes on every machine: floats are moved or combined by exact operations only
 };
 IntegerReport describe_integer(const Graph& graph);
 

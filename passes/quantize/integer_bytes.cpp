@@ -23,10 +23,12 @@ bool cancel_pair(Value& y, Rewriter& rw) {
   return rw.replace(y, d->bytes);
 }
 
-// ---- moving bytes ---------------------------------------------------------------------------------------------------------------
+// ---- moving bytes -----------------------------------------------------------------------------------------------
 
 bool preserves_values(const Node& node) {
-  if (node.is(ops::Resize)) return node.attrs<ops::ResizeAttrs>().mode == "nearest" && node.attrs<ops::ResizeAttrs>().coordinate_transformation_mode != "tf_crop_and_resize";
+  if (node.is(ops::Resize))
+    return node.attrs<ops::ResizeAttrs>().mode == "nearest" &&
+           node.attrs<ops::ResizeAttrs>().coordinate_transformation_mode != "tf_crop_and_resize";
   return node.op().quant == Quant::SharedScale;
 }
 
@@ -48,7 +50,8 @@ std::optional<Value*> pad_byte(const Node& pad, const TensorScale& scale, Rewrit
   const float real = value ? value->constant().data<float>()[0] : 0;
   const int64_t byte = ops::quantize(real / scale.s, scale.zero, integer_range(scale.dtype));
   if (static_cast<float>(byte - scale.zero) * scale.s != real) return std::nullopt;
-  return rw.constant(scale.dtype == DType::UInt8 ? Tensor::scalar(static_cast<uint8_t>(byte)) : Tensor::scalar(static_cast<int8_t>(byte)));
+  return rw.constant(scale.dtype == DType::UInt8 ? Tensor::scalar(static_cast<uint8_t>(byte))
+                                                 : Tensor::scalar(static_cast<int8_t>(byte)));
 }
 
 // The node's operands with bytes in the place of dequantized data; nullopt if a constant has no byte.
@@ -99,24 +102,28 @@ bool dequantize_later(Value& y, Rewriter& rw) {
   const std::vector<Value*> outputs = node.outputs();
   const size_t y_index = y.output_index();
   std::vector<Value*> reals;
-  for (size_t i = 0; i < outputs.size(); ++i) reals.push_back(outputs[i] ? dequantize(moved->output(i), *scale, rw) : nullptr);
+  for (size_t i = 0; i < outputs.size(); ++i)
+    reals.push_back(outputs[i] ? dequantize(moved->output(i), *scale, rw) : nullptr);
   for (size_t i = 0; i < outputs.size(); ++i)  // y last: the node goes with it
     if (outputs[i] != &y && outputs[i] && !outputs[i]->unused()) rw.replace(*outputs[i], reals[i]);
   return rw.replace(y, reals[y_index]);
 }
 
-// Q(f(a, ...)) with f moving elements  =>  f(Q(a), ...)        each operand is requantized, or quantized where it is computed
+// Q(f(a, ...)) with f moving elements  =>  f(Q(a), ...)
+// Each operand is requantized, or quantized where it is computed.
 bool quantize_earlier(Value& y, Rewriter& rw) {
   const auto q = quantizer(y);
   if (!q || !q->real->producer() || !q->real->used_once()) return false;
   const Node& node = *q->real->producer();
   if (!node.op().has(Trait::Movement) || node.outputs().size() != 1 || refuses_bytes(node)) return false;
   const auto operands = data_operands(node);
-  const bool cheap = !operands.empty() && std::all_of(operands.begin(), operands.end(), [](const Value* v) { return v->used_once() || dequantized(v); });
+  const bool cheap = !operands.empty() && std::all_of(operands.begin(), operands.end(),
+                                                      [](const Value* v) { return v->used_once() || dequantized(v); });
   if (!cheap) return false;
   std::vector<Value*> inputs = node.inputs();
   for (Value*& v : inputs)
-    if (v && !v->is_constant() && v->dtype() == DType::Float32) v = rw.add(ops::QuantizeLinear, {v, q->scale.scale, zero_point_of(q->scale, rw)});
+    if (v && !v->is_constant() && v->dtype() == DType::Float32)
+      v = rw.add(ops::QuantizeLinear, {v, q->scale.scale, zero_point_of(q->scale, rw)});
   if (node.is(ops::Pad)) {
     inputs.resize(std::max<size_t>(inputs.size(), 3));
     inputs[2] = zero_point_of(q->scale, rw);
@@ -129,7 +136,10 @@ bool transpose_weight(Value& y, Rewriter& rw) {
   using namespace pattern;
   Value *w, *scales, *zeros = nullptr;
   Node *transpose, *dq;
-  if (!match(y, op(ops::Transpose, op(ops::DequantizeLinear, constant(w), constant(scales), optional(constant(zeros))).as(dq)).as(transpose))) return false;
+  if (!match(y, op(ops::Transpose,
+                   op(ops::DequantizeLinear, constant(w), constant(scales), optional(constant(zeros))).as(dq))
+                    .as(transpose)))
+    return false;
   const auto a = dq->attrs<ops::DequantizeLinearAttrs>();
   const int64_t rank = w->type().rank(), axis = a.axis < 0 ? a.axis + rank : a.axis;
   std::vector<int64_t> perm = transpose->attrs<ops::TransposeAttrs>().perm;
@@ -143,9 +153,12 @@ bool transpose_weight(Value& y, Rewriter& rw) {
   return rw.replace(y, rw.add(ops::DequantizeLinear, operands, attributes));
 }
 
-// ---- weights --------------------------------------------------------------------------------------------------------------------
+// ---- weights ----------------------------------------------------------------------------------------------------
 
-struct WeightSlot { size_t weight, zero_point; int64_t axis; };
+struct WeightSlot {
+  size_t weight, zero_point;
+  int64_t axis;
+};
 std::optional<WeightSlot> weight_slot(const Node& node) {
   if (node.is(ops::QLinearConv)) return WeightSlot{3, 5, 0};
   if (node.is(ops::ConvInteger)) return WeightSlot{1, 3, 0};
@@ -166,7 +179,9 @@ bool center_weight(Value& y, Rewriter& rw) {
   const auto slot = weight_slot(node);
   if (!slot) return false;
   const Value *w = node.input(slot->weight), *zero = node.input(slot->zero_point);
-  if (!w->is_constant() || (zero && !zero->is_constant()) || (w->dtype() == DType::Int8 && is_zero(zero)) || (zero && zero->type().rank() > 1)) return false;
+  if (!w->is_constant() || (zero && !zero->is_constant()) || (w->dtype() == DType::Int8 && is_zero(zero)) ||
+      (zero && zero->type().rank() > 1))
+    return false;
   const int64_t axis = slot->axis < 0 ? w->type().rank() - 1 : slot->axis;
   const auto centered = centered_int8(w->constant(), zero ? zero->constant() : Tensor(), axis);
   if (!centered) return rw.skip(y, "its weights minus their zero points do not fit int8");
@@ -186,10 +201,8 @@ bool dequantize_constant(Value& y, Rewriter& rw) {
 }
 
 constexpr Rule kByteRules[] = {
-    {"integer.cancel-pair", cancel_pair},
-    {"integer.dequantize-later", dequantize_later},
-    {"integer.quantize-earlier", quantize_earlier},
-    {"integer.transpose-weight", transpose_weight},
+    {"integer.cancel-pair", cancel_pair},           {"integer.dequantize-later", dequantize_later},
+    {"integer.quantize-earlier", quantize_earlier}, {"integer.transpose-weight", transpose_weight},
     {"integer.center-weight", center_weight},
 };
 constexpr Rule kLeftoverRules[] = {{"integer.dequantize-constant", dequantize_constant}};

@@ -13,13 +13,15 @@ namespace {
 struct IntegerContraction {
   const Node* node = nullptr;
   Dequantized data;
-  Tensor weight;      // int8; of matrix products [K, N]
+  Tensor weight;                 // int8; of matrix products [K, N]
   Tensor weight_scales, scales;  // of the weight and of the accumulator: one, or one per output channel
-  Tensor bias;        // int32[channels]; undefined without a bias
+  Tensor bias;                   // int32[channels]; undefined without a bias
   bool is_conv() const { return node->is(ops::Conv); }
 };
 
-bool is_contraction(const Node* node) { return node && (node->is(ops::Conv) || node->is(ops::Gemm) || node->is(ops::MatMul)); }
+bool is_contraction(const Node* node) {
+  return node && (node->is(ops::Conv) || node->is(ops::Gemm) || node->is(ops::MatMul));
+}
 
 Diagnostic refuse(std::string reason) { return error(ErrorKind::Unsupported, std::move(reason)); }
 
@@ -48,13 +50,16 @@ Result<IntegerContraction> integer_contraction(const Node& node) {
   c.node = &node;
   LAPIS_CHECK(check_gemm(node));
   const auto data = dequantized(node.input(0));
-  if (!data || data->bytes->is_constant()) return refuse("its data '" + node.input(0)->name() + "' is not dequantized from 8 bits with one constant scale");
+  if (!data || data->bytes->is_constant())
+    return refuse("its data '" + node.input(0)->name() + "' is not dequantized from 8 bits with one constant scale");
   c.data = *data;
   if (!node.input(1)->type().ranked()) return refuse("its weights are not constant");
   const int64_t axis = channel_axis(node, node.input(1)->type().rank());
   LAPIS_TRY(const IntegerWeight weight, integer_weight(node.input(1), axis));
-  if (!c.is_conv() && weight.values.rank() != 2 && weight.scales.size() != 1) return refuse("stacked weights with scales per channel");
-  c.weight = !c.is_conv() && axis == 0 && weight.values.rank() == 2 ? folded(ops::Transpose, {weight.values}) : weight.values;
+  if (!c.is_conv() && weight.values.rank() != 2 && weight.scales.size() != 1)
+    return refuse("stacked weights with scales per channel");
+  c.weight =
+      !c.is_conv() && axis == 0 && weight.values.rank() == 2 ? folded(ops::Transpose, {weight.values}) : weight.values;
   c.weight_scales = weight.scales;
   c.scales = accumulator_scales(data->scale.s, weight.scales);
   if (!node.input(2)) return c;
@@ -77,17 +82,22 @@ Value* per_channel(const IntegerContraction& c, Tensor values, Rewriter& rw) {
 Value* accumulate(const IntegerContraction& c, Rewriter& rw) {
   Value* zero = zero_point_of(c.data.scale, rw);
   Value* weight = rw.constant(c.weight);
-  Value* sum = rw.add(c.is_conv() ? ops::ConvInteger : ops::MatMulInteger, {c.data.bytes, weight, zero}, c.is_conv() ? c.node->attributes() : Attributes{});
+  Value* sum = rw.add(c.is_conv() ? ops::ConvInteger : ops::MatMulInteger, {c.data.bytes, weight, zero},
+                      c.is_conv() ? c.node->attributes() : Attributes{});
   if (c.bias.defined()) sum = rw.add(ops::Add, {sum, per_channel(c, c.bias, rw)});
   return rw.add(ops::Cast, {sum}, {{"to", static_cast<int64_t>(DType::Float32)}});
 }
 
-// What the activation in front of a quantizer leaves to be done on the integers: nothing if the quantizer saturates there anyway.
+// What the activation in front of a quantizer leaves to be done on the integers: nothing if the quantizer saturates
+// there anyway.
 Value* clipped(Value* bytes, Range bounds, const TensorScale& scale, Rewriter& rw) {
   const IntegerRange all = integer_range(scale.dtype);
   const ByteRange kept = quantized_bounds(bounds, scale);
   if (kept.lowest == all.lowest && kept.highest == all.highest) return bytes;
-  const auto byte = [&](int64_t v) { return rw.constant(scale.dtype == DType::UInt8 ? Tensor::scalar(static_cast<uint8_t>(v)) : Tensor::scalar(static_cast<int8_t>(v))); };
+  const auto byte = [&](int64_t v) {
+    return rw.constant(scale.dtype == DType::UInt8 ? Tensor::scalar(static_cast<uint8_t>(v))
+                                                   : Tensor::scalar(static_cast<int8_t>(v)));
+  };
   return rw.add(ops::Clip, {bytes, byte(kept.lowest), byte(kept.highest)});
 }
 
@@ -97,7 +107,8 @@ struct QuantizedContraction {
   IntegerContraction contraction;
 };
 
-// Q(act?(contraction(DQ x, DQ w, b))) as far as the operator is one of the wanted; says why an almost fitting one is not.
+// Q(act?(contraction(DQ x, DQ w, b))) as far as the operator is one of the wanted; says why an almost fitting one is
+// not.
 template <class IsWanted>
 std::optional<QuantizedContraction> quantized_contraction(Value& y, Rewriter& rw, IsWanted&& is_wanted) {
   auto q = quantizer(y);
@@ -122,8 +133,14 @@ bool requantize_conv(Value& y, Rewriter& rw) {
   const IntegerContraction& c = m->contraction;
   const TensorScale &x = c.data.scale, &out = m->quantizer.scale;
   const Shape parameters = c.weight_scales.size() == 1 ? Shape{} : c.weight_scales.shape();
-  std::vector<Value*> operands = {c.data.bytes, x.scale, zero_point_of(x, rw), rw.constant(c.weight), rw.constant(c.weight_scales.reshaped(parameters)),
-                                  rw.constant(Tensor(DType::Int8, parameters)), out.scale, zero_point_of(out, rw)};
+  std::vector<Value*> operands = {c.data.bytes,
+                                  x.scale,
+                                  zero_point_of(x, rw),
+                                  rw.constant(c.weight),
+                                  rw.constant(c.weight_scales.reshaped(parameters)),
+                                  rw.constant(Tensor(DType::Int8, parameters)),
+                                  out.scale,
+                                  zero_point_of(out, rw)};
   if (c.bias.defined()) operands.push_back(rw.constant(c.bias));
   return rw.replace(y, clipped(rw.add(ops::QLinearConv, operands, c.node->attributes()), m->bounds, out, rw));
 }
@@ -138,7 +155,8 @@ Tensor divided(Tensor scales, float by) {
   return scales;
 }
 
-// Q(act?(Gemm|MatMul(DQ x, DQ w, b)))  =>  act'(Q1(Cast(MatMulInteger(x, w) + b) * m))        m = (sx * sw) / sy, Q1 at scale 1
+// Q(act?(Gemm|MatMul(DQ x, DQ w, b)))  =>  act'(Q1(Cast(MatMulInteger(x, w) + b) * m))
+// m = (sx * sw) / sy, Q1 at scale 1
 bool requantize_product(Value& y, Rewriter& rw) {
   const auto m = quantized_contraction(y, rw, [](const Node& n) { return !n.is(ops::Conv); });
   if (!m) return false;
@@ -156,13 +174,16 @@ bool open_qlinear_matmul(Value& y, Rewriter& rw) {
   if (!node.is(ops::QLinearMatMul)) return false;
   const Value *sb = node.input(4), *zb = node.input(5);
   for (const size_t i : {1, 2, 6, 7})
-    if (!is_scalar(node.input(i))) return rw.skip(y, "operand '" + std::string(node.op().input(i).name) + "' is not one constant");
-  if (!sb->is_constant() || !zb->is_constant() || sb->type().rank() > 1 || sb->dtype() != DType::Float32) return rw.skip(y, "scale or zero point of b is not a float32 constant");
+    if (!is_scalar(node.input(i)))
+      return rw.skip(y, "operand '" + std::string(node.op().input(i).name) + "' is not one constant");
+  if (!sb->is_constant() || !zb->is_constant() || sb->type().rank() > 1 || sb->dtype() != DType::Float32)
+    return rw.skip(y, "scale or zero point of b is not a float32 constant");
   const auto number = [&](size_t i) { return static_cast<float>(node.input(i)->constant().as_double(0)); };
   const Tensor multipliers = divided(accumulator_scales(number(1), sb->constant()), number(6));
   Value* sum = rw.add(ops::MatMulInteger, {node.input(0), node.input(3), node.input(2), node.input(5)});
   Value* real = rw.add(ops::Cast, {sum}, {{"to", static_cast<int64_t>(DType::Float32)}});
-  Value* units = rw.add(ops::Mul, {real, rw.constant(multipliers.size() == 1 ? multipliers.reshaped({}) : multipliers)});
+  Value* units =
+      rw.add(ops::Mul, {real, rw.constant(multipliers.size() == 1 ? multipliers.reshaped({}) : multipliers)});
   const TensorScale out{nullptr, node.input(7), 1, node.input(7)->constant().as_int(0), node.input(7)->dtype()};
   return rw.replace(y, round_to(units, out, rw));
 }
@@ -176,7 +197,7 @@ bool accumulate_contraction(Value& y, Rewriter& rw) {
   return rw.replace(y, rw.add(ops::Mul, {accumulate(*c, rw), per_channel(*c, c->scales, rw)}));
 }
 
-// ---- averages -------------------------------------------------------------------------------------------------------------------
+// ---- averages ---------------------------------------------------------------------------------------------------
 
 // Axes that a node averages over, if it covers each of them wholly; nullopt otherwise.
 std::optional<std::vector<int64_t>> averaged_axes(const Node& node) {
@@ -190,9 +211,11 @@ std::optional<std::vector<int64_t>> averaged_axes(const Node& node) {
   for (int64_t a = 2; a < x.rank(); ++a) axes.push_back(a);
   if (node.is(ops::GlobalAveragePool)) return axes;
   const auto a = node.attrs<ops::AveragePoolAttrs>();
-  const bool padded = std::any_of(a.pads.begin(), a.pads.end(), [](int64_t p) { return p != 0; }) || (a.auto_pad != "NOTSET" && a.auto_pad != "VALID");
+  const bool padded = std::any_of(a.pads.begin(), a.pads.end(), [](int64_t p) { return p != 0; }) ||
+                      (a.auto_pad != "NOTSET" && a.auto_pad != "VALID");
   for (size_t i = 0; i < axes.size(); ++i)
-    if (padded || !x.dim(axes[i]).is(a.kernel_shape[i]) || (!a.dilations.empty() && a.dilations[i] != 1)) return std::nullopt;
+    if (padded || !x.dim(axes[i]).is(a.kernel_shape[i]) || (!a.dilations.empty() && a.dilations[i] != 1))
+      return std::nullopt;
   return axes;
 }
 
@@ -209,12 +232,15 @@ std::optional<int64_t> static_count(const Type& x, const std::vector<int64_t>& a
 Value* mean_of(const Dequantized& x, const std::vector<int64_t>& axes, int64_t count, bool keepdims, Rewriter& rw) {
   Value* wide = rw.add(ops::Cast, {x.bytes}, {{"to", static_cast<int64_t>(DType::Int32)}});
   Value* sum = rw.add(ops::ReduceSum, {wide, rw.ints(axes)}, {{"keepdims", int64_t{keepdims}}});
-  if (x.scale.zero != 0) sum = rw.add(ops::Sub, {sum, rw.constant(Tensor::scalar(static_cast<int32_t>(count * x.scale.zero)))});
+  if (x.scale.zero != 0)
+    sum = rw.add(ops::Sub, {sum, rw.constant(Tensor::scalar(static_cast<int32_t>(count * x.scale.zero)))});
   Value* real = rw.add(ops::Cast, {sum}, {{"to", static_cast<int64_t>(DType::Float32)}});
   return rw.add(ops::Mul, {real, rw.scalar(x.scale.s / static_cast<float>(count), DType::Float32)});
 }
 
-bool is_average(const Node& node) { return node.is(ops::GlobalAveragePool) || node.is(ops::AveragePool) || node.is(ops::ReduceMean); }
+bool is_average(const Node& node) {
+  return node.is(ops::GlobalAveragePool) || node.is(ops::AveragePool) || node.is(ops::ReduceMean);
+}
 
 // mean(DQ x) over whole axes  =>  Cast(ReduceSum(Cast<int32>(x)) - n * zx) * (sx / n)
 bool average_whole_axes(Value& y, Rewriter& rw) {
@@ -226,21 +252,27 @@ bool average_whole_axes(Value& y, Rewriter& rw) {
   const auto axes = averaged_axes(node);
   if (!axes) return node.is(ops::AveragePool) ? false : rw.skip(y, "its axes are not constant");
   const auto count = static_count(node.input(0)->type(), *axes);
-  if (!count) return rw.skip(y, "the number of averaged values is not known or too large (bind the symbols with --dim or --shape)");
+  if (!count)
+    return rw.skip(y,
+                   "the number of averaged values is not known or too large (bind the symbols with --dim or --shape)");
   const bool keepdims = !node.is(ops::ReduceMean) || node.attrs<ops::ReduceAttrs>().keepdims;
   return rw.replace(y, mean_of(*x, *axes, *count, keepdims, rw));
 }
 
-// AveragePool(DQ x), every window of n values  =>  Cast(ConvInteger(x, 1)) * (sx / n)        depthwise; padding counts as 0
+// AveragePool(DQ x), every window of n values  =>  Cast(ConvInteger(x, 1)) * (sx / n)
+// Depthwise; padding counts as 0.
 bool average_windows(Value& y, Rewriter& rw) {
   const Node& node = *y.producer();
   if (!node.is(ops::AveragePool)) return false;
   const auto x = dequantized(node.input(0));
   if (!x || !node.input(0)->type().ranked() || averaged_axes(node)) return false;
   const auto a = node.attrs<ops::AveragePoolAttrs>();
-  const bool padded = a.auto_pad != "NOTSET" ? a.auto_pad != "VALID" : std::any_of(a.pads.begin(), a.pads.end(), [](int64_t p) { return p != 0; });
+  const bool padded = a.auto_pad != "NOTSET"
+                          ? a.auto_pad != "VALID"
+                          : std::any_of(a.pads.begin(), a.pads.end(), [](int64_t p) { return p != 0; });
   const Dim channels = node.input(0)->type().dim(1);
-  if (a.ceil_mode || (padded && !a.count_include_pad) || !channels.is_constant()) return rw.skip(y, "its windows do not all hold the same number of values");
+  if (a.ceil_mode || (padded && !a.count_include_pad) || !channels.is_constant())
+    return rw.skip(y, "its windows do not all hold the same number of values");
   Shape shape = {channels.value(), 1};
   shape.insert(shape.end(), a.kernel_shape.begin(), a.kernel_shape.end());
   const int64_t count = element_count(a.kernel_shape);

@@ -10,8 +10,8 @@ namespace lapis {
 
 namespace {
 
-constexpr float kBiasLimit = 1 << 29;        // of a quantized bias: a quarter of the accumulator
-constexpr float kSmallestScale = 1e-30f;     // products and quotients of two scales stay normal numbers
+constexpr float kBiasLimit = 1 << 29;     // of a quantized bias: a quarter of the accumulator
+constexpr float kSmallestScale = 1e-30f;  // products and quotients of two scales stay normal numbers
 
 // Offset of the channel of element i: i / inner % channels.
 struct ChannelAxis {
@@ -22,8 +22,7 @@ struct ChannelAxis {
   int64_t channels, inner = 1;
 };
 
-template <class Value>
-std::vector<float> per_channel_fold(const Tensor& weight, int64_t axis, Value&& fold) {
+template <class Value> std::vector<float> per_channel_fold(const Tensor& weight, int64_t axis, Value&& fold) {
   const ChannelAxis channel(weight, axis);
   const auto values = weight.data<float>();
   std::vector<float> result(static_cast<size_t>(channel.channels), 0.0f);
@@ -44,17 +43,21 @@ float channel_scale(float magnitude, float bias, float data_scale) {
   return scale < kSmallestScale ? 1.0f : scale;
 }
 
-std::vector<float> weight_scales(const Tensor& weight, int64_t axis, const Tensor& bias, float data_scale, bool per_channel) {
+std::vector<float> weight_scales(const Tensor& weight, int64_t axis, const Tensor& bias, float data_scale,
+                                 bool per_channel) {
   std::vector<float> scales = largest_magnitudes(weight, axis);
-  for (size_t c = 0; c < scales.size(); ++c) scales[c] = channel_scale(scales[c], bias.defined() ? bias.data<float>()[c] : 0, data_scale);
-  if (!per_channel && !scales.empty()) std::fill(scales.begin(), scales.end(), *std::max_element(scales.begin(), scales.end()));
+  for (size_t c = 0; c < scales.size(); ++c)
+    scales[c] = channel_scale(scales[c], bias.defined() ? bias.data<float>()[c] : 0, data_scale);
+  if (!per_channel && !scales.empty())
+    std::fill(scales.begin(), scales.end(), *std::max_element(scales.begin(), scales.end()));
   return scales;
 }
 
 Tensor quantize_bias(const Tensor& bias, const std::vector<float>& scales, float data_scale) {
   Tensor quantized(DType::Int32, bias.shape());
   for (size_t c = 0; c < scales.size(); ++c)
-    quantized.mutable_data<int32_t>()[c] = static_cast<int32_t>(std::nearbyint(bias.data<float>()[c] / (data_scale * scales[c])));
+    quantized.mutable_data<int32_t>()[c] =
+        static_cast<int32_t>(std::nearbyint(bias.data<float>()[c] / (data_scale * scales[c])));
   return quantized;
 }
 
@@ -67,14 +70,17 @@ QuantParams uint8_params(Range range) {
   return {scale, static_cast<uint8_t>(std::clamp(std::nearbyint(-low / scale), 0.0f, 255.0f))};
 }
 
-QuantizedWeight quantize_weight(const Tensor& weight, int64_t axis, const Tensor& bias, float data_scale, bool per_channel) {
+QuantizedWeight quantize_weight(const Tensor& weight, int64_t axis, const Tensor& bias, float data_scale,
+                                bool per_channel) {
   const std::vector<float> scales = weight_scales(weight, axis, bias, data_scale, per_channel);
   const ChannelAxis channel(weight, axis);
-  QuantizedWeight q{Tensor(DType::Int8, weight.shape()), Tensor::vector(scales), Tensor(DType::Int8, {channel.channels}), {}};
+  QuantizedWeight q{
+      Tensor(DType::Int8, weight.shape()), Tensor::vector(scales), Tensor(DType::Int8, {channel.channels}), {}};
   const auto from = weight.data<float>();
   const auto to = q.values.mutable_data<int8_t>();
   for (size_t i = 0; i < from.size(); ++i)
-    to[i] = static_cast<int8_t>(std::clamp(std::nearbyint(from[i] / scales[channel(static_cast<int64_t>(i))]), -127.0f, 127.0f));
+    to[i] = static_cast<int8_t>(
+        std::clamp(std::nearbyint(from[i] / scales[channel(static_cast<int64_t>(i))]), -127.0f, 127.0f));
   if (bias.defined()) q.bias = quantize_bias(bias, scales, data_scale);
   return q;
 }
@@ -84,7 +90,9 @@ bool fits_accumulator(const Tensor& weight, int64_t axis) {
   const std::vector<float> sums = per_channel_fold(weight, axis, [](float a, float b) { return a + b; });
   const int64_t depth = weight.size() / std::max<int64_t>(weight.dim(axis), 1);
   for (size_t c = 0; c < sums.size(); ++c) {
-    const double units = largest[c] == 0 ? 0 : static_cast<double>(sums[c]) / largest[c] * 127 + static_cast<double>(depth) / 2;  // rounding adds up to 1/2 each
+    const double units = largest[c] == 0 ? 0
+                                         : static_cast<double>(sums[c]) / largest[c] * 127 +
+                                               static_cast<double>(depth) / 2;  // rounding adds up to 1/2 each
     if (units * 255 + kBiasLimit > static_cast<double>(INT32_MAX)) return false;
   }
   return true;

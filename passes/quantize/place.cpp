@@ -12,7 +12,7 @@ namespace lapis {
 
 namespace {
 
-// ---- exclusion ------------------------------------------------------------------------------------------------------------------
+// ---- exclusion --------------------------------------------------------------------------------------------------
 
 class Exclusion {
  public:
@@ -23,7 +23,8 @@ class Exclusion {
       try {
         exclusion.patterns_.emplace_back(pattern, std::regex(pattern));
       } catch (const std::regex_error& e) {
-        found.push_back(error(ErrorKind::Usage, "'" + pattern + "' is not a regular expression: " + e.what()).at("exclude_patterns"));
+        found.push_back(error(ErrorKind::Usage, "'" + pattern + "' is not a regular expression: " + e.what())
+                            .at("exclude_patterns"));
       }
     }
     if (has_errors(found)) return found;
@@ -33,7 +34,9 @@ class Exclusion {
 
   // Why the node must stay float, or nullopt.
   std::optional<std::string> reason(const Node& node) const {
-    const auto listed = [](const std::vector<std::string>& list, std::string_view name) { return std::find(list.begin(), list.end(), name) != list.end(); };
+    const auto listed = [](const std::vector<std::string>& list, std::string_view name) {
+      return std::find(list.begin(), list.end(), name) != list.end();
+    };
     if (listed(options_.exclude_nodes, node.name())) return "excluded by name";
     if (listed(options_.exclude_types, node.op().name)) return "excluded by operator type";
     for (const auto& [text, pattern] : patterns_)
@@ -51,7 +54,10 @@ class Exclusion {
     for (const Node* node : graph.nodes()) names.insert(node->name());
     Diagnostics found;
     for (const std::string& name : options.exclude_nodes)
-      if (!names.contains(name)) found.push_back(error(ErrorKind::Usage, "there is no node '" + name + "' to exclude").at("exclude_nodes").help("`lapis inspect` lists the nodes of the simplified model"));
+      if (!names.contains(name))
+        found.push_back(error(ErrorKind::Usage, "there is no node '" + name + "' to exclude")
+                            .at("exclude_nodes")
+                            .help("`lapis inspect` lists the nodes of the simplified model"));
     return found;
   }
 
@@ -68,7 +74,7 @@ class Exclusion {
   const Node *first_ = nullptr, *last_ = nullptr;
 };
 
-// ---- planning -------------------------------------------------------------------------------------------------------------------
+// ---- planning ---------------------------------------------------------------------------------------------------
 
 class Planner {
  public:
@@ -92,7 +98,8 @@ class Planner {
     }
     placement_.quantized.insert(&node);
     const auto operands = data_operands(node);
-    const bool keeps = quant_of(node) != Quant::Contraction && all(operands, [&](Value* v) { return is_feature_map(v); });
+    const bool keeps =
+        quant_of(node) != Quant::Contraction && all(operands, [&](Value* v) { return is_feature_map(v); });
     for (Value* v : data_outputs(node))
       if (node.is(ops::Conv) || (keeps && same_rank(v, operands.front()))) feature_maps_.insert(v);
   }
@@ -107,29 +114,41 @@ class Planner {
         return role.ok() ? std::nullopt : std::optional(role.diagnostics().front().message);
       }
       case Quant::Elementwise:
-        if (operands.size() == 1 && is_int8(operands[0]) && operands[0]->used_once()) return std::nullopt;  // the tail of its producer
-        return unless_all(operands, [&](Value* v) { return is_feature_map(v); }, "is not a feature map in int8");
+        if (operands.size() == 1 && is_int8(operands[0]) && operands[0]->used_once())
+          return std::nullopt;  // the tail of its producer
+        return unless_all(
+            operands, [&](Value* v) { return is_feature_map(v); }, "is not a feature map in int8");
       case Quant::SharedScale:
         if (auto reason = refuses_bytes(node)) return reason;
-        return unless_all(operands, [&](Value* v) { return v->is_input() || is_int8(v); }, "is not computed in int8");
-      case Quant::Average: return unless_all(operands, [&](Value* v) { return is_int8(v); }, "is not computed in int8");
+        return unless_all(
+            operands, [&](Value* v) { return v->is_input() || is_int8(v); }, "is not computed in int8");
+      case Quant::Average:
+        return unless_all(
+            operands, [&](Value* v) { return is_int8(v); }, "is not computed in int8");
     }
     LAPIS_UNREACHABLE("Quant column of " << node.op().name);
   }
 
+  template <class Predicate> static bool all(const std::vector<Value*>& values, Predicate&& predicate) {
+    return std::all_of(values.begin(), values.end(), predicate);
+  }
   template <class Predicate>
-  static bool all(const std::vector<Value*>& values, Predicate&& predicate) { return std::all_of(values.begin(), values.end(), predicate); }
-  template <class Predicate>
-  static std::optional<std::string> unless_all(const std::vector<Value*>& operands, Predicate&& predicate, const std::string& problem) {
+  static std::optional<std::string> unless_all(const std::vector<Value*>& operands, Predicate&& predicate,
+                                               const std::string& problem) {
     if (operands.empty()) return "it has no float32 operand";
     for (Value* v : operands)
       if (!predicate(v)) return "'" + v->name() + "' " + problem;
     return std::nullopt;
   }
   bool is_int8(const Value* v) const { return v->producer() && placement_.quantized.contains(v->producer()); }
-  // Quantizing the residual sums of an encoder per tensor costs many points; those of a convolutional network do not mind.
-  bool is_feature_map(const Value* v) const { return feature_maps_.contains(v) && v->type().ranked() && v->type().rank() >= 3; }
-  static bool same_rank(const Value* a, const Value* b) { return a->type().ranked() && b->type().ranked() && a->type().rank() == b->type().rank(); }
+  // Quantizing the residual sums of an encoder per tensor costs many points; those of a convolutional network do not
+  // mind.
+  bool is_feature_map(const Value* v) const {
+    return feature_maps_.contains(v) && v->type().ranked() && v->type().rank() >= 3;
+  }
+  static bool same_rank(const Value* a, const Value* b) {
+    return a->type().ranked() && b->type().ranked() && a->type().rank() == b->type().rank();
+  }
 
   // Backward: int8 is worth it only up to the last contraction of each path.
   void drop_unwanted() {
@@ -206,13 +225,16 @@ std::vector<std::string> Placement::value_names() const {
 }
 
 size_t QuantizeReport::quantized_count() const {
-  return static_cast<size_t>(std::count_if(decisions.begin(), decisions.end(), [](const NodeDecision& d) { return d.quantized; }));
+  return static_cast<size_t>(
+      std::count_if(decisions.begin(), decisions.end(), [](const NodeDecision& d) { return d.quantized; }));
 }
 
 Result<Placement> plan_qdq(const Graph& graph, const PlacementOptions& options) {
   for (const Node* node : graph.nodes())
     if (node->is(ops::QuantizeLinear) || node->is(ops::QLinearConv) || node->is(ops::QLinearMatMul))
-      return error(ErrorKind::Usage, "the model is quantized already: node '" + node->name() + "' is a " + std::string(node->op().name)).help("quantize the float model, or compile this one as it is");
+      return error(ErrorKind::Usage,
+                   "the model is quantized already: node '" + node->name() + "' is a " + std::string(node->op().name))
+          .help("quantize the float model, or compile this one as it is");
   LAPIS_TRY(const Exclusion exclusion, Exclusion::make(graph, options));
   return Planner(graph, exclusion).run();
 }

@@ -39,12 +39,14 @@ Result<ContractionRole> operands_of(const Node& node) {
 Result<ContractionRole> contraction_role(const Node& node) {
   LAPIS_TRY(const ContractionRole role, operands_of(node));
   if (role.data->is_constant()) return refuse("its data operand is constant");
-  if (role.data->dtype() != DType::Float32) return refuse("its data is " + std::string(name_of(role.data->dtype())) + ", only float32 is quantized");
+  if (role.data->dtype() != DType::Float32)
+    return refuse("its data is " + std::string(name_of(role.data->dtype())) + ", only float32 is quantized");
   if (!role.weight->is_constant()) return refuse("the second operand is not constant");
   if (!is_float_constant(role.weight)) return refuse("the weights are not float32");
   if (node.is(ops::MatMul) && role.weight->type().rank() != 2) return refuse("the weights are not a matrix");
   if (role.bias && !is_float_constant(role.bias)) return refuse("the bias is not constant");
-  if (role.bias && !is_per_column(*role.bias, role.weight->constant().dim(role.axis))) return refuse("the bias is not one value per output channel");
+  if (role.bias && !is_per_column(*role.bias, role.weight->constant().dim(role.axis)))
+    return refuse("the bias is not one value per output channel");
   if (!fits_accumulator(role.weight->constant(), role.axis)) return refuse("its sums may exceed 32 bits");
   return role;
 }
@@ -77,8 +79,10 @@ static bool all_zero(const Tensor& t) {
 std::optional<std::string> refuses_bytes(const Node& node) {
   const std::string_view name = node.op().name;
   const bool parameters_are_floats = name == "Pad" || name == "Resize";
-  if (!parameters_are_floats && std::any_of(node.inputs().begin(), node.inputs().end(), is_float_constant)) return "one of its operands is a constant";
-  if (name == "Pad" && node.input(2) && !(node.input(2)->is_constant() && all_zero(node.input(2)->constant()))) return "it pads with another value than 0";
+  if (!parameters_are_floats && std::any_of(node.inputs().begin(), node.inputs().end(), is_float_constant))
+    return "one of its operands is a constant";
+  if (name == "Pad" && node.input(2) && !(node.input(2)->is_constant() && all_zero(node.input(2)->constant())))
+    return "it pads with another value than 0";
   return std::nullopt;
 }
 

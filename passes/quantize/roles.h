@@ -16,8 +16,8 @@ namespace lapis {
 struct ContractionRole {
   Value* data;
   Value* weight;
-  Value* bias;        // null: none
-  int64_t axis;       // of the weight: output channels
+  Value* bias;   // null: none
+  int64_t axis;  // of the weight: output channels
 };
 // The role, or why the node cannot compute in int8.
 Result<ContractionRole> contraction_role(const Node& node);

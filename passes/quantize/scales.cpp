@@ -18,7 +18,8 @@ float width(Range r) { return std::max(r.high, 0.0f) - std::min(r.low, 0.0f); }
 
 class Sharing {
  public:
-  Sharing(const Placement& placement, const Ranges& ranges, double limit) : placement_(placement), limit_(limit), parent_(placement.values.size()) {
+  Sharing(const Placement& placement, const Ranges& ranges, double limit)
+      : placement_(placement), limit_(limit), parent_(placement.values.size()) {
     std::iota(parent_.begin(), parent_.end(), size_t{0});
     for (size_t i = 0; i < placement.values.size(); ++i) {
       const auto range = ranges.find(placement.values[i]->name());
@@ -40,7 +41,9 @@ class Sharing {
   }
 
  private:
-  bool moves_bytes(const Node& node) const { return placement_.quantized.contains(&node) && quant_of(node) == Quant::SharedScale; }
+  bool moves_bytes(const Node& node) const {
+    return placement_.quantized.contains(&node) && quant_of(node) == Quant::SharedScale;
+  }
 
   size_t find(size_t i) {
     while (parent_[i] != i) i = parent_[i] = parent_[parent_[i]];
@@ -76,8 +79,9 @@ class Sharing {
     }
     if (group_width(wide) <= limit_ * group_width(narrow)) return join(operands_and_results(node));
     std::ostringstream note;
-    note << "'" << node.name() << "' (Concat): the range of '" << wide->name() << "' is " << group_width(wide) / group_width(narrow) << " times that of '"
-         << narrow->name() << "' (limit " << limit_ << "): its operands keep their own scales and are requantized";
+    note << "'" << node.name() << "' (Concat): the range of '" << wide->name() << "' is "
+         << group_width(wide) / group_width(narrow) << " times that of '" << narrow->name() << "' (limit " << limit_
+         << "): its operands keep their own scales and are requantized";
     notes_.push_back(note.str());
   }
   float group_width(const Value* v) { return width(ranges_[find(index_.at(v))]); }
@@ -93,7 +97,8 @@ class Sharing {
     }
     const size_t group = find(i);
     if (!bounds || v.is_graph_output() || members_[group] != 1) return;
-    ranges_[group] = {std::clamp(ranges_[group].low, bounds->low, bounds->high), std::clamp(ranges_[group].high, bounds->low, bounds->high)};
+    ranges_[group] = {std::clamp(ranges_[group].low, bounds->low, bounds->high),
+                      std::clamp(ranges_[group].high, bounds->low, bounds->high)};
   }
 
   ScaleGroups numbered() {

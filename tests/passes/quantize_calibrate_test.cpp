@@ -46,14 +46,15 @@ TEST(Histogram, QuantilesAreWithinABinOfTheSortedValues) {
 
 TEST(Histogram, InterpolatesWithinABin) {
   Histogram h;
-  h.add(std::vector<float>{0, 2048});        // bins of width 2
-  h.add(std::vector<float>(998, 1.0f));      // the first bin now holds 999 values
+  h.add(std::vector<float>{0, 2048});    // bins of width 2
+  h.add(std::vector<float>(998, 1.0f));  // the first bin now holds 999 values
   EXPECT_EQ(h.bin_width(), 2);
   EXPECT_FLOAT_EQ(h.quantile(0.4995), 1.0f);  // 499.5 of the 999 values of [0, 2)
 }
 
 TEST(Histogram, DoesNotDependOnOrderOrSplit) {
-  const std::vector<float> small = normal_values(500, 0.01f, 2), large = normal_values(500, 40, 3), middle = normal_values(500, 1, 4);
+  const std::vector<float> small = normal_values(500, 0.01f, 2), large = normal_values(500, 40, 3),
+                           middle = normal_values(500, 1, 4);
   Histogram forward, backward, merged;
   for (const auto* part : {&small, &middle, &large}) forward.add(*part);
   for (const auto* part : {&large, &middle, &small}) backward.add(*part);
@@ -91,7 +92,8 @@ struct Model {
   Value *x, *y;
   Model() {
     x = graph.add_input("x", Type::tensor(DType::Float32, Dims{Dim::symbol("N"), 2}));
-    y = graph.add_node(ops::MatMul, {x, graph.add_constant(Tensor::of<float>({2, 2}, {1, 0, 0, -10}))}, {}, {"y"})->output();
+    y = graph.add_node(ops::MatMul, {x, graph.add_constant(Tensor::of<float>({2, 2}, {1, 0, 0, -10}))}, {}, {"y"})
+            ->output();
     Node* probability = graph.add_node(ops::Softmax, {y}, {}, {"p"});
     graph.set_outputs({probability->output()});
     EXPECT_TRUE(infer_types(graph).ok());
@@ -100,7 +102,9 @@ struct Model {
     return calibrate(graph, {"x", "y", "p"}, *reference_evaluator(), samples_of(std::move(feeds)), options);
   }
 };
-Feeds feed(Shape shape, std::vector<float> values) { return {{"x", Tensor::of<float>(std::move(shape), std::move(values))}}; }
+Feeds feed(Shape shape, std::vector<float> values) {
+  return {{"x", Tensor::of<float>(std::move(shape), std::move(values))}};
+}
 
 TEST(Calibrate, CollectsInputsInnerValuesAndOutputsOverBatchesOfAnySize) {
   Model m;
@@ -150,7 +154,8 @@ TEST(Calibrate, WarnsOfSomeAndFailsOnOnlyNonFiniteValues) {
   Model m;
   auto some = m.calibrated({feed({2, 2}, {1, NAN, 1, 1})});
   ASSERT_TRUE(some.ok());
-  EXPECT_NE(to_string(some->warnings).find("value 'x': warning: 1 of 4 values"), std::string::npos) << to_string(some->warnings);
+  EXPECT_NE(to_string(some->warnings).find("value 'x': warning: 1 of 4 values"), std::string::npos)
+      << to_string(some->warnings);
   auto none = m.calibrated({feed({1, 2}, {NAN, NAN})});
   ASSERT_FALSE(none.ok());
   EXPECT_NE(to_string(none.diagnostics()).find("NaN or infinite"), std::string::npos);

@@ -20,7 +20,8 @@ inline std::string expression(const Value* v) {
   const Node& node = *v->producer();
   std::string operands;
   for (const Value* input : node.inputs())
-    if (const std::string text = input ? expression(input) : ""; !text.empty()) operands += (operands.empty() ? "" : ", ") + text;
+    if (const std::string text = input ? expression(input) : ""; !text.empty())
+      operands += (operands.empty() ? "" : ", ") + text;
   if (operands.empty()) return "";
   const std::string name(node.op().name);
   return (name == "QuantizeLinear" ? "Q" : name == "DequantizeLinear" ? "DQ" : name) + "(" + operands + ")";
@@ -38,7 +39,9 @@ class Net {
  public:
   Graph graph{"net"};
 
-  Value* input(Shape shape, std::string name = "x") { return graph.add_input(std::move(name), Type::tensor(DType::Float32, shape)); }
+  Value* input(Shape shape, std::string name = "x") {
+    return graph.add_input(std::move(name), Type::tensor(DType::Float32, shape));
+  }
   Value* constant(Tensor t, std::string name = "") { return graph.add_constant(std::move(t), std::move(name)); }
   Value* add(const OpDef& op, std::vector<Value*> inputs, Attributes attributes = {}, std::string name = "") {
     Node* node = graph.add_node(op, std::move(inputs), std::move(attributes), {std::move(name)});
@@ -50,13 +53,21 @@ class Net {
     const int64_t in = x->type().dim(1).value();
     const float scale = 1 / std::sqrt(static_cast<float>(in * kernel * kernel));
     const std::vector<int64_t> pads(4, kernel / 2);
-    return add(ops::Conv, {x, constant(random_tensor({channels, in, kernel, kernel}, ++seed_, scale)), constant(random_tensor({channels}, ++seed_))}, {{"pads", pads}}, std::move(name));
+    return add(ops::Conv,
+               {x, constant(random_tensor({channels, in, kernel, kernel}, ++seed_, scale)),
+                constant(random_tensor({channels}, ++seed_))},
+               {{"pads", pads}}, std::move(name));
   }
   Value* gemm(Value* x, int64_t columns, std::string name = "") {
     const int64_t in = x->type().dim(1).value();
-    return add(ops::Gemm, {x, constant(random_tensor({columns, in}, ++seed_, 1 / std::sqrt(static_cast<float>(in)))), constant(random_tensor({columns}, ++seed_))}, {{"transB", int64_t{1}}}, std::move(name));
+    return add(ops::Gemm,
+               {x, constant(random_tensor({columns, in}, ++seed_, 1 / std::sqrt(static_cast<float>(in)))),
+                constant(random_tensor({columns}, ++seed_))},
+               {{"transB", int64_t{1}}}, std::move(name));
   }
-  Value* clip(Value* x, float low, float high) { return add(ops::Clip, {x, constant(Tensor::scalar(low)), constant(Tensor::scalar(high))}); }
+  Value* clip(Value* x, float low, float high) {
+    return add(ops::Clip, {x, constant(Tensor::scalar(low)), constant(Tensor::scalar(high))});
+  }
   Value* ints(std::vector<int64_t> values) { return constant(Tensor::vector(std::move(values))); }
 
   Feeds feeds(unsigned seed = 100) const {
@@ -67,7 +78,9 @@ class Net {
 
   // Quantizes on three random samples by exact minimum and maximum.
   QuantizeReport quantize(PlacementOptions placement = {}) {
-    auto report = quantize_static(graph, *reference_evaluator(), samples_of({feeds(1), feeds(2), feeds(3)}), {.placement = std::move(placement), .range = {.method = RangeMethod::MinMax}, .calibrate = {}});
+    auto report =
+        quantize_static(graph, *reference_evaluator(), samples_of({feeds(1), feeds(2), feeds(3)}),
+                        {.placement = std::move(placement), .range = {.method = RangeMethod::MinMax}, .calibrate = {}});
     EXPECT_TRUE(report.ok()) << to_string(report.diagnostics());
     const Diagnostics broken = verify(graph);
     EXPECT_TRUE(broken.empty()) << to_string(broken);

@@ -10,15 +10,24 @@ namespace {
 // A hand-written quantized graph. Values are bytes; `dq` and `q` add the nodes between them and floats.
 class ByteNet : public Net {
  public:
-  Value* bytes(Shape shape, std::string name = "x") { return graph.add_input(std::move(name), Type::tensor(DType::UInt8, shape)); }
-  Value* dq(Value* v, float scale, uint8_t zero = 0) { return add(ops::DequantizeLinear, {v, constant(Tensor::scalar(scale)), constant(Tensor::scalar(zero))}); }
-  Value* q(Value* v, float scale, uint8_t zero = 0) { return add(ops::QuantizeLinear, {v, constant(Tensor::scalar(scale)), constant(Tensor::scalar(zero))}); }
+  Value* bytes(Shape shape, std::string name = "x") {
+    return graph.add_input(std::move(name), Type::tensor(DType::UInt8, shape));
+  }
+  Value* dq(Value* v, float scale, uint8_t zero = 0) {
+    return add(ops::DequantizeLinear, {v, constant(Tensor::scalar(scale)), constant(Tensor::scalar(zero))});
+  }
+  Value* q(Value* v, float scale, uint8_t zero = 0) {
+    return add(ops::QuantizeLinear, {v, constant(Tensor::scalar(scale)), constant(Tensor::scalar(zero))});
+  }
   Value* weight(Shape shape, std::vector<int8_t> values, std::vector<float> scales, int64_t axis = 0) {
     const Attributes attributes = {{"axis", axis}};
-    return add(ops::DequantizeLinear, {constant(Tensor::of<int8_t>(std::move(shape), std::move(values))), constant(Tensor::vector(scales))}, attributes);
+    return add(ops::DequantizeLinear,
+               {constant(Tensor::of<int8_t>(std::move(shape), std::move(values))), constant(Tensor::vector(scales))},
+               attributes);
   }
   Value* bias(std::vector<int32_t> values, std::vector<float> scales) {
-    return add(ops::DequantizeLinear, {constant(Tensor::vector(values)), constant(Tensor::vector(scales))}, {{"axis", int64_t{0}}});
+    return add(ops::DequantizeLinear, {constant(Tensor::vector(values)), constant(Tensor::vector(scales))},
+               {{"axis", int64_t{0}}});
   }
 
   Tensor run(const Tensor& x) {
@@ -56,7 +65,7 @@ int64_t largest_difference(const Tensor& a, const Tensor& b) {
   return largest;
 }
 
-// ---- contractions ---------------------------------------------------------------------------------------------------------------
+// ---- contractions -----------------------------------------------------------------------------------------------
 
 TEST(Integer, ConvBetweenPairsIsOneQLinearConv) {
   // y = Q(x0 * w): scales 0.5 and 0.25, out 0.25, so m = 0.5 and ties occur. x - 3 times 3 times 0.5, plus 10.
@@ -77,7 +86,9 @@ TEST(Integer, ConvBetweenPairsIsOneQLinearConv) {
 TEST(Integer, ReluDisappearsWhereTheQuantizerSaturatesAnyway) {
   for (const uint8_t zero : {0, 20}) {
     ByteNet net;
-    Value* y = net.add(ops::Conv, {net.dq(net.bytes({1, 2, 4, 4}), 0.1f, 128), net.weight({2, 2, 1, 1}, {50, -60, 70, 80}, {0.01f, 0.02f}), net.bias({7, -9}, {0.1f * 0.01f, 0.1f * 0.02f})});
+    Value* y = net.add(ops::Conv, {net.dq(net.bytes({1, 2, 4, 4}), 0.1f, 128),
+                                   net.weight({2, 2, 1, 1}, {50, -60, 70, 80}, {0.01f, 0.02f}),
+                                   net.bias({7, -9}, {0.1f * 0.01f, 0.1f * 0.02f})});
     net.graph.set_outputs({net.q(net.add(ops::Relu, {y}), 0.05f, zero)});
     const Tensor x = random_bytes({1, 2, 4, 4}, 5), before = net.run(x);
     net.make_integer();
@@ -89,7 +100,8 @@ TEST(Integer, ReluDisappearsWhereTheQuantizerSaturatesAnyway) {
 TEST(Integer, ClipBecomesAClipOfBytesUnlessItsBoundsAreThoseOfTheType) {
   for (const float high : {6.0f, 5.0f}) {
     ByteNet net;
-    Value* y = net.add(ops::Conv, {net.dq(net.bytes({1, 1, 8, 8}), 0.1f, 100), net.weight({1, 1, 1, 1}, {90}, {0.01f})});
+    Value* y =
+        net.add(ops::Conv, {net.dq(net.bytes({1, 1, 8, 8}), 0.1f, 100), net.weight({1, 1, 1, 1}, {90}, {0.01f})});
     net.graph.set_outputs({net.q(net.clip(y, 0, high), 6.0f / 255, 0)});
     const Tensor x = random_bytes({1, 1, 8, 8}, 6), before = net.run(x);
     net.make_integer();
@@ -100,7 +112,8 @@ TEST(Integer, ClipBecomesAClipOfBytesUnlessItsBoundsAreThoseOfTheType) {
 
 TEST(Integer, ConvWithFloatResultIsASumTimesTheScalesOfItsChannels) {
   ByteNet net;
-  Value* y = net.add(ops::Conv, {net.dq(net.bytes({1, 1, 1, 2}), 0.5f, 1), net.weight({2, 1, 1, 1}, {2, -3}, {0.25f, 4}), net.bias({5, -1}, {0.125f, 2})});
+  Value* y = net.add(ops::Conv, {net.dq(net.bytes({1, 1, 1, 2}), 0.5f, 1),
+                                 net.weight({2, 1, 1, 1}, {2, -3}, {0.25f, 4}), net.bias({5, -1}, {0.125f, 2})});
   net.graph.set_outputs({y});
   net.make_integer();
   EXPECT_EQ(net.structure(), "Mul(Cast(Add(ConvInteger(x))))");
@@ -112,7 +125,8 @@ TEST(Integer, ProductBetweenPairsHasOneMultiply) {
   for (const int64_t transposed : {0, 1}) {
     ByteNet net;
     Value* x = net.dq(net.bytes({2, 3}), 0.1f, 7);
-    Value* w = transposed ? net.weight({2, 3}, {1, 2, 3, -4, 5, -6}, {0.5f, 0.3f}, 0) : net.weight({3, 2}, {1, -4, 2, 5, 3, -6}, {0.5f, 0.3f}, 1);
+    Value* w = transposed ? net.weight({2, 3}, {1, 2, 3, -4, 5, -6}, {0.5f, 0.3f}, 0)
+                          : net.weight({3, 2}, {1, -4, 2, 5, 3, -6}, {0.5f, 0.3f}, 1);
     Value* y = net.add(ops::Gemm, {x, w, net.bias({100, -50}, {0.1f * 0.5f, 0.1f * 0.3f})}, {{"transB", transposed}});
     net.graph.set_outputs({net.q(net.add(ops::Relu, {y}), 0.9f, 0)});
     const Tensor in = random_bytes({2, 3}, 8), before = net.run(in);
@@ -122,14 +136,16 @@ TEST(Integer, ProductBetweenPairsHasOneMultiply) {
     EXPECT_TRUE(report.byte_exact);
     const float m = static_cast<float>(0.1f * 0.3f) / 0.9f;
     int32_t sum = -50;
-    for (int64_t k = 0; k < 3; ++k) sum += (static_cast<int32_t>(in.as_int(k)) - 7) * std::array{-4, 5, -6}[static_cast<size_t>(k)];
+    for (int64_t k = 0; k < 3; ++k)
+      sum += (static_cast<int32_t>(in.as_int(k)) - 7) * std::array{-4, 5, -6}[static_cast<size_t>(k)];
     EXPECT_EQ(net.run(in).as_int(1), std::clamp<int64_t>(std::lrint(static_cast<float>(sum) * m), 0, 255));
   }
 }
 
 TEST(Integer, MatMulOfAnyRankTakesAMatrixOfWeights) {
   ByteNet net;
-  Value* y = net.add(ops::MatMul, {net.dq(net.bytes({2, 5, 3}), 0.1f, 7), net.weight({3, 4}, std::vector<int8_t>(12, 3), {0.5f, 0.25f, 1, 2}, 1)});
+  Value* y = net.add(ops::MatMul, {net.dq(net.bytes({2, 5, 3}), 0.1f, 7),
+                                   net.weight({3, 4}, std::vector<int8_t>(12, 3), {0.5f, 0.25f, 1, 2}, 1)});
   net.graph.set_outputs({y});
   const Tensor x = random_bytes({2, 5, 3}, 1), before = net.run(x);
   net.make_integer();
@@ -152,7 +168,9 @@ TEST(Integer, QLinearMatMulIsOpened) {
 
 TEST(Integer, ForeignUnsignedWeightsBecomeInt8WithoutZeroPoint) {
   ByteNet net;
-  Value* w = net.add(ops::DequantizeLinear, {net.constant(Tensor::of<uint8_t>({2, 1, 1, 1}, {0, 255})), net.constant(Tensor::scalar(0.1f)), net.constant(Tensor::scalar<uint8_t>(128))});
+  Value* w =
+      net.add(ops::DequantizeLinear, {net.constant(Tensor::of<uint8_t>({2, 1, 1, 1}, {0, 255})),
+                                      net.constant(Tensor::scalar(0.1f)), net.constant(Tensor::scalar<uint8_t>(128))});
   net.graph.set_outputs({net.q(net.add(ops::Conv, {net.dq(net.bytes({1, 1, 3, 3}), 0.1f), w}), 0.2f, 128)});
   const Tensor x = random_bytes({1, 1, 3, 3}, 3), before = net.run(x);
   net.make_integer();
@@ -164,7 +182,8 @@ TEST(Integer, ForeignUnsignedWeightsBecomeInt8WithoutZeroPoint) {
 TEST(Integer, AFloatBiasIsRoundedToTheAccumulator) {
   ByteNet net;
   Value* b = net.constant(Tensor::vector<float>({0.013f}));
-  net.graph.set_outputs({net.q(net.add(ops::Conv, {net.dq(net.bytes({1, 1, 3, 3}), 0.1f), net.weight({1, 1, 1, 1}, {90}, {0.01f}), b}), 0.2f)});
+  net.graph.set_outputs({net.q(
+      net.add(ops::Conv, {net.dq(net.bytes({1, 1, 3, 3}), 0.1f), net.weight({1, 1, 1, 1}, {90}, {0.01f}), b}), 0.2f)});
   net.make_integer();
   EXPECT_EQ(net.graph.outputs()[0]->producer()->input(8)->constant(), Tensor::vector<int32_t>({13}));
 }
@@ -181,13 +200,16 @@ TEST(Integer, SaysWhyAContractionStaysFloat) {
   EXPECT_EQ(net.structure(), "Q(Conv(real))") << "the weights are float again";
 }
 
-// ---- bytes ----------------------------------------------------------------------------------------------------------------------
+// ---- bytes ------------------------------------------------------------------------------------------------------
+// ------------
 
 TEST(Integer, ValuePreservingOperatorsWorkOnBytes) {
   ByteNet net;
   Value* v = net.dq(net.bytes({1, 2, 4, 4}), 0.1f, 9);
-  v = net.add(ops::MaxPool, {v}, {{"kernel_shape", std::vector<int64_t>{2, 2}}, {"strides", std::vector<int64_t>{2, 2}}});
-  v = net.add(ops::Transpose, {net.add(ops::Pad, {v, net.ints({0, 0, 1, 0, 0, 0, 0, 0})})}, {{"perm", std::vector<int64_t>{0, 2, 3, 1}}});
+  v = net.add(ops::MaxPool, {v},
+              {{"kernel_shape", std::vector<int64_t>{2, 2}}, {"strides", std::vector<int64_t>{2, 2}}});
+  v = net.add(ops::Transpose, {net.add(ops::Pad, {v, net.ints({0, 0, 1, 0, 0, 0, 0, 0})})},
+              {{"perm", std::vector<int64_t>{0, 2, 3, 1}}});
   v = net.add(ops::Reshape, {net.add(ops::Slice, {v, net.ints({1}), net.ints({3}), net.ints({1})}), net.ints({1, -1})});
   net.graph.set_outputs({net.q(v, 0.1f, 9)});
   const Tensor x = random_bytes({1, 2, 4, 4}, 4), before = net.run(x);
@@ -199,7 +221,8 @@ TEST(Integer, ValuePreservingOperatorsWorkOnBytes) {
 
 TEST(Integer, SplitMovesBytesIntoAllResults) {
   ByteNet net;
-  Node* split = net.graph.add_node(ops::Split, {net.dq(net.bytes({1, 4}), 0.1f, 9)}, {{"axis", int64_t{1}}, {"num_outputs", int64_t{2}}}, {"a", "b"});
+  Node* split = net.graph.add_node(ops::Split, {net.dq(net.bytes({1, 4}), 0.1f, 9)},
+                                   {{"axis", int64_t{1}}, {"num_outputs", int64_t{2}}}, {"a", "b"});
   ASSERT_TRUE(infer_types(*split).ok());
   net.graph.set_outputs({net.q(split->output(1), 0.1f, 9), split->output(0)});
   net.make_integer();
@@ -230,7 +253,8 @@ TEST(Integer, AQuantizerMovesInFrontOfAMovementSoThatTheContractionTakesIt) {
 
 TEST(Integer, PadWithAValueThatIsNoByteStaysFloat) {
   ByteNet net;
-  Value* v = net.add(ops::Pad, {net.dq(net.bytes({1, 4}), 0.5f), net.ints({0, 1, 0, 0}), net.constant(Tensor::scalar(0.7f))});
+  Value* v =
+      net.add(ops::Pad, {net.dq(net.bytes({1, 4}), 0.5f), net.ints({0, 1, 0, 0}), net.constant(Tensor::scalar(0.7f))});
   net.graph.set_outputs({v});
   net.make_integer();
   EXPECT_EQ(net.structure(), "Pad(DQ(x))");
@@ -248,7 +272,9 @@ TEST(Integer, GlobalMaxPoolReducesBytes) {
 
 TEST(Integer, AnEmbeddingTableIsGatheredAsBytes) {
   ByteNet net;
-  Value* table = net.add(ops::DequantizeLinear, {net.constant(random_bytes({10, 4}, 1)), net.constant(Tensor::scalar(0.1f)), net.constant(Tensor::scalar<uint8_t>(128))});
+  Value* table =
+      net.add(ops::DequantizeLinear, {net.constant(random_bytes({10, 4}, 1)), net.constant(Tensor::scalar(0.1f)),
+                                      net.constant(Tensor::scalar<uint8_t>(128))});
   Value* ids = net.graph.add_input("ids", Type::tensor(DType::Int64, Shape{3}));
   net.graph.set_outputs({net.add(ops::Gather, {table, ids})});
   net.make_integer();
@@ -257,7 +283,8 @@ TEST(Integer, AnEmbeddingTableIsGatheredAsBytes) {
 
 TEST(Integer, TransposedWeightsKeepTheirChannelScales) {
   ByteNet net;
-  Value* w = net.add(ops::Transpose, {net.weight({2, 3}, {1, 2, 3, -4, 5, -6}, {0.5f, 0.3f}, 0)}, {{"perm", std::vector<int64_t>{1, 0}}});
+  Value* w = net.add(ops::Transpose, {net.weight({2, 3}, {1, 2, 3, -4, 5, -6}, {0.5f, 0.3f}, 0)},
+                     {{"perm", std::vector<int64_t>{1, 0}}});
   net.graph.set_outputs({net.add(ops::MatMul, {net.dq(net.bytes({2, 3}), 0.1f, 7), w})});
   const Tensor x = random_bytes({2, 3}, 4), before = net.run(x);
   net.make_integer();
@@ -265,11 +292,12 @@ TEST(Integer, TransposedWeightsKeepTheirChannelScales) {
   EXPECT_GT(sqnr(before, net.run(x)), 120);
 }
 
-// ---- averages -------------------------------------------------------------------------------------------------------------------
+// ---- averages ---------------------------------------------------------------------------------------------------
 
 TEST(Integer, GlobalAveragePoolSumsBytes) {
   ByteNet net;
-  net.graph.set_outputs({net.q(net.add(ops::GlobalAveragePool, {net.dq(net.bytes({1, 1, 2, 2}), 0.5f, 10)}), 0.25f, 3)});
+  net.graph.set_outputs(
+      {net.q(net.add(ops::GlobalAveragePool, {net.dq(net.bytes({1, 1, 2, 2}), 0.5f, 10)}), 0.25f, 3)});
   net.make_integer();
   EXPECT_EQ(net.structure(), "Q(Mul(Cast(Sub(ReduceSum(Cast(x))))))");
   // (11 + 12 + 13 + 20 - 40) * 0.125 = 2; / 0.25 = 8; + 3
@@ -280,7 +308,8 @@ TEST(Integer, AveragePoolOfWholePlanesAndReduceMeanAreSumsToo) {
   for (const bool pool : {true, false}) {
     ByteNet net;
     Value* x = net.dq(net.bytes({1, 2, 3, 3}), 0.5f);
-    Value* y = pool ? net.add(ops::AveragePool, {x}, {{"kernel_shape", std::vector<int64_t>{3, 3}}}) : net.add(ops::ReduceMean, {x, net.ints({-1, -2})}, {{"keepdims", int64_t{0}}});
+    Value* y = pool ? net.add(ops::AveragePool, {x}, {{"kernel_shape", std::vector<int64_t>{3, 3}}})
+                    : net.add(ops::ReduceMean, {x, net.ints({-1, -2})}, {{"keepdims", int64_t{0}}});
     net.graph.set_outputs({net.q(y, 0.5f)});
     const Tensor in = random_bytes({1, 2, 3, 3}, 4), before = net.run(in);
     net.make_integer();
@@ -292,7 +321,11 @@ TEST(Integer, AveragePoolOfWholePlanesAndReduceMeanAreSumsToo) {
 
 TEST(Integer, AveragePoolOfWindowsIsADepthwiseSum) {
   ByteNet net;
-  Value* y = net.add(ops::AveragePool, {net.dq(net.bytes({1, 2, 5, 5}), 0.5f, 7)}, {{"kernel_shape", std::vector<int64_t>{2, 2}}, {"pads", std::vector<int64_t>{1, 1, 0, 0}}, {"strides", std::vector<int64_t>{2, 2}}, {"count_include_pad", int64_t{1}}});
+  Value* y = net.add(ops::AveragePool, {net.dq(net.bytes({1, 2, 5, 5}), 0.5f, 7)},
+                     {{"kernel_shape", std::vector<int64_t>{2, 2}},
+                      {"pads", std::vector<int64_t>{1, 1, 0, 0}},
+                      {"strides", std::vector<int64_t>{2, 2}},
+                      {"count_include_pad", int64_t{1}}});
   net.graph.set_outputs({net.q(y, 0.5f, 7)});
   const Tensor in = random_bytes({1, 2, 5, 5}, 4), before = net.run(in);
   net.make_integer();
@@ -302,19 +335,23 @@ TEST(Integer, AveragePoolOfWindowsIsADepthwiseSum) {
 
 TEST(Integer, AveragePoolWithUnequalWindowsSaysSo) {
   ByteNet net;
-  net.graph.set_outputs({net.add(ops::AveragePool, {net.dq(net.bytes({1, 2, 5, 5}), 0.5f)}, {{"kernel_shape", std::vector<int64_t>{2, 2}}, {"pads", std::vector<int64_t>{1, 1, 0, 0}}})});
+  net.graph.set_outputs(
+      {net.add(ops::AveragePool, {net.dq(net.bytes({1, 2, 5, 5}), 0.5f)},
+               {{"kernel_shape", std::vector<int64_t>{2, 2}}, {"pads", std::vector<int64_t>{1, 1, 0, 0}}})});
   EXPECT_EQ(net.make_integer().islands.size(), 1u);
-  EXPECT_NE(net.skipped.find("its windows do not all hold the same number of values"), std::string::npos) << net.skipped;
+  EXPECT_NE(net.skipped.find("its windows do not all hold the same number of values"), std::string::npos)
+      << net.skipped;
 }
 
-// ---- whole networks -------------------------------------------------------------------------------------------------------------
+// ---- whole networks ---------------------------------------------------------------------------------------------
 
 struct Residual : ByteNet {
   Residual() {
     Value* a = add(ops::Relu, {conv(input({1, 3, 8, 8}), 8)});
     Value* b = clip(conv(a, 8), 0, 6);
     Value* sum = add(ops::Relu, {add(ops::Add, {conv(b, 8), a})});
-    Value* pooled = add(ops::MaxPool, {sum}, {{"kernel_shape", std::vector<int64_t>{2, 2}}, {"strides", std::vector<int64_t>{2, 2}}});
+    Value* pooled = add(ops::MaxPool, {sum},
+                        {{"kernel_shape", std::vector<int64_t>{2, 2}}, {"strides", std::vector<int64_t>{2, 2}}});
     Value* mean = add(ops::Flatten, {add(ops::GlobalAveragePool, {conv(pooled, 8)})});
     graph.set_outputs({gemm(mean, 5)});
   }

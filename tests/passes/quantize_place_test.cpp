@@ -4,7 +4,7 @@
 namespace lapis::testing {
 namespace {
 
-// ---- placement ------------------------------------------------------------------------------------------------------------------
+// ---- placement --------------------------------------------------------------------------------------------------
 
 TEST(InsertQdq, LeavesNoFloatIslandInAConvolutionalNetwork) {
   Net net;
@@ -15,7 +15,8 @@ TEST(InsertQdq, LeavesNoFloatIslandInAConvolutionalNetwork) {
   const Feeds sample = net.feeds();
   const Tensor expected = (*evaluate(net.graph, sample))[0];
   const QuantizeReport report = net.quantize();
-  EXPECT_EQ(expression(net.graph.outputs()[0]), "Gemm(DQ(Q(Flatten(DQ(Q(GlobalAveragePool(DQ(Q(Clip(Conv(DQ(Q(Relu(Conv(DQ(Q(x)))))))))))))))))");
+  EXPECT_EQ(expression(net.graph.outputs()[0]),
+            "Gemm(DQ(Q(Flatten(DQ(Q(GlobalAveragePool(DQ(Q(Clip(Conv(DQ(Q(Relu(Conv(DQ(Q(x)))))))))))))))))");
   EXPECT_EQ(report.quantized_count(), report.decisions.size());
   EXPECT_EQ(decision(report, "y").note, "int8 operands, float output");
   EXPECT_GT(sqnr(expected, (*evaluate(net.graph, sample))[0]), 25);
@@ -27,7 +28,8 @@ TEST(InsertQdq, QuantizesBothOperandsOfAResidualSumButNothingBetweenSumAndRelu) 
   Value* sum = net.add(ops::Relu, {net.add(ops::Add, {net.conv(a, 4, 3, "conv_c"), a})});
   net.graph.set_outputs({net.conv(sum, 2)});
   net.quantize();
-  EXPECT_EQ(expression(net.graph.outputs()[0]), "Conv(DQ(Q(Relu(Add(DQ(Q(Conv(DQ(Q(Relu(Conv(DQ(Q(x))))))))), DQ(Q(Relu(Conv(DQ(Q(x)))))))))))");
+  EXPECT_EQ(expression(net.graph.outputs()[0]),
+            "Conv(DQ(Q(Relu(Add(DQ(Q(Conv(DQ(Q(Relu(Conv(DQ(Q(x))))))))), DQ(Q(Relu(Conv(DQ(Q(x)))))))))))");
 }
 
 TEST(InsertQdq, KeepsResidualSumsAndNormalizationOfAnEncoderFloat) {
@@ -36,7 +38,8 @@ TEST(InsertQdq, KeepsResidualSumsAndNormalizationOfAnEncoderFloat) {
   Value* h = net.add(ops::MatMul, {x, net.constant(random_tensor({8, 8}, 1))});
   h = net.add(ops::Add, {h, net.constant(random_tensor({8}, 2))});
   h = net.add(ops::Add, {h, x}, {}, "residual");
-  h = net.add(ops::LayerNormalization, {h, net.constant(random_tensor({8}, 3)), net.constant(random_tensor({8}, 4))}, {}, "norm");
+  h = net.add(ops::LayerNormalization, {h, net.constant(random_tensor({8}, 3)), net.constant(random_tensor({8}, 4))},
+              {}, "norm");
   net.graph.set_outputs({net.add(ops::MatMul, {h, net.constant(random_tensor({8, 8}, 5))})});
   const QuantizeReport report = net.quantize();
   EXPECT_EQ(expression(net.graph.outputs()[0]), "MatMul(DQ(Q(LayerNormalization(Add(Add(MatMul(DQ(Q(x)))), x)))))");
@@ -67,13 +70,15 @@ TEST(InsertQdq, StoresADiamondOfElementwiseOperatorsOnceInFrontAndOnceBehind) {
   Value* swish = net.add(ops::Mul, {c, net.add(ops::HardSigmoid, {c})});
   net.graph.set_outputs({net.conv(swish, 2)});
   net.quantize();
-  EXPECT_EQ(expression(net.graph.outputs()[0]), "Conv(DQ(Q(Mul(DQ(Q(Conv(DQ(Q(x))))), HardSigmoid(DQ(Q(Conv(DQ(Q(x))))))))))");
+  EXPECT_EQ(expression(net.graph.outputs()[0]),
+            "Conv(DQ(Q(Mul(DQ(Q(Conv(DQ(Q(x))))), HardSigmoid(DQ(Q(Conv(DQ(Q(x))))))))))");
 }
 
 TEST(InsertQdq, LeavesWhatNothingInInt8ReadsInFloat) {
   Net net;
   Value* c = net.conv(net.input({1, 3, 6, 6}), 4, 3, "conv_c");
-  net.graph.set_outputs({net.add(ops::Transpose, {net.add(ops::Relu, {c}, {}, "relu")}, {{"perm", std::vector<int64_t>{0, 2, 3, 1}}}, "t")});
+  net.graph.set_outputs({net.add(ops::Transpose, {net.add(ops::Relu, {c}, {}, "relu")},
+                                 {{"perm", std::vector<int64_t>{0, 2, 3, 1}}}, "t")});
   const QuantizeReport report = net.quantize();
   EXPECT_EQ(expression(net.graph.outputs()[0]), "Transpose(Relu(Conv(DQ(Q(x)))))");
   EXPECT_EQ(decision(report, "t").note, "nothing behind it computes in int8");
@@ -87,7 +92,8 @@ TEST(InsertQdq, FloatReadersTakeTheDequantizedValueOfAnInt8ProducerAndTheOrigina
   Value* s = net.add(ops::Softmax, {c});
   net.graph.set_outputs({net.add(ops::Softmax, {net.add(ops::Sub, {s, p})}), net.conv(c, 2)});
   net.quantize();
-  EXPECT_EQ(expression(net.graph.outputs()[0]), "Softmax(Sub(Softmax(DQ(Q(Relu(Conv(DQ(Q(Softmax(x)))))))), Softmax(x)))");
+  EXPECT_EQ(expression(net.graph.outputs()[0]),
+            "Softmax(Sub(Softmax(DQ(Q(Relu(Conv(DQ(Q(Softmax(x)))))))), Softmax(x)))");
 }
 
 TEST(InsertQdq, AnOutputThatInt8AlsoReadsKeepsItsName) {
@@ -108,7 +114,7 @@ TEST(InsertQdq, RefusesAModelThatIsQuantizedAlready) {
   EXPECT_EQ(again.diagnostics()[0].kind, ErrorKind::Usage);
 }
 
-// ---- options --------------------------------------------------------------------------------------------------------------------
+// ---- options ----------------------------------------------------------------------------------------------------
 
 struct ThreeConvs : Net {
   ThreeConvs() {
@@ -129,7 +135,8 @@ TEST(PlacementOptions, ExcludeNodesByNamePatternAndType) {
   const ThreeConvs net;
   EXPECT_EQ(net.float_nodes({}), Names{});
   EXPECT_EQ(net.float_nodes({.exclude_nodes = {"middle"}}), Names{"middle: excluded by name"});
-  EXPECT_EQ(net.float_nodes({.exclude_patterns = {"(first|last)"}}), (Names{"first: excluded by the pattern '(first|last)'", "last: excluded by the pattern '(first|last)'"}));
+  EXPECT_EQ(net.float_nodes({.exclude_patterns = {"(first|last)"}}),
+            (Names{"first: excluded by the pattern '(first|last)'", "last: excluded by the pattern '(first|last)'"}));
   EXPECT_EQ(net.float_nodes({.exclude_types = {"Conv"}}).size(), 3u);
 }
 
@@ -154,25 +161,30 @@ TEST(PlacementOptions, ACalibrationOfEverythingServesEveryPlacement) {
   ASSERT_TRUE(c.ok());
   for (const char* name : {"first", "middle", "last"}) {
     const auto graph = net.graph.clone();
-    EXPECT_TRUE(quantize_static(*graph, *c, {.placement = {.exclude_nodes = {name}}, .range = {}, .calibrate = {}}).ok()) << name;
+    EXPECT_TRUE(
+        quantize_static(*graph, *c, {.placement = {.exclude_nodes = {name}}, .range = {}, .calibrate = {}}).ok())
+        << name;
   }
 }
 
-// ---- scales ---------------------------------------------------------------------------------------------------------------------
+// ---- scales -----------------------------------------------------------------------------------------------------
 
 TEST(ShareScales, ValuePreservingOperatorsKeepTheScale) {
   Net net;
   Value* c = net.add(ops::Relu, {net.conv(net.input({1, 3, 8, 8}), 4)});
-  Value* p = net.add(ops::MaxPool, {c}, {{"kernel_shape", std::vector<int64_t>{2, 2}}, {"strides", std::vector<int64_t>{2, 2}}}, "pool");
+  Value* p = net.add(ops::MaxPool, {c},
+                     {{"kernel_shape", std::vector<int64_t>{2, 2}}, {"strides", std::vector<int64_t>{2, 2}}}, "pool");
   Value* t = net.add(ops::Transpose, {p}, {{"perm", std::vector<int64_t>{0, 1, 3, 2}}}, "turned");
   Value* s = net.add(ops::Slice, {t, net.ints({0}), net.ints({2}), net.ints({1})}, {}, "cut");
   Value* z = net.add(ops::Pad, {s, net.ints({0, 1, 0, 0, 0, 1, 0, 0})}, {}, "padded");
   net.graph.set_outputs({net.conv(z, 2)});
   const QuantizeReport report = net.quantize();
   const QuantParams shared = quantized_value(report, "pool").params;
-  for (const char* name : {"turned", "cut", "padded"}) EXPECT_EQ(quantized_value(report, name).params.scale, shared.scale) << name;
+  for (const char* name : {"turned", "cut", "padded"})
+    EXPECT_EQ(quantized_value(report, name).params.scale, shared.scale) << name;
   EXPECT_EQ(shared.zero_point, 0);
-  EXPECT_EQ(net.graph.constants().size(), 18u) << "two parameters for x, two for the group, five for each convolution, four of Slice and Pad";
+  EXPECT_EQ(net.graph.constants().size(), 18u)
+      << "two parameters for x, two for the group, five for each convolution, four of Slice and Pad";
 }
 
 struct TwoBranches : Net {
@@ -222,7 +234,7 @@ TEST(ShareScales, AValueReadByActivationsOnlyTakesTheirBounds) {
   EXPECT_GT(v.range.high, 0.5f);  // Relu lets everything above 0 through
 }
 
-// ---- arithmetic -----------------------------------------------------------------------------------------------------------------
+// ---- arithmetic -------------------------------------------------------------------------------------------------
 
 TEST(QuantParams, HoldZeroExactlyAndCoverTheRange) {
   const QuantParams p = uint8_params({-1, 1.55f});
@@ -258,13 +270,15 @@ TEST(QuantizeWeight, FollowsTheAxisAndCanUseOneScale) {
 }
 
 TEST(QuantizeWeight, AChannelOfZerosStillCarriesItsBias) {
-  const QuantizedWeight q = quantize_weight(Tensor::of<float>({2, 1}, {0, 0}), 0, Tensor::vector<float>({3, 0}), 0.1f, true);
+  const QuantizedWeight q =
+      quantize_weight(Tensor::of<float>({2, 1}, {0, 0}), 0, Tensor::vector<float>({3, 0}), 0.1f, true);
   EXPECT_NEAR(q.bias.as_int(0) * 0.1 * q.scales.data<float>()[0], 3, 1e-5);
   EXPECT_EQ(q.scales.data<float>()[1], 1);
 }
 
 TEST(QuantizeWeight, WidensScalesUntilTheBiasFits) {
-  const QuantizedWeight q = quantize_weight(Tensor::of<float>({1, 1}, {1e-9f}), 0, Tensor::vector<float>({100}), 0.01f, true);
+  const QuantizedWeight q =
+      quantize_weight(Tensor::of<float>({1, 1}, {1e-9f}), 0, Tensor::vector<float>({100}), 0.01f, true);
   EXPECT_LE(q.bias.as_int(0), 1 << 29);
   EXPECT_NEAR(q.bias.as_int(0) * 0.01 * q.scales.data<float>()[0], 100, 1e-3);
 }
@@ -284,7 +298,8 @@ TEST(InsertQdq, SharesTheConstantsOfATiedWeight) {
   net.graph.set_outputs({net.add(ops::MatMul, {h, w})});
   net.quantize();
   int dequantized = 0;
-  for (const Node* node : net.graph.nodes()) dequantized += node->is(ops::DequantizeLinear) && node->input(0)->is_constant();
+  for (const Node* node : net.graph.nodes())
+    dequantized += node->is(ops::DequantizeLinear) && node->input(0)->is_constant();
   EXPECT_EQ(dequantized, 1);
 }
 

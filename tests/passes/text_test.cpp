@@ -1,4 +1,4 @@
-// Every tests/text/passes/*.onnxtxt: a graph, the passes to run on it, and the graph that must come out.
+// Every tests/text/{passes,quantize}/*.onnxtxt: a graph, the passes to run on it, and the graph that must come out.
 //
 //   # why this must be so
 //   # RUN: opt --passes=simplify
@@ -106,8 +106,9 @@ TEST_P(PassText, GivesTheExpectedGraph) {
 
 std::vector<Path> cases() {
   std::vector<Path> paths;
-  for (const auto& entry : std::filesystem::directory_iterator(LAPIS_SOURCE_DIR "/tests/text/passes"))
-    if (entry.path().extension() == ".onnxtxt") paths.push_back(entry.path());
+  for (const char* folder : {LAPIS_SOURCE_DIR "/tests/text/passes", LAPIS_SOURCE_DIR "/tests/text/quantize"})
+    for (const auto& entry : std::filesystem::directory_iterator(folder))
+      if (entry.path().extension() == ".onnxtxt") paths.push_back(entry.path());
   std::sort(paths.begin(), paths.end());
   return paths;
 }
