@@ -25,6 +25,7 @@ std::optional<std::string> misfit(const Kernel& k, const Contraction& c, const T
   if (!target.has(k.needs)) return "the target '" + target.to_string() + "' has too few instructions: x86-64+avx2 is the least";
   if (k.depthwise && !(c.groups == c.channels && c.k == 1 && c.group_stride == 1)) return "it is not depthwise";
   if (k.depthwise && c.taps.size() > 128) return "depthwise kernels unroll their taps, and " + std::to_string(c.taps.size()) + " are too many";
+  if (c.weights.bytes() > std::numeric_limits<int32_t>::max() / 2) return "its weights are larger than one GiB";
   if (c.operands.size() > 8) return "its epilogue reads " + std::to_string(c.operands.size()) + " operands, 8 is the most";
   if (max_mr(k, c, 1) == 0) return "its epilogue needs too many registers";
   return std::nullopt;
@@ -46,7 +47,7 @@ Choice cheapest_tile(int row, const Contraction& c) {
 
 Result<Choice> choose(const Contraction& c, const Target& target, int wanted) {
   Choice best;
-  std::string why = "no kernel fits";
+  std::string why = "no kernel multiplies " + std::string(name_of(c.a)) + " by " + std::string(name_of(c.b));
   for (int row = 0; row < static_cast<int>(table().size()); ++row) {
     if (wanted >= 0 && row != wanted) continue;
     if (auto reason = misfit(table()[static_cast<size_t>(row)], c, target)) {

@@ -1,8 +1,11 @@
 // Every row of the kernel table that this machine can run, against plain loops: integer results byte for byte, floats within 1e-5 of the
 // sum of their terms' magnitudes. Memory is guarded: a read past the slack or a write past the last channel faults or shows.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "codegen/kernels/schedule.h"
 #include "codegen/kernels/table.h"
+#include "codegen/x86/emit.h"
 #include "tests/codegen/kernel_case.h"
 
 namespace lapis::testing {
@@ -212,6 +215,33 @@ TEST_P(KernelRow, AnyPartitionGivesTheSameBytes) {
     if (integer()) k.requantize(0, kU8, 5);
     EXPECT_EQ(k.check(GetParam(), {1, 2, 3, 5, 7, 11, 16}), "") << row().name;
     EXPECT_GT(k.contraction().units, 4) << row().name;
+  }
+}
+
+TEST(KernelSchedule, SaysWhyNothingFits) {
+  auto why = [](KernelCase k, Target target, int row = -1) {
+    k.plan().target = target;
+    const Status status = kernels::schedule(k.contraction(), k.plan(), row);
+    return status.ok() ? "" : lapis::to_string(status.diagnostics());
+  };
+  const KernelShape shape{.pixels_w = 4, .in_channels = 8, .out_channels = 8};
+  EXPECT_THAT(why({shape, kU8, kS32, 1}, Target()), ::testing::HasSubstr("avx2"));
+  EXPECT_THAT(why({shape, kS32, kS32, 1}, Target::host()), ::testing::HasSubstr("no kernel multiplies int32"));
+  for (size_t row = 0; row < kernels::table().size(); ++row)
+    if (kernels::table()[row].depthwise && kernels::table()[row].a == kU8)
+      EXPECT_THAT(why({shape, kU8, kS32, 1}, Target::levels().back().with(Isa::AvxVnni), static_cast<int>(row)), ::testing::HasSubstr("not depthwise"));
+}
+
+// Code for other machines is ordinary: every row emits without running.
+TEST(KernelSchedule, EveryRowEmits) {
+  for (size_t row = 0; row < kernels::table().size(); ++row) {
+    const kernels::Kernel& kernel = kernels::table()[row];
+    const int64_t channels = 40;
+    KernelCase k({.pixels_w = 9, .kernel_w = 3, .in_channels = channels, .out_channels = channels, .groups = kernel.depthwise ? channels : 1}, kernel.a,
+                 kernel.accumulator, 1);
+    k.plan().target = Target().with(kernel.needs);
+    ASSERT_TRUE(kernels::schedule(k.contraction(), k.plan(), static_cast<int>(row)).ok()) << kernel.name;
+    EXPECT_GT(x86::emit(k.contraction(), k.plan()).size(), 200u) << kernel.name;
   }
 }
 
