@@ -9,7 +9,7 @@ namespace lapis {
 
 enum class Severity { Note, Warning, Error };
 
-// Who or what is at fault; the CLI turns it into its exit code (tools/lapis/exit_code.h documents them).
+// Who or what is at fault; the CLI turns it into its exit code (tools/lapis/verb.h documents them).
 enum class ErrorKind {
   Usage,        // a wrong flag or argument
   Input,        // a file that cannot be read, is truncated, or is not what it claims to be

@@ -39,6 +39,12 @@ class ReferenceRunner final : public Runner {
 
 std::string described(DType dtype, const Shape& shape) { return std::string(name_of(dtype)) + to_string(shape); }
 
+std::string described(const std::vector<IoInfo>& list) {
+  std::string text;
+  for (const IoInfo& io : list) text += (text.empty() ? "'" : ", '") + io.name + "' " + described(io.dtype, io.shape);
+  return text;
+}
+
 Result<std::unique_ptr<Runner>> reference_runner(const Graph& graph) {
   std::unique_ptr<Graph> copy = graph.clone();
   PassRunnerOptions options;
@@ -53,6 +59,7 @@ Result<std::unique_ptr<Runner>> reference_runner(const Graph& graph) {
 
 Result<std::unique_ptr<Runner>> open_program(Program program, const RunnerOptions& options) {
   LAPIS_TRY(const Executable executable, Executable::from(std::move(program)));
+  if (options.perf_map) executable.write_perf_map();
   LAPIS_TRY(Session session, executable.session({options.threads, options.profile}));
   return std::unique_ptr<Runner>(std::make_unique<CompiledRunner>(std::move(session)));
 }
@@ -68,8 +75,9 @@ Result<std::unique_ptr<Runner>> open_graph(const Graph& graph, const RunnerOptio
 Result<std::unique_ptr<Runner>> open_model(const Path& file, const RunnerOptions& options) {
   if (is_artifact(file)) {
     if (options.backend == Backend::Reference)
-      return error(ErrorKind::Usage, "an artifact holds machine code only; the reference backend needs the .onnx model")
-          .at(file.string());
+      return error(ErrorKind::Usage, "an artifact holds machine code only, which the reference backend cannot evaluate")
+          .at(file.string())
+          .help("give the .onnx model it was compiled from");
     LAPIS_TRY(Program program, load_artifact(file));
     return open_program(std::move(program), options);
   }
@@ -80,9 +88,7 @@ Result<std::unique_ptr<Runner>> open_model(const Path& file, const RunnerOptions
 Result<std::vector<Tensor>> ordered(const Feeds& feeds, const std::vector<IoInfo>& wanted) {
   Diagnostics findings;
   std::vector<Tensor> tensors;
-  std::string known;
   for (const IoInfo& input : wanted) {
-    known += (known.empty() ? "" : ", ") + input.name + " " + described(input.dtype, input.shape);
     const auto it = feeds.find(input.name);
     if (it == feeds.end())
       findings.push_back(error(ErrorKind::Mismatch, "input '" + input.name + "' is missing"));
@@ -96,10 +102,9 @@ Result<std::vector<Tensor>> ordered(const Feeds& feeds, const std::vector<IoInfo
   for (const auto& [name, tensor] : feeds) {
     bool found = false;
     for (const IoInfo& input : wanted) found = found || input.name == name;
-    if (!found)
-      findings.push_back(
-          error(ErrorKind::Mismatch, "the model has no input '" + name + "'").help("its inputs are: " + known));
+    if (!found) findings.push_back(error(ErrorKind::Mismatch, "the model has no input '" + name + "'"));
   }
+  for (Diagnostic& d : findings) d.help("its inputs are " + described(wanted));
   if (!findings.empty()) return findings;
   return tensors;
 }

@@ -14,6 +14,7 @@ struct RunnerOptions {
   Target target = Target::host();
   int threads = 1;
   bool profile = false;
+  bool perf_map = false;  // name the generated functions for `perf report`
 };
 
 class Runner {

@@ -49,6 +49,16 @@ void on_interrupt(int) {
   ::_exit(kInterrupted);
 }
 
+// What CLI11 found, in the form of every other message. `argument` is the first one.
+int fail_usage(const CLI::App& app, const std::string& argument, const CLI::ParseError& e) {
+  const std::vector<CLI::App*> verbs = app.get_subcommands();
+  if (!verbs.empty())
+    return fail({error(ErrorKind::Usage, e.what()).help("see `lapis " + verbs[0]->get_name() + " --help`")});
+  const bool unknown = !argument.empty() && argument[0] != '-';
+  return fail({error(ErrorKind::Usage, unknown ? "unknown verb '" + argument + "'" : std::string(e.what()))
+                   .help("see `lapis --help`")});
+}
+
 int run(int argc, char** argv) {
   CLI::App app("lapis: an int8 graph compiler for CPUs");
   app.require_subcommand(1);
@@ -66,7 +76,8 @@ int run(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
-    return app.exit(e) == 0 ? kOk : kUsage;
+    if (e.get_exit_code() != 0) return fail_usage(app, argc > 1 ? argv[1] : "", e);
+    return app.exit(e);
   }
   const Result<Report> report = actions.at(app.get_subcommands().front())();
   if (!report.ok()) return fail(report.diagnostics());

@@ -25,6 +25,7 @@ void ModelFlags::add_model(CLI::App& app) {
 void ModelFlags::add_running(CLI::App& app) {
   app.add_option("--target", target, "Machine to generate code for, e.g. x86-64+avx2")->capture_default_str();
   app.add_option("--threads", threads, "Threads; 0: one per core")->capture_default_str()->check(CLI::Range(0, 1024));
+  app.add_flag("--perf-map", perf_map, "Write /tmp/perf-PID.map, so that `perf report` names generated functions");
   app.add_option("--backend", backend, "jit, or reference: the slow evaluator that defines the results")
       ->capture_default_str()
       ->check(CLI::IsMember({"jit", "reference"}));
@@ -34,7 +35,7 @@ static Result<std::pair<std::string, std::string>> split(const std::string& text
                                                          const std::string& form) {
   const size_t at = text.find('=');
   if (at == std::string::npos || at == 0 || at + 1 == text.size())
-    return error(ErrorKind::Usage, flag + " '" + text + "' is not of the form " + form);
+    return error(ErrorKind::Usage, flag + " '" + text + "' is incomplete").help("write " + flag + " " + form);
   return std::pair(text.substr(0, at), text.substr(at + 1));
 }
 
@@ -50,7 +51,8 @@ Result<ModelOptions> ModelFlags::model_options() const {
   for (const std::string& dim : dims) {
     LAPIS_TRY(const auto pair, split(dim, "--dim", "NAME=VALUE"));
     const auto value = parse_int(pair.second);
-    if (!value) return error(ErrorKind::Usage, "--dim '" + dim + "': the value is not a number");
+    if (!value)
+      return error(ErrorKind::Usage, "--dim '" + dim + "': the value is not a number").help("write --dim NAME=VALUE");
     options.dims[pair.first] = *value;
   }
   for (const std::string& shape : shapes) {
@@ -59,7 +61,9 @@ Result<ModelOptions> ModelFlags::model_options() const {
     std::string rest = pair.second + "x";
     for (size_t at = 0, end; (end = rest.find('x', at)) != std::string::npos; at = end + 1) {
       const auto value = parse_int(rest.substr(at, end - at));
-      if (!value) return error(ErrorKind::Usage, "--shape '" + shape + "' is not of the form INPUT=1x3x224x224");
+      if (!value)
+        return error(ErrorKind::Usage, "--shape '" + shape + "' is not a shape")
+            .help("write --shape INPUT=1x3x224x224");
       dims_of.push_back(*value);
     }
   }
@@ -72,6 +76,7 @@ Result<RunnerOptions> ModelFlags::runner_options() const {
   LAPIS_TRY(options.target, Target::parse(target));
   options.backend = backend == "reference" ? Backend::Reference : Backend::Jit;
   options.threads = threads;
+  options.perf_map = perf_map;
   return options;
 }
 

@@ -37,7 +37,10 @@ Result<Report> run(const Flags& flags) {
   report.json["milliseconds"] = ms;
   std::error_code failed;
   if (!flags.output.empty()) std::filesystem::create_directories(flags.output, failed);
-  if (failed) return error(ErrorKind::Io, "cannot create the folder: " + failed.message()).at(flags.output);
+  if (failed)
+    return error(ErrorKind::Io, "cannot create the folder: " + failed.message())
+        .at(flags.output)
+        .help("name a folder where you may write");
   for (size_t i = 0; i < outputs.size(); ++i) {
     const std::string& name = runner->outputs()[i].name;
     report.text += name + ": " + to_string(outputs[i]) + "\n";

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "frontends/onnx/export.h"
+#include "runtime/artifact.h"
 #include "tools/lapis/onnxruntime.h"
 #include "tools/lapis/options.h"
 
@@ -12,7 +13,7 @@ namespace {
 struct Flags {
   ModelFlags model;
   std::vector<std::string> inputs;
-  std::string against = "reference";
+  std::string against = "reference", source;
   double tolerance = 1e-4;
   bool each_pass = false;
 };
@@ -89,12 +90,23 @@ Status verify_each_pass(Report& report, const Graph& graph, const RunnerOptions&
   return ok();
 }
 
+// The .onnx behind the model: the model itself, or what --source names for an artifact, which holds machine code only.
+Result<Path> source_of(const Flags& flags) {
+  if (!is_artifact(flags.model.model)) return Path(flags.model.model);
+  if (flags.source.empty())
+    return error(ErrorKind::Usage, "an artifact holds machine code only; there is nothing to compare it with")
+        .at(flags.model.model)
+        .help("name the model it was compiled from with --source MODEL.onnx");
+  return Path(flags.source);
+}
+
 Result<Report> verify(const Flags& flags) {
   LAPIS_TRY(const Feeds feeds, read_feeds(flags.inputs));
   LAPIS_TRY(RunnerOptions options, flags.model.runner_options());
   for (const auto& [name, tensor] : feeds) options.model.shapes.emplace(name, tensor.shape());
-  LAPIS_TRY(const std::unique_ptr<Graph> graph, load_model(flags.model.model, options.model));
-  LAPIS_TRY(const std::unique_ptr<Runner> runner, open_graph(*graph, options));
+  LAPIS_TRY(const Path source, source_of(flags));
+  LAPIS_TRY(const std::unique_ptr<Graph> graph, load_model(source, options.model));
+  LAPIS_TRY(const std::unique_ptr<Runner> runner, open_model(flags.model.model, options));
   std::vector<Tensor> inputs = random_inputs(runner->inputs());
   if (!feeds.empty()) {
     LAPIS_TRY(inputs, ordered(feeds, runner->inputs()));
@@ -112,7 +124,7 @@ Result<Report> verify(const Flags& flags) {
     LAPIS_TRY(const std::unique_ptr<Runner> other, open_graph(*graph, reference));
     LAPIS_TRY(wanted, other->run(inputs));
   } else {
-    LAPIS_TRY(wanted, run_onnxruntime(flags.model.model, runner->inputs(), inputs, runner->outputs()));
+    LAPIS_TRY(wanted, run_onnxruntime(source, runner->inputs(), inputs, runner->outputs()));
   }
   LAPIS_CHECK(compare_runs(report, "", *runner, inputs, wanted, flags.tolerance));
   return report;
@@ -132,6 +144,7 @@ Action declare_verify(CLI::App& app) {
   app.add_option("--tolerance", flags->tolerance,
                  "Largest error that passes, relative to the largest magnitude of the output; 0: bytes must be equal")
       ->capture_default_str();
+  app.add_option("--source", flags->source, "The model that an artifact was compiled from")->type_name("MODEL.onnx");
   app.add_flag("--each-pass", flags->each_pass, "Compare with ONNX Runtime after every pass of the compile pipeline");
   return [flags] { return verify(*flags); };
 }
