@@ -12,9 +12,15 @@
 namespace lapis {
 namespace {
 
-Diagnostic io_error(const Path& path, const std::string& what, int code = errno) {
-  return error(code == ENOENT || code == EISDIR ? ErrorKind::Input : ErrorKind::Io, what + ": " + std::strerror(code))
-      .at(path.string());
+Diagnostic read_error(const Path& path, const std::string& what, int code = errno) {
+  return error(ErrorKind::Input, what + ": " + std::strerror(code))
+      .at(path.string())
+      .help("check its name, and that you may read it");
+}
+Diagnostic write_error(const Path& path, const std::string& what, int code = errno) {
+  return error(ErrorKind::Io, what + ": " + std::strerror(code))
+      .at(path.string())
+      .help("check that its folder exists, that you may write there, and that the disk has room");
 }
 
 class Descriptor {
@@ -44,14 +50,17 @@ bool write_all(int fd, std::span<const std::byte> bytes) {
 
 Result<MappedFile> map_file(const Path& path) {
   const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (file.get() < 0) return io_error(path, "cannot open the file");
+  if (file.get() < 0) return read_error(path, "cannot open the file");
   struct stat info {};
-  if (::fstat(file.get(), &info) != 0) return io_error(path, "cannot stat the file");
-  if (!S_ISREG(info.st_mode)) return error(ErrorKind::Input, "not a regular file").at(path.string());
+  if (::fstat(file.get(), &info) != 0) return read_error(path, "cannot stat the file");
+  if (!S_ISREG(info.st_mode))
+    return error(ErrorKind::Input, "not a regular file")
+        .at(path.string())
+        .help("name the file itself, not the folder it lies in");
   const auto size = static_cast<size_t>(info.st_size);
   if (size == 0) return MappedFile{};
   void* memory = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file.get(), 0);
-  if (memory == MAP_FAILED) return io_error(path, "cannot map the file");
+  if (memory == MAP_FAILED) return read_error(path, "cannot map the file");
   return MappedFile{{static_cast<const std::byte*>(memory),
                      [size](const std::byte* p) { ::munmap(const_cast<std::byte*>(p), size); }},
                     size};
@@ -71,19 +80,19 @@ Status write_file(const Path& path, std::span<const std::span<const std::byte>> 
   temporary += ".tmp" + std::to_string(::getpid());
   {
     const Descriptor file(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
-    if (file.get() < 0) return io_error(path, "cannot create the file");
+    if (file.get() < 0) return write_error(path, "cannot create the file");
     const bool written =
         std::all_of(parts.begin(), parts.end(), [&](auto part) { return write_all(file.get(), part); });
     if (!written || ::fsync(file.get()) != 0) {
       const int code = errno;
       ::unlink(temporary.c_str());
-      return io_error(path, "cannot write the file", code);
+      return write_error(path, "cannot write the file", code);
     }
   }
   if (::rename(temporary.c_str(), path.c_str()) != 0) {
     const int code = errno;
     ::unlink(temporary.c_str());
-    return io_error(path, "cannot rename the finished file into place", code);
+    return write_error(path, "cannot rename the finished file into place", code);
   }
   return ok();
 }

@@ -1,9 +1,10 @@
-// Speed of every row of the kernel table on the layers of ResNet-50, MobileNetV2 and EfficientNet, against the measured peak of this
-// machine: one core, weights and activations as a network would find them, epilogue included.
+// Speed of every row of the kernel table on the layers of ResNet-50, MobileNetV2 and EfficientNet, against the
+// measured peak of this machine: one core, weights and activations as a network would find them, epilogue included.
 //
 //   lapis_bench_kernels [part of a row's name, or "chosen"] [part of a layer's name, or "network": only the whole]
 //
-// Times are the least of several runs, each beside a run of the peak loop, so that a busy machine or a changing clock hurts both alike.
+// Times are the least of several runs, each beside a run of the peak loop, so that a busy machine or a changing clock
+// hurts both alike.
 #include <algorithm>
 #include <cstdio>
 #include <cstring>
@@ -85,14 +86,19 @@ double seconds(const std::function<void()>& run) {
 constexpr int kPeakRounds = 20000;
 
 // Twelve independent chains of one instruction, forty-eight a round.
-#define LAPIS_FOUR(op) op " %%zmm0,%%zmm1,%%zmm4\n" op " %%zmm0,%%zmm1,%%zmm5\n" op " %%zmm0,%%zmm1,%%zmm6\n" op " %%zmm0,%%zmm1,%%zmm7\n"
-#define LAPIS_TWELVE(op) LAPIS_FOUR(op) op " %%zmm0,%%zmm1,%%zmm8\n" op " %%zmm0,%%zmm1,%%zmm9\n" op " %%zmm0,%%zmm1,%%zmm10\n" op " %%zmm0,%%zmm1,%%zmm11\n" \
-    op " %%zmm0,%%zmm1,%%zmm12\n" op " %%zmm0,%%zmm1,%%zmm13\n" op " %%zmm0,%%zmm1,%%zmm14\n" op " %%zmm0,%%zmm1,%%zmm15\n"
-#define LAPIS_PEAK_LOOP(op)                                                                                                                     \
-  long n = kPeakRounds;                                                                                                                         \
-  __asm__ volatile("vpxord %%zmm0,%%zmm0,%%zmm0\nvpxord %%zmm1,%%zmm1,%%zmm1\n1:\n" LAPIS_TWELVE(op) LAPIS_TWELVE(op) LAPIS_TWELVE(op)           \
-                       LAPIS_TWELVE(op) "dec %0\njnz 1b\nvzeroupper\n"                                                                          \
-                   : "+r"(n)::"cc", "xmm0", "xmm1", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15")
+#define LAPIS_FOUR(op) \
+  op " %%zmm0,%%zmm1,%%zmm4\n" op " %%zmm0,%%zmm1,%%zmm5\n" op " %%zmm0,%%zmm1,%%zmm6\n" op " %%zmm0,%%zmm1,%%zmm7\n"
+#define LAPIS_TWELVE(op)                                                                       \
+  LAPIS_FOUR(op)                                                                               \
+  op " %%zmm0,%%zmm1,%%zmm8\n" op " %%zmm0,%%zmm1,%%zmm9\n" op " %%zmm0,%%zmm1,%%zmm10\n" op   \
+     " %%zmm0,%%zmm1,%%zmm11\n" op " %%zmm0,%%zmm1,%%zmm12\n" op " %%zmm0,%%zmm1,%%zmm13\n" op \
+     " %%zmm0,%%zmm1,%%zmm14\n" op " %%zmm0,%%zmm1,%%zmm15\n"
+#define LAPIS_PEAK_LOOP(op)                                                                                           \
+  long n = kPeakRounds;                                                                                               \
+  __asm__ volatile("vpxord %%zmm0,%%zmm0,%%zmm0\nvpxord %%zmm1,%%zmm1,%%zmm1\n1:\n" LAPIS_TWELVE(op) LAPIS_TWELVE(op) \
+                       LAPIS_TWELVE(op) LAPIS_TWELVE(op) "dec %0\njnz 1b\nvzeroupper\n"                               \
+                   : "+r"(n)::"cc", "xmm0", "xmm1", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11", \
+                     "xmm12", "xmm13", "xmm14", "xmm15")
 
 __attribute__((target("avx512f"))) void peak_float() { LAPIS_PEAK_LOOP("vfmadd231ps"); }
 __attribute__((target("avx512f,avx512vnni"))) void peak_int8() { LAPIS_PEAK_LOOP("vpdpbusd"); }
@@ -129,7 +135,8 @@ class Bench {
   }
 
   void run() {
-    const abi::Frame frame{reinterpret_cast<const uint8_t*>(constants_.get()), reinterpret_cast<uint8_t*>(arena_.get()), nullptr, &status_};
+    const abi::Frame frame{reinterpret_cast<const uint8_t*>(constants_.get()), reinterpret_cast<uint8_t*>(arena_.get()),
+                           nullptr, &status_};
     reinterpret_cast<abi::StepFn>(const_cast<std::byte*>(code_->data()))(&frame, 0, c_.units);
   }
 
@@ -160,7 +167,7 @@ class Bench {
     c_.weights = Tensor(row.b, {c_.groups, c_.channels / c_.groups, tap_count, c_.k});
     c_.bias = Tensor(integer_ ? DType::Int32 : DType::Float32, {c_.channels});
     if (integer_)
-      for (size_t i = 0; int8_t& w : c_.weights.mutable_data<int8_t>()) w = static_cast<int8_t>(i++ * 37 % 251 - 125);
+      for (size_t i = 0; int8_t & w : c_.weights.mutable_data<int8_t>()) w = static_cast<int8_t>(i++ * 37 % 251 - 125);
   }
 
   void addresses() {
@@ -177,7 +184,8 @@ class Bench {
       if (layer_.residual) *to++ = static_cast<int32_t>(p * c_.channels * element);
     }
     for (int64_t i = 0; i < layer_.kernel; ++i)
-      for (int64_t j = 0; j < (rows_ ? 1 : layer_.kernel); ++j) c_.taps.push_back(static_cast<int32_t>((i * width + j) * pitch));
+      for (int64_t j = 0; j < (rows_ ? 1 : layer_.kernel); ++j)
+        c_.taps.push_back(static_cast<int32_t>((i * width + j) * pitch));
   }
 
   int add(Op op, DType type, std::array<int32_t, 3> args, double imm = 0, double imm2 = 0, int slot = -1) {
@@ -203,12 +211,15 @@ class Bench {
     plan_.constants.resize(at + multipliers.size() * 4);
     std::memcpy(plan_.constants.data() + at, multipliers.data(), multipliers.size() * 4);
     plan_.buffers.push_back({"multiplier", Space::Constant, c_.channels * 4, static_cast<int64_t>(at)});
-    c_.operands.push_back({EpilogueOperand::Kind::PerChannel, {static_cast<int>(plan_.buffers.size()) - 1, DType::Float32, {c_.channels}, {1}, 0}, -1});
+    c_.operands.push_back({EpilogueOperand::Kind::PerChannel,
+                           {static_cast<int>(plan_.buffers.size()) - 1, DType::Float32, {c_.channels}, {1}, 0},
+                           -1});
     const int m = add(Op::Load, DType::Float32, {-1, -1, -1}, 0, 0, 0);
     result = add(Op::Mul, DType::Float32, {add(Op::Cast, DType::Float32, {result, -1, -1}), m, -1});
     result = add(Op::Quantize, DType::UInt8, {result, -1, -1}, 1, layer_.residual ? 118 : 0);
     if (!layer_.residual) return;
-    const int x = add(Op::Dequantize, DType::Float32, {result, -1, -1}, 0.0231, 118), y = add(Op::Dequantize, DType::Float32, {residual(), -1, -1}, 0.0417, 0);
+    const int x = add(Op::Dequantize, DType::Float32, {result, -1, -1}, 0.0231, 118),
+              y = add(Op::Dequantize, DType::Float32, {residual(), -1, -1}, 0.0417, 0);
     const int sum = add(Op::Add, DType::Float32, {x, y, -1});
     const int relu = add(Op::Max, DType::Float32, {sum, add(Op::Constant, DType::Float32, {-1, -1, -1}), -1});
     add(Op::Quantize, DType::UInt8, {relu, -1, -1}, 0.0387, 0);
@@ -237,7 +248,9 @@ Best measure(Bench& bench, bool integer) {
   const int repeat = std::clamp(static_cast<int>(1e-3 / once), 1, 200);
   for (int trial = 0; trial < 15; ++trial) {
     best.peak = std::max(best.peak, peak(integer));
-    best.seconds = std::min(best.seconds, seconds([&] { for (int i = 0; i < repeat; ++i) bench.run(); }) / repeat);
+    best.seconds = std::min(best.seconds, seconds([&] {
+                                            for (int i = 0; i < repeat; ++i) bench.run();
+                                          }) / repeat);
   }
   return best;
 }
@@ -257,20 +270,24 @@ void run_row(int index, bool choose, const char* layer_filter) {
     }
     const Best best = measure(bench, integer);
     const Contraction& c = bench.contraction();
-    std::printf("%-24s %-24s %3dx%-2d %4ld units %6zu bytes %9.1f us %7.1f GMAC/s", kernels::name_of_row(c.kernel).data(), layer.name, c.mr, c.nr, static_cast<long>(c.units),
+    std::printf("%-24s %-24s %3dx%-2d %4ld units %6zu bytes %9.1f us %7.1f GMAC/s",
+                kernels::name_of_row(c.kernel).data(), layer.name, c.mr, c.nr, static_cast<long>(c.units),
                 bench.code_size(), best.seconds * 1e6, bench.macs() / best.seconds * 1e-9);
-    if (best.peak > 0) std::printf("  %5.1f %% of %.0f", 100 * bench.macs() / best.seconds / best.peak, best.peak * 1e-9);
+    if (best.peak > 0)
+      std::printf("  %5.1f %% of %.0f", 100 * bench.macs() / best.seconds / best.peak, best.peak * 1e-9);
     std::printf("\n");
     total += layer.count * best.seconds;
     at_peak += best.peak > 0 ? layer.count * bench.macs() / best.peak : 0;
     emitting += bench.emit_seconds;
     scheduling += bench.schedule_seconds;
   }
-  if (total > 0) std::printf("%s: total %.3f ms, %.1f %% of peak, packed in %.1f ms, emitted in %.1f ms\n\n", title.c_str(), total * 1e3,
-                             100 * at_peak / total, scheduling * 1e3, emitting * 1e3);
+  if (total > 0)
+    std::printf("%s: total %.3f ms, %.1f %% of peak, packed in %.1f ms, emitted in %.1f ms\n\n", title.c_str(),
+                total * 1e3, 100 * at_peak / total, scheduling * 1e3, emitting * 1e3);
 }
 
-// All layers of one network one after the other, each as often as it occurs with weights of its own: what caches leave of the numbers above.
+// All layers of one network one after the other, each as often as it occurs with weights of its own: what caches leave
+// of the numbers above.
 void run_network(int index, const char* network) {
   const kernels::Kernel& row = kernels::table()[static_cast<size_t>(index)];
   std::vector<std::unique_ptr<Bench>> layers;
@@ -285,7 +302,9 @@ void run_network(int index, const char* network) {
   double best = 1e9, best_peak = 0;
   for (int trial = 0; trial < 20; ++trial) {
     best_peak = std::max(best_peak, peak(row.a != DType::Float32));
-    best = std::min(best, seconds([&] { for (auto& layer : layers) layer->run(); }));
+    best = std::min(best, seconds([&] {
+                      for (auto& layer : layers) layer->run();
+                    }));
   }
   std::printf("%-22s %s, %zu layers in sequence: %.3f ms", row.name.data(), network, layers.size(), best * 1e3);
   if (best_peak > 0) std::printf(", %.1f %% of peak", 100 * macs / best / best_peak);
@@ -302,7 +321,8 @@ int main(int argc, char** argv) {
   const bool choose = std::strcmp(row_filter, "chosen") == 0;
   for (size_t i = 0; i < kernels::table().size(); ++i) {
     const kernels::Kernel& row = kernels::table()[i];
-    const bool wanted = choose ? row.name == "conv_f32_avx2" || row.name == "conv_u8s8_avx2" : row.name.find(row_filter) != std::string_view::npos;
+    const bool wanted = choose ? row.name == "conv_f32_avx2" || row.name == "conv_u8s8_avx2"
+                               : row.name.find(row_filter) != std::string_view::npos;
     if (!wanted || !Target::host().has(row.needs)) continue;
     if (std::strcmp(layer_filter, "network") != 0) run_row(static_cast<int>(i), choose, layer_filter);
     if (!row.depthwise && !choose) run_network(static_cast<int>(i), "resnet50");

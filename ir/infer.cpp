@@ -242,7 +242,8 @@ Diagnostics solve_symbols(const Value& input, const Shape& shape, std::map<std::
   auto contradiction = [&] {
     return error(ErrorKind::Mismatch,
                  "shape " + to_string(shape) + " contradicts the model's type " + input.type().to_string())
-        .at("input '" + input.name() + "'");
+        .at("input '" + input.name() + "'")
+        .help("give it a shape that fits this type; names stand for any number");
   };
   if (!input.type().is_tensor())
     return {error(ErrorKind::Mismatch, "only tensors can be given a shape").at("input '" + input.name() + "'")};
@@ -285,7 +286,8 @@ Status bind_symbols(Graph& graph, const std::map<std::string, int64_t>& values) 
   for (const auto& [name, value] : values) {
     if (std::find(known.begin(), known.end(), name) == known.end())
       found.push_back(error(ErrorKind::Mismatch, "the model has no symbolic dimension '" + name + "'")
-                          .note("inputs: " + input_names(graph)));
+                          .note("inputs: " + input_names(graph))
+                          .help("use one of the names in these types"));
     if (value < 0)
       found.push_back(error(ErrorKind::Mismatch, "dimension '" + name + "' cannot be " + std::to_string(value)));
   }
@@ -301,8 +303,8 @@ Status bind_shapes(Graph& graph, const std::map<std::string, Shape>& shapes) {
     const auto it =
         std::find_if(graph.inputs().begin(), graph.inputs().end(), [&](const Value* v) { return v->name() == name; });
     if (it == graph.inputs().end()) {
-      found.push_back(
-          error(ErrorKind::Mismatch, "the model has no input '" + name + "'").note("inputs: " + input_names(graph)));
+      found.push_back(error(ErrorKind::Mismatch, "the model has no input '" + name + "'")
+                          .help("its inputs are " + input_names(graph)));
       continue;
     }
     for (Diagnostic& d : solve_symbols(**it, shape, values)) found.push_back(std::move(d));

@@ -99,7 +99,8 @@ Diagnostics check_inputs(const Program& program, const std::vector<Tensor>& inpu
   Diagnostics findings;
   if (inputs.size() != program.inputs.size())
     findings.push_back(error(ErrorKind::Mismatch, "the model takes " + std::to_string(program.inputs.size()) +
-                                                      " inputs, got " + std::to_string(inputs.size())));
+                                                      " inputs, got " + std::to_string(inputs.size()))
+                           .help("give one tensor for each input, in the model's order"));
   for (size_t i = 0; i < std::min(inputs.size(), program.inputs.size()); ++i) {
     const IoInfo& wanted = program.inputs[i];
     const Tensor& got = inputs[i];
@@ -107,7 +108,8 @@ Diagnostics check_inputs(const Program& program, const std::vector<Tensor>& inpu
     findings.push_back(error(ErrorKind::Mismatch, "input '" + wanted.name + "' must be " +
                                                       std::string(name_of(wanted.dtype)) + to_string(wanted.shape) +
                                                       ", got " + std::string(name_of(got.dtype())) +
-                                                      to_string(got.shape())));
+                                                      to_string(got.shape()))
+                           .help("convert or reshape the tensor, or compile the model for this shape"));
   }
   return findings;
 }

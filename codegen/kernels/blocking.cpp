@@ -9,8 +9,8 @@ bool is_byte(DType type) { return type == DType::UInt8 || type == DType::Int8; }
 
 bool moves_only_bytes(const Contraction& c) {
   return is_byte(c.output.dtype) && std::ranges::all_of(c.operands, [](const EpilogueOperand& o) {
-    return o.kind == EpilogueOperand::Kind::PerChannel || is_byte(o.view.dtype);
-  });
+           return o.kind == EpilogueOperand::Kind::PerChannel || is_byte(o.view.dtype);
+         });
 }
 
 int per_channel_operands(const Contraction& c) {

@@ -6,19 +6,21 @@ namespace lapis::kernels {
 namespace {
 
 // Calls visit(first channel of the block, block) for every block of every group, in the order of the image.
-template <class Visit>
-void for_each_block(const Blocking& blocking, int64_t groups, Visit visit) {
+template <class Visit> void for_each_block(const Blocking& blocking, int64_t groups, Visit visit) {
   for (int64_t g = 0; g < groups; ++g)
-    for (int64_t b = 0, channel = g * blocking.per_group; b < blocking.blocks(); channel += blocking.block(b).channels, ++b)
+    for (int64_t b = 0, channel = g * blocking.per_group; b < blocking.blocks();
+         channel += blocking.block(b).channels, ++b)
       visit(channel, blocking.block(b));
 }
 
 int64_t groups_of(const Contraction& c, const Blocking& blocking) { return c.channels / blocking.per_group; }
 
-// One channel's k elements of every tap, spread over the lane's steps of four bytes; the last step of a tap is filled with zeros.
+// One channel's k elements of every tap, spread over the lane's steps of four bytes; the last step of a tap is filled
+// with zeros.
 void pack_channel(const uint8_t* from, uint8_t* to, int64_t taps, int64_t tap_bytes, int64_t steps, int64_t stride) {
   for (int64_t t = 0; t < taps; ++t, from += tap_bytes)
-    for (int64_t s = 0; s < steps; ++s, to += stride) std::memcpy(to, from + 4 * s, static_cast<size_t>(std::min<int64_t>(4, tap_bytes - 4 * s)));
+    for (int64_t s = 0; s < steps; ++s, to += stride)
+      std::memcpy(to, from + 4 * s, static_cast<size_t>(std::min<int64_t>(4, tap_bytes - 4 * s)));
 }
 
 // Rows of three taps, each for the left and then for the right pixel of a pair.
@@ -29,7 +31,8 @@ void pack_paired_channel(const uint8_t* from, uint8_t* to, int64_t rows, int64_t
   }
 }
 
-// Vectors of four bytes a lane, each followed by an empty one, become the words of bytes 0 and 2 and those of bytes 1 and 3.
+// Vectors of four bytes a lane, each followed by an empty one, become the words of bytes 0 and 2 and those of bytes 1
+// and 3.
 void widen(std::vector<uint8_t>& image, int lanes) {
   for (size_t pair = 0; pair < image.size(); pair += static_cast<size_t>(lanes) * 8)
     for (int lane = 0; lane < lanes; ++lane) {
@@ -55,7 +58,8 @@ uint32_t initial_sum(const Contraction& c, int64_t channel) {
   if (c.a == DType::Float32) return std::bit_cast<uint32_t>(c.bias.data<float>()[static_cast<size_t>(channel)]);
   const bool flipped = row_of(c).dot == Dot::Vnni && c.a == DType::Int8;  // the kernel multiplies input + 128
   const auto zero = static_cast<uint32_t>(c.input_zero_point + (flipped ? 128 : 0));
-  return static_cast<uint32_t>(c.bias.data<int32_t>()[static_cast<size_t>(channel)]) - zero * static_cast<uint32_t>(weight_sum(c, channel));
+  return static_cast<uint32_t>(c.bias.data<int32_t>()[static_cast<size_t>(channel)]) -
+         zero * static_cast<uint32_t>(weight_sum(c, channel));
 }
 
 // Element of a per-channel constant; integers widened to int32.
@@ -65,9 +69,14 @@ uint32_t operand_word(const View& view, const Plan& plan, int64_t channel) {
   visit_dtype(view.dtype, [&](auto tag) {
     using T = decltype(tag);
     T value;
-    std::memcpy(&value, plan.constants.data() + base + (view.offset + channel * view.strides[0]) * static_cast<int64_t>(sizeof(T)), sizeof(T));
-    if constexpr (std::is_same_v<T, float>) word = std::bit_cast<uint32_t>(value);
-    else if constexpr (std::is_integral_v<T>) word = static_cast<uint32_t>(static_cast<int32_t>(value));
+    std::memcpy(
+        &value,
+        plan.constants.data() + base + (view.offset + channel * view.strides[0]) * static_cast<int64_t>(sizeof(T)),
+        sizeof(T));
+    if constexpr (std::is_same_v<T, float>)
+      word = std::bit_cast<uint32_t>(value);
+    else if constexpr (std::is_integral_v<T>)
+      word = static_cast<uint32_t>(static_cast<int32_t>(value));
   });
   return word;
 }
@@ -89,8 +98,10 @@ std::vector<uint8_t> pack_weights(const Contraction& c, const Blocking& blocking
         uint8_t* to = image.data() + at + v * blocking.lanes * bytes + lane * 4;
         const uint8_t* weights = from + (first + channel) * channel_bytes;
         const int64_t stride = int64_t{vectors} * blocking.lanes * bytes;
-        if (blocking.paired) pack_paired_channel(weights, to, blocking.steps / 2, stride);
-        else pack_channel(weights, to, blocking.taps, tap_bytes, blocking.steps, stride);
+        if (blocking.paired)
+          pack_paired_channel(weights, to, blocking.steps / 2, stride);
+        else
+          pack_channel(weights, to, blocking.taps, tap_bytes, blocking.steps, stride);
       }
   });
   if (blocking.words) widen(image, blocking.lanes);
@@ -109,7 +120,8 @@ std::vector<uint8_t> pack_parameters(const Contraction& c, const Blocking& block
     };
     row([&](int64_t channel) { return initial_sum(c, channel); });
     for (const EpilogueOperand& o : c.operands)
-      if (o.kind == EpilogueOperand::Kind::PerChannel) row([&](int64_t channel) { return operand_word(o.view, plan, channel); });
+      if (o.kind == EpilogueOperand::Kind::PerChannel)
+        row([&](int64_t channel) { return operand_word(o.view, plan, channel); });
   });
   return bytes_of(std::span<const uint32_t>(image));
 }

@@ -9,11 +9,11 @@
 namespace lapis::kernels {
 
 std::vector<uint8_t> pack_weights(const Contraction& c, const Blocking& blocking);
-// Bias with the compensation for the input's zero point, then the per-channel operands, whose values are in plan.constants.
+// Bias with the compensation for the input's zero point, then the per-channel operands, whose values are in
+// plan.constants.
 std::vector<uint8_t> pack_parameters(const Contraction& c, const Blocking& blocking, const Plan& plan);
 
-template <class T>
-std::vector<uint8_t> bytes_of(std::span<const T> values) {
+template <class T> std::vector<uint8_t> bytes_of(std::span<const T> values) {
   std::vector<uint8_t> bytes(values.size_bytes());
   if (!bytes.empty()) std::memcpy(bytes.data(), values.data(), bytes.size());
   return bytes;

@@ -22,11 +22,14 @@ struct Choice {
 std::optional<std::string> misfit(const Kernel& k, const Contraction& c, const Target& target) {
   if (k.a != c.a || k.b != c.b)
     return "no kernel multiplies " + std::string(name_of(c.a)) + " by " + std::string(name_of(c.b));
-  if (!target.has(k.needs)) return "the target '" + target.to_string() + "' has too few instructions: x86-64+avx2 is the least";
+  if (!target.has(k.needs))
+    return "the target '" + target.to_string() + "' has too few instructions: x86-64+avx2 is the least";
   if (k.depthwise && !(c.groups == c.channels && c.k == 1 && c.group_stride == 1)) return "it is not depthwise";
-  if (k.depthwise && c.taps.size() > 128) return "depthwise kernels unroll their taps, and " + std::to_string(c.taps.size()) + " are too many";
+  if (k.depthwise && c.taps.size() > 128)
+    return "depthwise kernels unroll their taps, and " + std::to_string(c.taps.size()) + " are too many";
   if (c.weights.bytes() > std::numeric_limits<int32_t>::max() / 2) return "its weights are larger than one GiB";
-  if (c.operands.size() > 8) return "its epilogue reads " + std::to_string(c.operands.size()) + " operands, 8 is the most";
+  if (c.operands.size() > 8)
+    return "its epilogue reads " + std::to_string(c.operands.size()) + " operands, 8 is the most";
   if (max_mr(k, c, 1) == 0) return "its epilogue needs too many registers";
   return std::nullopt;
 }
@@ -35,7 +38,8 @@ Choice cheapest_tile(int row, const Contraction& c) {
   const Kernel& k = table()[static_cast<size_t>(row)];
   Choice best;
   const bool interleaves = k.depthwise && k.dot != Dot::Fma;  // four vectors at a time
-  const int most = c.pixels == 1 ? k.max_nr : std::min(k.max_nr, 4);  // more than a quad only pays where one pixel needs many sums
+  const int most =
+      c.pixels == 1 ? k.max_nr : std::min(k.max_nr, 4);  // more than a quad only pays where one pixel needs many sums
   for (int nr = interleaves ? 4 : 1; nr <= most; ++nr) {
     const int mr = max_mr(k, c, nr);
     if (mr == 0) break;
@@ -58,7 +62,8 @@ Result<Choice> choose(const Contraction& c, const Target& target, int wanted) {
     if (choice.cycles < best.cycles) best = choice;
   }
   if (best.row >= 0) return best;
-  return error(ErrorKind::Unsupported, "'" + c.name + "' cannot be computed: " + why).help("choose another target or keep this operator in float32");
+  return error(ErrorKind::Unsupported, "'" + c.name + "' cannot be computed: " + why)
+      .help("choose another target or keep this operator in float32");
 }
 
 int64_t append(Plan& plan, int64_t start, const std::vector<uint8_t>& bytes) {
@@ -73,7 +78,8 @@ int64_t append(Plan& plan, int64_t start, const std::vector<uint8_t>& bytes) {
 std::string_view name_of_row(int row) { return table()[static_cast<size_t>(row)].name; }
 
 Status schedule(Contraction& c, Plan& plan, int row) {
-  LAPIS_ASSERT(c.channels % c.groups == 0, "'" << c.name << "' has " << c.channels << " channels in " << c.groups << " groups");
+  LAPIS_ASSERT(c.channels % c.groups == 0,
+               "'" << c.name << "' has " << c.channels << " channels in " << c.groups << " groups");
   LAPIS_TRY(const Choice choice, choose(c, plan.target, row));
   c.kernel = choice.row;
   c.nr = choice.nr;
@@ -81,11 +87,15 @@ Status schedule(Contraction& c, Plan& plan, int row) {
   const Blocking blocking(c);
   const std::vector<Unit> units = make_units(c, blocking);
   c.units = static_cast<int64_t>(units.size());
-  const auto start = static_cast<int64_t>((plan.constants.size() + abi::kAlignment - 1) / abi::kAlignment * abi::kAlignment);
-  c.packed_offset = {append(plan, start, pack_weights(c, blocking)), append(plan, start, pack_parameters(c, blocking, plan)),
-                     append(plan, start, bytes_of(c.pixel_table.data<int32_t>())), append(plan, start, bytes_of(std::span<const Unit>(units)))};
+  const auto start =
+      static_cast<int64_t>((plan.constants.size() + abi::kAlignment - 1) / abi::kAlignment * abi::kAlignment);
+  c.packed_offset = {append(plan, start, pack_weights(c, blocking)),
+                     append(plan, start, pack_parameters(c, blocking, plan)),
+                     append(plan, start, bytes_of(c.pixel_table.data<int32_t>())),
+                     append(plan, start, bytes_of(std::span<const Unit>(units)))};
   c.packed = static_cast<int>(plan.buffers.size());
-  plan.buffers.push_back({c.name + ".packed", Space::Constant, static_cast<int64_t>(plan.constants.size()) - start, start});
+  plan.buffers.push_back(
+      {c.name + ".packed", Space::Constant, static_cast<int64_t>(plan.constants.size()) - start, start});
   return ok();
 }
 

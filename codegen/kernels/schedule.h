@@ -1,5 +1,5 @@
-// Choosing and blocking: picks the row of the kernel table for a contraction, its tile sizes and the order of work units, and packs the
-// weights for it. Emitting is codegen/x86's business; the table itself is codegen/kernels/table.h.
+// Choosing and blocking: picks the row of the kernel table for a contraction, its tile sizes and the order of work
+// units, and packs the weights for it. Emitting is codegen/x86's business; the table itself is codegen/kernels/table.h.
 #pragma once
 
 #include <string_view>
@@ -13,9 +13,9 @@ namespace lapis::kernels {
 // `previous` are the instructions before it in the epilogue.
 bool epilogue_supports(const Instr& instr, const std::vector<Instr>& previous);
 
-// Chooses a kernel row and blocking for `c` on `target` (an explicit `row` overrides the choice: tests and tuning), packs weights,
-// bias with zero-point compensation, pixel table and unit table into plan.constants as one buffer, and fills c's schedule fields.
-// Fails with ErrorKind::Unsupported if no row fits, saying which property does.
+// Chooses a kernel row and blocking for `c` on `target` (an explicit `row` overrides the choice: tests and tuning),
+// packs weights, bias with zero-point compensation, pixel table and unit table into plan.constants as one buffer, and
+// fills c's schedule fields. Fails with ErrorKind::Unsupported if no row fits, saying which property does.
 Status schedule(Contraction& c, Plan& plan, int row = -1);
 
 // The name of a row of the kernel table, for reports.

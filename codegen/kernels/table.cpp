@@ -12,6 +12,7 @@ namespace {
 constexpr DType kF32 = DType::Float32, kU8 = DType::UInt8, kS8 = DType::Int8, kS32 = DType::Int32;
 constexpr int kMostPixels = 12;  // one general register each, three for the walk
 
+// clang-format off
 constexpr Kernel kTable[] = {
     // name                  a     b     sum   dot        lanes nr  needs             depthwise emitter
     {"conv_f32_avx512",      kF32, kF32, kF32, Dot::Fma,  16,   8,  Isa::Avx512,      false,    x86::emit_contraction},
@@ -26,19 +27,20 @@ constexpr Kernel kTable[] = {
     {"conv_f32_avx2",        kF32, kF32, kF32, Dot::Fma,  8,    4,  Isa::Avx2,        false,    x86::emit_contraction},
     {"conv_u8s8_avx2",       kU8,  kS8,  kS32, Dot::Madd, 8,    2,  Isa::Avx2,        false,    x86::emit_contraction},
     {"conv_s8s8_avx2",       kS8,  kS8,  kS32, Dot::Madd, 8,    2,  Isa::Avx2,        false,    x86::emit_contraction},
-    {"dw_f32_avx512",        kF32, kF32, kF32, Dot::Fma,  16,   4,  Isa::Avx512,      true,     x86::emit_depthwise_float},
+    {"dw_f32_avx512",        kF32, kF32, kF32, Dot::Fma,  16,   4,  Isa::Avx512,   true,  x86::emit_depthwise_float},
     {"dw_u8s8_avx512vnni",   kU8,  kS8,  kS32, Dot::Vnni, 16,   4,  Isa::Avx512Vnni,  true,     x86::emit_depthwise_bytes},
     {"dw_s8s8_avx512vnni",   kS8,  kS8,  kS32, Dot::Vnni, 16,   4,  Isa::Avx512Vnni,  true,     x86::emit_depthwise_bytes},
-    {"dw_u8s8_avx512",       kU8,  kS8,  kS32, Dot::Madd, 16,   4,  Isa::Avx512,      true,     x86::emit_depthwise_bytes},
-    {"dw_s8s8_avx512",       kS8,  kS8,  kS32, Dot::Madd, 16,   4,  Isa::Avx512,      true,     x86::emit_depthwise_bytes},
+    {"dw_u8s8_avx512",       kU8,  kS8,  kS32, Dot::Madd, 16,   4,  Isa::Avx512,   true,  x86::emit_depthwise_bytes},
+    {"dw_s8s8_avx512",       kS8,  kS8,  kS32, Dot::Madd, 16,   4,  Isa::Avx512,   true,  x86::emit_depthwise_bytes},
     {"dw_u8s8_avx512vnni_ymm", kU8, kS8, kS32, Dot::Vnni, 8,    4,  Isa::Avx512Vnni,  true,     x86::emit_depthwise_bytes},
     {"dw_s8s8_avx512vnni_ymm", kS8, kS8, kS32, Dot::Vnni, 8,    4,  Isa::Avx512Vnni,  true,     x86::emit_depthwise_bytes},
-    {"dw_u8s8_avxvnni",      kU8,  kS8,  kS32, Dot::Vnni, 8,    4,  Isa::AvxVnni,     true,     x86::emit_depthwise_bytes},
-    {"dw_s8s8_avxvnni",      kS8,  kS8,  kS32, Dot::Vnni, 8,    4,  Isa::AvxVnni,     true,     x86::emit_depthwise_bytes},
-    {"dw_f32_avx2",          kF32, kF32, kF32, Dot::Fma,  8,    4,  Isa::Avx2,        true,     x86::emit_depthwise_float},
-    {"dw_u8s8_avx2",         kU8,  kS8,  kS32, Dot::Madd, 8,    4,  Isa::Avx2,        true,     x86::emit_depthwise_bytes},
-    {"dw_s8s8_avx2",         kS8,  kS8,  kS32, Dot::Madd, 8,    4,  Isa::Avx2,        true,     x86::emit_depthwise_bytes},
+    {"dw_u8s8_avxvnni",      kU8,  kS8,  kS32, Dot::Vnni, 8,    4,  Isa::AvxVnni,  true,  x86::emit_depthwise_bytes},
+    {"dw_s8s8_avxvnni",      kS8,  kS8,  kS32, Dot::Vnni, 8,    4,  Isa::AvxVnni,  true,  x86::emit_depthwise_bytes},
+    {"dw_f32_avx2",          kF32, kF32, kF32, Dot::Fma,  8,    4,  Isa::Avx2,     true,  x86::emit_depthwise_float},
+    {"dw_u8s8_avx2",         kU8,  kS8,  kS32, Dot::Madd, 8,    4,  Isa::Avx2,     true,  x86::emit_depthwise_bytes},
+    {"dw_s8s8_avx2",         kS8,  kS8,  kS32, Dot::Madd, 8,    4,  Isa::Avx2,     true,  x86::emit_depthwise_bytes},
 };
+// clang-format on
 
 // Registers besides the sums while the sum is formed.
 int operand_registers(const Kernel& kernel, int nr, bool one_pixel) {
@@ -60,17 +62,18 @@ double steps_of(const Kernel& kernel, const Contraction& c) {
   return static_cast<double>(static_cast<int64_t>(c.taps.size()) * ((bytes + 3) / 4));
 }
 
-// Cycles of one pixel's epilogue: `vector` for each vector, then packs and a store for each quad; three vectors also need a shuffle and a
-// masked store.
+// Cycles of one pixel's epilogue: `vector` for each vector, then packs and a store for each quad; three vectors also
+// need a shuffle and a masked store.
 double epilogue_cycles(int nr, double vector) { return nr * vector + 5 * ((nr + 3) / 4) + (nr % 4 == 3 ? 3 : 0) + 2; }
 
 double epilogue_vector_cycles(const Contraction& c) {
-  const auto computed = std::ranges::count_if(c.epilogue, [](const Instr& i) { return i.op != Op::Constant && i.op != Op::Load && i.op != Op::Accumulator; });
+  const auto computed = std::ranges::count_if(
+      c.epilogue, [](const Instr& i) { return i.op != Op::Constant && i.op != Op::Load && i.op != Op::Accumulator; });
   return 1 + 0.6 * static_cast<double>(computed);
 }
 
-// Cycles of one tile: dot instructions and loads each issue one a cycle (measured on Zen 4), four sums hide the latency of a dot
-// instruction, weights beyond the first-level cache arrive at 29 bytes a cycle.
+// Cycles of one tile: dot instructions and loads each issue one a cycle (measured on Zen 4), four sums hide the
+// latency of a dot instruction, weights beyond the first-level cache arrive at 29 bytes a cycle.
 double tile_cycles(const Kernel& kernel, double steps, double epilogue, int mr, int nr) {
   const double per_dot = kernel.dot == Dot::Madd ? 2 : kernel.lanes == 8 ? 0.5 : 1;
   const double load = kernel.lanes == 8 ? 0.5 : 1;
@@ -80,11 +83,14 @@ double tile_cycles(const Kernel& kernel, double steps, double epilogue, int mr, 
   return steps * step + mr * epilogue_cycles(nr, epilogue) + 20;
 }
 
-// A tile of a depthwise row: one FMA with a load a tap, or eight interleaving shuffles and four dot products for four taps.
+// A tile of a depthwise row: one FMA with a load a tap, or eight interleaving shuffles and four dot products for four
+// taps.
 double depthwise_tile_cycles(const Kernel& kernel, double taps, double epilogue, int mr, int nr) {
   const double vector = kernel.lanes == 8 ? 0.5 : 1;
   if (kernel.dot == Dot::Fma) return mr * (nr * taps * vector + epilogue_cycles(nr, epilogue)) + 20;
-  return mr * (taps / 4 * (kernel.dot == Dot::Vnni ? 10 : 26) * vector + epilogue_cycles(nr, epilogue) * (1 + vector) / 2) + 20;
+  return mr * (taps / 4 * (kernel.dot == Dot::Vnni ? 10 : 26) * vector +
+               epilogue_cycles(nr, epilogue) * (1 + vector) / 2) +
+         20;
 }
 
 double pixel_cycles(const Kernel& kernel, double steps, double epilogue, const Tiles& t, int nr) {
@@ -107,13 +113,18 @@ int max_mr(const Kernel& kernel, const Contraction& c, int nr) {
 int resident_weights(const Kernel& kernel, const Contraction& c) {
   constexpr int kMost = 12;  // 3x3: three vectors of four taps for each of four vectors of channels
   const auto vectors = static_cast<int>((c.taps.size() + 3) / 4 * 4);
-  return is_interleaved(kernel) && kernel.dot == Dot::Vnni && kernel.lanes == 16 && vectors <= kMost && x86::EpilogueAnalysis(c, nullptr).registers <= 16 ? vectors : 0;
+  return is_interleaved(kernel) && kernel.dot == Dot::Vnni && kernel.lanes == 16 && vectors <= kMost &&
+                 x86::EpilogueAnalysis(c, nullptr).registers <= 16
+             ? vectors
+             : 0;
 }
 
 double cost(const Kernel& kernel, const Contraction& c, int nr) {
   const int64_t group = kernel.depthwise ? c.channels : c.channels / c.groups, width = int64_t{nr} * kernel.lanes;
   const double steps = steps_of(kernel, c), epilogue = epilogue_vector_cycles(c);
-  auto block = [&](int vectors) { return pixel_cycles(kernel, steps, epilogue, balanced_tiles(c.pixels, max_mr(kernel, c, vectors)), vectors); };
+  auto block = [&](int vectors) {
+    return pixel_cycles(kernel, steps, epilogue, balanced_tiles(c.pixels, max_mr(kernel, c, vectors)), vectors);
+  };
   double cycles = static_cast<double>(group / width) * (group >= width ? block(nr) : 0);
   if (const int64_t rest = group % width) cycles += block(static_cast<int>((rest + kernel.lanes - 1) / kernel.lanes));
   return cycles * static_cast<double>(kernel.depthwise ? 1 : c.groups);

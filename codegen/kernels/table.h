@@ -1,4 +1,5 @@
-// The kernel table: one row a kernel. Choosing (schedule.cpp) reads it, codegen/x86 emits it, tests and benchmarks iterate it.
+// The kernel table: one row a kernel. Choosing (schedule.cpp) reads it, codegen/x86 emits it, tests and benchmarks
+// iterate it.
 #pragma once
 
 #include <span>
@@ -19,8 +20,8 @@ struct Kernel {
   std::string_view name;
   DType a, b, accumulator;
   Dot dot;
-  int lanes;       // 32-bit lanes of a vector: 16 (zmm) or 8 (ymm)
-  int max_nr;      // most vectors of channels in a tile
+  int lanes;   // 32-bit lanes of a vector: 16 (zmm) or 8 (ymm)
+  int max_nr;  // most vectors of channels in a tile
   Isa needs;
   bool depthwise;  // one input channel per output channel, instead of a sum over channels
   std::vector<uint8_t> (*emit)(const Contraction& c, const Plan& plan);
@@ -31,7 +32,8 @@ struct Kernel {
 std::span<const Kernel> table();
 inline const Kernel& row_of(const Contraction& c) { return table()[static_cast<size_t>(c.kernel)]; }
 
-// Pixels a tile with `nr` vectors of channels can have: what registers allow for sums, operands and the epilogue. 0: none.
+// Pixels a tile with `nr` vectors of channels can have: what registers allow for sums, operands and the epilogue. 0:
+// none.
 int max_mr(const Kernel& kernel, const Contraction& c, int nr);
 
 // Vectors of weights that a depthwise row keeps in registers for a whole unit; 0: it reads them where it needs them.

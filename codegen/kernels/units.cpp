@@ -5,8 +5,8 @@
 namespace lapis::kernels {
 namespace {
 
-constexpr double kLeastUnitCycles = 6000;  // about 2 us, so that starting a unit costs nothing
-constexpr int64_t kEnoughUnits = 256;      // four for each of 64 threads
+constexpr double kLeastUnitCycles = 6000;     // about 2 us, so that starting a unit costs nothing
+constexpr int64_t kEnoughUnits = 256;         // four for each of 64 threads
 constexpr int64_t kInputRunBytes = 96 << 10;  // input of a run of pixels that stays near while all blocks pass over it
 
 struct BlockAt {

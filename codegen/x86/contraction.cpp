@@ -1,5 +1,6 @@
-// Dense contractions. A tile is mr pixels by nr vectors of channels; its sums stay in registers while the kernel walks the taps and, in
-// each tap, the input in steps of four bytes. Pixels are pointers, so tiles may straddle rows and images.
+// Dense contractions. A tile is mr pixels by nr vectors of channels; its sums stay in registers while the kernel walks
+// the taps and, in each tap, the input in steps of four bytes. Pixels are pointers, so tiles may straddle rows and
+// images.
 #include "codegen/x86/kernels.h"
 #include "codegen/x86/tile_kernel.h"
 
@@ -24,9 +25,12 @@ class ContractionKernel : public TileKernel {
     load_bias();
     mov(weights_, slot(kWeights));
     if (flips()) vmovups(flip(), constant(0x80808080u));
-    if (blocking_.taps * blocking_.steps <= kMostUnrolledSteps) all_steps();
-    else if (blocking_.taps == 1) one_tap();
-    else tap_loop();
+    if (blocking_.taps * blocking_.steps <= kMostUnrolledSteps)
+      all_steps();
+    else if (blocking_.taps == 1)
+      one_tap();
+    else
+      tap_loop();
     finish_tile(block, mr, spare(), [&](int m, int n) { return m * nr_ + n; });
   }
 
@@ -37,7 +41,9 @@ class ContractionKernel : public TileKernel {
   Vec weight(int n) const { return vec(after_sums() + n); }
   Vec weight_odd(int n) const { return vec(after_sums() + nr_ + n); }  // Madd: the odd bytes as words
   bool weights_from_memory() const { return mr_ == 1 && row_.dot != Dot::Madd; }
-  int after_weights() const { return after_sums() + (weights_from_memory() ? 0 : row_.dot == Dot::Madd ? 2 * nr_ : nr_); }
+  int after_weights() const {
+    return after_sums() + (weights_from_memory() ? 0 : row_.dot == Dot::Madd ? 2 * nr_ : nr_);
+  }
   Vec input() const { return vec(after_weights()); }
   Vec input_odd() const { return vec(after_weights() + 1); }
   Vec product() const { return vec(after_weights() + 2); }
@@ -64,7 +70,8 @@ class ContractionKernel : public TileKernel {
   void all_steps() {
     for (int64_t t = 0; t < blocking_.taps; ++t)
       for (int64_t s = 0; s < blocking_.steps; ++s)
-        step(static_cast<int>(t * blocking_.steps + s), [&](int m) { return pixel(m) + (c_.taps[static_cast<size_t>(t)] + static_cast<int>(4 * s)); });
+        step(static_cast<int>(t * blocking_.steps + s),
+             [&](int m) { return pixel(m) + (c_.taps[static_cast<size_t>(t)] + static_cast<int>(4 * s)); });
   }
 
   void one_tap() {
@@ -109,17 +116,19 @@ class ContractionKernel : public TileKernel {
 
   // ---- one step: four bytes of every pixel ----
 
-  template <class Address>
-  void step(int s, Address address) {
+  template <class Address> void step(int s, Address address) {
     auto weights = [&](int n) { return ptr[weights_ + (s * nr_ + n) * vector_bytes()]; };
     if (!weights_from_memory())
       for (int n = 0; n < nr_; ++n) load_weight(n, weights(n));
     for (int m = 0; m < mr_; ++m) {
       load_input(ptr[address(m)]);
       for (int n = 0; n < nr_; ++n) {
-        if (weights_from_memory()) dot(sum(m, n), input(), weights(n));
-        else if (row_.dot == Dot::Madd) dot_words(m, n);
-        else dot(sum(m, n), input(), weight(n));
+        if (weights_from_memory())
+          dot(sum(m, n), input(), weights(n));
+        else if (row_.dot == Dot::Madd)
+          dot_words(m, n);
+        else
+          dot(sum(m, n), input(), weight(n));
       }
     }
   }
@@ -149,7 +158,9 @@ class ContractionKernel : public TileKernel {
     }
   }
 
-  void dot(const Vec& to, const Vec& x, const Xbyak::Operand& w) { row_.dot == Dot::Fma ? vfmadd231ps(to, x, w) : dot_bytes(to, x, w); }
+  void dot(const Vec& to, const Vec& x, const Xbyak::Operand& w) {
+    row_.dot == Dot::Fma ? vfmadd231ps(to, x, w) : dot_bytes(to, x, w);
+  }
 
   void dot_words(int m, int n) {
     vpmaddwd(product(), input(), weight(n));
@@ -164,6 +175,8 @@ class ContractionKernel : public TileKernel {
 
 }  // namespace
 
-std::vector<uint8_t> emit_contraction(const Contraction& c, const Plan& plan) { return ContractionKernel(c, plan).emit(); }
+std::vector<uint8_t> emit_contraction(const Contraction& c, const Plan& plan) {
+  return ContractionKernel(c, plan).emit();
+}
 
 }  // namespace lapis::x86

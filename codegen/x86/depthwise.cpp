@@ -1,4 +1,5 @@
-// Depthwise contractions: every output channel has its own input channel, so vectors run over channels and the sum over taps.
+// Depthwise contractions: every output channel has its own input channel, so vectors run over channels and the sum
+// over taps.
 #include "codegen/x86/kernels.h"
 #include "codegen/x86/tile_kernel.h"
 
@@ -54,8 +55,9 @@ class DepthwiseFloat : public TileKernel {
 
 // ---- bytes ----
 
-// Four taps of 64 channels (32 with ymm) are four vectors of bytes. Two levels of vpunpck make of them four vectors whose lanes hold the four
-// taps of one channel. The channel order this gives is the one that the packs of the epilogue undo.
+// Four taps of 64 channels (32 with ymm) are four vectors of bytes. Two levels of vpunpck make of them four vectors
+// whose lanes hold the four taps of one channel. The channel order this gives is the one that the packs of the
+// epilogue undo.
 class DepthwiseBytes : public TileKernel {
  public:
   using TileKernel::TileKernel;
@@ -80,7 +82,8 @@ class DepthwiseBytes : public TileKernel {
     start_sums();
     mov(weights_, slot(kWeights));
     if (flips()) vmovups(flip(), constant(0x80808080u));
-    if (blocking_.paired) rows_of_pair();
+    if (blocking_.paired)
+      rows_of_pair();
     else
       for (int g = 0; g < blocking_.steps; ++g)
         for (int m = 0; m < mr; ++m) four_taps(g, m);
@@ -106,8 +109,10 @@ class DepthwiseBytes : public TileKernel {
     mov(scratch_, slot(kParams));
     for (int m = 0; m < mr_; ++m)
       for (int v = 0; v < kVectors; ++v) {
-        if (blocking_.quad == kVectors) vmovups(sum(m, v), ptr[scratch_ + v * vector_bytes()]);
-        else vxorps(sum(m, v), sum(m, v), sum(m, v));
+        if (blocking_.quad == kVectors)
+          vmovups(sum(m, v), ptr[scratch_ + v * vector_bytes()]);
+        else
+          vxorps(sum(m, v), sum(m, v), sum(m, v));
       }
   }
 
@@ -124,7 +129,8 @@ class DepthwiseBytes : public TileKernel {
   void rows_of_pair() {
     const int32_t step = c_.taps[1] - c_.taps[0];
     for (int row = 0; row < blocking_.steps / 2; ++row) {
-      for (int column = 0; column < 4; ++column) load_channels(temporary(column).getIdx(), 0, c_.taps[static_cast<size_t>(3 * row)] + column * step);
+      for (int column = 0; column < 4; ++column)
+        load_channels(temporary(column).getIdx(), 0, c_.taps[static_cast<size_t>(3 * row)] + column * step);
       interleave(4, [&](int v, const Vec& x) {
         dot(2 * row, 0, v, x);
         dot(2 * row + 1, 1, v, x);
@@ -132,10 +138,11 @@ class DepthwiseBytes : public TileKernel {
     }
   }
 
-  // Temporaries 0 to count - 1 become vectors of dwords with the bytes of one channel each; use(v, x) gets them one after the other.
-  template <class Use>
-  void interleave(int count, Use use) {
-    const Vec a = temporary(0), b = temporary(1), c = temporary(std::min(2, count - 1)), d = temporary(std::min(3, count - 1));
+  // Temporaries 0 to count - 1 become vectors of dwords with the bytes of one channel each; use(v, x) gets them one
+  // after the other.
+  template <class Use> void interleave(int count, Use use) {
+    const Vec a = temporary(0), b = temporary(1), c = temporary(std::min(2, count - 1)),
+              d = temporary(std::min(3, count - 1));
     const Vec high = temporary(2), x = temporary(3), low = temporary(4);
     vpunpcklbw(low, a, b);
     vpunpckhbw(a, a, b);
@@ -167,8 +174,10 @@ class DepthwiseBytes : public TileKernel {
   void dot(int g, int m, int v, const Vec& x) {
     const int at = g * kVectors + v;
     if (row_.dot == kernels::Dot::Madd) return dot_words(m, v, at, x);
-    if (at < resident()) dot_bytes(sum(m, v), x, vec(first_resident() + at));
-    else dot_bytes(sum(m, v), x, ptr[weights_ + at * vector_bytes()]);
+    if (at < resident())
+      dot_bytes(sum(m, v), x, vec(first_resident() + at));
+    else
+      dot_bytes(sum(m, v), x, ptr[weights_ + at * vector_bytes()]);
   }
 
   // Destroys x.
@@ -189,9 +198,12 @@ class DepthwiseBytes : public TileKernel {
 
   void load_channels(int to, int m, int displacement) {
     const Xbyak::RegExp from = gpr(m) + displacement;
-    if (!partial_) vmovups(vec(to), ptr[from]);
-    else if (avx512()) vmovdqu8(vec(to) | kBytes | T_z, ptr[from]);
-    else load_tail(to, from, static_cast<int>(block_->channels));
+    if (!partial_)
+      vmovups(vec(to), ptr[from]);
+    else if (avx512())
+      vmovdqu8(vec(to) | kBytes | T_z, ptr[from]);
+    else
+      load_tail(to, from, static_cast<int>(block_->channels));
     if (flips()) vxorps(vec(to), vec(to), flip());
   }
 
@@ -216,7 +228,8 @@ class DepthwiseBytes : public TileKernel {
 
   void transpose_lanes(int m) {
     const Vec a = sum(m, 0), b = sum(m, 1), c = sum(m, 2), d = sum(m, 3);
-    const Xbyak::Zmm ab_low(temporary(0).getIdx()), ab_high(temporary(1).getIdx()), cd_low(temporary(2).getIdx()), cd_high(temporary(3).getIdx());
+    const Xbyak::Zmm ab_low(temporary(0).getIdx()), ab_high(temporary(1).getIdx()), cd_low(temporary(2).getIdx()),
+        cd_high(temporary(3).getIdx());
     vshufi32x4(ab_low, a, b, 0x44);
     vshufi32x4(ab_high, a, b, 0xEE);
     vshufi32x4(cd_low, c, d, 0x44);
@@ -245,7 +258,11 @@ class DepthwiseBytes : public TileKernel {
 
 }  // namespace
 
-std::vector<uint8_t> emit_depthwise_float(const Contraction& c, const Plan& plan) { return DepthwiseFloat(c, plan).emit(); }
-std::vector<uint8_t> emit_depthwise_bytes(const Contraction& c, const Plan& plan) { return DepthwiseBytes(c, plan).emit(); }
+std::vector<uint8_t> emit_depthwise_float(const Contraction& c, const Plan& plan) {
+  return DepthwiseFloat(c, plan).emit();
+}
+std::vector<uint8_t> emit_depthwise_bytes(const Contraction& c, const Plan& plan) {
+  return DepthwiseBytes(c, plan).emit();
+}
 
 }  // namespace lapis::x86

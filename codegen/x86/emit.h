@@ -1,4 +1,5 @@
-// xbyak emitters: a scheduled Contraction becomes one function of type abi::StepFn. xbyak itself stays inside codegen/x86/*.cpp.
+// xbyak emitters: a scheduled Contraction becomes one function of type abi::StepFn. xbyak itself stays inside
+// codegen/x86/*.cpp.
 #pragma once
 
 #include "codegen/plan.h"

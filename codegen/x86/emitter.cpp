@@ -9,7 +9,8 @@
 namespace lapis::x86 {
 namespace {
 
-constexpr int kCalleeSaved[] = {Xbyak::Operand::RBX, Xbyak::Operand::RBP, Xbyak::Operand::R12, Xbyak::Operand::R13, Xbyak::Operand::R14, Xbyak::Operand::R15};
+constexpr int kCalleeSaved[] = {Xbyak::Operand::RBX, Xbyak::Operand::RBP, Xbyak::Operand::R12,
+                                Xbyak::Operand::R13, Xbyak::Operand::R14, Xbyak::Operand::R15};
 
 }  // namespace
 
@@ -60,7 +61,8 @@ void Emitter::load_base(Reg64 to, Reg64 frame, const Plan& plan, int buffer) {
   switch (b.space) {
     case Space::Constant: mov(to, ptr[frame + abi::kOffsetConstants]); break;
     case Space::Arena: mov(to, ptr[frame + abi::kOffsetArena]); break;
-    case Space::Input: case Space::Output:
+    case Space::Input:
+    case Space::Output:
       mov(to, ptr[frame + abi::kOffsetIo]);
       mov(to, ptr[to + static_cast<int>(b.offset) * 8]);
       return;
@@ -74,10 +76,14 @@ void Emitter::load_partial(int reg, const Xbyak::RegExp& from, int count) {
   for (int at = 0; at < count;) {
     const Xbyak::Address piece = ptr[from + at];
     const int left = count - at;
-    if (left >= 8) vpinsrq(x, x, piece, 0), at += 8;
-    else if (left >= 4) vpinsrd(x, x, piece, static_cast<uint8_t>(at / 4)), at += 4;
-    else if (left >= 2) vpinsrw(x, x, piece, static_cast<uint8_t>(at / 2)), at += 2;
-    else vpinsrb(x, x, piece, static_cast<uint8_t>(at)), at += 1;
+    if (left >= 8)
+      vpinsrq(x, x, piece, 0), at += 8;
+    else if (left >= 4)
+      vpinsrd(x, x, piece, static_cast<uint8_t>(at / 4)), at += 4;
+    else if (left >= 2)
+      vpinsrw(x, x, piece, static_cast<uint8_t>(at / 2)), at += 2;
+    else
+      vpinsrb(x, x, piece, static_cast<uint8_t>(at)), at += 1;
   }
 }
 
@@ -86,10 +92,14 @@ void Emitter::store_partial(const Xbyak::RegExp& to, int reg, int count) {
   for (int at = 0; at < count;) {
     const Xbyak::Address piece = ptr[to + at];
     const int left = count - at;
-    if (left >= 8) vpextrq(piece, x, 0), at += 8;
-    else if (left >= 4) vpextrd(piece, x, static_cast<uint8_t>(at / 4)), at += 4;
-    else if (left >= 2) vpextrw(piece, x, static_cast<uint8_t>(at / 2)), at += 2;
-    else vpextrb(piece, x, static_cast<uint8_t>(at)), at += 1;
+    if (left >= 8)
+      vpextrq(piece, x, 0), at += 8;
+    else if (left >= 4)
+      vpextrd(piece, x, static_cast<uint8_t>(at / 4)), at += 4;
+    else if (left >= 2)
+      vpextrw(piece, x, static_cast<uint8_t>(at / 2)), at += 2;
+    else
+      vpextrb(piece, x, static_cast<uint8_t>(at)), at += 1;
   }
 }
 

@@ -1,5 +1,5 @@
-// Base of all xbyak emitters: calling convention, registers by number, frame slots, buffer addresses, embedded vector constants.
-// Private to codegen/x86; includes xbyak, so nothing outside this folder may include it.
+// Base of all xbyak emitters: calling convention, registers by number, frame slots, buffer addresses, embedded vector
+// constants. Private to codegen/x86; includes xbyak, so nothing outside this folder may include it.
 #pragma once
 
 #include <xbyak/xbyak.h>
@@ -49,7 +49,10 @@ class Emitter : public Xbyak::CodeGenerator {
   std::vector<uint8_t> finish();
 
  private:
-  struct Data { std::vector<uint32_t> words; Label label; };
+  struct Data {
+    std::vector<uint32_t> words;
+    Label label;
+  };
   Label& data(std::vector<uint32_t> words);
 
   int lanes_;

@@ -14,7 +14,7 @@ namespace {
 constexpr uint32_t kSign = 0x80000000u;
 const Opmask kBytes(1), kLanes(2), kCondition(3);
 constexpr int kUnordered = 3, kEqual = 0, kLess = 17, kLessOrEqual = 18;  // predicates of vcmpps, quiet
-constexpr int kNearest = 8, kFloor = 9, kCeil = 10;                        // vroundps, inexact suppressed
+constexpr int kNearest = 8, kFloor = 9, kCeil = 10;                       // vroundps, inexact suppressed
 
 bool is_byte(DType type) { return type == DType::UInt8 || type == DType::Int8; }
 bool per_element(const EpilogueOperand& o) { return o.kind == EpilogueOperand::Kind::PerElement; }
@@ -139,11 +139,13 @@ void Epilogue::compute(int id) {
 void Epilogue::load(int id) {
   const Instr& i = instr(id);
   if (i.op == Op::Constant) {
-    const uint32_t word = i.type == DType::Float32 ? std::bit_cast<uint32_t>(static_cast<float>(i.imm)) : static_cast<uint32_t>(static_cast<int32_t>(i.imm));
+    const uint32_t word = i.type == DType::Float32 ? std::bit_cast<uint32_t>(static_cast<float>(i.imm))
+                                                   : static_cast<uint32_t>(static_cast<int32_t>(i.imm));
     value(id) = {Value::Kind::Memory, -1, e_.constant(word)};
   } else if (!per_element(c_.operands[static_cast<size_t>(i.slot)])) {
     const int row = param_row_[static_cast<size_t>(i.slot)];
-    value(id) = {Value::Kind::Memory, -1, e_.ptr[site_->params + (row * site_->block.nr + vector_) * e_.vector_bytes()]};
+    value(id) = {Value::Kind::Memory, -1,
+                 e_.ptr[site_->params + (row * site_->block.nr + vector_) * e_.vector_bytes()]};
   } else {
     load_element(id);
   }
@@ -229,7 +231,9 @@ void Epilogue::arithmetic(int id) {
     case Op::Neg: e_.vxorps(v(to), v(a), e_.constant(kSign)); break;
     case Op::Abs: e_.vandps(v(to), v(a), e_.constant(~kSign)); break;
     case Op::Sqrt: e_.vsqrtps(v(to), v(a)); break;
-    case Op::RoundEven: case Op::Floor: case Op::Ceil: {
+    case Op::RoundEven:
+    case Op::Floor:
+    case Op::Ceil: {
       const auto mode = static_cast<uint8_t>(i.op == Op::RoundEven ? kNearest : i.op == Op::Floor ? kFloor : kCeil);
       e_.avx512() ? e_.vrndscaleps(v(to), v(a), mode) : e_.vroundps(v(to), v(a), mode);
       break;
@@ -252,7 +256,8 @@ void Epilogue::min_max(int id) {
     max ? e_.vpmaxsd(v(to), v(a), b) : e_.vpminsd(v(to), v(a), b);
     return define(id, to);
   }
-  const bool swap = finite(first) && finite(second) ? value(first).kind == Value::Kind::Memory : instr(second).op == Op::Constant;
+  const bool swap =
+      finite(first) && finite(second) ? value(first).kind == Value::Kind::Memory : instr(second).op == Op::Constant;
   if (swap) std::swap(first, second);
   const int a = reg(first);
   const Xbyak::Operand& b = operand(second);
@@ -322,11 +327,12 @@ const DivisionPlan& Epilogue::division(int id) {
   const Instr& i = instr(id);
   const IntegerRange type = integer_range(i.type);
   const auto zero = static_cast<int>(i.imm2);
-  return divisions_[id] = plan_division(static_cast<float>(i.imm), static_cast<int>(type.lowest) - zero, static_cast<int>(type.highest) - zero);
+  return divisions_[id] = plan_division(static_cast<float>(i.imm), static_cast<int>(type.lowest) - zero,
+                                        static_cast<int>(type.highest) - zero);
 }
 
-// A register with x / scale, to be rounded by vcvtps2dq: `x` itself or a new one. The conversion gives INT_MIN for NaN and for numbers
-// beyond int32: right below, so only large positive numbers must be capped.
+// A register with x / scale, to be rounded by vcvtps2dq: `x` itself or a new one. The conversion gives INT_MIN for NaN
+// and for numbers beyond int32: right below, so only large positive numbers must be capped.
 int Epilogue::quotient(const int x, int id, bool may_overflow) {
   const auto scale = static_cast<float>(instr(id).imm);
   const DivisionPlan& plan = division(id);

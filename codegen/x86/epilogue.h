@@ -1,7 +1,8 @@
 // The epilogue all kernels share: from accumulators to stored outputs, by the scalar program of the Contraction.
 //
-// A pixel's vectors are computed one after the other, in registers; the results of a quad are packed to bytes together. The clamp of a
-// final Quantize is the saturation of the packs, its zero point one saturating word addition, and clips are byte instructions.
+// A pixel's vectors are computed one after the other, in registers; the results of a quad are packed to bytes
+// together. The clamp of a final Quantize is the saturation of the packs, its zero point one saturating word addition,
+// and clips are byte instructions.
 #pragma once
 
 #include "codegen/kernels/blocking.h"
@@ -20,10 +21,10 @@ class Epilogue {
 
   struct Site {
     const kernels::Block& block;
-    std::vector<int> sums;           // vector registers of the pixel's accumulators, one per vector of the block
-    Reg64 params;                    // of the block
-    Reg64 output;                    // address of the pixel's first output channel in this block
-    std::vector<Reg64> operands;     // the same for each PerElement operand, by operand index
+    std::vector<int> sums;        // vector registers of the pixel's accumulators, one per vector of the block
+    Reg64 params;                 // of the block
+    Reg64 output;                 // address of the pixel's first output channel in this block
+    std::vector<Reg64> operands;  // the same for each PerElement operand, by operand index
     Reg64 scratch;
   };
   // Computes and stores one pixel; `free` are vector registers it may use, to which the pixel's accumulators are added.
@@ -74,13 +75,15 @@ class Epilogue {
   int allocate();
   void release(int reg) { free_->push_back(reg); }
   void release_dead(int id);
-  int borrow();                              // until the end of the instruction
+  int borrow();  // until the end of the instruction
   Value& value(int id) { return values_[static_cast<size_t>(id)]; }
   const Instr& instr(int id) const { return a_.program[static_cast<size_t>(id)]; }
-  int reg(int id);                           // the value in a register, zero point added
-  const Xbyak::Operand& operand(int id);     // register or memory, zero point added
-  int destination(int id);                   // a dying operand's register, or a new one
-  void define(int id, int reg, int pending = 0) { value(id) = {Value::Kind::Register, reg, Xbyak::Address(0), pending, true}; }
+  int reg(int id);                        // the value in a register, zero point added
+  const Xbyak::Operand& operand(int id);  // register or memory, zero point added
+  int destination(int id);                // a dying operand's register, or a new one
+  void define(int id, int reg, int pending = 0) {
+    value(id) = {Value::Kind::Register, reg, Xbyak::Address(0), pending, true};
+  }
   Vec v(int reg) const { return e_.vec(reg); }
   bool finite(int id) const { return a_.range[static_cast<size_t>(id)].finite(); }
 
@@ -97,9 +100,9 @@ class Epilogue {
   std::vector<int>* free_ = nullptr;
   int vector_ = 0;
   std::vector<Value> values_;
-  std::vector<int> raw_;        // register of each operand's raw bytes, -1
-  std::vector<int> borrowed_;   // scratch registers of the current instruction
-  Vec held_{0};                 // what `operand` returned last, if it is a register
+  std::vector<int> raw_;       // register of each operand's raw bytes, -1
+  std::vector<int> borrowed_;  // scratch registers of the current instruction
+  Vec held_{0};                // what `operand` returned last, if it is a register
 };
 
 }  // namespace lapis::x86

@@ -37,7 +37,10 @@ Interval per_channel_range(const View& view, const Plan& plan) {
     if constexpr (std::is_arithmetic_v<T>) {
       for (int64_t i = 0; i < view.shape[0]; ++i) {
         T value;
-        std::memcpy(&value, plan.constants.data() + offset + (view.offset + i * view.strides[0]) * static_cast<int64_t>(sizeof(T)), sizeof(T));
+        std::memcpy(
+            &value,
+            plan.constants.data() + offset + (view.offset + i * view.strides[0]) * static_cast<int64_t>(sizeof(T)),
+            sizeof(T));
         if (!(static_cast<double>(value) >= range.low)) range.low = static_cast<double>(value);
         if (!(static_cast<double>(value) <= range.high)) range.high = static_cast<double>(value);
       }
@@ -49,7 +52,8 @@ Interval per_channel_range(const View& view, const Plan& plan) {
 Interval quantized(const Instr& i, Interval x) {
   const Interval type = of_type(i.type);
   if (!x.finite()) return type;
-  return {std::max(type.low, std::floor(x.low / i.imm) - 1 + i.imm2), std::min(type.high, std::ceil(x.high / i.imm) + 1 + i.imm2)};
+  return {std::max(type.low, std::floor(x.low / i.imm) - 1 + i.imm2),
+          std::min(type.high, std::ceil(x.high / i.imm) + 1 + i.imm2)};
 }
 
 Interval product(Interval a, Interval b) {
@@ -68,15 +72,24 @@ Interval of_result(DType type, Interval exact) {
 Interval range_of(const Instr& i, Interval a, Interval b, Interval c) {
   switch (i.op) {
     case Op::Constant: return {i.imm, i.imm};
-    case Op::Cast: return is_integer(i.type) ? Interval{std::max(of_type(i.type).low, std::trunc(a.low)), std::min(of_type(i.type).high, std::trunc(a.high))} : rounded(a.low, a.high);
+    case Op::Cast:
+      return is_integer(i.type) ? Interval{std::max(of_type(i.type).low, std::trunc(a.low)),
+                                           std::min(of_type(i.type).high, std::trunc(a.high))}
+                                : rounded(a.low, a.high);
     case Op::Add: return of_result(i.type, {a.low + b.low, a.high + b.high});
     case Op::Sub: return of_result(i.type, {a.low - b.high, a.high - b.low});
-    case Op::Mul: return i.type == DType::Float32 || (a.finite() && b.finite()) ? of_result(i.type, product(a, b)) : of_type(i.type);
-    case Op::Min: return a.finite() && b.finite() ? Interval{std::min(a.low, b.low), std::min(a.high, b.high)} : of_type(i.type);
-    case Op::Max: return a.finite() && b.finite() ? Interval{std::max(a.low, b.low), std::max(a.high, b.high)} : of_type(i.type);
+    case Op::Mul:
+      return i.type == DType::Float32 || (a.finite() && b.finite()) ? of_result(i.type, product(a, b))
+                                                                    : of_type(i.type);
+    case Op::Min:
+      return a.finite() && b.finite() ? Interval{std::min(a.low, b.low), std::min(a.high, b.high)} : of_type(i.type);
+    case Op::Max:
+      return a.finite() && b.finite() ? Interval{std::max(a.low, b.low), std::max(a.high, b.high)} : of_type(i.type);
     case Op::Neg: return of_result(i.type, {-a.high, -a.low});
     case Op::Abs: return of_result(i.type, {0, std::max(-a.low, a.high)});
-    case Op::Floor: case Op::Ceil: case Op::RoundEven: return a.finite() ? Interval{std::floor(a.low), std::ceil(a.high)} : kAnything;
+    case Op::Floor:
+    case Op::Ceil:
+    case Op::RoundEven: return a.finite() ? Interval{std::floor(a.low), std::ceil(a.high)} : kAnything;
     case Op::Select: return {std::min(b.low, c.low), std::max(b.high, c.high)};
     case Op::Quantize: return quantized(i, a);
     case Op::Dequantize: return product({a.low - i.imm2, a.high - i.imm2}, {i.imm, i.imm});
@@ -86,14 +99,17 @@ Interval range_of(const Instr& i, Interval a, Interval b, Interval c) {
 
 double quantized_constant(const Instr& quantize, double x) {
   const Interval type = of_type(quantize.type);
-  return std::clamp(std::nearbyint(static_cast<double>(static_cast<float>(x) / static_cast<float>(quantize.imm))) + quantize.imm2, type.low, type.high);
+  return std::clamp(
+      std::nearbyint(static_cast<double>(static_cast<float>(x) / static_cast<float>(quantize.imm))) + quantize.imm2,
+      type.low, type.high);
 }
 
 }  // namespace
 
 bool Interval::finite() const { return low > -kInfinity && high < kInfinity; }
 
-EpilogueAnalysis::EpilogueAnalysis(const Contraction& c, const Plan* plan) : program(c.epilogue), result(static_cast<int>(c.epilogue.size()) - 1) {
+EpilogueAnalysis::EpilogueAnalysis(const Contraction& c, const Plan* plan)
+    : program(c.epilogue), result(static_cast<int>(c.epilogue.size()) - 1) {
   find_ranges(c, plan);
   move_clips();
   if (plan) fuse_sum();
@@ -103,22 +119,30 @@ EpilogueAnalysis::EpilogueAnalysis(const Contraction& c, const Plan* plan) : pro
 
 void EpilogueAnalysis::find_ranges(const Contraction& c, const Plan* plan) {
   for (const Instr& i : program) {
-    auto arg = [&](int n) { return i.args[static_cast<size_t>(n)] >= 0 ? range[static_cast<size_t>(i.args[static_cast<size_t>(n)])] : kAnything; };
+    auto arg = [&](int n) {
+      return i.args[static_cast<size_t>(n)] >= 0 ? range[static_cast<size_t>(i.args[static_cast<size_t>(n)])]
+                                                 : kAnything;
+    };
     const EpilogueOperand* operand = i.op == Op::Load ? &c.operands[static_cast<size_t>(i.slot)] : nullptr;
-    if (operand && plan && operand->kind == EpilogueOperand::Kind::PerChannel) range.push_back(per_channel_range(operand->view, *plan));
-    else range.push_back(range_of(i, arg(0), arg(1), arg(2)));
+    if (operand && plan && operand->kind == EpilogueOperand::Kind::PerChannel)
+      range.push_back(per_channel_range(operand->view, *plan));
+    else
+      range.push_back(range_of(i, arg(0), arg(1), arg(2)));
   }
 }
 
-// Stored bytes: strips  Min/Max(q, constant)  and, because rounding is monotone,  Quantize(Min/Max(x, constant))  into one clip.
+// Stored bytes: strips  Min/Max(q, constant)  and, because rounding is monotone,  Quantize(Min/Max(x, constant))  into
+// one clip.
 void EpilogueAnalysis::move_clips() {
   clip_low = -kInfinity;
   clip_high = kInfinity;
   if (!is_byte(program.back().type)) return;
   auto at = [&](int id) -> Instr& { return program[static_cast<size_t>(id)]; };
   auto prepend = [&](Op op, double bound) {  // the clip found so far comes after this one
-    if (op == Op::Max) clip_low = std::max(clip_low, bound);
-    else clip_high = std::min(clip_high, std::max(bound, clip_low));
+    if (op == Op::Max)
+      clip_low = std::max(clip_low, bound);
+    else
+      clip_high = std::min(clip_high, std::max(bound, clip_low));
   };
   // The variable operand of a Min/Max with a constant, or -1.
   auto clipped = [&](int id) {
@@ -127,10 +151,16 @@ void EpilogueAnalysis::move_clips() {
     if (at(i.args[1]).op == Op::Constant) return i.args[0];
     return at(i.args[0]).op == Op::Constant ? i.args[1] : -1;
   };
-  auto bound = [&](int id) { const Instr& i = at(id); return at(at(i.args[1]).op == Op::Constant ? i.args[1] : i.args[0]).imm; };
-  for (;; ) {
+  auto bound = [&](int id) {
+    const Instr& i = at(id);
+    return at(at(i.args[1]).op == Op::Constant ? i.args[1] : i.args[0]).imm;
+  };
+  for (;;) {
     const Instr& i = at(result);
-    if (i.op == Op::Cast && at(i.args[0]).type == i.type) { result = i.args[0]; continue; }
+    if (i.op == Op::Cast && at(i.args[0]).type == i.type) {
+      result = i.args[0];
+      continue;
+    }
     const int inner = clipped(result);
     if (inner < 0) break;
     prepend(i.op, bound(result));
@@ -138,7 +168,8 @@ void EpilogueAnalysis::move_clips() {
   }
   Instr& quantize = at(result);
   if (quantize.op == Op::Quantize) {
-    for (int inner; (inner = clipped(quantize.args[0])) >= 0 && range[static_cast<size_t>(inner)].finite(); quantize.args[0] = inner)
+    for (int inner; (inner = clipped(quantize.args[0])) >= 0 && range[static_cast<size_t>(inner)].finite();
+         quantize.args[0] = inner)
       prepend(at(quantize.args[0]).op, quantized_constant(quantize, bound(quantize.args[0])));
   }
   const Interval type = of_type(program.back().type);
@@ -155,12 +186,14 @@ void EpilogueAnalysis::fuse_sum() {
   if (!is_byte(at(a.args[0]).type) || !is_byte(at(b.args[0]).type)) return;
   auto centred = [&](const Instr& i) {
     const IntegerRange type = integer_range(at(i.args[0]).type);
-    return ByteRange{static_cast<int>(type.lowest) - static_cast<int>(i.imm2), static_cast<int>(type.highest) - static_cast<int>(i.imm2)};
+    return ByteRange{static_cast<int>(type.lowest) - static_cast<int>(i.imm2),
+                     static_cast<int>(type.highest) - static_cast<int>(i.imm2)};
   };
   const IntegerRange type = integer_range(quantize.type);
   const int zero = static_cast<int>(quantize.imm2);
-  sum = plan_sum(static_cast<float>(a.imm), centred(a), static_cast<float>(b.imm), centred(b), static_cast<float>(quantize.imm),
-                 static_cast<int>(type.lowest) - zero, static_cast<int>(type.highest) - zero);
+  sum = plan_sum(static_cast<float>(a.imm), centred(a), static_cast<float>(b.imm), centred(b),
+                 static_cast<float>(quantize.imm), static_cast<int>(type.lowest) - zero,
+                 static_cast<int>(type.highest) - zero);
   if (!sum.exact) return;
   zero_a = static_cast<int>(a.imm2);
   zero_b = static_cast<int>(b.imm2);
@@ -190,7 +223,8 @@ void EpilogueAnalysis::count_registers(const Contraction& c) {
     int alive = 0;
     for (int v = 0; v <= id; ++v) {
       const Instr& i = program[static_cast<size_t>(v)];
-      const bool memory = i.op == Op::Constant || (i.op == Op::Load && c.operands[static_cast<size_t>(i.slot)].kind == EpilogueOperand::Kind::PerChannel);
+      const bool memory = i.op == Op::Constant || (i.op == Op::Load && c.operands[static_cast<size_t>(i.slot)].kind ==
+                                                                           EpilogueOperand::Kind::PerChannel);
       alive += !memory && live[static_cast<size_t>(v)] && last_use[static_cast<size_t>(v)] >= id;
     }
     peak = std::max(peak, alive);
@@ -203,7 +237,9 @@ void EpilogueAnalysis::count_registers(const Contraction& c) {
 namespace lapis::kernels {
 namespace {
 
-DType type_of(const std::vector<Instr>& previous, int arg) { return arg < 0 ? DType::Undefined : previous[static_cast<size_t>(arg)].type; }
+DType type_of(const std::vector<Instr>& previous, int arg) {
+  return arg < 0 ? DType::Undefined : previous[static_cast<size_t>(arg)].type;
+}
 
 bool supported_cast(DType from, DType to) {
   if (from == to) return x86::is_int(to) || to == DType::Float32;
@@ -228,7 +264,8 @@ bool fits_any_tile(const std::vector<Instr>& previous, const Instr& instr) {
     i.slot = static_cast<int32_t>(c.operands.size());
     c.operands.push_back({EpilogueOperand::Kind::PerElement, {}, -1});
   }
-  return static_cast<int>(c.operands.size()) <= kMostLoads && x86::EpilogueAnalysis(c, nullptr).registers <= kMostRegisters;
+  return static_cast<int>(c.operands.size()) <= kMostLoads &&
+         x86::EpilogueAnalysis(c, nullptr).registers <= kMostRegisters;
 }
 
 }  // namespace
@@ -236,16 +273,29 @@ bool fits_any_tile(const std::vector<Instr>& previous, const Instr& instr) {
 bool epilogue_supports(const Instr& instr, const std::vector<Instr>& previous) {
   if (!fits_any_tile(previous, instr)) return false;
   const DType type = instr.type, a = type_of(previous, instr.args[0]);
-  const bool number = type == DType::Float32 || x86::is_int(type), wide = type == DType::Float32 || type == DType::Int32;
+  const bool number = type == DType::Float32 || x86::is_int(type),
+             wide = type == DType::Float32 || type == DType::Int32;
   switch (instr.op) {
     case Op::Accumulator: return wide;
-    case Op::Load: case Op::Constant: return number;
+    case Op::Load:
+    case Op::Constant: return number;
     case Op::Cast: return supported_cast(a, type);
-    case Op::Add: case Op::Sub: case Op::Mul: return wide;
-    case Op::Min: case Op::Max: return number;
-    case Op::Div: case Op::Neg: case Op::Abs: case Op::Sqrt: case Op::Reciprocal: case Op::Floor: case Op::Ceil: case Op::RoundEven:
-      return type == DType::Float32;
-    case Op::Equal: case Op::Less: case Op::LessOrEqual: return a == DType::Float32 || x86::is_int(a);
+    case Op::Add:
+    case Op::Sub:
+    case Op::Mul: return wide;
+    case Op::Min:
+    case Op::Max: return number;
+    case Op::Div:
+    case Op::Neg:
+    case Op::Abs:
+    case Op::Sqrt:
+    case Op::Reciprocal:
+    case Op::Floor:
+    case Op::Ceil:
+    case Op::RoundEven: return type == DType::Float32;
+    case Op::Equal:
+    case Op::Less:
+    case Op::LessOrEqual: return a == DType::Float32 || x86::is_int(a);
     case Op::Select: return number && previous[static_cast<size_t>(instr.args[0])].op != Op::Constant;
     case Op::Quantize: return x86::is_byte(type) && a == DType::Float32;
     case Op::Dequantize: return type == DType::Float32 && x86::is_int(a);

@@ -1,4 +1,5 @@
-// Loads and stores of the epilogue: whole vectors, packed quads of bytes, and their tails, which never touch a byte outside.
+// Loads and stores of the epilogue: whole vectors, packed quads of bytes, and their tails, which never touch a byte
+// outside.
 #include <algorithm>
 #include <cmath>
 
@@ -11,23 +12,29 @@ const Opmask kBytes(1), kLanes(2);
 
 bool is_byte(DType type) { return type == DType::UInt8 || type == DType::Int8; }
 
-uint32_t repeated(uint32_t element, int bits) { return bits == 8 ? (element & 0xFF) * 0x01010101u : (element & 0xFFFF) * 0x00010001u; }
+uint32_t repeated(uint32_t element, int bits) {
+  return bits == 8 ? (element & 0xFF) * 0x01010101u : (element & 0xFFFF) * 0x00010001u;
+}
 
 }  // namespace
 
 int Epilogue::bytes_of_quad(int first, int width) const {
-  return static_cast<int>(std::min<int64_t>(int64_t{width} * e_.lanes(), site_->block.channels - int64_t{first} * e_.lanes()));
+  return static_cast<int>(
+      std::min<int64_t>(int64_t{width} * e_.lanes(), site_->block.channels - int64_t{first} * e_.lanes()));
 }
 
 bool Epilogue::partial_vector() const { return site_->block.channels < int64_t{vector_ + 1} * e_.lanes(); }
 
-// Dword shuffle between memory order and the order inside a quad of `width` vectors: gather to store, spread after a load.
+// Dword shuffle between memory order and the order inside a quad of `width` vectors: gather to store, spread after a
+// load.
 Xbyak::Address Epilogue::spread_indices(int width, bool gather) {
   std::vector<uint32_t> indices(static_cast<size_t>(e_.lanes()), 0);
   for (int d = 0; d < width * e_.lanes() / 4; ++d) {
     const auto spread = static_cast<size_t>(4 * (d / width) + d % width);
-    if (gather) indices[static_cast<size_t>(d)] = static_cast<uint32_t>(spread);
-    else indices[spread] = static_cast<uint32_t>(d);
+    if (gather)
+      indices[static_cast<size_t>(d)] = static_cast<uint32_t>(spread);
+    else
+      indices[spread] = static_cast<uint32_t>(d);
   }
   return e_.constant(indices);
 }
@@ -67,8 +74,10 @@ void Epilogue::pack_and_store(int first, int width, const std::vector<int>& resu
   pack_words(results[0], results[width > 1 ? 1 : 0]);
   if (width > 2) pack_words(results[2], results[width > 3 ? 3 : 2]);
   const int upper = width > 2 ? results[2] : bytes;
-  if (c_.output.dtype == DType::UInt8) e_.vpackuswb(v(bytes), v(bytes), v(upper));
-  else e_.vpacksswb(v(bytes), v(bytes), v(upper));
+  if (c_.output.dtype == DType::UInt8)
+    e_.vpackuswb(v(bytes), v(bytes), v(upper));
+  else
+    e_.vpacksswb(v(bytes), v(bytes), v(upper));
   clip_bytes(v(bytes));
   if (width != 4) {
     const int indices = allocate();
@@ -82,8 +91,10 @@ void Epilogue::pack_and_store(int first, int width, const std::vector<int>& resu
 void Epilogue::clip_bytes(Vec bytes) {
   const bool is_signed = c_.output.dtype == DType::Int8;
   auto bound = [&](double value) { return e_.constant(repeated(static_cast<uint32_t>(static_cast<int>(value)), 8)); };
-  if (std::isfinite(a_.clip_low)) is_signed ? e_.vpmaxsb(bytes, bytes, bound(a_.clip_low)) : e_.vpmaxub(bytes, bytes, bound(a_.clip_low));
-  if (std::isfinite(a_.clip_high)) is_signed ? e_.vpminsb(bytes, bytes, bound(a_.clip_high)) : e_.vpminub(bytes, bytes, bound(a_.clip_high));
+  if (std::isfinite(a_.clip_low))
+    is_signed ? e_.vpmaxsb(bytes, bytes, bound(a_.clip_low)) : e_.vpmaxub(bytes, bytes, bound(a_.clip_low));
+  if (std::isfinite(a_.clip_high))
+    is_signed ? e_.vpminsb(bytes, bytes, bound(a_.clip_high)) : e_.vpminub(bytes, bytes, bound(a_.clip_high));
 }
 
 // ---- bytes ----

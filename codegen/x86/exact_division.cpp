@@ -45,7 +45,8 @@ DivisionPlan plan_division(float scale, int low, int high) {
   if (!(scale > 0x1p-60f && scale < 0x1p60f)) return {};
   const float reciprocal = 1.0f / scale;
   const auto correction = static_cast<float>(1.0 / static_cast<double>(scale) - static_cast<double>(reciprocal));
-  const DivisionPlan multiply{DivisionPlan::Kind::Multiply, reciprocal, 0}, fma{DivisionPlan::Kind::MultiplyAndFma, reciprocal, correction};
+  const DivisionPlan multiply{DivisionPlan::Kind::Multiply, reciprocal, 0},
+      fma{DivisionPlan::Kind::MultiplyAndFma, reciprocal, correction};
   if (agrees(multiply, scale, low, high)) return multiply;
   if (agrees(fma, scale, low, high)) return fma;
   return {};
@@ -64,8 +65,9 @@ float nudged(float x, int ulps) {
   return x;
 }
 
-// All pairs whose quotient is so near to a rounding boundary that factors off by a few ulps could decide otherwise. The terms stay
-// below 2^11, where the roundings of the first formula add up to less than 2^-10, and those of the second with factors off by six ulps to 2^-9.
+// All pairs whose quotient is so near to a rounding boundary that factors off by a few ulps could decide otherwise.
+// The terms stay below 2^11, where the roundings of the first formula add up to less than 2^-10, and those of the
+// second with factors off by six ulps to 2^-9.
 std::vector<Pair> close_pairs(float scale_a, ByteRange a, float scale_b, ByteRange b, float scale, int low, int high) {
   constexpr double kClose = 0x1p-8;
   std::vector<Pair> pairs;
@@ -83,7 +85,8 @@ std::vector<Pair> close_pairs(float scale_a, ByteRange a, float scale_b, ByteRan
 
 SumPlan plan_sum(float scale_a, ByteRange a, float scale_b, ByteRange b, float scale, int low, int high) {
   constexpr int kReach = 6;  // ulps
-  const double fa = static_cast<double>(scale_a) / static_cast<double>(scale), fb = static_cast<double>(scale_b) / static_cast<double>(scale);
+  const double fa = static_cast<double>(scale_a) / static_cast<double>(scale),
+               fb = static_cast<double>(scale_b) / static_cast<double>(scale);
   const auto largest = [](ByteRange r) { return std::max(std::abs(r.low), std::abs(r.high)); };
   if (!(largest(a) * fa < 1024 && largest(b) * fb < 1024 && fa > 0x1p-20 && fb > 0x1p-20)) return {};
   const std::vector<Pair> pairs = close_pairs(scale_a, a, scale_b, b, scale, low, high);

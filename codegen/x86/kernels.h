@@ -5,7 +5,8 @@
 
 namespace lapis::x86 {
 
-// Dense and grouped contractions: per four-byte step load nr vectors of weights, per pixel one broadcast and nr dot instructions.
+// Dense and grouped contractions: per four-byte step load nr vectors of weights, per pixel one broadcast and nr dot
+// instructions.
 std::vector<uint8_t> emit_contraction(const Contraction& c, const Plan& plan);
 
 // One input channel per output channel. Of floats: an FMA from memory per tap.

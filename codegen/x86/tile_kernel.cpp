@@ -18,8 +18,14 @@ constexpr int kParamsGpr = 0, kTableGpr = 1, kOutputGpr = 2, kScratchGpr = 3, kF
 }  // namespace
 
 TileKernel::TileKernel(const Contraction& c, const Plan& plan)
-    : Emitter(kernels::row_of(c).lanes), c_(c), plan_(plan), row_(kernels::row_of(c)), blocking_(c), epilogue_(*this, c, plan, blocking_) {
-  LAPIS_ASSERT(kFirstOperandGpr + c.operands.size() <= kGprs, "too many operands in the epilogue of '" << c.name << "'");
+    : Emitter(kernels::row_of(c).lanes),
+      c_(c),
+      plan_(plan),
+      row_(kernels::row_of(c)),
+      blocking_(c),
+      epilogue_(*this, c, plan, blocking_) {
+  LAPIS_ASSERT(kFirstOperandGpr + c.operands.size() <= kGprs,
+               "too many operands in the epilogue of '" << c.name << "'");
 }
 
 std::vector<uint8_t> TileKernel::emit() {
@@ -99,7 +105,8 @@ void TileKernel::unit_addresses() {
   channel_address(kOutput, kUnitOutput, c_.output.dtype);
   for (size_t i = 0; i < c_.operands.size(); ++i)
     if (per_element(c_.operands[i])) channel_address(operand_base(i), operand_unit(i), c_.operands[i].view.dtype);
-  for (const auto& [field, to] : {std::pair{offsetof(kernels::Unit, big), kBig}, std::pair{offsetof(kernels::Unit, small), kSmall}}) {
+  for (const auto& [field, to] :
+       {std::pair{offsetof(kernels::Unit, big), kBig}, std::pair{offsetof(kernels::Unit, small), kSmall}}) {
     movsxd(rcx, dword[rbx + static_cast<int>(field)]);
     mov(slot(to), rcx);
   }
@@ -132,7 +139,8 @@ void TileKernel::load_pixels(int mr, Reg64 scratch, Reg64 scratch2) {
   for (int m = 0; m < mr; ++m) add(gpr(m), scratch2);
 }
 
-// Zen 4 commits stores in order: without this every line that is not in the second-level cache stalls all stores behind it.
+// Zen 4 commits stores in order: without this every line that is not in the second-level cache stalls all stores
+// behind it.
 void TileKernel::prefetch_results(const kernels::Block& block, int mr, Reg64 scratch, Reg64 scratch2) {
   mov(scratch, slot(kTable));
   prefetch_column(block, mr, 1, kUnitOutput, c_.output.dtype, true, scratch, scratch2);
@@ -142,7 +150,8 @@ void TileKernel::prefetch_results(const kernels::Block& block, int mr, Reg64 scr
   }
 }
 
-void TileKernel::prefetch_column(const kernels::Block& block, int mr, int column, int slot, DType type, bool write, Reg64 table, Reg64 address) {
+void TileKernel::prefetch_column(const kernels::Block& block, int mr, int column, int slot, DType type, bool write,
+                                 Reg64 table, Reg64 address) {
   const int64_t bytes = block.channels << element_shift(type);
   for (int m = 0; m < mr; ++m) {
     pixel_address(address, table, m, column, slot);
@@ -165,7 +174,8 @@ void TileKernel::finish_pixel(const kernels::Block& block, int m, std::vector<in
   pixel_address(site.output, gpr(kTableGpr), m, 1, kUnitOutput);
   for (size_t i = 0; i < c_.operands.size(); ++i) {
     site.operands.push_back(gpr(kFirstOperandGpr + static_cast<int>(i)));
-    if (per_element(c_.operands[i])) pixel_address(site.operands[i], gpr(kTableGpr), m, c_.operands[i].column, operand_unit(i));
+    if (per_element(c_.operands[i]))
+      pixel_address(site.operands[i], gpr(kTableGpr), m, c_.operands[i].column, operand_unit(i));
   }
   epilogue_.pixel(site, free);
 }

@@ -1,5 +1,5 @@
-// The frame of every kernel function: runs work units, which are runs of tiles of pixels over one block of channels. What happens in a
-// tile is the subclass's business; how it ends is the epilogue's.
+// The frame of every kernel function: runs work units, which are runs of tiles of pixels over one block of channels.
+// What happens in a tile is the subclass's business; how it ends is the epilogue's.
 #pragma once
 
 #include "codegen/x86/epilogue.h"
@@ -12,11 +12,26 @@ class TileKernel : public Emitter {
   std::vector<uint8_t> emit();
 
  protected:
-  virtual void constants() {}                                 // once per call, before the first unit
-  virtual void start_unit(const kernels::Block&) {}           // once per unit
+  virtual void constants() {}                        // once per call, before the first unit
+  virtual void start_unit(const kernels::Block&) {}  // once per unit
   virtual void tile(const kernels::Block& block, int mr) = 0;
 
-  enum Slot { kUnit, kUnitEnd, kPacked, kInput, kOutput, kTable, kBig, kSmall, kWeights, kParams, kUnitInput, kTap, kUnitOutput, kOperands };
+  enum Slot {
+    kUnit,
+    kUnitEnd,
+    kPacked,
+    kInput,
+    kOutput,
+    kTable,
+    kBig,
+    kSmall,
+    kWeights,
+    kParams,
+    kUnitInput,
+    kTap,
+    kUnitOutput,
+    kOperands
+  };
   // Slots of operand i: address of its buffer, and of the unit's first channel in it.
   int operand_base(size_t i) const { return kOperands + 2 * static_cast<int>(i); }
   int operand_unit(size_t i) const { return operand_base(i) + 1; }
@@ -32,8 +47,7 @@ class TileKernel : public Emitter {
   // Address of pixel m of the tile in column `column`: `to` = table entry + slot.
   void pixel_address(Reg64 to, Reg64 table, int m, int column, int base_slot);
   // Emits the epilogue of `mr` pixels; sum(m, n) is a vector register. Uses all general registers.
-  template <class Sum>
-  void finish_tile(const kernels::Block& block, int mr, std::vector<int> free, Sum sum) {
+  template <class Sum> void finish_tile(const kernels::Block& block, int mr, std::vector<int> free, Sum sum) {
     start_epilogue();
     for (int m = 0; m < mr; ++m) {
       std::vector<int> sums;
@@ -55,7 +69,8 @@ class TileKernel : public Emitter {
   void run_block(const kernels::Block& block);
   void run_tiles(const kernels::Block& block, int mr, Slot count);
   void start_epilogue();
-  void prefetch_column(const kernels::Block& block, int mr, int column, int slot, DType type, bool write, Reg64 table, Reg64 address);
+  void prefetch_column(const kernels::Block& block, int mr, int column, int slot, DType type, bool write, Reg64 table,
+                       Reg64 address);
   void finish_pixel(const kernels::Block& block, int m, std::vector<int> sums, std::vector<int>& free);
 };
 

@@ -10,6 +10,7 @@
 #include "frontends/onnx/attributes.h"
 #include "frontends/onnx/order.h"
 #include "frontends/onnx/schema.h"
+#include "frontends/onnx/scope.h"
 #include "frontends/onnx/types.h"
 #include "frontends/onnx/unsupported.h"
 #include "frontends/onnx/upgrade.h"
@@ -21,12 +22,9 @@ namespace {
 constexpr size_t kMaxNodes = 2'000'000;  // functions that call functions could make a small file explode
 constexpr int kMaxDepth = 64;            // of functions and subgraphs within each other
 
-using Opsets = std::map<std::string, int64_t>;
-
 std::string plain_domain(const std::string& domain) { return domain == "ai.onnx" ? "" : domain; }
 
-template <class Imports>
-Opsets opsets_of(const Imports& imports) {
+template <class Imports> Opsets opsets_of(const Imports& imports) {
   Opsets opsets;
   for (const auto& import : imports) opsets[plain_domain(import.domain())] = import.version();
   return opsets;
@@ -35,29 +33,6 @@ Opsets opsets_of(const Imports& imports) {
 std::string function_id(const std::string& domain, const std::string& name, const std::string& overload) {
   return plain_domain(domain) + "::" + name + "::" + overload;
 }
-
-// The names that one graph or function body gives to values, and what nodes in it mean.
-struct Scope {
-  Graph* graph;
-  const Scope* outer = nullptr;                 // of the graph around a subgraph; functions see nothing around them
-  const Opsets* opsets = nullptr;
-  std::unordered_map<std::string, Value*> values = {};  // null: the value could not be imported, which has been reported
-  std::unordered_map<std::string, const onnx::TypeProto*> declared = {};
-  std::string call = {};   // in a function body: the node that was expanded
-  std::string owner = {};  // in a function body: the operator that was expanded
-  int depth = 0;
-
-  const Value* const* find(const std::string& name) const {
-    for (const Scope* s = this; s; s = s->outer)
-      if (const auto it = s->values.find(name); it != s->values.end()) return &it->second;
-    return nullptr;
-  }
-  bool has(const std::string& name) const { return find(name) != nullptr; }
-  Value* value(const std::string& name) const {
-    const auto* found = find(name);
-    return found ? const_cast<Value*>(*found) : nullptr;
-  }
-};
 
 // What the operators imply, completed by what the model declares: declarations are often stale, never the other way round.
 Type complete(Type inferred, const Type& declared) {
@@ -100,21 +75,29 @@ class Builder {
     Diagnostics found;
     const int64_t ir = model_.ir_version();
     if (ir < kOldestIrVersion || ir > kNewestIrVersion)
-      found.push_back(error(ErrorKind::Unsupported, "IR version " + std::to_string(ir) + " is outside of " + std::to_string(kOldestIrVersion) + " to " + std::to_string(kNewestIrVersion))
-                          .help(ir > kNewestIrVersion ? "export it with an older onnx package" : "is this an ONNX model? if so, save it again with a current onnx package"));
-    if (!model_.has_graph() || model_.graph().output_size() == 0) found.push_back(error(ErrorKind::Input, "the model has no outputs: its graph is empty").help("export it again"));
+      found.push_back(error(ErrorKind::Unsupported, "IR version " + std::to_string(ir) + " is outside of " +
+                                                        std::to_string(kOldestIrVersion) + " to " +
+                                                        std::to_string(kNewestIrVersion))
+                          .help(ir > kNewestIrVersion
+                                    ? "export it with an older onnx package"
+                                    : "is this an ONNX model? if so, save it again with a current onnx package"));
+    if (!model_.has_graph() || model_.graph().output_size() == 0)
+      found.push_back(error(ErrorKind::Input, "the model has no outputs: its graph is empty").help("export it again"));
     if (const auto it = opsets_.find(""); it != opsets_.end()) {
       if (auto d = check_opset(it->second)) found.push_back(*std::move(d));
     } else if (model_.graph().node_size() > 0) {
-      found.push_back(error(ErrorKind::Input, "the model does not say which opset it uses (no opset_import)").help("it may be truncated; export it again"));
+      found.push_back(error(ErrorKind::Input, "the model does not say which opset it uses (no opset_import)")
+                          .help("it may be truncated; export it again"));
     }
     return found;
   }
 
   static std::optional<Diagnostic> check_opset(int64_t version) {
     if (version >= kOldestOpset && version <= kNewestOpset) return std::nullopt;
-    return error(ErrorKind::Unsupported, "opset " + std::to_string(version) + " is outside of " + std::to_string(kOldestOpset) + " to " + std::to_string(kNewestOpset))
-        .help("convert it: onnx.version_converter.convert_version(model, " + std::to_string(version < kOldestOpset ? 13 : kCanonicalOpset) + ")");
+    return error(ErrorKind::Unsupported, "opset " + std::to_string(version) + " is outside of " +
+                                             std::to_string(kOldestOpset) + " to " + std::to_string(kNewestOpset))
+        .help("convert it: onnx.version_converter.convert_version(model, " +
+              std::to_string(version < kOldestOpset ? 13 : kCanonicalOpset) + ")");
   }
 
   void check_options() {
@@ -160,7 +143,9 @@ class Builder {
   }
 
   void add_initializer(const std::string& name, Result<Tensor> tensor, Scope& scope) {
-    if (name.empty() || scope.has(name)) return report(error(ErrorKind::Input, name.empty() ? "an initializer has no name" : "initializer '" + name + "' is defined twice"));
+    if (name.empty() || scope.has(name))
+      return report(error(ErrorKind::Input,
+                          name.empty() ? "an initializer has no name" : "initializer '" + name + "' is defined twice"));
     if (!tensor.ok()) collect(std::move(tensor).diagnostics());
     scope.values[name] = tensor.ok() ? scope.graph->add_constant(*std::move(tensor), value_name(name, scope)) : nullptr;
   }
@@ -175,7 +160,8 @@ class Builder {
       } else if (!scope.values.contains(input.name())) {
         Result<Type> type = input_type(input, scope);
         if (!type.ok()) collect(std::move(type).diagnostics(), where);
-        scope.values[input.name()] = type.ok() ? scope.graph->add_input(value_name(input.name(), scope), *std::move(type)) : nullptr;
+        scope.values[input.name()] =
+            type.ok() ? scope.graph->add_input(value_name(input.name(), scope), *std::move(type)) : nullptr;
       }
     }
   }
@@ -184,14 +170,17 @@ class Builder {
   Result<Type> input_type(const onnx::ValueInfoProto& input, const Scope& scope) {
     const bool top = !scope.outer && scope.depth == 0;
     if (!top && !input.has_type()) return Type{};
-    const auto name_unknown = [&](size_t axis) { return Dim::symbol(symbol_for(input.name()) + "_dim" + std::to_string(axis)); };
+    const auto name_unknown = [&](size_t axis) {
+      return Dim::symbol(symbol_for(input.name()) + "_dim" + std::to_string(axis));
+    };
     LAPIS_TRY(Type type, from_proto(input.type(), top ? NameUnknown(name_unknown) : nullptr));
     if (top) note_symbols(type);
     return bound(std::move(type));
   }
 
   static std::string symbol_for(std::string name) {
-    std::replace_if(name.begin(), name.end(), [](unsigned char c) { return !std::isalnum(c); }, '_');
+    std::replace_if(
+        name.begin(), name.end(), [](unsigned char c) { return !std::isalnum(c); }, '_');
     return !name.empty() && std::isdigit(static_cast<unsigned char>(name[0])) ? "_" + name : name;
   }
 
@@ -214,12 +203,19 @@ class Builder {
     std::unordered_set<std::string> seen;
     for (const auto& output : proto.output()) {
       const std::string where = "output '" + output.name() + "'";
-      if (!scope.has(output.name())) { report(error(ErrorKind::Input, "nothing in the model defines it").at(where)); continue; }
-      if (!scope.outer && !seen.insert(output.name()).second) { report(error(ErrorKind::Input, "is listed twice").at(where)); continue; }
+      if (!scope.has(output.name())) {
+        report(error(ErrorKind::Input, "nothing in the model defines it").at(where));
+        continue;
+      }
+      if (!scope.outer && !seen.insert(output.name()).second) {
+        report(error(ErrorKind::Input, "is listed twice").at(where));
+        continue;
+      }
       Value* value = scope.value(output.name());
       if (!value) continue;
       // A branch may hand on a value of the graph around it, or one value twice; in a Graph an output is the graph's own.
-      if (&value->graph() != scope.graph || std::find(outputs.begin(), outputs.end(), value) != outputs.end()) value = copy_of(value, scope);
+      if (&value->graph() != scope.graph || std::find(outputs.begin(), outputs.end(), value) != outputs.end())
+        value = copy_of(value, scope);
       outputs.push_back(value);
     }
     scope.graph->set_outputs(std::move(outputs));
@@ -278,7 +274,9 @@ class Builder {
     if (!domain.empty()) return emit_canonical(node, schema, scope);
     const bool in_newer_terms = since_version(*schema) > kCanonicalOpset;
     if (in_newer_terms && !find_schema(node.op_type(), kCanonicalOpset, "")) return emit_canonical(node, schema, scope);
-    if (Status done = in_newer_terms ? to_canonical_from_newer(node, version, type_of(node, 0, scope)) : upgrade(node, version, scope); !done.ok())
+    if (Status done = in_newer_terms ? to_canonical_from_newer(node, version, type_of(node, 0, scope))
+                                     : upgrade(node, version, scope);
+        !done.ok())
       return fail(node, scope, std::move(done).diagnostics());
     emit_canonical(node, find_schema(node.op_type(), kCanonicalOpset, ""), scope);
   }
@@ -297,7 +295,8 @@ class Builder {
     if (const OpDef* op = find_op(node.op_type(), node.domain())) return emit_record(node, *op, schema, scope);
     if (any_input_poisoned(node, scope)) return poison(node, scope);
     onnx::FunctionProto body;
-    if (schema && function_of(node, *schema, input_types(node, scope), body)) return expand(node, body, node.op_type(), scope);
+    if (schema && function_of(node, *schema, input_types(node, scope), body))
+      return expand(node, body, node.op_type(), scope);
     unsupported_.add(node, place(node, scope), scope.owner);
     poison(node, scope);
   }
@@ -318,11 +317,13 @@ class Builder {
     std::vector<std::string> names;
     for (const std::string& name : node.output()) names.push_back(value_name(name, scope));
     while (names.size() > 1 && names.back().empty()) names.pop_back();
-    Node* added = scope.graph->add_node(op, std::move(inputs), std::move(attributes), std::move(names), nullptr, node_name(node, scope));
+    Node* added = scope.graph->add_node(op, std::move(inputs), std::move(attributes), std::move(names), nullptr,
+                                        node_name(node, scope));
     if (!scope.call.empty()) added->set_origin(scope.call);
     for (size_t i = 0; i < added->outputs().size(); ++i)
       if (!node.output(static_cast<int>(i)).empty()) scope.values[node.output(static_cast<int>(i))] = added->output(i);
-    for (size_t i = added->outputs().size(); i < static_cast<size_t>(node.output_size()); ++i) poison_one(node.output(static_cast<int>(i)), scope);
+    for (size_t i = added->outputs().size(); i < static_cast<size_t>(node.output_size()); ++i)
+      poison_one(node.output(static_cast<int>(i)), scope);
     collect(infer_types(*added));
     for (Value* output : added->outputs()) apply_declared(node, *output, scope);
   }
@@ -332,13 +333,16 @@ class Builder {
     if (it == scope.declared.end() || it->second->value_case() == onnx::TypeProto::VALUE_NOT_SET) return;
     const Result<Type> declared = from_proto(*it->second);
     if (!declared.ok()) return;
-    const bool contradicts = value.type().is_tensor() && declared->is_tensor() && value.dtype() != DType::Undefined && value.dtype() != declared->dtype;
+    const bool contradicts = value.type().is_tensor() && declared->is_tensor() && value.dtype() != DType::Undefined &&
+                             value.dtype() != declared->dtype;
     if (contradicts)
-      return fail(node, {error(ErrorKind::Input, "output '" + value.name() + "' is declared as " + declared->to_string() + " but is " + value.type().to_string())});
+      return fail(node, {error(ErrorKind::Input, "output '" + value.name() + "' is declared as " +
+                                                     declared->to_string() + " but is " + value.type().to_string())});
     value.set_type(complete(value.type(), bound(*declared)));
   }
 
-  bool convert_attributes(onnx::NodeProto& node, const OpDef& op, const onnx::OpSchema* schema, Attributes& attributes, Scope& scope) {
+  bool convert_attributes(onnx::NodeProto& node, const OpDef& op, const onnx::OpSchema* schema, Attributes& attributes,
+                          Scope& scope) {
     std::vector<std::string_view> known;
     for (const AttrDef& a : op.attributes) known.push_back(a.name);
     if (schema) drop_default_attributes(node, *schema, known);
@@ -354,9 +358,13 @@ class Builder {
         attributes[attribute.name()] = std::move(graph);
       } else {
         Result<Attribute> value = to_attribute(attribute, files_);
-        if (!value.ok()) fail(node, std::move(value).diagnostics());
-        else if (kind_of(*value) != def->kind) fail(node, {error(ErrorKind::Input, "attribute '" + attribute.name() + "' is not of the kind " + std::string(name_of(def->kind)))});
-        else attributes[attribute.name()] = *std::move(value);
+        if (!value.ok())
+          fail(node, std::move(value).diagnostics());
+        else if (kind_of(*value) != def->kind)
+          fail(node, {error(ErrorKind::Input, "attribute '" + attribute.name() + "' is not of the kind " +
+                                                  std::string(name_of(def->kind)))});
+        else
+          attributes[attribute.name()] = *std::move(value);
       }
     }
     return complete && diagnostics_.size() == before;
@@ -371,7 +379,12 @@ class Builder {
 
   std::shared_ptr<Graph> subgraph(onnx::AttributeProto& attribute, Scope& scope) {
     auto graph = scope.graph->make_subgraph(attribute.g().name().empty() ? attribute.name() : attribute.g().name());
-    Scope inner{.graph = graph.get(), .outer = &scope, .opsets = scope.opsets, .call = scope.call, .owner = scope.owner, .depth = scope.depth + 1};
+    Scope inner{.graph = graph.get(),
+                .outer = &scope,
+                .opsets = scope.opsets,
+                .call = scope.call,
+                .owner = scope.owner,
+                .depth = scope.depth + 1};
     fill_graph(*attribute.mutable_g(), inner);
     return graph;
   }
@@ -392,7 +405,11 @@ class Builder {
       if (auto d = check_opset(it->second)) return fail(call, scope, {*std::move(d)});
     if (call.input_size() > body.input_size() || call.output_size() > body.output_size())
       return fail(call, scope, {error(ErrorKind::Input, "has more operands than the function that defines it")});
-    Scope inner{.graph = scope.graph, .opsets = &opsets, .call = node_name(call, scope), .owner = owner, .depth = scope.depth + 1};
+    Scope inner{.graph = scope.graph,
+                .opsets = &opsets,
+                .call = node_name(call, scope),
+                .owner = owner,
+                .depth = scope.depth + 1};
     for (const auto& v : body.value_info()) inner.declared[v.name()] = &v.type();
     drop_absent_inputs(call, body);
     for (int i = 0; i < call.input_size(); ++i)
@@ -444,7 +461,8 @@ class Builder {
     return types;
   }
   static bool any_input_poisoned(const onnx::NodeProto& node, const Scope& scope) {
-    return std::any_of(node.input().begin(), node.input().end(), [&](const std::string& name) { return !name.empty() && !scope.value(name); });
+    return std::any_of(node.input().begin(), node.input().end(),
+                       [&](const std::string& name) { return !name.empty() && !scope.value(name); });
   }
   static void poison(const onnx::NodeProto& node, Scope& scope) {
     for (const std::string& name : node.output()) poison_one(name, scope);
@@ -483,8 +501,10 @@ class Builder {
   void report_explosion(const onnx::NodeProto& node, Scope& scope) {
     poison(node, scope);
     if (std::exchange(exploded_, true)) return;
-    report(error(ErrorKind::Input, "functions or subgraphs nest deeper than " + std::to_string(kMaxDepth) + " or expand to more than " + std::to_string(kMaxNodes) + " nodes")
-               .at(location_of(node)).help("does a function of the model call itself?"));
+    report(error(ErrorKind::Input, "functions or subgraphs nest deeper than " + std::to_string(kMaxDepth) +
+                                       " or expand to more than " + std::to_string(kMaxNodes) + " nodes")
+               .at(location_of(node))
+               .help("does a function of the model call itself?"));
   }
 
   Diagnostics all_diagnostics() {
@@ -498,10 +518,10 @@ class Builder {
   const ImportOptions& options_;
   const Opsets opsets_;
   std::unordered_map<std::string, const onnx::FunctionProto*> functions_;
-  std::unordered_set<std::string> reserved_;    // names of the model's outputs
+  std::unordered_set<std::string> reserved_;  // names of the model's outputs
   std::unordered_set<std::string> node_names_, seen_;
-  std::set<std::string> symbols_;               // of the inputs
-  std::string upgraded_;                        // the node whose upgrade is being emitted
+  std::set<std::string> symbols_;  // of the inputs
+  std::string upgraded_;           // the node whose upgrade is being emitted
   size_t emitted_ = 0;
   bool exploded_ = false;
   UnsupportedOperators unsupported_;
@@ -511,7 +531,8 @@ class Builder {
 // What upgrades see of the scope around a node.
 class Host : public UpgradeHost {
  public:
-  Host(Builder& builder, Scope& scope, const onnx::NodeProto& node) : builder_(builder), scope_(scope), place_(builder.place(node, scope)) {}
+  Host(Builder& builder, Scope& scope, const onnx::NodeProto& node)
+      : builder_(builder), scope_(scope), place_(builder.place(node, scope)) {}
   const Type* type_of(const std::string& value) override { return Builder::known_type(value, scope_); }
   const Tensor* constant_of(const std::string& value) override {
     const Value* v = value.empty() ? nullptr : scope_.value(value);
@@ -525,7 +546,8 @@ class Host : public UpgradeHost {
   // Not yet a name of this scope or an output of the model; a clash with a later value costs that one a suffix, no more.
   std::string fresh_name(const std::string& hint) override {
     std::string name = hint + "_upgrade";
-    for (int i = 1; scope_.has(name) || builder_.reserved_.contains(name) || !taken_.insert(name).second; ++i) name = hint + "_upgrade" + std::to_string(i);
+    for (int i = 1; scope_.has(name) || builder_.reserved_.contains(name) || !taken_.insert(name).second; ++i)
+      name = hint + "_upgrade" + std::to_string(i);
     return name;
   }
   void add_before(onnx::NodeProto node) override {
@@ -550,7 +572,8 @@ Status Builder::upgrade(onnx::NodeProto& node, int version, Scope& scope) {
 
 }  // namespace
 
-Result<std::unique_ptr<Graph>> build_graph(onnx::ModelProto& model, ExternalFiles& files, const ImportOptions& options) {
+Result<std::unique_ptr<Graph>> build_graph(onnx::ModelProto& model, ExternalFiles& files,
+                                           const ImportOptions& options) {
   return Builder(model, files, options).run();
 }
 

@@ -26,7 +26,9 @@ int64_t constant_bytes(const Graph& graph) {
 
 Result<std::string> serialize(const onnx::ModelProto& model) {
   if (model.ByteSizeLong() > INT_MAX)
-    return error(ErrorKind::Usage, "the model has " + std::to_string(model.ByteSizeLong()) + " bytes; protobuf ends at 2 GiB").help("export it to a file, which puts the weights beside it");
+    return error(ErrorKind::Usage,
+                 "the model has " + std::to_string(model.ByteSizeLong()) + " bytes; protobuf ends at 2 GiB")
+        .help("export it to a file, which puts the weights beside it");
   std::string bytes;
   {
     google::protobuf::io::StringOutputStream stream(&bytes);
@@ -91,7 +93,8 @@ Status export_onnx(const Graph& graph, const Path& file, const ExportOptions& op
   }
   DataFile data(file.filename().string() + ".data");
   onnx::ModelProto model;
-  to_model(graph, {.write_tensor = [&](const Tensor& tensor, onnx::TensorProto& proto) { data.add(tensor, proto); }}, model);
+  to_model(graph, {.write_tensor = [&](const Tensor& tensor, onnx::TensorProto& proto) { data.add(tensor, proto); }},
+           model);
   LAPIS_TRY(const std::string bytes, serialize(model));
   LAPIS_CHECK(write_file(Path(file) += ".data", std::span<const std::span<const std::byte>>(data.parts())));
   return write_file(file, bytes);

@@ -20,9 +20,11 @@ Status export_onnx(const Graph& graph, const Path& file, const ExportOptions& op
 Result<std::string> export_onnx(const Graph& graph);  // the bytes of a .onnx file
 
 struct TextOptions {
-  int64_t largest_constant = INT64_MAX;  // elements; the contents of larger ones are left out, and such text is for reading only
-  bool canonical_names = false;          // v1, v2, ... instead of the values' own names, to compare graphs; inputs and outputs keep theirs
-  bool value_types = false;              // the types of all values, not only of inputs and outputs
+  int64_t largest_constant =
+      INT64_MAX;  // elements; the contents of larger ones are left out, and such text is for reading only
+  bool canonical_names =
+      false;  // v1, v2, ... instead of the values' own names, to compare graphs; inputs and outputs keep theirs
+  bool value_types = false;  // the types of all values, not only of inputs and outputs
 };
 // ONNX's text syntax; parse_onnx_text reads it back, 4-bit and complex constants excepted, whose contents the syntax cannot hold.
 std::string to_onnx_text(const Graph& graph, const TextOptions& options = {});

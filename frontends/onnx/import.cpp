@@ -19,7 +19,8 @@ Diagnostics in_file(Diagnostics diagnostics, const std::string& name) {
 
 // The onnx library and protobuf throw; nothing of that leaves this folder.
 template <class Read>
-Result<std::unique_ptr<Graph>> import_with(const std::string& name, std::optional<Path> folder, const ImportOptions& options, Read&& read) {
+Result<std::unique_ptr<Graph>> import_with(const std::string& name, std::optional<Path> folder,
+                                           const ImportOptions& options, Read&& read) {
   try {
     onnx::ModelProto model;
     if (Status status = read(model); !status.ok()) return in_file(std::move(status).diagnostics(), name);
@@ -30,7 +31,9 @@ Result<std::unique_ptr<Graph>> import_with(const std::string& name, std::optiona
   } catch (const std::bad_alloc&) {
     return error(ErrorKind::Input, "the model needs more memory than there is").at(name);
   } catch (const std::exception& e) {
-    return error(ErrorKind::Input, std::string("not a valid ONNX model: ") + e.what()).at(name).help("check it with onnx.checker.check_model");
+    return error(ErrorKind::Input, std::string("not a valid ONNX model: ") + e.what())
+        .at(name)
+        .help("check it with onnx.checker.check_model");
   }
 }
 
@@ -41,15 +44,18 @@ Result<std::unique_ptr<Graph>> import_onnx(const Path& file, const ImportOptions
   const std::string name = file.filename().string();
   const bool is_text = file.extension() == ".onnxtxt";
   return import_with(name, file.parent_path(), options, [&](onnx::ModelProto& model) {
-    return is_text ? read_text({reinterpret_cast<const char*>(mapped.data.get()), mapped.size}, model) : read_model(mapped.bytes(), model);
+    return is_text ? read_text({reinterpret_cast<const char*>(mapped.data.get()), mapped.size}, model)
+                   : read_model(mapped.bytes(), model);
   });
 }
 
-Result<std::unique_ptr<Graph>> import_onnx(std::span<const std::byte> bytes, const std::string& name, const ImportOptions& options) {
+Result<std::unique_ptr<Graph>> import_onnx(std::span<const std::byte> bytes, const std::string& name,
+                                           const ImportOptions& options) {
   return import_with(name, std::nullopt, options, [&](onnx::ModelProto& model) { return read_model(bytes, model); });
 }
 
-Result<std::unique_ptr<Graph>> parse_onnx_text(std::string_view text, const std::string& name, const ImportOptions& options) {
+Result<std::unique_ptr<Graph>> parse_onnx_text(std::string_view text, const std::string& name,
+                                               const ImportOptions& options) {
   return import_with(name, std::nullopt, options, [&](onnx::ModelProto& model) { return read_text(text, model); });
 }
 

@@ -17,8 +17,8 @@
 
 namespace lapis {
 
-inline constexpr int kCanonicalOpset = 25;                          // what a Graph means; records implement it
-inline constexpr int kOldestOpset = 7, kNewestOpset = 28;           // what import accepts
+inline constexpr int kCanonicalOpset = 25;                 // what a Graph means; records implement it
+inline constexpr int kOldestOpset = 7, kNewestOpset = 28;  // what import accepts
 inline constexpr int kOldestIrVersion = 3, kNewestIrVersion = 14;
 
 struct ImportOptions {
@@ -28,8 +28,10 @@ struct ImportOptions {
 // A .onnx file, or ONNX text if its name ends in .onnxtxt. Weights in other files are found relative to it.
 Result<std::unique_ptr<Graph>> import_onnx(const Path& file, const ImportOptions& options = {});
 // The bytes of a .onnx file; `name` stands for it in messages. Weights in other files are refused.
-Result<std::unique_ptr<Graph>> import_onnx(std::span<const std::byte> bytes, const std::string& name, const ImportOptions& options = {});
+Result<std::unique_ptr<Graph>> import_onnx(std::span<const std::byte> bytes, const std::string& name,
+                                           const ImportOptions& options = {});
 // ONNX's text syntax: <ir_version: 10, opset_import: ["" : 21]> g (float[N,4] x) => (float[N,4] y) { y = Relu(x) }
-Result<std::unique_ptr<Graph>> parse_onnx_text(std::string_view text, const std::string& name, const ImportOptions& options = {});
+Result<std::unique_ptr<Graph>> parse_onnx_text(std::string_view text, const std::string& name,
+                                               const ImportOptions& options = {});
 
 }  // namespace lapis

@@ -24,7 +24,13 @@ struct Barrier {
   std::string_view op;
   int version;
 };
-constexpr Barrier kBarriers[] = {{"Attention", 24}, {"DFT", 20}, {"GridSample", 20}, {"GroupNormalization", 21}, {"OptionalGetElement", 18}, {"OptionalHasElement", 18}, {"RoiAlign", 16}};
+constexpr Barrier kBarriers[] = {{"Attention", 24},
+                                 {"DFT", 20},
+                                 {"GridSample", 20},
+                                 {"GroupNormalization", 21},
+                                 {"OptionalGetElement", 18},
+                                 {"OptionalHasElement", 18},
+                                 {"RoiAlign", 16}};
 
 // String attributes that got a new value without a new name.
 struct NewValue {
@@ -57,8 +63,10 @@ int oldest_by_meaning(const Node& node) {
 }
 
 onnx::AttributeProto::AttributeType proto_kind(AttrKind kind) {
-  constexpr onnx::AttributeProto::AttributeType kKinds[] = {onnx::AttributeProto::INT,  onnx::AttributeProto::FLOAT,  onnx::AttributeProto::STRING, onnx::AttributeProto::TENSOR,
-                                                            onnx::AttributeProto::GRAPH, onnx::AttributeProto::INTS, onnx::AttributeProto::FLOATS, onnx::AttributeProto::STRINGS};
+  constexpr onnx::AttributeProto::AttributeType kKinds[] = {
+      onnx::AttributeProto::INT,    onnx::AttributeProto::FLOAT,  onnx::AttributeProto::STRING,
+      onnx::AttributeProto::TENSOR, onnx::AttributeProto::GRAPH,  onnx::AttributeProto::INTS,
+      onnx::AttributeProto::FLOATS, onnx::AttributeProto::STRINGS};
   return kKinds[static_cast<size_t>(kind)];
 }
 
@@ -84,13 +92,15 @@ bool allows(const std::vector<onnx::OpSchema::FormalParameter>& parameters, cons
     if (!v || (v->type().is_tensor() && v->dtype() == DType::Undefined)) continue;
     onnx::TypeProto type;
     to_proto(v->type(), type);
-    if (!parameters[std::min(i, parameters.size() - 1)].GetTypes().contains(onnx::Utils::DataTypeUtils::ToType(type))) return false;
+    if (!parameters[std::min(i, parameters.size() - 1)].GetTypes().contains(onnx::Utils::DataTypeUtils::ToType(type)))
+      return false;
   }
   return true;
 }
 
 bool accepts(const onnx::OpSchema& schema, const onnx::NodeProto& proto, const Node& node) {
-  return !schema.deprecated() && check_node(proto, schema).ok() && allows(schema.inputs(), node.inputs()) && allows(schema.outputs(), node.outputs());
+  return !schema.deprecated() && check_node(proto, schema).ok() && allows(schema.inputs(), node.inputs()) &&
+         allows(schema.outputs(), node.outputs());
 }
 
 int lowest_opset(const Node& node, int at_least) {

@@ -40,7 +40,8 @@ void collect_reads(const onnx::NodeProto& node, const std::vector<const Names*>&
 
 class Sorter {
  public:
-  Sorter(const std::vector<onnx::NodeProto*>& nodes, const std::function<bool(const std::string&)>& is_defined) : nodes_(nodes), is_defined_(is_defined) {}
+  Sorter(const std::vector<onnx::NodeProto*>& nodes, const std::function<bool(const std::string&)>& is_defined)
+      : nodes_(nodes), is_defined_(is_defined) {}
 
   Order run() {
     for (size_t i = 0; i < nodes_.size(); ++i) define_outputs(i);
@@ -55,7 +56,8 @@ class Sorter {
     for (const std::string& name : nodes_[i]->output()) {
       if (name.empty()) continue;
       if (is_defined_(name) || !producer_.emplace(name, i).second)
-        report(*nodes_[i], "defines '" + name + "', which is defined already").help("every value of a model needs a name of its own");
+        report(*nodes_[i], "defines '" + name + "', which is defined already")
+            .help("every value of a model needs a name of its own");
     }
   }
 
@@ -68,7 +70,8 @@ class Sorter {
         consumers_[it->second].push_back(i);
         ++pending_[i];
       } else if (!is_defined_(name)) {
-        report(*nodes_[i], "reads '" + name + "', which nothing in the model defines").help("the model is incomplete: export it again");
+        report(*nodes_[i], "reads '" + name + "', which nothing in the model defines")
+            .help("the model is incomplete: export it again");
       }
     }
   }
@@ -115,7 +118,8 @@ std::string location_of(const onnx::NodeProto& node) {
   return "node '" + name + "' (" + node.op_type() + ")";
 }
 
-Order topological_order(const std::vector<onnx::NodeProto*>& nodes, const std::function<bool(const std::string&)>& is_defined) {
+Order topological_order(const std::vector<onnx::NodeProto*>& nodes,
+                        const std::function<bool(const std::string&)>& is_defined) {
   return Sorter(nodes, is_defined).run();
 }
 

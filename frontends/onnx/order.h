@@ -19,6 +19,7 @@ struct Order {
 };
 
 // `is_defined` tells which names exist before the first node: inputs, initializers, values of enclosing graphs.
-Order topological_order(const std::vector<onnx::NodeProto*>& nodes, const std::function<bool(const std::string&)>& is_defined);
+Order topological_order(const std::vector<onnx::NodeProto*>& nodes,
+                        const std::function<bool(const std::string&)>& is_defined);
 
 }  // namespace lapis::onnx_frontend

@@ -19,7 +19,7 @@ class WireScan {
  public:
   explicit WireScan(std::span<const std::byte> bytes) : bytes_(bytes) { scan(); }
   bool whole() const { return whole_; }
-  size_t fields() const { return fields_; }             // of ModelProto, read in full
+  size_t fields() const { return fields_; }                   // of ModelProto, read in full
   std::optional<size_t> missing() const { return missing_; }  // bytes that the field at the end of the file lacks
 
  private:
@@ -35,7 +35,9 @@ class WireScan {
 
   static bool known(uint64_t field, uint64_t wire_type) {
     const bool number = field == 1 || field == 5;
-    return number ? wire_type == 0 : wire_type == 2 && field > 0 && (field <= 8 || field == 14 || field == 20 || field == 25 || field == 26);
+    return number ? wire_type == 0
+                  : wire_type == 2 && field > 0 &&
+                        (field <= 8 || field == 14 || field == 20 || field == 25 || field == 26);
   }
 
   void scan() {
@@ -43,10 +45,16 @@ class WireScan {
       const auto key = varint();
       if (!key || !known(*key >> 3, *key & 7)) return;
       const auto value = varint();
-      if (!value) { missing_ = 1; return; }
+      if (!value) {
+        missing_ = 1;
+        return;
+      }
       if ((*key & 7) == 2) {
         const size_t left = bytes_.size() - at_;
-        if (*value > left) { missing_ = *value - left; return; }
+        if (*value > left) {
+          missing_ = *value - left;
+          return;
+        }
         at_ += *value;
       }
       ++fields_;
@@ -67,19 +75,25 @@ bool starts_with(std::span<const std::byte> bytes, std::string_view magic) {
 std::string guess(std::span<const std::byte> bytes) {
   if (starts_with(bytes, "PK")) return "this is a zip archive (PyTorch .pt/.pt2 or Keras .keras?)";
   if (starts_with(bytes, "\x89HDF")) return "this is an HDF5 file (Keras .h5?)";
-  if (starts_with(bytes, "version https://git-lfs")) return "this is a git-lfs pointer: run `git lfs pull` to get the model itself";
+  if (starts_with(bytes, "version https://git-lfs"))
+    return "this is a git-lfs pointer: run `git lfs pull` to get the model itself";
   if (bytes.size() > 8 && starts_with(bytes.subspan(4), "TFL3")) return "this is a TFLite model";
-  if (starts_with(bytes, "<ir_version") || starts_with(bytes, "<\n")) return "this looks like ONNX text: name the file .onnxtxt";
-  if (starts_with(bytes, "<") || starts_with(bytes, "{")) return "this is a text file; was a download page saved instead of the model?";
+  if (starts_with(bytes, "<ir_version") || starts_with(bytes, "<\n"))
+    return "this looks like ONNX text: name the file .onnxtxt";
+  if (starts_with(bytes, "<") || starts_with(bytes, "{"))
+    return "this is a text file; was a download page saved instead of the model?";
   return "check that the file is an ONNX model and was copied in full";
 }
 
 Diagnostic not_a_model(std::span<const std::byte> bytes) {
   const WireScan scan(bytes);
   if (scan.missing() && scan.fields() > 0)
-    return error(ErrorKind::Input, "the file is truncated: at least " + std::to_string(*scan.missing()) + " bytes are missing after byte " + std::to_string(bytes.size()))
+    return error(ErrorKind::Input, "the file is truncated: at least " + std::to_string(*scan.missing()) +
+                                       " bytes are missing after byte " + std::to_string(bytes.size()))
         .help("copy or download it again");
-  if (scan.whole()) return error(ErrorKind::Input, "the model is damaged: its outer structure is whole but a part inside is not valid").help("export or download it again");
+  if (scan.whole())
+    return error(ErrorKind::Input, "the model is damaged: its outer structure is whole but a part inside is not valid")
+        .help("export or download it again");
   return error(ErrorKind::Input, "not an ONNX model").help(guess(bytes));
 }
 
@@ -105,7 +119,7 @@ int bracket_depth(std::string_view text) {
 }  // namespace
 
 Status read_model(std::span<const std::byte> bytes, onnx::ModelProto& model) {
-  if (bytes.empty()) return error(ErrorKind::Input, "the file is empty");
+  if (bytes.empty()) return error(ErrorKind::Input, "the file is empty").help("copy or download it again");
   if (bytes.size() > INT_MAX)
     return error(ErrorKind::Input, "the file has " + std::to_string(bytes.size()) + " bytes; protobuf ends at 2 GiB")
         .help("save the model with external data: onnx.save(model, path, save_as_external_data=True)");
@@ -118,11 +132,15 @@ Status read_model(std::span<const std::byte> bytes, onnx::ModelProto& model) {
 }
 
 Status read_text(std::string_view text, onnx::ModelProto& model) {
-  if (bracket_depth(text) > kMaxNesting) return error(ErrorKind::Input, "brackets are nested more than " + std::to_string(kMaxNesting) + " deep");
+  if (bracket_depth(text) > kMaxNesting)
+    return error(ErrorKind::Input, "brackets are nested more than " + std::to_string(kMaxNesting) + " deep");
   onnx::OnnxParser parser(text);
   const auto status = parser.Parse(model);
-  if (!status.IsOK()) return error(ErrorKind::Input, "not valid ONNX text: " + status.ErrorMessage()).help("the syntax is described in docs/importing-onnx.md");
-  if (!parser.EndOfInput()) return error(ErrorKind::Input, "text goes on after the model ends " + parser.GetCurrentPos());
+  if (!status.IsOK())
+    return error(ErrorKind::Input, "not valid ONNX text: " + status.ErrorMessage())
+        .help("the syntax is described in docs/importing-onnx.md");
+  if (!parser.EndOfInput())
+    return error(ErrorKind::Input, "text goes on after the model ends " + parser.GetCurrentPos());
   return ok();
 }
 

@@ -25,7 +25,8 @@ bool says_the_same(const onnx::AttributeProto& a, const onnx::AttributeProto& b)
 
 const onnx::AttributeProto* default_of(const onnx::OpSchema& schema, const std::string& name) {
   const auto it = schema.attributes().find(name);
-  const bool given = it != schema.attributes().end() && it->second.default_value.type() != onnx::AttributeProto::UNDEFINED;
+  const bool given =
+      it != schema.attributes().end() && it->second.default_value.type() != onnx::AttributeProto::UNDEFINED;
   return given ? &it->second.default_value : nullptr;
 }
 
@@ -55,7 +56,8 @@ int newest_builder(const onnx::OpSchema& schema) {
 // Mod of opset 28 lets fmod = 0 mean the sign of the divisor for floats too; before, floats had to say fmod = 1.
 bool means_something_new(const onnx::NodeProto& node, const Type* first_input) {
   if (node.op_type() != "Mod" || !first_input || !is_float(first_input->dtype)) return false;
-  return std::none_of(node.attribute().begin(), node.attribute().end(), [](const auto& a) { return a.name() == "fmod" && a.i() != 0; });
+  return std::none_of(node.attribute().begin(), node.attribute().end(),
+                      [](const auto& a) { return a.name() == "fmod" && a.i() != 0; });
 }
 
 }  // namespace
@@ -77,7 +79,8 @@ Status check_node(const onnx::NodeProto& node, const onnx::OpSchema& schema) {
   }
 }
 
-void drop_default_attributes(onnx::NodeProto& node, const onnx::OpSchema& schema, const std::vector<std::string_view>& keep) {
+void drop_default_attributes(onnx::NodeProto& node, const onnx::OpSchema& schema,
+                             const std::vector<std::string_view>& keep) {
   auto& all = *node.mutable_attribute();
   auto droppable = [&](const onnx::AttributeProto& a) {
     if (std::find(keep.begin(), keep.end(), a.name()) != keep.end()) return false;
@@ -90,17 +93,22 @@ void drop_default_attributes(onnx::NodeProto& node, const onnx::OpSchema& schema
 Status to_canonical_from_newer(onnx::NodeProto& node, int version, const Type* first_input) {
   const onnx::OpSchema* newer = find_schema(node.op_type(), version, node.domain());
   const onnx::OpSchema* canonical = find_schema(node.op_type(), kCanonicalOpset, node.domain());
-  const std::string what = "of opset " + std::to_string(newer->since_version()) + " has no form in opset " + std::to_string(kCanonicalOpset) + ", which Lapis works in";
+  const std::string what = "of opset " + std::to_string(newer->since_version()) + " has no form in opset " +
+                           std::to_string(kCanonicalOpset) + ", which Lapis works in";
   std::vector<std::string_view> keep;
   for (const auto& [name, attribute] : canonical->attributes()) keep.push_back(name);
   drop_default_attributes(node, *newer, keep);
   if (means_something_new(node, first_input)) return error(ErrorKind::Unsupported, what);
   const Status valid = check_node(node, *canonical);
-  if (!valid.ok()) return error(ErrorKind::Unsupported, what).note(valid.diagnostics()[0].message).help("export the model at opset " + std::to_string(kCanonicalOpset) + " or lower");
+  if (!valid.ok())
+    return error(ErrorKind::Unsupported, what)
+        .note(valid.diagnostics()[0].message)
+        .help("export the model at opset " + std::to_string(kCanonicalOpset) + " or lower");
   return ok();
 }
 
-bool function_of(const onnx::NodeProto& node, const onnx::OpSchema& schema, const std::vector<const Type*>& input_types, onnx::FunctionProto& function) {
+bool function_of(const onnx::NodeProto& node, const onnx::OpSchema& schema, const std::vector<const Type*>& input_types,
+                 onnx::FunctionProto& function) {
   const onnx::NodeProto call = with_defaults(node, schema);
   if (const onnx::FunctionProto* body = schema.GetFunction(std::max(kCanonicalOpset, schema.since_version()))) {
     function = *body;

@@ -19,13 +19,15 @@ int since_version(const onnx::OpSchema& schema);
 // Operand counts, attribute names and types, deprecation. Messages are ONNX's.
 Status check_node(const onnx::NodeProto& node, const onnx::OpSchema& schema);
 // Attributes that say what their default says are removed if `keep` does not know them.
-void drop_default_attributes(onnx::NodeProto& node, const onnx::OpSchema& schema, const std::vector<std::string_view>& keep);
+void drop_default_attributes(onnx::NodeProto& node, const onnx::OpSchema& schema,
+                             const std::vector<std::string_view>& keep);
 // A node of an opset beyond the canonical one in canonical terms, where it uses nothing that is newer than that.
 Status to_canonical_from_newer(onnx::NodeProto& node, int version, const Type* first_input);
 
 // The definition of the operator by others, its attribute references bound to the node's attributes. False if ONNX gives none.
 // `input_types` are null for absent inputs and unknown types.
-bool function_of(const onnx::NodeProto& node, const onnx::OpSchema& schema, const std::vector<const Type*>& input_types, onnx::FunctionProto& function);
+bool function_of(const onnx::NodeProto& node, const onnx::OpSchema& schema, const std::vector<const Type*>& input_types,
+                 onnx::FunctionProto& function);
 // Binds the attribute references of a copy of a model-local function.
 void bind_attributes(const onnx::NodeProto& call, onnx::FunctionProto& function);
 

@@ -10,23 +10,24 @@
 namespace lapis::onnx_frontend {
 namespace {
 
-constexpr int64_t kMaxElements = int64_t{1} << 40;  // beyond any real tensor; keeps byte counts far from overflow
+constexpr int64_t kMaxElements = int64_t{1} << 40;    // beyond any real tensor; keeps byte counts far from overflow
 constexpr int64_t kMaxDenseBytes = int64_t{1} << 32;  // a sparse initializer may claim any size
 
 std::string quoted(const std::string& name) { return "tensor '" + name + "'"; }
 
-template <class Repeated>
-Result<Shape> checked_shape(const Repeated& dims) {
+template <class Repeated> Result<Shape> checked_shape(const Repeated& dims) {
   int64_t count = 1;
   for (int64_t d : dims) {
     if (d < 0) return error(ErrorKind::Input, "has the negative dimension " + std::to_string(d));
-    if (d > kMaxElements || (count *= std::max<int64_t>(d, 1)) > kMaxElements) return error(ErrorKind::Input, "is larger than any memory");
+    if (d > kMaxElements || (count *= std::max<int64_t>(d, 1)) > kMaxElements)
+      return error(ErrorKind::Input, "is larger than any memory");
   }
   return Shape(dims.begin(), dims.end());
 }
 
 Diagnostic size_error(const std::string& what, int64_t have, const Shape& shape, DType dtype, int64_t want) {
-  return error(ErrorKind::Input, "holds " + std::to_string(have) + " " + what + ", but " + std::string(name_of(dtype)) + to_string(shape) + " needs " + std::to_string(want));
+  return error(ErrorKind::Input, "holds " + std::to_string(have) + " " + what + ", but " + std::string(name_of(dtype)) +
+                                     to_string(shape) + " needs " + std::to_string(want));
 }
 
 // ---- bytes --------------------------------------------------------------------------------------------------------------------------
@@ -36,7 +37,8 @@ Tensor borrow(DType dtype, Shape shape, std::shared_ptr<const std::byte> bytes) 
   constexpr int64_t kWorthBorrowing = 4096;
   constexpr uintptr_t kAlignment = 16;
   const int64_t size = byte_size(dtype, element_count(shape));
-  if (size >= kWorthBorrowing && reinterpret_cast<uintptr_t>(bytes.get()) % kAlignment == 0) return Tensor(dtype, std::move(shape), std::move(bytes));
+  if (size >= kWorthBorrowing && reinterpret_cast<uintptr_t>(bytes.get()) % kAlignment == 0)
+    return Tensor(dtype, std::move(shape), std::move(bytes));
   Tensor tensor(dtype, std::move(shape));
   if (size > 0) std::memcpy(tensor.mutable_raw(), bytes.get(), static_cast<size_t>(size));
   return tensor;
@@ -44,7 +46,8 @@ Tensor borrow(DType dtype, Shape shape, std::shared_ptr<const std::byte> bytes) 
 
 Result<Tensor> from_raw(onnx::TensorProto& proto, DType dtype, Shape shape) {
   const int64_t size = byte_size(dtype, element_count(shape));
-  if (static_cast<int64_t>(proto.raw_data().size()) != size) return size_error("bytes", static_cast<int64_t>(proto.raw_data().size()), shape, dtype, size);
+  if (static_cast<int64_t>(proto.raw_data().size()) != size)
+    return size_error("bytes", static_cast<int64_t>(proto.raw_data().size()), shape, dtype, size);
   const auto text = std::make_shared<const std::string>(std::move(*proto.mutable_raw_data()));
   return borrow(dtype, std::move(shape), {text, reinterpret_cast<const std::byte*>(text->data())});
 }
@@ -52,7 +55,8 @@ Result<Tensor> from_raw(onnx::TensorProto& proto, DType dtype, Shape shape) {
 Result<uint64_t> parse_number(const std::string& key, const std::string& text) {
   uint64_t value = 0;
   const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (failure != std::errc() || end != text.data() + text.size()) return error(ErrorKind::Input, "external data has the " + key + " '" + text + "', which is not a number");
+  if (failure != std::errc() || end != text.data() + text.size())
+    return error(ErrorKind::Input, "external data has the " + key + " '" + text + "', which is not a number");
   return value;
 }
 
@@ -62,22 +66,26 @@ Result<Tensor> from_external(const onnx::TensorProto& proto, DType dtype, Shape 
   std::optional<uint64_t> length;
   for (const auto& entry : proto.external_data()) {
     if (entry.key() == "location") location = entry.value();
-    if (entry.key() == "offset") { LAPIS_TRY(offset, parse_number("offset", entry.value())); }
-    if (entry.key() == "length") { LAPIS_TRY(length, parse_number("length", entry.value())); }
+    if (entry.key() == "offset") {
+      LAPIS_TRY(offset, parse_number("offset", entry.value()));
+    }
+    if (entry.key() == "length") {
+      LAPIS_TRY(length, parse_number("length", entry.value()));
+    }
   }
   const int64_t size = byte_size(dtype, element_count(shape));
   if (dtype == DType::String) return error(ErrorKind::Input, "strings cannot be external data");
   if (!length) length = static_cast<uint64_t>(size);
   LAPIS_TRY(ExternalFiles::Range range, files.range(location, offset, length));
-  if (range.length != static_cast<uint64_t>(size)) return size_error("bytes", static_cast<int64_t>(range.length), shape, dtype, size);
+  if (range.length != static_cast<uint64_t>(size))
+    return size_error("bytes", static_cast<int64_t>(range.length), shape, dtype, size);
   return borrow(dtype, std::move(shape), std::move(range.bytes));
 }
 
 // ---- typed fields -------------------------------------------------------------------------------------------------------------------
 
 // The field's values, each converted to Stored, one behind the other.
-template <class Stored, class Repeated>
-Result<Tensor> from_field(const Repeated& values, DType dtype, Shape shape) {
+template <class Stored, class Repeated> Result<Tensor> from_field(const Repeated& values, DType dtype, Shape shape) {
   const int64_t size = byte_size(dtype, element_count(shape));
   const auto want = size / static_cast<int64_t>(sizeof(Stored));
   if (values.size() != want) return size_error("values", values.size(), shape, dtype, want);
@@ -92,7 +100,8 @@ Result<Tensor> from_field(const Repeated& values, DType dtype, Shape shape) {
 }
 
 Result<Tensor> from_strings(const onnx::TensorProto& proto, Shape shape) {
-  if (proto.string_data_size() != element_count(shape)) return size_error("strings", proto.string_data_size(), shape, DType::String, element_count(shape));
+  if (proto.string_data_size() != element_count(shape))
+    return size_error("strings", proto.string_data_size(), shape, DType::String, element_count(shape));
   return Tensor::strings(std::move(shape), {proto.string_data().begin(), proto.string_data().end()});
 }
 
@@ -115,10 +124,13 @@ Result<Tensor> from_fields(const onnx::TensorProto& proto, DType dtype, Shape sh
 
 Result<Tensor> to_unnamed_tensor(onnx::TensorProto& proto, ExternalFiles& files) {
   const auto dtype = dtype_from_proto(proto.data_type());
-  if (!dtype) return error(ErrorKind::Unsupported, "has element type " + std::to_string(proto.data_type()) + ", which Lapis does not know");
+  if (!dtype)
+    return error(ErrorKind::Unsupported,
+                 "has element type " + std::to_string(proto.data_type()) + ", which Lapis does not know");
   if (proto.has_segment()) return error(ErrorKind::Unsupported, "is stored in segments, which no ONNX tool writes");
   LAPIS_TRY(Shape shape, checked_shape(proto.dims()));
-  if (proto.data_location() == onnx::TensorProto::EXTERNAL) return from_external(proto, *dtype, std::move(shape), files);
+  if (proto.data_location() == onnx::TensorProto::EXTERNAL)
+    return from_external(proto, *dtype, std::move(shape), files);
   if (proto.has_raw_data() && *dtype != DType::String) return from_raw(proto, *dtype, std::move(shape));
   return from_fields(proto, *dtype, std::move(shape));
 }
@@ -141,22 +153,28 @@ Result<int64_t> position(const Tensor& indices, int64_t i, const Shape& shape) {
     const auto rank = static_cast<int64_t>(shape.size());
     for (int64_t axis = 0; axis < rank; ++axis) {
       const int64_t at = indices.as_int(i * rank + axis), extent = shape[static_cast<size_t>(axis)];
-      if (at < 0 || at >= extent) return error(ErrorKind::Input, "index " + std::to_string(at) + " is outside of " + to_string(shape));
+      if (at < 0 || at >= extent)
+        return error(ErrorKind::Input, "index " + std::to_string(at) + " is outside of " + to_string(shape));
       flat = flat * extent + at;
     }
   }
-  if (flat < 0 || flat >= total) return error(ErrorKind::Input, "index " + std::to_string(flat) + " is outside of " + to_string(shape));
+  if (flat < 0 || flat >= total)
+    return error(ErrorKind::Input, "index " + std::to_string(flat) + " is outside of " + to_string(shape));
   return flat;
 }
 
 Result<Tensor> densify(const Tensor& values, const Tensor& indices, Shape shape) {
   const int64_t width = bit_width(values.dtype()) / 8;
-  if (width == 0) return error(ErrorKind::Unsupported, "sparse tensors of " + std::string(name_of(values.dtype())) + " are not supported");
-  if (byte_size(values.dtype(), element_count(shape)) > kMaxDenseBytes) return error(ErrorKind::Unsupported, "is too large to be stored densely: " + to_string(shape));
+  if (width == 0)
+    return error(ErrorKind::Unsupported,
+                 "sparse tensors of " + std::string(name_of(values.dtype())) + " are not supported");
+  if (byte_size(values.dtype(), element_count(shape)) > kMaxDenseBytes)
+    return error(ErrorKind::Unsupported, "is too large to be stored densely: " + to_string(shape));
   const int64_t count = values.size(), rank = static_cast<int64_t>(shape.size());
   const Shape rows{count, rank}, flat{count};
   if (values.rank() != 1 || indices.dtype() != DType::Int64 || (indices.shape() != flat && indices.shape() != rows))
-    return error(ErrorKind::Input, "has " + to_string(indices.shape()) + " indices for " + to_string(values.shape()) + " values");
+    return error(ErrorKind::Input,
+                 "has " + to_string(indices.shape()) + " indices for " + to_string(values.shape()) + " values");
   Tensor dense(values.dtype(), shape);
   for (int64_t i = 0; i < count; ++i) {
     LAPIS_TRY(const int64_t at, position(indices, i, shape));
@@ -167,8 +185,11 @@ Result<Tensor> densify(const Tensor& values, const Tensor& indices, Shape shape)
 
 }  // namespace
 
-Result<ExternalFiles::Range> ExternalFiles::range(const std::string& location, uint64_t offset, std::optional<uint64_t> length) {
-  if (!folder_) return error(ErrorKind::Input, "its data is in the file '" + location + "', but the model was given as bytes").help("import the model by its path");
+Result<ExternalFiles::Range> ExternalFiles::range(const std::string& location, uint64_t offset,
+                                                  std::optional<uint64_t> length) {
+  if (!folder_)
+    return error(ErrorKind::Input, "its data is in the file '" + location + "', but the model was given as bytes")
+        .help("import the model by its path");
   const Path relative(location);
   const bool climbs = std::any_of(relative.begin(), relative.end(), [](const Path& part) { return part == ".."; });
   if (location.empty() || relative.is_absolute() || climbs || location.find('\0') != std::string::npos)
@@ -177,13 +198,16 @@ Result<ExternalFiles::Range> ExternalFiles::range(const std::string& location, u
   if (it == files_.end()) {
     Result<MappedFile> file = map_file(*folder_ / relative);
     if (!file.ok())
-      return error(ErrorKind::Input, "its data should be in '" + location + "': " + file.diagnostics()[0].message).help("copy " + location + " beside the model; the two files belong together");
+      return error(ErrorKind::Input, "its data should be in '" + location + "': " + file.diagnostics()[0].message)
+          .help("copy " + location + " beside the model; the two files belong together");
     it = files_.emplace(location, *std::move(file)).first;
   }
   const MappedFile& file = it->second;
   if (offset > file.size || length.value_or(0) > file.size - offset)
-    return error(ErrorKind::Input, "its data should be bytes " + std::to_string(offset) + " to " + std::to_string(offset) + "+" + std::to_string(length.value_or(0)) + " of '" + location +
-                                       "', which has only " + std::to_string(file.size)).help("copy " + location + " again; it may be truncated or belong to another model");
+    return error(ErrorKind::Input, "its data should be bytes " + std::to_string(offset) + " to " +
+                                       std::to_string(offset) + "+" + std::to_string(length.value_or(0)) + " of '" +
+                                       location + "', which has only " + std::to_string(file.size))
+        .help("copy " + location + " again; it may be truncated or belong to another model");
   return Range{{file.data, file.data.get() + offset}, length.value_or(file.size - offset)};
 }
 

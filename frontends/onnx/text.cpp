@@ -62,15 +62,21 @@ void elide(const Tensor& tensor, onnx::TensorProto& proto) {
   entry->set_value(std::to_string(tensor.size()) + " elements");
 }
 
-bool printable(DType dtype) { return dtype == DType::String || (bit_width(dtype) >= 8 && dtype != DType::Complex64 && dtype != DType::Complex128); }
+bool printable(DType dtype) {
+  return dtype == DType::String || (bit_width(dtype) >= 8 && dtype != DType::Complex64 && dtype != DType::Complex128);
+}
 
 }  // namespace
 
 std::string to_onnx_text(const Graph& graph, const TextOptions& options) {
-  ModelOptions model_options{.node_names = ModelOptions::NodeNames::Telling, .value_types = options.value_types, .canonical_order = options.canonical_names};
+  ModelOptions model_options{.node_names = ModelOptions::NodeNames::Telling,
+                             .value_types = options.value_types,
+                             .canonical_order = options.canonical_names};
   model_options.write_tensor = [&](const Tensor& tensor, onnx::TensorProto& proto) {
-    if (tensor.size() > options.largest_constant || !printable(tensor.dtype())) elide(tensor, proto);
-    else to_proto(tensor, proto);
+    if (tensor.size() > options.largest_constant || !printable(tensor.dtype()))
+      elide(tensor, proto);
+    else
+      to_proto(tensor, proto);
   };
   if (options.canonical_names) {
     model_options.node_names = ModelOptions::NodeNames::None;

@@ -56,8 +56,7 @@ class ModelWriter {
   }
 
  private:
-  template <class Entry>
-  static void add_entry(Entry& entry, const std::string& key, const std::string& value) {
+  template <class Entry> static void add_entry(Entry& entry, const std::string& key, const std::string& value) {
     entry.set_key(key);
     entry.set_value(value);
   }
@@ -95,7 +94,8 @@ class ModelWriter {
 
   void write_types(const Node& node, const Graph& graph, onnx::GraphProto& proto) {
     for (const Value* v : node.outputs())
-      if (v && std::find(graph.outputs().begin(), graph.outputs().end(), v) == graph.outputs().end()) write_value(*v, *proto.add_value_info());
+      if (v && std::find(graph.outputs().begin(), graph.outputs().end(), v) == graph.outputs().end())
+        write_value(*v, *proto.add_value_info());
   }
 
   void write_value(const Value& value, onnx::ValueInfoProto& proto, Formulas formulas = Formulas::Drop) {
@@ -107,8 +107,10 @@ class ModelWriter {
 
   void write_constant(const Value& value, onnx::TensorProto& proto) {
     ir_version_ = std::max(ir_version_, ir_version_of(value.dtype()));
-    if (options_.write_tensor) options_.write_tensor(value.constant(), proto);
-    else to_proto(value.constant(), proto);
+    if (options_.write_tensor)
+      options_.write_tensor(value.constant(), proto);
+    else
+      to_proto(value.constant(), proto);
     proto.set_name(name_of(&value));
   }
 
@@ -122,12 +124,14 @@ class ModelWriter {
     for (const Value* v : node.inputs()) proto.add_input(name_of(v));
     for (const Value* v : node.outputs()) proto.add_output(name_of(v));
     while (proto.input_size() > 0 && proto.input(proto.input_size() - 1).empty()) proto.mutable_input()->RemoveLast();
-    while (proto.output_size() > 0 && proto.output(proto.output_size() - 1).empty()) proto.mutable_output()->RemoveLast();
+    while (proto.output_size() > 0 && proto.output(proto.output_size() - 1).empty())
+      proto.mutable_output()->RemoveLast();
     for (const auto& [name, attribute] : node.attributes()) write_attribute(name, attribute, *proto.add_attribute());
   }
 
   bool wants_name(const Node& node) const {
-    if (options_.node_names != ModelOptions::NodeNames::Telling) return options_.node_names == ModelOptions::NodeNames::All;
+    if (options_.node_names != ModelOptions::NodeNames::Telling)
+      return options_.node_names == ModelOptions::NodeNames::All;
     return !node.output() || node.name() != node.output()->name();
   }
 
@@ -147,6 +151,8 @@ class ModelWriter {
 
 }  // namespace
 
-void to_model(const Graph& graph, const ModelOptions& options, onnx::ModelProto& model) { ModelWriter(options, model).write(graph); }
+void to_model(const Graph& graph, const ModelOptions& options, onnx::ModelProto& model) {
+  ModelWriter(options, model).write(graph);
+}
 
 }  // namespace lapis::onnx_frontend

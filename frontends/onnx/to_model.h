@@ -13,7 +13,11 @@ struct ModelOptions {
   // Writes a constant's contents; by default into the message.
   std::function<void(const Tensor& tensor, onnx::TensorProto& proto)> write_tensor = nullptr;
   std::function<std::string(const Value& value)> name_of = nullptr;  // by default the value's own
-  enum class NodeNames { All, Telling, None } node_names = NodeNames::All;  // telling: where they differ from the first output's
+  enum class NodeNames {
+    All,
+    Telling,
+    None
+  } node_names = NodeNames::All;  // telling: where they differ from the first output's
   bool value_types = true;
   bool canonical_order = false;  // constants by name, unused ones left out; otherwise as the graph lists them
 };

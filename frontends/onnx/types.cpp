@@ -17,14 +17,17 @@ Dim dim_from_param(const std::string& param) {
 }
 
 Dim from_proto(const onnx::TensorShapeProto::Dimension& proto) {
-  if (proto.has_dim_value()) return proto.dim_value() < 0 ? Dim::unknown() : Dim(proto.dim_value());  // -1: exporters' way to say unknown
+  if (proto.has_dim_value())
+    return proto.dim_value() < 0 ? Dim::unknown() : Dim(proto.dim_value());  // -1: exporters' way to say unknown
   if (proto.has_dim_param() && !proto.dim_param().empty()) return dim_from_param(proto.dim_param());
   return Dim::unknown();
 }
 
 Result<Type> tensor_type(const onnx::TypeProto::Tensor& proto, const NameUnknown& name_unknown) {
   const auto dtype = dtype_from_proto(proto.elem_type());
-  if (!dtype) return error(ErrorKind::Unsupported, "element type " + std::to_string(proto.elem_type()) + " is not one that Lapis knows");
+  if (!dtype)
+    return error(ErrorKind::Unsupported,
+                 "element type " + std::to_string(proto.elem_type()) + " is not one that Lapis knows");
   if (!proto.has_shape()) return Type::tensor(*dtype);
   Dims dims;
   for (const auto& d : proto.shape().dim()) {
@@ -35,8 +38,10 @@ Result<Type> tensor_type(const onnx::TypeProto::Tensor& proto, const NameUnknown
 }
 
 void to_proto(const Dim& dim, onnx::TensorShapeProto::Dimension& proto, Formulas formulas) {
-  if (dim.is_constant()) proto.set_dim_value(dim.value());
-  else if (dim.is_known() && (formulas == Formulas::Keep || is_identifier(dim.to_string()))) proto.set_dim_param(dim.to_string());
+  if (dim.is_constant())
+    proto.set_dim_value(dim.value());
+  else if (dim.is_known() && (formulas == Formulas::Keep || is_identifier(dim.to_string())))
+    proto.set_dim_param(dim.to_string());
 }
 
 }  // namespace
@@ -48,7 +53,8 @@ std::optional<DType> dtype_from_proto(int32_t data_type) {
 
 bool is_identifier(std::string_view text) {
   auto inner = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) || c == '_'; };
-  return !text.empty() && !std::isdigit(static_cast<unsigned char>(text[0])) && std::all_of(text.begin(), text.end(), inner);
+  return !text.empty() && !std::isdigit(static_cast<unsigned char>(text[0])) &&
+         std::all_of(text.begin(), text.end(), inner);
 }
 
 Result<Type> from_proto(const onnx::TypeProto& proto, const NameUnknown& name_unknown) {
@@ -68,8 +74,10 @@ Result<Type> from_proto(const onnx::TypeProto& proto, const NameUnknown& name_un
 }
 
 void to_proto(const Type& type, onnx::TypeProto& proto, Formulas formulas) {
-  if (type.kind == Type::Kind::Sequence) return to_proto(*type.element, *proto.mutable_sequence_type()->mutable_elem_type(), formulas);
-  if (type.kind == Type::Kind::Optional) return to_proto(*type.element, *proto.mutable_optional_type()->mutable_elem_type(), formulas);
+  if (type.kind == Type::Kind::Sequence)
+    return to_proto(*type.element, *proto.mutable_sequence_type()->mutable_elem_type(), formulas);
+  if (type.kind == Type::Kind::Optional)
+    return to_proto(*type.element, *proto.mutable_optional_type()->mutable_elem_type(), formulas);
   auto* tensor = proto.mutable_tensor_type();
   tensor->set_elem_type(static_cast<int>(type.dtype));
   if (!type.dims) return;

@@ -12,9 +12,11 @@ bool is_onnx(const std::string& op) { return op.find("::") == std::string::npos;
 
 std::string hint_for(const std::string& op) {
   if (op.starts_with("com.microsoft::"))
-    return "this operator belongs to ONNX Runtime: import the model as it was before ONNX Runtime optimized it, or have it written in QDQ format";
+    return "this operator belongs to ONNX Runtime: import the model as it was before ONNX Runtime optimized it, or "
+           "have it written in QDQ format";
   if (!is_onnx(op)) return "export the model without custom operators, or define this one by a function in the model";
-  if (!find_schema(op, kNewestOpset, "")) return "ONNX has no such operator up to opset " + std::to_string(kNewestOpset) + "; check the domain of the node";
+  if (!find_schema(op, kNewestOpset, ""))
+    return "ONNX has no such operator up to opset " + std::to_string(kNewestOpset) + "; check the domain of the node";
   return "`lapis ops` lists what is supported; cut the model before these nodes or export it without them";
 }
 
@@ -31,7 +33,9 @@ void UnsupportedOperators::add(const onnx::NodeProto& node, const std::string& w
 Diagnostics UnsupportedOperators::diagnostics() const {
   Diagnostics all;
   for (const auto& [op, entry] : found_) {
-    Diagnostic d = error(ErrorKind::Unsupported, "operator " + op + " is not supported (" + std::to_string(entry.count) + (entry.count == 1 ? " node)" : " nodes)"));
+    Diagnostic d =
+        error(ErrorKind::Unsupported, "operator " + op + " is not supported (" + std::to_string(entry.count) +
+                                          (entry.count == 1 ? " node)" : " nodes)"));
     std::string names;
     for (const std::string& name : entry.first_nodes) names += (names.empty() ? "'" : ", '") + name + "'";
     d.note((entry.count > entry.first_nodes.size() ? "the first are " : "at ") + names);

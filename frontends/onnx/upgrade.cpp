@@ -96,7 +96,8 @@ void scalar_to_input(NodeProto& node, UpgradeHost& host, const std::string& name
   const auto* a = attribute(node, name);
   if (!a) return;
   const Type* type = host.type_of(node.input(0));
-  set_input(node, i, host.add_constant(scalar_of(type ? type->dtype : DType::Float32, a->f()), node.output(0) + "_" + name));
+  set_input(node, i,
+            host.add_constant(scalar_of(type ? type->dtype : DType::Float32, a->f()), node.output(0) + "_" + name));
   remove_attribute(node, name);
 }
 
@@ -108,7 +109,8 @@ Status axes_to_input(NodeProto& node, UpgradeHost& host) {
 }
 
 Status batch_normalization_9(NodeProto& node, UpgradeHost&) {
-  if (int_or(node, "spatial", 1) == 0) return unsupported("spatial = 0 (statistics for each position) has no form in newer opsets");
+  if (int_or(node, "spatial", 1) == 0)
+    return unsupported("spatial = 0 (statistics for each position) has no form in newer opsets");
   remove_attribute(node, "spatial");
   return ok();
 }
@@ -133,7 +135,8 @@ Status dft_20(NodeProto& node, UpgradeHost& host) {
 }
 
 Status dropout_12(NodeProto& node, UpgradeHost& host) {
-  if (attribute(node, "ratio")) set_input(node, 1, host.add_constant(Tensor::scalar(float_or(node, "ratio", 0.5f)), node.output(0) + "_ratio"));
+  if (attribute(node, "ratio"))
+    set_input(node, 1, host.add_constant(Tensor::scalar(float_or(node, "ratio", 0.5f)), node.output(0) + "_ratio"));
   remove_attribute(node, "ratio");
   return ok();
 }
@@ -150,13 +153,19 @@ Status group_normalization_21(NodeProto& node, UpgradeHost& host) {
   const Type* x = host.type_of(node.input(0));
   const int64_t groups = int_or(node, "num_groups", 0);
   const bool known = x && x->ranked() && x->rank() >= 2 && x->dim(1).is_constant();
-  if (!known || groups <= 0 || x->dim(1).value() % groups != 0) return unsupported("needs a known number of channels to be upgraded from opset 18");
+  if (!known || groups <= 0 || x->dim(1).value() % groups != 0)
+    return unsupported("needs a known number of channels to be upgraded from opset 18");
   const int64_t each = x->dim(1).value() / groups;
   for (int i = 1; i <= 2; ++i) {
-    const std::string column = host.fresh_name(node.input(i)), table = host.fresh_name(node.input(i)), flat = host.fresh_name(node.input(i));
-    host.add_before(make_node("Reshape", {node.input(i), host.add_constant(Tensor::vector<int64_t>({groups, 1}), column + "_shape")}, column));
-    host.add_before(make_node("Expand", {column, host.add_constant(Tensor::vector<int64_t>({groups, each}), table + "_shape")}, table));
-    host.add_before(make_node("Reshape", {table, host.add_constant(Tensor::vector<int64_t>({-1}), flat + "_shape")}, flat));
+    const std::string column = host.fresh_name(node.input(i)), table = host.fresh_name(node.input(i)),
+                      flat = host.fresh_name(node.input(i));
+    host.add_before(
+        make_node("Reshape",
+                  {node.input(i), host.add_constant(Tensor::vector<int64_t>({groups, 1}), column + "_shape")}, column));
+    host.add_before(make_node(
+        "Expand", {column, host.add_constant(Tensor::vector<int64_t>({groups, each}), table + "_shape")}, table));
+    host.add_before(
+        make_node("Reshape", {table, host.add_constant(Tensor::vector<int64_t>({-1}), flat + "_shape")}, flat));
     node.set_input(i, flat);
   }
   return ok();
@@ -176,14 +185,16 @@ Status resize_11(NodeProto& node, UpgradeHost& host) {
   set_input(node, 2, scales);
   const Tensor* known = host.constant_of(scales);
   bool shrinks = false;
-  for (int64_t i = 0; known && known->dtype() == DType::Float32 && i < known->size(); ++i) shrinks |= known->as_double(i) < 1;
+  for (int64_t i = 0; known && known->dtype() == DType::Float32 && i < known->size(); ++i)
+    shrinks |= known->as_double(i) < 1;
   set_string(node, "coordinate_transformation_mode", "asymmetric");
   set_string(node, "nearest_mode", shrinks ? "ceil" : "floor");
   return ok();
 }
 
 Status roi_align_16(NodeProto& node, UpgradeHost&) {
-  if (!attribute(node, "coordinate_transformation_mode")) set_string(node, "coordinate_transformation_mode", "output_half_pixel");
+  if (!attribute(node, "coordinate_transformation_mode"))
+    set_string(node, "coordinate_transformation_mode", "output_half_pixel");
   return ok();
 }
 
@@ -208,7 +219,8 @@ Status softmax_13(NodeProto& node, UpgradeHost& host) {
   const bool last = axis == -1 || (x && x->ranked() && axis == x->rank() - 1);
   set_int(node, "axis", -1);
   if (last) return ok();
-  const std::string y = node.output(0), matrix = host.fresh_name(y), result = host.fresh_name(y), shape = host.fresh_name(y);
+  const std::string y = node.output(0), matrix = host.fresh_name(y), result = host.fresh_name(y),
+                    shape = host.fresh_name(y);
   NodeProto flatten = make_node("Flatten", {node.input(0)}, matrix);
   set_int(flatten, "axis", axis);
   host.add_before(make_node("Shape", {node.input(0)}, shape));
@@ -242,7 +254,9 @@ Status top_k_10(NodeProto& node, UpgradeHost& host) {
 Status upsample_9(NodeProto& node, UpgradeHost& host) {
   const auto* scales = attribute(node, "scales");
   if (!scales) return error(ErrorKind::Input, "has no scales");
-  set_input(node, 1, host.add_constant(Tensor::vector(std::vector<float>(scales->floats().begin(), scales->floats().end())), node.output(0) + "_scales"));
+  set_input(node, 1,
+            host.add_constant(Tensor::vector(std::vector<float>(scales->floats().begin(), scales->floats().end())),
+                              node.output(0) + "_scales"));
   remove_attribute(node, "scales");
   return ok();
 }
@@ -297,7 +311,8 @@ constexpr Change kChanges[] = {
 
 // The next change that concerns the node; upgrades may change its operator.
 const Change* next_change(const NodeProto& node, int version) {
-  const auto it = std::find_if(std::begin(kChanges), std::end(kChanges), [&](const Change& c) { return c.op == node.op_type() && c.version > version; });
+  const auto it = std::find_if(std::begin(kChanges), std::end(kChanges),
+                               [&](const Change& c) { return c.op == node.op_type() && c.version > version; });
   return it == std::end(kChanges) ? nullptr : it;
 }
 

@@ -15,11 +15,11 @@ namespace lapis::onnx_frontend {
 class UpgradeHost {
  public:
   virtual ~UpgradeHost() = default;
-  virtual const Type* type_of(const std::string& value) = 0;        // null if not known
-  virtual const Tensor* constant_of(const std::string& value) = 0;  // null if not constant
+  virtual const Type* type_of(const std::string& value) = 0;                     // null if not known
+  virtual const Tensor* constant_of(const std::string& value) = 0;               // null if not constant
   virtual std::string add_constant(Tensor tensor, const std::string& hint) = 0;  // returns the value's name
   virtual std::string fresh_name(const std::string& hint) = 0;
-  virtual void add_before(onnx::NodeProto node) = 0;                // a node of the canonical opset
+  virtual void add_before(onnx::NodeProto node) = 0;  // a node of the canonical opset
 };
 
 // Rewrites `node`, valid at ai.onnx opset `version`, into the canonical opset; an error if there is no equivalent.

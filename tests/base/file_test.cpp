@@ -83,7 +83,9 @@ TEST_F(File, RefusesWhatIsNoFile) {
     EXPECT_FALSE(read_file(path).ok()) << path;
   }
   EXPECT_EQ(map_file(folder_ / "missing").diagnostics()[0].kind, ErrorKind::Input);
-  EXPECT_FALSE(write_file(folder_ / "no" / "folder", "x").ok());
+  const Status written = write_file(folder_ / "no" / "folder", "x");
+  ASSERT_FALSE(written.ok());
+  EXPECT_EQ(written.diagnostics()[0].kind, ErrorKind::Io);
   EXPECT_EQ(names(), (std::set<std::string>{"plain"}));
 }
 

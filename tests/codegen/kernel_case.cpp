@@ -74,12 +74,14 @@ double saturated(DType type, double x) {
 double apply(const Instr& i, double a, double b, double c) {
   const bool is_float = i.type == DType::Float32;
   auto result = [&](double exact) -> double {
-    return is_float ? static_cast<double>(static_cast<float>(exact)) : static_cast<double>(static_cast<int32_t>(static_cast<uint32_t>(static_cast<int64_t>(exact))));
+    return is_float ? static_cast<double>(static_cast<float>(exact))
+                    : static_cast<double>(static_cast<int32_t>(static_cast<uint32_t>(static_cast<int64_t>(exact))));
   };
   switch (i.op) {
     case Op::Constant: return is_float ? static_cast<float>(i.imm) : i.imm;
     case Op::Cast: return is_float ? static_cast<double>(static_cast<float>(a)) : saturated(i.type, std::trunc(a));
-    case Op::Add: return result(a + b);  // float sums and products of floats are exact in double before their one rounding
+    case Op::Add:
+      return result(a + b);  // float sums and products of floats are exact in double before their one rounding
     case Op::Sub: return result(a - b);
     case Op::Mul: return result(a * b);
     case Op::Div: return static_cast<float>(a) / static_cast<float>(b);
@@ -96,7 +98,8 @@ double apply(const Instr& i, double a, double b, double c) {
     case Op::Less: return a < b;
     case Op::LessOrEqual: return a <= b;
     case Op::Select: return a != 0 ? b : c;
-    case Op::Quantize: return saturated(i.type, std::nearbyint(static_cast<float>(a) / static_cast<float>(i.imm)) + i.imm2);
+    case Op::Quantize:
+      return saturated(i.type, std::nearbyint(static_cast<float>(a) / static_cast<float>(i.imm)) + i.imm2);
     case Op::Dequantize: return static_cast<float>(a - i.imm2) * static_cast<float>(i.imm);
     default: LAPIS_UNREACHABLE("no reference for op " << static_cast<int>(i.op));
   }
@@ -121,14 +124,16 @@ bool GuardedBytes::canary_intact() const {
 
 std::string KernelShape::to_string() const {
   std::ostringstream text;
-  text << pixels_h << "x" << pixels_w << " k" << kernel_h << "x" << kernel_w << " s" << stride << " d" << dilation << " " << in_channels << "->"
-       << out_channels << " groups " << groups << " zp " << input_zero_point << "/" << output_zero_point << " fill " << static_cast<int>(fill);
+  text << pixels_h << "x" << pixels_w << " k" << kernel_h << "x" << kernel_w << " s" << stride << " d" << dilation
+       << " " << in_channels << "->" << out_channels << " groups " << groups << " zp " << input_zero_point << "/"
+       << output_zero_point << " fill " << static_cast<int>(fill);
   return text.str();
 }
 
 void PrintTo(const KernelShape& shape, std::ostream* out) { *out << shape.to_string(); }
 
-KernelCase::KernelCase(const KernelShape& shape, DType a, DType output, uint32_t seed) : shape_(shape), a_(a), out_(output), seed_(seed) {
+KernelCase::KernelCase(const KernelShape& shape, DType a, DType output, uint32_t seed)
+    : shape_(shape), a_(a), out_(output), seed_(seed) {
   c_.name = shape.to_string();
   c_.a = a;
   c_.b = a == DType::Float32 ? DType::Float32 : DType::Int8;
@@ -152,12 +157,14 @@ void KernelCase::build_input(const KernelShape& s) {
   plan_.buffers.push_back({"x", Space::Input, bytes, 0});
   io_.push_back(std::make_unique<GuardedBytes>(static_cast<size_t>(bytes + (is_byte(a_) ? kReadSlack : 0))));
   const bool is_signed = a_ == DType::Int8;
-  const Tensor x = random(a_, {bytes / element}, is_byte(a_) ? (is_signed ? -128 : 0) : -1, is_byte(a_) ? (is_signed ? 127 : 255) : 1);
+  const Tensor x = random(a_, {bytes / element}, is_byte(a_) ? (is_signed ? -128 : 0) : -1,
+                          is_byte(a_) ? (is_signed ? 127 : 255) : 1);
   std::memcpy(io_[0]->data(), x.raw(), static_cast<size_t>(bytes));
   c_.input = {0, a_, {width * height * s.in_channels}, {1}, 0};
   const int64_t out_element = bit_width(out_) / 8, pitch = s.out_channels + s.pad_channels;
   plan_.buffers.push_back({"y", Space::Output, 0, 1});
-  io_.push_back(std::make_unique<GuardedBytes>(static_cast<size_t>(((c_.pixels - 1) * pitch + s.out_channels) * out_element)));
+  io_.push_back(
+      std::make_unique<GuardedBytes>(static_cast<size_t>(((c_.pixels - 1) * pitch + s.out_channels) * out_element)));
   c_.output = {1, out_, {c_.pixels, s.out_channels}, {pitch, 1}, 0};
   c_.pixel_table = Tensor(DType::Int32, {c_.pixels, 2});
   auto table = c_.pixel_table.mutable_data<int32_t>();
@@ -167,7 +174,8 @@ void KernelCase::build_input(const KernelShape& s) {
     table[static_cast<size_t>(2 * p + 1)] = static_cast<int32_t>(p * pitch * out_element);
   }
   for (int64_t i = 0; i < s.kernel_h; ++i)
-    for (int64_t j = 0; j < s.kernel_w; ++j) c_.taps.push_back(static_cast<int32_t>((i * width + j) * s.dilation * s.in_channels * element));
+    for (int64_t j = 0; j < s.kernel_w; ++j)
+      c_.taps.push_back(static_cast<int32_t>((i * width + j) * s.dilation * s.in_channels * element));
 }
 
 void KernelCase::build_weights() {
@@ -234,7 +242,9 @@ int KernelCase::per_element(DType type, double low, double high) {
   Tensor wider(DType::Int32, {c_.pixels, columns + 1});
   auto to = wider.mutable_data<int32_t>();
   for (int64_t p = 0; p < c_.pixels; ++p) {
-    for (int64_t col = 0; col < columns; ++col) to[static_cast<size_t>(p * (columns + 1) + col)] = c_.pixel_table.data<int32_t>()[static_cast<size_t>(p * columns + col)];
+    for (int64_t col = 0; col < columns; ++col)
+      to[static_cast<size_t>(p * (columns + 1) + col)] =
+          c_.pixel_table.data<int32_t>()[static_cast<size_t>(p * columns + col)];
     to[static_cast<size_t>(p * (columns + 1) + columns)] = static_cast<int32_t>(p * pitch * element_bytes);
   }
   c_.pixel_table = wider;
@@ -282,7 +292,8 @@ double KernelCase::evaluate(int64_t pixel, int64_t channel, double sum) {
     } else if (i.op == Op::Load) {
       const EpilogueOperand& o = c_.operands[static_cast<size_t>(i.slot)];
       const uint8_t* at = base(o.view.buffer) + channel * bit_width(o.view.dtype) / 8;
-      if (o.kind == EpilogueOperand::Kind::PerElement) at += c_.pixel_table.data<int32_t>()[static_cast<size_t>(pixel * c_.pixel_table.dim(1) + o.column)];
+      if (o.kind == EpilogueOperand::Kind::PerElement)
+        at += c_.pixel_table.data<int32_t>()[static_cast<size_t>(pixel * c_.pixel_table.dim(1) + o.column)];
       v.push_back(element(at, i.type));
     } else {
       v.push_back(apply(i, arg(i, 0), arg(i, 1), arg(i, 2)));
@@ -298,7 +309,9 @@ std::vector<uint8_t> KernelCase::reference() {
   for (int64_t p = 0; p < c_.pixels; ++p)
     for (int64_t o = 0; o < c_.channels; ++o) {
       const double sum = reference_sum(p, o, magnitudes_.emplace_back());
-      set_element(bytes.data() + c_.pixel_table.data<int32_t>()[static_cast<size_t>(p * c_.pixel_table.dim(1) + 1)] + o * bit_width(out_) / 8, out_, evaluate(p, o, sum));
+      set_element(bytes.data() + c_.pixel_table.data<int32_t>()[static_cast<size_t>(p * c_.pixel_table.dim(1) + 1)] +
+                      o * bit_width(out_) / 8,
+                  out_, evaluate(p, o, sum));
     }
   return bytes;
 }
@@ -312,7 +325,8 @@ std::string KernelCase::compare(const std::vector<uint8_t>& expected) {
     if (std::memcmp(expected.data() + i, got + i, static_cast<size_t>(bytes)) == 0) continue;
     const auto at = static_cast<int64_t>(i) / bytes, pixel = at / pitch, channel = at % pitch;
     std::ostringstream text;
-    text << "pixel " << pixel << " channel " << channel << ": " << element(got + i, out_) << " instead of " << element(expected.data() + i, out_);
+    text << "pixel " << pixel << " channel " << channel << ": " << element(got + i, out_) << " instead of "
+         << element(expected.data() + i, out_);
     if (channel >= c_.channels) return text.str() + " (outside the channels)";
     if (!tolerant) return text.str();
     const double error = std::abs(element(got + i, out_) - element(expected.data() + i, out_));

@@ -1,4 +1,5 @@
-// One contraction on guarded memory: builds it, runs the emitted code unit by unit or at once, and computes the same in plain loops.
+// One contraction on guarded memory: builds it, runs the emitted code unit by unit or at once, and computes the same
+// in plain loops.
 #pragma once
 
 #include <functional>

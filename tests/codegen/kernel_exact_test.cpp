@@ -15,7 +15,9 @@ using Kind = DivisionPlan::Kind;
 
 double saturated(double x, int low, int high) { return x > low ? std::min<double>(x, high) : low; }
 
-float random_scale(std::mt19937& generator) { return std::exp2(std::uniform_real_distribution<float>(-12, 3)(generator)); }
+float random_scale(std::mt19937& generator) {
+  return std::exp2(std::uniform_real_distribution<float>(-12, 3)(generator));
+}
 
 TEST(ExactDivision, EveryFloatOfSomeScales) {
   for (const float scale : {0.0387f, 0.1f, 1.0f / 3, 1.7f}) {
@@ -24,7 +26,8 @@ TEST(ExactDivision, EveryFloatOfSomeScales) {
     for (uint64_t bits = 0; bits <= 0xFFFFFFFFu; bits += 509) {  // eight million floats, all exponents
       const float x = std::bit_cast<float>(static_cast<uint32_t>(bits));
       if (!std::isfinite(x) || x > scale * 0x1p30f) continue;  // the emitted code caps those
-      ASSERT_EQ(saturated(apply(plan, x, scale), -12, 243), saturated(std::nearbyint(x / scale), -12, 243)) << scale << " " << x;
+      ASSERT_EQ(saturated(apply(plan, x, scale), -12, 243), saturated(std::nearbyint(x / scale), -12, 243))
+          << scale << " " << x;
     }
   }
 }
@@ -40,7 +43,8 @@ TEST(ExactDivision, NeighboursOfEveryStep) {
       float x = static_cast<float>((n - 0.5) * static_cast<double>(scale));
       for (int i = 0; i < 20; ++i) x = std::nextafter(x, -1e30f);
       for (int i = 0; i < 40; ++i, x = std::nextafter(x, 1e30f))
-        ASSERT_EQ(saturated(apply(plan, x, scale), -128, 127), saturated(std::nearbyint(x / scale), -128, 127)) << scale << " " << x;
+        ASSERT_EQ(saturated(apply(plan, x, scale), -128, 127), saturated(std::nearbyint(x / scale), -128, 127))
+            << scale << " " << x;
     }
   }
   EXPECT_GT(multiplied, 390) << "nearly every scale has an exact multiplication";
@@ -52,16 +56,19 @@ TEST(ExactDivision, PowersOfTwoNeedOneMultiplication) {
 }
 
 TEST(ExactDivision, OddScalesDivide) {
-  for (const float scale : {0x1p-100f, 0x1p100f, -0.5f, INFINITY, NAN}) EXPECT_EQ(plan_division(scale, 0, 255).kind, Kind::Divide);
+  for (const float scale : {0x1p-100f, 0x1p100f, -0.5f, INFINITY, NAN})
+    EXPECT_EQ(plan_division(scale, 0, 255).kind, Kind::Divide);
 }
 
 TEST(ExactSum, AllPairsOfBytes) {
   std::mt19937 generator(11);
   int exact = 0;
   for (int trial = 0; trial < 150; ++trial) {
-    const float sa = random_scale(generator), sb = sa * std::exp2(std::uniform_real_distribution<float>(-2, 2)(generator));
+    const float sa = random_scale(generator),
+                sb = sa * std::exp2(std::uniform_real_distribution<float>(-2, 2)(generator));
     const float s = (sa + sb) * std::uniform_real_distribution<float>(0.5f, 1.2f)(generator);
-    const int za = static_cast<int>(generator() % 256), zb = static_cast<int>(generator() % 256), z = static_cast<int>(generator() % 256);
+    const int za = static_cast<int>(generator() % 256), zb = static_cast<int>(generator() % 256),
+              z = static_cast<int>(generator() % 256);
     const SumPlan plan = plan_sum(sa, {-za, 255 - za}, sb, {-zb, 255 - zb}, s, -z, 255 - z);
     if (!plan.exact) continue;
     ++exact;
@@ -70,14 +77,17 @@ TEST(ExactSum, AllPairsOfBytes) {
         const float x = static_cast<float>(a) * sa, y = static_cast<float>(b) * sb, sum = x + y;
         const double wanted = saturated(std::nearbyint(sum / s), -z, 255 - z);
         const float fast = std::fma(static_cast<float>(a), plan.a, static_cast<float>(b) * plan.b);
-        ASSERT_EQ(saturated(std::nearbyint(fast), -z, 255 - z), wanted) << sa << " " << sb << " " << s << " at " << a << " " << b;
+        ASSERT_EQ(saturated(std::nearbyint(fast), -z, 255 - z), wanted)
+            << sa << " " << sb << " " << s << " at " << a << " " << b;
       }
   }
   EXPECT_GT(exact, 100);
   RecordProperty("exact_of_150", exact);
 }
 
-TEST(ExactSum, RefusesFactorsOutOfProportion) { EXPECT_FALSE(plan_sum(1.0f, {0, 255}, 1.0f, {0, 255}, 1e-6f, 0, 255).exact); }
+TEST(ExactSum, RefusesFactorsOutOfProportion) {
+  EXPECT_FALSE(plan_sum(1.0f, {0, 255}, 1.0f, {0, 255}, 1e-6f, 0, 255).exact);
+}
 
 // Lowering fuses what epilogue_supports accepts, so it must refuse what no tile could hold.
 TEST(EpilogueSupports, BoundsOperandsAndRegisters) {
@@ -88,7 +98,9 @@ TEST(EpilogueSupports, BoundsOperandsAndRegisters) {
     return true;
   };
   int loads = 0;
-  while (loads < 20 && grow({Op::Load, DType::Float32, {-1, -1, -1}, 0}) && grow({Op::Add, DType::Float32, {2 * loads, 2 * loads + 1, -1}})) ++loads;
+  while (loads < 20 && grow({Op::Load, DType::Float32, {-1, -1, -1}, 0}) &&
+         grow({Op::Add, DType::Float32, {2 * loads, 2 * loads + 1, -1}}))
+    ++loads;
   EXPECT_GE(loads, 4);
   EXPECT_LE(loads, 8);
 }
@@ -97,7 +109,8 @@ TEST(EpilogueSupports, RefusesWhatHasNoInstruction) {
   const std::vector<Instr> f = {{Op::Accumulator, DType::Float32}}, i = {{Op::Accumulator, DType::Int32}};
   EXPECT_FALSE(kernels::epilogue_supports({Op::Exp, DType::Float32, {0, -1, -1}}, f));
   EXPECT_FALSE(kernels::epilogue_supports({Op::Div, DType::Int32, {0, 0, -1}}, i));
-  EXPECT_FALSE(kernels::epilogue_supports({Op::Cast, DType::UInt8, {0, -1, -1}}, i)) << "ONNX does not say that integers saturate";
+  EXPECT_FALSE(kernels::epilogue_supports({Op::Cast, DType::UInt8, {0, -1, -1}}, i))
+      << "ONNX does not say that integers saturate";
   EXPECT_FALSE(kernels::epilogue_supports({Op::Load, DType::Float16, {-1, -1, -1}, 0}, f));
   EXPECT_TRUE(kernels::epilogue_supports({Op::Sqrt, DType::Float32, {0, -1, -1}}, f));
 }

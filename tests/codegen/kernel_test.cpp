@@ -1,5 +1,6 @@
-// Every row of the kernel table that this machine can run, against plain loops: integer results byte for byte, floats within 1e-5 of the
-// sum of their terms' magnitudes. Memory is guarded: a read past the slack or a write past the last channel faults or shows.
+// Every row of the kernel table that this machine can run, against plain loops: integer results byte for byte, floats
+// within 1e-5 of the sum of their terms' magnitudes. Memory is guarded: a read past the slack or a write past the last
+// channel faults or shows.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -36,18 +37,22 @@ class KernelRow : public ::testing::TestWithParam<int> {
 };
 
 TEST_P(KernelRow, PixelTails) {
-  for (int64_t pixels = 1; pixels <= 40; ++pixels) expect_plain({.pixels_w = pixels, .in_channels = 8, .out_channels = 64});
+  for (int64_t pixels = 1; pixels <= 40; ++pixels)
+    expect_plain({.pixels_w = pixels, .in_channels = 8, .out_channels = 64});
 }
 
 TEST_P(KernelRow, ChannelTails) {
-  for (int64_t channels : {1, 2, 3, 7, 8, 15, 16, 17, 24, 31, 32, 33, 40, 48, 60, 63, 64, 65, 80, 96, 100, 112, 127, 128, 130, 144, 200})
+  for (int64_t channels :
+       {1, 2, 3, 7, 8, 15, 16, 17, 24, 31, 32, 33, 40, 48, 60, 63, 64, 65, 80, 96, 100, 112, 127, 128, 130, 144, 200})
     expect_plain({.pixels_w = 7, .in_channels = 12, .out_channels = channels, .output_zero_point = 3});
 }
 
 TEST_P(KernelRow, SumTails) {
   if (row().depthwise) GTEST_SKIP() << "a depthwise sum has one channel";
-  for (int64_t k = 1; k <= 70; ++k) expect_plain({.pixels_w = 5, .in_channels = k, .out_channels = 20, .input_zero_point = zero(7)});
-  for (int64_t k : {191, 192, 255, 256, 260, 1024}) expect_plain({.pixels_w = 13, .in_channels = k, .out_channels = 64, .input_zero_point = zero(99)});
+  for (int64_t k = 1; k <= 70; ++k)
+    expect_plain({.pixels_w = 5, .in_channels = k, .out_channels = 20, .input_zero_point = zero(7)});
+  for (int64_t k : {191, 192, 255, 256, 260, 1024})
+    expect_plain({.pixels_w = 13, .in_channels = k, .out_channels = 64, .input_zero_point = zero(99)});
 }
 
 TEST_P(KernelRow, Windows) {
@@ -55,15 +60,27 @@ TEST_P(KernelRow, Windows) {
     for (int64_t stride : {1, 2})
       for (int64_t dilation : {1, 2})
         for (int64_t channels : {3, 16, 68})
-          expect_plain({.pixels_h = 4, .pixels_w = 5, .kernel_h = size, .kernel_w = size, .stride = stride, .dilation = dilation,
-                        .in_channels = channels, .out_channels = channels + 5, .input_zero_point = zero(128)});
+          expect_plain({.pixels_h = 4,
+                        .pixels_w = 5,
+                        .kernel_h = size,
+                        .kernel_w = size,
+                        .stride = stride,
+                        .dilation = dilation,
+                        .in_channels = channels,
+                        .out_channels = channels + 5,
+                        .input_zero_point = zero(128)});
 }
 
 TEST_P(KernelRow, ZeroPoints) {
   if (!integer()) GTEST_SKIP() << "floats have no zero point";
   for (int32_t in : {0, 1, 127, 128, 255})
     for (int32_t out : {0, 1, 127, 128, 255}) {
-      const KernelShape s{.pixels_w = 9, .kernel_w = 3, .in_channels = 20, .out_channels = 70, .input_zero_point = zero(in), .output_zero_point = out};
+      const KernelShape s{.pixels_w = 9,
+                          .kernel_w = 3,
+                          .in_channels = 20,
+                          .out_channels = 70,
+                          .input_zero_point = zero(in),
+                          .output_zero_point = out};
       expect_plain(s);
       KernelShape signed_out = s;
       signed_out.output_zero_point = out - 128;
@@ -75,7 +92,13 @@ TEST_P(KernelRow, ExtremeOperands) {
   if (!integer()) GTEST_SKIP() << "bytes only";
   for (Fill fill : {Fill::AllMax, Fill::AllMin, Fill::Small})
     for (int32_t in : {0, 255}) {
-      const KernelShape s = adapted({.pixels_w = 11, .kernel_h = 3, .kernel_w = 3, .in_channels = 64, .out_channels = 80, .input_zero_point = zero(in), .fill = fill});
+      const KernelShape s = adapted({.pixels_w = 11,
+                                     .kernel_h = 3,
+                                     .kernel_w = 3,
+                                     .in_channels = 64,
+                                     .out_channels = 80,
+                                     .input_zero_point = zero(in),
+                                     .fill = fill});
       KernelCase k(s, row().a, kS32, seed_++);
       EXPECT_EQ(k.check(GetParam()), "") << row().name << " " << s.to_string();
     }
@@ -85,7 +108,12 @@ TEST_P(KernelRow, ExtremeOperands) {
 TEST_P(KernelRow, TiesRoundToEven) {
   if (!integer()) GTEST_SKIP() << "bytes only";
   for (double multiplier : {0.5, 0.25, 1.0, 1.5}) {
-    const KernelShape s = adapted({.pixels_w = 30, .in_channels = 4, .out_channels = 96, .input_zero_point = zero(128), .output_zero_point = 100, .fill = Fill::Small});
+    const KernelShape s = adapted({.pixels_w = 30,
+                                   .in_channels = 4,
+                                   .out_channels = 96,
+                                   .input_zero_point = zero(128),
+                                   .output_zero_point = 100,
+                                   .fill = Fill::Small});
     KernelCase k(s, row().a, kU8, seed_++);
     for (int32_t& b : k.contraction().bias.mutable_data<int32_t>()) b %= 512;
     const int scaled = k.add(Op::Mul, kF32, {k.add(Op::Cast, kF32, {0}), k.constant(kF32, multiplier)});
@@ -98,7 +126,8 @@ TEST_P(KernelRow, HugeAndTinyMultipliers) {
   if (!integer()) GTEST_SKIP() << "bytes only";
   for (double multiplier : {1e30, -1e30, 3e38, 1e-30, -1.0})
     for (DType out : {kU8, kS8}) {
-      const KernelShape s = adapted({.pixels_w = 8, .in_channels = 24, .out_channels = 64, .input_zero_point = zero(128)});
+      const KernelShape s =
+          adapted({.pixels_w = 8, .in_channels = 24, .out_channels = 64, .input_zero_point = zero(128)});
       KernelCase k(s, row().a, out, seed_++);
       const int scaled = k.add(Op::Mul, kF32, {k.add(Op::Cast, kF32, {0}), k.constant(kF32, multiplier)});
       k.add(Op::Quantize, out, {scaled}, 0.37, 5);
@@ -113,10 +142,13 @@ TEST_P(KernelRow, ResidualChain) {
     for (DType out : {kU8, kS8})
       for (int64_t channels : {8, 16, 24, 40, 64, 96, 100, 128})
         for (double scale : {0.0471, 0.25}) {
-          const KernelShape s = adapted({.pixels_w = 13, .in_channels = 16, .out_channels = channels, .input_zero_point = zero(3)});
+          const KernelShape s =
+              adapted({.pixels_w = 13, .in_channels = 16, .out_channels = channels, .input_zero_point = zero(3)});
           KernelCase k(s, row().a, out, seed_++);
           const int conv = k.add(Op::Dequantize, kF32, {k.requantize(0, kU8, 121)}, 0.0213, 121);
-          const int other = k.add(Op::Dequantize, kF32, {k.per_element(residual, residual == kU8 ? 0 : -128, residual == kU8 ? 255 : 127)}, 0.0317, residual == kU8 ? 17 : -5);
+          const int other = k.add(Op::Dequantize, kF32,
+                                  {k.per_element(residual, residual == kU8 ? 0 : -128, residual == kU8 ? 255 : 127)},
+                                  0.0317, residual == kU8 ? 17 : -5);
           const int sum = k.add(Op::Add, kF32, {conv, other});
           const int relu = k.add(Op::Max, kF32, {sum, k.constant(kF32, 0)});
           k.add(Op::Quantize, out, {relu}, scale, out == kU8 ? 12 : -100);
@@ -130,7 +162,8 @@ TEST_P(KernelRow, WideOperandsAndOutputs) {
     const KernelShape s = adapted({.pixels_w = 14, .in_channels = 8, .out_channels = channels});
     KernelCase k(s, row().a, kF32, seed_++);
     const int x = integer() ? k.add(Op::Mul, kF32, {k.add(Op::Cast, kF32, {0}), k.per_channel(kF32, -0.01, 0.01)}) : 0;
-    const int sum = k.add(Op::Add, kF32, {k.add(Op::Add, kF32, {x, k.per_channel(kF32, -1, 1)}), k.per_element(kF32, -1, 1)});
+    const int sum =
+        k.add(Op::Add, kF32, {k.add(Op::Add, kF32, {x, k.per_channel(kF32, -1, 1)}), k.per_element(kF32, -1, 1)});
     const int bytes = k.add(Op::Add, kF32, {sum, k.add(Op::Cast, kF32, {k.per_element(kU8, 0, 255)})});
     k.add(Op::Max, kF32, {bytes, k.constant(kF32, 2)});
     EXPECT_EQ(k.check(GetParam()), "") << row().name << " " << s.to_string();
@@ -140,7 +173,9 @@ TEST_P(KernelRow, WideOperandsAndOutputs) {
     q.add(Op::Quantize, kU8, {q.add(Op::Add, kF32, {f, q.per_element(kF32, -100, 300)})}, 1.7, 9);
     EXPECT_EQ(q.check(GetParam()), "") << row().name << " " << s.to_string();
     KernelCase i(s, row().a, kS32, seed_++);
-    i.add(Op::Sub, kS32, {i.add(Op::Add, kS32, {0, i.per_channel(kS32, -9999, 9999)}), i.add(Op::Cast, kS32, {i.per_element(kS8, -128, 127)})});
+    i.add(Op::Sub, kS32,
+          {i.add(Op::Add, kS32, {0, i.per_channel(kS32, -9999, 9999)}),
+           i.add(Op::Cast, kS32, {i.per_element(kS8, -128, 127)})});
     EXPECT_EQ(i.check(GetParam()), "") << row().name << " " << s.to_string();
   }
 }
@@ -165,7 +200,9 @@ TEST_P(KernelRow, Clips) {
 
 TEST_P(KernelRow, OtherInstructions) {
   const KernelShape s = adapted({.pixels_w = 10, .in_channels = 16, .out_channels = 50, .input_zero_point = zero(128)});
-  auto begin = [&](KernelCase& k) { return integer() ? k.add(Op::Mul, kF32, {k.add(Op::Cast, kF32, {0}), k.constant(kF32, 0.001)}) : 0; };
+  auto begin = [&](KernelCase& k) {
+    return integer() ? k.add(Op::Mul, kF32, {k.add(Op::Cast, kF32, {0}), k.constant(kF32, 0.001)}) : 0;
+  };
   KernelCase leaky(s, row().a, kF32, seed_++);
   const int x = begin(leaky);
   const int negative = leaky.add(Op::Less, DType::Bool, {x, leaky.constant(kF32, 0)});
@@ -173,8 +210,11 @@ TEST_P(KernelRow, OtherInstructions) {
   EXPECT_EQ(leaky.check(GetParam()), "") << row().name;
   KernelCase swish(s, row().a, kF32, seed_++);
   const int y = begin(swish);
-  const int line = swish.add(Op::Add, kF32, {swish.add(Op::Mul, kF32, {swish.constant(kF32, 1.0f / 6), y}), swish.constant(kF32, 0.5)});
-  swish.add(Op::Mul, kF32, {y, swish.add(Op::Max, kF32, {swish.constant(kF32, 0), swish.add(Op::Min, kF32, {swish.constant(kF32, 1), line})})});
+  const int line = swish.add(
+      Op::Add, kF32, {swish.add(Op::Mul, kF32, {swish.constant(kF32, 1.0f / 6), y}), swish.constant(kF32, 0.5)});
+  swish.add(Op::Mul, kF32,
+            {y, swish.add(Op::Max, kF32,
+                          {swish.constant(kF32, 0), swish.add(Op::Min, kF32, {swish.constant(kF32, 1), line})})});
   EXPECT_EQ(swish.check(GetParam()), "") << row().name;
   for (Op op : {Op::Neg, Op::Abs}) {
     KernelCase k(s, row().a, kF32, seed_++);
@@ -194,7 +234,8 @@ TEST_P(KernelRow, OtherInstructions) {
     EXPECT_EQ(k.check(GetParam()), "") << row().name << " op " << static_cast<int>(op);
   }
   KernelCase root(s, row().a, kF32, seed_++);
-  root.add(Op::Div, kF32, {root.add(Op::Sqrt, kF32, {root.add(Op::Abs, kF32, {begin(root)})}), root.per_channel(kF32, 1, 3)});
+  root.add(Op::Div, kF32,
+           {root.add(Op::Sqrt, kF32, {root.add(Op::Abs, kF32, {begin(root)})}), root.per_channel(kF32, 1, 3)});
   EXPECT_EQ(root.check(GetParam()), "") << row().name;
   KernelCase cast(s, row().a, kU8, seed_++);
   cast.add(Op::Cast, kU8, {cast.add(Op::Mul, kF32, {begin(cast), cast.constant(kF32, 20)})});
@@ -205,12 +246,22 @@ TEST_P(KernelRow, Groups) {
   if (row().depthwise) GTEST_SKIP() << "depthwise is all groups";
   for (int64_t groups : {2, 3, 8})
     for (int64_t per_group : {1, 4, 5, 20, 70})
-      expect_plain({.pixels_w = 7, .kernel_w = 3, .in_channels = groups * 6, .out_channels = groups * per_group, .groups = groups, .input_zero_point = zero(9)});
+      expect_plain({.pixels_w = 7,
+                    .kernel_w = 3,
+                    .in_channels = groups * 6,
+                    .out_channels = groups * per_group,
+                    .groups = groups,
+                    .input_zero_point = zero(9)});
 }
 
 TEST_P(KernelRow, AnyPartitionGivesTheSameBytes) {
   for (int64_t channels : {100, 500}) {
-    const KernelShape s = adapted({.pixels_h = row().depthwise ? 70 : 20, .pixels_w = 21, .kernel_w = 3, .in_channels = 32, .out_channels = channels, .input_zero_point = zero(5)});
+    const KernelShape s = adapted({.pixels_h = row().depthwise ? 70 : 20,
+                                   .pixels_w = 21,
+                                   .kernel_w = 3,
+                                   .in_channels = 32,
+                                   .out_channels = channels,
+                                   .input_zero_point = zero(5)});
     KernelCase k(s, row().a, integer() ? kU8 : kF32, seed_++);
     if (integer()) k.requantize(0, kU8, 5);
     EXPECT_EQ(k.check(GetParam(), {1, 2, 3, 5, 7, 11, 16}), "") << row().name;
@@ -227,9 +278,11 @@ TEST(KernelSchedule, SaysWhyNothingFits) {
   const KernelShape shape{.pixels_w = 4, .in_channels = 8, .out_channels = 8};
   EXPECT_THAT(why({shape, kU8, kS32, 1}, Target()), ::testing::HasSubstr("avx2"));
   EXPECT_THAT(why({shape, kS32, kS32, 1}, Target::host()), ::testing::HasSubstr("no kernel multiplies int32"));
-  for (size_t row = 0; row < kernels::table().size(); ++row)
-    if (kernels::table()[row].depthwise && kernels::table()[row].a == kU8)
-      EXPECT_THAT(why({shape, kU8, kS32, 1}, Target::levels().back().with(Isa::AvxVnni), static_cast<int>(row)), ::testing::HasSubstr("not depthwise"));
+  for (size_t row = 0; row < kernels::table().size(); ++row) {
+    if (!kernels::table()[row].depthwise || kernels::table()[row].a != kU8) continue;
+      EXPECT_THAT(why({shape, kU8, kS32, 1}, Target::levels().back().with(Isa::AvxVnni), static_cast<int>(row)),
+                  ::testing::HasSubstr("not depthwise"));
+  }
 }
 
 // Code for other machines is ordinary: every row emits without running.
@@ -237,16 +290,21 @@ TEST(KernelSchedule, EveryRowEmits) {
   for (size_t row = 0; row < kernels::table().size(); ++row) {
     const kernels::Kernel& kernel = kernels::table()[row];
     const int64_t channels = 40;
-    KernelCase k({.pixels_w = 9, .kernel_w = 3, .in_channels = channels, .out_channels = channels, .groups = kernel.depthwise ? channels : 1}, kernel.a,
-                 kernel.accumulator, 1);
+    KernelCase k({.pixels_w = 9,
+                  .kernel_w = 3,
+                  .in_channels = channels,
+                  .out_channels = channels,
+                  .groups = kernel.depthwise ? channels : 1},
+                 kernel.a, kernel.accumulator, 1);
     k.plan().target = Target().with(kernel.needs);
     ASSERT_TRUE(kernels::schedule(k.contraction(), k.plan(), static_cast<int>(row)).ok()) << kernel.name;
     EXPECT_GT(x86::emit(k.contraction(), k.plan()).size(), 200u) << kernel.name;
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(All, KernelRow, ::testing::ValuesIn(runnable_rows()),
-                         [](const auto& info) { return std::string(kernels::table()[static_cast<size_t>(info.param)].name); });
+INSTANTIATE_TEST_SUITE_P(All, KernelRow, ::testing::ValuesIn(runnable_rows()), [](const auto& info) {
+  return std::string(kernels::table()[static_cast<size_t>(info.param)].name);
+});
 
 }  // namespace
 }  // namespace lapis::testing

@@ -41,15 +41,22 @@ void expect_text_round_trip(const Graph& graph) {
 
 constexpr std::string_view kBodies[] = {
     "(float[N,8] x) => (float[N,8] y) { [first] a = Relu(x)  y = Add(a, x) }",
-    "(float[1,2,5,5] x) => (float[1,3,5,5] y) <float[3,2,3,3] w = {0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31,32,33,34,35,36,37,38,39,40,41,42,43,44,45,46,47,48,49,50,51,52,53}, float[3] b = {0.1, -inf, 1e-30}>"
+    "(float[1,2,5,5] x) => (float[1,3,5,5] y) <float[3,2,3,3] w = "
+    "{0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31,32,33,34,35,36,37,38,39,40,"
+    "41,42,43,44,45,46,47,48,49,50,51,52,53}, float[3] b = {0.1, -inf, 1e-30}>"
     " { y = Conv<pads = [1,1,1,1], auto_pad = \"NOTSET\">(x, w, b) }",
     "(float[2,3] x) => (float[2,3] y) { y = Clip(x, , high)  high = Constant<value_float = 6.0>() }",
-    "(bool c, float[2] x) => (float[2] y) { y = If(c) <then_branch = t () => (float[2] p) { p = Neg(x) }, else_branch = e () => (float[2] q) { r = Abs(x) q = Relu(r) }> }",
-    "(float[4] x, int64 n) => (float[4] y, float[M,4] all) <bool yes = {1}> { y, all = Loop(n, yes, x) <body = b (int64 i, bool c, float[4] s) => (bool c2, float[4] s2, float[4] o)"
+    "(bool c, float[2] x) => (float[2] y) { y = If(c) <then_branch = t () => (float[2] p) { p = Neg(x) }, else_branch "
+    "= e () => (float[2] q) { r = Abs(x) q = Relu(r) }> }",
+    "(float[4] x, int64 n) => (float[4] y, float[M,4] all) <bool yes = {1}> { y, all = Loop(n, yes, x) <body = b "
+    "(int64 i, bool c, float[4] s) => (bool c2, float[4] s2, float[4] o)"
     " { c2 = Identity(c) s2 = Add(s, x) o = Neg(s2) }> }",
-    "(float[2] x) => (float[2] y) <int8[2] q = {-3, 127}, float16[1] h = {15360}, bfloat16[1] t = {16256}, bool[2] f = {1, 0}, uint64[1] u = {18446744073709551615}, double[1] d = {0.1}>"
-    " { a = Cast<to = 1>(q) b = Cast<to = 1>(h) c = Cast<to = 1>(t) e = Cast<to = 1>(f) g = Cast<to = 1>(u) i = Cast<to = 1>(d) y = Sum(x, a, b, c, e, g, i) }",
-    "(float[\"strange name\"] \"in/put:0\") => (float[\"strange name\"] \"out put\") { \"out put\" = Relu(\"in/put:0\") }",
+    "(float[2] x) => (float[2] y) <int8[2] q = {-3, 127}, float16[1] h = {15360}, bfloat16[1] t = {16256}, bool[2] f = "
+    "{1, 0}, uint64[1] u = {18446744073709551615}, double[1] d = {0.1}>"
+    " { a = Cast<to = 1>(q) b = Cast<to = 1>(h) c = Cast<to = 1>(t) e = Cast<to = 1>(f) g = Cast<to = 1>(u) i = "
+    "Cast<to = 1>(d) y = Sum(x, a, b, c, e, g, i) }",
+    "(float[\"strange name\"] \"in/put:0\") => (float[\"strange name\"] \"out put\") { \"out put\" = "
+    "Relu(\"in/put:0\") }",
     "(float[6] x) => (float[2] y, float[4] z) <int64[2] s = {2, 4}> { y, z = Split<axis = 0>(x, s) }",
 };
 
@@ -137,14 +144,20 @@ TEST_P(LowestOpset, IsTheOldestThatMeansTheSame) {
 
 INSTANTIATE_TEST_SUITE_P(
     Operators, LowestOpset,
-    testing::Values(OpsetCase{"(float[2] x) => (float[2] y) { y = Relu(x) }", 13}, OpsetCase{"(float[2,3] x) => (float[2,3] y) { y = Softmax<axis = 1>(x) }", 13},
-                    OpsetCase{"(float[2,3] x) => (float[2,1] y) <int64[1] a = {1}> { y = ReduceSum(x, a) }", 13},
-                    OpsetCase{"(float[2,3] x) => (float[2,1] y) <int64[1] a = {1}> { y = ReduceMean(x, a) }", 18},
-                    OpsetCase{"(float[2,3] x) => (float[1,1] y) { y = ReduceMean(x) }", 13}, OpsetCase{"(float[2,3] x) => (float[2,3] y) { y = Gelu(x) }", 20},
-                    OpsetCase{"(float[2,3] x) => (float[4,3] y) <int64[4] p = {1,0,1,0}> { y = Pad(x, p) }", 13},
-                    OpsetCase{"(float[2,3] x) => (float[4,3] y) <int64[4] p = {1,0,1,0}> { y = Pad<mode = \"wrap\">(x, p) }", 19},
-                    OpsetCase{"(bfloat16[2] x) => (bfloat16[2] y) { y = LeakyRelu(x) }", 16}, OpsetCase{"(float[6] x) => (float[3] y, float[3] z) { y, z = Split<num_outputs = 2>(x) }", 18},
-                    OpsetCase{"(bool c, float[2] x) => (float[2] y) { y = If(c) <then_branch = t () => (float[2] p) { p = Gelu(x) }, else_branch = e () => (float[2] q) { q = Relu(x) }> }", 20}));
+    testing::Values(
+        OpsetCase{"(float[2] x) => (float[2] y) { y = Relu(x) }", 13},
+        OpsetCase{"(float[2,3] x) => (float[2,3] y) { y = Softmax<axis = 1>(x) }", 13},
+        OpsetCase{"(float[2,3] x) => (float[2,1] y) <int64[1] a = {1}> { y = ReduceSum(x, a) }", 13},
+        OpsetCase{"(float[2,3] x) => (float[2,1] y) <int64[1] a = {1}> { y = ReduceMean(x, a) }", 18},
+        OpsetCase{"(float[2,3] x) => (float[1,1] y) { y = ReduceMean(x) }", 13},
+        OpsetCase{"(float[2,3] x) => (float[2,3] y) { y = Gelu(x) }", 20},
+        OpsetCase{"(float[2,3] x) => (float[4,3] y) <int64[4] p = {1,0,1,0}> { y = Pad(x, p) }", 13},
+        OpsetCase{"(float[2,3] x) => (float[4,3] y) <int64[4] p = {1,0,1,0}> { y = Pad<mode = \"wrap\">(x, p) }", 19},
+        OpsetCase{"(bfloat16[2] x) => (bfloat16[2] y) { y = LeakyRelu(x) }", 16},
+        OpsetCase{"(float[6] x) => (float[3] y, float[3] z) { y, z = Split<num_outputs = 2>(x) }", 18},
+        OpsetCase{"(bool c, float[2] x) => (float[2] y) { y = If(c) <then_branch = t () => (float[2] p) { p = Gelu(x) "
+                  "}, else_branch = e () => (float[2] q) { q = Relu(x) }> }",
+                  20}));
 
 TEST(Text, LargeConstantsCanBeLeftOut) {
   const auto graph = graph_of("(float[2] x) => (float[2] y) <float[2] w = {1.25, 2}> { y = Add(x, w) }");
@@ -155,9 +168,14 @@ TEST(Text, LargeConstantsCanBeLeftOut) {
 }
 
 TEST(Text, CanonicalNamesMakeEqualGraphsEqualText) {
-  const auto a = graph_of("(float[2] x) => (float[2] y) <float u = {9}, float k = {1}, float l = {2}> { p = Mul(x, k) q = Add(p, l) y = Relu(q) }");
-  const auto b = graph_of("(float[2] x) => (float[2] y) <float l = {2}, float k = {1}> { [n1] r = Mul(x, k) [n2] s = Add(r, l) y = Relu(s) }");
-  const auto c = graph_of("(float[2] x) => (float[2] y) <float l = {2}, float k = {1}> { r = Mul(x, l) s = Add(r, k) y = Relu(s) }");
+  const auto a = graph_of(
+      "(float[2] x) => (float[2] y) <float u = {9}, float k = {1}, float l = {2}> { p = Mul(x, k) q = Add(p, l) y = "
+      "Relu(q) }");
+  const auto b = graph_of(
+      "(float[2] x) => (float[2] y) <float l = {2}, float k = {1}> { [n1] r = Mul(x, k) [n2] s = Add(r, l) y = Relu(s) "
+      "}");
+  const auto c = graph_of(
+      "(float[2] x) => (float[2] y) <float l = {2}, float k = {1}> { r = Mul(x, l) s = Add(r, k) y = Relu(s) }");
   ASSERT_TRUE(a && b && c);
   const TextOptions options{.canonical_names = true};
   EXPECT_EQ(to_onnx_text(*a, options), to_onnx_text(*b, options));

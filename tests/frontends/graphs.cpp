@@ -11,11 +11,16 @@ namespace lapis {
 namespace {
 
 std::string model_text(std::string_view body, int opset) {
-  return "<ir_version: " + std::string(opset < 9 ? "3" : opset < 21 ? "8" : "13") + ", opset_import: [\"\" : " + std::to_string(opset) + "]> g " + std::string(body);
+  return "<ir_version: " +
+         std::string(opset < 9    ? "3"
+                     : opset < 21 ? "8"
+                                  : "13") +
+         ", opset_import: [\"\" : " + std::to_string(opset) + "]> g " + std::string(body);
 }
 
 std::string difference(const std::string& what, const std::vector<Value*>& a, const std::vector<Value*>& b) {
-  if (a.size() != b.size()) return what + ": " + std::to_string(a.size()) + " against " + std::to_string(b.size()) + " values";
+  if (a.size() != b.size())
+    return what + ": " + std::to_string(a.size()) + " against " + std::to_string(b.size()) + " values";
   for (size_t i = 0; i < a.size(); ++i) {
     if (!a[i] && !b[i]) continue;
     if (!a[i] || !b[i]) return what + ": value " + std::to_string(i) + " is absent on one side";
@@ -32,7 +37,8 @@ std::string difference(const Node& a, const Node& b) {
   if (&a.op() != &b.op() || a.name() != b.name()) return what;
   if (std::string d = difference(what, a.inputs(), b.inputs()); !d.empty()) return d;
   if (std::string d = difference(what, a.outputs(), b.outputs()); !d.empty()) return d;
-  if (a.subgraphs().size() != b.subgraphs().size() || (a.subgraphs().empty() && !same(a.attributes(), b.attributes()))) return what + ": attributes differ";
+  if (a.subgraphs().size() != b.subgraphs().size() || (a.subgraphs().empty() && !same(a.attributes(), b.attributes())))
+    return what + ": attributes differ";
   for (size_t i = 0; i < a.subgraphs().size(); ++i)
     if (std::string d = difference(*a.subgraphs()[i], *b.subgraphs()[i]); !d.empty()) return d;
   return "";
@@ -58,7 +64,8 @@ std::string difference(const Graph& a, const Graph& b) {
   if (std::string d = difference("inputs", a.inputs(), b.inputs()); !d.empty()) return d;
   if (std::string d = difference("outputs", a.outputs(), b.outputs()); !d.empty()) return d;
   if (std::string d = difference("constants", a.constants(), b.constants()); !d.empty()) return d;
-  if (a.node_count() != b.node_count()) return std::to_string(a.node_count()) + " against " + std::to_string(b.node_count()) + " nodes";
+  if (a.node_count() != b.node_count())
+    return std::to_string(a.node_count()) + " against " + std::to_string(b.node_count()) + " nodes";
   auto range = b.nodes();
   auto it = range.begin();
   for (const Node* node : a.nodes()) {

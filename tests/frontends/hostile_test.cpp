@@ -15,9 +15,12 @@ namespace {
 // A little of everything that the format has: a subgraph, attributes of several kinds, constants, symbols.
 std::string small_model() {
   const auto graph = graph_of(
-      "(bool c, float[N,2,5,5] x) => (float[N,3,5,5] y) <float[3,2,1,1] w = {1,2,3,4,5,6}, float[3] b = {1,2,3}, int64[2] s = {0, -1}, int8[3] q = {1,2,3}, float d = {0.5}>"
-      " { v = Conv<pads = [0,0,0,0], auto_pad = \"NOTSET\">(x, w, b) r = Reshape(v, s) k = Cast<to = 1>(q) m = Mul(k, d) n = Shape(v) o = Reshape(r, n)"
-      " y = If(c) <then_branch = t () => (float[N,3,5,5] p) { p = Relu(o) }, else_branch = e () => (float[N,3,5,5] z) <float two = {2}> { z = Mul(o, two) }> }");
+      "(bool c, float[N,2,5,5] x) => (float[N,3,5,5] y) <float[3,2,1,1] w = {1,2,3,4,5,6}, float[3] b = {1,2,3}, "
+      "int64[2] s = {0, -1}, int8[3] q = {1,2,3}, float d = {0.5}>"
+      " { v = Conv<pads = [0,0,0,0], auto_pad = \"NOTSET\">(x, w, b) r = Reshape(v, s) k = Cast<to = 1>(q) m = Mul(k, "
+      "d) n = Shape(v) o = Reshape(r, n)"
+      " y = If(c) <then_branch = t () => (float[N,3,5,5] p) { p = Relu(o) }, else_branch = e () => (float[N,3,5,5] z) "
+      "<float two = {2}> { z = Mul(o, two) }> }");
   if (!graph) return "";
   const auto bytes = export_onnx(*graph);
   return bytes.ok() ? *bytes : "";
@@ -39,7 +42,8 @@ TEST(Hostile, EveryTruncationOfASmallModelIsAnError) {
   const std::string model = small_model();
   ASSERT_FALSE(model.empty());
   ASSERT_TRUE(imports(model));
-  for (size_t length = 0; length < model.size(); ++length) EXPECT_FALSE(imports(model.substr(0, length))) << "cut to " << length << " of " << model.size();
+  for (size_t length = 0; length < model.size(); ++length)
+    EXPECT_FALSE(imports(model.substr(0, length))) << "cut to " << length << " of " << model.size();
 }
 
 TEST(Hostile, EveryBitFlipOfASmallModelIsSurvived) {
@@ -86,7 +90,8 @@ TEST(Hostile, TruncationsOfARealModelSayThatItIsTruncated) {
       const std::string cut = model->substr(0, model->size() * part / 50);
       const auto graph = import_onnx(std::as_bytes(std::span(cut)), "cut.onnx");
       ASSERT_FALSE(graph.ok()) << part << "/50";
-      EXPECT_NE(to_string(graph.diagnostics()).find("cut.onnx: error: the file is truncated"), std::string::npos) << to_string(graph.diagnostics());
+      EXPECT_NE(to_string(graph.diagnostics()).find("cut.onnx: error: the file is truncated"), std::string::npos)
+          << to_string(graph.diagnostics());
     }
     return;
   }

@@ -23,7 +23,8 @@ using testing::Not;
 
 TEST(Import, KeepsNamesTypesAndMetadata) {
   auto graph = parse_onnx_text(R"(<ir_version: 8, opset_import: ["" : 17], metadata_props: ["author": "me"]>
-    net (float[N,8] x) => (float[N,8] y) <float[8] b = {0,1,2,3,4,5,6,7}> { [plus] s = Add(x, b) [act] y = Relu(s) })", "m");
+    net (float[N,8] x) => (float[N,8] y) <float[8] b = {0,1,2,3,4,5,6,7}> { [plus] s = Add(x, b) [act] y = Relu(s) })",
+                               "m");
   ASSERT_TRUE(graph.ok()) << to_string(graph.diagnostics());
   EXPECT_EQ((*graph)->name(), "net");
   EXPECT_EQ((*graph)->metadata().at("author"), "me");
@@ -44,7 +45,8 @@ TEST(Import, InputsWithAnInitializerAreConstants) {
 }
 
 TEST(Import, ConstantNodesBecomeValuesAndUnusedOnesGo) {
-  const auto graph = graph_of("(float[2] x) => (float[2] y) <float unused = {1}> { c = Constant<value_floats = [1.0, 2.0]>() y = Add(x, c) }");
+  const auto graph = graph_of(
+      "(float[2] x) => (float[2] y) <float unused = {1}> { c = Constant<value_floats = [1.0, 2.0]>() y = Add(x, c) }");
   ASSERT_TRUE(graph);
   EXPECT_EQ(operators_of(*graph), "Add");
   EXPECT_EQ(graph->constants().size(), 1u);
@@ -72,7 +74,9 @@ TEST(Import, NodeNamesAreMadeUnique) {
 }
 
 TEST(Import, SubgraphsCaptureValues) {
-  const auto graph = graph_of("(bool c, float[2] x) => (float[2] y) { z = Exp(x) y = If(c) <then_branch = t () => (float[2] p) { p = Neg(z) }, else_branch = e () => (float[2] z) { }> }");
+  const auto graph = graph_of(
+      "(bool c, float[2] x) => (float[2] y) { z = Exp(x) y = If(c) <then_branch = t () => (float[2] p) { p = Neg(z) }, "
+      "else_branch = e () => (float[2] z) { }> }");
   ASSERT_TRUE(graph);
   const Value* z = graph->find_value("z");
   const std::vector<Graph*> branches = graph->outputs()[0]->producer()->subgraphs();
@@ -84,7 +88,9 @@ TEST(Import, SubgraphsCaptureValues) {
 }
 
 TEST(Import, SiblingSubgraphsMayUseOneNameTwice) {
-  const auto graph = graph_of("(bool c, float[2] x) => (float[2] y) { y = If(c) <then_branch = t () => (float[2] y) { y = Neg(x) }, else_branch = e () => (float[2] y) { y = Abs(x) }> }");
+  const auto graph = graph_of(
+      "(bool c, float[2] x) => (float[2] y) { y = If(c) <then_branch = t () => (float[2] y) { y = Neg(x) }, "
+      "else_branch = e () => (float[2] y) { y = Abs(x) }> }");
   ASSERT_TRUE(graph);
   EXPECT_EQ(graph->outputs()[0]->name(), "y");
   EXPECT_TRUE(verify(*graph).empty());
@@ -97,13 +103,15 @@ TEST(Import, UnknownDimensionsOfInputsGetNames) {
 }
 
 TEST(Import, DimensionsCanBeBound) {
-  const std::string text = "<ir_version: 8, opset_import: [\"\" : 17]> g (float[N,8] x) => (float[N,8] y) { y = Relu(x) }";
+  const std::string text =
+      "<ir_version: 8, opset_import: [\"\" : 17]> g (float[N,8] x) => (float[N,8] y) { y = Relu(x) }";
   auto graph = parse_onnx_text(text, "m", {.dims = {{"N", 4}}});
   ASSERT_TRUE(graph.ok()) << to_string(graph.diagnostics());
   EXPECT_EQ((*graph)->outputs()[0]->type().to_string(), "float[4,8]");
   graph = parse_onnx_text(text, "m", {.dims = {{"batch", 4}}});
   ASSERT_FALSE(graph.ok());
-  EXPECT_THAT(to_string(graph.diagnostics()), AllOf(HasSubstr("no symbolic dimension 'batch'"), HasSubstr("it has: N")));
+  EXPECT_THAT(to_string(graph.diagnostics()),
+              AllOf(HasSubstr("no symbolic dimension 'batch'"), HasSubstr("it has: N")));
 }
 
 TEST(Import, StaleValueInfoLosesAgainstInference) {
@@ -112,7 +120,10 @@ TEST(Import, StaleValueInfoLosesAgainstInference) {
   EXPECT_EQ(graph->outputs()[0]->type().to_string(), "float[N,8]");
 }
 
-TEST(Import, DeclaredElementTypeMustFit) { EXPECT_THAT(errors_of("(float[2] x) => (int64[2] y) { y = Relu(x) }"), HasSubstr("declared as int64[2] but is float[2]")); }
+TEST(Import, DeclaredElementTypeMustFit) {
+  EXPECT_THAT(errors_of("(float[2] x) => (int64[2] y) { y = Relu(x) }"),
+              HasSubstr("declared as int64[2] but is float[2]"));
+}
 
 // ---- functions ----------------------------------------------------------------------------------------------------------------------
 
@@ -120,7 +131,8 @@ TEST(Import, ModelFunctionsAreExpandedAtTheirOwnOpset) {
   auto graph = parse_onnx_text(R"(<ir_version: 8, opset_import: ["" : 17, "local" : 1]>
     g (float[2,3] x) => (float[2] y) { y = local.twice <k = 2.0> (x) }
     <domain: "local", opset_import: ["" : 12]>
-    twice <k> (a) => (c) { f = Constant<value_float: float = @k>() b = Mul(a, f) d = ReduceSum<axes = [1]>(b) c = Squeeze<axes = [1]>(d) })", "m");
+    twice <k> (a) => (c) { f = Constant<value_float: float = @k>() b = Mul(a, f) d = ReduceSum<axes = [1]>(b) c = Squeeze<axes = [1]>(d) })",
+                               "m");
   ASSERT_TRUE(graph.ok()) << to_string(graph.diagnostics());
   EXPECT_EQ(operators_of(**graph), "Mul, ReduceSum, Squeeze");
   EXPECT_EQ((*graph)->outputs()[0]->name(), "y");
@@ -132,7 +144,8 @@ TEST(Import, FunctionsThatCallThemselvesAreRefused) {
   auto graph = parse_onnx_text(R"(<ir_version: 8, opset_import: ["" : 17, "local" : 1]>
     g (float[2] x) => (float[2] y) { y = local.f(x) }
     <domain: "local", opset_import: ["" : 17, "local" : 1]>
-    f (a) => (c) { b = local.f(a) c = local.f(b) })", "m");
+    f (a) => (c) { b = local.f(a) c = local.f(b) })",
+                               "m");
   ASSERT_FALSE(graph.ok());
   EXPECT_THAT(to_string(graph.diagnostics()), HasSubstr("nest deeper"));
 }
@@ -142,8 +155,10 @@ TEST(Import, OperatorsWithoutARecordAreExpandedByTheirDefinition) {
       {"(float[2,3] x) => (float[2,3] y) { y = MeanVarianceNormalization<axes = [1]>(x) }", "float[2,3]"},
       {"(float[2,3] x) => (float[2,3] y) { y = Shrink<lambd = 0.5>(x) }", "float[2,3]"},
       // These definitions depend on the types and the presence of the operands.
-      {"(float[3,5] x, int64[3] l) => (float y) { y = SoftmaxCrossEntropyLoss<reduction = \"mean\">(x, l) }", "float[]"},
-      {"(float[2,4,8,16] q, float[2,4,6,16] k) => (float[2,4,8,16] y) { y = Attention<is_causal = 1>(q, k, k) }", "float[2,4,8,16]"},
+      {"(float[3,5] x, int64[3] l) => (float y) { y = SoftmaxCrossEntropyLoss<reduction = \"mean\">(x, l) }",
+       "float[]"},
+      {"(float[2,4,8,16] q, float[2,4,6,16] k) => (float[2,4,8,16] y) { y = Attention<is_causal = 1>(q, k, k) }",
+       "float[2,4,8,16]"},
       {"(float[10,4] x) => (float[5,4] y) <int64[1] s = {5}> { y = CenterCropPad<axes = [0]>(x, s) }", "float[5,4]"}};
   for (const auto& [body, type] : kBodies) {
     const auto graph = graph_of(body);
@@ -164,7 +179,9 @@ class ImportFiles : public testing::Test {
   // A model whose constant of 4 floats lies in another file as the entries say.
   std::string import_external(const std::string& entries, const std::string& data = std::string(32, '\0')) {
     if (!write_file(folder_ / "w.bin", data).ok()) return "cannot write";
-    const std::string text = "<ir_version: 8, opset_import: [\"\" : 17]> g (float[4] x) => (float[4] y) <float[4] w = [" + entries + "]> { y = Add(x, w) }";
+    const std::string text =
+        "<ir_version: 8, opset_import: [\"\" : 17]> g (float[4] x) => (float[4] y) <float[4] w = [" + entries +
+        "]> { y = Add(x, w) }";
     if (!write_file(folder_ / "m.onnxtxt", text).ok()) return "cannot write";
     auto graph = import_onnx(folder_ / "m.onnxtxt");
     if (!graph.ok()) return to_string(graph.diagnostics());
@@ -185,13 +202,16 @@ TEST_F(ImportFiles, ExternalDataIsRead) {
 }
 
 TEST_F(ImportFiles, ExternalDataStaysInItsFolderAndFile) {
-  EXPECT_THAT(import_external("\"location\": \"../w.bin\""), AllOf(HasSubstr("m.onnxtxt: tensor 'w'"), HasSubstr("beside the model")));
+  EXPECT_THAT(import_external("\"location\": \"../w.bin\""),
+              AllOf(HasSubstr("m.onnxtxt: tensor 'w'"), HasSubstr("beside the model")));
   EXPECT_THAT(import_external("\"location\": \"sub/../../w.bin\""), HasSubstr("beside the model"));
   EXPECT_THAT(import_external("\"location\": \"/etc/hostname\""), HasSubstr("beside the model"));
   EXPECT_THAT(import_external("\"location\": \"\""), HasSubstr("beside the model"));
-  EXPECT_THAT(import_external("\"location\": \"missing.bin\""), AllOf(HasSubstr("missing.bin"), HasSubstr("copy missing.bin beside the model")));
+  EXPECT_THAT(import_external("\"location\": \"missing.bin\""),
+              AllOf(HasSubstr("missing.bin"), HasSubstr("copy missing.bin beside the model")));
   EXPECT_THAT(import_external("\"location\": \"w.bin\", \"offset\": \"24\""), HasSubstr("has only 32"));
-  EXPECT_THAT(import_external("\"location\": \"w.bin\", \"offset\": \"18446744073709551615\", \"length\": \"16\""), HasSubstr("has only 32"));
+  EXPECT_THAT(import_external("\"location\": \"w.bin\", \"offset\": \"18446744073709551615\", \"length\": \"16\""),
+              HasSubstr("has only 32"));
   EXPECT_THAT(import_external("\"location\": \"w.bin\", \"length\": \"12\""), HasSubstr("needs 16"));
   EXPECT_THAT(import_external("\"location\": \"w.bin\", \"offset\": \"-4\""), HasSubstr("not a number"));
 }
@@ -214,64 +234,84 @@ TEST_F(ImportFiles, BadFilesAreNamed) {
 }
 
 TEST(Import, TensorSizesAreChecked) {
-  EXPECT_THAT(errors_of("(float[2] x) => (float[2] y) <float[3] w = {1, 2}> { y = Add(x, w) }"), HasSubstr("holds 2 values, but float[3] needs 3"));
-  EXPECT_THAT(errors_of("(float[2] x) => (float[2] y) <float[4611686018427387904,4] w = {1}> { y = Add(x, w) }"), HasSubstr("larger than any memory"));
+  EXPECT_THAT(errors_of("(float[2] x) => (float[2] y) <float[3] w = {1, 2}> { y = Add(x, w) }"),
+              HasSubstr("holds 2 values, but float[3] needs 3"));
+  EXPECT_THAT(errors_of("(float[2] x) => (float[2] y) <float[4611686018427387904,4] w = {1}> { y = Add(x, w) }"),
+              HasSubstr("larger than any memory"));
 }
 
 // ---- what cannot be imported --------------------------------------------------------------------------------------------------------
 
 TEST(Import, AllUnsupportedOperatorsAreListedAtOnce) {
   const std::string errors = errors_of(
-      "(float[2] x) => (float[2] y) { [one] a = com.example.Foo(x) [two] b = com.example.Foo(a) c = com.microsoft.FusedConv(b) [det] d = Upsampler(c) y = Relu(d) }");
+      "(float[2] x) => (float[2] y) { [one] a = com.example.Foo(x) [two] b = com.example.Foo(a) c = "
+      "com.microsoft.FusedConv(b) [det] d = Upsampler(c) y = Relu(d) }");
   EXPECT_THAT(errors, HasSubstr("operator com.example::Foo is not supported (2 nodes)"));
   EXPECT_THAT(errors, HasSubstr("at 'one', 'two'"));
-  EXPECT_THAT(errors, AllOf(HasSubstr("operator com.microsoft::FusedConv is not supported (1 node)"), HasSubstr("ONNX Runtime")));
+  EXPECT_THAT(errors, AllOf(HasSubstr("operator com.microsoft::FusedConv is not supported (1 node)"),
+                            HasSubstr("ONNX Runtime")));
   EXPECT_THAT(errors, AllOf(HasSubstr("operator Upsampler is not supported"), HasSubstr("no such operator")));
   EXPECT_THAT(errors, Not(HasSubstr("Relu")));
 }
 
 TEST(Import, UnsupportedOperatorsInBranchesAreListedToo) {
-  const std::string errors = errors_of("(float[2] x) => (float[2] y) { c = com.example.Foo(x) y = If(c) <then_branch = t () => (float[2] p) { p = com.example.Bar(x) }, else_branch = e () => (float[2] q) { q = Neg(x) }> }");
+  const std::string errors = errors_of(
+      "(float[2] x) => (float[2] y) { c = com.example.Foo(x) y = If(c) <then_branch = t () => (float[2] p) { p = "
+      "com.example.Bar(x) }, else_branch = e () => (float[2] q) { q = Neg(x) }> }");
   EXPECT_THAT(errors, AllOf(HasSubstr("com.example::Foo"), HasSubstr("com.example::Bar")));
 }
 
 TEST(Import, BrokenNamesAreLocated) {
-  EXPECT_THAT(errors_of("(float[2] x) => (float[2] y) { [r] y = Relu(missing) }"), AllOf(HasSubstr("test: node 'r' (Relu)"), HasSubstr("reads 'missing', which nothing in the model defines")));
+  EXPECT_THAT(
+      errors_of("(float[2] x) => (float[2] y) { [r] y = Relu(missing) }"),
+      AllOf(HasSubstr("test: node 'r' (Relu)"), HasSubstr("reads 'missing', which nothing in the model defines")));
   EXPECT_THAT(errors_of("(float[2] x) => (float[2] z) { y = Relu(x) }"), HasSubstr("output 'z'"));
-  EXPECT_THAT(errors_of("(float[2] x) => (float[2] y) { y = Relu(x) y = Neg(x) }"), HasSubstr("defines 'y', which is defined already"));
-  EXPECT_THAT(errors_of("(float[2] x) => (float[2] x) { x = Relu(x) }"), HasSubstr("defines 'x', which is defined already"));
-  EXPECT_THAT(errors_of("(float[2] x) => (float[2] y) { a = Add(x, b) b = Relu(a) y = Neg(b) }"), AllOf(HasSubstr("in a circle"), HasSubstr("node 'a' (Add)")));
+  EXPECT_THAT(errors_of("(float[2] x) => (float[2] y) { y = Relu(x) y = Neg(x) }"),
+              HasSubstr("defines 'y', which is defined already"));
+  EXPECT_THAT(errors_of("(float[2] x) => (float[2] x) { x = Relu(x) }"),
+              HasSubstr("defines 'x', which is defined already"));
+  EXPECT_THAT(errors_of("(float[2] x) => (float[2] y) { a = Add(x, b) b = Relu(a) y = Neg(b) }"),
+              AllOf(HasSubstr("in a circle"), HasSubstr("node 'a' (Add)")));
   EXPECT_THAT(errors_of("(float[2] x, float[2] x) => (float[2] y) { y = Relu(x) }"), HasSubstr("listed twice"));
 }
 
 TEST(Import, InvalidNodesAreLocated) {
-  EXPECT_THAT(errors_of("(float[2] x) => (float[2] y) { [r] y = Relu(x, x) }"), AllOf(HasSubstr("node 'r' (Relu)"), HasSubstr("not valid ONNX")));
+  EXPECT_THAT(errors_of("(float[2] x) => (float[2] y) { [r] y = Relu(x, x) }"),
+              AllOf(HasSubstr("node 'r' (Relu)"), HasSubstr("not valid ONNX")));
   EXPECT_THAT(errors_of("(float[2] x) => (float[2] y) { y = Relu<alpha = 2>(x) }"), HasSubstr("alpha"));
-  EXPECT_THAT(errors_of("(float[2] x) => (float[2] y) { y = Softmax<axis = \"last\">(x) }"), HasSubstr("Expected: 'INT'"));
-  EXPECT_THAT(errors_of("(float[2] x, float[3] z) => (float[2] y) { [sum] y = Add(x, z) }"), AllOf(HasSubstr("test: node 'sum' (Add)"), HasSubstr("[3]")));
+  EXPECT_THAT(errors_of("(float[2] x) => (float[2] y) { y = Softmax<axis = \"last\">(x) }"),
+              HasSubstr("Expected: 'INT'"));
+  EXPECT_THAT(errors_of("(float[2] x, float[3] z) => (float[2] y) { [sum] y = Add(x, z) }"),
+              AllOf(HasSubstr("test: node 'sum' (Add)"), HasSubstr("[3]")));
 }
 
 TEST(Import, VersionsAreChecked) {
   EXPECT_THAT(errors_of("(float[2] x) => (float[2] y) { y = Relu(x) }", 6), HasSubstr("opset 6 is outside of 7 to 28"));
-  EXPECT_THAT(errors_of("(float[2] x) => (float[2] y) { y = Relu(x) }", 29), HasSubstr("opset 29 is outside of 7 to 28"));
-  const auto ir = parse_onnx_text("<ir_version: 99, opset_import: [\"\" : 17]> g (float[2] x) => (float[2] y) { y = Relu(x) }", "m");
+  EXPECT_THAT(errors_of("(float[2] x) => (float[2] y) { y = Relu(x) }", 29),
+              HasSubstr("opset 29 is outside of 7 to 28"));
+  const auto ir = parse_onnx_text(
+      "<ir_version: 99, opset_import: [\"\" : 17]> g (float[2] x) => (float[2] y) { y = Relu(x) }", "m");
   ASSERT_FALSE(ir.ok());
   EXPECT_THAT(to_string(ir.diagnostics()), HasSubstr("IR version 99"));
-  const auto no_opset = parse_onnx_text("<ir_version: 8, opset_import: []> g (float[2] x) => (float[2] y) { y = Relu(x) }", "m");
+  const auto no_opset =
+      parse_onnx_text("<ir_version: 8, opset_import: []> g (float[2] x) => (float[2] y) { y = Relu(x) }", "m");
   ASSERT_FALSE(no_opset.ok());
 }
 
 TEST(Import, NewerOpsetsAreFineWhereNothingNewIsUsed) {
   EXPECT_TRUE(graph_of("(float[2] x) => (float[2] y) { y = Cast<to = 1>(x) }", 28));
   EXPECT_TRUE(graph_of("(int32[2] x) => (int32[2] y) { y = Mod(x, x) }", 28));
-  EXPECT_THAT(errors_of("(float[2] x) => (float[2] y) { y = Mod(x, x) }", 28), AllOf(HasSubstr("opset 28"), HasSubstr("opset 25")));
+  EXPECT_THAT(errors_of("(float[2] x) => (float[2] y) { y = Mod(x, x) }", 28),
+              AllOf(HasSubstr("opset 28"), HasSubstr("opset 25")));
 }
 
 TEST(Import, SyntaxErrorsSayWhere) {
-  const auto graph = parse_onnx_text("<ir_version: 8, opset_import: [\"\" : 17]>\ng (float[2] x) => (float[2] y) { y = }", "broken.onnxtxt");
+  const auto graph = parse_onnx_text(
+      "<ir_version: 8, opset_import: [\"\" : 17]>\ng (float[2] x) => (float[2] y) { y = }", "broken.onnxtxt");
   ASSERT_FALSE(graph.ok());
   EXPECT_THAT(to_string(graph.diagnostics()), AllOf(HasSubstr("broken.onnxtxt"), HasSubstr("line: 2")));
-  const auto trailing = parse_onnx_text("<ir_version: 8, opset_import: [\"\" : 17]> g (float[2] x) => (float[2] y) { y = Relu(x) } }", "m");
+  const auto trailing = parse_onnx_text(
+      "<ir_version: 8, opset_import: [\"\" : 17]> g (float[2] x) => (float[2] y) { y = Relu(x) } }", "m");
   EXPECT_FALSE(trailing.ok());
   EXPECT_FALSE(parse_onnx_text("<ir_version: 8> g (" + std::string(100000, '('), "m").ok());
 }

@@ -19,8 +19,12 @@ struct Case {
 };
 
 Tensor row(std::vector<float> values) { return Tensor::vector(std::move(values)); }
-Tensor table(int64_t rows, int64_t columns, std::vector<float> values) { return Tensor::of<float>({rows, columns}, std::move(values)); }
-Tensor image(int64_t h, int64_t w, std::vector<float> values) { return Tensor::of<float>({1, 1, h, w}, std::move(values)); }
+Tensor table(int64_t rows, int64_t columns, std::vector<float> values) {
+  return Tensor::of<float>({rows, columns}, std::move(values));
+}
+Tensor image(int64_t h, int64_t w, std::vector<float> values) {
+  return Tensor::of<float>({1, 1, h, w}, std::move(values));
+}
 
 class Upgrade : public testing::TestWithParam<Case> {};
 
@@ -34,7 +38,8 @@ TEST_P(Upgrade, KeepsItsMeaning) {
   const auto results = evaluate(*graph, {{"x", c.x}});
   ASSERT_TRUE(results.ok()) << to_string(results.diagnostics());
   ASSERT_EQ((*results)[0].shape(), c.y.shape());
-  for (int64_t i = 0; i < c.y.size(); ++i) EXPECT_NEAR((*results)[0].as_double(i), c.y.as_double(i), 1e-6) << "element " << i;
+  for (int64_t i = 0; i < c.y.size(); ++i)
+    EXPECT_NEAR((*results)[0].as_double(i), c.y.as_double(i), 1e-6) << "element " << i;
 }
 
 const Tensor kX23 = table(2, 3, {1, 2, 3, 4, 5, 6});
@@ -43,53 +48,100 @@ const Tensor kX122 = Tensor::of<float>({1, 2, 2}, {0, 0, 0, 0});
 INSTANTIATE_TEST_SUITE_P(
     AttributesToInputs, Upgrade,
     testing::Values(
-        Case{11, "(float[1,3] x) => (float[3] y) { y = Squeeze<axes = [0]>(x) }", "Squeeze", table(1, 3, {1, 2, 3}), row({1, 2, 3})},
-        Case{11, "(float[3] x) => (float[1,3] y) { y = Unsqueeze<axes = [0]>(x) }", "Unsqueeze", row({1, 2, 3}), table(1, 3, {1, 2, 3})},
-        Case{10, "(float[4] x) => (float[4] y) { y = Clip<min = -1.0, max = 2.0>(x) }", "Clip", row({-3, 0, 2, 5}), row({-1, 0, 2, 2})},
+        Case{11, "(float[1,3] x) => (float[3] y) { y = Squeeze<axes = [0]>(x) }", "Squeeze", table(1, 3, {1, 2, 3}),
+             row({1, 2, 3})},
+        Case{11, "(float[3] x) => (float[1,3] y) { y = Unsqueeze<axes = [0]>(x) }", "Unsqueeze", row({1, 2, 3}),
+             table(1, 3, {1, 2, 3})},
+        Case{10, "(float[4] x) => (float[4] y) { y = Clip<min = -1.0, max = 2.0>(x) }", "Clip", row({-3, 0, 2, 5}),
+             row({-1, 0, 2, 2})},
         Case{7, "(float[3] x) => (float[3] y) { y = Clip<max = 2.0>(x) }", "Clip", row({-3, 0, 5}), row({-3, 0, 2})},
-        Case{9, "(float[4] x) => (float[2] y) { y = Slice<starts = [1], ends = [3]>(x) }", "Slice", row({1, 2, 3, 4}), row({2, 3})},
-        Case{9, "(float[2,3] x) => (float[2,1] y) { y = Slice<starts = [-1], ends = [1000], axes = [1]>(x) }", "Slice", kX23, table(2, 1, {3, 6})},
-        Case{10, "(float[2] x) => (float[5] y) { y = Pad<pads = [1, 2], value = 7.0>(x) }", "Pad", row({1, 2}), row({7, 1, 2, 7, 7})},
-        Case{8, "(float[2] x) => (float[4] y) { y = Pad<mode = \"edge\", pads = [1, 1]>(x) }", "Pad", row({1, 2}), row({1, 1, 2, 2})},
+        Case{9, "(float[4] x) => (float[2] y) { y = Slice<starts = [1], ends = [3]>(x) }", "Slice", row({1, 2, 3, 4}),
+             row({2, 3})},
+        Case{9, "(float[2,3] x) => (float[2,1] y) { y = Slice<starts = [-1], ends = [1000], axes = [1]>(x) }", "Slice",
+             kX23, table(2, 1, {3, 6})},
+        Case{10, "(float[2] x) => (float[5] y) { y = Pad<pads = [1, 2], value = 7.0>(x) }", "Pad", row({1, 2}),
+             row({7, 1, 2, 7, 7})},
+        Case{8, "(float[2] x) => (float[4] y) { y = Pad<mode = \"edge\", pads = [1, 1]>(x) }", "Pad", row({1, 2}),
+             row({1, 1, 2, 2})},
         Case{9, "(float[4] x) => (float[2] y) { y, i = TopK<k = 2>(x) }", "TopK", row({1, 9, 3, 4}), row({9, 4})},
-        Case{11, "(float[2,3] x) => (float[2,1] y) { y = ReduceSum<axes = [1]>(x) }", "ReduceSum", kX23, table(2, 1, {6, 15})},
+        Case{11, "(float[2,3] x) => (float[2,1] y) { y = ReduceSum<axes = [1]>(x) }", "ReduceSum", kX23,
+             table(2, 1, {6, 15})},
         Case{11, "(float[2,3] x) => (float[1,1] y) { y = ReduceSum(x) }", "ReduceSum", kX23, table(1, 1, {21})},
-        Case{17, "(float[2,3] x) => (float[2] y) { y = ReduceMean<axes = [-1], keepdims = 0>(x) }", "ReduceMean", kX23, row({2, 5})},
-        Case{13, "(float[2,3] x) => (float[1,3] y) { y = ReduceMax<axes = [0]>(x) }", "ReduceMax", kX23, table(1, 3, {4, 5, 6})},
-        Case{11, "(float[4] x) => (float[1] y) { y, z = Split<axis = 0, split = [1, 3]>(x) }", "Split", row({1, 2, 3, 4}), row({1})},
+        Case{17, "(float[2,3] x) => (float[2] y) { y = ReduceMean<axes = [-1], keepdims = 0>(x) }", "ReduceMean", kX23,
+             row({2, 5})},
+        Case{13, "(float[2,3] x) => (float[1,3] y) { y = ReduceMax<axes = [0]>(x) }", "ReduceMax", kX23,
+             table(1, 3, {4, 5, 6})},
+        Case{11, "(float[4] x) => (float[1] y) { y, z = Split<axis = 0, split = [1, 3]>(x) }", "Split",
+             row({1, 2, 3, 4}), row({1})},
         Case{13, "(float[4] x) => (float[2] y) { y, z = Split(x) }", "Split", row({1, 2, 3, 4}), row({1, 2})},
         Case{10, "(float[2] x) => (float[2] y) { y = Dropout<ratio = 0.3>(x) }", "Dropout", row({1, 2}), row({1, 2})}));
 
 constexpr double kE = 2.718281828459045;
 constexpr float kLogQuarter = -1.3862944f;
-const float kHalf = 0.5f, kQuarter = 0.25f, kLow = static_cast<float>(1 / (1 + kE)), kHigh = static_cast<float>(kE / (1 + kE));
+const float kHalf = 0.5f, kQuarter = 0.25f, kLow = static_cast<float>(1 / (1 + kE)),
+            kHigh = static_cast<float>(kE / (1 + kE));
 
 INSTANTIATE_TEST_SUITE_P(
     Meanings, Upgrade,
     testing::Values(
-        Case{12, "(float[1,2] x) => (float[1,2] y) { y = Softmax(x) }", "Softmax", table(1, 2, {0, 1}), table(1, 2, {kLow, kHigh})},
-        Case{12, "(float[1,2,2] x) => (float[1,2,2] y) { y = Softmax<axis = 1>(x) }", "Shape, Flatten, Softmax, Reshape", kX122, Tensor::of<float>({1, 2, 2}, {kQuarter, kQuarter, kQuarter, kQuarter})},
-        Case{13, "(float[1,2,2] x) => (float[1,2,2] y) { y = Softmax<axis = 1>(x) }", "Softmax", kX122, Tensor::of<float>({1, 2, 2}, {kHalf, kHalf, kHalf, kHalf})},
-        Case{7, "(float[2,2] x) => (float[2,2] y) { y = LogSoftmax<axis = 0>(x) }", "Shape, Flatten, LogSoftmax, Reshape", table(2, 2, {3, 3, 3, 3}), table(2, 2, {kLogQuarter, kLogQuarter, kLogQuarter, kLogQuarter})},
-        Case{7, "(float[1,1,2,2] x) => (float[1,1,4,2] y) { y = Upsample<mode = \"nearest\", scales = [1.0, 1.0, 2.0, 1.0]>(x) }", "Resize", image(2, 2, {1, 2, 3, 4}), image(4, 2, {1, 2, 1, 2, 3, 4, 3, 4})},
-        Case{9, "(float[1,1,1,2] x) => (float[1,1,1,4] y) <float[4] s = {1, 1, 1, 2}> { y = Upsample<mode = \"linear\">(x, s) }", "Resize", image(1, 2, {1, 3}), image(1, 4, {1, 2, 3, 3})},
-        Case{10, "(float[1,1,1,4] x) => (float[1,1,1,2] y) <float[4] s = {1, 1, 1, 0.5}> { y = Resize<mode = \"nearest\">(x, s) }", "Resize", image(1, 4, {1, 2, 3, 4}), image(1, 2, {1, 3})},
-        Case{11, "(float[1,1,1,2] x) => (float[1,1,1,4] y) <float[0] none = {}, int64[4] z = {1, 1, 1, 4}> { y = Resize<mode = \"nearest\", coordinate_transformation_mode = \"asymmetric\", nearest_mode = \"floor\">(x, none, none, z) }",
+        Case{12, "(float[1,2] x) => (float[1,2] y) { y = Softmax(x) }", "Softmax", table(1, 2, {0, 1}),
+             table(1, 2, {kLow, kHigh})},
+        Case{12, "(float[1,2,2] x) => (float[1,2,2] y) { y = Softmax<axis = 1>(x) }",
+             "Shape, Flatten, Softmax, Reshape", kX122,
+             Tensor::of<float>({1, 2, 2}, {kQuarter, kQuarter, kQuarter, kQuarter})},
+        Case{13, "(float[1,2,2] x) => (float[1,2,2] y) { y = Softmax<axis = 1>(x) }", "Softmax", kX122,
+             Tensor::of<float>({1, 2, 2}, {kHalf, kHalf, kHalf, kHalf})},
+        Case{7, "(float[2,2] x) => (float[2,2] y) { y = LogSoftmax<axis = 0>(x) }",
+             "Shape, Flatten, LogSoftmax, Reshape", table(2, 2, {3, 3, 3, 3}),
+             table(2, 2, {kLogQuarter, kLogQuarter, kLogQuarter, kLogQuarter})},
+        Case{7,
+             "(float[1,1,2,2] x) => (float[1,1,4,2] y) { y = Upsample<mode = \"nearest\", scales = [1.0, 1.0, 2.0, "
+             "1.0]>(x) }",
+             "Resize", image(2, 2, {1, 2, 3, 4}), image(4, 2, {1, 2, 1, 2, 3, 4, 3, 4})},
+        Case{9,
+             "(float[1,1,1,2] x) => (float[1,1,1,4] y) <float[4] s = {1, 1, 1, 2}> { y = Upsample<mode = "
+             "\"linear\">(x, s) }",
+             "Resize", image(1, 2, {1, 3}), image(1, 4, {1, 2, 3, 3})},
+        Case{10,
+             "(float[1,1,1,4] x) => (float[1,1,1,2] y) <float[4] s = {1, 1, 1, 0.5}> { y = Resize<mode = "
+             "\"nearest\">(x, s) }",
+             "Resize", image(1, 4, {1, 2, 3, 4}), image(1, 2, {1, 3})},
+        Case{11,
+             "(float[1,1,1,2] x) => (float[1,1,1,4] y) <float[0] none = {}, int64[4] z = {1, 1, 1, 4}> { y = "
+             "Resize<mode = \"nearest\", coordinate_transformation_mode = \"asymmetric\", nearest_mode = \"floor\">(x, "
+             "none, none, z) }",
              "Resize", image(1, 2, {1, 2}), image(1, 4, {1, 1, 2, 2})},
-        Case{8, "(float[1,2,1] x) => (float[1,2,1] y) <float[2] s = {2, 3}, float[2] b = {1, 0}, float[2] m = {0, 1}, float[2] v = {1, 1}> { y = BatchNormalization<epsilon = 0.0, spatial = 1>(x, s, b, m, v) }",
+        Case{8,
+             "(float[1,2,1] x) => (float[1,2,1] y) <float[2] s = {2, 3}, float[2] b = {1, 0}, float[2] m = {0, 1}, "
+             "float[2] v = {1, 1}> { y = BatchNormalization<epsilon = 0.0, spatial = 1>(x, s, b, m, v) }",
              "BatchNormalization", Tensor::of<float>({1, 2, 1}, {5, 5}), Tensor::of<float>({1, 2, 1}, {11, 12})},
-        Case{18, "(float[1,4,1] x) => (float[1,4,1] y) <float[2] s = {1, 10}, float[2] b = {0, 5}> { y = GroupNormalization<num_groups = 2, epsilon = 0.0>(x, s, b) }",
-             "Reshape, Expand, Reshape, Reshape, Expand, Reshape, GroupNormalization", Tensor::of<float>({1, 4, 1}, {1, 3, 1, 3}), Tensor::of<float>({1, 4, 1}, {-1, 1, -5, 15})},
-        Case{10, "(float[3] x) => (float[3] y) <int64[1] i = {1}, float[1] u = {9}> { y = Scatter<axis = 0>(x, i, u) }", "ScatterElements", row({1, 2, 3}), row({1, 9, 3})}));
+        Case{18,
+             "(float[1,4,1] x) => (float[1,4,1] y) <float[2] s = {1, 10}, float[2] b = {0, 5}> { y = "
+             "GroupNormalization<num_groups = 2, epsilon = 0.0>(x, s, b) }",
+             "Reshape, Expand, Reshape, Reshape, Expand, Reshape, GroupNormalization",
+             Tensor::of<float>({1, 4, 1}, {1, 3, 1, 3}), Tensor::of<float>({1, 4, 1}, {-1, 1, -5, 15})},
+        Case{10, "(float[3] x) => (float[3] y) <int64[1] i = {1}, float[1] u = {9}> { y = Scatter<axis = 0>(x, i, u) }",
+             "ScatterElements", row({1, 2, 3}), row({1, 9, 3})}));
 
 TEST(UpgradeRefuses, WhatHasNoNewForm) {
-  EXPECT_THAT(errors_of("(float[1,2,1] x) => (float[1,2,1] y) <float[2] s = {2, 3}> { y = BatchNormalization<spatial = 0>(x, s, s, s, s) }", 8), HasSubstr("spatial = 0"));
-  EXPECT_THAT(errors_of("(float[1,2,1] x) => (float[1,2,1] y) <float[2] s = {2, 3}> { y, a, b, c, d = BatchNormalization(x, s, s, s, s) }", 9), HasSubstr("training mode"));
-  EXPECT_THAT(errors_of("(float[3] x) => (float[3] y) <int64[1] i = {1}, float[1] u = {9}> { y = Scatter(x, i, u) }", 11), HasSubstr("deprecated"));
+  EXPECT_THAT(errors_of("(float[1,2,1] x) => (float[1,2,1] y) <float[2] s = {2, 3}> { y = BatchNormalization<spatial = "
+                        "0>(x, s, s, s, s) }",
+                        8),
+              HasSubstr("spatial = 0"));
+  EXPECT_THAT(errors_of("(float[1,2,1] x) => (float[1,2,1] y) <float[2] s = {2, 3}> { y, a, b, c, d = "
+                        "BatchNormalization(x, s, s, s, s) }",
+                        9),
+              HasSubstr("training mode"));
+  EXPECT_THAT(
+      errors_of("(float[3] x) => (float[3] y) <int64[1] i = {1}, float[1] u = {9}> { y = Scatter(x, i, u) }", 11),
+      HasSubstr("deprecated"));
 }
 
 TEST(UpgradeInSubgraphs, WorksLikeOutside) {
-  const auto graph = graph_of("(bool c, float[1,2] x) => (float[2] y) { y = If(c) <then_branch = t () => (float[2] p) { p = Squeeze<axes = [0]>(x) }, else_branch = e () => (float[2] q) { q = ReduceSum<axes = [0], keepdims = 0>(x) }> }", 11);
+  const auto graph = graph_of(
+      "(bool c, float[1,2] x) => (float[2] y) { y = If(c) <then_branch = t () => (float[2] p) { p = Squeeze<axes = "
+      "[0]>(x) }, else_branch = e () => (float[2] q) { q = ReduceSum<axes = [0], keepdims = 0>(x) }> }",
+      11);
   ASSERT_TRUE(graph);
   EXPECT_TRUE(verify(*graph).empty()) << to_string(verify(*graph));
   const auto results = evaluate(*graph, {{"c", Tensor::scalar(true)}, {"x", table(1, 2, {3, 4})}});

@@ -46,8 +46,9 @@ size_t untyped(Graph& graph) {
 }
 
 // Models that are refused, and the reason that the message must give. Who implements the operator removes the line.
-const std::map<std::string, std::string> kRefused = {{"silero_vad.onnx", "operator LSTM is not supported (4 nodes)"},
-                                                     {"silero_vad_16k_sequence.onnx", "operator LSTM is not supported (1 node)"}};
+const std::map<std::string, std::string> kRefused = {
+    {"silero_vad.onnx", "operator LSTM is not supported (4 nodes)"},
+    {"silero_vad_16k_sequence.onnx", "operator LSTM is not supported (1 node)"}};
 
 void check_round_trip(const Graph& graph) {
   const auto bytes = export_onnx(graph);
@@ -64,13 +65,14 @@ void check_model(const Path& model) {
   const auto refused = kRefused.find(model.filename().string());
   if (refused != kRefused.end()) {
     ASSERT_FALSE(graph.ok()) << "imports now: remove it from kRefused";
-    EXPECT_NE(to_string(graph.diagnostics()).find(refused->second), std::string::npos) << to_string(graph.diagnostics());
+    EXPECT_NE(to_string(graph.diagnostics()).find(refused->second), std::string::npos)
+        << to_string(graph.diagnostics());
     return;
   }
   ASSERT_TRUE(graph.ok()) << to_string(graph.diagnostics());
   const size_t unknown = untyped(**graph);
-  std::cout << model.filename().string() << ": " << total_node_count(**graph) << " nodes, opset " << lowest_opset(**graph) << ", " << unknown << " values of unknown rank, "
-            << seconds.count() << " s\n";
+  std::cout << model.filename().string() << ": " << total_node_count(**graph) << " nodes, opset "
+            << lowest_opset(**graph) << ", " << unknown << " values of unknown rank, " << seconds.count() << " s\n";
   EXPECT_EQ(unknown, 0u);
   EXPECT_EQ(to_string(verify(**graph)), "");
   check_round_trip(**graph);

@@ -47,7 +47,7 @@ TEST_F(Api, LoadsRunsAndSaves) {
 TEST_F(Api, FailuresHaveCodesAndMessages) {
   EXPECT_EQ(lapis::load("/nonexistent").error().code, lapis::ErrorCode::Input);
   const lapis::Executable executable = lapis::load(file_).value();
-  EXPECT_EQ(executable.save("/nonexistent/folder/file").error().code, lapis::ErrorCode::Input);
+  EXPECT_EQ(executable.save("/nonexistent/folder/file").error().code, lapis::ErrorCode::Io);
   EXPECT_EQ(executable.session({.threads = -3}).error().code, lapis::ErrorCode::Usage);
   EXPECT_THROW(static_cast<void>(lapis::load("/nonexistent").value()), std::runtime_error);
 

@@ -32,6 +32,9 @@ Tensor row(const Tensor& table, int64_t index) {
   return result;
 }
 
+// YAML's own default would also hide a value of the wrong type.
+template <class T> T value_or(const YAML::Node& node, T missing) { return node ? node.as<T>() : missing; }
+
 struct Normalization {
   double scale = 1;
   std::vector<double> mean, std;
@@ -58,7 +61,7 @@ Tensor normalized(const uint8_t* pixels, int64_t height, int64_t width, int64_t 
 
 Normalization normalization_of(const YAML::Node& node) {
   Normalization n;
-  n.scale = node["scale"].as<double>(1.0);
+  n.scale = value_or(node["scale"], 1.0);
   if (node["mean"]) n.mean = node["mean"].as<std::vector<double>>();
   if (node["std"]) n.std = node["std"].as<std::vector<double>>();
   return n;
@@ -96,11 +99,11 @@ class Loader {
     Column c;
     for (const auto& entry : std::filesystem::directory_iterator(folder, failed))
       if (entry.is_regular_file()) c.files.push_back(entry.path().string());
-    if (failed) return error(ErrorKind::Input, "cannot read the folder: " + failed.message()).at(folder.string());
-    if (c.files.empty()) return error(ErrorKind::Input, "the folder holds no images").at(folder.string());
+    if (failed) return bad(folder, "cannot read the folder: " + failed.message());
+    if (c.files.empty()) return bad(folder, "the folder holds no images");
     std::sort(c.files.begin(), c.files.end());
     c.size = static_cast<int64_t>(c.files.size());
-    const int crop = node["center_crop"].as<int>(0);
+    const int crop = value_or(node["center_crop"], 0);
     c.read = [files = c.files, crop, n](int64_t i) { return decode(files[static_cast<size_t>(i)], crop, n); };
     return c;
   }
@@ -167,7 +170,7 @@ Result<std::vector<int64_t>> labels_of(const YAML::Node& node, const Loader& loa
     if (!is_integer(labels.dtype())) return bad(loader.file(), "labels must be integers");
     return labels.as_ints();
   }
-  const auto digits = node["file_name_digits"].as<size_t>(0);
+  const auto digits = value_or(node["file_name_digits"], size_t{0});
   if (digits == 0) return bad(loader.file(), "`labels` needs `npy` or `file_name_digits`");
   std::vector<int64_t> labels;
   for (const Column& c : columns)
@@ -206,7 +209,7 @@ Result<Dataset> Dataset::load(const Path& config) {
     if (columns.empty()) return bad(config, "`inputs` is empty");
     if (const YAML::Node metric = root["metric"]) {
       d.metric_.name = metric["name"].as<std::string>();
-      d.metric_.output = metric["output"].as<std::string>("");
+      d.metric_.output = value_or(metric["output"], std::string());
       if (metric["scores"]) {
         LAPIS_TRY(const Tensor scores, read_npy(loader.resolve(metric["scores"].as<std::string>())));
         for (int64_t i = 0; i < scores.size(); ++i) d.metric_.scores.push_back(scores.as_double(i));

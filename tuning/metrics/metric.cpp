@@ -101,12 +101,14 @@ Result<std::unique_ptr<Metric>> make_metric(const MetricConfig& config) {
   const std::string& name = config.name;
   if (name == "top1" || name == "top5") {
     if (config.labels.empty())
-      return error(ErrorKind::Input, "the metric " + name + " needs `labels` in the dataset file");
+      return error(ErrorKind::Input, "the metric " + name + " needs `labels` in the dataset file")
+          .help("docs/datasets.md describes it");
     return std::unique_ptr<Metric>(std::make_unique<TopK>(name == "top1" ? 1 : 5, config.labels));
   }
   if (name == "cosine_pearson" || name == "cosine_spearman") {
     if (config.scores.empty())
-      return error(ErrorKind::Input, "the metric " + name + " needs `scores` in the dataset file");
+      return error(ErrorKind::Input, "the metric " + name + " needs `scores` in the dataset file")
+          .help("docs/datasets.md describes it");
     return std::unique_ptr<Metric>(std::make_unique<Similarity>(config.scores, name == "cosine_spearman"));
   }
   std::string known;
