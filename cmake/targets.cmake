@@ -68,8 +68,8 @@ function(lapis_test name)
     add_executable(lapis_test_${name} ${sources})
     target_compile_definitions(
       lapis_test_${name} PRIVATE LAPIS_SOURCE_DIR="${PROJECT_SOURCE_DIR}" LAPIS_BINARY_DIR="${PROJECT_BINARY_DIR}")
-    # Tests name the options they mean and leave the rest at their defaults.
-    target_compile_options(lapis_test_${name} PRIVATE -Wno-missing-field-initializers)
+    # Tests name the options they mean and leave the rest at their defaults; EXPECT_* inside an unbraced if is no ambiguity.
+    target_compile_options(lapis_test_${name} PRIVATE -Wno-missing-field-initializers -Wno-dangling-else)
     target_link_libraries(lapis_test_${name} PRIVATE ${ARGN} GTest::gtest GTest::gmock GTest::gtest_main)
     lapis_add_test(${name} lapis_test_${name})
   endif()

@@ -61,7 +61,7 @@ int fail_usage(const CLI::App& app, const std::string& argument, const CLI::Pars
 
 int run(int argc, char** argv) {
   CLI::App app("lapis: an int8 graph compiler for CPUs");
-  app.require_subcommand(1);
+  app.require_subcommand(0, 1);  // none is reported below, after flags that do not exist
   app.set_version_flag("--version", "lapis 0.1.0");
   app.footer(
       "Exit codes: 0 ok, 1 a check failed, 2 usage, 3 bad input file, 4 unsupported model, 5 data does not fit the "
@@ -75,6 +75,7 @@ int run(int argc, char** argv) {
   }
   try {
     app.parse(argc, argv);
+    if (app.get_subcommands().empty()) throw CLI::RequiredError("A subcommand");
   } catch (const CLI::ParseError& e) {
     if (e.get_exit_code() != 0) return fail_usage(app, argc > 1 ? argv[1] : "", e);
     return app.exit(e);

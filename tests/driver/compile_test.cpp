@@ -1,0 +1,303 @@
+// From a model to its results through every layer: the generated code gives what the reference evaluator gives.
+#include "driver/compile.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <random>
+
+#include "driver/runner.h"
+#include "runtime/artifact.h"
+#include "tests/driver/compare.h"
+#include "tests/driver/example.h"
+
+namespace lapis {
+namespace {
+
+using testing::example_images;
+using testing::graph_from_text;
+using ::testing::HasSubstr;
+using testing::host_levels;
+using testing::quantized_example;
+using testing::relative_error;
+
+constexpr double kTolerance = 1e-4;  // of floats, relative to the largest magnitude
+
+std::vector<std::vector<Tensor>> reference_results(const Graph& graph, const std::vector<std::vector<Tensor>>& inputs) {
+  auto runner = open_graph(graph, {.backend = Backend::Reference});
+  EXPECT_TRUE(runner.ok()) << to_string(runner.diagnostics());
+  std::vector<std::vector<Tensor>> results;
+  for (const auto& input : inputs) {
+    auto outputs = (*runner)->run(input);
+    EXPECT_TRUE(outputs.ok()) << to_string(outputs.diagnostics());
+    results.push_back(*std::move(outputs));
+  }
+  return results;
+}
+
+Result<Compiled> compile_for(const Graph& graph, const Target& target, bool fuse = true) {
+  CompileOptions options;
+  options.target = target;
+  options.fuse = fuse;
+  return compile(graph, std::move(options));
+}
+
+std::vector<std::vector<Tensor>> each_alone(std::vector<Tensor> images) {
+  std::vector<std::vector<Tensor>> inputs;
+  for (Tensor& image : images) inputs.push_back({std::move(image)});
+  return inputs;
+}
+
+// Every level of this host, fused and not, with 1, 2 and 3 threads: errors within `tolerance`, 0 meaning equal bytes.
+void expect_reference_everywhere(const Graph& graph, const std::vector<std::vector<Tensor>>& inputs, double tolerance) {
+  const auto wanted = reference_results(graph, inputs);
+  for (const Target& target : host_levels()) {
+    for (const bool fuse : {true, false}) {
+      const auto compiled = compile_for(graph, target, fuse);
+      ASSERT_TRUE(compiled.ok()) << to_string(compiled.diagnostics());
+      std::vector<std::vector<Tensor>> first;
+      for (const int threads : {1, 2, 3}) {
+        SCOPED_TRACE(target.to_string() + (fuse ? " fused " : " not fused ") + std::to_string(threads) + " threads");
+        const auto runner = open_program(compiled->program, {.threads = threads});
+        ASSERT_TRUE(runner.ok()) << to_string(runner.diagnostics());
+        for (size_t i = 0; i < inputs.size(); ++i) {
+          const auto got = (*runner)->run(inputs[i]);
+          ASSERT_TRUE(got.ok()) << to_string(got.diagnostics());
+          ASSERT_EQ(got->size(), wanted[i].size());
+          for (size_t o = 0; o < got->size(); ++o) {
+            ASSERT_LE(relative_error((*got)[o], wanted[i][o]), tolerance) << "input " << i << ", output " << o;
+            if (tolerance == 0) ASSERT_EQ((*got)[o], wanted[i][o]);
+            if (threads > 1) ASSERT_EQ((*got)[o], first[i][o]) << "another number of threads, other bytes";
+          }
+          if (threads == 1) first.push_back(*got);
+        }
+      }
+    }
+  }
+}
+
+TEST(Example, FloatResultsAreTheReferences) {
+  expect_reference_everywhere(*testing::example_graph(), each_alone(example_images(8)), kTolerance);
+}
+
+TEST(Example, IntegerResultsAreTheReferencesBytes) {
+  expect_reference_everywhere(quantized_example(), each_alone(example_images(8)), 0);
+}
+
+TEST(Example, ConvolutionsOfTheQuantizedNetworkAreInt8) {
+  const auto compiled = compile_for(quantized_example(), Target::host());
+  ASSERT_TRUE(compiled.ok());
+  int64_t int8 = 0, all = 0;
+  for (const StepInfo& step : compiled->program.steps) {
+    all += step.macs;
+    if (step.precision == "int8") int8 += step.macs;
+  }
+  EXPECT_GT(all, 0);
+  EXPECT_EQ(int8, all);
+}
+
+struct TextCase {
+  const char* name;
+  const char* body;
+  bool exact;  // integers, or operators that IEEE 754 defines to the bit
+};
+
+constexpr TextCase kTexts[] = {
+    {"conv_pool",
+     "(float[N,3,9,7] x, float[5,3,3,3] w, float[5] b) => (float[N,5,M,K] y) { c = Conv<pads = [1,1,1,1]>(x, w, b) r = "
+     "Relu(c) y = MaxPool<kernel_shape = [2,2], strides = [2,2]>(r) }",
+     false},
+    {"gemm_softmax",
+     "(float[3,17] a, float[17,33] w, float[33] b) => (float[3,33] y) { g = Gemm(a, w, b) y = Softmax<axis = -1>(g) }",
+     false},
+    {"layer_norm_gelu",
+     "(float[2,5,24] x, float[24] s, float[24] b) => (float[2,5,24] y) <float half = {0.5}, float one = {1}, float r = "
+     "{0.70710677}> { n = LayerNormalization<axis = -1>(x, s, b) m = Mul(n, r) e = Erf(m) p = Add(e, one) q = Mul(n, "
+     "p) "
+     "y = Mul(q, half) }",
+     false},
+    {"elementwise_chain",
+     "(float[2,3,5] x, float[3,1] b) => (float[2,3,5] y, float[2,3,5] z) { a = Add(x, b) c = Mul(a, x) y = Relu(c) z = "
+     "Sub(y, a) }",
+     true},
+    {"movement",
+     "(float[2,6,4] x) => (float[4,2,3] y, float[2,12,4] z) <int64[1] from = {1}, int64[1] to = {4}, int64[1] axis = "
+     "{1}> "
+     "{ s = Slice(x, from, to, axis) y = Transpose<perm = [2,0,1]>(s) z = Concat<axis = 1>(x, x) }",
+     true},
+    {"reductions",
+     "(float[3,4,5] x) => (float[3,5] y, float[3,4] z) <int64[1] one = {1}, int64[1] two = {2}> { y = "
+     "ReduceMax<keepdims "
+     "= 0>(x, one) z = ReduceSum<keepdims = 0>(x, two) }",
+     false},
+    {"integers",
+     "(uint8[2,3,6,6] x, int8[4,3,3,3] w, int32[4] b) => (uint8[2,4,4,4] y) <float sx = {0.02}, uint8 zx = {117}, "
+     "float[4] sw = {0.01, 0.02, 0.005, 0.03}, int8[4] zw = {0, 0, 0, 0}, float sy = {0.11}, uint8 zy = {9}> { y = "
+     "QLinearConv(x, sx, zx, w, sw, zw, sy, zy, b) }",
+     true},
+};
+
+// Uniform floats in [-1, 1], integers over the range of their type.
+Tensor random_tensor(const Type& type, std::mt19937& random) {
+  Tensor t(type.dtype, type.shape());
+  if (t.dtype() == DType::Float32) {
+    for (float& x : t.mutable_data<float>()) x = std::uniform_real_distribution<float>(-1, 1)(random);
+  } else {
+    for (int64_t i = 0; i < t.bytes(); ++i) t.mutable_raw()[i] = static_cast<std::byte>(random());
+  }
+  return t;
+}
+
+std::vector<Tensor> random_inputs(const Graph& graph, unsigned seed) {
+  std::mt19937 random(seed);
+  std::vector<Tensor> inputs;
+  for (const Value* v : graph.inputs()) inputs.push_back(random_tensor(v->type(), random));
+  return inputs;
+}
+
+// Inputs named w and b are weights and biases: they become constants, too many to write down.
+void fix_parameters(Graph& graph) {
+  std::mt19937 random(3);
+  for (Value* v : std::vector<Value*>(graph.inputs())) {
+    if (v->name() != "w" && v->name() != "b") continue;
+    graph.replace_all_uses(v, graph.add_constant(random_tensor(v->type(), random)));
+    graph.remove_input(v);
+  }
+}
+
+class Text : public ::testing::TestWithParam<TextCase> {};
+
+TEST_P(Text, ResultsAreTheReferences) {
+  const auto graph = graph_from_text(GetParam().body);
+  ASSERT_NE(graph, nullptr);
+  fix_parameters(*graph);
+  expect_reference_everywhere(*graph, {random_inputs(*graph, 1), random_inputs(*graph, 2)},
+                              GetParam().exact ? 0 : kTolerance);
+}
+
+INSTANTIATE_TEST_SUITE_P(Graphs, Text, ::testing::ValuesIn(kTexts), [](const auto& info) { return info.param.name; });
+
+TEST(Compile, ArtifactsGiveTheSameBytes) {
+  const Path file = std::filesystem::temp_directory_path() / ("lapis_driver_" + std::to_string(::getpid()) + ".lapis");
+  const auto compiled = compile_for(quantized_example(), Target::host());
+  ASSERT_TRUE(compiled.ok());
+  ASSERT_TRUE(save_artifact(compiled->program, file).ok());
+  const auto jit = open_program(compiled->program), loaded = open_model(file, {.threads = 2});
+  ASSERT_TRUE(loaded.ok()) << to_string(loaded.diagnostics());
+  std::filesystem::remove(file);
+  for (const Tensor& image : example_images(4)) EXPECT_EQ((*(*jit)->run({image}))[0], (*(*loaded)->run({image}))[0]);
+}
+
+TEST(Compile, IsDeterministic) {
+  const auto a = compile_for(quantized_example(), Target::host()), b = compile_for(quantized_example(), Target::host());
+  ASSERT_TRUE(a.ok() && b.ok());
+  EXPECT_EQ(a->program.plan_hash, b->program.plan_hash);
+  EXPECT_TRUE(
+      std::equal(a->program.code.begin(), a->program.code.end(), b->program.code.begin(), b->program.code.end()));
+  const auto other = compile_for(quantized_example(), Target::levels()[0]);
+  ASSERT_TRUE(other.ok());
+  if (Target::host() != Target::levels()[0]) EXPECT_NE(other->program.plan_hash, a->program.plan_hash);
+}
+
+TEST(Compile, LeavesTheGraphAlone) {
+  const auto graph = testing::example_graph();
+  const size_t nodes = graph->node_count();
+  ASSERT_TRUE(compile_for(*graph, Target::host()).ok());
+  EXPECT_EQ(graph->node_count(), nodes);
+}
+
+// Code for a machine that this host is not: compiles, does not run.
+TEST(Compile, CompilesForOtherMachines) {
+  for (const Target& target : Target::levels()) {
+    const auto compiled = compile_for(quantized_example(), target);
+    ASSERT_TRUE(compiled.ok()) << to_string(compiled.diagnostics());
+    EXPECT_EQ(compiled->program.target, target.to_string());
+    const auto executable = Executable::from(compiled->program);
+    ASSERT_EQ(executable.ok(), Target::host().contains(target)) << target.to_string();
+    if (!executable.ok()) EXPECT_EQ(executable.diagnostics()[0].kind, ErrorKind::Target);
+  }
+}
+
+TEST(Bind, BatchBecomesOneAndOtherSymbolsAreAskedFor) {
+  const auto graph =
+      graph_from_text("(float[N,S] x, float[N,4] z) => (float[N,S] y, float[N,4] w) { y = Relu(x) w = Relu(z) }");
+  EXPECT_EQ(graph->inputs()[0]->type().to_string(), "float[1,S]");
+  EXPECT_EQ(graph->inputs()[1]->type().to_string(), "float[1,4]");
+  const auto compiled = compile(*graph);
+  ASSERT_FALSE(compiled.ok());
+  ASSERT_EQ(compiled.diagnostics().size(), 1U);
+  EXPECT_EQ(compiled.diagnostics()[0].kind, ErrorKind::Usage);
+  EXPECT_THAT(compiled.diagnostics()[0].message, HasSubstr("'S'"));
+  EXPECT_THAT(compiled.diagnostics()[0].hint, HasSubstr("--dim S="));
+}
+
+TEST(Bind, SymbolsThatAreNotOnlyABatchStay) {
+  const auto graph = graph_from_text("(float[N,N] x) => (float[N,N] y) { y = Relu(x) }");
+  EXPECT_EQ(graph->inputs()[0]->type().to_string(), "float[N,N]");
+}
+
+TEST(Bind, GivenValuesAndShapesWin) {
+  struct Case {
+    ModelOptions options;
+    const char* type;  // null: refused
+  };
+  for (const Case& c : {Case{{.dims = {}, .shapes = {}}, "float[1,1,28,28]"},
+                        {{.dims = {{"N", 3}}, .shapes = {}}, "float[3,1,28,28]"},
+                        {{.dims = {}, .shapes = {{"image", {2, 1, 28, 28}}}}, "float[2,1,28,28]"},
+                        {{.dims = {{"M", 3}}, .shapes = {}}, nullptr},
+                        {{.dims = {{"N", -1}}, .shapes = {}}, nullptr},
+                        {{.dims = {}, .shapes = {{"picture", {1, 1, 28, 28}}}}, nullptr},
+                        {{.dims = {}, .shapes = {{"image", {1, 3, 28, 28}}}}, nullptr}}) {
+    const auto graph = load_model(testing::example_model(), c.options);
+    ASSERT_EQ(graph.ok(), c.type != nullptr) << to_string(graph.diagnostics());
+    if (c.type) EXPECT_EQ((*graph)->inputs()[0]->type().to_string(), c.type);
+  }
+}
+
+TEST(Runner, LargerBatchesGiveTheSameRows) {
+  const auto graph = load_model(testing::example_model(), {.dims = {{"N", 3}}, .shapes = {}});
+  const auto batch = open_graph(**graph), one = open_graph(*testing::example_graph());
+  ASSERT_TRUE(batch.ok()) << to_string(batch.diagnostics());
+  const std::vector<Tensor> images = example_images(3);
+  Tensor together(DType::Float32, {3, 1, 28, 28});
+  for (size_t i = 0; i < 3; ++i)
+    std::copy_n(images[i].data<float>().data(), 784, &together.mutable_data<float>()[i * 784]);
+  const auto rows = (*batch)->run({together});
+  ASSERT_TRUE(rows.ok());
+  for (size_t i = 0; i < 3; ++i) {
+    const std::vector<Tensor> row = *(*one)->run({images[i]});
+    for (int64_t c = 0; c < 10; ++c)
+      EXPECT_NEAR((*rows)[0].as_double(static_cast<int64_t>(i) * 10 + c), row[0].as_double(c), 1e-3);
+  }
+}
+
+TEST(Runner, FindsEveryFaultOfTheInputs) {
+  const auto runner =
+      open_graph(*graph_from_text("(float[2] a, int64[1] b) => (float[2] y) { c = Cast<to = 1>(b) y = Add(a, c) }"));
+  ASSERT_TRUE(runner.ok()) << to_string(runner.diagnostics());
+  const Feeds feeds = {{"a", Tensor(DType::Int32, {2})}, {"d", Tensor(DType::Float32, {2})}};
+  const auto inputs = ordered(feeds, (*runner)->inputs());
+  ASSERT_FALSE(inputs.ok());
+  ASSERT_EQ(inputs.diagnostics().size(), 3U);
+  for (const Diagnostic& d : inputs.diagnostics()) EXPECT_THAT(d.hint, HasSubstr("'b' int64[1]"));
+  const std::string text = to_string(inputs.diagnostics());
+  for (const char* part : {"'a' must be float[2], got int32[2]", "'b' is missing", "no input 'd'"})
+    EXPECT_THAT(text, HasSubstr(part));
+}
+
+TEST(JitEvaluator, ReturnsWatchedValues) {
+  const auto graph = graph_from_text("(float[2,3] x) => (float[2,3] y) { a = Add(x, x) b = Relu(a) y = Sub(b, x) }");
+  const auto jit = jit_evaluator(2), reference = reference_evaluator();
+  const std::vector<std::string> watched = {"a", "b", "y"};
+  ASSERT_TRUE(jit->load(*graph, watched).ok());
+  ASSERT_TRUE(reference->load(*graph, watched).ok());
+  const Feeds feeds = {{"x", Tensor::of<float>({2, 3}, {1, -2, 3, -4, 5, -6})}};
+  const auto got = jit->run(feeds), wanted = reference->run(feeds);
+  ASSERT_TRUE(got.ok() && wanted.ok());
+  for (const std::string& name : watched) EXPECT_EQ(got->at(name), wanted->at(name)) << name;
+  EXPECT_FALSE(jit->run({}).ok());
+}
+
+}  // namespace
+}  // namespace lapis

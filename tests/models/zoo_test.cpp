@@ -1,0 +1,157 @@
+// Trained models of ../shared/zoo: fp32 gives the recorded outputs, int8 the reference evaluator's bytes on every target.
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <cstring>
+
+#include "driver/runner.h"
+#include "passes/pipeline.h"
+#include "passes/quantize/quantize.h"
+#include "tests/driver/compare.h"
+#include "tuning/data/dataset.h"
+#include "tuning/data/npy.h"
+
+namespace lapis {
+namespace {
+
+const Path kZoo = Path(LAPIS_SOURCE_DIR) / "../shared/zoo";
+constexpr double kTolerance = 1e-4;
+
+Path dataset_file(const std::string& model) { return Path(LAPIS_SOURCE_DIR) / "benchmarks/zoo" / (model + ".yaml"); }
+
+Tensor load(const Path& file) {
+  auto tensor = read_npy(file);
+  EXPECT_TRUE(tensor.ok()) << to_string(tensor.diagnostics());
+  return *std::move(tensor);
+}
+
+// Row `index` of a table, as a batch of one.
+Tensor row(const Tensor& table, int64_t index) {
+  Shape shape = table.shape();
+  shape[0] = 1;
+  Tensor result(table.dtype(), shape);
+  std::memcpy(result.mutable_raw(), table.raw() + index * result.bytes(), static_cast<size_t>(result.bytes()));
+  return result;
+}
+
+// EfficientNet's recorded crops are pixels: (x - 127) / 128, channels first.
+Tensor normalized(const Tensor& pixels) {
+  Tensor result(DType::Float32, {1, 3, pixels.dim(1), pixels.dim(2)});
+  const int64_t area = pixels.dim(1) * pixels.dim(2);
+  for (int64_t p = 0; p < area; ++p)
+    for (int64_t c = 0; c < 3; ++c)
+      result.mutable_data<float>()[static_cast<size_t>(c * area + p)] =
+          (static_cast<float>(pixels.data<uint8_t>()[static_cast<size_t>(p * 3 + c)]) - 127) / 128;
+  return result;
+}
+
+void expect_recorded(Runner& runner, const std::vector<Tensor>& inputs, size_t output, const Tensor& recorded) {
+  const auto got = runner.run(inputs);
+  ASSERT_TRUE(got.ok()) << to_string(got.diagnostics());
+  EXPECT_LE(testing::relative_error((*got)[output], recorded), kTolerance);
+}
+
+std::vector<Feeds> samples(const Dataset& whole, int64_t count) {
+  const Dataset some = whole.limited_to(count);
+  std::vector<Feeds> feeds;
+  for (int64_t i = 0; i < some.size(); ++i) feeds.push_back(*some.sample(i));
+  return feeds;
+}
+
+std::unique_ptr<Graph> quantized(const Path& model, const Dataset& data) {
+  auto graph = load_model(model);
+  EXPECT_TRUE(graph.ok()) << to_string(graph.diagnostics());
+  PassRunnerOptions run;
+  PassContext context;
+  use_onnx_writers(run);
+  EXPECT_TRUE(PassRunner(run).run(**graph, *parse_pipeline("simplify"), context).ok());
+  const auto report = quantize_static(**graph, *jit_evaluator(2), samples_of(samples(data, 50)));
+  EXPECT_TRUE(report.ok()) << to_string(report.diagnostics());
+  return *std::move(graph);
+}
+
+// Every level of this host with 1 and 2 threads, on `count` samples.
+void expect_reference_bytes(const Graph& graph, const Dataset& data, int64_t count) {
+  const auto reference = open_graph(graph, {.backend = Backend::Reference});
+  ASSERT_TRUE(reference.ok()) << to_string(reference.diagnostics());
+  std::vector<std::unique_ptr<Runner>> runners;
+  std::vector<std::string> names;
+  for (const Target& target : testing::host_levels()) {
+    CompileOptions options;
+    options.target = target;
+    const auto compiled = compile(graph, std::move(options));
+    ASSERT_TRUE(compiled.ok()) << to_string(compiled.diagnostics());
+    for (const int threads : {1, 2}) {
+      runners.push_back(*open_program(compiled->program, {.threads = threads}));
+      names.push_back(target.to_string() + ", " + std::to_string(threads) + " threads");
+    }
+  }
+  for (const Feeds& feeds : samples(data, count)) {
+    const std::vector<Tensor> inputs = *ordered(feeds, (*reference)->inputs());
+    const std::vector<Tensor> wanted = *(*reference)->run(inputs);
+    for (size_t r = 0; r < runners.size(); ++r) EXPECT_EQ(*runners[r]->run(inputs), wanted) << names[r];
+  }
+}
+
+#define SKIP_WITHOUT(path) \
+  if (!std::filesystem::exists(path)) GTEST_SKIP() << (path) << " is not here"
+
+TEST(EfficientNetLite0, FloatGivesTheRecordedLogits) {
+  const Path folder = kZoo / "efficientnet-lite0";
+  SKIP_WITHOUT(folder);
+  const auto runner = open_model(folder / "efficientnet-lite0.onnx", {.threads = 2});
+  ASSERT_TRUE(runner.ok()) << to_string(runner.diagnostics());
+  const Tensor pixels = load(folder / "ref/input_u8_nhwc.npy"), recorded = load(folder / "ref/output.npy");
+  for (int64_t i = 0; i < pixels.dim(0); ++i)
+    expect_recorded(**runner, {normalized(row(pixels, i))}, 0, row(recorded, i));
+}
+
+TEST(EfficientNetLite0, IntegersAreTheReferencesBytes) {
+  const Path model = kZoo / "efficientnet-lite0/efficientnet-lite0.onnx";
+  SKIP_WITHOUT(model);
+  const auto data = Dataset::load(dataset_file("efficientnet-lite0"));
+  ASSERT_TRUE(data.ok()) << to_string(data.diagnostics());
+  expect_reference_bytes(*quantized(model, *data), *data, 3);
+}
+
+TEST(ResNet20, FloatGivesTheRecordedLogits) {
+  const Path folder = kZoo / "resnet20-cifar10";
+  SKIP_WITHOUT(folder);
+  const auto runner = open_model(folder / "resnet20.onnx", {.threads = 2});
+  ASSERT_TRUE(runner.ok()) << to_string(runner.diagnostics());
+  const Tensor images = load(folder / "ref/input.npy"), recorded = load(folder / "ref/output.npy");
+  for (int64_t i = 0; i < images.dim(0); ++i) expect_recorded(**runner, {row(images, i)}, 0, row(recorded, i));
+}
+
+TEST(ResNet20, IntegersAreTheReferencesBytes) {
+  const Path model = kZoo / "resnet20-cifar10/resnet20.onnx";
+  SKIP_WITHOUT(model);
+  const auto data = Dataset::load(dataset_file("resnet20-cifar10"));
+  ASSERT_TRUE(data.ok()) << to_string(data.diagnostics());
+  expect_reference_bytes(*quantized(model, *data), *data, 8);
+}
+
+TEST(MiniLm, FloatGivesTheRecordedEmbeddings) {
+  const char* extra = std::getenv("LAPIS_ZOO_EXTRA");
+  if (!extra) GTEST_SKIP() << "LAPIS_ZOO_EXTRA names no folder that ../shared/zoo/get.sh has filled";
+  const Path model = Path(extra) / "minilm-l3/paraphrase-MiniLM-L3-v2.onnx";
+  SKIP_WITHOUT(model);
+  SKIP_WITHOUT(kZoo);
+  const auto runner = open_model(
+      model, {.model = {.dims = {}, .shapes = {{"input_ids", {1, 64}}, {"attention_mask", {1, 64}}}}, .threads = 2});
+  ASSERT_TRUE(runner.ok()) << to_string(runner.diagnostics());
+  const auto& outputs = (*runner)->outputs();
+  const auto pooled = std::find_if(outputs.begin(), outputs.end(), [](const IoInfo& o) { return o.name == "461"; });
+  ASSERT_NE(pooled, outputs.end());
+  const Tensor ids = load(kZoo / "data-text/sts16_a_input_ids.npy");
+  const Tensor mask = load(kZoo / "data-text/sts16_a_attention_mask.npy");
+  const Tensor recorded = load(kZoo / "minilm-l3/ref/output_sts16_a.npy");
+  for (int64_t i = 0; i < recorded.dim(0); ++i) {
+    const auto inputs = ordered({{"input_ids", row(ids, i)}, {"attention_mask", row(mask, i)}}, (*runner)->inputs());
+    ASSERT_TRUE(inputs.ok()) << to_string(inputs.diagnostics());
+    expect_recorded(**runner, *inputs, static_cast<size_t>(pooled - outputs.begin()), row(recorded, i));
+  }
+}
+
+}  // namespace
+}  // namespace lapis

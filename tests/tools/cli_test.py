@@ -1,0 +1,434 @@
+"""The command line as scripts and people meet it: exit codes, messages, JSON, and what is left on disk afterwards.
+
+Needs only the built `lapis`: models are ONNX text or the example network, arrays are written by hand.
+"""
+import json
+import os
+import pathlib
+import re
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+SOURCE = pathlib.Path(os.environ.get("LAPIS_SOURCE_DIR", pathlib.Path(__file__).parents[2]))
+LAPIS = pathlib.Path(os.environ.get("LAPIS_BINARY_DIR", SOURCE / "build")) / "bin/lapis"
+EXAMPLE = SOURCE / "examples/fashion_mnist"
+MODEL, DATA = EXAMPLE / "fashion_mnist.onnx", EXAMPLE / "eval.yaml"
+
+OK, CHECK_FAILED, USAGE, INPUT, UNSUPPORTED, MISMATCH, TARGET, IO, INTERRUPTED = 0, 1, 2, 3, 4, 5, 6, 7, 130
+HEAD = '<ir_version: 10, opset_import: ["" : 21, "my.ops" : 1]>\n'
+RELU = HEAD + "g (float[4] x) => (float[4] y) { y = Relu(x) }\n"
+
+
+def npy(path, descriptor, shape, data):
+    header = f"{{'descr': '{descriptor}', 'fortran_order': False, 'shape': {tuple(shape)!r}, }}".encode()
+    header += b" " * (-(len(header) + 11) % 64) + b"\n"
+    path.write_bytes(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header + data)
+
+
+def floats(path, shape, values=None):
+    count = 1
+    for extent in shape:
+        count *= extent
+    npy(path, "<f4", shape, struct.pack(f"<{count}f", *(values or [i % 7 - 3 for i in range(count)])))
+
+
+def read_floats(path):
+    data = path.read_bytes()
+    offset = 10 + struct.unpack("<H", data[8:10])[0]
+    return struct.unpack(f"<{(len(data) - offset) // 4}f", data[offset:])
+
+
+class Cli(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory(prefix="lapis_cli_")
+        self.addCleanup(folder.cleanup)
+        self.folder = pathlib.Path(folder.name)
+
+    def write(self, name, content):
+        path = self.folder / name
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return path
+
+    def files(self):
+        return {str(p.relative_to(self.folder)): p.stat().st_mtime_ns for p in self.folder.rglob("*")}
+
+    def lapis(self, *args):
+        command = [LAPIS, *map(str, args)]
+        return subprocess.run(command, cwd=self.folder, capture_output=True, text=True, timeout=300)
+
+    def fails(self, code, *args, says=()):
+        """The documented exit code, a message with a hint on stderr, nothing on stdout, and no file touched."""
+        before = self.files()
+        run = self.lapis(*args)
+        with self.subTest(args=" ".join(map(str, args))):
+            self.assertEqual(run.returncode, code, run.stderr)
+            self.assertEqual(run.stdout, "")
+            errors = re.findall(r"^(?:.*: )?error: \S.*$", run.stderr, re.MULTILINE)
+            self.assertGreater(len(errors), 0, run.stderr)
+            self.assertEqual(len(errors), len(set(errors)), "a finding is repeated: " + run.stderr)
+            self.assertRegex(run.stderr, r"(?m)^  hint: \S")
+            for text in (says,) if isinstance(says, str) else says:
+                self.assertIn(text, run.stderr)
+            self.assertEqual(self.files(), before, "no file may appear or change")
+        return run.stderr
+
+    def passes(self, *args, code=OK):
+        run = self.lapis(*args)
+        self.assertEqual(run.returncode, code, run.stderr)
+        self.assertEqual(run.stderr, "")
+        return run.stdout
+
+    def json(self, *args, code=OK):
+        return json.loads(self.passes(*args, "--json", code=code))
+
+
+class BadModels(Cli):
+    """Every verb that takes a model refuses a bad one in the same way."""
+
+    VERBS = {
+        "convert": ["-o", "out.onnx"],
+        "inspect": [],
+        "opt": ["-o", "out.onnx"],
+        "quantize": ["--calibration", DATA, "-o", "out.onnx"],
+        "compile": ["-o", "out.lapis"],
+        "run": [],
+        "eval": ["--data", DATA, "--samples", "1"],
+        "bench": [],
+        "verify": [],
+        "explain": [],
+    }
+
+    def all_fail(self, code, model, says=(), verbs=tuple(VERBS)):
+        for verb in verbs:
+            self.fails(code, verb, model, *self.VERBS[verb], says=says)
+
+    def test_missing(self):
+        self.all_fail(INPUT, "missing.onnx", "missing.onnx")
+
+    def test_folder(self):
+        self.all_fail(INPUT, self.folder, str(self.folder))
+
+    def test_empty(self):
+        self.all_fail(INPUT, self.write("empty.onnx", ""), "empty")
+
+    def test_truncated(self):
+        model = MODEL.read_bytes()
+        self.all_fail(INPUT, self.write("cut.onnx", model[: len(model) // 2]), "truncated")
+        for size in (1, 2, 10, 100, 4096, 500_000, len(model) - 1):
+            self.fails(INPUT, "compile", self.write("cut.onnx", model[:size]), "-o", "out.lapis", says="cut.onnx")
+
+    def test_not_onnx(self):
+        png = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + bytes(range(256)) * 8
+        self.all_fail(INPUT, self.write("picture.onnx", png), "picture.onnx")
+        page, text = "<!DOCTYPE html><html><body>Not found</body></html>", "hello world\n" * 50
+        others = {"html": page, "text": text, "zip": "PK\3\4" + text, "zeros": b"\0" * 5000, "onnxtxt": "g (float[4] x"}
+        for suffix, content in others.items():
+            name = "other.onnxtxt" if suffix == "onnxtxt" else f"{suffix}.onnx"
+            self.fails(INPUT, "compile", self.write(name, content), "-o", "out.lapis", says=name)
+
+    @unittest.skipIf(os.geteuid() == 0, "root may read every file")
+    def test_unreadable(self):
+        model = self.write("secret.onnx", RELU)
+        model.chmod(0)
+        self.all_fail(INPUT, model, "secret.onnx")
+
+    def test_unsupported_operators_are_listed_at_once(self):
+        body = "[one] a = my.ops.Magic(x) [two] b = my.ops.Magic(a) [three] c = my.ops.Other(b) y = Relu(c)"
+        model = self.write("custom.onnxtxt", HEAD + f"g (float[4] x) => (float[4] y) {{ {body} }}")
+        listed = ["my.ops::Magic", "(2 nodes)", "'one'", "'two'", "my.ops::Other", "(1 node)", "'three'"]
+        self.all_fail(UNSUPPORTED, model, listed)
+
+    def test_free_dimension(self):
+        model = self.write("free.onnxtxt", HEAD + "g (float[N,S] x) => (float[N,S] y) { y = Relu(x) }")
+        self.all_fail(USAGE, model, ["'S'", "--dim S="], ["compile", "verify", "explain", "bench"])
+        self.assertIn("[1,3]", self.passes("compile", model, "-o", "out.lapis", "--dim", "S=3")
+                      + self.passes("inspect", "out.lapis"))
+
+    def test_damaged_artifacts(self):
+        self.passes("compile", MODEL, "-o", "whole.lapis")
+        whole = (self.folder / "whole.lapis").read_bytes()
+        damaged = bytearray(whole)
+        damaged[5000] ^= 4  # in the manifest
+        for name, content in {"short": whole[:-1], "tiny": whole[:20], "flipped": bytes(damaged)}.items():
+            artifact = self.write(f"{name}.lapis", content)
+            for verb in ("run", "inspect", "explain", "bench"):
+                self.fails(INPUT, verb, artifact, says=f"{name}.lapis")
+        version = bytearray(whole)
+        version[8] += 1
+        self.fails(INPUT, "run", self.write("newer.lapis", bytes(version)), says="version")
+
+
+class BadInputs(Cli):
+    def test_run(self):
+        image = self.folder / "image.npy"
+        floats(image, [1, 1, 28, 28])
+        floats(self.folder / "flat.npy", [1, 784])
+        npy(self.folder / "bytes.npy", "|u1", [1, 1, 28, 28], bytes(784))
+        npy(self.folder / "objects.npy", "|O", [1], b"x" * 8)
+        npy(self.folder / "short.npy", "<f4", [1, 1, 28, 28], bytes(100))
+        self.write("text.npy", "1 2 3\n" * 20)
+        self.passes("compile", MODEL, "-o", "model.lapis")
+        for model in (MODEL, "model.lapis"):
+            for code, inputs, says in (
+                (MISMATCH, [], ["'image'", "float[1,1,28,28]"]),
+                (MISMATCH, ["image=@flat.npy"], ["'image'", "[1,784]"]),
+                (MISMATCH, ["image=@bytes.npy"], ["'image'", "uint8[1,1,28,28]"]),
+                (MISMATCH, ["picture=@image.npy"], ["'picture'", "'image'"]),
+                (MISMATCH, ["image=@image.npy", "extra=@image.npy"], ["'extra'", "'image'"]),
+                (INPUT, ["image=@missing.npy"], "missing.npy"),
+                (INPUT, ["image=@text.npy"], "text.npy"),
+                (INPUT, ["image=@short.npy"], "truncated"),
+                (INPUT, ["image=@objects.npy"], "|O"),
+                (USAGE, ["image"], "--input"),
+                (USAGE, ["=@image.npy"], "--input"),
+            ):
+                arguments = [a for i in inputs for a in ("--input", i)]
+                self.fails(code, "run", model, *arguments, "--output", "results", says=says)
+
+    def test_index_out_of_range(self):
+        body = "<float[3] table = {1, 2, 3}> { y = Gather(table, i) }"
+        model = self.write("gather.onnxtxt", HEAD + f"g (int64[2] i) => (float[2] y) {body}")
+        npy(self.folder / "i.npy", "<i8", [2], struct.pack("<2q", 0, 7))
+        self.fails(MISMATCH, "run", model, "--input", "i=@i.npy", says="index")
+
+    def test_calibration_data(self):
+        floats(self.folder / "wrong.npy", [4, 1, 20, 20])
+        npy(self.folder / "bytes.npy", "|u1", [4, 1, 28, 28], bytes(4 * 784))
+        npy(self.folder / "none.npy", "<f4", [0, 1, 28, 28], b"")
+        npy(self.folder / "nan.npy", "<f4", [2, 1, 28, 28], struct.pack("<f", float("nan")) * 1568)
+        for code, data, says in (
+            (MISMATCH, "wrong.npy", "[1,1,20,20]"),
+            (MISMATCH, "bytes.npy", "uint8"),
+            (INPUT, "none.npy", "none.npy"),
+            (MISMATCH, "nan.npy", ""),
+            (INPUT, "missing.npy", "missing.npy"),
+            (INPUT, EXAMPLE, str(EXAMPLE)),
+        ):
+            self.fails(code, "quantize", MODEL, "--calibration", data, "-o", "q.onnx", says=says)
+
+    def test_dataset_files(self):
+        images = f"images: {{npy: {EXAMPLE}/test_images.npy, layout: NHW}}"
+        labels = f"labels: {{npy: {EXAMPLE}/test_labels.npy}}"
+        top1 = "metric: {name: top1}"
+        floats(self.folder / "few.npy", [3])
+        npy(self.folder / "few_labels.npy", "<i8", [3], bytes(24))
+        for code, text, says in (
+            (INPUT, "", "inputs"),
+            (INPUT, "inputs: [", "not a valid dataset file"),
+            (INPUT, "[1, 2]", "inputs"),
+            (INPUT, "inputs: []", "empty"),
+            (INPUT, "inputs: [{npy: x.npy}]", "name"),
+            (INPUT, "inputs: [{name: image, npy: gone.npy}]", "gone.npy"),
+            (INPUT, "inputs: [{name: image}]", "image"),
+            (INPUT, "inputs: [{name: image, images: {folder: gone}}]", "gone"),
+            (INPUT, f"inputs: [{{name: image, {images}}}]\nlabels: {{npy: few_labels.npy}}\n{top1}", "3 labels for 2000"),
+            (INPUT, f"inputs: [{{name: image, {images}}}]\nlabels: {{npy: few.npy}}\n{top1}", "integers"),
+            (INPUT, f"inputs: [{{name: image, {images}, scale: red}}]\n{labels}\n{top1}", "not a valid dataset file"),
+            (INPUT, f"inputs: [{{name: image, {images}}}]\n{labels}\nmetric: {{name: top7}}", "top7"),
+            (INPUT, f"inputs: [{{name: image, {images}}}]\n{top1}", "labels"),
+            (INPUT, f"inputs: [{{name: image, {images}}}]\n{labels}", "metric"),
+            (MISMATCH, f"inputs: [{{name: photo, {images}}}]\n{labels}\n{top1}", "'photo'"),
+            (MISMATCH, f"inputs: [{{name: image, {images}}}]\n{labels}\nmetric: {{name: top1, output: prob}}", "'prob'"),
+        ):
+            self.fails(code, "eval", MODEL, "--data", self.write("data.yaml", text), says=says)
+        self.fails(INPUT, "eval", MODEL, "--data", "gone.yaml", says="gone.yaml")
+
+    def test_quantizing_twice(self):
+        self.passes("quantize", MODEL, "--calibration", DATA, "--samples", 2, "-o", "q.onnx")
+        self.fails(USAGE, "quantize", "q.onnx", "--calibration", DATA, "-o", "qq.onnx", says="quantized already")
+
+
+class BadUse(Cli):
+    def test_flags(self):
+        model = self.write("m.onnxtxt", RELU)
+        for args, says in (
+            ([], ""),
+            (["frobnicate"], "'frobnicate'"),
+            (["--frobnicate"], "--frobnicate"),
+            (["run"], "model"),
+            (["compile", model], "--output"),
+            (["run", model, "--frobnicate"], "--frobnicate"),
+            (["run", model, "--threads", "-1"], "--threads"),
+            (["run", model, "--threads", "many"], "--threads"),
+            (["run", model, "--backend", "gpu"], "--backend"),
+            (["run", model, "--dim", "N"], "--dim"),
+            (["run", model, "--dim", "N=x"], "--dim"),
+            (["run", model, "--dim", "N=-1"], "--dim"),
+            (["run", model, "--shape", "x=1xx2"], "--shape"),
+            (["run", model, "--target", "x86-64+sse9"], "avx2"),
+            (["compile", model, "-o", "o", "--target", "riscv"], "riscv"),
+            (["compile", model, "-o", "o", "--emit", "assembly"], "--emit"),
+            (["opt", model, "--passes", "simplify,frobnicate"], "frobnicate"),
+            (["opt", model, "--stop-after", "frobnicate"], "frobnicate"),
+            (["verify", model, "--against", "tensorrt"], "--against"),
+            (["quantize", model, "--calibration", "x.npy", "-o", "q", "--percentile", "7"], "--percentile"),
+        ):
+            self.fails(USAGE, *args, says=says)
+
+    def test_reference_of_an_artifact(self):
+        self.passes("compile", self.write("m.onnxtxt", RELU), "-o", "m.lapis")
+        self.fails(USAGE, "run", "m.lapis", "--backend", "reference", says="reference")
+
+    def test_unwritable_outputs(self):
+        model = self.write("m.onnxtxt", RELU)
+        floats(self.folder / "x.npy", [4])
+        self.write("file", "")
+        (self.folder / "taken").mkdir()
+        self.write("taken/inside", "")
+        for output in ("nowhere/out", "file/out", "taken"):
+            self.fails(IO, "convert", model, "-o", output, says=output)
+            self.fails(IO, "opt", model, "-o", output, says=output)
+            self.fails(IO, "compile", model, "-o", output, says=output)
+            self.fails(IO, "quantize", MODEL, "--calibration", DATA, "--samples", 1, "-o", output, says=output)
+        self.fails(IO, "compile", model, "-o", "nowhere/out", "--emit", "object", says="nowhere")
+        self.fails(IO, "run", model, "--input", "x=@x.npy", "--output", "file/results", says="file/results")
+
+    def test_code_for_other_machines(self):
+        host = self.passes("compile", self.write("m.onnxtxt", RELU), "-o", "host.lapis")
+        floats(self.folder / "x.npy", [4])
+        for target in ("x86-64+amxint8", "x86-64+avxvnni", "x86-64+avx512bf16", "x86-64+avx512"):
+            self.passes("compile", "m.onnxtxt", "-o", "other.lapis", "--target", target)
+            run = self.lapis("run", "other.lapis", "--input", "x=@x.npy")
+            if run.returncode == OK:
+                continue
+            self.fails(TARGET, "run", "other.lapis", "--input", "x=@x.npy", says=[target, "--target"])
+            self.fails(TARGET, "run", "m.onnxtxt", "--input", "x=@x.npy", "--target", target, says=target)
+            self.fails(TARGET, "bench", "other.lapis", says=target)
+            self.assertIn(target, self.passes("inspect", "other.lapis"))
+            return
+        self.skipTest(f"this host runs every target: {host}")
+
+
+class Interrupted(Cli):
+    def interrupt(self, signal_number):
+        command = [LAPIS, "quantize", MODEL, "--calibration", DATA, "--backend", "reference", "-o", "q.onnx"]
+        child = subprocess.Popen(command, cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        time.sleep(0.7)  # calibrating with the reference takes several seconds
+        self.assertIsNone(child.poll(), "finished before it could be interrupted")
+        child.send_signal(signal_number)
+        stdout, stderr = child.communicate(timeout=60)
+        self.assertEqual(child.returncode, INTERRUPTED, stderr)
+        self.assertEqual(stdout, "")
+        self.assertIn("interrupted", stderr)
+        self.assertEqual(self.files(), {})
+
+    def test_control_c(self):
+        self.interrupt(signal.SIGINT)
+
+    def test_terminate(self):
+        self.interrupt(signal.SIGTERM)
+
+
+class Works(Cli):
+    """Every verb on the example network, and the fields that scripts rely on."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.shared = tempfile.TemporaryDirectory(prefix="lapis_cli_")
+        cls.addClassCleanup(cls.shared.cleanup)
+        cls.quantized = pathlib.Path(cls.shared.name) / "q.onnx"
+        command = [LAPIS, "quantize", MODEL, "--calibration", DATA, "--samples", "20", "-o", cls.quantized, "--json"]
+        cls.quantize_report = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
+
+    def test_help_and_version(self):
+        self.assertIn("quantize", self.passes("--help"))
+        self.assertRegex(self.passes("--version"), r"^lapis \d+\.\d+\.\d+\n$")
+        for verb in BadModels.VERBS:
+            self.assertIn("--json", self.passes(verb, "--help"))
+
+    def test_quantize(self):
+        report = self.quantize_report
+        self.assertEqual(sum(n["quantized"] for n in report["nodes"]), report["quantized_nodes"])
+        self.assertGreater(report["quantized_nodes"], 20)
+        self.assertTrue(all(v["low"] <= v["high"] for v in report["values"]))
+
+    def test_quantize_keeps_what_it_is_told(self):
+        self.json("convert", MODEL, "-o", "m.onnx")
+        self.json("quantize", MODEL, "--calibration", DATA, "--samples", "2", "--exclude-type", "Conv", "-o", "q.onnx")
+        convolutions = [n for n in self.json("explain", "q.onnx", "--runs", 1)["steps"] if "Conv" in n["op"]]
+        self.assertGreater(len(convolutions), 0)
+        self.assertEqual({c["precision"] for c in convolutions}, {"fp32"})
+
+    def test_convert_and_inspect(self):
+        report = self.json("convert", MODEL, "-o", "bound.onnx", "--dim", "N=2")
+        self.assertEqual(report["output"], "bound.onnx")
+        inspected = self.json("inspect", "bound.onnx", "--shapes")
+        self.assertEqual(inspected["inputs"], [{"name": "image", "type": "float[2,1,28,28]"}])
+        self.assertEqual(sum(inspected["operators"].values()), report["nodes"])
+        self.assertTrue(all("[2," in v["type"] for v in inspected["values"]))
+        self.write("again.onnxtxt", self.passes("inspect", "bound.onnx", "--text"))
+        self.assertEqual(self.json("inspect", "again.onnxtxt")["operators"], inspected["operators"])
+
+    def test_opt(self):
+        report = self.json("opt", MODEL, "--passes", "simplify", "-o", "o.onnx", "--dump-each", "stages")
+        self.assertTrue(report)
+        self.assertNotIn("BatchNormalization", self.json("inspect", "o.onnx")["operators"])
+        self.assertEqual({p.name for p in (self.folder / "stages").iterdir()}, {"00-input.onnx", "01-simplify.onnx"})
+        self.assertIn("simplify", self.passes("opt", "--list"))
+
+    def test_run_is_the_same_everywhere(self):
+        floats(self.folder / "image.npy", [1, 1, 28, 28])
+        self.passes("compile", self.quantized, "-o", "q.lapis")
+        self.passes("compile", self.quantized, "-o", "q2.lapis", "--target", "x86-64+avx2")
+        wanted = None
+        for name, args in {
+            "reference": [self.quantized, "--backend", "reference"],
+            "jit": [self.quantized],
+            "threads": [self.quantized, "--threads", 3],
+            "avx2": [self.quantized, "--target", "x86-64+avx2"],
+            "artifact": ["q.lapis"],
+            "avx2_artifact": ["q2.lapis", "--threads", 2],
+        }.items():
+            report = self.json("run", *args, "--input", "image=@image.npy", "--output", name)
+            self.assertEqual(report["outputs"]["logits"]["shape"], [1, 10])
+            outputs = read_floats(self.folder / report["outputs"]["logits"]["file"])
+            wanted = wanted or outputs
+            self.assertEqual(outputs, wanted, name)
+
+    def test_run_binds_the_batch_to_the_input(self):
+        floats(self.folder / "images.npy", [3, 1, 28, 28])
+        report = self.json("run", MODEL, "--input", "image=@images.npy")
+        self.assertEqual(report["outputs"]["logits"]["shape"], [3, 10])
+        self.assertIn("logits: float[3,10] {", self.passes("run", MODEL, "--input", "image=images.npy"))
+
+    def test_eval(self):
+        report = self.json("eval", self.quantized, "--data", DATA, "--samples", "200", "--against", MODEL)
+        self.assertEqual((report["metric"], report["samples"]), ("top1", 200))
+        self.assertGreater(report["value"], 0.85)
+        self.assertAlmostEqual(report["difference"], report["value"] - report["against"]["value"])
+        low, high = report["difference_ci95"]
+        self.assertTrue(low <= report["difference"] <= high)
+        self.assertLessEqual(report["p50_ms"], report["p99_ms"])
+
+    def test_verify(self):
+        self.assertIn("logits", self.passes("verify", self.quantized, "--tolerance", "0"))
+        self.json("verify", MODEL)
+        self.json("verify", MODEL, "--tolerance", "0", "--threads", "2", code=CHECK_FAILED)
+
+    def test_bench_and_explain(self):
+        report = self.json("bench", self.quantized, "--rounds", "1", "--round-seconds", "0.01")
+        self.assertTrue(report)
+        explained = self.json("explain", self.quantized, "--runs", "2")
+        self.assertIn("int8", {step["precision"] for step in explained["steps"]})
+        self.assertGreater(explained["total_microseconds"], 0)
+
+    def test_compile_object(self):
+        report = self.json("compile", self.quantized, "-o", "net", "--emit", "object")
+        self.assertEqual(set(self.files()), {"net.o", "net.h"})
+        self.assertGreater(report["code_bytes"], 0)
+
+    def test_compile_is_deterministic(self):
+        for name in ("a.lapis", "b.lapis"):
+            self.passes("compile", self.quantized, "-o", name)
+        self.assertEqual((self.folder / "a.lapis").read_bytes(), (self.folder / "b.lapis").read_bytes())
+
+
+if __name__ == "__main__":
+    if not LAPIS.exists():
+        sys.exit(f"{LAPIS} is not built")
+    unittest.main(verbosity=2)
