@@ -139,8 +139,8 @@ void TileKernel::load_pixels(int mr, Reg64 scratch, Reg64 scratch2) {
   for (int m = 0; m < mr; ++m) add(gpr(m), scratch2);
 }
 
-// Zen 4 commits stores in order: without this every line that is not in the second-level cache stalls all stores
-// behind it.
+// Pays where results are not in the cache yet: about 1 % of ResNet-50 run layer after layer with buffers of its own for
+// each layer, nothing where a layer runs again and again.
 void TileKernel::prefetch_results(const kernels::Block& block, int mr, Reg64 scratch, Reg64 scratch2) {
   mov(scratch, slot(kTable));
   prefetch_column(block, mr, 1, kUnitOutput, c_.output.dtype, true, scratch, scratch2);
