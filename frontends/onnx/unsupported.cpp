@@ -17,7 +17,7 @@ std::string hint_for(const std::string& op) {
   if (!is_onnx(op)) return "export the model without custom operators, or define this one by a function in the model";
   if (!find_schema(op, kNewestOpset, ""))
     return "ONNX has no such operator up to opset " + std::to_string(kNewestOpset) + "; check the domain of the node";
-  return "`lapis ops` lists what is supported; cut the model before these nodes or export it without them";
+  return "cut the model before these nodes or export it without them";
 }
 
 }  // namespace
