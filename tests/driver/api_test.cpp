@@ -1,0 +1,72 @@
+// The public API of the compiler: lapis::compile and compile_to.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <lapis/lapis.h>
+#include <unistd.h>
+
+#include <fstream>
+
+namespace {
+
+using ::testing::ElementsAreArray;
+using ::testing::HasSubstr;
+
+class Api : public ::testing::Test {
+ protected:
+  void SetUp() override { std::filesystem::create_directories(folder_); }
+  void TearDown() override { std::filesystem::remove_all(folder_); }
+  std::filesystem::path model(const std::string& body) const {
+    const auto file = folder_ / "model.onnxtxt";
+    std::ofstream(file) << "<ir_version: 10, opset_import: [\"\" : 21, \"my.ops\" : 1]>\ng " << body << "\n";
+    return file;
+  }
+  const std::filesystem::path folder_ =
+      std::filesystem::temp_directory_path() / ("lapis_api_" + std::to_string(::getpid()));
+};
+
+constexpr const char* kRelu = "(float[N,S] x) => (float[N,S] y) { y = Relu(x) }";
+
+TEST_F(Api, CompilesAndRuns) {
+  const lapis::Executable executable = lapis::compile(model(kRelu), {.dims = {{"S", 3}}}).value();
+  EXPECT_EQ(executable.inputs()[0].shape, (std::vector<int64_t>{1, 3}));
+  const std::vector<float> x = {1, -2, 3};
+  const auto outputs = executable.session().value().run({{"x", {x.data(), {1, 3}}}}).value();
+  EXPECT_THAT(outputs.at("y").view<float>(), ElementsAreArray({1, 0, 3}));
+}
+
+TEST_F(Api, ShapesFixDimensionsToo) {
+  const auto executable = lapis::compile(model(kRelu), {.shapes = {{"x", {2, 5}}}});
+  ASSERT_TRUE(executable.ok()) << executable.error().message;
+  EXPECT_EQ(executable->outputs()[0].shape, (std::vector<int64_t>{2, 5}));
+}
+
+TEST_F(Api, WritesArtifactsForAnyTarget) {
+  const auto file = folder_ / "model.lapis";
+  ASSERT_TRUE(lapis::compile_to(file, model(kRelu), {.dims = {{"S", 3}}}).ok());
+  EXPECT_TRUE(lapis::load(file).ok());
+  const auto other = lapis::compile_to(file, model(kRelu), {.target = "x86-64+amxint8", .dims = {{"S", 3}}});
+  ASSERT_TRUE(other.ok()) << other.error().message;
+  const auto loaded = lapis::load(file);
+  if (!loaded.ok()) EXPECT_EQ(loaded.error().code, lapis::ErrorCode::Target) << loaded.error().message;
+}
+
+TEST_F(Api, FailuresHaveCodesAndMessages) {
+  const auto fails = [&](const std::string& body, const lapis::CompileOptions& options, lapis::ErrorCode code,
+                         const std::string& message) {
+    const auto executable = lapis::compile(model(body), options);
+    ASSERT_FALSE(executable.ok()) << message;
+    EXPECT_EQ(executable.error().code, code) << executable.error().message;
+    EXPECT_THAT(executable.error().message, HasSubstr(message));
+  };
+  fails(kRelu, {}, lapis::ErrorCode::Usage, "'S'");
+  fails(kRelu, {.target = "z80"}, lapis::ErrorCode::Usage, "z80");
+  fails(kRelu, {.dims = {{"Q", 3}}}, lapis::ErrorCode::Mismatch, "'Q'");
+  fails("(float[2] x) => (float[2] y) { y = my.ops.Magic(x) }", {}, lapis::ErrorCode::Unsupported, "Magic");
+  fails("(float[2] x) => ", {}, lapis::ErrorCode::Input, "model.onnxtxt");
+  EXPECT_EQ(lapis::compile(folder_ / "gone.onnx").error().code, lapis::ErrorCode::Input);
+  const auto nowhere = lapis::compile_to(folder_ / "no/where", model(kRelu), {.dims = {{"S", 3}}});
+  ASSERT_FALSE(nowhere.ok());
+  EXPECT_EQ(nowhere.error().code, lapis::ErrorCode::Io);
+}
+
+}  // namespace
