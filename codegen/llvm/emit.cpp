@@ -31,13 +31,17 @@ std::string refuse(const Loop& loop) {
 Status check(const Loop& loop) {
   const std::string reason = refuse(loop);
   if (reason.empty()) return ok();
-  return error(ErrorKind::Unsupported, "cannot compile " + reason).at("loop '" + loop.name + "'").help("`lapis run --backend=reference` evaluates the model without compiling it");
+  return error(ErrorKind::Unsupported, "cannot compile " + reason)
+      .at("loop '" + loop.name + "'")
+      .help("`lapis run --backend=reference` evaluates the model without compiling it");
 }
 
 }  // namespace
 
 Result<CodeImage> emit(const std::vector<LoopRef>& loops, const Plan& plan) {
-  if (!plan.target.has(Isa::Avx2)) return error(ErrorKind::Target, "loops need AVX2, but the target is " + plan.target.to_string()).help("compile with --target=x86-64+avx2 or above");
+  if (!plan.target.has(Isa::Avx2))
+    return error(ErrorKind::Target, "loops need AVX2, but the target is " + plan.target.to_string())
+        .help("compile with --target=x86-64+avx2 or above");
   for (const LoopRef& ref : loops) LAPIS_CHECK(check(*ref.loop));
   llvm::LLVMContext context;
   llvm::Module module("loops", context);
@@ -59,7 +63,8 @@ Result<CodeImage> emit(const std::vector<LoopRef>& loops, const Plan& plan) {
   CodeImage image = link_image({object.data(), object.size()});
   std::vector<CodeImage::Symbol> ordered;
   for (size_t i = 0; i < loops.size(); ++i) {
-    const auto found = std::find_if(image.symbols.begin(), image.symbols.end(), [&](const CodeImage::Symbol& s) { return s.name == loops[i].symbol; });
+    const auto found = std::find_if(image.symbols.begin(), image.symbols.end(),
+                                    [&](const CodeImage::Symbol& s) { return s.name == loops[i].symbol; });
     LAPIS_ASSERT(found != image.symbols.end(), "no code for " << loops[i].symbol);
     ordered.push_back(*found);
     ordered.back().units = units.at(loops[i].symbol);

@@ -6,7 +6,10 @@
 
 namespace lapis::llvm_backend {
 
-struct LoopRef { const Loop* loop; std::string symbol; };
+struct LoopRef {
+  const Loop* loop;
+  std::string symbol;
+};
 
 // Compiles all loops in one module for plan.target and links it into one position-independent image without relocations: no calls out
 // (no libm, no memset), constants inside the image. Symbols in the order of `loops`; Symbol::units says how many work units each has.

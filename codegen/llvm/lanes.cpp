@@ -20,7 +20,9 @@ bool Lanes::is_vector(const Value* v) { return v->getType()->isVectorTy(); }
 
 Type* Lanes::register_type(DType dtype) const {
   switch (dtype) {
-    case DType::Float32: case DType::Float16: case DType::BFloat16: return b.getFloatTy();
+    case DType::Float32:
+    case DType::Float16:
+    case DType::BFloat16: return b.getFloatTy();
     case DType::Float64: return b.getDoubleTy();
     case DType::Bool: return b.getInt1Ty();
     default:
@@ -31,7 +33,8 @@ Type* Lanes::register_type(DType dtype) const {
 
 Type* Lanes::memory_type(DType dtype) const {
   switch (dtype) {
-    case DType::Float16: case DType::BFloat16: return b.getInt16Ty();  // masked and gathered like any other 16 bits
+    case DType::Float16:
+    case DType::BFloat16: return b.getInt16Ty();  // masked and gathered like any other 16 bits
     case DType::Bool: return b.getInt8Ty();
     default: return register_type(dtype);
   }
@@ -42,7 +45,9 @@ Type* Lanes::shaped(Type* scalar, const Value* like) const {
   return llvm::VectorType::get(scalar, llvm::cast<llvm::VectorType>(like->getType())->getElementCount());
 }
 
-Value* Lanes::splat(Value* v) const { return is_vector(v) || width_ == 1 ? v : b.CreateVectorSplat(static_cast<unsigned>(width_), v); }
+Value* Lanes::splat(Value* v) const {
+  return is_vector(v) || width_ == 1 ? v : b.CreateVectorSplat(static_cast<unsigned>(width_), v);
+}
 
 void Lanes::unify(Value*& x, Value*& y) const {
   if (is_vector(x) == is_vector(y)) return;
@@ -53,12 +58,16 @@ void Lanes::unify(Value*& x, Value*& y) const {
 // ---- constants ------------------------------------------------------------------------------------------------------------------
 
 Value* Lanes::real(const Value* like, double value) const { return llvm::ConstantFP::get(like->getType(), value); }
-Value* Lanes::integer(const Value* like, int64_t value) const { return llvm::ConstantInt::get(like->getType(), static_cast<uint64_t>(value), true); }
+Value* Lanes::integer(const Value* like, int64_t value) const {
+  return llvm::ConstantInt::get(like->getType(), static_cast<uint64_t>(value), true);
+}
 
 Value* Lanes::constant(DType dtype, double value) const {
   Type* type = register_type(dtype);
   if (dtype == DType::Bool) return llvm::ConstantInt::get(type, value != 0);
-  if (is_float(dtype)) return rounded(llvm::ConstantFP::get(type, type->isFloatTy() ? static_cast<double>(static_cast<float>(value)) : value), dtype);
+  if (is_float(dtype))
+    return rounded(
+        llvm::ConstantFP::get(type, type->isFloatTy() ? static_cast<double>(static_cast<float>(value)) : value), dtype);
   if (dtype == DType::UInt64) return llvm::ConstantInt::get(type, static_cast<uint64_t>(value));
   return llvm::ConstantInt::get(type, static_cast<uint64_t>(static_cast<int64_t>(value)));
 }
@@ -74,7 +83,9 @@ Value* Lanes::select(Value* condition, Value* yes, Value* no) const {
   return b.CreateSelect(condition, yes, no);
 }
 
-Value* Lanes::unary(unsigned intrinsic, Value* x) const { return b.CreateUnaryIntrinsic(static_cast<llvm::Intrinsic::ID>(intrinsic), x); }
+Value* Lanes::unary(unsigned intrinsic, Value* x) const {
+  return b.CreateUnaryIntrinsic(static_cast<llvm::Intrinsic::ID>(intrinsic), x);
+}
 
 Value* Lanes::fma(Value* x, Value* y, Value* z) const {
   unify(x, y);
@@ -90,10 +101,13 @@ Value* Lanes::extreme(Value* x, Value* y, DType dtype, bool largest) const {
   unify(x, y);
   if (!x->getType()->isFPOrFPVectorTy()) {
     if (dtype == DType::Bool) return largest ? b.CreateOr(x, y) : b.CreateAnd(x, y);
-    const auto id = is_unsigned(dtype) ? (largest ? llvm::Intrinsic::umax : llvm::Intrinsic::umin) : (largest ? llvm::Intrinsic::smax : llvm::Intrinsic::smin);
+    const auto id = is_unsigned(dtype) ? (largest ? llvm::Intrinsic::umax : llvm::Intrinsic::umin)
+                                       : (largest ? llvm::Intrinsic::smax : llvm::Intrinsic::smin);
     return b.CreateBinaryIntrinsic(id, x, y);
   }
-  auto pick = [&](Value* p, Value* q) { return b.CreateSelect(largest ? b.CreateFCmpOGT(p, q) : b.CreateFCmpOLT(p, q), p, q); };
+  auto pick = [&](Value* p, Value* q) {
+    return b.CreateSelect(largest ? b.CreateFCmpOGT(p, q) : b.CreateFCmpOLT(p, q), p, q);
+  };
   // A known operand that is neither NaN nor zero may come first: equal operands are then the same bits.
   auto plain_constant = [](Value* v) {
     auto* c = llvm::dyn_cast<llvm::Constant>(v);
@@ -140,21 +154,24 @@ Value* from_bfloat_bits(const Lanes& l, Value* bits) {
 
 // Highest value of the register type that is below 2^bits.
 double below_power(const Type* scalar, int bits) {
-  return scalar->isFloatTy() ? static_cast<double>(std::nextafter(std::ldexp(1.0f, bits), 0.0f)) : std::nextafter(std::ldexp(1.0, bits), 0.0);
+  return scalar->isFloatTy() ? static_cast<double>(std::nextafter(std::ldexp(1.0f, bits), 0.0f))
+                             : std::nextafter(std::ldexp(1.0, bits), 0.0);
 }
 
 }  // namespace
 
 Value* Lanes::from_memory(Value* raw, DType dtype) const {
   if (dtype == DType::Bool) return b.CreateICmpNE(raw, integer(raw, 0));
-  if (dtype == DType::Float16) return b.CreateFPExt(b.CreateBitCast(raw, shaped(b.getHalfTy(), raw)), shaped(b.getFloatTy(), raw));
+  if (dtype == DType::Float16)
+    return b.CreateFPExt(b.CreateBitCast(raw, shaped(b.getHalfTy(), raw)), shaped(b.getFloatTy(), raw));
   if (dtype == DType::BFloat16) return from_bfloat_bits(*this, raw);
   return raw;
 }
 
 Value* Lanes::to_memory(Value* value, DType dtype) const {
   if (dtype == DType::Bool) return b.CreateZExt(value, shaped(b.getInt8Ty(), value));
-  if (dtype == DType::Float16) return b.CreateBitCast(b.CreateFPTrunc(value, shaped(b.getHalfTy(), value)), shaped(b.getInt16Ty(), value));
+  if (dtype == DType::Float16)
+    return b.CreateBitCast(b.CreateFPTrunc(value, shaped(b.getHalfTy(), value)), shaped(b.getInt16Ty(), value));
   if (dtype == DType::BFloat16) return bfloat_bits(*this, value);
   return value;
 }
@@ -175,10 +192,12 @@ Value* Lanes::to_integer(Value* value, DType to) const {
     return b.CreateTrunc(b.CreateFPToSI(limited, shaped(b.getInt32Ty(), value)), result);
   }
   const int magnitude = is_unsigned(to) ? bits : bits - 1;
-  Value* limited = clamp(value, is_unsigned(to) ? 0 : -std::ldexp(1.0, bits - 1), below_power(value->getType()->getScalarType(), magnitude));
+  Value* limited = clamp(value, is_unsigned(to) ? 0 : -std::ldexp(1.0, bits - 1),
+                         below_power(value->getType()->getScalarType(), magnitude));
   Value* converted = is_unsigned(to) ? b.CreateFPToUI(limited, result) : b.CreateFPToSI(limited, result);
   Value* beyond = b.CreateFCmpOGE(value, real(value, std::ldexp(1.0, magnitude)));
-  const auto highest = is_unsigned(to) ? llvm::APInt::getMaxValue(static_cast<unsigned>(bits)) : llvm::APInt::getSignedMaxValue(static_cast<unsigned>(bits));
+  const auto highest = is_unsigned(to) ? llvm::APInt::getMaxValue(static_cast<unsigned>(bits))
+                                       : llvm::APInt::getSignedMaxValue(static_cast<unsigned>(bits));
   return b.CreateSelect(beyond, llvm::ConstantInt::get(result, highest), converted);
 }
 
@@ -186,7 +205,8 @@ Value* Lanes::convert(Value* value, DType from, DType to) const {
   if (from == to) return value;
   Type* type = shaped(register_type(to), value);
   const bool from_float = is_float(from), to_float = is_float(to);
-  if (to == DType::Bool) return from_float ? b.CreateFCmpUNE(value, real(value, 0)) : b.CreateICmpNE(value, integer(value, 0));
+  if (to == DType::Bool)
+    return from_float ? b.CreateFCmpUNE(value, real(value, 0)) : b.CreateICmpNE(value, integer(value, 0));
   if (from_float && to_float) return rounded(b.CreateFPCast(value, type), to);
   if (from_float) return to_integer(value, to);
   const bool zero_extends = from == DType::Bool || is_unsigned(from);

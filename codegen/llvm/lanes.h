@@ -26,9 +26,10 @@ class Lanes {
   static bool is_vector(const llvm::Value* v);
   llvm::Type* register_type(DType dtype) const;
   llvm::Type* memory_type(DType dtype) const;
-  llvm::Type* shaped(llvm::Type* scalar, const llvm::Value* like) const;  // `scalar`, or a vector of it where `like` is one
-  llvm::Value* splat(llvm::Value* v) const;                               // to all lanes; vectors pass
-  void unify(llvm::Value*& x, llvm::Value*& y) const;                     // both vectors if one is
+  llvm::Type* shaped(llvm::Type* scalar,
+                     const llvm::Value* like) const;   // `scalar`, or a vector of it where `like` is one
+  llvm::Value* splat(llvm::Value* v) const;            // to all lanes; vectors pass
+  void unify(llvm::Value*& x, llvm::Value*& y) const;  // both vectors if one is
 
   // Constants shaped like `like`.
   llvm::Value* real(const llvm::Value* like, double value) const;      // float or double, as `like` is

@@ -14,8 +14,7 @@ namespace {
 using llvm::object::ELF64LEObjectFile;
 using llvm::object::SectionRef;
 
-template <class T>
-T checked(llvm::Expected<T> value) {
+template <class T> T checked(llvm::Expected<T> value) {
   if (!value) LAPIS_UNREACHABLE("the generated object is malformed: " << llvm::toString(value.takeError()));
   return std::move(*value);
 }
@@ -35,14 +34,17 @@ class Linker {
   }
 
  private:
-  static bool is_loaded(const SectionRef& s) { return (llvm::object::ELFSectionRef(s).getFlags() & llvm::ELF::SHF_ALLOC) != 0 && s.getSize() > 0; }
+  static bool is_loaded(const SectionRef& s) {
+    return (llvm::object::ELFSectionRef(s).getFlags() & llvm::ELF::SHF_ALLOC) != 0 && s.getSize() > 0;
+  }
 
   // Code first, so that constants do not sit between functions.
   void place() {
     for (const bool code : {true, false})
       for (const SectionRef& s : object_.sections()) {
         if (!is_loaded(s) || s.isText() != code) continue;
-        LAPIS_ASSERT(!s.isBSS() && (llvm::object::ELFSectionRef(s).getFlags() & llvm::ELF::SHF_WRITE) == 0, "generated code has writable data");
+        LAPIS_ASSERT(!s.isBSS() && (llvm::object::ELFSectionRef(s).getFlags() & llvm::ELF::SHF_WRITE) == 0,
+                     "generated code has writable data");
         const uint64_t alignment = s.getAlignment().value();
         image_.bytes.resize((image_.bytes.size() + alignment - 1) / alignment * alignment, 0xCC);
         placed_[s.getIndex()] = image_.bytes.size();
@@ -53,7 +55,8 @@ class Linker {
 
   uint64_t address(const llvm::object::ELFSymbolRef& symbol) const {
     const auto section = checked(symbol.getSection());
-    LAPIS_ASSERT(section != object_.section_end(), "generated code calls '" << checked(symbol.getName()).str() << "', which does not exist at run time");
+    LAPIS_ASSERT(section != object_.section_end(),
+                 "generated code calls '" << checked(symbol.getName()).str() << "', which does not exist at run time");
     return placed_.at(section->getIndex()) + checked(symbol.getValue());
   }
 
@@ -62,9 +65,11 @@ class Linker {
     if (target == object_.section_end() || !placed_.contains(target->getIndex())) return;
     for (const llvm::object::ELFRelocationRef relocation : section.relocations()) {
       const auto type = relocation.getType();
-      LAPIS_ASSERT(type == llvm::ELF::R_X86_64_PC32 || type == llvm::ELF::R_X86_64_PLT32, "relocation of type " << type << " in generated code");
+      LAPIS_ASSERT(type == llvm::ELF::R_X86_64_PC32 || type == llvm::ELF::R_X86_64_PLT32,
+                   "relocation of type " << type << " in generated code");
       const uint64_t at = placed_.at(target->getIndex()) + relocation.getOffset();
-      const int64_t distance = static_cast<int64_t>(address(*relocation.getSymbol())) + checked(relocation.getAddend()) - static_cast<int64_t>(at);
+      const int64_t distance = static_cast<int64_t>(address(*relocation.getSymbol())) +
+                               checked(relocation.getAddend()) - static_cast<int64_t>(at);
       const auto value = static_cast<int32_t>(distance);
       LAPIS_ASSERT(value == distance, "the generated image is larger than 2 GiB");
       std::memcpy(image_.bytes.data() + at, &value, sizeof value);

@@ -28,12 +28,19 @@ struct Position {
 };
 
 // Units [begin, end) of the step.
-struct Units { Value *begin, *end; };
+struct Units {
+  Value *begin, *end;
+};
 
 class LoopEmitter {
  public:
   LoopEmitter(llvm::IRBuilder<>& builder, const Loop& loop, const Nest& nest, const Plan& plan, Bases bases)
-      : builder_(builder), function_(builder.GetInsertBlock()->getParent()), lanes_(builder, nest.width), loop_(loop), nest_(nest), memory_(lanes_, loop, plan, std::move(bases)) {
+      : builder_(builder),
+        function_(builder.GetInsertBlock()->getParent()),
+        lanes_(builder, nest.width),
+        loop_(loop),
+        nest_(nest),
+        memory_(lanes_, loop, plan, std::move(bases)) {
     for (const Loop::Phase& phase : loop.phases)
       for (const Loop::Reduction& r : phase.reductions) reductions_.push_back(r);
   }
@@ -42,18 +49,20 @@ class LoopEmitter {
     auto& b = builder_;
     Value* per_unit = b.getInt64(static_cast<uint64_t>(nest_.rows_per_unit));
     Value* first = b.CreateMul(range.begin, per_unit);
-    Value* last = b.CreateBinaryIntrinsic(llvm::Intrinsic::smin, b.CreateMul(range.end, per_unit), b.getInt64(static_cast<uint64_t>(nest_.rows)));
+    Value* last = b.CreateBinaryIntrinsic(llvm::Intrinsic::smin, b.CreateMul(range.end, per_unit),
+                                          b.getInt64(static_cast<uint64_t>(nest_.rows)));
     const Cursor start{memory_.bases(), {}};
-    if (nest_.partitioned == 0 && nest_.chunk == 0) outer_loops(0, start, nullptr);  // one unit, always asked for
-    else dynamic_loop(first, last, 1, [&](Value* row) { partitioned_row(start, row); });
+    if (nest_.partitioned == 0 && nest_.chunk == 0)
+      outer_loops(0, start, nullptr);  // one unit, always asked for
+    else
+      dynamic_loop(first, last, 1, [&](Value* row) { partitioned_row(start, row); });
     b.CreateRetVoid();
   }
 
  private:
   // ---- loops ----
 
-  template <class Body>
-  Values static_loop(int64_t begin, int64_t end, int64_t step, Values carried, Body body) {
+  template <class Body> Values static_loop(int64_t begin, int64_t end, int64_t step, Values carried, Body body) {
     if (end <= begin) return carried;
     auto& b = builder_;
     const int64_t trips = (end - begin + step - 1) / step;
@@ -81,8 +90,7 @@ class LoopEmitter {
     return next;
   }
 
-  template <class Body>
-  void dynamic_loop(Value* begin, Value* end, int64_t step, Body body) {
+  template <class Body> void dynamic_loop(Value* begin, Value* end, int64_t step, Body body) {
     auto& b = builder_;
     llvm::BasicBlock* before = b.GetInsertBlock();
     auto* block = llvm::BasicBlock::Create(b.getContext(), "rows", function_);
@@ -98,8 +106,7 @@ class LoopEmitter {
     b.SetInsertPoint(after);
   }
 
-  template <class Body>
-  void if_equal(Value* x, int64_t y, Body body) {
+  template <class Body> void if_equal(Value* x, int64_t y, Body body) {
     auto& b = builder_;
     auto* block = llvm::BasicBlock::Create(b.getContext(), "last", function_);
     auto* after = llvm::BasicBlock::Create(b.getContext(), "joined", function_);
@@ -112,7 +119,9 @@ class LoopEmitter {
 
   Cursor advanced(Cursor c, const Dimension& d, Value* index) {
     for (size_t v = 0; v < c.at.size(); ++v)
-      if (d.bytes[v] != 0) c.at[v] = memory_.advanced(c.at[v], builder_.CreateMul(index, builder_.getInt64(static_cast<uint64_t>(d.bytes[v]))));
+      if (d.bytes[v] != 0)
+        c.at[v] =
+            memory_.advanced(c.at[v], builder_.CreateMul(index, builder_.getInt64(static_cast<uint64_t>(d.bytes[v]))));
     if (d.source >= 0) c.index[d.source] = index;
     return c;
   }
@@ -131,7 +140,8 @@ class LoopEmitter {
       return result;
     };
     if (nest_.chunk) chunk = digit(nest_.chunks());
-    for (size_t d = nest_.partitioned; d-- > 0;) c = advanced(std::move(c), nest_.outer[d], d == 0 ? row : digit(nest_.outer[d].extent));
+    for (size_t d = nest_.partitioned; d-- > 0;)
+      c = advanced(std::move(c), nest_.outer[d], d == 0 ? row : digit(nest_.outer[d].extent));
     outer_loops(nest_.partitioned, c, chunk);
   }
 
@@ -144,8 +154,10 @@ class LoopEmitter {
     static_loop(whole, dim.extent, 1, {}, [&](Value* i, Values) { return deeper(d, advanced(c, dim, i), 1, chunk); });
   }
   Values deeper(size_t d, const Cursor& c, int rows, Value* chunk) {
-    if (d + 1 == nest_.outer.size()) lane_loops(c, rows, chunk);
-    else outer_loops(d + 1, c, chunk);
+    if (d + 1 == nest_.outer.size())
+      lane_loops(c, rows, chunk);
+    else
+      outer_loops(d + 1, c, chunk);
     return {};
   }
 
@@ -154,12 +166,17 @@ class LoopEmitter {
     const int64_t extent = nest_.lane.extent, step = int64_t{nest_.width} * nest_.vectors, whole = extent / step * step;
     auto full_tile = [&](Value* i) { tile(advanced(c, nest_.lane, i), rows, nest_.vectors, nest_.width); };
     if (!chunk) {
-      static_loop(0, whole, step, {}, [&](Value* i, Values) { full_tile(i); return Values{}; });
+      static_loop(0, whole, step, {}, [&](Value* i, Values) {
+        full_tile(i);
+        return Values{};
+      });
       return lane_rest(c, rows, whole);
     }
     auto& b = builder_;
     Value* begin = b.CreateMul(chunk, b.getInt64(static_cast<uint64_t>(nest_.chunk)));
-    Value* end = b.CreateBinaryIntrinsic(llvm::Intrinsic::smin, b.CreateAdd(begin, b.getInt64(static_cast<uint64_t>(nest_.chunk))), b.getInt64(static_cast<uint64_t>(whole)));
+    Value* end = b.CreateBinaryIntrinsic(llvm::Intrinsic::smin,
+                                         b.CreateAdd(begin, b.getInt64(static_cast<uint64_t>(nest_.chunk))),
+                                         b.getInt64(static_cast<uint64_t>(whole)));
     dynamic_loop(begin, end, step, full_tile);
     if (whole < extent) if_equal(chunk, nest_.chunks() - 1, [&] { lane_rest(c, rows, whole); });
   }
@@ -189,7 +206,8 @@ class LoopEmitter {
         inner_phase(phase, c, positions, reduced);
         continue;
       }
-      for (size_t p = 0; p < positions.size(); ++p) store_all(phase, c, positions[p], evaluate(phase, c, positions[p], reduced[p]));
+      for (size_t p = 0; p < positions.size(); ++p)
+        store_all(phase, c, positions[p], evaluate(phase, c, positions[p], reduced[p]));
     }
   }
 
@@ -197,11 +215,13 @@ class LoopEmitter {
   void turn(const Cursor& c, bool turns) {
     turned_.clear();
     if (!turns) return;
-    for (const int v : nest_.transposed) turned_[v] = memory_.load_transposed(v, c.at[static_cast<size_t>(v)], nest_.lane.bytes[static_cast<size_t>(v)]);
+    for (const int v : nest_.transposed)
+      turned_[v] = memory_.load_transposed(v, c.at[static_cast<size_t>(v)], nest_.lane.bytes[static_cast<size_t>(v)]);
   }
 
   // The only inner loop, a square at a time, then the steps that are left.
-  Values turned_loop(const Loop::Phase& phase, const Cursor& c, const std::vector<Position>& positions, const std::vector<Values>& reduced, Values accumulators) {
+  Values turned_loop(const Loop::Phase& phase, const Cursor& c, const std::vector<Position>& positions,
+                     const std::vector<Values>& reduced, Values accumulators) {
     const Dimension& sum = nest_.inner[0];
     const int64_t whole = sum.extent / nest_.width * nest_.width;
     accumulators = static_loop(0, whole, nest_.width, std::move(accumulators), [&](Value* i, Values a) {
@@ -209,15 +229,19 @@ class LoopEmitter {
       turn(square, true);
       for (int64_t k = 0; k < nest_.width; ++k) {
         turned_row_ = static_cast<size_t>(k);
-        a = inner_body(phase, advanced(square, sum, builder_.getInt64(static_cast<uint64_t>(k))), positions, reduced, std::move(a), 1);
+        a = inner_body(phase, advanced(square, sum, builder_.getInt64(static_cast<uint64_t>(k))), positions, reduced,
+                       std::move(a), 1);
       }
       turn(square, false);
       return a;
     });
-    return static_loop(whole, sum.extent, 1, std::move(accumulators), [&](Value* i, Values a) { return inner_body(phase, advanced(c, sum, i), positions, reduced, std::move(a), 1); });
+    return static_loop(whole, sum.extent, 1, std::move(accumulators), [&](Value* i, Values a) {
+      return inner_body(phase, advanced(c, sum, i), positions, reduced, std::move(a), 1);
+    });
   }
 
-  void inner_phase(const Loop::Phase& phase, const Cursor& c, const std::vector<Position>& positions, std::vector<Values>& reduced) {
+  void inner_phase(const Loop::Phase& phase, const Cursor& c, const std::vector<Position>& positions,
+                   std::vector<Values>& reduced) {
     const int copies = nest_.lane_inner ? nest_.vectors : 1;
     Values accumulators;
     for (size_t p = 0; p < positions.size() * static_cast<size_t>(copies); ++p)
@@ -227,25 +251,33 @@ class LoopEmitter {
     for (size_t p = 0; p < positions.size(); ++p)
       for (size_t r = 0; r < count; ++r) {
         Values parts;
-        for (size_t k = 0; k < static_cast<size_t>(copies); ++k) parts.push_back(accumulators[(p * static_cast<size_t>(copies) + k) * count + r]);
+        for (size_t k = 0; k < static_cast<size_t>(copies); ++k)
+          parts.push_back(accumulators[(p * static_cast<size_t>(copies) + k) * count + r]);
         reduced[p].push_back(combined(phase.reductions[r], parts));
       }
   }
 
-  Values inner_loops(size_t d, const Loop::Phase& phase, const Cursor& c, const std::vector<Position>& positions, const std::vector<Values>& reduced, Values accumulators) {
-    if (nest_.turned_inner && d == 0 && positions[0].active == nest_.width) return turned_loop(phase, c, positions, reduced, std::move(accumulators));
+  Values inner_loops(size_t d, const Loop::Phase& phase, const Cursor& c, const std::vector<Position>& positions,
+                     const std::vector<Values>& reduced, Values accumulators) {
+    if (nest_.turned_inner && d == 0 && positions[0].active == nest_.width)
+      return turned_loop(phase, c, positions, reduced, std::move(accumulators));
     if (d < nest_.inner.size())
       return static_loop(0, nest_.inner[d].extent, 1, std::move(accumulators), [&](Value* i, Values a) {
         return inner_loops(d + 1, phase, advanced(c, nest_.inner[d], i), positions, reduced, std::move(a));
       });
     if (!nest_.lane_inner) return inner_body(phase, c, positions, reduced, std::move(accumulators), 1);
-    const int64_t extent = nest_.lane.extent, width = nest_.width, step = width * nest_.vectors, whole = extent / step * step, vectors_end = extent / width * width;
+    const int64_t extent = nest_.lane.extent, width = nest_.width, step = width * nest_.vectors,
+                  whole = extent / step * step, vectors_end = extent / width * width;
     auto part = [&](int vectors, int active) {
-      return [&, vectors, active](Value* i, Values a) { return inner_body(phase, advanced(c, nest_.lane, i), spread(positions, vectors, active), reduced, std::move(a), vectors); };
+      return [&, vectors, active](Value* i, Values a) {
+        return inner_body(phase, advanced(c, nest_.lane, i), spread(positions, vectors, active), reduced, std::move(a),
+                          vectors);
+      };
     };
     accumulators = static_loop(0, whole, step, std::move(accumulators), part(nest_.vectors, nest_.width));
     accumulators = static_loop(whole, vectors_end, width, std::move(accumulators), part(1, nest_.width));
-    return static_loop(vectors_end, extent, width, std::move(accumulators), part(1, static_cast<int>(extent - vectors_end)));
+    return static_loop(vectors_end, extent, width, std::move(accumulators),
+                       part(1, static_cast<int>(extent - vectors_end)));
   }
 
   static std::vector<Position> spread(const std::vector<Position>& scalars, int vectors, int active) {
@@ -256,8 +288,10 @@ class LoopEmitter {
   }
 
   // `vectors` positions share the reduced values of one row when the lanes are inside; then accumulators have nest_.vectors copies.
-  Values inner_body(const Loop::Phase& phase, const Cursor& c, const std::vector<Position>& positions, const std::vector<Values>& reduced, Values accumulators, int vectors) {
-    const auto copies = static_cast<size_t>(nest_.lane_inner ? nest_.vectors : 1), per_row = static_cast<size_t>(vectors), count = phase.reductions.size();
+  Values inner_body(const Loop::Phase& phase, const Cursor& c, const std::vector<Position>& positions,
+                    const std::vector<Values>& reduced, Values accumulators, int vectors) {
+    const auto copies = static_cast<size_t>(nest_.lane_inner ? nest_.vectors : 1),
+               per_row = static_cast<size_t>(vectors), count = phase.reductions.size();
     for (size_t p = 0; p < positions.size(); ++p) {
       const size_t row = nest_.lane_inner ? p / per_row : p, copy = nest_.lane_inner ? p % per_row : 0;
       const std::vector<Operand> values = evaluate(phase, c, positions[p], reduced[row]);
@@ -279,7 +313,8 @@ class LoopEmitter {
     switch (r.kind) {
       case Loop::Reduce::Sum: value = llvm::Constant::getNullValue(type); break;
       case Loop::Reduce::Prod: value = real ? llvm::ConstantFP::get(type, 1) : llvm::ConstantInt::get(type, 1); break;
-      case Loop::Reduce::Max: case Loop::Reduce::Min: value = extreme(r, type); break;
+      case Loop::Reduce::Max:
+      case Loop::Reduce::Min: value = extreme(r, type); break;
     }
     return lanes_.splat(value);
   }
@@ -287,8 +322,10 @@ class LoopEmitter {
     const bool max = r.kind == Loop::Reduce::Max;
     if (is_float(r.type)) return llvm::ConstantFP::getInfinity(type, max);
     const auto bits = type->getIntegerBitWidth();
-    if (is_unsigned(r.type) || r.type == DType::Bool) return llvm::ConstantInt::get(type, max ? llvm::APInt::getMinValue(bits) : llvm::APInt::getMaxValue(bits));
-    return llvm::ConstantInt::get(type, max ? llvm::APInt::getSignedMinValue(bits) : llvm::APInt::getSignedMaxValue(bits));
+    if (is_unsigned(r.type) || r.type == DType::Bool)
+      return llvm::ConstantInt::get(type, max ? llvm::APInt::getMinValue(bits) : llvm::APInt::getMaxValue(bits));
+    return llvm::ConstantInt::get(type,
+                                  max ? llvm::APInt::getSignedMinValue(bits) : llvm::APInt::getSignedMaxValue(bits));
   }
 
   Value* fold(const Loop::Reduction& r, Value* x, Value* y) {
@@ -304,11 +341,13 @@ class LoopEmitter {
   }
 
   // A float sum of products is the one place where multiply and add may be fused.
-  Value* accumulate(const Loop::Phase& phase, const Loop::Reduction& r, Value* accumulator, const std::vector<Operand>& values, const Position& position) {
+  Value* accumulate(const Loop::Phase& phase, const Loop::Reduction& r, Value* accumulator,
+                    const std::vector<Operand>& values, const Position& position) {
     const Instr& last = phase.body[static_cast<size_t>(r.value)];
     const Operand& x = values[static_cast<size_t>(r.value)];
     Value* result = nullptr;
-    if (r.kind == Loop::Reduce::Sum && last.op == Op::Mul && last.type == r.type && (r.type == DType::Float32 || r.type == DType::Float64)) {
+    if (r.kind == Loop::Reduce::Sum && last.op == Op::Mul && last.type == r.type &&
+        (r.type == DType::Float32 || r.type == DType::Float64)) {
       Value *a = values[static_cast<size_t>(last.args[0])].value, *c = values[static_cast<size_t>(last.args[1])].value;
       result = lanes_.fma(lanes_.splat(a), lanes_.splat(c), accumulator);
     } else {
@@ -346,11 +385,14 @@ class LoopEmitter {
 
   // ---- bodies ----
 
-  LaneAccess access(int view, const Position& p) const { return {nest_.lane.bytes[static_cast<size_t>(view)], p.active, p.spread}; }
+  LaneAccess access(int view, const Position& p) const {
+    return {nest_.lane.bytes[static_cast<size_t>(view)], p.active, p.spread};
+  }
 
   Value* address(int view, const Cursor& c, const Position& p) {
     const auto v = static_cast<size_t>(view);
-    const int64_t rows = p.row ? p.row * nest_.outer.back().bytes[v] : 0, vectors = int64_t{p.vector} * nest_.width * nest_.lane.bytes[v];
+    const int64_t rows = p.row ? p.row * nest_.outer.back().bytes[v] : 0,
+                  vectors = int64_t{p.vector} * nest_.width * nest_.lane.bytes[v];
     return memory_.advanced(c.at[v], rows + vectors);
   }
 
@@ -358,18 +400,22 @@ class LoopEmitter {
     auto& b = builder_;
     const auto it = c.index.find(dimension);
     Value* index = it == c.index.end() ? b.getInt64(0) : it->second;
-    if (p.row && nest_.outer.back().source == dimension) index = b.CreateAdd(index, b.getInt64(static_cast<uint64_t>(p.row)));
+    if (p.row && nest_.outer.back().source == dimension)
+      index = b.CreateAdd(index, b.getInt64(static_cast<uint64_t>(p.row)));
     if (!p.spread || nest_.lane.source != dimension || lanes_.width() == 1) return index;
     std::vector<llvm::Constant*> steps;
-    for (int i = 0; i < lanes_.width(); ++i) steps.push_back(b.getInt64(static_cast<uint64_t>(p.vector * lanes_.width() + i)));
+    for (int i = 0; i < lanes_.width(); ++i)
+      steps.push_back(b.getInt64(static_cast<uint64_t>(p.vector * lanes_.width() + i)));
     return b.CreateAdd(lanes_.splat(index), llvm::ConstantVector::get(steps));
   }
 
   Value* gather(const Instr& i, Value* index, const Cursor& c, const Position& p) {
     auto& b = builder_;
-    const auto rows = static_cast<int64_t>(i.imm2), size = std::max<int64_t>(1, bit_width(loop_.views[static_cast<size_t>(i.slot)].dtype) / 8);
+    const auto rows = static_cast<int64_t>(i.imm2),
+               size = std::max<int64_t>(1, bit_width(loop_.views[static_cast<size_t>(i.slot)].dtype) / 8);
     Value* zero = lanes_.integer(index, 0);
-    Value* wrapped = b.CreateSelect(b.CreateICmpSLT(index, zero), b.CreateAdd(index, lanes_.integer(index, rows)), index);
+    Value* wrapped =
+        b.CreateSelect(b.CreateICmpSLT(index, zero), b.CreateAdd(index, lanes_.integer(index, rows)), index);
     memory_.store_fault(lanes_.any(b.CreateICmpUGE(wrapped, lanes_.integer(index, rows))));
     Value* clamped = b.CreateBinaryIntrinsic(llvm::Intrinsic::smax, wrapped, zero);
     clamped = b.CreateBinaryIntrinsic(llvm::Intrinsic::smin, clamped, lanes_.integer(index, rows - 1));
@@ -378,12 +424,15 @@ class LoopEmitter {
   }
 
   Value* load(int view, const Cursor& c, const Position& p) {
-    if (const auto turned = turned_.find(view); turned != turned_.end()) return turned->second[nest_.turned_inner ? turned_row_ : static_cast<size_t>(p.row)];
+    if (const auto turned = turned_.find(view); turned != turned_.end())
+      return turned->second[nest_.turned_inner ? turned_row_ : static_cast<size_t>(p.row)];
     return memory_.load(view, address(view, c, p), access(view, p));
   }
 
   DType dtype_of_view(int slot) const { return loop_.views[static_cast<size_t>(slot)].dtype; }
-  Operand loaded(Value* raw, const Instr& i) { return {lanes_.convert(lanes_.from_memory(raw, dtype_of_view(i.slot)), dtype_of_view(i.slot), i.type), i.type}; }
+  Operand loaded(Value* raw, const Instr& i) {
+    return {lanes_.convert(lanes_.from_memory(raw, dtype_of_view(i.slot)), dtype_of_view(i.slot), i.type), i.type};
+  }
 
   std::vector<Operand> evaluate(const Loop::Phase& phase, const Cursor& c, const Position& p, const Values& reduced) {
     std::vector<Operand> values;
@@ -393,11 +442,20 @@ class LoopEmitter {
       for (size_t a = 0; a < 3; ++a)
         if (i.args[a] >= 0) operands[a] = values[static_cast<size_t>(i.args[a])];
       Operand result;
-      if (i.op == Op::Load) result = loaded(raw_[values.size()] = load(i.slot, c, p), i);
-      else if (i.op == Op::Gather) result = loaded(raw_[values.size()] = gather(i, lanes_.convert(operands[0].value, operands[0].type, DType::Int64), c, p), i);
-      else if (i.op == Op::Index) result = {index_of(i.slot, c, p), DType::Int64};
-      else if (i.op == Op::Reduced) result = {lanes_.convert(reduced[static_cast<size_t>(i.slot)], reductions_[static_cast<size_t>(i.slot)].type, i.type), i.type};
-      else result = {emit_op(lanes_, i, operands), i.type};
+      if (i.op == Op::Load)
+        result = loaded(raw_[values.size()] = load(i.slot, c, p), i);
+      else if (i.op == Op::Gather)
+        result = loaded(
+            raw_[values.size()] = gather(i, lanes_.convert(operands[0].value, operands[0].type, DType::Int64), c, p),
+            i);
+      else if (i.op == Op::Index)
+        result = {index_of(i.slot, c, p), DType::Int64};
+      else if (i.op == Op::Reduced)
+        result = {
+            lanes_.convert(reduced[static_cast<size_t>(i.slot)], reductions_[static_cast<size_t>(i.slot)].type, i.type),
+            i.type};
+      else
+        result = {emit_op(lanes_, i, operands), i.type};
       values.push_back(result);
     }
     return values;
@@ -423,7 +481,7 @@ class LoopEmitter {
   std::vector<Loop::Reduction> reductions_;
   std::map<int, Values> turned_;  // of the tile being emitted: rows of transposed views
   size_t turned_row_ = 0;         // where turned_inner, the row that the current step of the inner loop takes
-  Values raw_;  // of the values evaluated last: loaded bits
+  Values raw_;                    // of the values evaluated last: loaded bits
 };
 
 void add_attributes(llvm::Function* function) {
@@ -435,7 +493,8 @@ void add_attributes(llvm::Function* function) {
   function->addFnAttr(llvm::Attribute::NoUnwind);
 }
 
-llvm::Function* declare(llvm::Module& module, const std::string& symbol, const std::vector<llvm::Type*>& arguments, llvm::GlobalValue::LinkageTypes linkage) {
+llvm::Function* declare(llvm::Module& module, const std::string& symbol, const std::vector<llvm::Type*>& arguments,
+                        llvm::GlobalValue::LinkageTypes linkage) {
   auto* type = llvm::FunctionType::get(llvm::Type::getVoidTy(module.getContext()), arguments, false);
   auto* function = llvm::Function::Create(type, linkage, symbol, module);
   add_attributes(function);
@@ -443,7 +502,8 @@ llvm::Function* declare(llvm::Module& module, const std::string& symbol, const s
 }
 
 llvm::Function* declare_step(llvm::Module& module, const std::string& symbol) {
-  llvm::Type *pointer = llvm::PointerType::getUnqual(module.getContext()), *word = llvm::Type::getInt64Ty(module.getContext());
+  llvm::Type *pointer = llvm::PointerType::getUnqual(module.getContext()),
+             *word = llvm::Type::getInt64Ty(module.getContext());
   llvm::Function* function = declare(module, symbol, {pointer, word, word}, llvm::GlobalValue::ExternalLinkage);
   function->addParamAttr(0, llvm::Attribute::NoAlias);
   return function;
@@ -459,7 +519,8 @@ llvm::Function* emit_shared(llvm::Module& module, const NamedLoop& first, const 
   Bases bases;
   for (size_t v = 0; v < views; ++v) bases.views.push_back(function->getArg(static_cast<unsigned>(v)));
   bases.status = function->getArg(static_cast<unsigned>(views));
-  LoopEmitter(builder, *first.loop, nest, plan, bases).emit({function->getArg(static_cast<unsigned>(views) + 1), function->getArg(static_cast<unsigned>(views) + 2)});
+  LoopEmitter(builder, *first.loop, nest, plan, bases)
+      .emit({function->getArg(static_cast<unsigned>(views) + 1), function->getArg(static_cast<unsigned>(views) + 2)});
   return function;
 }
 
@@ -473,11 +534,8 @@ void emit_call(llvm::Module& module, const NamedLoop& step, llvm::Function* shar
   builder.CreateRetVoid();
 }
 
-template <class... T>
-void append(std::string& key, const T&... values) {
-  auto one = [&](const auto& value) {
-    key.append(reinterpret_cast<const char*>(&value), sizeof value);
-  };
+template <class... T> void append(std::string& key, const T&... values) {
+  auto one = [&](const auto& value) { key.append(reinterpret_cast<const char*>(&value), sizeof value); };
   (one(values), ...);
 }
 

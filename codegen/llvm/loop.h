@@ -11,7 +11,10 @@ class Module;
 
 namespace lapis::llvm_backend {
 
-struct NamedLoop { const Loop* loop; std::string symbol; };
+struct NamedLoop {
+  const Loop* loop;
+  std::string symbol;
+};
 
 // Two loops with equal keys differ only in the buffers they work on.
 std::string structure_key(const Loop& loop, const Plan& plan);

@@ -49,8 +49,8 @@ std::string features_of(const Target& target) {
 static std::unique_ptr<llvm::TargetMachine> machine_with(const std::string& features) {
   llvm::TargetOptions options;
   options.AllowFPOpFusion = llvm::FPOpFusion::Strict;  // one rounding an operation
-  return std::unique_ptr<llvm::TargetMachine>(
-      x86().createTargetMachine(kTriple, "x86-64", features, options, llvm::Reloc::PIC_, llvm::CodeModel::Small, llvm::CodeGenOptLevel::Default));
+  return std::unique_ptr<llvm::TargetMachine>(x86().createTargetMachine(
+      kTriple, "x86-64", features, options, llvm::Reloc::PIC_, llvm::CodeModel::Small, llvm::CodeGenOptLevel::Default));
 }
 
 std::unique_ptr<llvm::TargetMachine> create_machine(const Target& target) { return machine_with(features_of(target)); }

@@ -16,7 +16,8 @@ namespace lapis::llvm_backend {
 
 std::string features_of(const Target& target);  // in LLVM's notation
 std::unique_ptr<llvm::TargetMachine> create_machine(const Target& target);
-std::unique_ptr<llvm::TargetMachine> create_baseline_machine();  // plain x86-64, for code that runs before anything was checked
+std::unique_ptr<llvm::TargetMachine>
+create_baseline_machine();  // plain x86-64, for code that runs before anything was checked
 void optimize(llvm::Module& module, llvm::TargetMachine& machine);
 void emit_object(llvm::Module& module, llvm::TargetMachine& machine, llvm::SmallVectorImpl<char>& object);
 

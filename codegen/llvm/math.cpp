@@ -32,7 +32,9 @@ class Math {
   Value* fma(Value* x, double y, Value* z) const { return l.fma(x, k(x, y), z); }
   Value* sqrt(Value* x) const { return l.unary(llvm::Intrinsic::sqrt, x); }
   Value* abs(Value* x) const { return l.unary(llvm::Intrinsic::fabs, x); }
-  Value* sign_of(Value* magnitude, Value* sign) const { return b.CreateBinaryIntrinsic(llvm::Intrinsic::copysign, magnitude, sign); }
+  Value* sign_of(Value* magnitude, Value* sign) const {
+    return b.CreateBinaryIntrinsic(llvm::Intrinsic::copysign, magnitude, sign);
+  }
   Value* less(Value* x, double y) const { return b.CreateFCmpOLT(x, k(x, y)); }
   Value* greater(Value* x, double y) const { return b.CreateFCmpOGT(x, k(x, y)); }
   Value* select(Value* condition, Value* yes, Value* no) const { return b.CreateSelect(condition, yes, no); }
@@ -55,18 +57,24 @@ class Math {
   // ---- bits of floating point numbers ----
   int mantissa_bits(Value* x) const { return is_double(x) ? 52 : 23; }
   int bias(Value* x) const { return is_double(x) ? 1023 : 127; }
-  Value* bits(Value* x) const { return b.CreateBitCast(x, l.shaped(is_double(x) ? b.getInt64Ty() : b.getInt32Ty(), x)); }
+  Value* bits(Value* x) const {
+    return b.CreateBitCast(x, l.shaped(is_double(x) ? b.getInt64Ty() : b.getInt32Ty(), x));
+  }
   Value* from_bits(Value* i, Value* like) const { return b.CreateBitCast(i, like->getType()); }
   Value* shifted_left(Value* i, int n) const { return b.CreateShl(i, l.integer(i, n)); }
 
   // The whole number nearest to x as a float and, without a conversion that a NaN could poison, as an integer.
-  struct Whole { Value *real, *integer; };
+  struct Whole {
+    Value *real, *integer;
+  };
   Whole nearest(Value* x) const {
     const double magic = is_double(x) ? 0x1.8p52 : 0x1.8p23;
     Value* shifted = add(x, magic);
     return {add(shifted, -magic), b.CreateSub(bits(shifted), bits(k(x, magic)))};
   }
-  Value* power_of_two(Value* n, Value* like) const { return from_bits(shifted_left(b.CreateAdd(n, l.integer(n, bias(like))), mantissa_bits(like)), like); }
+  Value* power_of_two(Value* n, Value* like) const {
+    return from_bits(shifted_left(b.CreateAdd(n, l.integer(n, bias(like))), mantissa_bits(like)), like);
+  }
 
   // ---- exp and log ----
 
@@ -91,7 +99,9 @@ class Math {
   }
 
   // x = m * 2^e with m in [sqrt(1/2), sqrt(2)); subnormal x are scaled up first.
-  struct Parts { Value *mantissa, *exponent; };
+  struct Parts {
+    Value *mantissa, *exponent;
+  };
   Parts split(Value* x) const {
     const bool wide = is_double(x);
     const double smallest = wide ? 0x1p-1022 : 0x1p-126;
@@ -197,7 +207,9 @@ class Math {
 
   // ---- trigonometry ----
 
-  struct Reduced { Value *sine, *cosine, *quadrant; };
+  struct Reduced {
+    Value *sine, *cosine, *quadrant;
+  };
   // sin and cos of x minus the nearest multiple n of pi/2. pi/2 in three parts: exact products in the fused steps.
   Reduced reduce(Value* x) const {
     Value* n = l.unary(llvm::Intrinsic::roundeven, mul(x, 2 / std::numbers::pi));
@@ -211,7 +223,9 @@ class Math {
     Value* quarter = l.unary(llvm::Intrinsic::floor, mul(n, 0.25));
     return {sine, cosine, fma(quarter, -4, n)};
   }
-  Value* is_odd(Value* quadrant) const { return b.CreateOr(b.CreateFCmpOEQ(quadrant, k(quadrant, 1)), b.CreateFCmpOEQ(quadrant, k(quadrant, 3))); }
+  Value* is_odd(Value* quadrant) const {
+    return b.CreateOr(b.CreateFCmpOEQ(quadrant, k(quadrant, 1)), b.CreateFCmpOEQ(quadrant, k(quadrant, 3)));
+  }
   Value* negated_if(Value* condition, Value* x) const { return select(condition, b.CreateFNeg(x), x); }
   Value* sin(Value* x) const {
     const Reduced r = reduce(x);
@@ -294,7 +308,9 @@ Function function_of(Op op) {
   }
 }
 
-bool works_in_float(Op op) { return op == Op::Exp || op == Op::Log || op == Op::Tanh || op == Op::Erf || op == Op::Sigmoid; }
+bool works_in_float(Op op) {
+  return op == Op::Exp || op == Op::Log || op == Op::Tanh || op == Op::Erf || op == Op::Sigmoid;
+}
 
 }  // namespace
 
@@ -337,7 +353,8 @@ Value* remainder(const Lanes& lanes, Value* dividend, Value* divisor) {
   Value* quotient = lanes.unary(llvm::Intrinsic::trunc, m.div(rest, divisor));
   Value* pattern = m.bits(quotient);
   quotient = m.from_bits(b.CreateAnd(pattern, lanes.integer(pattern, -(int64_t{1} << 13))), quotient);
-  Value* unit = m.mul(m.from_bits(b.CreateAnd(pattern, lanes.integer(pattern, int64_t{0x7FF} << 52)), quotient), 0x1p-39);
+  Value* unit =
+      m.mul(m.from_bits(b.CreateAnd(pattern, lanes.integer(pattern, int64_t{0x7FF} << 52)), quotient), 0x1p-39);
   unit = m.select(m.less(unit, 1), m.k(unit, 1), unit);
   Value* reduced = m.fma(b.CreateFNeg(quotient), divisor, rest);
   reduced = m.select(m.less(reduced, 0), m.fma(unit, divisor, reduced), reduced);

@@ -18,13 +18,16 @@ bool is_read_only(const View& view, const Plan& plan) {
 }
 
 Bases bases_from_frame(llvm::IRBuilderBase& b, Value* frame, const Loop& loop, const Plan& plan) {
-  auto offset = [&](Value* pointer, int64_t bytes) { return b.CreateConstGEP1_64(b.getInt8Ty(), pointer, static_cast<uint64_t>(bytes)); };
+  auto offset = [&](Value* pointer, int64_t bytes) {
+    return b.CreateConstGEP1_64(b.getInt8Ty(), pointer, static_cast<uint64_t>(bytes));
+  };
   auto field = [&](Value* pointer, int64_t at) {
     auto* loaded = b.CreateLoad(b.getPtrTy(), offset(pointer, at));
     loaded->setMetadata(llvm::LLVMContext::MD_invariant_load, llvm::MDNode::get(b.getContext(), {}));
     return loaded;
   };
-  Value *constants = field(frame, abi::kOffsetConstants), *arena = field(frame, abi::kOffsetArena), *io = field(frame, abi::kOffsetIo);
+  Value *constants = field(frame, abi::kOffsetConstants), *arena = field(frame, abi::kOffsetArena),
+        *io = field(frame, abi::kOffsetIo);
   Bases bases;
   bases.status = field(frame, abi::kOffsetStatus);
   for (const View& v : loop.views) {
@@ -33,7 +36,8 @@ Bases bases_from_frame(llvm::IRBuilderBase& b, Value* frame, const Loop& loop, c
     switch (buffer.space) {
       case Space::Constant: base = offset(constants, buffer.offset); break;
       case Space::Arena: base = offset(arena, buffer.offset); break;
-      case Space::Input: case Space::Output: base = field(io, buffer.offset * 8); break;
+      case Space::Input:
+      case Space::Output: base = field(io, buffer.offset * 8); break;
     }
     bases.views.push_back(offset(base, v.offset * std::max(1, bit_width(v.dtype) / 8)));
   }
@@ -41,7 +45,8 @@ Bases bases_from_frame(llvm::IRBuilderBase& b, Value* frame, const Loop& loop, c
 }
 
 // Buffers of one step never overlap: the memory planner keeps all that live at the same time apart.
-Memory::Memory(const Lanes& lanes, const Loop& loop, const Plan& plan, Bases bases) : lanes_(lanes), loop_(loop), bases_(std::move(bases)) {
+Memory::Memory(const Lanes& lanes, const Loop& loop, const Plan& plan, Bases bases)
+    : lanes_(lanes), loop_(loop), bases_(std::move(bases)) {
   auto& context = lanes.b.getContext();
   llvm::MDBuilder md(context);
   llvm::MDNode* domain = md.createAnonymousAliasScopeDomain();
@@ -52,21 +57,26 @@ Memory::Memory(const Lanes& lanes, const Loop& loop, const Plan& plan, Bases bas
     std::vector<llvm::Metadata*> others;
     for (const auto& [id, scope] : scopes)
       if (id != v.buffer) others.push_back(scope);
-    facts_.push_back({llvm::MDNode::get(context, {scopes[v.buffer]}), llvm::MDNode::get(context, others), is_read_only(v, plan)});
+    facts_.push_back(
+        {llvm::MDNode::get(context, {scopes[v.buffer]}), llvm::MDNode::get(context, others), is_read_only(v, plan)});
   }
 }
 
-Value* Memory::advanced(Value* pointer, Value* bytes) const { return lanes_.b.CreateGEP(lanes_.b.getInt8Ty(), pointer, bytes); }
-Value* Memory::advanced(Value* pointer, int64_t bytes) const { return bytes == 0 ? pointer : advanced(pointer, lanes_.b.getInt64(static_cast<uint64_t>(bytes))); }
+Value* Memory::advanced(Value* pointer, Value* bytes) const {
+  return lanes_.b.CreateGEP(lanes_.b.getInt8Ty(), pointer, bytes);
+}
+Value* Memory::advanced(Value* pointer, int64_t bytes) const {
+  return bytes == 0 ? pointer : advanced(pointer, lanes_.b.getInt64(static_cast<uint64_t>(bytes)));
+}
 
 int64_t Memory::size_of(int v) const { return std::max(1, bit_width(loop_.views[static_cast<size_t>(v)].dtype) / 8); }
 
-template <class I>
-I* Memory::annotated(I* instruction, int v) const {
+template <class I> I* Memory::annotated(I* instruction, int v) const {
   const Facts& f = facts_[static_cast<size_t>(v)];
   instruction->setMetadata(llvm::LLVMContext::MD_alias_scope, f.scope);
   instruction->setMetadata(llvm::LLVMContext::MD_noalias, f.others);
-  if (f.invariant) instruction->setMetadata(llvm::LLVMContext::MD_invariant_load, llvm::MDNode::get(lanes_.b.getContext(), {}));
+  if (f.invariant)
+    instruction->setMetadata(llvm::LLVMContext::MD_invariant_load, llvm::MDNode::get(lanes_.b.getContext(), {}));
   return instruction;
 }
 
@@ -78,7 +88,8 @@ Value* Memory::masked(int count) const {
 
 Value* Memory::scalar_load(int v, Value* pointer) const {
   const auto align = llvm::Align(static_cast<uint64_t>(size_of(v)));
-  return annotated(lanes_.b.CreateAlignedLoad(lanes_.memory_type(loop_.views[static_cast<size_t>(v)].dtype), pointer, align), v);
+  return annotated(
+      lanes_.b.CreateAlignedLoad(lanes_.memory_type(loop_.views[static_cast<size_t>(v)].dtype), pointer, align), v);
 }
 
 Value* Memory::load(int v, Value* pointer, const LaneAccess& access) const {
@@ -89,7 +100,8 @@ Value* Memory::load(int v, Value* pointer, const LaneAccess& access) const {
   const auto align = llvm::Align(static_cast<uint64_t>(size_of(v)));
   if (access.stride == size_of(v)) {
     if (access.count == lanes_.width()) return annotated(b.CreateAlignedLoad(type, pointer, align), v);
-    return annotated(b.CreateMaskedLoad(type, pointer, align, masked(access.count), llvm::Constant::getNullValue(type)), v);
+    return annotated(b.CreateMaskedLoad(type, pointer, align, masked(access.count), llvm::Constant::getNullValue(type)),
+                     v);
   }
   if (access.stride == -size_of(v) && access.count == lanes_.width()) {
     std::vector<int> reversed(static_cast<size_t>(lanes_.width()));
@@ -98,17 +110,21 @@ Value* Memory::load(int v, Value* pointer, const LaneAccess& access) const {
     return b.CreateShuffleVector(annotated(b.CreateAlignedLoad(type, lowest, align), v), reversed);
   }
   Value* result = llvm::Constant::getNullValue(type);
-  for (int i = 0; i < access.count; ++i) result = b.CreateInsertElement(result, scalar_load(v, advanced(pointer, i * access.stride)), static_cast<uint64_t>(i));
+  for (int i = 0; i < access.count; ++i)
+    result =
+        b.CreateInsertElement(result, scalar_load(v, advanced(pointer, i * access.stride)), static_cast<uint64_t>(i));
   return result;
 }
 
 Value* Memory::load_at(int v, Value* pointer, Value* offsets, const LaneAccess& access) const {
   if (!Lanes::is_vector(offsets)) return load(v, advanced(pointer, offsets), access);
   auto& b = lanes_.b;
-  auto* type = llvm::FixedVectorType::get(lanes_.memory_type(loop_.views[static_cast<size_t>(v)].dtype), static_cast<unsigned>(lanes_.width()));
+  auto* type = llvm::FixedVectorType::get(lanes_.memory_type(loop_.views[static_cast<size_t>(v)].dtype),
+                                          static_cast<unsigned>(lanes_.width()));
   Value* result = llvm::Constant::getNullValue(type);
   for (int i = 0; i < access.count; ++i) {
-    Value* at = advanced(advanced(pointer, b.CreateExtractElement(offsets, static_cast<uint64_t>(i))), i * access.stride);
+    Value* at =
+        advanced(advanced(pointer, b.CreateExtractElement(offsets, static_cast<uint64_t>(i))), i * access.stride);
     result = b.CreateInsertElement(result, scalar_load(v, at), static_cast<uint64_t>(i));
   }
   return result;
@@ -117,9 +133,12 @@ Value* Memory::load_at(int v, Value* pointer, Value* offsets, const LaneAccess& 
 std::vector<Value*> Memory::load_transposed(int v, Value* pointer, int64_t stride) const {
   auto& b = lanes_.b;
   const int width = lanes_.width();
-  auto* type = llvm::FixedVectorType::get(lanes_.memory_type(loop_.views[static_cast<size_t>(v)].dtype), static_cast<unsigned>(width));
+  auto* type = llvm::FixedVectorType::get(lanes_.memory_type(loop_.views[static_cast<size_t>(v)].dtype),
+                                          static_cast<unsigned>(width));
   std::vector<Value*> rows;
-  for (int i = 0; i < width; ++i) rows.push_back(annotated(b.CreateAlignedLoad(type, advanced(pointer, i * stride), llvm::Align(static_cast<uint64_t>(size_of(v)))), v));
+  for (int i = 0; i < width; ++i)
+    rows.push_back(annotated(
+        b.CreateAlignedLoad(type, advanced(pointer, i * stride), llvm::Align(static_cast<uint64_t>(size_of(v)))), v));
   std::vector<int> low, high;  // of two interleaved rows
   for (int i = 0; i < width / 2; ++i) {
     low.insert(low.end(), {i, i + width});
@@ -129,7 +148,9 @@ std::vector<Value*> Memory::load_transposed(int v, Value* pointer, int64_t strid
   for (int round = 1; round < width; round *= 2) {
     std::vector<Value*> next;
     for (int i = 0; i < width / 2; ++i)
-      for (const auto& mask : {low, high}) next.push_back(b.CreateShuffleVector(rows[static_cast<size_t>(i)], rows[static_cast<size_t>(i + width / 2)], mask));
+      for (const auto& mask : {low, high})
+        next.push_back(
+            b.CreateShuffleVector(rows[static_cast<size_t>(i)], rows[static_cast<size_t>(i + width / 2)], mask));
     rows = std::move(next);
   }
   return rows;
@@ -139,13 +160,17 @@ void Memory::store(int v, Value* raw, Value* pointer, const LaneAccess& access) 
   auto& b = lanes_.b;
   const auto align = llvm::Align(static_cast<uint64_t>(size_of(v)));
   auto scalar_store = [&](Value* value, Value* at) { annotated(b.CreateAlignedStore(value, at, align), v); };
-  auto lane = [&](int i) { return Lanes::is_vector(raw) ? b.CreateExtractElement(raw, static_cast<uint64_t>(i)) : raw; };
+  auto lane = [&](int i) {
+    return Lanes::is_vector(raw) ? b.CreateExtractElement(raw, static_cast<uint64_t>(i)) : raw;
+  };
   if (!access.spread || lanes_.width() == 1) return scalar_store(raw, pointer);
   if (access.stride == 0) return scalar_store(lane(access.count - 1), pointer);
   if (access.stride == size_of(v)) {
     raw = lanes_.splat(raw);
-    if (access.count == lanes_.width()) annotated(b.CreateAlignedStore(raw, pointer, align), v);
-    else annotated(b.CreateMaskedStore(raw, pointer, align, masked(access.count)), v);
+    if (access.count == lanes_.width())
+      annotated(b.CreateAlignedStore(raw, pointer, align), v);
+    else
+      annotated(b.CreateMaskedStore(raw, pointer, align, masked(access.count)), v);
     return;
   }
   for (int i = 0; i < access.count; ++i) scalar_store(lane(i), advanced(pointer, i * access.stride));

@@ -16,8 +16,8 @@ namespace lapis::llvm_backend {
 // Lanes of one vector access: `count` consecutive elements of the lane dimension, `stride` bytes apart.
 struct LaneAccess {
   int64_t stride = 0;
-  int count = 1;      // active lanes; the vector always has lanes.width()
-  bool spread = true; // false: one scalar, lanes play no role
+  int count = 1;       // active lanes; the vector always has lanes.width()
+  bool spread = true;  // false: one scalar, lanes play no role
 };
 
 // The address of every view's element 0, and of the status word.
@@ -47,7 +47,10 @@ class Memory {
   void store_fault(llvm::Value* condition) const;  // i1
 
  private:
-  struct Facts { llvm::MDNode *scope = nullptr, *others = nullptr; bool invariant = false; };
+  struct Facts {
+    llvm::MDNode *scope = nullptr, *others = nullptr;
+    bool invariant = false;
+  };
   llvm::Value* scalar_load(int v, llvm::Value* pointer) const;
   llvm::Value* masked(int count) const;
   int64_t size_of(int v) const;

@@ -16,7 +16,7 @@ int64_t element_bytes(DType dtype) { return std::max(1, bit_width(dtype) / 8); }
 
 // What the choices below need to know about a view.
 struct Use {
-  int weight = 0;   // how often it is touched; stores count double: a scattered store costs more than a gathered load
+  int weight = 0;  // how often it is touched; stores count double: a scattered store costs more than a gathered load
   bool stored = false;
 };
 
@@ -68,14 +68,18 @@ class Planner {
   // Large strides outside, judged by the stored views first, then by the loaded ones.
   int64_t reach(const Dimension& d) const {
     int64_t stored = 0, loaded = 0;
-    for (size_t v = 0; v < uses_.size(); ++v) (uses_[v].stored ? stored : loaded) = std::max(uses_[v].stored ? stored : loaded, std::abs(d.bytes[v]));
+    for (size_t v = 0; v < uses_.size(); ++v)
+      (uses_[v].stored ? stored : loaded) = std::max(uses_[v].stored ? stored : loaded, std::abs(d.bytes[v]));
     return stored ? stored : loaded;
   }
   void order(Dims& dims) const {
-    std::stable_sort(dims.begin(), dims.end(), [&](const Dimension& a, const Dimension& b) { return reach(a) > reach(b); });
+    std::stable_sort(dims.begin(), dims.end(),
+                     [&](const Dimension& a, const Dimension& b) { return reach(a) > reach(b); });
   }
 
-  bool is_indexed(const Dimension& d) const { return std::find(indexed_.begin(), indexed_.end(), d.source) != indexed_.end() && d.source >= 0; }
+  bool is_indexed(const Dimension& d) const {
+    return std::find(indexed_.begin(), indexed_.end(), d.source) != indexed_.end() && d.source >= 0;
+  }
   bool mergeable(const Dimension& a, const Dimension& b) const {
     if (is_indexed(a) || is_indexed(b)) return false;
     for (size_t v = 0; v < uses_.size(); ++v)
@@ -84,7 +88,10 @@ class Planner {
   }
   void merge(Dims& dims) const {
     for (size_t i = 0; i + 1 < dims.size();) {
-      if (!mergeable(dims[i], dims[i + 1])) { ++i; continue; }
+      if (!mergeable(dims[i], dims[i + 1])) {
+        ++i;
+        continue;
+      }
       dims[i].extent *= dims[i + 1].extent;
       dims[i].bytes = dims[i + 1].bytes;
       dims[i].source = -1;
@@ -101,7 +108,9 @@ class Planner {
       for (const Instr& i : phase.body) {
         const bool half = i.type == DType::Float16 || i.type == DType::BFloat16;
         const bool moved = i.op == Op::Load || i.op == Op::Constant;
-        widest = std::max(widest, half && !moved ? 4 : i.op == Op::Gather || i.op == Op::Index ? 1 : element_bytes(i.type));
+        widest = std::max(widest, half && !moved                            ? 4
+                                  : i.op == Op::Gather || i.op == Op::Index ? 1
+                                                                            : element_bytes(i.type));
         if (i.op == Op::Quantize || i.op == Op::Dequantize) widest = std::max<int64_t>(widest, 4);
       }
       for (const Loop::Reduction& r : phase.reductions) widest = std::max(widest, element_bytes(r.type));
@@ -113,12 +122,16 @@ class Planner {
     double score = 0;
     for (size_t v = 0; v < uses_.size(); ++v) {
       const int64_t size = element_bytes(loop_.views[v].dtype), stride = d.bytes[v];
-      if (stride == size) score += 2.0 * uses_[v].weight;
-      else if (stride == 0) score += 1.5 * uses_[v].weight;
-      else if (stride == -size) score += 1.0 * uses_[v].weight;
+      if (stride == size)
+        score += 2.0 * uses_[v].weight;
+      else if (stride == 0)
+        score += 1.5 * uses_[v].weight;
+      else if (stride == -size)
+        score += 1.0 * uses_[v].weight;
     }
     // Short dimensions leave lanes empty; inner lanes pay for combining their accumulators.
-    const double filled = static_cast<double>(d.extent) / static_cast<double>((d.extent + nest_.width - 1) / nest_.width * nest_.width);
+    const double filled =
+        static_cast<double>(d.extent) / static_cast<double>((d.extent + nest_.width - 1) / nest_.width * nest_.width);
     return score * filled * (d.inner ? 0.9 : 1.0);
   }
 
@@ -142,8 +155,11 @@ class Planner {
     return nest_.transposed.size() == 1;
   }
   bool choose_turned_product() {
-    const bool one_sum = nest_.inner.size() == 1 && !loop_.phases[0].reductions.empty() && loop_.phases[0].stores.empty() && loop_.phases.size() <= 2;
-    if (!one_sum || !is_product() || nest_.inner[0].extent < nest_.width || nest_.width < 4 || nest_.width > 16 || is_indexed(nest_.inner[0])) return false;
+    const bool one_sum = nest_.inner.size() == 1 && !loop_.phases[0].reductions.empty() &&
+                         loop_.phases[0].stores.empty() && loop_.phases.size() <= 2;
+    if (!one_sum || !is_product() || nest_.inner[0].extent < nest_.width || nest_.width < 4 || nest_.width > 16 ||
+        is_indexed(nest_.inner[0]))
+      return false;
     for (size_t d = 0; d < nest_.outer.size(); ++d) {
       if (nest_.outer[d].extent < nest_.width || !turns_product(nest_.outer[d])) continue;
       nest_.lane = nest_.outer[d];
@@ -185,7 +201,8 @@ class Planner {
   }
 
   bool has_reduction() const {
-    return std::any_of(loop_.phases.begin(), loop_.phases.end(), [](const Loop::Phase& p) { return !p.reductions.empty(); });
+    return std::any_of(loop_.phases.begin(), loop_.phases.end(),
+                       [](const Loop::Phase& p) { return !p.reductions.empty(); });
   }
 
   // Loads that a jammed row would share: those that do not move along `d`.
@@ -197,7 +214,8 @@ class Planner {
 
   // Jamming multiplies the tile, so it pays only for products that are short enough to stay in registers.
   bool is_product() const {
-    return has_reduction() && !nest_.inner.empty() + nest_.lane_inner > 0 && loop_.phases.size() <= 2 && instructions() <= 24 && loads_in_first_phase() >= 2;
+    return has_reduction() && !nest_.inner.empty() + nest_.lane_inner > 0 && loop_.phases.size() <= 2 &&
+           instructions() <= 24 && loads_in_first_phase() >= 2;
   }
   size_t loads_in_first_phase() const {
     size_t n = 0;
@@ -210,7 +228,8 @@ class Planner {
     if (!is_product()) return;
     for (size_t i = nest_.outer.size(); i-- > 0;) {
       if (!reused_along(nest_.outer[i]) || nest_.outer[i].extent < 2) continue;
-      std::rotate(nest_.outer.begin() + static_cast<int64_t>(i), nest_.outer.begin() + static_cast<int64_t>(i) + 1, nest_.outer.end());
+      std::rotate(nest_.outer.begin() + static_cast<int64_t>(i), nest_.outer.begin() + static_cast<int64_t>(i) + 1,
+                  nest_.outer.end());
       jammable_ = true;
       return;
     }
@@ -232,10 +251,12 @@ class Planner {
       if (along.extent < width) continue;
       for (size_t v = 0; v < uses_.size(); ++v) {
         const int64_t size = element_bytes(loop_.views[v].dtype), across = std::abs(nest_.lane.bytes[v]);
-        if (uses_[v].weight && !uses_[v].stored && along.bytes[v] == size && across != 0 && across != size) nest_.transposed.push_back(static_cast<int>(v));
+        if (uses_[v].weight && !uses_[v].stored && along.bytes[v] == size && across != 0 && across != size)
+          nest_.transposed.push_back(static_cast<int>(v));
       }
       if (nest_.transposed.empty()) continue;
-      std::rotate(nest_.outer.begin() + static_cast<int64_t>(d), nest_.outer.begin() + static_cast<int64_t>(d) + 1, nest_.outer.end());
+      std::rotate(nest_.outer.begin() + static_cast<int64_t>(d), nest_.outer.begin() + static_cast<int64_t>(d) + 1,
+                  nest_.outer.end());
       nest_.width = nest_.jam = width;
       split_jammed();
       return true;
@@ -283,14 +304,16 @@ class Planner {
       }
       for (const Loop::Store& s : phase.stores) accesses += access_nanoseconds(s.view);
       const double lanes = phase.over == Loop::Over::Inner || !nest_.lane_inner ? nest_.width : 1;
-      const double points = phase.over == Loop::Over::Inner ? inner * (nest_.lane_inner ? static_cast<double>(nest_.lane.extent) : 1) : 1;
+      const double points =
+          phase.over == Loop::Over::Inner ? inner * (nest_.lane_inner ? static_cast<double>(nest_.lane.extent) : 1) : 1;
       cost += (instructions / lanes * 0.3 + accesses) * points;
     }
     return cost;
   }
   double access_nanoseconds(int view) const {
     if (std::find(nest_.transposed.begin(), nest_.transposed.end(), view) != nest_.transposed.end()) return 0.1;
-    const int64_t stride = nest_.lane.bytes[static_cast<size_t>(view)], size = element_bytes(loop_.views[static_cast<size_t>(view)].dtype);
+    const int64_t stride = nest_.lane.bytes[static_cast<size_t>(view)],
+                  size = element_bytes(loop_.views[static_cast<size_t>(view)].dtype);
     return stride == 0 ? 0 : std::abs(stride) == size ? static_cast<double>(size) / 64 : 0.4;
   }
   static double weight(const Instr& i) {
@@ -305,10 +328,12 @@ class Planner {
     for (const Dimension& d : nest_.outer) total *= static_cast<double>(d.extent);
     const int64_t lanes = nest_.lane_inner ? 1 : nest_.lane.extent;
     total *= static_cast<double>(lanes);
-    const auto wanted = std::clamp<int64_t>(static_cast<int64_t>(std::min(total / kUnitNanoseconds, 1e6)), 1, kMaxUnits);
+    const auto wanted =
+        std::clamp<int64_t>(static_cast<int64_t>(std::min(total / kUnitNanoseconds, 1e6)), 1, kMaxUnits);
     // A jammed dimension stays whole, so that tiles do.
     const size_t divisible = nest_.outer.size() - (nest_.jam > 1 ? 1 : 0);
-    while (nest_.partitioned < divisible && nest_.rows < 4 * wanted && wanted > 1) nest_.rows *= nest_.outer[nest_.partitioned++].extent;
+    while (nest_.partitioned < divisible && nest_.rows < 4 * wanted && wanted > 1)
+      nest_.rows *= nest_.outer[nest_.partitioned++].extent;
     if (nest_.rows < 2 * wanted && lanes > nest_.width && wanted > 1) {
       const int64_t tile = static_cast<int64_t>(nest_.width) * nest_.vectors;
       const int64_t pieces = (2 * wanted + nest_.rows - 1) / nest_.rows;

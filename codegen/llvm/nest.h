@@ -8,19 +8,19 @@ namespace lapis::llvm_backend {
 
 struct Dimension {
   int64_t extent = 1;
-  bool inner = false;           // of the reduced space
-  int source = -1;              // the Loop dimension whose index this is; -1 once several are merged
-  std::vector<int64_t> bytes;   // stride of each view
+  bool inner = false;          // of the reduced space
+  int source = -1;             // the Loop dimension whose index this is; -1 once several are merged
+  std::vector<int64_t> bytes;  // stride of each view
 };
 
 struct Nest {
   std::vector<Dimension> outer;  // outermost first; without the lane dimension
   std::vector<Dimension> inner;
-  Dimension lane;                // extent 1 if nothing is worth a vector
-  bool lane_inner = false;       // lanes are partial accumulators of one result instead of W results
-  int width = 1;                 // elements per vector
-  int vectors = 1;               // vectors of the lane dimension per tile
-  int jam = 1;                   // rows of the last outer dimension per tile
+  Dimension lane;           // extent 1 if nothing is worth a vector
+  bool lane_inner = false;  // lanes are partial accumulators of one result instead of W results
+  int width = 1;            // elements per vector
+  int vectors = 1;          // vectors of the lane dimension per tile
+  int jam = 1;              // rows of the last outer dimension per tile
   // Views whose elements lie across the lanes: squares of them are turned in registers. They lie along the last outer dimension (then
   // jam = width), or along the only inner one (turned_inner: that loop goes in steps of `width`).
   std::vector<int> transposed;
@@ -28,7 +28,7 @@ struct Nest {
 
   // Rows are the points of outer[0 .. partitioned), times the chunks of an outer lane dimension. A unit is `rows_per_unit` rows.
   size_t partitioned = 0;
-  int64_t chunk = 0;             // lane elements per row; 0: the lane dimension is not cut
+  int64_t chunk = 0;  // lane elements per row; 0: the lane dimension is not cut
   int64_t rows = 1, rows_per_unit = 1, units = 1;
 
   int64_t chunks() const { return chunk ? (lane.extent + chunk - 1) / chunk : 1; }

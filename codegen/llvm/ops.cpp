@@ -10,8 +10,8 @@
 namespace lapis::llvm_backend {
 namespace {
 
-using llvm::Intrinsic::ID;
 using llvm::Value;
+using llvm::Intrinsic::ID;
 
 // ---- integers that must not trap --------------------------------------------------------------------------------------------------
 
@@ -107,7 +107,8 @@ Value* float_binary(const Lanes& l, Op op, Value* x, Value* y) {
 Value* compare(const Lanes& l, Op op, Value* x, Value* y, DType type) {
   auto& b = l.b;
   const bool unsigned_order = is_unsigned(type) || type == DType::Bool;
-  if (is_float(type)) return op == Op::Equal ? b.CreateFCmpOEQ(x, y) : op == Op::Less ? b.CreateFCmpOLT(x, y) : b.CreateFCmpOLE(x, y);
+  if (is_float(type))
+    return op == Op::Equal ? b.CreateFCmpOEQ(x, y) : op == Op::Less ? b.CreateFCmpOLT(x, y) : b.CreateFCmpOLE(x, y);
   if (op == Op::Equal) return b.CreateICmpEQ(x, y);
   if (op == Op::Less) return unsigned_order ? b.CreateICmpULT(x, y) : b.CreateICmpSLT(x, y);
   return unsigned_order ? b.CreateICmpULE(x, y) : b.CreateICmpSLE(x, y);
@@ -117,12 +118,14 @@ Value* sign(const Lanes& l, Value* x, DType type) {
   auto& b = l.b;
   if (is_float(type)) {
     Value* zero = l.real(x, 0);
-    Value* negative = b.CreateSelect(b.CreateFCmpOLT(x, zero), l.real(x, -1), b.CreateFAdd(x, zero));  // +0 and NaN stay
+    Value* negative =
+        b.CreateSelect(b.CreateFCmpOLT(x, zero), l.real(x, -1), b.CreateFAdd(x, zero));  // +0 and NaN stay
     return b.CreateSelect(b.CreateFCmpOGT(x, zero), l.real(x, 1), negative);
   }
   Value* zero = l.integer(x, 0);
   if (is_unsigned(type)) return b.CreateZExt(b.CreateICmpNE(x, zero), x->getType());
-  return b.CreateSub(b.CreateZExt(b.CreateICmpSGT(x, zero), x->getType()), b.CreateZExt(b.CreateICmpSLT(x, zero), x->getType()));
+  return b.CreateSub(b.CreateZExt(b.CreateICmpSGT(x, zero), x->getType()),
+                     b.CreateZExt(b.CreateICmpSLT(x, zero), x->getType()));
 }
 
 Value* absolute(const Lanes& l, Value* x, DType type) {
@@ -188,11 +191,15 @@ Value* binary(const Lanes& l, const Instr& i, Operand x, Operand y) {
   switch (i.op) {
     case Op::Min: return l.minimum(x.value, y.value, x.type);
     case Op::Max: return l.maximum(x.value, y.value, x.type);
-    case Op::Equal: case Op::Less: case Op::LessOrEqual: return compare(l, i.op, x.value, y.value, x.type);
+    case Op::Equal:
+    case Op::Less:
+    case Op::LessOrEqual: return compare(l, i.op, x.value, y.value, x.type);
     case Op::And: return b.CreateAnd(x.value, y.value);
     case Op::Or: return b.CreateOr(x.value, y.value);
     case Op::Xor: return b.CreateXor(x.value, y.value);
-    default: return is_float(x.type) ? float_binary(l, i.op, x.value, y.value) : integer_binary(l, i.op, x.value, y.value, x.type);
+    default:
+      return is_float(x.type) ? float_binary(l, i.op, x.value, y.value)
+                              : integer_binary(l, i.op, x.value, y.value, x.type);
   }
 }
 
@@ -200,14 +207,20 @@ bool is_binary(Op op) { return (op >= Op::Add && op <= Op::Max) || (op >= Op::Eq
 
 bool supported(DType type) {
   switch (type) {
-    case DType::Float32: case DType::Float64: case DType::Float16: case DType::BFloat16: case DType::Bool: return true;
+    case DType::Float32:
+    case DType::Float64:
+    case DType::Float16:
+    case DType::BFloat16:
+    case DType::Bool: return true;
     default: return is_integer(type) && bit_width(type) >= 8;
   }
 }
 
 }  // namespace
 
-std::string refuse_type(DType type) { return supported(type) ? std::string() : "elements of type " + std::string(name_of(type)); }
+std::string refuse_type(DType type) {
+  return supported(type) ? std::string() : "elements of type " + std::string(name_of(type));
+}
 
 std::string refuse_op(const Instr& i, const std::array<DType, 3>& types) {
   if (std::string reason = refuse_type(i.type); !reason.empty()) return reason;

@@ -10,7 +10,8 @@ namespace lapis {
 namespace {
 
 std::string upper(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
+  std::transform(text.begin(), text.end(), text.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
   return text;
 }
 
@@ -19,12 +20,14 @@ std::string_view c_type(DType dtype) {
     case DType::Float32: return "float";
     case DType::Float64: return "double";
     case DType::Int8: return "int8_t";
-    case DType::Int16: case DType::UInt16: return dtype == DType::Int16 ? "int16_t" : "uint16_t";
+    case DType::Int16:
+    case DType::UInt16: return dtype == DType::Int16 ? "int16_t" : "uint16_t";
     case DType::Int32: return "int32_t";
     case DType::UInt32: return "uint32_t";
     case DType::Int64: return "int64_t";
     case DType::UInt64: return "uint64_t";
-    case DType::Float16: case DType::BFloat16: return "uint16_t";  // bits
+    case DType::Float16:
+    case DType::BFloat16: return "uint16_t";  // bits
     default: return "uint8_t";
   }
 }
@@ -33,8 +36,10 @@ std::string quoted(const std::string& text) {
   std::string result = "\"";
   for (const unsigned char c : text) {
     if (c == '"' || c == '\\') result += '\\';
-    if (c >= ' ' && c < 127) result += static_cast<char>(c);
-    else result += '?';
+    if (c >= ' ' && c < 127)
+      result += static_cast<char>(c);
+    else
+      result += '?';
   }
   return result + "\"";
 }
@@ -50,9 +55,12 @@ void describe(std::ostream& out, const std::string& prefix, const char* kind, co
   for (size_t i = 0; i < values.size(); ++i) {
     const PlanIo& v = values[i];
     const std::string start = "#define " + prefix + "_" + kind + "_" + std::to_string(i) + "_";
-    out << start << "NAME " << quoted(v.name) << "\n" << start << "TYPE " << quoted(std::string(name_of(v.dtype))) << "\n" << start << "RANK " << v.shape.size() << "\n";
+    out << start << "NAME " << quoted(v.name) << "\n"
+        << start << "TYPE " << quoted(std::string(name_of(v.dtype))) << "\n"
+        << start << "RANK " << v.shape.size() << "\n";
     if (!v.shape.empty()) out << start << "SHAPE " << braces(v.shape) << "\n";
-    out << start << "ELEMENTS " << element_count(v.shape) << "\n" << start << "BYTES " << byte_size(v.dtype, element_count(v.shape)) << "\n";
+    out << start << "ELEMENTS " << element_count(v.shape) << "\n"
+        << start << "BYTES " << byte_size(v.dtype, element_count(v.shape)) << "\n";
   }
   out << "\n";
 }
@@ -61,14 +69,18 @@ void members(std::ostream& out, const std::string& type, const char* qualifier, 
   const std::vector<std::string> names = member_names(values);
   out << "typedef struct {\n";
   for (size_t i = 0; i < values.size(); ++i)
-    out << "  " << qualifier << c_type(values[i].dtype) << "* " << names[i] << ";  /* " << name_of(values[i].dtype) << to_string(values[i].shape) << " */\n";
+    out << "  " << qualifier << c_type(values[i].dtype) << "* " << names[i] << ";  /* " << name_of(values[i].dtype)
+        << to_string(values[i].shape) << " */\n";
   if (values.empty()) out << "  const void* unused;\n";
   out << "} " << type << ";\n\n";
 }
 
-constexpr std::string_view kKeywords[] = {"auto", "bool", "break", "case", "char", "class", "const", "continue", "default", "delete", "do", "double", "else", "enum", "extern", "float", "for", "goto",
-                                          "if", "inline", "int", "long", "namespace", "new", "private", "public", "register", "restrict", "return", "short", "signed", "sizeof", "static", "struct",
-                                          "switch", "template", "this", "typedef", "union", "unsigned", "using", "void", "volatile", "while", "operator", "and", "or", "not", "xor"};
+constexpr std::string_view kKeywords[] = {
+    "auto",   "bool",   "break",     "case",   "char",     "class",    "const",    "continue", "default", "delete",
+    "do",     "double", "else",      "enum",   "extern",   "float",    "for",      "goto",     "if",      "inline",
+    "int",    "long",   "namespace", "new",    "private",  "public",   "register", "restrict", "return",  "short",
+    "signed", "sizeof", "static",    "struct", "switch",   "template", "this",     "typedef",  "union",   "unsigned",
+    "using",  "void",   "volatile",  "while",  "operator", "and",      "or",       "not",      "xor"};
 
 }  // namespace
 
@@ -78,7 +90,8 @@ std::vector<std::string> member_names(const std::vector<PlanIo>& values) {
     std::string name;
     for (const unsigned char c : v.name) name += std::isalnum(c) && c < 128 ? static_cast<char>(c) : '_';
     const bool reserved = std::find(std::begin(kKeywords), std::end(kKeywords), name) != std::end(kKeywords);
-    if (name.empty() || std::isdigit(static_cast<unsigned char>(name[0])) || name[0] == '_' || reserved) name = "v_" + name;
+    if (name.empty() || std::isdigit(static_cast<unsigned char>(name[0])) || name[0] == '_' || reserved)
+      name = "v_" + name;
     while (std::find(names.begin(), names.end(), name) != names.end()) name += "_";
     names.push_back(name);
   }
@@ -88,30 +101,39 @@ std::vector<std::string> member_names(const std::vector<PlanIo>& values) {
 std::string header_text(const Plan& plan, const ObjectOptions& options) {
   const std::string &n = options.name, N = upper(n);
   std::ostringstream out;
-  out << "/* " << n << ": a compiled model for " << plan.target.to_string() << ". Generated by " << options.producer << " (plan " << hex(options.plan_hash) << ", source " << hex(options.source_hash) << ").\n"
+  out << "/* " << n << ": a compiled model for " << plan.target.to_string() << ". Generated by " << options.producer
+      << " (plan " << hex(options.plan_hash) << ", source " << hex(options.source_hash) << ").\n"
       << " *\n"
       << " *   static _Alignas(" << N << "_ARENA_ALIGNMENT) unsigned char arena[" << N << "_ARENA_BYTES];\n"
       << " *   " << n << "_inputs inputs = {...};\n"
       << " *   " << n << "_outputs outputs = {...};\n"
       << " *   int status = " << n << "_run(&inputs, &outputs, arena);   (" << N << "_OK: the outputs are computed)\n"
       << " *\n"
-      << " * Tensors are dense, in row-major order, aligned to their element type; inputs and outputs must not overlap. The arena is scratch\n"
-      << " * memory: its contents need no initialization and mean nothing after a call. Calls with different arenas may run at the same time. */\n"
-      << "#ifndef LAPIS_" << N << "_H\n#define LAPIS_" << N << "_H\n\n#include <stddef.h>\n#include <stdint.h>\n\n#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n"
-      << "#define " << N << "_TARGET " << quoted(plan.target.to_string()) << "\n#define " << N << "_ARENA_BYTES " << object_arena_bytes(plan) << "\n#define " << N << "_ARENA_ALIGNMENT 64\n\n"
+      << " * Tensors are dense, in row-major order, aligned to their element type; inputs and outputs must not "
+         "overlap. The arena is scratch\n"
+      << " * memory: its contents need no initialization and mean nothing after a call. Calls with different arenas "
+         "may run at the same time. */\n"
+      << "#ifndef LAPIS_" << N << "_H\n#define LAPIS_" << N
+      << "_H\n\n#include <stddef.h>\n#include <stdint.h>\n\n#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n"
+      << "#define " << N << "_TARGET " << quoted(plan.target.to_string()) << "\n#define " << N << "_ARENA_BYTES "
+      << object_arena_bytes(plan) << "\n#define " << N << "_ARENA_ALIGNMENT 64\n\n"
       << "#define " << N << "_OK 0\n#define " << N << "_MISALIGNED_ARENA 1\n#define " << N << "_UNSUPPORTED_CPU 2\n"
-      << "#define " << N << "_INDEX_OUT_OF_RANGE 3 /* an index input selects outside of its tensor; it was clamped into it */\n\n";
+      << "#define " << N
+      << "_INDEX_OUT_OF_RANGE 3 /* an index input selects outside of its tensor; it was clamped into it */\n\n";
   describe(out, N, "INPUT", plan.inputs);
   describe(out, N, "OUTPUT", plan.outputs);
   members(out, n + "_inputs", "const ", plan.inputs);
   members(out, n + "_outputs", "", plan.outputs);
-  out << "/* 1 if this processor and operating system have what the code needs, else 0. Checked by " << n << "_run at the first call with an arena. */\n"
+  out << "/* 1 if this processor and operating system have what the code needs, else 0. Checked by " << n
+      << "_run at the first call with an arena. */\n"
       << "int " << n << "_supported(void);\nsize_t " << n << "_arena_bytes(void);\n"
       << "int " << n << "_run(const " << n << "_inputs* inputs, const " << n << "_outputs* outputs, void* arena);\n\n"
-      << "/* To use several threads: for each phase in order, run its units [0, " << n << "_units(phase)) in any partition, then wait for all of\n"
+      << "/* To use several threads: for each phase in order, run its units [0, " << n
+      << "_units(phase)) in any partition, then wait for all of\n"
       << " * them. Does not check the processor: call " << n << "_supported first. */\n"
       << "size_t " << n << "_phases(void);\nint64_t " << n << "_units(size_t phase);\n"
-      << "int " << n << "_run_units(size_t phase, int64_t begin, int64_t end, const " << n << "_inputs* inputs, const " << n << "_outputs* outputs, void* arena);\n\n"
+      << "int " << n << "_run_units(size_t phase, int64_t begin, int64_t end, const " << n << "_inputs* inputs, const "
+      << n << "_outputs* outputs, void* arena);\n\n"
       << "extern const char " << n << "_provenance[]; /* producer, target, hashes of plan and source */\n\n"
       << "#ifdef __cplusplus\n}\n#endif\n\n#endif\n";
   return out.str();

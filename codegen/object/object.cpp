@@ -27,7 +27,8 @@ bool is_identifier(const std::string& name) {
 void add_constants(llvm::Module& module, const Plan& plan, const std::string& name) {
   llvm::GlobalVariable* declared = module.getNamedGlobal(name + "_constants");
   const std::vector<uint8_t> none = {0};
-  auto* bytes = llvm::ConstantDataArray::get(module.getContext(), llvm::ArrayRef<uint8_t>(plan.constants.empty() ? none : plan.constants));
+  auto* bytes = llvm::ConstantDataArray::get(module.getContext(),
+                                             llvm::ArrayRef<uint8_t>(plan.constants.empty() ? none : plan.constants));
   auto* defined = new llvm::GlobalVariable(module, bytes->getType(), true, llvm::GlobalValue::InternalLinkage, bytes);
   defined->setAlignment(llvm::Align(abi::kAlignment));
   declared->replaceAllUsesWith(defined);
@@ -41,7 +42,9 @@ llvm::SmallVector<char, 0> object_bytes(const Plan& plan, const CodeImage& image
   const std::string ir = api_ir(plan, image, options);
   const auto machine = llvm_backend::create_baseline_machine();
   const std::unique_ptr<llvm::Module> module = llvm::parseAssemblyString(ir, problem, context);
-  LAPIS_ASSERT(module != nullptr, "the object's API is invalid IR: " << problem.getMessage().str() << " in line " << problem.getLineNo() << ": " << problem.getLineContents().str());
+  LAPIS_ASSERT(module != nullptr, "the object's API is invalid IR: " << problem.getMessage().str() << " in line "
+                                                                     << problem.getLineNo() << ": "
+                                                                     << problem.getLineContents().str());
   module->setDataLayout(machine->createDataLayout());
   module->setTargetTriple(machine->getTargetTriple().str());
   module->setModuleInlineAsm(code_assembly(image, options));
@@ -53,10 +56,14 @@ llvm::SmallVector<char, 0> object_bytes(const Plan& plan, const CodeImage& image
 
 }  // namespace
 
-int64_t object_arena_bytes(const Plan& plan) { return (plan.arena_bytes + abi::kAlignment - 1) / abi::kAlignment * abi::kAlignment + abi::kAlignment; }
+int64_t object_arena_bytes(const Plan& plan) {
+  return (plan.arena_bytes + abi::kAlignment - 1) / abi::kAlignment * abi::kAlignment + abi::kAlignment;
+}
 
 Result<ObjectFiles> write_object(const Plan& plan, const CodeImage& image, const ObjectOptions& options) {
-  if (!is_identifier(options.name)) return error(ErrorKind::Usage, "'" + options.name + "' cannot prefix C symbols").help("use letters, digits and underscores, not starting with a digit");
+  if (!is_identifier(options.name))
+    return error(ErrorKind::Usage, "'" + options.name + "' cannot prefix C symbols")
+        .help("use letters, digits and underscores, not starting with a digit");
   LAPIS_ASSERT(image.symbols.size() == plan.steps.size(), "one function a step");
   const auto object = object_bytes(plan, image, options);
   const ObjectFiles files{options.directory / (options.name + ".o"), options.directory / (options.name + ".h")};

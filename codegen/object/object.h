@@ -13,14 +13,16 @@
 namespace lapis {
 
 struct ObjectOptions {
-  std::string name;         // a C identifier: the prefix of every symbol
+  std::string name;  // a C identifier: the prefix of every symbol
   Path directory;
-  uint64_t plan_hash = 0;   // provenance, readable in the object as NAME_provenance
+  uint64_t plan_hash = 0;  // provenance, readable in the object as NAME_provenance
   uint64_t source_hash = 0;
   std::string producer = "lapis";
 };
 
-struct ObjectFiles { Path object, header; };
+struct ObjectFiles {
+  Path object, header;
+};
 
 // ErrorKind::Usage if the name is no C identifier, ErrorKind::Io if a file cannot be written.
 Result<ObjectFiles> write_object(const Plan& plan, const CodeImage& image, const ObjectOptions& options);

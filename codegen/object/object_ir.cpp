@@ -10,9 +10,9 @@ namespace {
 
 // What CPUID and XCR0 must report, as masks of bits that must all be set.
 struct Requirements {
-  uint64_t xcr0 = 0x6;                      // xmm and ymm state
+  uint64_t xcr0 = 0x6;                                             // xmm and ymm state
   uint32_t leaf1_ecx = 1u << 12 | 1u << 27 | 1u << 28 | 1u << 29;  // FMA, OSXSAVE, AVX, F16C
-  uint32_t leaf7_ebx = 1u << 5;             // AVX2
+  uint32_t leaf7_ebx = 1u << 5;                                    // AVX2
   uint32_t leaf7_ecx = 0, leaf7_edx = 0, leaf7_1_eax = 0;
   bool tiles = false;
 };
@@ -41,7 +41,10 @@ Requirements requirements(const Target& t) {
 std::string filled(std::string_view text, const std::string& name) {
   std::string result;
   for (size_t i = 0; i < text.size(); ++i) {
-    if (text.substr(i, 2) != "$N") { result += text[i]; continue; }
+    if (text.substr(i, 2) != "$N") {
+      result += text[i];
+      continue;
+    }
     result += name;
     ++i;
   }
@@ -54,7 +57,10 @@ std::string supported_ir(const Target& target) {
   std::ostringstream out;
   int id = 0;
   auto cpuid = [&](uint32_t leaf, uint32_t subleaf) {
-    out << "  %leaf" << ++id << " = call { i32, i32, i32, i32 } asm sideeffect \"cpuid\", \"={ax},={bx},={cx},={dx},{ax},{cx},~{dirflag},~{fpsr},~{flags}\"(i32 " << leaf << ", i32 " << subleaf << ")\n";
+    out << "  %leaf" << ++id
+        << " = call { i32, i32, i32, i32 } asm sideeffect \"cpuid\", "
+           "\"={ax},={bx},={cx},={dx},{ax},{cx},~{dirflag},~{fpsr},~{flags}\"(i32 "
+        << leaf << ", i32 " << subleaf << ")\n";
     return id;
   };
   int checks = 0;
@@ -65,16 +71,19 @@ std::string supported_ir(const Target& target) {
   auto require = [&](int leaf, int reg, uint32_t mask) {
     if (!mask) return;
     const std::string v = std::to_string(leaf) + "_" + std::to_string(reg);
-    out << "  %reg" << v << " = extractvalue { i32, i32, i32, i32 } %leaf" << leaf << ", " << reg << "\n  %and" << v << " = and i32 %reg" << v << ", " << static_cast<int32_t>(mask) << "\n  %ok" << v
-        << " = icmp eq i32 %and" << v << ", " << static_cast<int32_t>(mask) << "\n";
+    out << "  %reg" << v << " = extractvalue { i32, i32, i32, i32 } %leaf" << leaf << ", " << reg << "\n  %and" << v
+        << " = and i32 %reg" << v << ", " << static_cast<int32_t>(mask) << "\n  %ok" << v << " = icmp eq i32 %and" << v
+        << ", " << static_cast<int32_t>(mask) << "\n";
     branch("%ok" + v);
   };
   out << "define i32 @$N_supported() #0 {\n";
   const int zero = cpuid(0, 0);
-  out << "  %highest = extractvalue { i32, i32, i32, i32 } %leaf" << zero << ", 0\n  %has7 = icmp uge i32 %highest, 7\n";
+  out << "  %highest = extractvalue { i32, i32, i32, i32 } %leaf" << zero
+      << ", 0\n  %has7 = icmp uge i32 %highest, 7\n";
   branch("%has7");
   require(cpuid(1, 0), 2, r.leaf1_ecx);
-  out << "  %state = call { i32, i32 } asm sideeffect \"xgetbv\", \"={ax},={dx},{cx},~{dirflag},~{fpsr},~{flags}\"(i32 0)\n  %xcr0 = extractvalue { i32, i32 } %state, 0\n"
+  out << "  %state = call { i32, i32 } asm sideeffect \"xgetbv\", \"={ax},={dx},{cx},~{dirflag},~{fpsr},~{flags}\"(i32 "
+         "0)\n  %xcr0 = extractvalue { i32, i32 } %state, 0\n"
       << "  %xand = and i32 %xcr0, " << r.xcr0 << "\n  %xok = icmp eq i32 %xand, " << r.xcr0 << "\n";
   branch("%xok");
   const int seven = cpuid(7, 0);
@@ -84,7 +93,9 @@ std::string supported_ir(const Target& target) {
   if (r.leaf7_1_eax) require(cpuid(7, 1), 0, r.leaf7_1_eax);
   if (r.tiles) {
     require(cpuid(29, 0), 0, 1);  // a palette: hypervisors exist that announce tiles without one
-    out << "  %granted = call i64 asm sideeffect \"syscall\", \"={ax},{ax},{di},{si},~{rcx},~{r11},~{memory},~{dirflag},~{fpsr},~{flags}\"(i64 158, i64 4131, i64 18)\n  %grant = icmp eq i64 %granted, 0\n";
+    out << "  %granted = call i64 asm sideeffect \"syscall\", "
+           "\"={ax},{ax},{di},{si},~{rcx},~{r11},~{memory},~{dirflag},~{fpsr},~{flags}\"(i64 158, i64 4131, i64 18)\n  "
+           "%grant = icmp eq i64 %granted, 0\n";
     branch("%grant");
   }
   out << "  ret i32 1\nno:\n  ret i32 0\n}\n";
@@ -95,14 +106,20 @@ std::string supported_ir(const Target& target) {
 std::string frame_ir(const Plan& plan) {
   std::ostringstream out;
   const size_t inputs = plan.inputs.size(), count = inputs + plan.outputs.size();
-  out << "  %io = alloca [" << std::max<size_t>(count, 1) << " x ptr], align 16\n  %frame = alloca [4 x ptr], align 16\n  %status = alloca i32, align 4\n  store i32 0, ptr %status\n";
+  out << "  %io = alloca [" << std::max<size_t>(count, 1)
+      << " x ptr], align 16\n  %frame = alloca [4 x ptr], align 16\n  %status = alloca i32, align 4\n  store i32 0, "
+         "ptr %status\n";
   for (size_t i = 0; i < count; ++i) {
-    out << "  %from" << i << " = getelementptr ptr, ptr " << (i < inputs ? "%inputs" : "%outputs") << ", i64 " << (i < inputs ? i : i - inputs) << "\n  %p" << i << " = load ptr, ptr %from" << i << "\n  %to" << i
+    out << "  %from" << i << " = getelementptr ptr, ptr " << (i < inputs ? "%inputs" : "%outputs") << ", i64 "
+        << (i < inputs ? i : i - inputs) << "\n  %p" << i << " = load ptr, ptr %from" << i << "\n  %to" << i
         << " = getelementptr ptr, ptr %io, i64 " << i << "\n  store ptr %p" << i << ", ptr %to" << i << "\n";
   }
   out << "  store ptr @$N_constants, ptr %frame\n";
-  const std::pair<int, const char*> fields[] = {{abi::kOffsetArena, "%arena"}, {abi::kOffsetIo, "%io"}, {abi::kOffsetStatus, "%status"}};
-  for (const auto& [offset, value] : fields) out << "  %field" << offset << " = getelementptr i8, ptr %frame, i64 " << offset << "\n  store ptr " << value << ", ptr %field" << offset << "\n";
+  const std::pair<int, const char*> fields[] = {
+      {abi::kOffsetArena, "%arena"}, {abi::kOffsetIo, "%io"}, {abi::kOffsetStatus, "%status"}};
+  for (const auto& [offset, value] : fields)
+    out << "  %field" << offset << " = getelementptr i8, ptr %frame, i64 " << offset << "\n  store ptr " << value
+        << ", ptr %field" << offset << "\n";
   return out.str();
 }
 
@@ -131,7 +148,8 @@ work:
   %offset = load i64, ptr %row
   %function = getelementptr i8, ptr @$N_code, i64 %offset
   call void %function(ptr %frame, i64 %begin, i64 %end)
-)" << kReturnStatus << "}\n";
+)" << kReturnStatus
+      << "}\n";
   return out.str();
 }
 
@@ -139,7 +157,9 @@ work:
 std::string run_ir(const Plan& plan, uint64_t note) {
   std::ostringstream out;
   out << "define i32 @$N_run(ptr %inputs, ptr %outputs, ptr %arena) #0 {\n"
-      << frame_ir(plan) << kCheckAlignment << "  br i1 %aligned, label %check, label %misaligned\ncheck:\n  %note = getelementptr i8, ptr %arena, i64 " << plan.arena_bytes << "\n  %noted = load i64, ptr %note\n  %known = icmp eq i64 %noted, "
+      << frame_ir(plan) << kCheckAlignment
+      << "  br i1 %aligned, label %check, label %misaligned\ncheck:\n  %note = getelementptr i8, ptr %arena, i64 "
+      << plan.arena_bytes << "\n  %noted = load i64, ptr %note\n  %known = icmp eq i64 %noted, "
       << static_cast<int64_t>(note) << R"(
   br i1 %known, label %work, label %ask
 ask:
@@ -149,13 +169,15 @@ ask:
 cannot:
   ret i32 2
 remember:
-  store i64 )" << static_cast<int64_t>(note) << R"(, ptr %note
+  store i64 )"
+      << static_cast<int64_t>(note) << R"(, ptr %note
   br label %work
 work:
   br label %next
 next:
   %phase = phi i64 [ 0, %work ], [ %following, %step ]
-  %more = icmp ult i64 %phase, )" << plan.steps.size() << R"(
+  %more = icmp ult i64 %phase, )"
+      << plan.steps.size() << R"(
   br i1 %more, label %step, label %done
 step:
   %row = getelementptr [2 x i64], ptr @$N_steps, i64 %phase
@@ -167,19 +189,27 @@ step:
   %following = add i64 %phase, 1
   br label %next
 done:
-)" << kReturnStatus << "}\n";
+)" << kReturnStatus
+      << "}\n";
   return out.str();
 }
 
 std::string tables_ir(const Plan& plan, const CodeImage& image, const ObjectOptions& options) {
   std::ostringstream out;
-  out << "declare dso_local void @$N_code(ptr, i64, i64)\n@$N_constants = external hidden constant i8\n@$N_steps = internal constant [" << image.symbols.size() + 1 << " x [2 x i64]] [";
+  out << "declare dso_local void @$N_code(ptr, i64, i64)\n@$N_constants = external hidden constant i8\n@$N_steps = "
+         "internal constant ["
+      << image.symbols.size() + 1 << " x [2 x i64]] [";
   for (const CodeImage::Symbol& s : image.symbols) out << "[2 x i64] [i64 " << s.offset << ", i64 " << s.units << "], ";
-  const std::string provenance = options.producer + "; target " + plan.target.to_string() + "; plan " + hex(options.plan_hash) + "; source " + hex(options.source_hash);
-  out << "[2 x i64] zeroinitializer]\n@$N_provenance = constant [" << provenance.size() + 1 << " x i8] c\"" << provenance << "\\00\"\n";
-  out << "define i64 @$N_arena_bytes() #0 {\n  ret i64 " << object_arena_bytes(plan) << "\n}\ndefine i64 @$N_phases() #0 {\n  ret i64 " << plan.steps.size() << "\n}\n"
-      << "define i64 @$N_units(i64 %phase) #0 {\n  %known = icmp ult i64 %phase, " << image.symbols.size() << "\n  %row = select i1 %known, i64 %phase, i64 " << image.symbols.size()
-      << "\n  %at = getelementptr [2 x i64], ptr @$N_steps, i64 %row\n  %place = getelementptr i64, ptr %at, i64 1\n  %units = load i64, ptr %place\n  ret i64 %units\n}\n";
+  const std::string provenance = options.producer + "; target " + plan.target.to_string() + "; plan " +
+                                 hex(options.plan_hash) + "; source " + hex(options.source_hash);
+  out << "[2 x i64] zeroinitializer]\n@$N_provenance = constant [" << provenance.size() + 1 << " x i8] c\""
+      << provenance << "\\00\"\n";
+  out << "define i64 @$N_arena_bytes() #0 {\n  ret i64 " << object_arena_bytes(plan)
+      << "\n}\ndefine i64 @$N_phases() #0 {\n  ret i64 " << plan.steps.size() << "\n}\n"
+      << "define i64 @$N_units(i64 %phase) #0 {\n  %known = icmp ult i64 %phase, " << image.symbols.size()
+      << "\n  %row = select i1 %known, i64 %phase, i64 " << image.symbols.size()
+      << "\n  %at = getelementptr [2 x i64], ptr @$N_steps, i64 %row\n  %place = getelementptr i64, ptr %at, i64 1\n  "
+         "%units = load i64, ptr %place\n  ret i64 %units\n}\n";
   return out.str();
 }
 
@@ -190,7 +220,8 @@ std::string api_ir(const Plan& plan, const CodeImage& image, const ObjectOptions
   note.add(options.plan_hash);
   note.add(plan.target.to_string());
   note.add(options.name);
-  const std::string text = tables_ir(plan, image, options) + supported_ir(plan.target) + run_ir(plan, note.value()) + run_units_ir(plan) + "attributes #0 = { nounwind \"no-builtins\" }\n";
+  const std::string text = tables_ir(plan, image, options) + supported_ir(plan.target) + run_ir(plan, note.value()) +
+                           run_units_ir(plan) + "attributes #0 = { nounwind \"no-builtins\" }\n";
   return filled(text, options.name);
 }
 
@@ -202,7 +233,9 @@ std::string code_assembly(const CodeImage& image, const ObjectOptions& options) 
   for (size_t i = 0; i < image.bytes.size(); ++i) {
     while (next < image.symbols.size() && image.symbols[next].offset <= i) {
       const std::string label = options.name + "_" + image.symbols[next].name;
-      if (image.symbols[next].offset == i) text += "\n.local " + label + "\n.type " + label + ",@function\n.size " + label + "," + std::to_string(image.symbols[next].size) + "\n" + label + ":\n";
+      if (image.symbols[next].offset == i)
+        text += "\n.local " + label + "\n.type " + label + ",@function\n.size " + label + "," +
+                std::to_string(image.symbols[next].size) + "\n" + label + ":\n";
       ++next;
     }
     text += i % 64 == 0 ? "\n.byte " : ",";

@@ -7,7 +7,10 @@ namespace {
 
 class PeakEmitter : public Emitter {
  public:
-  PeakEmitter(DType dtype, const Target& target) : Emitter(target.has(Isa::Avx512) ? 16 : 8), integer_(dtype == DType::UInt8), vnni_(target.has(Isa::Avx512Vnni)) {}
+  PeakEmitter(DType dtype, const Target& target)
+      : Emitter(target.has(Isa::Avx512) ? 16 : 8),
+        integer_(dtype == DType::UInt8),
+        vnni_(target.has(Isa::Avx512Vnni)) {}
 
   PeakLoop emit() {
     const int sums = avx512() ? 24 : 12;  // enough chains to hide the latency
@@ -27,9 +30,12 @@ class PeakEmitter : public Emitter {
  private:
   void vpxord_any(const Vec& v) { avx512() ? vpxord(v, v, v) : vpxor(v, v, v); }
   void dot(const Vec& sum, const Vec& a, const Vec& b) {
-    if (!integer_) vfmadd231ps(sum, a, b);
-    else if (vnni_) vpdpbusd(sum, a, b);
-    else vpmaddwd(sum, a, b);
+    if (!integer_)
+      vfmadd231ps(sum, a, b);
+    else if (vnni_)
+      vpdpbusd(sum, a, b);
+    else
+      vpmaddwd(sum, a, b);
   }
   bool integer_, vnni_;
 };

@@ -12,13 +12,11 @@ namespace {
 constexpr Traits kElementwise = Trait::Pure | Trait::Elementwise;
 
 // IEEE arithmetic of the operand's own type, operation by operation as written.
-template <class Attrs, auto function>
-Status evaluate_exact(EvalContext& c) {
+template <class Attrs, auto function> Status evaluate_exact(EvalContext& c) {
   return evaluate_map<kFloats>(c, [a = c.attrs<Attrs>()](auto x) { return function(x, a); });
 }
 // In double, rounded once.
-template <class Attrs, auto function>
-Status evaluate_smooth(EvalContext& c) {
+template <class Attrs, auto function> Status evaluate_smooth(EvalContext& c) {
   return evaluate_map<kFloats>(
       c, [a = c.attrs<Attrs>()](auto x) { return static_cast<decltype(x)>(function(static_cast<double>(x), a)); });
 }
@@ -44,16 +42,9 @@ double celu(double x, const AlphaAttrs& a) {
 double elu(double x, const AlphaAttrs& a) { return x < 0 ? a.alpha * std::expm1(x) : x; }
 double selu(double x, const SeluAttrs& a) { return a.gamma * (x > 0 ? x : a.alpha * std::expm1(x)); }
 double swish(double x, const AlphaAttrs& a) { return x / (1 + std::exp(-a.alpha * x)); }
-template <class T>
-T leaky_relu(T x, const LeakyReluAttrs& a) {
-  return x < 0 ? T(a.alpha) * x : x;
-}
-template <class T>
-T thresholded_relu(T x, const AlphaAttrs& a) {
-  return x > T(a.alpha) ? x : T(0);
-}
-template <class T>
-T hard_sigmoid(T x, const HardSigmoidAttrs& a) {
+template <class T> T leaky_relu(T x, const LeakyReluAttrs& a) { return x < 0 ? T(a.alpha) * x : x; }
+template <class T> T thresholded_relu(T x, const AlphaAttrs& a) { return x > T(a.alpha) ? x : T(0); }
+template <class T> T hard_sigmoid(T x, const HardSigmoidAttrs& a) {
   const T line = T(a.alpha) * x + T(a.beta);
   return max_of(T(0), min_of(T(1), line));
 }

@@ -15,8 +15,7 @@ constexpr TypeSet kCastTypes = kNumbers | types(DType::Bool) | kPacked;
 
 // Truncates toward zero. ONNX leaves values outside of the range undefined; here they saturate and NaN gives 0, on
 // every machine.
-template <class To, class From>
-To to_integer(From value) {
+template <class To, class From> To to_integer(From value) {
   if (is_nan(value)) return 0;
   const From whole = std::trunc(value);
   // The highest integer may round up on its way to From, so equality already means "too big" unless it is exact.
@@ -26,8 +25,7 @@ To to_integer(From value) {
 }
 
 // Integers keep their low bits when they get narrower; everything but zero is true.
-template <class To, class From>
-To converted(From value) {
+template <class To, class From> To converted(From value) {
   const auto x = load(value);
   if constexpr (std::is_same_v<To, bool>)
     return x != 0;

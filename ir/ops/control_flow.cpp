@@ -32,8 +32,7 @@ Types output_types(const Graph& graph) {
   return types;
 }
 
-template <class Context>
-Status check_count(const Context& c, std::string_view what, size_t has, size_t wanted) {
+template <class Context> Status check_count(const Context& c, std::string_view what, size_t has, size_t wanted) {
   if (has == wanted) return ok();
   return c.error("the subgraph has " + std::to_string(has) + " " + std::string(what) + ", needed are " +
                  std::to_string(wanted));
@@ -168,8 +167,7 @@ Status evaluate_loop(EvalContext& c) {
 int64_t entry(const std::vector<int64_t>& values, size_t i) { return i < values.size() ? values[i] : 0; }
 
 // Number of states; an error if operands, attributes and body do not fit together.
-template <class Context>
-Result<size_t> scan_states(const Context& c, const ScanAttrs& a) {
+template <class Context> Result<size_t> scan_states(const Context& c, const ScanAttrs& a) {
   const auto operands = static_cast<int64_t>(c.input_count());
   if (a.num_scan_inputs < 1 || a.num_scan_inputs > operands)
     return c.error("num_scan_inputs is " + std::to_string(a.num_scan_inputs) + " with " + std::to_string(operands) +

@@ -10,18 +10,15 @@
 
 namespace lapis::ops {
 
-template <class T>
-using Arithmetic = std::conditional_t<std::is_class_v<T>, float, T>;
+template <class T> using Arithmetic = std::conditional_t<std::is_class_v<T>, float, T>;
 
-template <class T>
-Arithmetic<T> load(T value) {
+template <class T> Arithmetic<T> load(T value) {
   if constexpr (std::is_class_v<T>)
     return to_float(value);
   else
     return value;
 }
-template <class T>
-T store(Arithmetic<T> value) {
+template <class T> T store(Arithmetic<T> value) {
   if constexpr (std::is_same_v<T, Float16>)
     return to_float16(value);
   else if constexpr (std::is_same_v<T, BFloat16>)
@@ -31,8 +28,7 @@ T store(Arithmetic<T> value) {
 }
 
 // visit_dtype for the types of `Set` only, so that a scalar function needs to compile for those alone.
-template <TypeSet Set, class Visitor>
-void visit_types(DType dtype, Visitor&& visitor) {
+template <TypeSet Set, class Visitor> void visit_types(DType dtype, Visitor&& visitor) {
   const bool known = visit_dtype(dtype, [&](auto tag) {
     if constexpr (allows(Set, dtype_of<decltype(tag)>))
       visitor(tag);
@@ -43,8 +39,7 @@ void visit_types(DType dtype, Visitor&& visitor) {
 }
 
 // Two's complement arithmetic without the undefined overflow of C++; other types as they are.
-template <class T, class Function>
-T wrapping(Function function, T a, T b) {
+template <class T, class Function> T wrapping(Function function, T a, T b) {
   if constexpr (std::is_integral_v<T>)
     return static_cast<T>(function(static_cast<uint64_t>(a), static_cast<uint64_t>(b)));
   else
@@ -53,14 +48,8 @@ T wrapping(Function function, T a, T b) {
 
 inline bool is_nan(auto x) { return x != x; }
 // As IEEE 754-2019 maximum and minimum: NaN wins.
-template <class T>
-T max_of(T a, T b) {
-  return a > b || is_nan(a) ? a : b;
-}
-template <class T>
-T min_of(T a, T b) {
-  return a < b || is_nan(a) ? a : b;
-}
+template <class T> T max_of(T a, T b) { return a > b || is_nan(a) ? a : b; }
+template <class T> T min_of(T a, T b) { return a < b || is_nan(a) ? a : b; }
 
 // ---- inference -----------------------------------------------------------------------------------------------------
 
@@ -80,14 +69,12 @@ inline Result<Types> infer_comparison(const InferContext& c) { return infer_broa
 Result<std::vector<Tensor>> broadcast_operands(const EvalContext& c);
 
 // y[i] = function(x[i]) with x of type T and y of type U.
-template <class T, class U, class Function>
-void map(const Tensor& x, Tensor& y, Function&& function) {
+template <class T, class U, class Function> void map(const Tensor& x, Tensor& y, Function&& function) {
   const auto from = x.data<T>();
   const auto to = y.mutable_data<U>();
   for (size_t i = 0; i < from.size(); ++i) to[i] = store<U>(static_cast<Arithmetic<U>>(function(load(from[i]))));
 }
-template <class T, class U, class Function>
-void map(const Tensor& a, const Tensor& b, Tensor& y, Function&& function) {
+template <class T, class U, class Function> void map(const Tensor& a, const Tensor& b, Tensor& y, Function&& function) {
   const auto left = a.data<T>();
   const auto right = b.data<T>();
   const auto to = y.mutable_data<U>();
@@ -95,40 +82,32 @@ void map(const Tensor& a, const Tensor& b, Tensor& y, Function&& function) {
     to[i] = store<U>(static_cast<Arithmetic<U>>(function(load(left[i]), load(right[i]))));
 }
 
-template <TypeSet Set, class Function>
-Status evaluate_map(EvalContext& c, Function&& function) {
+template <TypeSet Set, class Function> Status evaluate_map(EvalContext& c, Function&& function) {
   const Tensor& x = c.in(0);
   Tensor& y = c.out(0, x.dtype(), x.shape());
   visit_types<Set>(x.dtype(), [&](auto tag) { map<decltype(tag), decltype(tag)>(x, y, function); });
   return ok();
 }
 
-template <TypeSet Set, auto function>
-Status evaluate_unary(EvalContext& c) {
-  return evaluate_map<Set>(c, function);
-}
+template <TypeSet Set, auto function> Status evaluate_unary(EvalContext& c) { return evaluate_map<Set>(c, function); }
 
 // A function that ONNX leaves to the mathematics: std:: in double, rounded once to the result type.
-template <auto function>
-Status evaluate_transcendental(EvalContext& c) {
+template <auto function> Status evaluate_transcendental(EvalContext& c) {
   return evaluate_map<kFloats>(c, [](auto x) { return static_cast<decltype(x)>(function(static_cast<double>(x))); });
 }
 
-template <TypeSet Set, class Function>
-Status evaluate_pairs(EvalContext& c, Function&& function) {
+template <TypeSet Set, class Function> Status evaluate_pairs(EvalContext& c, Function&& function) {
   LAPIS_TRY(const std::vector<Tensor> in, broadcast_operands(c));
   Tensor& y = c.out(0, in[0].dtype(), in[0].shape());
   visit_types<Set>(y.dtype(), [&](auto tag) { map<decltype(tag), decltype(tag)>(in[0], in[1], y, function); });
   return ok();
 }
 
-template <TypeSet Set, auto function>
-Status evaluate_binary(EvalContext& c) {
+template <TypeSet Set, auto function> Status evaluate_binary(EvalContext& c) {
   return evaluate_pairs<Set>(c, function);
 }
 
-template <TypeSet Set, auto function>
-Status evaluate_comparison(EvalContext& c) {
+template <TypeSet Set, auto function> Status evaluate_comparison(EvalContext& c) {
   LAPIS_TRY(const std::vector<Tensor> in, broadcast_operands(c));
   Tensor& y = c.out(0, DType::Bool, in[0].shape());
   visit_types<Set>(in[0].dtype(), [&](auto tag) { map<decltype(tag), bool>(in[0], in[1], y, function); });
@@ -141,8 +120,7 @@ inline std::optional<Dims> propagate_same(const InferContext& c) { return c.cont
 using DimFunction = Dim (*)(const Dim&, const Dim&);
 // Element by element; an operand with one element serves all elements of the other.
 std::optional<Dims> propagate_pairs(const InferContext& c, DimFunction function);
-template <DimFunction function>
-std::optional<Dims> propagate_binary(const InferContext& c) {
+template <DimFunction function> std::optional<Dims> propagate_binary(const InferContext& c) {
   return propagate_pairs(c, function);
 }
 

@@ -21,8 +21,7 @@ constexpr auto sub = [](auto a, auto b) { return wrapping(std::minus<>(), a, b);
 constexpr auto mul = [](auto a, auto b) { return wrapping(std::multiplies<>(), a, b); };
 
 // Truncates like C. The lowest integer over -1 wraps to itself.
-template <class T>
-T quotient(T a, T b) {
+template <class T> T quotient(T a, T b) {
   if constexpr (std::is_integral_v<T> && std::is_signed_v<T>)
     return b == -1 ? wrapping(std::minus<>(), T(0), a) : static_cast<T>(a / b);
   else
@@ -30,8 +29,7 @@ T quotient(T a, T b) {
 }
 
 // The remainder with the sign of the divisor.
-template <class T>
-T modulo(T a, T b) {
+template <class T> T modulo(T a, T b) {
   if constexpr (std::is_floating_point_v<T>) {
     const T r = std::fmod(a, b);
     return r != 0 && (r < 0) != (b < 0) ? r + b : r;
@@ -44,8 +42,7 @@ T modulo(T a, T b) {
 }
 
 // The remainder with the sign of the dividend.
-template <class T>
-T remainder_of(T a, T b) {
+template <class T> T remainder_of(T a, T b) {
   if constexpr (std::is_floating_point_v<T>)
     return std::fmod(a, b);
   else if constexpr (std::is_signed_v<T>)
@@ -79,8 +76,7 @@ Status evaluate_mod(EvalContext& c) {
 }
 
 // By squaring, wrapping around; a negative exponent leaves nothing but 1 and -1.
-template <class T>
-T integer_power(T base, int64_t exponent) {
+template <class T> T integer_power(T base, int64_t exponent) {
   if (exponent < 0) return base == 1 ? T(1) : base == T(-1) ? T(exponent % 2 ? -1 : 1) : T(0);
   T result = 1;
   for (; exponent > 0; exponent /= 2, base = mul(base, base))
@@ -88,8 +84,7 @@ T integer_power(T base, int64_t exponent) {
   return result;
 }
 
-template <class T, class E>
-T power(T base, E exponent) {
+template <class T, class E> T power(T base, E exponent) {
   if constexpr (std::is_integral_v<T> && std::is_integral_v<E>)
     return integer_power(base, static_cast<int64_t>(exponent));
   else
@@ -131,8 +126,7 @@ Status evaluate_fold(EvalContext& c, Function&& function, Finish&& finish) {
   return ok();
 }
 
-template <TypeSet Set, auto function>
-Status evaluate_variadic(EvalContext& c) {
+template <TypeSet Set, auto function> Status evaluate_variadic(EvalContext& c) {
   return evaluate_fold<Set>(c, function, [](auto x, size_t) { return x; });
 }
 
@@ -187,8 +181,7 @@ Dim dim_min(const Dim& a, const Dim& b) {
   return (b - a).never_negative() ? a : Dim::unknown();
 }
 
-template <DimFunction function>
-std::optional<Dims> propagate_fold(const InferContext& c) {
+template <DimFunction function> std::optional<Dims> propagate_fold(const InferContext& c) {
   if (c.input_count() == 1) return c.contents(0);
   return c.input_count() == 2 ? propagate_pairs(c, function) : std::nullopt;
 }

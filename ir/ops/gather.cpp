@@ -11,8 +11,7 @@ namespace {
 
 // ---- Gather --------------------------------------------------------------------------------------------------------
 
-template <class Shapes>
-Shapes gathered(const Shapes& data, const Shapes& indices, int64_t axis) {
+template <class Shapes> Shapes gathered(const Shapes& data, const Shapes& indices, int64_t axis) {
   Shapes result(data.begin(), data.begin() + axis);
   result.insert(result.end(), indices.begin(), indices.end());
   result.insert(result.end(), data.begin() + axis + 1, data.end());

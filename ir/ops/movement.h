@@ -37,8 +37,7 @@ Tensor concat(const std::vector<Tensor>& parts, int64_t axis);
 
 // ---- arguments; Context is InferContext or EvalContext -------------------------------------------------------------
 
-template <class Context>
-Result<int64_t> checked_axis(const Context& c, int64_t axis, int64_t rank) {
+template <class Context> Result<int64_t> checked_axis(const Context& c, int64_t axis, int64_t rank) {
   if (axis >= -rank && axis < rank) return axis < 0 ? axis + rank : axis;
   return c.error("axis " + std::to_string(axis) + " is out of range for rank " + std::to_string(rank));
 }

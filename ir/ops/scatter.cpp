@@ -10,8 +10,7 @@
 namespace lapis::ops {
 namespace {
 
-template <class T>
-T reduced(const std::string& reduction, T a, T b) {
+template <class T> T reduced(const std::string& reduction, T a, T b) {
   if (reduction == "add") return wrapping(std::plus<>(), a, b);
   if (reduction == "mul") return wrapping(std::multiplies<>(), a, b);
   return reduction == "min" ? min_of(a, b) : max_of(a, b);

@@ -14,8 +14,7 @@ constexpr TypeSet kInt64 = types(DType::Int64);
 
 // ---- OneHot --------------------------------------------------------------------------------------------------------
 
-template <class Shapes, class Size>
-Shapes with_axis(Shapes shape, int64_t axis, Size size) {
+template <class Shapes, class Size> Shapes with_axis(Shapes shape, int64_t axis, Size size) {
   shape.insert(shape.begin() + axis, size);
   return shape;
 }

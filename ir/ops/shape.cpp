@@ -89,8 +89,7 @@ std::optional<Dims> propagate_constant_of_shape(const InferContext& c) {
 constexpr TypeSet kRangeTypes = types(DType::Float32, DType::Float64, DType::Int16, DType::Int32, DType::Int64);
 
 // max(0, ceil((limit - start) / delta))
-template <class T>
-int64_t range_count(T start, T limit, T delta) {
+template <class T> int64_t range_count(T start, T limit, T delta) {
   if constexpr (std::is_floating_point_v<T>) {
     const double count =
         std::ceil((static_cast<double>(limit) - static_cast<double>(start)) / static_cast<double>(delta));
@@ -156,8 +155,7 @@ std::optional<Dims> propagate_range(const InferContext& c) {
 
 constexpr TypeSet kEyeTypes = kNumbers | types(DType::Bool);
 
-template <class Context>
-Result<DType> eye_type(const Context& c, DType input) {
+template <class Context> Result<DType> eye_type(const Context& c, DType input) {
   const auto dtype = c.template attrs<EyeLikeAttrs>().dtype;
   if (!dtype) return input;
   if (*dtype <= 0 || *dtype > 31 || !allows(kEyeTypes, static_cast<DType>(*dtype)))
@@ -187,8 +185,7 @@ Status evaluate_eye_like(EvalContext& c) {
 
 // ---- Constant ------------------------------------------------------------------------------------------------------
 
-template <class Context>
-Result<Tensor> constant_value(const Context& c) {
+template <class Context> Result<Tensor> constant_value(const Context& c) {
   const auto a = c.template attrs<ConstantAttrs>();
   if (a.value) return *a.value;
   if (a.value_float) return Tensor::scalar(*a.value_float);

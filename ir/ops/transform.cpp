@@ -12,8 +12,7 @@ namespace {
 
 // ---- Transpose -----------------------------------------------------------------------------------------------------
 
-template <class Context>
-Result<std::vector<int64_t>> permutation(const Context& c, int64_t rank) {
+template <class Context> Result<std::vector<int64_t>> permutation(const Context& c, int64_t rank) {
   std::vector<int64_t> perm = c.template attrs<TransposeAttrs>().perm;
   if (perm.empty()) {
     perm.resize(static_cast<size_t>(rank));
@@ -67,8 +66,7 @@ Status evaluate_expand(EvalContext& c) {
   return ok();
 }
 
-template <class Context>
-Status check_repeats(const Context& c, size_t rank, const Dims& repeats) {
+template <class Context> Status check_repeats(const Context& c, size_t rank, const Dims& repeats) {
   if (repeats.size() != rank)
     return c.error("repeats " + to_string(repeats) + " must name every axis of an input of rank " +
                    std::to_string(rank));
@@ -229,15 +227,13 @@ Status evaluate_split(EvalContext& c) {
 
 // ---- DepthToSpace, SpaceToDepth ------------------------------------------------------------------------------------
 
-template <class Context>
-Result<int64_t> block_size(const Context& c, int64_t size) {
+template <class Context> Result<int64_t> block_size(const Context& c, int64_t size) {
   if (size < 1) return c.error("blocksize must be at least 1, not " + std::to_string(size));
   return size;
 }
 
 // One dimension over the block size; an error if that cannot come out even.
-template <class Context>
-Result<Dim> divided(const Context& c, const Dim& d, int64_t by) {
+template <class Context> Result<Dim> divided(const Context& c, const Dim& d, int64_t by) {
   if (const auto exact = exact_div(d, Dim(by))) return *exact;
   if (d.is_constant())
     return c.error("a dimension of " + d.to_string() + " cannot be cut into blocks of " + std::to_string(by));

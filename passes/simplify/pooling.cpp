@@ -26,7 +26,8 @@ bool reduce_mean(Value& y, Rewriter& rw) {
   Value* x;
   Node* node;
   if (!match(y, op(ops::ReduceMean, bind(x)).rest().as(node)) || !is_image(*x)) return false;
-  if (x->type().rank() < 4) return false;  // a mean over the last of three axes is more often a layer norm's than a pool
+  if (x->type().rank() < 4)
+    return false;  // a mean over the last of three axes is more often a layer norm's than a pool
   if (facts::axes_of(*node, 1, x->type().rank()) != spatial_axes(x->type().rank())) return false;
   if (node->attrs<ops::ReduceAttrs>().keepdims) return rw.replace(y, rw.add(ops::GlobalAveragePool, {x}));
   const auto target = facts::reshape_target(y.type());

@@ -85,7 +85,7 @@ Value* constant_above(Value* c, const Permutation& perm, Rewriter& rw) {
   return rw.fold(ops::Transpose, {rw.reshape(c, shape)}, perm_attribute(facts::inverse(perm)));
 }
 
-// f(Transpose<p>(a), Transpose<p>(b))  =>  Transpose<p>(f(a, b)),  f(Transpose<p>(a), c)  =>  Transpose<p>(f(a, c'))  
+// f(Transpose<p>(a), Transpose<p>(b))  =>  Transpose<p>(f(a, b)),  f(Transpose<p>(a), c)  =>  Transpose<p>(f(a, c'))
 //      (c constant)
 bool below_binary(Value& y, Rewriter& rw) {
   Node* node = y.producer();

@@ -280,8 +280,8 @@ TEST(KernelSchedule, SaysWhyNothingFits) {
   EXPECT_THAT(why({shape, kS32, kS32, 1}, Target::host()), ::testing::HasSubstr("no kernel multiplies int32"));
   for (size_t row = 0; row < kernels::table().size(); ++row) {
     if (!kernels::table()[row].depthwise || kernels::table()[row].a != kU8) continue;
-      EXPECT_THAT(why({shape, kU8, kS32, 1}, Target::levels().back().with(Isa::AvxVnni), static_cast<int>(row)),
-                  ::testing::HasSubstr("not depthwise"));
+    EXPECT_THAT(why({shape, kU8, kS32, 1}, Target::levels().back().with(Isa::AvxVnni), static_cast<int>(row)),
+                ::testing::HasSubstr("not depthwise"));
   }
 }
 

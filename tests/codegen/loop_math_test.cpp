@@ -14,24 +14,24 @@ namespace {
 // Floats of every exponent: a prime stride through all bit patterns, and the special ones.
 const std::vector<float>& sweep() {
   static const std::vector<float> values = [] {
-    std::vector<float> v = {0.0f, -0.0f, 1.0f, -1.0f, INFINITY, -INFINITY, NAN, 88.72f, 88.73f, -87.4f, -103.9f, -104.1f, 0.625f, 4.0f, -4.0f, 9.0f, 1e-45f, -1e-45f};
-    for (uint64_t bits = 0; bits < (uint64_t{1} << 32); bits += 19997) v.push_back(std::bit_cast<float>(static_cast<uint32_t>(bits)));
+    std::vector<float> v = {0.0f,   -0.0f,   1.0f,    -1.0f,  INFINITY, -INFINITY, NAN,  88.72f, 88.73f,
+                            -87.4f, -103.9f, -104.1f, 0.625f, 4.0f,     -4.0f,     9.0f, 1e-45f, -1e-45f};
+    for (uint64_t bits = 0; bits < (uint64_t{1} << 32); bits += 19997)
+      v.push_back(std::bit_cast<float>(static_cast<uint32_t>(bits)));
     for (int i = -40000; i <= 40000; ++i) v.push_back(static_cast<float>(i) * 0.0005f);
     return v;
   }();
   return values;
 }
 
-template <class T>
-Tensor tensor_of(const std::vector<T>& values) {
+template <class T> Tensor tensor_of(const std::vector<T>& values) {
   Tensor t(dtype_of<T>, {static_cast<int64_t>(values.size())});
   std::memcpy(t.mutable_raw(), values.data(), values.size() * sizeof(T));
   return t;
 }
 
 // `op` of each x (and y) on every level; all levels must agree on the bits.
-template <class T>
-std::vector<T> evaluate(Op op, const std::vector<T>& x, const std::vector<T>* y = nullptr) {
+template <class T> std::vector<T> evaluate(Op op, const std::vector<T>& x, const std::vector<T>* y = nullptr) {
   LoopPlan p;
   const Shape n = {static_cast<int64_t>(x.size())};
   const DType type = dtype_of<T>;
@@ -50,23 +50,26 @@ std::vector<T> evaluate(Op op, const std::vector<T>& x, const std::vector<T>* y 
   p.add(loop);
   std::vector<Tensor> results;
   for (const Target& target : runnable_levels()) results.push_back(run_loops(p, target).outputs.at(0));
-  for (const Tensor& r : results) EXPECT_TRUE(r == results[0]) << "op " << static_cast<int>(op) << " differs between levels";
+  for (const Tensor& r : results)
+    EXPECT_TRUE(r == results[0]) << "op " << static_cast<int>(op) << " differs between levels";
   const auto data = results[0].data<T>();
   return {data.begin(), data.end()};
 }
 
 // Distance in units of the last place of T, 0 where both are NaN, infinite of one sign, or equal.
-template <class T>
-double ulps(T got, long double wanted) {
+template <class T> double ulps(T got, long double wanted) {
   if (std::isnan(got) || std::isnan(wanted)) return std::isnan(got) && std::isnan(wanted) ? 0 : INFINITY;
   const T nearest = static_cast<T>(wanted);
   if (got == nearest) return std::signbit(got) == std::signbit(nearest) ? 0 : INFINITY;
   if (std::isinf(got) || std::isinf(nearest)) return INFINITY;
-  const int exponent = std::max(std::ilogb(nearest == 0 ? std::numeric_limits<T>::denorm_min() : nearest), std::numeric_limits<T>::min_exponent - 1);
-  return static_cast<double>(std::abs(static_cast<long double>(got) - wanted) / std::ldexp(1.0L, exponent - std::numeric_limits<T>::digits + 1));
+  const int exponent = std::max(std::ilogb(nearest == 0 ? std::numeric_limits<T>::denorm_min() : nearest),
+                                std::numeric_limits<T>::min_exponent - 1);
+  return static_cast<double>(std::abs(static_cast<long double>(got) - wanted) /
+                             std::ldexp(1.0L, exponent - std::numeric_limits<T>::digits + 1));
 }
 
-void expect_accurate(const char* name, Op op, long double (*reference)(long double), double bound, double range = INFINITY) {
+void expect_accurate(const char* name, Op op, long double (*reference)(long double), double bound,
+                     double range = INFINITY) {
   std::vector<float> x;
   for (const float v : sweep())
     if (!(std::abs(v) > range)) x.push_back(v);
@@ -86,30 +89,47 @@ void expect_accurate(const char* name, Op op, long double (*reference)(long doub
 long double sigmoid(long double x) { return 1 / (1 + std::exp(-x)); }
 
 TEST(LoopMath, FunctionsInFloat) {
-  expect_accurate("Exp", Op::Exp, [](long double x) { return std::exp(x); }, 1.0);
-  expect_accurate("Log", Op::Log, [](long double x) { return std::log(x); }, 1.0);
-  expect_accurate("Erf", Op::Erf, [](long double x) { return std::erf(x); }, 1.5);
-  expect_accurate("Tanh", Op::Tanh, [](long double x) { return std::tanh(x); }, 2.0);
+  expect_accurate(
+      "Exp", Op::Exp, [](long double x) { return std::exp(x); }, 1.0);
+  expect_accurate(
+      "Log", Op::Log, [](long double x) { return std::log(x); }, 1.0);
+  expect_accurate(
+      "Erf", Op::Erf, [](long double x) { return std::erf(x); }, 1.5);
+  expect_accurate(
+      "Tanh", Op::Tanh, [](long double x) { return std::tanh(x); }, 2.0);
   expect_accurate("Sigmoid", Op::Sigmoid, sigmoid, 2.0);
 }
 
 TEST(LoopMath, FunctionsThroughDouble) {
   constexpr double kBound = 0.51, kReducible = 0x1p50;
-  expect_accurate("Sin", Op::Sin, [](long double x) { return std::sin(x); }, kBound, kReducible);
-  expect_accurate("Cos", Op::Cos, [](long double x) { return std::cos(x); }, kBound, kReducible);
-  expect_accurate("Tan", Op::Tan, [](long double x) { return std::tan(x); }, kBound, kReducible);
-  expect_accurate("Asin", Op::Asin, [](long double x) { return std::asin(x); }, kBound);
-  expect_accurate("Acos", Op::Acos, [](long double x) { return std::acos(x); }, kBound);
-  expect_accurate("Atan", Op::Atan, [](long double x) { return std::atan(x); }, kBound);
-  expect_accurate("Sinh", Op::Sinh, [](long double x) { return std::sinh(x); }, kBound);
-  expect_accurate("Cosh", Op::Cosh, [](long double x) { return std::cosh(x); }, kBound);
-  expect_accurate("Asinh", Op::Asinh, [](long double x) { return std::asinh(x); }, kBound);
-  expect_accurate("Acosh", Op::Acosh, [](long double x) { return std::acosh(x); }, kBound);
-  expect_accurate("Atanh", Op::Atanh, [](long double x) { return std::atanh(x); }, kBound);
+  expect_accurate(
+      "Sin", Op::Sin, [](long double x) { return std::sin(x); }, kBound, kReducible);
+  expect_accurate(
+      "Cos", Op::Cos, [](long double x) { return std::cos(x); }, kBound, kReducible);
+  expect_accurate(
+      "Tan", Op::Tan, [](long double x) { return std::tan(x); }, kBound, kReducible);
+  expect_accurate(
+      "Asin", Op::Asin, [](long double x) { return std::asin(x); }, kBound);
+  expect_accurate(
+      "Acos", Op::Acos, [](long double x) { return std::acos(x); }, kBound);
+  expect_accurate(
+      "Atan", Op::Atan, [](long double x) { return std::atan(x); }, kBound);
+  expect_accurate(
+      "Sinh", Op::Sinh, [](long double x) { return std::sinh(x); }, kBound);
+  expect_accurate(
+      "Cosh", Op::Cosh, [](long double x) { return std::cosh(x); }, kBound);
+  expect_accurate(
+      "Asinh", Op::Asinh, [](long double x) { return std::asinh(x); }, kBound);
+  expect_accurate(
+      "Acosh", Op::Acosh, [](long double x) { return std::acosh(x); }, kBound);
+  expect_accurate(
+      "Atanh", Op::Atanh, [](long double x) { return std::atanh(x); }, kBound);
 }
 
 TEST(LoopMath, PowOfAllPairs) {
-  std::vector<float> values = {0.0f, -0.0f, 1.0f, -1.0f, 2.0f, -2.0f, 3.0f, -3.0f, 0.5f, -0.5f, 0.1f, 1.1f, -1.1f, 1e-40f, 1e10f, -1e10f, 1e38f, 16777215.0f, 1e30f, INFINITY, -INFINITY, NAN, 2.5f, -2.5f, 7.0f, -7.0f, 100.0f, 0.999999f, 1.000001f};
+  std::vector<float> values = {0.0f,      -0.0f, 1.0f,  -1.0f,  2.0f,  -2.0f,  3.0f,   -3.0f,       0.5f,     -0.5f,
+                               0.1f,      1.1f,  -1.1f, 1e-40f, 1e10f, -1e10f, 1e38f,  16777215.0f, 1e30f,    INFINITY,
+                               -INFINITY, NAN,   2.5f,  -2.5f,  7.0f,  -7.0f,  100.0f, 0.999999f,   1.000001f};
   for (int i = 0; i < 120; ++i) values.push_back(std::ldexp(1 + static_cast<float>(i) / 121, i % 30 - 15));
   std::vector<float> x, y;
   for (const float a : values)
@@ -118,19 +138,24 @@ TEST(LoopMath, PowOfAllPairs) {
       y.push_back(b);
     }
   const std::vector<float> z = evaluate(Op::Pow, x, &y);
-  for (size_t i = 0; i < x.size(); ++i) ASSERT_LE(ulps(z[i], std::pow(static_cast<long double>(x[i]), static_cast<long double>(y[i]))), 0.51) << x[i] << " ^ " << y[i] << " = " << z[i];
+  for (size_t i = 0; i < x.size(); ++i)
+    ASSERT_LE(ulps(z[i], std::pow(static_cast<long double>(x[i]), static_cast<long double>(y[i]))), 0.51)
+        << x[i] << " ^ " << y[i] << " = " << z[i];
 }
 
 TEST(LoopMath, DoublesKeepDoublePrecision) {
   std::vector<double> x;
   for (int i = -3000; i <= 3000; ++i) x.push_back(i * 0.01 + 1e-5);
   const std::pair<Op, long double (*)(long double)> functions[] = {
-      {Op::Exp, [](long double v) { return std::exp(v); }},   {Op::Log, [](long double v) { return std::log(v); }},     {Op::Tanh, [](long double v) { return std::tanh(v); }},
-      {Op::Sigmoid, sigmoid},                                 {Op::Sin, [](long double v) { return std::sin(v); }},     {Op::Cos, [](long double v) { return std::cos(v); }},
-      {Op::Atan, [](long double v) { return std::atan(v); }}, {Op::Sinh, [](long double v) { return std::sinh(v); }}, {Op::Cosh, [](long double v) { return std::cosh(v); }}};
+      {Op::Exp, [](long double v) { return std::exp(v); }},   {Op::Log, [](long double v) { return std::log(v); }},
+      {Op::Tanh, [](long double v) { return std::tanh(v); }}, {Op::Sigmoid, sigmoid},
+      {Op::Sin, [](long double v) { return std::sin(v); }},   {Op::Cos, [](long double v) { return std::cos(v); }},
+      {Op::Atan, [](long double v) { return std::atan(v); }}, {Op::Sinh, [](long double v) { return std::sinh(v); }},
+      {Op::Cosh, [](long double v) { return std::cosh(v); }}};
   for (const auto& [op, reference] : functions) {
     const std::vector<double> y = evaluate(op, x);
-    for (size_t i = 0; i < x.size(); ++i) ASSERT_LE(ulps(y[i], reference(x[i])), 8.0) << "op " << static_cast<int>(op) << " of " << x[i];
+    for (size_t i = 0; i < x.size(); ++i)
+      ASSERT_LE(ulps(y[i], reference(x[i])), 8.0) << "op " << static_cast<int>(op) << " of " << x[i];
   }
 }
 

@@ -17,7 +17,8 @@ constexpr auto kGuardByte = std::byte{0xC3};
 // Bytes of a tensor between two guards; aligned like the tensor's elements, not more.
 class Guarded {
  public:
-  explicit Guarded(const Tensor& t) : size_(static_cast<size_t>(t.bytes())), bytes_(size_ + 2 * kGuard + 64, kGuardByte) {
+  explicit Guarded(const Tensor& t)
+      : size_(static_cast<size_t>(t.bytes())), bytes_(size_ + 2 * kGuard + 64, kGuardByte) {
     const auto address = reinterpret_cast<uintptr_t>(bytes_.data()) + kGuard;
     const size_t element = std::max(1, bit_width(t.dtype()) / 8);
     start_ = kGuard + (64 - address % 64) % 64 + (element < 64 ? element : 0);
@@ -40,7 +41,8 @@ class Guarded {
 int LoopPlan::input(Tensor tensor) {
   LAPIS_ASSERT(plan.outputs.empty(), "inputs come first");
   const auto id = static_cast<int>(plan.buffers.size());
-  plan.buffers.push_back({"in" + std::to_string(id), Space::Input, tensor.bytes(), static_cast<int64_t>(inputs.size())});
+  plan.buffers.push_back(
+      {"in" + std::to_string(id), Space::Input, tensor.bytes(), static_cast<int64_t>(inputs.size())});
   plan.inputs.push_back({plan.buffers.back().name, tensor.dtype(), tensor.shape(), id});
   inputs.push_back(std::move(tensor));
   return id;
@@ -49,7 +51,8 @@ int LoopPlan::input(Tensor tensor) {
 int LoopPlan::output(DType dtype, Shape shape) {
   const auto id = static_cast<int>(plan.buffers.size());
   const int64_t bytes = byte_size(dtype, element_count(shape));
-  plan.buffers.push_back({"out" + std::to_string(id), Space::Output, bytes, static_cast<int64_t>(inputs.size() + plan.outputs.size())});
+  plan.buffers.push_back(
+      {"out" + std::to_string(id), Space::Output, bytes, static_cast<int64_t>(inputs.size() + plan.outputs.size())});
   plan.outputs.push_back({plan.buffers.back().name, dtype, std::move(shape), id});
   return id;
 }
@@ -73,7 +76,9 @@ View dense_view(int buffer, DType dtype, Shape shape) {
   return {buffer, dtype, std::move(shape), std::move(strides), 0};
 }
 
-View strided_view(int buffer, DType dtype, Shape shape, Shape strides, int64_t offset) { return {buffer, dtype, std::move(shape), std::move(strides), offset}; }
+View strided_view(int buffer, DType dtype, Shape shape, Shape strides, int64_t offset) {
+  return {buffer, dtype, std::move(shape), std::move(strides), offset};
+}
 
 std::vector<Target> runnable_levels() {
   std::vector<Target> levels = {Target().with(Isa::Avx2)};
@@ -86,7 +91,8 @@ RunResult run_loops(const LoopPlan& loops, const Target& target, int pieces) {
   Plan plan = loops.plan;
   plan.target = target;
   std::vector<llvm_backend::LoopRef> refs;
-  for (const Step& step : plan.steps) refs.push_back({&std::get<Loop>(step.region), "loop" + std::to_string(refs.size())});
+  for (const Step& step : plan.steps)
+    refs.push_back({&std::get<Loop>(step.region), "loop" + std::to_string(refs.size())});
   const Result<CodeImage> image = llvm_backend::emit(refs, plan);
   EXPECT_TRUE(image.ok()) << to_string(image.diagnostics());
   if (!image.ok()) return result;
@@ -97,9 +103,11 @@ RunResult run_loops(const LoopPlan& loops, const Target& target, int pieces) {
   for (const PlanIo& o : plan.outputs) memory.emplace_back(Tensor(o.dtype, o.shape));
   std::vector<void*> io;
   for (Guarded& m : memory) io.push_back(m.data());
-  Tensor constants(DType::UInt8, {static_cast<int64_t>(plan.constants.size())}), arena(DType::UInt8, {plan.arena_bytes});
+  Tensor constants(DType::UInt8, {static_cast<int64_t>(plan.constants.size())}),
+      arena(DType::UInt8, {plan.arena_bytes});
   if (!plan.constants.empty()) std::memcpy(constants.mutable_raw(), plan.constants.data(), plan.constants.size());
-  const abi::Frame frame{reinterpret_cast<const uint8_t*>(constants.raw()), reinterpret_cast<uint8_t*>(arena.mutable_raw()), io.data(), &result.status};
+  const abi::Frame frame{reinterpret_cast<const uint8_t*>(constants.raw()),
+                         reinterpret_cast<uint8_t*>(arena.mutable_raw()), io.data(), &result.status};
   for (const CodeImage::Symbol& symbol : image->symbols) {
     result.units.push_back(symbol.units);
     const auto function = reinterpret_cast<abi::StepFn>(const_cast<std::byte*>(code->data() + symbol.offset));
@@ -108,9 +116,12 @@ RunResult run_loops(const LoopPlan& loops, const Target& target, int pieces) {
       if (begin < end) function(&frame, begin, end);
     }
   }
-  for (size_t i = 0; i < memory.size(); ++i) EXPECT_TRUE(memory[i].intact()) << "bytes around buffer " << i << " changed on " << target.to_string();
+  for (size_t i = 0; i < memory.size(); ++i)
+    EXPECT_TRUE(memory[i].intact()) << "bytes around buffer " << i << " changed on " << target.to_string();
   for (size_t i = 0; i < loops.inputs.size(); ++i)
-    EXPECT_TRUE(loops.inputs[i].bytes() == 0 || std::memcmp(memory[i].data(), loops.inputs[i].raw(), static_cast<size_t>(loops.inputs[i].bytes())) == 0) << "input " << i << " changed";
+    EXPECT_TRUE(loops.inputs[i].bytes() == 0 ||
+                std::memcmp(memory[i].data(), loops.inputs[i].raw(), static_cast<size_t>(loops.inputs[i].bytes())) == 0)
+        << "input " << i << " changed";
   for (size_t o = 0; o < plan.outputs.size(); ++o) {
     Tensor t(plan.outputs[o].dtype, plan.outputs[o].shape);
     if (t.bytes()) std::memcpy(t.mutable_raw(), memory[loops.inputs.size() + o].data(), static_cast<size_t>(t.bytes()));

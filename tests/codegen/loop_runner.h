@@ -10,7 +10,7 @@ struct LoopPlan {
   Plan plan;
   std::vector<Tensor> inputs;
 
-  int input(Tensor tensor);                   // buffer ids
+  int input(Tensor tensor);  // buffer ids
   int output(DType dtype, Shape shape);
   int constant(const Tensor& tensor);
   void add(Loop loop);

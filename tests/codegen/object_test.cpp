@@ -40,12 +40,22 @@ LoopPlan model(float factor, DType index_type = DType::Undefined) {
   Loop second;
   second.name = "quantize";
   second.domain = {n};
-  second.views = {dense_view(m, DType::Float32, {n}), dense_view(t, DType::Float32, {n}), dense_view(y, DType::UInt8, {n})};
-  second.phases = {{Loop::Over::Row, {load(0, DType::Float32), load(1, DType::Float32), {Op::Mul, DType::Float32, {0, 1, -1}}, {Op::Quantize, DType::UInt8, {2, -1, -1}, -1, 0.05f, 3}}, {}, {{2, 3}}}};
+  second.views = {dense_view(m, DType::Float32, {n}), dense_view(t, DType::Float32, {n}),
+                  dense_view(y, DType::UInt8, {n})};
+  second.phases = {{Loop::Over::Row,
+                    {load(0, DType::Float32),
+                     load(1, DType::Float32),
+                     {Op::Mul, DType::Float32, {0, 1, -1}},
+                     {Op::Quantize, DType::UInt8, {2, -1, -1}, -1, 0.05f, 3}},
+                    {},
+                    {{2, 3}}}};
   if (at >= 0) {  // the factor comes from the table by an index
     second.views.push_back(strided_view(at, DType::Int64, {n}, {0}));
     second.views[1].strides = {0};
-    second.phases[0].body = {load(0, DType::Float32), load(3, DType::Int64), {Op::Gather, DType::Float32, {1, -1, -1}, 1, 1, static_cast<double>(n)}, {Op::Mul, DType::Float32, {0, 2, -1}},
+    second.phases[0].body = {load(0, DType::Float32),
+                             load(3, DType::Int64),
+                             {Op::Gather, DType::Float32, {1, -1, -1}, 1, 1, static_cast<double>(n)},
+                             {Op::Mul, DType::Float32, {0, 2, -1}},
                              {Op::Quantize, DType::UInt8, {3, -1, -1}, -1, 0.05f, 3}};
     second.phases[0].stores = {{2, 4}};
   }
@@ -69,7 +79,8 @@ class Object : public ::testing::Test {
     Plan plan = loops.plan;
     plan.target = target;
     std::vector<llvm_backend::LoopRef> refs;
-    for (const Step& step : plan.steps) refs.push_back({&std::get<Loop>(step.region), "s" + std::to_string(refs.size())});
+    for (const Step& step : plan.steps)
+      refs.push_back({&std::get<Loop>(step.region), "s" + std::to_string(refs.size())});
     const auto image = llvm_backend::emit(refs, plan);
     ASSERT_TRUE(image.ok());
     const auto files = write_object(plan, *image, {name, directory_, 0x1234, 0xABCD});
@@ -134,18 +145,28 @@ TEST_F(Object, TwoModelsInOneCProgram) {
   ASSERT_TRUE(write_file(directory_ / "x.bin", std::as_bytes(alpha.inputs[0].data<float>())).ok());
   ASSERT_TRUE(write_file(directory_ / "main.c", std::string_view(kProgram)).ok());
   EXPECT_EQ(output_of("nm -u alpha.o; nm -u beta.o"), "") << "the objects need something from outside";
-  EXPECT_EQ(output_of("nm alpha.o | grep ' [A-Z] ' | grep -v ' alpha_' || true"), "") << "global symbols without the prefix";
+  EXPECT_EQ(output_of("nm alpha.o | grep ' [A-Z] ' | grep -v ' alpha_' || true"), "")
+      << "global symbols without the prefix";
   EXPECT_EQ(output_of("nm alpha.o | grep -i ' [bd] ' || true"), "") << "static mutable data";
   EXPECT_NE(output_of("readelf -S alpha.o").find(".note.GNU-stack"), std::string::npos);
   ASSERT_EQ(output_of("cc -std=c11 -Wall -Wextra -Werror -O1 main.c alpha.o beta.o -o main && ./main"), "");
-  EXPECT_EQ(output_of("cc -shared -o both.so alpha.o beta.o -Wl,-z,text -nostdlib"), "") << "must link into shared objects";
-  EXPECT_EQ(bytes_of("y.bin"), [&] { const Tensor t = run_loops(alpha, target).outputs[0]; return std::vector<uint8_t>(t.data<uint8_t>().begin(), t.data<uint8_t>().end()); }());
-  EXPECT_EQ(bytes_of("z.bin"), [&] { const Tensor t = run_loops(beta, target).outputs[0]; return std::vector<uint8_t>(t.data<uint8_t>().begin(), t.data<uint8_t>().end()); }());
+  EXPECT_EQ(output_of("cc -shared -o both.so alpha.o beta.o -Wl,-z,text -nostdlib"), "")
+      << "must link into shared objects";
+  EXPECT_EQ(bytes_of("y.bin"), [&] {
+    const Tensor t = run_loops(alpha, target).outputs[0];
+    return std::vector<uint8_t>(t.data<uint8_t>().begin(), t.data<uint8_t>().end());
+  }());
+  EXPECT_EQ(bytes_of("z.bin"), [&] {
+    const Tensor t = run_loops(beta, target).outputs[0];
+    return std::vector<uint8_t>(t.data<uint8_t>().begin(), t.data<uint8_t>().end());
+  }());
 }
 
 TEST_F(Object, HeaderWorksInCpp) {
   write("alpha", model(0.5f), Target().with(Isa::Avx512));
-  ASSERT_TRUE(write_file(directory_ / "main.cpp", std::string_view("#include \"alpha.h\"\nint main() { return alpha_phases() == 2 ? 0 : 1; }\n")).ok());
+  ASSERT_TRUE(write_file(directory_ / "main.cpp",
+                         std::string_view("#include \"alpha.h\"\nint main() { return alpha_phases() == 2 ? 0 : 1; }\n"))
+                  .ok());
   EXPECT_EQ(output_of("c++ -Wall -Wextra -Werror main.cpp alpha.o -o main && ./main"), "");
 }
 
@@ -160,7 +181,8 @@ int main(void) {
   alpha_outputs out = {0};
   return alpha_supported() == 0 && alpha_run(&in, &out, arena) == ALPHA_UNSUPPORTED_CPU ? 0 : 1;
 }
-)")).ok());
+)"))
+                  .ok());
   EXPECT_EQ(output_of("cc main.c alpha.o -o main && ./main"), "");
 }
 

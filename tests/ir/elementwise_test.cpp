@@ -11,10 +11,7 @@ constexpr float kInf = std::numeric_limits<float>::infinity();
 constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 
 Tensor f(Floats v) { return Tensor::vector(std::move(v)); }
-template <class T>
-Tensor v(std::vector<T> values) {
-  return Tensor::vector(std::move(values));
-}
+template <class T> Tensor v(std::vector<T> values) { return Tensor::vector(std::move(values)); }
 Floats floats_of(const OpDef& op, const std::vector<Operand>& in, Attributes attributes = {}) {
   return values<float>(run1(op, in, std::move(attributes)));
 }
