@@ -1,16 +1,20 @@
-// LAPIS_ASSERT: a broken invariant is our bug, never the user's. It prints where, what, and aborts.
+// LAPIS_ASSERT: a broken invariant is our bug, never the user's. It throws InternalError, which nothing catches before the edge of
+// the library (base/guard.h makes a Diagnostic of it there), so that a host process outlives our bugs and nothing runs on after one.
 #pragma once
 
 #include <sstream>
+#include <stdexcept>
 #include <string>
 
 namespace lapis {
 
-[[noreturn]] void assertion_failed(const char* file, int line, const char* condition, const std::string& message);
+// what() says where, which condition, and what was found.
+class InternalError : public std::logic_error {
+ public:
+  using std::logic_error::logic_error;
+};
 
-// Called by assertion_failed before it aborts; a pass manager installs one that writes a reproducer. May be null.
-using CrashHook = void (*)(const std::string& message);
-CrashHook set_crash_hook(CrashHook hook);
+[[noreturn]] void assertion_failed(const char* file, int line, const char* condition, const std::string& message);
 
 }  // namespace lapis
 

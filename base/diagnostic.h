@@ -17,6 +17,8 @@ enum class ErrorKind {
   Mismatch,     // tensors, shapes, dtypes or data sets that do not fit the model
   Target,       // code for a machine that this host cannot run
   Io,           // the file system refused
+  Resource,     // memory, threads or address space that cannot be had
+  Internal,     // a bug in Lapis
 };
 
 struct Diagnostic {

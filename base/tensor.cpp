@@ -2,6 +2,7 @@
 
 #include <cstdlib>
 #include <cstring>
+#include <new>
 #include <sstream>
 
 #include "base/hash.h"
@@ -34,7 +35,7 @@ static std::shared_ptr<std::byte> allocate(int64_t bytes) {
   constexpr int64_t kAlignment = 64;
   const auto padded = static_cast<size_t>((bytes + kAlignment) / kAlignment * kAlignment);
   auto* memory = static_cast<std::byte*>(std::aligned_alloc(kAlignment, padded));
-  LAPIS_ASSERT(memory != nullptr, "out of memory for " << padded << " bytes");
+  if (!memory) throw std::bad_alloc();
   std::memset(memory, 0, padded);
   return {memory, [](std::byte* p) { std::free(p); }};
 }

@@ -2,6 +2,7 @@
 #define LAPIS_IMPLEMENTATION
 #include "lapis/compile.h"
 
+#include "base/guard.h"
 #include "driver/compile.h"
 #include "runtime/artifact.h"
 #include "runtime/public_api.h"
@@ -19,14 +20,14 @@ static lapis::Result<lapis::Compiled> compile_model(const std::filesystem::path&
 }
 
 Result<Executable> compile(const std::filesystem::path& model, const CompileOptions& options) {
-  lapis::Result<Compiled> compiled = compile_model(model, options);
+  lapis::Result<Compiled> compiled = guarded([&] { return compile_model(model, options); });
   if (!compiled.ok()) return to_public(compiled.diagnostics());
   return make_public(lapis::Executable::from(std::move(compiled->program)));
 }
 
 Result<std::filesystem::path> compile_to(const std::filesystem::path& artifact, const std::filesystem::path& model,
                                          const CompileOptions& options) {
-  const lapis::Result<Compiled> compiled = compile_model(model, options);
+  const lapis::Result<Compiled> compiled = guarded([&] { return compile_model(model, options); });
   if (!compiled.ok()) return to_public(compiled.diagnostics());
   const Status saved = save_artifact(compiled->program, artifact);
   if (!saved.ok()) return to_public(saved.diagnostics());

@@ -12,43 +12,12 @@
 namespace lapis {
 namespace {
 
-// What the crash hook writes: set while a pass runs. One pass runs at a time in a thread, and an assertion fails in
-// the same thread.
-struct Reproducer {
-  const Graph* before;
-  const std::string* pass;
-  const GraphWriter* dump;
-  const Path* path;
-};
-thread_local const Reproducer* t_reproducer = nullptr;
-
-void write_reproducer(const std::string&) {
-  if (!t_reproducer) return;
-  const Reproducer& r = *std::exchange(t_reproducer, nullptr);
-  const Status written = (*r.dump)(*r.before, *r.path);
-  if (!written.ok()) {
-    std::fprintf(stderr, "lapis: the reproducer could not be written: %s", to_string(written.diagnostics()).c_str());
-    return;
-  }
-  std::fprintf(stderr, "lapis: pass '%s' failed; to reproduce: lapis opt %s --passes %s -o /dev/null\n",
-               r.pass->c_str(), r.path->c_str(), r.pass->c_str());
+// The graph as it was before the pass that failed, and how to see the failure again; what to add to the message.
+std::string write_reproducer(const Graph& before, const std::string& pass, const PassRunnerOptions& options) {
+  const Status written = options.dump(before, options.reproducer);
+  if (!written.ok()) return "; the reproducer could not be written: " + to_string(written.diagnostics());
+  return "; pass '" + pass + "' failed, to reproduce: lapis opt " + options.reproducer.string() + " --passes " + pass;
 }
-
-class CrashGuard {
- public:
-  explicit CrashGuard(const Reproducer* reproducer)
-      : hook_(set_crash_hook(write_reproducer)), outer_(std::exchange(t_reproducer, reproducer)) {}
-  ~CrashGuard() {
-    t_reproducer = outer_;
-    set_crash_hook(hook_);
-  }
-  CrashGuard(const CrashGuard&) = delete;
-  CrashGuard& operator=(const CrashGuard&) = delete;
-
- private:
-  CrashHook hook_;
-  const Reproducer* outer_;
-};
 
 // Fixpoint passes meet the same obstacle in every round; the user wants to read it once.
 ExplainSink once_each(ExplainSink sink) {
@@ -102,11 +71,16 @@ Result<std::vector<PassReport>> PassRunner::run(Graph& graph, const Pipeline& pi
 }
 
 Result<PassReport> PassRunner::run_pass(Graph& graph, const Pass& pass, PassContext& context) {
-  const bool reproducible = !options_.reproducer.empty();
-  const std::unique_ptr<Graph> before = reproducible ? graph.clone() : nullptr;
-  const Reproducer reproducer{before.get(), &pass.name, &options_.dump, &options_.reproducer};
-  const CrashGuard guard(reproducible ? &reproducer : nullptr);
+  if (options_.reproducer.empty()) return run_checked(graph, pass, context);
+  const std::unique_ptr<Graph> before = graph.clone();
+  try {
+    return run_checked(graph, pass, context);
+  } catch (const InternalError& e) {
+    throw InternalError(e.what() + write_reproducer(*before, pass.name, options_));
+  }
+}
 
+Result<PassReport> PassRunner::run_checked(Graph& graph, const Pass& pass, PassContext& context) {
   PassReport report{pass.name, 0, total_node_count(graph), 0, false};
   const uint64_t old = fingerprint(graph);
   const auto start = std::chrono::steady_clock::now();

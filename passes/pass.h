@@ -63,13 +63,14 @@ struct PassRunnerOptions {
 class PassRunner {
  public:
   explicit PassRunner(PassRunnerOptions options) : options_(std::move(options)) {}
-  // Fails if the graph was invalid to begin with or a pass found fault with the model; asserts if a pass breaks an
-  // invariant.
+  // Fails if the graph was invalid to begin with or a pass found fault with the model; throws InternalError if a pass
+  // breaks an invariant.
   Result<std::vector<PassReport>> run(Graph& graph, const Pipeline& pipeline, PassContext& context);
 
  private:
   Status check_options(const Pipeline& pipeline) const;
   Result<PassReport> run_pass(Graph& graph, const Pass& pass, PassContext& context);
+  Result<PassReport> run_checked(Graph& graph, const Pass& pass, PassContext& context);
   Status show(const Graph& graph, const std::string& name, size_t number, bool changed) const;
   PassRunnerOptions options_;
 };

@@ -21,6 +21,8 @@ LAPIS_PUBLIC_NAMESPACE {
     Mismatch,     // tensors that do not fit the model
     Target,       // code for a machine that this host is not
     Io,           // the file system refused
+    Resource,     // memory, threads or address space that cannot be had
+    Internal,     // a bug in Lapis
   };
 
   struct Error {

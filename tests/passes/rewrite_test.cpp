@@ -7,6 +7,7 @@
 #include "ir/ops/ops.h"
 #include "ir/printer.h"
 #include "ir/verify.h"
+#include "tests/internal_error.h"
 
 namespace lapis {
 namespace {
@@ -135,8 +136,8 @@ TEST(Rewriter, FoldComputesConstants) {
 TEST(Rewriter, WrongTypesAreCaught) {
   Chain g;
   Rewriter rw(*g.neg, "test.wrong");
-  EXPECT_DEATH(rw.replace(*g.neg->output(), rw.constant(Tensor::scalar(1.f))),
-               "rule 'test.wrong' replaces float\\[4\\] 'd' by float\\[\\]");
+  EXPECT_INTERNAL_ERROR(rw.replace(*g.neg->output(), rw.constant(Tensor::scalar(1.f))),
+                        "rule 'test.wrong' replaces float\\[4\\] 'd' by float\\[\\]");
 }
 
 // Neg(Neg(x))  =>  x
@@ -177,7 +178,7 @@ bool spin(Value& y, Rewriter& rw) {
 TEST(ApplyRules, RulesThatDoNotTerminateAreCaught) {
   Chain g;
   const Rule rules[] = {{"test.spin", spin}};
-  EXPECT_DEATH(apply_rules(g.graph, rules), "does not terminate; the last rules were test.spin");
+  EXPECT_INTERNAL_ERROR(apply_rules(g.graph, rules), "does not terminate; the last rules were test.spin");
 }
 
 TEST(ApplyRules, ExplainsWhatItDidAndWhatItDidNot) {

@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <map>
 
+#include "base/guard.h"
 #include "tools/lapis/verb.h"
 
 namespace lapis::cli {
@@ -31,6 +32,8 @@ int exit_code(ErrorKind kind) {
     case ErrorKind::Mismatch: return kMismatch;
     case ErrorKind::Target: return kTarget;
     case ErrorKind::Io: return kIo;
+    case ErrorKind::Resource: return kIo;
+    case ErrorKind::Internal: return kInternal;
   }
   return kInput;
 }
@@ -65,7 +68,7 @@ int run(int argc, char** argv) {
   app.set_version_flag("--version", "lapis 0.1.0");
   app.footer(
       "Exit codes: 0 ok, 1 a check failed, 2 usage, 3 bad input file, 4 unsupported model, 5 data does not fit the "
-      "model, 6 target, 7 I/O.");
+      "model, 6 target, 7 the system refused, 70 a bug in Lapis.");
   std::map<CLI::App*, Action> actions;
   bool json = false;
   for (const Verb& verb : kVerbs) {
@@ -80,7 +83,7 @@ int run(int argc, char** argv) {
     if (e.get_exit_code() != 0) return fail_usage(app, argc > 1 ? argv[1] : "", e);
     return app.exit(e);
   }
-  const Result<Report> report = actions.at(app.get_subcommands().front())();
+  const Result<Report> report = guarded(actions.at(app.get_subcommands().front()));
   if (!report.ok()) return fail(report.diagnostics());
   if (json)
     std::printf("%s\n", report->json.dump(2).c_str());

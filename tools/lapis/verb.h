@@ -19,7 +19,8 @@ enum ExitCode : int {
   kUnsupported = 4,  // the model uses something Lapis does not implement
   kMismatch = 5,     // tensors or data that do not fit the model
   kTarget = 6,       // code for a machine this host is not
-  kIo = 7,
+  kIo = 7,           // the system refused: files, memory, threads
+  kInternal = 70,    // a bug in Lapis
   kInterrupted = 130,
 };
 
