@@ -6,7 +6,7 @@
 For each model: float32 (the same file for all) and int8 (each runtime on the static int8 it makes of the model itself;
 OpenVINO on ONNX Runtime's QDQ file). Prints the ratio of medians, round by round, and the fraction of the measured peak;
 writes results.json and results.md. Models: EfficientNet-Lite0 and ResNet-20 from ../shared/zoo, resnet50 and mobilenet_v2
-with random weights exported from torchvision (needs torch and torchvision in the interpreter; kept in OUT/models).
+with random weights from benchmarks/export/networks.py (kept in OUT/models).
 """
 import argparse
 import json
@@ -18,7 +18,7 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 ZOO = ROOT.parent / "shared" / "zoo"
-TORCHVISION = ("resnet50", "mobilenet_v2")
+RANDOM_WEIGHTS = ("resnet50", "mobilenet_v2")
 FLOORS = json.loads((ROOT / "benchmarks" / "targets.json").read_text(encoding="utf-8"))
 
 
@@ -26,14 +26,11 @@ def run(*command, **options):
     return subprocess.run([str(c) for c in command], check=True, text=True, **options)
 
 
-def torchvision_model(name, models):
+def random_network(name, models):
     file = models / f"{name}.onnx"
     if not file.exists():
-        probe = subprocess.run([sys.executable, "-c", "import torch, torchvision"], capture_output=True, check=False)
-        if probe.returncode:
-            return None, "torch and torchvision are not installed for " + sys.executable
-        run(sys.executable, ROOT / "benchmarks/export/torchvision_models.py", models, name)
-    return file, None
+        run(sys.executable, ROOT / "benchmarks/export/networks.py", models, name)
+    return file
 
 
 def random_samples(file):
@@ -45,10 +42,9 @@ def random_samples(file):
 
 def model_files(name, work):
     """(model, calibration for lapis, calibration .npy for peers) or the reason why there is none."""
-    if name in TORCHVISION:
-        model, reason = torchvision_model(name, work / "models")
-        samples = random_samples(work / "random_samples.npy") if model else None
-        return (model, samples, samples), reason
+    if name in RANDOM_WEIGHTS:
+        samples = random_samples(work / "random_samples.npy")
+        return (random_network(name, work / "models"), samples, samples), None
     model = next(iter(sorted((ZOO / name).glob("*.onnx"))), None)
     if not model:
         return None, f"{ZOO / name} holds no model"
