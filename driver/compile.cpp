@@ -117,6 +117,10 @@ Result<std::unique_ptr<Graph>> load_model(const Path& file, const ModelOptions& 
   return graph;
 }
 
+Pipeline empty_pipeline() {
+  return {{"as-is", "nothing is changed", [](Graph&, PassContext&) { return ok(); }}};
+}
+
 Pipeline compile_pipeline() {
   auto pipeline =
       parse_pipeline("simplify,integer,simplify");  // again: what `integer` frees (scales, bias sums) folds now
@@ -129,14 +133,20 @@ void use_onnx_writers(PassRunnerOptions& options) {
   if (!options.print) options.print = [](const Graph& graph) { return to_onnx_text(graph); };
 }
 
-Result<Compiled> compile(const Graph& graph, CompileOptions options) {
+Result<Prepared> run_passes(const Graph& graph, CompileOptions options) {
   LAPIS_CHECK(check_symbols(graph));
-  Compiled result;
+  Prepared result;
   result.graph = graph.clone();
   use_onnx_writers(options.passes);
   const Pipeline pipeline = options.pipeline.empty() ? compile_pipeline() : options.pipeline;
-  const Stopwatch passes;
   LAPIS_TRY(result.passes, PassRunner(options.passes).run(*result.graph, pipeline, options.context));
+  return result;
+}
+
+Result<Compiled> compile(const Graph& graph, CompileOptions options) {
+  Compiled result;
+  const Stopwatch passes;
+  LAPIS_TRY(static_cast<Prepared&>(result), run_passes(graph, options));
   result.seconds.passes = passes.seconds();
   const Stopwatch lowering;
   LAPIS_TRY(result.plan, codegen::lower(*result.graph, {options.target, options.fuse}));

@@ -32,14 +32,21 @@ struct CompileOptions {
   PassContext context;
 };
 
+// Changes nothing, but checks the graph: for who wants the model as it is.
+Pipeline empty_pipeline();
 // What happens to every model before code is generated: simplify, then Q/DQ pairs become integer operators.
 Pipeline compile_pipeline();
 // Fills in how passes write and print graphs (as ONNX) where the options leave it open.
 void use_onnx_writers(PassRunnerOptions& options);
 
-struct Compiled {
-  std::unique_ptr<Graph> graph;  // after the pipeline: evaluate() on it is the reference for `program`
+// The part of compile() that knows no target: a copy of the graph after the pipeline.
+struct Prepared {
+  std::unique_ptr<Graph> graph;
   std::vector<PassReport> passes;
+};
+Result<Prepared> run_passes(const Graph& graph, CompileOptions options = {});
+
+struct Compiled : Prepared {  // evaluate(*graph) is the reference for the bytes of `program`
   Plan plan;
   CodeImage code;
   Program program;

@@ -23,8 +23,7 @@ class JitEvaluator final : public Evaluator {
     }
     copy->set_outputs(outputs);
     CompileOptions options;
-    options.pipeline = {
-        {"as-is", "changes nothing: watched values must stay", [](Graph&, PassContext&) { return ok(); }}};
+    options.pipeline = empty_pipeline();  // watched values must stay
     LAPIS_TRY(Compiled compiled, compile(*copy, std::move(options)));
     LAPIS_TRY(const Executable executable, Executable::from(std::move(compiled.program)));
     LAPIS_TRY(Session session, executable.session({.threads = threads_}));

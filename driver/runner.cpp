@@ -45,14 +45,11 @@ std::string described(const std::vector<IoInfo>& list) {
   return text;
 }
 
-Result<std::unique_ptr<Runner>> reference_runner(const Graph& graph) {
-  std::unique_ptr<Graph> copy = graph.clone();
-  PassRunnerOptions options;
-  PassContext context;
-  use_onnx_writers(options);
-  LAPIS_TRY(const std::vector<PassReport> reports, PassRunner(options).run(*copy, compile_pipeline(), context));
-  static_cast<void>(reports);
-  return std::unique_ptr<Runner>(std::make_unique<ReferenceRunner>(std::move(copy)));
+Result<std::unique_ptr<Runner>> reference_runner(const Graph& graph, Backend backend) {
+  CompileOptions options;
+  if (backend == Backend::Reference) options.pipeline = empty_pipeline();
+  LAPIS_TRY(Prepared prepared, run_passes(graph, std::move(options)));
+  return std::unique_ptr<Runner>(std::make_unique<ReferenceRunner>(std::move(prepared.graph)));
 }
 
 }  // namespace
@@ -65,7 +62,7 @@ Result<std::unique_ptr<Runner>> open_program(Program program, const RunnerOption
 }
 
 Result<std::unique_ptr<Runner>> open_graph(const Graph& graph, const RunnerOptions& options) {
-  if (options.backend == Backend::Reference) return reference_runner(graph);
+  if (options.backend != Backend::Jit) return reference_runner(graph, options.backend);
   CompileOptions compile_options;
   compile_options.target = options.target;
   LAPIS_TRY(Compiled compiled, compile(graph, std::move(compile_options)));
@@ -74,7 +71,7 @@ Result<std::unique_ptr<Runner>> open_graph(const Graph& graph, const RunnerOptio
 
 Result<std::unique_ptr<Runner>> open_model(const Path& file, const RunnerOptions& options) {
   if (is_artifact(file)) {
-    if (options.backend == Backend::Reference)
+    if (options.backend != Backend::Jit)
       return error(ErrorKind::Usage, "an artifact holds machine code only, which the reference backend cannot evaluate")
           .at(file.string())
           .help("give the .onnx model it was compiled from");

@@ -6,7 +6,11 @@
 
 namespace lapis {
 
-enum class Backend { Jit, Reference };
+enum class Backend {
+  Jit,                   // generated code
+  Reference,             // the reference evaluator on the model as it was imported: no pass has touched it
+  ReferenceAfterPasses,  // the reference evaluator on what the compile pipeline makes: the bytes of generated code
+};
 
 struct RunnerOptions {
   ModelOptions model;
@@ -29,7 +33,7 @@ class Runner {
 
 // `file` is an .onnx model or an artifact (recognised by its content).
 Result<std::unique_ptr<Runner>> open_model(const Path& file, const RunnerOptions& options = {});
-// Runs a graph: by generated code after `compile`'s pipeline, or by the reference evaluator after the same pipeline.
+// Runs a graph whose symbols all have values.
 Result<std::unique_ptr<Runner>> open_graph(const Graph& graph, const RunnerOptions& options = {});
 Result<std::unique_ptr<Runner>> open_program(Program program, const RunnerOptions& options = {});
 

@@ -25,7 +25,7 @@ using testing::relative_error;
 constexpr double kTolerance = 1e-4;  // of floats, relative to the largest magnitude
 
 std::vector<std::vector<Tensor>> reference_results(const Graph& graph, const std::vector<std::vector<Tensor>>& inputs) {
-  auto runner = open_graph(graph, {.backend = Backend::Reference});
+  auto runner = open_graph(graph, {.backend = Backend::ReferenceAfterPasses});
   EXPECT_TRUE(runner.ok()) << to_string(runner.diagnostics());
   std::vector<std::vector<Tensor>> results;
   for (const auto& input : inputs) {
@@ -270,6 +270,24 @@ TEST(Runner, LargerBatchesGiveTheSameRows) {
     for (int64_t c = 0; c < 10; ++c)
       EXPECT_NEAR((*rows)[0].as_double(static_cast<int64_t>(i) * 10 + c), row[0].as_double(c), 1e-3);
   }
+}
+
+// The two references: a wrong pass is what makes them differ by more than rounding.
+TEST(Runner, TheReferenceEvaluatesTheImportedGraph) {
+  const Graph& graph = quantized_example();
+  auto imported = open_graph(graph, {.backend = Backend::Reference});
+  auto passed = open_graph(graph, {.backend = Backend::ReferenceAfterPasses});
+  ASSERT_TRUE(imported.ok() && passed.ok());
+  bool same = true;
+  for (const Tensor& image : example_images(8)) {
+    const auto as_it_is = evaluate(graph, {{graph.inputs()[0]->name(), image}});
+    const auto got = (*imported)->run({image}), integers = (*passed)->run({image});
+    ASSERT_TRUE(as_it_is.ok() && got.ok() && integers.ok());
+    EXPECT_EQ(*got, *as_it_is);
+    same = same && *got == *integers;
+    EXPECT_LE(relative_error((*got)[0], (*integers)[0]), 0.05);
+  }
+  EXPECT_FALSE(same) << "no pass made integers of this graph";
 }
 
 TEST(Runner, FindsEveryFaultOfTheInputs) {

@@ -72,7 +72,7 @@ std::unique_ptr<Graph> quantized(const Path& model, const Dataset& data) {
 
 // Every level of this host with 1 and 2 threads, on `count` samples.
 void expect_reference_bytes(const Graph& graph, const Dataset& data, int64_t count) {
-  const auto reference = open_graph(graph, {.backend = Backend::Reference});
+  const auto reference = open_graph(graph, {.backend = Backend::ReferenceAfterPasses});
   ASSERT_TRUE(reference.ok()) << to_string(reference.diagnostics());
   std::vector<std::unique_ptr<Runner>> runners;
   std::vector<std::string> names;

@@ -377,7 +377,7 @@ class Works(Cli):
         self.passes("compile", self.quantized, "-o", "q2.lapis", "--target", "x86-64+avx2")
         wanted = None
         for name, args in {
-            "reference": [self.quantized, "--backend", "reference"],
+            "reference": [self.quantized, "--backend", "reference-after-passes"],
             "jit": [self.quantized],
             "threads": [self.quantized, "--threads", 3],
             "avx2": [self.quantized, "--target", "x86-64+avx2"],

@@ -26,9 +26,11 @@ void ModelFlags::add_running(CLI::App& app) {
   app.add_option("--target", target, "Machine to generate code for, e.g. x86-64+avx2")->capture_default_str();
   app.add_option("--threads", threads, "Threads; 0: one per core")->capture_default_str()->check(CLI::Range(0, 1024));
   app.add_flag("--perf-map", perf_map, "Write /tmp/perf-PID.map, so that `perf report` names generated functions");
-  app.add_option("--backend", backend, "jit, or reference: the slow evaluator that defines the results")
+  app.add_option("--backend", backend,
+                 "jit; reference: the slow evaluator on the model as it was read, which defines the results;\n"
+                 "reference-after-passes: the same on what the compile pipeline makes of it")
       ->capture_default_str()
-      ->check(CLI::IsMember({"jit", "reference"}));
+      ->check(CLI::IsMember({"jit", "reference", "reference-after-passes"}));
 }
 
 static Result<std::pair<std::string, std::string>> split(const std::string& text, const std::string& flag,
@@ -74,7 +76,8 @@ Result<RunnerOptions> ModelFlags::runner_options() const {
   RunnerOptions options;
   LAPIS_TRY(options.model, model_options());
   LAPIS_TRY(options.target, Target::parse(target));
-  options.backend = backend == "reference" ? Backend::Reference : Backend::Jit;
+  if (backend == "reference") options.backend = Backend::Reference;
+  if (backend == "reference-after-passes") options.backend = Backend::ReferenceAfterPasses;
   options.threads = threads;
   options.perf_map = perf_map;
   return options;

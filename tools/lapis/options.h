@@ -7,7 +7,7 @@
 
 namespace lapis::cli {
 
-// MODEL --dim N=1 --shape x=1x3x8x8 --target T --threads N --backend jit|reference
+// MODEL --dim N=1 --shape x=1x3x8x8 --target T --threads N --backend jit|reference|reference-after-passes
 struct ModelFlags {
   std::string model, target = "host", backend = "jit";
   std::vector<std::string> dims, shapes;

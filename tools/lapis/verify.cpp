@@ -120,7 +120,7 @@ Result<Report> verify(const Flags& flags) {
   std::vector<Tensor> wanted;
   if (flags.against == "reference") {
     RunnerOptions reference = options;
-    reference.backend = Backend::Reference;
+    reference.backend = Backend::ReferenceAfterPasses;
     LAPIS_TRY(const std::unique_ptr<Runner> other, open_graph(*graph, reference));
     LAPIS_TRY(wanted, other->run(inputs));
   } else {
