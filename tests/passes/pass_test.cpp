@@ -120,9 +120,10 @@ TEST(PassRunner, ErrorsOfAPassReachTheCaller) {
   EXPECT_EQ(reports.diagnostics()[0].kind, ErrorKind::Mismatch);
 }
 
-TEST(PassRunnerDeathTest, ABrokenInvariantLeavesAReproducer) {
+TEST(PassRunner, ABrokenInvariantLeavesAReproducer) {
   Directory directory;
   auto graph = example();
+  const std::string before = print(*graph);
   PassContext context;
   PassRunnerOptions options;
   options.dump = write_text;
@@ -130,7 +131,7 @@ TEST(PassRunnerDeathTest, ABrokenInvariantLeavesAReproducer) {
   const Pipeline pipeline = {{"idle", "nothing", do_nothing}, {"breaker", "breaks", break_graph}};
   EXPECT_INTERNAL_ERROR((void)PassRunner(options).run(*graph, pipeline, context),
                         "pass 'breaker' broke the graph(.|\n)*to reproduce: lapis opt .*crash.onnx --passes breaker");
-  EXPECT_EQ(*read_file(options.reproducer), print(*graph)) << "the graph as it was before the pass";
+  EXPECT_EQ(*read_file(options.reproducer), before);
 }
 
 TEST(PassRunner, ExplainsEachThingOnce) {
