@@ -81,6 +81,24 @@ def measure(lapis, model, peer, args):
     return json.loads(output.stdout)
 
 
+def measured(name, precision, args):
+    """(report of lapis bench, None), or (None, why there is none). What failed has said more on stderr."""
+    try:
+        files, reason = model_files(name, args.out)
+        if reason:
+            return None, reason
+        model, calibration, samples = files
+        own, peer = (model, model) if precision == "fp32" else int8_files(args.lapis, name, model, calibration, samples, args.out)
+        return measure(args.lapis, own, peer, args), None
+    except ImportError as missing:
+        return None, f"{missing}; `./dev setup bench` installs what this needs"
+    except OSError as failed:
+        return None, str(failed)
+    except subprocess.CalledProcessError as failed:
+        command = pathlib.Path(failed.cmd[1 if failed.cmd[0] == sys.executable else 0]).name
+        return None, f"{command} failed ({failed.returncode})"
+
+
 def row(name, precision, report):
     own, ort, openvino = report["runtimes"]
     floor = FLOORS.get(f"{name} {precision}", {}).get("onnxruntime")
@@ -107,14 +125,12 @@ def main():
     (args.out / "models").mkdir(parents=True, exist_ok=True)
     results, rows = {}, []
     for name in args.models.split(","):
-        files, reason = model_files(name, args.out)
-        if reason:
-            print(f"skipped {name}: {reason}", file=sys.stderr)
-            continue
-        model, calibration, samples = files
         for precision in args.precisions.split(","):
-            own, peer = (model, model) if precision == "fp32" else int8_files(args.lapis, name, model, calibration, samples, args.out)
-            results[f"{name} {precision}"] = report = measure(args.lapis, own, peer, args)
+            report, reason = measured(name, precision, args)
+            if reason:
+                print(f"skipped {name} {precision}: {reason}", file=sys.stderr)
+                continue
+            results[f"{name} {precision}"] = report
             rows.append(row(name, precision, report))
             print(rows[-1], file=sys.stderr, flush=True)
     table = "\n".join([f"{cpu_name()}, {args.threads} thread, batch 1; ratio = time of the peer / time of Lapis, median over rounds", "",
@@ -122,7 +138,8 @@ def main():
     (args.out / "results.json").write_text(json.dumps(results, indent=2), encoding="utf-8")
     (args.out / "results.md").write_text(table, encoding="utf-8")
     print(table)
-    sys.exit(0 if results else 1)
+    if not results:
+        sys.exit("nothing was measured; the lines above say why")
 
 
 if __name__ == "__main__":

@@ -79,23 +79,32 @@ function(lapis_test name)
   endforeach()
 endfunction()
 
+# What tests find in their environment. A failed allocation is an exception for the code under test, which has to survive it,
+# not the end of the process.
+set(test_environment LAPIS_SOURCE_DIR=${PROJECT_SOURCE_DIR} LAPIS_BINARY_DIR=${PROJECT_BINARY_DIR})
+if(LAPIS_SANITIZE)
+  list(APPEND test_environment ASAN_OPTIONS=allocator_may_return_null=1 TSAN_OPTIONS=allocator_may_return_null=1
+       UBSAN_OPTIONS=print_stacktrace=1)
+endif()
+
 # lapis_add_test(NAME command...): a ctest entry that runs at the root of the tree, labelled with the part of NAME
 # before the first dot.
 function(lapis_add_test name)
   string(REGEX REPLACE "\\..*" "" label ${name})
   add_test(NAME ${name} COMMAND ${ARGN} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
-  set_tests_properties(
-    ${name} PROPERTIES LABELS ${label} TIMEOUT 900
-    ENVIRONMENT "LAPIS_SOURCE_DIR=${PROJECT_SOURCE_DIR};LAPIS_BINARY_DIR=${PROJECT_BINARY_DIR}")
+  set_tests_properties(${name} PROPERTIES LABELS ${label} TIMEOUT 900 ENVIRONMENT "${test_environment}")
 endfunction()
 
-# lapis_fuzz(NAME targets...): a libFuzzer binary of tests/fuzz/NAME_fuzz.cpp, and a ctest entry that fuzzes for half a
-# minute, from the inputs in tests/fuzz/corpus/NAME where there are any.
+# lapis_fuzz(NAME targets...): a libFuzzer binary of tests/fuzz/NAME_fuzz.cpp, part of the target `fuzzers`, and a ctest entry
+# that fuzzes for LAPIS_FUZZ_SECONDS of the environment (30), from the inputs in tests/fuzz/corpus/NAME where there are any.
 function(lapis_fuzz name)
   add_executable(lapis_fuzz_${name} ${CMAKE_CURRENT_SOURCE_DIR}/fuzz/${name}_fuzz.cpp)
   target_link_libraries(lapis_fuzz_${name} PRIVATE ${ARGN} -fsanitize=fuzzer)
+  add_dependencies(fuzzers lapis_fuzz_${name})
   set(found ${PROJECT_BINARY_DIR}/fuzz/${name})
   file(MAKE_DIRECTORY ${found})
   file(GLOB corpus CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/fuzz/corpus/${name})
-  lapis_add_test(fuzz.${name} lapis_fuzz_${name} -max_total_time=30 -timeout=10 ${found} ${corpus})
+  set(timed "exec \"$0\" -max_total_time=\${LAPIS_FUZZ_SECONDS:-30} -timeout=10 \"$@\"")
+  lapis_add_test(fuzz.${name} sh -c ${timed} $<TARGET_FILE:lapis_fuzz_${name}> ${found} ${corpus})
+  set_tests_properties(fuzz.${name} PROPERTIES TIMEOUT 86400)
 endfunction()

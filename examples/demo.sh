@@ -11,7 +11,7 @@ data=examples/fashion_mnist/eval.yaml
 images=2000 # compared between the C program and the JIT
 export PYTHONDONTWRITEBYTECODE=1
 
-step() { printf '\033[1m-- %s\033[0m\n' "$*" >&2; }
+step() { printf '\033[1m-- %s\033[0m (after %d s)\n' "$*" "$SECONDS" >&2; }
 rm -rf "$work"
 mkdir -p "$work"
 cp "$model" "$work/fp32.onnx"
