@@ -173,7 +173,8 @@ Result<Types> infer_eye_like(const InferContext& c) {
 Status evaluate_eye_like(EvalContext& c) {
   LAPIS_TRY(const DType dtype, eye_type(c, c.in(0).dtype()));
   if (c.in(0).rank() != 2) return c.error("needs a matrix, not " + to_string(c.in(0).shape()));
-  const int64_t rows = c.in(0).dim(0), columns = c.in(0).dim(1), k = c.attrs<EyeLikeAttrs>().k;
+  const int64_t rows = c.in(0).dim(0), columns = c.in(0).dim(1);
+  const int64_t k = std::clamp(c.attrs<EyeLikeAttrs>().k, -rows, columns);  // beyond them no diagonal is left
   Tensor& y = c.out(0, dtype, {rows, columns});
   visit_types<kEyeTypes>(dtype, [&]<class T>(T) {
     const auto to = y.mutable_data<T>();

@@ -145,6 +145,8 @@ TEST(Shapes, ShapeSizeRangeAndConstants) {
             (Tensor::vector<float>({0, 0.4f, 0.8f})));
   EXPECT_EQ(run1(ops::EyeLike, {ramp({2, 3})}, {{"k", int64_t{1}}, {"dtype", int64_t{7}}}),
             (Tensor::of<int64_t>({2, 3}, {0, 1, 0, 0, 0, 1})));
+  for (int64_t k : {INT64_MIN, INT64_C(-2), INT64_C(3), INT64_MAX})
+    EXPECT_EQ(run1(ops::EyeLike, {ramp({2, 3})}, {{"k", k}}), filled({2, 3}, 0)) << k;
   EXPECT_EQ(run1(ops::Constant, {}, {{"value_ints", Ints{4, 5}}}), ints({4, 5}));
 }
 

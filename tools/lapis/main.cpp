@@ -21,6 +21,7 @@ constexpr Verb kVerbs[] = {
     {"eval", "Measure the accuracy of a model on a dataset", declare_eval},
     {"bench", "Measure the speed of a model, beside other runtimes", declare_bench},
     {"verify", "Compare a model's results with the reference or another runtime", declare_verify},
+    {"reduce", "Make a model that fails as small as possible", declare_reduce},
     {"explain", "Show what each node became: precision, kernel, region, time", declare_explain},
 };
 

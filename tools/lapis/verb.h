@@ -46,6 +46,7 @@ Action declare_explain(CLI::App& app);
 Action declare_inspect(CLI::App& app);
 Action declare_opt(CLI::App& app);
 Action declare_quantize(CLI::App& app);
+Action declare_reduce(CLI::App& app);
 Action declare_run(CLI::App& app);
 Action declare_verify(CLI::App& app);
 

@@ -1,0 +1,562 @@
+#include "tests/random/graphs/judge.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <set>
+#include <unordered_map>
+
+#include "base/guard.h"
+#include "driver/compile.h"
+#include "frontends/onnx/export.h"
+#include "frontends/onnx/import.h"
+#include "runtime/executable.h"
+#include "tests/random/graphs/draw.h"
+
+namespace lapis::random_graphs {
+namespace {
+
+// ---- perturbed evaluation --------------------------------------------------------------------------------------------------
+
+double unit_of(DType dtype) {
+  switch (dtype) {
+    case DType::Float16: return std::ldexp(1, -11);
+    case DType::BFloat16: return std::ldexp(1, -8);
+    case DType::Float64: return std::ldexp(1, -53);
+    default: return std::ldexp(1, -24);
+  }
+}
+
+bool perturbable(const Tensor& t) {
+  return t.dtype() == DType::Float32 || t.dtype() == DType::Float64 || t.dtype() == DType::Float16 ||
+         t.dtype() == DType::BFloat16;
+}
+
+// t[i] + (relative * t[i] + absolute[i]) * uniform(-1, 1)
+Tensor perturbed(const Tensor& t, double relative, const Tensor* absolute, double share, Random& random) {
+  Tensor result = t;
+  visit_dtype(t.dtype(), [&]<class T>(T) {
+    const auto values = result.mutable_data<T>();
+    for (size_t i = 0; i < values.size(); ++i) {
+      const double x = t.as_double(static_cast<int64_t>(i));
+      const double extent = absolute ? std::abs(absolute->as_double(static_cast<int64_t>(i))) * share : 0;
+      const double y = x + (std::abs(x) * relative + extent) * random.uniform(-1, 1);
+      if constexpr (std::is_same_v<T, Float16>)
+        values[i] = to_float16(static_cast<float>(y));
+      else if constexpr (std::is_same_v<T, BFloat16>)
+        values[i] = to_bfloat16(static_cast<float>(y));
+      else if constexpr (std::is_floating_point_v<T>)
+        values[i] = static_cast<T>(y);
+    }
+  });
+  return result;
+}
+
+Tensor magnitudes(const Tensor& t) {
+  Tensor result = t;
+  visit_dtype(t.dtype(), [&]<class T>(T) {
+    if constexpr (std::is_floating_point_v<T>)
+      for (T& v : result.mutable_data<T>()) v = std::abs(v);
+    else if constexpr (std::is_same_v<T, Float16> || std::is_same_v<T, BFloat16>)
+      for (T& v : result.mutable_data<T>()) v.bits &= 0x7FFF;
+  });
+  return result;
+}
+
+// Sums whose error is a share of the sum of magnitudes.
+bool is_linear(const OpDef& op) {
+  static const std::set<std::string_view> kNames = {
+      "AveragePool", "GlobalAveragePool", "ReduceSum", "ReduceMean", "ReduceL1", "CumSum", "Resize", "Mean", "Sum"};
+  return op.has(Trait::Contraction) || kNames.contains(op.name);
+}
+
+const Tensor* constant_scale(const Value* v) {
+  const Node* dq = v ? v->producer() : nullptr;
+  return dq && dq->op().name == "DequantizeLinear" && dq->input(1)->is_constant() ? &dq->input(1)->constant() : nullptr;
+}
+
+double largest(const Tensor& t) {
+  double result = 0;
+  for (int64_t i = 0; i < t.size(); ++i) result = std::max(result, std::abs(t.as_double(i)));
+  return result;
+}
+
+bool adds_float_constant(const Node& node) {
+  const auto is_constant = [](const Value* v) { return v && v->is_constant(); };
+  if (node.op().name != "MatMul") return is_constant(node.input(2));
+  const auto& uses = node.output()->uses();
+  return std::any_of(uses.begin(), uses.end(), [&](const Use& use) {
+    return use.node->op().name == "Add" && (is_constant(use.node->input(0)) || is_constant(use.node->input(1)));
+  });
+}
+
+// A float bias of a contraction of quantized operands becomes int32 in units of the product of their scales: so much it rounds.
+double bias_rounding(const Node& node) {
+  if (!node.op().has(Trait::Contraction) || node.inputs().size() < 2 || !adds_float_constant(node)) return 0;
+  const Tensor *x = constant_scale(node.input(0)), *w = constant_scale(node.input(1));
+  return x && w ? largest(*x) * largest(*w) : 0;
+}
+
+Tensor shifted(const Tensor& t, double extent, Random& random) {
+  Tensor result = t;
+  for (float& v : result.mutable_data<float>()) v += static_cast<float>(extent * random.uniform(-1, 1));
+  return result;
+}
+
+// One run says infinity for everything: nothing is determined.
+void spread_everything(std::vector<Tensor>& results) {
+  for (Tensor& t : results) {
+    if (!t.defined() || !perturbable(t)) continue;
+    visit_dtype(t.dtype(), [&]<class T>(T) {
+      for (T& v : t.mutable_data<T>()) {
+        if constexpr (std::is_floating_point_v<T>) v = std::numeric_limits<T>::infinity();
+        if constexpr (std::is_same_v<T, Float16>) v = {0x7C00};
+        if constexpr (std::is_same_v<T, BFloat16>) v = {0x7F80};
+      }
+    });
+  }
+}
+
+class PerturbedRun {
+ public:
+  PerturbedRun(const Graph& graph, const Feeds& feeds, Random* random) : graph_(graph), random_(random) {
+    for (const Value* input : graph.inputs()) tensors_[input] = feeds.at(input->name());
+  }
+
+  Result<std::vector<Tensor>> run() {
+    for (const Node* node : graph_.nodes()) LAPIS_CHECK(run_node(*node));
+    std::vector<Tensor> outputs;
+    for (const Value* v : graph_.outputs()) outputs.push_back(*find(v));
+    return outputs;
+  }
+
+ private:
+  static constexpr double kUnits = 8;
+
+  const Tensor* find(const Value* value) const {
+    if (!value) return nullptr;
+    return value->is_constant() ? &value->constant() : &tensors_.at(value);
+  }
+
+  // Sums and functions of half precision are computed in float; a BatchNormalization may become a product and a sum of halves.
+  static DType operand_precision(const Node& node, DType dtype) {
+    return dtype == DType::Float64 || node.op().name == "BatchNormalization" ? dtype : DType::Float32;
+  }
+
+  // Squares of such operands leave the range that the results themselves stay in: what comes of that is not defined.
+  static bool squares_overflow(const Node& node, const std::vector<const Tensor*>& in) {
+    static const std::set<std::string_view> kSquaring = {"InstanceNormalization",
+                                                         "LayerNormalization",
+                                                         "GroupNormalization",
+                                                         "BatchNormalization",
+                                                         "LRN",
+                                                         "ReduceL2",
+                                                         "ReduceProd"};
+    if (!kSquaring.contains(node.op().name)) return false;
+    return std::any_of(in.begin(), in.end(), [&](const Tensor* t) {
+      if (!t || !perturbable(*t)) return false;
+      const double root = t->dtype() == DType::Float64 ? 1e150 : 1e17;
+      const bool product =
+          node.op().name == "ReduceProd";  // which may also lose all digits on its way to a small result
+      for (int64_t i = 0; i < t->size(); ++i) {
+        const double x = std::abs(t->as_double(i));
+        if (x > root || (product && x > 0 && x < 1 / root)) return true;
+      }
+      return false;
+    });
+  }
+
+  // Operands a little off: what a backward stable algorithm may have computed with.
+  Result<std::vector<Tensor>> evaluate_off(const Node& node, const std::vector<const Tensor*>& in) {
+    std::vector<Tensor> copies;
+    copies.reserve(in.size());
+    std::vector<const Tensor*> off = in;
+    for (const Tensor*& t : off) {
+      if (!t || !perturbable(*t)) continue;
+      copies.push_back(perturbed(*t, kUnits * unit_of(operand_precision(node, t->dtype())), nullptr, 0, *random_));
+      t = &copies.back();
+    }
+    return evaluate_node(node, off);
+  }
+
+  Result<std::vector<Tensor>> evaluate_magnitudes(const Node& node, const std::vector<const Tensor*>& in) {
+    std::vector<Tensor> copies;
+    copies.reserve(in.size());
+    std::vector<const Tensor*> off = in;
+    for (const Tensor*& t : off) {
+      if (!t || !perturbable(*t)) continue;
+      copies.push_back(magnitudes(*t));
+      t = &copies.back();
+    }
+    return evaluate_node(node, off);
+  }
+
+  Status run_node(const Node& node) {
+    std::vector<const Tensor*> in;
+    for (const Value* v : node.inputs()) in.push_back(find(v));
+    const bool off = random_ && !is_exact(node);
+    LAPIS_TRY(std::vector<Tensor> results,
+              off && !is_linear(node.op()) ? evaluate_off(node, in) : evaluate_node(node, in));
+    if (off) {
+      std::optional<std::vector<Tensor>> extents;
+      if (is_linear(node.op()))
+        if (auto sums = evaluate_magnitudes(node, in); sums.ok()) extents = *std::move(sums);
+      for (size_t i = 0; i < results.size(); ++i)
+        if (results[i].defined() && perturbable(results[i]))
+          results[i] = perturbed(
+              results[i], kUnits / 2 * unit_of(results[i].dtype()), extents ? &(*extents)[i] : nullptr,
+              kUnits * unit_of(results[i].dtype() == DType::Float64 ? DType::Float64 : DType::Float32), *random_);
+    }
+    if (off && squares_overflow(node, in)) spread_everything(results);
+    if (const double extent = random_ ? bias_rounding(node) : 0; extent > 0 && results[0].dtype() == DType::Float32)
+      results[0] = shifted(results[0], extent, *random_);
+    for (size_t i = 0; i < results.size(); ++i)
+      if (node.output(i)) tensors_[node.output(i)] = std::move(results[i]);
+    return ok();
+  }
+
+  const Graph& graph_;
+  Random* random_;
+  std::unordered_map<const Value*, Tensor> tensors_;
+};
+
+bool reads_outer_values(const Graph& body) {
+  for (const Node* node : body.nodes()) {
+    for (const Value* v : node->inputs())
+      if (v && &v->graph() != &body && !v->is_constant()) return true;
+    for (const Graph* inner : node->subgraphs())
+      if (reads_outer_values(*inner)) return true;
+  }
+  for (const Value* v : body.outputs())
+    if (&v->graph() != &body) return true;
+  return false;
+}
+
+// A node whose body reads values of this graph cannot be evaluated alone.
+bool evaluates_by_nodes(const Graph& graph) {
+  for (const Node* node : graph.nodes())
+    for (const Graph* body : node->subgraphs())
+      if (reads_outer_values(*body)) return false;
+  return true;
+}
+
+// What inexact operators lead to; a body may read whatever comes before it.
+std::vector<bool> exact_outputs(const Graph& graph) {
+  std::set<const Value*> tainted;
+  for (const Node* node : graph.nodes()) {
+    const bool reads = std::any_of(node->inputs().begin(), node->inputs().end(),
+                                   [&](const Value* v) { return v && tainted.contains(v); });
+    if (!is_exact(*node) || reads || (!node->subgraphs().empty() && !tainted.empty()))
+      tainted.insert(node->outputs().begin(), node->outputs().end());
+  }
+  std::vector<bool> exact;
+  for (const Value* v : graph.outputs()) exact.push_back(!tainted.contains(v));
+  return exact;
+}
+
+bool float_result(const Node& node) {
+  return std::any_of(node.outputs().begin(), node.outputs().end(),
+                     [](const Value* v) { return v && is_float(v->dtype()); });
+}
+
+// ---- comparison ------------------------------------------------------------------------------------------------------------
+
+bool same_bits(const Tensor& a, const Tensor& b, int64_t i) {
+  const int width = bit_width(a.dtype()) / 8;
+  return width && std::memcmp(a.raw() + i * width, b.raw() + i * width, static_cast<size_t>(width)) == 0;
+}
+
+bool same_element(const Tensor& a, const Tensor& b, int64_t i) {
+  if (same_bits(a, b, i)) return true;
+  if (!is_float(a.dtype())) return false;
+  const double x = a.as_double(i), y = b.as_double(i);
+  return (std::isnan(x) && std::isnan(y)) || (x == y && x != 0) ||
+         (x == 0 && y == 0);  // signs of zero: see difference()
+}
+
+double smallest(DType dtype) {
+  switch (dtype) {
+    case DType::Float16: return std::ldexp(1, -24);
+    case DType::BFloat16: return std::ldexp(1, -133);
+    case DType::Float64: return std::numeric_limits<double>::denorm_min();
+    default: return std::ldexp(1, -149);
+  }
+}
+
+struct Allowed {
+  bool undetermined = false;
+  double distance = 0;
+};
+
+Allowed allowed_at(const Expectation& wanted, size_t output, int64_t i) {
+  const Tensor& w = wanted.outputs[output];
+  Allowed allowed;
+  for (const std::vector<Tensor>& other : wanted.others) {
+    const Tensor& o = other[output];
+    if (o.dtype() != w.dtype() || o.shape() != w.shape()) return {true, 0};
+    if (same_element(o, w, i)) continue;
+    if (!is_float(w.dtype())) return {true, 0};
+    const double distance = std::abs(o.as_double(i) - w.as_double(i));
+    if (!std::isfinite(distance)) return {true, 0};
+    allowed.distance = std::max(allowed.distance, distance);
+  }
+  allowed.distance *= 4;
+  if (!wanted.exact[output] && is_float(w.dtype()))
+    allowed.distance += 4 * unit_of(w.dtype()) * std::abs(w.as_double(i)) + 4 * smallest(w.dtype());
+  return allowed;
+}
+
+std::string element_text(const Tensor& t, int64_t i) {
+  if (t.dtype() == DType::UInt64)
+    return std::to_string(static_cast<uint64_t>(t.data<uint64_t>()[static_cast<size_t>(i)]));
+  if (is_integer(t.dtype()) && bit_width(t.dtype()) >= 8) return std::to_string(t.as_int(i));
+  char text[40];
+  std::snprintf(text, sizeof text, "%.17g", t.as_double(i));
+  return text;
+}
+
+// ---- stages ----------------------------------------------------------------------------------------------------------------
+
+using Verdict = Judgement::Verdict;
+
+Judgement refused(std::string stage, const Diagnostics& why) {
+  for (const Diagnostic& d : why)
+    if (d.severity == Severity::Error && (d.message.empty() || d.kind == ErrorKind::Internal))
+      return {Verdict::Finding, std::move(stage), d.message.empty() ? "a refusal without a reason" : to_string(why)};
+  return {Verdict::Refused, std::move(stage), to_string(why)};
+}
+
+// The first output that differs.
+std::string compare(const Graph& graph, const Feeds& feeds, const std::vector<Tensor>& plain,
+                    const std::vector<Tensor>& got, uint64_t seed) {
+  constexpr int kRuns = 24;
+  std::optional<Expectation> wanted;
+  if (plain.size() != got.size()) return "there are " + std::to_string(got.size()) + " outputs";
+  for (size_t i = 0; i < got.size(); ++i) {
+    if (plain[i] == got[i]) continue;
+    if (!wanted) {
+      auto made = expect(graph, feeds, kRuns, seed);
+      if (!made.ok()) return "";  // refused when a little off: not determined
+      wanted = *std::move(made);
+    }
+    std::string text = difference(*wanted, i, got[i]);
+    if (!text.empty()) return "output '" + graph.outputs()[i]->name() + "': " + text;
+  }
+  return "";
+}
+
+class Judge {
+ public:
+  Judge(const Sample& sample, const JudgeOptions& options) : sample_(sample), options_(options) {}
+
+  Judgement run() {
+    if (auto j = import()) return *j;
+    if (!sample_.huge)
+      if (auto j = reference()) return *j;
+    if (auto j = compiled()) return *j;
+    return {};
+  }
+
+ private:
+  std::optional<Judgement> import() {
+    const auto bytes = guarded([&] { return export_onnx(*sample_.graph); });
+    if (!bytes.ok() && sample_.invalid) return Judgement{Verdict::Refused, "export", "an invalid graph"};
+    if (!bytes.ok()) return refused("export", bytes.diagnostics());
+    auto imported = import_onnx(std::as_bytes(std::span(*bytes)), "random.onnx");
+    if (!imported.ok()) return refused("import", imported.diagnostics());
+    graph_ = *std::move(imported);
+    if (const Status bound = bind_model(*graph_, {sample_.dims, {}}); !bound.ok())
+      return refused("bind", bound.diagnostics());
+    for (const Value* v : graph_->inputs())
+      if (!sample_.huge && !sample_.feeds.contains(v->name()))
+        return Judgement{Verdict::Finding, "import", "an input was renamed"};
+    return std::nullopt;
+  }
+
+  std::optional<Judgement> reference() {
+    auto outputs = evaluate(*graph_, sample_.feeds);
+    if (outputs.ok()) {
+      wanted_ = *std::move(outputs);
+      have_reference_ = true;
+      return check_types();
+    }
+    reference_refusal_ = refused("reference", outputs.diagnostics());
+    return reference_refusal_->verdict == Verdict::Finding ? reference_refusal_ : std::nullopt;
+  }
+
+  // Inference promised types; the tensors must have them.
+  std::optional<Judgement> check_types() {
+    for (size_t i = 0; i < wanted_.size(); ++i)
+      if (!merge(graph_->outputs()[i]->type(), Type::of(wanted_[i])))
+        return Judgement{Verdict::Finding, "reference",
+                         "inference promised " + graph_->outputs()[i]->type().to_string() + " but the value is " +
+                             Type::of(wanted_[i]).to_string()};
+    return std::nullopt;
+  }
+
+  std::optional<Judgement> compiled() {
+    CompileOptions options;
+    options.target = options_.target;
+    auto made = compile(*graph_, std::move(options));
+    if (!made.ok()) {
+      Judgement j = refused("compile", made.diagnostics());
+      if (j.verdict == Verdict::Refused)
+        if (auto finding = passes_alone()) return finding;
+      return j;
+    }
+    if (sample_.huge) return std::nullopt;
+    if (have_reference_)
+      if (auto finding = passes(*made->graph)) return finding;
+    return run_code(*made);
+  }
+
+  // Where no code can be made the passes still have to be right.
+  std::optional<Judgement> passes_alone() {
+    if (!have_reference_) return std::nullopt;
+    const std::unique_ptr<Graph> copy = graph_->clone();
+    PassContext context;
+    if (!PassRunner({}).run(*copy, compile_pipeline(), context).ok()) return std::nullopt;
+    return passes(*copy);
+  }
+
+  std::optional<Judgement> passes(const Graph& optimized) {
+    auto outputs = evaluate(optimized, sample_.feeds);
+    if (!outputs.ok())
+      return Judgement{Verdict::Finding, "passes",
+                       "the passes made a graph that cannot be evaluated: " + to_string(outputs.diagnostics())};
+    optimized_ = *std::move(outputs);
+    const std::string text = compare(*graph_, sample_.feeds, wanted_, optimized_, options_.seed);
+    if (!text.empty()) return Judgement{Verdict::Finding, "passes", text};
+    return std::nullopt;
+  }
+
+  std::optional<Judgement> run_code(const Compiled& made) {
+    const auto executable = Executable::from(made.program);
+    if (!executable.ok()) return Judgement{Verdict::Agreed, "run", to_string(executable.diagnostics()), true};
+    auto session = executable->session({options_.threads, false});
+    if (!session.ok()) return refused("session", session.diagnostics());
+    std::vector<Tensor> inputs;
+    for (const IoInfo& input : made.program.inputs) inputs.push_back(sample_.feeds.at(input.name));
+    const auto first = session->run(inputs), second = session->run(inputs);
+    if (!first.ok()) return refused("run", first.diagnostics());
+    if (!second.ok() || *first != *second)
+      return Judgement{Verdict::Finding, "run", "the second run gives something else"};
+    if (!have_reference_) return reference_refusal_;
+    const std::string text = compare(*made.graph, sample_.feeds, optimized_, *first, options_.seed);
+    if (!text.empty()) return Judgement{Verdict::Finding, "run", text};
+    return std::nullopt;
+  }
+
+  const Sample& sample_;
+  const JudgeOptions& options_;
+  std::unique_ptr<Graph> graph_;
+  std::vector<Tensor> wanted_, optimized_;
+  bool have_reference_ = false;
+  std::optional<Judgement> reference_refusal_;
+};
+
+}  // namespace
+
+bool is_exact(const Node& node) {
+  static const std::set<std::string_view> kExact = {"Abs",
+                                                    "Add",
+                                                    "And",
+                                                    "BitShift",
+                                                    "BitwiseAnd",
+                                                    "BitwiseNot",
+                                                    "BitwiseOr",
+                                                    "BitwiseXor",
+                                                    "Cast",
+                                                    "CastLike",
+                                                    "Ceil",
+                                                    "Clip",
+                                                    "Constant",
+                                                    "ConstantOfShape",
+                                                    "DequantizeLinear",
+                                                    "Div",
+                                                    "EyeLike",
+                                                    "Floor",
+                                                    "HardSigmoid",
+                                                    "HardSwish",
+                                                    "If",
+                                                    "IsInf",
+                                                    "IsNaN",
+                                                    "LeakyRelu",
+                                                    "Loop",
+                                                    "Max",
+                                                    "Min",
+                                                    "Mod",
+                                                    "Mul",
+                                                    "Neg",
+                                                    "Not",
+                                                    "OneHot",
+                                                    "PRelu",
+                                                    "QuantizeLinear",
+                                                    "Range",
+                                                    "Reciprocal",
+                                                    "Relu",
+                                                    "Round",
+                                                    "Scan",
+                                                    "ScatterElements",
+                                                    "ScatterND",
+                                                    "Shape",
+                                                    "Sign",
+                                                    "Size",
+                                                    "Softsign",
+                                                    "Sqrt",
+                                                    "Sub",
+                                                    "ThresholdedRelu",
+                                                    "Trilu",
+                                                    "Where",
+                                                    "Xor",
+                                                    "ArgMax",
+                                                    "ArgMin",
+                                                    "TopK",
+                                                    "ReduceMax",
+                                                    "ReduceMin"};
+  if (!float_result(node) || node.op().has(Trait::ValuePreserving) || node.op().has(Trait::Movement)) return true;
+  return kExact.contains(node.op().name);
+}
+
+Result<Expectation> expect(const Graph& graph, const Feeds& feeds, int runs, uint64_t seed) {
+  Expectation wanted;
+  wanted.exact = exact_outputs(graph);
+  LAPIS_TRY(wanted.outputs, evaluate(graph, feeds));
+  if (!evaluates_by_nodes(graph)) return wanted;
+  Random random(seed);
+  for (int i = 0; i < runs; ++i) {
+    LAPIS_TRY(std::vector<Tensor> other, PerturbedRun(graph, feeds, &random).run());
+    wanted.others.push_back(std::move(other));
+  }
+  return wanted;
+}
+
+std::string difference(const Expectation& wanted, size_t output, const Tensor& got) {
+  const Tensor& w = wanted.outputs[output];
+  const bool shape_known = std::all_of(wanted.others.begin(), wanted.others.end(),
+                                       [&](const auto& other) { return other[output].shape() == w.shape(); });
+  if (got.dtype() != w.dtype() || got.shape() != w.shape())
+    return shape_known ? "is " + Type::of(got).to_string() + ", must be " + Type::of(w).to_string() : "";
+  if (wanted.others.empty() && !wanted.exact[output]) return "";  // nobody knows how far it may be off
+  if (!bit_width(w.dtype()) || bit_width(w.dtype()) < 8) return got == w ? "" : "packed bytes differ";
+  for (int64_t i = 0; i < w.size(); ++i) {
+    if (same_element(got, w, i)) continue;
+    const Allowed allowed = allowed_at(wanted, output, i);
+    if (allowed.undetermined) continue;
+    const double distance = std::abs(got.as_double(i) - w.as_double(i));
+    if (is_float(w.dtype()) && distance <= allowed.distance) continue;
+    char distance_text[40];
+    std::snprintf(distance_text, sizeof distance_text, "%.3g", allowed.distance);
+    return "element " + std::to_string(i) + " of " + Type::of(w).to_string() + " is " + element_text(got, i) +
+           ", must be " + element_text(w, i) + " (up to " + distance_text + ")";
+  }
+  return "";
+}
+
+Judgement judge(const Sample& sample, const JudgeOptions& options) {
+  auto judged = guarded([&]() -> Result<Judgement> { return Judge(sample, options).run(); });
+  return judged.ok() ? *judged : refused("outside of compile", judged.diagnostics());
+}
+
+}  // namespace lapis::random_graphs

@@ -1,0 +1,113 @@
+// The generator reaches every operator, and the judge sees what is wrong.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "frontends/onnx/export.h"
+#include "ir/ops/ops.h"
+#include "tests/random/graphs/judge.h"
+#include "tests/random/graphs/propose.h"
+
+namespace lapis::random_graphs {
+namespace {
+
+using ::testing::HasSubstr;
+
+// A record that no draw makes valid needs a proposer in tests/random/graphs/propose_*.cpp.
+TEST(Generator, DrawsEveryOperator) {
+  for (const OpDef* op : all_ops()) {
+    Feeds feeds;
+    EXPECT_NE(draw_one(*op, 300, feeds), nullptr) << op->name << " is never drawn valid: give it a proposer";
+  }
+}
+
+TEST(Generator, EveryProposerIsOfAnOperator) {
+  for (const auto& [name, proposer] : proposers()) EXPECT_NE(find_op(name), nullptr) << name;
+}
+
+TEST(Generator, SameSeedSameGraph) {
+  for (Kind kind : {Kind::Float, Kind::Qdq})
+    for (uint64_t seed = 0; seed < 40; ++seed) {
+      const Sample a = draw_graph(seed, kind), b = draw_graph(seed, kind);
+      EXPECT_EQ(*export_onnx(*a.graph), *export_onnx(*b.graph)) << seed;
+      EXPECT_EQ(a.feeds, b.feeds) << seed;
+    }
+}
+
+TEST(Generator, ReachesWhatItClaims) {
+  int invalid = 0, huge = 0, symbolic = 0, empty = 0, deep = 0;
+  for (uint64_t seed = 0; seed < 600; ++seed) {
+    const Sample s = draw_graph(seed, Kind::Float);
+    invalid += s.invalid;
+    huge += s.huge;
+    symbolic += !s.dims.empty();
+    for (const auto& [name, tensor] : s.feeds) empty += tensor.size() == 0, deep += tensor.rank() == 5;
+  }
+  EXPECT_GT(invalid, 10);
+  EXPECT_GT(huge, 3);
+  EXPECT_GT(symbolic, 3);
+  EXPECT_GT(empty, 10);
+  EXPECT_GT(deep, 10);
+}
+
+// y = op(x) for one float operand.
+struct OneOp {
+  OneOp(const OpDef& op, Tensor x) : graph("one") {
+    Value* input = graph.add_input("x", Type::of(x));
+    Node* node = graph.add_node(op, {input});
+    node->output()->set_type(Type::of(x));
+    graph.set_outputs({node->output()});
+    feeds["x"] = std::move(x);
+  }
+  Expectation expectation() { return *expect(graph, feeds, 24, 1); }
+  Graph graph;
+  Feeds feeds;
+};
+
+Tensor changed(Tensor t, size_t i, float value) {
+  t.mutable_data<float>()[i] = value;
+  return t;
+}
+
+TEST(Judge, ExactOperatorsAreExact) {
+  OneOp one(ops::Neg, Tensor::vector<float>({1, 2, NAN}));
+  const Expectation e = one.expectation();
+  EXPECT_EQ(difference(e, 0, e.outputs[0]), "");
+  EXPECT_THAT(difference(e, 0, changed(e.outputs[0], 1, std::nextafterf(-2, 0))), HasSubstr("element 1"));
+  EXPECT_THAT(difference(e, 0, changed(e.outputs[0], 2, 0)), HasSubstr("element 2"));
+  EXPECT_THAT(difference(e, 0, Tensor(DType::Float32, {4})), HasSubstr("float[4]"));
+}
+
+TEST(Judge, InexactOperatorsMayBeOffByAFewUnits) {
+  OneOp one(ops::Exp, Tensor::vector<float>({1, 2, 3}));
+  const Expectation e = one.expectation();
+  const float y = e.outputs[0].data<float>()[1];
+  EXPECT_EQ(difference(e, 0, changed(e.outputs[0], 1, std::nextafterf(y, 0))), "");
+  EXPECT_THAT(difference(e, 0, changed(e.outputs[0], 1, y * 1.0001f)), HasSubstr("element 1"));
+  EXPECT_THAT(difference(e, 0, changed(e.outputs[0], 1, NAN)), HasSubstr("element 1"));
+}
+
+TEST(Judge, SumsMayBeOffByAShareOfTheirTerms) {
+  Graph graph("sum");
+  Value* x = graph.add_input("x", Type::tensor(DType::Float32, Shape{3}));
+  Node* node = graph.add_node(ops::ReduceSum, {x});
+  node->output()->set_type(Type::tensor(DType::Float32, Shape{1}));
+  graph.set_outputs({node->output()});
+  const auto e = expect(graph, {{"x", Tensor::vector<float>({1e6f, -1e6f, 1})}}, 24, 1);
+  EXPECT_EQ(difference(*e, 0, Tensor::vector<float>({1.05f})), "");
+  EXPECT_NE(difference(*e, 0, Tensor::vector<float>({9})), "");
+}
+
+// Where a little error decides between two results neither is wrong.
+TEST(Judge, UndeterminedResultsPass) {
+  Graph graph("step");
+  Value* x = graph.add_input("x", Type::tensor(DType::Float32, Shape{2}));
+  Node *e = graph.add_node(ops::Exp, {x}), *floor = graph.add_node(ops::Floor, {e->output()});
+  graph.set_outputs({floor->output()});
+  for (Node* n : graph.nodes()) n->output()->set_type(x->type());
+  const auto wanted = expect(graph, {{"x", Tensor::vector<float>({0, 1})}}, 24, 1);
+  EXPECT_EQ(difference(*wanted, 0, Tensor::vector<float>({0, 2})), "");
+  EXPECT_NE(difference(*wanted, 0, Tensor::vector<float>({1, 3})), "");
+}
+
+}  // namespace
+}  // namespace lapis::random_graphs
