@@ -6,6 +6,7 @@
 #include <sstream>
 
 #include "base/hash.h"
+#include "base/small_float.h"
 
 namespace lapis {
 
@@ -76,17 +77,22 @@ Tensor Tensor::reshaped(Shape shape) const {
   return t;
 }
 
-// Packed element i of a 4- or 2-bit tensor, low bits first.
-static int64_t packed_element(const Tensor& t, int64_t i) {
+// Bits of element i of a tensor of at most 8 bits an element, low bits first.
+static int element_bits(const Tensor& t, int64_t i) {
   const int bits = bit_width(t.dtype());
   const int64_t per_byte = 8 / bits;
-  const int value = (std::to_integer<int>(t.raw()[i / per_byte]) >> (i % per_byte * bits)) & ((1 << bits) - 1);
+  return (std::to_integer<int>(t.raw()[i / per_byte]) >> (i % per_byte * bits)) & ((1 << bits) - 1);
+}
+
+static int64_t packed_element(const Tensor& t, int64_t i) {
+  const int bits = bit_width(t.dtype()), value = element_bits(t, i);
   const bool negative = is_signed(t.dtype()) && (value >> (bits - 1)) != 0;
   return negative ? value - (1 << bits) : value;
 }
 
 double Tensor::as_double(int64_t i) const {
   if (is_integer(dtype_) && bit_width(dtype_) < 8) return static_cast<double>(packed_element(*this, i));
+  if (is_small_float(dtype_)) return from_small_float(dtype_, static_cast<uint8_t>(element_bits(*this, i)));
   double value = 0;
   const bool known = visit_dtype(dtype_, [&](auto tag) {
     using T = decltype(tag);

@@ -11,7 +11,9 @@ namespace lapis::ops {
 namespace {
 
 constexpr TypeSet kPacked = types(DType::Int4, DType::UInt4, DType::Int2, DType::UInt2);
-constexpr TypeSet kCastTypes = kNumbers | types(DType::Bool) | kPacked;
+constexpr TypeSet kSmallFloats = types(DType::Float8E4M3FN, DType::Float8E4M3FNUZ, DType::Float8E5M2,
+                                       DType::Float8E5M2FNUZ, DType::Float8E8M0, DType::Float4E2M1);
+constexpr TypeSet kCastTypes = kNumbers | types(DType::Bool) | kPacked | kSmallFloats;
 
 // Truncates toward zero. ONNX leaves values outside of the range undefined; here they saturate and NaN gives 0, on
 // every machine.
@@ -49,6 +51,8 @@ Tensor cast_to_packed(const Tensor& x, DType to) {
 
 Tensor cast(const Tensor& x, DType to) {
   if (x.dtype() == to) return x;
+  if (is_small_float(to)) return from_doubles(to, x.shape(), to_doubles(x));
+  if (is_small_float(x.dtype())) return cast(from_doubles(DType::Float32, x.shape(), to_doubles(x)), to);
   if (allows(kPacked, x.dtype())) return cast(from_integers(DType::Int8, x.shape(), x.as_ints()), to);
   if (allows(kPacked, to)) return cast_to_packed(x, to);
   Tensor y(to, x.shape());
@@ -75,14 +79,23 @@ Result<Types> infer_cast(const InferContext& c) {
 }
 Result<Types> infer_cast_like(const InferContext& c) { return infer_to(c, c.in(1).dtype); }
 
-Status evaluate_cast(EvalContext& c) {
-  c.set_out(0, cast(c.in(0), static_cast<DType>(c.attrs<CastAttrs>().to)));
+template <class Attrs> std::optional<SmallFloatRounding> rounding_of(const Attrs& a) {
+  if (a.round_mode == "up") return SmallFloatRounding{a.saturate, ScaleRounding::Up};
+  if (a.round_mode == "down") return SmallFloatRounding{a.saturate, ScaleRounding::Down};
+  if (a.round_mode == "nearest") return SmallFloatRounding{a.saturate, ScaleRounding::Nearest};
+  return std::nullopt;
+}
+
+template <class Attrs> Status evaluate_to(EvalContext& c, DType to) {
+  const auto rounding = rounding_of(c.attrs<Attrs>());
+  const bool rounds = is_small_float(to) && c.in(0).dtype() != to;
+  if (rounds && !rounding) return c.error("attribute 'round_mode' must be up, down or nearest");
+  c.set_out(0, rounds ? from_doubles(to, c.in(0).shape(), to_doubles(c.in(0)), *rounding) : cast(c.in(0), to));
   return ok();
 }
-Status evaluate_cast_like(EvalContext& c) {
-  c.set_out(0, cast(c.in(0), c.in(1).dtype()));
-  return ok();
-}
+
+Status evaluate_cast(EvalContext& c) { return evaluate_to<CastAttrs>(c, static_cast<DType>(c.attrs<CastAttrs>().to)); }
+Status evaluate_cast_like(EvalContext& c) { return evaluate_to<CastLikeAttrs>(c, c.in(1).dtype()); }
 
 // Sizes fit every integer type that models compute shapes in.
 std::optional<Dims> propagate_as(const InferContext& c, DType to) {

@@ -21,7 +21,8 @@ template <class T> T narrow(double value) {
 
 bool is_packed(DType dtype) { return is_integer(dtype) && bit_width(dtype) < 8; }
 
-void pack(Tensor& tensor, const std::vector<int64_t>& values) {
+// Lays the low bits of each value side by side, low bits first.
+template <class T> void pack(Tensor& tensor, const std::vector<T>& values) {
   const int bits = bit_width(tensor.dtype());
   const size_t per_byte = static_cast<size_t>(8 / bits);
   std::byte* bytes = tensor.mutable_raw();
@@ -44,7 +45,16 @@ std::vector<double> to_doubles(const Tensor& tensor) {
   return values;
 }
 
+Tensor from_doubles(DType dtype, Shape shape, const std::vector<double>& values, SmallFloatRounding rounding) {
+  Tensor tensor(dtype, std::move(shape));
+  std::vector<uint8_t> codes(values.size());
+  for (size_t i = 0; i < codes.size(); ++i) codes[i] = to_small_float(dtype, values[i], rounding);
+  pack(tensor, codes);
+  return tensor;
+}
+
 Tensor from_doubles(DType dtype, Shape shape, const std::vector<double>& values) {
+  if (is_small_float(dtype)) return from_doubles(dtype, std::move(shape), values, SmallFloatRounding{});
   Tensor tensor(dtype, std::move(shape));
   const bool plain = visit_dtype(dtype, [&](auto tag) {
     using T = decltype(tag);

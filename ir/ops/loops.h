@@ -4,6 +4,7 @@
 #include <span>
 #include <vector>
 
+#include "base/small_float.h"
 #include "ir/evaluate.h"
 #include "ir/infer.h"
 
@@ -15,6 +16,8 @@ inline int64_t normalized(int64_t axis, int64_t rank) { return axis < 0 ? axis +
 std::vector<double> to_doubles(const Tensor& tensor);
 // Rounds each value to `dtype` once; integers must be in range, they are truncated.
 Tensor from_doubles(DType dtype, Shape shape, const std::vector<double>& values);
+// The same for the floats of 8 and 4 bits, whose types saturate or not.
+Tensor from_doubles(DType dtype, Shape shape, const std::vector<double>& values, SmallFloatRounding rounding);
 // All elements of an integer tensor; uint64 keeps its bits.
 std::vector<int64_t> to_integers(const Tensor& tensor);
 // Integers wrap to `dtype`, as the arithmetic of that type does; packed 4- and 2-bit types included.

@@ -10,14 +10,24 @@
 namespace lapis::ops {
 namespace {
 
-constexpr TypeSet kStorage =
+constexpr TypeSet kIntegerStorage =
     types(DType::Int8, DType::UInt8, DType::Int16, DType::UInt16, DType::Int4, DType::UInt4, DType::Int2, DType::UInt2);
+constexpr TypeSet kFloatStorage =
+    types(DType::Float8E4M3FN, DType::Float8E4M3FNUZ, DType::Float8E5M2, DType::Float8E5M2FNUZ, DType::Float4E2M1);
+constexpr TypeSet kStorage = kIntegerStorage | kFloatStorage;
 constexpr TypeSet kScale = types(DType::Float32, DType::Float16, DType::BFloat16);
+
+// One value for the whole tensor, as a scalar or as a vector.
+bool is_single(const Type& t) { return t.ranked() && (t.rank() == 0 || (t.rank() == 1 && t.dim(0).is(1))); }
+
+bool same_shape(const Type& scale, const Type& zero_point) {
+  return (is_single(scale) && is_single(zero_point)) || merge(Type::tensor(scale.dtype, zero_point.dims), scale);
+}
 
 // Scale and zero point must be one value, one a slice along the axis, or one a block along the axis.
 Status check_parameters(const InferContext& c, int64_t axis, int64_t block_size) {
   const Type &x = c.in(0), &scale = c.in(1);
-  if (c.has(2) && c.in(2).ranked() && scale.ranked() && !merge(Type::tensor(scale.dtype, c.in(2).dims), scale))
+  if (c.has(2) && c.in(2).ranked() && scale.ranked() && !same_shape(scale, c.in(2)))
     return c.error("scale " + scale.to_string() + " and zero point " + c.in(2).to_string() + " need the same shape");
   if (!x.ranked() || !scale.ranked() || scale.rank() == 0) return ok();
   if (block_size < 0) return c.error("block_size is " + std::to_string(block_size));
@@ -66,6 +76,14 @@ class ParameterIndex {
   AxisView view_;
 };
 
+// Floating point storage has a zero of its own; ONNX lets models state it as zero point, and nothing else.
+Status check_float_zero_point(const EvalContext& c) {
+  if (!c.has(2) || !is_float(c.in(2).dtype())) return ok();
+  for (const double zero : to_doubles(c.in(2)))
+    if (zero != 0) return c.error("the zero point of " + std::string(name_of(c.in(2).dtype())) + " must be 0");
+  return ok();
+}
+
 std::vector<int64_t> zero_points(const EvalContext& c) {
   return c.has(2) ? to_integers(c.in(2)) : std::vector<int64_t>(static_cast<size_t>(c.in(1).size()), 0);
 }
@@ -85,11 +103,23 @@ Result<Types> infer_quantize(const InferContext& c) {
     return c.error("output_dtype contradicts the zero point's type " + std::string(name_of(dtype)));
   if (!allows(kStorage, dtype))
     return c.unsupported("quantizing to " + std::string(name_of(dtype)) + " is not supported")
-        .help("use an integer zero point of 2 to 16 bits");
+        .help("use a zero point of an integer of 2 to 16 bits or of a float of 4 or 8 bits");
   if (a.precision != 0 && static_cast<DType>(a.precision) != DType::Float32)
     return c.unsupported("division in " + std::string(name_of(static_cast<DType>(a.precision))) + " is not supported")
         .help("leave out the attribute precision");
   return Types{Type::tensor(dtype, c.in(0).dims)};
+}
+
+// saturate(x / scale) in floating point storage.
+Status quantize_to_float(EvalContext& c, DType dtype, const QuantizeLinearAttrs& a) {
+  LAPIS_CHECK(check_float_zero_point(c));
+  const ParameterIndex parameter(c.in(0), c.in(1), a.axis, a.block_size);
+  std::vector<double> values = to_doubles(c.in(0));
+  const std::vector<double> scales = to_doubles(c.in(1));
+  for (size_t i = 0; i < values.size(); ++i)
+    values[i] = static_cast<float>(values[i]) / static_cast<float>(scales[parameter(i)]);
+  c.set_out(0, from_doubles(dtype, c.in(0).shape(), values, {a.saturate, ScaleRounding::Up}));
+  return ok();
 }
 
 Status evaluate_quantize(EvalContext& c) {
@@ -97,6 +127,7 @@ Status evaluate_quantize(EvalContext& c) {
   const Tensor& x = c.in(0);
   const Type zero_type = c.has(2) ? Type::of(c.in(2)) : Type();
   const DType dtype = quantized_dtype(a, c.has(2) ? &zero_type : nullptr);
+  if (is_float(dtype)) return quantize_to_float(c, dtype, a);
   const IntegerRange range = integer_range(dtype);
   const ParameterIndex parameter(x, c.in(1), a.axis, a.block_size);
   const std::vector<double> values = to_doubles(x), scales = to_doubles(c.in(1));
@@ -127,9 +158,21 @@ Result<Types> infer_dequantize(const InferContext& c) {
   return Types{Type::tensor(dtype, c.in(0).dims)};
 }
 
+Status dequantize_from_float(EvalContext& c, const DequantizeLinearAttrs& a) {
+  LAPIS_CHECK(check_float_zero_point(c));
+  const ParameterIndex parameter(c.in(0), c.in(1), a.axis, a.block_size);
+  std::vector<double> values = to_doubles(c.in(0));
+  const std::vector<double> scales = to_doubles(c.in(1));
+  for (size_t i = 0; i < values.size(); ++i)
+    values[i] = static_cast<float>(values[i]) * static_cast<float>(scales[parameter(i)]);
+  c.set_out(0, from_doubles(dequantized_dtype(a, c.in(1).dtype()), c.in(0).shape(), values));
+  return ok();
+}
+
 Status evaluate_dequantize(EvalContext& c) {
   const DequantizeLinearAttrs a = c.attrs<DequantizeLinearAttrs>();
   const Tensor& x = c.in(0);
+  if (is_float(x.dtype())) return dequantize_from_float(c, a);
   const ParameterIndex parameter(x, c.in(1), a.axis, a.block_size);
   const std::vector<int64_t> values = to_integers(x), zeros = zero_points(c);
   const std::vector<double> scales = to_doubles(c.in(1));
@@ -172,7 +215,7 @@ Status evaluate_dynamic(EvalContext& c) {
 
 const OpDef DequantizeLinear = op("DequantizeLinear")
                                    .since(25)
-                                   .doc("(x - zero_point) * scale: integers back to real numbers.")
+                                   .doc("(x - zero_point) * scale: what is stored in few bits back to real numbers.")
                                    .in("x", kStorage | types(DType::Int32))
                                    .in("x_scale", kScale)
                                    .optional_in("x_zero_point", kStorage | types(DType::Int32))
@@ -193,16 +236,17 @@ const OpDef DynamicQuantizeLinear = op("DynamicQuantizeLinear")
                                         .evaluate(evaluate_dynamic)
                                         .traits(Trait::Pure);
 
-const OpDef QuantizeLinear = op("QuantizeLinear")
-                                 .since(25)
-                                 .doc("saturate(round(x / scale) + zero_point), ties to even.")
-                                 .in("x", kScale | types(DType::Int32))
-                                 .in("y_scale", kScale)
-                                 .optional_in("y_zero_point", kStorage)
-                                 .out("y", kStorage)
-                                 .attrs<QuantizeLinearAttrs>()
-                                 .infer(infer_quantize)
-                                 .evaluate(evaluate_quantize)
-                                 .traits(Trait::Pure);
+const OpDef QuantizeLinear =
+    op("QuantizeLinear")
+        .since(25)
+        .doc("saturate(round(x / scale) + zero_point), ties to even; 8- and 4-bit floats have no zero point.")
+        .in("x", kScale | types(DType::Int32))
+        .in("y_scale", kScale)
+        .optional_in("y_zero_point", kStorage)
+        .out("y", kStorage)
+        .attrs<QuantizeLinearAttrs>()
+        .infer(infer_quantize)
+        .evaluate(evaluate_quantize)
+        .traits(Trait::Pure);
 
 }  // namespace lapis::ops

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Writes the test cases of the pinned onnx package where tests/conformance reads them: generate.py FOLDER.
 
-FOLDER/cases.txt lists them, one a line: `kind name rtol atol domain::operator,...`. FOLDER/<kind>/<name> holds model.onnx and for each data set
+FOLDER/cases.txt lists them, one a line: `kind name rtol atol`. FOLDER/<kind>/<name> holds model.onnx and for each data set
 set<k>/input_<i>.pb and set<k>/output_<i>.pb (TensorProto, SequenceProto or OptionalProto, as the model says). The nine
 light real nets come with the onnx package too; only their input is made here, as onnx.backend.test.runner makes it.
 What is there already is kept as long as this script and the package are the same.
@@ -31,21 +31,25 @@ def pinned_version():
     return next(pin.removeprefix("onnx==") for pin in pins if pin.startswith("onnx=="))
 
 
-def as_proto(value):
+def as_proto(value, info):
+    """The value as the message that the type of the model's input or output asks for."""
     if isinstance(value, (onnx.TensorProto, onnx.SequenceProto, onnx.OptionalProto)):
         return value
-    if isinstance(value, (list, tuple)):
+    kind = info.type.WhichOneof("value")
+    if kind == "optional_type":
+        return numpy_helper.from_optional(value)
+    if kind == "sequence_type":
         return numpy_helper.from_list([np.asarray(v) for v in value])
-    if value is None:
-        return onnx.OptionalProto()
     return numpy_helper.from_array(np.asarray(value))
 
 
-def write_set(folder, inputs, outputs):
+def write_set(folder, model, inputs, outputs):
     folder.mkdir(parents=True)
-    for kind, values in (("input", inputs), ("output", outputs)):
+    initialized = {i.name for i in model.graph.initializer}
+    fed = [i for i in model.graph.input if i.name not in initialized]
+    for kind, values, infos in (("input", inputs, fed), ("output", outputs, model.graph.output)):
         for i, value in enumerate(values):
-            (folder / f"{kind}_{i}.pb").write_bytes(as_proto(value).SerializeToString())
+            (folder / f"{kind}_{i}.pb").write_bytes(as_proto(value, infos[i]).SerializeToString())
 
 
 def ramp(value_info):
@@ -63,7 +67,7 @@ def write_light(case, folder):
     outputs = []
     for i in range(len(model.graph.output)):
         outputs.append(onnx.TensorProto.FromString(source.with_name(f"{source.stem}_output_{i}.pb").read_bytes()))
-    write_set(folder / "set0", [ramp(x) for x in model.graph.input if x.name not in initialized], outputs)
+    write_set(folder / "set0", model, [ramp(x) for x in model.graph.input if x.name not in initialized], outputs)
     shutil.copy(source, folder / "model.onnx")
 
 
@@ -78,17 +82,12 @@ def write_stored(case, folder):
 def write_case(case, folder):
     if case.data_sets is not None:
         for k, (inputs, outputs) in enumerate(case.data_sets):
-            write_set(folder / f"set{k}", inputs, outputs)
+            write_set(folder / f"set{k}", case.model, inputs, outputs)
         (folder / "model.onnx").write_bytes(case.model.SerializeToString())
     elif case.model_dir is not None:
         write_stored(case, folder)
     else:
         write_light(case, folder)
-
-
-def operators(folder):
-    nodes = onnx.load(folder / "model.onnx").graph.node
-    return ",".join(sorted({(n.domain + "::" if n.domain else "") + n.op_type for n in nodes}))
 
 
 def write_all(target):
@@ -98,7 +97,7 @@ def write_all(target):
         for case in sorted(loader.load_model_tests(kind=kind), key=lambda c: c.name):
             folder = target / kind / case.name
             write_case(case, folder)
-            lines.append(f"{kind} {case.name} {case.rtol} {case.atol} {operators(folder)}\n")
+            lines.append(f"{kind} {case.name} {case.rtol} {case.atol}\n")
     (target / "cases.txt").write_text("".join(lines))
     return len(lines)
 

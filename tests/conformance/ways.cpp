@@ -51,14 +51,24 @@ Feeds feeds_of(const Graph& graph, const std::vector<Tensor>& tensors) {
   return feeds;
 }
 
+Outcome compared(const Tensor& got, const Tensor& wanted, const Case& c) {
+  constexpr double kTwoSteps = 0x1p-9;  // of float16; the cases' tolerance is one
+  const std::string text = difference(got, wanted, c.rtol, c.atol);
+  if (text.empty()) return {};
+  const bool rounding = got.dtype() == DType::Float16 && difference(got, wanted, kTwoSteps, c.atol).empty();
+  return {rounding ? Outcome::Rounding : Outcome::Wrong, text};
+}
+
 Outcome compared(const std::vector<Tensor>& got, const DataSet& data, const Case& c) {
   if (got.size() != data.outputs.size())
     return {Outcome::Wrong, std::to_string(got.size()) + " outputs, wanted " + std::to_string(data.outputs.size())};
+  Outcome worst;
   for (size_t i = 0; i < got.size(); ++i) {
     if (!data.outputs[i]) return {Outcome::Wrong, "output " + std::to_string(i) + " should not be a tensor"};
-    if (std::string text = difference(got[i], *data.outputs[i], c); !text.empty()) return {Outcome::Wrong, text};
+    const Outcome outcome = compared(got[i], *data.outputs[i], c);
+    if (outcome.kind > worst.kind) worst = outcome;
   }
-  return {};
+  return worst;
 }
 
 // What inference says must hold for the results too.
@@ -126,7 +136,7 @@ std::string_view name_of(Way way) {
 }
 
 std::string_view name_of(Outcome::Kind kind) {
-  constexpr std::string_view kNames[] = {"pass", "refused", "wrong", "crash"};
+  constexpr std::string_view kNames[] = {"pass", "refused", "rounding", "wrong", "crash"};
   return kNames[kind];
 }
 

@@ -16,7 +16,13 @@ inline constexpr Way kWays[] = {Way::Reference, Way::Compiled, Way::Constants};
 std::string_view name_of(Way way);
 
 struct Outcome {
-  enum Kind { Pass, Refused, Wrong, Crash } kind = Pass;
+  enum Kind {
+    Pass,
+    Refused,
+    Rounding,  // float16 two steps off: intermediate results that the model states as float16 were rounded to it
+    Wrong,
+    Crash,
+  } kind = Pass;
   std::string reason;  // one line
 };
 std::string_view name_of(Outcome::Kind kind);

@@ -48,11 +48,24 @@ TEST(QuantizeLinear, PacksFourBits) {
   EXPECT_EQ(y.as_ints(), (Ints{-8, -1, 7}));
 }
 
+TEST(QuantizeLinear, RoundsOnceIntoFloatStorage) {
+  const Tensor x = Tensor::vector<float>({1, 2.5f, -900, NAN});
+  const Tensor y = run1(ops::QuantizeLinear, {x, Tensor::scalar(2.0f)},
+                        {{"output_dtype", static_cast<int64_t>(DType::Float8E4M3FN)}});
+  EXPECT_EQ(to_string(y), "float8e4m3fn[4] {0.5, 1.25, -448, nan}");
+  EXPECT_EQ(values<float>(run1(ops::DequantizeLinear, {y.reshaped({4}), Tensor::scalar(2.0f)}))[2], -896);
+}
+
+// ONNX's own cases pair a scalar scale with a zero point of one element.
+TEST(QuantizeLinear, TakesOneZeroPointAsScalarOrVector) {
+  EXPECT_EQ(inferred(ops::QuantizeLinear, {floats({N(), 3}), floats({}), Type::tensor(DType::UInt8, Dims{1})}),
+            "uint8[N,3]");
+}
+
 TEST(QuantizeLinear, RefusesWhatItCannotDo) {
   const Type x = floats({N(), 3});
-  EXPECT_EQ(
-      inferred(ops::QuantizeLinear, {x, floats({})}, {{"output_dtype", static_cast<int64_t>(DType::Float8E4M3FN)}}),
-      "quantizing to float8e4m3fn is not supported");
+  EXPECT_EQ(inferred(ops::QuantizeLinear, {x, floats({})}, {{"output_dtype", static_cast<int64_t>(DType::Float8E8M0)}}),
+            "quantizing to float8e8m0 is not supported");
   EXPECT_EQ(inferred(ops::QuantizeLinear, {x, floats({4})}), "scale has 4 values but axis 1 of float[N,3] has 3");
   EXPECT_EQ(inferred(ops::QuantizeLinear, {x, floats({3}), Type::tensor(DType::UInt8, Dims{2})}),
             "scale float[3] and zero point uint8[2] need the same shape");

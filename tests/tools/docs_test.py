@@ -1,0 +1,87 @@
+"""Every command that README and docs name runs: the indented lines and the console blocks, in their order, in a folder where the
+files that they speak of exist.
+
+    LAPIS_BINARY_DIR=build python3 tests/tools/docs_test.py
+"""
+import importlib.util
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+
+SOURCE = pathlib.Path(os.environ.get("LAPIS_SOURCE_DIR", pathlib.Path(__file__).parents[2]))
+LAPIS = pathlib.Path(os.environ.get("LAPIS_BINARY_DIR", SOURCE / "build")).resolve() / "bin/lapis"
+EXAMPLE = SOURCE / "examples/fashion_mnist"
+PAGES = [SOURCE / "README.md", SOURCE / "CONTRIBUTING.md", *sorted((SOURCE / "docs").glob("*.md"))]
+COMMAND = re.compile(r"^(?:    |\$ )((?:lapis|\./dev|python3|LAPIS_\w+=\S+ (?:\./dev|lapis)) .*)$")
+
+
+def commands(page):
+    """(line number, command) without comments, optional parts in brackets, and what answers the command."""
+    for number, line in enumerate(page.read_text(encoding="utf-8").splitlines(), 1):
+        if match := COMMAND.match(line):
+            yield number, re.sub(r"\s+#.*|\s*\[[^\]]*\]", "", match[1]).strip()
+
+
+def prepare(folder):
+    """The files that commands take for granted: M.onnx, its int8 form, its data set, one input, and others' names for them."""
+    for file in EXAMPLE.iterdir():
+        shutil.copy(file, folder)
+    (folder / "examples").symlink_to(SOURCE / "examples")
+    (folder / "benchmarks").symlink_to(SOURCE / "benchmarks")
+    (folder / "build").mkdir()
+    subprocess.run([LAPIS, "quantize", EXAMPLE / "fashion_mnist.onnx", "--calibration", "eval.yaml", "--samples", "16", "-o", "Q.onnx"],
+                   cwd=folder, check=True, capture_output=True)
+    for name in ("M.onnx", "M", "model.onnx", "old.onnx"):
+        shutil.copy(EXAMPLE / "fashion_mnist.onnx", folder / name)
+    for name in ("int8.onnx", "Q_ort.onnx"):
+        shutil.copy(folder / "Q.onnx", folder / name)
+    subprocess.run([sys.executable, "-c", "import numpy as np; np.save('image.npy', np.ones((1, 1, 28, 28), 'float32'))"], cwd=folder, check=True)
+
+
+def without_missing_peers(command):
+    """OpenVINO is installed by `./dev setup bench` only."""
+    if importlib.util.find_spec("openvino"):
+        return command
+    return command.replace("onnxruntime,openvino", "onnxruntime").replace("Q_ort.onnx,Q_ort.onnx", "Q_ort.onnx")
+
+
+class Docs(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        folder = tempfile.TemporaryDirectory(prefix="lapis_docs_")
+        cls.addClassCleanup(folder.cleanup)
+        cls.folder = pathlib.Path(folder.name)
+        prepare(cls.folder)
+
+    def check_dev(self, command):
+        """./dev builds and installs: here only that it knows the command and describes it."""
+        verb = command.split("./dev ")[1].split()[0]
+        usage = subprocess.run([SOURCE / "dev", "--help"], capture_output=True, text=True, check=True).stdout
+        self.assertRegex(usage, rf"(?m)^  {re.escape(verb)}\b" if verb != "--help" else "", command)
+
+    def run_here(self, command):
+        words = [str(LAPIS) if w == "lapis" else sys.executable if w == "python3" else w for w in without_missing_peers(command).split()]
+        environment = {**os.environ, "LAPIS_PYTHON": sys.executable, "LAPIS_PEERS": str(SOURCE / "benchmarks/peers.py")}
+        done = subprocess.run(words, cwd=self.folder, env=environment, capture_output=True, text=True, timeout=300)
+        self.assertEqual(done.returncode, 0, f"{command}\n{done.stdout[-1000:]}\n{done.stderr[-2000:]}")
+
+    def test_commands_run(self):
+        for page in PAGES:
+            for number, command in commands(page):
+                with self.subTest(f"{page.relative_to(SOURCE)}:{number}: {command}"):
+                    (self.check_dev if "./dev" in command else self.run_here)(command)
+
+    def test_commands_are_found(self):
+        found = [c for page in PAGES for _, c in commands(page)]
+        self.assertGreater(len(found), 40)
+        for verb in ("convert", "inspect", "opt", "quantize", "compile", "run", "eval", "bench", "verify", "explain"):
+            self.assertTrue(any(c.startswith(f"lapis {verb} ") for c in found), verb)
+
+
+if __name__ == "__main__":
+    unittest.main()
