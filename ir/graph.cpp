@@ -1,16 +1,11 @@
 #include "ir/graph.h"
 
 #include <algorithm>
-#include <unordered_map>
+#include <utility>
 
 #include "ir/op.h"
 
 namespace lapis {
-
-bool Value::is_graph_output() const {
-  const auto& outputs = graph_->outputs();
-  return std::find(outputs.begin(), outputs.end(), this) != outputs.end();
-}
 
 const Attribute* Node::attribute(std::string_view name) const {
   const auto it = attributes_.find(name);
@@ -29,11 +24,14 @@ std::vector<Graph*> Node::subgraphs() const {
 }
 
 void Node::set_input(size_t i, Value* value) {
-  if (i >= inputs_.size()) inputs_.resize(i + 1, nullptr);
+  if (i >= inputs_.size()) {
+    inputs_.resize(i + 1, nullptr);
+    slots_.resize(i + 1);
+  }
   if (inputs_[i] == value) return;
-  graph_->remove_use(inputs_[i], this, i);
+  Graph::remove_use(this, i);
   inputs_[i] = value;
-  graph_->add_use(value, this, i);
+  Graph::add_use(this, i);
 }
 
 static Graph& top_of(Graph& graph) {
@@ -45,10 +43,10 @@ static Graph& top_of(Graph& graph) {
 std::string Graph::unique_name(std::string_view hint) {
   Graph& top = top_of(*this);
   std::string name(hint);
-  if (!name.empty() && top.names_.insert(name).second) return name;
+  if (!name.empty() && top.names_.emplace(name, nullptr).second) return name;
   const std::string stem = hint.empty() ? "v" : std::string(hint) + "_";
   do name = stem + std::to_string(top.next_id_++);
-  while (!top.names_.insert(name).second);
+  while (!top.names_.emplace(name, nullptr).second);
   return name;
 }
 
@@ -57,7 +55,16 @@ Value* Graph::new_value(std::string name, Type type) {
   value->name_ = unique_name(name);
   value->type_ = std::move(type);
   value->graph_ = this;
-  return values_.emplace_back(std::move(value)).get();
+  top_of(*this).names_[value->name_] = value.get();
+  Value* added = values_.emplace_back(std::move(value)).get();
+  added->position_ = std::prev(values_.end());
+  return added;
+}
+
+// The value and its name cease to be.
+void Graph::forget(Value* value) {
+  top_of(*this).names_.erase(value->name_);
+  values_.erase(value->position_);
 }
 
 Value* Graph::add_input(std::string name, Type type) {
@@ -83,10 +90,9 @@ Node* Graph::add_node(const OpDef& op, std::vector<Value*> inputs, Attributes at
   node->name_ = std::move(name);
   node->attributes_ = std::move(attributes);
   node->position_ = nodes_.insert(before ? before->position_ : nodes_.end(), std::move(owned));
-  for (size_t i = 0; i < inputs.size(); ++i) {
-    node->inputs_.push_back(inputs[i]);
-    add_use(inputs[i], node, i);
-  }
+  node->inputs_ = std::move(inputs);
+  node->slots_.resize(node->inputs_.size());
+  for (size_t i = 0; i < node->inputs_.size(); ++i) add_use(node, i);
   for (size_t i = 0; i < outputs.size(); ++i) {
     Value* value = new_value(std::move(outputs[i]), Type{});
     value->producer_ = node;
@@ -104,12 +110,38 @@ void Graph::rename(Value* value, std::string name) {
   Graph& top = top_of(*this);
   top.names_.erase(value->name_);
   value->name_ = unique_name(name);
+  top.names_[value->name_] = value;
 }
 
 Value* Graph::find_value(std::string_view name) const {
-  for (const auto& value : values_)
-    if (value->name_ == name) return value.get();
-  return nullptr;
+  const Graph* top = this;
+  while (top->parent_) top = top->parent_;
+  const auto it = top->names_.find(std::string(name));
+  return it != top->names_.end() && it->second && it->second->graph_ == this ? it->second : nullptr;
+}
+
+// ---- outputs --------------------------------------------------------------------------------------------------------
+
+void Graph::list(Value* value, size_t i) {
+  outputs_[i] = value;
+  if (!value || value->graph_ != this) return;  // the verifier's business
+  ++value->listed_;
+  value->listed_at_ = i;
+}
+
+void Graph::unlist(Value* value) {
+  if (value && value->graph_ == this) --value->listed_;
+}
+
+void Graph::set_outputs(std::vector<Value*> outputs) {
+  for (Value* value : outputs_) unlist(value);
+  outputs_.assign(outputs.size(), nullptr);
+  for (size_t i = 0; i < outputs.size(); ++i) list(outputs[i], i);
+}
+
+void Graph::set_output(size_t i, Value* value) {
+  unlist(outputs_[i]);
+  list(value, i);
 }
 
 std::vector<Value*> Graph::constants() const {
@@ -119,41 +151,61 @@ std::vector<Value*> Graph::constants() const {
   return constants;
 }
 
-void Graph::add_use(Value* value, Node* node, size_t index) {
-  if (value) value->uses_.push_back({node, index});
+// ---- uses -----------------------------------------------------------------------------------------------------------
+
+void Graph::add_use(Node* node, size_t index) {
+  Value* value = node->inputs_[index];
+  if (!value) return;
+  node->slots_[index] = value->uses_.size();
+  value->uses_.push_back({node, index});
 }
 
-void Graph::remove_use(Value* value, Node* node, size_t index) {
+// The last use takes the place of the removed one.
+void Graph::remove_use(Node* node, size_t index) {
+  Value* value = node->inputs_[index];
   if (!value) return;
   auto& uses = value->uses_;
-  const auto it = std::find(uses.begin(), uses.end(), Use{node, index});
-  LAPIS_ASSERT(it != uses.end(),
+  const size_t slot = node->slots_[index];
+  LAPIS_ASSERT(slot < uses.size() && uses[slot] == (Use{node, index}),
                "use list of '" << value->name_ << "' lost operand " << index << " of '" << node->name() << "'");
-  uses.erase(it);
+  uses[slot] = uses.back();
+  uses[slot].node->slots_[uses[slot].index] = slot;
+  uses.pop_back();
 }
 
 void Graph::replace_all_uses(Value* from, Value* to) {
   if (from == to) return;
   for (const Use& use : std::vector<Use>(from->uses_)) use.node->set_input(use.index, to);
-  std::replace(from->graph_->outputs_.begin(), from->graph_->outputs_.end(), from, to);
+  Graph& graph = *from->graph_;
+  if (!from->is_graph_output()) return;
+  if (graph.outputs_[from->listed_at_] == from) graph.set_output(from->listed_at_, to);
+  for (size_t i = 0; from->is_graph_output() && i < graph.outputs_.size(); ++i)
+    if (graph.outputs_[i] == from) graph.set_output(i, to);
 }
+
+// ---- erasing --------------------------------------------------------------------------------------------------------
 
 void Graph::erase(Node* node) {
   LAPIS_ASSERT(node->graph_ == this, "node '" << node->name() << "' belongs to another graph");
   // Nodes of nested subgraphs may use our values: drop them first, so that no use list points into freed memory.
   for (Graph* subgraph : node->subgraphs()) {
-    subgraph->outputs_.clear();
+    subgraph->set_outputs({});
     while (!subgraph->nodes_.empty()) subgraph->erase(subgraph->nodes_.back().get());
+    for (const auto& value : subgraph->values_) top_of(*this).names_.erase(value->name_);
   }
-  for (size_t i = 0; i < node->inputs_.size(); ++i) remove_use(node->inputs_[i], node, i);
+  for (size_t i = 0; i < node->inputs_.size(); ++i) remove_use(node, i);
   for (Value* output : node->outputs_) {
     if (!output) continue;
     LAPIS_ASSERT(output->unused(),
                  "erasing '" << node->name() << "' whose output '" << output->name_ << "' is still used");
-    top_of(*this).names_.erase(output->name_);
-    values_.remove_if([&](const auto& v) { return v.get() == output; });
+    forget(output);
   }
   nodes_.erase(node->position_);
+}
+
+void Graph::erase(Value* constant) {
+  LAPIS_ASSERT(constant->is_constant() && constant->unused(), "constant '" << constant->name_ << "' is still used");
+  forget(constant);
 }
 
 void Graph::drop_output(Node* node, size_t i) {
@@ -161,73 +213,27 @@ void Graph::drop_output(Node* node, size_t i) {
   LAPIS_ASSERT(output && output->unused(), "output " << i << " of '" << node->name() << "' is absent or used");
   node->outputs_[i] = nullptr;
   while (node->outputs_.size() > 1 && !node->outputs_.back()) node->outputs_.pop_back();
-  top_of(*this).names_.erase(output->name_);
-  values_.remove_if([&](const auto& v) { return v.get() == output; });
+  forget(output);
 }
 
 void Graph::erase_unused_constants() {
-  std::unordered_set<const Value*> outputs(outputs_.begin(), outputs_.end());
-  values_.remove_if([&](const auto& v) {
-    const bool dead = v->is_constant() && v->uses_.empty() && !outputs.contains(v.get());
-    if (dead) top_of(*this).names_.erase(v->name_);
-    return dead;
-  });
+  for (auto at = values_.begin(); at != values_.end();) {
+    Value* value = (at++)->get();
+    if (value->is_constant() && value->unused()) forget(value);
+  }
 }
 
 void Graph::remove_input(Value* input) {
   LAPIS_ASSERT(input->is_input_ && input->unused(), "input '" << input->name_ << "' is still used");
   std::erase(inputs_, input);
-  top_of(*this).names_.erase(input->name_);
-  values_.remove_if([&](const auto& v) { return v.get() == input; });
+  forget(input);
 }
 
 void Graph::move_before(Node* node, Node* before) { nodes_.splice(before->position_, nodes_, node->position_); }
 
-// Values of `graph` that the node needs, directly or from within its subgraphs.
-static void collect_dependencies(const Node& node, const Graph& graph, std::vector<Node*>& producers) {
-  for (Value* input : node.inputs())
-    if (input && input->producer() && &input->graph() == &graph) producers.push_back(input->producer());
-  for (Graph* subgraph : node.subgraphs()) {
-    for (Node* inner : subgraph->nodes()) collect_dependencies(*inner, graph, producers);
-    for (Value* output : subgraph->outputs())
-      if (output->producer() && &output->graph() == &graph) producers.push_back(output->producer());
-  }
-}
+// ---- copies ---------------------------------------------------------------------------------------------------------
 
-bool Graph::sort_topologically() {
-  std::unordered_map<Node*, int> pending;
-  std::unordered_map<Node*, std::vector<Node*>> consumers;
-  for (const auto& node : nodes_) {
-    std::vector<Node*> producers;
-    collect_dependencies(*node, *this, producers);
-    std::sort(producers.begin(), producers.end());
-    producers.erase(std::unique(producers.begin(), producers.end()), producers.end());
-    pending[node.get()] = static_cast<int>(producers.size());
-    for (Node* p : producers) consumers[p].push_back(node.get());
-  }
-  // Repeatedly take the first ready node in the present order: stable, and linear when the order is already right.
-  std::map<size_t, Node*> ready;
-  std::unordered_map<Node*, size_t> rank;
-  for (const auto& node : nodes_) {
-    const size_t place = rank.size();
-    rank[node.get()] = place;
-    if (pending[node.get()] == 0) ready[place] = node.get();
-  }
-  std::list<std::unique_ptr<Node>> sorted;
-  while (!ready.empty()) {
-    Node* node = ready.begin()->second;
-    ready.erase(ready.begin());
-    sorted.splice(sorted.end(), nodes_, node->position_);
-    for (Node* c : consumers[node])
-      if (--pending[c] == 0) ready[rank[c]] = c;
-  }
-  const bool acyclic = nodes_.empty();
-  sorted.splice(sorted.end(), nodes_);
-  nodes_ = std::move(sorted);
-  return acyclic;
-}
-
-void Graph::clone_into(Graph& copy, std::map<const Value*, Value*>& values) const {
+void Graph::clone_into(Graph& copy, std::unordered_map<const Value*, Value*>& values) const {
   copy.metadata_ = metadata_;
   for (const auto& value : values_) {
     if (value->producer_) continue;
@@ -236,7 +242,11 @@ void Graph::clone_into(Graph& copy, std::map<const Value*, Value*>& values) cons
     values[value.get()]->type_ = value->type_;
   }
   for (size_t i = 0; i < inputs_.size(); ++i) copy.inputs_[i] = values.at(inputs_[i]);
-  auto mapped = [&](Value* v) { return v ? values.at(v) : nullptr; };
+  // What is not copied belongs to a graph around this one.
+  auto mapped = [&](Value* v) {
+    const auto it = values.find(v);
+    return it == values.end() ? v : it->second;
+  };
   for (const auto& node : nodes_) {
     std::vector<Value*> inputs;
     std::transform(node->inputs_.begin(), node->inputs_.end(), std::back_inserter(inputs), mapped);
@@ -247,9 +257,7 @@ void Graph::clone_into(Graph& copy, std::map<const Value*, Value*>& values) cons
         attributes.emplace(name, attribute);
         continue;
       }
-      auto inner = copy.make_subgraph((*graph)->name());
-      (*graph)->clone_into(*inner, values);
-      attributes.emplace(name, std::move(inner));
+      attributes.emplace(name, copy.copy_subgraph(**graph, values));
     }
     std::vector<std::string> names;
     for (Value* v : node->outputs_) names.push_back(v ? v->name_ : "");
@@ -258,20 +266,28 @@ void Graph::clone_into(Graph& copy, std::map<const Value*, Value*>& values) cons
     twin->origin_ = node->origin_;
     for (size_t i = 0; i < node->outputs_.size(); ++i) {
       if (!node->outputs_[i]) {
-        twin->outputs_[i] = nullptr;
+        copy.forget(std::exchange(twin->outputs_[i], nullptr));
         continue;
       }
       twin->outputs_[i]->type_ = node->outputs_[i]->type_;
       values[node->outputs_[i]] = twin->outputs_[i];
     }
   }
-  std::transform(outputs_.begin(), outputs_.end(), std::back_inserter(copy.outputs_), mapped);
+  std::vector<Value*> outputs;
+  std::transform(outputs_.begin(), outputs_.end(), std::back_inserter(outputs), mapped);
+  copy.set_outputs(std::move(outputs));
+}
+
+std::shared_ptr<Graph> Graph::copy_subgraph(const Graph& body, std::unordered_map<const Value*, Value*>& values) {
+  auto copy = make_subgraph(body.name_);
+  body.clone_into(*copy, values);
+  return copy;
 }
 
 std::unique_ptr<Graph> Graph::clone() const {
   LAPIS_ASSERT(!parent_, "only a whole model is cloned");
   auto copy = std::make_unique<Graph>(name_);
-  std::map<const Value*, Value*> values;
+  std::unordered_map<const Value*, Value*> values;
   clone_into(*copy, values);
   copy->next_id_ = next_id_;
   return copy;

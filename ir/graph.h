@@ -8,6 +8,8 @@
 //
 // Ownership: the Graph owns its Nodes and Values; pointers stay valid until the Node is erased. Subgraphs (If, Loop, Scan) are
 // Graphs held by an attribute of their Node, and may use values of the enclosing graphs directly.
+//
+// Every edit takes constant time, whatever the number of nodes, uses and outputs, so that passes stay linear.
 #pragma once
 
 #include <list>
@@ -15,7 +17,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
-#include <unordered_set>
+#include <unordered_map>
 #include <variant>
 #include <vector>
 
@@ -54,7 +56,7 @@ class Value {
   const Tensor& constant() const { return constant_; }  // asserts nothing: undefined unless is_constant()
 
   const std::vector<Use>& uses() const { return uses_; }  // by nodes, those of nested subgraphs included
-  bool is_graph_output() const;                           // of its own graph
+  bool is_graph_output() const { return listed_ > 0; }    // of its own graph
   // Used by exactly one operand and not a graph output.
   bool used_once() const { return uses_.size() == 1 && !is_graph_output(); }
   bool unused() const { return uses_.empty() && !is_graph_output(); }
@@ -70,7 +72,10 @@ class Value {
   size_t output_index_ = 0;
   bool is_input_ = false;
   Tensor constant_;
-  std::vector<Use> uses_;
+  std::vector<Use> uses_;  // in no order that means something
+  int listed_ = 0;         // how often among the outputs of its graph
+  size_t listed_at_ = 0;   // where it was listed last
+  std::list<std::unique_ptr<Value>>::iterator position_;
 };
 
 class Node {
@@ -109,6 +114,7 @@ class Node {
   const OpDef* op_ = nullptr;
   std::string name_, origin_;
   std::vector<Value*> inputs_, outputs_;
+  std::vector<size_t> slots_;  // where each operand's use stands in the use list of its value
   Attributes attributes_;
   Graph* graph_ = nullptr;
   std::list<std::unique_ptr<Node>>::iterator position_;
@@ -133,13 +139,16 @@ class Graph {
   Node* add_node(const OpDef& op, std::vector<Value*> inputs, Attributes attributes = {},
                  std::vector<std::string> outputs = {""}, Node* before = nullptr, std::string name = "");
   std::shared_ptr<Graph> make_subgraph(std::string name) { return std::make_shared<Graph>(std::move(name), this); }
-  void set_outputs(std::vector<Value*> outputs) { outputs_ = std::move(outputs); }
-  void set_output(size_t i, Value* value) { outputs_[i] = value; }
+  // A copy of another graph's body as a subgraph of this one: `values` says what stands here for values of the graphs
+  // around the body; others stay what they are.
+  std::shared_ptr<Graph> copy_subgraph(const Graph& body, std::unordered_map<const Value*, Value*>& values);
+  void set_outputs(std::vector<Value*> outputs);
+  void set_output(size_t i, Value* value);
   void rename(Value* value, std::string name);  // graph inputs and outputs keep their names by contract of the callers
 
   const std::vector<Value*>& inputs() const { return inputs_; }
   const std::vector<Value*>& outputs() const { return outputs_; }
-  Value* find_value(std::string_view name) const;  // this graph only; linear
+  Value* find_value(std::string_view name) const;  // this graph only
   // Nodes in topological order. Safe against erasing the current node: the iterator moves on before the body runs.
   class NodeRange;
   NodeRange nodes() const;
@@ -149,12 +158,11 @@ class Graph {
   // Every use of `from` (graph outputs included) becomes a use of `to`.
   void replace_all_uses(Value* from, Value* to);
   void erase(Node* node);                  // its outputs must be unused
+  void erase(Value* constant);             // must be unused
   void drop_output(Node* node, size_t i);  // an unused optional output becomes absent
   void erase_unused_constants();
   void remove_input(Value* input);  // must be unused
   void move_before(Node* node, Node* before);
-  // Restores topological order (stable) after edits that could not keep it. False if there is a cycle.
-  bool sort_topologically();
 
   std::string unique_name(std::string_view hint);
 
@@ -162,9 +170,12 @@ class Graph {
   friend class Node;
   friend struct GraphSurgeon;
   Value* new_value(std::string name, Type type);
-  void add_use(Value* value, Node* node, size_t index);
-  void remove_use(Value* value, Node* node, size_t index);
-  void clone_into(Graph& copy, std::map<const Value*, Value*>& values) const;
+  static void add_use(Node* node, size_t index);
+  static void remove_use(Node* node, size_t index);
+  void list(Value* value, size_t i);
+  void unlist(Value* value);
+  void forget(Value* value);
+  void clone_into(Graph& copy, std::unordered_map<const Value*, Value*>& values) const;
 
   std::string name_;
   Graph* parent_;
@@ -172,8 +183,8 @@ class Graph {
   std::list<std::unique_ptr<Node>> nodes_;
   std::list<std::unique_ptr<Value>> values_;
   std::vector<Value*> inputs_, outputs_;
-  std::unordered_set<std::string>
-      names_;  // of the top-level graph: shared by all scopes, so names are unique in the whole model
+  // Of the top-level graph: shared by all scopes, so names are unique in the whole model. Null: taken, but by no value.
+  std::unordered_map<std::string, Value*> names_;
   int64_t next_id_ = 0;
 };
 

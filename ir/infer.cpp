@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <set>
+#include <unordered_set>
 #include <utility>
 
 namespace lapis {
@@ -146,7 +147,8 @@ class Inference {
 
   // Contents of `value` found by looking back along its producers: for a lone node, whose graph was not walked.
   void look_back(const Value* value, int depth) {
-    if (!value || !value->producer() || depth == 0 || contents_.contains(value) || !is_integer(value->dtype())) return;
+    if (!value || !value->producer() || depth == 0 || !is_integer(value->dtype()) || !looked_at_.insert(value).second)
+      return;
     for (const Value* input : value->producer()->inputs()) look_back(input, depth - 1);
     propagate(*value->producer(), InferContext(*value->producer(), contents_));
   }
@@ -210,6 +212,7 @@ class Inference {
   void report(Diagnostics found) { std::move(found.begin(), found.end(), std::back_inserter(diagnostics_)); }
 
   InferContext::Contents contents_;
+  std::unordered_set<const Value*> looked_at_;
   Diagnostics diagnostics_;
 };
 

@@ -25,6 +25,13 @@ class Verifier {
   }
 
  private:
+  using Operand = std::pair<const Node*, size_t>;
+  struct HashOperand {
+    size_t operator()(const Operand& o) const {
+      return std::hash<const Node*>()(o.first) ^ (o.second * 0x9E3779B97F4A7C15ull);
+    }
+  };
+
   // ---- everything alive, gathered first: a dangling pointer may be compared with these but never followed -----------
 
   void collect(const Graph& graph) {
@@ -126,7 +133,7 @@ class Verifier {
 
   void check_uses() {
     for (const Value* value : values_) {
-      std::unordered_multimap<const Node*, size_t> recorded;
+      std::unordered_map<Operand, int, HashOperand> recorded;
       for (const Use& use : value->uses()) {
         if (!nodes_.contains(use.node))
           report(*value, "has a use by a node that no longer exists");
@@ -134,13 +141,12 @@ class Verifier {
           report(*value, "has a use as operand " + std::to_string(use.index) + " of '" + use.node->name() +
                              "', which reads something else");
         else
-          recorded.emplace(use.node, use.index);
+          ++recorded[{use.node, use.index}];
       }
       const auto [begin, end] = uses_.equal_range(value);
       for (auto it = begin; it != end; ++it) {
         const auto [node, index] = it->second;
-        const auto [first, last] = recorded.equal_range(node);
-        const auto count = std::count_if(first, last, [i = index](const auto& use) { return use.second == i; });
+        const int count = recorded[it->second];
         if (count != 1)
           report(*node, "operand " + std::to_string(index) + " is " + std::to_string(count) +
                             " times in the use list of " + quoted(*value));
@@ -248,7 +254,7 @@ class Verifier {
   std::unordered_set<const Graph*> graphs_, held_;
   std::unordered_set<const Node*> nodes_;
   std::unordered_set<const Value*> alive_, defined_;
-  std::unordered_multimap<const Value*, std::pair<const Node*, size_t>> uses_;
+  std::unordered_multimap<const Value*, Operand> uses_;
   InferContext::Contents contents_;
 };
 
