@@ -7,6 +7,7 @@
 #include "codegen/emit.h"
 #include "codegen/kernels/schedule.h"
 #include "codegen/lower/lower.h"
+#include "driver/crash.h"
 #include "frontends/onnx/export.h"
 #include "frontends/onnx/import.h"
 #include "ir/infer.h"
@@ -83,13 +84,25 @@ Program make_program(const Plan& plan, const CodeImage& code, uint64_t source_ha
   program.target = plan.target.to_string();
   program.plan_hash = plan.hash();
   program.source_hash = source_hash;
-  program.producer = "lapis 0.1.0";
+  program.producer = std::string(kVersion);
   program.inputs = describe(plan.inputs);
   program.outputs = describe(plan.outputs);
   for (size_t s = 0; s < plan.steps.size(); ++s) program.steps.push_back(describe(plan.steps[s], code.symbols[s]));
   program.arena_bytes = plan.arena_bytes;
   own_bytes(program, plan, code);
   return program;
+}
+
+// f() as a step of compiling `graph`: a bug in it is a Crash that names the step and holds the model.
+template <class Function> auto step(const Graph& graph, const std::string& name, Function&& f) -> decltype(f()) {
+  try {
+    return f();
+  } catch (const Crash& crash) {
+    if (crash.model()) throw;
+    throw crash.on(graph.clone());
+  } catch (const InternalError& e) {
+    throw Crash(e.what(), name, graph.clone());
+  }
 }
 
 Status check_symbols(const Graph& graph) {
@@ -139,7 +152,9 @@ Result<Prepared> run_passes(const Graph& graph, CompileOptions options) {
   result.graph = graph.clone();
   use_onnx_writers(options.passes);
   const Pipeline pipeline = options.pipeline.empty() ? compile_pipeline() : options.pipeline;
-  LAPIS_TRY(result.passes, PassRunner(options.passes).run(*result.graph, pipeline, options.context));
+  LAPIS_TRY(result.passes, step(graph, "passes", [&] {
+              return PassRunner(options.passes).run(*result.graph, pipeline, options.context);
+            }));
   return result;
 }
 
@@ -149,10 +164,12 @@ Result<Compiled> compile(const Graph& graph, CompileOptions options) {
   LAPIS_TRY(static_cast<Prepared&>(result), run_passes(graph, options));
   result.seconds.passes = passes.seconds();
   const Stopwatch lowering;
-  LAPIS_TRY(result.plan, codegen::lower(*result.graph, {options.target, options.fuse}));
+  LAPIS_TRY(result.plan, step(graph, "lowering", [&] {
+              return codegen::lower(*result.graph, {options.target, options.fuse});
+            }));
   result.seconds.lower = lowering.seconds();
   const Stopwatch emission;
-  LAPIS_TRY(result.code, codegen::emit(result.plan));
+  LAPIS_TRY(result.code, step(graph, "code generation", [&] { return codegen::emit(result.plan); }));
   result.program = make_program(result.plan, result.code, options.source_hash);
   result.seconds.emit = emission.seconds();
   return result;

@@ -55,7 +55,8 @@ struct Compiled : Prepared {  // evaluate(*graph) is the reference for the bytes
   } seconds{};
 };
 
-// `graph` is left alone. Fails if it has free symbols or nodes without code generation, all of them listed.
+// `graph` is left alone. Fails if it has free symbols or nodes without code generation, all of them listed. A bug is a Crash
+// (passes/pass.h) that names the pass or step and holds the graph.
 Result<Compiled> compile(const Graph& graph, CompileOptions options = {});
 
 // Runs graphs as generated code on this host, with every watched value as an output: for calibration.

@@ -4,20 +4,13 @@
 #include <cstdio>
 #include <unordered_set>
 
-#include "base/hash.h"
+#include "base/suggest.h"
 #include "ir/printer.h"
 #include "ir/structure.h"
 #include "ir/verify.h"
 
 namespace lapis {
 namespace {
-
-// The graph as it was before the pass that failed, and how to see the failure again; what to add to the message.
-std::string write_reproducer(const Graph& before, const std::string& pass, const PassRunnerOptions& options) {
-  const Status written = options.dump(before, options.reproducer);
-  if (!written.ok()) return "; the reproducer could not be written: " + to_string(written.diagnostics());
-  return "; pass '" + pass + "' failed, to reproduce: lapis opt " + options.reproducer.string() + " --passes " + pass;
-}
 
 // Fixpoint passes meet the same obstacle in every round; the user wants to read it once.
 ExplainSink once_each(ExplainSink sink) {
@@ -28,9 +21,9 @@ ExplainSink once_each(ExplainSink sink) {
   };
 }
 
-void assert_valid(const Graph& graph, const Pass& pass, VerifyLevel level) {
+void assert_valid(const Graph& graph, VerifyLevel level) {
   const Diagnostics broken = verify(graph, level);
-  LAPIS_ASSERT(!has_errors(broken), "pass '" << pass.name << "' broke the graph:\n" << to_string(broken));
+  LAPIS_ASSERT(!has_errors(broken), "the graph is broken now:\n" << to_string(broken));
 }
 
 }  // namespace
@@ -38,13 +31,12 @@ void assert_valid(const Graph& graph, const Pass& pass, VerifyLevel level) {
 Status PassRunner::check_options(const Pipeline& pipeline) const {
   const std::string& stop = options_.stop_after;
   if (!stop.empty() && std::none_of(pipeline.begin(), pipeline.end(), [&](const Pass& p) { return p.name == stop; })) {
-    std::string names;
-    for (const Pass& p : pipeline) names += (names.empty() ? "" : ", ") + p.name;
+    std::vector<std::string> names;
+    for (const Pass& p : pipeline) names.push_back(p.name);
     return error(ErrorKind::Usage, "cannot stop after '" + stop + "': it is not in the pipeline")
-        .help("the passes are " + names);
+        .help(suggestion(stop, names));
   }
-  LAPIS_ASSERT(options_.dump || (options_.dump_directory.empty() && options_.reproducer.empty()),
-               "dumping graphs needs a writer");
+  LAPIS_ASSERT(options_.dump || options_.dump_directory.empty(), "dumping graphs needs a writer");
   if (options_.dump_directory.empty()) return ok();
   std::error_code failed;
   std::filesystem::create_directories(options_.dump_directory, failed);
@@ -71,12 +63,13 @@ Result<std::vector<PassReport>> PassRunner::run(Graph& graph, const Pipeline& pi
 }
 
 Result<PassReport> PassRunner::run_pass(Graph& graph, const Pass& pass, PassContext& context) {
-  if (options_.reproducer.empty()) return run_checked(graph, pass, context);
-  const std::unique_ptr<Graph> before = graph.clone();
+  const std::shared_ptr<const Graph> before = options_.keep_model ? graph.clone() : nullptr;
   try {
     return run_checked(graph, pass, context);
+  } catch (const Crash&) {
+    throw;  // of a model that the pass compiled
   } catch (const InternalError& e) {
-    throw InternalError(e.what() + write_reproducer(*before, pass.name, options_));
+    throw Crash(e.what(), "pass '" + pass.name + "'", before);
   }
 }
 
@@ -88,7 +81,7 @@ Result<PassReport> PassRunner::run_checked(Graph& graph, const Pass& pass, PassC
   report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   report.nodes_after = total_node_count(graph);
   report.changed = fingerprint(graph) != old;
-  assert_valid(graph, pass, options_.verify && report.changed ? VerifyLevel::Full : VerifyLevel::Structure);
+  assert_valid(graph, options_.verify && report.changed ? VerifyLevel::Full : VerifyLevel::Structure);
   return report;
 }
 

@@ -1,6 +1,6 @@
 // Pass: a name, a one-sentence contract, a function from Graph to Graph. Pipeline: a list of passes to be read aloud.
-// The runner verifies around every pass, times it, dumps and prints what it made, and leaves a reproducer behind if it
-// crashes.
+// The runner verifies around every pass, times it, dumps and prints what it made, and says which pass it was that broke an
+// invariant.
 //
 //   PassRunner runner({.dump_directory = "stages", .dump = save_onnx});
 //   LAPIS_TRY(auto reports, runner.run(graph, simplify_pipeline(), context));
@@ -48,23 +48,42 @@ struct PassReport {
 using GraphWriter = std::function<Status(const Graph&, const Path&)>;
 using GraphPrinter = std::function<std::string(const Graph&)>;
 
+// A bug, with what is needed to see it again: the step that met it and the model before that step (null: not kept).
+class Crash : public InternalError {
+ public:
+  Crash(const std::string& what, std::string step, std::shared_ptr<const Graph> model)
+      : InternalError(step + ": " + what), step_(std::move(step)), model_(std::move(model)) {}
+  // The same, holding a model.
+  Crash on(std::shared_ptr<const Graph> model) const {
+    Crash crash = *this;
+    crash.model_ = std::move(model);
+    return crash;
+  }
+  const std::string& step() const { return step_; }  // "pass 'simplify'"
+  const std::shared_ptr<const Graph>& model() const { return model_; }
+
+ private:
+  std::string step_;
+  std::shared_ptr<const Graph> model_;
+};
+
 struct PassRunnerOptions {
   bool verify =
       true;  // fully before the first pass and after every pass that changed the graph; structure is always checked
   Path dump_directory;  // if given: the graph after each pass as NN-name.onnx, the one before as 00-input.onnx
-  GraphWriter dump;     // needed by dump_directory and reproducer
+  GraphWriter dump;     // needed by dump_directory
   bool print_on_change = false;
   GraphPrinter print;                            // if empty: ir/printer.h
   std::function<void(std::string_view)> output;  // where prints go; if empty: stderr
   std::string stop_after;                        // name of the last pass to run; it must be in the pipeline
-  Path reproducer;  // if given: where a crash leaves the graph as it was before the crashing pass
+  bool keep_model = false;                       // a Crash holds the graph as it was before the pass
 };
 
 class PassRunner {
  public:
   explicit PassRunner(PassRunnerOptions options) : options_(std::move(options)) {}
-  // Fails if the graph was invalid to begin with or a pass found fault with the model; throws InternalError if a pass
-  // breaks an invariant.
+  // Fails if the graph was invalid to begin with or a pass found fault with the model; throws Crash if a pass breaks an
+  // invariant.
   Result<std::vector<PassReport>> run(Graph& graph, const Pipeline& pipeline, PassContext& context);
 
  private:

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/suggest.h"
 #include "passes/quantize/integer.h"
 #include "passes/simplify/simplify.h"
 
@@ -16,6 +17,20 @@ const Pipeline& all_passes() {
   return kAll;
 }
 
+std::vector<std::string> rule_names() {
+  std::vector<std::string> names = {"cse"};
+  for (const Rule& rule : all_rules()) names.emplace_back(rule.name);
+  for (const auto rules : {byte_rules(), requantize_rules(), accumulate_rules(), leftover_rules()})
+    for (const Rule& rule : rules) names.emplace_back(rule.name);
+  return names;
+}
+
+static std::vector<std::string> pass_names() {
+  std::vector<std::string> names;
+  for (const Pass& pass : all_passes()) names.push_back(pass.name);
+  return names;
+}
+
 Result<Pipeline> parse_pipeline(std::string_view names) {
   Pipeline pipeline;
   Diagnostics unknown;
@@ -27,12 +42,10 @@ Result<Pipeline> parse_pipeline(std::string_view names) {
     if (pass != all_passes().end())
       pipeline.push_back(*pass);
     else
-      unknown.push_back(error(ErrorKind::Usage, "there is no pass '" + std::string(name) + "'"));
+      unknown.push_back(
+          error(ErrorKind::Usage, "there is no pass '" + std::string(name) + "'").help(suggestion(name, pass_names())));
   }
   if (unknown.empty()) return pipeline;
-  std::string known;
-  for (const Pass& pass : all_passes()) known += (known.empty() ? "" : ", ") + pass.name;
-  unknown.back().help("the passes are " + known);
   return unknown;
 }
 

@@ -7,7 +7,9 @@ namespace lapis {
 
 // Every pass that needs nothing but the graph, in a sensible order to list them.
 const Pipeline& all_passes();
-// The pipeline named by "a,b,c"; an error that lists the known passes if a name is not one of them.
+// Every rule that PassContext::disabled_rules can name.
+std::vector<std::string> rule_names();
+// The pipeline named by "a,b,c"; an error that suggests known passes if a name is not one of them.
 Result<Pipeline> parse_pipeline(std::string_view names);
 
 }  // namespace lapis

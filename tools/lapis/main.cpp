@@ -5,7 +5,7 @@
 #include <cstdio>
 #include <map>
 
-#include "base/guard.h"
+#include "driver/crash.h"
 #include "tools/lapis/verb.h"
 
 namespace lapis::cli {
@@ -63,10 +63,22 @@ int fail_usage(const CLI::App& app, const std::string& argument, const CLI::Pars
                    .help("see `lapis --help`")});
 }
 
+std::string given(CLI::App& verb, const std::string& option) {
+  const CLI::Option* found = verb.get_option_no_throw(option);
+  return found && found->count() > 0 ? found->as<std::string>() : "";
+}
+
+// What a bug leaves behind of this call.
+Invocation invocation_of(CLI::App& verb, int argc, char** argv) {
+  Invocation invocation{.command = "lapis", .model = given(verb, "model"), .parent = given(verb, "--reproducer")};
+  for (int i = 1; i < argc; ++i) invocation.command += " " + std::string(argv[i]);
+  return invocation;
+}
+
 int run(int argc, char** argv) {
   CLI::App app("lapis: an int8 graph compiler for CPUs");
   app.require_subcommand(0, 1);  // none is reported below, after flags that do not exist
-  app.set_version_flag("--version", "lapis 0.1.0");
+  app.set_version_flag("--version", std::string(kVersion));
   app.footer(
       "Exit codes: 0 ok, 1 a check failed, 2 usage, 3 bad input file, 4 unsupported model, 5 data does not fit the "
       "model, 6 target, 7 the system refused, 70 a bug in Lapis.");
@@ -84,7 +96,8 @@ int run(int argc, char** argv) {
     if (e.get_exit_code() != 0) return fail_usage(app, argc > 1 ? argv[1] : "", e);
     return app.exit(e);
   }
-  const Result<Report> report = guarded(actions.at(app.get_subcommands().front()));
+  CLI::App& verb = *app.get_subcommands().front();
+  const Result<Report> report = guarded_with_reproducer(actions.at(&verb), invocation_of(verb, argc, argv));
   if (!report.ok()) return fail(report.diagnostics());
   if (json)
     std::printf("%s\n", report->json.dump(2).c_str());

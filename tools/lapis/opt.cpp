@@ -9,7 +9,7 @@ namespace {
 
 struct Flags {
   ModelFlags model;
-  std::string passes = "simplify", output, dump_each, stop_after, reproducer = "lapis-crash.onnx";
+  std::string passes = "simplify", output, dump_each, stop_after, reproducer;
   std::vector<std::string> disabled_rules;
   bool print_on_change = false, explain = false, list = false;
 };
@@ -60,7 +60,7 @@ Result<Report> opt(const Flags& flags) {
   run.dump_directory = flags.dump_each;
   run.stop_after = flags.stop_after;
   run.print_on_change = flags.print_on_change;
-  run.reproducer = flags.reproducer;
+  run.keep_model = true;
   PassContext context;
   context.disabled_rules.insert(flags.disabled_rules.begin(), flags.disabled_rules.end());
   std::vector<Explanation> explanations;
@@ -84,8 +84,10 @@ Action declare_opt(CLI::App& app) {
       ->type_name("DIR");
   app.add_option("--stop-after", flags->stop_after, "Last pass to run")->type_name("PASS");
   app.add_option("--disable-rule", flags->disabled_rules, "Rewrite rule not to apply, repeatable")->type_name("RULE");
-  app.add_option("--reproducer", flags->reproducer, "Where a crash leaves the model it crashed on")
-      ->capture_default_str();
+  app.add_option("--reproducer", flags->reproducer,
+                 "Folder below which a bug in Lapis leaves lapis-crash-...: the model before the pass, the command, "
+                 "the message")
+      ->type_name("DIR");
   app.add_flag("--print-on-change", flags->print_on_change, "Print the model on stderr whenever a pass changed it");
   app.add_flag("--explain", flags->explain, "Say which rules applied where, and which did not and why");
   app.add_flag("--list", flags->list, "List the passes");
