@@ -160,15 +160,18 @@ struct OperandDef {
 
 // What an operator does to shapes and values, for passes that do not care which operator it is.
 enum class Trait : uint32_t {
-  Pure = 1 << 0,         // same inputs, same outputs, no side effect: may be folded, merged, removed
-  Elementwise = 1 << 1,  // output[i] depends on input[i] only, inputs broadcast by ONNX's rules
-  Commutative = 1 << 2,
+  Pure = 1 << 0,  // same inputs, same outputs, no side effect: may be folded, merged, removed
+  // The output's element i depends on element i of the operands only. They broadcast against each other by ONNX's
+  // rules, unless OneSided.
+  Elementwise = 1 << 1,
+  Commutative = 1 << 2,  // of two operands; more of them are added in the order they are written
   ValuePreserving =
       1 << 3,          // every output element is an element of an input, or a constant pad: commutes with quantization
   Movement = 1 << 4,   // ValuePreserving and data independent: Reshape, Transpose, Slice, Concat, ...
   Monotonic = 1 << 5,  // non-decreasing elementwise (Relu, Clip, Sigmoid)
   Contraction = 1 << 6,  // sums products of two operands: Conv, Gemm, MatMul and their integer forms
   Reduction = 1 << 7,
+  OneSided = 1 << 8,  // Elementwise in the shape of operand 0: the others are parameters of it (Clip, PRelu, CastLike)
 };
 using Traits = uint32_t;
 constexpr Traits operator|(Trait a, Trait b) { return static_cast<Traits>(a) | static_cast<Traits>(b); }

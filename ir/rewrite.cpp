@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <deque>
+#include <exception>
 #include <unordered_set>
 
 #include "ir/evaluate.h"
@@ -52,6 +53,10 @@ Result<Tensor> evaluate_op(const OpDef& op, std::vector<Tensor> inputs, Attribut
   return std::move(results[0]);
 }
 
+Rewriter::~Rewriter() noexcept(false) {
+  if (!std::uncaught_exceptions()) take_back();  // a graph that a bug left behind is not touched any more
+}
+
 // ---- adding ---------------------------------------------------------------------------------------------------------
 
 std::string Rewriter::stem() const {
@@ -59,15 +64,24 @@ std::string Rewriter::stem() const {
   return at_->output() ? at_->output()->name() : at_->name();
 }
 
+void Rewriter::cannot_be(std::string reason) {
+  if (!impossible_) impossible_ = "it would make what cannot be: " + std::move(reason);
+}
+
 Node* Rewriter::add_node(const OpDef& op, std::vector<Value*> inputs, Attributes attributes, size_t outputs) {
   Node* node =
       graph_.add_node(op, std::move(inputs), std::move(attributes), std::vector<std::string>(outputs, stem()), at_);
   node->set_origin(at_->origin());
-  const Status inferred = infer_types(*node);
-  LAPIS_ASSERT(inferred.ok(), "rule '" << rule_ << "' built a node that cannot be: " << print(*node) << "\n"
-                                       << to_string(inferred.diagnostics()));
   added_.push_back(node);
-  if (worklist_) worklist_->push(node);
+  is_added_.insert(node);
+  if (worklist_) {
+    worklist_->push(node);
+    for (Graph* subgraph : node->subgraphs()) worklist_->push_all(*subgraph);
+  }
+  if (!impossible_)
+    if (const Status inferred = infer_types(*node); !inferred.ok()) cannot_be(inferred.diagnostics()[0].message);
+  if (impossible_ && at_->output())
+    for (Value* output : node->outputs()) output->set_type(at_->output()->type());
   return node;
 }
 
@@ -75,30 +89,38 @@ Value* Rewriter::add(const OpDef& op, std::vector<Value*> inputs, Attributes att
   return add_node(op, std::move(inputs), std::move(attributes), 1)->output();
 }
 
-Value* Rewriter::constant(Tensor tensor) { return graph_.add_constant(std::move(tensor), stem() + "_c"); }
+Value* Rewriter::constant(Tensor tensor) {
+  return constants_.emplace_back(graph_.add_constant(std::move(tensor), stem() + "_c"));
+}
 
 Value* Rewriter::scalar(double value, DType dtype) {
   if (dtype == DType::Float32) return constant(Tensor::scalar(static_cast<float>(value)));
-  const Result<Tensor> cast = evaluate_op(ops::Cast, {Tensor::scalar(value)}, {{"to", static_cast<int64_t>(dtype)}});
-  LAPIS_ASSERT(cast.ok(), "no scalar of " << name_of(dtype));
-  return constant(*cast);
+  Result<Tensor> cast = evaluate_op(ops::Cast, {Tensor::scalar(value)}, {{"to", static_cast<int64_t>(dtype)}});
+  if (!cast.ok()) cannot_be("a number of type " + std::string(name_of(dtype)));
+  return constant(cast.ok() ? *std::move(cast) : Tensor::scalar(value));
 }
 
 Value* Rewriter::fold(const OpDef& op, const std::vector<Value*>& constants, Attributes attributes) {
+  if (impossible_) return constants[0];
   std::vector<Tensor> tensors;
   for (const Value* c : constants) tensors.push_back(c ? c->constant() : Tensor());
   Result<Tensor> result = evaluate_op(op, std::move(tensors), std::move(attributes));
-  LAPIS_ASSERT(result.ok(), "rule '" << rule_ << "' folds " << op.name << ": " << to_string(result.diagnostics()));
-  return constant(*std::move(result));
+  if (result.ok()) return constant(*std::move(result));
+  cannot_be(std::string(op.name) + ": " + result.diagnostics()[0].message);
+  return constants[0];
 }
 
 Value* Rewriter::reshape(Value* value, Shape shape) {
+  if (impossible_) return value;
   const Tensor& tensor = value->constant();
   int64_t known = 1;
   for (int64_t d : shape) known *= d == -1 ? 1 : d;
   for (int64_t& d : shape)
     if (d == -1) d = tensor.size() / std::max<int64_t>(known, 1);
-  return shape == tensor.shape() ? value : constant(tensor.reshaped(std::move(shape)));
+  if (shape == tensor.shape()) return value;
+  if (element_count(shape) == tensor.size()) return constant(tensor.reshaped(std::move(shape)));
+  cannot_be(to_string(tensor.shape()) + " as " + to_string(shape));
+  return value;
 }
 
 // ---- replacing ------------------------------------------------------------------------------------------------------
@@ -109,7 +131,7 @@ bool Rewriter::can_take_name(const Value& y, const Value& with) const {
 
 // A graph output's name is the model's interface: it moves to the new value.
 Value* Rewriter::named_like(Value& y, Value* with) {
-  const bool fresh = std::find(added_.begin(), added_.end(), with->producer()) != added_.end();
+  const bool fresh = is_added_.contains(with->producer());
   if (!y.is_graph_output() && !fresh) return with;
   if (!can_take_name(y, *with)) {
     const bool is_identity = y.producer()->is(ops::Identity) && y.producer()->input(0) == with;
@@ -122,35 +144,49 @@ Value* Rewriter::named_like(Value& y, Value* with) {
   return with;
 }
 
-void Rewriter::touch_users(const Value& value) {
-  if (!worklist_) return;
-  for (const Use& use : value.uses()) worklist_->push(use.node);
+// A node that was kept from matching because the value had two uses.
+void Rewriter::touch_user(const Value& value) {
+  if (worklist_ && value.uses().size() == 1) worklist_->push(value.uses()[0].node);
 }
 
-bool Rewriter::replace(Value& y, Value* with) {
-  const std::optional<Type> type = merge(with->type(), y.type());
-  LAPIS_ASSERT(type, "rule '" << rule_ << "' replaces " << y.type().to_string() << " '" << y.name() << "' by "
-                              << with->type().to_string());
+bool Rewriter::replace(const std::vector<Replacement>& replacements) {
+  for (const auto& [y, with] : replacements)
+    if (!merge(with->type(), y->type()))
+      cannot_be(with->type().to_string() + " in the place of '" + y->name() + "', which is " + y->type().to_string());
+  if (impossible_) return take_back(), false;
+  bool changed = false;
+  for (const auto& [y, with] : replacements) changed |= replace_one(*y, with);
+  if (changed) keep();
+  return changed;
+}
+
+bool Rewriter::replace_one(Value& y, Value* with) {
+  if (y.unused()) return false;  // dead already; its node may live on for another output
   Node* old = y.producer();
+  const Type type = *merge(with->type(), y.type());
   const Explanation done =
       explain_ ? Explanation{std::string(rule_), location_of(*old), true, print(*old)} : Explanation{};
   with = named_like(y, with);
   if (with == &y) return false;
   if (explain_) (*explain_)(done);
-  if (with->producer()) with->set_type(*type);
+  if (with->producer()) with->set_type(type);
+  if (worklist_)
+    for (const Use& use : y.uses()) worklist_->push(use.node);
   graph_.replace_all_uses(&y, with);
-  touch_users(*with);
+  touch_user(*with);
   if (worklist_ && with->producer()) worklist_->push(with->producer());
   leave_origins(erase_dead(old));
   return true;
 }
 
 bool Rewriter::replace_operand(Node& node, size_t index, Value* with) {
+  if (impossible_) return take_back(), false;
   Value* old = node.input(index);
   node.set_input(index, with);
+  keep();
   if (worklist_) worklist_->push(&node);
   if (!old) return true;
-  touch_users(*old);
+  touch_user(*old);
   if (old->producer() && &old->graph() == &graph_) erase_dead(old->producer());
   return true;
 }
@@ -176,14 +212,14 @@ std::vector<std::string> Rewriter::erase_dead(Node* node) {
   while (!candidates.empty()) {
     Node* dead = candidates.back();
     candidates.pop_back();
-    if (!is_dead(*dead) || std::find(added_.begin(), added_.end(), dead) != added_.end()) continue;
+    if (!is_dead(*dead) || is_added_.contains(dead)) continue;
     origins.push_back(dead->origin());
     const std::vector<Value*> operands = dead->inputs();
     forget(dead);
     graph_.erase(dead);
     for (Value* operand : operands) {
       if (!operand) continue;
-      touch_users(*operand);  // it may be used once now
+      touch_user(*operand);
       Node* producer = operand->producer();
       if (!producer || &operand->graph() != &graph_) continue;
       if (worklist_) worklist_->push(producer);
@@ -191,6 +227,26 @@ std::vector<std::string> Rewriter::erase_dead(Node* node) {
     }
   }
   return origins;
+}
+
+// What was added is part of the graph now.
+void Rewriter::keep() {
+  changed_ = true;
+  added_.clear();
+  is_added_.clear();
+  constants_.clear();
+}
+
+// What was added for nothing, the last first, so that it is unused; explains why if it could not be.
+void Rewriter::take_back() {
+  if (impossible_ && explain_ && at_)
+    (*explain_)({std::string(rule_), location_of(*at_), false, *std::exchange(impossible_, std::nullopt)});
+  for (; !added_.empty(); added_.pop_back()) {
+    forget(added_.back());
+    graph_.erase(added_.back());
+  }
+  is_added_.clear();
+  for (Value* constant : std::exchange(constants_, {})) graph_.erase(constant);
 }
 
 // The added nodes stand for all that disappeared, named in the order of the graph: "Conv_1 + BatchNorm_2".
@@ -213,19 +269,24 @@ bool Rewriter::skip(const Value& y, std::string reason) {
 
 // ---- the driver -----------------------------------------------------------------------------------------------------
 
+RewriteBudget::RewriteBudget(const Graph& graph) : left_(1000 + 256 * total_node_count(graph)) {}
+
 namespace {
 
 class Driver {
  public:
   Driver(Graph& graph, std::span<const Rule> rules, const RewriteOptions& options)
-      : options_(options), bound_(1000 + 64 * total_node_count(graph)) {
+      : graph_(graph), options_(options), own_(graph), budget_(options.budget ? *options.budget : own_) {
     for (const Rule& rule : rules)
       if (!options.disabled_rules.contains(rule.name)) rules_.push_back(rule);
     worklist_.push_all(graph);
   }
 
   size_t run() {
-    while (Node* node = worklist_.pop()) visit(*node);
+    while (Node* node = worklist_.pop()) {
+      if (budget_.exhausted()) return stop();
+      visit(*node);
+    }
     return applied_;
   }
 
@@ -234,28 +295,41 @@ class Driver {
   void visit(Node& node) {
     worklist_.push(&node);
     for (size_t i = 0; i < node.outputs().size(); ++i)
-      for (const Rule& rule : rules_) {
-        if (!node.output(i)) break;
-        Rewriter rewriter(node, rule.name, &options_.explain, &worklist_);
-        if (rule.apply(*node.output(i), rewriter)) return count(rule);
-      }
+      for (const Rule& rule : rules_)
+        if (!node.output(i))
+          break;
+        else if (apply(rule, node, *node.output(i)))
+          return;
     worklist_.forget(&node);
   }
 
-  void count(const Rule& rule) {
+  bool apply(const Rule& rule, Node& node, Value& y) {
+    Rewriter rewriter(node, rule.name, &options_.explain, &worklist_);
+    rule.apply(y, rewriter);
+    if (!rewriter.changed()) return false;
+    ++applied_;
+    budget_.spend();
     recent_.push_back(rule.name);
     if (recent_.size() > 8) recent_.pop_front();
-    LAPIS_ASSERT(++applied_ <= bound_, "rewriting does not terminate; the last rules were " << recent());
+    return true;
   }
 
-  std::string recent() const {
+  size_t stop() {
+    std::set<std::string_view> names(recent_.begin(), recent_.end());
     std::string text;
-    for (std::string_view name : recent_) text += (text.empty() ? "" : ", ") + std::string(name);
-    return text;
+    for (std::string_view name : names) text += (text.empty() ? "" : ", ") + std::string(name);
+    if (options_.explain)
+      options_.explain({"rewriting", "graph '" + graph_.name() + "'", false,
+                        "stopped after " + std::to_string(applied_) +
+                            " applications, the graph is valid as it is: these rules undo each other: " + text});
+    return applied_;
   }
 
+  Graph& graph_;
   const RewriteOptions& options_;
-  size_t bound_, applied_ = 0;
+  RewriteBudget own_;
+  RewriteBudget& budget_;
+  size_t applied_ = 0;
   std::vector<Rule> rules_;
   std::deque<std::string_view> recent_;
   Worklist worklist_;

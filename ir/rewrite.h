@@ -13,10 +13,12 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <set>
 #include <span>
 #include <string>
 #include <string_view>
+#include <unordered_set>
 #include <vector>
 
 #include "ir/op.h"
@@ -44,6 +46,11 @@ using ExplainSink = std::function<void(const Explanation&)>;
 Result<Tensor> evaluate_op(const OpDef& op, std::vector<Tensor> inputs, Attributes attributes = {});
 
 // Adds typed nodes before an insertion point and puts their values in the place of others.
+//
+// Nothing that cannot be stays in a graph: when an operator does not take the operands it is given, when constants cannot
+// be computed, or when what is made has another type than what it replaces, the values handed out from then on are
+// stand-ins, `replace` changes nothing and returns false, and the reason is explained. What was added and not used goes
+// with the Rewriter.
 class Rewriter {
  public:
   // Nodes are inserted before `at`; what it reads may be used by them.
@@ -54,8 +61,11 @@ class Rewriter {
         rule_(rule),
         explain_(explain && *explain ? explain : nullptr),
         worklist_(worklist) {}
+  ~Rewriter() noexcept(false);
+  Rewriter(const Rewriter&) = delete;
+  Rewriter& operator=(const Rewriter&) = delete;
 
-  // A node with one output, its type inferred. Asserts that inference succeeds.
+  // A node with one output, its type inferred.
   Value* add(const OpDef& op, std::vector<Value*> inputs, Attributes attributes = {});
   template <class T>
   requires requires { T::fields; }
@@ -73,23 +83,34 @@ class Rewriter {
   Value* fold(const OpDef& op, const std::vector<Value*>& constants, Attributes attributes = {});
   Value* reshape(Value* constant, Shape shape);  // one -1 is allowed
 
-  // Every use of y becomes a use of `with`; nodes that nobody needs any more disappear and leave their origins to the
-  // added ones.
-  // A graph output keeps its name: `with` takes it over, or an Identity does where it cannot. Returns true.
-  bool replace(Value& y, Value* with);
+  struct Replacement {
+    Value* y;
+    Value* with;
+  };
+  // Every use of each y becomes a use of its `with`; nodes that nobody needs any more disappear and leave their origins
+  // to the added ones. All are replaced or none. A graph output keeps its name: `with` takes it over, or an Identity does
+  // where it cannot. True if the graph changed.
+  bool replace(const std::vector<Replacement>& replacements);
+  bool replace(Value& y, Value* with) { return replace({{&y, with}}); }
   // Changes one operand of a node in place.
   bool replace_operand(Node& node, size_t index, Value* with);
   // Records why a rule that matched does not apply. Returns false.
   bool skip(const Value& y, std::string reason);
 
+  bool changed() const { return changed_; }  // some replace succeeded
+
  private:
+  void cannot_be(std::string reason);
   bool can_take_name(const Value& y, const Value& with) const;
   Value* named_like(Value& y, Value* with);
+  bool replace_one(Value& y, Value* with);
   std::string stem() const;
   std::vector<std::string> erase_dead(Node* node);
   void leave_origins(std::vector<std::string> origins);
   void forget(Node* node);
-  void touch_users(const Value& value);
+  void touch_user(const Value& value);
+  void keep();
+  void take_back();
 
   Node* at_;
   Graph& graph_;
@@ -97,16 +118,33 @@ class Rewriter {
   const ExplainSink* explain_;
   Worklist* worklist_;
   std::vector<Node*> added_;
+  std::unordered_set<const Node*> is_added_;
+  std::vector<Value*> constants_;
+  std::optional<std::string> impossible_;
+  bool changed_ = false;
+};
+
+// How many applications of rules are left. Rules that ship end long before: each application decreases a measure (see
+// passes/simplify/simplify.h). A set of rules that undo each other uses this up instead of running for ever: rewriting
+// then stops with the valid graph it has and explains that it did.
+class RewriteBudget {
+ public:
+  explicit RewriteBudget(const Graph& graph);  // in proportion to the nodes there are: none is ever added to it
+  bool spend() { return left_ > 0 && (--left_, true); }
+  bool exhausted() const { return left_ == 0; }
+
+ private:
+  size_t left_;
 };
 
 struct RewriteOptions {
   std::set<std::string, std::less<>> disabled_rules;
   ExplainSink explain;
+  RewriteBudget* budget = nullptr;  // of the caller who applies rules again and again; null: one for this call
 };
 
 // Visits every node of the graph and its subgraphs, then again the ones around each change, until no rule applies.
-// Returns the number
-// of applications. Rules must make progress: a set of rules that does not terminate is caught by a bound and asserts.
+// Returns the number of applications.
 size_t apply_rules(Graph& graph, std::span<const Rule> rules, const RewriteOptions& options = {});
 
 }  // namespace lapis

@@ -76,6 +76,8 @@ onnx::NodeProto outline(const Node& node) {
   proto.set_op_type(std::string(node.op().name));
   for (const Value* v : node.inputs()) proto.add_input(v ? v->name() : "");
   for (const Value* v : node.outputs()) proto.add_output(v ? v->name() : "");
+  if (const onnx::OpSchema* schema = find_schema(proto.op_type(), kCanonicalOpset, ""))
+    while (proto.input_size() < schema->min_input()) proto.add_input();
   for (const auto& [name, value] : node.attributes()) {
     auto* a = proto.add_attribute();
     a->set_name(name);

@@ -1,5 +1,6 @@
 #include "frontends/onnx/to_model.h"
 
+#include <onnx/defs/schema.h>
 #include <onnx/onnx_pb.h>
 
 #include <algorithm>
@@ -7,6 +8,7 @@
 
 #include "frontends/onnx/attributes.h"
 #include "frontends/onnx/export.h"
+#include "frontends/onnx/schema.h"
 #include "frontends/onnx/tensors.h"
 #include "frontends/onnx/types.h"
 #include "ir/op.h"
@@ -45,13 +47,13 @@ class ModelWriter {
   ModelWriter(const ModelOptions& options, onnx::ModelProto& model) : options_(options), model_(model) {}
 
   void write(const Graph& graph) {
-    const int opset = lowest_opset(graph);
-    ir_version_ = ir_version_of(opset);
+    opset_ = lowest_opset(graph);
+    ir_version_ = ir_version_of(opset_);
     model_.set_producer_name("lapis");
     for (const auto& [key, value] : graph.metadata()) add_entry(*model_.add_metadata_props(), key, value);
     write_graph(graph, *model_.mutable_graph());
     model_.set_ir_version(ir_version_);
-    add_opset("", opset);
+    add_opset("", opset_);
     for (const std::string& domain : domains_) add_opset(domain, 1);
   }
 
@@ -79,7 +81,7 @@ class ModelWriter {
     for (const Value* v : constants_of(graph)) write_constant(*v, *proto.add_initializer());
     for (const Node* node : graph.nodes()) {
       write_node(*node, *proto.add_node());
-      if (options_.value_types) write_types(*node, graph, proto);
+      if (options_.value_types) write_types(*node, proto);
     }
   }
 
@@ -92,10 +94,9 @@ class ModelWriter {
     return constants;
   }
 
-  void write_types(const Node& node, const Graph& graph, onnx::GraphProto& proto) {
+  void write_types(const Node& node, onnx::GraphProto& proto) {
     for (const Value* v : node.outputs())
-      if (v && std::find(graph.outputs().begin(), graph.outputs().end(), v) == graph.outputs().end())
-        write_value(*v, *proto.add_value_info());
+      if (v && !v->is_graph_output()) write_value(*v, *proto.add_value_info());
   }
 
   void write_value(const Value& value, onnx::ValueInfoProto& proto, Formulas formulas = Formulas::Drop) {
@@ -123,10 +124,18 @@ class ModelWriter {
     if (wants_name(node)) proto.set_name(node.name());
     for (const Value* v : node.inputs()) proto.add_input(name_of(v));
     for (const Value* v : node.outputs()) proto.add_output(name_of(v));
-    while (proto.input_size() > 0 && proto.input(proto.input_size() - 1).empty()) proto.mutable_input()->RemoveLast();
-    while (proto.output_size() > 0 && proto.output(proto.output_size() - 1).empty())
-      proto.mutable_output()->RemoveLast();
+    fit_to_schema(*proto.mutable_input(), node, &onnx::OpSchema::min_input);
+    fit_to_schema(*proto.mutable_output(), node, &onnx::OpSchema::min_output);
     for (const auto& [name, attribute] : node.attributes()) write_attribute(name, attribute, *proto.add_attribute());
+  }
+
+  // Trailing operands that are absent are left out, but not those that the schema counts (Loop's condition, ...).
+  template <class Names, class Minimum> void fit_to_schema(Names& names, const Node& node, Minimum minimum) const {
+    const onnx::OpSchema* schema =
+        node.op().domain.empty() ? find_schema(std::string(node.op().name), opset_, "") : nullptr;
+    const int least = schema ? (schema->*minimum)() : 0;
+    while (names.size() > least && names.Get(names.size() - 1).empty()) names.RemoveLast();
+    while (names.size() < least) names.Add();
   }
 
   bool wants_name(const Node& node) const {
@@ -145,7 +154,7 @@ class ModelWriter {
 
   const ModelOptions& options_;
   onnx::ModelProto& model_;
-  int ir_version_ = 0;
+  int opset_ = 0, ir_version_ = 0;
   std::set<std::string> domains_;
 };
 

@@ -134,7 +134,7 @@ const OpDef Clip = op("Clip")
                        .out("output", kNumbers)
                        .infer(infer_clip)
                        .evaluate(evaluate_clip)
-                       .traits(kElementwise | Trait::Monotonic)
+                       .traits(kElementwise | Trait::Monotonic | Trait::OneSided)
                        .quant(Quant::Elementwise);
 
 const OpDef Elu = row<AlphaAttrs>("Elu", 22, evaluate_smooth<AlphaAttrs, elu>, "x, below zero alpha * (exp(x) - 1).");
@@ -176,7 +176,7 @@ const OpDef PRelu = op("PRelu")
                         .out("Y", kPReluTypes)
                         .infer(infer_prelu)
                         .evaluate(evaluate_prelu)
-                        .traits(kElementwise)
+                        .traits(kElementwise | Trait::OneSided)
                         .quant(Quant::Elementwise);
 
 const OpDef Selu =

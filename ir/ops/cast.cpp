@@ -131,6 +131,6 @@ const OpDef CastLike = op("CastLike")
                            .infer(infer_cast_like)
                            .evaluate(evaluate_cast_like)
                            .propagate(propagate_cast_like)
-                           .traits(kElementwise);
+                           .traits(kElementwise | Trait::OneSided);
 
 }  // namespace lapis::ops

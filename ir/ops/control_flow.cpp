@@ -106,12 +106,31 @@ Types loop_body_inputs(const InferContext& c) {
   return types;
 }
 
+// Operands that are handed to the body one by one cannot be left out.
+Status check_present(const InferContext& c, size_t first) {
+  for (size_t i = first; i < c.input_count(); ++i)
+    if (!c.has(i)) return c.error("operand " + std::to_string(i) + " is missing");
+  return ok();
+}
+
+// A trip count or condition that is not one number tells nothing.
+Status check_one(const InferContext& c, size_t i, std::string_view name) {
+  if (!c.has(i) || !c.in(i).is_static() || element_count(c.in(i).shape()) == 1) return ok();
+  return c.error(std::string(name) + " must be one value, not " + c.in(i).to_string());
+}
+
 Result<Types> infer_loop(const InferContext& c) {
   const auto a = c.attrs<LoopAttrs>();
+  LAPIS_CHECK(check_present(c, 2));
+  LAPIS_CHECK(check_one(c, 0, "the trip count"));
+  LAPIS_CHECK(check_one(c, 1, "the condition"));
+  if (!c.has(0) && !c.has(1)) return c.error("has neither a trip count nor a condition, so it never ends");
   const size_t states = loop_states(c.input_count()), outputs = c.node().outputs().size();
   LAPIS_CHECK(check_count(c, "inputs", a.body->inputs().size(), states + 2));
   LAPIS_CHECK(check_count(c, "outputs", a.body->outputs().size(), outputs + 1));
   const Types body = output_types(*a.body);
+  if (!body[0].is_tensor() || (body[0].dtype != DType::Bool && body[0].dtype != DType::Undefined))
+    return c.error("the body's first output, the condition, is " + body[0].to_string() + ", not a truth value");
   Types types;
   for (size_t i = 0; i < outputs; ++i) {
     if (i >= states) {
@@ -131,20 +150,32 @@ Tensor shaped_like(const Tensor& scalar, const Value& declared) {
   return declared.type().ranked() && declared.type().rank() == 1 ? scalar.reshaped({1}) : scalar;
 }
 
+Result<bool> truth_of(const EvalContext& c, const Tensor& condition) {
+  if (condition.dtype() == DType::Bool && condition.size() == 1) return condition.data<bool>()[0];
+  return c.error("the condition must be one truth value, not " + std::string(name_of(condition.dtype())) +
+                 to_string(condition.shape()));
+}
+
+// Without a condition among the operands, what the body says about going on is handed to its next iteration but does not
+// end the loop.
 Status evaluate_loop(EvalContext& c) {
   const auto a = c.attrs<LoopAttrs>();
   const size_t state_count = loop_states(c.input_count());
+  if (c.has(0) && c.in(0).size() != 1) return c.error("the trip count must be one number, not " + to_string(c.in(0)));
   const int64_t trips = c.has(0) ? c.in(0).as_int(0) : INT64_MAX;
-  bool go = !c.has(1) || c.in(1).data<bool>()[0];
+  bool go = true;
+  if (c.has(1)) {
+    LAPIS_TRY(go, truth_of(c, c.in(1)));
+  }
   std::vector<Tensor> states;
   for (size_t i = 0; i < state_count; ++i) states.push_back(c.in(i + 2));
   std::vector<std::vector<Tensor>> scanned(a.body->outputs().size() - 1 - state_count);
-  for (int64_t trip = 0; trip < trips && go; ++trip) {
+  for (int64_t trip = 0; trip < trips && (go || !c.has(1)); ++trip) {
     std::vector<Tensor> inputs = {shaped_like(Tensor::scalar(trip), *a.body->inputs()[0]),
                                   shaped_like(Tensor::scalar(go), *a.body->inputs()[1])};
     inputs.insert(inputs.end(), states.begin(), states.end());
     LAPIS_TRY(std::vector<Tensor> results, c.run(*a.body, inputs));
-    go = results[0].data<bool>()[0];
+    LAPIS_TRY(go, truth_of(c, results[0]));
     for (size_t i = 0; i < state_count; ++i) states[i] = std::move(results[i + 1]);
     for (size_t i = 0; i < scanned.size(); ++i) {
       Tensor& part = results[i + 1 + state_count];
@@ -169,6 +200,8 @@ int64_t entry(const std::vector<int64_t>& values, size_t i) { return i < values.
 // Number of states; an error if operands, attributes and body do not fit together.
 template <class Context> Result<size_t> scan_states(const Context& c, const ScanAttrs& a) {
   const auto operands = static_cast<int64_t>(c.input_count());
+  for (size_t i = 0; i < c.input_count(); ++i)
+    if (!c.has(i)) return c.error("operand " + std::to_string(i) + " is missing");
   if (a.num_scan_inputs < 1 || a.num_scan_inputs > operands)
     return c.error("num_scan_inputs is " + std::to_string(a.num_scan_inputs) + " with " + std::to_string(operands) +
                    " operands");
@@ -185,7 +218,7 @@ Types scan_body_inputs(const InferContext& c) {
                                               a.num_scan_inputs, 0, static_cast<int64_t>(c.input_count())));
   Types types;
   for (size_t i = 0; i < c.input_count(); ++i) {
-    Type type = c.in(i);
+    Type type = c.has(i) ? c.in(i) : Type();
     if (i >= states && type.ranked()) {
       const auto axis = c.axis(entry(a.scan_input_axes, i - states), type.rank());
       if (axis.ok())

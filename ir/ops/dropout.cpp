@@ -6,16 +6,25 @@
 namespace lapis::ops {
 namespace {
 
+// Elements are dropped if training_mode says so and the ratio, by default a half, is not 0.
+bool drops(const Tensor* ratio, const Tensor& training) {
+  return training.size() > 0 && training.data<bool>()[0] && !(ratio && ratio->size() > 0 && ratio->as_double(0) == 0);
+}
+
 Diagnostic no_training(Diagnostic d) { return d.help("export the model for inference, or set training_mode to false"); }
+constexpr std::string_view kRandom =
+    "training_mode is true: which elements are dropped is random, which Lapis does not do";
 
 Result<Types> infer_dropout(const InferContext& c) {
-  const Tensor* training = c.constant(2);
-  if (training && training->data<bool>()[0]) return no_training(c.unsupported("training_mode is not supported"));
+  const Tensor *ratio = c.constant(1), *training = c.constant(2);
+  if (training && (ratio || !c.has(1)) && drops(ratio, *training))
+    return no_training(c.unsupported(std::string(kRandom)));
   return Types{c.in(0), Type::tensor(DType::Bool, c.in(0).dims)};
 }
 
 Status evaluate_dropout(EvalContext& c) {
-  if (c.has(2) && c.in(2).data<bool>()[0]) return no_training(c.unsupported("training_mode is not supported"));
+  if (c.has(2) && drops(c.has(1) ? &c.in(1) : nullptr, c.in(2)))
+    return no_training(c.unsupported(std::string(kRandom)));
   c.set_out(0, c.in(0));
   if (c.wants(1))
     c.set_out(

@@ -165,10 +165,12 @@ ByteRange quantized_bounds(Range bounds, const TensorScale& scale) {
           ops::quantize(bounds.high / scale.s, scale.zero, range)};
 }
 
+// Of the scale's shape where it has to be made: they may stand side by side in a QuantizeLinear.
 Value* zero_point_of(const TensorScale& scale, Rewriter& rw) {
-  return scale.zero_point
-             ? scale.zero_point
-             : rw.constant(scale.dtype == DType::UInt8 ? Tensor::scalar<uint8_t>(0) : Tensor::scalar<int8_t>(0));
+  return scale.zero_point ? scale.zero_point
+                          : rw.constant(Tensor(scale.dtype, scale.scale ? scale.scale->constant().shape() : Shape{}));
 }
+
+Value* scalar_zero_point(const TensorScale& scale, Rewriter& rw) { return rw.reshape(zero_point_of(scale, rw), {}); }
 
 }  // namespace lapis

@@ -1,5 +1,6 @@
 // Value-preserving operators on bytes instead of floats, cancelled pairs, weights in the one form that kernels take.
 #include <algorithm>
+#include <cmath>
 
 #include "ir/match.h"
 #include "ir/ops/attributes.h"
@@ -20,6 +21,7 @@ bool cancel_pair(Value& y, Rewriter& rw) {
   const auto d = dequantized(q->real);
   if (!d) return false;
   if (!(d->scale == q->scale)) return rw.skip(y, "it requantizes: the scales or zero points differ");
+  if (!std::isfinite(d->scale.s * 255)) return rw.skip(y, "the scale is so large that values dequantize to infinity");
   return rw.replace(y, d->bytes);
 }
 
@@ -99,14 +101,11 @@ bool dequantize_later(Value& y, Rewriter& rw) {
   const auto operands = byte_operands(node, *scale, rw);
   if (!operands) return rw.skip(y, "the padded value is not one of the 256");
   const Node* moved = on_bytes(node, *operands, rw);
-  const std::vector<Value*> outputs = node.outputs();
-  const size_t y_index = y.output_index();
-  std::vector<Value*> reals;
-  for (size_t i = 0; i < outputs.size(); ++i)
-    reals.push_back(outputs[i] ? dequantize(moved->output(i), *scale, rw) : nullptr);
-  for (size_t i = 0; i < outputs.size(); ++i)  // y last: the node goes with it
-    if (outputs[i] != &y && outputs[i] && !outputs[i]->unused()) rw.replace(*outputs[i], reals[i]);
-  return rw.replace(y, reals[y_index]);
+  std::vector<Rewriter::Replacement> reals;
+  for (size_t i = 0; i < node.outputs().size(); ++i)
+    if (node.output(i) && !node.output(i)->unused())
+      reals.push_back({node.output(i), dequantize(moved->output(i), *scale, rw)});
+  return rw.replace(reals);
 }
 
 // Q(f(a, ...)) with f moving elements  =>  f(Q(a), ...)
@@ -126,7 +125,7 @@ bool quantize_earlier(Value& y, Rewriter& rw) {
       v = rw.add(ops::QuantizeLinear, {v, q->scale.scale, zero_point_of(q->scale, rw)});
   if (node.is(ops::Pad)) {
     inputs.resize(std::max<size_t>(inputs.size(), 3));
-    inputs[2] = zero_point_of(q->scale, rw);
+    inputs[2] = scalar_zero_point(q->scale, rw);
   }
   return rw.replace(y, rw.add(node.op(), inputs, node.attributes()));
 }

@@ -38,12 +38,6 @@ int64_t channel_axis(const Node& node, int64_t weight_rank) {
   return node.is(ops::Gemm) && node.attrs<ops::GemmAttrs>().transB ? 0 : weight_rank - 1;
 }
 
-Tensor folded(const OpDef& op, std::vector<Tensor> inputs, Attributes attributes = {}) {
-  Result<Tensor> result = evaluate_op(op, std::move(inputs), std::move(attributes));
-  LAPIS_ASSERT(result.ok(), to_string(result.diagnostics()));
-  return *std::move(result);
-}
-
 // The contraction, or which of its operands is not an integer.
 Result<IntegerContraction> integer_contraction(const Node& node) {
   IntegerContraction c;
@@ -58,8 +52,10 @@ Result<IntegerContraction> integer_contraction(const Node& node) {
   LAPIS_TRY(const IntegerWeight weight, integer_weight(node.input(1), axis));
   if (!c.is_conv() && weight.values.rank() != 2 && weight.scales.size() != 1)
     return refuse("stacked weights with scales per channel");
-  c.weight =
-      !c.is_conv() && axis == 0 && weight.values.rank() == 2 ? folded(ops::Transpose, {weight.values}) : weight.values;
+  c.weight = weight.values;
+  if (!c.is_conv() && axis == 0 && weight.values.rank() == 2) {
+    LAPIS_TRY(c.weight, evaluate_op(ops::Transpose, {weight.values}));
+  }
   c.weight_scales = weight.scales;
   c.scales = accumulator_scales(data->scale.s, weight.scales);
   if (!node.input(2)) return c;
@@ -80,7 +76,7 @@ Value* per_channel(const IntegerContraction& c, Tensor values, Rewriter& rw) {
 
 // Cast(ConvInteger(x, w, zx) + bias) as float
 Value* accumulate(const IntegerContraction& c, Rewriter& rw) {
-  Value* zero = zero_point_of(c.data.scale, rw);
+  Value* zero = scalar_zero_point(c.data.scale, rw);
   Value* weight = rw.constant(c.weight);
   Value* sum = rw.add(c.is_conv() ? ops::ConvInteger : ops::MatMulInteger, {c.data.bytes, weight, zero},
                       c.is_conv() ? c.node->attributes() : Attributes{});
@@ -147,7 +143,7 @@ bool requantize_conv(Value& y, Rewriter& rw) {
 
 // Float to integers at scale 1: what follows a multiply by (sx * sw) / sy.
 Value* round_to(Value* units, const TensorScale& scale, Rewriter& rw) {
-  return rw.add(ops::QuantizeLinear, {units, rw.scalar(1, DType::Float32), zero_point_of(scale, rw)});
+  return rw.add(ops::QuantizeLinear, {units, rw.scalar(1, DType::Float32), scalar_zero_point(scale, rw)});
 }
 
 Tensor divided(Tensor scales, float by) {
@@ -180,7 +176,10 @@ bool open_qlinear_matmul(Value& y, Rewriter& rw) {
     return rw.skip(y, "scale or zero point of b is not a float32 constant");
   const auto number = [&](size_t i) { return static_cast<float>(node.input(i)->constant().as_double(0)); };
   const Tensor multipliers = divided(accumulator_scales(number(1), sb->constant()), number(6));
-  Value* sum = rw.add(ops::MatMulInteger, {node.input(0), node.input(3), node.input(2), node.input(5)});
+  const auto parameter = [&](size_t i) {
+    return node.input(i)->constant().size() == 1 ? rw.reshape(node.input(i), {}) : node.input(i);
+  };
+  Value* sum = rw.add(ops::MatMulInteger, {node.input(0), node.input(3), parameter(2), parameter(5)});
   Value* real = rw.add(ops::Cast, {sum}, {{"to", static_cast<int64_t>(DType::Float32)}});
   Value* units =
       rw.add(ops::Mul, {real, rw.constant(multipliers.size() == 1 ? multipliers.reshaped({}) : multipliers)});
@@ -278,7 +277,7 @@ bool average_windows(Value& y, Rewriter& rw) {
   const int64_t count = element_count(a.kernel_shape);
   const Tensor ones = Tensor::of<int8_t>(shape, std::vector<int8_t>(static_cast<size_t>(element_count(shape)), 1));
   const ops::ConvAttrs conv{a.auto_pad, a.dilations, channels.value(), a.kernel_shape, a.pads, a.strides};
-  Value* sum = rw.add(ops::ConvInteger, {x->bytes, rw.constant(ones), zero_point_of(x->scale, rw)}, conv);
+  Value* sum = rw.add(ops::ConvInteger, {x->bytes, rw.constant(ones), scalar_zero_point(x->scale, rw)}, conv);
   Value* real = rw.add(ops::Cast, {sum}, {{"to", static_cast<int64_t>(DType::Float32)}});
   return rw.replace(y, rw.add(ops::Mul, {real, rw.scalar(x->scale.s / static_cast<float>(count), DType::Float32)}));
 }

@@ -96,7 +96,9 @@ std::optional<Range> activation_bounds(const Node& node) {
   if (!node.is(ops::Clip)) return std::nullopt;
   const Value *low = node.input(1), *high = node.input(2);
   if ((low && !low->is_constant()) || (high && !high->is_constant())) return std::nullopt;
-  return Range{bound_or(low, -kInfinity), bound_or(high, kInfinity)};
+  const Range range{bound_or(low, -kInfinity), bound_or(high, kInfinity)};
+  if (!(range.low <= range.high)) return std::nullopt;  // bounds that cross or are no numbers
+  return range;
 }
 
 }  // namespace lapis

@@ -31,12 +31,12 @@ bool sub_to_add(Value& y, Rewriter& rw) {
          rw.replace(y, rw.add(ops::Add, {x, rw.fold(ops::Neg, {c})}));
 }
 
-// x ** 2  =>  x * x
+// x ** 2  =>  x * x        (up to float32: the power is computed in double, where the square is exact, and rounded once)
 bool square(Value& y, Rewriter& rw) {
   Value* x;
   double exponent;
   return match(y, op(ops::Pow, bind(x), scalar(exponent))) && exponent == 2 && facts::same_shape(*x, y) &&
-         rw.replace(y, rw.add(ops::Mul, {x, x}));
+         facts::is_float(y) && y.dtype() != DType::Float64 && rw.replace(y, rw.add(ops::Mul, {x, x}));
 }
 
 // ---- bounds ---------------------------------------------------------------------------------------------------------
@@ -45,35 +45,45 @@ struct Bounds {
   double low = -kInfinity, high = kInfinity;
 };
 
+// Max(-0, 0) is +0 but Clip and Relu leave -0 alone: the same only for readers that cannot tell.
+bool binds_by_order(const Value& y, double bound) {
+  return bound != 0 || !facts::is_float(y) || facts::hides_sign_of_zero(y);
+}
+
 // The bounds that a Relu, a Clip with constant bounds, or a Max or Min with one number puts on `x`.
 std::optional<Bounds> bounds_of(Value& y, Value*& x) {
   Bounds b;
   const auto clip = op(ops::Clip, bind(x), optional(scalar(b.low)), optional(scalar(b.high)));
   if (match(y, op(ops::Relu, bind(x))))
     b.low = 0;
-  else if (!match(y, clip) && !match(y, commutative(ops::Max, bind(x), scalar(b.low))) &&
-           !match(y, commutative(ops::Min, bind(x), scalar(b.high))))
+  else if (match(y, commutative(ops::Max, bind(x), scalar(b.low)))) {
+    if (!binds_by_order(y, b.low)) return std::nullopt;
+  } else if (match(y, commutative(ops::Min, bind(x), scalar(b.high)))) {
+    if (!binds_by_order(y, b.high)) return std::nullopt;
+  } else if (!match(y, clip)) {
     return std::nullopt;
+  }
   // Bounds that cross or are no numbers mean something else in every operator.
   if (!(b.low <= b.high) || !facts::same_shape(*x, y)) return std::nullopt;
   return b;
 }
 
+bool is_relu(const Bounds& b) { return facts::same_number(b.low, 0) && b.high == kInfinity; }
+
 Value* bounded(Rewriter& rw, Value* x, const Bounds& b) {
-  if (b.low == 0 && b.high == kInfinity) return rw.add(ops::Relu, {x});
+  if (is_relu(b)) return rw.add(ops::Relu, {x});
   Value* low = b.low == -kInfinity ? nullptr : rw.scalar(b.low, x->dtype());
   if (b.high == kInfinity) return rw.add(ops::Clip, {x, low});
   return rw.add(ops::Clip, {x, low, rw.scalar(b.high, x->dtype())});
 }
 
-// Max(x, 0)  =>  Relu(x),  Max(x, a)  =>  Clip(x, a),  Min(x, b)  =>  Clip(x, , b),  Clip(x, 0)  =>  Relu(x)
+// Max(x, a)  =>  Clip(x, a),  Min(x, b)  =>  Clip(x, , b),  Clip(x, 0)  =>  Relu(x)        (a and b are not 0)
 bool to_clip(Value& y, Rewriter& rw) {
   Value* x;
   const auto b = bounds_of(y, x);
   if (!b || !facts::is_float(y) || y.producer()->is(ops::Relu)) return false;
   if (b->low == -kInfinity && b->high == kInfinity) return rw.replace(y, x);
-  const bool is_relu = b->low == 0 && b->high == kInfinity;
-  return (is_relu || !y.producer()->is(ops::Clip)) && rw.replace(y, bounded(rw, x, *b));
+  return (is_relu(*b) || !y.producer()->is(ops::Clip)) && rw.replace(y, bounded(rw, x, *b));
 }
 
 // Clip(Clip(x, a, b), c, d)  =>  Clip(x, a within c..d, b within c..d)        (Relu is Clip from 0; so are Max and Min
@@ -92,11 +102,11 @@ bool clip_of_clip(Value& y, Rewriter& rw) {
 
 // ---- matrix product -------------------------------------------------------------------------------------------------
 
-// MatMul(a, b) + c  =>  Gemm(a, b, c)        (a and b are matrices, c constant)
+// MatMul(a, b) + c  =>  Gemm(a, b, c)        (matrices, b and c constant: what kernels take)
 bool matmul_to_gemm(Value& y, Rewriter& rw) {
   Value *product, *a, *b, *c;
   if (!match(y, commutative(ops::Add, bind(product), constant(c))) ||
-      !match(*product, once(op(ops::MatMul, bind(a), bind(b)))))
+      !match(*product, once(op(ops::MatMul, bind(a), constant(b)))))
     return false;
   if (!facts::is_float(y) || !a->type().ranked() || !b->type().ranked() || a->type().rank() != 2 ||
       b->type().rank() != 2)

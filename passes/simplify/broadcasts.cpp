@@ -24,6 +24,7 @@ bool expand_into_binary(Value& y, Rewriter& rw) {
   Node* node = y.producer();
   if (!node->op().has(Trait::Elementwise) || node->inputs().size() != 2) return false;
   for (size_t i : {0, 1}) {
+    if (i == 0 && node->op().has(Trait::OneSided)) continue;  // the result has the shape of operand 0
     Value *x, *other = node->input(1 - i);
     if (!other || !op(ops::Expand, bind(x), anything())(node->input(i), y.graph()) || !facts::same_shape(*other, y))
       continue;

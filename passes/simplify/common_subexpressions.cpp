@@ -43,11 +43,12 @@ void merge_constants(Graph& graph) {
   graph.erase_unused_constants();
 }
 
-// Operands in an order that does not matter for the operator.
+// Operands in an order that does not matter for the operator. Of three or more the order does: (a + b) + c is not a +
+// (b + c).
 std::vector<Value*> operands_of(const Node& node) {
   std::vector<Value*> operands = node.inputs();
   while (!operands.empty() && !operands.back()) operands.pop_back();
-  if (node.op().has(Trait::Commutative)) std::sort(operands.begin(), operands.end());
+  if (node.op().has(Trait::Commutative) && operands.size() == 2) std::sort(operands.begin(), operands.end());
   return operands;
 }
 
@@ -70,10 +71,10 @@ bool computes_same(const Node& earlier, const Node& later) {
 }
 
 void replace(Node& later, const Node& earlier, PassContext& context) {
-  const std::vector<Value*> outputs = later.outputs();
-  for (size_t i = 0; i < outputs.size(); ++i)
-    if (outputs[i] && !outputs[i]->unused())
-      Rewriter(*outputs[i]->producer(), "cse", &context.explain).replace(*outputs[i], earlier.output(i));
+  std::vector<Rewriter::Replacement> replacements;
+  for (size_t i = 0; i < later.outputs().size(); ++i)
+    if (later.output(i) && !later.output(i)->unused()) replacements.push_back({later.output(i), earlier.output(i)});
+  Rewriter(later, "cse", &context.explain).replace(replacements);
 }
 
 void merge_nodes(Graph& graph, PassContext& context) {

@@ -1,5 +1,5 @@
 // Control flow whose course is known.
-#include <map>
+#include <unordered_map>
 
 #include "ir/match.h"
 #include "ir/ops/data_attributes.h"
@@ -11,24 +11,30 @@ namespace {
 
 using namespace pattern;
 
-bool has_subgraphs(const Graph& graph) {
-  for (const Node* node : graph.nodes())
-    if (!node->subgraphs().empty()) return true;
-  return false;
+// The attributes of a node of the branch, its subgraphs copied to where the If stands.
+Attributes copied_attributes(const Node& node, Graph& graph, std::unordered_map<const Value*, Value*>& values) {
+  Attributes attributes = node.attributes();
+  for (auto& [name, attribute] : attributes)
+    if (auto* body = std::get_if<std::shared_ptr<Graph>>(&attribute)) attribute = graph.copy_subgraph(**body, values);
+  return attributes;
 }
 
 // The nodes of a graph without inputs, copied before the rewriter's insertion point. Values of enclosing graphs stay
 // what they are.
-std::vector<Value*> inlined(const Graph& branch, Rewriter& rw) {
-  std::map<const Value*, Value*> values;
+std::vector<Value*> inlined(const Graph& branch, Graph& graph, Rewriter& rw) {
+  std::unordered_map<const Value*, Value*> values;
   for (const Value* c : branch.constants()) values[c] = rw.constant(c->constant());
   for (const Node* node : branch.nodes()) {
     std::vector<Value*> inputs;
     for (Value* input : node->inputs()) inputs.push_back(values.contains(input) ? values.at(input) : input);
-    Node* copy = rw.add_node(node->op(), std::move(inputs), node->attributes(), node->outputs().size());
+    Node* copy =
+        rw.add_node(node->op(), std::move(inputs), copied_attributes(*node, graph, values), node->outputs().size());
     copy->set_origin(node->origin());
     for (size_t i = 0; i < node->outputs().size(); ++i)
-      if (node->output(i)) values[node->output(i)] = copy->output(i);
+      if (const Value* y = node->output(i)) {
+        values[y] = copy->output(i);
+        if (!node->op().infer) copy->output(i)->set_type(y->type());
+      }
   }
   std::vector<Value*> outputs;
   for (const Value* output : branch.outputs()) outputs.push_back(values.at(output));
@@ -41,12 +47,11 @@ bool known_if(Value& y, Rewriter& rw) {
   Node* node;
   if (y.output_index() != 0 || !match(y, op(ops::If, scalar(condition)).as(node))) return false;
   const auto a = node->attrs<ops::IfAttrs>();
-  const Graph& branch = condition != 0 ? *a.then_branch : *a.else_branch;
-  if (has_subgraphs(branch)) return rw.skip(y, "the branch taken contains control flow itself");
-  const std::vector<Value*> outputs = node->outputs(), results = inlined(branch, rw);
-  for (size_t i = 0; i < outputs.size(); ++i)
-    if (outputs[i] && !outputs[i]->unused()) rw.replace(*outputs[i], results[i]);
-  return true;
+  const std::vector<Value*> results = inlined(condition != 0 ? *a.then_branch : *a.else_branch, y.graph(), rw);
+  std::vector<Rewriter::Replacement> replacements;
+  for (size_t i = 0; i < node->outputs().size(); ++i)
+    if (node->output(i) && !node->output(i)->unused()) replacements.push_back({node->output(i), results[i]});
+  return rw.replace(replacements);
 }
 
 constexpr Rule kRules[] = {{"control.known-if", known_if}};

@@ -1,6 +1,8 @@
 #include "passes/simplify/facts.h"
 
 #include <algorithm>
+#include <bit>
+#include <cmath>
 #include <numeric>
 
 #include "ir/ops/attributes.h"
@@ -31,8 +33,28 @@ bool is_filled_with(const Value& value, double number) {
   const Tensor& tensor = value.constant();
   if (tensor.size() == 0 || tensor.size() > kSmall) return false;
   for (int64_t i = 0; i < tensor.size(); ++i)
-    if (tensor.as_double(i) != number) return false;
+    if (!same_number(tensor.as_double(i), number)) return false;
   return true;
+}
+
+bool same_number(double a, double b) { return std::bit_cast<uint64_t>(a) == std::bit_cast<uint64_t>(b); }
+
+bool hides_sign_of_zero(const Value& y) {
+  return !y.is_graph_output() && std::all_of(y.uses().begin(), y.uses().end(), [](const Use& use) {
+    return use.node->op().has(Trait::Contraction) ? use.index < 2 : use.node->is(ops::QuantizeLinear) && use.index == 0;
+  });
+}
+
+bool is_finite(const Tensor& tensor) {
+  bool finite = true;
+  visit_dtype(tensor.dtype(), [&](auto tag) {
+    using T = decltype(tag);
+    if constexpr (std::is_floating_point_v<T>)
+      for (const T v : tensor.data<T>()) finite &= std::isfinite(v);
+    else if constexpr (std::is_class_v<T>)
+      for (const T v : tensor.data<T>()) finite &= std::isfinite(to_float(v));
+  });
+  return finite;
 }
 
 std::optional<std::vector<int64_t>> reshape_target(const Type& type) {
@@ -77,13 +99,19 @@ std::vector<int64_t> inverse(const std::vector<int64_t>& permutation) {
   return result;
 }
 
+static bool is_at_least_zero(const Value* bound) {
+  return bound && bound->is_constant() && bound->constant().size() == 1 && bound->constant().as_double(0) >= 0;
+}
+
+// The lowest integer is its own absolute value, and a Clip whose bounds cross gives the upper one.
 bool is_non_negative(const Value& value) {
   if (is_integer(value.dtype()) && !is_signed(value.dtype())) return true;
   const Node* node = value.producer();
   if (!node) return false;
-  if (node->is(ops::Relu) || node->is(ops::Sigmoid) || node->is(ops::Abs)) return true;
-  if (!node->is(ops::Clip) || !node->input(1) || !node->input(1)->is_constant()) return false;
-  return node->input(1)->constant().size() == 1 && node->input(1)->constant().as_double(0) >= 0;
+  if (node->is(ops::Relu) || node->is(ops::Sigmoid)) return true;
+  if (node->is(ops::Abs)) return is_float(value);
+  return node->is(ops::Clip) && is_at_least_zero(node->input(1)) &&
+         (!node->input(2) || is_at_least_zero(node->input(2)));
 }
 
 }  // namespace lapis::facts

@@ -16,7 +16,9 @@ bool same_shape(const Type& a, const Type& b);
 inline bool same_shape(const Value& a, const Value& b) { return same_shape(a.type(), b.type()); }
 // Small integer constants: shapes, axes, pads. Absent or not constant: nullopt.
 std::optional<std::vector<int64_t>> ints(const Value* value);
-// Every element equals `number`; false for large tensors, which nobody fills with ones to multiply by them.
+// -0 and +0 are two numbers, and NaN is itself: what `==` says about floats is not what a rule may rely on.
+bool same_number(double a, double b);
+// Every element is `number`; false for large tensors, which nobody fills with ones to multiply by them.
 bool is_filled_with(const Value& constant, double number);
 // What Reshape must be told to produce this type: at most one dimension may be unknown and becomes -1. nullopt if that
 // is not enough
@@ -30,5 +32,9 @@ bool is_identity(const std::vector<int64_t>& permutation);
 std::vector<int64_t> inverse(const std::vector<int64_t>& permutation);
 // No value is negative: unsigned, or clamped by the operator that computes it.
 bool is_non_negative(const Value& value);
+// Whether a zero of y is +0 or -0 makes no difference to anyone: products are added to +0, and integers have one zero.
+bool hides_sign_of_zero(const Value& y);
+// No NaN, no infinity.
+bool is_finite(const Tensor& tensor);
 
 }  // namespace lapis::facts

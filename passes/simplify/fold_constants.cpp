@@ -3,8 +3,10 @@
 //   known shapes         Shape(x: float[1,64]) => {1, 64}; Gather(Shape(x: float[N,64]), 1) => 64, by the records'
 //   propagation
 // Left alone: DequantizeLinear (int8 weights shall stay int8), operators that are not pure, and results that need more
-// memory than
-// their operands beyond kGrowth (Expand, ConstantOfShape, Tile, Cast of large constants).
+// memory than their operands beyond kGrowth (Expand, ConstantOfShape, Tile, Cast of large constants), or beyond
+// kMostForReader where a reader is of no use without a constant.
+#include <unordered_set>
+
 #include "ir/infer.h"
 #include "ir/ops/ops.h"
 #include "passes/simplify/simplify.h"
@@ -13,6 +15,7 @@ namespace lapis {
 namespace {
 
 constexpr int64_t kGrowth = 256 * 1024;  // bytes; embeddings of positions still fold, broadcast weights do not
+constexpr int64_t kMostForReader = int64_t{1} << 28;
 constexpr std::string_view kRule = "fold.constants";
 
 // An integer tensor with the given contents, if all of them are numbers.
@@ -27,6 +30,82 @@ std::optional<Tensor> tensor_of(const Dims& contents, const Type& type) {
   if (type.dtype == DType::Int32) return Tensor::of<int32_t>(type.shape(), {values.begin(), values.end()});
   return std::nullopt;
 }
+
+// ---- growth ---------------------------------------------------------------------------------------------------------
+
+// Operands that are parameters: code for these operators is made from their values.
+bool is_parameter(const Use& use) {
+  const Node& node = *use.node;
+  if (node.op().has(Trait::Contraction) || node.is(ops::QuantizeLinear) || node.is(ops::DequantizeLinear))
+    return use.index > 0 || node.is(ops::MatMul);
+  return use.index > 0 && (node.is(ops::BatchNormalization) || node.is(ops::LayerNormalization));
+}
+
+// Somewhere below, through operators that will be folded as well, a reader takes the value as a parameter.
+bool reaches_parameter(const Value& value) {
+  constexpr size_t kFar = 64;
+  std::vector<const Value*> reached = {&value};
+  std::unordered_set<const Value*> seen = {&value};
+  for (size_t i = 0; i < reached.size() && i < kFar; ++i)
+    for (const Use& use : reached[i]->uses()) {
+      if (is_parameter(use)) return true;
+      if (!use.node->op().has(Trait::Pure)) continue;
+      for (const Value* y : use.node->outputs())
+        if (y && seen.insert(y).second) reached.push_back(y);
+    }
+  return false;
+}
+
+// Sizes that are not known before evaluation depend on data, and are never larger than data.
+struct Growth {
+  int64_t before = 0, after = 0;
+};
+Growth growth_of(const Node& node) {
+  Growth growth;
+  for (const Value* input : node.inputs())
+    if (input) growth.before += input->constant().bytes();
+  for (const Value* output : node.outputs())
+    if (output && output->type().is_static())
+      growth.after += byte_size(output->dtype(), element_count(output->type().shape()));
+  return growth;
+}
+
+bool grows_too_much(const Node& node, Value& y, Rewriter& rw) {
+  const Growth growth = growth_of(node);
+  if (growth.after <= std::max(growth.before, kGrowth)) return false;
+  if (growth.after <= kMostForReader && reaches_parameter(y)) return false;
+  rw.skip(y, "the constant would grow from " + std::to_string(growth.before) + " to " + std::to_string(growth.after) +
+                 " bytes");
+  return true;
+}
+
+// ---- constant operands ----------------------------------------------------------------------------------------------
+
+// An Identity gives a constant the name of an output.
+bool may_fold(const Node& node) {
+  return node.op().has(Trait::Pure) && node.op().evaluate && node.subgraphs().empty() && !node.is(ops::Identity) &&
+         !node.is(ops::DequantizeLinear) &&
+         std::all_of(node.inputs().begin(), node.inputs().end(), [](const Value* v) { return !v || v->is_constant(); });
+}
+
+// f(c1, c2, ...)  =>  c
+bool fold_operands(Value& y, Rewriter& rw) {
+  const Node& node = *y.producer();
+  if (!may_fold(node) || grows_too_much(node, y, rw)) return false;
+  std::vector<const Tensor*> inputs;
+  for (const Value* input : node.inputs()) inputs.push_back(input ? &input->constant() : nullptr);
+  Result<std::vector<Tensor>> results = evaluate_node(node, inputs);
+  if (!results.ok()) return rw.skip(y, results.diagnostics()[0].message);
+  std::vector<Rewriter::Replacement> replacements;
+  for (size_t i = 0; i < node.outputs().size(); ++i)
+    if (node.output(i) && !node.output(i)->unused())
+      replacements.push_back({node.output(i), rw.constant(std::move((*results)[i]))});
+  return rw.replace(replacements);
+}
+
+constexpr Rule kRules[] = {{kRule, fold_operands}};
+
+// ---- known contents -------------------------------------------------------------------------------------------------
 
 class Folder {
  public:
@@ -53,60 +132,26 @@ class Folder {
   void fold_nodes(Graph& graph) {
     for (Node* node : graph.nodes()) {
       for (Graph* subgraph : node->subgraphs()) fold_nodes(*subgraph);
-      if (node->is(ops::Identity) || node->is(ops::DequantizeLinear))
-        continue;  // an Identity gives a constant the name of an output
-      if (!fold_contents(*node)) fold_operands(*node);
+      Value* y = first_output(*node);
+      if (!y || node->is(ops::Identity)) continue;
+      Rewriter rewriter(*node, kRule, &context_.explain);
+      folded_ |= fold_contents(*y, rewriter) || (!rewriter.changed() && fold_operands(*y, rewriter));
     }
     graph.erase_unused_constants();
   }
 
-  bool fold_contents(Node& node) {
-    const auto contents = contents_.find(node.output());
+  static Value* first_output(const Node& node) {
+    for (Value* y : node.outputs())
+      if (y && !y->unused()) return y;
+    return nullptr;
+  }
+
+  // Shape(x: float[1,64])  =>  {1, 64}
+  bool fold_contents(Value& y, Rewriter& rw) {
+    const auto contents = contents_.find(&y);
     if (contents == contents_.end()) return false;
-    const auto tensor = tensor_of(contents->second, node.output()->type());
-    if (tensor) replace(*node.output(), *tensor);
-    return tensor.has_value();
-  }
-
-  void fold_operands(Node& node) {
-    std::vector<const Tensor*> inputs;
-    for (const Value* input : node.inputs()) {
-      if (input && !input->is_constant()) return;
-      inputs.push_back(input ? &input->constant() : nullptr);
-    }
-    if (!node.op().has(Trait::Pure) || !node.op().evaluate || !node.subgraphs().empty() || grows(node)) return;
-    Result<std::vector<Tensor>> results = evaluate_node(node, inputs);
-    Rewriter rewriter(node, kRule, &context_.explain);
-    if (!results.ok()) {
-      rewriter.skip(*node.output(), results.diagnostics()[0].message);
-      return;
-    }
-    const std::vector<Value*> outputs = node.outputs();
-    for (size_t i = 0; i < outputs.size(); ++i)
-      if (outputs[i]) replace(*outputs[i], std::move((*results)[i]));
-  }
-
-  void replace(Value& output, Tensor tensor) {
-    if (output.unused()) return;
-    Rewriter rewriter(*output.producer(), kRule, &context_.explain);
-    folded_ |= rewriter.replace(output, rewriter.constant(std::move(tensor)));
-  }
-
-  bool grows(const Node& node) const {
-    int64_t before = 0, after = 0;
-    for (const Value* input : node.inputs())
-      if (input) before += input->constant().bytes();
-    for (const Value* output : node.outputs()) {
-      if (!output) continue;
-      if (!output->type().is_static())
-        return false;  // only evaluation will tell; data dependent results are never larger than data
-      after += byte_size(output->dtype(), element_count(output->type().shape()));
-    }
-    if (after <= std::max(before, kGrowth)) return false;
-    Rewriter(*node.output()->producer(), kRule, &context_.explain)
-        .skip(*node.output(),
-              "the constant would grow from " + std::to_string(before) + " to " + std::to_string(after) + " bytes");
-    return true;
+    const auto tensor = tensor_of(contents->second, y.type());
+    return tensor && rw.replace(y, rw.constant(*tensor));
   }
 
   PassContext& context_;
@@ -115,6 +160,8 @@ class Folder {
 };
 
 }  // namespace
+
+std::span<const Rule> folding_rules() { return kRules; }
 
 Status fold_constants(Graph& graph, PassContext& context) {
   if (context.disabled_rules.contains(kRule)) return ok();

@@ -19,13 +19,29 @@ bool identity(Value& y, Rewriter& rw) {
   return match(y, op(ops::Identity, bind(x))) && rw.replace(y, x);
 }
 
-// Dropout(x)  =>  x        (nobody asks for the mask)
+// Dropout for inference: training_mode is left out or known to be false, or nothing is dropped.
+bool drops_nothing(const Node& dropout) {
+  const Value *ratio = dropout.input(1), *training = dropout.input(2);
+  if (!training || (training->is_constant() && facts::is_filled_with(*training, 0))) return true;
+  return ratio && ratio->is_constant() && facts::is_filled_with(*ratio, 0);
+}
+
+// Dropout(x)  =>  x        (nothing is dropped; the mask has its own rule)
 bool dropout(Value& y, Rewriter& rw) {
   Value* x;
   Node* node;
   if (!match(y, op(ops::Dropout, bind(x)).rest().as(node))) return false;
-  if (node->output(1) && !node->output(1)->unused()) return rw.skip(y, "its mask is used");
-  return rw.replace(y, x);
+  if (!drops_nothing(*node)) return rw.skip(y, "it may drop elements: training_mode is not known to be false");
+  return !y.unused() && rw.replace(y, x);
+}
+
+// The mask of a Dropout that drops nothing  =>  Expand(true, shape of x)
+bool dropout_mask(Value& mask, Rewriter& rw) {
+  const Node& node = *mask.producer();
+  if (!node.is(ops::Dropout) || mask.output_index() != 1 || mask.unused() || !drops_nothing(node)) return false;
+  Value* x = node.input(0);
+  Value* shape = x->type().is_static() ? rw.ints(x->type().shape()) : rw.add(ops::ShapeOf, {x});
+  return rw.replace(mask, rw.add(ops::Expand, {rw.constant(Tensor::scalar(true)), shape}));
 }
 
 // Cast<T>(x: T)  =>  x
@@ -34,7 +50,8 @@ bool cast(Value& y, Rewriter& rw) {
   return match(y, any_of({&ops::Cast, &ops::CastLike}, bind(x)).rest()) && x->dtype() == y.dtype() && rw.replace(y, x);
 }
 
-// Every value of `from` survives in `to`.
+// Every value of `from` survives in `to`. (Where a value does not fit the type after that, what happens to it depends on
+// whether it comes as an integer or as a float.)
 bool holds_all(DType to, DType from) {
   if (from == DType::Bool) return is_integer(to) || to == DType::Float32 || to == DType::Float64;
   if (is_integer(from) && is_integer(to)) {
@@ -55,6 +72,9 @@ bool cast_of_cast(Value& y, Rewriter& rw) {
   if (!match(y, op(ops::Cast, bind(mid)).as(cast)) || !match(*mid, op(ops::Cast, bind(x)))) return false;
   if (!holds_all(mid->dtype(), x->dtype()))
     return rw.skip(y, "the cast to " + std::string(name_of(mid->dtype())) + " loses values");
+  const bool as_float = is_integer(x->dtype()) && is_float(mid->dtype());
+  if (y.dtype() == DType::String || (as_float && is_integer(y.dtype()) && !holds_all(y.dtype(), x->dtype())))
+    return rw.skip(y, "the cast to " + std::string(name_of(mid->dtype())) + " decides how values are converted");
   return rw.replace(y, rw.add(ops::Cast, {x}, cast->attributes()));
 }
 
@@ -114,21 +134,26 @@ bool split(Value& y, Rewriter& rw) {
          rw.replace(y, x);
 }
 
-// x * 1, x / 1, x - 0, x ** 1  =>  x        (x + 0.0 stays: it turns -0 into 0)
+// What changes no x, as the right operand. -0 + 0 is +0 and -0 - -0 is +0, so
+// the zeros of floats have signs.
+double neutral_of(const Node& node) {
+  if (node.is(ops::Add)) return is_integer(node.output()->dtype()) ? 0.0 : -0.0;
+  return node.is(ops::Sub) ? 0.0 : 1.0;
+}
+
+// x * 1, x / 1, x ** 1, x - 0, x + -0  =>  x
 bool neutral(Value& y, Rewriter& rw) {
   Value *x, *c;
   if (!match(y, any_of({&ops::Mul, &ops::Div, &ops::Sub, &ops::Pow, &ops::Add}, bind(x), constant(c))) ||
       !facts::same_shape(*x, y))
     return false;
-  const Node& node = *y.producer();
-  const bool sum = node.is(ops::Sub) || node.is(ops::Add);
-  if (node.is(ops::Add) && !is_integer(y.dtype())) return false;
-  return x->dtype() == y.dtype() && facts::is_filled_with(*c, sum ? 0 : 1) && rw.replace(y, x);
+  return x->dtype() == y.dtype() && facts::is_filled_with(*c, neutral_of(*y.producer())) && rw.replace(y, x);
 }
 
 constexpr Rule kRules[] = {
     {"no-op.identity", identity},
     {"no-op.dropout", dropout},
+    {"no-op.dropout-mask", dropout_mask},
     {"no-op.cast", cast},
     {"no-op.cast-of-cast", cast_of_cast},
     {"no-op.same-shape", same_shape_movement},

@@ -1,6 +1,7 @@
 // fold-pad: a window that slides over a padded input can pad by itself.
 #include <algorithm>
 #include <limits>
+#include <set>
 
 #include "ir/match.h"
 #include "ir/ops/attributes.h"
@@ -13,6 +14,8 @@ namespace lapis {
 namespace {
 
 using namespace pattern;
+
+constexpr int64_t kMost = int64_t{1} << 30;  // no window pads more; sums of two stay far from 64 bits
 
 // A constant Pad of the spatial axes only.
 struct SpatialPad {
@@ -32,13 +35,14 @@ std::optional<SpatialPad> spatial_pad(Value* padded, const Graph& scope) {
   const auto given = facts::ints(amounts);
   const auto axes = node->input(3) ? facts::ints(node->input(3)) : facts::axes_of(*node, 3, rank);
   if (!given || !axes || given->size() != 2 * axes->size()) return std::nullopt;
+  if (std::set<int64_t>(axes->begin(), axes->end()).size() != axes->size()) return std::nullopt;
   p.padded = padded;
   p.pads.assign(2 * static_cast<size_t>(rank - 2), 0);
   for (size_t i = 0; i < axes->size(); ++i) {
     const int64_t axis = (*axes)[i] + ((*axes)[i] < 0 ? rank : 0), begin = (*given)[i],
                   end = (*given)[i + axes->size()];
     if (begin == 0 && end == 0) continue;
-    if (axis < 2 || begin < 0 || end < 0) return std::nullopt;
+    if (axis < 2 || axis >= rank || begin < 0 || end < 0 || begin > kMost || end > kMost) return std::nullopt;
     p.pads[static_cast<size_t>(axis - 2)] = begin;
     p.pads[static_cast<size_t>(axis - 2 + rank - 2)] = end;
   }
@@ -47,8 +51,11 @@ std::optional<SpatialPad> spatial_pad(Value* padded, const Graph& scope) {
 
 double pad_value(const SpatialPad& p) { return p.value ? p.value->constant().as_double(0) : 0; }
 
-std::vector<int64_t> sum(const std::vector<int64_t>& own, const SpatialPad& p) {
+// The pads of the Pad and of the window itself; nullopt if the latter crops or does not fit.
+std::optional<std::vector<int64_t>> sum(const std::vector<int64_t>& own, const SpatialPad& p) {
   std::vector<int64_t> total = p.pads;
+  if (own.size() > total.size() || std::any_of(own.begin(), own.end(), [](int64_t v) { return v < 0 || v > kMost; }))
+    return std::nullopt;
   for (size_t i = 0; i < own.size(); ++i) total[i] += own[i];
   return total;
 }
@@ -81,14 +88,21 @@ bool conv(Value& y, Rewriter& rw) {
     return rw.skip(y, "its input is padded with " + std::to_string(pad_value(*p)) + ", not with zero");
   auto a = node->attrs<ops::ConvAttrs>();
   if (!pads_by_numbers(a.auto_pad)) return rw.skip(y, "it pads by auto_pad itself");
+  const Value* weight = node->input(qlinear ? 3 : 1);
+  if (facts::is_float(*weight) && !(weight->is_constant() && facts::is_finite(weight->constant())))
+    return rw.skip(y,
+                   "its weights may be infinite: times a padded zero that is NaN, in the window's own padding it is 0");
+  const auto pads = sum(a.pads, *p);
+  if (!pads) return rw.skip(y, "its own pads crop");
   a.auto_pad = "NOTSET";
-  a.pads = sum(a.pads, *p);
+  a.pads = *pads;
   return replace_window(y, 0, *p, encode_attributes(a), rw);
 }
 
 // A window never lies in the padding alone, and the windows are the same with the larger pads.
 template <class PoolAttrs> bool window_fits(const PoolAttrs& a, const std::vector<int64_t>& pads) {
   const size_t n = a.kernel_shape.size();
+  if (pads.size() != 2 * n) return false;
   for (size_t i = 0; i < pads.size(); ++i)
     if (pads[i] >= a.kernel_shape[i % n]) return false;
   return !a.ceil_mode && pads_by_numbers(a.auto_pad);
@@ -98,8 +112,7 @@ bool never_wins(const SpatialPad& p) {
   const double value = pad_value(p);
   if (value == 0 && p.x->dtype() == DType::UInt8) return true;
   if (is_integer(p.x->dtype())) return value == static_cast<double>(integer_range(p.x->dtype()).lowest);
-  return value <= -static_cast<double>(std::numeric_limits<float>::max()) ||
-         (value <= 0 && facts::is_non_negative(*p.x));
+  return value == -std::numeric_limits<double>::infinity() || (value <= 0 && facts::is_non_negative(*p.x));
 }
 
 // MaxPool(Pad(x, p))  =>  MaxPool<pads += p>(x)        (padded with what can never be the maximum)
@@ -110,9 +123,9 @@ bool max_pool(Value& y, Rewriter& rw) {
   if (!p) return false;
   if (!never_wins(*p)) return rw.skip(y, "the padding of its input could be a maximum");
   auto a = node->attrs<ops::MaxPoolAttrs>();
-  const std::vector<int64_t> pads = sum(a.pads, *p);
-  if (!window_fits(a, pads)) return rw.skip(y, "its windows would not be the same with larger pads");
-  a.pads = pads;
+  const auto pads = sum(a.pads, *p);
+  if (!pads || !window_fits(a, *pads)) return rw.skip(y, "its windows would not be the same with larger pads");
+  a.pads = *pads;
   a.auto_pad = "NOTSET";
   return replace_window(y, 0, *p, encode_attributes(a), rw);
 }
@@ -128,9 +141,9 @@ bool average_pool(Value& y, Rewriter& rw) {
   auto a = node->attrs<ops::AveragePoolAttrs>();
   const bool own = std::any_of(a.pads.begin(), a.pads.end(), [](int64_t v) { return v != 0; });
   if (own && !a.count_include_pad) return rw.skip(y, "its own padding does not count but that of its input does");
-  const std::vector<int64_t> pads = sum(a.pads, *p);
-  if (!window_fits(a, pads)) return rw.skip(y, "its windows would not be the same with larger pads");
-  a.pads = pads;
+  const auto pads = sum(a.pads, *p);
+  if (!pads || !window_fits(a, *pads)) return rw.skip(y, "its windows would not be the same with larger pads");
+  a.pads = *pads;
   a.count_include_pad = true;
   a.auto_pad = "NOTSET";
   return replace_window(y, 0, *p, encode_attributes(a), rw);

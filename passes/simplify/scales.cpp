@@ -69,10 +69,16 @@ Value* scaled_weights(const Contraction& c, Value* scale, Rewriter& rw) {
   return rw.fold(ops::Mul, {c.w, rw.reshape(scale, shape)});
 }
 
+// The product of weights that large and a factor that large may be beyond the type where the result was not.
+bool overflows(const Value* before, const Value* after) {
+  return facts::is_finite(before->constant()) && !facts::is_finite(after->constant());
+}
+
 // The contraction with scale (or null) and shift (or null) of its channels folded in; Gemm's alpha * A * B + beta * C
-// keeps its factors.
+// keeps its factors. Null if its weights would overflow.
 Value* folded(const Contraction& c, Value* scale, Value* shift, Rewriter& rw) {
   Value* w = scale ? scaled_weights(c, scale, rw) : c.w;
+  if (overflows(c.w, w)) return nullptr;
   Value* b = c.b;
   Attributes attributes = c.node->attributes();
   if (c.b && scale) b = rw.fold(ops::Mul, {b, scale});
@@ -87,6 +93,10 @@ Value* folded(const Contraction& c, Value* scale, Value* shift, Rewriter& rw) {
   std::vector<Value*> operands = {c.x, w};
   if (b) operands.push_back(b);
   return rw.add(def, std::move(operands), std::move(attributes));
+}
+
+bool replace_by(Value& y, Value* contraction, Rewriter& rw) {
+  return contraction ? rw.replace(y, contraction) : rw.skip(y, "the scaled weights would overflow");
 }
 
 // A MatMul has no bias, and only that of matrices can become a Gemm.
@@ -127,7 +137,7 @@ bool batch_norm(Value& y, Rewriter& rw) {
   if (!c || c->channel_axis != 1 || !takes_shift(*c))
     return rw.skip(y, "its input is not computed by a contraction with constant weights for it alone");
   const Affine a = affine_of(*norm, rw);
-  return rw.replace(y, folded(*c, a.factor, a.shift, rw));
+  return replace_by(y, folded(*c, a.factor, a.shift, rw), rw);
 }
 
 // BatchNormalization(x)  =>  x * f + s        (where no weights can take it)
@@ -152,7 +162,7 @@ bool scale_into_weights(Value& y, Rewriter& rw) {
   if (!scale) return rw.skip(y, "the factor is not one number for each channel");
   if (c->b && c->b->constant().rank() > 1 && c->b->constant().size() != c->channels)
     return rw.skip(y, "the bias is a matrix");
-  return rw.replace(y, folded(*c, rw.constant(*scale), nullptr, rw));
+  return replace_by(y, folded(*c, rw.constant(*scale), nullptr, rw), rw);
 }
 
 // Conv(x, w, b) + c  =>  Conv(x, w, b + c)        (c constant for each channel)
@@ -163,7 +173,7 @@ bool shift_into_bias(Value& y, Rewriter& rw) {
   if (!c || !takes_shift(*c)) return false;
   const auto shift = per_channel(added->constant(), z->type().rank(), c->channel_axis, c->channels);
   if (!shift) return rw.skip(y, "the added constant is not one number for each channel");
-  return rw.replace(y, folded(*c, nullptr, rw.constant(*shift), rw));
+  return replace_by(y, folded(*c, nullptr, rw.constant(*shift), rw), rw);
 }
 
 constexpr Rule kRules[] = {

@@ -28,13 +28,18 @@ std::optional<Ranges> ranges_of(const Node& slice) {
   auto axes = slice.input(3) ? facts::ints(slice.input(3)) : std::vector<int64_t>(starts->size());
   if (!steps || !axes) return std::nullopt;
   if (!slice.input(3)) std::iota(axes->begin(), axes->end(), 0);
+  if (ends->size() != starts->size() || steps->size() != starts->size() || axes->size() != starts->size())
+    return std::nullopt;
   Ranges ranges;
   for (size_t i = 0; i < starts->size(); ++i) {
     const int64_t axis = (*axes)[i] + ((*axes)[i] < 0 ? x.rank() : 0);
+    if (axis < 0 || axis >= x.rank()) return std::nullopt;
     const std::optional<int64_t> size = x.dim(axis).constant();
     if (!size || (*steps)[i] < 1) return std::nullopt;
     auto clamped = [&](int64_t at) { return std::clamp<int64_t>(at < 0 ? at + *size : at, 0, *size); };
-    ranges[axis] = {clamped((*starts)[i]), clamped((*ends)[i]), (*steps)[i]};
+    // A step beyond the end takes one element, however far it goes.
+    const int64_t step = std::min((*steps)[i], std::max<int64_t>(*size, 1));
+    if (!ranges.emplace(axis, Range{clamped((*starts)[i]), clamped((*ends)[i]), step}).second) return std::nullopt;
   }
   return ranges;
 }
@@ -51,6 +56,18 @@ Value* add_slice(Rewriter& rw, Value* x, const Ranges& ranges) {
   return starts.empty() ? x : rw.add(ops::Slice, {x, rw.ints(starts), rw.ints(ends), rw.ints(axes), rw.ints(steps)});
 }
 
+// Range `outer` of what `inner` takes; nullopt if its numbers are beyond 64 bits.
+std::optional<Range> composed(const Range& inner, const Range& outer) {
+  Range r;
+  int64_t start, end;
+  if (__builtin_mul_overflow(outer.start, inner.step, &start) || __builtin_mul_overflow(outer.end, inner.step, &end) ||
+      __builtin_mul_overflow(outer.step, inner.step, &r.step) || __builtin_add_overflow(start, inner.start, &r.start) ||
+      __builtin_add_overflow(end, inner.start, &r.end))
+    return std::nullopt;
+  r.end = std::min(r.end, inner.end);
+  return r;
+}
+
 // Slice(Slice(x))  =>  Slice(x)        (known ranges, forwards)
 bool slice_of_slice(Value& y, Rewriter& rw) {
   Value* x;
@@ -59,11 +76,12 @@ bool slice_of_slice(Value& y, Rewriter& rw) {
   const auto outer_ranges = ranges_of(*outer);
   auto ranges = ranges_of(*inner);
   if (!outer_ranges || !ranges) return rw.skip(y, "a range is not known or runs backwards");
-  for (const auto& [axis, o] : *outer_ranges) {
-    const auto [at, added] = ranges->emplace(axis, o);
+  for (const auto& [axis, range] : *outer_ranges) {
+    const auto [at, added] = ranges->emplace(axis, range);
     if (added) continue;
-    const Range n = at->second;
-    at->second = {n.start + o.start * n.step, std::min(n.end, n.start + o.end * n.step), n.step * o.step};
+    const auto both = composed(at->second, range);
+    if (!both) return rw.skip(y, "the product of the steps is beyond 64 bits");
+    at->second = *both;
   }
   return rw.replace(y, add_slice(rw, x, *ranges));
 }

@@ -93,7 +93,7 @@ bool below_binary(Value& y, Rewriter& rw) {
       !node->input(0) || !node->input(1))
     return false;
   Node *left = sinking(node->input(0), y.graph()), *right = sinking(node->input(1), y.graph());
-  if (!left && !right) return false;
+  if (!left && (!right || node->op().has(Trait::OneSided))) return false;
   const Permutation perm = facts::permutation_of(left ? *left : *right);
   std::vector<Value*> inputs;
   for (Node* transpose : {left, right})

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <onnx/checker.h>
+#include <onnx/onnx_pb.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -67,6 +69,40 @@ TEST(Export, ImportGivesTheGraphBack) {
     ASSERT_TRUE(graph);
     expect_round_trip(*graph);
     expect_text_round_trip(*graph);
+  }
+}
+
+// Absent operands that the schema counts are written as "".
+constexpr std::string_view kAbsentOperands[] = {
+    "() => (int64[N] y) <int64 n = {4}> { y = Loop(n, \"\") <body = b (int64 i, bool c) => (bool c2, int64 o) { c2 = "
+    "Identity(c) o = Identity(i) }> }",
+    "(float[3] x) => (float[3] y) <int64 n = {3}> { y = Loop(n, , x) <body = b (int64 i, bool c, float[3] s) => (bool "
+    "c2, "
+    "float[3] t) { c2 = Identity(c) t = Add(s, s) }> }",
+    "(bool go) => (int64[N] y) { y = Loop(\"\", go) <body = b (int64 i, bool c) => (bool c2, int64 o) { c2 = "
+    "Not(c) o = Identity(i) }> }",
+    "(float[2] x) => (float[2] y) { y = Clip(x, , ) }",
+    "(float[1,1,4] x) => (float[1,1,8] y) <float[3] s = {1,1,2}> { y = Resize(x, , s) }",
+    "(float[4,2] q) => (float[4,2] y) { y = Scan<num_scan_inputs = 1, body = b (float[2] a) => (float[2] r) { r = "
+    "Neg(a) "
+    "}>(q) }",
+};
+
+TEST(Export, WhatIsWrittenPassesTheChecker) {
+  std::vector<std::string_view> bodies(std::begin(kBodies), std::end(kBodies));
+  bodies.insert(bodies.end(), std::begin(kAbsentOperands), std::end(kAbsentOperands));
+  for (const std::string_view body : bodies) {
+    SCOPED_TRACE(body);
+    const auto graph = graph_of(body);
+    ASSERT_TRUE(graph);
+    expect_round_trip(*graph);
+    onnx::ModelProto model;
+    ASSERT_TRUE(model.ParseFromString(*export_onnx(*graph)));
+    try {
+      onnx::checker::check_model(model, true);
+    } catch (const std::exception& e) {
+      ADD_FAILURE() << e.what();
+    }
   }
 }
 

@@ -120,6 +120,21 @@ TEST(Import, StaleValueInfoLosesAgainstInference) {
   EXPECT_EQ(graph->outputs()[0]->type().to_string(), "float[N,8]");
 }
 
+// Where the shape is computed, a declaration may help, but not one that the operator cannot keep.
+TEST(Import, StaleShapesOfComputedShapesAreIgnored) {
+  const std::pair<const char*, const char*> cases[] = {
+      {"(float[2,4] x, int64[2] s) => (float[2,3] y) { y = Reshape(x, s) }", "float[?,?]"},
+      {"(float[2,4] x, int64[2] s) => (float[4,2] y) { y = Reshape(x, s) }", "float[4,2]"},
+      {"(float[2,4] x, int64[2] s) => (float[2,3] y) { y = Expand(x, s) }", "float[?,?]"},
+      {"(float[2,1] x, int64[2] s) => (float[2,3] y) { y = Expand(x, s) }", "float[2,3]"},
+  };
+  for (const auto& [body, wanted] : cases) {
+    const auto graph = graph_of(body);
+    ASSERT_TRUE(graph) << body;
+    EXPECT_EQ(graph->outputs()[0]->type().to_string(), wanted) << body;
+  }
+}
+
 TEST(Import, DeclaredElementTypeMustFit) {
   EXPECT_THAT(errors_of("(float[2] x) => (int64[2] y) { y = Relu(x) }"),
               HasSubstr("declared as int64[2] but is float[2]"));

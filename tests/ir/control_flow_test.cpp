@@ -101,6 +101,51 @@ TEST(Loop, StopsOnItsCondition) {
   EXPECT_EQ((*y)[1], (Tensor::vector<int64_t>({0, 1, 3, 6})));
 }
 
+// x doubled `trips` times; the body says stop at once.
+struct Doubling {
+  explicit Doubling(std::vector<Value*> first) {
+    x = graph.add_input("x", floats({2}));
+    auto body = graph.make_subgraph("body");
+    body->add_input("i", Type());
+    body->add_input("condition_in", Type());
+    Value* state = body->add_input("state", floats({2}));
+    Value* stop = body->add_node(ops::Identity, {body->add_constant(Tensor::scalar(false))})->output();
+    body->set_outputs({stop, body->add_node(ops::Add, {state, state})->output()});
+    first.push_back(x);
+    node = graph.add_node(ops::Loop, std::move(first), {{"body", body}});
+    graph.set_outputs({node->output()});
+  }
+  Graph graph;
+  Value* x;
+  Node* node;
+};
+
+// The text of the standard: without a condition operand "cond = ...; // ignored".
+TEST(Loop, WithoutAConditionOperandTheBodysIsIgnored) {
+  for (const bool with_condition : {false, true}) {
+    Doubling loop({nullptr, nullptr});
+    loop.node->set_input(0, loop.graph.add_constant(Tensor::scalar<int64_t>(3)));
+    if (with_condition) loop.node->set_input(1, loop.graph.add_constant(Tensor::scalar(true)));
+    ASSERT_TRUE(infer_types(loop.graph).ok());
+    const auto y = evaluate(loop.graph, {{"x", ramp({2})}});
+    ASSERT_TRUE(y.ok()) << to_string(y.diagnostics());
+    EXPECT_EQ(values<float>((*y)[0]), with_condition ? (Floats{2, 4}) : (Floats{8, 16}));
+  }
+}
+
+TEST(Loop, RefusesWhatNeverEndsOrIsNotOneValue) {
+  Doubling endless({nullptr, nullptr});
+  EXPECT_NE(to_string(infer_types(endless.graph).diagnostics()).find("never ends"), std::string::npos);
+  Doubling many({nullptr, nullptr});
+  many.node->set_input(0, many.graph.add_constant(Tensor::vector<int64_t>({1, 2})));
+  EXPECT_NE(to_string(infer_types(many.graph).diagnostics()).find("the trip count must be one value"),
+            std::string::npos);
+  Doubling hole({nullptr, nullptr});
+  hole.node->set_input(0, hole.graph.add_constant(Tensor::scalar<int64_t>(3)));
+  hole.node->set_input(2, nullptr);
+  EXPECT_NE(to_string(infer_types(hole.graph).diagnostics()).find("operand 2 is missing"), std::string::npos);
+}
+
 TEST(Scan, CarriesStateAlongAnAxis) {
   Graph g;
   Value* start = g.add_input("start", floats({2}));

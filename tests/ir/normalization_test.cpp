@@ -65,5 +65,16 @@ TEST(Dropout, IsTheIdentity) {
   EXPECT_TRUE((*y)[1].data<bool>()[2]);
 }
 
+TEST(Dropout, DropsNothingAtRatioZeroAndIsRefusedInTraining) {
+  const Tensor on = Tensor::scalar(true), off = Tensor::scalar(false);
+  EXPECT_TRUE(run(ops::Dropout, {ramp({3}), Tensor::scalar(0.5f), off}).ok());
+  EXPECT_TRUE(run(ops::Dropout, {ramp({3}), Tensor::scalar(0.f), on}).ok());
+  for (const Tensor& ratio : {Tensor::scalar(0.5f), Tensor()}) {
+    const auto refused = run(ops::Dropout, {ramp({3}), ratio, on});
+    ASSERT_FALSE(refused.ok());
+    EXPECT_NE(to_string(refused.diagnostics()).find("training_mode is true"), std::string::npos);
+  }
+}
+
 }  // namespace
 }  // namespace lapis::testing
