@@ -1,5 +1,6 @@
 // Contractions and averages of dequantized values as integer sums with one float multiply.
 #include <algorithm>
+#include <set>
 
 #include "ir/ops/attributes.h"
 #include "ir/ops/ops.h"
@@ -38,6 +39,33 @@ int64_t channel_axis(const Node& node, int64_t weight_rank) {
   return node.is(ops::Gemm) && node.attrs<ops::GemmAttrs>().transB ? 0 : weight_rank - 1;
 }
 
+// The sum of the magnitudes of each output channel's weights.
+std::vector<int64_t> magnitudes(const IntegerContraction& c) {
+  const Shape& s = c.weight.shape();
+  const auto values = c.weight.data<int8_t>();
+  const int64_t size = c.weight.size(), columns = s.empty() ? 1 : s.back();
+  const int64_t outputs = c.is_conv() ? s[0] : s.size() < 2 ? 1 : size / std::max<int64_t>(s[s.size() - 2], 1);
+  std::vector<int64_t> sums(static_cast<size_t>(std::max<int64_t>(outputs, 1)), 0);
+  for (int64_t i = 0; i < size; ++i) {
+    const int64_t row = c.is_conv() ? i / (size / outputs) : s.size() < 2 ? 0 : i / (size / outputs * columns);
+    const int64_t output = c.is_conv() || s.size() < 2 ? row : row * columns + i % columns;
+    sums[static_cast<size_t>(output)] += std::abs(int64_t{values[static_cast<size_t>(i)]});
+  }
+  return sums;
+}
+
+// No data can carry a sum beyond 32 bits, where it would wrap and that of floats would not.
+bool fits_accumulator(const IntegerContraction& c) {
+  const IntegerRange range = integer_range(c.data.scale.dtype);
+  const int64_t zero = c.data.scale.zero,
+                largest = std::max(zero - range.lowest, static_cast<int64_t>(range.highest) - zero);
+  int64_t bias = 0;
+  for (int64_t i = 0; c.bias.defined() && i < c.bias.size(); ++i) bias = std::max(bias, std::abs(c.bias.as_int(i)));
+  for (const int64_t sum : magnitudes(c))
+    if (sum * largest + bias > INT32_MAX) return false;
+  return true;
+}
+
 // The contraction, or which of its operands is not an integer.
 Result<IntegerContraction> integer_contraction(const Node& node) {
   IntegerContraction c;
@@ -58,10 +86,12 @@ Result<IntegerContraction> integer_contraction(const Node& node) {
   }
   c.weight_scales = weight.scales;
   c.scales = accumulator_scales(data->scale.s, weight.scales);
-  if (!node.input(2)) return c;
-  const auto bias = integer_bias(node.input(2), c.scales, weight.values.dim(axis));
-  if (!bias) return refuse("its bias is not a constant per output channel that fits int32");
-  c.bias = *bias;
+  if (node.input(2)) {
+    const auto bias = integer_bias(node.input(2), c.scales, weight.values.dim(axis));
+    if (!bias) return refuse("its bias is not a constant per output channel that fits int32");
+    c.bias = *bias;
+  }
+  if (!fits_accumulator(c)) return refuse("its sums may exceed 32 bits");
   return c;
 }
 
@@ -205,7 +235,8 @@ std::optional<std::vector<int64_t>> averaged_axes(const Node& node) {
   if (node.is(ops::ReduceMean)) {
     if (!node.input(1) || !node.input(1)->is_constant()) return std::nullopt;
     for (int64_t a : node.input(1)->constant().as_ints()) axes.push_back(a < 0 ? a + x.rank() : a);
-    return axes.empty() ? std::nullopt : std::optional(axes);
+    const std::set<int64_t> each(axes.begin(), axes.end());
+    return axes.empty() || each.size() != axes.size() ? std::nullopt : std::optional(axes);
   }
   for (int64_t a = 2; a < x.rank(); ++a) axes.push_back(a);
   if (node.is(ops::GlobalAveragePool)) return axes;
@@ -218,13 +249,21 @@ std::optional<std::vector<int64_t>> averaged_axes(const Node& node) {
   return axes;
 }
 
-std::optional<int64_t> static_count(const Type& x, const std::vector<int64_t>& axes) {
+// Values that an int32 can sum, whatever bytes they are; nullopt if there are more or none.
+std::optional<int64_t> summable(const std::vector<int64_t>& extents) {
   int64_t count = 1;
+  for (int64_t n : extents)
+    if (n <= 0 || __builtin_mul_overflow(count, n, &count)) return std::nullopt;
+  return count < INT32_MAX / 255 ? std::optional(count) : std::nullopt;
+}
+
+std::optional<int64_t> static_count(const Type& x, const std::vector<int64_t>& axes) {
+  std::vector<int64_t> extents;
   for (int64_t a : axes) {
     if (!x.dim(a).is_constant()) return std::nullopt;
-    count *= x.dim(a).value();
+    extents.push_back(x.dim(a).value());
   }
-  return count > 0 && count < INT32_MAX / 255 ? std::optional(count) : std::nullopt;
+  return summable(extents);
 }
 
 // Cast(sum of the integers minus their zero points) * (sx / n)
@@ -272,14 +311,15 @@ bool average_windows(Value& y, Rewriter& rw) {
   const Dim channels = node.input(0)->type().dim(1);
   if (a.ceil_mode || (padded && !a.count_include_pad) || !channels.is_constant())
     return rw.skip(y, "its windows do not all hold the same number of values");
+  const auto count = summable(a.kernel_shape);
+  if (!count) return rw.skip(y, "the sums of its windows may exceed 32 bits");
   Shape shape = {channels.value(), 1};
   shape.insert(shape.end(), a.kernel_shape.begin(), a.kernel_shape.end());
-  const int64_t count = element_count(a.kernel_shape);
   const Tensor ones = Tensor::of<int8_t>(shape, std::vector<int8_t>(static_cast<size_t>(element_count(shape)), 1));
   const ops::ConvAttrs conv{a.auto_pad, a.dilations, channels.value(), a.kernel_shape, a.pads, a.strides};
   Value* sum = rw.add(ops::ConvInteger, {x->bytes, rw.constant(ones), scalar_zero_point(x->scale, rw)}, conv);
   Value* real = rw.add(ops::Cast, {sum}, {{"to", static_cast<int64_t>(DType::Float32)}});
-  return rw.replace(y, rw.add(ops::Mul, {real, rw.scalar(x->scale.s / static_cast<float>(count), DType::Float32)}));
+  return rw.replace(y, rw.add(ops::Mul, {real, rw.scalar(x->scale.s / static_cast<float>(*count), DType::Float32)}));
 }
 
 constexpr Rule kRequantizeRules[] = {

@@ -102,7 +102,9 @@ bool slice(Value& y, Rewriter& rw) {
   Node* node;
   if (!match(y, op(ops::Slice, bind(x)).rest().as(node)) || !facts::same_shape(*x, y)) return false;
   const auto steps = node->input(4) ? facts::ints(node->input(4)) : std::vector<int64_t>{1};
-  if (!steps) return rw.skip(y, "its steps are not constant");
+  // Else the shape is what the model declares, and only what starts at 0 is known to be everything.
+  if (!steps || !facts::ints(node->input(1)) || !facts::ints(node->input(2)))
+    return rw.skip(y, "its bounds and steps are not constant");
   return std::all_of(steps->begin(), steps->end(), [](int64_t s) { return s == 1; }) && rw.replace(y, x);
 }
 

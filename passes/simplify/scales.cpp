@@ -104,9 +104,11 @@ bool takes_shift(const Contraction& c) {
   return !c.node->is(ops::MatMul) || (c.x->type().ranked() && c.x->type().rank() == 2);
 }
 
-// BatchNormalization(x, scale, B, mean, var) as x * factor + shift.
+// BatchNormalization(x, scale, B, mean, var) as x * factor + shift; where a variance of 0 makes one of them infinite the
+// two are not the same.
 struct Affine {
   Value *factor, *shift;
+  bool is_finite() const { return facts::is_finite(factor->constant()) && facts::is_finite(shift->constant()); }
 };
 Affine affine_of(const Node& norm, Rewriter& rw) {
   const float epsilon = norm.attrs<ops::BatchNormalizationAttrs>().epsilon;
@@ -137,6 +139,7 @@ bool batch_norm(Value& y, Rewriter& rw) {
   if (!c || c->channel_axis != 1 || !takes_shift(*c))
     return rw.skip(y, "its input is not computed by a contraction with constant weights for it alone");
   const Affine a = affine_of(*norm, rw);
+  if (!a.is_finite()) return rw.skip(y, "its factors are not finite");
   return replace_by(y, folded(*c, a.factor, a.shift, rw), rw);
 }
 
@@ -146,6 +149,7 @@ bool batch_norm_alone(Value& y, Rewriter& rw) {
   Node* norm;
   if (!matches_batch_norm(y, x, norm) || !x->type().ranked() || x->type().rank() < 2) return false;
   const Affine a = affine_of(*norm, rw);
+  if (!a.is_finite()) return rw.skip(y, "its factors are not finite");
   Shape shape(static_cast<size_t>(x->type().rank() - 1), 1);
   shape[0] = a.factor->constant().size();
   Value* scaled = rw.add(ops::Mul, {x, rw.reshape(a.factor, shape)});

@@ -80,6 +80,10 @@ constexpr ExactCase kCases[] = {
     {"transpose_add",
      "(float[2,N] x) => (float[2,N] y) <float[2,1] c = {0, -0.0}> { a = Transpose(x) b = Transpose(a) y = "
      "Sub(b, c) }"},
+    {"norm_without_variance",
+     "(float[1,2,8] x) => (float[1,2,8] y) <float[2] s = {1, 2}, float[2] b = {0, 0}, float[2] m = {1, 0}, float[2] v "
+     "= "
+     "{0, 0}> { y = BatchNormalization<epsilon = 0.0>(x, s, b, m, v) }"},
     {"slices",
      "(float[N] x) => (float[M] y) <int64[1] one = {1}, int64[1] end = {9223372036854775807}, int64[1] zero = {0}, "
      "int64[1] two = {2}> { a = Slice(x, one, end, zero, two) y = Slice(a, one, end, zero, two) }"},

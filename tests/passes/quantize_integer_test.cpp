@@ -203,6 +203,24 @@ TEST(Integer, SaysWhyAContractionStaysFloat) {
 // ---- bytes ------------------------------------------------------------------------------------------------------
 // ------------
 
+// int32 sums wrap, those of floats do not.
+TEST(Integer, SumsThatMayExceed32BitsStayFloat) {
+  for (const int64_t depth : {int64_t{66'000}, int64_t{70'000}}) {
+    ByteNet net;
+    Value* x = net.dq(net.bytes({1, depth}), 1.f);
+    std::vector<int8_t> ones(static_cast<size_t>(depth), 127);
+    net.graph.set_outputs({net.add(ops::MatMul, {x, net.weight({depth, 1}, ones, {1.f}, 1)})});
+    Tensor largest(DType::UInt8, {1, depth});
+    for (uint8_t& v : largest.mutable_data<uint8_t>()) v = 255;
+    const Tensor before = net.run(largest);
+    net.make_integer();
+    EXPECT_EQ(net.run(largest), before);
+    const bool wraps = depth == 70'000;
+    EXPECT_EQ(net.structure().find("MatMulInteger") == std::string::npos, wraps) << net.structure();
+    EXPECT_EQ(net.skipped.find("its sums may exceed 32 bits") != std::string::npos, wraps) << net.skipped;
+  }
+}
+
 TEST(Integer, ValuePreservingOperatorsWorkOnBytes) {
   ByteNet net;
   Value* v = net.dq(net.bytes({1, 2, 4, 4}), 0.1f, 9);
