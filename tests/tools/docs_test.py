@@ -7,6 +7,7 @@ import importlib.util
 import os
 import pathlib
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -17,6 +18,8 @@ SOURCE = pathlib.Path(os.environ.get("LAPIS_SOURCE_DIR", pathlib.Path(__file__).
 LAPIS = pathlib.Path(os.environ.get("LAPIS_BINARY_DIR", SOURCE / "build")).resolve() / "bin/lapis"
 EXAMPLE = SOURCE / "examples/fashion_mnist"
 PAGES = [SOURCE / "README.md", SOURCE / "CONTRIBUTING.md", *sorted((SOURCE / "docs").glob("*.md"))]
+# Commands about what only a failure leaves behind; they are checked as far as --help goes.
+NEEDS_A_FINDING = "findings/"
 COMMAND = re.compile(r"^(?:    |\$ )((?:lapis|\./dev|python3|LAPIS_\w+=\S+ (?:\./dev|lapis)) .*)$")
 
 
@@ -64,8 +67,15 @@ class Docs(unittest.TestCase):
         usage = subprocess.run([SOURCE / "dev", "--help"], capture_output=True, text=True, check=True).stdout
         self.assertRegex(usage, rf"(?m)^  {re.escape(verb)}\b" if verb != "--help" else "", command)
 
+    def check_help(self, command):
+        """The verb knows every flag of the command."""
+        words = shlex.split(command)
+        help_text = subprocess.run([LAPIS, words[1], "--help"], capture_output=True, text=True, check=True).stdout
+        for flag in (w for w in words[2:] if re.fullmatch(r"--?[a-z][a-z-]*", w)):
+            self.assertRegex(help_text, rf"(?<![\w-]){re.escape(flag)}\b", command)
+
     def run_here(self, command):
-        words = [str(LAPIS) if w == "lapis" else sys.executable if w == "python3" else w for w in without_missing_peers(command).split()]
+        words = [str(LAPIS) if w == "lapis" else sys.executable if w == "python3" else w for w in shlex.split(without_missing_peers(command))]
         environment = {**os.environ, "LAPIS_PYTHON": sys.executable, "LAPIS_PEERS": str(SOURCE / "benchmarks/peers.py")}
         done = subprocess.run(words, cwd=self.folder, env=environment, capture_output=True, text=True, timeout=300)
         self.assertEqual(done.returncode, 0, f"{command}\n{done.stdout[-1000:]}\n{done.stderr[-2000:]}")
@@ -74,7 +84,8 @@ class Docs(unittest.TestCase):
         for page in PAGES:
             for number, command in commands(page):
                 with self.subTest(f"{page.relative_to(SOURCE)}:{number}: {command}"):
-                    (self.check_dev if "./dev" in command else self.run_here)(command)
+                    check = self.check_dev if "./dev" in command else self.check_help if NEEDS_A_FINDING in command else self.run_here
+                    check(command)
 
     def test_commands_are_found(self):
         found = [c for page in PAGES for _, c in commands(page)]
