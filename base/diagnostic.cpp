@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/printable.h"
+
 namespace lapis {
 
 Diagnostic error(ErrorKind kind, std::string message) {
@@ -21,10 +23,10 @@ static const char* name_of(Severity severity) {
 }
 
 std::string to_string(const Diagnostic& d) {
-  std::string text = d.location.empty() ? "" : d.location + ": ";
-  text += std::string(name_of(d.severity)) + ": " + d.message + "\n";
-  for (const std::string& note : d.notes) text += "  note: " + note + "\n";
-  if (!d.hint.empty()) text += "  hint: " + d.hint + "\n";
+  std::string text = d.location.empty() ? "" : printable(d.location) + ": ";
+  text += std::string(name_of(d.severity)) + ": " + printable(d.message) + "\n";
+  for (const std::string& note : d.notes) text += "  note: " + printable(note) + "\n";
+  if (!d.hint.empty()) text += "  hint: " + printable(d.hint) + "\n";
   return text;
 }
 

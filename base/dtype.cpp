@@ -58,7 +58,12 @@ const Info& info(DType dtype) {
 }  // namespace
 
 int bit_width(DType dtype) { return info(dtype).bits; }
-int64_t byte_size(DType dtype, int64_t count) { return (count * bit_width(dtype) + 7) / 8; }
+int64_t byte_size(DType dtype, int64_t count) {
+  int64_t bits = 0;
+  LAPIS_ASSERT(!__builtin_mul_overflow(count, bit_width(dtype), &bits) && bits <= INT64_MAX - 7,
+               count << " elements of " << name_of(dtype) << " are more than 64 bits can count");
+  return (bits + 7) / 8;
+}
 std::string_view name_of(DType dtype) { return info(dtype).name; }
 
 std::optional<DType> parse_dtype(std::string_view name) {

@@ -37,6 +37,11 @@ enum class DType : uint8_t {
   Int2 = 26,
 };
 
+// The type with this number in ONNX; Undefined if there is none.
+constexpr DType dtype_of_number(int64_t number) {
+  return number > 0 && number <= static_cast<int64_t>(DType::Int2) ? static_cast<DType>(number) : DType::Undefined;
+}
+
 // Width of one element in bits; 4- and 2-bit elements are packed, low bits first. 0 for String and Undefined.
 int bit_width(DType dtype);
 // Bytes that `count` elements take, packed types rounded up.

@@ -23,6 +23,16 @@ Diagnostic write_error(const Path& path, const std::string& what, int code = err
       .help("check that its folder exists, that you may write there, and that the disk has room");
 }
 
+Diagnostic not_regular(const Path& path, mode_t mode) {
+  const char* kind = S_ISDIR(mode)    ? "a folder"
+                     : S_ISFIFO(mode) ? "a named pipe"
+                     : S_ISSOCK(mode) ? "a socket"
+                                      : "a device";
+  return error(ErrorKind::Input, std::string("is ") + kind + ", not a regular file")
+      .at(path.string())
+      .help(S_ISDIR(mode) ? "name the file itself, not the folder it lies in" : "copy what it holds into a file first");
+}
+
 class Descriptor {
  public:
   explicit Descriptor(int fd) : fd_(fd) {}
@@ -48,15 +58,21 @@ bool write_all(int fd, std::span<const std::byte> bytes) {
 
 }  // namespace
 
+Status check_regular(const Path& path) {
+  struct stat info {};
+  if (::stat(path.c_str(), &info) != 0) return read_error(path, "cannot open the file");
+  if (S_ISREG(info.st_mode)) return ok();
+  return not_regular(path, info.st_mode);
+}
+
+// Opening a FIFO waits for a writer and opening a device may do anything, so what it is is asked first, and again of what was opened.
 Result<MappedFile> map_file(const Path& path) {
-  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  LAPIS_CHECK(check_regular(path));
+  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (file.get() < 0) return read_error(path, "cannot open the file");
   struct stat info {};
   if (::fstat(file.get(), &info) != 0) return read_error(path, "cannot stat the file");
-  if (!S_ISREG(info.st_mode))
-    return error(ErrorKind::Input, "not a regular file")
-        .at(path.string())
-        .help("name the file itself, not the folder it lies in");
+  if (!S_ISREG(info.st_mode)) return not_regular(path, info.st_mode);
   const auto size = static_cast<size_t>(info.st_size);
   if (size == 0) return MappedFile{};
   void* memory = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file.get(), 0);

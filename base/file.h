@@ -21,6 +21,8 @@ struct MappedFile {
   size_t size = 0;
   std::span<const std::byte> bytes() const { return {data.get(), size}; }
 };
+// Files that another library opens are asked about first: folders, devices and pipes (which could block for ever) are errors.
+Status check_regular(const Path& path);
 Result<MappedFile> map_file(const Path& path);
 Result<std::string> read_file(const Path& path);
 

@@ -1,5 +1,8 @@
 #include "base/tensor.h"
 
+#include <unistd.h>
+
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <new>
@@ -9,10 +12,39 @@
 #include "base/small_float.h"
 
 namespace lapis {
+namespace {
+
+int64_t checked_product(int64_t a, int64_t b) {
+  int64_t product = 0;
+  LAPIS_ASSERT(!__builtin_mul_overflow(a, b, &product), a << " * " << b << " elements are more than 64 bits can count");
+  return product;
+}
+
+bool has_negative(std::span<const int64_t> shape) {
+  return std::any_of(shape.begin(), shape.end(), [](int64_t d) { return d < 0; });
+}
+
+// More than kMaxTensorBytes, extents of 0 counted as 1.
+bool too_large(DType dtype, std::span<const int64_t> shape) {
+  const int64_t bits = dtype == DType::String ? 8 * static_cast<int64_t>(sizeof(std::string)) : bit_width(dtype);
+  int64_t total = std::max<int64_t>(bits, 1);
+  for (int64_t d : shape)
+    if (__builtin_mul_overflow(total, std::max<int64_t>(d, 1), &total)) return true;
+  return total / 8 > kMaxTensorBytes;
+}
+
+}  // namespace
+
+std::optional<std::string> shape_problem(DType dtype, std::span<const int64_t> shape) {
+  if (shape.size() > kMaxRank) return std::to_string(shape.size()) + " axes are more than " + std::to_string(kMaxRank);
+  if (has_negative(shape)) return to_string(shape) + " has a negative extent";
+  if (too_large(dtype, shape)) return to_string(shape) + " is larger than any memory";
+  return std::nullopt;
+}
 
 int64_t element_count(std::span<const int64_t> shape) {
   int64_t count = 1;
-  for (int64_t d : shape) count *= d;
+  for (int64_t d : shape) count = checked_product(count, d);
   return count;
 }
 
@@ -27,28 +59,44 @@ Shape row_major_strides(std::span<const int64_t> shape) {
   int64_t stride = 1;
   for (size_t i = shape.size(); i-- > 0;) {
     strides[i] = stride;
-    stride *= shape[i];
+    stride = checked_product(stride, shape[i]);
   }
   return strides;
+}
+
+// The system promises more memory than the machine has and kills who touches it, so that is asked first.
+static bool exceeds_machine(size_t bytes) {
+  static const double kMachine =
+      static_cast<double>(::sysconf(_SC_PHYS_PAGES)) * static_cast<double>(::sysconf(_SC_PAGESIZE));
+  return kMachine > 0 && static_cast<double>(bytes) > kMachine;
 }
 
 static std::shared_ptr<std::byte> allocate(int64_t bytes) {
   constexpr int64_t kAlignment = 64;
   const auto padded = static_cast<size_t>((bytes + kAlignment) / kAlignment * kAlignment);
-  auto* memory = static_cast<std::byte*>(std::aligned_alloc(kAlignment, padded));
+  auto* memory = exceeds_machine(padded) ? nullptr : static_cast<std::byte*>(std::aligned_alloc(kAlignment, padded));
   if (!memory) throw std::bad_alloc();
   std::memset(memory, 0, padded);
   return {memory, [](std::byte* p) { std::free(p); }};
 }
 
+// The last line: whoever makes a tensor has looked at its extents. Sizes known only at run time may be beyond any memory.
+static Shape checked(DType dtype, Shape shape) {
+  LAPIS_ASSERT(!has_negative(shape), "a tensor of " << to_string(shape));
+  if (shape_problem(dtype, shape)) throw std::bad_alloc();
+  return shape;
+}
+
 Tensor::Tensor(DType dtype, Shape shape)
-    : dtype_(dtype), shape_(std::move(shape)), bytes_(allocate(bytes())), owned_(true) {}
+    : dtype_(dtype), shape_(checked(dtype, std::move(shape))), bytes_(allocate(bytes())), owned_(true) {
+  if (dtype == DType::String) strings_ = std::make_shared<const std::vector<std::string>>(static_cast<size_t>(size()));
+}
 
 Tensor::Tensor(DType dtype, Shape shape, std::shared_ptr<const std::byte> bytes)
-    : dtype_(dtype), shape_(std::move(shape)), bytes_(std::move(bytes)) {}
+    : dtype_(dtype), shape_(checked(dtype, std::move(shape))), bytes_(std::move(bytes)) {}
 
 Tensor Tensor::strings(Shape shape, std::vector<std::string> values) {
-  Tensor t(DType::String, std::move(shape));
+  Tensor t(DType::String, std::move(shape));  // checks the shape
   LAPIS_ASSERT(static_cast<int64_t>(values.size()) == t.size(), "string count does not match the shape");
   t.strings_ = std::make_shared<const std::vector<std::string>>(std::move(values));
   return t;
@@ -71,9 +119,9 @@ const std::vector<std::string>& Tensor::string_data() const {
 }
 
 Tensor Tensor::reshaped(Shape shape) const {
-  LAPIS_ASSERT(element_count(shape) == size(), "cannot view " << to_string(shape_) << " as " << to_string(shape));
   Tensor t = *this;
-  t.shape_ = std::move(shape);
+  t.shape_ = checked(dtype_, std::move(shape));
+  LAPIS_ASSERT(t.size() == size(), "cannot view " << to_string(shape_) << " as " << to_string(t.shape_));
   return t;
 }
 
@@ -106,8 +154,12 @@ double Tensor::as_double(int64_t i) const {
 }
 
 int64_t Tensor::as_int(int64_t i) const {
-  if (dtype_ == DType::Int64) return data<int64_t>()[i];
-  return static_cast<int64_t>(as_double(i));
+  std::optional<int64_t> value;
+  visit_dtype(dtype_, [&](auto tag) {
+    using T = decltype(tag);
+    if constexpr (std::is_integral_v<T>) value = static_cast<int64_t>(data<T>()[i]);
+  });
+  return value ? *value : static_cast<int64_t>(as_double(i));
 }
 
 std::vector<int64_t> Tensor::as_ints() const {

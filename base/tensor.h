@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -15,14 +16,22 @@ namespace lapis {
 
 using Shape = std::vector<int64_t>;
 
-int64_t element_count(std::span<const int64_t> shape);
+// No tensor is larger, so sums and products of sizes, strides and offsets of tensors fit 64 bits wherever they are made.
+inline constexpr int64_t kMaxTensorBytes = int64_t{1} << 48;
+inline constexpr size_t kMaxRank = 64;
+// Why no tensor can have this shape: too many axes, a negative extent, more than kMaxTensorBytes. An extent of 0 counts
+// as 1, because strides must fit too. nullopt: it can.
+std::optional<std::string> shape_problem(DType dtype, std::span<const int64_t> shape);
+
+int64_t element_count(std::span<const int64_t> shape);    // asserts that it fits 64 bits
 std::string to_string(std::span<const int64_t> shape);    // "[1,3,224,224]"
 Shape row_major_strides(std::span<const int64_t> shape);  // in elements
 
 class Tensor {
  public:
   Tensor() = default;
-  Tensor(DType dtype, Shape shape);  // zero-filled, 64-byte aligned
+  // Zero-filled, 64-byte aligned. std::bad_alloc if there is not that much memory, or could never be.
+  Tensor(DType dtype, Shape shape);
   // Borrows bytes that `owner` keeps alive (a mapped file); nothing is copied.
   Tensor(DType dtype, Shape shape, std::shared_ptr<const std::byte> bytes);
 

@@ -95,8 +95,9 @@ function(lapis_add_test name)
   set_tests_properties(${name} PROPERTIES LABELS ${label} TIMEOUT 900 ENVIRONMENT "${test_environment}")
 endfunction()
 
-# lapis_fuzz(NAME targets...): a libFuzzer binary of tests/fuzz/NAME_fuzz.cpp, part of the target `fuzzers`, and a ctest entry
-# that fuzzes for LAPIS_FUZZ_SECONDS of the environment (30), from the inputs in tests/fuzz/corpus/NAME where there are any.
+# lapis_fuzz(NAME targets...): a libFuzzer binary of tests/fuzz/NAME_fuzz.cpp, part of the target `fuzzers`, and a ctest entry that fuzzes
+# for LAPIS_FUZZ_SECONDS of the environment (30), from the inputs in tests/fuzz/corpus/NAME where there are any; models and arrays begin
+# with those of tests/cases.
 function(lapis_fuzz name)
   add_executable(lapis_fuzz_${name} ${CMAKE_CURRENT_SOURCE_DIR}/fuzz/${name}_fuzz.cpp)
   target_link_libraries(lapis_fuzz_${name} PRIVATE ${ARGN} -fsanitize=fuzzer)
@@ -104,7 +105,10 @@ function(lapis_fuzz name)
   set(found ${PROJECT_BINARY_DIR}/fuzz/${name})
   file(MAKE_DIRECTORY ${found})
   file(GLOB corpus CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/fuzz/corpus/${name})
-  set(timed "exec \"$0\" -max_total_time=\${LAPIS_FUZZ_SECONDS:-30} -timeout=10 \"$@\"")
+  if(name MATCHES "^(import|model|npy)$")
+    list(APPEND corpus ${PROJECT_SOURCE_DIR}/tests/cases)
+  endif()
+  set(timed "exec \"$0\" -max_total_time=\${LAPIS_FUZZ_SECONDS:-30} -timeout=10 -max_len=8192 \"$@\"")
   lapis_add_test(fuzz.${name} sh -c ${timed} $<TARGET_FILE:lapis_fuzz_${name}> ${found} ${corpus})
   set_tests_properties(fuzz.${name} PROPERTIES TIMEOUT 86400)
 endfunction()

@@ -10,6 +10,11 @@
 namespace lapis {
 namespace {
 
+// Limits of formulas. Shapes of real models have a handful of terms of degree three or less.
+constexpr size_t kMostTerms = 64, kHighestDegree = 8, kLongestAtom = 256;
+
+bool divides(int64_t divisor, int64_t value) { return divisor == 1 || divisor == -1 || value % divisor == 0; }
+
 int64_t floor_divide(int64_t a, int64_t b) {
   const int64_t q = a / b;
   return q * b != a && (a < 0) != (b < 0) ? q - 1 : q;
@@ -101,12 +106,45 @@ int64_t Dim::value() const {
 
 std::optional<int64_t> Dim::constant() const { return is_constant() ? std::optional(constant_) : std::nullopt; }
 
+Dim Dim::too_large() {
+  Dim d;
+  d.too_large_ = true;
+  return d;
+}
+
+Dim Dim::unknown_like(const Dim& a, const Dim& b) { return a.too_large_ || b.too_large_ ? too_large() : unknown(); }
+
+void Dim::add_term(const Monomial& monomial, int64_t coefficient) {
+  if (!known_) return;
+  int64_t& mine = monomial.empty() ? constant_ : terms_[monomial];
+  if (__builtin_add_overflow(mine, coefficient, &mine))
+    *this = too_large();
+  else if (mine == 0 && !monomial.empty())
+    terms_.erase(monomial);
+}
+
+void Dim::bound_formula() {
+  auto grown = [](const Monomial& m) {
+    return m.size() > kHighestDegree ||
+           std::any_of(m.begin(), m.end(), [](const std::string& atom) { return atom.size() > kLongestAtom; });
+  };
+  if (terms_.size() > kMostTerms ||
+      std::any_of(terms_.begin(), terms_.end(), [&](const auto& term) { return grown(term.first); }))
+    *this = unknown();
+}
+
 Dim Dim::combine(const Dim& a, const Dim& b, int64_t sign) {
-  if (!a.known_ || !b.known_) return unknown();
+  if (!a.known_ || !b.known_) return unknown_like(a, b);
   Dim sum = a;
-  sum.constant_ += sign * b.constant_;
-  for (const auto& [monomial, coefficient] : b.terms_)
-    if ((sum.terms_[monomial] += sign * coefficient) == 0) sum.terms_.erase(monomial);
+  auto add = [&](const Monomial& monomial, int64_t coefficient) {
+    if (__builtin_mul_overflow(coefficient, sign, &coefficient))
+      sum = too_large();
+    else
+      sum.add_term(monomial, coefficient);
+  };
+  add({}, b.constant_);
+  for (const auto& [monomial, coefficient] : b.terms_) add(monomial, coefficient);
+  sum.bound_formula();
   return sum;
 }
 
@@ -115,7 +153,7 @@ Dim operator-(const Dim& a, const Dim& b) { return Dim::combine(a, b, -1); }
 
 Dim operator*(const Dim& a, const Dim& b) {
   if (a.is(0) || b.is(0)) return 0;
-  if (!a.known_ || !b.known_) return Dim::unknown();
+  if (!a.known_ || !b.known_) return Dim::unknown_like(a, b);
   auto with_constant = [](const Dim& d) {
     auto terms = d.terms_;
     if (d.constant_ != 0) terms[{}] = d.constant_;
@@ -127,18 +165,25 @@ Dim operator*(const Dim& a, const Dim& b) {
       Dim::Monomial monomial = ma;
       monomial.insert(monomial.end(), mb.begin(), mb.end());
       std::sort(monomial.begin(), monomial.end());
-      Dim term(0);
-      (monomial.empty() ? term.constant_ : term.terms_[monomial]) = ca * cb;
-      product = product + term;
+      int64_t coefficient = 0;
+      if (__builtin_mul_overflow(ca, cb, &coefficient)) return Dim::too_large();
+      product.add_term(monomial, coefficient);
     }
   }
+  product.bound_formula();
   return product;
 }
 
 Dim floor_div(const Dim& a, const Dim& b) {
-  if (!a.known_ || !b.known_ || b.is(0)) return Dim::unknown();
+  if (!a.known_ || !b.known_ || b.is(0)) return Dim::unknown_like(a, b);
   if (a == b || b.is(1)) return b.is(1) ? a : Dim(1);
-  if (!b.is_constant()) return Dim::symbol("floor(" + a.to_string() + "/" + b.to_string() + ")");
+  if (b.is(-1)) return Dim(0) - a;  // the one division that can leave 64 bits
+  auto floored = [](const Dim& p, const std::string& q) {
+    Dim atom = Dim::symbol("floor(" + p.to_string() + "/" + q + ")");
+    atom.bound_formula();
+    return atom;
+  };
+  if (!b.is_constant()) return floored(a, b.to_string());
   const int64_t divisor = b.constant_;
   // floor((k*q + r)/k) = q + floor(r/k): the divisible terms leave the floor, which also makes equal shapes compare equal.
   Dim whole(0), rest(0);
@@ -148,8 +193,13 @@ Dim floor_div(const Dim& a, const Dim& b) {
   const int64_t quotient = floor_divide(a.constant_, divisor);
   whole.constant_ = quotient;
   if (rest.terms_.empty()) return whole;
-  rest.constant_ = a.constant_ - quotient * divisor;
-  return whole + Dim::symbol("floor(" + rest.to_string() + "/" + std::to_string(divisor) + ")");
+  rest.constant_ = static_cast<int64_t>(static_cast<__int128>(a.constant_) - static_cast<__int128>(quotient) * divisor);
+  return whole + floored(rest, std::to_string(divisor));
+}
+
+Dim ceil_div(const Dim& a, const Dim& b) {
+  if (b.is_constant() && b.constant_ > 0) return floor_div(a - Dim(1), b) + Dim(1);  // no sum that could leave 64 bits
+  return floor_div(a + b - Dim(1), b);
 }
 
 // Long division by the leading monomial: highest degree first, ties in alphabetical order, which products preserve.
@@ -165,7 +215,7 @@ std::optional<Dim> exact_div(const Dim& a, const Dim& b) {
   Dim quotient(0), rest = a;
   while (!rest.is(0)) {
     const auto [monomial, coefficient] = leading(rest);
-    if (coefficient % divisor_coefficient != 0 ||
+    if (!rest.known_ || coefficient == INT64_MIN || !divides(divisor_coefficient, coefficient) ||
         !std::includes(monomial.begin(), monomial.end(), divisor.begin(), divisor.end()))
       return std::nullopt;
     Dim::Monomial left;
@@ -175,7 +225,7 @@ std::optional<Dim> exact_div(const Dim& a, const Dim& b) {
     quotient = quotient + term;
     rest = rest - term * b;
   }
-  return quotient;
+  return quotient.known_ ? std::optional(quotient) : std::nullopt;
 }
 
 bool Dim::never_negative() const {
@@ -224,7 +274,8 @@ std::string Dim::to_string() const {
   std::string text;
   for (const auto& [monomial, coefficient] : terms_) {
     if (!text.empty() || coefficient < 0) text += coefficient < 0 ? "-" : "+";
-    std::string product = std::abs(coefficient) == 1 ? "" : std::to_string(std::abs(coefficient));
+    const uint64_t size = coefficient < 0 ? -static_cast<uint64_t>(coefficient) : static_cast<uint64_t>(coefficient);
+    std::string product = size == 1 ? "" : std::to_string(size);
     for (const std::string& atom : monomial) product += (product.empty() ? "" : "*") + atom;
     text += product;
   }

@@ -1,5 +1,7 @@
 // Dim: one dimension of a shape: an integer, or an integer polynomial over named symbols ("N", "2*S+1"), or unknown.
 // Two symbolic Dims are equal exactly if their canonical forms are; an unknown Dim equals nothing, not even itself.
+// Arithmetic that leaves 64 bits gives a Dim that is unknown and too large: inference refuses types that have one.
+// Formulas that grow beyond any sensible size become unknown, so that no model can make them explode.
 #pragma once
 
 #include <cstdint>
@@ -16,10 +18,12 @@ class Dim {
   Dim(int64_t value) : known_(true), constant_(value) {}
   static Dim symbol(std::string name);
   static Dim unknown() { return {}; }
+  static Dim too_large();
   // Reads what to_string wrote: "?", "4", "N", "2*N*S+1", "floor(N/2)".
   static Dim parse(const std::string& text);
 
   bool is_known() const { return known_; }
+  bool is_too_large() const { return too_large_; }
   bool is_constant() const { return known_ && terms_.empty(); }
   int64_t value() const;  // asserts is_constant()
   std::optional<int64_t> constant() const;
@@ -29,7 +33,7 @@ class Dim {
   friend Dim operator-(const Dim& a, const Dim& b);
   friend Dim operator*(const Dim& a, const Dim& b);
   friend Dim floor_div(const Dim& a, const Dim& b);  // exact where every coefficient divides, else an opaque atom
-  friend Dim ceil_div(const Dim& a, const Dim& b) { return floor_div(a + b - Dim(1), b); }
+  friend Dim ceil_div(const Dim& a, const Dim& b);
   friend std::optional<Dim> exact_div(const Dim& a, const Dim& b);  // q with q * b == a as polynomials, if there is one
   friend bool operator==(const Dim& a, const Dim& b);
   // No coefficient is negative, so no choice of sizes makes it negative. False does not mean that some choice does.
@@ -43,7 +47,11 @@ class Dim {
  private:
   using Monomial = std::vector<std::string>;  // sorted atoms, repeated for powers; an atom is a symbol or "floor(p/q)"
   static Dim combine(const Dim& a, const Dim& b, int64_t sign);
+  static Dim unknown_like(const Dim& a, const Dim& b);
+  void add_term(const Monomial& monomial, int64_t coefficient);
+  void bound_formula();
   bool known_;
+  bool too_large_ = false;  // only if not known
   int64_t constant_ = 0;
   std::map<Monomial, int64_t> terms_;  // no zero coefficients
 };

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <unordered_map>
 
+#include "ir/infer.h"
+
 namespace lapis {
 
 // ---- what records see ---------------------------------------------------------------------------------------------
@@ -35,6 +37,20 @@ Diagnostic EvalContext::unsupported(std::string message) const {
 
 // ---- the engine ---------------------------------------------------------------------------------------------------
 
+// Inference has seen types, which leave sizes and contents open; here the operands are known. Evaluations rely on what a record checks
+// in infer, so it checks again.
+static Status check_operands(const Node& node, const std::vector<const Tensor*>& inputs) {
+  if (!node.subgraphs().empty()) return ok();
+  Graph scratch("operands");
+  std::vector<Value*> operands;
+  for (const Tensor* tensor : inputs)
+    operands.push_back(tensor && tensor->defined() ? scratch.add_constant(*tensor) : nullptr);
+  Node* copy = scratch.add_node(node.op(), std::move(operands), node.attributes(),
+                                std::vector<std::string>(node.outputs().size()), nullptr, node.name());
+  copy->set_origin(node.origin());
+  return infer_types(*copy);
+}
+
 // One run of one graph: the tensors that are alive, and the run of the enclosing graph for values captured from there.
 class ReferenceRun {
  public:
@@ -56,6 +72,7 @@ class ReferenceRun {
                                                const ReferenceRun* scope) {
     if (!node.op().evaluate)
       return error(ErrorKind::Unsupported, "the operator cannot be evaluated").at(place_of(node));
+    LAPIS_CHECK(check_operands(node, inputs));
     EvalContext context(node, inputs);
     context.scope_ = scope;
     LAPIS_CHECK(node.op().evaluate(context));

@@ -91,12 +91,31 @@ Result<std::optional<Dims>> broadcast(const InferContext& context, const std::ve
 
 namespace {
 
+bool has_type(const Value* value) { return !value || !value->type().is_tensor() || value->dtype() != DType::Undefined; }
+
 std::string names_of(TypeSet set) {
   std::string text;
   for (int i = 1; i <= static_cast<int>(DType::Int2); ++i)
     if (allows(set, static_cast<DType>(i)))
       text += (text.empty() ? "" : ", ") + std::string(name_of(static_cast<DType>(i)));
   return text;
+}
+
+// Operands that share a type variable of the record must be of one type.
+void check_variables(const Node& node, Diagnostics& found) {
+  std::map<std::string_view, size_t> first;  // operand that fixed the variable
+  for (size_t i = 0; i < node.inputs().size(); ++i) {
+    const Value* input = node.input(i);
+    const OperandDef& operand = node.op().input(i);
+    if (operand.variable.empty() || !input || !input->type().is_tensor() || input->dtype() == DType::Undefined)
+      continue;
+    const size_t other = first.emplace(operand.variable, i).first->second;
+    if (node.input(other)->dtype() == input->dtype()) continue;
+    found.push_back(
+        node_error(node, "input '" + std::string(operand.name) + "' is " + std::string(name_of(input->dtype())) +
+                             " but '" + std::string(node.op().input(other).name) + "' is " +
+                             std::string(name_of(node.input(other)->dtype())) + ": they must be of one type"));
+  }
 }
 
 // What every record relies on: its required operands are there and have types it allows.
@@ -106,29 +125,30 @@ Diagnostics check_operands(const Node& node) {
   if (node.inputs().size() > op.max_inputs())
     found.push_back(node_error(node, "has " + std::to_string(node.inputs().size()) + " inputs, at most " +
                                          std::to_string(op.max_inputs()) + " are allowed"));
-  for (size_t i = 0; i < op.min_inputs(); ++i)
-    if (!node.input(i) && !op.input(i).optional && !op.input(i).variadic)
+  for (size_t i = 0; i < std::max(op.min_inputs(), node.inputs().size()); ++i)
+    if (!node.input(i) && !op.input(i).optional && (!op.input(i).variadic || i < node.inputs().size()))
       found.push_back(node_error(node, "required input '" + std::string(op.input(i).name) + "' is missing"));
   if (!found.empty()) return found;
   for (size_t i = 0; i < node.inputs().size(); ++i) {
     const Value* input = node.input(i);
-    if (!input || !input->type().is_tensor() || input->dtype() == DType::Undefined ||
-        allows(op.input(i).types, input->dtype()))
-      continue;
-    found.push_back(node_error(node,
-                               "input '" + std::string(op.input(i).name) + "' is " +
-                                   std::string(name_of(input->dtype())) + ", allowed are " +
-                                   names_of(op.input(i).types),
-                               ErrorKind::Unsupported));
+    const TypeSet allowed = op.input(i).types;
+    if (!input || allowed == kAnyType || !has_type(input)) continue;
+    if (input->type().is_tensor() && allows(allowed, input->dtype())) continue;
+    const std::string is = input->type().is_tensor() ? std::string(name_of(input->dtype())) : input->type().to_string();
+    found.push_back(node_error(
+        node, "input '" + std::string(op.input(i).name) + "' is " + is + ", allowed are " + names_of(allowed),
+        ErrorKind::Unsupported));
   }
+  if (found.empty()) check_variables(node, found);
   return found;
 }
-
-bool has_type(const Value* value) { return !value || !value->type().is_tensor() || value->dtype() != DType::Undefined; }
 
 class Inference {
  public:
   void infer_graph(const Graph& graph) {
+    for (const Value* input : graph.inputs())
+      if (const auto problem = input->type().size_problem())
+        diagnostics_.push_back(error(ErrorKind::Mismatch, *problem).at("input '" + input->name() + "'"));
     for (Node* node : graph.nodes()) infer_node(*node);
   }
 
@@ -141,14 +161,14 @@ class Inference {
     const InferContext context(node, contents_);
     Result<Types> types = node.op().infer(context);
     if (!types.ok()) return report(std::move(types).diagnostics());
-    merge_outputs(node, *types);
-    propagate(node, context);
+    if (merge_outputs(node, *types)) propagate(node, context);
   }
 
   // Contents of `value` found by looking back along its producers: for a lone node, whose graph was not walked.
   void look_back(const Value* value, int depth) {
-    if (!value || !value->producer() || depth == 0 || !is_integer(value->dtype()) || !looked_at_.insert(value).second)
-      return;
+    constexpr size_t kMostValues = 512;  // a value may be reached on many ways, and there may be very many values
+    if (!value || !value->producer() || depth == 0 || !is_integer(value->dtype())) return;
+    if (looked_at_.size() == kMostValues || !looked_at_.insert(value).second) return;
     for (const Value* input : value->producer()->inputs()) look_back(input, depth - 1);
     propagate(*value->producer(), InferContext(*value->producer(), contents_));
   }
@@ -190,23 +210,38 @@ class Inference {
       merge_into(node, *body.inputs()[i], types[i], "the body's input");
   }
 
-  void merge_outputs(const Node& node, const Types& types) {
+  bool merge_outputs(const Node& node, const Types& types) {
+    bool fits = true;
     for (size_t i = 0; i < std::min(types.size(), node.outputs().size()); ++i)
-      if (Value* output = node.output(i)) merge_into(node, *output, types[i], "output");
+      if (Value* output = node.output(i)) fits &= merge_into(node, *output, types[i], "output");
+    return fits;
   }
 
-  void merge_into(const Node& node, Value& value, const Type& inferred, const std::string& role) {
+  // The one place where a type that no tensor can have is found out.
+  bool merge_into(const Node& node, Value& value, const Type& inferred, const std::string& role) {
     const bool undeclared = value.type().is_tensor() && value.dtype() == DType::Undefined && !value.type().ranked();
     const std::optional<Type> merged = undeclared ? inferred : merge(value.type(), inferred);
-    if (merged) return value.set_type(*merged);
-    diagnostics_.push_back(node_error(node, role + " '" + value.name() + "' is declared as " +
-                                                value.type().to_string() + " but the operands give " +
-                                                inferred.to_string()));
+    const std::string what = role + " '" + value.name() + "' ";
+    if (!merged) {
+      diagnostics_.push_back(node_error(node, what + "is declared as " + value.type().to_string() +
+                                                  " but the operands give " + inferred.to_string()));
+    } else if (const auto problem = merged->size_problem()) {
+      diagnostics_.push_back(node_error(node, what + "cannot be: " + *problem));
+    } else {
+      value.set_type(*merged);
+      return true;
+    }
+    return false;
   }
 
+  // Contents that leave 64 bits wrap at run time; nobody counts on what they are then.
   void propagate(const Node& node, const InferContext& context) {
     if (!node.op().propagate || !node.output(0)) return;
-    if (auto contents = node.op().propagate(context)) contents_.insert_or_assign(node.output(0), *std::move(contents));
+    auto contents = node.op().propagate(context);
+    if (!contents) return;
+    for (Dim& d : *contents)
+      if (d.is_too_large()) d = Dim::unknown();
+    contents_.insert_or_assign(node.output(0), *std::move(contents));
   }
 
   void report(Diagnostics found) { std::move(found.begin(), found.end(), std::back_inserter(diagnostics_)); }
@@ -223,14 +258,66 @@ Type bind_type(Type type, const std::map<std::string, int64_t>& values) {
   return type;
 }
 
-void bind_types(const Graph& graph, const std::map<std::string, int64_t>& values) {
-  for (Value* input : graph.inputs()) input->set_type(bind_type(input->type(), values));
-  for (Node* node : graph.nodes()) {
-    for (Value* output : node->outputs())
-      if (output) output->set_type(bind_type(output->type(), values));
-    for (const Graph* subgraph : node->subgraphs()) bind_types(*subgraph, values);
-  }
+// A computed type without what its formulas said.
+Type constants_of(Type type) {
+  if (type.element) type.element = std::make_shared<const Type>(constants_of(*type.element));
+  if (type.dims)
+    for (Dim& d : *type.dims)
+      if (!d.is_constant()) d = Dim::unknown();
+  return type;
 }
+
+// Formulas of computed values rest on assumptions (a slice begins within its axis) that the numbers may disprove, so the inputs are
+// bound and the rest is inferred anew; what the formulas say only fills what inference leaves open.
+class Binding {
+ public:
+  Binding(Graph& graph, const std::map<std::string, int64_t>& values) : graph_(graph) {
+    for (Value* input : graph.inputs()) input->set_type(bind_type(input->type(), values));
+    forget_computed(graph, values);
+  }
+
+  Status infer() {
+    LAPIS_CHECK(infer_types(graph_));
+    bool filled = false;
+    for (const auto& [value, type] : formulas_) filled |= fill(*value, type);
+    return filled ? infer_types(graph_) : ok();
+  }
+
+ private:
+  void forget_computed(const Graph& graph, const std::map<std::string, int64_t>& values) {
+    for (Node* node : graph.nodes()) {
+      for (Value* output : node->outputs())
+        if (output) forget(*output, values);
+      for (const Graph* subgraph : node->subgraphs()) {
+        for (Value* input : subgraph->inputs()) forget(*input, values);
+        forget_computed(*subgraph, values);
+      }
+    }
+  }
+
+  void forget(Value& value, const std::map<std::string, int64_t>& values) {
+    formulas_.emplace_back(&value, bind_type(value.type(), values));
+    value.set_type(constants_of(value.type()));
+  }
+
+  static bool fill(Value& value, const Type& formula) {
+    if (!value.type().is_tensor() || !formula.is_tensor() || !formula.dims ||
+        value.type().ranked() != formula.ranked() || value.type().rank() != formula.rank())
+      return false;
+    Type type = value.type();
+    for (size_t i = 0; i < type.dims->size(); ++i) {
+      const Dim& says = (*formula.dims)[i];
+      if (!(*type.dims)[i].is_known() && says.is_known() && (!says.is_constant() || says.value() >= 0))
+        (*type.dims)[i] = says;
+    }
+    const bool changed = !(type == value.type());
+    if (changed) value.set_type(std::move(type));
+    return changed;
+  }
+
+  Graph& graph_;
+  std::vector<std::pair<Value*, Type>> formulas_;
+};
 
 std::string input_names(const Graph& graph) {
   std::string text;
@@ -295,8 +382,7 @@ Status bind_symbols(Graph& graph, const std::map<std::string, int64_t>& values) 
       found.push_back(error(ErrorKind::Mismatch, "dimension '" + name + "' cannot be " + std::to_string(value)));
   }
   LAPIS_CHECK(status_of(std::move(found)));
-  bind_types(graph, values);
-  return infer_types(graph);
+  return Binding(graph, values).infer();
 }
 
 Status bind_shapes(Graph& graph, const std::map<std::string, Shape>& shapes) {
@@ -313,11 +399,11 @@ Status bind_shapes(Graph& graph, const std::map<std::string, Shape>& shapes) {
     for (Diagnostic& d : solve_symbols(**it, shape, values)) found.push_back(std::move(d));
   }
   LAPIS_CHECK(status_of(std::move(found)));
-  bind_types(graph, values);
+  Binding binding(graph, values);
   for (Value* input : graph.inputs())
     if (const auto it = shapes.find(input->name()); it != shapes.end())
       input->set_type(Type::tensor(input->dtype(), it->second));
-  return infer_types(graph);
+  return binding.infer();
 }
 
 std::vector<std::string> free_symbols(const Graph& graph) {

@@ -147,13 +147,16 @@ inline constexpr TypeSet kIntegers = kSignedIntegers | kUnsignedIntegers;
 inline constexpr TypeSet kNumbers = kFloats | kIntegers;
 inline constexpr TypeSet kAnyType = ~TypeSet{0};
 inline constexpr TypeSet kIndices = types(DType::Int32, DType::Int64);
-constexpr bool allows(TypeSet set, DType dtype) { return (set >> static_cast<int>(dtype)) & 1; }
+constexpr bool allows(TypeSet set, DType dtype) {
+  return static_cast<int>(dtype) < 32 && ((set >> static_cast<int>(dtype)) & 1);
+}
 
 struct OperandDef {
   std::string_view name;
   TypeSet types = kAnyType;
   bool optional = false;
-  bool variadic = false;  // the last one may repeat
+  bool variadic = false;           // the last one may repeat
+  std::string_view variable = {};  // ONNX's type variable: operands that share one, repetitions included, have one type
 };
 
 // ---- behaviour ----------------------------------------------------------------------------------------------------------------
@@ -232,16 +235,16 @@ class OpBuilder {
     def_.doc = sentence;
     return *this;
   }
-  OpBuilder& in(std::string_view name, TypeSet types = kAnyType) {
-    def_.inputs.push_back({name, types});
+  OpBuilder& in(std::string_view name, TypeSet types = kAnyType, std::string_view variable = {}) {
+    def_.inputs.push_back({name, types, false, false, variable});
     return *this;
   }
-  OpBuilder& optional_in(std::string_view name, TypeSet types = kAnyType) {
-    def_.inputs.push_back({name, types, true});
+  OpBuilder& optional_in(std::string_view name, TypeSet types = kAnyType, std::string_view variable = {}) {
+    def_.inputs.push_back({name, types, true, false, variable});
     return *this;
   }
-  OpBuilder& variadic_in(std::string_view name, TypeSet types = kAnyType) {
-    def_.inputs.push_back({name, types, false, true});
+  OpBuilder& variadic_in(std::string_view name, TypeSet types = kAnyType, std::string_view variable = {}) {
+    def_.inputs.push_back({name, types, false, true, variable});
     return *this;
   }
   OpBuilder& out(std::string_view name, TypeSet types = kAnyType) {

@@ -28,6 +28,17 @@ Shape Type::shape() const {
   return shape;
 }
 
+std::optional<std::string> Type::size_problem() const {
+  if (element) return element->size_problem();
+  if (!dims) return std::nullopt;
+  Shape known;
+  for (const Dim& d : *dims) {
+    if (d.is_too_large()) return to_string() + " is larger than any memory";
+    known.push_back(d.constant().value_or(1));
+  }
+  return shape_problem(dtype, known);
+}
+
 static bool same_knowledge(const Dim& a, const Dim& b) { return a == b || (!a.is_known() && !b.is_known()); }
 
 bool Type::operator==(const Type& other) const {

@@ -40,7 +40,9 @@ struct Type {
   const Dim& dim(int64_t axis) const;  // negative counts from the end; asserts
   bool is_static() const;              // a tensor whose every dimension is a number
   std::optional<Shape> static_shape() const;
-  Shape shape() const;                       // asserts is_static()
+  Shape shape() const;  // asserts is_static()
+  // Why no tensor can be of this type, as far as its dimensions are known (base/tensor.h, shape_problem); elements included.
+  std::optional<std::string> size_problem() const;
   bool operator==(const Type& other) const;  // unknown dims compare equal to each other here (same knowledge)
   std::string to_string() const;             // "float[N,3,224,224]", "seq(float[?])"
 };

@@ -230,6 +230,7 @@ Result<Program> load_artifact(const Path& path) {
 }
 
 bool is_artifact(const Path& path) {
+  if (!check_regular(path).ok()) return false;  // reading a pipe would wait for its writer
   std::ifstream file(path, std::ios::binary);
   char magic[sizeof kMagic] = {};
   return file.read(magic, sizeof magic) && std::memcmp(magic, kMagic, sizeof kMagic) == 0;

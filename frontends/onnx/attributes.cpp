@@ -71,6 +71,9 @@ Result<Tensor> constant_value(onnx::NodeProto& node, ExternalFiles& files) {
   if (node.attribute_size() != 1)
     return error(ErrorKind::Input, "must have exactly one attribute that gives its value");
   onnx::AttributeProto& a = *node.mutable_attribute(0);
+  if (!a.ref_attr_name().empty())
+    return error(ErrorKind::Input, "takes its value from attribute '" + a.ref_attr_name() +
+                                       "' of a function, but there is none around it");
   if (a.name() == "value") return to_tensor(*a.mutable_t(), files);
   if (a.name() == "sparse_value") return to_tensor(*a.mutable_sparse_tensor(), files);
   if (a.name() == "value_float") return Tensor::scalar(a.f());

@@ -19,8 +19,11 @@
 namespace lapis::onnx_frontend {
 namespace {
 
-constexpr size_t kMaxNodes = 2'000'000;  // functions that call functions could make a small file explode
-constexpr int kMaxDepth = 64;            // of functions and subgraphs within each other
+constexpr int kMaxDepth = 64;  // of functions and subgraphs within each other; kMaxBodies (read.h) has its part of it
+// Functions that call functions could make a small file explode: nodes and bytes of what is expanded, in total, against those of the
+// file (docs/security.md).
+constexpr size_t kFreeNodes = 100'000, kNodesPerNode = 100;
+constexpr size_t kFreeBytes = size_t{64} << 20, kBytesPerByte = 64;
 
 std::string plain_domain(const std::string& domain) { return domain == "ai.onnx" ? "" : domain; }
 
@@ -29,6 +32,27 @@ template <class Imports> Opsets opsets_of(const Imports& imports) {
   for (const auto& import : imports) opsets[plain_domain(import.domain())] = import.version();
   return opsets;
 }
+
+size_t count_nodes(const onnx::GraphProto& graph);
+template <class Body> size_t count_nodes_of(const Body& body) {
+  size_t count = 0;
+  for (const auto& node : body.node()) {
+    ++count;
+    for (const auto& a : node.attribute()) count += a.has_g() ? count_nodes(a.g()) : 0;
+  }
+  return count;
+}
+size_t count_nodes(const onnx::GraphProto& graph) { return count_nodes_of(graph); }
+
+// What a model may be expanded to.
+struct Limits {
+  explicit Limits(const onnx::ModelProto& model) : bytes(kFreeBytes + kBytesPerByte * model.ByteSizeLong()) {
+    size_t written = count_nodes(model.graph());
+    for (const auto& function : model.functions()) written += count_nodes_of(function);
+    nodes = kFreeNodes + kNodesPerNode * written;
+  }
+  size_t nodes = 0, bytes;
+};
 
 std::string function_id(const std::string& domain, const std::string& name, const std::string& overload) {
   return plain_domain(domain) + "::" + name + "::" + overload;
@@ -48,7 +72,7 @@ Type complete(Type inferred, const Type& declared) {
 class Builder {
  public:
   Builder(onnx::ModelProto& model, ExternalFiles& files, const ImportOptions& options)
-      : model_(model), files_(files), options_(options), opsets_(opsets_of(model.opset_import())) {}
+      : model_(model), files_(files), options_(options), opsets_(opsets_of(model.opset_import())), limits_(model) {}
 
   Result<std::unique_ptr<Graph>> run() {
     if (Diagnostics found = check_versions(); !found.empty()) return found;
@@ -175,7 +199,9 @@ class Builder {
     };
     LAPIS_TRY(Type type, from_proto(input.type(), top ? NameUnknown(name_unknown) : nullptr));
     if (top) note_symbols(type);
-    return bound(std::move(type));
+    type = bound(std::move(type));
+    if (auto problem = type.size_problem()) return error(ErrorKind::Input, "cannot be: " + *problem);
+    return type;
   }
 
   static std::string symbol_for(std::string name) {
@@ -200,6 +226,7 @@ class Builder {
 
   void set_outputs(const onnx::GraphProto& proto, Scope& scope) {
     std::vector<Value*> outputs;
+    std::unordered_set<const Value*> taken;
     std::unordered_set<std::string> seen;
     for (const auto& output : proto.output()) {
       const std::string where = "output '" + output.name() + "'";
@@ -214,8 +241,7 @@ class Builder {
       Value* value = scope.value(output.name());
       if (!value) continue;
       // A branch may hand on a value of the graph around it, or one value twice; in a Graph an output is the graph's own.
-      if (&value->graph() != scope.graph || std::find(outputs.begin(), outputs.end(), value) != outputs.end())
-        value = copy_of(value, scope);
+      if (&value->graph() != scope.graph || !taken.insert(value).second) value = copy_of(value, scope);
       outputs.push_back(value);
     }
     scope.graph->set_outputs(std::move(outputs));
@@ -243,7 +269,8 @@ class Builder {
     if (name.empty()) name = proto.op_type();
     if (!scope.call.empty()) name = scope.call + "/" + name;
     std::string unique = name;
-    for (int i = 1; !node_names_.insert(unique).second; ++i) unique = name + "_" + std::to_string(i);
+    size_t& suffix = suffixes_[name];
+    while (!node_names_.insert(unique).second) unique = name + "_" + std::to_string(++suffix);
     return unique;
   }
 
@@ -263,7 +290,7 @@ class Builder {
 
   // A node in the terms of its scope's opsets.
   void emit(onnx::NodeProto& node, Scope& scope) {
-    if (++emitted_ > kMaxNodes || scope.depth > kMaxDepth) return report_explosion(node, scope);
+    if (++emitted_ > limits_.nodes || scope.depth > kMaxDepth) return report_explosion(node, scope);
     const std::string domain = plain_domain(node.domain());
     const auto function = functions_.find(function_id(domain, node.op_type(), node.overload()));
     if (function != functions_.end()) return expand_local(node, *function->second, scope);
@@ -271,6 +298,8 @@ class Builder {
     const onnx::OpSchema* schema = find_schema(node.op_type(), version, domain);
     if (!schema) return emit_without_schema(node, domain, scope);
     if (Status valid = check_node(node, *schema); !valid.ok()) return fail(node, scope, std::move(valid).diagnostics());
+    if (Status typed = check_types(*schema, input_types(node, scope)); !typed.ok())
+      return fail(node, scope, std::move(typed).diagnostics());
     if (!domain.empty()) return emit_canonical(node, schema, scope);
     const bool in_newer_terms = since_version(*schema) > kCanonicalOpset;
     if (in_newer_terms && !find_schema(node.op_type(), kCanonicalOpset, "")) return emit_canonical(node, schema, scope);
@@ -293,12 +322,20 @@ class Builder {
   void emit_canonical(onnx::NodeProto& node, const onnx::OpSchema* schema, Scope& scope) {
     if (node.op_type() == "Constant" && plain_domain(node.domain()).empty()) return emit_constant(node, scope);
     if (const OpDef* op = find_op(node.op_type(), node.domain())) return emit_record(node, *op, schema, scope);
-    if (any_input_poisoned(node, scope)) return poison(node, scope);
+    const bool poisoned = any_input_poisoned(node, scope);
     onnx::FunctionProto body;
     if (schema && function_of(node, *schema, input_types(node, scope), body))
-      return expand(node, body, node.op_type(), scope);
-    unsupported_.add(node, place(node, scope), scope.owner);
+      return poisoned ? search(node, body, node.op_type(), scope) : expand(node, body, node.op_type(), scope);
+    if (!poisoned || !schema || !has_function(*schema)) unsupported_.add(node, place(node, scope), scope.owner);
     poison(node, scope);
+  }
+
+  // A call that lacks an input because of an earlier error: only what its body holds of unsupported operators is of interest.
+  void search(const onnx::NodeProto& call, onnx::FunctionProto& body, const std::string& owner, Scope& scope) {
+    const size_t before = diagnostics_.size();
+    expand(call, body, owner, scope);
+    diagnostics_.resize(std::min(before, diagnostics_.size()));
+    poison(call, scope);
   }
 
   void emit_constant(onnx::NodeProto& node, Scope& scope) {
@@ -324,7 +361,10 @@ class Builder {
       if (!node.output(static_cast<int>(i)).empty()) scope.values[node.output(static_cast<int>(i))] = added->output(i);
     for (size_t i = added->outputs().size(); i < static_cast<size_t>(node.output_size()); ++i)
       poison_one(node.output(static_cast<int>(i)), scope);
-    collect(infer_types(*added));
+    if (Status typed = infer_types(*added); !typed.ok()) {
+      collect(typed);
+      return poison(node, scope);
+    }
     for (Value* output : added->outputs()) apply_declared(node, *output, scope);
   }
 
@@ -338,22 +378,11 @@ class Builder {
     if (contradicts)
       return fail(node, {error(ErrorKind::Input, "output '" + value.name() + "' is declared as " +
                                                      declared->to_string() + " but is " + value.type().to_string())});
-    Type completed = complete(value.type(), bound(*declared));
-    if (fits_operand(*value.producer(), completed)) value.set_type(std::move(completed));
-  }
-
-  // Models keep declarations that no longer fit their operators. Where the shape itself is computed, what an operator does with
-  // its elements still tells a stale one, which is then worth nothing.
-  static bool fits_operand(const Node& node, const Type& declared) {
-    const bool reshapes = node.op().name == "Reshape", expands = node.op().name == "Expand";
-    if ((!reshapes && !expands) || !declared.is_static() || !node.input(0)->type().is_static()) return true;
-    const Shape from = node.input(0)->type().shape(), to = declared.shape();
-    if (reshapes) return element_count(from) == element_count(to);
-    for (size_t i = 0; i < std::min(from.size(), to.size()); ++i)
-      if (from.rbegin()[static_cast<ptrdiff_t>(i)] != 1 &&
-          from.rbegin()[static_cast<ptrdiff_t>(i)] != to.rbegin()[static_cast<ptrdiff_t>(i)])
-        return false;
-    return from.size() <= to.size();
+    Type type = complete(value.type(), bound(*declared));
+    if (const auto problem = type.size_problem())
+      return fail(
+          node, {error(ErrorKind::Input, "output '" + value.name() + "' is declared as what cannot be: " + *problem)});
+    value.set_type(std::move(type));
   }
 
   bool convert_attributes(onnx::NodeProto& node, const OpDef& op, const onnx::OpSchema* schema, Attributes& attributes,
@@ -365,7 +394,11 @@ class Builder {
     bool complete = true;
     for (auto& attribute : *node.mutable_attribute()) {
       const AttrDef* def = op.attribute(attribute.name());
-      if (!def) {
+      if (!attribute.ref_attr_name().empty()) {
+        fail(node,
+             {error(ErrorKind::Input, "attribute '" + attribute.name() + "' refers to attribute '" +
+                                          attribute.ref_attr_name() + "' of a function, but there is none around it")});
+      } else if (!def) {
         fail(node, {error(ErrorKind::Unsupported, "attribute '" + attribute.name() + "' is not supported")});
       } else if (attribute.type() == onnx::AttributeProto::GRAPH) {
         auto graph = subgraph(attribute, scope);
@@ -407,10 +440,11 @@ class Builder {
   // ---- functions ----------------------------------------------------------------------------------------------------------------------
 
   void expand_local(const onnx::NodeProto& call, const onnx::FunctionProto& function, Scope& scope) {
-    if (any_input_poisoned(call, scope)) return poison(call, scope);
+    expanded_bytes_ += bytes_when_bound(call, function);
+    if (expanded_bytes_ > limits_.bytes) return report_explosion(call, scope);
     onnx::FunctionProto body = function;
     bind_attributes(call, body);
-    expand(call, body, scope.owner, scope);
+    any_input_poisoned(call, scope) ? search(call, body, scope.owner, scope) : expand(call, body, scope.owner, scope);
   }
 
   // The nodes of the body take the place of the call.
@@ -425,6 +459,9 @@ class Builder {
                 .call = node_name(call, scope),
                 .owner = owner,
                 .depth = scope.depth + 1};
+    // Names of what is expanded begin with the call's, and a file may hold one very long name.
+    expanded_bytes_ += inner.call.size() * static_cast<size_t>(body.node_size());
+    if (expanded_bytes_ > limits_.bytes) return report_explosion(call, scope);
     for (const auto& v : body.value_info()) inner.declared[v.name()] = &v.type();
     drop_absent_inputs(call, body);
     for (int i = 0; i < call.input_size(); ++i)
@@ -516,10 +553,13 @@ class Builder {
   void report_explosion(const onnx::NodeProto& node, Scope& scope) {
     poison(node, scope);
     if (std::exchange(exploded_, true)) return;
-    report(error(ErrorKind::Input, "functions or subgraphs nest deeper than " + std::to_string(kMaxDepth) +
-                                       " or expand to more than " + std::to_string(kMaxNodes) + " nodes")
-               .at(location_of(node))
-               .help("does a function of the model call itself?"));
+    const std::string what =
+        scope.depth > kMaxDepth ? "functions and subgraphs nest deeper than " + std::to_string(kMaxDepth)
+        : emitted_ > limits_.nodes
+            ? "the model expands to more than " + std::to_string(limits_.nodes) + " nodes, which is out of proportion"
+            : "the functions expand to more than " + std::to_string(limits_.bytes) +
+                  " bytes, which is out of proportion";
+    report(error(ErrorKind::Input, what).at(location_of(node)).help("does a function of the model call itself?"));
   }
 
   Diagnostics all_diagnostics() {
@@ -535,9 +575,11 @@ class Builder {
   std::unordered_map<std::string, const onnx::FunctionProto*> functions_;
   std::unordered_set<std::string> reserved_;  // names of the model's outputs
   std::unordered_set<std::string> node_names_, seen_;
-  std::set<std::string> symbols_;  // of the inputs
-  std::string upgraded_;           // the node whose upgrade is being emitted
-  size_t emitted_ = 0;
+  std::unordered_map<std::string, size_t> suffixes_;  // the last one that made a name of a node unique
+  std::set<std::string> symbols_;                     // of the inputs
+  std::string upgraded_;                              // the node whose upgrade is being emitted
+  const Limits limits_;
+  size_t emitted_ = 0, expanded_bytes_ = 0;
   bool exploded_ = false;
   UnsupportedOperators unsupported_;
   Diagnostics diagnostics_;

@@ -3,6 +3,9 @@
 #include <onnx/onnx_pb.h>
 
 #include <new>
+#include <stdexcept>
+
+#include "base/guard.h"
 
 #include "frontends/onnx/builder.h"
 #include "frontends/onnx/read.h"
@@ -19,17 +22,21 @@ Diagnostics in_file(Diagnostics diagnostics, const std::string& name) {
 
 // The onnx library and protobuf throw; nothing of that leaves this folder.
 template <class Read>
-Result<std::unique_ptr<Graph>> import_with(const std::string& name, std::optional<Path> folder,
-                                           const ImportOptions& options, Read&& read) {
+Result<std::unique_ptr<Graph>> import_with(const std::string& name, ExternalFiles files, const ImportOptions& options,
+                                           Read&& read) {
   try {
     onnx::ModelProto model;
     if (Status status = read(model); !status.ok()) return in_file(std::move(status).diagnostics(), name);
-    ExternalFiles files(std::move(folder));
+
     Result<std::unique_ptr<Graph>> graph = build_graph(model, files, options);
     if (!graph.ok()) return in_file(std::move(graph).diagnostics(), name);
     return graph;
+  } catch (const InternalError&) {
+    throw;
   } catch (const std::bad_alloc&) {
-    return error(ErrorKind::Input, "the model needs more memory than there is").at(name);
+    return current_exception_diagnostic().at(name);
+  } catch (const std::length_error&) {
+    return current_exception_diagnostic().at(name);
   } catch (const std::exception& e) {
     return error(ErrorKind::Input, std::string("not a valid ONNX model: ") + e.what())
         .at(name)
@@ -43,7 +50,7 @@ Result<std::unique_ptr<Graph>> import_onnx(const Path& file, const ImportOptions
   LAPIS_TRY(const MappedFile mapped, map_file(file));
   const std::string name = file.filename().string();
   const bool is_text = file.extension() == ".onnxtxt";
-  return import_with(name, file.parent_path(), options, [&](onnx::ModelProto& model) {
+  return import_with(name, ExternalFiles(file), options, [&](onnx::ModelProto& model) {
     return is_text ? read_text({reinterpret_cast<const char*>(mapped.data.get()), mapped.size}, model)
                    : read_model(mapped.bytes(), model);
   });
@@ -51,12 +58,12 @@ Result<std::unique_ptr<Graph>> import_onnx(const Path& file, const ImportOptions
 
 Result<std::unique_ptr<Graph>> import_onnx(std::span<const std::byte> bytes, const std::string& name,
                                            const ImportOptions& options) {
-  return import_with(name, std::nullopt, options, [&](onnx::ModelProto& model) { return read_model(bytes, model); });
+  return import_with(name, {}, options, [&](onnx::ModelProto& model) { return read_model(bytes, model); });
 }
 
 Result<std::unique_ptr<Graph>> parse_onnx_text(std::string_view text, const std::string& name,
                                                const ImportOptions& options) {
-  return import_with(name, std::nullopt, options, [&](onnx::ModelProto& model) { return read_text(text, model); });
+  return import_with(name, {}, options, [&](onnx::ModelProto& model) { return read_text(text, model); });
 }
 
 }  // namespace lapis

@@ -1,6 +1,6 @@
 // The oldest opset that a graph can be written in.
 #include <onnx/checker.h>
-#include <onnx/defs/data_type_utils.h>
+
 #include <onnx/defs/schema.h>
 #include <onnx/onnx_pb.h>
 
@@ -88,21 +88,16 @@ onnx::NodeProto outline(const Node& node) {
   return proto;
 }
 
-bool allows(const std::vector<onnx::OpSchema::FormalParameter>& parameters, const std::vector<Value*>& values) {
-  for (size_t i = 0; i < values.size() && !parameters.empty(); ++i) {
-    const Value* v = values[i];
-    if (!v || (v->type().is_tensor() && v->dtype() == DType::Undefined)) continue;
-    onnx::TypeProto type;
-    to_proto(v->type(), type);
-    if (!parameters[std::min(i, parameters.size() - 1)].GetTypes().contains(onnx::Utils::DataTypeUtils::ToType(type)))
-      return false;
-  }
-  return true;
+std::vector<const Type*> types_of(const std::vector<Value*>& values) {
+  std::vector<const Type*> types;
+  for (const Value* v : values)
+    types.push_back(v && (!v->type().is_tensor() || v->dtype() != DType::Undefined) ? &v->type() : nullptr);
+  return types;
 }
 
 bool accepts(const onnx::OpSchema& schema, const onnx::NodeProto& proto, const Node& node) {
-  return !schema.deprecated() && check_node(proto, schema).ok() && allows(schema.inputs(), node.inputs()) &&
-         allows(schema.outputs(), node.outputs());
+  return !schema.deprecated() && check_node(proto, schema).ok() &&
+         check_types(schema, types_of(node.inputs()), types_of(node.outputs())).ok();
 }
 
 int lowest_opset(const Node& node, int at_least) {

@@ -8,31 +8,57 @@
 #include <climits>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace lapis::onnx_frontend {
 namespace {
 
-constexpr int kMaxNesting = 100;  // messages within messages; a subgraph within a subgraph takes three
+constexpr int kMaxTypes = 16;      // sequences of optionals of sequences ...
+constexpr int kMaxBrackets = 100;  // of text
+// Messages within messages: a body takes three (graph, node, attribute), a type two; what else a file has lies flat.
+constexpr int kMaxNesting = 3 * kMaxBodies + 2 * kMaxTypes + 16;
 
-// The outermost layer of the wire format, to tell a truncated model from something that never was one.
-class WireScan {
+// Protobuf's wire format: keys, numbers and lengths.
+class WireReader {
  public:
-  explicit WireScan(std::span<const std::byte> bytes) : bytes_(bytes) { scan(); }
-  bool whole() const { return whole_; }
-  size_t fields() const { return fields_; }                   // of ModelProto, read in full
-  std::optional<size_t> missing() const { return missing_; }  // bytes that the field at the end of the file lacks
+  explicit WireReader(std::span<const std::byte> bytes) : bytes_(bytes) {}
+  size_t at() const { return at_; }
+  size_t left() const { return bytes_.size() - at_; }
 
- private:
   std::optional<uint64_t> varint() {
     uint64_t value = 0;
-    for (int shift = 0; shift < 64 && at_ < bytes_.size(); shift += 7) {
+    for (int shift = 0; shift < 64 && left() > 0; shift += 7) {
       const auto byte = std::to_integer<uint64_t>(bytes_[at_++]);
       value |= (byte & 0x7F) << shift;
       if (byte < 0x80) return value;
     }
     return std::nullopt;
   }
+  bool skip(uint64_t bytes) {
+    if (bytes > left()) return false;
+    at_ += bytes;
+    return true;
+  }
+  // A value that is no message, by its wire type; groups are not known to ONNX.
+  bool skip_value(uint64_t wire_type) {
+    if (wire_type == 0) return varint().has_value();
+    return wire_type == 1 ? skip(8) : wire_type == 5 && skip(4);
+  }
 
+ private:
+  std::span<const std::byte> bytes_;
+  size_t at_ = 0;
+};
+
+// The outermost layer of the wire format, to tell a truncated model from something that never was one.
+class WireScan {
+ public:
+  explicit WireScan(std::span<const std::byte> bytes) : reader_(bytes) { scan(); }
+  bool whole() const { return whole_; }
+  size_t fields() const { return fields_; }                   // of ModelProto, read in full
+  std::optional<size_t> missing() const { return missing_; }  // bytes that the field at the end of the file lacks
+
+ private:
   static bool known(uint64_t field, uint64_t wire_type) {
     const bool number = field == 1 || field == 5;
     return number ? wire_type == 0
@@ -41,32 +67,114 @@ class WireScan {
   }
 
   void scan() {
-    while (at_ < bytes_.size()) {
-      const auto key = varint();
+    while (reader_.left() > 0) {
+      const auto key = reader_.varint();
       if (!key || !known(*key >> 3, *key & 7)) return;
-      const auto value = varint();
+      const auto value = reader_.varint();
       if (!value) {
         missing_ = 1;
         return;
       }
-      if ((*key & 7) == 2) {
-        const size_t left = bytes_.size() - at_;
-        if (*value > left) {
-          missing_ = *value - left;
-          return;
-        }
-        at_ += *value;
+      if ((*key & 7) == 2 && !reader_.skip(*value)) {
+        missing_ = *value - reader_.left();
+        return;
       }
       ++fields_;
     }
     whole_ = true;
   }
 
-  std::span<const std::byte> bytes_;
-  size_t at_ = 0, fields_ = 0;
+  WireReader reader_;
+  size_t fields_ = 0;
   bool whole_ = false;
   std::optional<size_t> missing_;
 };
+
+// Which messages of ONNX hold which, as far as they can hold themselves in the end.
+enum class Message : uint8_t { Model, Training, Function, Graph, Node, Attribute, Value, Type, Holder };
+struct Field {
+  Message message;
+  uint64_t number;
+  Message content;
+};
+constexpr Field kNesting[] = {
+    {Message::Model, 7, Message::Graph},         {Message::Model, 25, Message::Function},
+    {Message::Function, 7, Message::Node},       {Message::Model, 20, Message::Training},
+    {Message::Training, 1, Message::Graph},      {Message::Training, 2, Message::Graph},
+    {Message::Function, 11, Message::Attribute}, {Message::Function, 12, Message::Value},
+    {Message::Graph, 1, Message::Node},          {Message::Graph, 11, Message::Value},
+    {Message::Graph, 12, Message::Value},        {Message::Graph, 13, Message::Value},
+    {Message::Node, 5, Message::Attribute},      {Message::Attribute, 6, Message::Graph},
+    {Message::Attribute, 11, Message::Graph},    {Message::Attribute, 14, Message::Type},
+    {Message::Attribute, 15, Message::Type},     {Message::Value, 2, Message::Type},
+    {Message::Type, 4, Message::Holder},         {Message::Type, 5, Message::Holder},
+    {Message::Type, 9, Message::Holder},         {Message::Holder, 1, Message::Type},
+    {Message::Holder, 2, Message::Type},
+};
+
+std::optional<Message> content_of(Message message, uint64_t field) {
+  for (const Field& f : kNesting)
+    if (f.message == message && f.number == field) return f.content;
+  return std::nullopt;
+}
+
+// Walks the bytes of a model without recursion, to tell bodies and types that nest too deep from files that are damaged.
+class NestingScan {
+ public:
+  explicit NestingScan(std::span<const std::byte> bytes) {
+    open_.push_back({bytes.size(), Message::Model, 0, 0});
+    WireReader reader(bytes);
+    while (reader.at() < bytes.size() && step(reader)) {
+    }
+  }
+  int bodies() const { return bodies_; }
+  int types() const { return types_; }
+
+ private:
+  struct Open {
+    size_t end;
+    Message message;
+    int bodies, types;
+  };
+
+  // False where the bytes are no messages any more; parsing them will say so.
+  bool step(WireReader& reader) {
+    while (reader.at() >= open_.back().end) open_.pop_back();
+    const auto key = reader.varint();
+    if (!key) return false;
+    const auto length = (*key & 7) == 2 ? reader.varint() : std::optional<uint64_t>(0);
+    if (!length || *length > open_.back().end - std::min(reader.at(), open_.back().end)) return false;
+    if ((*key & 7) != 2) return reader.skip_value(*key & 7);
+    const auto content = content_of(open_.back().message, *key >> 3);
+    if (!content) return reader.skip(*length);
+    const Open& around = open_.back();
+    enter({reader.at() + static_cast<size_t>(*length), *content, around.bodies + (*content == Message::Graph),
+           around.types + (*content == Message::Type)});
+    return true;
+  }
+
+  void enter(const Open& inner) {
+    bodies_ = std::max(bodies_, inner.bodies - 1);  // the model's own graph is not a body
+    types_ = std::max(types_, inner.types);
+    open_.push_back(inner);
+  }
+
+  std::vector<Open> open_;
+  int bodies_ = 0, types_ = 0;
+};
+
+std::optional<Diagnostic> nests_too_deep(std::span<const std::byte> bytes) {
+  const NestingScan scan(bytes);
+  if (scan.bodies() > kMaxBodies)
+    return error(ErrorKind::Unsupported, "bodies of control flow (If, Loop, Scan) lie " +
+                                             std::to_string(scan.bodies()) + " deep within each other, at most " +
+                                             std::to_string(kMaxBodies) + " are supported");
+  if (scan.types() > kMaxTypes)
+    return error(ErrorKind::Unsupported, "types (sequences, optionals) lie " + std::to_string(scan.types()) +
+                                             " deep within each other, at most " + std::to_string(kMaxTypes) +
+                                             " are supported");
+  return std::nullopt;
+}
 
 bool starts_with(std::span<const std::byte> bytes, std::string_view magic) {
   return std::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size()).starts_with(magic);
@@ -123,6 +231,7 @@ Status read_model(std::span<const std::byte> bytes, onnx::ModelProto& model) {
   if (bytes.size() > INT_MAX)
     return error(ErrorKind::Input, "the file has " + std::to_string(bytes.size()) + " bytes; protobuf ends at 2 GiB")
         .help("save the model with external data: onnx.save(model, path, save_as_external_data=True)");
+  if (auto d = nests_too_deep(bytes)) return *std::move(d);
   google::protobuf::io::ArrayInputStream stream(bytes.data(), static_cast<int>(bytes.size()));
   google::protobuf::io::CodedInputStream input(&stream);
   input.SetRecursionLimit(kMaxNesting);
@@ -132,8 +241,10 @@ Status read_model(std::span<const std::byte> bytes, onnx::ModelProto& model) {
 }
 
 Status read_text(std::string_view text, onnx::ModelProto& model) {
-  if (bracket_depth(text) > kMaxNesting)
-    return error(ErrorKind::Input, "brackets are nested more than " + std::to_string(kMaxNesting) + " deep");
+  if (const int depth = bracket_depth(text); depth > kMaxBrackets)
+    return error(ErrorKind::Unsupported, "brackets lie " + std::to_string(depth) + " deep within each other, at most " +
+                                             std::to_string(kMaxBrackets) + " are supported")
+        .note("a body of control flow is one of them");
   onnx::OnnxParser parser(text);
   const auto status = parser.Parse(model);
   if (!status.IsOK())

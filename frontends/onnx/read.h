@@ -9,6 +9,9 @@
 
 namespace lapis::onnx_frontend {
 
+// Bodies of control flow within each other: far more than any model has, far fewer than any stack bears.
+inline constexpr int kMaxBodies = 64;
+
 Status read_model(std::span<const std::byte> bytes, onnx::ModelProto& model);
 Status read_text(std::string_view text, onnx::ModelProto& model);
 

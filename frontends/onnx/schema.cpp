@@ -6,6 +6,7 @@
 #include <onnx/shape_inference/attribute_binder.h>
 
 #include <algorithm>
+#include <map>
 
 #include "frontends/onnx/import.h"
 #include "frontends/onnx/types.h"
@@ -53,11 +54,77 @@ int newest_builder(const onnx::OpSchema& schema) {
   return newest;
 }
 
+using Parameters = std::vector<onnx::OpSchema::FormalParameter>;
+
+// A variadic operand repeats the last one.
+const onnx::OpSchema::FormalParameter& parameter_of(const Parameters& parameters, size_t i) {
+  return parameters[std::min(i, parameters.size() - 1)];
+}
+
 // Mod of opset 28 lets fmod = 0 mean the sign of the divisor for floats too; before, floats had to say fmod = 1.
 bool means_something_new(const onnx::NodeProto& node, const Type* first_input) {
   if (node.op_type() != "Mod" || !first_input || !is_float(first_input->dtype)) return false;
   return std::none_of(node.attribute().begin(), node.attribute().end(),
                       [](const auto& a) { return a.name() == "fmod" && a.i() != 0; });
+}
+
+// ONNX counts operands but takes an empty name for one.
+Status check_required(const onnx::NodeProto& node, const onnx::OpSchema& schema) {
+  for (int i = 0; i < node.input_size() && !schema.inputs().empty(); ++i) {
+    const auto& parameter = parameter_of(schema.inputs(), static_cast<size_t>(i));
+    if (node.input(i).empty() && parameter.GetOption() != onnx::OpSchema::Optional)
+      return error(ErrorKind::Input, "required input '" + parameter.GetName() + "' is missing");
+  }
+  return ok();
+}
+
+// As ONNX writes it: tensor(float), seq(tensor(float)).
+std::string onnx_name(const Type& type) {
+  if (type.kind == Type::Kind::Sequence) return "seq(" + onnx_name(*type.element) + ")";
+  if (type.kind == Type::Kind::Optional) return "optional(" + onnx_name(*type.element) + ")";
+  return "tensor(" + std::string(name_of(type.dtype)) + ")";
+}
+
+Diagnostic type_error(const onnx::OpSchema& schema, std::string message) {
+  return error(ErrorKind::Input, "is not valid ONNX: " + message)
+      .note("as opset " + std::to_string(schema.since_version()) + " defines " + schema.Name())
+      .help("insert a Cast, or export the model at an opset that allows it");
+}
+
+// Type variables and what fixed them: the operand and its type.
+using Variables = std::map<std::string, std::pair<std::string, std::string>>;
+
+Status check_types(const onnx::OpSchema& schema, const std::string& role, const Parameters& parameters,
+                   const std::vector<const Type*>& types, Variables& variables) {
+  for (size_t i = 0; i < types.size() && !parameters.empty(); ++i) {
+    if (!types[i]) continue;
+    const auto& parameter = parameter_of(parameters, i);
+    const std::string name = onnx_name(*types[i]), where = role + " '" + parameter.GetName() + "'";
+    const auto& allowed = parameter.GetTypes();
+    if (std::none_of(allowed.begin(), allowed.end(), [&](const std::string* type) { return *type == name; }))
+      return type_error(schema, where + " is " + name + ", which is not allowed");
+    if (!parameter.GetIsHomogeneous()) continue;
+    const auto& [other, fixed] = variables.try_emplace(parameter.GetTypeStr(), parameter.GetName(), name).first->second;
+    if (fixed != name)
+      return type_error(schema,
+                        where + " is " + name + " but '" + other + "' is " + fixed + ": they must be of one type");
+  }
+  return ok();
+}
+
+size_t references(const onnx::NodeProto& node, const std::string& attribute);
+
+size_t references(const onnx::GraphProto& graph, const std::string& attribute) {
+  size_t count = 0;
+  for (const auto& node : graph.node()) count += references(node, attribute);
+  return count;
+}
+
+size_t references(const onnx::NodeProto& node, const std::string& attribute) {
+  size_t count = 0;
+  for (const auto& a : node.attribute())
+    count += (a.ref_attr_name() == attribute) + (a.has_g() ? references(a.g(), attribute) : 0);
+  return count;
 }
 
 }  // namespace
@@ -69,6 +136,7 @@ const onnx::OpSchema* find_schema(const std::string& op, int version, const std:
 int since_version(const onnx::OpSchema& schema) { return schema.since_version(); }
 
 Status check_node(const onnx::NodeProto& node, const onnx::OpSchema& schema) {
+  LAPIS_CHECK(check_required(node, schema));
   // The one operator that was withdrawn and came back in a form that it can be upgraded to.
   const bool withdrawn = schema.deprecated() && schema.Name() == "GroupNormalization";
   try {
@@ -77,6 +145,13 @@ Status check_node(const onnx::NodeProto& node, const onnx::OpSchema& schema) {
   } catch (const std::exception& e) {
     return error(ErrorKind::Input, std::string("is not valid ONNX: ") + e.what());
   }
+}
+
+Status check_types(const onnx::OpSchema& schema, const std::vector<const Type*>& input_types,
+                   const std::vector<const Type*>& output_types) {
+  Variables variables;
+  LAPIS_CHECK(check_types(schema, "input", schema.inputs(), input_types, variables));
+  return check_types(schema, "output", schema.outputs(), output_types, variables);
 }
 
 void drop_default_attributes(onnx::NodeProto& node, const onnx::OpSchema& schema,
@@ -107,6 +182,10 @@ Status to_canonical_from_newer(onnx::NodeProto& node, int version, const Type* f
   return ok();
 }
 
+bool has_function(const onnx::OpSchema& schema) {
+  return schema.GetFunction(std::max(kCanonicalOpset, schema.since_version())) || newest_builder(schema) != 0;
+}
+
 bool function_of(const onnx::NodeProto& node, const onnx::OpSchema& schema, const std::vector<const Type*>& input_types,
                  onnx::FunctionProto& function) {
   const onnx::NodeProto call = with_defaults(node, schema);
@@ -123,6 +202,16 @@ bool function_of(const onnx::NodeProto& node, const onnx::OpSchema& schema, cons
   }
   bind_attributes(call, function);
   return true;
+}
+
+size_t bytes_when_bound(const onnx::NodeProto& call, const onnx::FunctionProto& function) {
+  size_t bytes = function.ByteSizeLong();
+  for (const auto& attribute : call.attribute()) {
+    size_t count = 0;
+    for (const auto& node : function.node()) count += references(node, attribute.name());
+    bytes += count * attribute.ByteSizeLong();
+  }
+  return bytes;
 }
 
 void bind_attributes(const onnx::NodeProto& call, onnx::FunctionProto& function) {

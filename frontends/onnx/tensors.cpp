@@ -10,19 +10,16 @@
 namespace lapis::onnx_frontend {
 namespace {
 
-constexpr int64_t kMaxElements = int64_t{1} << 40;    // beyond any real tensor; keeps byte counts far from overflow
-constexpr int64_t kMaxDenseBytes = int64_t{1} << 32;  // a sparse initializer may claim any size
+// What a file may ask for beyond the bytes that it brings, in total (docs/security.md): sparse tensors made dense, and parts of
+// external files that lie so badly that they must be copied.
+constexpr uint64_t kFreeBytes = uint64_t{64} << 20, kDensePerStored = 1024, kCopiesPerByte = 4;
 
 std::string quoted(const std::string& name) { return "tensor '" + name + "'"; }
 
-template <class Repeated> Result<Shape> checked_shape(const Repeated& dims) {
-  int64_t count = 1;
-  for (int64_t d : dims) {
-    if (d < 0) return error(ErrorKind::Input, "has the negative dimension " + std::to_string(d));
-    if (d > kMaxElements || (count *= std::max<int64_t>(d, 1)) > kMaxElements)
-      return error(ErrorKind::Input, "is larger than any memory");
-  }
-  return Shape(dims.begin(), dims.end());
+template <class Repeated> Result<Shape> checked_shape(DType dtype, const Repeated& dims) {
+  Shape shape(dims.begin(), dims.end());
+  if (auto problem = shape_problem(dtype, shape)) return error(ErrorKind::Input, "cannot be: " + *problem);
+  return shape;
 }
 
 Diagnostic size_error(const std::string& what, int64_t have, const Shape& shape, DType dtype, int64_t want) {
@@ -32,13 +29,16 @@ Diagnostic size_error(const std::string& what, int64_t have, const Shape& shape,
 
 // ---- bytes --------------------------------------------------------------------------------------------------------------------------
 
-// A Tensor over foreign bytes; they are copied if small or badly aligned.
-Tensor borrow(DType dtype, Shape shape, std::shared_ptr<const std::byte> bytes) {
+// Whether a Tensor can lie over foreign bytes; they are copied if few or badly aligned.
+bool can_borrow(const std::byte* bytes, int64_t size) {
   constexpr int64_t kWorthBorrowing = 4096;
   constexpr uintptr_t kAlignment = 16;
+  return size >= kWorthBorrowing && reinterpret_cast<uintptr_t>(bytes) % kAlignment == 0;
+}
+
+Tensor borrow(DType dtype, Shape shape, std::shared_ptr<const std::byte> bytes) {
   const int64_t size = byte_size(dtype, element_count(shape));
-  if (size >= kWorthBorrowing && reinterpret_cast<uintptr_t>(bytes.get()) % kAlignment == 0)
-    return Tensor(dtype, std::move(shape), std::move(bytes));
+  if (can_borrow(bytes.get(), size)) return Tensor(dtype, std::move(shape), std::move(bytes));
   Tensor tensor(dtype, std::move(shape));
   if (size > 0) std::memcpy(tensor.mutable_raw(), bytes.get(), static_cast<size_t>(size));
   return tensor;
@@ -79,6 +79,7 @@ Result<Tensor> from_external(const onnx::TensorProto& proto, DType dtype, Shape 
   LAPIS_TRY(ExternalFiles::Range range, files.range(location, offset, length));
   if (range.length != static_cast<uint64_t>(size))
     return size_error("bytes", static_cast<int64_t>(range.length), shape, dtype, size);
+  if (!can_borrow(range.bytes.get(), size)) LAPIS_CHECK(files.allow_copy(range.length));
   return borrow(dtype, std::move(shape), std::move(range.bytes));
 }
 
@@ -128,7 +129,7 @@ Result<Tensor> to_unnamed_tensor(onnx::TensorProto& proto, ExternalFiles& files)
     return error(ErrorKind::Unsupported,
                  "has element type " + std::to_string(proto.data_type()) + ", which Lapis does not know");
   if (proto.has_segment()) return error(ErrorKind::Unsupported, "is stored in segments, which no ONNX tool writes");
-  LAPIS_TRY(Shape shape, checked_shape(proto.dims()));
+  LAPIS_TRY(Shape shape, checked_shape(*dtype, proto.dims()));
   if (proto.data_location() == onnx::TensorProto::EXTERNAL)
     return from_external(proto, *dtype, std::move(shape), files);
   if (proto.has_raw_data() && *dtype != DType::String) return from_raw(proto, *dtype, std::move(shape));
@@ -163,18 +164,19 @@ Result<int64_t> position(const Tensor& indices, int64_t i, const Shape& shape) {
   return flat;
 }
 
-Result<Tensor> densify(const Tensor& values, const Tensor& indices, Shape shape) {
+Result<Tensor> densify(const Tensor& values, const Tensor& indices, Shape shape, ExternalFiles& files) {
   const int64_t width = bit_width(values.dtype()) / 8;
   if (width == 0)
     return error(ErrorKind::Unsupported,
                  "sparse tensors of " + std::string(name_of(values.dtype())) + " are not supported");
-  if (byte_size(values.dtype(), element_count(shape)) > kMaxDenseBytes)
-    return error(ErrorKind::Unsupported, "is too large to be stored densely: " + to_string(shape));
+
   const int64_t count = values.size(), rank = static_cast<int64_t>(shape.size());
   const Shape rows{count, rank}, flat{count};
   if (values.rank() != 1 || indices.dtype() != DType::Int64 || (indices.shape() != flat && indices.shape() != rows))
     return error(ErrorKind::Input,
                  "has " + to_string(indices.shape()) + " indices for " + to_string(values.shape()) + " values");
+  LAPIS_CHECK(files.allow_dense(static_cast<uint64_t>(values.bytes() + indices.bytes()),
+                                static_cast<uint64_t>(byte_size(values.dtype(), element_count(shape)))));
   Tensor dense(values.dtype(), shape);
   for (int64_t i = 0; i < count; ++i) {
     LAPIS_TRY(const int64_t at, position(indices, i, shape));
@@ -184,6 +186,40 @@ Result<Tensor> densify(const Tensor& values, const Tensor& indices, Shape shape)
 }
 
 }  // namespace
+
+// The path without links; as it is if there is nothing, which opening it then says.
+static Path resolved(const Path& path) {
+  std::error_code failure;
+  const Path real = std::filesystem::canonical(path, failure);
+  return failure ? std::filesystem::absolute(path).lexically_normal() : real;
+}
+
+// A model that is a link itself (caches of downloads are made of links) may have its data beside the file it leads to.
+ExternalFiles::ExternalFiles(const Path& model)
+    : folder_(model.parent_path().empty() ? Path(".") : model.parent_path()),
+      roots_{resolved(*folder_), resolved(model).parent_path()} {}
+
+bool ExternalFiles::leads_away(const Path& real) const {
+  return std::none_of(roots_.begin(), roots_.end(), [&](const Path& root) {
+    return std::mismatch(root.begin(), root.end(), real.begin(), real.end()).first == root.end();
+  });
+}
+
+Status ExternalFiles::allow_dense(uint64_t stored, uint64_t dense) {
+  stored_bytes_ += stored;
+  dense_bytes_ += dense;
+  if (dense_bytes_ <= kFreeBytes + kDensePerStored * stored_bytes_) return ok();
+  return error(ErrorKind::Input, "the sparse tensors hold " + std::to_string(stored_bytes_) + " bytes and would need " +
+                                     std::to_string(dense_bytes_) + " as dense ones, which is out of proportion");
+}
+
+Status ExternalFiles::allow_copy(uint64_t bytes) {
+  copied_bytes_ += bytes;
+  if (copied_bytes_ <= kFreeBytes + kCopiesPerByte * mapped_bytes_) return ok();
+  return error(ErrorKind::Input,
+               "the tensors read the same external bytes again and again: " + std::to_string(copied_bytes_) +
+                   " bytes of files of " + std::to_string(mapped_bytes_) + " bytes");
+}
 
 Result<ExternalFiles::Range> ExternalFiles::range(const std::string& location, uint64_t offset,
                                                   std::optional<uint64_t> length) {
@@ -196,10 +232,16 @@ Result<ExternalFiles::Range> ExternalFiles::range(const std::string& location, u
     return error(ErrorKind::Input, "external data must lie beside the model, not in '" + location + "'");
   auto it = files_.find(location);
   if (it == files_.end()) {
-    Result<MappedFile> file = map_file(*folder_ / relative);
+    const Path real = resolved(*folder_ / relative);
+    if (leads_away(real))
+      return error(ErrorKind::Input,
+                   "external data must lie beside the model, but '" + location + "' is a link that leads away")
+          .help("replace the link by the file itself");
+    Result<MappedFile> file = map_file(real);
     if (!file.ok())
       return error(ErrorKind::Input, "its data should be in '" + location + "': " + file.diagnostics()[0].message)
           .help("copy " + location + " beside the model; the two files belong together");
+    mapped_bytes_ += file->size;
     it = files_.emplace(location, *std::move(file)).first;
   }
   const MappedFile& file = it->second;
@@ -221,9 +263,9 @@ Result<Tensor> to_tensor(onnx::SparseTensorProto& proto, ExternalFiles& files) {
   const std::string where = "sparse " + quoted(proto.values().name());
   LAPIS_TRY(const Tensor values, to_tensor(*proto.mutable_values(), files));
   LAPIS_TRY(const Tensor indices, to_tensor(*proto.mutable_indices(), files));
-  Result<Shape> shape = checked_shape(proto.dims());
+  Result<Shape> shape = checked_shape(values.dtype(), proto.dims());
   if (!shape.ok()) return located(std::move(shape).diagnostics(), where);
-  Result<Tensor> dense = densify(values, indices, *std::move(shape));
+  Result<Tensor> dense = densify(values, indices, *std::move(shape), files);
   if (!dense.ok()) return located(std::move(dense).diagnostics(), where);
   return dense;
 }

@@ -47,8 +47,8 @@ void to_proto(const Dim& dim, onnx::TensorShapeProto::Dimension& proto, Formulas
 }  // namespace
 
 std::optional<DType> dtype_from_proto(int32_t data_type) {
-  if (data_type <= static_cast<int>(DType::Undefined) || data_type > static_cast<int>(DType::Int2)) return std::nullopt;
-  return static_cast<DType>(data_type);
+  const DType dtype = dtype_of_number(data_type);
+  return dtype == DType::Undefined ? std::nullopt : std::optional(dtype);
 }
 
 bool is_identifier(std::string_view text) {

@@ -178,17 +178,44 @@ Status pad_11(NodeProto& node, UpgradeHost& host) {
   return ok();
 }
 
-// Before opset 11 Resize sampled at floor(i / scale) when enlarging and at the ceiling when shrinking.
-Status resize_11(NodeProto& node, UpgradeHost& host) {
-  const std::string scales = node.input(1);
+// Resize by `scales`, sampling as it did before opset 11.
+NodeProto asymmetric_resize(NodeProto node, const std::string& scales, const std::string& nearest_mode) {
   set_input(node, 1, "");
   set_input(node, 2, scales);
-  const Tensor* known = host.constant_of(scales);
-  bool shrinks = false;
-  for (int64_t i = 0; known && known->dtype() == DType::Float32 && i < known->size(); ++i)
-    shrinks |= known->as_double(i) < 1;
   set_string(node, "coordinate_transformation_mode", "asymmetric");
-  set_string(node, "nearest_mode", shrinks ? "ceil" : "floor");
+  set_string(node, "nearest_mode", nearest_mode);
+  return node;
+}
+
+// Before opset 11 Resize sampled at floor(i / scale) along axes that it enlarged and at the ceiling along those that it shrank. Now
+// one mode holds for all axes, so a node that does both becomes two.
+Status resize_11(NodeProto& node, UpgradeHost& host) {
+  if (attribute(node, "coordinate_transformation_mode")) return ok();  // was an Upsample
+  const std::string scales = node.input(1);
+  const auto* mode = attribute(node, "mode");
+  const Tensor* known = host.constant_of(scales);
+  if (known && known->dtype() != DType::Float32) return error(ErrorKind::Input, "scales must be float");
+  const bool interpolates = mode && mode->s() != "nearest";
+  if (!known && !interpolates)
+    return unsupported("the scales must be constant: whether they shrink decides how opset 10 samples");
+  std::vector<float> shrink, enlarge;
+  for (int64_t i = 0; known && i < known->size(); ++i) {
+    const float scale = known->data<float>()[static_cast<size_t>(i)];
+    shrink.push_back(std::min(scale, 1.0f));
+    enlarge.push_back(std::max(scale, 1.0f));
+  }
+  const bool shrinks = !interpolates && std::any_of(shrink.begin(), shrink.end(), [](float s) { return s < 1; });
+  const bool enlarges = std::any_of(enlarge.begin(), enlarge.end(), [](float s) { return s > 1; });
+  if (!shrinks || !enlarges) {
+    node = asymmetric_resize(std::move(node), scales, shrinks ? "ceil" : "floor");
+    return ok();
+  }
+  const std::string smaller = host.fresh_name(node.output(0));
+  NodeProto first = asymmetric_resize(node, host.add_constant(Tensor::vector(shrink), smaller + "_scales"), "ceil");
+  first.set_output(0, smaller);
+  host.add_before(std::move(first));
+  node = asymmetric_resize(std::move(node), host.add_constant(Tensor::vector(enlarge), smaller + "_scales"), "floor");
+  node.set_input(0, smaller);
   return ok();
 }
 
@@ -261,7 +288,10 @@ Status upsample_9(NodeProto& node, UpgradeHost& host) {
   return ok();
 }
 
+// Upsample never shrinks.
 Status upsample_10(NodeProto& node, UpgradeHost&) {
+  const std::string scales = node.input(1);
+  node = asymmetric_resize(std::move(node), scales, "floor");
   node.set_op_type("Resize");
   return ok();
 }

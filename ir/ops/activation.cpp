@@ -77,8 +77,7 @@ Status evaluate_is_inf(EvalContext& c) {
 Result<Types> infer_clip(const InferContext& c) {
   for (size_t i : {1, 2}) {
     if (!c.has(i)) continue;
-    if (c.in(i).dtype != c.in(0).dtype)
-      return c.error("a bound is " + c.in(i).to_string() + " but the input is " + c.in(0).to_string());
+
     if (c.in(i).is_static() && element_count(c.in(i).shape()) != 1)
       return c.error("a bound must be one number, not " + c.in(i).to_string());
   }
@@ -128,9 +127,9 @@ const OpDef Celu =
 const OpDef Clip = op("Clip")
                        .since(13)
                        .doc("min(max(x, min), max); an absent bound does not bind.")
-                       .in("input", kNumbers)
-                       .optional_in("min", kNumbers)
-                       .optional_in("max", kNumbers)
+                       .in("input", kNumbers, "T")
+                       .optional_in("min", kNumbers, "T")
+                       .optional_in("max", kNumbers, "T")
                        .out("output", kNumbers)
                        .infer(infer_clip)
                        .evaluate(evaluate_clip)
@@ -171,8 +170,8 @@ const OpDef LeakyRelu = row<LeakyReluAttrs>(
 const OpDef PRelu = op("PRelu")
                         .since(16)
                         .doc("x, below zero slope * x; the slope broadcasts to x.")
-                        .in("X", kPReluTypes)
-                        .in("slope", kPReluTypes)
+                        .in("X", kPReluTypes, "T")
+                        .in("slope", kPReluTypes, "T")
                         .out("Y", kPReluTypes)
                         .infer(infer_prelu)
                         .evaluate(evaluate_prelu)

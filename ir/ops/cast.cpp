@@ -73,9 +73,9 @@ Result<Types> infer_to(const InferContext& c, DType to) {
 
 Result<Types> infer_cast(const InferContext& c) {
   const int64_t to = c.attrs<CastAttrs>().to;
-  if (to <= 0 || to > static_cast<int64_t>(DType::Int2))
+  if (dtype_of_number(to) == DType::Undefined)
     return c.error("attribute 'to' is " + std::to_string(to) + ", which is no element type");
-  return infer_to(c, static_cast<DType>(to));
+  return infer_to(c, dtype_of_number(to));
 }
 Result<Types> infer_cast_like(const InferContext& c) { return infer_to(c, c.in(1).dtype); }
 
@@ -94,7 +94,7 @@ template <class Attrs> Status evaluate_to(EvalContext& c, DType to) {
   return ok();
 }
 
-Status evaluate_cast(EvalContext& c) { return evaluate_to<CastAttrs>(c, static_cast<DType>(c.attrs<CastAttrs>().to)); }
+Status evaluate_cast(EvalContext& c) { return evaluate_to<CastAttrs>(c, dtype_of_number(c.attrs<CastAttrs>().to)); }
 Status evaluate_cast_like(EvalContext& c) { return evaluate_to<CastLikeAttrs>(c, c.in(1).dtype()); }
 
 // Sizes fit every integer type that models compute shapes in.
@@ -102,7 +102,7 @@ std::optional<Dims> propagate_as(const InferContext& c, DType to) {
   return to == DType::Int64 || to == DType::Int32 ? c.contents(0) : std::nullopt;
 }
 std::optional<Dims> propagate_cast(const InferContext& c) {
-  return propagate_as(c, static_cast<DType>(c.attrs<CastAttrs>().to));
+  return propagate_as(c, dtype_of_number(c.attrs<CastAttrs>().to));
 }
 std::optional<Dims> propagate_cast_like(const InferContext& c) { return propagate_as(c, c.in(1).dtype); }
 

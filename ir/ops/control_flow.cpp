@@ -70,22 +70,25 @@ Status evaluate_if(EvalContext& c) {
 
 // ---- results of all iterations -------------------------------------------------------------------------------------
 
-// One more axis that counts the iterations.
-Tensor stacked(std::vector<Tensor> parts, int64_t axis) {
-  for (Tensor& part : parts) {
-    lapis::Shape shape = part.shape();
-    shape.insert(shape.begin() + axis, 1);
-    part = part.reshaped(std::move(shape));
-  }
-  return concat(parts, axis);
-}
-
 // Of no iteration at all; sizes nobody has told are taken as 0.
 Tensor stacked_nothing(const Type& part, int64_t axis) {
   lapis::Shape shape;
   for (const Dim& d : part.dims.value_or(Dims())) shape.push_back(d.constant().value_or(0));
   shape.insert(shape.begin() + std::min(axis, static_cast<int64_t>(shape.size())), 0);
   return Tensor(part.dtype, std::move(shape));
+}
+
+// One more axis that counts the iterations.
+Result<Tensor> stacked(const EvalContext& c, std::vector<Tensor> parts, const Type& type, int64_t axis) {
+  if (parts.empty()) return stacked_nothing(type, axis);
+  const lapis::Shape first = parts[0].shape();
+  for (Tensor& part : parts) {
+    if (part.shape() != first) return c.error("a scanned result changes its shape between iterations");
+    lapis::Shape shape = part.shape();
+    shape.insert(shape.begin() + axis, 1);
+    part = part.reshaped(std::move(shape));
+  }
+  return concat(parts, axis);
 }
 
 Type stacked_type(const Type& part, int64_t axis, const Dim& count) {
@@ -128,9 +131,12 @@ Result<Types> infer_loop(const InferContext& c) {
   const size_t states = loop_states(c.input_count()), outputs = c.node().outputs().size();
   LAPIS_CHECK(check_count(c, "inputs", a.body->inputs().size(), states + 2));
   LAPIS_CHECK(check_count(c, "outputs", a.body->outputs().size(), outputs + 1));
+  if (outputs < states)
+    return c.error("has " + std::to_string(outputs) + " outputs, one is needed for each of " + std::to_string(states) +
+                   " states");
   const Types body = output_types(*a.body);
   if (!body[0].is_tensor() || (body[0].dtype != DType::Bool && body[0].dtype != DType::Undefined))
-    return c.error("the body's first output, the condition, is " + body[0].to_string() + ", not a truth value");
+    return c.error("the condition that the body gives is " + body[0].to_string() + ", not bool");
   Types types;
   for (size_t i = 0; i < outputs; ++i) {
     if (i >= states) {
@@ -178,16 +184,13 @@ Status evaluate_loop(EvalContext& c) {
     LAPIS_TRY(go, truth_of(c, results[0]));
     for (size_t i = 0; i < state_count; ++i) states[i] = std::move(results[i + 1]);
     for (size_t i = 0; i < scanned.size(); ++i) {
-      Tensor& part = results[i + 1 + state_count];
-      if (!scanned[i].empty() && scanned[i][0].shape() != part.shape())
-        return c.error("a scanned result changes its shape between iterations");
-      scanned[i].push_back(std::move(part));
+      scanned[i].push_back(std::move(results[i + 1 + state_count]));
     }
   }
   for (size_t i = 0; i < state_count; ++i) c.set_out(i, std::move(states[i]));
   for (size_t i = 0; i < scanned.size(); ++i) {
-    const Type& part = a.body->outputs()[i + 1 + state_count]->type();
-    c.set_out(state_count + i, scanned[i].empty() ? stacked_nothing(part, 0) : stacked(std::move(scanned[i]), 0));
+    LAPIS_TRY(Tensor all, stacked(c, std::move(scanned[i]), a.body->outputs()[i + 1 + state_count]->type(), 0));
+    c.set_out(state_count + i, std::move(all));
   }
   return ok();
 }
@@ -294,7 +297,8 @@ Status evaluate_scan(EvalContext& c) {
     const int64_t rank = scanned[i].empty() ? (part.ranked() ? part.rank() : 0) : scanned[i][0].rank();
     LAPIS_TRY(const int64_t axis, checked_axis(c, entry(a.scan_output_axes, i), rank + 1));
     if (entry(a.scan_output_directions, i)) std::reverse(scanned[i].begin(), scanned[i].end());
-    c.set_out(states + i, scanned[i].empty() ? stacked_nothing(part, axis) : stacked(std::move(scanned[i]), axis));
+    LAPIS_TRY(Tensor all, stacked(c, std::move(scanned[i]), part, axis));
+    c.set_out(states + i, std::move(all));
   }
   return ok();
 }

@@ -9,10 +9,7 @@ Result<Types> infer_broadcast_as(const InferContext& c, std::optional<DType> dty
     operands.push_back(&c.in(i));
   }
   const DType wanted = c.in(first_typed).dtype;
-  for (size_t i = first_typed; i < operands.size(); ++i)
-    if (operands[i]->dtype != wanted)
-      return c.error("operands have different types: " + c.in(first_typed).to_string() + " and " +
-                     operands[i]->to_string());
+
   LAPIS_TRY(std::optional<Dims> dims, broadcast(c, operands));
   return Types{Type::tensor(dtype.value_or(wanted), std::move(dims))};
 }

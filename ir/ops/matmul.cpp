@@ -1,4 +1,6 @@
 // The matrix products: MatMul, MatMulInteger, QLinearMatMul and Gemm.
+#include <algorithm>
+
 #include "ir/ops/attributes.h"
 #include "ir/ops/loops.h"
 #include "ir/ops/numerics.h"
@@ -41,13 +43,40 @@ Result<Types> infer_matmul(const InferContext& c) {
   return Types{y};
 }
 
+bool is_single(const Type& t) {
+  return std::all_of(t.dims->begin(), t.dims->end(), [](const Dim& d) { return d.is(1); });
+}
+
+// Scale or zero point of a matrix (or a stack of them): one value, a vector over its rows or columns, or the same for each matrix of the
+// stack, which then has the matrix' shape but for the other axis.
+Status check_parameter(const InferContext& c, size_t input, size_t matrix, bool of_rows, bool stacks) {
+  if (!c.has(input) || !c.in(input).ranked() || !c.in(matrix).ranked() || is_single(c.in(input))) return ok();
+  const Type &p = c.in(input), &m = c.in(matrix);
+  auto differ = [](const Dim& a, const Dim& b) { return a.is_constant() && b.is_constant() && !(a == b); };
+  const auto wrong = [&] {
+    return c.error("input '" + std::string(c.node().op().input(input).name) + "' is " + p.to_string() + ", one value" +
+                   " or one for each " + (of_rows ? "row" : "column") + " of " + m.to_string() + " is needed");
+  };
+  const int64_t axis = of_rows ? -2 : -1, other = of_rows ? -1 : -2;
+  const Dim wanted = m.rank() > 1 ? m.dim(axis) : Dim(1);
+  if (p.rank() == 1) return differ(p.dim(0), wanted) ? Status(wrong()) : ok();
+  if (!stacks || p.rank() != m.rank() || !p.dim(other).is(1)) return wrong();
+  for (int64_t d = 0; d < p.rank(); ++d)
+    if (d != p.rank() + other && differ(p.dim(d), m.dim(d))) return wrong();
+  return ok();
+}
+
 Result<Types> infer_integer(const InferContext& c) {
   LAPIS_TRY(Type y, infer_product(c, kPlain.a, kPlain.b, DType::Int32));
+  LAPIS_CHECK(check_parameter(c, 2, kPlain.a, true, true));
+  LAPIS_CHECK(check_parameter(c, 3, kPlain.b, false, true));
   return Types{y};
 }
 
 Result<Types> infer_qlinear(const InferContext& c) {
   LAPIS_TRY(Type y, infer_product(c, kQLinear.a, kQLinear.b, c.in(7).dtype));
+  for (size_t input : {1, 2}) LAPIS_CHECK(check_parameter(c, input, kQLinear.a, true, input == 2));
+  for (size_t input : {4, 5}) LAPIS_CHECK(check_parameter(c, input, kQLinear.b, false, input == 5));
   return Types{y};
 }
 
@@ -238,9 +267,9 @@ constexpr TypeSet kScales = types(DType::Float32, DType::Float16, DType::BFloat1
 const OpDef Gemm = op("Gemm")
                        .since(13)
                        .doc("alpha * A' * B' + beta * C, where A' and B' may be transposed.")
-                       .in("A", kFactors)
-                       .in("B", kFactors)
-                       .optional_in("C", kFactors)
+                       .in("A", kFactors, "T")
+                       .in("B", kFactors, "T")
+                       .optional_in("C", kFactors, "T")
                        .out("Y", kFactors)
                        .attrs<GemmAttrs>()
                        .infer(infer_gemm)
@@ -251,8 +280,8 @@ const OpDef Gemm = op("Gemm")
 const OpDef MatMul = op("MatMul")
                          .since(13)
                          .doc("Matrix product; leading axes broadcast.")
-                         .in("A", kFactors)
-                         .in("B", kFactors)
+                         .in("A", kFactors, "T")
+                         .in("B", kFactors, "T")
                          .out("Y", kFactors)
                          .infer(infer_matmul)
                          .evaluate(evaluate_matmul)
@@ -262,10 +291,10 @@ const OpDef MatMul = op("MatMul")
 const OpDef MatMulInteger = op("MatMulInteger")
                                 .since(10)
                                 .doc("Matrix product of 8-bit integers minus their zero points, summed in int32.")
-                                .in("A", kBytes)
-                                .in("B", kBytes)
-                                .optional_in("a_zero_point", kBytes)
-                                .optional_in("b_zero_point", kBytes)
+                                .in("A", kBytes, "T1")
+                                .in("B", kBytes, "T2")
+                                .optional_in("a_zero_point", kBytes, "T1")
+                                .optional_in("b_zero_point", kBytes, "T2")
                                 .out("Y", types(DType::Int32))
                                 .infer(infer_integer)
                                 .evaluate(evaluate_integer)
@@ -274,13 +303,13 @@ const OpDef MatMulInteger = op("MatMulInteger")
 const OpDef QLinearMatMul = op("QLinearMatMul")
                                 .since(21)
                                 .doc("Matrix product of quantized values, requantized to the output's scale.")
-                                .in("a", kBytes)
-                                .in("a_scale", kScales)
-                                .in("a_zero_point", kBytes)
-                                .in("b", kBytes)
-                                .in("b_scale", kScales)
-                                .in("b_zero_point", kBytes)
-                                .in("y_scale", kScales)
+                                .in("a", kBytes, "T1")
+                                .in("a_scale", kScales, "TS")
+                                .in("a_zero_point", kBytes, "T1")
+                                .in("b", kBytes, "T2")
+                                .in("b_scale", kScales, "TS")
+                                .in("b_zero_point", kBytes, "T2")
+                                .in("y_scale", kScales, "TS")
                                 .in("y_zero_point", kBytes)
                                 .out("y", kBytes)
                                 .infer(infer_qlinear)

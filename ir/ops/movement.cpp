@@ -1,7 +1,9 @@
 #include "ir/ops/movement.h"
 
 #include <array>
+#include <cmath>
 #include <cstring>
+#include <new>
 
 namespace lapis::ops {
 namespace {
@@ -36,18 +38,20 @@ Tensor collect_strings(const Tensor& source, const Offsets& axes, const std::str
   return Tensor::strings(std::move(shape), std::move(values));
 }
 
-// Elements of 4 or 2 bits, low bits first.
+// Element i of a tensor of 4- or 2-bit elements, low bits first; setting wants zeros there.
+unsigned get_bits(const Tensor& tensor, size_t i) {
+  const auto width = static_cast<size_t>(bit_width(tensor.dtype())), per_byte = 8 / width;
+  return (std::to_integer<unsigned>(tensor.raw()[i / per_byte]) >> (i % per_byte * width)) & ((1u << width) - 1);
+}
+void set_bits(Tensor& tensor, size_t i, unsigned bits) {
+  const auto width = static_cast<size_t>(bit_width(tensor.dtype())), per_byte = 8 / width;
+  tensor.mutable_raw()[i / per_byte] |= static_cast<std::byte>(bits << (i % per_byte * width));
+}
+
 void collect_bits(const Tensor& source, const Offsets& axes, const Tensor& fill, Tensor& result) {
-  const auto width = static_cast<size_t>(bit_width(source.dtype())), per_byte = 8 / width;
-  const auto mask = static_cast<unsigned>((1 << width) - 1);
-  auto get = [&](const std::byte* bytes, size_t i) {
-    return (std::to_integer<unsigned>(bytes[i / per_byte]) >> (i % per_byte * width)) & mask;
-  };
-  std::byte* to = result.mutable_raw();
   size_t at = 0;
   visit_offsets(axes, 0, 0, at, [&](size_t i, int64_t offset) {
-    const unsigned bits = offset < 0 ? get(fill.raw(), 0) : get(source.raw(), static_cast<size_t>(offset));
-    to[i / per_byte] |= static_cast<std::byte>(bits << (i % per_byte * width));
+    set_bits(result, i, offset < 0 ? get_bits(fill, 0) : get_bits(source, static_cast<size_t>(offset)));
   });
 }
 
@@ -76,6 +80,7 @@ Tensor pick(const Tensor& source, lapis::Shape shape, std::vector<int64_t> index
 }
 
 std::vector<int64_t> arithmetic_sequence(int64_t start, int64_t step, int64_t count) {
+  if (count > kMaxTensorBytes) throw std::bad_alloc();
   std::vector<int64_t> values(static_cast<size_t>(count));
   for (size_t i = 0; i < values.size(); ++i) values[i] = start + static_cast<int64_t>(i) * step;
   return values;
@@ -119,6 +124,15 @@ Tensor transpose(const Tensor& source, const std::vector<int64_t>& permutation) 
   return collect(source, permuted);
 }
 
+// Rows of packed elements need not begin at a byte.
+static void concat_bits(const std::vector<Tensor>& parts, int64_t outer, int64_t axis, int64_t inner, Tensor& result) {
+  size_t at = 0;
+  for (int64_t o = 0; o < outer; ++o)
+    for (const Tensor& part : parts)
+      for (int64_t row = part.dim(axis) * inner, i = 0; i < row; ++i)
+        set_bits(result, at++, get_bits(part, static_cast<size_t>(o * row + i)));
+}
+
 Tensor concat(const std::vector<Tensor>& parts, int64_t axis) {
   lapis::Shape shape = parts[0].shape();
   int64_t& extent = shape[static_cast<size_t>(axis)];
@@ -138,6 +152,10 @@ Tensor concat(const std::vector<Tensor>& parts, int64_t axis) {
     return Tensor::strings(std::move(shape), std::move(values));
   }
   Tensor result(parts[0].dtype(), std::move(shape));
+  if (bit_width(result.dtype()) < 8) {
+    concat_bits(parts, outer, axis, inner, result);
+    return result;
+  }
   std::byte* to = result.mutable_raw();
   for (int64_t o = 0; o < outer; ++o)
     for (const Tensor& part : parts) {
@@ -162,6 +180,10 @@ Dim product(const Dims& dims, size_t begin, size_t end) {
   Dim result = 1;
   for (size_t i = begin; i < std::min(end, dims.size()); ++i) result = result * dims[i];
   return result;
+}
+
+Dim extent_of(double count) {
+  return std::abs(count) <= static_cast<double>(kMaxTensorBytes) ? Dim(static_cast<int64_t>(count)) : Dim::too_large();
 }
 
 std::optional<int64_t> length_of(const Type& vector) {

@@ -59,6 +59,13 @@ inline Dims ints_of(const EvalContext& c, size_t i) { return to_dims(c.in(i).as_
 // The numbers, if all dims are numbers.
 std::optional<std::vector<int64_t>> numbers_of(const std::optional<Dims>& dims);
 Dim product(const Dims& dims, size_t begin = 0, size_t end = SIZE_MAX);
+// An extent that was computed in floating point; too large if no tensor has it (NaN included).
+Dim extent_of(double count);
+// What a shape that is known only at run time may be told to be: no tensor of it is an error here, not a crash later.
+template <class Context> Status check_shape(const Context& c, DType dtype, std::span<const int64_t> shape) {
+  if (const auto problem = shape_problem(dtype, shape)) return c.error("the result cannot be: " + *problem);
+  return ok();
+}
 // How many dims an integer vector of this type describes, if its length is known.
 std::optional<int64_t> length_of(const Type& vector);
 inline Types unranked(DType dtype) { return {Type::tensor(dtype)}; }

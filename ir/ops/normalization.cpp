@@ -125,7 +125,7 @@ Status evaluate_group(EvalContext& c) {
 Result<Types> infer_layer(const InferContext& c) {
   const LayerNormalizationAttrs a = c.attrs<LayerNormalizationAttrs>();
   const Type& x = c.in(0);
-  const auto stash = static_cast<DType>(a.stash_type);
+  const auto stash = dtype_of_number(a.stash_type);
   if (!allows(kStashTypes, stash)) return c.error("stash_type must be float or bfloat16");
   if (!x.ranked()) return Types{x, Type::tensor(stash), Type::tensor(stash)};
   LAPIS_TRY(const int64_t axis, c.axis(a.axis, x.rank()));
@@ -173,7 +173,7 @@ Status evaluate_layer(EvalContext& c) {
     means.push_back(m.mean);
     inverses.push_back(1.0 / std::sqrt(m.variance + a.epsilon));
   }
-  const auto stash = static_cast<DType>(a.stash_type);
+  const auto stash = dtype_of_number(a.stash_type);
   if (c.wants(1)) c.set_out(1, from_doubles(stash, statistics, means));
   if (c.wants(2)) c.set_out(2, from_doubles(stash, statistics, inverses));
   return ok();
@@ -212,10 +212,10 @@ const OpDef BatchNormalization =
         .since(15)
         .doc("(x - mean) / sqrt(var + epsilon) * scale + B for each channel, with given statistics.")
         .in("X", kFloats)
-        .in("scale", kFloats)
-        .in("B", kFloats)
-        .in("input_mean", kFloats)
-        .in("input_var", kFloats)
+        .in("scale", kFloats, "T1")
+        .in("B", kFloats, "T1")
+        .in("input_mean", kFloats, "T2")
+        .in("input_var", kFloats, "T2")
         .out("Y", kFloats)
         .optional_out("running_mean", kFloats)
         .optional_out("running_var", kFloats)
@@ -228,9 +228,9 @@ const OpDef BatchNormalization =
 const OpDef GroupNormalization = op("GroupNormalization")
                                      .since(21)
                                      .doc("Normalizes groups of channels of each image, then scales each channel.")
-                                     .in("X", kFloats)
-                                     .in("scale", kFloats)
-                                     .in("bias", kFloats)
+                                     .in("X", kFloats, "T")
+                                     .in("scale", kFloats, "T")
+                                     .in("bias", kFloats, "T")
                                      .out("Y", kFloats)
                                      .attrs<GroupNormalizationAttrs>()
                                      .infer(infer_group)
@@ -241,9 +241,9 @@ const OpDef GroupNormalization = op("GroupNormalization")
 const OpDef InstanceNormalization = op("InstanceNormalization")
                                         .since(22)
                                         .doc("Normalizes each channel of each image, then scales each channel.")
-                                        .in("input", kFloats)
-                                        .in("scale", kFloats)
-                                        .in("B", kFloats)
+                                        .in("input", kFloats, "T")
+                                        .in("scale", kFloats, "T")
+                                        .in("B", kFloats, "T")
                                         .out("output", kFloats)
                                         .attrs<InstanceNormalizationAttrs>()
                                         .infer(infer_instance)
@@ -265,9 +265,9 @@ const OpDef LRN = op("LRN")
 const OpDef LayerNormalization = op("LayerNormalization")
                                      .since(17)
                                      .doc("Normalizes over the axes from `axis` on, then scales and shifts.")
-                                     .in("X", kFloats)
-                                     .in("Scale", kFloats)
-                                     .optional_in("B", kFloats)
+                                     .in("X", kFloats, "T")
+                                     .in("Scale", kFloats, "T")
+                                     .optional_in("B", kFloats, "T")
                                      .out("Y", kFloats)
                                      .optional_out("Mean", kStashTypes)
                                      .optional_out("InvStdDev", kStashTypes)

@@ -43,6 +43,11 @@ Status check_parameters(const InferContext& c, int64_t axis, int64_t block_size)
   }
   if (scale.rank() != x.rank())
     return c.error("scale " + scale.to_string() + " of blocks needs the rank of " + x.to_string());
+  for (int64_t other = 0; other < x.rank(); ++other)
+    if (other != axis && x.dim(other).is_constant() && scale.dim(other).is_constant() &&
+        !(x.dim(other) == scale.dim(other)))
+      return c.error("scale " + scale.to_string() + " of blocks must have the shape of " + x.to_string() +
+                     " but for axis " + std::to_string(axis));
   const Dim blocks = ceil_div(x.dim(axis), block_size);
   if (blocks.is_constant() && scale.dim(axis).is_constant() && !(blocks == scale.dim(axis)))
     return c.error("axis " + std::to_string(axis) + " needs " + blocks.to_string() + " blocks of " +
@@ -55,7 +60,7 @@ class ParameterIndex {
  public:
   ParameterIndex(const Tensor& x, const Tensor& scale, int64_t axis, int64_t block_size)
       : single_(scale.size() == 1),
-        block_(std::max<int64_t>(block_size, 1)),
+        block_(std::clamp<int64_t>(block_size, 1, std::max<int64_t>(x.size(), 1))),
         blocked_(block_size > 0),
         view_(single_ ? AxisView(Shape{1}, 0) : AxisView(x.shape(), normalized(axis, x.rank()))) {}
 
@@ -92,20 +97,20 @@ std::vector<int64_t> zero_points(const EvalContext& c) {
 
 DType quantized_dtype(const QuantizeLinearAttrs& a, const Type* zero_point) {
   if (zero_point) return zero_point->dtype;
-  return a.output_dtype ? static_cast<DType>(a.output_dtype) : DType::UInt8;
+  return a.output_dtype ? dtype_of_number(a.output_dtype) : DType::UInt8;
 }
 
 Result<Types> infer_quantize(const InferContext& c) {
   const QuantizeLinearAttrs a = c.attrs<QuantizeLinearAttrs>();
   LAPIS_CHECK(check_parameters(c, a.axis, a.block_size));
   const DType dtype = quantized_dtype(a, c.has(2) ? &c.in(2) : nullptr);
-  if (a.output_dtype && static_cast<DType>(a.output_dtype) != dtype)
+  if (a.output_dtype && dtype_of_number(a.output_dtype) != dtype)
     return c.error("output_dtype contradicts the zero point's type " + std::string(name_of(dtype)));
   if (!allows(kStorage, dtype))
     return c.unsupported("quantizing to " + std::string(name_of(dtype)) + " is not supported")
         .help("use a zero point of an integer of 2 to 16 bits or of a float of 4 or 8 bits");
-  if (a.precision != 0 && static_cast<DType>(a.precision) != DType::Float32)
-    return c.unsupported("division in " + std::string(name_of(static_cast<DType>(a.precision))) + " is not supported")
+  if (a.precision != 0 && dtype_of_number(a.precision) != DType::Float32)
+    return c.unsupported("division in " + std::string(name_of(dtype_of_number(a.precision))) + " is not supported")
         .help("leave out the attribute precision");
   return Types{Type::tensor(dtype, c.in(0).dims)};
 }
@@ -144,14 +149,13 @@ Status evaluate_quantize(EvalContext& c) {
 // ---- DequantizeLinear ---------------------------------------------------------------------------------------------
 
 DType dequantized_dtype(const DequantizeLinearAttrs& a, DType scale) {
-  return a.output_dtype ? static_cast<DType>(a.output_dtype) : scale;
+  return a.output_dtype ? dtype_of_number(a.output_dtype) : scale;
 }
 
 Result<Types> infer_dequantize(const InferContext& c) {
   const DequantizeLinearAttrs a = c.attrs<DequantizeLinearAttrs>();
   LAPIS_CHECK(check_parameters(c, a.axis, a.block_size));
-  if (c.has(2) && c.in(2).dtype != c.in(0).dtype)
-    return c.error("x is " + c.in(0).to_string() + " but its zero point is " + c.in(2).to_string());
+
   const DType dtype = dequantized_dtype(a, c.in(1).dtype);
   if (!allows(kScale, dtype))
     return c.unsupported("dequantizing to " + std::string(name_of(dtype)) + " is not supported");
@@ -216,9 +220,9 @@ Status evaluate_dynamic(EvalContext& c) {
 const OpDef DequantizeLinear = op("DequantizeLinear")
                                    .since(25)
                                    .doc("(x - zero_point) * scale: what is stored in few bits back to real numbers.")
-                                   .in("x", kStorage | types(DType::Int32))
+                                   .in("x", kStorage | types(DType::Int32), "T1")
                                    .in("x_scale", kScale)
-                                   .optional_in("x_zero_point", kStorage | types(DType::Int32))
+                                   .optional_in("x_zero_point", kStorage | types(DType::Int32), "T1")
                                    .out("y", kScale)
                                    .attrs<DequantizeLinearAttrs>()
                                    .infer(infer_dequantize)

@@ -51,6 +51,9 @@ Result<Dims> reshape_dims(const Context& c, const Dims& from, const Dims& target
   }
   if (wildcard) result[*wildcard] = inferred_size(from, fixed, copied);
   const Dim before = product(from), after = product(result);
+  if (before.is_constant() && after.is_too_large())
+    return c.error("cannot reshape " + to_string(from) + " to " + to_string(target) +
+                   ", which is larger than any memory");
   if (before.is_constant() && after.is_constant() && !(before == after))
     return c.error("cannot reshape " + to_string(from) + " to " + to_string(target) + ": the element counts differ");
   return result;

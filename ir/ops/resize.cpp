@@ -4,6 +4,7 @@
 
 #include "ir/ops/attributes.h"
 #include "ir/ops/loops.h"
+#include "ir/ops/movement.h"
 #include "ir/ops/ops.h"
 
 namespace lapis::ops {
@@ -13,13 +14,7 @@ namespace {
 
 // The axes that roi, scales and sizes speak of, in their order.
 Result<std::vector<int64_t>> resized_axes(const InferContext& c, const ResizeAttrs& a, int64_t rank) {
-  std::vector<int64_t> axes;
-  for (int64_t axis : a.axes) {
-    LAPIS_TRY(axis, c.axis(axis, rank));
-    axes.push_back(axis);
-  }
-  for (int64_t axis = 0; a.axes.empty() && axis < rank; ++axis) axes.push_back(axis);
-  return axes;
+  return checked_axes(c, a.axes.empty() ? arithmetic_sequence(0, 1, rank) : a.axes, rank);
 }
 
 std::vector<int64_t> resized_axes(const ResizeAttrs& a, int64_t rank) {
@@ -31,10 +26,10 @@ std::vector<int64_t> resized_axes(const ResizeAttrs& a, int64_t rank) {
 
 // floor(extent * scale), symbolic where the scale or its inverse is a whole number.
 Dim scaled(const Dim& extent, double scale) {
-  if (extent.is_constant()) return static_cast<int64_t>(std::floor(static_cast<double>(extent.value()) * scale));
-  if (scale == std::floor(scale)) return extent * Dim(static_cast<int64_t>(scale));
+  if (extent.is_constant()) return extent_of(std::floor(static_cast<double>(extent.value()) * scale));
+  if (scale == std::floor(scale)) return extent * extent_of(scale);
   const double inverse = 1 / scale;
-  return inverse == std::floor(inverse) ? floor_div(extent, static_cast<int64_t>(inverse)) : Dim::unknown();
+  return inverse == std::floor(inverse) ? floor_div(extent, extent_of(inverse)) : Dim::unknown();
 }
 
 // One scale for all axes that keeps the aspect ratio.
@@ -43,7 +38,7 @@ double common_scale(const std::vector<double>& scales, const std::string& policy
                                 : *std::max_element(scales.begin(), scales.end());
 }
 
-Dim rounded_half_up(double value) { return static_cast<int64_t>(std::floor(value + 0.5)); }
+Dim rounded_half_up(double value) { return extent_of(std::floor(value + 0.5)); }
 
 void apply_scales(Dims& dims, const std::vector<int64_t>& axes, const Tensor& scales) {
   for (size_t i = 0; i < axes.size(); ++i) {
@@ -124,16 +119,20 @@ Result<Types> infer_resize(const InferContext& c) {
 struct Axis {
   int64_t in, out;
   double scale;               // as given, or out / in
+  bool by_sizes = true;       // then out / in is exact and the scale is not
   double start = 0, end = 1;  // of the region of interest
-  double width() const {
-    return scale * static_cast<double>(in);
-  }  // of the output, before it was cut down to an integer
+  // Of the output, before it was cut down to an integer.
+  double width() const { return by_sizes ? static_cast<double>(out) : scale * static_cast<double>(in); }
+  // x / scale, in one rounding: where an output lies half way between two inputs, "nearest" depends on the last bit.
+  double shrunk(double x) const {
+    return by_sizes ? x * static_cast<double>(in) / static_cast<double>(out) : x / scale;
+  }
 };
 
 double source_coordinate(const Axis& a, const std::string& mode, int64_t at) {
   const auto x = static_cast<double>(at), last = static_cast<double>(a.in - 1);
-  const double half_pixel = (x + 0.5) / a.scale - 0.5;
-  if (mode == "asymmetric") return x / a.scale;
+  const double half_pixel = a.shrunk(x + 0.5) - 0.5;
+  if (mode == "asymmetric") return a.shrunk(x);
   if (mode == "align_corners") return a.width() == 1 ? 0 : x * last / (a.width() - 1);
   if (mode == "pytorch_half_pixel") return a.out > 1 ? half_pixel : 0;
   if (mode == "half_pixel_symmetric")
@@ -152,10 +151,13 @@ struct Mix {
   std::vector<double> weights;
 };
 
-int64_t nearest(double x, const std::string& mode) {
-  if (mode == "floor") return static_cast<int64_t>(std::floor(x));
-  if (mode == "ceil") return static_cast<int64_t>(std::ceil(x));
-  return static_cast<int64_t>(mode == "round_prefer_ceil" ? std::floor(x + 0.5) : std::ceil(x - 0.5));
+// The element at x, moved to the border if it lies outside; NaN (of a roi) counts as the first one.
+int64_t nearest(double x, const std::string& mode, int64_t size) {
+  const double at = mode == "floor"               ? std::floor(x)
+                    : mode == "ceil"              ? std::ceil(x)
+                    : mode == "round_prefer_ceil" ? std::floor(x + 0.5)
+                                                  : std::ceil(x - 0.5);
+  return at > 0 ? static_cast<int64_t>(std::min(at, static_cast<double>(size - 1))) : 0;
 }
 
 double linear_weight(double distance) { return std::max(0.0, 1 - distance); }
@@ -193,7 +195,7 @@ std::vector<Mix> mixes_of(const ResizeAttrs& a, const Axis& axis) {
     if (a.coordinate_transformation_mode == "tf_crop_and_resize" && outside)
       mixes.push_back({});
     else if (a.mode == "nearest")
-      mixes.push_back({{std::clamp<int64_t>(nearest(x, a.nearest_mode), 0, axis.in - 1)}, {1.0}});
+      mixes.push_back({{nearest(x, a.nearest_mode, axis.in)}, {1.0}});
     else
       mixes.push_back(filtered(a, axis, x));
   }
@@ -220,6 +222,18 @@ std::vector<double> resize_axis(std::vector<double>& values, Shape& shape, int64
 
 // ---- evaluation ---------------------------------------------------------------------------------------------------
 
+// Scales and sizes that are known only now must name each axis.
+Status check_counts(const EvalContext& c, const ResizeAttrs& a) {
+  const bool by_scale = c.has(2) && c.in(2).size() > 0;
+  if (!by_scale && !c.has(3)) return c.error("exactly one of scales and sizes must be given");
+  const Tensor& given = c.in(by_scale ? 2 : 3);
+  const auto wanted = static_cast<int64_t>(resized_axes(a, c.in(0).rank()).size());
+  if (given.size() != wanted)
+    return c.error("one value for each of " + std::to_string(wanted) + " axes is needed, there are " +
+                   std::to_string(given.size()));
+  return ok();
+}
+
 std::vector<Axis> axes_of(const EvalContext& c, const ResizeAttrs& a) {
   const Shape& x = c.in(0).shape();
   const std::vector<int64_t> axes = resized_axes(a, c.in(0).rank());
@@ -232,11 +246,14 @@ std::vector<Axis> axes_of(const EvalContext& c, const ResizeAttrs& a) {
     apply_sizes(dims, axes, Dims(sizes.begin(), sizes.end()), a.keep_aspect_ratio_policy);
   }
   std::vector<Axis> result;
-  for (size_t i = 0; i < x.size(); ++i)
-    result.push_back({x[i], dims[i].value(), static_cast<double>(dims[i].value()) / static_cast<double>(x[i])});
+  for (size_t i = 0; i < x.size(); ++i) {
+    const int64_t out = dims[i].constant().value_or(-1);
+    result.push_back({x[i], out, static_cast<double>(out) / static_cast<double>(x[i])});
+  }
   for (size_t i = 0; i < axes.size(); ++i) {
     Axis& axis = result[static_cast<size_t>(axes[i])];
     if (by_scale) axis.scale = c.in(2).as_double(static_cast<int64_t>(i));
+    axis.by_sizes = !by_scale && a.keep_aspect_ratio_policy == "stretch";
     if (!c.has(1) || c.in(1).size() != static_cast<int64_t>(2 * axes.size())) continue;
     axis.start = c.in(1).as_double(static_cast<int64_t>(i));
     axis.end = c.in(1).as_double(static_cast<int64_t>(i + axes.size()));
@@ -256,7 +273,10 @@ Status evaluate_resize(EvalContext& c) {
   const Tensor& x = c.in(0);
   std::vector<double> values = to_doubles(x);
   Shape shape = x.shape();
+  LAPIS_CHECK(check_counts(c, a));
   const std::vector<Axis> axes = axes_of(c, a);
+  for (const Axis& axis : axes)
+    if (axis.out < 0) return c.error("the result cannot be: it is larger than any memory or has a negative extent");
   for (size_t i = 0; i < axes.size(); ++i) {
     const bool cropped =
         a.coordinate_transformation_mode == "tf_crop_and_resize" && (axes[i].start != 0 || axes[i].end != 1);

@@ -47,8 +47,7 @@ void scatter(EvalContext& c, const std::vector<int64_t>& targets, const std::str
 
 Status check_reduction(const InferContext& c, const std::string& reduction) {
   const DType dtype = c.in(0).dtype;
-  if (c.in(2).dtype != dtype)
-    return c.error("data and updates have different types: " + c.in(0).to_string() + " and " + c.in(2).to_string());
+
   if (reduction == "none") return ok();
   if (reduction != "add" && reduction != "mul" && reduction != "min" && reduction != "max")
     return c.error("reduction is '" + reduction + "', allowed are none, add, mul, min and max");
@@ -94,9 +93,9 @@ OpBuilder row(std::string_view name, std::string_view doc, TypeSet indices) {
   return op(name)
       .since(18)
       .doc(doc)
-      .in("data", kTensors)
+      .in("data", kTensors, "T")
       .in("indices", indices)
-      .in("updates", kTensors)
+      .in("updates", kTensors, "T")
       .out("output", kTensors)
       .traits(Trait::Pure);
 }

@@ -27,7 +27,7 @@ Result<Types> infer_one_hot(const InferContext& c) {
   if (const auto contents = c.contents(1); contents && contents->size() == 1)
     depth = (*contents)[0];
   else if (const Tensor* constant = c.constant(1); constant && constant->size() == 1)
-    depth = static_cast<int64_t>(constant->as_double(0));
+    depth = extent_of(constant->as_double(0));
   return Types{Type::tensor(dtype, with_axis(*c.in(0).dims, axis, depth))};
 }
 
@@ -36,9 +36,9 @@ Status evaluate_one_hot(EvalContext& c) {
   LAPIS_TRY(const int64_t axis, checked_axis(c, c.attrs<OneHotAttrs>().axis, indices.rank() + 1));
   if (c.in(1).size() != 1 || c.in(2).size() != 2)
     return c.error("depth must be one number and values two (off and on)");
-  const auto depth = static_cast<int64_t>(c.in(1).as_double(0));
-  if (depth < 0) return c.error("depth is " + std::to_string(depth));
+  const int64_t depth = extent_of(c.in(1).as_double(0)).constant().value_or(INT64_MAX);
   lapis::Shape shape = with_axis(indices.shape(), axis, depth);
+  LAPIS_CHECK(check_shape(c, DType::Int64, shape));
   const AxisView view(shape, axis);
   std::vector<int64_t> index(static_cast<size_t>(element_count(shape)), 0);  // 0: off, 1: on
   for (int64_t i = 0; i < indices.size(); ++i) {

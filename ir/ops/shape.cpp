@@ -71,16 +71,17 @@ Result<Types> infer_constant_of_shape(const InferContext& c) {
 
 Status evaluate_constant_of_shape(EvalContext& c) {
   const lapis::Shape shape = c.in(0).as_ints();
-  if (std::any_of(shape.begin(), shape.end(), [](int64_t d) { return d < 0; }))
-    return c.error("the shape " + to_string(shape) + " has a negative size");
-  c.set_out(0, expand(fill_value(c.attrs<ConstantOfShapeAttrs>()), shape));
+  const Tensor value = fill_value(c.attrs<ConstantOfShapeAttrs>());
+  LAPIS_CHECK(check_shape(c, value.dtype(), shape));
+  c.set_out(0, expand(value, shape));
   return ok();
 }
 
 std::optional<Dims> propagate_constant_of_shape(const InferContext& c) {
   const auto shape = numbers_of(c.contents(0));
   const Tensor value = fill_value(c.attrs<ConstantOfShapeAttrs>());
-  if (!shape || !is_integer(value.dtype()) || element_count(*shape) > kSmall) return std::nullopt;
+  if (!shape || !is_integer(value.dtype()) || shape_problem(value.dtype(), *shape) || element_count(*shape) > kSmall)
+    return std::nullopt;
   return Dims(static_cast<size_t>(element_count(*shape)), Dim(value.as_int(0)));
 }
 
@@ -89,28 +90,30 @@ std::optional<Dims> propagate_constant_of_shape(const InferContext& c) {
 constexpr TypeSet kRangeTypes = types(DType::Float32, DType::Float64, DType::Int16, DType::Int32, DType::Int64);
 
 // max(0, ceil((limit - start) / delta))
-template <class T> int64_t range_count(T start, T limit, T delta) {
+template <class T> Dim range_count(T start, T limit, T delta) {
   if constexpr (std::is_floating_point_v<T>) {
     const double count =
         std::ceil((static_cast<double>(limit) - static_cast<double>(start)) / static_cast<double>(delta));
-    return count > 0 ? static_cast<int64_t>(count) : 0;
+    return count <= 0 ? Dim(0) : extent_of(count);
   } else {
-    const int64_t distance = static_cast<int64_t>(limit) - static_cast<int64_t>(start), step = delta;
+    const __int128 distance = static_cast<__int128>(limit) - start, step = delta;
     if (distance == 0 || (distance < 0) != (step < 0)) return 0;
-    return (distance + step - (step > 0 ? 1 : -1)) / step;
+    const __int128 count = (distance + step - (step > 0 ? 1 : -1)) / step;
+    return count > kMaxTensorBytes ? Dim::too_large() : Dim(static_cast<int64_t>(count));
   }
 }
 
 Result<int64_t> range_count(const EvalContext& c) {
   for (size_t i = 0; i < 3; ++i)
     if (c.in(i).size() != 1) return c.error("start, limit and delta must be single numbers");
-  int64_t count = -1;
+  std::optional<Dim> count;
   visit_types<kRangeTypes>(c.in(0).dtype(), [&]<class T>(T) {
     const T delta = c.in(2).data<T>()[0];
     if (delta != 0) count = range_count(c.in(0).data<T>()[0], c.in(1).data<T>()[0], delta);
   });
-  if (count < 0) return c.error("delta cannot be 0");
-  return count;
+  if (!count) return c.error("delta cannot be 0");
+  if (!count->is_constant()) return c.error("the result is larger than any memory");
+  return count->value();
 }
 
 Status evaluate_range(EvalContext& c) {
@@ -131,23 +134,20 @@ Dim range_length(const InferContext& c) {
     const Dim &s = (*start)[0], &l = (*limit)[0], &d = (*delta)[0];
     if (!d.is_constant() || d.is(0)) return Dim::unknown();
     if (s.is_constant() && l.is_constant()) return range_count(s.value(), l.value(), d.value());
-    return d.value() > 0 ? ceil_div(l - s, d) : ceil_div(s - l, Dim(-d.value()));
+    return d.value() > 0 ? ceil_div(l - s, d) : ceil_div(s - l, Dim(0) - d);
   }
   const Tensor *s = c.constant(0), *l = c.constant(1), *d = c.constant(2);
-  if (!s || !l || !d || d->as_double(0) == 0) return Dim::unknown();
+  if (!s || !l || !d || s->size() != 1 || l->size() != 1 || d->size() != 1 || d->as_double(0) == 0)
+    return Dim::unknown();
   return range_count(s->as_double(0), l->as_double(0), d->as_double(0));
 }
 
-Result<Types> infer_range(const InferContext& c) {
-  for (size_t i : {1, 2})
-    if (c.in(i).dtype != c.in(0).dtype) return c.error("start, limit and delta must have one type");
-  return Types{Type::tensor(c.in(0).dtype, Dims{range_length(c)})};
-}
+Result<Types> infer_range(const InferContext& c) { return Types{Type::tensor(c.in(0).dtype, Dims{range_length(c)})}; }
 
 std::optional<Dims> propagate_range(const InferContext& c) {
   const auto start = numbers_of(c.contents(0)), delta = numbers_of(c.contents(2));
   const auto count = range_length(c).constant();
-  if (!start || !delta || !count || *count > kSmall) return std::nullopt;
+  if (!start || !delta || start->size() != 1 || delta->size() != 1 || !count || *count > kSmall) return std::nullopt;
   return to_dims(arithmetic_sequence((*start)[0], (*delta)[0], *count));
 }
 
@@ -158,9 +158,9 @@ constexpr TypeSet kEyeTypes = kNumbers | types(DType::Bool);
 template <class Context> Result<DType> eye_type(const Context& c, DType input) {
   const auto dtype = c.template attrs<EyeLikeAttrs>().dtype;
   if (!dtype) return input;
-  if (*dtype <= 0 || *dtype > 31 || !allows(kEyeTypes, static_cast<DType>(*dtype)))
+  if (!allows(kEyeTypes, dtype_of_number(*dtype)))
     return c.error("attribute dtype " + std::to_string(*dtype) + " is not a number type");
-  return static_cast<DType>(*dtype);
+  return dtype_of_number(*dtype);
 }
 
 Result<Types> infer_eye_like(const InferContext& c) {
@@ -251,9 +251,9 @@ const OpDef EyeLike = op("EyeLike")
 const OpDef Range = op("Range")
                         .since(11)
                         .doc("start, start + delta, ... up to but without limit.")
-                        .in("start", kRangeTypes)
-                        .in("limit", kRangeTypes)
-                        .in("delta", kRangeTypes)
+                        .in("start", kRangeTypes, "T")
+                        .in("limit", kRangeTypes, "T")
+                        .in("delta", kRangeTypes, "T")
                         .out("output", kRangeTypes)
                         .infer(infer_range)
                         .evaluate(evaluate_range)

@@ -44,17 +44,21 @@ Dim end_position(const Dim& size, const Dim& end) {
   return size.is_constant() ? end : Dim::unknown();
 }
 
-// How many elements a slice has. A start is taken to lie within a symbolic axis.
+// How many elements a slice has. A start counted from the front is taken to lie within a symbolic axis, which the formula shows
+// to be wrong by a negative number (bind_shapes starts anew then); one counted from the end must do so for sure.
 Dim sliced_size(const Dim& size, const Dim& start, const Dim& end, const Dim& step) {
   if (!step.is_constant() || !size.is_known()) return Dim::unknown();
   if (size.is_constant() && start.is_constant() && end.is_constant())
     return clamped(size.value(), start.value(), end.value(), step.value()).count;
+  if (step.is(INT64_MIN)) return Dim::unknown();
   if (step.value() < 0) {  // only the whole axis, reversed
     const bool whole = (start.is(-1) || (start.is_constant() && start.value() >= kEndless)) && end.is_constant() &&
                        end.value() <= -kEndless;
     return whole ? ceil_div(size, Dim(-step.value())) : Dim::unknown();
   }
   const Dim first = start.is_constant() && start.value() <= -kEndless ? Dim(0) : from_end(start, size);
+  if (start.is_constant() && start.value() < 0 && !first.is_constant() && !first.never_negative())
+    return Dim::unknown();  // min(size, -start)
   const Dim count = ceil_div(end_position(size, end) - first, step);
   return count.is_constant() && count.value() < 0 ? Dim(0) : count;
 }
@@ -75,6 +79,9 @@ Result<Types> infer_slice(const InferContext& c) {
   const auto starts = c.contents(1), ends = c.contents(2), steps = c.contents(4);
   const auto axes = numbers_of(c.contents(3));
   if (length && end_length && *length != *end_length) return c.error("starts and ends must have the same length");
+  for (const auto* list : {&starts, &ends, &steps})
+    if (length && *list && (*list)->size() != static_cast<size_t>(*length))
+      return c.error("starts, ends and steps must be vectors of the same length");
   if (!length || (c.has(3) && !axes)) return of_rank(data.dtype, data.rank());  // which axes shrink is not known
   LAPIS_TRY(const std::vector<int64_t> normal, slice_axes(c, static_cast<size_t>(*length), data.rank(), axes));
   Dims dims = *data.dims;
@@ -149,8 +156,7 @@ Result<Types> infer_pad(const InferContext& c) {
   const std::string mode = c.attrs<PadAttrs>().mode;
   if (mode != "constant" && mode != "reflect" && mode != "edge" && mode != "wrap")
     return c.error("mode is '" + mode + "', allowed are constant, reflect, edge and wrap");
-  if (c.has(2) && c.in(2).dtype != data.dtype)
-    return c.error("the constant value is " + c.in(2).to_string() + " but the input is " + data.to_string());
+
   if (!data.ranked()) return unranked(data.dtype);
   const auto pads = c.contents(1);
   const auto axes = numbers_of(c.contents(3));
@@ -176,15 +182,20 @@ Status evaluate_pad(EvalContext& c) {
   for (size_t k = 0; k < axes.size(); ++k) {
     const auto axis = static_cast<size_t>(axes[k]);
     const int64_t size = data.shape()[axis], begin = pads[k], end = pads[k + axes.size()];
-    if (size + begin + end < 0) return c.error("pads remove more of " + to_string(data.shape()) + " than there is");
-    if (size == 0 && mode != "constant" && begin + end > 0)
+    const Dim padded = Dim(size) + begin + end;
+    if (!padded.is_constant() || std::max(std::abs(begin / 2), std::abs(end / 2)) > kMaxTensorBytes)
+      return c.error("the result is larger than any memory");
+    if (padded.value() < 0) return c.error("pads remove more of " + to_string(data.shape()) + " than there is");
+    if (size == 0 && mode != "constant" && padded.value() > 0)
       return c.error("mode '" + mode + "' has nothing to repeat on an empty axis");
     offsets[axis].clear();
+    offsets[axis].reserve(static_cast<size_t>(std::min(padded.value(), kMaxTensorBytes)));
     for (int64_t i = -begin; i < size + end; ++i) {
       const int64_t position = padded_position(mode, i, size);
       offsets[axis].push_back(position < 0 ? kFill : position * strides[axis]);
     }
   }
+  if (c.has(2) && c.in(2).size() != 1) return c.error("the constant value must be one element");
   const Tensor value = c.has(2) ? c.in(2).reshaped({}) : Tensor();
   c.set_out(0, collect(data, offsets, c.has(2) ? &value : nullptr));
   return ok();
@@ -196,9 +207,9 @@ const OpDef Pad =
     op("Pad")
         .since(25)
         .doc("The input with borders: a constant, its mirror image, its edge or its repetition; negative pads crop.")
-        .in("data")
+        .in("data", kAnyType, "T")
         .in("pads", types(DType::Int64))
-        .optional_in("constant_value")
+        .optional_in("constant_value", kAnyType, "T")
         .optional_in("axes", kIndices)
         .out("output")
         .attrs<PadAttrs>()
@@ -211,10 +222,10 @@ const OpDef Slice = op("Slice")
                         .since(13)
                         .doc("Every step-th element from start to before end, along the given axes.")
                         .in("data", kTensors)
-                        .in("starts", kIndices)
-                        .in("ends", kIndices)
-                        .optional_in("axes", kIndices)
-                        .optional_in("steps", kIndices)
+                        .in("starts", kIndices, "Tind")
+                        .in("ends", kIndices, "Tind")
+                        .optional_in("axes", kIndices, "Tind")
+                        .optional_in("steps", kIndices, "Tind")
                         .out("output", kTensors)
                         .infer(infer_slice)
                         .evaluate(evaluate_slice)

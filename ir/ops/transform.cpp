@@ -58,6 +58,7 @@ Result<Types> infer_expand(const InferContext& c) {
 
 Status evaluate_expand(EvalContext& c) {
   const std::vector<int64_t> target = c.in(1).as_ints();
+  LAPIS_CHECK(check_shape(c, c.in(0).dtype(), target));
   const auto shape = broadcast_shapes(c.in(0).shape(), target);
   if (!shape)
     return c.error("cannot expand " + to_string(c.in(0).shape()) + " to " +
@@ -89,11 +90,17 @@ Result<Types> infer_tile(const InferContext& c) {
 Status evaluate_tile(EvalContext& c) {
   const Tensor& data = c.in(0);
   LAPIS_CHECK(check_repeats(c, data.shape().size(), ints_of(c, 1)));
+  lapis::Shape shape = data.shape();
+  for (size_t i = 0; i < shape.size(); ++i) {
+    const Dim extent = Dim(shape[i]) * Dim(c.in(1).as_int(static_cast<int64_t>(i)));
+    shape[i] = extent.constant().value_or(INT64_MAX);
+  }
+  LAPIS_CHECK(check_shape(c, data.dtype(), shape));
   Offsets axes = identity_offsets(data.shape());
   for (size_t i = 0; i < axes.size(); ++i) {
     const std::vector<int64_t> once = axes[i];
     axes[i].clear();
-    for (int64_t r = 0; r < c.in(1).as_int(static_cast<int64_t>(i)); ++r)
+    for (int64_t r = 0; !once.empty() && r < c.in(1).as_int(static_cast<int64_t>(i)); ++r)
       axes[i].insert(axes[i].end(), once.begin(), once.end());
   }
   c.set_out(0, collect(data, axes));
@@ -111,9 +118,6 @@ std::optional<Dim> agreed(const Dim& a, const Dim& b) {
 Result<Types> infer_concat(const InferContext& c) {
   if (c.input_count() == 0) return c.error("needs at least one operand");
   const Type& first = c.in(0);
-  for (size_t i = 1; i < c.input_count(); ++i)
-    if (c.in(i).dtype != first.dtype)
-      return c.error("operands have different types: " + first.to_string() + " and " + c.in(i).to_string());
   std::optional<Dims> dims;
   Dim extent = 0;
   for (size_t i = 0; i < c.input_count(); ++i) {
@@ -228,7 +232,8 @@ Status evaluate_split(EvalContext& c) {
 // ---- DepthToSpace, SpaceToDepth ------------------------------------------------------------------------------------
 
 template <class Context> Result<int64_t> block_size(const Context& c, int64_t size) {
-  if (size < 1) return c.error("blocksize must be at least 1, not " + std::to_string(size));
+  if (size < 1 || size > INT32_MAX)  // its square has to fit
+    return c.error("blocksize must be 1 to " + std::to_string(INT32_MAX) + ", not " + std::to_string(size));
   return size;
 }
 
@@ -294,7 +299,7 @@ OpBuilder movement(std::string_view name, int since, std::string_view doc, Infer
 
 const OpDef Concat =
     movement("Concat", 13, "The operands behind each other along one axis.", infer_concat, evaluate_concat)
-        .variadic_in("inputs", kTensors)
+        .variadic_in("inputs", kTensors, "T")
         .out("concat_result", kTensors)
         .attrs<ConcatAttrs>()
         .propagate(propagate_concat);

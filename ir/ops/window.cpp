@@ -57,6 +57,7 @@ Window window_of(const WindowLists& lists, size_t rank, bool ceil_mode) {
 }
 
 Result<Window> make_window(const InferContext& context, const WindowLists& lists, size_t rank, bool ceil_mode) {
+  constexpr int64_t kHighest = INT32_MAX;  // products of two of them fit 64 bits
   auto check = [&](const std::vector<int64_t>& list, const char* name, size_t wanted, int64_t lowest) -> Status {
     if (list.empty() && wanted != 0 && std::string_view(name) != "kernel_shape") return ok();
     if (list.size() != wanted)
@@ -65,12 +66,17 @@ Result<Window> make_window(const InferContext& context, const WindowLists& lists
     if (std::any_of(list.begin(), list.end(), [&](int64_t v) { return v < lowest; }))
       return context.error(std::string(name) + " " + to_string(list) + " holds a value below " +
                            std::to_string(lowest));
+    if (std::any_of(list.begin(), list.end(), [](int64_t v) { return v > kHighest; }))
+      return context.error(std::string(name) + " " + to_string(list) + " holds a value above " +
+                           std::to_string(kHighest));
     return ok();
   };
   LAPIS_CHECK(check(lists.kernel, "kernel_shape", rank, 1));
   LAPIS_CHECK(check(lists.strides, "strides", rank, 1));
   LAPIS_CHECK(check(lists.dilations, "dilations", rank, 1));
-  LAPIS_CHECK(check(lists.pads, "pads", 2 * rank, INT64_MIN));
+  LAPIS_CHECK(check(lists.pads, "pads", 2 * rank, -kHighest));
+  if (shape_problem(DType::Int64, lists.kernel))
+    return context.error("kernel_shape " + to_string(lists.kernel) + " is larger than any memory");
   constexpr std::string_view kAutoPads[] = {"NOTSET", "VALID", "SAME_UPPER", "SAME_LOWER"};
   if (std::find(std::begin(kAutoPads), std::end(kAutoPads), lists.auto_pad) == std::end(kAutoPads))
     return context.error("auto_pad is '" + lists.auto_pad + "', not one of NOTSET, VALID, SAME_UPPER, SAME_LOWER");

@@ -3,9 +3,9 @@
 //   known shapes         Shape(x: float[1,64]) => {1, 64}; Gather(Shape(x: float[N,64]), 1) => 64, by the records'
 //   propagation
 // Left alone: DequantizeLinear (int8 weights shall stay int8), operators that are not pure, and results that need more
-// memory than their operands beyond kGrowth (Expand, ConstantOfShape, Tile, Cast of large constants), or beyond
-// kMostForReader where a reader is of no use without a constant.
-#include <unordered_set>
+// memory than
+// their operands beyond kGrowth (Expand, ConstantOfShape, Tile, Cast of large constants).
+#include <algorithm>
 
 #include "ir/infer.h"
 #include "ir/ops/ops.h"
@@ -15,7 +15,11 @@ namespace lapis {
 namespace {
 
 constexpr int64_t kGrowth = 256 * 1024;  // bytes; embeddings of positions still fold, broadcast weights do not
-constexpr int64_t kMostForReader = int64_t{1} << 28;
+// What a model may ask for in all, since a few bytes of a file can say "256 KB of ones" or "the sum of that, a million times"
+// (docs/security.md).
+constexpr int64_t kMostGrowth = int64_t{256} << 20;  // bytes, in one run of the pass
+// Terms of all sums of one node, and for matrix products more for each byte of the factors.
+constexpr double kMostTerms = 1 << 26, kTermsPerByte = 1024;
 constexpr std::string_view kRule = "fold.constants";
 
 // An integer tensor with the given contents, if all of them are numbers.
@@ -31,85 +35,26 @@ std::optional<Tensor> tensor_of(const Dims& contents, const Type& type) {
   return std::nullopt;
 }
 
-// ---- growth ---------------------------------------------------------------------------------------------------------
-
-// Operands that are parameters: code for these operators is made from their values.
-bool is_parameter(const Use& use) {
-  const Node& node = *use.node;
-  if (node.op().has(Trait::Contraction) || node.is(ops::QuantizeLinear) || node.is(ops::DequantizeLinear))
-    return use.index > 0 || node.is(ops::MatMul);
-  return use.index > 0 && (node.is(ops::BatchNormalization) || node.is(ops::LayerNormalization));
-}
-
-// Somewhere below, through operators that will be folded as well, a reader takes the value as a parameter.
-bool reaches_parameter(const Value& value) {
-  constexpr size_t kFar = 64;
-  std::vector<const Value*> reached = {&value};
-  std::unordered_set<const Value*> seen = {&value};
-  for (size_t i = 0; i < reached.size() && i < kFar; ++i)
-    for (const Use& use : reached[i]->uses()) {
-      if (is_parameter(use)) return true;
-      if (!use.node->op().has(Trait::Pure)) continue;
-      for (const Value* y : use.node->outputs())
-        if (y && seen.insert(y).second) reached.push_back(y);
-    }
-  return false;
-}
-
-// Sizes that are not known before evaluation depend on data, and are never larger than data.
-struct Growth {
-  int64_t before = 0, after = 0;
+// How many terms each result of a node on constants sums up, and how many of them are fine. Other nodes take as long as their operands
+// and results are large.
+struct Sums {
+  double terms = 1, allowed = kMostTerms;
 };
-Growth growth_of(const Node& node) {
-  Growth growth;
-  for (const Value* input : node.inputs())
-    if (input) growth.before += input->constant().bytes();
-  for (const Value* output : node.outputs())
-    if (output && output->type().is_static())
-      growth.after += byte_size(output->dtype(), element_count(output->type().shape()));
-  return growth;
+
+Sums sums_of(const Node& node) {
+  const auto* window = node.attribute_as<std::vector<int64_t>>("kernel_shape");
+  if (!node.op().has(Trait::Contraction)) return {window ? static_cast<double>(element_count(*window)) : 1};
+  const bool convolves = node.is(ops::Conv) || node.is(ops::ConvInteger) || node.is(ops::ConvTranspose);
+  const Tensor& factor = node.input(convolves ? 1 : node.is(ops::QLinearConv) ? 3 : 0)->constant();
+  if (factor.rank() == 0 || factor.size() == 0) return {};
+  if (convolves || node.is(ops::QLinearConv)) return {static_cast<double>(factor.size() / factor.dim(0))};
+  return {static_cast<double>(std::max(factor.dim(0), factor.dim(-1))),
+          kMostTerms + kTermsPerByte * static_cast<double>(factor.bytes())};
 }
-
-bool grows_too_much(const Node& node, Value& y, Rewriter& rw) {
-  const Growth growth = growth_of(node);
-  if (growth.after <= std::max(growth.before, kGrowth)) return false;
-  if (growth.after <= kMostForReader && reaches_parameter(y)) return false;
-  rw.skip(y, "the constant would grow from " + std::to_string(growth.before) + " to " + std::to_string(growth.after) +
-                 " bytes");
-  return true;
-}
-
-// ---- constant operands ----------------------------------------------------------------------------------------------
-
-// An Identity gives a constant the name of an output.
-bool may_fold(const Node& node) {
-  return node.op().has(Trait::Pure) && node.op().evaluate && node.subgraphs().empty() && !node.is(ops::Identity) &&
-         !node.is(ops::DequantizeLinear) &&
-         std::all_of(node.inputs().begin(), node.inputs().end(), [](const Value* v) { return !v || v->is_constant(); });
-}
-
-// f(c1, c2, ...)  =>  c
-bool fold_operands(Value& y, Rewriter& rw) {
-  const Node& node = *y.producer();
-  if (!may_fold(node) || grows_too_much(node, y, rw)) return false;
-  std::vector<const Tensor*> inputs;
-  for (const Value* input : node.inputs()) inputs.push_back(input ? &input->constant() : nullptr);
-  Result<std::vector<Tensor>> results = evaluate_node(node, inputs);
-  if (!results.ok()) return rw.skip(y, results.diagnostics()[0].message);
-  std::vector<Rewriter::Replacement> replacements;
-  for (size_t i = 0; i < node.outputs().size(); ++i)
-    if (node.output(i) && !node.output(i)->unused())
-      replacements.push_back({node.output(i), rw.constant(std::move((*results)[i]))});
-  return rw.replace(replacements);
-}
-
-constexpr Rule kRules[] = {{kRule, fold_operands}};
-
-// ---- known contents -------------------------------------------------------------------------------------------------
 
 class Folder {
  public:
-  explicit Folder(PassContext& context) : context_(context) {}
+  Folder(PassContext& context, int64_t& growth) : context_(context), growth_(growth) {}
 
   // Contents are collected before anything changes: a Value that is freed must not lend its address, and contents, to
   // a new one.
@@ -150,11 +95,68 @@ class Folder {
   bool fold_contents(Value& y, Rewriter& rw) {
     const auto contents = contents_.find(&y);
     if (contents == contents_.end()) return false;
-    const auto tensor = tensor_of(contents->second, y.type());
-    return tensor && rw.replace(y, rw.constant(*tensor));
+    const auto tensor = tensor_of(contents->second, node.output()->type());
+    if (tensor) replace(*node.output(), *tensor);
+    return tensor.has_value();
+  }
+
+  void fold_operands(Node& node) {
+    std::vector<const Tensor*> inputs;
+    for (const Value* input : node.inputs()) {
+      if (input && !input->is_constant()) return;
+      inputs.push_back(input ? &input->constant() : nullptr);
+    }
+    if (!node.op().has(Trait::Pure) || !node.op().evaluate || !node.subgraphs().empty() || grows(node)) return;
+    if (takes_long(node)) return;
+    Result<std::vector<Tensor>> results = evaluate_node(node, inputs);
+    Rewriter rewriter(node, kRule, &context_.explain);
+    if (!results.ok()) {
+      rewriter.skip(*node.output(), results.diagnostics()[0].message);
+      return;
+    }
+    const std::vector<Value*> outputs = node.outputs();
+    for (size_t i = 0; i < outputs.size(); ++i)
+      if (outputs[i]) replace(*outputs[i], std::move((*results)[i]));
+  }
+
+  void replace(Value& output, Tensor tensor) {
+    if (output.unused()) return;
+    Rewriter rewriter(*output.producer(), kRule, &context_.explain);
+    folded_ |= rewriter.replace(output, rewriter.constant(std::move(tensor)));
+  }
+
+  bool takes_long(const Node& node) const {
+    Value* result = node.output();
+    if (!result || !result->type().is_static()) return false;
+    const Sums sums = sums_of(node);
+    if (static_cast<double>(element_count(result->type().shape())) * sums.terms <= sums.allowed) return false;
+    Rewriter(*result->producer(), kRule, &context_.explain).skip(*result, "the result would take long to compute");
+    return true;
+  }
+
+  bool grows(const Node& node) {
+    int64_t before = 0, after = 0;
+    for (const Value* input : node.inputs())
+      if (input) before += input->constant().bytes();
+    for (const Value* output : node.outputs()) {
+      if (!output) continue;
+      if (!output->type().is_static())
+        return false;  // only evaluation will tell; data dependent results are never larger than data
+      after += byte_size(output->dtype(), element_count(output->type().shape()));
+    }
+    const bool small = after <= std::max(before, kGrowth);
+    if (small && growth_ + std::max<int64_t>(after - before, 0) <= kMostGrowth) {
+      growth_ += std::max<int64_t>(after - before, 0);
+      return false;
+    }
+    Rewriter(*node.output()->producer(), kRule, &context_.explain)
+        .skip(*node.output(),
+              "the constant would grow from " + std::to_string(before) + " to " + std::to_string(after) + " bytes");
+    return true;
   }
 
   PassContext& context_;
+  int64_t& growth_;  // bytes that constants have grown by
   InferContext::Contents contents_;
   bool folded_ = false;
 };
@@ -165,7 +167,8 @@ std::span<const Rule> folding_rules() { return kRules; }
 
 Status fold_constants(Graph& graph, PassContext& context) {
   if (context.disabled_rules.contains(kRule)) return ok();
-  while (Folder(context).fold(graph)) {
+  int64_t growth = 0;
+  while (Folder(context, growth).fold(graph)) {
   }  // every round removes a node; a folded operand may tell a record more
   return ok();
 }

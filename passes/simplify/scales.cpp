@@ -104,15 +104,28 @@ bool takes_shift(const Contraction& c) {
   return !c.node->is(ops::MatMul) || (c.x->type().ranked() && c.x->type().rank() == 2);
 }
 
-// BatchNormalization(x, scale, B, mean, var) as x * factor + shift; where a variance of 0 makes one of them infinite the
-// two are not the same.
+// x, its scale and bias, and its statistics may be of three types: the widest one, or float for two kinds of halves.
+DType widest_type(const Node& norm) {
+  DType widest = norm.input(0)->dtype();
+  for (const Value* operand : norm.inputs()) {
+    if (bit_width(operand->dtype()) > bit_width(widest)) widest = operand->dtype();
+    if (bit_width(operand->dtype()) == bit_width(widest) && operand->dtype() != widest) widest = DType::Float32;
+  }
+  return widest;
+}
+
+// BatchNormalization(x, scale, B, mean, var) as x * factor + shift, in one type.
 struct Affine {
   Value *factor, *shift;
   bool is_finite() const { return facts::is_finite(factor->constant()) && facts::is_finite(shift->constant()); }
 };
-Affine affine_of(const Node& norm, Rewriter& rw) {
+Affine affine_of(const Node& norm, DType type, Rewriter& rw) {
   const float epsilon = norm.attrs<ops::BatchNormalizationAttrs>().epsilon;
-  Value *scale = norm.input(1), *bias = norm.input(2), *mean = norm.input(3), *variance = norm.input(4);
+  auto parameter = [&](size_t i) {
+    Value* v = norm.input(i);
+    return v->dtype() == type ? v : rw.fold(ops::Cast, {v}, {{"to", static_cast<int64_t>(type)}});
+  };
+  Value *scale = parameter(1), *bias = parameter(2), *mean = parameter(3), *variance = parameter(4);
   Value* deviation = rw.fold(ops::Sqrt, {rw.fold(ops::Add, {variance, rw.scalar(epsilon, variance->dtype())})});
   Value* factor = rw.fold(ops::Div, {scale, deviation});
   return {factor, rw.fold(ops::Sub, {bias, rw.fold(ops::Mul, {mean, factor})})};
@@ -126,7 +139,7 @@ bool matches_batch_norm(Value& y, Value*& x, Node*& norm) {
     return false;
   for (size_t i = 1; i < norm->outputs().size(); ++i)
     if (norm->output(i)) return false;
-  return scale->dtype() == x->dtype() && mean->dtype() == x->dtype();
+  return true;
 }
 
 // BatchNormalization(Conv(x, w, b))  =>  Conv(x, w * f, b * f + s)        (f, s: what the normalization does to each
@@ -134,26 +147,28 @@ bool matches_batch_norm(Value& y, Value*& x, Node*& norm) {
 bool batch_norm(Value& y, Rewriter& rw) {
   Value* x;
   Node* norm;
-  if (!matches_batch_norm(y, x, norm)) return false;
+  if (!matches_batch_norm(y, x, norm) || widest_type(*norm) != x->dtype()) return false;
   const auto c = contraction(*x, y.graph());
   if (!c || c->channel_axis != 1 || !takes_shift(*c))
     return rw.skip(y, "its input is not computed by a contraction with constant weights for it alone");
-  const Affine a = affine_of(*norm, rw);
-  if (!a.is_finite()) return rw.skip(y, "its factors are not finite");
-  return replace_by(y, folded(*c, a.factor, a.shift, rw), rw);
+  const Affine a = affine_of(*norm, x->dtype(), rw);
+  return rw.replace(y, folded(*c, a.factor, a.shift, rw));
 }
 
-// BatchNormalization(x)  =>  x * f + s        (where no weights can take it)
+// BatchNormalization(x)  =>  Cast(Cast(x) * f + s)        (where no weights can take it; casts where types differ)
 bool batch_norm_alone(Value& y, Rewriter& rw) {
   Value* x;
   Node* norm;
   if (!matches_batch_norm(y, x, norm) || !x->type().ranked() || x->type().rank() < 2) return false;
-  const Affine a = affine_of(*norm, rw);
-  if (!a.is_finite()) return rw.skip(y, "its factors are not finite");
+  const DType type = widest_type(*norm);
+  const Affine a = affine_of(*norm, type, rw);
   Shape shape(static_cast<size_t>(x->type().rank() - 1), 1);
   shape[0] = a.factor->constant().size();
-  Value* scaled = rw.add(ops::Mul, {x, rw.reshape(a.factor, shape)});
-  return rw.replace(y, rw.add(ops::Add, {scaled, rw.reshape(a.shift, shape)}));
+  auto in_type = [&](Value* v, DType wanted) {
+    return v->dtype() == wanted ? v : rw.add(ops::Cast, {v}, {{"to", static_cast<int64_t>(wanted)}});
+  };
+  Value* scaled = rw.add(ops::Mul, {in_type(x, type), rw.reshape(a.factor, shape)});
+  return rw.replace(y, in_type(rw.add(ops::Add, {scaled, rw.reshape(a.shift, shape)}), x->dtype()));
 }
 
 // Conv(x, w, b) * c  =>  Conv(x, w * c, b * c)        (c constant for each channel)

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -33,6 +34,22 @@ TEST_F(File, WhatIsWrittenIsReadAndMapped) {
     EXPECT_EQ(std::string(reinterpret_cast<const char*>(mapped->data.get()), mapped->size), text);
   }
   EXPECT_EQ(names(), (std::set<std::string>{"f"}));
+}
+
+TEST_F(File, WhatIsNoRegularFileIsRefusedWithoutOpeningIt) {
+  ASSERT_EQ(::mkfifo((folder_ / "pipe").c_str(), 0600), 0);
+  fs::create_symlink("pipe", folder_ / "link");
+  const std::pair<Path, std::string> cases[] = {{folder_, "is a folder"},
+                                                {folder_ / "pipe", "is a named pipe"},
+                                                {folder_ / "link", "is a named pipe"},
+                                                {"/dev/zero", "is a device"},
+                                                {folder_ / "none", "cannot open the file"}};
+  for (const auto& [path, message] : cases) {
+    const auto mapped = map_file(path);  // of a pipe that nobody writes to, open() would never return
+    ASSERT_FALSE(mapped.ok()) << path;
+    EXPECT_NE(mapped.diagnostics()[0].message.find(message), std::string::npos) << mapped.diagnostics()[0].message;
+    EXPECT_FALSE(check_regular(path).ok());
+  }
 }
 
 TEST_F(File, PartsAreJoined) {

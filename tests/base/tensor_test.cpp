@@ -31,6 +31,28 @@ TEST(Tensor, CopiesShareUntilOneIsWritten) {
   EXPECT_EQ(b.mutable_raw(), own) << "the only owner writes in place";
 }
 
+TEST(Tensor, NoSizeWraps) {
+  EXPECT_FALSE(shape_problem(DType::Float32, Shape{int64_t{1} << 46}));
+  EXPECT_EQ(shape_problem(DType::Float32, Shape{(int64_t{1} << 46) + 1}), "[70368744177665] is larger than any memory");
+  EXPECT_FALSE(shape_problem(DType::UInt4, Shape{int64_t{1} << 49}));
+  EXPECT_TRUE(shape_problem(DType::UInt8, Shape{int64_t{1} << 32, int64_t{1} << 32})) << "2^64 wraps to 0";
+  EXPECT_TRUE(shape_problem(DType::UInt8, Shape{int64_t{1} << 40, 0, int64_t{1} << 40})) << "strides would wrap";
+  EXPECT_TRUE(shape_problem(DType::String, Shape{int64_t{1} << 45}));
+  EXPECT_EQ(shape_problem(DType::UInt8, Shape{2, -1}), "[2,-1] has a negative extent");
+  EXPECT_EQ(shape_problem(DType::UInt8, Shape(65, 1)), "65 axes are more than 64");
+}
+
+TEST(Tensor, CannotBeMadeWithASizeThatWraps) {
+  const int64_t huge = int64_t{1} << 32;
+  EXPECT_THROW(Tensor(DType::Float32, {huge, huge}), std::bad_alloc);
+  EXPECT_THROW(Tensor(DType::UInt8, {kMaxTensorBytes}), std::bad_alloc) << "no machine has that";
+  EXPECT_THROW(static_cast<void>(Tensor::vector<float>({}).reshaped({huge, huge, 0})), std::bad_alloc);
+  EXPECT_INTERNAL_ERROR(static_cast<void>(Tensor(DType::Float32, {-4})), "a tensor of \\[-4\\]");
+  EXPECT_INTERNAL_ERROR(static_cast<void>(element_count(Shape{huge, huge})), "more than 64 bits");
+  EXPECT_INTERNAL_ERROR(static_cast<void>(row_major_strides(Shape{2, huge, huge})), "more than 64 bits");
+  EXPECT_INTERNAL_ERROR(static_cast<void>(byte_size(DType::Float32, INT64_MAX / 16)), "more than 64 bits");
+}
+
 TEST(Tensor, ViewsShareUntilOneIsWritten) {
   const Tensor a = Tensor::vector<float>({1, 2, 3, 4});
   Tensor b = a.reshaped({2, 2});

@@ -106,6 +106,10 @@ INSTANTIATE_TEST_SUITE_P(
              "(float[1,1,1,4] x) => (float[1,1,1,2] y) <float[4] s = {1, 1, 1, 0.5}> { y = Resize<mode = "
              "\"nearest\">(x, s) }",
              "Resize", image(1, 4, {1, 2, 3, 4}), image(1, 2, {1, 3})},
+        Case{10,  // one axis grows, the other shrinks: floor(i / 2) and ceil(i / 0.6)
+             "(float[1,1,5,2] x) => (float[1,1,3,4] y) <float[4] s = {1, 1, 0.6, 2}> { y = Resize(x, s) }",
+             "Resize, Resize", image(5, 2, {1, 2, 3, 4, 5, 6, 7, 8, 9, 10}),
+             image(3, 4, {1, 1, 2, 2, 5, 5, 6, 6, 9, 9, 10, 10})},
         Case{11,
              "(float[1,1,1,2] x) => (float[1,1,1,4] y) <float[0] none = {}, int64[4] z = {1, 1, 1, 4}> { y = "
              "Resize<mode = \"nearest\", coordinate_transformation_mode = \"asymmetric\", nearest_mode = \"floor\">(x, "

@@ -116,6 +116,66 @@ TEST(Infer, ChecksOperandsBeforeTheRecordSeesThem) {
   EXPECT_EQ(inferred(ops::Softmax, {floats({1}), floats({1})}), "has 2 inputs, at most 1 are allowed");
 }
 
+TEST(Infer, OperandsOfOneTypeVariableAreOfOneType) {
+  EXPECT_EQ(inferred(ops::MatMul, {floats({2, 3}), Type::tensor(DType::Float64, Dims{3, 2})}),
+            "input 'B' is double but 'A' is float: they must be of one type");
+  EXPECT_EQ(
+      inferred(ops::Concat, {floats({2}), floats({2}), Type::tensor(DType::Int8, Dims{2})}, {{"axis", int64_t{0}}}),
+      "input 'inputs' is int8 but 'inputs' is float: they must be of one type");
+  const Type doubles = Type::tensor(DType::Float64, Dims{3});
+  EXPECT_EQ(inferred(ops::BatchNormalization, {floats({2, 3, 4}), doubles, doubles, floats({3}), floats({3})}),
+            "float[2,3,4]");
+}
+
+TEST(Infer, RefusesTypesThatNoTensorCanHave) {
+  const int64_t big = int64_t{1} << 40;
+  EXPECT_EQ(inferred(kOfShape, {Tensor::vector<int64_t>({big, big})}),
+            "output 'v0' cannot be: [1099511627776,1099511627776] is larger than any memory");
+  EXPECT_EQ(inferred(kOfShape, {Tensor::vector<int64_t>({2, -3})}),
+            "output 'v0' cannot be: [2,-3] has a negative extent");
+  EXPECT_EQ(inferred(ops::Softmax, {floats({big, N(), big})}),
+            "[1099511627776,1,1099511627776] is larger than any memory");
+}
+
+TEST(Dim, ArithmeticThatLeaves64BitsIsTooLarge) {
+  const Dim most = INT64_MAX, n = N();
+  for (const Dim& d : {most + 1, most * 2, Dim(INT64_MIN) - 1, Dim(0) - Dim(INT64_MIN), most * n + n, (most * n) * 2,
+                       floor_div(Dim(INT64_MIN), Dim(-1))}) {
+    EXPECT_FALSE(d.is_known());
+    EXPECT_TRUE(d.is_too_large());
+    EXPECT_TRUE((d + n).is_too_large());
+  }
+  EXPECT_TRUE((most * 0).is(0));
+  EXPECT_FALSE((Dim::unknown() + 1).is_too_large());
+  EXPECT_EQ(floor_div(Dim(INT64_MIN), Dim(3)).value(), INT64_MIN / 3 - 1);
+  EXPECT_EQ(exact_div(Dim(INT64_MIN), Dim(-1)), std::nullopt);
+}
+
+TEST(Dim, FormulasStaySmall) {
+  Dim square = N(), floors = N(), sum = 1;
+  for (int i = 0; i < 60; ++i) {
+    square = square * square;
+    floors = floor_div(floors, floors + 1) + floors;
+    sum = sum * (Dim::symbol("s" + std::to_string(i)) + 1);
+  }
+  for (const Dim& d : {square, floors, sum}) EXPECT_FALSE(d.is_known());
+}
+
+TEST(BindShapes, TakesBackWhatFormulasAssumed) {
+  for (const int64_t start : {int64_t{2}, int64_t{-2}}) {
+    Graph g;
+    Value* x = g.add_input("x", floats({N(), 6}));
+    Node* y = g.add_node(ops::Slice, {x, g.add_constant(Tensor::vector<int64_t>({start})),
+                                      g.add_constant(Tensor::vector<int64_t>({INT64_MAX})),
+                                      g.add_constant(Tensor::vector<int64_t>({0}))});
+    Node* z = g.add_node(ops::Concat, {y->output(), y->output()}, {{"axis", int64_t{0}}});
+    ASSERT_TRUE(infer_types(g).ok());
+    const Status bound = bind_shapes(g, {{"x", {1, 6}}});
+    ASSERT_TRUE(bound.ok()) << to_string(bound.diagnostics());
+    EXPECT_EQ(z->output()->type().to_string(), start < 0 ? "float[2,6]" : "float[0,6]");
+  }
+}
+
 TEST(BindSymbols, ReplacesThemEverywhere) {
   Graph g;
   Node* y = g.add_node(ops::MatMul,

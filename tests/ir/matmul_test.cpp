@@ -62,5 +62,16 @@ TEST(Gemm, ChecksItsOperands) {
             "C float[5,2] does not broadcast to the product float[1,2]");
 }
 
+TEST(MatMulInteger, ChecksItsZeroPoints) {
+  const Tensor a = Tensor::of<uint8_t>({2, 3}, {1, 2, 3, 4, 5, 6}), b = Tensor::of<uint8_t>({3, 2}, {1, 2, 3, 4, 5, 6});
+  const std::string rows = "input 'a_zero_point' is uint8[3], one value or one for each row of uint8[2,3] is needed";
+  EXPECT_EQ(inferred(ops::MatMulInteger, {a, b, Tensor::vector<uint8_t>({1, 2, 3})}), rows);
+  EXPECT_EQ(inferred(ops::MatMulInteger, {a, b, Tensor::vector<uint8_t>({1, 2}), Tensor::vector<uint8_t>({1, 2, 3})}),
+            "input 'b_zero_point' is uint8[3], one value or one for each column of uint8[3,2] is needed");
+  EXPECT_EQ(
+      inferred(ops::MatMulInteger, {a, b, Tensor::of<uint8_t>({2, 1}, {1, 2}), Tensor::of<uint8_t>({1, 2}, {1, 2})}),
+      "int32[2,2]");
+}
+
 }  // namespace
 }  // namespace lapis::testing

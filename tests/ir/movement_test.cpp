@@ -1,4 +1,5 @@
 // Operators that move, select or index elements, on hand-worked numbers.
+#include "ir/ops/movement.h"
 #include "tests/ir/one_node.h"
 
 namespace lapis::testing {
@@ -210,6 +211,36 @@ TEST(Packed, FourBitElementsMove) {
   const Tensor x =
       run1(ops::Cast, {ints({1, -2, 3, -4, 5, 6})}, {{"to", static_cast<int64_t>(DType::Int4)}}).reshaped({2, 3});
   EXPECT_EQ(run1(ops::Transpose, {x}).as_ints(), (Ints{1, -4, -2, 5, 3, 6}));
+}
+
+TEST(Packed, RowsThatBeginWithinAByteAreJoined) {
+  const auto fours = [](Shape shape, int64_t first) {
+    return run1(ops::Cast, {ramp(std::move(shape), static_cast<float>(first))},
+                {{"to", static_cast<int64_t>(DType::Int4)}});
+  };
+  const Tensor joined = lapis::ops::concat({fours({3, 1}, 1), fours({3, 1}, 4), fours({3, 1}, -3)}, 1);
+  EXPECT_EQ(joined.as_ints(), (Ints{1, 4, -3, 2, 5, -2, 3, 6, -1}));
+}
+
+TEST(Repeat, SizesThatNoTensorHasAreErrorsAtRunTimeToo) {
+  const auto evaluated = [](const OpDef& op, const Tensor& x, const Tensor& how) {
+    OneNode one(op, {x, Type::of(how)}, {}, 1);
+    EXPECT_TRUE(infer_types(one.graph).ok());
+    const auto y = evaluate(one.graph, {{"x1", how}});
+    return y.ok() ? std::string() : y.diagnostics()[0].message;
+  };
+  const Tensor huge = Tensor::vector<int64_t>({INT64_MAX}), negative = Tensor::vector<int64_t>({-2});
+  for (const OpDef* op : {&ops::Expand, &ops::Tile}) {
+    EXPECT_NE(evaluated(*op, ramp({1}), huge), "");
+    EXPECT_NE(evaluated(*op, ramp({1}), negative), "");
+  }
+  EXPECT_NE(evaluated(ops::Reshape, ramp({4}), Tensor::vector<int64_t>({int64_t{1} << 40, int64_t{1} << 40})), "");
+  EXPECT_NE(evaluated(ops::Pad, ramp({4}), Tensor::vector<int64_t>({INT64_MAX, INT64_MAX})), "");
+  EXPECT_NE(evaluated(ops::Pad, ramp({4}), Tensor::vector<int64_t>({INT64_MIN, 0})), "");
+  EXPECT_EQ(values<float>(run1(ops::Tile, {Tensor::of<float>({0}, {}), Tensor::vector<int64_t>({int64_t{1} << 40})})),
+            Floats{});
+  EXPECT_EQ(values<float>(run1(ops::EyeLike, {ramp({2, 2})}, {{"k", INT64_MIN}})), (Floats{0, 0, 0, 0}));
+  EXPECT_EQ(values<float>(run1(ops::EyeLike, {ramp({2, 2})}, {{"k", INT64_MAX}})), (Floats{0, 0, 0, 0}));
 }
 
 }  // namespace

@@ -98,5 +98,16 @@ TEST(DynamicQuantizeLinear, TakesARangeThatHoldsZero) {
   EXPECT_EQ(values<uint8_t>((*positive)[0]), (Bytes{128, 255}));  // 127.5 is a tie
 }
 
+TEST(QuantizeLinear, ChecksTheShapeOfBlocks) {
+  const Attributes blocks = {{"axis", int64_t{1}}, {"block_size", int64_t{4}}},
+                   huge = {{"axis", int64_t{1}}, {"block_size", INT64_MAX}};
+  EXPECT_EQ(inferred(ops::QuantizeLinear, {floats({4, 8}), floats({1, 2})}, blocks),
+            "scale float[1,2] of blocks must have the shape of float[4,8] but for axis 1");
+  EXPECT_EQ(inferred(ops::QuantizeLinear, {floats({4, 8}), floats({4, 3})}, huge),
+            "axis 1 needs 1 blocks of 9223372036854775807, scale has 3");
+  EXPECT_EQ(values<uint8_t>(run1(ops::QuantizeLinear, {filled({2, 2}, 3), filled({2, 1}, 1)}, huge)),
+            (Bytes{3, 3, 3, 3}));
+}
+
 }  // namespace
 }  // namespace lapis::testing

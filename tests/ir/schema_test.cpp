@@ -71,6 +71,22 @@ TEST_P(Schema, HasTheOperandsOfOnnx) {
   for (size_t i = 0; i < def().outputs.size(); ++i) expect_same_operand(def().outputs[i], schema_->outputs()[i]);
 }
 
+// Two operands are of one type in the record exactly if they are in ONNX; a variadic one with itself as well.
+TEST_P(Schema, HasTheTypeVariablesOfOnnx) {
+  const auto tied = [&](size_t i, size_t j) {
+    const auto &a = schema_->inputs()[i], &b = schema_->inputs()[j];
+    const bool variable = a.GetTypeStr().find('(') == std::string::npos;
+    if (i == j) return variable && a.GetOption() == onnx::OpSchema::Variadic && a.GetIsHomogeneous();
+    return variable && a.GetTypeStr() == b.GetTypeStr() && a.GetIsHomogeneous() && b.GetIsHomogeneous();
+  };
+  for (size_t i = 0; i < def().inputs.size(); ++i)
+    for (size_t j = i; j < def().inputs.size(); ++j) {
+      const OperandDef &a = def().inputs[i], &b = def().inputs[j];
+      if (i == j && !a.variadic) continue;
+      EXPECT_EQ(!a.variable.empty() && a.variable == b.variable, tied(i, j)) << a.name << " and " << b.name;
+    }
+}
+
 TEST_P(Schema, HasTheAttributesOfOnnx) {
   for (const auto& [name, theirs] : schema_->attributes()) {
     if (theirs.type == onnx::AttributeProto::SPARSE_TENSOR) continue;  // the importer makes them dense

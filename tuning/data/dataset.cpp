@@ -109,7 +109,13 @@ class Loader {
   }
 
   static Result<Tensor> decode(const std::string& file, int crop, const Normalization& n) {
-    cv::Mat image = cv::imread(file, cv::IMREAD_COLOR);
+    LAPIS_CHECK(check_regular(file));
+    cv::Mat image;
+    try {
+      image = cv::imread(file, cv::IMREAD_COLOR);
+    } catch (const cv::
+                 Exception&) {  // of images beyond any size; the same message as for other images that it cannot decode
+    }
     if (image.empty()) return error(ErrorKind::Input, "not an image that OpenCV can decode").at(file);
     if (image.rows < crop || image.cols < crop)
       return error(ErrorKind::Input, "the image is smaller than the centre crop").at(file);
@@ -176,7 +182,8 @@ Result<std::vector<int64_t>> labels_of(const YAML::Node& node, const Loader& loa
   for (const Column& c : columns)
     for (const std::string& file : c.files) {
       const std::string name = Path(file).filename().string().substr(0, digits);
-      if (name.empty() || !std::all_of(name.begin(), name.end(), [](unsigned char ch) { return std::isdigit(ch); }))
+      if (name.empty() || name.size() > 18 ||
+          !std::all_of(name.begin(), name.end(), [](unsigned char ch) { return std::isdigit(ch); }))
         return bad(file, "the file name does not start with the class number");
       labels.push_back(std::stoll(name));
     }

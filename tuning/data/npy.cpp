@@ -1,6 +1,7 @@
 #include "tuning/data/npy.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <cstring>
 
 namespace lapis {
@@ -45,10 +46,19 @@ std::optional<Shape> parse_shape(const std::string& text) {
   return shape;
 }
 
-bool fits(const Shape& shape, DType dtype, size_t available) {
-  double bytes = bit_width(dtype) / 8.0;
-  for (int64_t d : shape) bytes *= static_cast<double>(d);
-  return bytes <= static_cast<double>(available);
+// numpy's descriptors only: the names of ONNX's types have no business in a .npy file, and its strings and packed types no bytes there.
+std::optional<DType> parse_descriptor(const std::string& text) {
+  return text.starts_with('<') || text.starts_with('|') ? parse_dtype(text) : std::nullopt;
+}
+
+// Data that is not aligned to its elements (the header decides where it begins) is copied.
+Tensor over(const MappedFile& file, size_t offset, DType dtype, Shape shape) {
+  const std::byte* data = file.data.get() + offset;
+  if (reinterpret_cast<uintptr_t>(data) % alignof(std::max_align_t) == 0)
+    return Tensor(dtype, std::move(shape), std::shared_ptr<const std::byte>(file.data, data));
+  Tensor copy(dtype, std::move(shape));
+  std::memcpy(copy.mutable_raw(), data, static_cast<size_t>(copy.bytes()));
+  return copy;
 }
 
 }  // namespace
@@ -63,15 +73,17 @@ Result<Tensor> read_npy(const Path& path) {
   const size_t offset = 8 + width + header_size;
   if (offset > file.size) return bad(path, "the file ends inside of its header");
   const std::string header(data + 8 + width, header_size);
-  const auto dtype = parse_dtype(header_field(header, "descr"));
+  const auto dtype = parse_descriptor(header_field(header, "descr"));
   if (!dtype) return bad(path, "elements of type '" + header_field(header, "descr") + "' are not supported");
   if (header_field(header, "fortran_order") != "False")
     return bad(path, "the array is in Fortran order; save numpy.ascontiguousarray(a)");
   const auto shape = parse_shape(header_field(header, "shape"));
   if (!shape) return bad(path, "the header has no shape");
-  if (!fits(*shape, *dtype, file.size - offset))
+  if (const auto problem = shape_problem(*dtype, *shape))
+    return bad(path, "no array can be of this shape: " + *problem);
+  if (static_cast<size_t>(byte_size(*dtype, element_count(*shape))) > file.size - offset)
     return bad(path, "the file is truncated: shape " + to_string(*shape) + " needs more bytes than it has");
-  return Tensor(*dtype, *shape, std::shared_ptr<const std::byte>(file.data, file.data.get() + offset));
+  return over(file, offset, *dtype, *shape);
 }
 
 static std::string descriptor(DType dtype) {
