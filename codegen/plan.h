@@ -155,6 +155,7 @@ struct Contraction {
   std::string name;
   DType a = DType::UInt8, b = DType::Int8;  // (u8|s8, s8) -> Int32 accumulator; (f32, f32) -> Float32
   View input, output;                       // for people and for aliasing; addresses come from the pixel table
+  int axis = 1;                             // of the output and of PerElement operands: their channels
   int64_t channels = 0;                     // OC over all groups
   int64_t groups = 1;
   int64_t k = 0;              // elements per tap (per group)
@@ -172,8 +173,8 @@ struct Contraction {
   int kernel = -1;     // row in the kernel table
   int mr = 0, nr = 0;  // pixels and vectors of channels per tile
   int64_t units = 0;
-  int packed = -1;                            // buffer (Space::Constant) with packed weights, bias, tables
-  std::array<int64_t, 4> packed_offset = {};  // of weights, bias, pixel table, unit table inside it
+  std::array<int64_t, 4> packed_offset = {};  // of weights, bias, pixel table, unit table in the plan's constants
+  std::array<int64_t, 4> packed_bytes = {};
 };
 
 using Region = std::variant<Loop, Contraction>;

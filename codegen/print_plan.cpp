@@ -13,6 +13,9 @@ const std::string& name_of(const Region& region) {
 uint64_t Plan::hash() const {
   Hasher h;
   h.add(codegen::to_string(*this));
+  for (const Step& step : steps)
+    if (const auto* c = std::get_if<Contraction>(&step.region))
+      h.add_bytes(c->taps.data(), c->taps.size() * sizeof(c->taps[0]));
   h.add_bytes(constants.data(), constants.size());
   return h.value();
 }
@@ -55,7 +58,9 @@ void print(std::ostream& out, const Contraction& c, const Plan& plan) {
       << c.channels << " channels";
   if (c.groups != 1) out << " in " << c.groups << " groups";
   out << ", " << c.taps.size() << " taps of " << c.k << "\n";
-  out << "    kernel " << c.kernel << ", tile " << c.mr << "x" << c.nr << ", " << c.units << " units, zero point "
+  out << "    packed at";
+  for (const int64_t offset : c.packed_offset) out << " " << offset;
+  out << "\n    kernel " << c.kernel << ", tile " << c.mr << "x" << c.nr << ", " << c.units << " units, zero point "
       << c.input_zero_point << "\n";
   out << "    in  " << to_string(c.input, plan) << "\n    out " << to_string(c.output, plan) << "\n";
   for (size_t i = 0; i < c.operands.size(); ++i)

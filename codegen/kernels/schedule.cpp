@@ -18,19 +18,29 @@ struct Choice {
   double cycles = std::numeric_limits<double>::infinity();
 };
 
-// Why a row cannot compute `c`, or nothing.
-std::optional<std::string> misfit(const Kernel& k, const Contraction& c, const Target& target) {
-  if (k.a != c.a || k.b != c.b)
-    return "no kernel multiplies " + std::string(name_of(c.a)) + " by " + std::string(name_of(c.b));
+// Why a row cannot compute `c`, and what helps.
+struct Misfit {
+  std::string reason, help;
+};
+
+constexpr int64_t kMostBytes = std::numeric_limits<int32_t>::max();  // what the 32-bit offsets of tables reach
+
+std::optional<Misfit> misfit(const Kernel& k, const Contraction& c, const Target& target) {
   if (!target.has(k.needs))
-    return "the target '" + target.to_string() + "' has too few instructions: x86-64+avx2 is the least";
-  if (k.depthwise && !(c.groups == c.channels && c.k == 1 && c.group_stride == 1)) return "it is not depthwise";
+    return Misfit{"the target '" + target.to_string() + "' has too few instructions",
+                  "compile with --target=x86-64+avx2 or above"};
+  if (k.depthwise && !(c.groups == c.channels && c.k == 1 && c.group_stride == 1))
+    return Misfit{"it is not depthwise", {}};
   if (k.depthwise && c.taps.size() > 128)
-    return "depthwise kernels unroll their taps, and " + std::to_string(c.taps.size()) + " are too many";
-  if (c.weights.bytes() > std::numeric_limits<int32_t>::max() / 2) return "its weights are larger than one GiB";
+    return Misfit{"depthwise kernels unroll their taps, and " + std::to_string(c.taps.size()) + " are too many", {}};
+  if (c.weights.bytes() > kMostBytes / 2)
+    return Misfit{"its weights are larger than one GiB", "split the operator along its output channels"};
+  if (c.pixel_table.bytes() > kMostBytes)
+    return Misfit{"its result has " + std::to_string(c.pixels) + " positions, too many for one table of 2 GiB",
+                  "make the batch or the image smaller"};
   if (c.operands.size() > 8)
-    return "its epilogue reads " + std::to_string(c.operands.size()) + " operands, 8 is the most";
-  if (max_mr(k, c, 1) == 0) return "its epilogue needs too many registers";
+    return Misfit{"its epilogue reads " + std::to_string(c.operands.size()) + " operands, 8 is the most", {}};
+  if (max_mr(k, c, 1) == 0) return Misfit{"its epilogue needs too many registers", {}};
   return std::nullopt;
 }
 
@@ -49,35 +59,34 @@ Choice cheapest_tile(int row, const Contraction& c) {
   return best;
 }
 
+int64_t packed_weight_bytes(const Contraction& c, const Blocking& blocking) {
+  int64_t bytes = 0;
+  for (int64_t b = 0; b < blocking.blocks(); ++b) bytes += blocking.weight_bytes(blocking.block(b));
+  return bytes * (c.channels / blocking.per_group);
+}
+
 Result<Choice> choose(const Contraction& c, const Target& target, int wanted) {
   Choice best;
-  std::string why = "no kernel multiplies " + std::string(name_of(c.a)) + " by " + std::string(name_of(c.b));
+  Misfit why{"no kernel multiplies " + std::string(name_of(c.a)) + " by " + std::string(name_of(c.b)), {}};
   for (int row = 0; row < static_cast<int>(table().size()); ++row) {
-    if (wanted >= 0 && row != wanted) continue;
-    if (auto reason = misfit(table()[static_cast<size_t>(row)], c, target)) {
-      if (table()[static_cast<size_t>(row)].a == c.a || wanted >= 0) why = *reason;
+    const Kernel& kernel = table()[static_cast<size_t>(row)];
+    if ((wanted >= 0 && row != wanted) || kernel.a != c.a || kernel.b != c.b) continue;
+    if (auto reason = misfit(kernel, c, target)) {
+      if (!kernel.depthwise || wanted >= 0) why = *std::move(reason);  // what no dense row can, the target cannot
       continue;
     }
     const Choice choice = cheapest_tile(row, c);
     if (choice.cycles < best.cycles) best = choice;
   }
   if (best.row >= 0) return best;
-  return error(ErrorKind::Unsupported, "'" + c.name + "' cannot be computed: " + why)
-      .help("choose another target or keep this operator in float32");
-}
-
-int64_t append(Plan& plan, int64_t start, const std::vector<uint8_t>& bytes) {
-  const size_t at = (plan.constants.size() + abi::kAlignment - 1) / abi::kAlignment * abi::kAlignment;
-  plan.constants.resize(at + bytes.size());
-  std::memcpy(plan.constants.data() + at, bytes.data(), bytes.size());
-  return static_cast<int64_t>(at) - start;
+  return error(ErrorKind::Unsupported, "'" + c.name + "' cannot be computed: " + why.reason).help(why.help);
 }
 
 }  // namespace
 
 std::string_view name_of_row(int row) { return table()[static_cast<size_t>(row)].name; }
 
-Status schedule(Contraction& c, Plan& plan, int row) {
+Status schedule(Contraction& c, Plan& plan, ConstantPool& constants, int row) {
   LAPIS_ASSERT(c.channels % c.groups == 0,
                "'" << c.name << "' has " << c.channels << " channels in " << c.groups << " groups");
   LAPIS_TRY(const Choice choice, choose(c, plan.target, row));
@@ -85,18 +94,25 @@ Status schedule(Contraction& c, Plan& plan, int row) {
   c.nr = choice.nr;
   c.mr = choice.mr;
   const Blocking blocking(c);
+  if (packed_weight_bytes(c, blocking) > kMostBytes)
+    return error(ErrorKind::Unsupported,
+                 "'" + c.name + "' cannot be computed: its packed weights are larger than two GiB")
+        .help("split the operator along its output channels");
   const std::vector<Unit> units = make_units(c, blocking);
   c.units = static_cast<int64_t>(units.size());
-  const auto start =
-      static_cast<int64_t>((plan.constants.size() + abi::kAlignment - 1) / abi::kAlignment * abi::kAlignment);
-  c.packed_offset = {append(plan, start, pack_weights(c, blocking)),
-                     append(plan, start, pack_parameters(c, blocking, plan)),
-                     append(plan, start, bytes_of(c.pixel_table.data<int32_t>())),
-                     append(plan, start, bytes_of(std::span<const Unit>(units)))};
-  c.packed = static_cast<int>(plan.buffers.size());
-  plan.buffers.push_back(
-      {c.name + ".packed", Space::Constant, static_cast<int64_t>(plan.constants.size()) - start, start});
+  const std::vector<uint8_t> images[] = {pack_weights(c, blocking), pack_parameters(c, blocking, plan),
+                                         bytes_of(c.pixel_table.data<int32_t>()),
+                                         bytes_of(std::span<const Unit>(units))};
+  for (size_t i = 0; i < std::size(images); ++i) {
+    c.packed_offset[i] = constants.add(images[i]);
+    c.packed_bytes[i] = static_cast<int64_t>(images[i].size());
+  }
   return ok();
+}
+
+Status schedule(Contraction& c, Plan& plan, int row) {
+  ConstantPool constants(plan);
+  return schedule(c, plan, constants, row);
 }
 
 }  // namespace lapis::kernels

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "base/result.h"
+#include "codegen/kernels/constants.h"
 #include "codegen/plan.h"
 
 namespace lapis::kernels {
@@ -13,10 +14,11 @@ namespace lapis::kernels {
 // `previous` are the instructions before it in the epilogue.
 bool epilogue_supports(const Instr& instr, const std::vector<Instr>& previous);
 
-// Chooses a kernel row and blocking for `c` on `target` (an explicit `row` overrides the choice: tests and tuning),
-// packs weights, bias with zero-point compensation, pixel table and unit table into plan.constants as one buffer, and
-// fills c's schedule fields. Fails with ErrorKind::Unsupported if no row fits, saying which property does.
-Status schedule(Contraction& c, Plan& plan, int row = -1);
+// Chooses a kernel row and blocking for `c` on the plan's target (an explicit `row` overrides the choice: tests and
+// tuning), puts packed weights, bias with zero-point compensation, pixel table and unit table into the constants, and
+// fills c's schedule fields. Fails with ErrorKind::Unsupported if no row fits, saying which property does not.
+Status schedule(Contraction& c, Plan& plan, ConstantPool& constants, int row = -1);
+Status schedule(Contraction& c, Plan& plan, int row = -1);  // of a plan whose constants nobody shares
 
 // The name of a row of the kernel table, for reports.
 std::string_view name_of_row(int row);

@@ -1,8 +1,10 @@
 // Operators that need no code: their result is another View on the same bytes. Where strides cannot say it, the input is copied first.
 #include <algorithm>
+#include <numeric>
 
 #include "codegen/lower/lowering.h"
-#include "ir/op.h"
+#include "ir/ops/data_attributes.h"
+#include "ir/ops/ops.h"
 
 namespace lapis::codegen {
 namespace {
@@ -12,9 +14,12 @@ using Ints = std::vector<int64_t>;
 int64_t normalized(int64_t axis, int64_t rank) { return axis < 0 ? axis + rank : axis; }
 
 View transposed(const Node& node, const View& in) {
-  Ints permutation(in.shape.size());
-  for (size_t i = 0; i < permutation.size(); ++i) permutation[i] = static_cast<int64_t>(permutation.size() - 1 - i);
-  return permuted(in, attribute_or(node, "perm", permutation));
+  Ints permutation = node.attrs<ops::TransposeAttrs>().perm;
+  if (permutation.empty()) {  // reversed
+    permutation.resize(in.shape.size());
+    std::iota(permutation.rbegin(), permutation.rend(), 0);
+  }
+  return permuted(in, permutation);
 }
 
 View sliced_by(const Node& node, View view) {
@@ -36,7 +41,7 @@ View sliced_by(const Node& node, View view) {
 }
 
 void split(Lowering& l, const Node& node, const View& in) {
-  const int64_t axis = normalized(attribute_or<int64_t>(node, "axis", 0), static_cast<int64_t>(in.shape.size()));
+  const int64_t axis = normalized(node.attrs<ops::SplitAttrs>().axis, static_cast<int64_t>(in.shape.size()));
   int64_t start = 0;
   for (const Value* output : node.outputs()) {
     LAPIS_ASSERT(output != nullptr, "Split with an absent output");
@@ -61,15 +66,14 @@ View reinterpreted(Lowering& l, const Node& node, const View& in) {
 
 Status lower_view(Lowering& l, const FusedRegion& region) {
   const Node& node = *region.anchor;
-  const std::string_view name = node.op().name;
   const View in = l.view_of(node.input(0));
-  if (name == "Split")
+  if (node.is(ops::Split))
     split(l, node, in);
-  else if (name == "Transpose")
+  else if (node.is(ops::Transpose))
     l.alias(node.output(), transposed(node, in));
-  else if (name == "Slice")
+  else if (node.is(ops::Slice))
     l.alias(node.output(), sliced_by(node, in));
-  else if (name == "Expand")
+  else if (node.is(ops::Expand))
     l.alias(node.output(), broadcast_to(in, node.output()->type().shape()));
   else
     l.alias(node.output(), reinterpreted(l, node, in));

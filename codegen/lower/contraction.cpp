@@ -1,14 +1,24 @@
 // Contractions: Conv, ConvInteger, QLinearConv, Gemm, MatMul and MatMulInteger with constant weights become one kernel region.
-#include <cmath>
 #include <cstring>
+#include <limits>
 
 #include "codegen/lower/lowering.h"
 #include "ir/op.h"
+#include "ir/ops/attributes.h"
+#include "ir/ops/ops.h"
+#include "ir/ops/window.h"
 
 namespace lapis::codegen {
 namespace {
 
-bool is_convolution(const Node& node) { return node.op().name.find("Conv") != std::string_view::npos; }
+constexpr int64_t kReadAtOnce = 64;  // bytes of a group of channels that a kernel may read where it needs fewer
+
+// Bytes from a table's origin as the 32-bit number that tables hold.
+std::optional<int32_t> as_offset(int64_t elements, DType type) {
+  int64_t bytes;
+  if (__builtin_mul_overflow(elements, bit_width(type) / 8, &bytes)) return std::nullopt;
+  return bytes == static_cast<int32_t>(bytes) ? std::optional(static_cast<int32_t>(bytes)) : std::nullopt;
+}
 
 class ContractionBuilder {
  public:
@@ -22,27 +32,47 @@ class ContractionBuilder {
     c_.name = region_.result()->name();
     c_.a = node_.input(0)->dtype();
     c_.b = integer() ? DType::Int8 : DType::Float32;
+    c_.axis = static_cast<int>(axis_);
     c_.channels = shape_[static_cast<size_t>(axis_)];
     c_.pixels = element_count(shape_) / c_.channels;
-    is_convolution(node_) ? convolution() : matrix();
+    input_strides_.assign(shape_.size() - 1, 0);
+    if (weights().size() == 0)
+      sum_of_nothing();
+    else
+      LAPIS_CHECK(is_convolution(node_) ? convolution() : matrix());
     bias();
     epilogue();
-    c_.output = l_.allocate(region_.result(), true);
-    build_pixel_table();
+    c_.output = l_.allocate(region_.result(), axis_);
+    LAPIS_CHECK(build_pixel_table());
     l_.emit(std::move(c_), region_, integer() ? "int8" : "fp32");
     return ok();
   }
 
  private:
   bool integer() const { return node_.input(0)->dtype() != DType::Float32; }
-  bool qlinear() const { return node_.op().name == "QLinearConv"; }
+  bool qlinear() const { return node_.is(ops::QLinearConv); }
   const Tensor& weights() const { return node_.input(qlinear() ? 3 : 1)->constant(); }
+
+  Diagnostic too_large(const char* what) const {
+    return error(ErrorKind::Unsupported, "'" + node_.origin() + "' cannot be compiled: " + what +
+                                             " is larger than 2 GiB, which its kernel cannot address")
+        .help("make the batch or the image smaller");
+  }
+
+  // No channels or no rows: a product with one weight of zero, which reads a zero, is the same sum.
+  void sum_of_nothing() {
+    c_.groups = is_convolution(node_) ? node_.attrs<ops::ConvAttrs>().group : 1;
+    c_.k = 1;
+    c_.taps = {0};
+    c_.weights = Tensor(c_.b, {c_.groups, c_.channels / c_.groups, 1, 1});
+    c_.input = l_.constant(Tensor(c_.a, {kReadAtOnce}), c_.name + ".zeros");
+  }
 
   // ---- convolutions ----
 
-  void convolution() {
-    const Window window = window_of(node_);
-    c_.groups = attribute_or<int64_t>(node_, "group", 1);
+  Status convolution() {
+    const ops::Window window = ops::window_of(node_);
+    c_.groups = node_.attrs<ops::ConvAttrs>().group;
     const Shape w = weights().shape();  // [OC, IC/groups, kernel...]
     c_.input_zero_point = integer() ? static_cast<int32_t>(scalar_constant(node_.input(2)).value_or(0)) : 0;
     c_.input = l_.windowed_input(node_.input(0), required_halo(node_), integer());
@@ -53,17 +83,22 @@ class ContractionBuilder {
     std::vector<int64_t> tap_shape = window.kernel;
     if (rows) tap_shape[last] = 1;
     c_.k = rows ? w[1] * window.kernel[last] : w[1];
+    bool addressable = true;
     for_each_index(tap_shape, [&](const Shape& tap) {
       int64_t elements = 0;
       for (size_t i = 0; i < tap.size(); ++i) elements += tap[i] * window.dilations[i] * c_.input.strides[i + 2];
-      c_.taps.push_back(static_cast<int32_t>(elements * bit_width(c_.a) / 8));
+      const auto offset = as_offset(elements, c_.a);
+      addressable &= offset.has_value();
+      c_.taps.push_back(offset.value_or(0));
     });
+    if (!addressable) return too_large("its window");
     c_.weights = convolution_weights();
+    input_strides_[0] = c_.input.strides[0];
     for (size_t i = 0; i <= last; ++i) {
-      input_origin_ -= window.begin[i] * c_.input.strides[i + 2];
-      input_strides_.push_back(window.strides[i] * c_.input.strides[i + 2]);
+      input_origin_ -= window.begins[i] * c_.input.strides[i + 2];
+      input_strides_[i + 1] = window.strides[i] * c_.input.strides[i + 2];
     }
-    input_strides_.insert(input_strides_.begin(), c_.input.strides[0]);
+    return ok();
   }
 
   // [OC, IC, taps...] -> [OC, taps..., IC]: the channels of one pixel are contiguous in memory.
@@ -82,16 +117,20 @@ class ContractionBuilder {
 
   // ---- matrix products ----
 
-  void matrix() {
-    c_.input_zero_point =
-        node_.op().name == "MatMulInteger" ? static_cast<int32_t>(scalar_constant(node_.input(2)).value_or(0)) : 0;
+  Status matrix() {
+    const auto gemm = node_.is(ops::Gemm) ? node_.attrs<ops::GemmAttrs>() : ops::GemmAttrs{};
+    if (node_.is(ops::MatMulInteger))
+      c_.input_zero_point = static_cast<int32_t>(scalar_constant(node_.input(2)).value_or(0));
     const Tensor& w = weights();
-    const bool transposed = attribute_or<int64_t>(node_, "transB", 0) != 0;
-    c_.k = w.dim(transposed ? 1 : 0);
-    c_.input = l_.row_contiguous_input(node_.input(0), integer() && c_.k % 4 != 0);
+    c_.k = w.dim(gemm.transB ? 1 : 0);
+    const Value* x = node_.input(0);
+    const View view = gemm.transA ? permuted(l_.view_of(x), {1, 0}) : l_.view_of(x);
+    const auto last = static_cast<int64_t>(view.shape.size()) - 1;
+    c_.input = l_.contiguous_along(view, last, integer() && c_.k % 4 != 0, x->name() + ".packed");
     c_.taps = {0};
-    c_.weights = transposed ? w.reshaped({1, c_.channels, 1, c_.k}) : transpose(w);
+    c_.weights = gemm.transB ? w.reshaped({1, c_.channels, 1, c_.k}) : transpose(w);
     input_strides_.assign(c_.input.strides.begin(), c_.input.strides.end() - 1);
+    return ok();
   }
 
   Tensor transpose(const Tensor& w) const {
@@ -107,23 +146,22 @@ class ContractionBuilder {
   // ---- bias and epilogue ----
 
   void bias() {
-    const DType type = integer() ? DType::Int32 : DType::Float32;
-    c_.bias = Tensor(type, {c_.channels});
-    const std::string_view name = node_.op().name;
-    const Value* b = qlinear() ? node_.input(8) : name == "Conv" || name == "Gemm" ? node_.input(2) : nullptr;
-    if (!b) return;
-    const Tensor& t = b->constant();
+    c_.bias = Tensor(integer() ? DType::Int32 : DType::Float32, {c_.channels});
+    if (!is_bias(node_)) return;
+    const Tensor& t = addend_of(node_)->constant();
+    const float beta = node_.is(ops::Gemm) ? node_.attrs<ops::GemmAttrs>().beta : 1;
     for (int64_t o = 0; o < c_.channels; ++o) {
-      const int64_t from = t.size() == 1 ? 0 : o;
+      const auto to = static_cast<size_t>(o), from = t.size() == 1 ? 0 : to;
       if (integer())
-        c_.bias.mutable_data<int32_t>()[static_cast<size_t>(o)] = t.data<int32_t>()[static_cast<size_t>(from)];
+        c_.bias.mutable_data<int32_t>()[to] = t.data<int32_t>()[from];
       else
-        c_.bias.mutable_data<float>()[static_cast<size_t>(o)] = t.data<float>()[static_cast<size_t>(from)];
+        c_.bias.mutable_data<float>()[to] = t.data<float>()[from] * beta;
     }
   }
 
   void epilogue() {
     int result = program_.add(Op::Accumulator, integer() ? DType::Int32 : DType::Float32);
+    result = add_addend(result);
     if (qlinear()) result = requantize(result);
     const Value* chained = node_.output();
     for (const Node* next : region_.chain) {
@@ -134,6 +172,30 @@ class ContractionBuilder {
     if (result != static_cast<int>(program_.instrs.size()) - 1)
       program_.instrs.push_back({Op::Cast, program_[result].type, {result, -1, -1}});
     c_.epilogue = program_.instrs;
+  }
+
+  // alpha * sum + beta * C, and what else is added and cannot be in the sums from the start.
+  int add_addend(int sum) {
+    const auto gemm = node_.is(ops::Gemm) ? node_.attrs<ops::GemmAttrs>() : ops::GemmAttrs{};
+    const DType type = program_[sum].type;
+    if (gemm.alpha != 1) sum = program_.add(Op::Mul, type, {sum, program_.constant(type, gemm.alpha), -1});
+    const Value* added = addend_of(node_);
+    if (!added || is_bias(node_)) return sum;
+    int addend = load_broadcast(*added);
+    if (gemm.beta != 1) addend = program_.add(Op::Mul, type, {addend, program_.constant(type, gemm.beta), -1});
+    return program_.add(Op::Add, type, {sum, addend, -1});
+  }
+
+  // C of a Gemm against the product, the bias of a convolution along its channels.
+  int load_broadcast(const Value& value) {
+    if (const auto scalar = scalar_constant(&value)) return program_.constant(value.dtype(), *scalar);
+    View view = l_.view_of(&value);
+    if (is_convolution(node_)) {
+      Shape per_channel(shape_.size(), 1);
+      per_channel[1] = c_.channels;
+      view = *reshaped(view, per_channel);
+    }
+    return load_element(broadcast_to(view, shape_), value.name());
   }
 
   // float(acc) * ((sx * sw[c]) / sy), rounded, plus the zero point: the contract's one multiply.
@@ -158,6 +220,12 @@ class ContractionBuilder {
     return program_.add({Op::Load, type, {-1, -1, -1}, static_cast<int32_t>(c_.operands.size()) - 1});
   }
 
+  // An operand of the result's shape, at the current pixel. Kernels load vectors of its channels.
+  int load_element(const View& view, const std::string& name) {
+    return load(EpilogueOperand::Kind::PerElement, l_.contiguous_along(view, axis_, false, name + ".aligned"),
+                view.dtype);
+  }
+
   int operand(const Node& node, size_t i, const Value* chained, int previous) {
     const Value* v = node.input(i);
     if (v == chained) return previous;
@@ -165,14 +233,12 @@ class ContractionBuilder {
     if (v->is_constant())
       return load(EpilogueOperand::Kind::PerChannel, l_.constant(v->constant().reshaped({c_.channels}), v->name()),
                   v->dtype());
-    if (l_.is_inlined(v)) {
-      const Node& cheap = *v->producer();
-      const int inner = load(EpilogueOperand::Kind::PerElement, l_.view_of(cheap.input(0)), cheap.input(0)->dtype());
-      return translate(cheap, program_, [&](size_t k) {
-        return k == 0 ? inner : program_.constant(cheap.input(k)->dtype(), *scalar_constant(cheap.input(k)));
-      });
-    }
-    return load(EpilogueOperand::Kind::PerElement, l_.view_of(v), v->dtype());
+    if (!l_.is_inlined(v)) return load_element(l_.view_of(v), v->name());
+    const Node& cheap = *v->producer();
+    const int inner = load_element(l_.view_of(cheap.input(0)), cheap.input(0)->name());
+    return translate(cheap, program_, [&](size_t k) {
+      return k == 0 ? inner : program_.constant(cheap.input(k)->dtype(), *scalar_constant(cheap.input(k)));
+    });
   }
 
   // ---- pixels ----
@@ -188,29 +254,41 @@ class ContractionBuilder {
     return strides;
   }
 
-  void build_pixel_table() {
-    std::vector<std::pair<Shape, int64_t>> columns;  // element strides over pixel dims, origin
-    std::vector<int64_t> sizes;
-    auto column = [&](Shape strides, int64_t origin, DType dtype) {
-      columns.emplace_back(std::move(strides), origin);
-      sizes.push_back(bit_width(dtype) / 8);
-    };
-    column(input_strides_, c_.input.offset + input_origin_, c_.a);
-    column(pixel_strides(c_.output), c_.output.offset, c_.output.dtype);
+  struct Column {
+    Shape strides;  // elements, over the pixel dimensions
+    int64_t origin;
+    DType type;
+  };
+
+  std::vector<Column> columns() {
+    std::vector<Column> columns = {{input_strides_, c_.input.offset + input_origin_, c_.a},
+                                   {pixel_strides(c_.output), c_.output.offset, c_.output.dtype}};
     for (EpilogueOperand& operand : c_.operands) {
       if (operand.kind != EpilogueOperand::Kind::PerElement) continue;
       operand.column = static_cast<int>(columns.size());
-      column(pixel_strides(operand.view), operand.view.offset, operand.view.dtype);
+      columns.push_back({pixel_strides(operand.view), operand.view.offset, operand.view.dtype});
     }
-    c_.pixel_table = Tensor(DType::Int32, {c_.pixels, static_cast<int64_t>(columns.size())});
+    return columns;
+  }
+
+  Status build_pixel_table() {
+    const std::vector<Column> table = columns();
+    const Shape shape{c_.pixels, static_cast<int64_t>(table.size())};
+    if (c_.pixels > std::numeric_limits<int32_t>::max() / (4 * shape[1]))
+      return too_large("the table of its positions");
+    c_.pixel_table = Tensor(DType::Int32, shape);
     int32_t* to = c_.pixel_table.mutable_data<int32_t>().data();
+    bool addressable = true;
     for_each_index(pixel_shape(), [&](const Shape& pixel) {
-      for (size_t col = 0; col < columns.size(); ++col) {
-        int64_t element = columns[col].second;
-        for (size_t i = 0; i < pixel.size(); ++i) element += pixel[i] * columns[col].first[i];
-        *to++ = static_cast<int32_t>(element * sizes[col]);
+      for (const Column& column : table) {
+        int64_t element = column.origin;
+        for (size_t i = 0; i < pixel.size(); ++i) element += pixel[i] * column.strides[i];
+        const auto offset = as_offset(element, column.type);
+        addressable &= offset.has_value();
+        *to++ = offset.value_or(0);
       }
     });
+    return addressable ? ok() : Status(too_large("an operand"));
   }
 
   Lowering& l_;

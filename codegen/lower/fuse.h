@@ -37,6 +37,18 @@ struct Fusion {
 // The axis of a contraction's output that the kernel keeps contiguous: 1 for convolutions, the last one for matrix products.
 int64_t channel_axis(const Node& contraction);
 
-Result<Fusion> fuse(const Graph& graph, bool enabled);
+// What a Conv, QLinearConv or Gemm adds to its sums, or null; and whether sums can start from it: a constant of one value for each channel.
+const Value* addend_of(const Node& contraction);
+bool is_bias(const Node& contraction);
+
+// A constant with one value for each channel when broadcast to `shape`, whose channels are `axis`. Judged by its dimensions, never by
+// how many elements it has: [M,1] and [1,N] are different things where M == N.
+bool is_per_channel(const Shape& constant, const Shape& shape, int64_t axis);
+
+// The axis of a QuantizeLinear or DequantizeLinear with one parameter a slice.
+int64_t quantization_axis(const Node& node);
+
+// Anchors in `alone` keep their region to themselves.
+Result<Fusion> fuse(const Graph& graph, bool enabled, const std::unordered_set<const Node*>& alone = {});
 
 }  // namespace lapis::codegen

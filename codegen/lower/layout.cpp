@@ -2,17 +2,20 @@
 
 #include <algorithm>
 #include <limits>
+#include <unordered_set>
 
 #include "codegen/lower/scalar.h"
 #include "ir/op.h"
+#include "ir/ops/ops.h"
+#include "ir/ops/window.h"
 
 namespace lapis::codegen {
 namespace {
 
-bool is_convolution(const Node& node) { return node.op().name.find("Conv") != std::string_view::npos; }
-bool is_pool(const Node& node) { return node.op().name.ends_with("Pool"); }
-bool has_window(const Node& node) {
-  return is_convolution(node) || node.op().name == "MaxPool" || node.op().name == "AveragePool";
+bool is_windowed_pool(const Node& node) { return node.is(ops::MaxPool) || node.is(ops::AveragePool); }
+bool wants_channels_last(const Node& node) {
+  return is_convolution(node) || is_windowed_pool(node) || node.is(ops::GlobalAveragePool) ||
+         node.is(ops::GlobalMaxPool);
 }
 
 double lowest(DType dtype) {
@@ -22,20 +25,15 @@ double lowest(DType dtype) {
 
 double padding_value(const Node& node) {
   const DType dtype = node.input(0)->dtype();
-  if (node.op().name == "MaxPool") return lowest(dtype);
+  if (node.is(ops::MaxPool)) return lowest(dtype);
   if (is_convolution(node) && is_quantized_storage(dtype)) return scalar_constant(node.input(2)).value_or(0);
   return 0;
 }
 
 // Operators through which the layout flows from one full-rank operand to the result.
 bool keeps_layout(const Node& node) {
-  const std::string_view name = node.op().name;
-  return node.op().has(Trait::Elementwise) || is_scalar(node) || name == "Concat" || name == "Pad" || name == "Slice" ||
-         name == "Split";
-}
-
-bool full_rank(const Value* v, int64_t rank) {
-  return v && !v->is_constant() && v->type().is_tensor() && v->type().ranked() && v->type().rank() == rank;
+  return node.op().has(Trait::Elementwise) || is_scalar(node) || node.is(ops::Concat) || node.is(ops::Pad) ||
+         node.is(ops::Slice) || node.is(ops::Split);
 }
 
 class Assigner {
@@ -43,40 +41,39 @@ class Assigner {
   explicit Assigner(const Graph& graph) : graph_(graph) {}
   Layouts run() {
     for (const Node* node : graph_.nodes()) {
-      if (!is_convolution(*node) && !is_pool(*node)) continue;
+      if (!wants_channels_last(*node)) continue;
       mark(node->input(0));
       mark(node->output());
     }
-    while (spread()) {
-    }
+    spread();
     for (const Node* node : graph_.nodes()) widen(*node);
     return std::move(layouts_);
   }
 
  private:
-  bool mark(const Value* v) {
-    if (!v || v->is_constant() || v->type().rank() < 3 || layouts_[v].channels_last) return false;
-    return layouts_[v].channels_last = true;
-  }
-  bool marked(const Value* v) const {
-    const auto it = layouts_.find(v);
-    return it != layouts_.end() && it->second.channels_last;
+  void mark(const Value* v) {
+    if (!v || v->is_constant() || v->type().rank() < 3 || layouts_[v].channels_last) return;
+    layouts_[v].channels_last = true;
+    marked_.push_back(v);
   }
 
-  bool spread() {
-    bool changed = false;
-    for (const Node* node : graph_.nodes()) {
-      if (!keeps_layout(*node) || !node->output() || !node->output()->type().ranked()) continue;
-      const int64_t rank = node->output()->type().rank();
-      std::vector<const Value*> values;
-      for (const Value* v : node->inputs())
-        if (full_rank(v, rank)) values.push_back(v);
-      for (const Value* v : node->outputs())
-        if (full_rank(v, rank)) values.push_back(v);
-      if (std::none_of(values.begin(), values.end(), [&](const Value* v) { return marked(v); })) continue;
-      for (const Value* v : values) changed |= mark(v);
+  // Every value is taken up once, every node passes the layout on once.
+  void spread() {
+    while (!marked_.empty()) {
+      const Value* v = marked_.back();
+      marked_.pop_back();
+      if (v->producer()) pass_on(*v->producer(), *v);
+      for (const Use& use : v->uses()) pass_on(*use.node, *v);
     }
-    return changed;
+  }
+
+  void pass_on(const Node& node, const Value& v) {
+    if (&node.graph() != &graph_ || !keeps_layout(node) || !node.output() || !node.output()->type().ranked()) return;
+    const int64_t rank = node.output()->type().rank();
+    if (v.type().rank() != rank || !passed_.insert(&node).second) return;
+    for (const std::vector<Value*>& values : {node.inputs(), node.outputs()})
+      for (const Value* value : values)
+        if (value && value->type().is_tensor() && value->type().ranked() && value->type().rank() == rank) mark(value);
   }
 
   // The producer leaves room for the widest window that reads the value; a window with another fill value makes its own copy.
@@ -97,9 +94,15 @@ class Assigner {
 
   const Graph& graph_;
   Layouts layouts_;
+  std::vector<const Value*> marked_;
+  std::unordered_set<const Node*> passed_;
 };
 
 }  // namespace
+
+bool is_convolution(const Node& node) {
+  return node.is(ops::Conv) || node.is(ops::ConvInteger) || node.is(ops::QLinearConv);
+}
 
 bool Halo::empty() const {
   auto zero = [](int64_t v) { return v == 0; };
@@ -113,10 +116,15 @@ bool Halo::covers(const Halo& other) const {
 }
 
 std::optional<Halo> required_halo(const Node& node) {
-  if (!has_window(node)) return std::nullopt;
-  const Window window = window_of(node);
-  if (!window.reads_outside()) return std::nullopt;
-  return Halo{window.halo_begin, window.halo_end, padding_value(node)};
+  if (!is_convolution(node) && !is_windowed_pool(node)) return std::nullopt;
+  const ops::Window window = ops::window_of(node);
+  const Shape in = node.input(0)->type().shape(), out = node.output()->type().shape();
+  Halo halo{window.begins, {}, padding_value(node)};
+  for (size_t i = 0; i < window.rank(); ++i) {
+    const int64_t read = (out[i + 2] - 1) * window.strides[i] + window.reach(i) - window.begins[i];
+    halo.end.push_back(std::max<int64_t>(0, read - in[i + 2]));
+  }
+  return halo.empty() ? std::nullopt : std::optional(halo);
 }
 
 Layouts assign_layouts(const Graph& graph) { return Assigner(graph).run(); }

@@ -2,7 +2,7 @@
 
 #include <numeric>
 
-#include "ir/op.h"
+#include "ir/ops/ops.h"
 
 namespace lapis::codegen {
 
@@ -32,18 +32,16 @@ int LoopBuilder::add_view(View view, const Placement& placement) {
   return add_placed_view(std::move(placed));
 }
 
-// Operand i of an elementwise node. Per-channel parameters of Q/DQ and BatchNormalization are vectors along an axis, not trailing ones.
+// Operand i of an elementwise node. Per-channel parameters of Q/DQ and BatchNormalization are vectors along an axis, not trailing ones;
+// a vector of one is a number.
 int LoopBuilder::operand(const Node& node, size_t i, const Placement& placement) {
   const Value* v = node.input(i);
-  const std::string_view name = node.op().name;
-  const bool quantization = name == "QuantizeLinear" || name == "DequantizeLinear";
-  const bool along_axis = i > 0 && v->type().rank() == 1 && (quantization || name == "BatchNormalization");
-  if (!along_axis || scalar_constant(v)) return load(v, placement);
-  int64_t axis = quantization ? attribute_or<int64_t>(node, "axis", 1) : 1;
-  const auto rank = static_cast<int64_t>(placement.shape.size());
-  if (axis < 0) axis += rank;
-  Shape shape(static_cast<size_t>(rank), 1);
-  shape[static_cast<size_t>(axis)] = v->type().shape()[0];
+  const bool quantization = node.is(ops::QuantizeLinear) || node.is(ops::DequantizeLinear);
+  const bool parameter = i > 0 && (quantization || node.is(ops::BatchNormalization));
+  if (!parameter || v->type().rank() == 0 || scalar_constant(v)) return load(v, placement);
+  const int64_t count = v->type().shape()[0];
+  Shape shape(placement.shape.size(), 1);
+  if (count != 1) shape[static_cast<size_t>(quantization ? quantization_axis(node) : 1)] = count;
   return load_view(add_view(*reshaped(l_.view_of(v), shape), placement));
 }
 

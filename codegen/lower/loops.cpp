@@ -5,6 +5,10 @@
 
 #include "codegen/lower/loop_builder.h"
 #include "ir/op.h"
+#include "ir/ops/attributes.h"
+#include "ir/ops/data_attributes.h"
+#include "ir/ops/ops.h"
+#include "ir/ops/window.h"
 
 namespace lapis::codegen {
 namespace {
@@ -24,7 +28,7 @@ void elementwise(Lowering& l, const FusedRegion& region) {
   const Placement here = straight(shape_of(out));
   LoopBuilder b(l, out->name(), here.shape);
   const int result = b.compute(*region.anchor, here);
-  b.store(b.add_view(l.allocate(out, false), here), result);
+  b.store(b.add_view(l.allocate(out), here), result);
   b.end_phase(Over::Row);
   l.emit(b.finish(), region, precision_of(out));
 }
@@ -74,7 +78,7 @@ void finish_rows(Lowering& l, const FusedRegion& region, LoopBuilder& b, int res
   const Value* out = region.result();
   const Placement placement = result_placement(r, shape_of(out));
   result = b.apply_chain(region, result, placement);
-  b.store(b.add_view(l.allocate(out, false), placement), result);
+  b.store(b.add_view(l.allocate(out), placement), result);
   b.end_phase(Over::Row);
   l.emit(b.finish(), region, precision_of(out));
 }
@@ -151,7 +155,8 @@ void softmax(Lowering& l, const FusedRegion& region) {
   const Node& node = *region.anchor;
   const Value *x = node.input(0), *out = region.result();
   const int64_t rank = x->type().rank();
-  const Reducing r(shape_of(x), mask_of({attribute_or<int64_t>(node, "axis", -1)}, rank));
+  const Ints axes = rank ? Ints{node.attrs<ops::SoftmaxAttrs>().axis} : Ints{};  // a number is a line of one
+  const Reducing r(shape_of(x), mask_of(axes, rank));
   LoopBuilder b(l, out->name(), r.domain, r.reduced);
   const int max = b.reduce(Reduce::Max, b.load(x, r.inner));
   b.end_phase(Over::Inner);
@@ -163,7 +168,7 @@ void softmax(Lowering& l, const FusedRegion& region) {
   const int sum = b.reduce(Reduce::Sum, b.op(Op::Exp, shifted()));
   // Unfused, the exponentials wait in the output for their division instead of being computed twice.
   const bool reuse = !logarithmic && region.chain.empty();
-  const int slot = reuse ? b.add_view(l.allocate(out, false), r.inner) : -1;
+  const int slot = reuse ? b.add_view(l.allocate(out), r.inner) : -1;
   if (reuse) b.store(slot, b.op(Op::Exp, shifted()));
   b.end_phase(Over::Inner);
   int y;
@@ -175,7 +180,7 @@ void softmax(Lowering& l, const FusedRegion& region) {
     y = b.op(Op::Div, y, b.reduced(sum));
   }
   y = b.apply_chain(region, y, r.inner);
-  b.store(reuse ? slot : b.add_view(l.allocate(out, false), r.inner), y);
+  b.store(reuse ? slot : b.add_view(l.allocate(out), r.inner), y);
   b.end_phase(Over::Inner);
   l.emit(b.finish(), region, precision_of(out));
 }
@@ -204,7 +209,7 @@ void normalize(Lowering& l, const FusedRegion& region, const std::vector<bool>& 
   y = b.op(Op::Mul, y, b.load_view(b.add_view(std::move(scale), r.inner)));
   if (bias) y = b.op(Op::Add, y, b.load_view(b.add_view(*std::move(bias), r.inner)));
   y = b.apply_chain(region, y, r.inner);
-  b.store(b.add_view(l.allocate(out, false), r.inner), y);
+  b.store(b.add_view(l.allocate(out), r.inner), y);
   b.end_phase(Over::Inner);
   l.emit(b.finish(), region, precision_of(out));
 }
@@ -232,7 +237,7 @@ void instance_normalization(Lowering& l, const FusedRegion& region) {
 // ---- pools --------------------------------------------------------------------------------------------------------------------
 
 // How many input elements each output of an AveragePool averages, as a constant along its spatial axes.
-Tensor window_counts(const Node& node, const Window& w) {
+Tensor window_counts(const Node& node, const ops::Window& w) {
   const Shape in = shape_of(node.input(0)), out = shape_of(node.output());
   const bool include_pad = attribute_or<int64_t>(node, "count_include_pad", 0) != 0;
   Shape shape(out.begin(), out.end());
@@ -242,10 +247,10 @@ Tensor window_counts(const Node& node, const Window& w) {
   for_each_index(shape, [&](const Shape& at) {
     int64_t count = 1;
     for (size_t i = 0; i < w.rank(); ++i) {
-      const int64_t lowest = include_pad ? -w.begin[i] : 0, limit = in[i + 2] + (include_pad ? w.end[i] : 0);
+      const int64_t lowest = include_pad ? -w.begins[i] : 0, limit = in[i + 2] + (include_pad ? w.ends[i] : 0);
       int64_t along = 0;
       for (int64_t t = 0; t < w.kernel[i]; ++t) {
-        const int64_t position = at[i + 2] * w.strides[i] - w.begin[i] + t * w.dilations[i];
+        const int64_t position = at[i + 2] * w.strides[i] - w.begins[i] + t * w.dilations[i];
         along += position >= lowest && position < limit;
       }
       count *= along;
@@ -259,13 +264,13 @@ void pool(Lowering& l, const FusedRegion& region) {
   const Node& node = *region.anchor;
   const Value* out = region.result();
   const Shape shape = shape_of(node.output());
-  const Window w = window_of(node);
+  const ops::Window w = ops::window_of(node);
   const View in = l.windowed_input(node.input(0), required_halo(node), false);
   Shape domain = shape;
   View window{in.buffer, in.dtype, {}, {in.strides[0], in.strides[1]}, in.offset};
   for (size_t i = 0; i < w.rank(); ++i) {
     window.strides.push_back(w.strides[i] * in.strides[i + 2]);
-    window.offset -= w.begin[i] * in.strides[i + 2];
+    window.offset -= w.begins[i] * in.strides[i + 2];
   }
   for (size_t i = 0; i < w.rank(); ++i) {
     domain.push_back(w.kernel[i]);
@@ -282,7 +287,7 @@ void pool(Lowering& l, const FusedRegion& region) {
     result = b.op(Op::Div, result,
                   b.load_view(b.add_view(l.constant(window_counts(node, w), out->name() + ".count"), rows)));
   result = b.apply_chain(region, result, rows);
-  b.store(b.add_view(l.allocate(out, false), rows), result);
+  b.store(b.add_view(l.allocate(out), rows), result);
   b.end_phase(Over::Row);
   l.emit(b.finish(), region, precision_of(out));
 }
@@ -307,14 +312,38 @@ int centred_int32(LoopBuilder& b, int x, const Value* zero_point) {
   return zero == 0 ? wide : b.op(Op::Sub, wide, b.k(DType::Int32, zero));
 }
 
+// Halves are multiplied and summed as float32, as the reference does.
+DType sum_type(DType type) { return type == DType::Float16 || type == DType::BFloat16 ? DType::Float32 : type; }
+
+int converted(LoopBuilder& b, int x, DType type) {
+  return b.program[x].type == type ? x : b.program.add(Op::Cast, type, {x, -1, -1});
+}
+
+View factor(Lowering& l, const Value* v, bool transposed) {
+  return transposed ? permuted(l.view_of(v), {1, 0}) : l.view_of(v);
+}
+
+// alpha * sum + beta * C
+int finish_gemm(LoopBuilder& b, const Node& node, int sum, const Placement& rows) {
+  const auto a = node.attrs<ops::GemmAttrs>();
+  const DType type = b.program[sum].type;
+  if (a.alpha != 1) sum = b.op(Op::Mul, sum, b.k(type, a.alpha));
+  if (!node.input(2)) return sum;
+  int added = converted(b, b.load(node.input(2), rows), type);
+  if (a.beta != 1) added = b.op(Op::Mul, added, b.k(type, a.beta));
+  return b.op(Op::Add, sum, added);
+}
+
 void matrix_product(Lowering& l, const FusedRegion& region) {
   const Node& node = *region.anchor;
   const Value* out = region.result();
   const Shape result_shape = shape_of(out);
+  const bool gemm = node.is(ops::Gemm);
+  const auto turns = gemm ? node.attrs<ops::GemmAttrs>() : ops::GemmAttrs{};
   const bool row_vector = node.input(0)->type().rank() == 1, column_vector = node.input(1)->type().rank() == 1;
   Shape batch(result_shape.begin(), result_shape.end() - (row_vector ? 0 : 1) - (column_vector ? 0 : 1));
-  const View a = as_matrices(l.view_of(node.input(0)), true, batch),
-             w = as_matrices(l.view_of(node.input(1)), false, batch);
+  const View a = as_matrices(factor(l, node.input(0), turns.transA), true, batch),
+             w = as_matrices(factor(l, node.input(1), turns.transB), false, batch);
   const size_t n = batch.size();
   Shape domain = batch;
   domain.insert(domain.end(), {a.shape[n], w.shape[n + 1], a.shape[n + 1]});
@@ -330,14 +359,15 @@ void matrix_product(Lowering& l, const FusedRegion& region) {
 
   LoopBuilder b(l, out->name(), domain, 1);
   int x = b.load_view(b.add_placed_view(left)), y = b.load_view(b.add_placed_view(right));
-  if (node.op().name == "MatMulInteger") {
-    x = centred_int32(b, x, node.input(2));
-    y = centred_int32(b, y, node.input(3));
-  }
+  const bool integer = node.is(ops::MatMulInteger);
+  x = integer ? centred_int32(b, x, node.input(2)) : converted(b, x, sum_type(a.dtype));
+  y = integer ? centred_int32(b, y, node.input(3)) : converted(b, y, sum_type(w.dtype));
   const int sum = b.reduce(Reduce::Sum, b.op(Op::Mul, x, y));
   b.end_phase(Over::Inner);
-  const int result = b.apply_chain(region, b.reduced(sum), rows);
-  b.store(b.add_view(l.allocate(out, false), rows), result);
+  int result = b.reduced(sum);
+  if (gemm) result = finish_gemm(b, node, result, rows);
+  result = b.apply_chain(region, converted(b, result, node.output()->dtype()), rows);
+  b.store(b.add_view(l.allocate(out), rows), result);
   b.end_phase(Over::Row);
   l.emit(b.finish(), region, precision_of(out));
 }
@@ -370,7 +400,7 @@ void gather(Lowering& l, const FusedRegion& region) {
                      static_cast<double>(data.shape[axis])};
   const Placement here = straight(shape);
   const int result = b.apply_chain(region, b.program.add(gather), here);
-  b.store(b.add_view(l.allocate(out, false), here), result);
+  b.store(b.add_view(l.allocate(out), here), result);
   b.end_phase(Over::Row);
   l.emit(b.finish(), region, precision_of(out));
 }
@@ -391,7 +421,7 @@ Status lower_loop(Lowering& l, const FusedRegion& region) {
     instance_normalization(l, region);
   else if (name == "MaxPool" || name == "AveragePool")
     pool(l, region);
-  else if (name == "MatMul" || name == "MatMulInteger")
+  else if (name == "Gemm" || name == "MatMul" || name == "MatMulInteger")
     matrix_product(l, region);
   else if (name == "Gather")
     gather(l, region);

@@ -1,31 +1,52 @@
 #include "codegen/lower/lower.h"
 
+#include <algorithm>
+
 #include "codegen/kernels/schedule.h"
 #include "codegen/lower/lowering.h"
 #include "codegen/lower/memory.h"
+#include "codegen/verify_plan.h"
 #include "ir/op.h"
 
 namespace lapis::codegen {
 
-Lowering::Lowering(const Graph& graph, const LowerOptions& options) : graph_(graph), options_(options) {
+Lowering::Lowering(const Graph& graph, const LowerOptions& options, const std::unordered_set<const Node*>& alone)
+    : graph_(graph), options_(options), alone_(alone) {
   plan_.target = options.target;
 }
 
 void Lowering::declare_io() {
   int64_t index = 0;
-  auto declare = [&](std::vector<PlanIo>& list, const Value* value, const std::string& name, Space space) {
+  auto declare = [&](std::vector<PlanIo>& list, const Value* value, Space space) {
     const Shape shape = value->type().shape();
-    plan_.buffers.push_back({name, space, byte_size(value->dtype(), element_count(shape)), index++});
-    list.push_back({name, value->dtype(), shape, static_cast<int>(plan_.buffers.size()) - 1});
+    plan_.buffers.push_back({value->name(), space, byte_size(value->dtype(), element_count(shape)), index++});
+    list.push_back({value->name(), value->dtype(), shape, static_cast<int>(plan_.buffers.size()) - 1});
   };
   for (const Value* input : graph_.inputs()) {
-    declare(plan_.inputs, input, input->name(), Space::Input);
+    declare(plan_.inputs, input, Space::Input);
     views_[input] = row_major_view(plan_.inputs.back().buffer, input->dtype(), plan_.inputs.back().shape);
   }
-  for (const Value* output : graph_.outputs()) declare(plan_.outputs, output, output->name(), Space::Output);
+  for (const Value* output : graph_.outputs()) declare(plan_.outputs, output, Space::Output);
+  for (size_t i = 0; i < plan_.outputs.size(); ++i) outputs_.try_emplace(graph_.outputs()[i], &plan_.outputs[i]);
+}
+
+static bool is_empty(const FusedRegion& region) {
+  const std::vector<Value*>& results = region.last()->outputs();
+  return std::all_of(results.begin(), results.end(),
+                     [](const Value* v) { return !v || element_count(v->type().shape()) == 0; });
+}
+
+// Results without elements need storage that others can point to, and no code.
+void Lowering::declare_empty(const FusedRegion& region) {
+  for (const Value* v : region.last()->outputs())
+    if (v) stored(v, false, outputs_.contains(v));
 }
 
 Status Lowering::lower_region(const FusedRegion& region) {
+  if (is_empty(region)) {
+    declare_empty(region);
+    return ok();
+  }
   switch (region.kind) {
     case Lowered::Contraction: return lower_contraction(*this, region);
     case Lowered::Loop:
@@ -65,19 +86,52 @@ static Status check_static_io(const Graph& graph) {
   return status_of(std::move(diagnostics));
 }
 
+// All contractions without a kernel are reported together. Those that would have one without the nodes fused behind them are also
+// remembered, for lower() to try again.
+Status Lowering::schedule_contractions() {
+  Diagnostics diagnostics;
+  for (size_t s = 0; s < plan_.steps.size(); ++s) {
+    auto* contraction = std::get_if<Contraction>(&plan_.steps[s].region);
+    if (!contraction) continue;
+    const Status scheduled = kernels::schedule(*contraction, plan_, constants_);
+    if (scheduled.ok()) continue;
+    if (sources_[s] && !sources_[s]->chain.empty()) unfit_.push_back(sources_[s]->anchor);
+    for (const Diagnostic& d : scheduled.diagnostics()) diagnostics.push_back(Diagnostic(d).at(graph_.name()));
+  }
+  return status_of(std::move(diagnostics));
+}
+
 Result<Plan> Lowering::run() {
   LAPIS_CHECK(check_static_io(graph_));
-  LAPIS_TRY(fusion_, fuse(graph_, options_.fuse));
+  LAPIS_TRY(fusion_, fuse(graph_, options_.fuse, alone_));
   layouts_ = assign_layouts(graph_);
   declare_io();
-  for (const FusedRegion& region : fusion_.regions) LAPIS_CHECK(lower_region(region));
+  Diagnostics diagnostics;
+  for (const FusedRegion& region : fusion_.regions) {
+    Status lowered = lower_region(region);
+    for (const Diagnostic& d : lowered.diagnostics()) diagnostics.push_back(d);
+    if (!lowered.ok()) declare_empty(region);  // others may read it
+  }
+  LAPIS_CHECK(status_of(std::move(diagnostics)));
   store_outputs();
-  for (Step& step : plan_.steps)
-    if (auto* contraction = std::get_if<Contraction>(&step.region)) LAPIS_CHECK(kernels::schedule(*contraction, plan_));
+  LAPIS_CHECK(schedule_contractions());
   plan_memory(plan_);
   return std::move(plan_);
 }
 
-Result<Plan> lower(const Graph& graph, const LowerOptions& options) { return Lowering(graph, options).run(); }
+// A region whose epilogue no kernel has registers for is undone. Every round leaves at least one more anchor alone, so this ends.
+Result<Plan> lower(const Graph& graph, const LowerOptions& options) {
+  std::unordered_set<const Node*> alone;
+  for (;;) {
+    Lowering lowering(graph, options, alone);
+    Result<Plan> plan = lowering.run();
+    if (plan.ok()) {
+      const Diagnostics broken = verify(*plan);
+      LAPIS_ASSERT(broken.empty(), "lowering made a plan that breaks its invariants:\n" << to_string(broken));
+    }
+    if (plan.ok() || lowering.unfit().empty()) return plan;
+    alone.insert(lowering.unfit().begin(), lowering.unfit().end());
+  }
+}
 
 }  // namespace lapis::codegen

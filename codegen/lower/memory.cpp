@@ -1,12 +1,16 @@
 #include "codegen/lower/memory.h"
 
 #include <algorithm>
-#include <numeric>
+#include <utility>
 
 #include "runtime/abi.h"
 
 namespace lapis::codegen {
 namespace {
+
+int64_t align_up(int64_t value) { return (value + abi::kAlignment - 1) / abi::kAlignment * abi::kAlignment; }
+
+}  // namespace
 
 std::vector<int> touched_buffers(const Region& region) {
   std::vector<int> buffers;
@@ -20,12 +24,6 @@ std::vector<int> touched_buffers(const Region& region) {
   return buffers;
 }
 
-int64_t align_up(int64_t value) { return (value + abi::kAlignment - 1) / abi::kAlignment * abi::kAlignment; }
-
-bool overlap(const LiveRange& a, const LiveRange& b) { return a.first <= b.last && b.first <= a.last; }
-
-}  // namespace
-
 std::vector<LiveRange> live_ranges(const Plan& plan) {
   std::vector<LiveRange> ranges(plan.buffers.size());
   for (size_t s = 0; s < plan.steps.size(); ++s) {
@@ -38,6 +36,41 @@ std::vector<LiveRange> live_ranges(const Plan& plan) {
   return ranges;
 }
 
+namespace {
+
+// The buffers that are placed, by the steps in which they are alive: a new one meets only those of its own steps.
+class Placed {
+ public:
+  Placed(const Plan& plan, const std::vector<LiveRange>& ranges)
+      : plan_(plan), ranges_(ranges), alive_(plan.steps.size()), asked_(plan.buffers.size()) {}
+
+  void add(size_t buffer) {
+    for (int s = ranges_[buffer].first; s <= ranges_[buffer].last; ++s)
+      alive_[static_cast<size_t>(s)].push_back(buffer);
+  }
+  // Those alive together with `buffer`, by offset.
+  std::vector<size_t> beside(size_t buffer) {
+    std::vector<size_t> found;
+    ++round_;
+    for (int s = ranges_[buffer].first; s <= ranges_[buffer].last; ++s)
+      for (size_t b : alive_[static_cast<size_t>(s)])
+        if (std::exchange(asked_[b], round_) != round_) found.push_back(b);
+    std::sort(found.begin(), found.end(), [&](size_t a, size_t b) {
+      return std::pair(plan_.buffers[a].offset, a) < std::pair(plan_.buffers[b].offset, b);
+    });
+    return found;
+  }
+
+ private:
+  const Plan& plan_;
+  const std::vector<LiveRange>& ranges_;
+  std::vector<std::vector<size_t>> alive_;
+  std::vector<size_t> asked_;  // the round in which a buffer was found last
+  size_t round_ = 0;
+};
+
+}  // namespace
+
 void plan_memory(Plan& plan) {
   const std::vector<LiveRange> ranges = live_ranges(plan);
   std::vector<size_t> order;
@@ -45,22 +78,18 @@ void plan_memory(Plan& plan) {
     if (plan.buffers[b].space == Space::Arena && ranges[b].last >= 0) order.push_back(b);
   std::stable_sort(order.begin(), order.end(),
                    [&](size_t a, size_t b) { return plan.buffers[a].bytes > plan.buffers[b].bytes; });
-
-  std::vector<size_t> placed;  // kept sorted by offset
+  Placed placed(plan, ranges);
   plan.arena_bytes = 0;
   for (size_t b : order) {
     Buffer& buffer = plan.buffers[b];
     int64_t offset = 0;
-    for (size_t p : placed) {
-      if (!overlap(ranges[b], ranges[p])) continue;
+    for (size_t p : placed.beside(b)) {
       if (offset + buffer.bytes <= plan.buffers[p].offset) break;
       offset = std::max(offset, align_up(plan.buffers[p].offset + plan.buffers[p].bytes));
     }
     buffer.offset = offset;
     plan.arena_bytes = std::max(plan.arena_bytes, align_up(offset + buffer.bytes));
-    placed.insert(std::upper_bound(placed.begin(), placed.end(), b,
-                                   [&](size_t x, size_t y) { return plan.buffers[x].offset < plan.buffers[y].offset; }),
-                  b);
+    placed.add(b);
   }
 }
 

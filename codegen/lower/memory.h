@@ -5,6 +5,9 @@
 
 namespace lapis::codegen {
 
+// The buffers that a step reads or writes.
+std::vector<int> touched_buffers(const Region& region);
+
 // Steps that touch each buffer: [first, last] by step index; first > last for buffers nobody touches.
 struct LiveRange {
   int first = 1 << 30, last = -1;

@@ -1,6 +1,9 @@
 // Operators that copy: Concat, Pad, Tile, DepthToSpace, SpaceToDepth.
+#include <algorithm>
+
 #include "codegen/lower/loop_builder.h"
-#include "ir/op.h"
+#include "ir/ops/data_attributes.h"
+#include "ir/ops/ops.h"
 
 namespace lapis::codegen {
 namespace {
@@ -18,8 +21,8 @@ void copy(Lowering& l, const FusedRegion& region, const View& from, const View& 
 
 void concat(Lowering& l, const FusedRegion& region) {
   const Node& node = *region.anchor;
-  const View out = l.allocate(node.output(), false);
-  int64_t axis = attribute_or<int64_t>(node, "axis", 0), start = 0;
+  const View out = l.allocate(node.output());
+  int64_t axis = node.attrs<ops::ConcatAttrs>().axis, start = 0;
   if (axis < 0) axis += static_cast<int64_t>(out.shape.size());
   for (const Value* input : node.inputs()) {
     const View part = l.view_of(input);
@@ -48,15 +51,16 @@ std::pair<Ints, Ints> pads_of(const Node& node, size_t rank) {
 void pad(Lowering& l, const FusedRegion& region) {
   const Node& node = *region.anchor;
   View from = l.view_of(node.input(0));
-  const View out = l.allocate(node.output(), false);
+  const View out = l.allocate(node.output());
   const auto [begin, end] = pads_of(node, out.shape.size());
   const double value = node.input(2) ? node.input(2)->constant().as_double(0) : 0;
   View interior = out, whole = out;
   for (size_t i = 0; i < out.shape.size(); ++i) {
     const auto axis = static_cast<int64_t>(i);
-    const int64_t cropped = std::max<int64_t>(0, -begin[i]), left = std::max<int64_t>(0, begin[i]),
-                  right = std::max<int64_t>(0, end[i]);
-    const int64_t kept = out.shape[i] - left - right;
+    // Element j of the result is element j - begin of the input, where that exists.
+    const int64_t size = out.shape[i], left = std::clamp<int64_t>(begin[i], 0, size),
+                  kept = std::clamp<int64_t>(begin[i] + from.shape[i], left, size) - left, right = size - left - kept;
+    const int64_t cropped = kept ? left - begin[i] : 0;
     from = sliced(from, axis, cropped, 1, kept);
     interior = sliced(interior, axis, left, 1, kept);
     if (left) l.emit_fill(sliced(whole, axis, 0, 1, left), value, node.output()->name());
@@ -69,7 +73,7 @@ void pad(Lowering& l, const FusedRegion& region) {
 // Each axis is two loops: repeats outside, the input's elements inside.
 void tile(Lowering& l, const FusedRegion& region) {
   const Node& node = *region.anchor;
-  const View from = l.view_of(node.input(0)), out = l.allocate(node.output(), false);
+  const View from = l.view_of(node.input(0)), out = l.allocate(node.output());
   View source{from.buffer, from.dtype, {}, {}, from.offset}, target{out.buffer, out.dtype, {}, {}, out.offset};
   for (size_t i = 0; i < out.shape.size(); ++i) {
     const int64_t repeats = from.shape[i] ? out.shape[i] / from.shape[i] : 0;
@@ -93,11 +97,12 @@ View split_axis(const View& v, size_t axis, int64_t outer, int64_t inner) {
 // Both operators map [N, C', H, b, W, b] on one side to channels (b, b, c) or (c, b, b) on the other.
 void depth_space(Lowering& l, const FusedRegion& region) {
   const Node& node = *region.anchor;
-  const bool to_space = node.op().name == "DepthToSpace";
-  const int64_t block = *node.attribute_as<int64_t>("blocksize");
-  const View in = l.view_of(node.input(0)), out = l.allocate(node.output(), false);
+  const bool to_space = node.is(ops::DepthToSpace);
+  const int64_t block =
+      to_space ? node.attrs<ops::DepthToSpaceAttrs>().blocksize : node.attrs<ops::SpaceToDepthAttrs>().blocksize;
+  const View in = l.view_of(node.input(0)), out = l.allocate(node.output());
   const View &deep = to_space ? in : out, &wide = to_space ? out : in;
-  const bool crd = to_space && attribute_or<std::string>(node, "mode", "DCR") == "CRD";
+  const bool crd = to_space && node.attrs<ops::DepthToSpaceAttrs>().mode == "CRD";
   const int64_t channels = wide.shape[1];
   // deep as [N, b, b, C, H, W] (or [N, C, b, b, H, W]); wide as [N, C, H, b, W, b]
   View d = crd ? split_axis(split_axis(deep, 1, channels * block, block), 1, channels, block)
@@ -110,12 +115,12 @@ void depth_space(Lowering& l, const FusedRegion& region) {
 }  // namespace
 
 Status lower_movement(Lowering& l, const FusedRegion& region) {
-  const std::string_view name = region.anchor->op().name;
-  if (name == "Concat")
+  const Node& node = *region.anchor;
+  if (node.is(ops::Concat))
     concat(l, region);
-  else if (name == "Pad")
+  else if (node.is(ops::Pad))
     pad(l, region);
-  else if (name == "Tile")
+  else if (node.is(ops::Tile))
     tile(l, region);
   else
     depth_space(l, region);

@@ -1,10 +1,9 @@
 // Storage: buffers, layouts and halos of values, and the copies and fills that keep them true.
 #include <algorithm>
-#include <cstring>
+#include <span>
 
 #include "codegen/lower/lowering.h"
 #include "ir/op.h"
-#include "runtime/abi.h"
 
 namespace lapis::codegen {
 namespace {
@@ -59,34 +58,36 @@ View Lowering::channels_last_storage(const std::string& name, DType dtype, const
   return view;
 }
 
-View Lowering::allocate(const Value* value, bool channel_contiguous) {
+View Lowering::stored(const Value* value, bool channels_last, bool in_output) {
   const Shape shape = value->type().shape();
-  const auto layout = layouts_.find(value);
-  const bool last = layout != layouts_.end() && layout->second.channels_last;
-  if (value->is_graph_output() && !(channel_contiguous && last)) {
-    for (PlanIo& output : plan_.outputs)
-      if (output.name == value->name()) return views_[value] = row_major_view(output.buffer, value->dtype(), shape);
-  }
-  if (!last)
+  if (in_output) return views_[value] = row_major_view(outputs_.at(value)->buffer, value->dtype(), shape);
+  if (!channels_last)
     return views_[value] = row_major_view(arena_buffer(value->name(), byte_size(value->dtype(), element_count(shape))),
                                           value->dtype(), shape);
-  const std::optional<Halo>& halo = layout->second.halo;
+  const auto layout = layouts_.find(value);
+  const std::optional<Halo> halo = layout == layouts_.end() ? std::nullopt : layout->second.halo;
   if (halo) halos_[value] = *halo;
   return views_[value] = channels_last_storage(value->name(), value->dtype(), shape, halo);
 }
 
+View Lowering::allocate(const Value* value) {
+  const auto layout = layouts_.find(value);
+  return stored(value, layout != layouts_.end() && layout->second.channels_last, outputs_.contains(value));
+}
+
+// Channels are the last axis, as of every matrix product, or axis 1.
+View Lowering::allocate(const Value* value, int64_t axis) {
+  const bool channels_last = axis != value->type().rank() - 1;
+  return stored(value, channels_last, !channels_last && outputs_.contains(value));
+}
+
 View Lowering::constant(const Tensor& tensor, const std::string& name) {
-  auto& bucket = constants_[tensor.hash()];
-  for (const auto& [known, view] : bucket)
-    if (known == tensor) return view;
-  const auto offset =
-      static_cast<int64_t>((plan_.constants.size() + abi::kAlignment - 1) / abi::kAlignment * abi::kAlignment);
-  plan_.constants.resize(static_cast<size_t>(offset + tensor.bytes()));
-  std::memcpy(plan_.constants.data() + offset, tensor.raw(), static_cast<size_t>(tensor.bytes()));
-  plan_.buffers.push_back({name, Space::Constant, tensor.bytes(), offset});
-  const View view = row_major_view(static_cast<int>(plan_.buffers.size()) - 1, tensor.dtype(), tensor.shape());
-  bucket.emplace_back(tensor, view);
-  return view;
+  const std::span bytes(reinterpret_cast<const uint8_t*>(tensor.raw()), static_cast<size_t>(tensor.bytes()));
+  const int64_t offset = constants_.add(bytes);
+  const auto [known, added] =
+      constant_buffers_.try_emplace({offset, tensor.bytes()}, static_cast<int>(plan_.buffers.size()));
+  if (added) plan_.buffers.push_back({name, Space::Constant, tensor.bytes(), offset});
+  return row_major_view(known->second, tensor.dtype(), tensor.shape());
 }
 
 const View& Lowering::view_of(const Value* value) {
@@ -109,14 +110,15 @@ View Lowering::windowed_input(const Value* value, const std::optional<Halo>& hal
   return copy;
 }
 
-View Lowering::row_contiguous_input(const Value* value, bool needs_slack) {
-  const View view = view_of(value);
-  const bool dense = view.shape.back() == 1 || view.strides.back() == 1;
+View Lowering::contiguous_along(const View& view, int64_t axis, bool needs_slack, const std::string& name) {
+  const auto a = static_cast<size_t>(axis);
+  const bool dense = view.shape[a] == 1 || view.strides[a] == 1;
   if (dense && (in_arena(plan_, view) || !needs_slack)) return view;
   const View copy =
-      row_major_view(arena_buffer(value->name() + ".packed", byte_size(view.dtype, element_count(view.shape))),
-                     view.dtype, view.shape);
-  emit_copy(view, copy, value->name() + ".packed");
+      a + 1 == view.shape.size()
+          ? row_major_view(arena_buffer(name, byte_size(view.dtype, element_count(view.shape))), view.dtype, view.shape)
+          : channels_last_storage(name, view.dtype, view.shape, std::nullopt);
+  emit_copy(view, copy, name);
   return copy;
 }
 
@@ -135,8 +137,18 @@ void Lowering::emit_copy(const View& from, const View& to, const std::string& na
   emit(std::move(loop), "copy of " + name, std::string(name_of(to.dtype)));
 }
 
+// A loop over no points does nothing and is no step.
+static bool does_nothing(const Region& region) {
+  const auto* loop = std::get_if<Loop>(&region);
+  if (!loop) return false;
+  const auto rows = std::span(loop->domain).first(loop->domain.size() - static_cast<size_t>(loop->reduced));
+  return element_count(rows) == 0;
+}
+
 void Lowering::emit(Region region, std::string what, std::string precision) {
+  if (does_nothing(region)) return;
   plan_.steps.push_back({std::move(region), {}, std::move(what), std::move(precision), {}});
+  sources_.push_back(nullptr);
 }
 
 // The source nodes of an origin ("a + b" once nodes have been merged), each once. The pairs that quantization put around them say nothing.
@@ -151,10 +163,12 @@ static void add_nodes(std::vector<std::string>& nodes, std::string_view origin) 
 }
 
 void Lowering::emit(Region region, const FusedRegion& source, std::string precision) {
+  if (does_nothing(region)) return;
   Step step{std::move(region), {}, std::string(source.anchor->op().name), std::move(precision), {}};
   add_nodes(step.nodes, source.anchor->origin());
   for (const Node* node : source.chain) add_nodes(step.nodes, node->origin());
   plan_.steps.push_back(std::move(step));
+  sources_.push_back(&source);
 }
 
 }  // namespace lapis::codegen

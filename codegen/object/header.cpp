@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cctype>
 #include <sstream>
+#include <unordered_set>
 
 #include "base/hash.h"
 
@@ -32,14 +33,17 @@ std::string_view c_type(DType dtype) {
   }
 }
 
+// A C string with exactly these bytes: what is not printable ASCII in octal, and '?' too, which may begin a trigraph.
 std::string quoted(const std::string& text) {
   std::string result = "\"";
   for (const unsigned char c : text) {
-    if (c == '"' || c == '\\') result += '\\';
-    if (c >= ' ' && c < 127)
+    const bool plain = c >= ' ' && c < 127 && c != '"' && c != '\\' && c != '?';
+    if (plain) {
       result += static_cast<char>(c);
-    else
-      result += '?';
+      continue;
+    }
+    result += '\\';
+    for (int shift : {6, 3, 0}) result += static_cast<char>('0' + (c >> shift & 7));
   }
   return result + "\"";
 }
@@ -65,8 +69,9 @@ void describe(std::ostream& out, const std::string& prefix, const char* kind, co
   out << "\n";
 }
 
-void members(std::ostream& out, const std::string& type, const char* qualifier, const std::vector<PlanIo>& values) {
-  const std::vector<std::string> names = member_names(values);
+void members(std::ostream& out, const std::string& prefix, const std::string& type, const char* qualifier,
+             const std::vector<PlanIo>& values) {
+  const std::vector<std::string> names = member_names(values, prefix);
   out << "typedef struct {\n";
   for (size_t i = 0; i < values.size(); ++i)
     out << "  " << qualifier << c_type(values[i].dtype) << "* " << names[i] << ";  /* " << name_of(values[i].dtype)
@@ -75,24 +80,36 @@ void members(std::ostream& out, const std::string& type, const char* qualifier, 
   out << "} " << type << ";\n\n";
 }
 
-constexpr std::string_view kKeywords[] = {
-    "auto",   "bool",   "break",     "case",   "char",     "class",    "const",    "continue", "default", "delete",
-    "do",     "double", "else",      "enum",   "extern",   "float",    "for",      "goto",     "if",      "inline",
-    "int",    "long",   "namespace", "new",    "private",  "public",   "register", "restrict", "return",  "short",
-    "signed", "sizeof", "static",    "struct", "switch",   "template", "this",     "typedef",  "union",   "unsigned",
-    "using",  "void",   "volatile",  "while",  "operator", "and",      "or",       "not",      "xor"};
+// Words that cannot name a member: keywords of C and C++, types and macros of the headers that NAME.h includes, and what compilers define.
+constexpr std::string_view kReserved =
+    " NULL alignas alignof and and_eq asm assert auto bitand bitor bool break case catch char char16_t "
+    "char32_t char8_t class co_await co_return co_yield compl concept const const_cast consteval "
+    "constexpr constinit continue decltype default delete do double dynamic_cast else enum errno "
+    "explicit export extern false float for friend goto i386 if inline int int16_t int32_t int64_t "
+    "int8_t linux long max_align_t mutable namespace new noexcept not not_eq nullptr nullptr_t offsetof "
+    "operator or or_eq private protected ptrdiff_t public register reinterpret_cast requires restrict "
+    "return short signed size_t sizeof static static_assert static_cast struct switch template this "
+    "thread_local throw true try typedef typeid typename typeof typeof_unqual uint16_t uint32_t uint64_t "
+    "uint8_t union unix unreachable unsigned using virtual void volatile wchar_t while xor xor_eq ";
+
+// Macros are written in capitals: those of <stdint.h>, and the header's own.
+bool may_be_macro(const std::string& name, const std::string& prefix) {
+  const bool capitals = std::none_of(name.begin(), name.end(), [](unsigned char c) { return c >= 'a' && c <= 'z'; });
+  return capitals && (name.starts_with(prefix) || name.find('_') != std::string::npos);
+}
 
 }  // namespace
 
-std::vector<std::string> member_names(const std::vector<PlanIo>& values) {
+std::vector<std::string> member_names(const std::vector<PlanIo>& values, const std::string& prefix) {
   std::vector<std::string> names;
+  std::unordered_set<std::string> taken;
   for (const PlanIo& v : values) {
     std::string name;
     for (const unsigned char c : v.name) name += std::isalnum(c) && c < 128 ? static_cast<char>(c) : '_';
-    const bool reserved = std::find(std::begin(kKeywords), std::end(kKeywords), name) != std::end(kKeywords);
-    if (name.empty() || std::isdigit(static_cast<unsigned char>(name[0])) || name[0] == '_' || reserved)
-      name = "v_" + name;
-    while (std::find(names.begin(), names.end(), name) != names.end()) name += "_";
+    const bool reserved = kReserved.find(" " + name + " ") != std::string_view::npos;
+    const bool starts_well = !name.empty() && !std::isdigit(static_cast<unsigned char>(name[0])) && name[0] != '_';
+    if (!starts_well || reserved || may_be_macro(name, upper(prefix))) name = "v_" + name;
+    while (!taken.insert(name).second) name += "_";
     names.push_back(name);
   }
   return names;
@@ -113,8 +130,9 @@ std::string header_text(const Plan& plan, const ObjectOptions& options) {
          "overlap. The arena is scratch\n"
       << " * memory: its contents need no initialization and mean nothing after a call. Calls with different arenas "
          "may run at the same time. */\n"
-      << "#ifndef LAPIS_" << N << "_H\n#define LAPIS_" << N
+      << "#ifndef LAPIS_" << n << "_H\n#define LAPIS_" << n
       << "_H\n\n#include <stddef.h>\n#include <stdint.h>\n\n#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n"
+      << "#ifdef " << N << "_ARENA_BYTES\n#error \"another model's macros begin with " << N << "_ too\"\n#endif\n"
       << "#define " << N << "_TARGET " << quoted(plan.target.to_string()) << "\n#define " << N << "_ARENA_BYTES "
       << object_arena_bytes(plan) << "\n#define " << N << "_ARENA_ALIGNMENT 64\n\n"
       << "#define " << N << "_OK 0\n#define " << N << "_MISALIGNED_ARENA 1\n#define " << N << "_UNSUPPORTED_CPU 2\n"
@@ -122,8 +140,8 @@ std::string header_text(const Plan& plan, const ObjectOptions& options) {
       << "_INDEX_OUT_OF_RANGE 3 /* an index input selects outside of its tensor; it was clamped into it */\n\n";
   describe(out, N, "INPUT", plan.inputs);
   describe(out, N, "OUTPUT", plan.outputs);
-  members(out, n + "_inputs", "const ", plan.inputs);
-  members(out, n + "_outputs", "", plan.outputs);
+  members(out, n, n + "_inputs", "const ", plan.inputs);
+  members(out, n, n + "_outputs", "", plan.outputs);
   out << "/* 1 if this processor and operating system have what the code needs, else 0. Checked by " << n
       << "_run at the first call with an arena. */\n"
       << "int " << n << "_supported(void);\nsize_t " << n << "_arena_bytes(void);\n"

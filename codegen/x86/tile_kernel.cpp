@@ -46,7 +46,7 @@ std::vector<uint8_t> TileKernel::emit() {
 
 void TileKernel::enter_function() {
   enter(kOperands + 2 * static_cast<int>(c_.operands.size()));
-  load_base(rcx, rdi, plan_, c_.packed);
+  mov(rcx, ptr[rdi + abi::kOffsetConstants]);
   mov(slot(kPacked), rcx);
   add_constant(rcx, c_.packed_offset[3], rax);
   static_assert(sizeof(kernels::Unit) == 32);

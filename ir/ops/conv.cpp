@@ -68,11 +68,6 @@ struct Operands {
 };
 constexpr Operands kConv{0, 1}, kQLinearConv{0, 3};
 
-Window conv_window(const ConvAttrs& a, const Shape& weight) {
-  const std::vector<int64_t> kernel(weight.begin() + 2, weight.end());
-  return window_of({a.auto_pad, kernel, a.strides, a.dilations, a.pads}, kernel.size());
-}
-
 Result<Type> infer_conv(const InferContext& c, Operands at, DType dtype) {
   const Type &x = c.in(at.x), &w = c.in(at.w);
   if (!x.ranked() || !w.ranked()) return Type::tensor(dtype);

@@ -17,21 +17,23 @@ constexpr TypeSet kFloatStorage =
 constexpr TypeSet kStorage = kIntegerStorage | kFloatStorage;
 constexpr TypeSet kScale = types(DType::Float32, DType::Float16, DType::BFloat16);
 
-// One value for the whole tensor, as a scalar or as a vector.
-bool is_single(const Type& t) { return t.ranked() && (t.rank() == 0 || (t.rank() == 1 && t.dim(0).is(1))); }
+// One value for the whole tensor, as a scalar or, as quantizers of ONNX models also write it, a vector of one.
+bool is_one_value(const Type& t) { return t.rank() == 0 || (t.rank() == 1 && t.dim(0).is(1)); }
 
-bool same_shape(const Type& scale, const Type& zero_point) {
-  return (is_single(scale) && is_single(zero_point)) || merge(Type::tensor(scale.dtype, zero_point.dims), scale);
+Status check_zero_point(const InferContext& c) {
+  const Type& scale = c.in(1);
+  if (!c.has(2) || !c.in(2).ranked() || !scale.ranked() || (is_one_value(scale) && is_one_value(c.in(2)))) return ok();
+  if (merge(Type::tensor(scale.dtype, c.in(2).dims), scale)) return ok();
+  return c.error("scale " + scale.to_string() + " and zero point " + c.in(2).to_string() + " need the same shape");
 }
 
 // Scale and zero point must be one value, one a slice along the axis, or one a block along the axis.
 Status check_parameters(const InferContext& c, int64_t axis, int64_t block_size) {
   const Type &x = c.in(0), &scale = c.in(1);
-  if (c.has(2) && c.in(2).ranked() && scale.ranked() && !same_shape(scale, c.in(2)))
-    return c.error("scale " + scale.to_string() + " and zero point " + c.in(2).to_string() + " need the same shape");
+  LAPIS_CHECK(check_zero_point(c));
   if (!x.ranked() || !scale.ranked() || scale.rank() == 0) return ok();
   if (block_size < 0) return c.error("block_size is " + std::to_string(block_size));
-  if (block_size == 0 && scale.rank() == 1 && scale.dim(0).is(1)) return ok();
+  if (block_size == 0 && is_one_value(scale)) return ok();
   LAPIS_TRY(axis, c.axis(axis, x.rank()));
   if (block_size == 0) {
     if (scale.rank() != 1)

@@ -18,6 +18,9 @@ template <class Context> Result<std::vector<int64_t>> permutation(const Context&
     perm.resize(static_cast<size_t>(rank));
     std::iota(perm.rbegin(), perm.rend(), 0);
   }
+  if (std::any_of(perm.begin(), perm.end(), [](int64_t axis) { return axis < 0; }))
+    return c.error("perm " + to_string(std::span<const int64_t>(perm)) +
+                   " counts axes from the end, which Transpose does not");
   if (static_cast<int64_t>(perm.size()) != rank)
     return c.error("perm " + to_string(std::span<const int64_t>(perm)) + " does not have the rank of the input, " +
                    std::to_string(rank));

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 
+#include "ir/ops/attributes.h"
 #include "ir/ops/loops.h"
+#include "ir/ops/ops.h"
 
 namespace lapis::ops {
 
@@ -56,6 +58,23 @@ Window window_of(const WindowLists& lists, size_t rank, bool ceil_mode) {
           {pads.begin() + static_cast<std::ptrdiff_t>(rank), pads.end()}};
 }
 
+template <class PoolAttrs> static Window pool_window(const PoolAttrs& a) {
+  return window_of({a.auto_pad, a.kernel_shape, a.strides, a.dilations, a.pads}, a.kernel_shape.size(), a.ceil_mode);
+}
+
+Window conv_window(const ConvAttrs& a, const Shape& weight) {
+  const std::vector<int64_t> kernel(weight.begin() + 2, weight.end());
+  return window_of({a.auto_pad, kernel, a.strides, a.dilations, a.pads}, kernel.size());
+}
+
+Window window_of(const Node& node) {
+  const Shape input = node.input(0)->type().shape();
+  const auto spatial = std::span(input).subspan(2);
+  if (node.is(MaxPool)) return pool_window(node.attrs<MaxPoolAttrs>()).on(spatial);
+  if (node.is(AveragePool)) return pool_window(node.attrs<AveragePoolAttrs>()).on(spatial);
+  return conv_window(node.attrs<ConvAttrs>(), node.input(node.is(QLinearConv) ? 3 : 1)->type().shape()).on(spatial);
+}
+
 Result<Window> make_window(const InferContext& context, const WindowLists& lists, size_t rank, bool ceil_mode) {
   constexpr int64_t kHighest = INT32_MAX;  // products of two of them fit 64 bits
   auto check = [&](const std::vector<int64_t>& list, const char* name, size_t wanted, int64_t lowest) -> Status {
@@ -74,7 +93,7 @@ Result<Window> make_window(const InferContext& context, const WindowLists& lists
   LAPIS_CHECK(check(lists.kernel, "kernel_shape", rank, 1));
   LAPIS_CHECK(check(lists.strides, "strides", rank, 1));
   LAPIS_CHECK(check(lists.dilations, "dilations", rank, 1));
-  LAPIS_CHECK(check(lists.pads, "pads", 2 * rank, -kHighest));
+  LAPIS_CHECK(check(lists.pads, "pads", 2 * rank, 0));
   if (shape_problem(DType::Int64, lists.kernel))
     return context.error("kernel_shape " + to_string(lists.kernel) + " is larger than any memory");
   constexpr std::string_view kAutoPads[] = {"NOTSET", "VALID", "SAME_UPPER", "SAME_LOWER"};

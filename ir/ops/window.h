@@ -35,6 +35,10 @@ struct WindowLists {
 Result<Window> make_window(const InferContext& context, const WindowLists& lists, size_t rank, bool ceil_mode = false);
 // The same for nodes that have been inferred before.
 Window window_of(const WindowLists& lists, size_t rank, bool ceil_mode = false);
+struct ConvAttrs;
+Window conv_window(const ConvAttrs& attributes, const Shape& weight);
+// Of a Conv, ConvInteger, QLinearConv, MaxPool or AveragePool with static types, on its input: SAME padding as numbers.
+Window window_of(const Node& node);
 
 // result[tap * positions + p]: offset of the input element under a tap at output position p, -1 in the padding.
 // Offsets and positions are row major over the spatial axes.

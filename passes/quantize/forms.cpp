@@ -68,8 +68,8 @@ std::optional<Tensor> exact_bias(const Value* bias, const Tensor& scales, int64_
   const Node& node = *bias->producer();
   const Tensor &values = node.input(0)->constant(), &own = node.input(1)->constant();
   const bool zero_free = !node.input(2) || ops::zero_point_of(&node.input(2)->constant(), 0) == 0;
-  if (!zero_free || own.dtype() != DType::Float32 || values.size() != channels ||
-      (own.size() != 1 && own.size() != channels))
+  const bool per_channel = values.size() == channels && (channels == 1 || values.dim(-1) == channels);
+  if (!zero_free || own.dtype() != DType::Float32 || !per_channel || (own.size() != 1 && own.size() != channels))
     return std::nullopt;
   for (int64_t c = 0; c < channels; ++c)
     if (scale_at(own, c) != scale_at(scales, c)) return std::nullopt;

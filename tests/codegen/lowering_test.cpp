@@ -210,6 +210,33 @@ TEST_F(LoweringTest, ReductionsAndNormalizations) {
   check(outputs);
 }
 
+// 100,000 nodes behind one another: no recursion, no region that compilers choke on, and layouts flow back in linear time.
+TEST_F(LoweringTest, LongChainsAreCutIntoRegions) {
+  Value* y = input("x", random({1, 1, 2, 2}));
+  for (int i = 0; i < 100000; ++i) {
+    Node* n = g.add_node(ops::Neg, {y});
+    n->output()->set_type(y->type());
+    y = n->output();
+  }
+  g.set_outputs({node(ops::Conv, {y, constant(random({1, 1, 1, 1}))})});
+  const Result<Plan> plan = codegen::lower(g, {*Target::parse("x86-64+avx2")});
+  ASSERT_TRUE(plan.ok()) << to_string(plan.diagnostics());
+  EXPECT_LT(plan->steps.size(), 2000u);
+  size_t longest = 0;
+  for (const Step& step : plan->steps)
+    if (const auto* loop = std::get_if<Loop>(&step.region)) longest = std::max(longest, loop->phases[0].body.size());
+  EXPECT_LE(longest, 200u);
+}
+
+TEST_F(LoweringTest, EqualWeightsAndTablesAreStoredOnce) {
+  Value* x = input("x", random({1, 16, 6, 6}));
+  Value* w = constant(random({16, 16, 3, 3}));
+  auto conv = [&](Value* v) { return node(ops::Relu, {node(ops::Conv, {v, w}, {{"pads", Ints{1, 1, 1, 1}}})}); };
+  const size_t one = check({conv(x)}).constants.size();
+  const Plan four = check({conv(conv(conv(conv(x))))});
+  EXPECT_LT(four.constants.size(), 2 * one);
+}
+
 TEST_F(LoweringTest, UnsupportedNodesAreAllReported) {
   Value* x = input("x", random({4, 4}));
   Value* a = node(ops::CumSum, {x, constant(Tensor::scalar<int64_t>(0))});

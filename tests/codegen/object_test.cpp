@@ -162,6 +162,57 @@ TEST_F(Object, TwoModelsInOneCProgram) {
   }());
 }
 
+// Names that are keywords, macros, types, not ASCII, or the same once mangled.
+TEST_F(Object, NamesOfEveryKindBecomeMembers) {
+  const std::vector<std::string> names = {"int",
+                                          "class",
+                                          "typeof",
+                                          "nullptr",
+                                          "linux",
+                                          "size_t",
+                                          "ODD_OK",
+                                          "INT8_MAX",
+                                          "é",
+                                          "名前",
+                                          "a.b",
+                                          "a/b",
+                                          "a_b",
+                                          "a_b_",
+                                          "",
+                                          "1st",
+                                          "_x",
+                                          "?"
+                                          "?/",
+                                          "\"\\",
+                                          "line\nend",
+                                          "*/",
+                                          "unused",
+                                          "static_assert"};
+  LoopPlan p;
+  for (size_t i = 0; i < names.size(); ++i) p.input(Tensor(DType::Float32, {1}));
+  for (size_t i = 0; i < names.size(); ++i) p.plan.inputs[i].name = names[i];
+  const int y = p.output(DType::Float32, {1});
+  p.plan.outputs[0].name = "true";
+  Loop loop;
+  loop.name = "copy";
+  loop.domain = {1};
+  loop.views = {dense_view(0, DType::Float32, {1}), dense_view(y, DType::Float32, {1})};
+  loop.phases = {{Loop::Over::Row, {load(0, DType::Float32)}, {}, {{1, 0}}}};
+  p.add(loop);
+  write("odd", p, Target().with(Isa::Avx2));
+  ASSERT_TRUE(
+      write_file(
+          directory_ / "names.c",
+          std::string_view(
+              "#include <string.h>\n#include \"odd.h\"\nint main(void) { odd_inputs in = {0}; return in.v_int || "
+              "strcmp(ODD_INPUT_8_NAME, \"\\303\\251\") || strcmp(ODD_INPUT_17_NAME, \"?\" \"?/\"); }\n"))
+          .ok());
+  EXPECT_EQ(output_of("cc -std=c99 -Wall -Wextra -Werror -Wno-missing-field-initializers -c names.c && cc names.o "
+                      "odd.o -o names && ./names && cc -x c++ -Wall "
+                      "-Wextra -Werror -Wno-missing-field-initializers -c names.c"),
+            "");
+}
+
 TEST_F(Object, HeaderWorksInCpp) {
   write("alpha", model(0.5f), Target().with(Isa::Avx512));
   ASSERT_TRUE(write_file(directory_ / "main.cpp",

@@ -8,8 +8,11 @@
 #include <random>
 
 #include "driver/runner.h"
+#include "ir/op.h"
+#include "passes/pipeline.h"
 #include "runtime/artifact.h"
 #include "tests/driver/compare.h"
+#include "tests/driver/edge_cases.h"
 #include "tests/driver/example.h"
 
 namespace lapis {
@@ -97,11 +100,7 @@ TEST(Example, ConvolutionsOfTheQuantizedNetworkAreInt8) {
   EXPECT_EQ(int8, all);
 }
 
-struct TextCase {
-  const char* name;
-  const char* body;
-  bool exact;  // integers, or operators that IEEE 754 defines to the bit
-};
+using testing::TextCase;
 
 constexpr TextCase kTexts[] = {
     {"conv_pool",
@@ -143,6 +142,8 @@ Tensor random_tensor(const Type& type, std::mt19937& random) {
   Tensor t(type.dtype, type.shape());
   if (t.dtype() == DType::Float32) {
     for (float& x : t.mutable_data<float>()) x = std::uniform_real_distribution<float>(-1, 1)(random);
+  } else if (t.dtype() == DType::Float64) {
+    for (double& x : t.mutable_data<double>()) x = std::uniform_real_distribution<double>(-1, 1)(random);
   } else {
     for (int64_t i = 0; i < t.bytes(); ++i) t.mutable_raw()[i] = static_cast<std::byte>(random());
   }
@@ -176,7 +177,52 @@ TEST_P(Text, ResultsAreTheReferences) {
                               GetParam().exact ? 0 : kTolerance);
 }
 
+INSTANTIATE_TEST_SUITE_P(Edges, Text, ::testing::ValuesIn(testing::kEdgeCases),
+                         [](const auto& info) { return info.param.name; });
 INSTANTIATE_TEST_SUITE_P(Graphs, Text, ::testing::ValuesIn(kTexts), [](const auto& info) { return info.param.name; });
+
+// Thousands of elementwise nodes are cut into regions of bounded size; nothing recurses over them.
+TEST(Compile, LongElementwiseChains) {
+  const auto graph = graph_from_text("(float[4] x) => (float[4] y) { y = Neg(x) }");
+  Value* y = graph->outputs()[0];
+  for (int i = 0; i < 3001; ++i) {
+    Node* node = graph->add_node(*find_op("Neg"), {y});
+    y = node->output();
+    y->set_type(Type::tensor(DType::Float32, Shape{4}));
+  }
+  graph->set_outputs({y});
+  CompileOptions options;
+  options.pipeline = *parse_pipeline("dce");  // simplification would leave one node of it
+  const auto compiled = compile(*graph, std::move(options));
+  ASSERT_TRUE(compiled.ok()) << to_string(compiled.diagnostics());
+  EXPECT_LT(compiled->plan.steps.size(), 40U);
+  const auto runner = open_program(compiled->program);
+  ASSERT_TRUE(runner.ok());
+  EXPECT_EQ((*(*runner)->run({Tensor::vector<float>({1, -2, 3, 0})}))[0], Tensor::vector<float>({1, -2, 3, 0}));
+}
+
+TEST(Compile, SharedWeightsArePackedOnce) {
+  const auto graph = graph_from_text(
+      "(float[64,64] x, float[64,64] w) => (float[64,64] y) { a = MatMul(x, w) b1 = MatMul(a, w) c = MatMul(b1, w) y = "
+      "MatMul(c, w) }");
+  fix_parameters(*graph);
+  const auto compiled = compile_for(*graph, Target::host());
+  ASSERT_TRUE(compiled.ok()) << to_string(compiled.diagnostics());
+  EXPECT_LT(compiled->plan.constants.size(), 2U * 64 * 64 * 4);
+}
+
+// What cannot be compiled is said of all nodes at once, each with its reason.
+TEST(Compile, RefusalsNameEveryOperator) {
+  const auto graph = graph_from_text(
+      "(float[4,4] x, float[2,2,1,1] k, float[1,2,4,4] z) => (float[4,4] y, float[1,2,4,4] c) <int64 axis = {0}> { a = "
+      "CumSum(x, axis) y = "
+      "CumSum(a, axis) c = Conv(z, k) }");
+  const auto compiled = compile_for(*graph, Target::host());
+  ASSERT_FALSE(compiled.ok());
+  const std::string text = to_string(compiled.diagnostics());
+  for (const char* part : {"2 x CumSum", "1 x Conv: the weights are not constant", "'c'"})
+    EXPECT_THAT(text, HasSubstr(part));
+}
 
 TEST(Compile, ArtifactsGiveTheSameBytes) {
   const Path file = std::filesystem::temp_directory_path() / ("lapis_driver_" + std::to_string(::getpid()) + ".lapis");

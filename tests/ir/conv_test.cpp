@@ -37,6 +37,24 @@ TEST(Conv, StridesOverABatchInOneDimension) {
   EXPECT_EQ(values<float>(y), (Floats{-1, -1, -1, -1}));
 }
 
+TEST(Conv, RefusesPadsThatAreNegativeOrBeyondAnyInput) {
+  const Type x = floats({1, 1, 8, 8}), w = floats({1, 1, 3, 3});
+  EXPECT_EQ(inferred(ops::Conv, {x, w}, {{"pads", Ints{-1, 1, 2, -2}}}), "pads [-1,1,2,-2] holds a value below 0");
+  EXPECT_EQ(inferred(ops::MaxPool, {x}, {{"kernel_shape", Ints{2, 2}}, {"pads", Ints{0, 0, -1, 0}}}),
+            "pads [0,0,-1,0] holds a value below 0");
+  EXPECT_EQ(inferred(ops::Conv, {x, w}, {{"dilations", Ints{int64_t{1} << 40, 1}}}),
+            "dilations [1099511627776,1] holds a value that no input is large enough for");
+}
+
+TEST(Conv, EmptyListsAreTheDefaults) {
+  const Type x = floats({1, 1, 8, 8}), w = floats({1, 1, 3, 3});
+  EXPECT_EQ(inferred(ops::Conv, {x, w},
+                     {{"pads", Ints{}}, {"strides", Ints{}}, {"dilations", Ints{}}, {"kernel_shape", Ints{}}}),
+            "float[1,1,6,6]");
+  EXPECT_EQ(inferred(ops::MaxPool, {x}, {{"kernel_shape", Ints{}}}),
+            "kernel_shape has 0 values, 2 are needed for 2 spatial axes");
+}
+
 TEST(Conv, PutsTheOddPadWhereAutoPadSays) {
   const Tensor x = ramp({1, 1, 3}), w = Tensor::of<float>({1, 1, 2}, {1, 100});
   EXPECT_EQ(values<float>(run1(ops::Conv, {x, w}, {{"auto_pad", std::string("SAME_UPPER")}})), (Floats{201, 302, 3}));

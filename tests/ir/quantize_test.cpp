@@ -40,6 +40,27 @@ TEST(QuantizeLinear, TakesOneScalePerSliceOrBlock) {
             (Bytes{8, 8, 4, 4, 2, 2, 1, 1}));
 }
 
+// A number may be written as a scalar or as a vector of one, the scale in one way and the zero point in the other.
+TEST(QuantizeLinear, TakesNumbersAsVectorsOfOne) {
+  const Tensor x = Tensor::vector<float>({1, 2, 3});
+  const Tensor scales[] = {Tensor::scalar(0.5f), Tensor::vector<float>({0.5f})};
+  const Tensor zeros[] = {Tensor::scalar<uint8_t>(1), Tensor::vector<uint8_t>({1})};
+  for (const Tensor& scale : scales)
+    for (const Tensor& zero : zeros) {
+      const Tensor q = run1(ops::QuantizeLinear, {x, scale, zero});
+      EXPECT_EQ(values<uint8_t>(q), (Bytes{3, 5, 7}));
+      EXPECT_EQ(values<float>(run1(ops::DequantizeLinear, {q, scale, zero})), (Floats{1, 2, 3}));
+      EXPECT_EQ(values<uint8_t>(run1(ops::QuantizeLinear, {Tensor::scalar(2.0f), scale, zero})), Bytes{5});
+    }
+  EXPECT_EQ(inferred(ops::DequantizeLinear,
+                     {Type::tensor(DType::UInt8, Dims{3}), floats({3}), Type::tensor(DType::UInt8, Dims{1})},
+                     {{"axis", int64_t{0}}}),
+            "scale float[3] and zero point uint8[1] need the same shape");
+  EXPECT_EQ(inferred(ops::DequantizeLinear, {Type::tensor(DType::UInt8, Dims{2, 4}), floats({1, 2})},
+                     {{"block_size", int64_t{2}}}),
+            "scale float[1,2] of blocks must be as large as uint8[2,4] along every axis but 1");
+}
+
 TEST(QuantizeLinear, PacksFourBits) {
   const Tensor x = Tensor::vector<float>({-9, -1, 7.6f});
   const Tensor y =

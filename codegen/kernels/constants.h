@@ -1,0 +1,28 @@
+// The image of constants while it is built: equal bytes are stored once, whoever asks for them. A weight that eight layers share, and
+// the tables of layers of equal shape, take their place once.
+#pragma once
+
+#include <span>
+#include <unordered_map>
+
+#include "codegen/plan.h"
+
+namespace lapis::kernels {
+
+class ConstantPool {
+ public:
+  explicit ConstantPool(Plan& plan) : plan_(plan) {}
+  // The offset of these bytes in plan.constants, aligned for every use.
+  int64_t add(std::span<const uint8_t> bytes);
+
+ private:
+  struct Place {
+    int64_t offset, bytes;
+  };
+  bool holds(const Place& place, std::span<const uint8_t> bytes) const;
+
+  Plan& plan_;
+  std::unordered_multimap<uint64_t, Place> known_;  // by content
+};
+
+}  // namespace lapis::kernels

@@ -1,0 +1,360 @@
+#include "codegen/verify_plan.h"
+
+#include <algorithm>
+#include <numeric>
+#include <unordered_set>
+
+#include "codegen/kernels/table.h"
+#include "codegen/lower/memory.h"
+#include "codegen/print_plan.h"
+#include "runtime/abi.h"
+
+namespace lapis::codegen {
+namespace {
+
+// The elements that a view reaches, relative to its buffer: [first, last], nothing if first > last.
+struct Reach {
+  int64_t first = 0, last = 0;
+  void along(int64_t stride, int64_t extent) { (stride < 0 ? first : last) += stride * (extent - 1); }
+};
+
+Reach reach_of(const View& view) {
+  Reach reach{view.offset, view.offset};
+  for (size_t i = 0; i < view.shape.size(); ++i) {
+    if (view.shape[i] == 0) return {0, -1};
+    reach.along(view.strides[i], view.shape[i]);
+  }
+  return reach;
+}
+
+int64_t element_bytes(DType type) { return bit_width(type) / 8; }
+
+bool takes_equal_types(Op op) {
+  switch (op) {
+    case Op::Add:
+    case Op::Sub:
+    case Op::Mul:
+    case Op::Div:
+    case Op::Mod:
+    case Op::FMod:
+    case Op::Pow:
+    case Op::Min:
+    case Op::Max:
+    case Op::And:
+    case Op::Or:
+    case Op::Xor: return true;
+    default: return false;
+  }
+}
+
+bool compares(Op op) { return op == Op::Equal || op == Op::Less || op == Op::LessOrEqual; }
+
+class Verifier {
+ public:
+  explicit Verifier(const Plan& plan) : plan_(plan) {}
+
+  Diagnostics run() {
+    check_buffers();
+    if (!found_.empty()) return std::move(found_);  // what follows reads through them
+    for (step_ = 0; step_ < plan_.steps.size(); ++step_) {
+      const Region& region = plan_.steps[step_].region;
+      if (const auto* loop = std::get_if<Loop>(&region))
+        check(*loop);
+      else
+        check(std::get<Contraction>(region));
+    }
+    for (const PlanIo& output : plan_.outputs)
+      require(element_count(output.shape) == 0 || written_.contains(output.buffer),
+              "nothing writes '" + output.name + "'");
+    return std::move(found_);
+  }
+
+ private:
+  void report(std::string what) {
+    const std::string where = step_ < plan_.steps.size()
+                                  ? "step " + std::to_string(step_) + " '" + name_of(plan_.steps[step_].region) + "'"
+                                  : "plan";
+    found_.push_back(error(ErrorKind::Internal, std::move(what)).at(where));
+  }
+  bool require(bool holds, const std::string& what) {
+    if (!holds) report(what);
+    return holds;
+  }
+
+  // ---- buffers ------------------------------------------------------------------------------------------------------
+
+  void check_buffers() {
+    step_ = plan_.steps.size();
+    check_io(plan_.inputs, Space::Input, 0);
+    check_io(plan_.outputs, Space::Output, static_cast<int64_t>(plan_.inputs.size()));
+    for (const Step& step : plan_.steps)
+      for (const int buffer : touched_buffers(step.region))
+        require(buffer >= 0 && buffer < static_cast<int>(plan_.buffers.size()),
+                "a view of '" + name_of(step.region) + "' has no buffer");
+    if (!found_.empty()) return;
+    const std::vector<LiveRange> ranges = live_ranges(plan_);
+    for (size_t b = 0; b < ranges.size(); ++b)
+      if (plan_.buffers[b].space == Space::Constant || ranges[b].last >= 0) check_place(plan_.buffers[b]);
+    if (found_.empty()) check_overlap(ranges);
+  }
+
+  void check_place(const Buffer& b) {
+    if (b.space == Space::Input || b.space == Space::Output) return;
+    const int64_t all = b.space == Space::Constant ? static_cast<int64_t>(plan_.constants.size()) : plan_.arena_bytes;
+    require(b.bytes >= 0 && b.offset >= 0 && b.bytes <= all - b.offset,
+            "buffer '" + b.name + "' lies outside of its memory");
+    require(b.offset % abi::kAlignment == 0, "buffer '" + b.name + "' is not aligned");
+  }
+
+  void check_io(const std::vector<PlanIo>& list, Space space, int64_t first) {
+    for (size_t i = 0; i < list.size(); ++i) {
+      const PlanIo& io = list[i];
+      const auto count = static_cast<int>(plan_.buffers.size());
+      if (!require(io.buffer >= 0 && io.buffer < count, "'" + io.name + "' has no buffer")) continue;
+      const Buffer& b = plan_.buffers[static_cast<size_t>(io.buffer)];
+      require(b.space == space && b.offset == first + static_cast<int64_t>(i) &&
+                  b.bytes == byte_size(io.dtype, element_count(io.shape)),
+              "'" + io.name + "' is not the buffer it should be");
+    }
+  }
+
+  // Buffers in the order of their first step; those that are alive then are few.
+  void check_overlap(const std::vector<LiveRange>& ranges) {
+    std::vector<size_t> order, alive;
+    for (size_t b = 0; b < plan_.buffers.size(); ++b)
+      if (plan_.buffers[b].space == Space::Arena && ranges[b].last >= 0) order.push_back(b);
+    std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return ranges[a].first < ranges[b].first; });
+    for (size_t b : order) {
+      std::erase_if(alive, [&](size_t a) { return ranges[a].last < ranges[b].first; });
+      const Buffer& x = plan_.buffers[b];
+      for (size_t a : alive) {
+        const Buffer& y = plan_.buffers[a];
+        require(x.offset + x.bytes <= y.offset || y.offset + y.bytes <= x.offset,
+                "buffers '" + x.name + "' and '" + y.name + "' overlap while both are in use");
+      }
+      alive.push_back(b);
+    }
+  }
+
+  const Buffer& buffer_of(const View& view) const { return plan_.buffers[static_cast<size_t>(view.buffer)]; }
+  void read(const View& view) {
+    const Buffer& b = buffer_of(view);
+    require(b.space == Space::Constant || b.space == Space::Input || written_.contains(view.buffer),
+            "'" + b.name + "' is read before it is written");
+  }
+  void write(const View& view) {
+    const Buffer& b = buffer_of(view);
+    require(b.space == Space::Arena || b.space == Space::Output, "'" + b.name + "' must not be written");
+    written_.insert(view.buffer);
+  }
+
+  // Bytes [first, end) of the view's buffer.
+  void check_inside(const View& view, int64_t first, int64_t end, const std::string& what) {
+    const Buffer& b = buffer_of(view);
+    if (first < end)
+      require(first >= 0 && end <= b.bytes, what + " reaches bytes " + std::to_string(first) + " to " +
+                                                std::to_string(end) + " of '" + b.name + "', which has " +
+                                                std::to_string(b.bytes));
+  }
+
+  // ---- programs -----------------------------------------------------------------------------------------------------
+
+  // `loaded` gives the type behind a slot of loads, or nothing if there is no such slot.
+  template <class Loaded>
+  void check_program(const std::vector<Instr>& body, const std::vector<DType>& reduced, Loaded loaded) {
+    for (size_t id = 0; id < body.size(); ++id) {
+      const Instr& i = body[id];
+      const auto name = [&] { return "%" + std::to_string(id) + " = " + to_string(i); };
+      bool earlier = true;
+      for (int32_t arg : i.args) earlier &= arg < static_cast<int32_t>(id);
+      if (!require(earlier, name() + " uses what comes later")) continue;
+      if (i.op == Op::Load || i.op == Op::Gather) {
+        const std::optional<DType> type = loaded(i.slot);
+        require(type == i.type, name() + " is not the type of what it loads");
+      } else if (i.op == Op::Reduced) {
+        const bool exists = i.slot >= 0 && i.slot < static_cast<int32_t>(reduced.size());
+        require(exists && reduced[static_cast<size_t>(i.slot)] == i.type,
+                name() + " names no earlier reduction of its type");
+      } else {
+        require(types_match(i, body), name() + " mixes types");
+      }
+    }
+  }
+
+  static bool types_match(const Instr& i, const std::vector<Instr>& body) {
+    auto type = [&](size_t a) { return i.args[a] < 0 ? DType::Undefined : body[static_cast<size_t>(i.args[a])].type; };
+    if (takes_equal_types(i.op)) return type(0) == i.type && type(1) == i.type;
+    if (compares(i.op)) return i.type == DType::Bool && type(0) == type(1) && type(0) != DType::Undefined;
+    if (i.op == Op::Select) return type(0) == DType::Bool && type(1) == i.type && type(2) == i.type;
+    return true;
+  }
+
+  // ---- loops --------------------------------------------------------------------------------------------------------
+
+  void check(const Loop& loop) {
+    if (!require(loop.reduced >= 0 && loop.reduced <= static_cast<int>(loop.domain.size()),
+                 "more inner dimensions than there are"))
+      return;
+    for (const View& view : loop.views)
+      if (!check_placed(loop, view)) return;
+    std::vector<DType> reduced;
+    for (const Loop::Phase& phase : loop.phases) check_phase(loop, phase, reduced);
+  }
+
+  bool check_placed(const Loop& loop, const View& view) {
+    if (!require(view.strides.size() == loop.domain.size() && element_bytes(view.dtype) > 0,
+                 "a view does not follow the loop"))
+      return false;
+    View placed = view;
+    placed.shape = loop.domain;
+    const Reach reach = reach_of(placed);
+    check_inside(view, reach.first * element_bytes(view.dtype), (reach.last + 1) * element_bytes(view.dtype), "a view");
+    return true;
+  }
+
+  void check_phase(const Loop& loop, const Loop::Phase& phase, std::vector<DType>& reduced) {
+    const auto count = static_cast<int32_t>(loop.views.size());
+    auto view_of = [&](int32_t slot) {
+      return slot >= 0 && slot < count ? &loop.views[static_cast<size_t>(slot)] : nullptr;
+    };
+    check_program(phase.body, reduced, [&](int32_t slot) {
+      const View* view = view_of(slot);
+      return view ? std::optional(view->dtype) : std::nullopt;
+    });
+    const bool runs = phase.over == Loop::Over::Row || element_count(loop.domain) > 0;
+    for (const Instr& i : runs ? phase.body : std::vector<Instr>())
+      if (const View* view = i.op == Op::Load || i.op == Op::Gather ? view_of(i.slot) : nullptr) {
+        read(*view);
+        if (i.op == Op::Gather) check_gather(loop, *view, i);
+      }
+    for (const Loop::Reduction& r : phase.reductions) {
+      require(has_value(phase.body, r.value, r.type), "a reduction folds no value of its type");
+      reduced.push_back(r.type);
+    }
+    for (const Loop::Store& s : phase.stores) {
+      const View* view = view_of(s.view);
+      if (require(view && has_value(phase.body, s.value, view->dtype), "a store has no value of its view's type"))
+        write(*view);
+    }
+  }
+
+  static bool has_value(const std::vector<Instr>& body, int32_t id, DType type) {
+    return id >= 0 && id < static_cast<int32_t>(body.size()) && body[static_cast<size_t>(id)].type == type;
+  }
+
+  void check_gather(const Loop& loop, const View& view, const Instr& gather) {
+    View whole = view;
+    whole.shape = loop.domain;
+    whole.shape.push_back(static_cast<int64_t>(gather.imm2));
+    whole.strides.push_back(static_cast<int64_t>(gather.imm));
+    const Reach reach = reach_of(whole);
+    require(whole.shape.back() > 0, "a gather has nothing to choose from");
+    check_inside(view, reach.first * element_bytes(view.dtype), (reach.last + 1) * element_bytes(view.dtype),
+                 "a gather");
+  }
+
+  // ---- contractions -------------------------------------------------------------------------------------------------
+
+  void check(const Contraction& c) {
+    if (!check_sizes(c)) return;
+    check_operands(c);
+    check_program(c.epilogue, {}, [&](int32_t slot) {
+      const bool exists = slot >= 0 && slot < static_cast<int32_t>(c.operands.size());
+      return exists ? std::optional(c.operands[static_cast<size_t>(slot)].view.dtype) : std::nullopt;
+    });
+    require(c.epilogue.back().type == c.output.dtype, "the epilogue's last type is not the output's");
+    check_pixels(c);
+    check_schedule(c);
+    read(c.input);
+    for (const EpilogueOperand& operand : c.operands) read(operand.view);
+    write(c.output);
+  }
+
+  bool check_sizes(const Contraction& c) {
+    const DType sum = c.a == DType::Float32 ? DType::Float32 : DType::Int32;
+    const auto taps = static_cast<int64_t>(c.taps.size());
+    const bool positive = c.channels > 0 && c.groups > 0 && c.k > 0 && taps > 0 && c.pixels > 0;
+    if (!require(positive && c.channels % c.groups == 0,
+                 "channels, groups, taps or pixels are none or no whole number"))
+      return false;
+    bool sized = require(c.weights.dtype() == c.b && c.weights.size() == c.channels * taps * c.k,
+                         "the weights have another size");
+    sized &= require(c.bias.dtype() == sum && c.bias.size() == c.channels, "the bias has another size or type");
+    sized &= require(!c.epilogue.empty() && c.epilogue[0].op == Op::Accumulator && c.epilogue[0].type == sum,
+                     "the epilogue does not begin with the accumulator");
+    const bool table =
+        c.pixel_table.dtype() == DType::Int32 && c.pixel_table.rank() == 2 && c.pixel_table.dim(0) == c.pixels;
+    return require(table && c.pixel_table.dim(1) >= 2, "the pixel table has another size") && sized;
+  }
+
+  void check_channels(const Contraction& c, const View& view, const char* what) {
+    const auto axis = static_cast<size_t>(c.axis);
+    const bool dense = axis < view.shape.size() && axis < view.strides.size() && view.shape[axis] == c.channels &&
+                       (c.channels == 1 || view.strides[axis] == 1);
+    require(dense, std::string(what) + " is not contiguous in channels");
+  }
+
+  void check_operands(const Contraction& c) {
+    check_channels(c, c.output, "the output");
+    for (const EpilogueOperand& operand : c.operands) {
+      if (operand.kind == EpilogueOperand::Kind::PerElement) {
+        check_channels(c, operand.view, "an operand");
+        continue;
+      }
+      const bool fits = buffer_of(operand.view).space == Space::Constant && operand.view.shape == Shape{c.channels};
+      if (!require(fits, "an operand of channels is not one constant a channel")) continue;
+      const Reach reach = reach_of(operand.view);
+      const int64_t bytes = element_bytes(operand.view.dtype);
+      check_inside(operand.view, reach.first * bytes, (reach.last + 1) * bytes, "an operand");
+    }
+  }
+
+  // Lowest and highest entry of a column of the pixel table.
+  static std::pair<int64_t, int64_t> column_range(const Contraction& c, int column) {
+    const auto table = c.pixel_table.data<int32_t>();
+    const auto columns = static_cast<size_t>(c.pixel_table.dim(1));
+    int64_t lowest = table[static_cast<size_t>(column)], highest = lowest;
+    for (auto at = static_cast<size_t>(column); at < table.size(); at += columns) {
+      lowest = std::min<int64_t>(lowest, table[at]);
+      highest = std::max<int64_t>(highest, table[at]);
+    }
+    return {lowest, highest};
+  }
+
+  void check_pixels(const Contraction& c) {
+    const auto [lowest_tap, highest_tap] = std::minmax_element(c.taps.begin(), c.taps.end());
+    const auto [first, last] = column_range(c, 0);
+    const int64_t bytes = element_bytes(c.a), tap = (c.k * bytes + 3) / 4 * 4;  // in groups of four bytes
+    check_inside(c.input, first + *lowest_tap, last + *highest_tap + c.group_stride * (c.groups - 1) * bytes + tap,
+                 "a tap");
+    check_column(c, c.output, 1);
+    for (const EpilogueOperand& operand : c.operands)
+      if (operand.kind == EpilogueOperand::Kind::PerElement) check_column(c, operand.view, operand.column);
+  }
+
+  void check_column(const Contraction& c, const View& view, int column) {
+    if (!require(column >= 1 && column < c.pixel_table.dim(1), "an operand has no column in the pixel table")) return;
+    const auto [first, last] = column_range(c, column);
+    check_inside(view, first, last + c.channels * element_bytes(view.dtype), "a pixel");
+  }
+
+  void check_schedule(const Contraction& c) {
+    const auto rows = static_cast<int>(kernels::table().size());
+    require(c.kernel >= 0 && c.kernel < rows && c.mr > 0 && c.nr > 0 && c.units >= 0, "it is not scheduled");
+    const auto constants = static_cast<int64_t>(plan_.constants.size());
+    for (size_t i = 0; i < c.packed_offset.size(); ++i)
+      require(c.packed_offset[i] >= 0 && c.packed_bytes[i] >= 0 && c.packed_bytes[i] <= constants - c.packed_offset[i],
+              "what was packed for it lies outside of the constants");
+  }
+
+  const Plan& plan_;
+  size_t step_ = 0;
+  std::unordered_set<int> written_;
+  Diagnostics found_;
+};
+
+}  // namespace
+
+Diagnostics verify(const Plan& plan) { return Verifier(plan).run(); }
+
+}  // namespace lapis::codegen

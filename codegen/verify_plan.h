@@ -1,0 +1,30 @@
+// The invariants of a finished Plan. Emitters rely on them without looking: a Plan that breaks one is a bug of lowering, and code made
+// from it would compute something else or touch foreign memory.
+//
+// Buffers
+//   B1  Constants lie in the image of constants, arena buffers in the arena and on its alignment; inputs and outputs are those of the
+//       plan, with as many bytes as their type says.
+//   B2  Arena buffers that are alive at the same time share no byte.
+//   B3  Nothing is read before an earlier step, or an earlier phase of the same one, has written it. Constants and inputs are never
+//       written, every output is.
+// Programs
+//   P1  Arguments are earlier instructions; loads, reductions and stores name views, operands and reductions that exist.
+//   P2  Types match: of both arguments of arithmetic, of a load and its view, of a store and its view.
+// Loops
+//   L1  Every view has one stride a dimension, and all of its elements lie in its buffer; a gather's whole axis does.
+// Contractions
+//   C1  Weights and bias have the declared types and sizes, channels are whole groups, and the epilogue begins with the accumulator.
+//   C2  The output and operands of pixels are contiguous in channels; operands of channels are constants of that many elements.
+//   C3  Every pixel's taps, result and operands lie in their buffers.
+//   C4  It is scheduled: a row of the kernel table, tiles, no negative number of work units; what was packed lies in the constants.
+#pragma once
+
+#include "base/diagnostic.h"
+#include "codegen/plan.h"
+
+namespace lapis::codegen {
+
+// Every violation, with its step. Linear in the size of the plan, its pixel tables included.
+Diagnostics verify(const Plan& plan);
+
+}  // namespace lapis::codegen

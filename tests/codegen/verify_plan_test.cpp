@@ -1,0 +1,197 @@
+// Every invariant of a Plan, broken on purpose in a plan that lowering made, is found and named.
+#include "codegen/verify_plan.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "codegen/lower/lower.h"
+#include "codegen/lower/view.h"
+#include "ir/infer.h"
+#include "ir/ops/ops.h"
+
+namespace lapis {
+namespace {
+
+using ::testing::HasSubstr;
+
+class VerifyPlan : public ::testing::Test {
+ protected:
+  // conv (with a residual and a scale a channel) -> softmax -> gather, with buffers between them
+  void SetUp() override {
+    Value* x = graph_.add_input("x", Type::tensor(DType::Float32, Shape{1, 8, 5, 5}));
+    Value* index = graph_.add_input("i", Type::tensor(DType::Int64, Shape{2}));
+    Value* w = graph_.add_constant(Tensor(DType::Float32, {8, 8, 3, 3}));
+    Value* scale = graph_.add_constant(Tensor(DType::Float32, {8, 1, 1}));
+    Value* r = node(ops::Sigmoid, {x});
+    Value* c = node(ops::Conv, {r, w}, {{"pads", std::vector<int64_t>{1, 1, 1, 1}}});
+    Value* s = node(ops::Softmax, {node(ops::Add, {node(ops::Mul, {c, scale}), r})});
+    graph_.set_outputs({node(ops::Gather, {s, index}, {{"axis", int64_t{2}}})});
+    auto lowered = codegen::lower(graph_, {*Target::parse("x86-64+avx2")});
+    ASSERT_TRUE(lowered.ok()) << to_string(lowered.diagnostics());
+    plan = *std::move(lowered);
+    ASSERT_TRUE(codegen::verify(plan).empty()) << to_string(codegen::verify(plan));
+  }
+
+  Contraction& contraction() {
+    for (Step& step : plan.steps)
+      if (auto* c = std::get_if<Contraction>(&step.region)) return *c;
+    throw std::logic_error("no contraction");
+  }
+  // The loop that has an instruction `op`.
+  Loop& loop(Op op) {
+    for (Step& step : plan.steps)
+      if (auto* l = std::get_if<Loop>(&step.region))
+        for (const Loop::Phase& phase : l->phases)
+          for (const Instr& i : phase.body)
+            if (i.op == op) return *l;
+    throw std::logic_error("no loop");
+  }
+  EpilogueOperand& operand(EpilogueOperand::Kind kind) {
+    for (EpilogueOperand& o : contraction().operands)
+      if (o.kind == kind) return o;
+    throw std::logic_error("no operand");
+  }
+  Buffer& buffer(int index) { return plan.buffers[static_cast<size_t>(index)]; }
+  std::string findings() { return to_string(codegen::verify(plan)); }
+
+  Plan plan;
+
+ private:
+  Value* node(const OpDef& op, std::vector<Value*> inputs, Attributes attributes = {}) {
+    Node* n = graph_.add_node(op, std::move(inputs), std::move(attributes));
+    EXPECT_TRUE(infer_types(*n).ok());
+    return n->output();
+  }
+  Graph graph_{"test"};
+};
+
+TEST_F(VerifyPlan, B1BuffersLieInTheirMemory) {
+  plan.arena_bytes -= 64;
+  EXPECT_THAT(findings(), HasSubstr("lies outside of its memory"));
+}
+TEST_F(VerifyPlan, B1BuffersAreAligned) {
+  buffer(contraction().output.buffer).offset += 4;
+  EXPECT_THAT(findings(), HasSubstr("is not aligned"));
+}
+TEST_F(VerifyPlan, B1InputsAreTheirs) {
+  buffer(plan.inputs[0].buffer).bytes += 1;
+  EXPECT_THAT(findings(), HasSubstr("'x' is not the buffer it should be"));
+}
+TEST_F(VerifyPlan, B1ViewsHaveABuffer) {
+  contraction().output.buffer = static_cast<int>(plan.buffers.size());
+  EXPECT_THAT(findings(), HasSubstr("has no buffer"));
+}
+TEST_F(VerifyPlan, B2LivingBuffersDoNotOverlap) {
+  buffer(contraction().output.buffer).offset = buffer(contraction().input.buffer).offset;
+  EXPECT_THAT(findings(), HasSubstr("overlap while both are in use"));
+}
+TEST_F(VerifyPlan, B3NothingIsReadBeforeItIsWritten) {
+  const auto computes = std::find_if(plan.steps.begin(), plan.steps.end(),
+                                     [&](const Step& s) { return std::get_if<Loop>(&s.region) == &loop(Op::Sigmoid); });
+  const int written = loop(Op::Sigmoid).views[static_cast<size_t>(loop(Op::Sigmoid).phases[0].stores[0].view)].buffer;
+  plan.steps.erase(computes);
+  std::erase_if(plan.steps, [&](const Step& s) {  // the halo around it
+    const auto* l = std::get_if<Loop>(&s.region);
+    return l && l->views.size() == 1 && l->views[0].buffer == written;
+  });
+  EXPECT_THAT(findings(), HasSubstr("is read before it is written"));
+}
+TEST_F(VerifyPlan, B3InputsAreNotWritten) {
+  Loop& l = loop(Op::Sigmoid);
+  View& stored = l.views[static_cast<size_t>(l.phases[0].stores[0].view)];
+  stored = l.views[static_cast<size_t>(l.phases[0].stores[0].view == 0 ? 1 : 0)];
+  EXPECT_THAT(findings(), HasSubstr("'x' must not be written"));
+}
+TEST_F(VerifyPlan, B3OutputsAreWritten) {
+  plan.steps.pop_back();
+  EXPECT_THAT(findings(), HasSubstr("nothing writes"));
+}
+TEST_F(VerifyPlan, P1ArgumentsComeFirst) {
+  contraction().epilogue.back().args[0] = static_cast<int32_t>(contraction().epilogue.size());
+  EXPECT_THAT(findings(), HasSubstr("uses what comes later"));
+}
+TEST_F(VerifyPlan, P1ReductionsExist) {
+  for (Loop::Phase& phase : loop(Op::Reduced).phases)
+    for (Instr& i : phase.body)
+      if (i.op == Op::Reduced) i.slot = 7;
+  EXPECT_THAT(findings(), HasSubstr("names no earlier reduction"));
+}
+TEST_F(VerifyPlan, P1StoresHaveAValue) {
+  loop(Op::Sigmoid).phases[0].stores[0].value = 99;
+  EXPECT_THAT(findings(), HasSubstr("a store has no value"));
+}
+TEST_F(VerifyPlan, P2ArithmeticHasOneType) {
+  for (Instr& i : contraction().epilogue)
+    if (i.op == Op::Add) i.type = DType::Int32;
+  EXPECT_THAT(findings(), HasSubstr("mixes types"));
+}
+TEST_F(VerifyPlan, P2LoadsHaveTheTypeOfTheirView) {
+  operand(EpilogueOperand::Kind::PerElement).view.dtype = DType::Int32;
+  EXPECT_THAT(findings(), HasSubstr("is not the type of what it loads"));
+}
+TEST_F(VerifyPlan, L1ViewsFollowTheLoop) {
+  loop(Op::Sigmoid).views[0].strides.pop_back();
+  EXPECT_THAT(findings(), HasSubstr("does not follow the loop"));
+}
+TEST_F(VerifyPlan, L1ViewsLieInTheirBuffers) {
+  loop(Op::Sigmoid).views[0].offset += 1;
+  EXPECT_THAT(findings(), HasSubstr("reaches bytes"));
+}
+TEST_F(VerifyPlan, L1ViewsBeginInTheirBuffers) {
+  View& view = loop(Op::Sigmoid).views[0];
+  view.strides[1] = -view.strides[1];
+  EXPECT_THAT(findings(), HasSubstr("reaches bytes -"));
+}
+TEST_F(VerifyPlan, L1GathersStayOnTheirAxis) {
+  for (Loop::Phase& phase : loop(Op::Gather).phases)
+    for (Instr& i : phase.body)
+      if (i.op == Op::Gather) i.imm2 = 60;
+  EXPECT_THAT(findings(), HasSubstr("a gather reaches bytes"));
+}
+TEST_F(VerifyPlan, C1SizesFit) {
+  contraction().k += 1;
+  EXPECT_THAT(findings(), HasSubstr("the weights have another size"));
+}
+TEST_F(VerifyPlan, C1GroupsAreWhole) {
+  contraction().groups = 3;
+  EXPECT_THAT(findings(), HasSubstr("no whole number"));
+}
+TEST_F(VerifyPlan, C1EpilogueBeginsWithTheSum) {
+  contraction().epilogue[0].op = Op::Constant;
+  EXPECT_THAT(findings(), HasSubstr("does not begin with the accumulator"));
+}
+TEST_F(VerifyPlan, C2OutputIsContiguousInChannels) {
+  contraction().output.strides[1] = 25;
+  EXPECT_THAT(findings(), HasSubstr("the output is not contiguous in channels"));
+}
+TEST_F(VerifyPlan, C2OperandsAreContiguousInChannels) {
+  operand(EpilogueOperand::Kind::PerElement).view.strides[1] = 25;
+  EXPECT_THAT(findings(), HasSubstr("an operand is not contiguous in channels"));
+}
+TEST_F(VerifyPlan, C2OperandsOfChannelsAreConstants) {
+  operand(EpilogueOperand::Kind::PerChannel).view.buffer = contraction().input.buffer;
+  EXPECT_THAT(findings(), HasSubstr("is not one constant a channel"));
+}
+TEST_F(VerifyPlan, C3TapsLieInTheInput) {
+  contraction().taps.back() += static_cast<int32_t>(buffer(contraction().input.buffer).bytes);
+  EXPECT_THAT(findings(), HasSubstr("a tap reaches bytes"));
+}
+TEST_F(VerifyPlan, C3PixelsLieInTheOutput) {
+  contraction().pixel_table.mutable_data<int32_t>()[1] = -4;
+  EXPECT_THAT(findings(), HasSubstr("a pixel reaches bytes -4"));
+}
+TEST_F(VerifyPlan, C3OperandsHaveAColumn) {
+  operand(EpilogueOperand::Kind::PerElement).column = 9;
+  EXPECT_THAT(findings(), HasSubstr("has no column"));
+}
+TEST_F(VerifyPlan, C4ItIsScheduled) {
+  contraction().units = -1;
+  EXPECT_THAT(findings(), HasSubstr("it is not scheduled"));
+}
+TEST_F(VerifyPlan, C4PackedImagesLieInTheConstants) {
+  contraction().packed_offset[2] += static_cast<int64_t>(plan.constants.size());
+  EXPECT_THAT(findings(), HasSubstr("outside of the constants"));
+}
+
+}  // namespace
+}  // namespace lapis

@@ -1,0 +1,177 @@
+// Small graphs at the edges of what operators take: operands that broadcast in other ways than layers do, dimensions without elements,
+// scalars, empty attribute lists, values that are an output and something else at once. Inputs named w and b become constants.
+#pragma once
+
+namespace lapis::testing {
+
+struct TextCase {
+  const char* name;
+  const char* body;
+  bool exact;  // integers, or operators that IEEE 754 defines to the bit
+};
+
+constexpr TextCase kEdgeCases[] = {
+    // ---- what is added to a product, judged by its shape ----
+    {"gemm_one_a_row", "(float[4,6] a, float[6,4] w, float[4,1] b) => (float[4,4] y) { y = Gemm(a, w, b) }", false},
+    {"gemm_one_a_column", "(float[4,6] a, float[6,4] w, float[1,4] b) => (float[4,4] y) { y = Gemm(a, w, b) }", false},
+    {"gemm_matrix", "(float[4,6] a, float[6,4] w, float[4,4] b) => (float[4,4] y) { g = Gemm(a, w, b) y = Relu(g) }",
+     false},
+    {"gemm_number", "(float[4,6] a, float[6,5] w, float b) => (float[4,5] y) { y = Gemm(a, w, b) }", false},
+    {"gemm_one_column", "(float[4,6] a, float[6,1] w, float[4,1] b) => (float[4,1] y) { y = Gemm(a, w, b) }", false},
+    {"gemm_computed_c",
+     "(float[4,6] a, float[6,4] w, float[4,1] c, float[4] d, float[4,4] e) => (float[4,4] x, float[4,4] y, float[4,4] "
+     "z) { x = "
+     "Gemm(a, w, c) y = Gemm(a, w, d) z = Gemm(a, w, e) }",
+     false},
+    {"gemm_factors",
+     "(float[4,6] a, float[6,4] w, float[4] b) => (float[4,4] x, float[4,4] y, float[4,4] z) { x = Gemm<alpha = "
+     "0.5>(a, w, b) y = "
+     "Gemm<beta = -2.0>(a, w, b) z = Gemm<alpha = 3.0, beta = 0.25>(a, w, b) }",
+     false},
+    {"gemm_turned",
+     "(float[6,4] a, float[5,6] w, float[5] b) => (float[4,5] y) { y = Gemm<transA = 1, transB = 1>(a, w, b) }", false},
+    {"gemm_of_two_computed",
+     "(float[6,4] a, float[5,6] c, float[4,1] b) => (float[4,5] y, float[4,5] z) { y = Gemm<transA = 1, transB = 1, "
+     "alpha = "
+     "0.5, beta = 2.0>(a, c, b) m = Transpose(a) n = Transpose(c) z = Gemm(m, n) }",
+     false},
+    {"gemm_doubles", "(double[4,6] a, double[6,5] b) => (double[4,5] y) { y = Gemm<alpha = 0.5>(a, b) }", false},
+    {"matmul_add_one_a_row",
+     "(float[4,6] a, float[6,4] w, float[4,1] b) => (float[4,4] y) { m = MatMul(a, w) y = Add(m, b) }", false},
+    {"matmul_mul_matrix",
+     "(float[4,6] a, float[6,4] w, float[4,4] b) => (float[4,4] y) { m = MatMul(a, w) y = Mul(m, b) }", false},
+    {"matmul_of_two_computed_then_add",
+     "(float[4,8] a, float[8,3] c, float[3] b) => (float[4,3] y) { m = MatMul(a, c) y = Add(m, b) }", false},
+    {"conv_add_along_every_axis",
+     "(float[1,4,4,4] a, float[4,4,1,1] w, float[4] b) => (float[1,4,4,4] x, float[1,4,4,4] y, float[1,4,4,4] z) "
+     "<int64[2] column = "
+     "{4, 1}, int64[3] channel = {4, 1, 1}> { c = Conv(a, w) x = Add(c, b) r = Reshape(b, column) d = Conv(a, w) e = "
+     "Relu(d) y = "
+     "Mul(e, r) s = Reshape(b, channel) f = Conv(a, w) g = Relu(f) z = Mul(g, s) }",
+     false},
+    {"conv_computed_bias",
+     "(float[1,3,5,5] a, float[4,3,3,3] w, float[4] c) => (float[1,4,3,3] y) { d = Conv(a, w, c) y = Relu(d) }", false},
+    {"integer_gemm_one_a_row",
+     "(uint8[3,8] a, int8[8,3] w, int32[3,1] b) => (float[3,3] y) <float sa = {0.02}, uint8 za = {120}, float sw = "
+     "{0.01}, float sb "
+     "= {0.0002}> { x = DequantizeLinear(a, sa, za) v = DequantizeLinear(w, sw) c = DequantizeLinear(b, sb) y = "
+     "Gemm(x, v, c) }",
+     false},
+    // ---- nothing in some dimension ----
+    {"no_rows",
+     "(float[0,3] a, float[3,4] w) => (float[0,4] y, float[0,4] z) { m = MatMul(a, w) y = Relu(m) z = Softmax(m) }",
+     true},
+    {"no_columns", "(float[2,3] a, float[3,0] w) => (float[2,0] y) { y = MatMul(a, w) }", true},
+    {"no_inner_dimension",
+     "(float[2,0] a, float[0,4] w, float[4] b) => (float[2,4] y, float[2,4] z) { y = Gemm(a, w, b) m = MatMul(a, w) z "
+     "= Add(m, b) }",
+     true},
+    {"no_inner_dimension_computed",
+     "(float[2,0] a, float[0,4] c) => (float[2,4] y, float[5,2,4] z) <int64[3] one = {1, 2, 0}, int64[3] five = {5, 0, "
+     "4}> { y = "
+     "MatMul(a, c) d = Expand(a, one) e = Expand(c, five) z = MatMul(d, e) }",
+     true},
+    {"no_images",
+     "(float[0,3,6,6] a, float[4,3,3,3] w) => (float[0,4,3,3] y, float[0,4,1,1] z) { c = Conv<pads = [1,1,1,1]>(a, w) "
+     "r = Relu(c) y = "
+     "MaxPool<kernel_shape = [2,2], strides = [2,2]>(r) z = GlobalAveragePool(y) }",
+     true},
+    {"no_channels", "(float[1,0,5,5] a, float[4,0,3,3] w, float[4] b) => (float[1,4,3,3] y) { y = Conv(a, w, b) }",
+     true},
+    {"no_integer_channels",
+     "(uint8[1,0,5,5] a, int8[4,0,3,3] w) => (int32[1,4,3,3] y) <uint8 z = {7}> { y = ConvInteger(a, w, z) }", true},
+    {"no_pixels_but_padding",
+     "(float[1,3,0,5] a, float[4,3,1,1] w, float[4] b) => (float[1,4,2,5] y) { c = Relu(a) y = Conv<pads = "
+     "[1,0,1,0]>(c, w, b) }",
+     true},
+    {"nothing_moved",
+     "(float[0,3] a, float[2,3] c) => (float[2,3] k, float[0] r, float[3,0] t, float[0,3] s, float[2,3] p) <int64[1] "
+     "flat = {-1}, "
+     "int64[1] two = {2}, int64[1] zero = {0}, int64[4] pads = {1, 0, 1, 0}> { k = Concat<axis = 0>(a, c, a) r = "
+     "Reshape(a, flat) "
+     "t = Transpose(a) s = Slice(c, two, two, zero) p = Pad(a, pads) }",
+     true},
+    {"sums_of_nothing",
+     "(float[2,0,3] a) => (float[2,3] y, float[2,1,1] z, float[2,3] p) <int64[1] one = {1}, int64[2] inner = {1, 2}> { "
+     "y = "
+     "ReduceSum<keepdims = 0>(a, one) z = ReduceSum(a, inner) p = ReduceProd<keepdims = 0>(a, one) }",
+     true},
+    {"gathered_by_no_indices", "(float[4,3] a, int64[0] i) => (float[0,3] y) { y = Gather(a, i) }", true},
+    // ---- numbers ----
+    {"softmax_of_a_number", "(float a) => (float y, float z) { y = Softmax(a) z = LogSoftmax(a) }", true},
+    {"quantized_numbers",
+     "(float a, float[1] s, uint8[1] z) => (uint8 y, float x) { t = Abs(s) y = QuantizeLinear(a, t, z) x = "
+     "DequantizeLinear(y, t, z) }",
+     true},
+    {"reduced_number", "(float a) => (float y, float z) { y = ReduceSum(a) z = ReduceMax(a) }", true},
+    {"moved_number",
+     "(float a) => (float[1,1] f, float[2,3] e, float t) <int64[2] shape = {2, 3}> { f = Flatten<axis = 0>(a) e = "
+     "Expand(a, shape) t = Transpose(a) }",
+     true},
+    {"vector_of_one_scale",
+     "(float[2,3] a) => (uint8[2,3] q, float[2,3] y) <float[1] s = {0.02}, uint8 z = {3}> { q = QuantizeLinear(a, s, "
+     "z) y = "
+     "DequantizeLinear(q, s, z) }",
+     true},
+    // ---- attribute lists that are empty ----
+    {"empty_lists_of_conv",
+     "(float[1,2,4,4] a, float[3,2,2,2] w) => (float[1,3,3,3] y) { y = Conv<pads : ints = [], strides : ints = [], "
+     "dilations : ints = "
+     "[], kernel_shape : ints = []>(a, w) }",
+     false},
+    {"empty_lists_of_pools",
+     "(float[1,2,4,4] a) => (float[1,2,3,3] y, float[1,2,3,3] z) { y = MaxPool<kernel_shape = [2,2], pads : ints = [], "
+     "strides : ints = "
+     "[]>(a) z = AveragePool<kernel_shape = [2,2], pads : ints = [], dilations : ints = []>(a) }",
+     false},
+    {"empty_permutation", "(float[2,3,4] a) => (float[4,3,2] y) { y = Transpose<perm : ints = []>(a) }", true},
+    // ---- values with several roles ----
+    {"output_and_residual",
+     "(float[1,8,6,6] a, float[1,8,6,6] c, float[8,8,1,1] w) => (float[1,8,6,6] r, float[1,8,6,6] y) { r = Neg(a) d = "
+     "Conv(c, w) y = Add(d, "
+     "r) }",
+     false},
+    {"output_and_convolution_input",
+     "(float[1,3,6,6] a, float[3,3,3,3] w) => (float[1,3,6,6] r, float[1,3,6,6] c, float[1,3,6,6] y) { r = Relu(a) c = "
+     "Conv<pads = "
+     "[1,1,1,1]>(r, w) y = Conv<pads = [1,1,1,1]>(c, w) }",
+     false},
+    {"output_concat_member_and_view",
+     "(float[1,3,4,4] a, float[3,3,1,1] w) => (float[1,3,4,4] c, float[1,6,4,4] k, float[1,3,16] v, float[1,3,16] u) "
+     "<int64[3] shape = {1, "
+     "3, 16}> { c = Conv(a, w) k = Concat<axis = 1>(c, a) v = Reshape(c, shape) u = Relu(v) }",
+     false},
+    {"view_of_an_output_as_residual",
+     "(float[1,4,4,4] a, float[4,4,1,1] w) => (float[1,4,4,4] r, float[1,4,4,4] y) { r = Relu(a) t = Transpose<perm = "
+     "[0,1,3,2]>(r) c = "
+     "Conv(a, w) y = Add(c, t) }",
+     false},
+    {"one_value_twice",
+     "(float[2,3] a, float[2] b) => (float[2,3] x, float[2,3] y, float[2,3] z, float[2] k) { x = Relu(a) y = "
+     "Identity(x) z = Identity(a) k "
+     "= Identity(b) }",
+     true},
+    {"residual_of_a_matmul_between_convolutions",
+     "(float[1,8,6] a, float[8,8,1] w, float[6,6] b) => (float[1,8,6] y) { c = Conv(a, w) m = MatMul(c, b) s = Add(m, "
+     "c) y = Conv(s, w) }",
+     false},
+    {"residual_computed_before_its_cast",
+     "(float[1,4,6,6] a, int8[1,4,6,6] q, float[4,4,1,1] w) => (float[1,4,6,6] y) { c = Conv(a, w) n = Neg(q) f = "
+     "Cast<to = 1>(n) y = Add(c, "
+     "f) }",
+     false},
+    {"many_residuals",
+     "(float[1,4,3,3] a, float[4,4,1,1] w) => (float[1,4,3,3] y) { c = Conv(a, w) r1 = Neg(a) r2 = Abs(a) r3 = Relu(a) "
+     "r4 = Mul(a, r1) r5 = "
+     "Add(a, r2) r6 = Sub(r1, r3) r7 = Mul(r2, r6) r8 = Mul(r1, r1) r9 = Mul(r2, r2) s1 = Add(c, r1) s2 = Mul(s1, r2) "
+     "s3 = Add(s2, r3) s4 = "
+     "Mul(s3, r4) s5 = Add(s4, r5) s6 = Mul(s5, r6) s7 = Add(s6, r7) s8 = Mul(s7, r8) y = Add(s8, r9) }",
+     false},
+    {"pads_that_crop_more_than_there_is",
+     "(float[3,2] a) => (float[2,2] y, float[3,4] z) <int64[4] p = {-5, 0, 4, 0}, int64[4] q = {4, 1, -4, 1}> { y = "
+     "Pad(a, p) z = Pad(a, "
+     "q) }",
+     true},
+};
+
+}  // namespace lapis::testing
