@@ -82,8 +82,8 @@ IntegerRange integer_range(DType dtype) {
   LAPIS_ASSERT(is_integer(dtype), name_of(dtype) << " is not an integer type");
   const int bits = bit_width(dtype);
   if (info(dtype).kind == Kind::Signed)
-    return {-(int64_t{1} << (bits - 1)), static_cast<int64_t>((uint64_t{1} << (bits - 1)) - 1)};
-  return {0, bits == 64 ? INT64_MAX : (int64_t{1} << bits) - 1};
+    return {static_cast<int64_t>(~uint64_t{0} << (bits - 1)), (uint64_t{1} << (bits - 1)) - 1};
+  return {0, ~uint64_t{0} >> (64 - bits)};
 }
 
 float to_float(BFloat16 value) { return std::bit_cast<float>(static_cast<uint32_t>(value.bits) << 16); }

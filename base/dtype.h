@@ -55,9 +55,10 @@ bool is_integer(DType dtype);  // signed or unsigned, not bool
 bool is_signed(DType dtype);
 bool is_quantized_storage(DType dtype);  // what QuantizeLinear may produce in Lapis: uint8, int8
 
-// The range of an integer type; asserts on others.
+// The range of an integer type, uint64 included; asserts on others.
 struct IntegerRange {
-  int64_t lowest, highest;
+  int64_t lowest;
+  uint64_t highest;
 };
 IntegerRange integer_range(DType dtype);
 

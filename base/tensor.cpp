@@ -9,6 +9,7 @@
 #include <sstream>
 
 #include "base/hash.h"
+#include "base/immediate.h"
 #include "base/small_float.h"
 
 namespace lapis {
@@ -154,12 +155,14 @@ double Tensor::as_double(int64_t i) const {
 }
 
 int64_t Tensor::as_int(int64_t i) const {
-  std::optional<int64_t> value;
+  if (!is_integer(dtype_) && dtype_ != DType::Bool) return Immediate(as_double(i)).as_int();
+  if (bit_width(dtype_) < 8) return packed_element(*this, i);
+  int64_t value = 0;
   visit_dtype(dtype_, [&](auto tag) {
     using T = decltype(tag);
     if constexpr (std::is_integral_v<T>) value = static_cast<int64_t>(data<T>()[i]);
   });
-  return value ? *value : static_cast<int64_t>(as_double(i));
+  return value;
 }
 
 std::vector<int64_t> Tensor::as_ints() const {

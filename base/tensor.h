@@ -72,6 +72,7 @@ class Tensor {
 
   Tensor reshaped(Shape shape) const;  // same bytes, same element count
   // Element i as double / int64, whatever the (numeric, unpacked or 4/2-bit) dtype is: for small parameter tensors, not for loops.
+  // as_int is exact for every integer type (uint64 keeps its bits); numbers with a fraction truncate, saturate, and NaN is 0.
   double as_double(int64_t i) const;
   int64_t as_int(int64_t i) const;
   std::vector<int64_t> as_ints() const;

@@ -188,7 +188,7 @@ class Bench {
         c_.taps.push_back(static_cast<int32_t>((i * width + j) * pitch));
   }
 
-  int add(Op op, DType type, std::array<int32_t, 3> args, double imm = 0, double imm2 = 0, int slot = -1) {
+  int add(Op op, DType type, std::array<int32_t, 3> args, Immediate imm = 0, Immediate imm2 = 0, int slot = -1) {
     c_.epilogue.push_back({op, type, args, slot, imm, imm2});
     return static_cast<int>(c_.epilogue.size()) - 1;
   }
@@ -203,7 +203,7 @@ class Bench {
     int result = add(Op::Accumulator, row.accumulator, {-1, -1, -1});
     if (!integer_) {
       if (layer_.residual) result = add(Op::Add, DType::Float32, {result, residual(), -1});
-      add(Op::Max, DType::Float32, {result, add(Op::Constant, DType::Float32, {-1, -1, -1}), -1});
+      add(Op::AtLeast, DType::Float32, {result, add(Op::Constant, DType::Float32, {-1, -1, -1}), -1});
       return;
     }
     const size_t at = plan_.constants.size();
@@ -221,7 +221,7 @@ class Bench {
     const int x = add(Op::Dequantize, DType::Float32, {result, -1, -1}, 0.0231, 118),
               y = add(Op::Dequantize, DType::Float32, {residual(), -1, -1}, 0.0417, 0);
     const int sum = add(Op::Add, DType::Float32, {x, y, -1});
-    const int relu = add(Op::Max, DType::Float32, {sum, add(Op::Constant, DType::Float32, {-1, -1, -1}), -1});
+    const int relu = add(Op::AtLeast, DType::Float32, {sum, add(Op::Constant, DType::Float32, {-1, -1, -1}), -1});
     add(Op::Quantize, DType::UInt8, {relu, -1, -1}, 0.0387, 0);
   }
 

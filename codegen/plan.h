@@ -13,6 +13,7 @@
 #include <variant>
 #include <vector>
 
+#include "base/immediate.h"
 #include "base/target.h"
 #include "base/tensor.h"
 
@@ -40,16 +41,17 @@ struct View {
 
 // ---- scalar programs ----------------------------------------------------------------------------------------------------------
 // One straight-line SSA list over scalars (vector lanes once emitted), shared by LLVM loops and by the epilogues of the xbyak
-// kernels: what can be fused is what both can say. Instruction i defines value i. IEEE float32, no contraction, no reassociation.
+// kernels: what can be fused is what both can say. Instruction i defines value i. IEEE float32, no contraction, no reassociation. What each
+// operation means on NaN, infinities, zeros and integers is written in docs/numerics.md.
 
 enum class Op : uint8_t {
   Accumulator,  // epilogues: the kernel's sum, Int32 or Float32, bias and compensation already in it
   Load,         // view `slot` at the current point
   Gather,  // view `slot` at the current point plus args[0]*imm elements; index range [-imm2, imm2), else a Fault and clamped
   Index,     // Int64: the current index of dimension `slot`
-  Constant,  // imm (imm as int for integer types)
+  Constant,  // imm
   Reduced,   // result of reduction `slot` of an earlier phase
-  Cast,      // to `type`; float -> integer truncates and saturates
+  Cast,      // to `type`; float -> integer truncates and saturates, NaN gives 0; integers wrap
   Add,
   Sub,
   Mul,
@@ -58,7 +60,9 @@ enum class Op : uint8_t {
   FMod,
   Pow,
   Min,
-  Max,  // float or integer; Min/Max: NaN in either operand gives NaN
+  Max,      // of floats as IEEE 754-2019 minimum and maximum: NaN in either operand gives NaN, +0 is above -0
+  AtLeast,  // args[0] < args[1] ? args[1] : args[0]: NaN and -0 in args[0] stay, a NaN in args[1] does not bind
+  AtMost,   // args[0] > args[1] ? args[1] : args[0]
   Neg,
   Abs,
   Sign,
@@ -68,7 +72,9 @@ enum class Op : uint8_t {
   Sqrt,
   Reciprocal,
   Exp,
+  Expm1,  // exp(x) - 1
   Log,
+  Log1p,  // log(1 + x)
   Sin,
   Cos,
   Tan,
@@ -82,6 +88,7 @@ enum class Op : uint8_t {
   Acosh,
   Atanh,
   Erf,
+  NormalCdf,  // (1 + erf(x / sqrt(2))) / 2, accurate in its lower tail
   Sigmoid,
   IsNaN,
   IsInf,
@@ -102,7 +109,7 @@ struct Instr {
   DType type = DType::Float32;                 // of the result
   std::array<int32_t, 3> args = {-1, -1, -1};  // earlier instructions
   int32_t slot = -1;                           // view, dimension or reduction
-  double imm = 0, imm2 = 0;
+  Immediate imm = {}, imm2 = {};
   bool operator==(const Instr&) const = default;
 };
 

@@ -24,12 +24,13 @@ namespace codegen {
 namespace {
 
 constexpr std::string_view kOpNames[] = {
-    "accumulator", "load",  "gather", "index",      "constant", "reduced",    "cast",      "add",  "sub",
-    "mul",         "div",   "mod",    "fmod",       "pow",      "min",        "max",       "neg",  "abs",
-    "sign",        "floor", "ceil",   "round_even", "sqrt",     "reciprocal", "exp",       "log",  "sin",
-    "cos",         "tan",   "asin",   "acos",       "atan",     "sinh",       "cosh",      "tanh", "asinh",
-    "acosh",       "atanh", "erf",    "sigmoid",    "is_nan",   "is_inf",     "equal",     "less", "less_or_equal",
-    "and",         "or",    "xor",    "not",        "select",   "quantize",   "dequantize"};
+    "accumulator", "load",     "gather",    "index", "constant",      "reduced",    "cast", "add",        "sub",
+    "mul",         "div",      "mod",       "fmod",  "pow",           "min",        "max",  "at_least",   "at_most",
+    "neg",         "abs",      "sign",      "floor", "ceil",          "round_even", "sqrt", "reciprocal", "exp",
+    "expm1",       "log",      "log1p",     "sin",   "cos",           "tan",        "asin", "acos",       "atan",
+    "sinh",        "cosh",     "tanh",      "asinh", "acosh",         "atanh",      "erf",  "normal_cdf", "sigmoid",
+    "is_nan",      "is_inf",   "equal",     "less",  "less_or_equal", "and",        "or",   "xor",        "not",
+    "select",      "quantize", "dequantize"};
 static_assert(std::size(kOpNames) == static_cast<size_t>(Op::Dequantize) + 1, "one name an Op");
 
 void print_body(std::ostream& out, const std::vector<Instr>& body) {
@@ -80,9 +81,9 @@ std::string to_string(const Instr& i) {
   for (int32_t arg : i.args)
     if (arg >= 0) out << " %" << arg;
   if (i.slot >= 0) out << " [" << i.slot << "]";
-  out.precision(9);
-  if (i.op == Op::Constant || i.op == Op::Quantize || i.op == Op::Dequantize || i.op == Op::Gather) out << " " << i.imm;
-  if (i.op == Op::Quantize || i.op == Op::Dequantize || i.op == Op::Gather) out << ", " << i.imm2;
+  if (i.op == Op::Constant || i.op == Op::Quantize || i.op == Op::Dequantize || i.op == Op::Gather)
+    out << " " << lapis::to_string(i.imm);
+  if (i.op == Op::Quantize || i.op == Op::Dequantize || i.op == Op::Gather) out << ", " << lapis::to_string(i.imm2);
   return out.str();
 }
 

@@ -81,6 +81,9 @@ def main():
     show("kErf", "erf(x) = x + x p(x^2) for |x| <= 1",
          fit(lambda z: erf(sqrt(z)) / sqrt(z) - 1, mpf("1e-9"), mpf(1), 6), True)
     show("kErfTail", "-log(1 - erf(x)) = p(x) for 1 <= x <= 4", fit(lambda t: -log(erfc(t)), mpf(1), mpf(4), 7, lambda t: 1 / erfc(t)), True)
+    normal = lambda u: (lambda x: log(erfc(x / sqrt(mpf(2))) / 2) + x * x / 2 - log(u))((1 / u - 1) / mpf("0.33"))
+    show("kNormalTail", "log of the normal distribution function at -x = p(u) + log(u) - x^2/2 with u = 1/(1 + 0.33 x) for 0 <= x <= 14.5",
+         fit(normal, 1 / mpf("5.785"), mpf(1), 9), True)
     quarter = (pi / 4 + mpf("1e-6")) ** 2
     show("kSin", "sin(x) = x + x^3 p(x^2) for |x| <= pi/4",
          fit(safe(lambda z: (sin(sqrt(z)) / sqrt(z) - 1) / z, -mpf(1) / 6), mpf("1e-9"), quarter, 6), False)

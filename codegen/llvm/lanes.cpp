@@ -62,14 +62,13 @@ Value* Lanes::integer(const Value* like, int64_t value) const {
   return llvm::ConstantInt::get(like->getType(), static_cast<uint64_t>(value), true);
 }
 
-Value* Lanes::constant(DType dtype, double value) const {
+Value* Lanes::constant(DType dtype, Immediate value) const {
   Type* type = register_type(dtype);
-  if (dtype == DType::Bool) return llvm::ConstantInt::get(type, value != 0);
-  if (is_float(dtype))
-    return rounded(
-        llvm::ConstantFP::get(type, type->isFloatTy() ? static_cast<double>(static_cast<float>(value)) : value), dtype);
-  if (dtype == DType::UInt64) return llvm::ConstantInt::get(type, static_cast<uint64_t>(value));
-  return llvm::ConstantInt::get(type, static_cast<uint64_t>(static_cast<int64_t>(value)));
+  if (dtype == DType::Bool) return llvm::ConstantInt::get(type, value.as_double() != 0);
+  if (!is_float(dtype)) return llvm::ConstantInt::get(type, static_cast<uint64_t>(value.as_int()), true);
+  const double real = value.as_double();
+  return rounded(llvm::ConstantFP::get(type, type->isFloatTy() ? static_cast<double>(static_cast<float>(real)) : real),
+                 dtype);
 }
 
 // ---- single instructions --------------------------------------------------------------------------------------------------------
@@ -96,32 +95,55 @@ Value* Lanes::fma(Value* x, Value* y, Value* z) const {
 
 Value* Lanes::is_nan(Value* x) const { return b.CreateFCmpUNO(x, x); }
 
-// x > y ? x : y is one instruction that returns y when either is NaN; what remains is a NaN in x, unless x is known.
-Value* Lanes::extreme(Value* x, Value* y, DType dtype, bool largest) const {
-  unify(x, y);
-  if (!x->getType()->isFPOrFPVectorTy()) {
-    if (dtype == DType::Bool) return largest ? b.CreateOr(x, y) : b.CreateAnd(x, y);
-    const auto id = is_unsigned(dtype) ? (largest ? llvm::Intrinsic::umax : llvm::Intrinsic::umin)
-                                       : (largest ? llvm::Intrinsic::smax : llvm::Intrinsic::smin);
-    return b.CreateBinaryIntrinsic(id, x, y);
-  }
-  auto pick = [&](Value* p, Value* q) {
-    return b.CreateSelect(largest ? b.CreateFCmpOGT(p, q) : b.CreateFCmpOLT(p, q), p, q);
-  };
-  // A known operand that is neither NaN nor zero may come first: equal operands are then the same bits.
-  auto plain_constant = [](Value* v) {
-    auto* c = llvm::dyn_cast<llvm::Constant>(v);
-    auto* scalar = c && c->getType()->isVectorTy() ? c->getSplatValue() : c;
-    auto* fp = llvm::dyn_cast_or_null<llvm::ConstantFP>(scalar);
-    return fp && !fp->isNaN() && !fp->isZero();
-  };
-  if (plain_constant(x)) return pick(x, y);
-  if (plain_constant(y)) return pick(y, x);
-  return b.CreateSelect(is_nan(x), x, pick(x, y));
+Value* Lanes::integer_extreme(Value* x, Value* y, DType dtype, bool largest) const {
+  if (dtype == DType::Bool) return largest ? b.CreateOr(x, y) : b.CreateAnd(x, y);
+  const auto id = is_unsigned(dtype) ? (largest ? llvm::Intrinsic::umax : llvm::Intrinsic::umin)
+                                     : (largest ? llvm::Intrinsic::smax : llvm::Intrinsic::smin);
+  return b.CreateBinaryIntrinsic(id, x, y);
 }
 
-Value* Lanes::maximum(Value* x, Value* y, DType dtype) const { return extreme(x, y, dtype, true); }
-Value* Lanes::minimum(Value* x, Value* y, DType dtype) const { return extreme(x, y, dtype, false); }
+// One instruction, which returns y when the two are equal or either is NaN.
+Value* Lanes::picked(Value* x, Value* y, bool largest) const {
+  return b.CreateSelect(largest ? b.CreateFCmpOGT(x, y) : b.CreateFCmpOLT(x, y), x, y);
+}
+
+// A constant that decides the sign of zero by itself, or never meets one: compared first, it leaves NaN and zeros of the
+// other operand as they are.
+static bool may_come_first(Value* v, bool largest) {
+  auto* c = llvm::dyn_cast<llvm::Constant>(v);
+  auto* scalar = c && c->getType()->isVectorTy() ? c->getSplatValue() : c;
+  auto* fp = llvm::dyn_cast_or_null<llvm::ConstantFP>(scalar);
+  return fp && !fp->isNaN() && !(fp->isZero() && fp->isNegative() != largest);
+}
+
+// Picked in both orders the results differ where the operands are equal or one is NaN: zeros of different sign agree on +0
+// by "and", on -0 by "or"; all bits set are a NaN.
+Value* Lanes::real_extreme(Value* x, Value* y, bool largest) const {
+  if (may_come_first(x, largest)) return picked(x, y, largest);
+  if (may_come_first(y, largest)) return picked(y, x, largest);
+  Type* bits = shaped(b.getIntNTy(x->getType()->getScalarSizeInBits()), x);
+  Value *one = b.CreateBitCast(picked(x, y, largest), bits), *other = b.CreateBitCast(picked(y, x, largest), bits);
+  Value* agreed = largest ? b.CreateAnd(one, other) : b.CreateOr(one, other);
+  Value* unordered = b.CreateSExt(b.CreateFCmpUNO(x, y), bits);
+  return b.CreateBitCast(b.CreateOr(agreed, unordered), x->getType());
+}
+
+Value* Lanes::maximum(Value* x, Value* y, DType dtype) const {
+  unify(x, y);
+  return is_float(dtype) ? real_extreme(x, y, true) : integer_extreme(x, y, dtype, true);
+}
+Value* Lanes::minimum(Value* x, Value* y, DType dtype) const {
+  unify(x, y);
+  return is_float(dtype) ? real_extreme(x, y, false) : integer_extreme(x, y, dtype, false);
+}
+Value* Lanes::at_least(Value* x, Value* low, DType dtype) const {
+  unify(x, low);
+  return is_float(dtype) ? picked(low, x, true) : integer_extreme(x, low, dtype, true);
+}
+Value* Lanes::at_most(Value* x, Value* high, DType dtype) const {
+  unify(x, high);
+  return is_float(dtype) ? picked(high, x, false) : integer_extreme(x, high, dtype, false);
+}
 
 Value* Lanes::clamp(Value* x, double lowest, double highest) const {
   Value *low = real(x, lowest), *high = real(x, highest);
@@ -150,6 +172,17 @@ Value* from_bfloat_bits(const Lanes& l, Value* bits) {
   auto& b = l.b;
   Value* wide = b.CreateZExt(bits, l.shaped(b.getInt32Ty(), bits));
   return b.CreateBitCast(b.CreateShl(wide, l.integer(wide, 16)), l.shaped(b.getFloatTy(), bits));
+}
+
+// A double as a float whose last bit says that something was lost, so that rounding to half precision rounds once.
+Value* rounded_to_odd(const Lanes& l, Value* x) {
+  auto& b = l.b;
+  Value* nearest = b.CreateFPTrunc(x, l.shaped(b.getFloatTy(), x));
+  Value* back = b.CreateFPExt(nearest, x->getType());
+  Value* bits = b.CreateBitCast(nearest, l.shaped(b.getInt32Ty(), x));
+  Value* away = b.CreateFCmpOGT(l.unary(llvm::Intrinsic::fabs, back), l.unary(llvm::Intrinsic::fabs, x));
+  Value* odd = b.CreateOr(b.CreateSub(bits, b.CreateZExt(away, bits->getType())), l.integer(bits, 1));
+  return b.CreateBitCast(b.CreateSelect(b.CreateFCmpONE(back, x), odd, bits), nearest->getType());
 }
 
 // Highest value of the register type that is below 2^bits.
@@ -183,7 +216,7 @@ Value* Lanes::rounded(Value* value, DType dtype) const {
 
 // Truncates toward zero and saturates; NaN gives 0. Everything is clamped before the conversion, which is undefined out of range.
 Value* Lanes::to_integer(Value* value, DType to) const {
-  const IntegerRange range = to == DType::UInt64 ? IntegerRange{0, 0} : integer_range(to);
+  const IntegerRange range = integer_range(to);
   const int bits = bit_width(to);
   value = b.CreateSelect(is_nan(value), real(value, 0), value);
   Type* result = shaped(register_type(to), value);
@@ -207,6 +240,7 @@ Value* Lanes::convert(Value* value, DType from, DType to) const {
   const bool from_float = is_float(from), to_float = is_float(to);
   if (to == DType::Bool)
     return from_float ? b.CreateFCmpUNE(value, real(value, 0)) : b.CreateICmpNE(value, integer(value, 0));
+  if (from == DType::Float64 && to == DType::Float16) return rounded(rounded_to_odd(*this, value), to);
   if (from_float && to_float) return rounded(b.CreateFPCast(value, type), to);
   if (from_float) return to_integer(value, to);
   const bool zero_extends = from == DType::Bool || is_unsigned(from);

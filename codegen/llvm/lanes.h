@@ -34,7 +34,7 @@ class Lanes {
   // Constants shaped like `like`.
   llvm::Value* real(const llvm::Value* like, double value) const;      // float or double, as `like` is
   llvm::Value* integer(const llvm::Value* like, int64_t value) const;  // of the integer type `like` has
-  llvm::Value* constant(DType dtype, double value) const;
+  llvm::Value* constant(DType dtype, Immediate value) const;
 
   llvm::Value* from_memory(llvm::Value* raw, DType dtype) const;
   llvm::Value* to_memory(llvm::Value* value, DType dtype) const;
@@ -46,15 +46,20 @@ class Lanes {
   llvm::Value* unary(unsigned intrinsic, llvm::Value* x) const;
   llvm::Value* fma(llvm::Value* x, llvm::Value* y, llvm::Value* z) const;
   llvm::Value* is_nan(llvm::Value* x) const;
-  llvm::Value* maximum(llvm::Value* x, llvm::Value* y, DType dtype) const;  // NaN if either is
+  // As plan.h defines Max, Min, AtLeast and AtMost.
+  llvm::Value* maximum(llvm::Value* x, llvm::Value* y, DType dtype) const;
   llvm::Value* minimum(llvm::Value* x, llvm::Value* y, DType dtype) const;
+  llvm::Value* at_least(llvm::Value* x, llvm::Value* low, DType dtype) const;
+  llvm::Value* at_most(llvm::Value* x, llvm::Value* high, DType dtype) const;
   // x limited to [lowest, highest]; NaN becomes lowest.
   llvm::Value* clamp(llvm::Value* x, double lowest, double highest) const;
   llvm::Value* any(llvm::Value* condition) const;  // i1: true in some lane
 
  private:
   llvm::Value* to_integer(llvm::Value* value, DType to) const;
-  llvm::Value* extreme(llvm::Value* x, llvm::Value* y, DType dtype, bool largest) const;
+  llvm::Value* integer_extreme(llvm::Value* x, llvm::Value* y, DType dtype, bool largest) const;
+  llvm::Value* real_extreme(llvm::Value* x, llvm::Value* y, bool largest) const;
+  llvm::Value* picked(llvm::Value* x, llvm::Value* y, bool largest) const;
   int width_;
 };
 

@@ -411,15 +411,15 @@ class LoopEmitter {
 
   Value* gather(const Instr& i, Value* index, const Cursor& c, const Position& p) {
     auto& b = builder_;
-    const auto rows = static_cast<int64_t>(i.imm2),
-               size = std::max<int64_t>(1, bit_width(loop_.views[static_cast<size_t>(i.slot)].dtype) / 8);
+    const int64_t rows = i.imm2.as_int(),
+                  size = std::max<int64_t>(1, bit_width(loop_.views[static_cast<size_t>(i.slot)].dtype) / 8);
     Value* zero = lanes_.integer(index, 0);
     Value* wrapped =
         b.CreateSelect(b.CreateICmpSLT(index, zero), b.CreateAdd(index, lanes_.integer(index, rows)), index);
     memory_.store_fault(lanes_.any(b.CreateICmpUGE(wrapped, lanes_.integer(index, rows))));
     Value* clamped = b.CreateBinaryIntrinsic(llvm::Intrinsic::smax, wrapped, zero);
     clamped = b.CreateBinaryIntrinsic(llvm::Intrinsic::smin, clamped, lanes_.integer(index, rows - 1));
-    Value* bytes = b.CreateMul(clamped, lanes_.integer(index, static_cast<int64_t>(i.imm) * size));
+    Value* bytes = b.CreateMul(clamped, lanes_.integer(index, i.imm.as_int() * size));
     return memory_.load_at(i.slot, address(i.slot, c, p), bytes, access(i.slot, p));
   }
 
@@ -541,7 +541,8 @@ template <class... T> void append(std::string& key, const T&... values) {
 
 void append_phase(std::string& key, const Loop::Phase& phase) {
   append(key, phase.over, phase.body.size(), phase.reductions.size(), phase.stores.size());
-  for (const Instr& i : phase.body) append(key, i.op, i.type, i.args, i.slot, i.imm, i.imm2);
+  for (const Instr& i : phase.body)
+    append(key, i.op, i.type, i.args, i.slot, i.imm.kind(), i.imm.bits(), i.imm2.kind(), i.imm2.bits());
   for (const Loop::Reduction& r : phase.reductions) append(key, r.kind, r.value, r.type);
   for (const Loop::Store& s : phase.stores) append(key, s.view, s.value);
 }

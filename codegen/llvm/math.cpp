@@ -4,10 +4,12 @@
 #include <llvm/IR/IRBuilder.h>
 #include <llvm/IR/Intrinsics.h>
 
+#include <algorithm>
 #include <cmath>
 #include <numbers>
 #include <span>
 
+#include "codegen/llvm/huge_angles.h"
 #include "codegen/llvm/polynomials.h"
 
 namespace lapis::llvm_backend {
@@ -84,18 +86,44 @@ class Math {
     return mul(mul(x, power_of_two(half, x)), power_of_two(b.CreateSub(n, half), x));
   }
 
-  Value* exp(Value* x) const { return exp(x, 0); }
-  // e^x * 2^power, which overflows only where the product does
-  Value* exp(Value* x, int power) const {
+  // x = n ln(2) + rest + lost
+  struct Exponent {
+    Value *n, *rest, *lost;
+  };
+  Exponent reduce_exponent(Value* x) const {
     const bool wide = is_double(x);
-    x = wide ? limit(x, -746, 711) : limit(x, -104, 89);
     const Whole n = nearest(mul(x, std::numbers::log2e));
     const double high = wide ? 0x1.62e42fefa39efp-1 : 0x1.62e4p-1;
     const double low = wide ? 0x1.abc9e3b39803fp-56 : 0x1.7f7d1cf79abcap-20;
-    Value* r = fma(n.real, -low, fma(n.real, -high, x));
-    Value* p = wide ? polynomial(r, kExpDouble) : polynomial(r, kExp);
-    p = add(fma(mul(r, r), p, r), 1);
-    return scaled(p, power ? b.CreateAdd(n.integer, l.integer(n.integer, power)) : n.integer);
+    Value *exact = fma(n.real, -high, x), *rest = fma(n.real, -low, exact);
+    return {n.integer, rest, fma(n.real, -low, sub(exact, rest))};
+  }
+  Value* limit_exponent(Value* x) const { return is_double(x) ? limit(x, -746, 711) : limit(x, -104, 89); }
+  // exp(r) - 1 for |r| <= ln(2)/2
+  Value* small_expm1(Value* r) const {
+    return fma(mul(r, r), is_double(r) ? polynomial(r, kExpDouble) : polynomial(r, kExp), r);
+  }
+
+  Value* exp(Value* x) const { return exp(x, 0); }
+  // e^x * 2^power, which overflows only where the product does
+  Value* exp(Value* x, int power) const {
+    const Exponent e = reduce_exponent(limit_exponent(x));
+    return scaled(add(small_expm1(e.rest), 1), power ? b.CreateAdd(e.n, l.integer(e.n, power)) : e.n);
+  }
+  // e^(x + tail) for a tail that is small beside x's last places or at least beside 1
+  Value* exp_of_sum(Value* x, Value* tail) const {
+    const Exponent e = reduce_exponent(limit_exponent(x));
+    Value* r = e.rest;
+    Value* p = is_double(r) ? polynomial(r, kExpDouble) : polynomial(r, kExp);
+    return scaled(add(add(r, fma(mul(r, r), p, add(tail, e.lost))), 1), e.n);
+  }
+  // e^x - 1 = 2 (2^(n-1) (e^r - 1) + (2^(n-1) - 1/2)): the second sum is exact wherever it matters, and nothing cancels.
+  Value* expm1(Value* x) const {
+    const Exponent e = reduce_exponent(limit_exponent(x));
+    Value* n = b.CreateSub(e.n, l.integer(e.n, 1));
+    Value* whole = add(scaled(k(x, 1), n), -0.5);
+    Value* sum = add(scaled(small_expm1(e.rest), n), whole);
+    return select(less(abs(x), is_double(x) ? 0x1p-60 : 0x1p-30), x, add(sum, sum));
   }
 
   // x = m * 2^e with m in [sqrt(1/2), sqrt(2)); subnormal x are scaled up first.
@@ -122,6 +150,15 @@ class Math {
     y = select(b.CreateFCmpOEQ(x, k(x, 0)), k(x, -INFINITY), y);
     y = select(less(x, 0), k(x, NAN), y);
     return select(b.CreateFCmpUNE(x, x), x, select(b.CreateFCmpOEQ(x, k(x, INFINITY)), x, y));
+  }
+  // log(1 + x) = log(u) + (what 1 + x lost on its way to u) / u
+  Value* log1p(Value* x) const {
+    Value* u = add(x, 1);
+    Value* lost = sub(x, add(u, -1));
+    Value* logarithm = log(u);
+    Value* regular = b.CreateAnd(greater(u, 0), less(u, INFINITY));
+    Value* y = select(regular, add(logarithm, div(lost, u)), logarithm);
+    return select(b.CreateFCmpOEQ(x, k(x, 0)), x, y);
   }
   Value* log_float(const Parts& p) const {
     Value *f = add(p.mantissa, -1), *square = mul(f, f);
@@ -167,6 +204,18 @@ class Math {
     return select(less(magnitude, 1), small, sign_of(large, x));
   }
 
+  // The lower tail as e^(-x^2/2) times a smooth function of u; the square's last places go into the exponent too.
+  Value* normal_cdf(Value* x) const {
+    Value* magnitude = limit(abs(x), 0, 15);  // beyond 15 the tail is 0 in float
+    Value* square = mul(magnitude, magnitude);
+    Value* lost = fma(magnitude, magnitude, b.CreateFNeg(square));
+    Value* u = div(k(x, 1), fma(magnitude, 0.33, k(x, 1)));
+    Value *half = mul(square, -0.5), *smooth = polynomial(u, kNormalTail);
+    Value *exponent = add(half, smooth), *dropped = sub(smooth, sub(exponent, half));
+    Value* tail = mul(u, exp_of_sum(exponent, fma(lost, -0.5, dropped)));
+    return select(less(x, 0), tail, sub(1, tail));
+  }
+
   // Below 1/2 by its series: the difference of exponentials would cancel.
   Value* sinh(Value* x) const {
     Value *square = mul(x, x), *magnitude = abs(x);
@@ -181,28 +230,23 @@ class Math {
     return add(e, div(k(x, 0.25), e));
   }
 
-  // ---- inverse hyperbolic functions: odd ones by their series near 0, where the logarithm would cancel ----
+  // ---- inverse hyperbolic functions, by log(1 + t) so that nothing cancels where they are small ----
 
-  Value* odd_near_zero(Value* x, std::span<const double> series, Value* otherwise) const {
-    Value* square = mul(x, x);
-    Value* small = fma(mul(square, x), polynomial(square, series), x);
-    return sign_of(select(less(abs(x), 0.03), small, otherwise), x);  // of zeros too
-  }
   Value* asinh(Value* x) const {
-    constexpr double kSeries[] = {-1.0 / 6, 3.0 / 40, -15.0 / 336, 105.0 / 3456, -945.0 / 42240};
-    Value* magnitude = abs(x);
-    Value* root = add(magnitude, sqrt(fma(magnitude, magnitude, k(x, 1))));
+    Value *magnitude = abs(x), *square = mul(magnitude, magnitude);
+    Value* t = add(magnitude, div(square, add(sqrt(add(square, 1)), 1)));
     Value* huge = add(log(magnitude), std::numbers::ln2);  // the square would overflow
-    Value* large = select(greater(magnitude, 0x1p500), huge, log(root));
-    return odd_near_zero(x, kSeries, sign_of(large, x));
+    return sign_of(select(greater(magnitude, 0x1p500), huge, log1p(t)), x);
   }
   Value* acosh(Value* x) const {
-    Value* root = mul(sqrt(add(x, -1)), sqrt(add(x, 1)));
-    return log(add(x, root));
+    Value* t = add(x, -1);
+    Value* root = mul(sqrt(t), sqrt(add(t, 2)));
+    Value* huge = add(log(x), std::numbers::ln2);
+    return select(greater(x, 0x1p500), huge, log1p(add(t, root)));
   }
   Value* atanh(Value* x) const {
-    constexpr double kSeries[] = {1.0 / 3, 1.0 / 5, 1.0 / 7, 1.0 / 9, 1.0 / 11};
-    return odd_near_zero(x, kSeries, mul(log(div(add(x, 1), sub(1, x))), 0.5));
+    Value* magnitude = abs(x);
+    return sign_of(mul(log1p(div(add(magnitude, magnitude), sub(1, magnitude))), 0.5), x);
   }
 
   // ---- trigonometry ----
@@ -213,15 +257,17 @@ class Math {
   // sin and cos of x minus the nearest multiple n of pi/2. pi/2 in three parts: exact products in the fused steps.
   Reduced reduce(Value* x) const {
     Value* n = l.unary(llvm::Intrinsic::roundeven, mul(x, 2 / std::numbers::pi));
-    Value* r = fma(n, -0x1.921fb54442d18p+0, x);
-    r = fma(n, -0x1.1a62633145c07p-54, r);
-    r = fma(n, 0x1.f1976b7ed8fbcp-110, r);
+    Value* rest = fma(n, -0x1.921fb54442d18p+0, x);
+    rest = fma(n, -0x1.1a62633145c07p-54, rest);
+    rest = fma(n, 0x1.f1976b7ed8fbcp-110, rest);
+    // n mod 4 by arithmetic that stays defined for infinities and NaN: their sine is NaN whatever it says
+    Value* quarter = l.unary(llvm::Intrinsic::floor, mul(n, 0.25));
+    const ReducedAngle angle = reduce_huge_angles(l, x, {rest, fma(quarter, -4, n)});
+    Value* r = angle.rest;
     Value *square = mul(r, r), *half = mul(square, 0.5);
     Value* sine = fma(mul(square, r), polynomial(square, kSin), r);
     Value* cosine = add(fma(mul(square, square), polynomial(square, kCos), b.CreateFNeg(half)), 1);
-    // n mod 4 by arithmetic that stays defined for infinities and NaN: their sine is NaN whatever it says
-    Value* quarter = l.unary(llvm::Intrinsic::floor, mul(n, 0.25));
-    return {sine, cosine, fma(quarter, -4, n)};
+    return {sine, cosine, angle.quadrant};
   }
   Value* is_odd(Value* quadrant) const {
     return b.CreateOr(b.CreateFCmpOEQ(quadrant, k(quadrant, 1)), b.CreateFCmpOEQ(quadrant, k(quadrant, 3)));
@@ -262,9 +308,49 @@ class Math {
 
   // ---- pow ----
 
-  // |x|^y by logarithm in double; sign and special cases as IEEE 754 and C say.
-  Value* pow(Value* x, Value* y) const {
-    Value* magnitude = exp(mul(log(abs(x)), y));
+  // log(x) as a sum of two doubles, with 2^-64 of relative error: the power multiplies the error by its exponent.
+  struct Sum {
+    Value *high, *low;
+  };
+  Sum product(Value* x, Value* y) const {
+    Value* high = mul(x, y);
+    return {high, fma(x, y, b.CreateFNeg(high))};
+  }
+  Sum added(Value* large, Value* small) const {
+    Value* high = add(large, small);
+    return {high, sub(small, sub(high, large))};
+  }
+  // log(m) = 2 s + 2/3 s^3 + s^5 (...) with s = (m - 1) / (m + 1), the first two terms in two parts
+  Sum log_sum(Value* x) const {
+    const Parts p = split(x);
+    Value *f = add(p.mantissa, -1), *g = add(p.mantissa, 1), *g_low = sub(p.mantissa, add(g, -1));
+    Value* s = div(f, g);
+    Value* s_low = div(fma(b.CreateFNeg(s), g_low, fma(b.CreateFNeg(s), g, f)), g);
+    Sum square = product(s, s);
+    square.low = fma(add(s, s), s_low, square.low);
+    Sum cube = product(square.high, s);
+    cube.low = add(cube.low, fma(square.high, s_low, mul(square.low, s)));
+    Sum third = product(cube.high, k(x, 0x1.5555555555555p-1));
+    third.low = add(third.low, fma(cube.low, 0x1.5555555555555p-1, mul(cube.high, 0x1.5555555555555p-55)));
+    Value* rest = mul(mul(square.high, cube.high), polynomial(square.high, std::span(kLogDouble).subspan(1)));
+    const Sum first = added(mul(p.exponent, 0x1.62e42feep-1), add(s, s)), second = added(first.high, third.high);
+    Value* low = add(fma(p.exponent, 0x1.a39ef35793c76p-33, add(s_low, s_low)), add(third.low, rest));
+    return added(second.high, add(add(first.low, second.low), low));
+  }
+  Value* log_of_magnitude(Value* x, Value* regular) const {
+    return select(b.CreateFCmpOEQ(x, k(x, 0)), k(x, -INFINITY), select(less(x, INFINITY), regular, x));
+  }
+  // |x|^y in double, within a little more than half a unit: exact powers come out exact.
+  Value* precise_magnitude(Value* x, Value* y) const {
+    const Sum logarithm = log_sum(x);
+    const Sum exponent = product(log_of_magnitude(x, logarithm.high), y);
+    Value* tail = fma(logarithm.low, y, exponent.low);
+    return exp_of_sum(exponent.high, select(less(abs(exponent.high), 1000), tail, k(x, 0)));
+  }
+
+  // |x|^y by logarithm in double; sign and special cases as IEEE 754 and C say. `precise`: to the last place of double.
+  Value* pow(Value* x, Value* y, bool precise) const {
+    Value* magnitude = precise ? precise_magnitude(abs(x), y) : exp(mul(log(abs(x)), y));
     auto floor = [&](Value* v) { return l.unary(llvm::Intrinsic::floor, v); };
     Value* whole = b.CreateFCmpOEQ(floor(y), y);
     Value* half = mul(y, 0.5);
@@ -290,8 +376,11 @@ Function function_of(Op op) {
   switch (op) {
     case Op::Exp: return static_cast<Function>(&Math::exp);
     case Op::Log: return &Math::log;
+    case Op::Expm1: return &Math::expm1;
+    case Op::Log1p: return &Math::log1p;
     case Op::Tanh: return &Math::tanh;
     case Op::Erf: return &Math::erf;
+    case Op::NormalCdf: return &Math::normal_cdf;
     case Op::Sigmoid: return &Math::sigmoid;
     case Op::Sin: return &Math::sin;
     case Op::Cos: return &Math::cos;
@@ -309,7 +398,8 @@ Function function_of(Op op) {
 }
 
 bool works_in_float(Op op) {
-  return op == Op::Exp || op == Op::Log || op == Op::Tanh || op == Op::Erf || op == Op::Sigmoid;
+  constexpr Op kOps[] = {Op::Exp, Op::Expm1, Op::Log, Op::Log1p, Op::Tanh, Op::Erf, Op::NormalCdf, Op::Sigmoid};
+  return std::find(std::begin(kOps), std::end(kOps), op) != std::end(kOps);
 }
 
 }  // namespace
@@ -317,7 +407,8 @@ bool works_in_float(Op op) {
 bool is_math(Op op) { return function_of(op) != nullptr; }
 
 std::string refuse_math(Op op, DType type) {
-  if (op == Op::Erf && type == DType::Float64) return "Erf of double (cast to float before it)";
+  if ((op == Op::Erf || op == Op::NormalCdf) && type == DType::Float64)
+    return "the error function of double (cast to float before it)";
   return {};
 }
 
@@ -331,8 +422,8 @@ Value* emit_math(const Lanes& lanes, Op op, Value* x) {
 
 Value* emit_pow(const Lanes& lanes, Value* x, Value* y) {
   const Math m(lanes);
-  if (m.is_double(x)) return m.pow(x, y);
-  return m.narrowed(m.pow(m.widened(x), m.widened(y)));
+  if (m.is_double(x)) return m.pow(x, y, true);
+  return m.narrowed(m.pow(m.widened(x), m.widened(y), false));
 }
 
 namespace {

@@ -19,21 +19,22 @@ struct Division {
   Value *quotient, *remainder;
 };
 
-// Truncating. The lowest integer over -1 wraps; over 0 the quotient is 0 and the remainder the dividend.
+// Truncating. The lowest integer over -1 wraps; over 0 the quotient and the remainder are 0.
 Division divide(const Lanes& l, Value* x, Value* y, DType type) {
   auto& b = l.b;
   Value *zero = l.integer(y, 0), *one = l.integer(y, 1);
   Value* by_zero = b.CreateICmpEQ(y, zero);
   if (is_unsigned(type)) {
     Value* q = b.CreateUDiv(x, b.CreateSelect(by_zero, one, y));
-    q = b.CreateSelect(by_zero, zero, q);
-    return {q, b.CreateSub(x, b.CreateMul(q, y))};
+    Value* remainder = b.CreateSub(x, b.CreateMul(q, y));
+    return {b.CreateSelect(by_zero, zero, q), b.CreateSelect(by_zero, zero, remainder)};
   }
   Value* by_minus_one = b.CreateICmpEQ(y, l.integer(y, -1));
   Value* safe = b.CreateSelect(b.CreateOr(by_zero, by_minus_one), one, y);
   Value* q = b.CreateSDiv(x, safe);
-  q = b.CreateSelect(by_minus_one, b.CreateNeg(x), b.CreateSelect(by_zero, zero, q));
-  return {q, b.CreateSub(x, b.CreateMul(q, y))};
+  q = b.CreateSelect(by_minus_one, b.CreateNeg(x), q);
+  Value* remainder = b.CreateSub(x, b.CreateMul(q, y));
+  return {b.CreateSelect(by_zero, zero, q), b.CreateSelect(by_zero, zero, remainder)};
 }
 
 // The remainder takes the sign of the divisor.
@@ -142,16 +143,19 @@ Value* is_infinite(const Lanes& l, Value* x) {
 Value* quantize(const Lanes& l, const Instr& i, const Operand& a) {
   auto& b = l.b;
   Value* x = l.convert(a.value, a.type, DType::Float32);
-  if (i.imm != 1) x = b.CreateFDiv(x, l.real(x, static_cast<double>(static_cast<float>(i.imm))));
+  const double scale = i.imm.as_double();
+  if (scale != 1) x = b.CreateFDiv(x, l.real(x, static_cast<double>(static_cast<float>(scale))));
   const IntegerRange range = integer_range(i.type);
-  const auto zero = static_cast<int64_t>(i.imm2);
+  const auto lowest = static_cast<double>(range.lowest), highest = static_cast<double>(range.highest);
+  const int64_t zero = i.imm2.as_int();
+  const auto offset = static_cast<double>(zero);
   if (bit_width(i.type) > 16) {  // limits that float cannot hold
     Value* wide = b.CreateFPExt(x, l.shaped(b.getDoubleTy(), x));
-    wide = b.CreateFAdd(l.unary(llvm::Intrinsic::roundeven, wide), l.real(wide, static_cast<double>(zero)));
-    wide = l.clamp(wide, static_cast<double>(range.lowest), static_cast<double>(range.highest));
+    wide = b.CreateFAdd(l.unary(llvm::Intrinsic::roundeven, wide), l.real(wide, offset));
+    wide = l.clamp(wide, lowest, highest);
     return b.CreateTrunc(b.CreateFPToSI(wide, l.shaped(b.getInt64Ty(), x)), l.shaped(l.register_type(i.type), x));
   }
-  x = l.clamp(x, static_cast<double>(range.lowest - zero), static_cast<double>(range.highest - zero));
+  x = l.clamp(x, lowest - offset, highest - offset);
   Value* rounded = b.CreateFPToSI(l.unary(llvm::Intrinsic::roundeven, x), l.shaped(b.getInt32Ty(), x));
   if (zero != 0) rounded = b.CreateAdd(rounded, l.integer(rounded, zero));
   return b.CreateTrunc(rounded, l.shaped(l.register_type(i.type), x));
@@ -160,9 +164,9 @@ Value* quantize(const Lanes& l, const Instr& i, const Operand& a) {
 Value* dequantize(const Lanes& l, const Instr& i, const Operand& a) {
   auto& b = l.b;
   Value* centred = l.convert(a.value, a.type, DType::Int32);
-  if (i.imm2 != 0) centred = b.CreateSub(centred, l.integer(centred, static_cast<int64_t>(i.imm2)));
+  if (i.imm2.as_int() != 0) centred = b.CreateSub(centred, l.integer(centred, i.imm2.as_int()));
   Value* x = b.CreateSIToFP(centred, l.shaped(b.getFloatTy(), centred));
-  x = b.CreateFMul(x, l.real(x, static_cast<double>(static_cast<float>(i.imm))));
+  x = b.CreateFMul(x, l.real(x, static_cast<double>(static_cast<float>(i.imm.as_double()))));
   return l.convert(x, DType::Float32, i.type);
 }
 
@@ -191,6 +195,8 @@ Value* binary(const Lanes& l, const Instr& i, Operand x, Operand y) {
   switch (i.op) {
     case Op::Min: return l.minimum(x.value, y.value, x.type);
     case Op::Max: return l.maximum(x.value, y.value, x.type);
+    case Op::AtLeast: return l.at_least(x.value, y.value, x.type);
+    case Op::AtMost: return l.at_most(x.value, y.value, x.type);
     case Op::Equal:
     case Op::Less:
     case Op::LessOrEqual: return compare(l, i.op, x.value, y.value, x.type);
@@ -203,7 +209,7 @@ Value* binary(const Lanes& l, const Instr& i, Operand x, Operand y) {
   }
 }
 
-bool is_binary(Op op) { return (op >= Op::Add && op <= Op::Max) || (op >= Op::Equal && op <= Op::Xor); }
+bool is_binary(Op op) { return (op >= Op::Add && op <= Op::AtMost) || (op >= Op::Equal && op <= Op::Xor); }
 
 bool supported(DType type) {
   switch (type) {

@@ -74,7 +74,7 @@ class ContractionBuilder {
     const ops::Window window = ops::window_of(node_);
     c_.groups = node_.attrs<ops::ConvAttrs>().group;
     const Shape w = weights().shape();  // [OC, IC/groups, kernel...]
-    c_.input_zero_point = integer() ? static_cast<int32_t>(scalar_constant(node_.input(2)).value_or(0)) : 0;
+    c_.input_zero_point = integer() ? static_cast<int32_t>(scalar_constant(node_.input(2)).value_or(0).as_int()) : 0;
     c_.input = l_.windowed_input(node_.input(0), required_halo(node_), integer());
     c_.group_stride = w[1];
     const size_t last = window.rank() - 1;
@@ -120,7 +120,7 @@ class ContractionBuilder {
   Status matrix() {
     const auto gemm = node_.is(ops::Gemm) ? node_.attrs<ops::GemmAttrs>() : ops::GemmAttrs{};
     if (node_.is(ops::MatMulInteger))
-      c_.input_zero_point = static_cast<int32_t>(scalar_constant(node_.input(2)).value_or(0));
+      c_.input_zero_point = static_cast<int32_t>(scalar_constant(node_.input(2)).value_or(0).as_int());
     const Tensor& w = weights();
     c_.k = w.dim(gemm.transB ? 1 : 0);
     const Value* x = node_.input(0);
@@ -200,8 +200,8 @@ class ContractionBuilder {
 
   // float(acc) * ((sx * sw[c]) / sy), rounded, plus the zero point: the contract's one multiply.
   int requantize(int accumulator) {
-    const auto sx = static_cast<float>(*scalar_constant(node_.input(1))),
-               sy = static_cast<float>(*scalar_constant(node_.input(6)));
+    const auto sx = static_cast<float>(scalar_constant(node_.input(1))->as_double()),
+               sy = static_cast<float>(scalar_constant(node_.input(6))->as_double());
     const Tensor& sw = node_.input(4)->constant();
     Tensor multiplier(DType::Float32, {c_.channels});
     for (int64_t o = 0; o < c_.channels; ++o)
@@ -212,7 +212,7 @@ class ContractionBuilder {
     const int scaled =
         program_.add(Op::Mul, DType::Float32, {program_.add(Op::Cast, DType::Float32, {accumulator, -1, -1}), m, -1});
     return program_.add(
-        Instr{Op::Quantize, node_.output()->dtype(), {scaled, -1, -1}, -1, 1, *scalar_constant(node_.input(7))});
+        Instr{Op::Quantize, node_.output()->dtype(), {scaled, -1, -1}, -1, 1.0, *scalar_constant(node_.input(7))});
   }
 
   int load(EpilogueOperand::Kind kind, const View& view, DType type) {

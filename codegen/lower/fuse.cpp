@@ -105,8 +105,6 @@ Result<Lowered> constant_operands(const Node& node, std::initializer_list<size_t
 
 Result<Lowered> pool(const Node& node) {
   if (node.output(1)) return refuse("the second output (indices)");
-  if (node.is(ops::AveragePool) && node.input(0)->dtype() != DType::Float32)
-    return refuse("averages of " + std::string(name_of(node.input(0)->dtype())));
   return Lowered::Loop;
 }
 

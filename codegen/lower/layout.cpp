@@ -26,7 +26,8 @@ double lowest(DType dtype) {
 double padding_value(const Node& node) {
   const DType dtype = node.input(0)->dtype();
   if (node.is(ops::MaxPool)) return lowest(dtype);
-  if (is_convolution(node) && is_quantized_storage(dtype)) return scalar_constant(node.input(2)).value_or(0);
+  if (is_convolution(node) && is_quantized_storage(dtype))
+    return scalar_constant(node.input(2)).value_or(0).as_double();
   return 0;
 }
 

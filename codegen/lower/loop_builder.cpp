@@ -58,6 +58,7 @@ int LoopBuilder::compute(const Node& node, const Placement& placement) {
 }
 
 int LoopBuilder::apply_chain(const FusedRegion& region, int result, const Placement& placement) {
+  result = to(region.anchor->output()->dtype(), result);  // from the type that was accumulated in
   known_[region.anchor->output()] = result;
   for (const Node* node : region.chain) result = compute(*node, placement);
   return result;

@@ -24,7 +24,8 @@ class LoopBuilder {
   // The program of the phase being written.
   Program program;
   int op(Op op, int a, int b = -1, int c = -1) { return program.add(op, program[a].type, {a, b, c}); }
-  int k(DType type, double value) { return program.constant(type, value); }
+  int to(DType type, int x) { return program[x].type == type ? x : program.add(Op::Cast, type, {x, -1, -1}); }
+  int k(DType type, Immediate value) { return program.constant(type, value); }
 
   int add_view(View view, const Placement& placement);  // broadcasts and places; equal views share a slot
   int add_placed_view(View view);                       // strides already follow the domain

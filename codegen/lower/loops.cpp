@@ -83,9 +83,17 @@ void finish_rows(Lowering& l, const FusedRegion& region, LoopBuilder& b, int res
   l.emit(b.finish(), region, precision_of(out));
 }
 
-// What ReduceX does to each element, how elements combine, and what happens to the combined value.
+// What elements are accumulated in: halves in float, integers in their own type, where they wrap.
+DType accumulator(DType type) { return type == DType::Float16 || type == DType::BFloat16 ? DType::Float32 : type; }
+// Integer sums that something else is made of, a mean or a root: they may not wrap earlier than 64 bits do.
+DType wide_accumulator(DType type) {
+  return !is_integer(type) ? accumulator(type) : is_signed(type) ? DType::Int64 : DType::UInt64;
+}
+
+// What ReduceX accumulates in, does to each element, how elements combine, and what happens to the combined value.
 struct ReduceRow {
   std::string_view name;
+  DType (*accumulator)(DType);
   int (*before)(LoopBuilder&, int);
   Reduce kind;
   int (*after)(LoopBuilder&, int, double count);
@@ -95,18 +103,23 @@ int keep(LoopBuilder&, int x) { return x; }
 int keep_sum(LoopBuilder&, int x, double) { return x; }
 int square(LoopBuilder& b, int x) { return b.op(Op::Mul, x, x); }
 int absolute(LoopBuilder& b, int x) { return b.op(Op::Abs, x); }
-int exponential(LoopBuilder& b, int x) { return b.op(Op::Exp, x); }
-int root(LoopBuilder& b, int x, double) { return b.op(Op::Sqrt, x); }
-int logarithm(LoopBuilder& b, int x, double) { return b.op(Op::Log, x); }
+int as_real(LoopBuilder& b, int x) { return is_float(b.program[x].type) ? x : b.to(DType::Float64, x); }
+int root(LoopBuilder& b, int x, double) { return b.op(Op::Sqrt, as_real(b, x)); }
+int logarithm(LoopBuilder& b, int x, double) { return b.op(Op::Log, as_real(b, x)); }
 int average(LoopBuilder& b, int x, double count) { return b.op(Op::Div, x, b.k(b.program[x].type, count)); }
 
 constexpr ReduceRow kReductions[] = {
-    {"ReduceSum", keep, Reduce::Sum, keep_sum},        {"ReduceMean", keep, Reduce::Sum, average},
-    {"ReduceMax", keep, Reduce::Max, keep_sum},        {"ReduceMin", keep, Reduce::Min, keep_sum},
-    {"ReduceProd", keep, Reduce::Prod, keep_sum},      {"ReduceL1", absolute, Reduce::Sum, keep_sum},
-    {"ReduceL2", square, Reduce::Sum, root},           {"ReduceSumSquare", square, Reduce::Sum, keep_sum},
-    {"ReduceLogSum", keep, Reduce::Sum, logarithm},    {"ReduceLogSumExp", exponential, Reduce::Sum, logarithm},
-    {"GlobalAveragePool", keep, Reduce::Sum, average}, {"GlobalMaxPool", keep, Reduce::Max, keep_sum},
+    {"ReduceSum", accumulator, keep, Reduce::Sum, keep_sum},
+    {"ReduceMean", wide_accumulator, keep, Reduce::Sum, average},
+    {"ReduceMax", accumulator, keep, Reduce::Max, keep_sum},
+    {"ReduceMin", accumulator, keep, Reduce::Min, keep_sum},
+    {"ReduceProd", accumulator, keep, Reduce::Prod, keep_sum},
+    {"ReduceL1", accumulator, absolute, Reduce::Sum, keep_sum},
+    {"ReduceL2", wide_accumulator, square, Reduce::Sum, root},
+    {"ReduceSumSquare", accumulator, square, Reduce::Sum, keep_sum},
+    {"ReduceLogSum", wide_accumulator, keep, Reduce::Sum, logarithm},
+    {"GlobalAveragePool", accumulator, keep, Reduce::Sum, average},
+    {"GlobalMaxPool", accumulator, keep, Reduce::Max, keep_sum},
 };
 
 std::vector<bool> reduced_axes(const Node& node) {
@@ -122,28 +135,34 @@ std::vector<bool> reduced_axes(const Node& node) {
   return mask_of(axes, rank);
 }
 
-// log(sum(exp(x))) as max + log(sum(exp(x - max))), so that no exp overflows.
+// log(sum(exp(x))) as max + log(sum(exp(x - max))), so that no exp overflows; an infinite maximum is not taken out.
 void log_sum_exp(Lowering& l, const FusedRegion& region, const Reducing& r) {
   const Value* x = region.anchor->input(0);
+  const DType type = is_float(x->dtype()) ? accumulator(x->dtype()) : DType::Float64;
   LoopBuilder b(l, region.result()->name(), r.domain, r.reduced);
-  const int max = b.reduce(Reduce::Max, b.load(x, r.inner));
+  const int max = b.reduce(Reduce::Max, b.to(type, b.load(x, r.inner)));
   b.end_phase(Over::Inner);
-  const int loaded = b.load(x, r.inner);
-  const int sum = b.reduce(Reduce::Sum, b.op(Op::Exp, b.op(Op::Sub, loaded, b.reduced(max))));
+  auto shift = [&] {
+    const int highest = b.reduced(max), infinite = b.program.add(Op::IsInf, DType::Bool, {highest, -1, -1});
+    return b.program.add(Op::Select, type, {infinite, b.k(type, 0), highest});
+  };
+  const int loaded = b.to(type, b.load(x, r.inner));
+  const int sum = b.reduce(Reduce::Sum, b.op(Op::Exp, b.op(Op::Sub, loaded, shift())));
   b.end_phase(Over::Inner);
-  const int total = b.reduced(sum);
-  finish_rows(l, region, b, b.op(Op::Add, b.op(Op::Log, total), b.reduced(max)), r);
+  const int total = b.op(Op::Log, b.reduced(sum));
+  finish_rows(l, region, b, b.op(Op::Add, total, shift()), r);
 }
 
 void reduction(Lowering& l, const FusedRegion& region) {
   const Node& node = *region.anchor;
   const Reducing r(shape_of(node.input(0)), reduced_axes(node));
+  if (node.op().name == "ReduceLogSumExp") return log_sum_exp(l, region, r);
   const auto row = std::find_if(std::begin(kReductions), std::end(kReductions),
                                 [&](const ReduceRow& x) { return x.name == node.op().name; });
   LAPIS_ASSERT(row != std::end(kReductions), "no row for " << node.op().name);
-  if (row->name == "ReduceLogSumExp") return log_sum_exp(l, region, r);
   LoopBuilder b(l, region.result()->name(), r.domain, r.reduced);
-  const int total = b.reduce(row->kind, row->before(b, b.load(node.input(0), r.inner)));
+  const int x = b.to(row->accumulator(node.input(0)->dtype()), b.load(node.input(0), r.inner));
+  const int total = b.reduce(row->kind, row->before(b, x));
   b.end_phase(Over::Inner);
   const int reduced = b.reduced(total);
   finish_rows(l, region, b, row->after(b, reduced, static_cast<double>(r.inner_size())), r);
@@ -154,33 +173,54 @@ void reduction(Lowering& l, const FusedRegion& region) {
 void softmax(Lowering& l, const FusedRegion& region) {
   const Node& node = *region.anchor;
   const Value *x = node.input(0), *out = region.result();
+  const DType type = accumulator(x->dtype());
   const int64_t rank = x->type().rank();
   const Ints axes = rank ? Ints{node.attrs<ops::SoftmaxAttrs>().axis} : Ints{};  // a number is a line of one
   const Reducing r(shape_of(x), mask_of(axes, rank));
   LoopBuilder b(l, out->name(), r.domain, r.reduced);
-  const int max = b.reduce(Reduce::Max, b.load(x, r.inner));
+  const int max = b.reduce(Reduce::Max, b.to(type, b.load(x, r.inner)));
   b.end_phase(Over::Inner);
-  const bool logarithmic = node.op().name == "LogSoftmax";
   auto shifted = [&] {
-    const int loaded = b.load(x, r.inner);
+    const int loaded = b.to(type, b.load(x, r.inner));
     return b.op(Op::Sub, loaded, b.reduced(max));
   };
   const int sum = b.reduce(Reduce::Sum, b.op(Op::Exp, shifted()));
   // Unfused, the exponentials wait in the output for their division instead of being computed twice.
-  const bool reuse = !logarithmic && region.chain.empty();
+  const bool reuse = region.chain.empty() && x->dtype() == type;
   const int slot = reuse ? b.add_view(l.allocate(out), r.inner) : -1;
   if (reuse) b.store(slot, b.op(Op::Exp, shifted()));
   b.end_phase(Over::Inner);
-  int y;
-  if (logarithmic) {
-    const int total = b.reduced(sum);
-    y = b.op(Op::Sub, shifted(), b.op(Op::Log, total));
-  } else {
-    y = reuse ? b.load_view(slot) : b.op(Op::Exp, shifted());
-    y = b.op(Op::Div, y, b.reduced(sum));
-  }
+  int y = reuse ? b.load_view(slot) : b.op(Op::Exp, shifted());
+  y = b.op(Op::Div, y, b.reduced(sum));
   y = b.apply_chain(region, y, r.inner);
   b.store(reuse ? slot : b.add_view(l.allocate(out), r.inner), y);
+  b.end_phase(Over::Inner);
+  l.emit(b.finish(), region, precision_of(out));
+}
+
+// x - max - log(sum(exp(x - max))). The largest elements, whose exp is 1, are counted apart: next to a 1 the others would
+// vanish, and with them the logarithm of a probability near 1.
+void log_softmax(Lowering& l, const FusedRegion& region) {
+  const Node& node = *region.anchor;
+  const Value *x = node.input(0), *out = region.result();
+  const DType type = accumulator(x->dtype());
+  const Reducing r(shape_of(x), mask_of({attribute_or<int64_t>(node, "axis", -1)}, x->type().rank()));
+  LoopBuilder b(l, out->name(), r.domain, r.reduced);
+  const int max = b.reduce(Reduce::Max, b.to(type, b.load(x, r.inner)));
+  b.end_phase(Over::Inner);
+  auto shifted = [&] {
+    const int loaded = b.to(type, b.load(x, r.inner));
+    return b.op(Op::Sub, loaded, b.reduced(max));
+  };
+  const int distance = shifted(), none = b.k(type, 0);
+  const int largest = b.program.add(Op::Equal, DType::Bool, {distance, none, -1});
+  const int count = b.reduce(Reduce::Sum, b.program.add(Op::Select, type, {largest, b.k(type, 1), none}));
+  const int others = b.reduce(Reduce::Sum, b.program.add(Op::Select, type, {largest, none, b.op(Op::Exp, distance)}));
+  b.end_phase(Over::Inner);
+  const int beside_one = b.op(Op::Add, b.op(Op::Sub, b.reduced(count), b.k(type, 1)), b.reduced(others));
+  int y = b.op(Op::Sub, shifted(), b.op(Op::Log1p, beside_one));
+  y = b.apply_chain(region, y, r.inner);
+  b.store(b.add_view(l.allocate(out, false), r.inner), y);
   b.end_phase(Over::Inner);
   l.emit(b.finish(), region, precision_of(out));
 }
@@ -191,23 +231,24 @@ void normalize(Lowering& l, const FusedRegion& region, const std::vector<bool>& 
   const Node& node = *region.anchor;
   const Value *x = node.input(0), *out = region.result();
   const Reducing r(shape_of(x), axes);
-  const auto count = static_cast<double>(r.inner_size());
+  const DType type = accumulator(x->dtype());
   LoopBuilder b(l, out->name(), r.domain, r.reduced);
-  const int sum = b.reduce(Reduce::Sum, b.load(x, r.inner));
+  const int sum = b.reduce(Reduce::Sum, b.to(type, b.load(x, r.inner)));
   b.end_phase(Over::Inner);
+  const auto count = [&] { return b.k(type, r.inner_size()); };
   auto centred = [&] {
-    const int loaded = b.load(x, r.inner), total = b.reduced(sum);
-    return b.op(Op::Sub, loaded, b.op(Op::Div, total, b.k(DType::Float32, count)));
+    const int loaded = b.to(type, b.load(x, r.inner)), total = b.reduced(sum);
+    return b.op(Op::Sub, loaded, b.op(Op::Div, total, count()));
   };
   const int deviation = centred();
   const int squares = b.reduce(Reduce::Sum, b.op(Op::Mul, deviation, deviation));
   b.end_phase(Over::Inner);
   const int total = b.reduced(squares);
-  const int variance = b.op(Op::Div, total, b.k(DType::Float32, count));
-  const int epsilon = b.k(DType::Float32, attribute_or<float>(node, "epsilon", 1e-5f));
+  const int variance = b.op(Op::Div, total, count());
+  const int epsilon = b.k(type, attribute_or<float>(node, "epsilon", 1e-5f));
   int y = b.op(Op::Div, centred(), b.op(Op::Sqrt, b.op(Op::Add, variance, epsilon)));
-  y = b.op(Op::Mul, y, b.load_view(b.add_view(std::move(scale), r.inner)));
-  if (bias) y = b.op(Op::Add, y, b.load_view(b.add_view(*std::move(bias), r.inner)));
+  y = b.op(Op::Mul, y, b.to(type, b.load_view(b.add_view(std::move(scale), r.inner))));
+  if (bias) y = b.op(Op::Add, y, b.to(type, b.load_view(b.add_view(*std::move(bias), r.inner))));
   y = b.apply_chain(region, y, r.inner);
   b.store(b.add_view(l.allocate(out), r.inner), y);
   b.end_phase(Over::Inner);
@@ -280,12 +321,14 @@ void pool(Lowering& l, const FusedRegion& region) {
   for (size_t i = 0; i < domain.size(); ++i) rows.axis.push_back(i < shape.size() ? static_cast<int64_t>(i) : -1);
   LoopBuilder b(l, out->name(), domain, static_cast<int>(w.rank()));
   const bool max = node.op().name == "MaxPool";
-  const int total = b.reduce(max ? Reduce::Max : Reduce::Sum, b.load_view(b.add_placed_view(window)));
+  const DType type = accumulator(in.dtype);
+  const int total = b.reduce(max ? Reduce::Max : Reduce::Sum, b.to(type, b.load_view(b.add_placed_view(window))));
   b.end_phase(Over::Inner);
   int result = b.reduced(total);
-  if (!max)
-    result = b.op(Op::Div, result,
-                  b.load_view(b.add_view(l.constant(window_counts(node, w), out->name() + ".count"), rows)));
+  if (!max) {
+    const View counts = l.constant(window_counts(node, w), out->name() + ".count");
+    result = b.op(Op::Div, result, b.to(type, b.load_view(b.add_view(counts, rows))));
+  }
   result = b.apply_chain(region, result, rows);
   b.store(b.add_view(l.allocate(out), rows), result);
   b.end_phase(Over::Row);
@@ -308,7 +351,7 @@ View as_matrices(const View& view, bool left, const Shape& batch) {
 
 int centred_int32(LoopBuilder& b, int x, const Value* zero_point) {
   const int wide = b.program.add(Op::Cast, DType::Int32, {x, -1, -1});
-  const double zero = zero_point ? *scalar_constant(zero_point) : 0;
+  const int64_t zero = zero_point ? scalar_constant(zero_point)->as_int() : 0;
   return zero == 0 ? wide : b.op(Op::Sub, wide, b.k(DType::Int32, zero));
 }
 
@@ -392,12 +435,8 @@ void gather(Lowering& l, const FusedRegion& region) {
   LoopBuilder b(l, out->name(), shape);
   int at = b.load_view(b.add_placed_view(index));
   if (index.dtype != DType::Int64) at = b.program.add(Op::Cast, DType::Int64, {at, -1, -1});
-  const Instr gather{Op::Gather,
-                     data.dtype,
-                     {at, -1, -1},
-                     b.add_placed_view(table),
-                     static_cast<double>(data.strides[axis]),
-                     static_cast<double>(data.shape[axis])};
+  const Instr gather{Op::Gather,         data.dtype,      {at, -1, -1}, b.add_placed_view(table),
+                     data.strides[axis], data.shape[axis]};
   const Placement here = straight(shape);
   const int result = b.apply_chain(region, b.program.add(gather), here);
   b.store(b.add_view(l.allocate(out), here), result);
@@ -413,8 +452,10 @@ Status lower_loop(Lowering& l, const FusedRegion& region) {
     elementwise(l, region);
   else if (name.starts_with("Reduce") || name.starts_with("Global"))
     reduction(l, region);
-  else if (name == "Softmax" || name == "LogSoftmax")
+  else if (name == "Softmax")
     softmax(l, region);
+  else if (name == "LogSoftmax")
+    log_softmax(l, region);
   else if (name == "LayerNormalization")
     layer_normalization(l, region);
   else if (name == "InstanceNormalization")

@@ -34,7 +34,7 @@ class Lowering {
   // The view with `axis` contiguous, where `needs_slack` in memory that may be read beyond its end: itself or a copy.
   View contiguous_along(const View& view, int64_t axis, bool needs_slack, const std::string& name);
   void alias(const Value* value, View view) { views_[value] = std::move(view); }
-  void emit_fill(const View& view, double value, const std::string& name);
+  void emit_fill(const View& view, Immediate value, const std::string& name);
   void emit_copy(const View& from, const View& to, const std::string& name);
   void emit(Region region, const FusedRegion& source, std::string precision);
   void emit(Region region, std::string what, std::string precision);  // helper steps: copies, halo fills

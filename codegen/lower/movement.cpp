@@ -53,7 +53,7 @@ void pad(Lowering& l, const FusedRegion& region) {
   View from = l.view_of(node.input(0));
   const View out = l.allocate(node.output());
   const auto [begin, end] = pads_of(node, out.shape.size());
-  const double value = node.input(2) ? node.input(2)->constant().as_double(0) : 0;
+  const Immediate value = node.input(2) ? Immediate::element(node.input(2)->constant(), 0) : Immediate(0);
   View interior = out, whole = out;
   for (size_t i = 0; i < out.shape.size(); ++i) {
     const auto axis = static_cast<int64_t>(i);

@@ -13,7 +13,7 @@ class Program {
  public:
   int add(Instr instr);  // returns its id; an identical earlier instruction is reused
   int add(Op op, DType type, std::array<int32_t, 3> args = {-1, -1, -1}) { return add(Instr{op, type, args}); }
-  int constant(DType type, double value);
+  int constant(DType type, Immediate value) { return add({Op::Constant, type, {-1, -1, -1}, -1, value.held_as(type)}); }
   const Instr& operator[](int id) const { return instrs[static_cast<size_t>(id)]; }
   std::vector<Instr> instrs;
 };
@@ -27,7 +27,7 @@ bool is_scalar(const Node& node);
 int translate(const Node& node, Program& program, const Operand& operand);
 
 // The single element of a constant value with one element.
-std::optional<double> scalar_constant(const Value* value);
+std::optional<Immediate> scalar_constant(const Value* value);
 
 template <class T> T attribute_or(const Node& node, std::string_view name, T fallback) {
   const T* value = node.attribute_as<T>(name);

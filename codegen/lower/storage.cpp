@@ -122,9 +122,9 @@ View Lowering::contiguous_along(const View& view, int64_t axis, bool needs_slack
   return copy;
 }
 
-void Lowering::emit_fill(const View& view, double value, const std::string& name) {
+void Lowering::emit_fill(const View& view, Immediate value, const std::string& name) {
   Loop loop = store_loop(name + ".halo", view);
-  loop.phases[0].body = {{Op::Constant, view.dtype, {-1, -1, -1}, -1, value, 0}};
+  loop.phases[0].body = {{Op::Constant, view.dtype, {-1, -1, -1}, -1, value.held_as(view.dtype)}};
   loop.phases[0].stores = {{0, 0}};
   emit(std::move(loop), "halo of " + name, std::string(name_of(view.dtype)));
 }

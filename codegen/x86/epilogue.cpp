@@ -13,8 +13,9 @@ namespace {
 
 constexpr uint32_t kSign = 0x80000000u;
 const Opmask kBytes(1), kLanes(2), kCondition(3);
-constexpr int kUnordered = 3, kEqual = 0, kLess = 17, kLessOrEqual = 18;  // predicates of vcmpps, quiet
-constexpr int kNearest = 8, kFloor = 9, kCeil = 10;                       // vroundps, inexact suppressed
+constexpr int kUnordered = 3, kOrdered = 7, kEqual = 0, kLess = 17, kLessOrEqual = 18,
+              kNotLess = 29;                         // predicates of vcmpps, quiet
+constexpr int kNearest = 8, kFloor = 9, kCeil = 10;  // vroundps, inexact suppressed
 
 bool is_byte(DType type) { return type == DType::UInt8 || type == DType::Int8; }
 bool per_element(const EpilogueOperand& o) { return o.kind == EpilogueOperand::Kind::PerElement; }
@@ -122,7 +123,9 @@ void Epilogue::compute(int id) {
     case Op::Load: load(id); break;
     case Op::Cast: cast(id); break;
     case Op::Min:
-    case Op::Max: min_max(id); break;
+    case Op::Max:
+    case Op::AtLeast:
+    case Op::AtMost: min_max(id); break;
     case Op::Equal:
     case Op::Less:
     case Op::LessOrEqual: compare(id); break;
@@ -139,8 +142,8 @@ void Epilogue::compute(int id) {
 void Epilogue::load(int id) {
   const Instr& i = instr(id);
   if (i.op == Op::Constant) {
-    const uint32_t word = i.type == DType::Float32 ? std::bit_cast<uint32_t>(static_cast<float>(i.imm))
-                                                   : static_cast<uint32_t>(static_cast<int32_t>(i.imm));
+    const uint32_t word = i.type == DType::Float32 ? std::bit_cast<uint32_t>(static_cast<float>(i.imm.as_double()))
+                                                   : static_cast<uint32_t>(i.imm.as_int());
     value(id) = {Value::Kind::Memory, -1, e_.constant(word)};
   } else if (!per_element(c_.operands[static_cast<size_t>(i.slot)])) {
     const int row = param_row_[static_cast<size_t>(i.slot)];
@@ -175,21 +178,21 @@ void Epilogue::cast(int id) {
   if (from == DType::Float32 && i.type != DType::Float32) {
     const IntegerRange range = integer_range(i.type);
     const int x = reg(arg), to = allocate();
+    int number = x;
+    if (!finite(arg)) zero_nan(number = to, x);
     if (i.type == DType::Int32) {
       const int limit = borrow();  // 0x80000000 of too large a number becomes 0x7fffffff
       e_.vmovups(v(limit), e_.constant_float(0x1p31f));
-      e_.vcvttps2dq(v(to), v(x));
       if (e_.avx512()) {
-        e_.vcmpps(kCondition, v(x), v(limit), 29);  // greater or equal, quiet
+        e_.vcmpps(kCondition, v(number), v(limit), kNotLess);
         e_.vpmovm2d(v(limit), kCondition);
       } else {
-        e_.vcmpps(v(limit), v(x), v(limit), 29);
+        e_.vcmpps(v(limit), v(number), v(limit), kNotLess);
       }
+      e_.vcvttps2dq(v(to), v(number));
       e_.vxorps(v(to), v(to), v(limit));
     } else {
-      const int bound = borrow();
-      e_.vmovups(v(bound), e_.constant_float(static_cast<float>(range.highest)));
-      e_.vminps(v(to), v(bound), v(x));
+      e_.vminps(v(to), v(number), e_.constant_float(static_cast<float>(range.highest)));
       e_.vcvttps2dq(v(to), v(to));
       e_.vpmaxsd(v(to), v(to), e_.constant(static_cast<uint32_t>(range.lowest)));
     }
@@ -243,39 +246,73 @@ void Epilogue::arithmetic(int id) {
   define(id, to);
 }
 
-// vminps and vmaxps give their second source where either is NaN, so a constant goes first.
+// x, and 0 where it is NaN.
+void Epilogue::zero_nan(int to, int x) {
+  if (e_.avx512()) {
+    e_.vcmpps(kCondition, v(x), v(x), kOrdered);
+    e_.vmovaps(v(to) | kCondition | e_.T_z, v(x));
+  } else {
+    e_.vcmpps(v(to), v(x), v(x), kOrdered);
+    e_.vandps(v(to), v(to), v(x));
+  }
+}
+
 void Epilogue::min_max(int id) {
   const Instr& i = instr(id);
-  int first = i.args[0], second = i.args[1];
-  const bool max = i.op == Op::Max;
-  if (i.type != DType::Float32) {
-    if (value(first).kind == Value::Kind::Memory) std::swap(first, second);
-    const int a = reg(first);
-    const Xbyak::Operand& b = operand(second);
-    const int to = destination(id);
-    max ? e_.vpmaxsd(v(to), v(a), b) : e_.vpminsd(v(to), v(a), b);
-    return define(id, to);
+  const bool largest = i.op == Op::Max || i.op == Op::AtLeast;
+  if (i.type != DType::Float32) return integer_extreme(id, largest);
+  if (i.op == Op::AtLeast || i.op == Op::AtMost) return bound(id, i.args[0], i.args[1], largest);
+  for (const bool swapped : {false, true}) {
+    const int x = i.args[swapped ? 1 : 0], limit = i.args[swapped ? 0 : 1];
+    const double value = instr(limit).op == Op::Constant ? instr(limit).imm.as_double() : NAN;
+    // A number other than zero, or the zero that yields to the other one, leaves of x what has to be left.
+    if (value < 0 || value > 0 || (value == 0 && std::signbit(value) == largest)) return bound(id, x, limit, largest);
   }
-  const bool swap =
-      finite(first) && finite(second) ? value(first).kind == Value::Kind::Memory : instr(second).op == Op::Constant;
-  if (swap) std::swap(first, second);
+  extreme(id, largest);
+}
+
+void Epilogue::integer_extreme(int id, bool largest) {
+  int first = instr(id).args[0], second = instr(id).args[1];
+  if (value(first).kind == Value::Kind::Memory) std::swap(first, second);
   const int a = reg(first);
   const Xbyak::Operand& b = operand(second);
-  if (finite(first)) {
-    const int to = destination(id);
-    max ? e_.vmaxps(v(to), v(a), b) : e_.vminps(v(to), v(a), b);
-    return define(id, to);
-  }
-  const int to = allocate();
-  max ? e_.vmaxps(v(to), v(a), b) : e_.vminps(v(to), v(a), b);
-  if (e_.avx512()) {
-    e_.vcmpps(kCondition, v(a), v(a), kUnordered);
-    e_.vmovaps(v(to) | kCondition, v(a));
+  const int to = destination(id);
+  largest ? e_.vpmaxsd(v(to), v(a), b) : e_.vpminsd(v(to), v(a), b);
+  define(id, to);
+}
+
+// vminps and vmaxps give their second source where either is NaN or both are zero, so the limit goes first: unless there
+// can be neither.
+void Epilogue::bound(int id, int x, int limit, bool largest) {
+  const Instr& l = instr(limit);
+  const bool any_order = finite(x) && l.op == Op::Constant && l.imm.as_double() != 0 && finite(limit);
+  const int a = reg(any_order ? x : limit);
+  const Xbyak::Operand& b = operand(any_order ? limit : x);
+  const int to = destination(id);
+  largest ? e_.vmaxps(v(to), v(a), b) : e_.vminps(v(to), v(a), b);
+  define(id, to);
+}
+
+// In both orders, which differ where the operands are zeros or NaN: "and" and "or" choose among zeros, all bits set are a
+// NaN.
+void Epilogue::extreme(int id, bool largest) {
+  const int a = reg(instr(id).args[0]), b = reg(instr(id).args[1]), to = allocate(), other = borrow();
+  if (largest) {
+    e_.vmaxps(v(to), v(a), v(b));
+    e_.vmaxps(v(other), v(b), v(a));
+    e_.vandps(v(to), v(to), v(other));
   } else {
-    const int unordered = borrow();
-    e_.vcmpps(v(unordered), v(a), v(a), kUnordered);
-    e_.vblendvps(v(to), v(to), v(a), v(unordered));
+    e_.vminps(v(to), v(a), v(b));
+    e_.vminps(v(other), v(b), v(a));
+    e_.vorps(v(to), v(to), v(other));
   }
+  if (e_.avx512()) {
+    e_.vcmpps(kCondition, v(a), v(b), kUnordered);
+    e_.vpmovm2d(v(other), kCondition);
+  } else {
+    e_.vcmpps(v(other), v(a), v(b), kUnordered);
+  }
+  e_.vorps(v(to), v(to), v(other));
   define(id, to);
 }
 
@@ -326,15 +363,15 @@ const DivisionPlan& Epilogue::division(int id) {
   if (const auto known = divisions_.find(id); known != divisions_.end()) return known->second;
   const Instr& i = instr(id);
   const IntegerRange type = integer_range(i.type);
-  const auto zero = static_cast<int>(i.imm2);
-  return divisions_[id] = plan_division(static_cast<float>(i.imm), static_cast<int>(type.lowest) - zero,
+  const auto zero = static_cast<int>(i.imm2.as_int());
+  return divisions_[id] = plan_division(static_cast<float>(i.imm.as_double()), static_cast<int>(type.lowest) - zero,
                                         static_cast<int>(type.highest) - zero);
 }
 
 // A register with x / scale, to be rounded by vcvtps2dq: `x` itself or a new one. The conversion gives INT_MIN for NaN
 // and for numbers beyond int32: right below, so only large positive numbers must be capped.
 int Epilogue::quotient(const int x, int id, bool may_overflow) {
-  const auto scale = static_cast<float>(instr(id).imm);
+  const auto scale = static_cast<float>(instr(id).imm.as_double());
   const DivisionPlan& plan = division(id);
   const bool multiplies = plan.kind == DivisionPlan::Kind::Multiply || plan.kind == DivisionPlan::Kind::MultiplyAndFma;
   const bool cap_first = may_overflow && multiplies;  // infinity times the correction would be NaN
@@ -362,11 +399,11 @@ void Epilogue::quantize(int id) {
   const Instr& i = instr(id);
   if (id == a_.result && a_.sum.exact) return quantize_sum(id);
   const Interval range = a_.range[static_cast<size_t>(i.args[0])];
-  const bool may_overflow = !range.finite() || std::max(-range.low, range.high) / std::abs(i.imm) > 1e9;
+  const bool may_overflow = !range.finite() || std::max(-range.low, range.high) / std::abs(i.imm.as_double()) > 1e9;
   const int x = reg(i.args[0]);
   const int rounded = quotient(x, id, may_overflow);
   const int to = rounded == x ? destination(id) : rounded;
-  const auto zero = static_cast<int>(i.imm2);
+  const auto zero = static_cast<int>(i.imm2.as_int());
   e_.vcvtps2dq(v(to), v(rounded));
   if (id != a_.result) {  // the packs saturate the result
     const IntegerRange type = integer_range(i.type);
@@ -391,8 +428,9 @@ void Epilogue::centre(int to, int id, int zero) {
 void Epilogue::dequantize(int id) {
   const Instr& i = instr(id);
   const int to = destination(id);
-  centre(to, i.args[0], static_cast<int>(i.imm2));
-  if (i.imm != 1) e_.vmulps(v(to), v(to), e_.constant_float(static_cast<float>(i.imm)));
+  centre(to, i.args[0], static_cast<int>(i.imm2.as_int()));
+  const auto scale = static_cast<float>(i.imm.as_double());
+  if (scale != 1) e_.vmulps(v(to), v(to), e_.constant_float(scale));
   define(id, to);
 }
 
@@ -404,7 +442,7 @@ void Epilogue::quantize_sum(int id) {
   centre(a, i.args[0], a_.zero_a);
   e_.vfmadd231ps(v(to), v(a), e_.constant_float(a_.sum.a));
   e_.vcvtps2dq(v(to), v(to));
-  define(id, to, static_cast<int>(i.imm2));
+  define(id, to, static_cast<int>(i.imm2.as_int()));
 }
 
 }  // namespace lapis::x86

@@ -47,6 +47,10 @@ class Epilogue {
   void cast(int id);
   void arithmetic(int id);
   void min_max(int id);
+  void integer_extreme(int id, bool largest);
+  void bound(int id, int x, int limit, bool largest);
+  void extreme(int id, bool largest);
+  void zero_nan(int to, int x);
   void compare(int id);
   void select(int id);
   void quantize(int id);

@@ -52,8 +52,9 @@ Interval per_channel_range(const View& view, const Plan& plan) {
 Interval quantized(const Instr& i, Interval x) {
   const Interval type = of_type(i.type);
   if (!x.finite()) return type;
-  return {std::max(type.low, std::floor(x.low / i.imm) - 1 + i.imm2),
-          std::min(type.high, std::ceil(x.high / i.imm) + 1 + i.imm2)};
+  const double scale = i.imm.as_double(), zero = i.imm2.as_double();
+  return {std::max(type.low, std::floor(x.low / scale) - 1 + zero),
+          std::min(type.high, std::ceil(x.high / scale) + 1 + zero)};
 }
 
 Interval product(Interval a, Interval b) {
@@ -71,7 +72,7 @@ Interval of_result(DType type, Interval exact) {
 
 Interval range_of(const Instr& i, Interval a, Interval b, Interval c) {
   switch (i.op) {
-    case Op::Constant: return {i.imm, i.imm};
+    case Op::Constant: return {i.imm.as_double(), i.imm.as_double()};
     case Op::Cast:
       return is_integer(i.type) ? Interval{std::max(of_type(i.type).low, std::trunc(a.low)),
                                            std::min(of_type(i.type).high, std::trunc(a.high))}
@@ -82,8 +83,10 @@ Interval range_of(const Instr& i, Interval a, Interval b, Interval c) {
       return i.type == DType::Float32 || (a.finite() && b.finite()) ? of_result(i.type, product(a, b))
                                                                     : of_type(i.type);
     case Op::Min:
+    case Op::AtMost:
       return a.finite() && b.finite() ? Interval{std::min(a.low, b.low), std::min(a.high, b.high)} : of_type(i.type);
     case Op::Max:
+    case Op::AtLeast:
       return a.finite() && b.finite() ? Interval{std::max(a.low, b.low), std::max(a.high, b.high)} : of_type(i.type);
     case Op::Neg: return of_result(i.type, {-a.high, -a.low});
     case Op::Abs: return of_result(i.type, {0, std::max(-a.low, a.high)});
@@ -92,7 +95,10 @@ Interval range_of(const Instr& i, Interval a, Interval b, Interval c) {
     case Op::RoundEven: return a.finite() ? Interval{std::floor(a.low), std::ceil(a.high)} : kAnything;
     case Op::Select: return {std::min(b.low, c.low), std::max(b.high, c.high)};
     case Op::Quantize: return quantized(i, a);
-    case Op::Dequantize: return product({a.low - i.imm2, a.high - i.imm2}, {i.imm, i.imm});
+    case Op::Dequantize: {
+      const double scale = i.imm.as_double(), zero = i.imm2.as_double();
+      return product({a.low - zero, a.high - zero}, {scale, scale});
+    }
     default: return of_type(i.type);
   }
 }
@@ -100,7 +106,8 @@ Interval range_of(const Instr& i, Interval a, Interval b, Interval c) {
 double quantized_constant(const Instr& quantize, double x) {
   const Interval type = of_type(quantize.type);
   return std::clamp(
-      std::nearbyint(static_cast<double>(static_cast<float>(x) / static_cast<float>(quantize.imm))) + quantize.imm2,
+      std::nearbyint(static_cast<double>(static_cast<float>(x) / static_cast<float>(quantize.imm.as_double()))) +
+          quantize.imm2.as_double(),
       type.low, type.high);
 }
 
@@ -139,21 +146,23 @@ void EpilogueAnalysis::move_clips() {
   if (!is_byte(program.back().type)) return;
   auto at = [&](int id) -> Instr& { return program[static_cast<size_t>(id)]; };
   auto prepend = [&](Op op, double bound) {  // the clip found so far comes after this one
-    if (op == Op::Max)
+    if (op == Op::Max || op == Op::AtLeast)
       clip_low = std::max(clip_low, bound);
     else
       clip_high = std::min(clip_high, std::max(bound, clip_low));
   };
-  // The variable operand of a Min/Max with a constant, or -1.
+  auto is_number = [&](int id) { return at(id).op == Op::Constant && !std::isnan(at(id).imm.as_double()); };
+  // The variable operand of a minimum, maximum or bound with a constant, or -1.
   auto clipped = [&](int id) {
     const Instr& i = at(id);
-    if (i.op != Op::Min && i.op != Op::Max) return -1;
-    if (at(i.args[1]).op == Op::Constant) return i.args[0];
-    return at(i.args[0]).op == Op::Constant ? i.args[1] : -1;
+    const bool bound = i.op == Op::AtLeast || i.op == Op::AtMost;
+    if (!bound && i.op != Op::Min && i.op != Op::Max) return -1;
+    if (is_number(i.args[1])) return i.args[0];
+    return !bound && is_number(i.args[0]) ? i.args[1] : -1;
   };
   auto bound = [&](int id) {
     const Instr& i = at(id);
-    return at(at(i.args[1]).op == Op::Constant ? i.args[1] : i.args[0]).imm;
+    return at(is_number(i.args[1]) ? i.args[1] : i.args[0]).imm.as_double();
   };
   for (;;) {
     const Instr& i = at(result);
@@ -186,17 +195,17 @@ void EpilogueAnalysis::fuse_sum() {
   if (!is_byte(at(a.args[0]).type) || !is_byte(at(b.args[0]).type)) return;
   auto centred = [&](const Instr& i) {
     const IntegerRange type = integer_range(at(i.args[0]).type);
-    return ByteRange{static_cast<int>(type.lowest) - static_cast<int>(i.imm2),
-                     static_cast<int>(type.highest) - static_cast<int>(i.imm2)};
+    const auto zero = static_cast<int>(i.imm2.as_int());
+    return ByteRange{static_cast<int>(type.lowest) - zero, static_cast<int>(type.highest) - zero};
   };
   const IntegerRange type = integer_range(quantize.type);
-  const int zero = static_cast<int>(quantize.imm2);
-  sum = plan_sum(static_cast<float>(a.imm), centred(a), static_cast<float>(b.imm), centred(b),
-                 static_cast<float>(quantize.imm), static_cast<int>(type.lowest) - zero,
+  const auto zero = static_cast<int>(quantize.imm2.as_int());
+  auto scale = [](const Instr& i) { return static_cast<float>(i.imm.as_double()); };
+  sum = plan_sum(scale(a), centred(a), scale(b), centred(b), scale(quantize), static_cast<int>(type.lowest) - zero,
                  static_cast<int>(type.highest) - zero);
   if (!sum.exact) return;
-  zero_a = static_cast<int>(a.imm2);
-  zero_b = static_cast<int>(b.imm2);
+  zero_a = static_cast<int>(a.imm2.as_int());
+  zero_b = static_cast<int>(b.imm2.as_int());
   quantize.args = {a.args[0], b.args[0], -1};
 }
 
@@ -284,7 +293,9 @@ bool epilogue_supports(const Instr& instr, const std::vector<Instr>& previous) {
     case Op::Sub:
     case Op::Mul: return wide;
     case Op::Min:
-    case Op::Max: return number;
+    case Op::Max:
+    case Op::AtLeast:
+    case Op::AtMost: return number;
     case Op::Div:
     case Op::Neg:
     case Op::Abs:

@@ -36,9 +36,7 @@ OpDef row(std::string_view name, int since, EvaluateFn evaluate, std::string_vie
       .quant(quant);
 }
 
-double celu(double x, const AlphaAttrs& a) {
-  return std::max(0.0, x) + std::min(0.0, a.alpha * std::expm1(x / a.alpha));
-}
+double celu(double x, const AlphaAttrs& a) { return x > 0 ? x : a.alpha * std::expm1(x / a.alpha); }
 double elu(double x, const AlphaAttrs& a) { return x < 0 ? a.alpha * std::expm1(x) : x; }
 double selu(double x, const SeluAttrs& a) { return a.gamma * (x > 0 ? x : a.alpha * std::expm1(x)); }
 double swish(double x, const AlphaAttrs& a) { return x / (1 + std::exp(-a.alpha * x)); }
@@ -46,13 +44,14 @@ template <class T> T leaky_relu(T x, const LeakyReluAttrs& a) { return x < 0 ? T
 template <class T> T thresholded_relu(T x, const AlphaAttrs& a) { return x > T(a.alpha) ? x : T(0); }
 template <class T> T hard_sigmoid(T x, const HardSigmoidAttrs& a) {
   const T line = T(a.alpha) * x + T(a.beta);
-  return max_of(T(0), min_of(T(1), line));
+  return at_least(at_most(line, T(1)), T(0));
 }
 
+// 1 + tanh(u) = 2 / (1 + exp(-2 u)) and 1 + erf(x) = erfc(-x): the sums would cancel far below zero.
 double gelu_tanh(double x) {
-  return 0.5 * x * (1 + std::tanh(std::sqrt(2 / std::numbers::pi) * (x + 0.044715 * x * x * x)));
+  return x / (1 + std::exp(-2 * std::sqrt(2 / std::numbers::pi) * (x + 0.044715 * x * x * x)));
 }
-double gelu_erf(double x) { return 0.5 * x * (1 + std::erf(x / std::numbers::sqrt2)); }
+double gelu_erf(double x) { return 0.5 * x * std::erfc(-x / std::numbers::sqrt2); }
 
 Result<Types> infer_gelu(const InferContext& c) {
   const std::string approximate = c.attrs<GeluAttrs>().approximate;
@@ -94,8 +93,8 @@ Status evaluate_clip(EvalContext& c) {
     using T = decltype(tag);
     auto bound = [&](size_t i) { return c.has(i) ? std::optional(load(c.in(i).data<T>()[0])) : std::nullopt; };
     map<T, T>(x, y, [low = bound(1), high = bound(2)](auto v) {
-      if (low && v < *low) v = *low;
-      return high && v > *high ? *high : v;
+      if (low) v = at_least(v, *low);
+      return high ? at_most(v, *high) : v;
     });
   });
   return ok();

@@ -4,6 +4,7 @@
 
 #include "ir/ops/attributes.h"
 #include "ir/ops/loops.h"
+#include "ir/ops/numerics.h"
 #include "ir/ops/ops.h"
 
 namespace lapis::ops {
@@ -43,8 +44,10 @@ template <bool maximum> Status evaluate_arg(EvalContext& c) {
     for (const auto& line : lines_along(values, x.shape(), axis)) {
       int64_t best = 0;
       for (int64_t i = 1; i < line.size(); ++i) {
-        const bool better = maximum ? line[i] > line[best] : line[i] < line[best];
-        if (better || (a.select_last_index && line[i] == line[best])) best = i;
+        const auto x_i = line[i], x_best = line[best];
+        const bool both_nan = is_nan(x_i) && is_nan(x_best);
+        const bool better = maximum || is_nan(x_i) ? above(x_i, x_best) : x_i < x_best;  // NaN is either extremum
+        if (better || (a.select_last_index && (x_i == x_best || both_nan))) best = i;
       }
       indices.push_back(best);
     }
@@ -75,12 +78,12 @@ Result<Types> infer_topk(const InferContext& c) {
   return Types{Type::tensor(x.dtype, dims), Type::tensor(DType::Int64, dims)};
 }
 
-// The indices of the k best elements of a line, best first; equal ones in their order.
+// The indices of the k best elements of a line, best first; equal ones in their order. NaN is the largest of all.
 template <class T> std::vector<int64_t> best_of(const Line<T>& line, int64_t k, bool largest) {
   std::vector<int64_t> order(static_cast<size_t>(line.size()));
   std::iota(order.begin(), order.end(), 0);
   std::stable_sort(order.begin(), order.end(),
-                   [&](int64_t a, int64_t b) { return largest ? line[a] > line[b] : line[a] < line[b]; });
+                   [&](int64_t a, int64_t b) { return largest ? above(line[a], line[b]) : above(line[b], line[a]); });
   order.resize(static_cast<size_t>(k));
   return order;
 }

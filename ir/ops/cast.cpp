@@ -1,7 +1,4 @@
 // Conversion between element types.
-#include <cmath>
-#include <limits>
-
 #include "ir/ops/data_attributes.h"
 #include "ir/ops/elementwise.h"
 #include "ir/ops/loops.h"
@@ -15,46 +12,29 @@ constexpr TypeSet kSmallFloats = types(DType::Float8E4M3FN, DType::Float8E4M3FNU
                                        DType::Float8E5M2FNUZ, DType::Float8E8M0, DType::Float4E2M1);
 constexpr TypeSet kCastTypes = kNumbers | types(DType::Bool) | kPacked | kSmallFloats;
 
-// Truncates toward zero. ONNX leaves values outside of the range undefined; here they saturate and NaN gives 0, on
-// every machine.
-template <class To, class From> To to_integer(From value) {
-  if (is_nan(value)) return 0;
-  const From whole = std::trunc(value);
-  // The highest integer may round up on its way to From, so equality already means "too big" unless it is exact.
-  if (whole <= static_cast<From>(std::numeric_limits<To>::lowest())) return std::numeric_limits<To>::lowest();
-  if (whole >= static_cast<From>(std::numeric_limits<To>::max())) return std::numeric_limits<To>::max();
-  return static_cast<To>(whole);
-}
-
 // Integers keep their low bits when they get narrower; everything but zero is true.
 template <class To, class From> To converted(From value) {
   const auto x = load(value);
   if constexpr (std::is_same_v<To, bool>)
     return x != 0;
   else if constexpr (std::is_integral_v<To> && std::is_floating_point_v<decltype(x)>)
-    return to_integer<To>(x);
+    return truncated<To>(x);
+  else if constexpr (std::is_same_v<To, Float16> && std::is_same_v<From, double>)
+    return to_float16(rounded_to_odd(x));
   else
     return store<To>(static_cast<Arithmetic<To>>(x));
 }
 
-int64_t saturated(int64_t value, IntegerRange range) { return std::clamp(value, range.lowest, range.highest); }
+}  // namespace
 
-Tensor cast(const Tensor& x, DType to);
-
-Tensor cast_to_packed(const Tensor& x, DType to) {
-  const bool rounds = is_float(x.dtype());
-  std::vector<int64_t> values = to_integers(cast(x, DType::Int64));
-  if (rounds)
-    for (int64_t& v : values) v = saturated(v, integer_range(to));
-  return from_integers(to, x.shape(), values);
-}
-
+// To and from 4 and 2 bits by way of wide integers: also a float out of range keeps its low bits then, as ONNX's cases
+// expect.
 Tensor cast(const Tensor& x, DType to) {
   if (x.dtype() == to) return x;
   if (is_small_float(to)) return from_doubles(to, x.shape(), to_doubles(x));
   if (is_small_float(x.dtype())) return cast(from_doubles(DType::Float32, x.shape(), to_doubles(x)), to);
   if (allows(kPacked, x.dtype())) return cast(from_integers(DType::Int8, x.shape(), x.as_ints()), to);
-  if (allows(kPacked, to)) return cast_to_packed(x, to);
+  if (allows(kPacked, to)) return from_integers(to, x.shape(), to_integers(cast(x, DType::Int64)));
   Tensor y(to, x.shape());
   visit_dtype(x.dtype(), [&]<class From>(From) {
     visit_dtype(to, [&]<class To>(To) {
@@ -65,6 +45,8 @@ Tensor cast(const Tensor& x, DType to) {
   });
   return y;
 }
+
+namespace {
 
 Result<Types> infer_to(const InferContext& c, DType to) {
   if (!allows(kCastTypes, to)) return c.unsupported("cannot convert to " + std::string(name_of(to)));
@@ -110,16 +92,17 @@ constexpr Traits kElementwise = Trait::Pure | Trait::Elementwise;
 
 }  // namespace
 
-const OpDef Cast = op("Cast")
-                       .since(25)
-                       .doc("The same numbers in another element type.")
-                       .in("input", kCastTypes)
-                       .out("output", kCastTypes)
-                       .attrs<CastAttrs>()
-                       .infer(infer_cast)
-                       .evaluate(evaluate_cast)
-                       .propagate(propagate_cast)
-                       .traits(kElementwise);
+const OpDef Cast =
+    op("Cast")
+        .since(25)
+        .doc("The same numbers in another element type; real numbers truncate and saturate, integers wrap.")
+        .in("input", kCastTypes)
+        .out("output", kCastTypes)
+        .attrs<CastAttrs>()
+        .infer(infer_cast)
+        .evaluate(evaluate_cast)
+        .propagate(propagate_cast)
+        .traits(kElementwise);
 
 const OpDef CastLike = op("CastLike")
                            .since(25)

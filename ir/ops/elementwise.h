@@ -7,6 +7,7 @@
 #include "ir/evaluate.h"
 #include "ir/infer.h"
 #include "ir/ops/movement.h"
+#include "ir/ops/numerics.h"
 
 namespace lapis::ops {
 
@@ -37,19 +38,6 @@ template <TypeSet Set, class Visitor> void visit_types(DType dtype, Visitor&& vi
   });
   LAPIS_ASSERT(known, name_of(dtype) << " has no arithmetic");
 }
-
-// Two's complement arithmetic without the undefined overflow of C++; other types as they are.
-template <class T, class Function> T wrapping(Function function, T a, T b) {
-  if constexpr (std::is_integral_v<T>)
-    return static_cast<T>(function(static_cast<uint64_t>(a), static_cast<uint64_t>(b)));
-  else
-    return function(a, b);
-}
-
-inline bool is_nan(auto x) { return x != x; }
-// As IEEE 754-2019 maximum and minimum: NaN wins.
-template <class T> T max_of(T a, T b) { return a > b || is_nan(a) ? a : b; }
-template <class T> T min_of(T a, T b) { return a < b || is_nan(a) ? a : b; }
 
 // ---- inference -----------------------------------------------------------------------------------------------------
 

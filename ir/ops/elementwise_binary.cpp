@@ -20,75 +20,13 @@ constexpr auto add = [](auto a, auto b) { return wrapping(std::plus<>(), a, b); 
 constexpr auto sub = [](auto a, auto b) { return wrapping(std::minus<>(), a, b); };
 constexpr auto mul = [](auto a, auto b) { return wrapping(std::multiplies<>(), a, b); };
 
-// Truncates like C. The lowest integer over -1 wraps to itself.
-template <class T> T quotient(T a, T b) {
-  if constexpr (std::is_integral_v<T> && std::is_signed_v<T>)
-    return b == -1 ? wrapping(std::minus<>(), T(0), a) : static_cast<T>(a / b);
-  else
-    return static_cast<T>(a / b);
-}
-
-// The remainder with the sign of the divisor.
-template <class T> T modulo(T a, T b) {
-  if constexpr (std::is_floating_point_v<T>) {
-    const T r = std::fmod(a, b);
-    return r != 0 && (r < 0) != (b < 0) ? r + b : r;
-  } else if constexpr (std::is_signed_v<T>) {
-    const T r = b == -1 ? T(0) : static_cast<T>(a % b);
-    return r != 0 && (r < 0) != (b < 0) ? static_cast<T>(r + b) : r;
-  } else {
-    return static_cast<T>(a % b);
-  }
-}
-
-// The remainder with the sign of the dividend.
-template <class T> T remainder_of(T a, T b) {
-  if constexpr (std::is_floating_point_v<T>)
-    return std::fmod(a, b);
-  else if constexpr (std::is_signed_v<T>)
-    return b == -1 ? T(0) : static_cast<T>(a % b);
-  else
-    return static_cast<T>(a % b);
-}
-
-bool has_zero(const Tensor& divisor) {
-  bool found = false;
-  visit_types<kIntegers>(divisor.dtype(), [&](auto tag) {
-    for (auto d : divisor.data<decltype(tag)>()) found |= load(d) == 0;
-  });
-  return found;
-}
-
-Status check_divisor(const EvalContext& c) {
-  if (is_integer(c.in(1).dtype()) && has_zero(c.in(1))) return c.error("integer division by zero");
-  return ok();
-}
-
 Status evaluate_div(EvalContext& c) {
-  LAPIS_CHECK(check_divisor(c));
   return evaluate_pairs<kNumbers>(c, [](auto a, auto b) { return quotient(a, b); });
 }
 
 Status evaluate_mod(EvalContext& c) {
-  LAPIS_CHECK(check_divisor(c));
   if (c.attrs<ModAttrs>().fmod) return evaluate_pairs<kNumbers>(c, [](auto a, auto b) { return remainder_of(a, b); });
   return evaluate_pairs<kNumbers>(c, [](auto a, auto b) { return modulo(a, b); });
-}
-
-// By squaring, wrapping around; a negative exponent leaves nothing but 1 and -1.
-template <class T> T integer_power(T base, int64_t exponent) {
-  if (exponent < 0) return base == 1 ? T(1) : base == T(-1) ? T(exponent % 2 ? -1 : 1) : T(0);
-  T result = 1;
-  for (; exponent > 0; exponent /= 2, base = mul(base, base))
-    if (exponent % 2) result = mul(result, base);
-  return result;
-}
-
-template <class T, class E> T power(T base, E exponent) {
-  if constexpr (std::is_integral_v<T> && std::is_integral_v<E>)
-    return integer_power(base, static_cast<int64_t>(exponent));
-  else
-    return static_cast<T>(std::pow(static_cast<double>(base), static_cast<double>(exponent)));
 }
 
 Result<Types> infer_pow(const InferContext& c) { return infer_broadcast_as(c, c.in(0).dtype, 1); }
@@ -221,8 +159,9 @@ OpDef variadic(std::string_view name, TypeSet types, EvaluateFn evaluate, std::s
 
 const OpDef Add = binary("Add", 14, kNumbers, evaluate_binary<kNumbers, add>, kSymmetric, "a + b.", Quant::Elementwise,
                          propagate_binary<dim_add>);
-const OpDef Div = binary("Div", 14, kNumbers, evaluate_div, kElementwise, "a / b; integers truncate toward zero.",
-                         Quant::KeepFloat, propagate_binary<dim_div>);
+const OpDef Div =
+    binary("Div", 14, kNumbers, evaluate_div, kElementwise,
+           "a / b; integers truncate toward zero, over zero they give 0.", Quant::KeepFloat, propagate_binary<dim_div>);
 const OpDef Mul = binary("Mul", 14, kNumbers, evaluate_binary<kNumbers, mul>, kSymmetric, "a * b.", Quant::Elementwise,
                          propagate_binary<dim_mul>);
 const OpDef Sub = binary("Sub", 14, kNumbers, evaluate_binary<kNumbers, sub>, kElementwise, "a - b.",
@@ -235,11 +174,13 @@ const OpDef BitwiseOr =
 const OpDef BitwiseXor = binary("BitwiseXor", 18, kIntegers, evaluate_binary<kIntegers, std::bit_xor<>{}>, kSymmetric,
                                 "Bits set in one only.");
 
-const OpDef Max = variadic("Max", kNumbers, evaluate_variadic<kNumbers, [](auto a, auto b) { return max_of(a, b); }>,
-                           "max", "The greatest operand; NaN wins.", Quant::Elementwise, propagate_fold<dim_max>);
+const OpDef Max =
+    variadic("Max", kNumbers, evaluate_variadic<kNumbers, [](auto a, auto b) { return max_of(a, b); }>, "max",
+             "The greatest operand; NaN wins, +0 is above -0.", Quant::Elementwise, propagate_fold<dim_max>);
 const OpDef Mean = variadic("Mean", kFloats, evaluate_mean, "mean", "The sum of the operands over their number.");
-const OpDef Min = variadic("Min", kNumbers, evaluate_variadic<kNumbers, [](auto a, auto b) { return min_of(a, b); }>,
-                           "min", "The least operand; NaN wins.", Quant::Elementwise, propagate_fold<dim_min>);
+const OpDef Min =
+    variadic("Min", kNumbers, evaluate_variadic<kNumbers, [](auto a, auto b) { return min_of(a, b); }>, "min",
+             "The least operand; NaN wins, -0 is below +0.", Quant::Elementwise, propagate_fold<dim_min>);
 const OpDef Sum = variadic("Sum", kFloats, evaluate_variadic<kFloats, std::plus<>{}>, "sum",
                            "The operands added from left to right.");
 
@@ -256,7 +197,7 @@ const OpDef BitShift = op("BitShift")
 
 const OpDef Mod = op("Mod")
                       .since(13)
-                      .doc("Remainder with the divisor's sign, with fmod the dividend's.")
+                      .doc("Remainder with the divisor's sign, with fmod the dividend's; integers modulo zero give 0.")
                       .in("A", kNumbers, "T")
                       .in("B", kNumbers, "T")
                       .out("C", kNumbers)

@@ -91,7 +91,7 @@ double softplus(double x) { return std::max(x, 0.0) + std::log1p(std::exp(-std::
 // A reciprocal of 6 as ONNX's function body has it: rounded to float first, whatever the type.
 template <class T> T hard_swish(T x) {
   const T gate = T(1.0f / 6) * x + T(0.5f);
-  return x * max_of(T(0), min_of(T(1), gate));
+  return x * at_least(at_most(gate, T(1)), T(0));
 }
 
 }  // namespace
@@ -124,7 +124,7 @@ const OpDef Neg =
     exact<[](auto x) { return negated(x); }, kSigned>("Neg", 13, kPlain, "-x; the lowest integer stays itself.");
 const OpDef Reciprocal = exact<[](auto x) { return 1 / x; }>("Reciprocal", 13, kPlain, "1 / x.");
 const OpDef Relu =
-    exact<[](auto x) { return x < 0 ? decltype(x)(0) : x; }, kSigned>("Relu", 14, kMonotonicActivation, "max(x, 0).");
+    exact<[](auto x) { return at_least(x, decltype(x)(0)); }, kSigned>("Relu", 14, kMonotonicActivation, "max(x, 0).");
 const OpDef Round = exact<[](auto x) { return std::nearbyint(x); }>(
     "Round", 22, kMonotonic, "The nearest whole number, halves to the even one.");
 const OpDef Sigmoid = curve<logistic>("Sigmoid", 13, kMonotonicActivation, "1 / (1 + exp(-x)).");

@@ -1,5 +1,7 @@
 #include "ir/ops/loops.h"
 
+#include "ir/ops/numerics.h"
+
 namespace lapis::ops {
 namespace {
 
@@ -12,9 +14,11 @@ template <class T> double widen(T value) {
 
 template <class T> T narrow(double value) {
   if constexpr (std::is_same_v<T, Float16>)
-    return to_float16(static_cast<float>(value));
+    return to_float16(rounded_to_odd(value));
   else if constexpr (std::is_same_v<T, BFloat16>)
     return to_bfloat16(static_cast<float>(value));
+  else if constexpr (std::is_integral_v<T> && !std::is_same_v<T, bool>)
+    return truncated<T>(value);
   else
     return static_cast<T>(value);
 }

@@ -14,7 +14,7 @@ inline int64_t normalized(int64_t axis, int64_t rank) { return axis < 0 ? axis +
 
 // All elements of a numeric tensor, whatever its dtype.
 std::vector<double> to_doubles(const Tensor& tensor);
-// Rounds each value to `dtype` once; integers must be in range, they are truncated.
+// Rounds each value to `dtype` once, as Cast does: integers truncate and saturate.
 Tensor from_doubles(DType dtype, Shape shape, const std::vector<double>& values);
 // The same for the floats of 8 and 4 bits, whose types saturate or not.
 Tensor from_doubles(DType dtype, Shape shape, const std::vector<double>& values, SmallFloatRounding rounding);
@@ -22,6 +22,9 @@ Tensor from_doubles(DType dtype, Shape shape, const std::vector<double>& values,
 std::vector<int64_t> to_integers(const Tensor& tensor);
 // Integers wrap to `dtype`, as the arithmetic of that type does; packed 4- and 2-bit types included.
 Tensor from_integers(DType dtype, Shape shape, const std::vector<int64_t>& values);
+
+// The operator Cast (cast.cpp): the one conversion between element types.
+Tensor cast(const Tensor& x, DType to);
 
 // A strided row of elements: element i is line[i].
 template <class T> class Line {

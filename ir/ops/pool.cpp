@@ -1,9 +1,11 @@
 // The pools: MaxPool and AveragePool over windows, GlobalMaxPool and GlobalAveragePool over whole planes.
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include "ir/ops/attributes.h"
 #include "ir/ops/loops.h"
+#include "ir/ops/numerics.h"
 #include "ir/ops/ops.h"
 #include "ir/ops/window.h"
 
@@ -81,6 +83,11 @@ int64_t column_major(int64_t offset, std::span<const int64_t> plane) {
   return result;
 }
 
+// NaN beats every number, +0 beats -0, else the first of equals stays.
+bool beats(double v, double best) {
+  return above(v, best) || (v == 0 && best == 0 && std::signbit(best) > std::signbit(v));
+}
+
 Status evaluate_max(EvalContext& c) {
   const MaxPoolAttrs a = c.attrs<MaxPoolAttrs>();
   const Tensor& x = c.in(0);
@@ -94,8 +101,8 @@ Status evaluate_max(EvalContext& c) {
     for (int64_t p = 0; p < s.positions; ++p) {
       int64_t best = -1;
       s.for_taps(p, [&](int64_t offset) {
-        if (best < 0 ||
-            values[static_cast<size_t>(image * plane + offset)] > values[static_cast<size_t>(image * plane + best)])
+        if (best < 0 || beats(values[static_cast<size_t>(image * plane + offset)],
+                              values[static_cast<size_t>(image * plane + best)]))
           best = offset;
       });
       y.push_back(best < 0 ? lowest : values[static_cast<size_t>(image * plane + best)]);
@@ -146,7 +153,7 @@ double mean(std::span<const double> plane) {
   return sum / static_cast<double>(plane.size());
 }
 double maximum(std::span<const double> plane) {
-  return plane.empty() ? -INFINITY : *std::max_element(plane.begin(), plane.end());
+  return std::accumulate(plane.begin(), plane.end(), -INFINITY * 1.0, max_of<double>);
 }
 
 template <double (*summary)(std::span<const double>)> Status evaluate_global(EvalContext& c) {
@@ -197,7 +204,7 @@ const OpDef GlobalMaxPool = op("GlobalMaxPool")
 
 const OpDef MaxPool = op("MaxPool")
                           .since(22)
-                          .doc("Maximum over a sliding window; padding never wins.")
+                          .doc("Maximum over a sliding window; padding never wins, NaN always does.")
                           .in("X", kFloats | types(DType::Int8, DType::UInt8))
                           .out("Y", kFloats | types(DType::Int8, DType::UInt8))
                           .optional_out("Indices", types(DType::Int64))

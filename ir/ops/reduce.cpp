@@ -1,10 +1,11 @@
 // The reductions: ten records that differ in the function that turns a group of elements into one.
 #include <algorithm>
 #include <cmath>
-#include <limits>
+#include <numeric>
 
 #include "ir/ops/attributes.h"
 #include "ir/ops/loops.h"
+#include "ir/ops/numerics.h"
 #include "ir/ops/ops.h"
 
 namespace lapis::ops {
@@ -14,15 +15,11 @@ namespace {
 
 template <class T> using Group = std::span<const T>;
 
-template <class T>
-constexpr T kNoMaximum = std::is_floating_point_v<T> ? -std::numeric_limits<T>::infinity()
-                                                     : std::numeric_limits<T>::lowest();
-template <class T>
-constexpr T kNoMinimum = std::is_floating_point_v<T> ? std::numeric_limits<T>::infinity()
-                                                     : std::numeric_limits<T>::max();
+// Of the element type: what the maximum and the minimum of nothing are.
+template <class T> struct Limits { T lowest, highest; };
 
 // Integers wrap around: through their unsigned twin, where that is defined.
-template <class T> auto wrapping(T v) {
+template <class T> auto wrapped(T v) {
   if constexpr (std::is_floating_point_v<T>)
     return v;
   else
@@ -30,71 +27,67 @@ template <class T> auto wrapping(T v) {
 }
 
 struct SumOf {
-  template <class T> T operator()(Group<T> group) const {
-    decltype(wrapping(T())) sum = 0;
-    for (T v : group) sum += wrapping(v);
+  template <class T> T operator()(Group<T> group, Limits<T> = {}) const {
+    decltype(wrapped(T())) sum = 0;
+    for (T v : group) sum += wrapped(v);
     return static_cast<T>(sum);
   }
 };
 struct ProductOf {
-  template <class T> T operator()(Group<T> group) const {
-    decltype(wrapping(T())) product = 1;
-    for (T v : group) product *= wrapping(v);
+  template <class T> T operator()(Group<T> group, Limits<T>) const {
+    decltype(wrapped(T())) product = 1;
+    for (T v : group) product *= wrapped(v);
     return static_cast<T>(product);
   }
 };
 struct SumSquareOf {
-  template <class T> T operator()(Group<T> group) const {
-    decltype(wrapping(T())) sum = 0;
-    for (T v : group) sum += wrapping(v) * wrapping(v);
+  template <class T> T operator()(Group<T> group, Limits<T> = {}) const {
+    decltype(wrapped(T())) sum = 0;
+    for (T v : group) sum += wrapped(v) * wrapped(v);
     return static_cast<T>(sum);
   }
 };
 struct L1Of {
-  template <class T> T operator()(Group<T> group) const {
-    decltype(wrapping(T())) sum = 0;
-    for (T v : group) sum += v < T(0) ? decltype(sum)(0) - wrapping(v) : wrapping(v);
+  template <class T> T operator()(Group<T> group, Limits<T>) const {
+    decltype(wrapped(T())) sum = 0;
+    for (T v : group) sum += v < T(0) ? decltype(sum)(0) - wrapped(v) : wrapped(v);
     return static_cast<T>(sum);
   }
 };
-struct L2Of {
-  template <class T> T operator()(Group<T> group) const {
-    return static_cast<T>(std::sqrt(static_cast<double>(SumSquareOf()(group))));
-  }
-};
 struct MeanOf {
-  template <class T> T operator()(Group<T> group) const {
-    if constexpr (!std::is_floating_point_v<T>)
-      if (group.empty()) return 0;
-    return SumOf()(group) / static_cast<T>(group.size());
+  template <class T> T operator()(Group<T> group, Limits<T>) const {
+    return quotient(SumOf()(group), static_cast<T>(group.size()));
   }
 };
 struct MaximumOf {
-  template <class T> T operator()(Group<T> group) const {
-    T best = kNoMaximum<T>;
-    for (T v : group) best = v > best || v != v ? v : best;  // NaN wins
-    return best;
+  template <class T> T operator()(Group<T> group, Limits<T> limits) const {
+    return std::accumulate(group.begin(), group.end(), limits.lowest, max_of<T>);
   }
 };
 struct MinimumOf {
-  template <class T> T operator()(Group<T> group) const {
-    T best = kNoMinimum<T>;
-    for (T v : group) best = v < best || v != v ? v : best;
-    return best;
+  template <class T> T operator()(Group<T> group, Limits<T> limits) const {
+    return std::accumulate(group.begin(), group.end(), limits.highest, min_of<T>);
+  }
+};
+
+// Real numbers, of integers too: converted as Cast does.
+struct L2Of {
+  template <class T> double operator()(Group<T> group, Limits<T>) const {
+    return std::sqrt(static_cast<double>(SumSquareOf()(group)));
   }
 };
 struct LogSumOf {
-  template <class T> T operator()(Group<T> group) const {
-    return static_cast<T>(std::log(static_cast<double>(SumOf()(group))));
+  template <class T> double operator()(Group<T> group, Limits<T>) const {
+    return std::log(static_cast<double>(SumOf()(group)));
   }
 };
 struct LogSumExpOf {  // the largest element is taken out first: exp would overflow
-  template <class T> T operator()(Group<T> group) const {
-    const auto highest = static_cast<double>(MaximumOf()(group));
-    if (group.empty() || !std::isfinite(highest)) return static_cast<T>(group.empty() ? -INFINITY : highest);
+  template <class T> double operator()(Group<T> group, Limits<T> limits) const {
+    const auto highest = static_cast<double>(MaximumOf()(group, limits));
+    if (group.empty() || !std::isfinite(highest)) return group.empty() ? -INFINITY : highest;
     double sum = 0;
     for (T v : group) sum += std::exp(static_cast<double>(v) - highest);
-    return static_cast<T>(highest + std::log(sum));
+    return highest + std::log(sum);
   }
 };
 
@@ -151,21 +144,37 @@ Plan plan_of(const Shape& x, const std::vector<bool>& reduced, bool keepdims) {
   return plan;
 }
 
-template <class T, class F> std::vector<T> reduce_groups(const Plan& plan, const std::vector<T>& x, F reduce) {
+template <class T, class F> auto reduce_groups(const Plan& plan, const std::vector<T>& x, Limits<T> limits, F reduce) {
   std::vector<std::vector<T>> groups(plan.groups);
   for (size_t i = 0; i < x.size(); ++i) groups[plan.group[i]].push_back(x[i]);
-  std::vector<T> y;
-  for (const std::vector<T>& group : groups) y.push_back(reduce(Group<T>(group)));
+  std::vector<decltype(reduce(Group<T>(), limits))> y;
+  for (const std::vector<T>& group : groups) y.push_back(reduce(Group<T>(group), limits));
   return y;
 }
 
-// The same over the integers, whose results are cut down to the element type again.
+// Results of integers are cut down to the element type again; real numbers are converted to it.
+template <class T> Tensor result_of(DType dtype, const Shape& shape, const std::vector<T>& y) {
+  if constexpr (std::is_floating_point_v<T>)
+    return from_doubles(dtype, shape, y);
+  else
+    return from_integers(dtype, shape, std::vector<int64_t>(y.begin(), y.end()));
+}
+
 template <class F> Tensor reduce_integers(const Plan& plan, const Tensor& x, F reduce) {
+  const IntegerRange range = x.dtype() == DType::Bool ? IntegerRange{0, 1} : integer_range(x.dtype());
   const std::vector<int64_t> values = to_integers(x);
-  if (is_integer(x.dtype()) && is_signed(x.dtype()))
-    return from_integers(x.dtype(), plan.y_shape, reduce_groups(plan, values, reduce));
-  const std::vector<uint64_t> y = reduce_groups(plan, std::vector<uint64_t>(values.begin(), values.end()), reduce);
-  return from_integers(x.dtype(), plan.y_shape, std::vector<int64_t>(y.begin(), y.end()));
+  if (is_integer(x.dtype()) && is_signed(x.dtype())) {
+    const Limits<int64_t> limits{range.lowest, static_cast<int64_t>(range.highest)};
+    return result_of(x.dtype(), plan.y_shape, reduce_groups(plan, values, limits, reduce));
+  }
+  const Limits<uint64_t> limits{0, range.highest};
+  const std::vector<uint64_t> bits(values.begin(), values.end());
+  return result_of(x.dtype(), plan.y_shape, reduce_groups(plan, bits, limits, reduce));
+}
+
+template <class F> Tensor reduce_floats(const Plan& plan, const Tensor& x, F reduce) {
+  return result_of(x.dtype(), plan.y_shape,
+                   reduce_groups(plan, to_doubles(x), Limits<double>{-INFINITY, INFINITY}, reduce));
 }
 
 template <class F> Status evaluate_reduce(EvalContext& c) {
@@ -176,8 +185,7 @@ template <class F> Status evaluate_reduce(EvalContext& c) {
     if (axis < -x.rank() || axis >= x.rank())
       return c.error("axis " + std::to_string(axis) + " is out of range for " + Type::of(x).to_string());
   const Plan plan = plan_of(x.shape(), reduced_axes(axes, x.rank(), a.noop_with_empty_axes), a.keepdims);
-  c.set_out(0, is_float(x.dtype()) ? from_doubles(x.dtype(), plan.y_shape, reduce_groups(plan, to_doubles(x), F()))
-                                   : reduce_integers(plan, x, F()));
+  c.set_out(0, is_float(x.dtype()) ? reduce_floats(plan, x, F()) : reduce_integers(plan, x, F()));
   return ok();
 }
 

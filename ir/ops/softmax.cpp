@@ -19,8 +19,8 @@ void log_softmax(Line<double> line) {
   double highest = -INFINITY, sum = 0;
   for (int64_t i = 0; i < line.size(); ++i) highest = std::max(highest, line[i]);
   for (int64_t i = 0; i < line.size(); ++i) sum += std::exp(line[i] - highest);
-  const double shift = highest + std::log(sum);
-  for (int64_t i = 0; i < line.size(); ++i) line[i] -= shift;
+  const double logarithm = std::log(sum);
+  for (int64_t i = 0; i < line.size(); ++i) line[i] = line[i] - highest - logarithm;
 }
 
 void softmax(Line<double> line) {

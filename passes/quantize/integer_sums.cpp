@@ -119,7 +119,7 @@ Value* accumulate(const IntegerContraction& c, Rewriter& rw) {
 Value* clipped(Value* bytes, Range bounds, const TensorScale& scale, Rewriter& rw) {
   const IntegerRange all = integer_range(scale.dtype);
   const ByteRange kept = quantized_bounds(bounds, scale);
-  if (kept.lowest == all.lowest && kept.highest == all.highest) return bytes;
+  if (kept.lowest == all.lowest && kept.highest == static_cast<int64_t>(all.highest)) return bytes;
   const auto byte = [&](int64_t v) {
     return rw.constant(scale.dtype == DType::UInt8 ? Tensor::scalar(static_cast<uint8_t>(v))
                                                    : Tensor::scalar(static_cast<int8_t>(v)));

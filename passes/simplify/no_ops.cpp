@@ -56,8 +56,7 @@ bool holds_all(DType to, DType from) {
   if (from == DType::Bool) return is_integer(to) || to == DType::Float32 || to == DType::Float64;
   if (is_integer(from) && is_integer(to)) {
     const IntegerRange a = integer_range(from), b = integer_range(to);
-    return b.lowest <= a.lowest && a.highest <= b.highest &&
-           (is_signed(from) || is_signed(to) || bit_width(from) <= bit_width(to));
+    return b.lowest <= a.lowest && a.highest <= b.highest;
   }
   if (is_integer(from))
     return (to == DType::Float32 && bit_width(from) <= 16) || (to == DType::Float64 && bit_width(from) <= 32);

@@ -61,13 +61,14 @@ TEST(DType, PackedTypesRoundUpToBytes) {
 }
 
 TEST(DType, IntegerRanges) {
-  for (const auto& [dtype, low, high] : {std::tuple(DType::UInt8, int64_t{0}, int64_t{255}),
+  for (const auto& [dtype, low, high] : {std::tuple(DType::UInt8, int64_t{0}, uint64_t{255}),
                                          {DType::Int8, -128, 127},
                                          {DType::Int4, -8, 7},
                                          {DType::UInt2, 0, 3},
                                          {DType::Int32, INT32_MIN, INT32_MAX},
                                          {DType::UInt32, 0, UINT32_MAX},
-                                         {DType::Int64, INT64_MIN, INT64_MAX}}) {
+                                         {DType::Int64, INT64_MIN, INT64_MAX},
+                                         {DType::UInt64, 0, UINT64_MAX}}) {
     EXPECT_EQ(integer_range(dtype).lowest, low) << name_of(dtype);
     EXPECT_EQ(integer_range(dtype).highest, high) << name_of(dtype);
   }

@@ -13,6 +13,7 @@
 #include "codegen/kernels/table.h"
 #include "codegen/x86/emit.h"
 #include "runtime/abi.h"
+#include "tests/codegen/scalar_oracle.h"
 
 namespace lapis::testing {
 namespace {
@@ -25,28 +26,7 @@ size_t round_up(size_t n, size_t to) { return (n + to - 1) / to * to; }
 
 bool is_byte(DType type) { return type == DType::UInt8 || type == DType::Int8; }
 
-double element(const uint8_t* at, DType type) {
-  double value = 0;
-  visit_dtype(type, [&](auto tag) {
-    using T = decltype(tag);
-    if constexpr (std::is_arithmetic_v<T>) {
-      T x;
-      std::memcpy(&x, at, sizeof x);
-      value = static_cast<double>(x);
-    }
-  });
-  return value;
-}
-
-void set_element(uint8_t* at, DType type, double value) {
-  visit_dtype(type, [&](auto tag) {
-    using T = decltype(tag);
-    if constexpr (std::is_arithmetic_v<T>) {
-      const T x = static_cast<T>(value);
-      std::memcpy(at, &x, sizeof x);
-    }
-  });
-}
+double element(const uint8_t* at, DType type) { return read_element(at, type).as_double(); }
 
 class Executable {
  public:
@@ -63,47 +43,6 @@ class Executable {
   void* memory_;
   size_t size_;
 };
-
-double saturated(DType type, double x) {
-  const IntegerRange r = integer_range(type);
-  if (!(x > static_cast<double>(r.lowest))) return static_cast<double>(r.lowest);
-  return std::min(x, static_cast<double>(r.highest));
-}
-
-// One instruction as plan.h defines it, in float32 or int32.
-double apply(const Instr& i, double a, double b, double c) {
-  const bool is_float = i.type == DType::Float32;
-  auto result = [&](double exact) -> double {
-    return is_float ? static_cast<double>(static_cast<float>(exact))
-                    : static_cast<double>(static_cast<int32_t>(static_cast<uint32_t>(static_cast<int64_t>(exact))));
-  };
-  switch (i.op) {
-    case Op::Constant: return is_float ? static_cast<float>(i.imm) : i.imm;
-    case Op::Cast: return is_float ? static_cast<double>(static_cast<float>(a)) : saturated(i.type, std::trunc(a));
-    case Op::Add:
-      return result(a + b);  // float sums and products of floats are exact in double before their one rounding
-    case Op::Sub: return result(a - b);
-    case Op::Mul: return result(a * b);
-    case Op::Div: return static_cast<float>(a) / static_cast<float>(b);
-    case Op::Min: return std::isnan(a) || std::isnan(b) ? NAN : std::min(a, b);
-    case Op::Max: return std::isnan(a) || std::isnan(b) ? NAN : std::max(a, b);
-    case Op::Neg: return -a;
-    case Op::Abs: return std::abs(a);
-    case Op::Sqrt: return std::sqrt(static_cast<float>(a));
-    case Op::Reciprocal: return 1.0f / static_cast<float>(a);
-    case Op::Floor: return std::floor(a);
-    case Op::Ceil: return std::ceil(a);
-    case Op::RoundEven: return std::nearbyint(a);
-    case Op::Equal: return a == b;
-    case Op::Less: return a < b;
-    case Op::LessOrEqual: return a <= b;
-    case Op::Select: return a != 0 ? b : c;
-    case Op::Quantize:
-      return saturated(i.type, std::nearbyint(static_cast<float>(a) / static_cast<float>(i.imm)) + i.imm2);
-    case Op::Dequantize: return static_cast<float>(a - i.imm2) * static_cast<float>(i.imm);
-    default: LAPIS_UNREACHABLE("no reference for op " << static_cast<int>(i.op));
-  }
-}
 
 }  // namespace
 
@@ -202,12 +141,12 @@ Tensor KernelCase::random(DType type, Shape shape, double low, double high) {
       if (is_byte(type) && shape_.fill == Fill::AllMin) x = low;
       if (is_byte(type) && shape_.fill == Fill::Small) x = std::clamp(x, -1.0, 1.0);
     }
-    set_element(to + i * bit_width(type) / 8, type, x);
+    write_element(to + i * bit_width(type) / 8, type, x);
   }
   return t;
 }
 
-int KernelCase::add(Op op, DType type, std::vector<int> args, double imm, double imm2) {
+int KernelCase::add(Op op, DType type, std::vector<int> args, Immediate imm, Immediate imm2) {
   Instr i{op, type};
   std::copy(args.begin(), args.end(), i.args.begin());
   i.imm = imm;
@@ -232,8 +171,20 @@ int KernelCase::per_channel(DType type, double low, double high) {
 }
 
 int KernelCase::per_element(DType type, double low, double high) {
-  const int64_t element_bytes = bit_width(type) / 8, pitch = c_.channels + 1, columns = c_.pixel_table.dim(1);
-  const Tensor values = random(type, {c_.pixels * pitch}, low, high);
+  const int64_t pitch = c_.channels + 1;
+  return element_operand(random(type, {c_.pixels * pitch}, low, high), pitch);
+}
+
+int KernelCase::per_element(const std::vector<float>& values) {
+  const int64_t pitch = c_.channels + 1;
+  Tensor t(DType::Float32, {c_.pixels * pitch});
+  for (size_t i = 0; i < t.mutable_data<float>().size(); ++i) t.mutable_data<float>()[i] = values[i % values.size()];
+  return element_operand(t, pitch);
+}
+
+int KernelCase::element_operand(const Tensor& values, int64_t pitch) {
+  const DType type = values.dtype();
+  const int64_t element_bytes = bit_width(type) / 8, columns = c_.pixel_table.dim(1);
   io_.push_back(std::make_unique<GuardedBytes>(static_cast<size_t>((c_.pixels * pitch - 1) * element_bytes)));
   std::memcpy(io_.back()->data(), values.raw(), io_.back()->size());
   plan_.buffers.push_back({"residual", Space::Input, 0, static_cast<int64_t>(io_.size()) - 1});
@@ -283,20 +234,26 @@ double KernelCase::reference_sum(int64_t pixel, int64_t channel, double& magnitu
   return a_ == DType::Float32 ? static_cast<double>(static_cast<float>(sum)) : sum;
 }
 
-double KernelCase::evaluate(int64_t pixel, int64_t channel, double sum) {
-  std::vector<double> v;
-  auto arg = [&](const Instr& i, size_t n) { return i.args[n] >= 0 ? v[static_cast<size_t>(i.args[n])] : 0; };
+Immediate KernelCase::evaluate(int64_t pixel, int64_t channel, double sum) {
+  std::vector<Immediate> v;
   for (const Instr& i : c_.epilogue) {
     if (i.op == Op::Accumulator) {
-      v.push_back(sum);
+      v.push_back(Immediate(sum).held_as(i.type));
     } else if (i.op == Op::Load) {
       const EpilogueOperand& o = c_.operands[static_cast<size_t>(i.slot)];
       const uint8_t* at = base(o.view.buffer) + channel * bit_width(o.view.dtype) / 8;
       if (o.kind == EpilogueOperand::Kind::PerElement)
         at += c_.pixel_table.data<int32_t>()[static_cast<size_t>(pixel * c_.pixel_table.dim(1) + o.column)];
-      v.push_back(element(at, i.type));
+      v.push_back(read_element(at, i.type));
     } else {
-      v.push_back(apply(i, arg(i, 0), arg(i, 1), arg(i, 2)));
+      std::array<Immediate, 3> args;
+      std::array<DType, 3> types = {};
+      for (size_t n = 0; n < 3; ++n) {
+        if (i.args[n] < 0) continue;
+        args[n] = v[static_cast<size_t>(i.args[n])];
+        types[n] = c_.epilogue[static_cast<size_t>(i.args[n])].type;
+      }
+      v.push_back(apply(i, args, types));
     }
   }
   return v.back();
@@ -309,9 +266,9 @@ std::vector<uint8_t> KernelCase::reference() {
   for (int64_t p = 0; p < c_.pixels; ++p)
     for (int64_t o = 0; o < c_.channels; ++o) {
       const double sum = reference_sum(p, o, magnitudes_.emplace_back());
-      set_element(bytes.data() + c_.pixel_table.data<int32_t>()[static_cast<size_t>(p * c_.pixel_table.dim(1) + 1)] +
-                      o * bit_width(out_) / 8,
-                  out_, evaluate(p, o, sum));
+      write_element(bytes.data() + c_.pixel_table.data<int32_t>()[static_cast<size_t>(p * c_.pixel_table.dim(1) + 1)] +
+                        o * bit_width(out_) / 8,
+                    out_, evaluate(p, o, sum));
     }
   return bytes;
 }
@@ -322,7 +279,7 @@ std::string KernelCase::compare(const std::vector<uint8_t>& expected) {
   const bool tolerant = a_ == DType::Float32;
   const int64_t pitch = c_.channels + shape_.pad_channels, bytes = bit_width(out_) / 8;
   for (size_t i = 0; i < expected.size(); i += static_cast<size_t>(bytes)) {
-    if (std::memcmp(expected.data() + i, got + i, static_cast<size_t>(bytes)) == 0) continue;
+    if (same_number(read_element(expected.data() + i, out_), read_element(got + i, out_))) continue;
     const auto at = static_cast<int64_t>(i) / bytes, pixel = at / pitch, channel = at % pitch;
     std::ostringstream text;
     text << "pixel " << pixel << " channel " << channel << ": " << element(got + i, out_) << " instead of "

@@ -42,10 +42,11 @@ class KernelCase {
   KernelCase(const KernelShape& shape, DType a, DType output, uint32_t seed);
 
   // Epilogue instructions; ids are positions.
-  int add(Op op, DType type, std::vector<int> args = {}, double imm = 0, double imm2 = 0);
-  int constant(DType type, double value) { return add(Op::Constant, type, {}, value); }
+  int add(Op op, DType type, std::vector<int> args = {}, Immediate imm = 0, Immediate imm2 = 0);
+  int constant(DType type, Immediate value) { return add(Op::Constant, type, {}, value.held_as(type)); }
   int per_channel(DType type, double low, double high);
   int per_element(DType type, double low, double high);
+  int per_element(const std::vector<float>& values);  // over and over
   // Quantize(acc * per-channel multiplier) such that results cover and exceed the byte range.
   int requantize(int accumulator, DType type, double zero_point);
 
@@ -60,9 +61,10 @@ class KernelCase {
   void build_weights();
   Tensor random(DType type, Shape shape, double low, double high);
   View constant_view(const Tensor& t);
+  int element_operand(const Tensor& values, int64_t pitch);
   std::vector<uint8_t> reference();
   double reference_sum(int64_t pixel, int64_t channel, double& magnitude);
-  double evaluate(int64_t pixel, int64_t channel, double sum);
+  Immediate evaluate(int64_t pixel, int64_t channel, double sum);
   std::string compare(const std::vector<uint8_t>& expected);
   uint8_t* base(int buffer);
 

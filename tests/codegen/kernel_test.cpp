@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <limits>
+
 #include "codegen/kernels/schedule.h"
 #include "codegen/kernels/table.h"
 #include "codegen/x86/emit.h"
@@ -150,7 +152,7 @@ TEST_P(KernelRow, ResidualChain) {
                                   {k.per_element(residual, residual == kU8 ? 0 : -128, residual == kU8 ? 255 : 127)},
                                   0.0317, residual == kU8 ? 17 : -5);
           const int sum = k.add(Op::Add, kF32, {conv, other});
-          const int relu = k.add(Op::Max, kF32, {sum, k.constant(kF32, 0)});
+          const int relu = k.add(Op::AtLeast, kF32, {sum, k.constant(kF32, 0)});
           k.add(Op::Quantize, out, {relu}, scale, out == kU8 ? 12 : -100);
           EXPECT_EQ(k.check(GetParam()), "") << row().name << " " << s.to_string();
         }
@@ -240,6 +242,54 @@ TEST_P(KernelRow, OtherInstructions) {
   KernelCase cast(s, row().a, kU8, seed_++);
   cast.add(Op::Cast, kU8, {cast.add(Op::Mul, kF32, {begin(cast), cast.constant(kF32, 20)})});
   EXPECT_EQ(cast.check(GetParam()), "") << row().name;
+}
+
+// Epilogues on NaN, infinities, zeros of both signs, extremes and subnormal numbers. The kernel's own sum is dropped by a Select, so
+// that every row computes exactly the same.
+TEST_P(KernelRow, SpecialValues) {
+  constexpr float kInf = std::numeric_limits<float>::infinity(), kNan = std::numeric_limits<float>::quiet_NaN();
+  const std::vector<float> special = {0.0f,  -0.0f,  1.5f,    -1.5f,  2.5f,   kInf,    -kInf, kNan,  3e9f,
+                                      -3e9f, 1e-40f, -1e-40f, 127.5f, 255.5f, -128.5f, 3e38f, -3e38f};
+  const std::vector<float> other = {0.0f, -0.0f, 1.5f, -kInf, kNan, 7, -3e38f};  // another length: all pairs meet
+  const KernelShape s = adapted({.pixels_w = 13, .in_channels = 16, .out_channels = 45});
+  auto check = [&](const std::string& what, DType out, auto&& build) {
+    KernelCase k(s, row().a, out, seed_++);
+    const int never =
+        k.add(Op::Less, DType::Bool,
+              {k.add(Op::Mul, kF32, {k.add(Op::Cast, kF32, {0}), k.constant(kF32, 0)}), k.constant(kF32, -1)});
+    const int x = k.per_element(special);
+    build(k, k.add(Op::Select, kF32, {never, k.add(Op::Cast, kF32, {0}), x}));
+    EXPECT_EQ(k.check(GetParam()), "") << row().name << " " << what;
+  };
+  for (const Op op : {Op::Neg, Op::Abs, Op::Sqrt, Op::Reciprocal, Op::Floor, Op::Ceil, Op::RoundEven})
+    check("unary " + std::to_string(static_cast<int>(op)), kF32, [&](KernelCase& k, int x) { k.add(op, kF32, {x}); });
+  for (const Op op : {Op::Add, Op::Sub, Op::Mul, Op::Div, Op::Max, Op::Min, Op::AtLeast, Op::AtMost}) {
+    check("binary " + std::to_string(static_cast<int>(op)), kF32, [&](KernelCase& k, int x) {
+      k.add(op, kF32, {x, k.per_element(other)});
+    });
+    for (const float c : {0.0f, -0.0f, 6.0f, -1.0f, kInf, kNan})
+      check("constant " + std::to_string(static_cast<int>(op)) + " with " + std::to_string(c), kF32,
+            [&](KernelCase& k, int x) {
+              k.add(op, kF32, {x, k.constant(kF32, c)});
+            });
+  }
+  for (const Op op : {Op::Less, Op::LessOrEqual, Op::Equal})
+    check("comparison " + std::to_string(static_cast<int>(op)), kF32, [&](KernelCase& k, int x) {
+      const int y = k.per_element(other);
+      k.add(Op::Select, kF32, {k.add(op, DType::Bool, {x, y}), x, y});
+    });
+  for (const DType to : {kS32, kU8, kS8})
+    check("cast to " + std::string(name_of(to)), to, [&](KernelCase& k, int x) { k.add(Op::Cast, to, {x}); });
+  for (const DType to : {kU8, kS8})
+    for (const float scale : {1.0f, 0.037f, 1e-39f, 1e30f}) {
+      check("quantize", to, [&](KernelCase& k, int x) { k.add(Op::Quantize, to, {x}, scale, to == kU8 ? 17 : -100); });
+      check("bounded quantize", to, [&](KernelCase& k, int x) {
+        k.add(Op::Quantize, to, {k.add(Op::AtLeast, kF32, {x, k.constant(kF32, 0)})}, scale, to == kU8 ? 17 : -100);
+      });
+      check("quantize and back", kF32, [&](KernelCase& k, int x) {
+        k.add(Op::Dequantize, kF32, {k.add(Op::Quantize, to, {x}, scale, 3)}, 0.25, 3);
+      });
+    }
 }
 
 TEST_P(KernelRow, Groups) {

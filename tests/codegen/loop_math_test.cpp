@@ -88,42 +88,52 @@ void expect_accurate(const char* name, Op op, long double (*reference)(long doub
 
 long double sigmoid(long double x) { return 1 / (1 + std::exp(-x)); }
 
+long double normal_cdf(long double x) { return 0.5L * std::erfc(-x / std::sqrt(2.0L)); }
+
 TEST(LoopMath, FunctionsInFloat) {
+  using L = long double;
   expect_accurate(
-      "Exp", Op::Exp, [](long double x) { return std::exp(x); }, 1.0);
+      "Exp", Op::Exp, [](L x) { return std::exp(x); }, 1.0);
   expect_accurate(
-      "Log", Op::Log, [](long double x) { return std::log(x); }, 1.0);
+      "Expm1", Op::Expm1, [](L x) { return std::expm1(x); }, 1.6);
   expect_accurate(
-      "Erf", Op::Erf, [](long double x) { return std::erf(x); }, 1.5);
+      "Log", Op::Log, [](L x) { return std::log(x); }, 1.0);
   expect_accurate(
-      "Tanh", Op::Tanh, [](long double x) { return std::tanh(x); }, 2.0);
+      "Log1p", Op::Log1p, [](L x) { return std::log1p(x); }, 1.6);
+  expect_accurate(
+      "Erf", Op::Erf, [](L x) { return std::erf(x); }, 1.5);
+  expect_accurate("NormalCdf", Op::NormalCdf, normal_cdf, 4.0);
+  expect_accurate(
+      "Tanh", Op::Tanh, [](L x) { return std::tanh(x); }, 2.0);
   expect_accurate("Sigmoid", Op::Sigmoid, sigmoid, 2.0);
 }
 
+// Angles of every size: reduced by as many bits of 2/pi as they need.
 TEST(LoopMath, FunctionsThroughDouble) {
-  constexpr double kBound = 0.51, kReducible = 0x1p50;
+  using L = long double;
+  constexpr double kBound = 0.51;
   expect_accurate(
-      "Sin", Op::Sin, [](long double x) { return std::sin(x); }, kBound, kReducible);
+      "Sin", Op::Sin, [](L x) { return static_cast<L>(std::sin(static_cast<double>(x))); }, kBound);
   expect_accurate(
-      "Cos", Op::Cos, [](long double x) { return std::cos(x); }, kBound, kReducible);
+      "Cos", Op::Cos, [](L x) { return static_cast<L>(std::cos(static_cast<double>(x))); }, kBound);
   expect_accurate(
-      "Tan", Op::Tan, [](long double x) { return std::tan(x); }, kBound, kReducible);
+      "Tan", Op::Tan, [](L x) { return static_cast<L>(std::tan(static_cast<double>(x))); }, kBound);
   expect_accurate(
-      "Asin", Op::Asin, [](long double x) { return std::asin(x); }, kBound);
+      "Asin", Op::Asin, [](L x) { return std::asin(x); }, kBound);
   expect_accurate(
-      "Acos", Op::Acos, [](long double x) { return std::acos(x); }, kBound);
+      "Acos", Op::Acos, [](L x) { return std::acos(x); }, kBound);
   expect_accurate(
-      "Atan", Op::Atan, [](long double x) { return std::atan(x); }, kBound);
+      "Atan", Op::Atan, [](L x) { return std::atan(x); }, kBound);
   expect_accurate(
-      "Sinh", Op::Sinh, [](long double x) { return std::sinh(x); }, kBound);
+      "Sinh", Op::Sinh, [](L x) { return std::sinh(x); }, kBound);
   expect_accurate(
-      "Cosh", Op::Cosh, [](long double x) { return std::cosh(x); }, kBound);
+      "Cosh", Op::Cosh, [](L x) { return std::cosh(x); }, kBound);
   expect_accurate(
-      "Asinh", Op::Asinh, [](long double x) { return std::asinh(x); }, kBound);
+      "Asinh", Op::Asinh, [](L x) { return std::asinh(x); }, kBound);
   expect_accurate(
-      "Acosh", Op::Acosh, [](long double x) { return std::acosh(x); }, kBound);
+      "Acosh", Op::Acosh, [](L x) { return std::acosh(x); }, kBound);
   expect_accurate(
-      "Atanh", Op::Atanh, [](long double x) { return std::atanh(x); }, kBound);
+      "Atanh", Op::Atanh, [](L x) { return std::atanh(x); }, kBound);
 }
 
 TEST(LoopMath, PowOfAllPairs) {
@@ -143,20 +153,53 @@ TEST(LoopMath, PowOfAllPairs) {
         << x[i] << " ^ " << y[i] << " = " << z[i];
 }
 
-TEST(LoopMath, DoublesKeepDoublePrecision) {
-  std::vector<double> x;
+// Of every magnitude, of both signs.
+std::vector<double> doubles() {
+  std::vector<double> x = {0.0, -0.0, INFINITY, -INFINITY, NAN, 1, -1, 0.5, 2};
   for (int i = -3000; i <= 3000; ++i) x.push_back(i * 0.01 + 1e-5);
-  const std::pair<Op, long double (*)(long double)> functions[] = {
-      {Op::Exp, [](long double v) { return std::exp(v); }},   {Op::Log, [](long double v) { return std::log(v); }},
-      {Op::Tanh, [](long double v) { return std::tanh(v); }}, {Op::Sigmoid, sigmoid},
-      {Op::Sin, [](long double v) { return std::sin(v); }},   {Op::Cos, [](long double v) { return std::cos(v); }},
-      {Op::Atan, [](long double v) { return std::atan(v); }}, {Op::Sinh, [](long double v) { return std::sinh(v); }},
-      {Op::Cosh, [](long double v) { return std::cosh(v); }}};
+  for (int e = -1070; e < 1023; e += 3)
+    for (const double sign : {1.0, -1.0}) x.push_back(sign * std::ldexp(1.2345678901234567, e));
+  return x;
+}
+
+TEST(LoopMath, DoublesKeepDoublePrecision) {
+  using L = long double;
+  // The library's sine of long double reduces huge angles by pi itself, as that of double does.
+  const std::pair<Op, L (*)(L)> functions[] = {
+      {Op::Exp, [](L v) { return std::exp(v); }},     {Op::Expm1, [](L v) { return std::expm1(v); }},
+      {Op::Log, [](L v) { return std::log(v); }},     {Op::Log1p, [](L v) { return std::log1p(v); }},
+      {Op::Tanh, [](L v) { return std::tanh(v); }},   {Op::Sigmoid, sigmoid},
+      {Op::Sin, [](L v) { return std::sin(v); }},     {Op::Cos, [](L v) { return std::cos(v); }},
+      {Op::Tan, [](L v) { return std::tan(v); }},     {Op::Asin, [](L v) { return std::asin(v); }},
+      {Op::Acos, [](L v) { return std::acos(v); }},   {Op::Atan, [](L v) { return std::atan(v); }},
+      {Op::Sinh, [](L v) { return std::sinh(v); }},   {Op::Cosh, [](L v) { return std::cosh(v); }},
+      {Op::Asinh, [](L v) { return std::asinh(v); }}, {Op::Acosh, [](L v) { return std::acosh(v); }},
+      {Op::Atanh, [](L v) { return std::atanh(v); }}};
+  const std::vector<double> x = doubles();
   for (const auto& [op, reference] : functions) {
     const std::vector<double> y = evaluate(op, x);
     for (size_t i = 0; i < x.size(); ++i)
-      ASSERT_LE(ulps(y[i], reference(x[i])), 8.0) << "op " << static_cast<int>(op) << " of " << x[i];
+      ASSERT_LE(ulps(y[i], reference(x[i])), 8.0) << "op " << static_cast<int>(op) << " of " << x[i] << ": " << y[i];
   }
+}
+
+// Powers that are whole numbers come out whole: integers to the power of fractions are cut behind the point.
+TEST(LoopMath, PowersOfDoublesAreAccurate) {
+  std::vector<double> x, y;
+  for (int i = 1; i <= 300; ++i)
+    for (const double e : {0.5, 1.0 / 3, 1.5, 2.5, 2.0, 3.0, -1.0, -2.0, 0.25, 7.0, 31.25, -3.75}) {
+      x.push_back(e == 0.5 ? static_cast<double>(i) * i : i);
+      y.push_back(e);
+    }
+  for (const double a : {0.0, -0.0, 1.0, -1.0, -8.0, 0.999999, 1e300, 1e-300, 5e-324, HUGE_VAL, -HUGE_VAL})
+    for (const double e : {0.0, 0.5, -0.5, 3.0, -3.0, 1e9, HUGE_VAL, -HUGE_VAL, static_cast<double>(NAN)}) {
+      x.push_back(a);
+      y.push_back(e);
+    }
+  const std::vector<double> z = evaluate(Op::Pow, x, &y);
+  for (size_t i = 0; i < x.size(); ++i)
+    ASSERT_LE(ulps(z[i], std::pow(static_cast<long double>(x[i]), static_cast<long double>(y[i]))), 0.6)
+        << x[i] << " ^ " << y[i] << " = " << z[i];
 }
 
 }  // namespace

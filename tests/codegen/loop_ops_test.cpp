@@ -180,6 +180,7 @@ template <class T> T quotient(T a, T b) {
   return static_cast<T>(a / b);
 }
 template <class T> T remainder_of(T a, T b) {
+  if (b == 0) return 0;
   return wrap<T>(std::minus<uint64_t>(), a, wrap<T>(std::multiplies<uint64_t>(), quotient(a, b), b));
 }
 template <class T> T modulo(T a, T b) {
@@ -203,8 +204,8 @@ template <class T> void integer_ops() {
   binary<T>(Op::FMod, remainder_of<T>);
   binary<T>(Op::Mod, modulo<T>);
   binary<T>(Op::Pow, power<T>);
-  binary<T>(Op::Min, [](T a, T b) { return std::min(a, b); });
-  binary<T>(Op::Max, [](T a, T b) { return std::max(a, b); });
+  for (const Op op : {Op::Min, Op::AtMost}) binary<T>(op, [](T a, T b) { return std::min(a, b); });
+  for (const Op op : {Op::Max, Op::AtLeast}) binary<T>(op, [](T a, T b) { return std::max(a, b); });
   binary<T>(Op::And, [](T a, T b) { return static_cast<T>(a & b); });
   binary<T>(Op::Or, [](T a, T b) { return static_cast<T>(a | b); });
   binary<T>(Op::Xor, [](T a, T b) { return static_cast<T>(a ^ b); });
@@ -227,6 +228,12 @@ TEST(LoopOps, IntegersOfAllWidths) {
   integer_ops<uint64_t>();
 }
 
+// IEEE 754-2019: NaN wins, +0 is above -0.
+template <class T> T maximum(T a, T b) {
+  if (std::isnan(a) || std::isnan(b)) return std::numeric_limits<T>::quiet_NaN();
+  return a == b ? (std::signbit(a) ? b : a) : std::max(a, b);
+}
+
 template <class T> void float_ops() {
   binary<T>(Op::Add, [](T a, T b) { return a + b; });
   binary<T>(Op::Sub, [](T a, T b) { return a - b; });
@@ -237,8 +244,10 @@ template <class T> void float_ops() {
     const T r = std::fmod(a, b);
     return r != 0 && (r < 0) != (b < 0) ? r + b : r;
   });
-  binary<T>(Op::Max, [](T a, T b) { return a > b || std::isnan(a) ? a : b; });
-  binary<T>(Op::Min, [](T a, T b) { return a < b || std::isnan(a) ? a : b; });
+  binary<T>(Op::Max, maximum<T>);
+  binary<T>(Op::Min, [](T a, T b) { return -maximum(-a, -b); });
+  binary<T>(Op::AtLeast, [](T x, T low) { return x < low ? low : x; });
+  binary<T>(Op::AtMost, [](T x, T high) { return x > high ? high : x; });
   unary<T>(Op::Neg, [](T a) { return -a; });
   unary<T>(Op::Abs, [](T a) { return std::abs(a); });
   unary<T>(Op::Sign, [](T a) { return a > 0 ? T(1) : a < 0 ? T(-1) : a + T(0); });
@@ -263,8 +272,8 @@ TEST(LoopOps, FloatsAreIeee) {
 // Max(x, 0) and other limits known when compiling take a shorter path.
 TEST(LoopOps, LimitsKnownWhenCompiling) {
   const std::vector<float> x = samples<float>();
-  for (const double limit : {0.0, -0.0, 6.0, -1.0})
-    for (const Op op : {Op::Max, Op::Min})
+  for (const double limit : {0.0, -0.0, 6.0, -1.0, static_cast<double>(NAN), static_cast<double>(INFINITY)})
+    for (const Op op : {Op::Max, Op::Min, Op::AtLeast, Op::AtMost})
       for (const bool first : {true, false}) {
         LoopPlan p;
         const Shape n = {static_cast<int64_t>(x.size())};
@@ -283,7 +292,10 @@ TEST(LoopOps, LimitsKnownWhenCompiling) {
           const RunResult r = run_loops(p, target);
           for (size_t i = 0; i < x.size(); ++i) {
             const float u = first ? static_cast<float>(limit) : x[i], v = first ? x[i] : static_cast<float>(limit);
-            const float wanted = (op == Op::Max ? u > v : u < v) || std::isnan(u) ? u : v;
+            const float wanted = op == Op::Max       ? maximum(u, v)
+                                 : op == Op::Min     ? -maximum(-u, -v)
+                                 : op == Op::AtLeast ? (u < v ? v : u)
+                                                     : (u > v ? v : u);
             ASSERT_TRUE(same(r.outputs[0].data<float>()[i], wanted))
                 << x[i] << " and " << limit << ", op " << static_cast<int>(op) << ", " << first;
           }
@@ -456,6 +468,35 @@ TEST(LoopOps, BooleanLogicAndCasts) {
         ASSERT_EQ(r.outputs[o].as_double(i), wanted[o]) << "output " << o << " of " << u << ", " << v;
     }
   }
+}
+
+template <class T> void constants_are_exact() {
+  const std::vector<T> wanted = samples<T>();
+  LoopPlan p;
+  std::vector<Instr> body;
+  Loop loop;
+  loop.domain = {3};
+  for (const T value : wanted) {
+    body.push_back({Op::Constant, dtype_of<T>, {-1, -1, -1}, -1, value});
+    loop.views.push_back(dense_view(p.output(dtype_of<T>, {3}), dtype_of<T>, {3}));
+  }
+  std::vector<Loop::Store> stores;
+  for (int32_t i = 0; i < static_cast<int32_t>(body.size()); ++i) stores.push_back({i, i});
+  loop.phases = {{Loop::Over::Row, body, {}, stores}};
+  p.add(loop);
+  for (const Target& target : runnable_levels()) {
+    const RunResult r = run_loops(p, target);
+    for (size_t i = 0; i < wanted.size(); ++i) ASSERT_TRUE(same(r.outputs[i].data<T>()[2], wanted[i])) << +wanted[i];
+  }
+}
+TEST(LoopOps, ConstantsAreExactInEveryType) {
+  constants_are_exact<int64_t>();
+  constants_are_exact<uint64_t>();
+  constants_are_exact<int32_t>();
+  constants_are_exact<uint8_t>();
+  constants_are_exact<int8_t>();
+  constants_are_exact<float>();
+  constants_are_exact<double>();
 }
 
 // Arithmetic on halves rounds after every operation.

@@ -5,53 +5,12 @@
 #include <cstring>
 
 #include "codegen/lower/view.h"
+#include "tests/codegen/scalar_oracle.h"
 
 namespace lapis::testing {
 namespace {
 
 using codegen::for_each_index;
-
-double read(const std::byte* at, DType dtype) {
-  double value = 0;
-  visit_dtype(dtype, [&](auto tag) {
-    using T = decltype(tag);
-    T element;
-    std::memcpy(&element, at, sizeof element);
-    if constexpr (std::is_class_v<T>)
-      value = to_float(element);
-    else
-      value = static_cast<double>(element);
-  });
-  return value;
-}
-
-void write(std::byte* at, DType dtype, double value) {
-  visit_dtype(dtype, [&](auto tag) {
-    using T = decltype(tag);
-    T element;
-    if constexpr (std::is_same_v<T, Float16>)
-      element = to_float16(static_cast<float>(value));
-    else if constexpr (std::is_same_v<T, BFloat16>)
-      element = to_bfloat16(static_cast<float>(value));
-    else
-      element = static_cast<T>(value);
-    std::memcpy(at, &element, sizeof element);
-  });
-}
-
-// The result of one instruction as its type holds it.
-double rounded(DType type, double value) {
-  if (type == DType::Float32) return static_cast<float>(value);
-  if (type == DType::Bool) return value != 0;
-  if (type == DType::Int32) return static_cast<double>(static_cast<int32_t>(static_cast<int64_t>(value)));
-  return value;
-}
-
-double saturate(DType type, double value) {
-  const IntegerRange range = integer_range(type);
-  if (!(value > static_cast<double>(range.lowest))) return static_cast<double>(range.lowest);
-  return std::min(value, static_cast<double>(range.highest));
-}
 
 class Interpreter {
  public:
@@ -78,96 +37,64 @@ class Interpreter {
   }
   std::byte* address(const View& v, const Shape& index) { return base(v.buffer) + codegen::byte_offset(v, index); }
 
-  double apply(const Instr& i, const std::vector<double>& v) const {
-    const double a = i.args[0] >= 0 ? v[static_cast<size_t>(i.args[0])] : 0,
-                 b = i.args[1] >= 0 ? v[static_cast<size_t>(i.args[1])] : 0;
-    switch (i.op) {
-      case Op::Constant: return i.imm;
-      case Op::Cast: return is_integer(i.type) ? saturate(i.type, std::trunc(a)) : a;
-      case Op::Add: return a + b;
-      case Op::Sub: return a - b;
-      case Op::Mul: return a * b;
-      case Op::Div: return is_integer(i.type) ? std::trunc(a / b) : a / b;
-      case Op::Pow: return std::pow(a, b);
-      case Op::Min: return std::isnan(a) || std::isnan(b) ? NAN : std::min(a, b);
-      case Op::Max: return std::isnan(a) || std::isnan(b) ? NAN : std::max(a, b);
-      case Op::Neg: return -a;
-      case Op::Abs: return std::abs(a);
-      case Op::Floor: return std::floor(a);
-      case Op::Ceil: return std::ceil(a);
-      case Op::RoundEven: return std::nearbyint(a);
-      case Op::Sqrt: return std::sqrt(a);
-      case Op::Reciprocal: return 1 / a;
-      case Op::Exp: return std::exp(a);
-      case Op::Log: return std::log(a);
-      case Op::Tanh: return std::tanh(a);
-      case Op::Erf: return std::erf(a);
-      case Op::Sigmoid: return 1 / (1 + std::exp(-a));
-      case Op::Equal: return a == b;
-      case Op::Less: return a < b;
-      case Op::LessOrEqual: return a <= b;
-      case Op::And:
-        return i.type == DType::Bool ? (a != 0 && b != 0)
-                                     : static_cast<double>(static_cast<int64_t>(a) & static_cast<int64_t>(b));
-      case Op::Or:
-        return i.type == DType::Bool ? (a != 0 || b != 0)
-                                     : static_cast<double>(static_cast<int64_t>(a) | static_cast<int64_t>(b));
-      case Op::Not: return i.type == DType::Bool ? a == 0 : static_cast<double>(~static_cast<int64_t>(a));
-      case Op::Select: return a != 0 ? b : v[static_cast<size_t>(i.args[2])];
-      case Op::Quantize:
-        return saturate(i.type, std::nearbyint(static_cast<float>(a) / static_cast<float>(i.imm)) + i.imm2);
-      case Op::Dequantize: return static_cast<float>(a - i.imm2) * static_cast<float>(i.imm);
-      default: LAPIS_UNREACHABLE("the plan interpreter does not know op " << static_cast<int>(i.op));
+  // Values computed so far, and their types.
+  struct Values {
+    std::vector<Immediate> numbers;
+    std::vector<DType> types;
+    Immediate of(const Instr& i) const {
+      std::array<Immediate, 3> args;
+      std::array<DType, 3> arg_types = {};
+      for (size_t a = 0; a < 3; ++a) {
+        if (i.args[a] < 0) continue;
+        args[a] = numbers[static_cast<size_t>(i.args[a])];
+        arg_types[a] = types[static_cast<size_t>(i.args[a])];
+      }
+      return apply(i, args, arg_types);
     }
-  }
+    void push(DType type, Immediate number) {
+      numbers.push_back(number.held_as(type));
+      types.push_back(type);
+    }
+  };
 
-  double gather(const Loop& loop, const Instr& i, const Shape& point, double index) {
+  Immediate gather(const Loop& loop, const Instr& i, const Shape& point, int64_t index) {
     const View& table = loop.views[static_cast<size_t>(i.slot)];
-    const double wrapped = std::clamp(index < 0 ? index + i.imm2 : index, 0.0, i.imm2 - 1);
-    return read(address(table, point) + static_cast<int64_t>(wrapped * i.imm) * bit_width(table.dtype) / 8,
-                table.dtype);
+    const int64_t rows = i.imm2.as_int(), row = std::clamp<int64_t>(index < 0 ? index + rows : index, 0, rows - 1);
+    return read_element(address(table, point) + row * i.imm.as_int() * bit_width(table.dtype) / 8, table.dtype);
   }
 
-  std::vector<double> evaluate(const Loop& loop, const Loop::Phase& phase, const Shape& point,
-                               const std::vector<double>& reduced) {
-    std::vector<double> v;
+  std::vector<Immediate> evaluate(const Loop& loop, const Loop::Phase& phase, const Shape& point,
+                                  const std::vector<Immediate>& reduced) {
+    Values v;
     for (const Instr& i : phase.body) {
-      double value;
+      Immediate value;
       if (i.op == Op::Load)
-        value = read(address(loop.views[static_cast<size_t>(i.slot)], point), i.type);
+        value = read_element(address(loop.views[static_cast<size_t>(i.slot)], point), i.type);
       else if (i.op == Op::Gather)
-        value = gather(loop, i, point, v[static_cast<size_t>(i.args[0])]);
+        value = gather(loop, i, point, v.numbers[static_cast<size_t>(i.args[0])].as_int());
       else if (i.op == Op::Index)
-        value = static_cast<double>(point[static_cast<size_t>(i.slot)]);
+        value = point[static_cast<size_t>(i.slot)];
       else if (i.op == Op::Reduced)
         value = reduced[static_cast<size_t>(i.slot)];
       else
-        value = apply(i, v);
-      v.push_back(rounded(i.type, value));
+        value = v.of(i);
+      v.push(i.type, value);
     }
-    return v;
+    return v.numbers;
   }
 
-  void run_point(const Loop& loop, const Loop::Phase& phase, const Shape& point, std::vector<double>& reduced,
+  void run_point(const Loop& loop, const Loop::Phase& phase, const Shape& point, std::vector<Immediate>& reduced,
                  size_t first, bool start) {
-    const std::vector<double> v = evaluate(loop, phase, point, reduced);
+    const std::vector<Immediate> v = evaluate(loop, phase, point, reduced);
     for (size_t r = 0; r < phase.reductions.size(); ++r) {
-      double& total = reduced[first + r];
-      const double x = v[static_cast<size_t>(phase.reductions[r].value)];
-      if (start) {
-        total = x;
-        continue;
-      }
-      switch (phase.reductions[r].kind) {
-        case Loop::Reduce::Sum: total += x; break;
-        case Loop::Reduce::Prod: total *= x; break;
-        case Loop::Reduce::Max: total = std::max(total, x); break;
-        case Loop::Reduce::Min: total = std::min(total, x); break;
-      }
+      const Loop::Reduction& reduction = phase.reductions[r];
+      const Immediate x = v[static_cast<size_t>(reduction.value)];
+      Immediate& total = reduced[first + r];
+      total = start ? x : combine(reduction.kind, reduction.type, total, x);
     }
     for (const Loop::Store& s : phase.stores) {
       const View& to = loop.views[static_cast<size_t>(s.view)];
-      write(address(to, point), to.dtype, v[static_cast<size_t>(s.value)]);
+      write_element(address(to, point), to.dtype, v[static_cast<size_t>(s.value)]);
     }
   }
 
@@ -176,7 +103,7 @@ class Interpreter {
     const Shape outer(loop.domain.begin(), loop.domain.begin() + split),
         inner(loop.domain.begin() + split, loop.domain.end());
     for_each_index(outer, [&](const Shape& row) {
-      std::vector<double> reduced;
+      std::vector<Immediate> reduced;
       for (const Loop::Phase& phase : loop.phases) {
         const size_t first = reduced.size();
         reduced.resize(first + phase.reductions.size());
@@ -198,7 +125,7 @@ class Interpreter {
     });
   }
 
-  double dot(const Contraction& c, int64_t pixel, int64_t channel) {
+  Immediate dot(const Contraction& c, int64_t pixel, int64_t channel) {
     const int64_t per_group = c.channels / c.groups, group = channel / per_group, size = bit_width(c.a) / 8;
     const std::byte* x = base(c.input.buffer) +
                          c.pixel_table.data<int32_t>()[static_cast<size_t>(pixel * c.pixel_table.dim(1))] +
@@ -207,7 +134,8 @@ class Interpreter {
     double sum = c.bias.as_double(channel);
     for (int32_t tap : c.taps)
       for (int64_t k = 0; k < c.k; ++k, w += bit_width(c.b) / 8)
-        sum += (read(x + tap + k * size, c.a) - c.input_zero_point) * read(w, c.b);
+        sum +=
+            (read_element(x + tap + k * size, c.a).as_double() - c.input_zero_point) * read_element(w, c.b).as_double();
     return sum;
   }
 
@@ -215,27 +143,27 @@ class Interpreter {
     for (int64_t p = 0; p < c.pixels; ++p) {
       const auto row = c.pixel_table.data<int32_t>().subspan(static_cast<size_t>(p * c.pixel_table.dim(1)));
       for (int64_t o = 0; o < c.channels; ++o) {
-        std::vector<double> v;
+        Values v;
         for (const Instr& i : c.epilogue) {
-          double value;
           if (i.op == Op::Accumulator)
-            value = dot(c, p, o);
+            v.push(i.type,
+                   i.type == DType::Float32 ? Immediate(static_cast<float>(dot(c, p, o).as_double())) : dot(c, p, o));
           else if (i.op == Op::Load)
-            value = load(c.operands[static_cast<size_t>(i.slot)], row, o);
+            v.push(i.type, load(c.operands[static_cast<size_t>(i.slot)], row, o));
           else
-            value = apply(i, v);
-          v.push_back(rounded(i.type, value));
+            v.push(i.type, v.of(i));
         }
-        write(base(c.output.buffer) + row[1] + o * bit_width(c.output.dtype) / 8, c.output.dtype, v.back());
+        write_element(base(c.output.buffer) + row[1] + o * bit_width(c.output.dtype) / 8, c.output.dtype,
+                      v.numbers.back());
       }
     }
   }
 
-  double load(const EpilogueOperand& operand, std::span<const int32_t> row, int64_t channel) {
+  Immediate load(const EpilogueOperand& operand, std::span<const int32_t> row, int64_t channel) {
     const std::byte* at = base(operand.view.buffer);
     at += operand.kind == EpilogueOperand::Kind::PerElement ? row[static_cast<size_t>(operand.column)]
                                                             : codegen::byte_offset(operand.view, {0});
-    return read(at + channel * bit_width(operand.view.dtype) / 8, operand.view.dtype);
+    return read_element(at + channel * bit_width(operand.view.dtype) / 8, operand.view.dtype);
   }
 
   const Plan& plan_;
