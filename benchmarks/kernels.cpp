@@ -117,7 +117,7 @@ class Bench {
     shape(row);
     addresses();
     operands(row);
-    arena_ = allocate_arena(next_);
+    arena_ = *allocate_arena(next_);
     for (int64_t i = 0; i < next_; ++i) arena_.get()[i] = static_cast<std::byte>(integer_ ? i * 7 % 13 : 0);
   }
 
@@ -129,7 +129,7 @@ class Bench {
     emit_seconds = seconds([&] { code_bytes_ = x86::emit(c_, plan_); });
     LAPIS_TRY(auto sealed, CodeMemory::seal(std::as_bytes(std::span(code_bytes_))));
     code_ = std::move(sealed);
-    constants_ = allocate_arena(static_cast<int64_t>(plan_.constants.size()));
+    constants_ = *allocate_arena(static_cast<int64_t>(plan_.constants.size()));
     std::memcpy(constants_.get(), plan_.constants.data(), plan_.constants.size());
     return ok();
   }

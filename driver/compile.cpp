@@ -69,17 +69,40 @@ std::vector<IoInfo> describe(const std::vector<PlanIo>& list) {
 }
 
 // Code and constants in one allocation: aligned, on huge pages where they are large.
-void own_bytes(Program& program, const Plan& plan, const CodeImage& code) {
+Status own_bytes(Program& program, const Plan& plan, const CodeImage& code) {
   const auto constants = static_cast<int64_t>(plan.constants.size());
-  auto memory = allocate_arena(constants + static_cast<int64_t>(code.bytes.size()));
+  LAPIS_TRY(auto memory, allocate_arena(constants + static_cast<int64_t>(code.bytes.size())));
   if (constants) std::memcpy(memory.get(), plan.constants.data(), plan.constants.size());
   if (!code.bytes.empty()) std::memcpy(memory.get() + constants, code.bytes.data(), code.bytes.size());
   program.constants = {memory.get(), plan.constants.size()};
   program.code = {memory.get() + constants, code.bytes.size()};
   program.owner = memory;
+  return ok();
 }
 
-Program make_program(const Plan& plan, const CodeImage& code, uint64_t source_hash) {
+// Where the addresses in the tables of a contraction may lie.
+void add_tables(Program& program, const Contraction& c, const Plan& plan) {
+  const auto buffer_bytes = [&](int buffer) {
+    return static_cast<uint64_t>(plan.buffers[static_cast<size_t>(buffer)].bytes);
+  };
+  const auto start = static_cast<uint64_t>(plan.buffers[static_cast<size_t>(c.packed)].offset);
+  const auto part = [&](size_t i) { return static_cast<uint64_t>(c.packed_offset[i]); };
+  const auto pixels = static_cast<uint64_t>(c.pixels);
+  TableInfo table{start + part(2), pixels, {buffer_bytes(c.input.buffer), buffer_bytes(c.output.buffer)}};
+  table.limits.resize(static_cast<size_t>(c.pixel_table.dim(1)));
+  for (const EpilogueOperand& o : c.operands)
+    if (o.kind == EpilogueOperand::Kind::PerElement)
+      table.limits[static_cast<size_t>(o.column)] = buffer_bytes(o.view.buffer);
+  // The columns of kernels::Unit: weights, params, input, channel, table, big, small, kind.
+  const TableInfo units{start + part(3),
+                        static_cast<uint64_t>(c.units),
+                        {part(1), part(2) - part(1), buffer_bytes(c.input.buffer), static_cast<uint64_t>(c.channels),
+                         part(3) - part(2), pixels + 1, pixels + 1, 2}};
+  program.tables.push_back(std::move(table));
+  program.tables.push_back(units);
+}
+
+Result<Program> make_program(const Plan& plan, const CodeImage& code, uint64_t source_hash) {
   Program program;
   program.target = plan.target.to_string();
   program.plan_hash = plan.hash();
@@ -89,7 +112,11 @@ Program make_program(const Plan& plan, const CodeImage& code, uint64_t source_ha
   program.outputs = describe(plan.outputs);
   for (size_t s = 0; s < plan.steps.size(); ++s) program.steps.push_back(describe(plan.steps[s], code.symbols[s]));
   program.arena_bytes = plan.arena_bytes;
-  own_bytes(program, plan, code);
+  LAPIS_CHECK(own_bytes(program, plan, code));
+  for (const Step& step : plan.steps)
+    if (const auto* c = std::get_if<Contraction>(&step.region)) add_tables(program, *c, plan);
+  const auto flaw = flaw_of_tables(program);
+  LAPIS_ASSERT(!flaw, *flaw);
   return program;
 }
 
@@ -170,7 +197,7 @@ Result<Compiled> compile(const Graph& graph, CompileOptions options) {
   result.seconds.lower = lowering.seconds();
   const Stopwatch emission;
   LAPIS_TRY(result.code, step(graph, "code generation", [&] { return codegen::emit(result.plan); }));
-  result.program = make_program(result.plan, result.code, options.source_hash);
+  LAPIS_TRY(result.program, make_program(result.plan, result.code, options.source_hash));
   result.seconds.emit = emission.seconds();
   return result;
 }

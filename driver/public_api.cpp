@@ -2,7 +2,6 @@
 #define LAPIS_IMPLEMENTATION
 #include "lapis/compile.h"
 
-#include "base/guard.h"
 #include "driver/compile.h"
 #include "runtime/artifact.h"
 #include "runtime/public_api.h"
@@ -20,18 +19,27 @@ static lapis::Result<lapis::Compiled> compile_model(const std::filesystem::path&
 }
 
 Result<Executable> compile(const std::filesystem::path& model, const CompileOptions& options) {
-  lapis::Result<Compiled> compiled = guarded([&] { return compile_model(model, options); });
-  if (!compiled.ok()) return to_public(compiled.diagnostics());
-  return make_public(lapis::Executable::from(std::move(compiled->program)));
+  return at_the_edge([&]() -> Result<Executable> {
+    lapis::Result<Compiled> compiled = compile_model(model, options);
+    if (!compiled.ok()) return to_public(compiled.diagnostics());
+    return make_public(lapis::Executable::from(std::move(compiled->program)));
+  });
+}
+
+static Status compile_to_file(const std::filesystem::path& artifact, const std::filesystem::path& model,
+                              const CompileOptions& options) {
+  LAPIS_CHECK(check_writable(artifact));
+  LAPIS_TRY(const Compiled compiled, compile_model(model, options));
+  return save_artifact(compiled.program, artifact);
 }
 
 Result<std::filesystem::path> compile_to(const std::filesystem::path& artifact, const std::filesystem::path& model,
                                          const CompileOptions& options) {
-  const lapis::Result<Compiled> compiled = guarded([&] { return compile_model(model, options); });
-  if (!compiled.ok()) return to_public(compiled.diagnostics());
-  const Status saved = save_artifact(compiled->program, artifact);
-  if (!saved.ok()) return to_public(saved.diagnostics());
-  return artifact;
+  return at_the_edge([&]() -> Result<std::filesystem::path> {
+    const Status saved = compile_to_file(artifact, model, options);
+    if (!saved.ok()) return to_public(saved.diagnostics());
+    return artifact;
+  });
 }
 
 }  // namespace lapis::v1

@@ -73,8 +73,19 @@ Result<std::unique_ptr<Runner>> open_graph(const Graph& graph, const RunnerOptio
   return open_program(std::move(compiled.program), options);
 }
 
+Result<ModelKind> model_kind(const Path& file, bool any_name) {
+  if (file.extension() == ".lapis") return ModelKind::Artifact;
+  if (!is_artifact(file)) return ModelKind::Onnx;
+  if (any_name) return ModelKind::Artifact;
+  return error(ErrorKind::Input,
+               "it is no ONNX model but a compiled artifact, and machine code is run only from a file named .lapis")
+      .at(file.string())
+      .help("if you trust where it comes from, rename it to NAME.lapis or add --artifact");
+}
+
 Result<std::unique_ptr<Runner>> open_model(const Path& file, const RunnerOptions& options) {
-  if (is_artifact(file)) {
+  LAPIS_TRY(const ModelKind kind, model_kind(file, options.artifact_of_any_name));
+  if (kind == ModelKind::Artifact) {
     if (options.backend != Backend::Jit)
       return error(ErrorKind::Usage, "an artifact holds machine code only, which the reference backend cannot evaluate")
           .at(file.string())

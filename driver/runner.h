@@ -12,8 +12,15 @@ enum class Backend {
   ReferenceAfterPasses,  // the reference evaluator on what the compile pipeline makes: the bytes of generated code
 };
 
+enum class ModelKind { Onnx, Artifact };
+
+// What a file is taken for. An artifact is machine code, so its name must say so (.lapis) unless artifacts of any name are welcome: a
+// model.onnx from somewhere that is an artifact inside is refused, not run.
+Result<ModelKind> model_kind(const Path& file, bool any_name = false);
+
 struct RunnerOptions {
   ModelOptions model;
+  bool artifact_of_any_name = false;  // for model_kind
   Backend backend = Backend::Jit;
   Target target = Target::host();
   int threads = 1;
@@ -31,7 +38,7 @@ class Runner {
   virtual Session* session() { return nullptr; }  // of generated code: profile, zero-copy runs
 };
 
-// `file` is an .onnx model or an artifact (recognised by its content).
+// `file` is an .onnx model or an artifact (see model_kind).
 Result<std::unique_ptr<Runner>> open_model(const Path& file, const RunnerOptions& options = {});
 // Runs a graph whose symbols all have values.
 Result<std::unique_ptr<Runner>> open_graph(const Graph& graph, const RunnerOptions& options = {});

@@ -1,5 +1,6 @@
 #include "runtime/artifact.h"
 
+#include <algorithm>
 #include <cstring>
 #include <fstream>
 
@@ -10,6 +11,7 @@ namespace {
 
 constexpr char kMagic[8] = {'L', 'A', 'P', 'I', 'S', '\r', '\n', '\x1a'};  // text-mode transfers break it visibly
 constexpr uint64_t kPage = 4096;
+constexpr size_t kBlock = 64 << 10;  // of constants with a sum of their own
 
 struct Section {
   uint64_t offset = 0, size = 0;
@@ -19,10 +21,38 @@ struct Header {
   char magic[8];
   uint32_t version;
   uint32_t reserved;
-  Section manifest, code, constants;
+  Section manifest, sums, code, constants;
   uint64_t file_size;
-  uint64_t checksum;  // of header (with 0 here), manifest and code
+  uint64_t tables;    // sum of the tables in the constants
+  uint64_t checksum;  // of header (with 0 here), manifest, sums and code
 };
+
+// Four chains of the same hash side by side: as fast as memory is read.
+uint64_t sum_of(std::span<const std::byte> bytes) {
+  Hasher lanes[4], whole;
+  for (; bytes.size() >= 32; bytes = bytes.subspan(32)) {
+    uint64_t words[4];
+    std::memcpy(words, bytes.data(), sizeof words);
+    for (int i = 0; i < 4; ++i) lanes[i].add(words[i]);
+  }
+  for (const Hasher& lane : lanes) whole.add(lane.value());
+  whole.add_bytes(bytes.data(), bytes.size());
+  return whole.value();
+}
+
+std::vector<uint64_t> sums_of(std::span<const std::byte> constants) {
+  std::vector<uint64_t> sums;
+  for (size_t at = 0; at < constants.size(); at += kBlock)
+    sums.push_back(sum_of(constants.subspan(at, std::min(kBlock, constants.size() - at))));
+  return sums;
+}
+
+uint64_t sum_of_tables(const Program& p) {
+  Hasher h;
+  for (const TableInfo& t : p.tables)
+    h.add(sum_of(p.constants.subspan(t.offset, t.rows * t.limits.size() * sizeof(int32_t))));
+  return h.value();
+}
 
 class Writer {
  public:
@@ -53,6 +83,11 @@ class Reader {
     return v;
   }
   int64_t i64() { return static_cast<int64_t>(u64()); }
+  DType dtype() {
+    const uint64_t number = u64();
+    if (number > static_cast<uint64_t>(DType::Int2)) failed_ = true;
+    return failed_ ? DType::Undefined : static_cast<DType>(number);
+  }
   std::string text() {
     const uint64_t size = u64();
     if (!take(size)) return {};
@@ -60,7 +95,9 @@ class Reader {
   }
   template <class T, class F> std::vector<T> list(F&& read) {
     std::vector<T> items;
-    for (uint64_t n = u64(); n > 0 && !failed_; --n) items.push_back(read());
+    const uint64_t count = u64();
+    if (count > (bytes_.size() - at_) / sizeof(uint64_t)) failed_ = true;  // an item takes at least one word
+    for (uint64_t n = 0; n < count && !failed_; ++n) items.push_back(read());
     return items;
   }
   bool failed() const { return failed_; }
@@ -100,13 +137,18 @@ std::string write_manifest(const Program& p) {
   w.list(p.inputs, io);
   w.list(p.outputs, io);
   w.list(p.steps, step);
+  w.list(p.tables, [&](const TableInfo& t) {
+    w.u64(t.offset);
+    w.u64(t.rows);
+    w.list(t.limits, [&](uint64_t limit) { w.u64(limit); });
+  });
   return w.bytes();
 }
 
 IoInfo read_io(Reader& r) {
   IoInfo io;
   io.name = r.text();
-  io.dtype = static_cast<DType>(r.u64());
+  io.dtype = r.dtype();
   io.shape = r.list<int64_t>([&] { return r.i64(); });
   return io;
 }
@@ -122,6 +164,14 @@ StepInfo read_step(Reader& r) {
   return s;
 }
 
+TableInfo read_table(Reader& r) {
+  TableInfo t;
+  t.offset = r.u64();
+  t.rows = r.u64();
+  t.limits = r.list<uint64_t>([&] { return r.u64(); });
+  return t;
+}
+
 Program read_manifest(Reader& r) {
   Program p;
   p.target = r.text();
@@ -132,77 +182,62 @@ Program read_manifest(Reader& r) {
   p.inputs = r.list<IoInfo>([&] { return read_io(r); });
   p.outputs = r.list<IoInfo>([&] { return read_io(r); });
   p.steps = r.list<StepInfo>([&] { return read_step(r); });
+  p.tables = r.list<TableInfo>([&] { return read_table(r); });
   return p;
 }
 
-bool plausible(const IoInfo& io) {
-  constexpr int64_t kLimit = int64_t{1} << 40;
-  if (io.dtype == DType::Undefined || static_cast<int>(io.dtype) > 26 || bit_width(io.dtype) < 8) return false;
-  int64_t count = 1;
-  for (int64_t d : io.shape) {
-    if (d < 0 || d > kLimit || (d != 0 && count > kLimit / d)) return false;
-    count *= d;
-  }
-  return true;
-}
-
-bool plausible(const Program& p) {
-  constexpr int64_t kArenaLimit = int64_t{1} << 42;
-  if (p.arena_bytes < 0 || p.arena_bytes > kArenaLimit) return false;
-  for (const auto* list : {&p.inputs, &p.outputs})
-    for (const IoInfo& io : *list)
-      if (!plausible(io)) return false;
-  for (const StepInfo& s : p.steps)
-    if (s.units < 0 || s.code_offset >= p.code.size() || s.code_size > p.code.size() - s.code_offset) return false;
-  return true;
-}
-
-uint64_t checksum(Header header, std::span<const std::byte> manifest, std::span<const std::byte> code) {
+uint64_t checksum(Header header, std::span<const std::byte> manifest, std::span<const std::byte> sums,
+                  std::span<const std::byte> code) {
   header.checksum = 0;
   Hasher h;
   h.add_bytes(&header, sizeof header);
-  h.add_bytes(manifest.data(), manifest.size());
-  h.add_bytes(code.data(), code.size());
+  for (const auto section : {manifest, sums, code}) h.add(sum_of(section));
   return h.value();
 }
 
 uint64_t next_page(uint64_t offset) { return (offset + kPage - 1) / kPage * kPage; }
 
-Diagnostic corrupt(const Path& path, const std::string& what) {
+// Where sections of these sizes lie; there is only one way.
+void lay_out(Header& h) {
+  uint64_t offset = kPage;
+  for (Section* s : {&h.manifest, &h.sums, &h.code, &h.constants}) {
+    s->offset = offset;
+    offset = next_page(offset + s->size);
+  }
+  h.file_size = h.constants.offset + h.constants.size;
+}
+
+Diagnostic corrupt(const std::string& file, const std::string& what) {
   return error(ErrorKind::Input, "the artifact is damaged: " + what)
-      .at(path.string())
+      .at(file)
       .help("compile the model again with `lapis compile`");
 }
 
-bool inside(const Section& s, uint64_t file_size) {
-  return s.offset <= file_size && s.size <= file_size - s.offset && s.offset % kPage == 0;
+bool is_zero(std::span<const std::byte> bytes) {
+  return std::all_of(bytes.begin(), bytes.end(), [](std::byte b) { return b == std::byte{0}; });
 }
 
-}  // namespace
-
-Status save_artifact(const Program& program, const Path& path) {
-  const std::string manifest = write_manifest(program);
-  Header h{};
-  std::memcpy(h.magic, kMagic, sizeof kMagic);
-  h.version = abi::kVersion;
-  h.manifest = {kPage, manifest.size()};
-  h.code = {next_page(h.manifest.offset + h.manifest.size), program.code.size()};
-  h.constants = {next_page(h.code.offset + h.code.size), program.constants.size()};
-  h.file_size = h.constants.offset + h.constants.size;
-  h.checksum = checksum(h, std::as_bytes(std::span(manifest)), program.code);
-  std::string file(h.file_size, '\0');
-  std::memcpy(file.data(), &h, sizeof h);
-  std::memcpy(file.data() + h.manifest.offset, manifest.data(), manifest.size());
-  if (!program.code.empty()) std::memcpy(file.data() + h.code.offset, program.code.data(), program.code.size());
-  if (!program.constants.empty())
-    std::memcpy(file.data() + h.constants.offset, program.constants.data(), program.constants.size());
-  return write_file(path, std::string_view(file));
+// What is wrong with the layout that the header states, or nothing.
+std::optional<std::string> flaw_of_layout(const Header& h, std::span<const std::byte> file) {
+  if (h.file_size != file.size())
+    return "it has " + std::to_string(file.size()) + " bytes instead of " + std::to_string(h.file_size);
+  for (const Section& s : {h.manifest, h.sums, h.code, h.constants})
+    if (s.size > file.size()) return "a section is larger than the file";
+  Header wanted = h;
+  lay_out(wanted);
+  if (std::memcmp(&wanted, &h, sizeof h) != 0) return "a section lies where it cannot be";
+  uint64_t end = sizeof h;
+  for (const Section& s : {h.manifest, h.sums, h.code, h.constants}) {
+    if (!is_zero(file.subspan(end, s.offset - end))) return "there is something between its sections";
+    end = s.offset + s.size;
+  }
+  return std::nullopt;
 }
 
-Result<Program> load_artifact(const Path& path) {
-  LAPIS_TRY(const MappedFile file, map_file(path));
+// Magic and version, which say whether the rest can be understood at all.
+Result<Header> read_header(const MappedFile& file, const Path& path) {
   Header h{};
-  if (file.size < sizeof h) return corrupt(path, "it ends before its header does");
+  if (file.size < sizeof h) return corrupt(path.string(), "it ends before its header does");
   std::memcpy(&h, file.data.get(), sizeof h);
   if (std::memcmp(h.magic, kMagic, sizeof kMagic) != 0)
     return error(ErrorKind::Input, "not a Lapis artifact")
@@ -213,20 +248,77 @@ Result<Program> load_artifact(const Path& path) {
                                        ", this runtime reads " + std::to_string(abi::kVersion))
         .at(path.string())
         .help("compile the model again with this version of Lapis");
-  if (h.file_size != file.size)
-    return corrupt(path, "it has " + std::to_string(file.size) + " bytes instead of " + std::to_string(h.file_size));
-  for (const Section& s : {h.manifest, h.code, h.constants})
-    if (!inside(s, file.size)) return corrupt(path, "a section lies outside of the file");
-  const auto manifest = file.bytes().subspan(h.manifest.offset, h.manifest.size),
-             code = file.bytes().subspan(h.code.offset, h.code.size);
-  if (checksum(h, manifest, code) != h.checksum) return corrupt(path, "the checksum does not match");
-  Reader reader(manifest);
-  Program p = read_manifest(reader);
-  p.code = code;
-  p.constants = file.bytes().subspan(h.constants.offset, h.constants.size);
+  return h;
+}
+
+// The program in a file whose layout is right; what is wrong with it, or nothing.
+std::optional<std::string> read_program(const Header& h, const MappedFile& file, Program& p) {
+  const auto at = [&](const Section& s) { return file.bytes().subspan(s.offset, s.size); };
+  if (checksum(h, at(h.manifest), at(h.sums), at(h.code)) != h.checksum) return "the checksum does not match";
+  Reader reader(at(h.manifest));
+  p = read_manifest(reader);
+  p.code = at(h.code);
+  p.constants = at(h.constants);
+  p.constant_sums = {reinterpret_cast<const uint64_t*>(at(h.sums).data()), h.sums.size / sizeof(uint64_t)};
   p.owner = file.data;
-  if (!reader.done() || !plausible(p)) return corrupt(path, "the manifest makes no sense");
-  return p;
+  if (!reader.done()) return "the manifest makes no sense";
+  if (h.sums.size != (h.constants.size + kBlock - 1) / kBlock * sizeof(uint64_t))
+    return "it has too few or too many sums";
+  if (auto flaw = flaw_of(p)) return flaw;
+  if (sum_of_tables(p) != h.tables) return "the tables in its constants have changed";
+  return flaw_of_tables(p);
+}
+
+}  // namespace
+
+ArtifactImage::ArtifactImage(const Program& program) : code_(program.code), constants_(program.constants) {
+  const std::string manifest = write_manifest(program);
+  const std::vector<uint64_t> sums = sums_of(constants_);
+  const auto sum_bytes = std::as_bytes(std::span(sums)), manifest_bytes = std::as_bytes(std::span(manifest));
+  Header h{};
+  std::memcpy(h.magic, kMagic, sizeof kMagic);
+  h.version = abi::kVersion;
+  h.manifest.size = manifest.size();
+  h.sums.size = sum_bytes.size();
+  h.code.size = code_.size();
+  h.constants.size = constants_.size();
+  lay_out(h);
+  h.tables = sum_of_tables(program);
+  h.checksum = checksum(h, manifest_bytes, sum_bytes, code_);
+  head_.resize(h.code.offset);
+  std::memcpy(head_.data(), &h, sizeof h);
+  std::memcpy(head_.data() + h.manifest.offset, manifest.data(), manifest.size());
+  if (!sums.empty()) std::memcpy(head_.data() + h.sums.offset, sums.data(), sum_bytes.size());
+  gap_.resize(h.constants.offset - h.code.offset - h.code.size);
+}
+
+std::vector<std::span<const std::byte>> ArtifactImage::parts() const {
+  return {std::as_bytes(std::span(head_)), code_, std::as_bytes(std::span(gap_)), constants_};
+}
+
+Status save_artifact(const Program& program, const Path& path) {
+  const ArtifactImage image(program);
+  return write_file(path, std::span<const std::span<const std::byte>>(image.parts()));
+}
+
+Result<Program> load_artifact(const Path& path, const LoadOptions& options) {
+  LAPIS_TRY(const MappedFile file, map_file(path));
+  LAPIS_TRY(const Header h, read_header(file, path));
+  Program program;
+  if (auto flaw = flaw_of_layout(h, file.bytes())) return corrupt(path.string(), *flaw);
+  if (auto flaw = read_program(h, file, program)) return corrupt(path.string(), *flaw);
+  program.file = path.string();
+  if (options.verify) LAPIS_CHECK(verify_constants(program));
+  return program;
+}
+
+Status verify_constants(const Program& p) {
+  for (size_t i = 0; i < p.constant_sums.size(); ++i) {
+    const size_t at = i * kBlock;
+    if (sum_of(p.constants.subspan(at, std::min(kBlock, p.constants.size() - at))) != p.constant_sums[i])
+      return corrupt(p.file, "its constants have changed in the 64 KiB from byte " + std::to_string(at) + " on");
+  }
+  return ok();
 }
 
 bool is_artifact(const Path& path) {

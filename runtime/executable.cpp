@@ -1,8 +1,8 @@
 #include "runtime/executable.h"
 
+#include <algorithm>
 #include <chrono>
-
-#include "runtime/artifact.h"
+#include <cstring>
 
 namespace lapis {
 
@@ -16,22 +16,38 @@ Result<Executable> Executable::from(Program program) {
     return error(ErrorKind::Target,
                  "the code is for " + program.target + ", but this host is only " + Target::host().to_string())
         .help("compile for this host with --target=host, or run it where those instructions exist");
+  if (auto flaw = flaw_of(program))
+    return error(ErrorKind::Resource, "the compiled model cannot run anywhere: " + *flaw)
+        .help("compile the model for smaller shapes");
   Executable e;
+  e.verification_ = std::make_shared<Verification>();
   LAPIS_TRY(e.code_, CodeMemory::seal(program.code));
   e.program_ = std::make_shared<const Program>(std::move(program));
   return e;
 }
 
-Result<Executable> Executable::load(const Path& artifact) {
-  LAPIS_TRY(Program program, load_artifact(artifact));
-  return from(std::move(program));
+Result<Executable> Executable::load(const Path& artifact, const LoadOptions& options) {
+  LAPIS_TRY(Program program, load_artifact(artifact, options));
+  LAPIS_TRY(Executable executable, from(std::move(program)));
+  if (options.verify) std::call_once(executable.verification_->once, [] {});
+  return executable;
+}
+
+Status Executable::verify() const {
+  std::call_once(verification_->once, [&] {
+    Status status = verify_constants(*program_);
+    if (!status.ok()) verification_->findings = std::move(status).diagnostics();
+  });
+  return status_of(verification_->findings);
 }
 
 Result<Session> Executable::session(const SessionOptions& options) const {
   if (options.threads < 0 || options.threads > 1024)
     return error(ErrorKind::Usage, "cannot run on " + std::to_string(options.threads) + " threads")
         .help("0 means one per available core");
-  return Session(*this, options);
+  LAPIS_TRY(auto arena, allocate_arena(program_->arena_bytes));
+  LAPIS_TRY(auto pool, ThreadPool::create(options.threads == 0 ? available_cores() : options.threads));
+  return Session(*this, std::move(arena), std::move(pool), options.profile);
 }
 
 void Executable::write_perf_map() const {
@@ -39,14 +55,18 @@ void Executable::write_perf_map() const {
     write_perf_map_entry(code_.data() + step.code_offset, step.code_size, step.name);
 }
 
-Session::Session(Executable executable, const SessionOptions& options)
+Session::Session(Executable executable, std::shared_ptr<std::byte> arena, std::unique_ptr<ThreadPool> pool,
+                 bool profile)
     : executable_(std::move(executable)),
-      arena_(allocate_arena(executable_.program_->arena_bytes)),
-      pool_(std::make_unique<ThreadPool>(options.threads == 0 ? available_cores() : options.threads)) {
+      arena_(std::move(arena)),
+      running_in_(std::make_unique<std::atomic<uint64_t>>(0)),
+      pool_(std::move(pool)) {
   for (const StepInfo& step : program().steps)
     functions_.push_back(
         reinterpret_cast<abi::StepFn>(const_cast<std::byte*>(executable_.code_.data() + step.code_offset)));
-  if (options.profile) profile_.assign(program().steps.size(), 0);
+  for (const auto* list : {&program().inputs, &program().outputs})
+    for (const IoInfo& io : *list) io_.push_back({io.bytes(), std::min(bit_width(io.dtype) / 8, 8)});
+  if (profile) profile_.assign(program().steps.size(), 0);
 }
 
 void Session::reset_profile() {
@@ -72,7 +92,32 @@ void Session::execute(const abi::Frame& frame, int thread) {
   }
 }
 
+bool Session::occupy() {
+  const uint64_t here = process_generation();
+  uint64_t other = 0;
+  if (running_in_->compare_exchange_strong(other, here, std::memory_order_acquire)) return true;
+  if (other == here) return false;  // otherwise it was running in the parent when this process was forked
+  return running_in_->compare_exchange_strong(other, here, std::memory_order_acquire);
+}
+
 Status Session::run(void* const* io) {
+  if (!occupy())
+    return error(ErrorKind::Usage, "the session is running on another thread")
+        .help("make one session for each thread; they share the model");
+  struct Release {
+    std::atomic<uint64_t>& running_in;
+    ~Release() { running_in.store(0, std::memory_order_release); }
+  } const release{*running_in_};
+  return run_alone(io);
+}
+
+Status Session::run_alone(void* const* io) {
+  Diagnostics findings = check_buffers(io);
+  if (!findings.empty()) return findings;
+  LAPIS_CHECK(executable_.verify());
+  if (pool_->forked()) {
+    LAPIS_TRY(pool_, ThreadPool::create(pool_->size()));
+  }
   int32_t fault = abi::kNoFault;
   const abi::Frame frame{reinterpret_cast<const uint8_t*>(program().constants.data()),
                          reinterpret_cast<uint8_t*>(arena_.get()), io, &fault};
@@ -84,12 +129,48 @@ Status Session::run(void* const* io) {
   return ok();
 }
 
+// An output that shares bytes with an input or another output would be overwritten while it is still needed.
+Diagnostics Session::check_buffers(void* const* io) const {
+  Diagnostics findings;
+  const size_t inputs = program().inputs.size();
+  const auto name = [&](size_t i) {
+    return i < inputs ? "input '" + program().inputs[i].name + "'"
+                      : "output '" + program().outputs[i - inputs].name + "'";
+  };
+  const auto refuse = [&](size_t i, const std::string& what) {
+    findings.push_back(error(ErrorKind::Mismatch, "the buffer of " + name(i) + what)
+                           .help("give every tensor memory of its own, aligned to its element type"));
+  };
+  const auto address = [&](size_t i) { return reinterpret_cast<uintptr_t>(io[i]); };
+  const auto end = [&](size_t i) { return address(i) + static_cast<uintptr_t>(io_[i].bytes); };
+  for (size_t i = 0; i < io_.size(); ++i) {
+    if (io_[i].bytes == 0) continue;
+    if (!io[i]) refuse(i, " is null");
+    if (address(i) % static_cast<uintptr_t>(io_[i].alignment) != 0) refuse(i, " is not aligned to its element type");
+    for (size_t j = 0; i >= inputs && j < i; ++j)
+      if (address(i) < end(j) && address(j) < end(i)) refuse(i, " overlaps that of " + name(j));
+  }
+  return findings;
+}
+
+static Tensor copy_of(const Tensor& tensor) {
+  Tensor copy(tensor.dtype(), tensor.shape());
+  std::memcpy(copy.mutable_raw(), tensor.raw(), static_cast<size_t>(tensor.bytes()));
+  return copy;
+}
+
 Result<std::vector<Tensor>> Session::run(const std::vector<Tensor>& inputs) {
   Diagnostics findings = check_inputs(program(), inputs);
   if (has_errors(findings)) return findings;
   std::vector<Tensor> outputs;
   std::vector<void*> io;
-  for (const Tensor& t : inputs) io.push_back(const_cast<std::byte*>(t.raw()));
+  std::vector<Tensor> aligned;
+  aligned.reserve(inputs.size());
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    const bool fits = reinterpret_cast<uintptr_t>(inputs[i].raw()) % static_cast<uintptr_t>(io_[i].alignment) == 0;
+    aligned.push_back(fits ? inputs[i] : copy_of(inputs[i]));  // elements borrowed from a file may lie anywhere
+    io.push_back(const_cast<std::byte*>(aligned.back().raw()));
+  }
   for (const IoInfo& o : program().outputs) io.push_back(outputs.emplace_back(o.dtype, o.shape).mutable_raw());
   LAPIS_CHECK(run(io.data()));
   return outputs;

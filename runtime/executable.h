@@ -1,13 +1,17 @@
 // Executable: a compiled model, ready to run; immutable, shared by any number of Sessions on any threads.
-// Session: what one caller needs to run it: an arena and threads. Not thread safe; make one per thread.
+// Session: what one caller needs to run it: an arena and threads. Make one per thread: a session that is running refuses a second run.
 //
 //   LAPIS_TRY(auto executable, Executable::load("resnet50.lapis"));
 //   LAPIS_TRY(auto session, executable.session({.threads = 4}));
 //   LAPIS_TRY(auto outputs, session.run({image}));          // in the order of executable.program().outputs
 #pragma once
 
+#include <atomic>
+#include <mutex>
+
 #include "base/file.h"
 #include "base/target.h"
+#include "runtime/artifact.h"
 #include "runtime/memory.h"
 #include "runtime/program.h"
 #include "runtime/thread_pool.h"
@@ -23,9 +27,9 @@ class Session;
 
 class Executable {
  public:
-  // Refuses code for a machine this host is not (ErrorKind::Target).
+  // Refuses code for a machine this host is not (ErrorKind::Target) and sizes that no memory can hold (ErrorKind::Resource).
   static Result<Executable> from(Program program);
-  static Result<Executable> load(const Path& artifact);
+  static Result<Executable> load(const Path& artifact, const LoadOptions& options = {});
 
   const Program& program() const { return *program_; }
   Result<Session> session(const SessionOptions& options = {}) const;
@@ -33,7 +37,15 @@ class Executable {
 
  private:
   friend class Session;
+  // The sums of the constants are compared once, by the first run of any session.
+  struct Verification {
+    std::once_flag once;
+    Diagnostics findings;
+  };
+  Status verify() const;
+
   std::shared_ptr<const Program> program_;
+  std::shared_ptr<Verification> verification_;
   CodeMemory code_;
 };
 
@@ -41,7 +53,7 @@ class Session {
  public:
   // Tensors in the order of the model's inputs; dtype and shape are checked, all findings at once (ErrorKind::Mismatch).
   Result<std::vector<Tensor>> run(const std::vector<Tensor>& inputs);
-  // Zero copy: `io` points to the inputs, then to the outputs; sizes as Program says, aligned to their element type.
+  // Zero copy: `io` points to the inputs, then to the outputs; sizes as Program says. Refuses null, misaligned and overlapping buffers.
   Status run(void* const* io);
 
   const Program& program() const { return *executable_.program_; }
@@ -53,11 +65,19 @@ class Session {
 
  private:
   friend class Executable;
-  Session(Executable executable, const SessionOptions& options);
+  struct Extent {
+    int64_t bytes, alignment;
+  };
+  Session(Executable executable, std::shared_ptr<std::byte> arena, std::unique_ptr<ThreadPool> pool, bool profile);
+  bool occupy();  // false if another thread is running the session
+  Status run_alone(void* const* io);
+  Diagnostics check_buffers(void* const* io) const;
   void execute(const abi::Frame& frame, int thread);
 
   Executable executable_;
   std::shared_ptr<std::byte> arena_;
+  std::unique_ptr<std::atomic<uint64_t>> running_in_;  // the process_generation() of a run, 0 while there is none
+  std::vector<Extent> io_;                             // inputs, then outputs
   std::unique_ptr<ThreadPool> pool_;
   std::vector<abi::StepFn> functions_;
   std::vector<double> profile_;

@@ -20,8 +20,8 @@ class CodeMemory {
   std::shared_ptr<const std::byte> pages_;
 };
 
-// Zeroed, page-aligned memory that asks for huge pages where it is large.
-std::shared_ptr<std::byte> allocate_arena(int64_t bytes);
+// Zeroed, page-aligned memory that asks for huge pages where it is large; ErrorKind::Resource if it cannot be had.
+Result<std::shared_ptr<std::byte>> allocate_arena(int64_t bytes);
 
 // Appends to /tmp/perf-PID.map, so that `perf report` names generated code.
 void write_perf_map_entry(const std::byte* address, size_t size, const std::string& symbol);

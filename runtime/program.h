@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -31,6 +32,14 @@ struct StepInfo {
   int64_t macs = 0;  // multiply-accumulates of one run, 0 where that says nothing
 };
 
+// A part of the constants that generated code turns into addresses: int32 rows with one column for each limit; every entry of a
+// column lies in [0, limit). Kept apart from weights because a wrong entry is a wrong address, not a wrong number.
+struct TableInfo {
+  uint64_t offset = 0;  // in the constants
+  uint64_t rows = 0;
+  std::vector<uint64_t> limits;
+};
+
 struct Program {
   std::string target;  // Target::to_string of the machine it was compiled for
   uint64_t plan_hash = 0;
@@ -38,10 +47,18 @@ struct Program {
   std::string producer;      // "lapis 0.1.0"
   std::vector<IoInfo> inputs, outputs;
   std::vector<StepInfo> steps;
+  std::vector<TableInfo> tables;
   int64_t arena_bytes = 0;
   std::span<const std::byte> code;
-  std::span<const std::byte> constants;  // 64-byte aligned
-  std::shared_ptr<const void> owner;     // keeps code and constants alive
+  std::span<const std::byte> constants;     // 64-byte aligned
+  std::span<const uint64_t> constant_sums;  // of the blocks of an artifact's constants; empty if they were made here
+  std::string file;                         // that it was loaded from, for messages
+  std::shared_ptr<const void> owner;        // keeps code, constants and sums alive
 };
+
+// Why sizes, counts or ranges of a program cannot be true (negative, overflowing, outside of its code), or nothing.
+std::optional<std::string> flaw_of(const Program& program);
+// The same for the contents of its tables.
+std::optional<std::string> flaw_of_tables(const Program& program);
 
 }  // namespace lapis

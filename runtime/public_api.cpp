@@ -22,7 +22,7 @@ Result<Executable> make_public(lapis::Result<lapis::Executable> executable) {
   if (!executable.ok()) return to_public(executable.diagnostics());
   const Program& program = executable->program();
   auto impl = std::make_shared<Executable::Impl>(
-      Executable::Impl{*executable, describe(program.inputs), describe(program.outputs)});
+      Executable::Impl{*executable, describe(program.inputs), describe(program.outputs), program.target});
   return Executable(std::move(impl));
 }
 
@@ -35,56 +35,106 @@ Session::Session(Session&&) noexcept = default;
 Session& Session::operator=(Session&&) noexcept = default;
 Session::~Session() = default;
 
+static std::string described(lapis::DType dtype, const Shape& shape) {
+  const bool known = dtype <= lapis::DType::Int2;
+  return (known ? std::string(name_of(dtype)) : "type " + std::to_string(static_cast<int>(dtype))) + to_string(shape);
+}
+
+// What is wrong with a view, which may hold anything.
+static std::optional<Diagnostic> finding_about(const TensorView& view, const IoInfo& wanted) {
+  const auto refused = [&](const std::string& what) {
+    return error(ErrorKind::Mismatch, "input '" + wanted.name + "' " + what)
+        .help("convert or reshape the tensor, or compile the model for this shape");
+  };
+  const auto dtype = static_cast<lapis::DType>(view.dtype);
+  if (dtype != wanted.dtype || view.shape != wanted.shape)
+    return refused("must be " + described(wanted.dtype, wanted.shape) + ", got " + described(dtype, view.shape));
+  if (!view.data && wanted.bytes() > 0) return refused("has no elements: its data is null");
+  return std::nullopt;
+}
+
 // A Tensor of the runtime that borrows the caller's elements for the duration of a call.
 static lapis::Tensor borrowed(const TensorView& view) {
   return {static_cast<lapis::DType>(view.dtype), view.shape,
           std::shared_ptr<const std::byte>(std::shared_ptr<void>(), static_cast<const std::byte*>(view.data))};
 }
 
-Result<Outputs> Session::run(const Inputs& inputs) {
-  const Program& program = impl_->session.program();
+static lapis::Result<std::vector<lapis::Tensor>> in_order(const Inputs& inputs, const Program& program) {
   Diagnostics findings;
   std::vector<lapis::Tensor> tensors;
   for (const IoInfo& wanted : program.inputs) {
     const auto it = inputs.find(wanted.name);
     if (it == inputs.end())
       findings.push_back(error(ErrorKind::Mismatch, "input '" + wanted.name + "' is missing"));
+    else if (auto finding = finding_about(it->second, wanted))
+      findings.push_back(*std::move(finding));
     else
       tensors.push_back(borrowed(it->second));
   }
   for (const auto& [name, view] : inputs)
     if (std::none_of(program.inputs.begin(), program.inputs.end(), [&](const IoInfo& i) { return i.name == name; }))
       findings.push_back(error(ErrorKind::Mismatch, "the model has no input '" + name + "'"));
-  if (!findings.empty()) return to_public(findings);
-  lapis::Result<std::vector<lapis::Tensor>> results = impl_->session.run(tensors);
-  if (!results.ok()) return to_public(results.diagnostics());
+  if (!findings.empty()) return findings;
+  return tensors;
+}
+
+static Outputs by_name(const std::vector<lapis::Tensor>& results, const Program& program) {
   Outputs outputs;
-  for (size_t i = 0; i < results->size(); ++i) {
-    const auto owner = std::make_shared<const lapis::Tensor>((*results)[i]);
+  for (size_t i = 0; i < results.size(); ++i) {
+    const auto owner = std::make_shared<const lapis::Tensor>(results[i]);
     outputs.emplace(program.outputs[i].name, Tensor(std::shared_ptr<const void>(owner, owner->raw()),
                                                     static_cast<DType>(owner->dtype()), owner->shape()));
   }
   return outputs;
 }
 
-const std::vector<ValueInfo>& Executable::inputs() const { return impl_->inputs; }
-const std::vector<ValueInfo>& Executable::outputs() const { return impl_->outputs; }
-const std::string& Executable::target() const { return impl_->executable.program().target; }
+// Of an Executable or Session that was moved from.
+static Error moved_from(const std::string& what) {
+  return to_public({error(ErrorKind::Usage, "this " + what + " was moved from").help("use the one it was moved to")});
+}
+
+Result<Outputs> Session::run(const Inputs& inputs) {
+  return at_the_edge([&]() -> Result<Outputs> {
+    if (!impl_) return moved_from("Session");
+    const Program& program = impl_->session.program();
+    const lapis::Result<std::vector<lapis::Tensor>> tensors = in_order(inputs, program);
+    if (!tensors.ok()) return to_public(tensors.diagnostics());
+    const lapis::Result<std::vector<lapis::Tensor>> results = impl_->session.run(*tensors);
+    if (!results.ok()) return to_public(results.diagnostics());
+    return by_name(*results, program);
+  });
+}
+
+static const Executable::Impl& empty_impl() {
+  static const Executable::Impl empty{};
+  return empty;
+}
+
+const std::vector<ValueInfo>& Executable::inputs() const { return (impl_ ? *impl_ : empty_impl()).inputs; }
+const std::vector<ValueInfo>& Executable::outputs() const { return (impl_ ? *impl_ : empty_impl()).outputs; }
+const std::string& Executable::target() const { return (impl_ ? *impl_ : empty_impl()).target; }
 
 Result<Session> Executable::session(const SessionOptions& options) const {
-  lapis::Result<lapis::Session> session = impl_->executable.session({.threads = options.threads});
-  if (!session.ok()) return to_public(session.diagnostics());
-  return Session(std::make_unique<Session::Impl>(Session::Impl{*std::move(session)}));
+  return at_the_edge([&]() -> Result<Session> {
+    if (!impl_) return moved_from("Executable");
+    lapis::Result<lapis::Session> session = impl_->executable.session({.threads = options.threads});
+    if (!session.ok()) return to_public(session.diagnostics());
+    return Session(std::make_unique<Session::Impl>(Session::Impl{*std::move(session)}));
+  });
 }
 
 Result<std::filesystem::path> Executable::save(const std::filesystem::path& file) const {
-  const Status saved = save_artifact(impl_->executable.program(), file);
-  if (!saved.ok()) return to_public(saved.diagnostics());
-  return file;
+  return at_the_edge([&]() -> Result<std::filesystem::path> {
+    if (!impl_) return moved_from("Executable");
+    const Status saved = save_artifact(impl_->executable.program(), file);
+    if (!saved.ok()) return to_public(saved.diagnostics());
+    return file;
+  });
 }
 
-Result<Executable> load(const std::filesystem::path& artifact) {
-  return make_public(lapis::Executable::load(artifact));
+Result<Executable> load(const std::filesystem::path& artifact, const LoadOptions& options) {
+  return at_the_edge(
+      [&]() -> Result<Executable> { return make_public(lapis::Executable::load(artifact, {options.verify})); });
 }
 
 }  // namespace lapis::v1

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 
+#include "base/guard.h"
 #include "lapis/executable.h"
 #include "runtime/executable.h"
 
@@ -15,9 +16,23 @@ namespace lapis::v1 {
 struct Executable::Impl {
   lapis::Executable executable;
   std::vector<ValueInfo> inputs, outputs;
+  std::string target;
 };
 
 Error to_public(const Diagnostics& diagnostics);
 Result<Executable> make_public(lapis::Result<lapis::Executable> executable);
+
+// The result of f(), or what it threw as an Error: nothing is ever thrown at the host.
+template <class Function> auto at_the_edge(Function&& f) -> decltype(f()) {
+  try {
+    try {
+      return f();
+    } catch (...) {
+      return to_public({current_exception_diagnostic()});
+    }
+  } catch (...) {  // not even memory for a message
+    return Error{ErrorCode::Resource, "out of memory"};
+  }
+}
 
 }  // namespace lapis::v1

@@ -2,10 +2,14 @@
 // between jobs.
 #pragma once
 
+#include <pthread.h>
+
 #include <atomic>
 #include <functional>
-#include <thread>
+#include <memory>
 #include <vector>
+
+#include "base/result.h"
 
 namespace lapis {
 
@@ -21,25 +25,42 @@ class SpinBarrier {
   alignas(64) std::atomic<uint64_t> generation_{0};
 };
 
+// A number that differs between a process and the children it forks, in which the threads of the parent do not exist.
+uint64_t process_generation();
+
 class ThreadPool {
  public:
-  explicit ThreadPool(int threads);  // the caller is thread 0; threads - 1 more are started
+  // The caller is thread 0; threads - 1 more are started, or none stays and the Resource that is missing is named. They take no
+  // signals, which belong to the program's own threads.
+  static Result<std::unique_ptr<ThreadPool>> create(int threads);
   ~ThreadPool();
   ThreadPool(const ThreadPool&) = delete;
 
-  int size() const { return static_cast<int>(workers_.size()) + 1; }
+  int size() const { return static_cast<int>(workers_.size()); }
   // Runs job(t) for every t in [0, size()), on the caller too; returns when all are done. Not reentrant.
   void run(const std::function<void(int)>& job);
   SpinBarrier& barrier() { return barrier_; }  // for use inside a job, by all threads
+  // True in a process forked from the one that made the pool: its threads do not exist here.
+  bool forked() const { return process_ != process_generation(); }
 
  private:
+  struct Worker {
+    ThreadPool* pool;
+    int index;
+    pthread_t thread;
+  };
+  explicit ThreadPool(int threads);
+  int start();  // 0, or the error number
   void work(int index);
+
   SpinBarrier barrier_;
   SpinBarrier done_;
   std::atomic<uint64_t> generation_{0};
   std::atomic<bool> stop_{false};
   const std::function<void(int)>* job_ = nullptr;
-  std::vector<std::thread> workers_;
+  std::vector<Worker> workers_;  // [0] is the caller
+  size_t started_ = 1;
+  const uint64_t process_ = process_generation();
 };
 
 // Cores this process may use (its affinity mask).

@@ -67,8 +67,10 @@ Result<ObjectFiles> write_object(const Plan& plan, const CodeImage& image, const
   LAPIS_ASSERT(image.symbols.size() == plan.steps.size(), "one function a step");
   const auto object = object_bytes(plan, image, options);
   const ObjectFiles files{options.directory / (options.name + ".o"), options.directory / (options.name + ".h")};
-  LAPIS_CHECK(write_file(files.object, std::as_bytes(std::span(object.data(), object.size()))));
-  LAPIS_CHECK(write_file(files.header, std::string_view(header_text(plan, options))));
+  const std::string header = header_text(plan, options);
+  const FileContent pair[] = {{files.object, {std::as_bytes(std::span(object.data(), object.size()))}},
+                              {files.header, {std::as_bytes(std::span(header))}}};
+  LAPIS_CHECK(write_files(pair));
   return files;
 }
 

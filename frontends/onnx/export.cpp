@@ -96,8 +96,8 @@ Status export_onnx(const Graph& graph, const Path& file, const ExportOptions& op
   to_model(graph, {.write_tensor = [&](const Tensor& tensor, onnx::TensorProto& proto) { data.add(tensor, proto); }},
            model);
   LAPIS_TRY(const std::string bytes, serialize(model));
-  LAPIS_CHECK(write_file(Path(file) += ".data", std::span<const std::span<const std::byte>>(data.parts())));
-  return write_file(file, bytes);
+  const FileContent pair[] = {{Path(file) += ".data", data.parts()}, {file, {std::as_bytes(std::span(bytes))}}};
+  return write_files(pair);
 }
 
 }  // namespace lapis

@@ -31,14 +31,16 @@ LAPIS_PUBLIC_NAMESPACE {
   using Inputs = std::map<std::string, TensorView>;
   using Outputs = std::map<std::string, Tensor>;
 
-  // What one caller needs to run a model: working memory and threads. Movable; not for use by two threads at a time.
+  // What one caller needs to run a model: working memory and threads. Movable; while it runs on one thread, a second one gets an error.
+  // A forked child may use a session of its parent: it gets threads of its own.
   class LAPIS_EXPORT Session {
    public:
     ~Session();
     Session(Session&&) noexcept;
     Session& operator=(Session&&) noexcept;
 
-    // Errors: ErrorCode::Mismatch for missing, unknown or ill-fitting inputs (all named at once), or an index input out of range.
+    // Errors: ErrorCode::Mismatch for missing, unknown, null or ill-fitting inputs (all named at once), or an index input out of range;
+    // ErrorCode::Usage if it is running already; ErrorCode::Input if the artifact's constants turn out to be damaged at the first run.
     Result<Outputs> run(const Inputs& inputs);
 
    private:
@@ -54,6 +56,7 @@ LAPIS_PUBLIC_NAMESPACE {
     const std::vector<ValueInfo>& inputs() const;
     const std::vector<ValueInfo>& outputs() const;
     const std::string& target() const;  // the machine the code is for: "x86-64+avx512vnni"
+    // Errors: ErrorCode::Resource if memory or threads cannot be had.
     Result<Session> session(const SessionOptions& options = {}) const;
     // Writes an artifact for load(). Errors: ErrorCode::Io.
     Result<std::filesystem::path> save(const std::filesystem::path& file) const;
@@ -65,9 +68,15 @@ LAPIS_PUBLIC_NAMESPACE {
     std::shared_ptr<const Impl> impl_;
   };
 
+  struct LoadOptions {
+    bool verify =
+        false;  // compare the checksums of all constants now, which reads them; otherwise the first run does it
+  };
+
   // Maps an artifact written by `lapis compile` or Executable::save; weights are paged in on first use. An artifact is machine code: load
-  // only files you would execute. Errors: ErrorCode::Input for a damaged file, ErrorCode::Target if this host lacks the instructions.
-  LAPIS_EXPORT Result<Executable> load(const std::filesystem::path& artifact);
+  // only files you would execute, and do not change a file that is loaded (replacing it is fine). Errors: ErrorCode::Input for a damaged
+  // file, ErrorCode::Target if this host lacks the instructions.
+  LAPIS_EXPORT Result<Executable> load(const std::filesystem::path& artifact, const LoadOptions& options = {});
 
 }  // namespace v1
 }  // namespace lapis

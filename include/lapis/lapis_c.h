@@ -1,4 +1,5 @@
-/* The C ABI of the Lapis runtime: load an artifact, make a session, run it. No function throws or aborts on bad input.
+/* The C ABI of the Lapis runtime: load an artifact, make a session, run it. No function throws or aborts: a NULL argument, a wrong index, a
+ * damaged file, memory or threads that cannot be had are failures with a message. Pointers that were destroyed must not be used again.
  *
  *   lapis_executable* executable = lapis_load("resnet50.lapis");
  *   if (!executable) { fputs(lapis_last_error(), stderr); return 1; }
@@ -33,20 +34,44 @@ typedef struct lapis_value_info {
   size_t bytes;
 } lapis_value_info;
 
-/* NULL on failure; lapis_last_error() says why. */
+/* NULL on failure; lapis_last_error() says why. An artifact is machine code: load only files you would execute. */
 LAPIS_C_EXPORT lapis_executable* lapis_load(const char* artifact);
+/* Compares the checksums of all constants too, which reads them; with lapis_load the first run does it. */
+LAPIS_C_EXPORT lapis_executable* lapis_load_checked(const char* artifact);
 LAPIS_C_EXPORT void lapis_executable_destroy(lapis_executable* executable); /* sessions made from it stay valid */
 LAPIS_C_EXPORT size_t lapis_input_count(const lapis_executable* executable);
 LAPIS_C_EXPORT size_t lapis_output_count(const lapis_executable* executable);
+/* For an index that there is not: dtype 0, name "", rank and bytes 0. */
 LAPIS_C_EXPORT lapis_value_info lapis_input_info(const lapis_executable* executable, size_t index);
 LAPIS_C_EXPORT lapis_value_info lapis_output_info(const lapis_executable* executable, size_t index);
 
-/* threads: 0 means one per available core. One session per calling thread. */
+/* threads: 0 means one per available core. One session per calling thread: a second thread gets an error while it runs. A forked child
+ * may use a session of its parent: it gets threads of its own. */
 LAPIS_C_EXPORT lapis_session* lapis_session_create(const lapis_executable* executable, int threads);
 LAPIS_C_EXPORT void lapis_session_destroy(lapis_session* session);
 
-/* Buffers in the order of lapis_input_info and lapis_output_info, of their sizes, aligned to their element type. 0, or -1 on failure. */
+/* Buffers in the order of lapis_input_info and lapis_output_info, aligned to their element type, none overlapping an output. 0, or -1 on
+ * failure. The sizes of the buffers cannot be seen here: they must be those of lapis_value_info::bytes. */
 LAPIS_C_EXPORT int lapis_run(lapis_session* session, const void* const* inputs, void* const* outputs);
+
+/* One buffer and its size in bytes. */
+typedef struct lapis_input_buffer {
+  const void* data;
+  size_t bytes;
+} lapis_input_buffer;
+typedef struct lapis_output_buffer {
+  void* data;
+  size_t bytes;
+} lapis_output_buffer;
+
+/* lapis_run for callers that are not sure: the numbers of buffers and all sizes are compared with the model's before anything is touched.
+ *
+ *   lapis_input_buffer inputs[] = {{image, sizeof image}};
+ *   lapis_output_buffer outputs[] = {{prob, sizeof prob}};
+ *   int status = lapis_run_checked(session, inputs, 1, outputs, 1);
+ */
+LAPIS_C_EXPORT int lapis_run_checked(lapis_session* session, const lapis_input_buffer* inputs, size_t input_count,
+                                     const lapis_output_buffer* outputs, size_t output_count);
 
 /* The message of the last failed call of this thread; "" if there was none. */
 LAPIS_C_EXPORT const char* lapis_last_error(void);

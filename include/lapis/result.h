@@ -1,4 +1,5 @@
-// Result<T>: a value, or an Error that says why there is none. No function of Lapis throws; value() does, for those who prefer it.
+// Result<T>: a value, or an Error that says why there is none. No function of Lapis throws; using the value of a
+// failed Result does, for those who prefer it.
 //
 //   auto executable = lapis::load("resnet50.lapis");
 //   if (!executable) return fail(executable.error().message);
@@ -39,11 +40,11 @@ LAPIS_PUBLIC_NAMESPACE {
     explicit operator bool() const { return ok(); }
     const Error& error() const { return error_; }  // meaningful if !ok()
 
-    T& operator*() & { return *value_; }
-    const T& operator*() const& { return *value_; }
-    T&& operator*() && { return *std::move(value_); }
-    T* operator->() { return &*value_; }
-    const T* operator->() const { return &*value_; }
+    T& operator*() & { return throw_unless_ok(), *value_; }
+    const T& operator*() const& { return throw_unless_ok(), *value_; }
+    T&& operator*() && { return throw_unless_ok(), *std::move(value_); }
+    T* operator->() { return throw_unless_ok(), &*value_; }
+    const T* operator->() const { return throw_unless_ok(), &*value_; }
 
     T& value() & { return throw_unless_ok(), *value_; }
     T&& value() && { return throw_unless_ok(), *std::move(value_); }

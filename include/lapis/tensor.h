@@ -27,14 +27,34 @@ LAPIS_PUBLIC_NAMESPACE {
     BFloat16 = 16,
   };
 
+  // Elements whose type C++20 does not have: their bits, in the format that the name says.
+  struct Float16 {
+    uint16_t bits = 0;
+  };
+  struct BFloat16 {
+    uint16_t bits = 0;
+  };
+
+  // The element type of a C++ type; types that models do not exchange have none, and views of them do not compile.
   template <class T> inline constexpr DType dtype_of = DType{};
   template <> inline constexpr DType dtype_of<float> = DType::Float32;
   template <> inline constexpr DType dtype_of<double> = DType::Float64;
+  template <> inline constexpr DType dtype_of<Float16> = DType::Float16;
+  template <> inline constexpr DType dtype_of<BFloat16> = DType::BFloat16;
   template <> inline constexpr DType dtype_of<uint8_t> = DType::UInt8;
+  template <> inline constexpr DType dtype_of<uint16_t> = DType::UInt16;
+  template <> inline constexpr DType dtype_of<uint32_t> = DType::UInt32;
+  template <> inline constexpr DType dtype_of<unsigned long> = DType::UInt64;
+  template <> inline constexpr DType dtype_of<unsigned long long> = DType::UInt64;
   template <> inline constexpr DType dtype_of<int8_t> = DType::Int8;
+  template <> inline constexpr DType dtype_of<int16_t> = DType::Int16;
   template <> inline constexpr DType dtype_of<int32_t> = DType::Int32;
-  template <> inline constexpr DType dtype_of<int64_t> = DType::Int64;
+  template <> inline constexpr DType dtype_of<long> = DType::Int64;
+  template <> inline constexpr DType dtype_of<long long> = DType::Int64;
   template <> inline constexpr DType dtype_of<bool> = DType::Bool;
+  template <class T>
+  concept Element = dtype_of<T>
+  != DType{};
 
   // Borrowed elements: `data` must stay valid and unchanged during the call it is given to.
   //   std::vector<float> pixels(3 * 224 * 224);
@@ -47,7 +67,7 @@ LAPIS_PUBLIC_NAMESPACE {
     TensorView() = default;
     TensorView(const void* data, DType dtype, std::vector<int64_t> shape)
         : data(data), dtype(dtype), shape(std::move(shape)) {}
-    template <class T>
+    template <Element T>
     TensorView(const T* data, std::vector<int64_t> shape) : TensorView(data, dtype_of<T>, std::move(shape)) {}
   };
 
@@ -67,7 +87,7 @@ LAPIS_PUBLIC_NAMESPACE {
     }
     const void* data() const { return data_.get(); }
     // The elements; empty if they are not of type T.
-    template <class T> std::span<const T> view() const {
+    template <Element T> std::span<const T> view() const {
       if (dtype_of<T> != dtype_) return {};
       return {static_cast<const T*>(data_.get()), static_cast<size_t>(size())};
     }

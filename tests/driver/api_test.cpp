@@ -2,9 +2,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <lapis/lapis.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <fstream>
+#include <thread>
 
 namespace {
 
@@ -67,6 +69,44 @@ TEST_F(Api, FailuresHaveCodesAndMessages) {
   const auto nowhere = lapis::compile_to(folder_ / "no/where", model(kRelu), {.dims = {{"S", 3}}});
   ASSERT_FALSE(nowhere.ok());
   EXPECT_EQ(nowhere.error().code, lapis::ErrorCode::Io);
+}
+
+TEST_F(Api, CompilesOnSeveralThreadsAtOnce) {
+  const auto file = model(kRelu);
+  std::vector<std::thread> threads;
+  for (int64_t size = 1; size <= 4; ++size)
+    threads.emplace_back([&file, size] {
+      const auto executable = lapis::compile(file, {.dims = {{"S", size}}});
+      ASSERT_TRUE(executable.ok()) << executable.error().message;
+      const std::vector<float> x(static_cast<size_t>(size), 2);
+      const auto outputs = executable->session().value().run({{"x", {x.data(), {1, size}}}}).value();
+      EXPECT_THAT(outputs.at("y").view<float>(), ElementsAreArray(x));
+    });
+  for (std::thread& t : threads) t.join();
+}
+
+// In a process of its own, with little memory: compiling works, running does not, and the host goes on.
+TEST_F(Api, MemoryThatCannotBeHadIsAnError) {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  GTEST_SKIP() << "sanitizers need unlimited address space";
+#endif
+  const auto file = model("(float[N,S] x) => (float[N,S] y) { a = Transpose(x) b = Softmax(a) y = Transpose(b) }");
+  const auto with_little_memory = [&] {
+    const rlimit limit{3ull << 30, 3ull << 30};
+    ::setrlimit(RLIMIT_AS, &limit);
+    const auto executable = lapis::compile(file, {.dims = {{"N", 40000}, {"S", 40000}}});
+    if (!executable.ok()) return executable.error().code == lapis::ErrorCode::Resource;
+    const auto session = executable->session();
+    if (session.ok() || session.error().code != lapis::ErrorCode::Resource) return false;
+    return lapis::compile(file, {.dims = {{"S", 3}}}).ok();
+  };
+  EXPECT_EXIT(::_exit(with_little_memory() ? 0 : 1), ::testing::ExitedWithCode(0), "");
+}
+
+TEST_F(Api, ThePlaceOfAnArtifactIsLookedAtFirst) {
+  const auto nowhere = lapis::compile_to("/dev/null", folder_ / "gone.onnx");
+  ASSERT_FALSE(nowhere.ok());
+  EXPECT_EQ(nowhere.error().code, lapis::ErrorCode::Io) << nowhere.error().message;
 }
 
 }  // namespace

@@ -64,6 +64,131 @@ TEST_F(Api, FailuresHaveCodesAndMessages) {
   }
 }
 
+TEST_F(Api, EveryElementTypeHasACppType) {
+  using lapis::DType;
+  using lapis::dtype_of;
+  for (const auto& [dtype, number] : {std::pair(dtype_of<float>, 1),
+                                      {dtype_of<uint8_t>, 2},
+                                      {dtype_of<int8_t>, 3},
+                                      {dtype_of<uint16_t>, 4},
+                                      {dtype_of<int16_t>, 5},
+                                      {dtype_of<int32_t>, 6},
+                                      {dtype_of<int64_t>, 7},
+                                      {dtype_of<bool>, 9},
+                                      {dtype_of<lapis::Float16>, 10},
+                                      {dtype_of<double>, 11},
+                                      {dtype_of<uint32_t>, 12},
+                                      {dtype_of<uint64_t>, 13},
+                                      {dtype_of<long long>, 7},
+                                      {dtype_of<unsigned long long>, 13},
+                                      {dtype_of<lapis::BFloat16>, 16}})
+    EXPECT_EQ(static_cast<int>(dtype), number);
+  static_assert(!lapis::Element<char*> && !lapis::Element<std::string> && !lapis::Element<void>);
+  static_assert(std::is_constructible_v<lapis::TensorView, const uint16_t*, std::vector<int64_t>>);
+  static_assert(!std::is_constructible_v<lapis::TensorView, const std::string*, std::vector<int64_t>>);
+}
+
+TEST_F(Api, ViewsThatHoldNothingAreRefused) {
+  lapis::Session session = lapis::load(file_).value().session().value();
+  const uint8_t* none = nullptr;
+  for (const lapis::TensorView& view :
+       {lapis::TensorView(), lapis::TensorView(none, {1, kSampleSize}),
+        lapis::TensorView(x_.data(), {-1, -kSampleSize}),
+        lapis::TensorView(x_.data(), {int64_t{1} << 62, int64_t{1} << 62}),
+        lapis::TensorView(x_.data(), static_cast<lapis::DType>(200), {1, kSampleSize})}) {
+    const auto outputs = session.run({{"x", view}});
+    ASSERT_FALSE(outputs.ok());
+    EXPECT_EQ(outputs.error().code, lapis::ErrorCode::Mismatch);
+    EXPECT_THAT(outputs.error().message, HasSubstr("'x'"));
+  }
+}
+
+TEST_F(Api, WhatWasMovedFromIsAnError) {
+  lapis::Executable executable = lapis::load(file_).value();
+  lapis::Session session = executable.session().value();
+  const lapis::Session moved_session = std::move(session);
+  const lapis::Executable moved = std::move(executable);
+  EXPECT_EQ(session.run({}).error().code, lapis::ErrorCode::Usage);
+  EXPECT_EQ(executable.session().error().code, lapis::ErrorCode::Usage);
+  EXPECT_EQ(executable.save(file_).error().code, lapis::ErrorCode::Usage);
+  EXPECT_TRUE(executable.inputs().empty());
+  EXPECT_EQ(executable.target(), "");
+  EXPECT_THROW(static_cast<void>(*session.run({})), std::runtime_error);
+}
+
+TEST_F(Api, VerifiesOnRequest) {
+  EXPECT_TRUE(lapis::load(file_, {.verify = true}).ok());
+  std::fstream(file_, std::ios::binary | std::ios::in | std::ios::out).seekp(-1, std::ios::end).put('x');
+  EXPECT_TRUE(lapis::load(file_).ok());
+  EXPECT_EQ(lapis::load(file_, {.verify = true}).error().code, lapis::ErrorCode::Input);
+  lapis_executable* executable = lapis_load(file_.c_str());
+  EXPECT_NE(executable, nullptr);
+  EXPECT_EQ(lapis_load_checked(file_.c_str()), nullptr);
+  EXPECT_THAT(lapis_last_error(), HasSubstr("damaged"));
+  lapis_executable_destroy(executable);
+}
+
+TEST_F(Api, CSurvivesNullAndWrongIndices) {
+  const auto says = [](const std::string& what) { EXPECT_THAT(lapis_last_error(), HasSubstr(what)); };
+  EXPECT_EQ(lapis_load(nullptr), nullptr);
+  says("file name is NULL");
+  EXPECT_EQ(lapis_load_checked(nullptr), nullptr);
+  EXPECT_EQ(lapis_input_count(nullptr) + lapis_output_count(nullptr), 0U);
+  says("executable is NULL");
+  EXPECT_EQ(lapis_session_create(nullptr, 1), nullptr);
+  lapis_executable* executable = lapis_load(file_.c_str());
+  for (const auto& info :
+       {lapis_input_info(nullptr, 0), lapis_input_info(executable, 1), lapis_output_info(executable, SIZE_MAX)}) {
+    EXPECT_STREQ(info.name, "");
+    EXPECT_EQ(info.dtype, 0);
+    EXPECT_EQ(info.bytes + info.rank, 0U);
+  }
+  says("of 1 values");
+  lapis_session* session = lapis_session_create(executable, 1);
+  std::array<uint8_t, kSampleSize> y{};
+  const void *inputs[] = {x_.data()}, *no_input[] = {nullptr};
+  void *outputs[] = {y.data()}, *no_output[] = {nullptr};
+  EXPECT_EQ(lapis_run(nullptr, inputs, outputs), -1);
+  says("session is NULL");
+  EXPECT_EQ(lapis_run(session, nullptr, outputs), -1);
+  says("array of inputs is NULL");
+  EXPECT_EQ(lapis_run(session, inputs, nullptr), -1);
+  says("array of outputs is NULL");
+  EXPECT_EQ(lapis_run(session, no_input, outputs), -1);
+  says("input 'x' is null");
+  EXPECT_EQ(lapis_run(session, inputs, no_output), -1);
+  says("output 'y' is null");
+  EXPECT_EQ(lapis_run(session, inputs, outputs), 0);
+  EXPECT_EQ(y, sample_result(x_));
+  lapis_session_destroy(session);
+  lapis_executable_destroy(executable);
+}
+
+TEST_F(Api, CComparesSizesWhenAsked) {
+  lapis_executable* executable = lapis_load(file_.c_str());
+  lapis_session* session = lapis_session_create(executable, 1);
+  std::array<uint8_t, kSampleSize> y{};
+  const lapis_input_buffer x = {x_.data(), x_.size()}, short_x = {x_.data(), 63}, no_x = {nullptr, x_.size()};
+  const lapis_output_buffer out = {y.data(), y.size()}, long_out = {y.data(), SIZE_MAX};
+  const auto fails = [&](const lapis_input_buffer* in, size_t ins, const lapis_output_buffer* outs, size_t count,
+                         const std::string& what) {
+    EXPECT_EQ(lapis_run_checked(session, in, ins, outs, count), -1) << what;
+    EXPECT_THAT(lapis_last_error(), HasSubstr(what));
+  };
+  fails(&short_x, 1, &out, 1, "input 'x' has 64 bytes, got 63");
+  fails(&x, 1, &long_out, 1, "output 'y' has 64 bytes");
+  fails(&x, 0, &out, 1, "1 inputs, got 0");
+  fails(&x, 1, &out, 2, "1 outputs, got 2");
+  fails(nullptr, 1, &out, 1, "array of inputs is NULL");
+  fails(&x, 1, nullptr, 1, "array of outputs is NULL");
+  fails(&no_x, 1, &out, 1, "input 'x' is null");
+  EXPECT_EQ(lapis_run_checked(nullptr, &x, 1, &out, 1), -1);
+  EXPECT_EQ(lapis_run_checked(session, &x, 1, &out, 1), 0);
+  EXPECT_EQ(y, sample_result(x_));
+  lapis_session_destroy(session);
+  lapis_executable_destroy(executable);
+}
+
 TEST_F(Api, RunsFromC) {
   lapis_executable* executable = lapis_load(file_.c_str());
   ASSERT_NE(executable, nullptr) << lapis_last_error();

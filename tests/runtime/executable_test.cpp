@@ -2,9 +2,12 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <fstream>
+#include <thread>
 
 #include "tests/runtime/sample_program.h"
 
@@ -89,6 +92,156 @@ TEST(Session, ReportsFaultsOfGeneratedCode) {
   }
 }
 
+TEST(Session, RefusesBuffersThatCannotBeRight) {
+  Program program;
+  program.target = "x86-64";
+  for (auto* list : {&program.inputs, &program.outputs})
+    for (const char* name : {"a", "b"}) list->push_back({name, DType::Float32, {4}});
+  program.outputs.push_back({"none", DType::Float32, {0}});
+  Session session = session_of(program);
+  alignas(64) std::array<std::byte, 256> memory{};
+  const auto message_for = [&](std::vector<int> at) {  // offsets of the five buffers in `memory`, -1: null
+    std::vector<void*> io;
+    for (const int offset : at) io.push_back(offset < 0 ? nullptr : memory.data() + offset);
+    const Status status = session.run(io.data());
+    if (status.ok()) return std::string();
+    EXPECT_EQ(status.diagnostics()[0].kind, ErrorKind::Mismatch);
+    return to_string(status.diagnostics());
+  };
+  EXPECT_EQ(message_for({0, 16, 32, 48, -1}), "") << "an empty tensor needs no memory";
+  EXPECT_EQ(message_for({0, 0, 32, 48, 0}), "") << "inputs may be the same";
+  EXPECT_THAT(message_for({0, -1, 32, 48, 0}), HasSubstr("input 'b' is null"));
+  EXPECT_THAT(message_for({0, 16, -1, 48, 0}), HasSubstr("output 'a' is null"));
+  EXPECT_THAT(message_for({2, 20, 36, 52, 0}), HasSubstr("input 'a' is not aligned"));
+  EXPECT_THAT(message_for({0, 16, 28, 48, 0}), HasSubstr("output 'a' overlaps that of input 'b'"));
+  EXPECT_THAT(message_for({0, 16, 32, 44, 0}), HasSubstr("output 'b' overlaps that of output 'a'"));
+}
+
+TEST(Session, CopiesInputsThatLieUnaligned) {
+  Program program;
+  program.target = "x86-64";
+  program.inputs = {{"a", DType::Float32, {4}}};
+  const auto bytes = std::make_shared<std::array<std::byte, 32>>();
+  const Tensor odd(DType::Float32, {4}, std::shared_ptr<const std::byte>(bytes, bytes->data() + 1));
+  EXPECT_TRUE(session_of(program).run({odd}).ok());
+}
+
+TEST(Session, RefusesASecondRunWhileOneLasts) {
+  Session session = session_of(testing::waiting_program());
+  std::array<std::atomic<uint8_t>, testing::kSampleSize> x{}, y{}, z{};
+  void* io[] = {x.data(), y.data()};
+  void* other[] = {x.data(), z.data()};
+  std::thread first([&] { EXPECT_TRUE(session.run(io).ok()); });
+  while (y[0] == 0) std::this_thread::yield();
+  const Status second = session.run(other);
+  x[0] = 1;
+  first.join();
+  ASSERT_FALSE(second.ok());
+  EXPECT_EQ(second.diagnostics()[0].kind, ErrorKind::Usage);
+  EXPECT_THAT(second.diagnostics()[0].message, HasSubstr("another thread"));
+  EXPECT_TRUE(session.run(other).ok()) << "afterwards it is free again";
+}
+
+// ---- what needs a process of its own ------------------------------------------------------------------------------------------------
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr bool kSanitized = true;  // they need address space without limit, or cannot start threads after a fork
+#else
+constexpr bool kSanitized = false;
+#endif
+
+// Runs `test` in a child; true if it returned true.
+bool in_child(const std::function<bool()>& test) {
+  const pid_t child = ::fork();
+  if (child == 0) ::_exit(test() ? 0 : 1);
+  int status = 0;
+  return ::waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+// Leaves `more` bytes of address space to be had.
+void limit_memory(rlim_t more) {
+  rlim_t pages = 0;
+  std::ifstream("/proc/self/statm") >> pages;
+  const rlim_t bytes = pages * static_cast<rlim_t>(::sysconf(_SC_PAGESIZE)) + more;
+  const rlimit limit{bytes, bytes};
+  ::setrlimit(RLIMIT_AS, &limit);
+}
+
+template <class T> bool lacks(const Result<T>& result, const std::string& what) {
+  return !result.ok() && result.diagnostics()[0].kind == ErrorKind::Resource && !result.diagnostics()[0].hint.empty() &&
+         result.diagnostics()[0].message.find(what) != std::string::npos;
+}
+
+TEST(Session, WithoutMemoryIsAResult) {
+  if (kSanitized) GTEST_SKIP() << "sanitizers need unlimited address space";
+  Program program = sample_program();
+  program.arena_bytes = int64_t{1} << 30;
+  const auto executable = Executable::from(std::move(program));
+  ASSERT_TRUE(executable.ok());
+  EXPECT_TRUE(in_child([&] {
+    limit_memory(256 << 20);
+    return lacks(executable->session(), "1073741824 bytes");
+  }));
+  EXPECT_FALSE(allocate_arena(INT64_MAX).ok());
+}
+
+TEST(Session, WithoutThreadsIsAResultAndNoneStays) {
+  if (kSanitized) GTEST_SKIP() << "sanitizers need unlimited address space";
+  const auto executable = Executable::from(sample_program());
+  EXPECT_TRUE(in_child([&] {
+    limit_memory(16 << 20);  // some of the stacks
+    for (int i = 0; i < 3; ++i)
+      if (!lacks(executable->session({.threads = 64}), "64 threads")) return false;
+    return executable->session({.threads = 4})->run({tensor_of(sample_input())}).ok();
+  }));
+}
+
+TEST(Session, WithoutProcessesIsAResult) {
+  const auto executable = Executable::from(sample_program());
+  EXPECT_TRUE(in_child([&] {
+    if (::geteuid() == 0 && ::setuid(65534) != 0) return false;  // root has no such limit
+    const rlimit limit{1, 1};
+    ::setrlimit(RLIMIT_NPROC, &limit);
+    return lacks(executable->session({.threads = 3}), "3 threads") &&
+           executable->session()->run({tensor_of(sample_input())}).ok();
+  }));
+}
+
+TEST(Session, RunsInAForkedChildOnThreadsOfItsOwn) {
+  if (kSanitized) GTEST_SKIP() << "no threads after a fork";
+  auto session = std::make_unique<Session>(session_of(sample_program(), {.threads = 3}));
+  const auto right = [&] {
+    const auto y = session->run({tensor_of(sample_input())});
+    return y.ok() && (*y)[0] == tensor_of(sample_result(sample_input()));
+  };
+  ASSERT_TRUE(right());
+  EXPECT_TRUE(in_child([&] {
+    const bool result = right() && right() && in_child(right) && session->threads() == 3;
+    session.reset();
+    return result;
+  }));
+  EXPECT_TRUE(in_child([&] {  // without a run there
+    session.reset();
+    return true;
+  }));
+  EXPECT_TRUE(right());
+}
+
+TEST(Session, IsFreeInAChildForkedDuringARun) {
+  Session session = session_of(testing::waiting_program());
+  std::array<std::atomic<uint8_t>, testing::kSampleSize> x{}, y{}, z{};
+  void* io[] = {x.data(), y.data()};
+  void* other[] = {x.data(), z.data()};
+  std::thread first([&] { EXPECT_TRUE(session.run(io).ok()); });
+  while (y[0] == 0) std::this_thread::yield();
+  EXPECT_TRUE(in_child([&] {
+    x[0] = 1;
+    return session.run(other).ok() && session.run(other).ok();
+  }));
+  x[0] = 1;
+  first.join();
+}
+
 TEST(CheckInputs, NamesEveryFinding) {
   const Program program = sample_program();
   struct Case {
@@ -137,6 +290,14 @@ TEST(Executable, RefusesTargetsItDoesNotKnow) {
     const auto executable = Executable::from(std::move(program));
     ASSERT_FALSE(executable.ok());
     EXPECT_EQ(executable.diagnostics()[0].kind, ErrorKind::Target) << "the file is at fault, not an argument";
+  }
+}
+
+TEST(Executable, RefusesSizesThatNoMemoryCanHold) {
+  for (const Shape& shape : {Shape{int64_t{1} << 62, 4}, {-1}, {int64_t{1} << 41}}) {
+    Program program = sample_program();
+    program.outputs[0].shape = shape;
+    EXPECT_TRUE(lacks(Executable::from(std::move(program)), "'y'")) << to_string(shape);
   }
 }
 

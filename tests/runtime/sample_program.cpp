@@ -45,6 +45,17 @@ constexpr uint8_t kFault[] = {
     0xC3,                                // ret
 };
 
+constexpr uint8_t kWait[] = {
+    0x48, 0x8B, 0x47, 0x10,  // mov rax, [rdi+16]
+    0x48, 0x8B, 0x08,        // mov rcx, [rax]         x
+    0x48, 0x8B, 0x50, 0x08,  // mov rdx, [rax+8]       y
+    0xC6, 0x02, 0x01,        // mov byte [rdx], 1
+    0xF3, 0x90,              // next: pause
+    0x80, 0x39, 0x00,        // cmp byte [rcx], 0
+    0x74, 0xF9,              // je next
+    0xC3,                    // ret
+};
+
 struct Bytes {
   alignas(64) std::byte constants[64] = {std::byte{5}};
   std::vector<std::byte> code;
@@ -62,8 +73,8 @@ void add_step(Program& program, Bytes& bytes, const std::string& name, std::span
   for (const uint8_t b : code) bytes.code.push_back(std::byte{b});
 }
 
-Program make_program(bool faulting) {
-  const auto bytes = std::make_shared<Bytes>();
+// Without steps. Besides the constant 5 there is a table of two rows, all zeros.
+Program empty_program(const std::shared_ptr<Bytes>& bytes) {
   Program p;
   p.target = "x86-64";
   p.producer = "test";
@@ -71,13 +82,20 @@ Program make_program(bool faulting) {
   p.source_hash = 2;
   p.inputs = {{"x", DType::UInt8, {1, kSampleSize}}};
   p.outputs = {{"y", DType::UInt8, {1, kSampleSize}}};
+  p.tables = {{16, 2, {1, 4}}};
   p.arena_bytes = kSampleSize;
+  p.constants = bytes->constants;
+  p.owner = bytes;
+  return p;
+}
+
+Program make_program(bool faulting) {
+  const auto bytes = std::make_shared<Bytes>();
+  Program p = empty_program(bytes);
   add_step(p, *bytes, "add", kAdd, kSampleSize);
   add_step(p, *bytes, "reverse", kReverse, kSampleSize);
   if (faulting) add_step(p, *bytes, "fault", kFault, 1);
   p.code = bytes->code;
-  p.constants = bytes->constants;
-  p.owner = bytes;
   return p;
 }
 
@@ -85,6 +103,14 @@ Program make_program(bool faulting) {
 
 Program sample_program() { return make_program(false); }
 Program faulting_program() { return make_program(true); }
+
+Program waiting_program() {
+  const auto bytes = std::make_shared<Bytes>();
+  Program p = empty_program(bytes);
+  add_step(p, *bytes, "wait", kWait, 1);
+  p.code = bytes->code;
+  return p;
+}
 
 std::array<uint8_t, kSampleSize> sample_input() {
   std::array<uint8_t, kSampleSize> x{};

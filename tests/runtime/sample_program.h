@@ -17,6 +17,8 @@ inline constexpr int64_t kSampleSize = 64;
 Program sample_program();
 // The same with a third step that reports an index out of range.
 Program faulting_program();
+// One step that sets y[0] and then waits until x[0] is not 0: a run that lasts as long as a test wants.
+Program waiting_program();
 // The result of sample_program for `x`.
 std::array<uint8_t, kSampleSize> sample_result(const std::array<uint8_t, kSampleSize>& x);
 std::array<uint8_t, kSampleSize> sample_input();

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <numeric>
+#include <thread>
 
 namespace lapis {
 namespace {
@@ -11,12 +12,12 @@ class Pool : public ::testing::TestWithParam<int> {};
 
 TEST_P(Pool, RunsEveryPartOnceOnTheSameThread) {
   const int threads = GetParam();
-  ThreadPool pool(threads);
-  ASSERT_EQ(pool.size(), threads);
+  const auto pool = *ThreadPool::create(threads);
+  ASSERT_EQ(pool->size(), threads);
   std::vector<std::thread::id> ids(static_cast<size_t>(threads));
   std::vector<int> counts(ids.size(), 0);
   for (int job = 0; job < 2000; ++job) {
-    pool.run([&](int t) {
+    pool->run([&](int t) {
       const auto part = static_cast<size_t>(t);
       if (job == 0) ids[part] = std::this_thread::get_id();
       counts[part] += ids[part] == std::this_thread::get_id();
@@ -28,15 +29,15 @@ TEST_P(Pool, RunsEveryPartOnceOnTheSameThread) {
 
 TEST_P(Pool, BarrierSeparatesPhases) {
   const int threads = GetParam();
-  ThreadPool pool(threads);
+  const auto pool = *ThreadPool::create(threads);
   std::vector<int> values(static_cast<size_t>(threads), 0);
   std::atomic<int> wrong{0};
-  pool.run([&](int t) {
+  pool->run([&](int t) {
     for (int phase = 1; phase <= 300; ++phase) {
       values[static_cast<size_t>(t)] = phase;
-      pool.barrier().wait();
+      pool->barrier().wait();
       wrong += std::accumulate(values.begin(), values.end(), 0) != phase * threads;
-      pool.barrier().wait();
+      pool->barrier().wait();
     }
   });
   EXPECT_EQ(wrong, 0);
@@ -44,19 +45,19 @@ TEST_P(Pool, BarrierSeparatesPhases) {
 
 TEST_P(Pool, StopsWhileIdleAwakeOrAsleep) {
   for (int i = 0; i < 50; ++i) {
-    ThreadPool never_used(GetParam());
-    ThreadPool used(GetParam());
-    used.run([](int) {});
+    const auto never_used = *ThreadPool::create(GetParam());
+    const auto used = *ThreadPool::create(GetParam());
+    used->run([](int) {});
     if (i % 10 == 0) std::this_thread::sleep_for(std::chrono::milliseconds(1));  // long enough to fall asleep
   }
 }
 
 TEST_P(Pool, WakesUpAfterSleep) {
-  ThreadPool pool(GetParam());
+  const auto pool = *ThreadPool::create(GetParam());
   std::atomic<int> runs{0};
   for (int i = 0; i < 5; ++i) {
     std::this_thread::sleep_for(std::chrono::milliseconds(2));
-    pool.run([&](int) { ++runs; });
+    pool->run([&](int) { ++runs; });
   }
   EXPECT_EQ(runs, 5 * GetParam());
 }

@@ -10,6 +10,8 @@
 #include <cstring>
 #include <thread>
 
+#include "tools/lapis/interrupt.h"
+
 namespace lapis::cli {
 namespace {
 
@@ -19,6 +21,7 @@ namespace {
   argv.push_back(nullptr);
   const int nowhere = ::open("/dev/null", O_RDWR | O_CLOEXEC);
   for (int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) ::dup2(nowhere, fd);
+  restore_signals();
   ::setpgid(0, 0);  // so that all of it can be ended at once
   ::execvp(argv[0], argv.data());
   ::_exit(127);

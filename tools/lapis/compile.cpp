@@ -4,6 +4,7 @@
 #include "codegen/object/object.h"
 #include "runtime/artifact.h"
 #include "tools/lapis/options.h"
+#include "tools/lapis/output.h"
 
 namespace lapis::cli {
 namespace {
@@ -50,16 +51,36 @@ Status save_object(const Compiled& compiled, const Path& stem) {
   return ok();
 }
 
+// Where to, before hours of work; nothing for an object, whose two files are named by its stem.
+Result<std::optional<Output>> open_output(const Flags& flags) {
+  if (flags.emit == "artifact") {
+    LAPIS_TRY(Output output, Output::open(flags.output, flags.model.model));
+    return std::optional(std::move(output));
+  }
+  if (flags.output == "-")
+    return error(ErrorKind::Usage, "an object is two files, OUT.o and OUT.h, and standard output is one")
+        .help("name them with -o STEM");
+  LAPIS_CHECK(check_files({flags.output + ".o", flags.output + ".h"}));
+  return std::optional<Output>();
+}
+
+Status save(const Compiled& compiled, const Flags& flags, const std::optional<Output>& output) {
+  if (!output) return save_object(compiled, flags.output);
+  return output->write(ArtifactImage(compiled.program).parts());
+}
+
 Result<Report> compile(const Flags& flags) {
+  LAPIS_TRY(const std::optional<Output> output, open_output(flags));
   CompileOptions options;
   LAPIS_TRY(options.target, Target::parse(flags.model.target));
   LAPIS_TRY(const ModelOptions model, flags.model.model_options());
   LAPIS_TRY(options.source_hash, hash_of(flags.model.model));
   LAPIS_TRY(const std::unique_ptr<Graph> graph, load_model(flags.model.model, model));
   LAPIS_TRY(const Compiled compiled, compile(*graph, std::move(options)));
-  LAPIS_CHECK(flags.emit == "object" ? save_object(compiled, flags.output)
-                                     : save_artifact(compiled.program, flags.output));
-  return describe(compiled, flags.output);
+  LAPIS_CHECK(save(compiled, flags, output));
+  Report report = describe(compiled, flags.output);
+  report.on_stderr = output && output->is_stdout();
+  return report;
 }
 
 }  // namespace
@@ -67,7 +88,7 @@ Result<Report> compile(const Flags& flags) {
 Action declare_compile(CLI::App& app) {
   auto flags = std::make_shared<Flags>();
   flags->model.add_model(app);
-  app.add_option("-o,--output", flags->output, "The artifact, or the stem of OUT.o and OUT.h")
+  app.add_option("-o,--output", flags->output, "The artifact (- for standard output), or the stem of OUT.o and OUT.h")
       ->required()
       ->type_name("OUT");
   app.add_option("--emit", flags->emit,

@@ -2,6 +2,7 @@
 #include "frontends/onnx/export.h"
 #include "frontends/onnx/import.h"
 #include "tools/lapis/options.h"
+#include "tools/lapis/output.h"
 
 namespace lapis::cli {
 namespace {
@@ -20,11 +21,13 @@ size_t constant_bytes(const Graph& graph) {
 
 Result<Report> convert(const Flags& flags) {
   LAPIS_TRY(const ModelOptions options, flags.model.model_options());
+  LAPIS_TRY(const Output output, Output::open(flags.output, flags.model.model));
   LAPIS_TRY(const std::unique_ptr<Graph> graph, import_onnx(flags.model.model));
   if (flags.bind || !options.dims.empty() || !options.shapes.empty()) LAPIS_CHECK(bind_model(*graph, options));
-  LAPIS_CHECK(export_onnx(*graph, flags.output));
+  LAPIS_CHECK(output.write_model(*graph));
   const int opset = lowest_opset(*graph);
   Report report;
+  report.on_stderr = output.is_stdout();
   report.text = flags.output + ": " + std::to_string(graph->node_count()) + " nodes, " +
                 std::to_string(constant_bytes(*graph)) + " bytes of constants, opset " + std::to_string(opset) + "\n";
   report.json = {{"output", flags.output},
@@ -39,7 +42,9 @@ Result<Report> convert(const Flags& flags) {
 Action declare_convert(CLI::App& app) {
   auto flags = std::make_shared<Flags>();
   flags->model.add_model(app);
-  app.add_option("-o,--output", flags->output, "Where to write the model")->required()->type_name("N.onnx");
+  app.add_option("-o,--output", flags->output, "Where to write the model; - for standard output")
+      ->required()
+      ->type_name("N.onnx");
   app.add_flag("--bind", flags->bind, "Fix symbolic dimensions, a batch becomes 1");
   return [flags] { return convert(*flags); };
 }

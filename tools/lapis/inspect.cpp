@@ -13,7 +13,7 @@ namespace {
 
 struct Flags {
   ModelFlags model;
-  bool text = false, shapes = false;
+  bool text = false, shapes = false, check = false;
 };
 
 nlohmann::ordered_json as_json(const std::vector<IoInfo>& list) {
@@ -22,8 +22,8 @@ nlohmann::ordered_json as_json(const std::vector<IoInfo>& list) {
   return json;
 }
 
-Result<Report> inspect_artifact(const Path& file) {
-  LAPIS_TRY(const Program p, load_artifact(file));
+Result<Report> inspect_artifact(const Path& file, bool check) {
+  LAPIS_TRY(const Program p, load_artifact(file, {check}));
   Report report;
   report.json = {{"kind", "artifact"},           {"target", p.target},
                  {"producer", p.producer},       {"plan", hex(p.plan_hash)},
@@ -31,6 +31,7 @@ Result<Report> inspect_artifact(const Path& file) {
                  {"code_bytes", p.code.size()},  {"constant_bytes", p.constants.size()},
                  {"arena_bytes", p.arena_bytes}, {"inputs", as_json(p.inputs)},
                  {"outputs", as_json(p.outputs)}};
+  if (check) report.json["checked"] = true;
   for (const auto& [key, value] : report.json.items())
     if (!value.is_array())
       report.text += key + ": " + (value.is_string() ? value.get<std::string>() : value.dump()) + "\n";
@@ -71,7 +72,8 @@ void describe_shapes(const Graph& graph, Report& report) {
 }
 
 Result<Report> inspect(const Flags& flags) {
-  if (is_artifact(flags.model.model)) return inspect_artifact(flags.model.model);
+  LAPIS_TRY(const ModelKind kind, model_kind(flags.model.model, true));  // of any name: nothing in it is run
+  if (kind == ModelKind::Artifact || flags.check) return inspect_artifact(flags.model.model, flags.check);
   LAPIS_TRY(const ModelOptions options, flags.model.model_options());
   LAPIS_TRY(const std::unique_ptr<Graph> graph, import_onnx(flags.model.model));
   if (!options.dims.empty() || !options.shapes.empty()) LAPIS_CHECK(bind_model(*graph, options));
@@ -97,6 +99,7 @@ Action declare_inspect(CLI::App& app) {
   flags->model.add_model(app);
   app.add_flag("--text", flags->text, "The whole model in ONNX's text syntax");
   app.add_flag("--shapes", flags->shapes, "Every value with its type");
+  app.add_flag("--check", flags->check, "Compare every byte of an artifact with its checksums");
   return [flags] { return inspect(*flags); };
 }
 

@@ -1,11 +1,12 @@
 // The CLI: finds the verb, runs it, prints its report as text or JSON, and turns failures into documented exit codes.
-#include <unistd.h>
-
+#include <cerrno>
 #include <csignal>
 #include <cstdio>
+#include <cstring>
 #include <map>
 
 #include "driver/crash.h"
+#include "tools/lapis/interrupt.h"
 #include "tools/lapis/verb.h"
 
 namespace lapis::cli {
@@ -46,11 +47,13 @@ int fail(const Diagnostics& diagnostics) {
   return kInput;
 }
 
-// Files are written under temporary names and renamed, so stopping at any point leaves nothing half-written under a final name.
-void on_interrupt(int) {
-  constexpr char kMessage[] = "\nlapis: interrupted; nothing was written\n";
-  [[maybe_unused]] const auto n = ::write(STDERR_FILENO, kMessage, sizeof kMessage - 1);
-  ::_exit(kInterrupted);
+// 0 or what to end with: a full disk or a closed pipe is a failure like any other.
+int print(const Report& report, bool json) {
+  std::FILE* to = report.on_stderr ? stderr : stdout;
+  std::fputs((json ? report.json.dump(2) + "\n" : report.text).c_str(), to);
+  if (std::fflush(to) == 0 && !std::ferror(to)) return kOk;
+  return fail({error(ErrorKind::Io, std::string("cannot write the report: ") + std::strerror(errno))
+                   .help("check what reads it, and that the disk has room")});
 }
 
 // What CLI11 found, in the form of every other message. `argument` is the first one.
@@ -99,18 +102,16 @@ int run(int argc, char** argv) {
   CLI::App& verb = *app.get_subcommands().front();
   const Result<Report> report = guarded_with_reproducer(actions.at(&verb), invocation_of(verb, argc, argv));
   if (!report.ok()) return fail(report.diagnostics());
-  if (json)
-    std::printf("%s\n", report->json.dump(2).c_str());
-  else
-    std::fputs(report->text.c_str(), stdout);
-  return std::fflush(stdout) == 0 ? report->exit_code : kIo;
+  const int printed = print(*report, json);
+  return printed == kOk ? report->exit_code : printed;
 }
 
 }  // namespace
 }  // namespace lapis::cli
 
 int main(int argc, char** argv) {
-  std::signal(SIGINT, lapis::cli::on_interrupt);
-  std::signal(SIGTERM, lapis::cli::on_interrupt);
-  return lapis::cli::run(argc, argv);
+  for (const int number : {SIGPIPE, SIGXFSZ}) std::signal(number, SIG_IGN);  // write() reports it
+  lapis::remember_reads();
+  const lapis::Status watching = lapis::cli::watch_for_interrupts();
+  return watching.ok() ? lapis::cli::run(argc, argv) : lapis::cli::fail(watching.diagnostics());
 }

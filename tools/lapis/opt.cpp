@@ -3,6 +3,7 @@
 #include "frontends/onnx/import.h"
 #include "passes/pipeline.h"
 #include "tools/lapis/options.h"
+#include "tools/lapis/output.h"
 
 namespace lapis::cli {
 namespace {
@@ -52,6 +53,10 @@ Result<Report> opt(const Flags& flags) {
   if (flags.model.model.empty())
     return error(ErrorKind::Usage, "no model given").help("lapis opt MODEL --passes a,b -o OUT.onnx");
   LAPIS_TRY(const Pipeline pipeline, parse_pipeline(flags.passes));
+  std::optional<Output> output;
+  if (!flags.output.empty()) {
+    LAPIS_TRY(output, Output::open(flags.output, flags.model.model));
+  }
   LAPIS_TRY(const ModelOptions options, flags.model.model_options());
   LAPIS_TRY(const std::unique_ptr<Graph> graph, import_onnx(flags.model.model));
   if (!options.dims.empty() || !options.shapes.empty()) LAPIS_CHECK(bind_model(*graph, options));
@@ -66,8 +71,10 @@ Result<Report> opt(const Flags& flags) {
   std::vector<Explanation> explanations;
   if (flags.explain) context.explain = [&](const Explanation& e) { explanations.push_back(e); };
   LAPIS_TRY(const std::vector<PassReport> reports, PassRunner(run).run(*graph, pipeline, context));
-  if (!flags.output.empty()) LAPIS_CHECK(export_onnx(*graph, flags.output));
-  return describe(reports, explanations);
+  if (output) LAPIS_CHECK(output->write_model(*graph));
+  Report report = describe(reports, explanations);
+  report.on_stderr = output && output->is_stdout();
+  return report;
 }
 
 }  // namespace
@@ -79,7 +86,7 @@ Action declare_opt(CLI::App& app) {
   app.add_option("--passes", flags->passes, "Passes in order, comma separated (--list shows them)")
       ->capture_default_str()
       ->type_name("A,B");
-  app.add_option("-o,--output", flags->output, "Where to write the model")->type_name("N.onnx");
+  app.add_option("-o,--output", flags->output, "Where to write the model; - for standard output")->type_name("N.onnx");
   app.add_option("--dump-each", flags->dump_each, "Write the model after every pass into this folder")
       ->type_name("DIR");
   app.add_option("--stop-after", flags->stop_after, "Last pass to run")->type_name("PASS");

@@ -26,6 +26,7 @@ void ModelFlags::add_running(CLI::App& app) {
   app.add_option("--target", target, "Machine to generate code for, e.g. x86-64+avx2")->capture_default_str();
   app.add_option("--threads", threads, "Threads; 0: one per core")->capture_default_str()->check(CLI::Range(0, 1024));
   app.add_flag("--perf-map", perf_map, "Write /tmp/perf-PID.map, so that `perf report` names generated functions");
+  app.add_flag("--artifact", artifact, "Run machine code from an artifact that is not named .lapis");
   app.add_option("--backend", backend,
                  "jit; reference: the slow evaluator on the model as it was read, which defines the results;\n"
                  "reference-after-passes: the same on what the compile pipeline makes of it")
@@ -80,6 +81,7 @@ Result<RunnerOptions> ModelFlags::runner_options() const {
   if (backend == "reference-after-passes") options.backend = Backend::ReferenceAfterPasses;
   options.threads = threads;
   options.perf_map = perf_map;
+  options.artifact_of_any_name = artifact;
   return options;
 }
 

@@ -12,7 +12,7 @@ struct ModelFlags {
   std::string model, target = "host", backend = "jit";
   std::vector<std::string> dims, shapes;
   int threads = 1;
-  bool perf_map = false;
+  bool perf_map = false, artifact = false;
 
   void add_model(CLI::App& app);    // the positional argument and the shape flags
   void add_running(CLI::App& app);  // target, threads, backend

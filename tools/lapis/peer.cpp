@@ -1,24 +1,25 @@
 #include "tools/lapis/peer.h"
 
 #include <fcntl.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include <csignal>
 #include <cstdlib>
 
 #include "base/file.h"
-#include "tools/lapis/onnxruntime.h"
+#include "tools/lapis/python.h"
 
 namespace lapis::cli {
 
-// benchmarks/peers.py of the source tree the binary was built in, of an installation, or wherever LAPIS_PEERS says.
+// peers.py of the installation or of the source tree that the binary was built in, or what LAPIS_PEERS says. Nothing else: whatever
+// lies in the current folder, or beside a folder somebody unpacked, is not ours to run.
 static Result<std::string> script() {
   if (const char* chosen = std::getenv("LAPIS_PEERS")) return std::string(chosen);
-  const Path prefix = std::filesystem::read_symlink("/proc/self/exe").parent_path().parent_path();
-  for (const Path& candidate :
-       {prefix.parent_path() / "benchmarks/peers.py", prefix / "share/lapis/peers.py", Path("benchmarks/peers.py")})
-    if (std::filesystem::exists(candidate)) return candidate.string();
+  std::error_code failed;
+  const Path prefix = std::filesystem::read_symlink("/proc/self/exe", failed).parent_path().parent_path();
+  const Path installed = prefix / "share/lapis/peers.py", built = prefix.parent_path() / "benchmarks/peers.py";
+  if (!failed && std::filesystem::exists(installed, failed)) return installed.string();
+  if (!failed && std::filesystem::exists(prefix / "CMakeCache.txt", failed) && std::filesystem::exists(built, failed))
+    return built.string();
   return error(ErrorKind::Io, "cannot find peers.py, which runs the other runtimes")
       .help("set LAPIS_PEERS to its path");
 }
@@ -28,36 +29,28 @@ Result<std::unique_ptr<Peer>> Peer::start(const std::string& runtime, const std:
   LAPIS_TRY(const std::string peers, script());
   std::string bound = "N=1";
   for (const std::string& dim : dims) bound += "," + dim;
-  std::vector<std::string> command = {
-      python(), peers, model, "--runtime", runtime, "--dims", bound, "--threads", std::to_string(threads), "--json"};
-  if (cpu >= 0) command.insert(command.end(), {"--cpu", std::to_string(cpu)});
-  std::vector<char*> argv;
-  for (std::string& part : command) argv.push_back(part.data());
-  argv.push_back(nullptr);
-  int to_child[2], from_child[2];
-  if (::pipe2(to_child, O_CLOEXEC) != 0 || ::pipe2(from_child, O_CLOEXEC) != 0)
-    return error(ErrorKind::Io, "cannot create a pipe");
-  std::signal(SIGPIPE, SIG_IGN);  // a dead peer is an error to report, not a reason to die
+  std::vector<std::string> arguments = {
+      peers, model, "--runtime", runtime, "--dims", bound, "--threads", std::to_string(threads), "--json"};
+  if (cpu >= 0) arguments.insert(arguments.end(), {"--cpu", std::to_string(cpu)});
+  int pipes[2][2];  // requests, replies
+  for (int(&ends)[2] : pipes)
+    if (::pipe2(ends, O_CLOEXEC) != 0)
+      return error(ErrorKind::Resource, "cannot create a pipe").help("raise the limit of open files (ulimit -n)");
   std::unique_ptr<Peer> peer(new Peer);
   peer->name_ = runtime;
-  peer->pid_ = ::fork();
-  if (peer->pid_ == 0) {
-    ::dup2(to_child[0], STDIN_FILENO);
-    ::dup2(from_child[1], STDOUT_FILENO);
-    ::execvp(argv[0], argv.data());
-    ::_exit(127);
-  }
-  ::close(to_child[0]);
-  ::close(from_child[1]);
-  peer->requests_ = ::fdopen(to_child[1], "w");
-  peer->replies_ = ::fdopen(from_child[0], "r");
+  peer->requests_ = ::fdopen(pipes[0][1], "w");
+  peer->replies_ = ::fdopen(pipes[1][0], "r");
+  const Result<pid_t> child = start_python(arguments, pipes[0][0], pipes[1][1]);
+  ::close(pipes[0][0]);
+  ::close(pipes[1][1]);
+  LAPIS_TRY(peer->pid_, child);
   return peer;
 }
 
 Peer::~Peer() {
   if (requests_) std::fclose(requests_);  // end of input ends the peer
   if (replies_) std::fclose(replies_);
-  if (pid_ > 0) ::waitpid(pid_, nullptr, 0);
+  if (pid_ > 0) wait_for(pid_);
 }
 
 Result<std::vector<double>> Peer::time_runs(int count) {

@@ -4,6 +4,7 @@
 #include "frontends/onnx/import.h"
 #include "passes/pipeline.h"
 #include "tools/lapis/options.h"
+#include "tools/lapis/output.h"
 
 namespace lapis::cli {
 namespace {
@@ -45,6 +46,7 @@ SampleSource source_of(const Dataset& data) {
 
 Result<Report> quantize(const Flags& flags) {
   LAPIS_TRY(const ModelOptions model, flags.model.model_options());
+  LAPIS_TRY(const Output output, Output::open(flags.output, flags.model.model));
   LAPIS_TRY(const std::unique_ptr<Graph> graph, import_onnx(flags.model.model));
   if (!model.dims.empty() || !model.shapes.empty()) LAPIS_CHECK(bind_model(*graph, model));
   LAPIS_TRY(const Dataset whole,
@@ -66,8 +68,8 @@ Result<Report> quantize(const Flags& flags) {
   const std::unique_ptr<Evaluator> evaluator =
       flags.model.backend == "reference" ? reference_evaluator() : jit_evaluator(flags.model.threads);
   LAPIS_TRY(const QuantizeReport report, quantize_static(*graph, *evaluator, source_of(data), options));
-  LAPIS_CHECK(export_onnx(*graph, flags.output));
-  return Report{as_text(report, flags.output), as_json(report)};
+  LAPIS_CHECK(output.write_model(*graph));
+  return Report{as_text(report, flags.output), as_json(report), kOk, output.is_stdout()};
 }
 
 }  // namespace
@@ -81,7 +83,9 @@ Action declare_quantize(CLI::App& app) {
       ->type_name("DATA");
   app.add_option("--samples", flags->options.calibrate.samples, "Calibration samples, evenly spread over the data")
       ->capture_default_str();
-  app.add_option("-o,--output", flags->output, "Where to write the quantized model")->required()->type_name("Q.onnx");
+  app.add_option("-o,--output", flags->output, "Where to write the quantized model; - for standard output")
+      ->required()
+      ->type_name("Q.onnx");
   app.add_option("--method", flags->method, "How a range follows from the values seen")
       ->capture_default_str()
       ->check(CLI::IsMember({"minmax", "percentile"}));

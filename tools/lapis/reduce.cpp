@@ -14,7 +14,7 @@
 #include "ir/infer.h"
 #include "ir/verify.h"
 #include "tools/lapis/child.h"
-#include "tools/lapis/onnxruntime.h"
+#include "tools/lapis/interrupt.h"
 #include "tools/lapis/options.h"
 
 namespace lapis::cli {
@@ -233,8 +233,12 @@ Tensor flattened(const Tensor& t, bool zero) {
 
 class Reducer {
  public:
-  Reducer(std::unique_ptr<Graph> graph, Predicate& predicate, const Path& output)
-      : best_(std::move(graph)), predicate_(predicate), output_(output), show_(isatty(STDERR_FILENO) != 0) {}
+  Reducer(std::unique_ptr<Graph> graph, Predicate& predicate, const Path& output, Path folder)
+      : best_(std::move(graph)),
+        predicate_(predicate),
+        output_(output),
+        folder_(std::move(folder)),
+        show_(isatty(STDERR_FILENO) != 0) {}
 
   Status run() {
     size_t before = 0;
@@ -268,7 +272,7 @@ class Reducer {
   Result<bool> attempt(const Edit& edit) {
     std::unique_ptr<Graph> copy = best_->clone();
     if (!edit(*copy) || !settle(*copy)) return false;
-    const Path file = folder_.path() / "candidate.onnx";
+    const Path file = folder_ / "candidate.onnx";
     LAPIS_CHECK(export_onnx(*copy, file));
     ++attempts_;
     show();
@@ -406,7 +410,7 @@ class Reducer {
   std::unique_ptr<Graph> best_;
   Predicate& predicate_;
   const Path output_;
-  const TemporaryFolder folder_;
+  const Path folder_;
   const bool show_;
   size_t successes_ = 0;
   int64_t attempts_ = 0;
@@ -449,14 +453,15 @@ Result<Report> reduce(const Flags& flags) {
   LAPIS_TRY(std::unique_ptr<Graph> graph, import_onnx(flags.model.model));
   if (!options.dims.empty() || !options.shapes.empty()) LAPIS_CHECK(bind_model(*graph, options));
   const std::unique_ptr<Graph> before = graph->clone();
-  TemporaryFolder folder;
+  LAPIS_CHECK(check_writable(flags.output));
+  LAPIS_TRY(const TemporaryFolder folder, TemporaryFolder::make());
   const Path whole = folder.path() / "candidate.onnx";
   LAPIS_CHECK(export_onnx(*graph, whole));
   Predicate predicate(flags);
   LAPIS_TRY(const Outcome outcome, predicate.first(whole));
   if (outcome == Outcome::Fine) return nothing_to_keep(flags);
   LAPIS_CHECK(export_onnx(*graph, flags.output));
-  Reducer reducer(std::move(graph), predicate, flags.output);
+  Reducer reducer(std::move(graph), predicate, flags.output, folder.path());
   LAPIS_CHECK(reducer.run());
   return describe(*before, reducer, outcome, flags);
 }

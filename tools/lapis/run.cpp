@@ -1,7 +1,9 @@
 // lapis run M --input name=@x.npy --output DIR
+#include <algorithm>
 #include <chrono>
 
 #include "tools/lapis/options.h"
+#include "tools/lapis/output.h"
 #include "tuning/data/npy.h"
 
 namespace lapis::cli {
@@ -13,10 +15,20 @@ struct Flags {
   std::string output;
 };
 
-std::string file_name(std::string name) {
-  for (char& c : name)
-    if (c == '/' || c == ':') c = '_';
-  return name + ".npy";
+// A file for each output: characters that file systems or shells take amiss become '_', and no two are the same.
+std::vector<std::string> file_names(const std::vector<IoInfo>& outputs) {
+  constexpr size_t kLongest = 200;
+  std::vector<std::string> names;
+  for (const IoInfo& output : outputs) {
+    std::string stem = output.name.substr(0, kLongest);
+    for (char& c : stem)
+      if (c == '/' || c == ':' || static_cast<unsigned char>(c) < ' ' || c == '\x7f') c = '_';
+    std::string name = stem + ".npy";
+    for (int next = 2; std::find(names.begin(), names.end(), name) != names.end(); ++next)
+      name = stem + "_" + std::to_string(next) + ".npy";
+    names.push_back(name);
+  }
+  return names;
 }
 
 // Inputs that were given fix the shapes of a model with symbolic dimensions.
@@ -26,6 +38,7 @@ void bind_to(const Feeds& feeds, ModelOptions& options) {
 
 Result<Report> run(const Flags& flags) {
   LAPIS_TRY(const Feeds feeds, read_feeds(flags.inputs));
+  if (!flags.output.empty()) LAPIS_CHECK(check_folder(flags.output));
   LAPIS_TRY(RunnerOptions options, flags.model.runner_options());
   bind_to(feeds, options.model);
   LAPIS_TRY(const std::unique_ptr<Runner> runner, open_model(flags.model.model, options));
@@ -41,12 +54,13 @@ Result<Report> run(const Flags& flags) {
     return error(ErrorKind::Io, "cannot create the folder: " + failed.message())
         .at(flags.output)
         .help("name a folder where you may write");
+  const std::vector<std::string> files = file_names(runner->outputs());
   for (size_t i = 0; i < outputs.size(); ++i) {
     const std::string& name = runner->outputs()[i].name;
     report.text += name + ": " + to_string(outputs[i]) + "\n";
     report.json["outputs"][name] = {{"dtype", name_of(outputs[i].dtype())}, {"shape", outputs[i].shape()}};
     if (flags.output.empty()) continue;
-    const Path file = Path(flags.output) / file_name(name);
+    const Path file = Path(flags.output) / files[i];
     LAPIS_CHECK(write_npy(file, outputs[i]));
     report.json["outputs"][name]["file"] = file.string();
   }

@@ -29,6 +29,7 @@ struct Report {
   std::string text;
   nlohmann::ordered_json json;
   int exit_code = kOk;
+  bool on_stderr = false;  // standard output has the result itself (-o -)
 };
 using Action = std::function<Result<Report>()>;
 

@@ -3,7 +3,7 @@
 #include <cstring>
 
 #include "frontends/onnx/export.h"
-#include "runtime/artifact.h"
+#include "tools/lapis/interrupt.h"
 #include "tools/lapis/onnxruntime.h"
 #include "tools/lapis/options.h"
 
@@ -71,7 +71,7 @@ Status compare_runs(Report& report, const std::string& stage, Runner& runner, co
 // The model after every pass of the compile pipeline, in Lapis and in ONNX Runtime.
 Status verify_each_pass(Report& report, const Graph& graph, const RunnerOptions& options,
                         const std::vector<Tensor>& inputs, const Flags& flags) {
-  TemporaryFolder folder;
+  LAPIS_TRY(const TemporaryFolder folder, TemporaryFolder::make());
   std::unique_ptr<Graph> work = graph.clone();
   PassRunnerOptions run;
   use_onnx_writers(run);
@@ -92,7 +92,8 @@ Status verify_each_pass(Report& report, const Graph& graph, const RunnerOptions&
 
 // The .onnx behind the model: the model itself, or what --source names for an artifact, which holds machine code only.
 Result<Path> source_of(const Flags& flags) {
-  if (!is_artifact(flags.model.model)) return Path(flags.model.model);
+  LAPIS_TRY(const ModelKind kind, model_kind(flags.model.model, flags.model.artifact));
+  if (kind == ModelKind::Onnx) return Path(flags.model.model);
   if (flags.source.empty())
     return error(ErrorKind::Usage, "an artifact holds machine code only; there is nothing to compare it with")
         .at(flags.model.model)

@@ -1,0 +1,33 @@
+// Where a verb puts its result: a file, looked at before the work begins, or standard output for "-".
+//
+//   LAPIS_TRY(const Output output, Output::open(flags.output, flags.model.model));
+//   ...hours of work...
+//   LAPIS_CHECK(output.write_model(*graph));
+#pragma once
+
+#include "base/file.h"
+#include "ir/graph.h"
+
+namespace lapis::cli {
+
+class Output {
+ public:
+  // `source` is the model that is read: it may be replaced by the result, while no other file that was read may.
+  static Result<Output> open(const std::string& path, const std::string& source);
+
+  bool is_stdout() const { return path_ == "-"; }
+  Status write(std::span<const std::span<const std::byte>> parts) const;
+  Status write_model(const Graph& graph) const;  // as ONNX; a large one to a file has its weights beside it
+
+ private:
+  Output(std::string path, std::string source) : path_(std::move(path)), source_(std::move(source)) {}
+  Status spare_sources(const std::vector<Path>& files) const;
+  std::string path_, source_;
+};
+
+// The same as Output::open for results that are several files.
+Status check_files(const std::vector<Path>& files);
+// Whether a folder exists and can be written, or can be made.
+Status check_folder(const Path& folder);
+
+}  // namespace lapis::cli
