@@ -137,7 +137,6 @@ Status check_symbols(const Graph& graph) {
   for (const std::string& symbol : free_symbols(graph))
     diagnostics.push_back(
         error(ErrorKind::Usage, "the dimension '" + symbol + "' has no value, but code is generated for fixed shapes")
-            .at(graph.name())
             .help("give it one with --dim " + symbol + "=VALUE"));
   return status_of(std::move(diagnostics));
 }
@@ -151,9 +150,21 @@ Status bind_model(Graph& graph, const ModelOptions& options) {
   return dims.empty() ? ok() : bind_symbols(graph, dims);
 }
 
+Diagnostics in_file(Diagnostics diagnostics, const Path& file, const std::string& graph_name) {
+  const std::string name = file.filename().string();
+  for (Diagnostic& d : diagnostics) {
+    if (d.location.empty() || d.location == graph_name)
+      d.at(name);
+    else if (!d.location.starts_with(name))
+      d.at(name + ": " + d.location);
+  }
+  return diagnostics;
+}
+
 Result<std::unique_ptr<Graph>> load_model(const Path& file, const ModelOptions& options) {
   LAPIS_TRY(std::unique_ptr<Graph> graph, import_onnx(file));
-  LAPIS_CHECK(bind_model(*graph, options));
+  if (Status bound = bind_model(*graph, options); !bound.ok())
+    return in_file(std::move(bound).diagnostics(), file, graph->name());
   return graph;
 }
 

@@ -23,6 +23,9 @@ struct ModelOptions {
 Result<std::unique_ptr<Graph>> load_model(const Path& file, const ModelOptions& options = {});
 Status bind_model(Graph& graph, const ModelOptions& options);
 
+// Findings about the graph of a file name the file: nobody knows what the graph in it is called.
+Diagnostics in_file(Diagnostics diagnostics, const Path& file, const std::string& graph_name = "");
+
 struct CompileOptions {
   Target target = Target::host();
   Pipeline pipeline;  // empty: compile_pipeline()

@@ -4,10 +4,15 @@
 #include "codegen/emit.h"
 #include "driver/compile.h"
 #include "ir/infer.h"
+#include "passes/pipeline.h"
 #include "runtime/executable.h"
 
 namespace lapis {
 namespace {
+
+// What the bound shapes fix becomes constant, as in every other compilation; watched values are outputs, so they stay and are computed
+// as the graph says.
+constexpr std::string_view kFixed = "fold-constants,inline-branches,fold-constants,dce";
 
 class JitEvaluator final : public Evaluator {
  public:
@@ -23,7 +28,7 @@ class JitEvaluator final : public Evaluator {
     }
     copy->set_outputs(outputs);
     CompileOptions options;
-    options.pipeline = empty_pipeline();  // watched values must stay
+    LAPIS_TRY(options.pipeline, parse_pipeline(kFixed));
     LAPIS_TRY(Compiled compiled, compile(*copy, std::move(options)));
     LAPIS_TRY(const Executable executable, Executable::from(std::move(compiled.program)));
     LAPIS_TRY(Session session, executable.session({.threads = threads_}));

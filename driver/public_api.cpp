@@ -15,7 +15,9 @@ static lapis::Result<lapis::Compiled> compile_model(const std::filesystem::path&
   model_options.dims = options.dims;
   for (const auto& [name, shape] : options.shapes) model_options.shapes[name] = shape;
   LAPIS_TRY(const std::unique_ptr<Graph> graph, load_model(model, model_options));
-  return lapis::compile(*graph, std::move(compile_options));
+  lapis::Result<lapis::Compiled> compiled = lapis::compile(*graph, std::move(compile_options));
+  if (!compiled.ok()) return in_file(std::move(compiled).diagnostics(), model, graph->name());
+  return compiled;
 }
 
 Result<Executable> compile(const std::filesystem::path& model, const CompileOptions& options) {

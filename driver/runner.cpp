@@ -94,7 +94,9 @@ Result<std::unique_ptr<Runner>> open_model(const Path& file, const RunnerOptions
     return open_program(std::move(program), options);
   }
   LAPIS_TRY(const std::unique_ptr<Graph> graph, load_model(file, options.model));
-  return open_graph(*graph, options);
+  Result<std::unique_ptr<Runner>> runner = open_graph(*graph, options);
+  if (!runner.ok()) return in_file(std::move(runner).diagnostics(), file, graph->name());
+  return runner;
 }
 
 Result<std::vector<Tensor>> ordered(const Feeds& feeds, const std::vector<IoInfo>& wanted) {

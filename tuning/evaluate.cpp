@@ -4,18 +4,20 @@
 
 namespace lapis {
 
-static Result<size_t> output_index(const Runner& runner, const std::string& name) {
+static Result<size_t> output_index(const Runner& runner, const std::string& name, const std::string& where) {
   std::string known;
   for (size_t i = 0; i < runner.outputs().size(); ++i) {
     if (name.empty() || runner.outputs()[i].name == name) return i;
     known += (known.empty() ? "" : ", ") + runner.outputs()[i].name;
   }
-  return error(ErrorKind::Mismatch, "the model has no output '" + name + "'").help("its outputs are " + known);
+  return error(ErrorKind::Mismatch, "the model has no output '" + name + "'")
+      .at(where)
+      .help("its outputs are " + known);
 }
 
 Result<Accuracy> measure_accuracy(Runner& runner, const Dataset& dataset, const Progress& progress) {
   LAPIS_TRY(const std::unique_ptr<Metric> metric, make_metric(dataset.metric()));
-  LAPIS_TRY(const size_t output, output_index(runner, dataset.metric().output));
+  LAPIS_TRY(const size_t output, output_index(runner, dataset.metric().output, dataset.metric().where));
   Accuracy accuracy;
   accuracy.metric = dataset.metric().name;
   for (int64_t i = 0; i < dataset.size(); ++i) {
@@ -30,6 +32,7 @@ Result<Accuracy> measure_accuracy(Runner& runner, const Dataset& dataset, const 
   }
   accuracy.value = metric->value();
   accuracy.scores = metric->scores();
+  accuracy.unusable = metric->unusable();
   return accuracy;
 }
 

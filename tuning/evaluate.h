@@ -13,6 +13,7 @@ struct Accuracy {
   double value = 0;
   std::vector<double> scores;        // per sample, where the metric has them
   std::vector<double> milliseconds;  // latency of each sample
+  int64_t unusable = 0;              // samples whose output holds NaN: they count as wrong
 };
 
 Result<Accuracy> measure_accuracy(Runner& runner, const Dataset& dataset, const Progress& progress = {});

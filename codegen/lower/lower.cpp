@@ -75,11 +75,14 @@ static Status check_static_io(const Graph& graph) {
                                                         value->type().to_string() +
                                                         ", but code is generated for fixed shapes")
                                 .at(graph.name())
-                                .help("give every symbol a value with --dim NAME=VALUE"));
+                                .note("its size depends on values that are known at run time only")
+                                .help("`lapis run --backend=reference` evaluates the model without compiling it"));
     else if (value->dtype() == DType::String || bit_width(value->dtype()) < 8)
-      diagnostics.push_back(error(ErrorKind::Unsupported, std::string(what) + " '" + value->name() + "' is of type " +
-                                                              value->type().to_string())
-                                .at(graph.name()));
+      diagnostics.push_back(
+          error(ErrorKind::Unsupported, std::string(what) + " '" + value->name() + "' is of type " +
+                                            value->type().to_string() + ", which generated code does not take")
+              .at(graph.name())
+              .help("cut the model there, or cast the value to a type of 8 bits or more in the model"));
   };
   for (const Value* v : graph.inputs()) check(v, "input");
   for (const Value* v : graph.outputs()) check(v, "output");

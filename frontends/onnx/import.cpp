@@ -8,6 +8,7 @@
 #include "base/guard.h"
 
 #include "frontends/onnx/builder.h"
+#include "frontends/onnx/foreign.h"
 #include "frontends/onnx/read.h"
 
 namespace lapis {
@@ -47,6 +48,7 @@ Result<std::unique_ptr<Graph>> import_with(const std::string& name, ExternalFile
 }  // namespace
 
 Result<std::unique_ptr<Graph>> import_onnx(const Path& file, const ImportOptions& options) {
+  if (const auto foreign = foreign_folder(file)) return not_onnx(*foreign).at(file.string());
   LAPIS_TRY(const MappedFile mapped, map_file(file));
   const std::string name = file.filename().string();
   const bool is_text = file.extension() == ".onnxtxt";

@@ -10,6 +10,8 @@
 #include <string>
 #include <vector>
 
+#include "frontends/onnx/foreign.h"
+
 namespace lapis::onnx_frontend {
 namespace {
 
@@ -176,24 +178,8 @@ std::optional<Diagnostic> nests_too_deep(std::span<const std::byte> bytes) {
   return std::nullopt;
 }
 
-bool starts_with(std::span<const std::byte> bytes, std::string_view magic) {
-  return std::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size()).starts_with(magic);
-}
-
-std::string guess(std::span<const std::byte> bytes) {
-  if (starts_with(bytes, "PK")) return "this is a zip archive (PyTorch .pt/.pt2 or Keras .keras?)";
-  if (starts_with(bytes, "\x89HDF")) return "this is an HDF5 file (Keras .h5?)";
-  if (starts_with(bytes, "version https://git-lfs"))
-    return "this is a git-lfs pointer: run `git lfs pull` to get the model itself";
-  if (bytes.size() > 8 && starts_with(bytes.subspan(4), "TFL3")) return "this is a TFLite model";
-  if (starts_with(bytes, "<ir_version") || starts_with(bytes, "<\n"))
-    return "this looks like ONNX text: name the file .onnxtxt";
-  if (starts_with(bytes, "<") || starts_with(bytes, "{"))
-    return "this is a text file; was a download page saved instead of the model?";
-  return "check that the file is an ONNX model and was copied in full";
-}
-
 Diagnostic not_a_model(std::span<const std::byte> bytes) {
+  if (const auto foreign = foreign_format(bytes)) return not_onnx(*foreign);
   const WireScan scan(bytes);
   if (scan.missing() && scan.fields() > 0)
     return error(ErrorKind::Input, "the file is truncated: at least " + std::to_string(*scan.missing()) +
@@ -202,7 +188,8 @@ Diagnostic not_a_model(std::span<const std::byte> bytes) {
   if (scan.whole())
     return error(ErrorKind::Input, "the model is damaged: its outer structure is whole but a part inside is not valid")
         .help("export or download it again");
-  return error(ErrorKind::Input, "not an ONNX model").help(guess(bytes));
+  return error(ErrorKind::Input, "not an ONNX model")
+      .help("check that the file is an ONNX model and was copied in full");
 }
 
 // Deepest nesting of brackets outside of strings and comments: the text parser recurses once for each.
@@ -228,15 +215,17 @@ int bracket_depth(std::string_view text) {
 
 Status read_model(std::span<const std::byte> bytes, onnx::ModelProto& model) {
   if (bytes.empty()) return error(ErrorKind::Input, "the file is empty").help("copy or download it again");
-  if (bytes.size() > INT_MAX)
+  if (bytes.size() > INT_MAX) {
+    if (const auto foreign = foreign_format(bytes)) return not_onnx(*foreign);
     return error(ErrorKind::Input, "the file has " + std::to_string(bytes.size()) + " bytes; protobuf ends at 2 GiB")
         .help("save the model with external data: onnx.save(model, path, save_as_external_data=True)");
+  }
   if (auto d = nests_too_deep(bytes)) return *std::move(d);
   google::protobuf::io::ArrayInputStream stream(bytes.data(), static_cast<int>(bytes.size()));
   google::protobuf::io::CodedInputStream input(&stream);
   input.SetRecursionLimit(kMaxNesting);
   if (!model.ParseFromCodedStream(&input) || !input.ConsumedEntireMessage()) return not_a_model(bytes);
-  if (!WireScan(bytes).whole()) return not_a_model(bytes);  // parses, but only as fields that ONNX does not have
+  if (!WireScan(bytes).whole() || !model.has_graph()) return not_a_model(bytes);  // parses, but only as fields that ONNX does not have
   return ok();
 }
 

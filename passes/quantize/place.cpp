@@ -24,7 +24,8 @@ class Exclusion {
         exclusion.patterns_.emplace_back(pattern, std::regex(pattern));
       } catch (const std::regex_error& e) {
         found.push_back(error(ErrorKind::Usage, "'" + pattern + "' is not a regular expression: " + e.what())
-                            .at("exclude_patterns"));
+                            .at("exclude_patterns")
+                            .help("the syntax is that of ECMAScript, for whole names: layer[0-9]+/Conv.*"));
       }
     }
     if (has_errors(found)) return found;
@@ -55,9 +56,11 @@ class Exclusion {
     Diagnostics found;
     for (const std::string& name : options.exclude_nodes)
       if (!names.contains(name))
-        found.push_back(error(ErrorKind::Usage, "there is no node '" + name + "' to exclude")
-                            .at("exclude_nodes")
-                            .help("`lapis inspect` lists the nodes of the simplified model"));
+        found.push_back(
+            error(ErrorKind::Usage, "there is no node '" + name + "' to exclude")
+                .at("exclude_nodes")
+                .help("`lapis opt MODEL -o simplified.onnx` writes the simplified model, whose nodes are meant; "
+                      "`lapis inspect --shapes simplified.onnx` lists them"));
     return found;
   }
 

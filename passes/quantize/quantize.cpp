@@ -8,7 +8,7 @@ static Status check_complete(const Placement& placement, const Calibration& cali
     if (!calibration.histograms.contains(name))
       found.push_back(error(ErrorKind::Mismatch, "the calibration has no range for it")
                           .at("value '" + name + "'")
-                          .help("calibrate the same simplified model again"));
+                          .help("calibrate this very graph: simplify it first, then calibrate and quantize"));
   return status_of(std::move(found));
 }
 

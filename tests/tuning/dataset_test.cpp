@@ -125,29 +125,101 @@ TEST_F(Data, CalibrationImagesAreOthers) {
       << "normalized alike";
 }
 
+// Each of these was once a setting without effect, a crash, or a message about something else.
 TEST_F(Data, BadDescriptionsSayWhatIsWrong) {
   save("three.npy", Tensor(DType::UInt8, {3, 2, 2}));
   save("two.npy", Tensor(DType::UInt8, {2, 2, 2}));
+  save("none.npy", Tensor(DType::UInt8, {0, 2, 2}));
   save("floats.npy", Tensor(DType::Float32, {3, 2, 2}));
-  for (const auto& [yaml, message] :
-       {std::pair("", "inputs"),
-        {"inputs: {", "not a valid dataset file"},
-        {"inputs: 3", "inputs"},
-        {"inputs: []", "empty"},
-        {"inputs: [{npy: three.npy}]", "no name"},
-        {"inputs: [{name: x}]", ""},
-        {"inputs: [{name: x, npy: gone.npy}]", "gone.npy"},
-        {"inputs: [{name: x, images: {}}]", "needs `npy` or `folder`"},
-        {"inputs: [{name: x, images: {npy: floats.npy}}]", "must be uint8"},
-        {"inputs: [{name: x, images: {folder: gone}}]", "gone"},
-        {"inputs: [{name: x, npy: three.npy}, {name: y, npy: two.npy}]", "different numbers"},
-        {"inputs: [{name: x, images: {npy: three.npy}, scale: red}]", "not a valid dataset file"},
-        {"inputs: [{name: x, npy: three.npy}]\nlabels: {npy: two.npy}", "8 labels for 3"},
-        {"inputs: [{name: x, npy: three.npy}]\nlabels: {npy: floats.npy}", "integers"},
-        {"inputs: [{name: x, npy: three.npy}]\nlabels: {file_name_digits: some}", "not a valid dataset file"}}) {
+  save("rgb.npy", Tensor(DType::UInt8, {3, 2, 2, 3}));
+  save("negative.npy", Tensor::vector<int64_t>({0, -1, 2}));
+  save("scores.npy", Tensor::vector<float>({1, 2}));
+  save("text.npy", Tensor(DType::Bool, {3}));
+  const std::string x = "inputs: [{name: x, npy: three.npy}]\n",
+                    images = "inputs: [{name: x, images: {npy: three.npy}}]\n";
+  for (const auto& [yaml, message] : std::vector<std::pair<std::string, std::string>>{
+           {"", "inputs"},
+           {"inputs: {", "not a valid dataset file"},
+           {"inputs: 3", "inputs"},
+           {"inputs: []", "empty"},
+           {"inputs: [{npy: three.npy}]", "no name"},
+           {"inputs: [3]", "must have keys"},
+           {"inputs: [{name: x}]", "needs `npy` or `images`"},
+           {"inputs: [{name: x, npy: three.npy, images: {npy: three.npy}}]", "which of them"},
+           {"inputs: [{name: x, npy: gone.npy}]", "gone.npy"},
+           {"inputs: [{name: x, npy: []}]", "names no file"},
+           {"inputs: [{name: x, npy: none.npy}]", "no samples"},
+           {"inputs: [{name: x, npy: [three.npy, floats.npy]}]", "does not continue"},
+           {"inputs: [{name: x, npy: three.npy}, {name: x, npy: three.npy}]", "two entries of `inputs` are named 'x'"},
+           {"inputs: [{name: x, npy: three.npy, scale: 2}]", "`scale` changes images"},
+           {"inputs: [{name: x, images: {}}]", "needs `npy` or `folder`"},
+           {"inputs: [{name: x, images: {npy: three.npy, folder: .}}]", "which of them"},
+           {"inputs: [{name: x, images: {npy: none.npy}}]", "has no images"},
+           {"inputs: [{name: x, images: {npy: floats.npy}}]", "must be uint8"},
+           {"inputs: [{name: x, images: {folder: gone}}]", "gone"},
+           {"inputs: [{name: x, images: {npy: three.npy, layout: NCHW}}]", "known are NHW, NHWC"},
+           {"inputs: [{name: x, images: {npy: three.npy, layout: NHWC}}]", "[N,H,W,C]"},
+           {"inputs: [{name: x, images: {npy: three.npy, center_crop: 2}}]", "`center_crop`"},
+           {"inputs: [{name: x, images: {folder: ., center_crop: 0}}]", "between 1 and"},
+           {"inputs: [{name: x, images: {folder: ., center_crop: -3}}]", "between 1 and"},
+           {"inputs: [{name: x, images: {folder: ., center_crop: big}}]", "must be a whole number, got 'big'"},
+           {"inputs: [{name: x, images: {npy: three.npy}, resize: 3}]", "unknown key `resize`"},
+           {"inputs: [{name: x, npy: three.npy}, {name: y, npy: two.npy}]", "different numbers"},
+           {"inputs: [{name: x, images: {npy: three.npy}, scale: red}]", "`scale` must be a number, got 'red'"},
+           {"inputs: [{name: x, images: {npy: three.npy}, scale: .nan}]", "`scale` cannot be"},
+           {"inputs: [{name: x, images: {npy: three.npy}, std: [0]}]", "`std` cannot be 0"},
+           {"inputs: [{name: x, images: {npy: three.npy}, mean: []}]", "`mean` is empty"},
+           {"inputs: [{name: x, images: {npy: rgb.npy}, mean: [1, 2]}]", "2 numbers for 3 channels"},
+           {x + "labels: {npy: two.npy}", "8 labels for 3"},
+           {x + "labels: {npy: floats.npy}", "integers"},
+           {x + "labels: {npy: negative.npy}", "sample 1 has the label -1"},
+           {x + "labels: {}", "needs `npy` or `file_name_digits`"},
+           {x + "labels: {file_name_digits: some}", "`file_name_digits` must be a whole number, got 'some'"},
+           {x + "labels: {file_name_digits: 0}", "between 1 and 18"},
+           {x + "metric: {output: y}", "`metric` has no name"},
+           {x + "metric: {name: top4}", "did you mean 'top1'"},
+           {x + "metric: {name: cosine_pearson, scores: scores.npy}", "2 scores for 3 samples"},
+           {x + "metric: {name: cosine_pearson, scores: text.npy}", "must be numbers"},
+           {x + "calibration: {npy: two.npy}", "no input has `images`"},
+           {images + "calibraton: {npy: two.npy}", "data.yaml:2: error: unknown key `calibraton`"},
+           {images + "calibraton: {npy: two.npy}", "did you mean 'calibration'?"},
+           {images + "calibration: {npy: none.npy}", "has no images"},
+           {images + "calibration: {npy: two.npy, layuot: NHW}", "did you mean 'layout'?"},
+           {images + "calibration: {npy: two.npy}\ncalibration: {npy: three.npy}",
+            "data.yaml:3: error: `calibration` stands twice"}}) {
     const std::string errors = errors_of(yaml);
     EXPECT_THAT(errors, HasSubstr(message)) << yaml;
     EXPECT_THAT(errors, HasSubstr("  hint: ")) << yaml;
+  }
+}
+
+TEST_F(Data, EveryMistakeOfAFileIsReportedWithItsLine) {
+  const std::string errors =
+      errors_of("inputs:\n- {name: x, npy: a.npy, mean: 1}\n- {nmae: y, npy: b.npy}\nlabel: 3\nmetric: {name: top2}\n");
+  for (const char* line : {"data.yaml:2: ", "data.yaml:3: ", "data.yaml:4: ", "data.yaml:5: "})
+    EXPECT_THAT(errors, HasSubstr(line)) << errors;
+}
+
+// Sample i and sample i + n belong together, whatever is left out.
+TEST_F(Data, LimitsKeepScoredPairsTogether) {
+  Tensor rows(DType::Int32, {20, 1});
+  Tensor scores(DType::Float32, {10});
+  for (int i = 0; i < 20; ++i) rows.mutable_data<int32_t>()[static_cast<size_t>(i)] = i;
+  for (int i = 0; i < 10; ++i) scores.mutable_data<float>()[static_cast<size_t>(i)] = static_cast<float>(i);
+  save("x.npy", rows);
+  save("s.npy", scores);
+  const auto whole =
+      Dataset::load(write("d.yaml", "inputs: [{name: x, npy: x.npy}]\nmetric: {name: cosine_pearson, scores: s.npy}"));
+  ASSERT_TRUE(whole.ok()) << to_string(whole.diagnostics());
+  for (const int64_t samples : {1, 4, 7, 19}) {
+    const Dataset some = whole->limited_to(samples);
+    const auto pairs = static_cast<int64_t>(some.metric().scores.size());
+    EXPECT_EQ(some.size(), 2 * pairs);
+    EXPECT_EQ(pairs, std::max<int64_t>(2, samples / 2));
+    for (int64_t i = 0; i < pairs; ++i) {
+      EXPECT_EQ(static_cast<double>(some.sample(i)->at("x").as_int(0)), some.metric().scores[static_cast<size_t>(i)]);
+      EXPECT_EQ(some.sample(i + pairs)->at("x").as_int(0), some.sample(i)->at("x").as_int(0) + 10);
+    }
   }
 }
 

@@ -42,6 +42,44 @@ TEST(TopK, RefusesLabelsThatTheModelDoesNotHave) {
   }
 }
 
+// A model that returns nothing but NaN once had all samples right.
+TEST(TopK, NanIsWrong) {
+  const float nan = std::nanf("");
+  for (const char* name : {"top1", "top5"})
+    for (const int64_t label : {0, 1, 5}) {
+      EXPECT_EQ(measured(labelled(name, {label}), {Tensor::of<float>({1, 6}, std::vector<float>(6, nan))}), 0) << name;
+      EXPECT_EQ(measured(labelled(name, {label}), {Tensor::of<float>({1, 6}, {9, 8, nan, 7, 6, 9})}), 0) << name;
+    }
+  const auto metric = make_metric(labelled("top1", {1, 1}));
+  EXPECT_TRUE((*metric)->add(0, Tensor::of<float>({1, 3}, {0, 1, nan})).ok());
+  EXPECT_TRUE((*metric)->add(1, Tensor::of<float>({1, 3}, {0, 1, 0})).ok());
+  EXPECT_EQ((*metric)->unusable(), 1);
+  EXPECT_EQ((*metric)->value(), 0.5);
+}
+
+TEST(TopK, InfinitiesAreOrdered) {
+  const Tensor t = Tensor::of<float>({1, 4}, {-INFINITY, INFINITY, 3, INFINITY});
+  EXPECT_EQ(measured(labelled("top1", {1}), {t}), 1);
+  EXPECT_EQ(measured(labelled("top1", {3}), {t}), 0);
+  EXPECT_EQ(measured(labelled("top1", {2}), {t}), 0);
+}
+
+TEST(TopK, NeedsOneNumberAClass) {
+  const auto refused = [](const char* name, const Tensor& output) {
+    MetricConfig config = labelled(name, {0});
+    config.where = "data.yaml:7";
+    const Status status = (*make_metric(config))->add(0, output);
+    EXPECT_FALSE(status.ok()) << to_string(output, 0);
+    if (!status.ok()) EXPECT_EQ(to_string(status.diagnostics()).rfind("data.yaml:7: error: sample 0: ", 0), 0);
+  };
+  refused("top1", Tensor(DType::Float32, {1, 10, 7, 7}));
+  refused("top1", Tensor(DType::Float32, {1, 1}));
+  refused("top1", Tensor(DType::Float32, {1, 0}));
+  refused("top5", Tensor(DType::Float32, {1, 5}));
+  refused("top1", Tensor::strings({1, 2}, {"a", "b"}));
+  EXPECT_TRUE((*make_metric(labelled("top1", {0})))->add(0, Tensor(DType::Float32, {1, 10, 1, 1})).ok());
+}
+
 // Cosines 1, 0, -1 against scores: linear in them, or only in the same order.
 TEST(Similarity, CorrelatesCosinesWithScores) {
   const auto v = [](float x, float y) { return Tensor::of<float>({1, 2}, {x, y}); };
@@ -56,6 +94,28 @@ TEST(Similarity, CorrelatesCosinesWithScores) {
   EXPECT_NEAR(measured(config, outputs), 1, 1e-12);
   config.scores = {1, 3, 3};
   EXPECT_NEAR(measured(config, outputs), -std::sqrt(0.75), 1e-12) << "ties share their mean rank";
+}
+
+// NaN, infinities and vectors of zeros have no cosine; a model of nothing else must not seem to know something.
+TEST(Similarity, WhatHasNoCosineIsWrong) {
+  MetricConfig config;
+  config.scores = {5, 1, 4, 2};
+  for (const char* name : {"cosine_pearson", "cosine_spearman"}) {
+    config.name = name;
+    for (const float v : {std::nanf(""), INFINITY, 0.F})
+      EXPECT_LT(measured(config, std::vector<Tensor>(8, Tensor::of<float>({1, 2}, {v, v}))), -0.8) << name << v;
+    EXPECT_EQ(measured(config, std::vector<Tensor>(8, Tensor::of<float>({1, 2}, {1, 2}))), 0) << "always the same";
+  }
+}
+
+TEST(Similarity, NeedsVectorsOfOneLength) {
+  MetricConfig config;
+  config.name = "cosine_pearson";
+  config.scores = {1, 2};
+  const auto metric = make_metric(config);
+  EXPECT_TRUE((*metric)->add(0, Tensor(DType::Float32, {1, 2})).ok());
+  EXPECT_FALSE((*metric)->add(2, Tensor(DType::Float32, {1, 3})).ok());
+  EXPECT_FALSE((*metric)->add(4, Tensor(DType::Float32, {1, 2})).ok());
 }
 
 TEST(Metric, NeedsItsData) {

@@ -4,6 +4,7 @@
 #include <chrono>
 
 #include "driver/peak.h"
+#include "tools/lapis/inputs.h"
 #include "tools/lapis/options.h"
 #include "tools/lapis/peer.h"
 
@@ -25,7 +26,7 @@ struct Series {
 
 Result<std::vector<double>> time_runs(Session& session, int count) {
   const Program& p = session.program();
-  std::vector<Tensor> tensors = random_inputs(p.inputs);
+  LAPIS_TRY(std::vector<Tensor> tensors, random_inputs(p.inputs));
   for (const IoInfo& o : p.outputs) tensors.emplace_back(o.dtype, o.shape);
   std::vector<void*> io;
   for (Tensor& t : tensors) io.push_back(t.mutable_raw());
@@ -38,11 +39,20 @@ Result<std::vector<double>> time_runs(Session& session, int count) {
   return times;
 }
 
-void pin_to(int cpu) {
+Status pin_to(int cpu) {
   cpu_set_t set;
   CPU_ZERO(&set);
   CPU_SET(cpu, &set);
-  sched_setaffinity(0, sizeof set, &set);
+  if (sched_setaffinity(0, sizeof set, &set) == 0) return ok();
+  return error(ErrorKind::Usage, "--cpu " + std::to_string(cpu) + ": this process may not run on that core")
+      .help("`taskset -p $$` shows the cores it may run on");
+}
+
+Status check(const Flags& flags) {
+  if (flags.peer_models.size() <= flags.against.size()) return ok();
+  return error(ErrorKind::Usage, "--peer-model names " + std::to_string(flags.peer_models.size()) + " models for " +
+                                     std::to_string(flags.against.size()) + " runtimes of --against")
+      .help("name one model a runtime, in their order");
 }
 
 // How many inferences a round of `seconds` holds, from a first one that warms up too.
@@ -95,12 +105,15 @@ Report describe(const std::vector<Series>& all, const Program& program, double p
 }
 
 Result<Report> bench(const Flags& flags) {
+  LAPIS_CHECK(check(flags));
   LAPIS_TRY(const RunnerOptions options, flags.model.runner_options());
   const int cpu = flags.cpu >= 0 ? flags.cpu : options.threads == 1 ? sched_getcpu() : -1;
-  if (cpu >= 0) pin_to(cpu);
-  LAPIS_TRY(const std::unique_ptr<Runner> runner, open_model(flags.model.model, options));
+  if (cpu >= 0) LAPIS_CHECK(pin_to(cpu));
+  LAPIS_TRY(const std::unique_ptr<Runner> runner, flags.model.open(flags.model.model, options));
   Session* session = runner->session();
-  if (!session) return error(ErrorKind::Usage, "bench measures generated code, not the reference backend");
+  if (!session)
+    return error(ErrorKind::Usage, "bench measures generated code, not the reference backend")
+        .help("leave out --backend");
   LAPIS_TRY(const std::vector<double> first, time_runs(*session, 3));
   std::vector<Series> all = {{"lapis", {}, {}}};
   std::vector<std::unique_ptr<Peer>> peers;
@@ -135,7 +148,7 @@ Result<Report> bench(const Flags& flags) {
 
 Action declare_bench(CLI::App& app) {
   auto flags = std::make_shared<Flags>();
-  flags->model.add_model(app);
+  flags->model.add_model(app, ModelFlags::Takes::ArtifactsToo);
   flags->model.add_running(app);
   app.add_option("--against", flags->against, "Runtimes to measure in turn with Lapis: onnxruntime, openvino")
       ->delimiter(',')
@@ -148,8 +161,9 @@ Action declare_bench(CLI::App& app) {
       ->check(CLI::Range(1, 10000));
   app.add_option("--round-seconds", flags->seconds, "Length of one measurement")
       ->capture_default_str()
-      ->check(CLI::Range(0.001, 60.0));
-  app.add_option("--cpu", flags->cpu, "Core to pin everything to; default: the present one when --threads 1");
+      ->check(number_between(0.001, 60));
+  app.add_option("--cpu", flags->cpu, "Core to pin everything to; default: the present one when --threads 1")
+      ->check(CLI::Range(0, CPU_SETSIZE - 1));
   return [flags] { return bench(*flags); };
 }
 

@@ -75,8 +75,10 @@ Result<Report> compile(const Flags& flags) {
   LAPIS_TRY(options.target, Target::parse(flags.model.target));
   LAPIS_TRY(const ModelOptions model, flags.model.model_options());
   LAPIS_TRY(options.source_hash, hash_of(flags.model.model));
-  LAPIS_TRY(const std::unique_ptr<Graph> graph, load_model(flags.model.model, model));
-  LAPIS_TRY(const Compiled compiled, compile(*graph, std::move(options)));
+  LAPIS_TRY(const std::unique_ptr<Graph> graph, flags.model.load(flags.model.model, model));
+  const Result<Compiled> result = compile(*graph, std::move(options));
+  if (!result.ok()) return in_file(result.diagnostics(), flags.model.model, graph->name());
+  const Compiled& compiled = *result;
   LAPIS_CHECK(save(compiled, flags, output));
   Report report = describe(compiled, flags.output);
   report.on_stderr = output && output->is_stdout();

@@ -22,8 +22,8 @@ size_t constant_bytes(const Graph& graph) {
 Result<Report> convert(const Flags& flags) {
   LAPIS_TRY(const ModelOptions options, flags.model.model_options());
   LAPIS_TRY(const Output output, Output::open(flags.output, flags.model.model));
-  LAPIS_TRY(const std::unique_ptr<Graph> graph, import_onnx(flags.model.model));
-  if (flags.bind || !options.dims.empty() || !options.shapes.empty()) LAPIS_CHECK(bind_model(*graph, options));
+  LAPIS_TRY(const std::unique_ptr<Graph> graph,
+            flags.bind ? flags.model.load(flags.model.model, options) : flags.model.import(flags.model.model, options));
   LAPIS_CHECK(output.write_model(*graph));
   const int opset = lowest_opset(*graph);
   Report report;

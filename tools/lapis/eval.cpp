@@ -13,8 +13,8 @@ struct Flags {
 Result<Accuracy> accuracy_of(const std::string& model, const Flags& flags, const Dataset& dataset) {
   LAPIS_TRY(RunnerOptions options, flags.model.runner_options());
   LAPIS_TRY(const Feeds first, dataset.sample(0));  // fixes symbolic dimensions
-  for (const auto& [name, tensor] : first) options.model.shapes.emplace(name, tensor.shape());
-  LAPIS_TRY(const std::unique_ptr<Runner> runner, open_model(model, options));
+  bind_to(first, options.model);
+  LAPIS_TRY(const std::unique_ptr<Runner> runner, flags.model.open(model, options));
   return measure_accuracy(*runner, dataset, progress_bar(model));
 }
 
@@ -23,13 +23,15 @@ nlohmann::ordered_json as_json(const Accuracy& a) {
           {"value", a.value},
           {"samples", a.milliseconds.size()},
           {"p50_ms", percentile(a.milliseconds, 50)},
-          {"p99_ms", percentile(a.milliseconds, 99)}};
+          {"p99_ms", percentile(a.milliseconds, 99)},
+          {"nan_samples", a.unusable}};
 }
 
 std::string as_text(const std::string& model, const Accuracy& a) {
   return model + ": " + a.metric + " " + fixed(a.value, 4) + " on " + std::to_string(a.milliseconds.size()) +
          " samples, p50 " + fixed(percentile(a.milliseconds, 50), 3) + " ms, p99 " +
-         fixed(percentile(a.milliseconds, 99), 3) + " ms\n";
+         fixed(percentile(a.milliseconds, 99), 3) + " ms" +
+         (a.unusable ? ", NaN in " + std::to_string(a.unusable) + " of them, which count as wrong" : "") + "\n";
 }
 
 Result<Report> eval(const Flags& flags) {
@@ -57,10 +59,12 @@ Result<Report> eval(const Flags& flags) {
 
 Action declare_eval(CLI::App& app) {
   auto flags = std::make_shared<Flags>();
-  flags->model.add_model(app);
+  flags->model.add_model(app, ModelFlags::Takes::ArtifactsToo);
   flags->model.add_running(app);
   app.add_option("--data", flags->data, "Dataset file (docs/datasets.md)")->required()->type_name("CONFIG.yaml");
-  app.add_option("--samples", flags->samples, "Use only so many samples, evenly spread")->type_name("N");
+  app.add_option("--samples", flags->samples, "Use only so many samples, evenly spread")
+      ->type_name("N")
+      ->check(at_least_one());
   app.add_option("--against", flags->against, "Another model on the same samples: prints the paired difference")
       ->type_name("MODEL");
   return [flags] { return eval(*flags); };

@@ -18,7 +18,40 @@ struct Flags {
 
 nlohmann::ordered_json as_json(const std::vector<IoInfo>& list) {
   auto json = nlohmann::ordered_json::array();
-  for (const IoInfo& io : list) json.push_back({{"name", io.name}, {"dtype", name_of(io.dtype)}, {"shape", io.shape}});
+  for (const IoInfo& io : list) json.push_back({{"name", io.name}, {"dtype", name_of(io.dtype)}, {"dims", io.shape}});
+  return json;
+}
+
+// A dimension is a number, the text of a symbol or formula, or null.
+nlohmann::ordered_json as_json(const std::optional<Dims>& dims) {
+  if (!dims) return nullptr;
+  auto json = nlohmann::ordered_json::array();
+  for (const Dim& d : *dims) {
+    if (d.is_constant())
+      json.push_back(d.value());
+    else if (d.is_known())
+      json.push_back(d.to_string());
+    else
+      json.push_back(nullptr);
+  }
+  return json;
+}
+
+// {"dtype": "float", "dims": [1, "S", null]}, or {"kind": "sequence", "element": {...}}. Without a rank, dims is null.
+void add_type(nlohmann::ordered_json& json, const Type& type) {
+  if (type.is_tensor()) {
+    json["dtype"] = type.dtype == DType::Undefined ? nlohmann::ordered_json() : name_of(type.dtype);
+    json["dims"] = as_json(type.dims);
+    return;
+  }
+  json["kind"] = type.kind == Type::Kind::Sequence ? "sequence" : "optional";
+  json["element"] = nlohmann::ordered_json::object();
+  if (type.element) add_type(json["element"], *type.element);
+}
+
+nlohmann::ordered_json as_json(const Value& value) {
+  nlohmann::ordered_json json = {{"name", value.name()}};
+  add_type(json, value.type());
   return json;
 }
 
@@ -43,13 +76,14 @@ Result<Report> inspect_artifact(const Path& file, bool check) {
 }
 
 void describe_io(const Graph& graph, Report& report) {
+  report.json["inputs"] = report.json["outputs"] = nlohmann::ordered_json::array();
   for (const Value* v : graph.inputs()) {
     report.text += "input " + v->name() + ": " + v->type().to_string() + "\n";
-    report.json["inputs"].push_back({{"name", v->name()}, {"type", v->type().to_string()}});
+    report.json["inputs"].push_back(as_json(*v));
   }
   for (const Value* v : graph.outputs()) {
     report.text += "output " + v->name() + ": " + v->type().to_string() + "\n";
-    report.json["outputs"].push_back({{"name", v->name()}, {"type", v->type().to_string()}});
+    report.json["outputs"].push_back(as_json(*v));
   }
 }
 
@@ -62,21 +96,26 @@ void describe_operators(const Graph& graph, Report& report) {
 
 void describe_shapes(const Graph& graph, Report& report) {
   std::vector<std::vector<std::string>> rows = {{"node", "operator", "output", "type"}};
+  report.json["values"] = nlohmann::ordered_json::array();
   for (const Node* node : graph.nodes())
-    for (const Value* v : node->outputs())
-      if (v) rows.push_back({node->name(), std::string(node->op().name), v->name(), v->type().to_string()});
+    for (const Value* v : node->outputs()) {
+      if (!v) continue;
+      rows.push_back({node->name(), std::string(node->op().name), v->name(), v->type().to_string()});
+      nlohmann::ordered_json json = {{"node", node->name()}, {"operator", node->op().name}};
+      json.update(as_json(*v));
+      report.json["values"].push_back(std::move(json));
+    }
   report.text += table(rows);
-  for (size_t i = 1; i < rows.size(); ++i)
-    report.json["values"].push_back(
-        {{"node", rows[i][0]}, {"operator", rows[i][1]}, {"name", rows[i][2]}, {"type", rows[i][3]}});
 }
 
 Result<Report> inspect(const Flags& flags) {
   LAPIS_TRY(const ModelKind kind, model_kind(flags.model.model, true));  // of any name: nothing in it is run
-  if (kind == ModelKind::Artifact || flags.check) return inspect_artifact(flags.model.model, flags.check);
+  if (kind == ModelKind::Artifact || flags.check) {
+    LAPIS_CHECK(flags.model.check_artifact(flags.model.model));
+    return inspect_artifact(flags.model.model, flags.check);
+  }
   LAPIS_TRY(const ModelOptions options, flags.model.model_options());
-  LAPIS_TRY(const std::unique_ptr<Graph> graph, import_onnx(flags.model.model));
-  if (!options.dims.empty() || !options.shapes.empty()) LAPIS_CHECK(bind_model(*graph, options));
+  LAPIS_TRY(const std::unique_ptr<Graph> graph, flags.model.import(flags.model.model, options));
   Report report;
   if (flags.text) {
     report.text = to_onnx_text(*graph);
@@ -96,7 +135,7 @@ Result<Report> inspect(const Flags& flags) {
 
 Action declare_inspect(CLI::App& app) {
   auto flags = std::make_shared<Flags>();
-  flags->model.add_model(app);
+  flags->model.add_model(app, ModelFlags::Takes::ArtifactsToo);
   app.add_flag("--text", flags->text, "The whole model in ONNX's text syntax");
   app.add_flag("--shapes", flags->shapes, "Every value with its type");
   app.add_flag("--check", flags->check, "Compare every byte of an artifact with its checksums");

@@ -50,7 +50,8 @@ int fail(const Diagnostics& diagnostics) {
 // 0 or what to end with: a full disk or a closed pipe is a failure like any other.
 int print(const Report& report, bool json) {
   std::FILE* to = report.on_stderr ? stderr : stdout;
-  std::fputs((json ? report.json.dump(2) + "\n" : report.text).c_str(), to);
+  constexpr auto kReplace = nlohmann::json::error_handler_t::replace;  // names need not be UTF-8, JSON must be
+  std::fputs((json ? report.json.dump(2, ' ', false, kReplace) + "\n" : report.text).c_str(), to);
   if (std::fflush(to) == 0 && !std::ferror(to)) return kOk;
   return fail({error(ErrorKind::Io, std::string("cannot write the report: ") + std::strerror(errno))
                    .help("check what reads it, and that the disk has room")});
@@ -83,8 +84,9 @@ int run(int argc, char** argv) {
   app.require_subcommand(0, 1);  // none is reported below, after flags that do not exist
   app.set_version_flag("--version", std::string(kVersion));
   app.footer(
+      "run, eval, bench, verify, explain and inspect also take what `lapis compile` made.\n"
       "Exit codes: 0 ok, 1 a check failed, 2 usage, 3 bad input file, 4 unsupported model, 5 data does not fit the "
-      "model, 6 target, 7 the system refused, 70 a bug in Lapis.");
+      "model, 6 target, 7 the system refused, 70 a bug in Lapis, 130 interrupted.");
   std::map<CLI::App*, Action> actions;
   bool json = false;
   for (const Verb& verb : kVerbs) {

@@ -1,7 +1,9 @@
 // lapis opt M --passes a,b --dump-each DIR -o N.onnx
+#include "base/suggest.h"
 #include "frontends/onnx/export.h"
 #include "frontends/onnx/import.h"
 #include "passes/pipeline.h"
+#include "passes/simplify/simplify.h"
 #include "tools/lapis/options.h"
 #include "tools/lapis/output.h"
 
@@ -48,6 +50,18 @@ Report describe(const std::vector<PassReport>& passes, const std::vector<Explana
   return report;
 }
 
+// A rule that does not exist would be disabled without effect, and the one that was meant would stay.
+Status check_rules(const std::vector<std::string>& disabled) {
+  std::vector<std::string> known;
+  for (const Rule& rule : all_rules()) known.emplace_back(rule.name);
+  Diagnostics found;
+  for (const std::string& name : disabled)
+    if (std::find(known.begin(), known.end(), name) == known.end())
+      found.push_back(
+          error(ErrorKind::Usage, "--disable-rule: there is no rule '" + name + "'").help(suggestion(name, known)));
+  return status_of(std::move(found));
+}
+
 Result<Report> opt(const Flags& flags) {
   if (flags.list) return list_passes();
   if (flags.model.model.empty())
@@ -58,8 +72,8 @@ Result<Report> opt(const Flags& flags) {
     LAPIS_TRY(output, Output::open(flags.output, flags.model.model));
   }
   LAPIS_TRY(const ModelOptions options, flags.model.model_options());
-  LAPIS_TRY(const std::unique_ptr<Graph> graph, import_onnx(flags.model.model));
-  if (!options.dims.empty() || !options.shapes.empty()) LAPIS_CHECK(bind_model(*graph, options));
+  LAPIS_CHECK(check_rules(flags.disabled_rules));
+  LAPIS_TRY(const std::unique_ptr<Graph> graph, flags.model.import(flags.model.model, options));
   PassRunnerOptions run;
   use_onnx_writers(run);
   run.dump_directory = flags.dump_each;

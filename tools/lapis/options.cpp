@@ -1,20 +1,22 @@
 #include "tools/lapis/options.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <chrono>
-#include <cmath>
-#include <cstring>
-#include <random>
+#include <cstdlib>
+#include <limits>
 
+#include "base/suggest.h"
+#include "frontends/onnx/import.h"
+#include "ir/infer.h"
+#include "runtime/artifact.h"
 #include "tuning/data/npy.h"
 
 namespace lapis::cli {
 
-void ModelFlags::add_model(CLI::App& app) {
-  app.add_option("model", model, "An .onnx model, or an artifact made by `lapis compile`")
+void ModelFlags::add_model(CLI::App& app, Takes takes) {
+  app.add_option("model", model,
+                 takes == Takes::Models ? "An .onnx model" : "An .onnx model, or an artifact made by `lapis compile`")
       ->required()
       ->type_name("MODEL");
   app.add_option("--dim", dims, "Value of a symbolic dimension, e.g. --dim S=64 (a batch dimension defaults to 1)")
@@ -37,7 +39,7 @@ void ModelFlags::add_running(CLI::App& app) {
 static Result<std::pair<std::string, std::string>> split(const std::string& text, const std::string& flag,
                                                          const std::string& form) {
   const size_t at = text.find('=');
-  if (at == std::string::npos || at == 0 || at + 1 == text.size())
+  if (at == std::string::npos || at == 0 || at + 1 >= text.size())
     return error(ErrorKind::Usage, flag + " '" + text + "' is incomplete").help("write " + flag + " " + form);
   return std::pair(text.substr(0, at), text.substr(at + 1));
 }
@@ -49,6 +51,22 @@ static std::optional<int64_t> parse_int(const std::string& text) {
   return std::stoll(text);
 }
 
+static Diagnostic given_twice(const std::string& flag, const std::string& name) {
+  return error(ErrorKind::Usage, flag + " gives '" + name + "' twice").help("leave one of them out");
+}
+
+static Result<Shape> parse_shape(const std::string& text, const std::string& flag) {
+  Shape shape;
+  const std::string rest = text + "x";
+  for (size_t at = 0, end; (end = rest.find('x', at)) != std::string::npos; at = end + 1) {
+    const auto value = parse_int(rest.substr(at, end - at));
+    if (!value)
+      return error(ErrorKind::Usage, "--shape '" + flag + "' is not a shape").help("write --shape INPUT=1x3x224x224");
+    shape.push_back(*value);
+  }
+  return shape;
+}
+
 Result<ModelOptions> ModelFlags::model_options() const {
   ModelOptions options;
   for (const std::string& dim : dims) {
@@ -56,19 +74,12 @@ Result<ModelOptions> ModelFlags::model_options() const {
     const auto value = parse_int(pair.second);
     if (!value)
       return error(ErrorKind::Usage, "--dim '" + dim + "': the value is not a number").help("write --dim NAME=VALUE");
-    options.dims[pair.first] = *value;
+    if (!options.dims.emplace(pair.first, *value).second) return given_twice("--dim", pair.first);
   }
   for (const std::string& shape : shapes) {
     LAPIS_TRY(const auto pair, split(shape, "--shape", "INPUT=1x3x224x224"));
-    Shape& dims_of = options.shapes[pair.first];
-    std::string rest = pair.second + "x";
-    for (size_t at = 0, end; (end = rest.find('x', at)) != std::string::npos; at = end + 1) {
-      const auto value = parse_int(rest.substr(at, end - at));
-      if (!value)
-        return error(ErrorKind::Usage, "--shape '" + shape + "' is not a shape")
-            .help("write --shape INPUT=1x3x224x224");
-      dims_of.push_back(*value);
-    }
+    LAPIS_TRY(Shape parsed, parse_shape(pair.second, shape));
+    if (!options.shapes.emplace(pair.first, std::move(parsed)).second) return given_twice("--shape", pair.first);
   }
   return options;
 }
@@ -85,6 +96,69 @@ Result<RunnerOptions> ModelFlags::runner_options() const {
   return options;
 }
 
+static std::vector<std::string> input_names(const Graph& graph) {
+  std::vector<std::string> names;
+  for (const Value* v : graph.inputs()) names.push_back(v->name());
+  return names;
+}
+
+static bool contains(const std::vector<std::string>& list, const std::string& name) {
+  return std::find(list.begin(), list.end(), name) != list.end();
+}
+
+// Flags that name what the model does not have: a slip of the pen, which must not go unnoticed.
+static Status check_names(const Graph& graph, const Path& file, const ModelOptions& flags) {
+  const std::vector<std::string> symbols = free_symbols(graph), inputs = input_names(graph);
+  Diagnostics found;
+  for (const auto& [name, value] : flags.dims)
+    if (!contains(symbols, name))
+      found.push_back(error(ErrorKind::Usage, "--dim: the model has no symbolic dimension '" + name + "'")
+                          .help(symbols.empty() ? "leave it out: the inputs have fixed shapes (`lapis inspect`)"
+                                                : suggestion(name, symbols)));
+  for (const auto& [name, shape] : flags.shapes)
+    if (!contains(inputs, name))
+      found.push_back(error(ErrorKind::Usage, "--shape: the model has no input '" + name + "'")
+                          .help(inputs.empty() ? "leave it out: the model has no inputs" : suggestion(name, inputs)));
+  return status_of(in_file(std::move(found), file));
+}
+
+Result<std::unique_ptr<Graph>> ModelFlags::import(const Path& file, const ModelOptions& options) const {
+  LAPIS_TRY(const ModelOptions flags, model_options());
+  LAPIS_TRY(std::unique_ptr<Graph> graph, import_onnx(file));
+  LAPIS_CHECK(check_names(*graph, file, flags));
+  if (options.dims.empty() && options.shapes.empty()) return graph;
+  if (Status bound = bind_model(*graph, options); !bound.ok())
+    return in_file(std::move(bound).diagnostics(), file, graph->name());
+  return graph;
+}
+
+Result<std::unique_ptr<Graph>> ModelFlags::load(const Path& file, const ModelOptions& options) const {
+  LAPIS_TRY(std::unique_ptr<Graph> graph, import(file, options));
+  if (Status bound = bind_model(*graph, {}); !bound.ok())
+    return in_file(std::move(bound).diagnostics(), file, graph->name());
+  return graph;
+}
+
+// Shapes and machine were fixed when the artifact was compiled.
+Status ModelFlags::check_artifact(const Path& file) const {
+  const char* flag = !dims.empty() ? "--dim" : !shapes.empty() ? "--shape" : target != "host" ? "--target" : nullptr;
+  if (!flag) return ok();
+  return error(ErrorKind::Usage, std::string(flag) + " does nothing for an artifact, whose code is generated already")
+      .at(file.string())
+      .help("compile the model again with " + std::string(flag));
+}
+
+Result<std::unique_ptr<Runner>> ModelFlags::open(const Path& file, const RunnerOptions& options) const {
+  if (is_artifact(file)) {
+    LAPIS_CHECK(check_artifact(file));
+    return open_model(file, options);
+  }
+  LAPIS_TRY(const std::unique_ptr<Graph> graph, load(file, options.model));
+  Result<std::unique_ptr<Runner>> runner = open_graph(*graph, options);
+  if (!runner.ok()) return in_file(std::move(runner).diagnostics(), file, graph->name());
+  return runner;
+}
+
 Result<Dataset> load_dataset(const std::string& path, const std::string& first_input) {
   return path.ends_with(".npy") ? Dataset::from_npy(path, first_input) : Dataset::load(path);
 }
@@ -92,68 +166,31 @@ Result<Dataset> load_dataset(const std::string& path, const std::string& first_i
 Result<Feeds> read_feeds(const std::vector<std::string>& inputs) {
   Feeds feeds;
   for (const std::string& input : inputs) {
-    LAPIS_TRY(auto pair, split(input, "--input", "NAME=@FILE.npy"));
+    LAPIS_TRY(const auto pair, split(input, "--input", "NAME=@FILE.npy"));
     const std::string file = pair.second.starts_with("@") ? pair.second.substr(1) : pair.second;
+    if (feeds.contains(pair.first)) return given_twice("--input", pair.first);
     LAPIS_TRY(feeds[pair.first], read_npy(file));
   }
   return feeds;
 }
 
-std::vector<Tensor> random_inputs(const std::vector<IoInfo>& inputs) {
-  std::mt19937 generator(1);
-  std::vector<Tensor> tensors;
-  for (const IoInfo& input : inputs) {
-    Tensor t(input.dtype, input.shape);
-    visit_dtype(input.dtype, [&](auto tag) {
-      using T = decltype(tag);
-      if constexpr (std::is_floating_point_v<T>) {
-        std::uniform_real_distribution<T> uniform(-1, 1);
-        for (T& v : t.mutable_data<T>()) v = uniform(generator);
-      } else if constexpr (std::is_integral_v<T>) {
-        std::uniform_int_distribution<int> uniform(0, 1);
-        for (T& v : t.mutable_data<T>()) v = static_cast<T>(uniform(generator));
-      }
-    });
-    tensors.push_back(std::move(t));
-  }
-  return tensors;
+void bind_to(const Feeds& feeds, ModelOptions& options) {
+  for (const auto& [name, tensor] : feeds) options.shapes.emplace(name, tensor.shape());
 }
 
-Progress progress_bar(std::string what) {
-  if (!isatty(STDERR_FILENO)) return {};
-  const auto start = std::chrono::steady_clock::now();
-  return [what = std::move(what), start, last = start](int64_t done, int64_t total) mutable {
-    const auto now = std::chrono::steady_clock::now();
-    if (done < total && now - last < std::chrono::milliseconds(100)) return;
-    last = now;
-    const double elapsed = std::chrono::duration<double>(now - start).count(),
-                 left = elapsed / static_cast<double>(done) * static_cast<double>(total - done);
-    constexpr int kWidth = 30;
-    const auto filled = static_cast<size_t>(kWidth * done / std::max<int64_t>(total, 1));
-    fmt::print(stderr, "\r{} [{}{}] {}/{} {:.0f} s left ", what, std::string(filled, '#'),
-               std::string(kWidth - filled, '.'), done, total, left);
-    if (done == total) fmt::print(stderr, "\r\x1b[K");
-  };
+CLI::Validator number_between(double low, double high) {
+  const std::string range = fmt::format("a number from {} to {}", low, high);
+  return CLI::Validator(
+      [=](std::string& text) {
+        char* end = nullptr;
+        const double value = std::strtod(text.c_str(), &end);
+        const bool whole = !text.empty() && *end == '\0';
+        return whole && value >= low && value <= high ? std::string() : text + " is not " + range;
+      },
+      range, "number_between");
 }
 
-std::string fixed(double value, int digits) { return fmt::format("{:.{}f}", value, digits); }
-
-std::string table(const std::vector<std::vector<std::string>>& rows) {
-  std::vector<size_t> widths;
-  for (const auto& row : rows)
-    for (size_t i = 0; i < row.size(); ++i) {
-      if (i == widths.size()) widths.push_back(0);
-      widths[i] = std::max(widths[i], row[i].size());
-    }
-  std::string text;
-  for (const auto& row : rows) {
-    std::string line;
-    for (size_t i = 0; i < row.size(); ++i) line += fmt::format("{:<{}}", row[i], widths[i] + 2);
-    line.erase(line.find_last_not_of(' ') + 1);
-    text += line + "\n";
-  }
-  return text;
-}
+CLI::Validator at_least_one() { return CLI::Range(int64_t{1}, std::numeric_limits<int64_t>::max()); }
 
 double percentile(std::vector<double> values, double p) {
   LAPIS_ASSERT(!values.empty(), "percentile of nothing");

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "driver/runner.h"
+#include "tools/lapis/terminal.h"
 #include "tools/lapis/verb.h"
 #include "tuning/evaluate.h"
 
@@ -14,25 +15,32 @@ struct ModelFlags {
   int threads = 1;
   bool perf_map = false, artifact = false;
 
-  void add_model(CLI::App& app);    // the positional argument and the shape flags
-  void add_running(CLI::App& app);  // target, threads, backend
+  enum class Takes { Models, ArtifactsToo };
+  void add_model(CLI::App& app, Takes takes = Takes::Models);  // the positional argument and the shape flags
+  void add_running(CLI::App& app);                             // target, threads, backend
   Result<ModelOptions> model_options() const;
   Result<RunnerOptions> runner_options() const;
+
+  // Imports `file`, checks that --dim and --shape name what it has, and fixes its shapes where they are given or `options` has any.
+  Result<std::unique_ptr<Graph>> import(const Path& file, const ModelOptions& options) const;
+  // The same, and a batch becomes 1.
+  Result<std::unique_ptr<Graph>> load(const Path& file, const ModelOptions& options) const;
+  // A model compiled now, or an artifact.
+  Result<std::unique_ptr<Runner>> open(const Path& file, const RunnerOptions& options) const;
+  Status check_artifact(const Path& file) const;  // flags that do nothing for one are errors
 };
 
 Result<Dataset> load_dataset(const std::string& path, const std::string& first_input);
 
 // --input NAME=FILE.npy, repeatable.
 Result<Feeds> read_feeds(const std::vector<std::string>& inputs);
-// Inputs for models that got none: uniform in [-1, 1] or small integers, from a fixed seed.
-std::vector<Tensor> random_inputs(const std::vector<IoInfo>& inputs);
+// Inputs that were given fix the shapes of a model with symbolic dimensions.
+void bind_to(const Feeds& feeds, ModelOptions& options);
 
-// A progress bar on stderr with the time left; nothing where stderr is no terminal.
-Progress progress_bar(std::string what);
+// Accepts numbers from `low` to `high`; CLI11's own range lets NaN pass.
+CLI::Validator number_between(double low, double high);
+CLI::Validator at_least_one();
 
-std::string fixed(double value, int digits);
-// Columns padded to their widest cell; the first row is the heading.
-std::string table(const std::vector<std::vector<std::string>>& rows);
 double percentile(std::vector<double> values, double p);
 
 }  // namespace lapis::cli

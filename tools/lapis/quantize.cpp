@@ -1,7 +1,9 @@
 // lapis quantize M.onnx --calibration DATA [--samples N] -o Q.onnx
 #include "passes/quantize/quantize.h"
+#include "base/suggest.h"
 #include "frontends/onnx/export.h"
 #include "frontends/onnx/import.h"
+#include "ir/op.h"
 #include "passes/pipeline.h"
 #include "tools/lapis/options.h"
 #include "tools/lapis/output.h"
@@ -44,11 +46,23 @@ SampleSource source_of(const Dataset& data) {
   };
 }
 
+// A type that no operator has would exclude nothing.
+Status check_types(const std::vector<std::string>& excluded) {
+  std::vector<std::string> known;
+  for (const OpDef* op : all_ops()) known.emplace_back(op->name);
+  Diagnostics found;
+  for (const std::string& type : excluded)
+    if (std::find(known.begin(), known.end(), type) == known.end())
+      found.push_back(
+          error(ErrorKind::Usage, "--exclude-type: there is no operator '" + type + "'").help(suggestion(type, known)));
+  return status_of(std::move(found));
+}
+
 Result<Report> quantize(const Flags& flags) {
+  LAPIS_CHECK(check_types(flags.options.placement.exclude_types));
   LAPIS_TRY(const ModelOptions model, flags.model.model_options());
   LAPIS_TRY(const Output output, Output::open(flags.output, flags.model.model));
-  LAPIS_TRY(const std::unique_ptr<Graph> graph, import_onnx(flags.model.model));
-  if (!model.dims.empty() || !model.shapes.empty()) LAPIS_CHECK(bind_model(*graph, model));
+  LAPIS_TRY(const std::unique_ptr<Graph> graph, flags.model.import(flags.model.model, model));
   LAPIS_TRY(const Dataset whole,
             load_dataset(flags.calibration, graph->inputs().empty() ? "" : graph->inputs()[0]->name()));
   const Dataset data = whole.calibration().limited_to(flags.options.calibrate.samples);
@@ -64,10 +78,13 @@ Result<Report> quantize(const Flags& flags) {
   options.placement.quantize_first = !flags.keep_first;
   options.placement.quantize_last = !flags.keep_last;
   options.placement.per_channel = !flags.per_tensor;
+  options.calibrate.samples = data.size();
   options.calibrate.progress = progress_bar("calibrating");
   const std::unique_ptr<Evaluator> evaluator =
       flags.model.backend == "reference" ? reference_evaluator() : jit_evaluator(flags.model.threads);
-  LAPIS_TRY(const QuantizeReport report, quantize_static(*graph, *evaluator, source_of(data), options));
+  Result<QuantizeReport> result = quantize_static(*graph, *evaluator, source_of(data), options);
+  if (!result.ok()) return in_file(std::move(result).diagnostics(), flags.model.model, graph->name());
+  const QuantizeReport& report = *result;
   LAPIS_CHECK(output.write_model(*graph));
   return Report{as_text(report, flags.output), as_json(report), kOk, output.is_stdout()};
 }
@@ -82,7 +99,8 @@ Action declare_quantize(CLI::App& app) {
       ->required()
       ->type_name("DATA");
   app.add_option("--samples", flags->options.calibrate.samples, "Calibration samples, evenly spread over the data")
-      ->capture_default_str();
+      ->capture_default_str()
+      ->check(at_least_one());
   app.add_option("-o,--output", flags->output, "Where to write the quantized model; - for standard output")
       ->required()
       ->type_name("Q.onnx");
@@ -91,7 +109,7 @@ Action declare_quantize(CLI::App& app) {
       ->check(CLI::IsMember({"minmax", "percentile"}));
   app.add_option("--percentile", flags->options.range.percentile, "Share of all values inside of the range, in percent")
       ->capture_default_str()
-      ->check(CLI::Range(50.0, 100.0));
+      ->check(number_between(50, 100));
   app.add_option("--exclude", flags->options.placement.exclude_nodes, "Node to keep float, repeatable")
       ->type_name("NODE");
   app.add_option("--exclude-pattern", flags->options.placement.exclude_patterns,
@@ -100,11 +118,14 @@ Action declare_quantize(CLI::App& app) {
   app.add_option("--exclude-type", flags->options.placement.exclude_types, "Operators to keep float")->type_name("OP");
   app.add_option("--share-limit", flags->options.placement.share_limit,
                  "Operands of Concat share a scale only if their ranges differ by at most this factor")
-      ->capture_default_str();
+      ->capture_default_str()
+      ->check(number_between(1, 1e30));
   app.add_flag("--keep-first", flags->keep_first, "Keep the first Conv, Gemm or MatMul float");
   app.add_flag("--keep-last", flags->keep_last, "Keep the last one float");
   app.add_flag("--per-tensor", flags->per_tensor, "One weight scale a tensor instead of one a channel");
-  app.add_option("--threads", flags->model.threads, "Threads for calibration")->capture_default_str();
+  app.add_option("--threads", flags->model.threads, "Threads for calibration; 0: one per core")
+      ->capture_default_str()
+      ->check(CLI::Range(0, 1024));
   app.add_option("--backend", flags->model.backend, "What runs the model during calibration")
       ->capture_default_str()
       ->check(CLI::IsMember({"jit", "reference"}));

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "tools/lapis/file_names.h"
 #include "tools/lapis/options.h"
 #include "tools/lapis/output.h"
 #include "tuning/data/npy.h"
@@ -15,25 +16,32 @@ struct Flags {
   std::string output;
 };
 
-// A file for each output: characters that file systems or shells take amiss become '_', and no two are the same.
-std::vector<std::string> file_names(const std::vector<IoInfo>& outputs) {
-  constexpr size_t kLongest = 200;
+std::vector<std::string> names_of(const std::vector<IoInfo>& list) {
   std::vector<std::string> names;
-  for (const IoInfo& output : outputs) {
-    std::string stem = output.name.substr(0, kLongest);
-    for (char& c : stem)
-      if (c == '/' || c == ':' || static_cast<unsigned char>(c) < ' ' || c == '\x7f') c = '_';
-    std::string name = stem + ".npy";
-    for (int next = 2; std::find(names.begin(), names.end(), name) != names.end(); ++next)
-      name = stem + "_" + std::to_string(next) + ".npy";
-    names.push_back(name);
-  }
+  for (const IoInfo& io : list) names.push_back(io.name);
   return names;
 }
 
-// Inputs that were given fix the shapes of a model with symbolic dimensions.
-void bind_to(const Feeds& feeds, ModelOptions& options) {
-  for (const auto& [name, tensor] : feeds) options.shapes.emplace(name, tensor.shape());
+Status make_folder(const std::string& folder) {
+  std::error_code failed;
+  std::filesystem::create_directories(folder, failed);
+  if (!failed) return ok();
+  return error(ErrorKind::Io, "cannot create the folder: " + failed.message())
+      .at(folder)
+      .help("name a folder where you may write");
+}
+
+Status write_outputs(Report& report, const std::string& folder, const std::vector<IoInfo>& infos,
+                     const std::vector<Tensor>& outputs) {
+  LAPIS_CHECK(make_folder(folder));
+  const std::vector<std::string> files = file_names(names_of(infos), ".npy");
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    const Path file = Path(folder) / files[i];
+    LAPIS_CHECK(write_npy(file, outputs[i]));
+    report.json["outputs"][infos[i].name]["file"] = file.string();
+    report.text += infos[i].name + " -> " + file.string() + "\n";
+  }
+  return ok();
 }
 
 Result<Report> run(const Flags& flags) {
@@ -41,29 +49,19 @@ Result<Report> run(const Flags& flags) {
   if (!flags.output.empty()) LAPIS_CHECK(check_folder(flags.output));
   LAPIS_TRY(RunnerOptions options, flags.model.runner_options());
   bind_to(feeds, options.model);
-  LAPIS_TRY(const std::unique_ptr<Runner> runner, open_model(flags.model.model, options));
+  LAPIS_TRY(const std::unique_ptr<Runner> runner, flags.model.open(flags.model.model, options));
   LAPIS_TRY(const std::vector<Tensor> inputs, ordered(feeds, runner->inputs()));
   const auto start = std::chrono::steady_clock::now();
   LAPIS_TRY(const std::vector<Tensor> outputs, runner->run(inputs));
   const double ms = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
   Report report;
   report.json["milliseconds"] = ms;
-  std::error_code failed;
-  if (!flags.output.empty()) std::filesystem::create_directories(flags.output, failed);
-  if (failed)
-    return error(ErrorKind::Io, "cannot create the folder: " + failed.message())
-        .at(flags.output)
-        .help("name a folder where you may write");
-  const std::vector<std::string> files = file_names(runner->outputs());
   for (size_t i = 0; i < outputs.size(); ++i) {
     const std::string& name = runner->outputs()[i].name;
     report.text += name + ": " + to_string(outputs[i]) + "\n";
     report.json["outputs"][name] = {{"dtype", name_of(outputs[i].dtype())}, {"shape", outputs[i].shape()}};
-    if (flags.output.empty()) continue;
-    const Path file = Path(flags.output) / files[i];
-    LAPIS_CHECK(write_npy(file, outputs[i]));
-    report.json["outputs"][name]["file"] = file.string();
   }
+  if (!flags.output.empty()) LAPIS_CHECK(write_outputs(report, flags.output, runner->outputs(), outputs));
   return report;
 }
 
@@ -71,10 +69,10 @@ Result<Report> run(const Flags& flags) {
 
 Action declare_run(CLI::App& app) {
   auto flags = std::make_shared<Flags>();
-  flags->model.add_model(app);
+  flags->model.add_model(app, ModelFlags::Takes::ArtifactsToo);
   flags->model.add_running(app);
   app.add_option("--input", flags->inputs, "Value of an input, repeatable")->type_name("NAME=@FILE.npy");
-  app.add_option("--output", flags->output, "Folder for the outputs as .npy files; default: print them")
+  app.add_option("--output", flags->output, "Folder for the outputs as .npy files, listed; default: print them")
       ->type_name("DIR");
   return [flags] { return run(*flags); };
 }

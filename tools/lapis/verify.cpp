@@ -1,8 +1,14 @@
-// lapis verify M --input name=@x.npy [--against reference|onnxruntime] [--each-pass]
-#include <cmath>
-#include <cstring>
+// lapis verify M --input name=@x.npy [--against reference|onnxruntime] [--each-pass] [--seed 1,2,3]
+//
+// Two questions a model: does the code compute what the imported model says (so that a wrong pass is seen), and, where passes turned Q/DQ
+// pairs into integer operators, does it compute the integer form byte for byte? The two forms round at different places.
+#include <fmt/format.h>
+
+#include <limits>
 
 #include "frontends/onnx/export.h"
+#include "tools/lapis/compare.h"
+#include "tools/lapis/inputs.h"
 #include "tools/lapis/interrupt.h"
 #include "tools/lapis/onnxruntime.h"
 #include "tools/lapis/options.h"
@@ -13,81 +19,113 @@ namespace {
 struct Flags {
   ModelFlags model;
   std::vector<std::string> inputs;
+  std::vector<int64_t> seeds = {1};
   std::string against = "reference", source;
-  double tolerance = 1e-4;
+  double tolerance = 1e-4, requantization = 0.05;
   bool each_pass = false;
 };
 
-struct Comparison {
-  int64_t bytes = 0, differing_bytes = 0;
-  double largest = 0, largest_relative = 0;  // relative to the largest magnitude of the tensor
+// What a line of the report is about, and how strict it is.
+struct Question {
+  std::string stage;  // "model", "integer form", "01-simplify"
+  double tolerance;
+  bool rounded = false;  // the two sides requantize at different places
 };
 
-Comparison compare(const Tensor& got, const Tensor& wanted) {
-  Comparison c;
-  c.bytes = got.bytes();
-  for (int64_t i = 0; i < c.bytes; ++i) c.differing_bytes += got.raw()[i] != wanted.raw()[i];
-  double magnitude = 0;
-  for (int64_t i = 0; i < got.size(); ++i) {
-    const double g = got.as_double(i), w = wanted.as_double(i);
-    const bool same = g == w || (std::isnan(g) && std::isnan(w));
-    if (!same) c.largest = std::isfinite(g - w) ? std::max(c.largest, std::abs(g - w)) : INFINITY;
-    if (std::isfinite(w)) magnitude = std::max(magnitude, std::abs(w));
+// The model's values as somebody else computes them: the reference evaluator, or ONNX Runtime.
+class Judge {
+ public:
+  Judge(const Flags& flags, const std::vector<IoInfo>& inputs, const std::vector<IoInfo>& outputs)
+      : flags_(flags), inputs_(inputs), outputs_(outputs) {}
+
+  Result<std::vector<Tensor>> operator()(const Graph& graph, const std::vector<Tensor>& tensors) const {
+    if (flags_.against == "reference") return by_reference(graph, tensors);
+    LAPIS_TRY(const TemporaryFolder folder, TemporaryFolder::make());
+    const Path file = folder.path() / "model.onnx";
+    LAPIS_CHECK(export_onnx(graph, file));
+    return run_onnxruntime(file, inputs_, tensors, outputs_);
   }
-  c.largest_relative = c.largest == 0 ? 0 : c.largest / std::max(magnitude, 1e-30);
-  return c;
+
+  // The model as its author wrote it. ONNX Runtime reads the file itself, unless it is text.
+  Result<std::vector<Tensor>> source(const Path& file, const Graph& graph, const std::vector<Tensor>& tensors) const {
+    if (flags_.against == "reference" || file.extension() == ".onnxtxt") return (*this)(graph, tensors);
+    return run_onnxruntime(file, inputs_, tensors, outputs_);
+  }
+
+ private:
+  Result<std::vector<Tensor>> by_reference(const Graph& graph, const std::vector<Tensor>& tensors) const {
+    Feeds feeds;
+    for (size_t i = 0; i < tensors.size(); ++i) feeds[inputs_[i].name] = tensors[i];
+    return evaluate(graph, feeds);
+  }
+
+  const Flags& flags_;
+  const std::vector<IoInfo>&inputs_, &outputs_;
+};
+
+// The graph after each pass of the compile pipeline.
+struct Stage {
+  std::string name;  // "01-simplify"
+  std::unique_ptr<Graph> graph;
+  bool integer = false;  // this pass or one before it made integer operators
+};
+
+Result<std::vector<Stage>> stages_of(const Graph& graph) {
+  std::vector<Stage> stages;
+  std::unique_ptr<Graph> work = graph.clone();
+  PassRunnerOptions options;
+  use_onnx_writers(options);
+  PassContext context;
+  bool integer = false;
+  for (const Pass& pass : compile_pipeline()) {
+    LAPIS_TRY(const std::vector<PassReport> reports, PassRunner(options).run(*work, {pass}, context));
+    integer = integer || (pass.name == "integer" && reports[0].changed);
+    const std::string number = std::to_string(stages.size() + 1);
+    stages.push_back({(number.size() < 2 ? "0" : "") + number + "-" + pass.name, work->clone(), integer});
+  }
+  return stages;
 }
 
-// Exact unless float arithmetic is involved: then a relative error within the tolerance passes.
-bool passes(const Comparison& c, double tolerance) { return c.differing_bytes == 0 || c.largest_relative <= tolerance; }
+std::string number(double value) { return fmt::format("{:.3g}", value); }
 
-void add(Report& report, const std::string& stage, const std::string& output, const Comparison& c, double tolerance) {
-  const bool good = passes(c, tolerance);
+void add(Report& report, const Question& question, const std::string& output, const Comparison& c) {
+  const bool good = passes(c, question.tolerance, question.rounded);
   if (!good) report.exit_code = kCheckFailed;
-  report.text += (stage.empty() ? "" : stage + ": ") + output + ": " + std::to_string(c.differing_bytes) + " of " +
-                 std::to_string(c.bytes) + " bytes differ, largest error " + nlohmann::json(c.largest).dump() +
-                 " (relative " + nlohmann::json(c.largest_relative).dump() + "): " + (good ? "ok" : "MISMATCH") + "\n";
-  report.json["outputs"].push_back({{"stage", stage},
+  report.text += question.stage + ": " + output + ": " + std::to_string(c.differing_bytes) + " of " +
+                 std::to_string(c.bytes) + " bytes differ, largest error " + number(c.largest) + " (relative " +
+                 number(c.largest_relative) + (question.rounded ? ", behind other roundings" : "") +
+                 "): " + (good ? "ok" : "MISMATCH") + "\n";
+  report.json["outputs"].push_back({{"stage", question.stage},
                                     {"name", output},
                                     {"bytes", c.bytes},
                                     {"differing_bytes", c.differing_bytes},
                                     {"largest_error", c.largest},
                                     {"largest_relative_error", c.largest_relative},
+                                    {"tolerance", question.tolerance},
                                     {"ok", good}});
 }
 
-Status compare_runs(Report& report, const std::string& stage, Runner& runner, const std::vector<Tensor>& inputs,
-                    const std::vector<Tensor>& wanted, double tolerance) {
-  LAPIS_TRY(const std::vector<Tensor> got, runner.run(inputs));
-  for (size_t i = 0; i < got.size(); ++i) {
-    if (got[i].shape() != wanted[i].shape() || got[i].dtype() != wanted[i].dtype())
-      return error(ErrorKind::Mismatch, "output '" + runner.outputs()[i].name + "' is " + to_string(got[i], 0) +
-                                            " here and " + to_string(wanted[i], 0) + " there");
-    add(report, stage, runner.outputs()[i].name, compare(got[i], wanted[i]), tolerance);
-  }
-  return ok();
+void add_misfit(Report& report, const Question& question, const std::string& output, const Tensor& got,
+                const Tensor& wanted) {
+  report.exit_code = kCheckFailed;
+  report.text += question.stage + ": " + output + ": is " + to_string(got, 0) + " here and " + to_string(wanted, 0) +
+                 " there: MISMATCH\n";
+  report.json["outputs"].push_back({{"stage", question.stage},
+                                    {"name", output},
+                                    {"got", to_string(got, 0)},
+                                    {"wanted", to_string(wanted, 0)},
+                                    {"ok", false}});
 }
 
-// The model after every pass of the compile pipeline, in Lapis and in ONNX Runtime.
-Status verify_each_pass(Report& report, const Graph& graph, const RunnerOptions& options,
-                        const std::vector<Tensor>& inputs, const Flags& flags) {
-  LAPIS_TRY(const TemporaryFolder folder, TemporaryFolder::make());
-  std::unique_ptr<Graph> work = graph.clone();
-  PassRunnerOptions run;
-  use_onnx_writers(run);
-  run.dump_directory = folder.path();
-  PassContext context;
-  LAPIS_TRY(const std::vector<PassReport> passes, PassRunner(run).run(*work, compile_pipeline(), context));
-  static_cast<void>(passes);
-  std::vector<Path> stages;
-  for (const auto& entry : std::filesystem::directory_iterator(folder.path())) stages.push_back(entry.path());
-  std::sort(stages.begin(), stages.end());
-  for (const Path& stage : stages) {
-    LAPIS_TRY(const std::unique_ptr<Runner> runner, open_model(stage, options));
-    LAPIS_TRY(const std::vector<Tensor> wanted, run_onnxruntime(stage, runner->inputs(), inputs, runner->outputs()));
-    LAPIS_CHECK(compare_runs(report, stage.stem().string(), *runner, inputs, wanted, flags.tolerance));
+void compare_all(Report& report, const Question& question, const std::vector<IoInfo>& outputs,
+                 const std::vector<Tensor>& got, const std::vector<Tensor>& wanted) {
+  for (size_t i = 0; i < got.size(); ++i) {
+    const bool fits = got[i].shape() == wanted[i].shape() && got[i].dtype() == wanted[i].dtype();
+    if (fits)
+      add(report, question, outputs[i].name, compare(got[i], wanted[i]));
+    else
+      add_misfit(report, question, outputs[i].name, got[i], wanted[i]);
   }
-  return ok();
 }
 
 // The .onnx behind the model: the model itself, or what --source names for an artifact, which holds machine code only.
@@ -101,33 +139,74 @@ Result<Path> source_of(const Flags& flags) {
   return Path(flags.source);
 }
 
+class Verification {
+ public:
+  Verification(const Flags& flags, Path source, const Graph& graph, Runner& runner, std::vector<Stage> stages)
+      : flags_(flags),
+        source_(std::move(source)),
+        graph_(graph),
+        runner_(runner),
+        stages_(std::move(stages)),
+        judge_(flags, runner.inputs(), runner.outputs()) {}
+
+  Status run(Report& report, const std::string& prefix, const std::vector<Tensor>& inputs) const {
+    LAPIS_TRY(const std::vector<Tensor> got, runner_.run(inputs));
+    LAPIS_TRY(const std::vector<Tensor> wanted, judge_.source(source_, graph_, inputs));
+    const Stage& last = stages_.back();
+    if (flags_.each_pass) LAPIS_CHECK(judge_stages(report, prefix, inputs, wanted));
+    compare_all(report, question(prefix + "model", last), runner_.outputs(), got, wanted);
+    if (!last.integer && !flags_.each_pass) return ok();
+    LAPIS_TRY(const std::vector<Tensor> final, judge_(*last.graph, inputs));
+    const std::string name = last.integer ? "integer form" : "after the passes";
+    compare_all(report, {prefix + name, flags_.tolerance}, runner_.outputs(), got, final);
+    return ok();
+  }
+
+ private:
+  // Before integer operators the question is the given tolerance; behind them values sit on other roundings.
+  Question question(const std::string& name, const Stage& stage) const {
+    if (!stage.integer) return {name, flags_.tolerance};
+    return {name, std::max(flags_.tolerance, flags_.requantization), true};
+  }
+
+  Status judge_stages(Report& report, const std::string& prefix, const std::vector<Tensor>& inputs,
+                      const std::vector<Tensor>& wanted) const {
+    for (const Stage& stage : stages_) {
+      LAPIS_TRY(const std::vector<Tensor> got, judge_(*stage.graph, inputs));
+      compare_all(report, question(prefix + stage.name, stage), runner_.outputs(), got, wanted);
+    }
+    return ok();
+  }
+
+  const Flags& flags_;
+  const Path source_;
+  const Graph& graph_;
+  Runner& runner_;
+  const std::vector<Stage> stages_;
+  const Judge judge_;
+};
+
 Result<Report> verify(const Flags& flags) {
   LAPIS_TRY(const Feeds feeds, read_feeds(flags.inputs));
   LAPIS_TRY(RunnerOptions options, flags.model.runner_options());
-  for (const auto& [name, tensor] : feeds) options.model.shapes.emplace(name, tensor.shape());
+  bind_to(feeds, options.model);
   LAPIS_TRY(const Path source, source_of(flags));
-  LAPIS_TRY(const std::unique_ptr<Graph> graph, load_model(source, options.model));
-  LAPIS_TRY(const std::unique_ptr<Runner> runner, open_model(flags.model.model, options));
-  std::vector<Tensor> inputs = random_inputs(runner->inputs());
-  if (!feeds.empty()) {
-    LAPIS_TRY(inputs, ordered(feeds, runner->inputs()));
-  }
+  LAPIS_TRY(const std::unique_ptr<Graph> graph, flags.model.load(source, options.model));
+  LAPIS_TRY(const std::unique_ptr<Runner> runner, flags.model.open(flags.model.model, options));
+  LAPIS_TRY(std::vector<Stage> stages, stages_of(*graph));
+  const Verification verification(flags, source, *graph, *runner, std::move(stages));
   Report report;
   report.json["against"] = flags.against;
-  if (flags.each_pass) {
-    LAPIS_CHECK(verify_each_pass(report, *graph, options, inputs, flags));
+  if (!feeds.empty()) {
+    LAPIS_TRY(const std::vector<Tensor> inputs, ordered(feeds, runner->inputs()));
+    LAPIS_CHECK(verification.run(report, "", inputs));
     return report;
   }
-  std::vector<Tensor> wanted;
-  if (flags.against == "reference") {
-    RunnerOptions reference = options;
-    reference.backend = Backend::ReferenceAfterPasses;
-    LAPIS_TRY(const std::unique_ptr<Runner> other, open_graph(*graph, reference));
-    LAPIS_TRY(wanted, other->run(inputs));
-  } else {
-    LAPIS_TRY(wanted, run_onnxruntime(source, runner->inputs(), inputs, runner->outputs()));
+  for (const int64_t seed : flags.seeds) {
+    LAPIS_TRY(const std::vector<Tensor> inputs,
+              random_inputs(runner->inputs(), static_cast<uint64_t>(seed), graph.get()));
+    LAPIS_CHECK(verification.run(report, flags.seeds.size() > 1 ? "seed " + std::to_string(seed) + ": " : "", inputs));
   }
-  LAPIS_CHECK(compare_runs(report, "", *runner, inputs, wanted, flags.tolerance));
   return report;
 }
 
@@ -135,18 +214,30 @@ Result<Report> verify(const Flags& flags) {
 
 Action declare_verify(CLI::App& app) {
   auto flags = std::make_shared<Flags>();
-  flags->model.add_model(app);
+  flags->model.add_model(app, ModelFlags::Takes::ArtifactsToo);
   flags->model.add_running(app);
-  app.add_option("--input", flags->inputs, "Value of an input, repeatable; default: random values")
-      ->type_name("NAME=@FILE.npy");
+  auto* inputs = app.add_option("--input", flags->inputs, "Value of an input, repeatable; default: random values")
+                     ->type_name("NAME=@FILE.npy");
+  app.add_option("--seed", flags->seeds, "Seeds of the random inputs, comma separated")
+      ->delimiter(',')
+      ->capture_default_str()
+      ->check(CLI::Range(int64_t{0}, std::numeric_limits<int64_t>::max()))
+      ->excludes(inputs);
   app.add_option("--against,--with", flags->against, "What to compare with")
       ->capture_default_str()
       ->check(CLI::IsMember({"reference", "onnxruntime"}));
-  app.add_option("--tolerance", flags->tolerance,
-                 "Largest error that passes, relative to the largest magnitude of the output; 0: bytes must be equal")
-      ->capture_default_str();
+  app.add_option(
+         "--tolerance", flags->tolerance,
+         "Largest error of floats that passes, relative to the largest magnitude of the output; 0: bytes must be "
+         "equal")
+      ->capture_default_str()
+      ->check(number_between(0, 1e30));
+  app.add_option("--requantization-tolerance", flags->requantization,
+                 "The same between a Q/DQ model and its integer form, which round at different places")
+      ->capture_default_str()
+      ->check(number_between(0, 1e30));
   app.add_option("--source", flags->source, "The model that an artifact was compiled from")->type_name("MODEL.onnx");
-  app.add_flag("--each-pass", flags->each_pass, "Compare with ONNX Runtime after every pass of the compile pipeline");
+  app.add_flag("--each-pass", flags->each_pass, "Also compare the model after every pass of the compile pipeline");
   return [flags] { return verify(*flags); };
 }
 

@@ -1,11 +1,11 @@
 #include "tuning/data/dataset.h"
 
-#include <yaml-cpp/yaml.h>
-
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <opencv2/imgcodecs.hpp>
 
+#include "tuning/data/config.h"
 #include "tuning/data/npy.h"
 
 namespace lapis {
@@ -20,8 +20,8 @@ struct Column {
   std::vector<std::string> files;  // of an image folder
 };
 
-Diagnostic bad(const Path& file, const std::string& what) {
-  return error(ErrorKind::Input, what).at(file.string()).help("docs/datasets.md describes the file");
+Diagnostic bad(const Path& where, const std::string& what) {
+  return error(ErrorKind::Input, what).at(where.string()).help("docs/datasets.md describes the file");
 }
 
 Tensor row(const Tensor& table, int64_t index) {
@@ -31,9 +31,6 @@ Tensor row(const Tensor& table, int64_t index) {
   std::memcpy(result.mutable_raw(), table.raw() + index * result.bytes(), static_cast<size_t>(result.bytes()));
   return result;
 }
-
-// YAML's own default would also hide a value of the wrong type.
-template <class T> T value_or(const YAML::Node& node, T missing) { return node ? node.as<T>() : missing; }
 
 struct Normalization {
   double scale = 1;
@@ -59,42 +56,58 @@ Tensor normalized(const uint8_t* pixels, int64_t height, int64_t width, int64_t 
   return result;
 }
 
-Normalization normalization_of(const YAML::Node& node) {
-  Normalization n;
-  n.scale = value_or(node["scale"], 1.0);
-  if (node["mean"]) n.mean = node["mean"].as<std::vector<double>>();
-  if (node["std"]) n.std = node["std"].as<std::vector<double>>();
-  return n;
-}
-
+// Opens what the file names, relative to its folder.
 class Loader {
  public:
   explicit Loader(Path file) : file_(std::move(file)) {}
 
-  Result<Column> column(const YAML::Node& node) const {
-    Column c;
-    if (!node["name"]) return bad(file_, "an entry of `inputs` has no name");
-    const YAML::Node images = node["images"];
-    LAPIS_TRY(c, images ? this->images(images, normalization_of(node)) : tables(node["npy"]));
-    c.name = node["name"].as<std::string>();
+  Result<Column> column(const InputConfig& config) const {
+    LAPIS_TRY(Column c, config.images ? images(*config.images, config) : tables(config));
+    c.name = config.name;
+    if (c.size == 0) return bad(config.where, "the input '" + config.name + "' has no samples");
     return c;
   }
 
-  Result<Column> images(const YAML::Node& node, const Normalization& n) const {
-    if (node["folder"]) return folder(node, n);
-    if (!node["npy"]) return bad(file_, "`images` needs `npy` or `folder`");
-    LAPIS_TRY(const Tensor table, read_npy(resolve(node["npy"].as<std::string>())));
-    if (table.dtype() != DType::UInt8 || table.rank() < 3 || table.rank() > 4)
-      return bad(file_, "images must be uint8 [N,H,W] or [N,H,W,C], got " + to_string(table, 0));
+  Result<Column> images(const ImagesConfig& config, const InputConfig& input) const {
+    return config.folder.empty() ? array(config, input) : folder(config, input);
+  }
+
+  Result<Tensor> read(const std::string& name) const {
+    const Path path(name);
+    return read_npy(path.is_absolute() ? path : file_.parent_path() / path);
+  }
+
+ private:
+  static Result<Normalization> normalization_of(const InputConfig& input, int64_t channels) {
+    for (const auto* list : {&input.mean, &input.std})
+      if (list->size() > 1 && static_cast<int64_t>(list->size()) != channels)
+        return bad(input.where, std::string(list == &input.mean ? "`mean`" : "`std`") + " has " +
+                                    std::to_string(list->size()) + " numbers for " + std::to_string(channels) +
+                                    " channels");
+    return Normalization{input.scale, input.mean, input.std};
+  }
+
+  Result<Column> array(const ImagesConfig& config, const InputConfig& input) const {
+    LAPIS_TRY(const Tensor table, read(config.npy));
+    const int64_t rank = config.layout.empty() ? table.rank() : static_cast<int64_t>(config.layout.size());
+    if (table.dtype() != DType::UInt8 || table.rank() != rank || rank < 3 || rank > 4)
+      return bad(config.where, "images must be uint8 " + wanted_layout(config) + ", got " + to_string(table, 0));
     const int64_t h = table.dim(1), w = table.dim(2), ch = table.rank() == 4 ? table.dim(3) : 1;
+    if (table.dim(0) == 0 || h * w * ch == 0)
+      return bad(config.where, config.npy + " has no images: " + to_string(table.shape()));
+    LAPIS_TRY(const Normalization n, normalization_of(input, ch));
     Reader read = [=](int64_t i) -> Result<Tensor> {
       return normalized(table.data<uint8_t>().data() + i * h * w * ch, h, w, ch, w * ch, n);
     };
     return Column{{}, table.dim(0), read, {}};
   }
 
-  Result<Column> folder(const YAML::Node& node, const Normalization& n) const {
-    const Path folder = resolve(node["folder"].as<std::string>());
+  static std::string wanted_layout(const ImagesConfig& config) {
+    return config.layout == "NHW" ? "[N,H,W]" : config.layout == "NHWC" ? "[N,H,W,C]" : "[N,H,W] or [N,H,W,C]";
+  }
+
+  Result<Column> folder(const ImagesConfig& config, const InputConfig& input) const {
+    const Path folder = Path(config.folder).is_absolute() ? Path(config.folder) : file_.parent_path() / config.folder;
     std::error_code failed;
     Column c;
     for (const auto& entry : std::filesystem::directory_iterator(folder, failed))
@@ -103,8 +116,10 @@ class Loader {
     if (c.files.empty()) return bad(folder, "the folder holds no images");
     std::sort(c.files.begin(), c.files.end());
     c.size = static_cast<int64_t>(c.files.size());
-    const int crop = value_or(node["center_crop"], 0);
-    c.read = [files = c.files, crop, n](int64_t i) { return decode(files[static_cast<size_t>(i)], crop, n); };
+    LAPIS_TRY(const Normalization n, normalization_of(input, 3));
+    c.read = [files = c.files, crop = static_cast<int>(config.center_crop), n](int64_t i) {
+      return decode(files[static_cast<size_t>(i)], crop, n);
+    };
     return c;
   }
 
@@ -113,12 +128,10 @@ class Loader {
     cv::Mat image;
     try {
       image = cv::imread(file, cv::IMREAD_COLOR);
-    } catch (const cv::
-                 Exception&) {  // of images beyond any size; the same message as for other images that it cannot decode
+    } catch (const cv::Exception&) {  // of images beyond any size: the same message as for others that it cannot decode
     }
-    if (image.empty()) return error(ErrorKind::Input, "not an image that OpenCV can decode").at(file);
-    if (image.rows < crop || image.cols < crop)
-      return error(ErrorKind::Input, "the image is smaller than the centre crop").at(file);
+    if (image.empty()) return bad(file, "not an image that OpenCV can decode");
+    if (image.rows < crop || image.cols < crop) return bad(file, "the image is smaller than the centre crop");
     const int size = crop ? crop : std::min(image.rows, image.cols);
     image = image(cv::Rect((image.cols - size) / 2, (image.rows - size) / 2, size, size)).clone();
     for (int y = 0; y < image.rows; ++y)  // OpenCV decodes to BGR
@@ -126,18 +139,15 @@ class Loader {
     return normalized(image.data, image.rows, image.cols, 3, static_cast<int64_t>(image.step), n);
   }
 
-  Result<Column> tables(const YAML::Node& node) const {
-    if (!node) return bad(file_, "an entry of `inputs` needs `npy` or `images`");
+  Result<Column> tables(const InputConfig& config) const {
     std::vector<Tensor> parts;
-    std::vector<std::string> names;
-    if (node.IsSequence())
-      names = node.as<std::vector<std::string>>();
-    else
-      names = {node.as<std::string>()};
     int64_t size = 0;
-    for (const std::string& name : names) {
-      LAPIS_TRY(Tensor part, read_npy(resolve(name)));
-      if (part.rank() < 1) return bad(file_, name + " has no sample axis");
+    for (const std::string& name : config.npy) {
+      LAPIS_TRY(Tensor part, read(name));
+      if (part.rank() < 1) return bad(config.where, name + " has no sample axis");
+      if (!parts.empty() && !alike(part, parts[0]))
+        return bad(config.where, name + " is " + to_string(part, 0) + ", which does not continue " +
+                                     to_string(parts[0], 0) + " of " + config.npy[0]);
       size += part.dim(0);
       parts.push_back(std::move(part));
     }
@@ -149,13 +159,11 @@ class Loader {
     return Column{{}, size, read, {}};
   }
 
-  Path resolve(const std::string& name) const {
-    const Path path(name);
-    return path.is_absolute() ? path : file_.parent_path() / path;
+  static bool alike(const Tensor& a, const Tensor& b) {
+    return a.dtype() == b.dtype() && a.rank() == b.rank() &&
+           std::equal(a.shape().begin() + 1, a.shape().end(), b.shape().begin() + 1);
   }
-  const Path& file() const { return file_; }
 
- private:
   Path file_;
 };
 
@@ -169,19 +177,11 @@ std::function<Result<Feeds>(int64_t)> zip(std::vector<Column> columns) {
   };
 }
 
-Result<std::vector<int64_t>> labels_of(const YAML::Node& node, const Loader& loader,
-                                       const std::vector<Column>& columns) {
-  if (node["npy"]) {
-    LAPIS_TRY(const Tensor labels, read_npy(loader.resolve(node["npy"].as<std::string>())));
-    if (!is_integer(labels.dtype())) return bad(loader.file(), "labels must be integers");
-    return labels.as_ints();
-  }
-  const auto digits = value_or(node["file_name_digits"], size_t{0});
-  if (digits == 0) return bad(loader.file(), "`labels` needs `npy` or `file_name_digits`");
+Result<std::vector<int64_t>> labels_in_names(const LabelsConfig& config, const std::vector<Column>& columns) {
   std::vector<int64_t> labels;
   for (const Column& c : columns)
     for (const std::string& file : c.files) {
-      const std::string name = Path(file).filename().string().substr(0, digits);
+      const std::string name = Path(file).filename().string().substr(0, static_cast<size_t>(config.file_name_digits));
       if (name.empty() || name.size() > 18 ||
           !std::all_of(name.begin(), name.end(), [](unsigned char ch) { return std::isdigit(ch); }))
         return bad(file, "the file name does not start with the class number");
@@ -190,56 +190,98 @@ Result<std::vector<int64_t>> labels_of(const YAML::Node& node, const Loader& loa
   return labels;
 }
 
+Result<std::vector<int64_t>> labels_of(const LabelsConfig& config, const Loader& loader,
+                                       const std::vector<Column>& columns) {
+  std::vector<int64_t> labels;
+  if (config.npy.empty()) {
+    LAPIS_TRY(labels, labels_in_names(config, columns));
+  } else {
+    LAPIS_TRY(const Tensor table, loader.read(config.npy));
+    if (!is_integer(table.dtype())) return bad(config.where, "labels must be integers, got " + to_string(table, 0));
+    labels = table.as_ints();
+  }
+  if (static_cast<int64_t>(labels.size()) != columns[0].size)
+    return bad(config.where, "there are " + std::to_string(labels.size()) + " labels for " +
+                                 std::to_string(columns[0].size) + " samples");
+  for (size_t i = 0; i < labels.size(); ++i)
+    if (labels[i] < 0)
+      return bad(config.where, "sample " + std::to_string(i) + " has the label " + std::to_string(labels[i]));
+  return labels;
+}
+
+// Similarities of sample i and sample i + n, so there are n of them for 2 n samples.
+Result<std::vector<double>> scores_of(const MetricSection& config, const Loader& loader, int64_t samples) {
+  LAPIS_TRY(const Tensor table, loader.read(config.scores));
+  if (!is_float(table.dtype()) && !is_integer(table.dtype()))
+    return bad(config.where, "`scores` must be numbers, got " + to_string(table, 0));
+  std::vector<double> scores;
+  for (int64_t i = 0; i < table.size(); ++i) scores.push_back(table.as_double(i));
+  if (2 * table.size() != samples)
+    return bad(config.where, "there are " + std::to_string(table.size()) + " scores for " + std::to_string(samples) +
+                                 " samples; a score belongs to two samples");
+  if (scores.size() < 2) return bad(config.where, "a correlation needs at least 2 scores");
+  for (const double s : scores)
+    if (!std::isfinite(s)) return bad(config.where, "`scores` holds a value that is NaN or infinite");
+  return scores;
+}
+
+Result<std::vector<Column>> columns_of(const DatasetConfig& config, const Loader& loader) {
+  std::vector<Column> columns;
+  for (const InputConfig& input : config.inputs) {
+    LAPIS_TRY(Column column, loader.column(input));
+    if (!columns.empty() && columns[0].size != column.size)
+      return bad(input.where, "inputs '" + columns[0].name + "' and '" + column.name +
+                                  "' have different numbers of samples: " + std::to_string(columns[0].size) + " and " +
+                                  std::to_string(column.size));
+    columns.push_back(std::move(column));
+  }
+  return columns;
+}
+
+// The other images, for every input that has images, preprocessed alike.
+Result<std::vector<Column>> calibration_of(const DatasetConfig& config, const Loader& loader) {
+  std::vector<Column> columns;
+  for (const InputConfig& input : config.inputs) {
+    if (!input.images)
+      return bad(config.calibration->where,
+                 "the input '" + input.name + "' has no images, so `calibration` gives it no values");
+    LAPIS_TRY(Column column, loader.images(*config.calibration, input));
+    column.name = input.name;
+    columns.push_back(std::move(column));
+  }
+  return columns;
+}
+
 }  // namespace
 
-Result<Dataset> Dataset::load(const Path& config) {
-  LAPIS_TRY(const std::string text, read_file(config));
-  try {
-    const YAML::Node root = YAML::Load(text);
-    const Loader loader(config);
-    if (!root.IsMap() || !root["inputs"] || !root["inputs"].IsSequence())
-      return bad(config, "the file has no list `inputs`");
-    Dataset d;
-    std::vector<Column> columns, others;
-    for (const YAML::Node& node : root["inputs"]) {
-      LAPIS_TRY(Column column, loader.column(node));
-      if (!columns.empty() && columns[0].size != column.size)
-        return bad(config,
-                   "inputs '" + columns[0].name + "' and '" + column.name + "' have different numbers of samples");
-      if (root["calibration"] && node["images"]) {
-        LAPIS_TRY(Column other, loader.images(root["calibration"], normalization_of(node)));
-        other.name = column.name;
-        others.push_back(std::move(other));
-      }
-      columns.push_back(std::move(column));
+Result<Dataset> Dataset::load(const Path& file) {
+  LAPIS_TRY(const std::string text, read_file(file));
+  LAPIS_TRY(const DatasetConfig config, parse_dataset_config(text, file));
+  const Loader loader(file);
+  LAPIS_TRY(std::vector<Column> columns, columns_of(config, loader));
+  Dataset d;
+  d.size_ = columns[0].size;
+  d.metric_.where = file.string();
+  if (config.metric) {
+    d.metric_.where = config.metric->where;
+    d.metric_.name = config.metric->name;
+    d.metric_.output = config.metric->output;
+    if (!config.metric->scores.empty()) {
+      LAPIS_TRY(d.metric_.scores, scores_of(*config.metric, loader, d.size_));
     }
-    if (columns.empty()) return bad(config, "`inputs` is empty");
-    if (const YAML::Node metric = root["metric"]) {
-      d.metric_.name = metric["name"].as<std::string>();
-      d.metric_.output = value_or(metric["output"], std::string());
-      if (metric["scores"]) {
-        LAPIS_TRY(const Tensor scores, read_npy(loader.resolve(metric["scores"].as<std::string>())));
-        for (int64_t i = 0; i < scores.size(); ++i) d.metric_.scores.push_back(scores.as_double(i));
-      }
-    }
-    if (root["labels"]) {
-      LAPIS_TRY(d.metric_.labels, labels_of(root["labels"], loader, columns));
-      if (static_cast<int64_t>(d.metric_.labels.size()) != columns[0].size)
-        return bad(config, "there are " + std::to_string(d.metric_.labels.size()) + " labels for " +
-                               std::to_string(columns[0].size) + " samples");
-    }
-    d.size_ = columns[0].size;
-    d.sample_ = zip(std::move(columns));
-    if (!others.empty()) {
-      Dataset calibration;
-      calibration.size_ = others[0].size;
-      calibration.sample_ = zip(std::move(others));
-      d.calibration_ = std::make_shared<const Dataset>(std::move(calibration));
-    }
-    return d;
-  } catch (const YAML::Exception& e) {
-    return bad(config, std::string("not a valid dataset file: ") + e.what());
   }
+  if (config.labels) {
+    LAPIS_TRY(d.metric_.labels, labels_of(*config.labels, loader, columns));
+  }
+  if (config.calibration) {
+    LAPIS_TRY(std::vector<Column> others, calibration_of(config, loader));
+    Dataset calibration;
+    calibration.size_ = others[0].size;
+    calibration.sample_ = zip(std::move(others));
+    d.calibration_ = std::make_shared<const Dataset>(std::move(calibration));
+  }
+  d.sample_ = zip(std::move(columns));
+  return d;
 }
 
 Result<Dataset> Dataset::from_npy(const Path& file, const std::string& input) {
@@ -251,15 +293,35 @@ Result<Dataset> Dataset::from_npy(const Path& file, const std::string& input) {
   return d;
 }
 
+// Sample i of `some`, evenly spread over `all`.
+static int64_t spread(int64_t i, int64_t some, int64_t all) {
+  return static_cast<int64_t>(static_cast<__int128>(i) * all / some);
+}
+
+// Scored pairs stay together: half as many pairs as samples, two at least, because one has no correlation.
+Dataset Dataset::limited_to_pairs(int64_t samples) const {
+  const int64_t all = size_ / 2, pairs = std::min(std::max<int64_t>(samples / 2, 2), all);
+  Dataset d = *this;
+  d.size_ = 2 * pairs;
+  d.sample_ = [inner = sample_, all, pairs](int64_t i) {
+    return inner(i < pairs ? spread(i, pairs, all) : all + spread(i - pairs, pairs, all));
+  };
+  d.metric_.scores.clear();
+  for (int64_t i = 0; i < pairs; ++i)
+    d.metric_.scores.push_back(metric_.scores[static_cast<size_t>(spread(i, pairs, all))]);
+  return d;
+}
+
 Dataset Dataset::limited_to(int64_t samples) const {
   if (samples <= 0 || samples >= size_) return *this;
+  if (!metric_.scores.empty()) return limited_to_pairs(samples);
   Dataset d = *this;
   d.size_ = samples;
-  d.sample_ = [inner = sample_, total = size_, samples](int64_t i) { return inner(i * total / samples); };
+  d.sample_ = [inner = sample_, total = size_, samples](int64_t i) { return inner(spread(i, samples, total)); };
   if (!metric_.labels.empty()) {
     d.metric_.labels.clear();
     for (int64_t i = 0; i < samples; ++i)
-      d.metric_.labels.push_back(metric_.labels[static_cast<size_t>(i * size_ / samples)]);
+      d.metric_.labels.push_back(metric_.labels[static_cast<size_t>(spread(i, samples, size_))]);
   }
   return d;
 }

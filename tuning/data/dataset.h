@@ -19,6 +19,7 @@
 namespace lapis {
 
 struct MetricConfig {
+  std::string where;            // "data.yaml:7", for messages
   std::string name;             // top1, top5, cosine_pearson, cosine_spearman
   std::string output;           // the model output it reads; empty: the first
   std::vector<int64_t> labels;  // classification
@@ -37,9 +38,11 @@ class Dataset {
   }  // each tensor with a leading batch dimension of 1
   const MetricConfig& metric() const { return metric_; }
   const Dataset& calibration() const { return calibration_ ? *calibration_ : *this; }
-  Dataset limited_to(int64_t samples) const;  // evenly spread over the whole
+  // Evenly spread over the whole; with scores, pairs of samples.
+  Dataset limited_to(int64_t samples) const;
 
  private:
+  Dataset limited_to_pairs(int64_t samples) const;
   int64_t size_ = 0;
   std::function<Result<Feeds>(int64_t)> sample_;
   MetricConfig metric_;

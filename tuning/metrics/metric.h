@@ -12,6 +12,7 @@ class Metric {
   virtual double value() const = 0;
   // One number a sample whose mean is value(), or empty where there is none (correlations).
   virtual std::vector<double> scores() const { return {}; }
+  virtual int64_t unusable() const = 0;  // samples whose output holds NaN: they count as wrong
 };
 
 Result<std::unique_ptr<Metric>> make_metric(const MetricConfig& config);

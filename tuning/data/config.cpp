@@ -1,0 +1,199 @@
+#include "tuning/data/config.h"
+
+#include <yaml-cpp/yaml.h>
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+#include "base/suggest.h"
+#include "tuning/metrics/metric.h"
+
+namespace lapis {
+namespace {
+
+constexpr const char* kHint = "docs/datasets.md describes the file";
+
+class Reader {
+ public:
+  explicit Reader(const Path& file) : file_(file.string()) {}
+
+  Result<DatasetConfig> read(const YAML::Node& root) {
+    DatasetConfig config;
+    if (!root.IsMap()) {
+      complain(root, "the file has no list `inputs`");
+      return std::move(found_);
+    }
+    known_keys(root, "the file", {"inputs", "labels", "metric", "calibration"});
+    read_inputs(root, config.inputs);
+    if (const YAML::Node node = root["labels"]) config.labels = labels(node);
+    if (const YAML::Node node = root["metric"]) config.metric = metric(node);
+    if (const YAML::Node node = root["calibration"]) {
+      config.calibration = images(node, "calibration");
+      const bool replaces = std::any_of(config.inputs.begin(), config.inputs.end(),
+                                        [](const InputConfig& i) { return i.images.has_value(); });
+      if (!replaces && !config.inputs.empty())
+        complain(node, "`calibration` names other images, but no input has `images`",
+                 "name the calibration data as the `inputs` of a second dataset file");
+    }
+    if (!found_.empty()) return std::move(found_);
+    return config;
+  }
+
+ private:
+  std::string place(const YAML::Node& node) const { return place(node.Mark()); }
+  std::string place(const YAML::Mark& mark) const {
+    return mark.is_null() ? file_ : file_ + ":" + std::to_string(mark.line + 1);
+  }
+  void complain(const YAML::Node& node, const std::string& what, const std::string& hint = kHint) {
+    found_.push_back(error(ErrorKind::Input, what).at(place(node)).help(hint));
+  }
+
+  // Unknown keys would be settings that silently do nothing; yaml-cpp also takes the same key twice.
+  bool known_keys(const YAML::Node& node, const std::string& section, const std::vector<std::string>& keys) {
+    if (!node.IsMap()) {
+      complain(node, section + " must have keys: " + joined(keys));
+      return false;
+    }
+    std::set<std::string> seen;
+    for (const auto& entry : node) {
+      const std::string key = entry.first.IsScalar() ? entry.first.Scalar() : "?";
+      if (std::find(keys.begin(), keys.end(), key) == keys.end())
+        complain(entry.first, "unknown key `" + key + "` in " + section, suggestion(key, keys));
+      else if (!seen.insert(key).second)
+        complain(entry.first, "`" + key + "` stands twice in " + section);
+    }
+    return true;
+  }
+
+  template <class T> bool value(const YAML::Node& section, const std::string& key, T& to, const std::string& wanted) {
+    const YAML::Node node = section[key];
+    if (!node) return false;
+    if (YAML::convert<T>::decode(node, to)) return true;
+    complain(node, "not a valid dataset file: `" + key + "` must be " + wanted +
+                       (node.IsScalar() ? ", got '" + node.Scalar() + "'" : ""));
+    return false;
+  }
+
+  void text(const YAML::Node& section, const std::string& key, std::string& to) {
+    if (value(section, key, to, "a text") && to.empty()) complain(section[key], "`" + key + "` is empty");
+  }
+
+  void positive(const YAML::Node& section, const std::string& key, int64_t& to, int64_t most) {
+    if (value(section, key, to, "a whole number") && (to < 1 || to > most))
+      complain(section[key],
+               "`" + key + "` must lie between 1 and " + std::to_string(most) + ", got " + std::to_string(to));
+  }
+
+  void numbers(const YAML::Node& section, const std::string& key, std::vector<double>& to, bool may_be_zero) {
+    const YAML::Node node = section[key];
+    double single = 0;
+    if (node && node.IsScalar() ? value(section, key, single, "a number or a list of numbers") : false) to = {single};
+    if (node && !node.IsScalar() && value(section, key, to, "a number or a list of numbers") && to.empty())
+      complain(node, "`" + key + "` is empty");
+    for (const double v : to)
+      if (!std::isfinite(v) || (v == 0 && !may_be_zero))
+        complain(node, "`" + key + "` cannot be " + (v == 0 ? "0" : "infinite or NaN"));
+  }
+
+  void exactly_one(const YAML::Node& node, const std::string& section, const std::string& a, const std::string& b) {
+    if (!node[a] && !node[b]) complain(node, section + " needs `" + a + "` or `" + b + "`");
+    if (node[a] && node[b]) complain(node, section + " has `" + a + "` and `" + b + "`: which of them?");
+  }
+
+  void read_inputs(const YAML::Node& root, std::vector<InputConfig>& inputs) {
+    const YAML::Node list = root["inputs"];
+    if (!list || !list.IsSequence()) return complain(list ? list : root, "the file has no list `inputs`");
+    if (list.size() == 0) complain(list, "`inputs` is empty");
+    std::set<std::string> names;
+    for (const YAML::Node& node : list) {
+      inputs.push_back(input(node));
+      if (!inputs.back().name.empty() && !names.insert(inputs.back().name).second)
+        complain(node, "two entries of `inputs` are named '" + inputs.back().name + "'");
+    }
+  }
+
+  InputConfig input(const YAML::Node& node) {
+    InputConfig c;
+    c.where = place(node);
+    if (!known_keys(node, "an entry of `inputs`", {"name", "npy", "images", "scale", "mean", "std"})) return c;
+    if (!node["name"]) complain(node, "an entry of `inputs` has no name");
+    text(node, "name", c.name);
+    exactly_one(node, "the input '" + c.name + "'", "npy", "images");
+    if (const YAML::Node npy = node["npy"]) files(npy, c.npy);
+    if (const YAML::Node section = node["images"]) c.images = images(section, "images");
+    for (const char* key : {"scale", "mean", "std"})
+      if (node[key] && !node["images"])
+        complain(node[key], std::string("`") + key + "` changes images; rows of `npy` are fed as they are",
+                 "store the rows as the model wants them, or use `images`");
+    if (value(node, "scale", c.scale, "a number") && (!std::isfinite(c.scale) || c.scale == 0))
+      complain(node["scale"], "`scale` cannot be 0, infinite or NaN");
+    numbers(node, "mean", c.mean, true);
+    numbers(node, "std", c.std, false);
+    return c;
+  }
+
+  void files(const YAML::Node& node, std::vector<std::string>& to) {
+    if (node.IsScalar())
+      to = {node.Scalar()};
+    else if (!YAML::convert<std::vector<std::string>>::decode(node, to))
+      complain(node, "`npy` must be the name of a file or a list of names");
+    if (to.empty() || std::find(to.begin(), to.end(), "") != to.end()) complain(node, "`npy` names no file");
+  }
+
+  ImagesConfig images(const YAML::Node& node, const std::string& key) {
+    ImagesConfig c;
+    c.where = place(node);
+    if (!known_keys(node, "`" + key + "`", {"npy", "folder", "layout", "center_crop"})) return c;
+    exactly_one(node, "`" + key + "`", "npy", "folder");
+    text(node, "npy", c.npy);
+    text(node, "folder", c.folder);
+    text(node, "layout", c.layout);
+    if (!c.layout.empty() && c.layout != "NHW" && c.layout != "NHWC")
+      complain(node["layout"], "unknown layout '" + c.layout + "'", suggestion(c.layout, {"NHW", "NHWC"}));
+    if (node["layout"] && node["folder"]) complain(node["layout"], "`layout` is for arrays; decoded images are RGB");
+    if (node["center_crop"] && !node["folder"])
+      complain(node["center_crop"], "`center_crop` is for images of a `folder`");
+    positive(node, "center_crop", c.center_crop, 1 << 15);
+    return c;
+  }
+
+  LabelsConfig labels(const YAML::Node& node) {
+    LabelsConfig c;
+    c.where = place(node);
+    if (!known_keys(node, "`labels`", {"npy", "file_name_digits"})) return c;
+    exactly_one(node, "`labels`", "npy", "file_name_digits");
+    text(node, "npy", c.npy);
+    positive(node, "file_name_digits", c.file_name_digits, 18);
+    return c;
+  }
+
+  MetricSection metric(const YAML::Node& node) {
+    MetricSection c;
+    c.where = place(node);
+    if (!known_keys(node, "`metric`", {"name", "output", "scores"})) return c;
+    if (!node["name"]) complain(node, "`metric` has no name", "known metrics are " + joined(metric_names()));
+    text(node, "name", c.name);
+    text(node, "output", c.output);
+    text(node, "scores", c.scores);
+    const std::vector<std::string> known = metric_names();
+    if (!c.name.empty() && std::find(known.begin(), known.end(), c.name) == known.end())
+      complain(node["name"], "unknown metric '" + c.name + "'", suggestion(c.name, known));
+    return c;
+  }
+
+  std::string file_;
+  Diagnostics found_;
+};
+
+}  // namespace
+
+Result<DatasetConfig> parse_dataset_config(const std::string& text, const Path& file) {
+  try {
+    return Reader(file).read(YAML::Load(text));
+  } catch (const YAML::Exception& e) {
+    return error(ErrorKind::Input, std::string("not a valid dataset file: ") + e.what()).at(file.string()).help(kHint);
+  }
+}
+
+}  // namespace lapis
