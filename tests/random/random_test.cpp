@@ -69,12 +69,13 @@ Tensor changed(Tensor t, size_t i, float value) {
 }
 
 TEST(Judge, ExactOperatorsAreExact) {
-  OneOp one(ops::Neg, Tensor::vector<float>({1, 2, NAN}));
+  OneOp one(ops::Neg, Tensor::vector<float>({1, 2, NAN, 0}));
   const Expectation e = one.expectation();
   EXPECT_EQ(difference(e, 0, e.outputs[0]), "");
   EXPECT_THAT(difference(e, 0, changed(e.outputs[0], 1, std::nextafterf(-2, 0))), HasSubstr("element 1"));
   EXPECT_THAT(difference(e, 0, changed(e.outputs[0], 2, 0)), HasSubstr("element 2"));
-  EXPECT_THAT(difference(e, 0, Tensor(DType::Float32, {4})), HasSubstr("float[4]"));
+  EXPECT_THAT(difference(e, 0, changed(e.outputs[0], 3, 0.0F)), HasSubstr("zero of the other sign"));
+  EXPECT_THAT(difference(e, 0, Tensor(DType::Float32, {5})), HasSubstr("float[5]"));
 }
 
 TEST(Judge, InexactOperatorsMayBeOffByAFewUnits) {

@@ -150,11 +150,27 @@ bool to_input(Graph& graph, Value* value) {
   return replace(graph, value, graph.add_input("", value->type()));
 }
 
-bool to_zeros(Graph& graph, Value* value) {
+// All ones: of all numbers the one that hides least of what comes behind it.
+Tensor ones(DType dtype, const Shape& shape) {
+  Tensor t(dtype, shape);
+  visit_dtype(dtype, [&]<class T>(T) {
+    for (T& v : t.mutable_data<T>()) {
+      if constexpr (std::is_same_v<T, Float16>)
+        v = to_float16(1);
+      else if constexpr (std::is_same_v<T, BFloat16>)
+        v = to_bfloat16(1);
+      else
+        v = T(1);
+    }
+  });
+  return t;
+}
+
+bool to_ones(Graph& graph, Value* value) {
   const auto shape = value->type().is_tensor() ? value->type().static_shape() : std::nullopt;
   constexpr int64_t kLargest = int64_t{1} << 24;
   if (!shape || bit_width(value->dtype()) == 0 || element_count(*shape) > kLargest) return false;
-  return replace(graph, value, graph.add_constant(Tensor(value->dtype(), *shape)));
+  return replace(graph, value, graph.add_constant(ones(value->dtype(), *shape)));
 }
 
 bool bypass(Graph& graph, Value* value, size_t operand) {
@@ -219,12 +235,12 @@ std::set<int64_t, std::greater<>> sizes_of(const Graph& graph) {
   return sizes;
 }
 
-// All elements like the first one, or zero.
-Tensor flattened(const Tensor& t, bool zero) {
+// All elements like the first one; nothing for types without whole bytes.
+Tensor flattened(const Tensor& t) {
   const int64_t width = bit_width(t.dtype()) / 8;
   if (!width || t.size() == 0) return {};
   Tensor result(t.dtype(), t.shape());
-  for (int64_t i = 0; i < t.size() && !zero; ++i)
+  for (int64_t i = 0; i < t.size(); ++i)
     std::memcpy(result.mutable_raw() + i * width, t.raw(), static_cast<size_t>(width));
   return result;
 }
@@ -261,7 +277,7 @@ class Reducer {
     LAPIS_CHECK(tails());
     LAPIS_CHECK(values([](Graph& g, Value* v) { return to_input(g, v); }));
     LAPIS_CHECK(bypasses());
-    LAPIS_CHECK(values([](Graph& g, Value* v) { return to_zeros(g, v); }));
+    LAPIS_CHECK(values([](Graph& g, Value* v) { return to_ones(g, v); }));
     LAPIS_CHECK(operands());
     LAPIS_CHECK(attributes());
     LAPIS_CHECK(sizes());
@@ -395,11 +411,11 @@ class Reducer {
 
   Status constants() {
     for (size_t i = best_->constants().size(); i-- > 0;)
-      for (bool zero : {true, false}) {
+      for (bool one : {true, false}) {
         LAPIS_TRY(const bool done, attempt([&](Graph& g) {
                     if (i >= g.constants().size()) return false;
                     Value* c = g.constants()[i];
-                    const Tensor simple = flattened(c->constant(), zero);
+                    const Tensor simple = one ? ones(c->dtype(), c->constant().shape()) : flattened(c->constant());
                     return simple.defined() && !(simple == c->constant()) && replace(g, c, g.add_constant(simple));
                   }));
         if (done) break;

@@ -32,7 +32,7 @@ namespace {
 struct Flags {
   uint64_t seed = 0, count = 1000, shard = 0, shards = 1;
   double seconds = 0;  // 0: no limit
-  std::string kind = "all", keep, check, inputs, target, stage;
+  std::string kind = "all", keep, check, inputs, target, stage, match;
   int threads = 0;  // 0: 1 or 2, by seed
   int64_t megabytes = 3072;
   bool quiet = false;
@@ -282,7 +282,9 @@ int check(const Flags& flags) {
     const Judgement j = judge(sample, options_of(given, 2));
     std::printf("%s: %s\n", j.stage.c_str(), j.text.c_str());
     std::fflush(stdout);
-    ::_exit(j.verdict != Judgement::Verdict::Finding ? 2 : flags.stage.empty() || j.stage == flags.stage ? 3 : 2);
+    const bool wanted =
+        (flags.stage.empty() || j.stage == flags.stage) && j.text.find(flags.match) != std::string::npos;
+    ::_exit(j.verdict == Judgement::Verdict::Finding && wanted ? 3 : 2);
   });
   const bool crash = WIFSIGNALED(status);
   if (crash) std::printf("%s\n", death_of(status, log).c_str());
@@ -297,7 +299,8 @@ int check(const Flags& flags) {
   std::fputs(
       "lapis_random [--seed N] [--count N] [--seconds S] [--kind float|qdq|all] [--keep DIR] [--shard I/N]\n"
       "             [--target T] [--threads N] [--memory MEGABYTES (0: no limit)] [--quiet]\n"
-      "lapis_random --check MODEL [--inputs DIR] [--stage import|passes|run|crash] [--target T] [--threads N]\n",
+      "lapis_random --check MODEL [--inputs DIR] [--stage import|passes|run|crash] [--match TEXT] [--target T] "
+      "[--threads N]\n",
       stderr);
   std::exit(2);
 }
@@ -316,6 +319,7 @@ Flags parse(int argc, char** argv) {
       {"--memory", [&](auto& v) { flags.megabytes = std::stoll(v); }},
       {"--check", [&](auto& v) { flags.check = v; }},
       {"--inputs", [&](auto& v) { flags.inputs = v; }},
+      {"--match", [&](auto& v) { flags.match = v; }},
       {"--stage", [&](auto& v) { flags.stage = v; }}};
   for (int i = 1; i < argc; ++i) {
     if (std::string(argv[i]) == "--quiet") {
