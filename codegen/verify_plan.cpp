@@ -245,8 +245,8 @@ class Verifier {
   void check_gather(const Loop& loop, const View& view, const Instr& gather) {
     View whole = view;
     whole.shape = loop.domain;
-    whole.shape.push_back(static_cast<int64_t>(gather.imm2));
-    whole.strides.push_back(static_cast<int64_t>(gather.imm));
+    whole.shape.push_back(gather.imm2.as_int());
+    whole.strides.push_back(gather.imm.as_int());
     const Reach reach = reach_of(whole);
     require(whole.shape.back() > 0, "a gather has nothing to choose from");
     check_inside(view, reach.first * element_bytes(view.dtype), (reach.last + 1) * element_bytes(view.dtype),

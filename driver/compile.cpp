@@ -85,19 +85,20 @@ void add_tables(Program& program, const Contraction& c, const Plan& plan) {
   const auto buffer_bytes = [&](int buffer) {
     return static_cast<uint64_t>(plan.buffers[static_cast<size_t>(buffer)].bytes);
   };
-  const auto start = static_cast<uint64_t>(plan.buffers[static_cast<size_t>(c.packed)].offset);
-  const auto part = [&](size_t i) { return static_cast<uint64_t>(c.packed_offset[i]); };
+  enum Part : size_t { kWeights, kParameters, kPixels, kUnits };
+  const auto offset = [&](Part p) { return static_cast<uint64_t>(c.packed_offset[p]); };
+  const auto bytes = [&](Part p) { return static_cast<uint64_t>(c.packed_bytes[p]); };
   const auto pixels = static_cast<uint64_t>(c.pixels);
-  TableInfo table{start + part(2), pixels, {buffer_bytes(c.input.buffer), buffer_bytes(c.output.buffer)}};
+  TableInfo table{offset(kPixels), pixels, {buffer_bytes(c.input.buffer), buffer_bytes(c.output.buffer)}};
   table.limits.resize(static_cast<size_t>(c.pixel_table.dim(1)));
   for (const EpilogueOperand& o : c.operands)
     if (o.kind == EpilogueOperand::Kind::PerElement)
       table.limits[static_cast<size_t>(o.column)] = buffer_bytes(o.view.buffer);
   // The columns of kernels::Unit: weights, params, input, channel, table, big, small, kind.
-  const TableInfo units{start + part(3),
+  const TableInfo units{offset(kUnits),
                         static_cast<uint64_t>(c.units),
-                        {part(1), part(2) - part(1), buffer_bytes(c.input.buffer), static_cast<uint64_t>(c.channels),
-                         part(3) - part(2), pixels + 1, pixels + 1, 2}};
+                        {bytes(kWeights), bytes(kParameters), buffer_bytes(c.input.buffer),
+                         static_cast<uint64_t>(c.channels), bytes(kPixels), pixels + 1, pixels + 1, 2}};
   program.tables.push_back(std::move(table));
   program.tables.push_back(units);
 }

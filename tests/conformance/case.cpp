@@ -40,7 +40,7 @@ std::vector<onnx::ValueInfoProto> fed_inputs(const onnx::GraphProto& graph) {
 template <class Infos>
 std::vector<std::optional<Tensor>> read_values(const Path& set, const char* kind, const Infos& infos) {
   std::vector<std::optional<Tensor>> values;
-  onnx_frontend::ExternalFiles none(std::nullopt);
+  onnx_frontend::ExternalFiles none;
   for (int i = 0; std::filesystem::exists(data_file(set, kind, i)); ++i) {
     if (i < static_cast<int>(infos.size()) && !infos[i].type().has_tensor_type()) {
       values.emplace_back();
@@ -63,7 +63,7 @@ bool close(double got, double wanted, double rtol, double atol) {
 
 // The tensor that a ConstantOfShape of float32 makes.
 void fill(onnx::TensorProto& filled, const onnx::NodeProto& node, onnx::TensorProto shape) {
-  onnx_frontend::ExternalFiles none(std::nullopt);
+  onnx_frontend::ExternalFiles none;
   onnx::TensorProto value_proto = node.attribute(0).t();
   const auto value = onnx_frontend::to_tensor(value_proto, none), dims = onnx_frontend::to_tensor(shape, none);
   LAPIS_ASSERT(value.ok() && dims.ok(), "a damaged case");
