@@ -378,11 +378,25 @@ class Builder {
     if (contradicts)
       return fail(node, {error(ErrorKind::Input, "output '" + value.name() + "' is declared as " +
                                                      declared->to_string() + " but is " + value.type().to_string())});
-    Type type = complete(value.type(), bound(*declared));
-    if (const auto problem = type.size_problem())
+    Type completed = complete(value.type(), bound(*declared));
+    if (const auto problem = completed.size_problem())
       return fail(
           node, {error(ErrorKind::Input, "output '" + value.name() + "' is declared as what cannot be: " + *problem)});
-    value.set_type(std::move(type));
+    if (fits_operand(*value.producer(), completed)) value.set_type(std::move(completed));
+  }
+
+  // Models keep declarations that no longer fit their operators. Where the shape itself is computed, what an operator does with
+  // its elements still tells a stale one, which is then worth nothing.
+  static bool fits_operand(const Node& node, const Type& declared) {
+    const bool reshapes = node.op().name == "Reshape", expands = node.op().name == "Expand";
+    if ((!reshapes && !expands) || !declared.is_static() || !node.input(0)->type().is_static()) return true;
+    const Shape from = node.input(0)->type().shape(), to = declared.shape();
+    if (reshapes) return element_count(from) == element_count(to);
+    for (size_t i = 0; i < std::min(from.size(), to.size()); ++i)
+      if (from.rbegin()[static_cast<ptrdiff_t>(i)] != 1 &&
+          from.rbegin()[static_cast<ptrdiff_t>(i)] != to.rbegin()[static_cast<ptrdiff_t>(i)])
+        return false;
+    return from.size() <= to.size();
   }
 
   bool convert_attributes(onnx::NodeProto& node, const OpDef& op, const onnx::OpSchema* schema, Attributes& attributes,

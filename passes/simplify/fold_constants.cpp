@@ -3,9 +3,10 @@
 //   known shapes         Shape(x: float[1,64]) => {1, 64}; Gather(Shape(x: float[N,64]), 1) => 64, by the records'
 //   propagation
 // Left alone: DequantizeLinear (int8 weights shall stay int8), operators that are not pure, and results that need more
-// memory than
-// their operands beyond kGrowth (Expand, ConstantOfShape, Tile, Cast of large constants).
+// memory than their operands beyond kGrowth (Expand, ConstantOfShape, Tile, Cast of large constants), or beyond
+// kMostForReader where a reader is of no use without a constant.
 #include <algorithm>
+#include <unordered_set>
 
 #include "ir/infer.h"
 #include "ir/ops/ops.h"
@@ -15,9 +16,12 @@ namespace lapis {
 namespace {
 
 constexpr int64_t kGrowth = 256 * 1024;  // bytes; embeddings of positions still fold, broadcast weights do not
+// What the worklist may add for each node: what a model may ask for in all is kept by the pass, which sees the whole graph.
+constexpr int64_t kGrowthOfRule = 256;  // bytes
 // What a model may ask for in all, since a few bytes of a file can say "256 KB of ones" or "the sum of that, a million times"
 // (docs/security.md).
 constexpr int64_t kMostGrowth = int64_t{256} << 20;  // bytes, in one run of the pass
+constexpr int64_t kMostForReader = int64_t{1} << 28;
 // Terms of all sums of one node, and for matrix products more for each byte of the factors.
 constexpr double kMostTerms = 1 << 26, kTermsPerByte = 1024;
 constexpr std::string_view kRule = "fold.constants";
@@ -35,6 +39,8 @@ std::optional<Tensor> tensor_of(const Dims& contents, const Type& type) {
   return std::nullopt;
 }
 
+// ---- time -----------------------------------------------------------------------------------------------------------
+
 // How many terms each result of a node on constants sums up, and how many of them are fine. Other nodes take as long as their operands
 // and results are large.
 struct Sums {
@@ -51,6 +57,92 @@ Sums sums_of(const Node& node) {
   return {static_cast<double>(std::max(factor.dim(0), factor.dim(-1))),
           kMostTerms + kTermsPerByte * static_cast<double>(factor.bytes())};
 }
+
+// ---- growth ---------------------------------------------------------------------------------------------------------
+
+// Operands that are parameters: code for these operators is made from their values.
+bool is_parameter(const Use& use) {
+  const Node& node = *use.node;
+  if (node.op().has(Trait::Contraction) || node.is(ops::QuantizeLinear) || node.is(ops::DequantizeLinear))
+    return use.index > 0 || node.is(ops::MatMul);
+  return use.index > 0 && (node.is(ops::BatchNormalization) || node.is(ops::LayerNormalization));
+}
+
+// Somewhere below, through operators that will be folded as well, a reader takes the value as a parameter.
+bool reaches_parameter(const Value& value) {
+  constexpr size_t kFar = 64;
+  std::vector<const Value*> reached = {&value};
+  std::unordered_set<const Value*> seen = {&value};
+  for (size_t i = 0; i < reached.size() && i < kFar; ++i)
+    for (const Use& use : reached[i]->uses()) {
+      if (is_parameter(use)) return true;
+      if (!use.node->op().has(Trait::Pure)) continue;
+      for (const Value* y : use.node->outputs())
+        if (y && seen.insert(y).second) reached.push_back(y);
+    }
+  return false;
+}
+
+// Sizes that are not known before evaluation depend on data, and are never larger than data.
+struct Growth {
+  int64_t before = 0, after = 0;
+};
+Growth growth_of(const Node& node) {
+  Growth growth;
+  for (const Value* input : node.inputs())
+    if (input) growth.before += input->constant().bytes();
+  for (const Value* output : node.outputs())
+    if (output && output->type().is_static())
+      growth.after += byte_size(output->dtype(), element_count(output->type().shape()));
+  return growth;
+}
+
+// Why the results are too large to keep, beyond `growth_allowed` bytes more than the operands.
+bool grows_too_much(const Node& node, Value& y, Rewriter& rw, int64_t growth_allowed) {
+  const Growth growth = growth_of(node);
+  if (growth.after <= std::max(growth.before, growth_allowed)) return false;
+  rw.skip(y, "the constant would grow from " + std::to_string(growth.before) + " to " + std::to_string(growth.after) +
+                 " bytes");
+  return true;
+}
+
+bool takes_long(const Node& node, Value& y, Rewriter& rw) {
+  if (!y.type().is_static()) return false;
+  const Sums sums = sums_of(node);
+  if (static_cast<double>(element_count(y.type().shape())) * sums.terms <= sums.allowed) return false;
+  rw.skip(y, "the result would take long to compute");
+  return true;
+}
+
+// ---- constant operands ----------------------------------------------------------------------------------------------
+
+// An Identity gives a constant the name of an output.
+bool may_fold(const Node& node) {
+  return node.op().has(Trait::Pure) && node.op().evaluate && node.subgraphs().empty() && !node.is(ops::Identity) &&
+         !node.is(ops::DequantizeLinear) &&
+         std::all_of(node.inputs().begin(), node.inputs().end(), [](const Value* v) { return !v || v->is_constant(); });
+}
+
+bool fold_within(Value& y, Rewriter& rw, int64_t growth_allowed) {
+  const Node& node = *y.producer();
+  if (!may_fold(node) || grows_too_much(node, y, rw, growth_allowed) || takes_long(node, y, rw)) return false;
+  std::vector<const Tensor*> inputs;
+  for (const Value* input : node.inputs()) inputs.push_back(input ? &input->constant() : nullptr);
+  Result<std::vector<Tensor>> results = evaluate_node(node, inputs);
+  if (!results.ok()) return rw.skip(y, results.diagnostics()[0].message);
+  std::vector<Rewriter::Replacement> replacements;
+  for (size_t i = 0; i < node.outputs().size(); ++i)
+    if (node.output(i) && !node.output(i)->unused())
+      replacements.push_back({node.output(i), rw.constant(std::move((*results)[i]))});
+  return rw.replace(replacements);
+}
+
+// f(c1, c2, ...)  =>  c
+bool fold_operands(Value& y, Rewriter& rw) { return fold_within(y, rw, kGrowthOfRule); }
+
+constexpr Rule kRules[] = {{kRule, fold_operands}};
+
+// ---- known contents -------------------------------------------------------------------------------------------------
 
 class Folder {
  public:
@@ -80,7 +172,7 @@ class Folder {
       Value* y = first_output(*node);
       if (!y || node->is(ops::Identity)) continue;
       Rewriter rewriter(*node, kRule, &context_.explain);
-      folded_ |= fold_contents(*y, rewriter) || (!rewriter.changed() && fold_operands(*y, rewriter));
+      folded_ |= fold_contents(*y, rewriter) || (!rewriter.changed() && fold_growing(*y, rewriter));
     }
     graph.erase_unused_constants();
   }
@@ -91,68 +183,21 @@ class Folder {
     return nullptr;
   }
 
+  bool fold_growing(Value& y, Rewriter& rw) {
+    const Growth growth = growth_of(*y.producer());
+    const int64_t more = std::max<int64_t>(growth.after - growth.before, 0);
+    const int64_t allowed = more > kGrowth && reaches_parameter(y) ? kMostForReader : kGrowth;
+    if (!fold_within(y, rw, growth_ + more <= kMostGrowth ? allowed : 0)) return false;
+    growth_ += more;
+    return true;
+  }
+
   // Shape(x: float[1,64])  =>  {1, 64}
   bool fold_contents(Value& y, Rewriter& rw) {
     const auto contents = contents_.find(&y);
     if (contents == contents_.end()) return false;
-    const auto tensor = tensor_of(contents->second, node.output()->type());
-    if (tensor) replace(*node.output(), *tensor);
-    return tensor.has_value();
-  }
-
-  void fold_operands(Node& node) {
-    std::vector<const Tensor*> inputs;
-    for (const Value* input : node.inputs()) {
-      if (input && !input->is_constant()) return;
-      inputs.push_back(input ? &input->constant() : nullptr);
-    }
-    if (!node.op().has(Trait::Pure) || !node.op().evaluate || !node.subgraphs().empty() || grows(node)) return;
-    if (takes_long(node)) return;
-    Result<std::vector<Tensor>> results = evaluate_node(node, inputs);
-    Rewriter rewriter(node, kRule, &context_.explain);
-    if (!results.ok()) {
-      rewriter.skip(*node.output(), results.diagnostics()[0].message);
-      return;
-    }
-    const std::vector<Value*> outputs = node.outputs();
-    for (size_t i = 0; i < outputs.size(); ++i)
-      if (outputs[i]) replace(*outputs[i], std::move((*results)[i]));
-  }
-
-  void replace(Value& output, Tensor tensor) {
-    if (output.unused()) return;
-    Rewriter rewriter(*output.producer(), kRule, &context_.explain);
-    folded_ |= rewriter.replace(output, rewriter.constant(std::move(tensor)));
-  }
-
-  bool takes_long(const Node& node) const {
-    Value* result = node.output();
-    if (!result || !result->type().is_static()) return false;
-    const Sums sums = sums_of(node);
-    if (static_cast<double>(element_count(result->type().shape())) * sums.terms <= sums.allowed) return false;
-    Rewriter(*result->producer(), kRule, &context_.explain).skip(*result, "the result would take long to compute");
-    return true;
-  }
-
-  bool grows(const Node& node) {
-    int64_t before = 0, after = 0;
-    for (const Value* input : node.inputs())
-      if (input) before += input->constant().bytes();
-    for (const Value* output : node.outputs()) {
-      if (!output) continue;
-      if (!output->type().is_static())
-        return false;  // only evaluation will tell; data dependent results are never larger than data
-      after += byte_size(output->dtype(), element_count(output->type().shape()));
-    }
-    const bool small = after <= std::max(before, kGrowth);
-    if (small && growth_ + std::max<int64_t>(after - before, 0) <= kMostGrowth) {
-      growth_ += std::max<int64_t>(after - before, 0);
-      return false;
-    }
-    Rewriter(*node.output()->producer(), kRule, &context_.explain)
-        .skip(*node.output(),
-              "the constant would grow from " + std::to_string(before) + " to " + std::to_string(after) + " bytes");
-    return true;
+    const auto tensor = tensor_of(contents->second, y.type());
+    return tensor && rw.replace(y, rw.constant(*tensor));
   }
 
   PassContext& context_;

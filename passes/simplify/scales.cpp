@@ -114,7 +114,8 @@ DType widest_type(const Node& norm) {
   return widest;
 }
 
-// BatchNormalization(x, scale, B, mean, var) as x * factor + shift, in one type.
+// BatchNormalization(x, scale, B, mean, var) as x * factor + shift, in one type; where a variance of 0 makes one of them
+// infinite the two are not the same.
 struct Affine {
   Value *factor, *shift;
   bool is_finite() const { return facts::is_finite(factor->constant()) && facts::is_finite(shift->constant()); }
@@ -152,7 +153,8 @@ bool batch_norm(Value& y, Rewriter& rw) {
   if (!c || c->channel_axis != 1 || !takes_shift(*c))
     return rw.skip(y, "its input is not computed by a contraction with constant weights for it alone");
   const Affine a = affine_of(*norm, x->dtype(), rw);
-  return rw.replace(y, folded(*c, a.factor, a.shift, rw));
+  if (!a.is_finite()) return rw.skip(y, "its factors are not finite");
+  return replace_by(y, folded(*c, a.factor, a.shift, rw), rw);
 }
 
 // BatchNormalization(x)  =>  Cast(Cast(x) * f + s)        (where no weights can take it; casts where types differ)
@@ -162,6 +164,7 @@ bool batch_norm_alone(Value& y, Rewriter& rw) {
   if (!matches_batch_norm(y, x, norm) || !x->type().ranked() || x->type().rank() < 2) return false;
   const DType type = widest_type(*norm);
   const Affine a = affine_of(*norm, type, rw);
+  if (!a.is_finite()) return rw.skip(y, "its factors are not finite");
   Shape shape(static_cast<size_t>(x->type().rank() - 1), 1);
   shape[0] = a.factor->constant().size();
   auto in_type = [&](Value* v, DType wanted) {
