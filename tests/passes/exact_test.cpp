@@ -42,6 +42,7 @@ constexpr ExactCase kCases[] = {
      "(float[N] x) => (float[N] y, float[N] z) <float a = {0}, float b = {-0.0}> { y = Add(x, a) z = "
      "Add(x, b) }"},
     {"max_zero", "(float[N] x) => (float[N] y) <float c = {0}> { t = Max(x, c) y = Reciprocal(t) }"},
+    {"max_negative_zero", "(float[N] x) => (float[N] y) <float c = {-0.0}> { t = Max(c, x) y = Reciprocal(t) }"},
     {"min_zero", "(float[N] x) => (float[N] y) <float c = {0}> { t = Min(x, c) y = Reciprocal(t) }"},
     {"max_number", "(float[N] x) => (float[N] y) <float c = {-1}> { y = Max(x, c) }"},
     {"clip_zero", "(float[N] x) => (float[N] y) <float c = {0}> { t = Clip(x, c) y = Reciprocal(t) }"},

@@ -157,6 +157,15 @@ TEST(Pipeline, NamesAreUniqueAndContractsGiven) {
   }
 }
 
+// Of every family, so that whatever --explain names can be disabled.
+TEST(Pipeline, RuleNamesAreComplete) {
+  const std::vector<std::string> names = rule_names();
+  for (const char* rule : {"cse", "fold.constants", "no-op.cast", "control.known-if", "integer.cancel-pair",
+                           "integer.requantize-conv", "integer.average-windows", "integer.dequantize-constant"})
+    EXPECT_NE(std::find(names.begin(), names.end(), rule), names.end()) << rule;
+  EXPECT_EQ(std::set<std::string>(names.begin(), names.end()).size(), names.size());
+}
+
 TEST(Pipeline, UnknownNamesAreAllReportedWithTheKnownOnes) {
   const auto pipeline = parse_pipeline("simplify,fold,dcee");
   ASSERT_FALSE(pipeline.ok());

@@ -3,7 +3,6 @@
 #include "frontends/onnx/export.h"
 #include "frontends/onnx/import.h"
 #include "passes/pipeline.h"
-#include "passes/simplify/simplify.h"
 #include "tools/lapis/options.h"
 #include "tools/lapis/output.h"
 
@@ -52,8 +51,7 @@ Report describe(const std::vector<PassReport>& passes, const std::vector<Explana
 
 // A rule that does not exist would be disabled without effect, and the one that was meant would stay.
 Status check_rules(const std::vector<std::string>& disabled) {
-  std::vector<std::string> known;
-  for (const Rule& rule : all_rules()) known.emplace_back(rule.name);
+  const std::vector<std::string> known = rule_names();
   Diagnostics found;
   for (const std::string& name : disabled)
     if (std::find(known.begin(), known.end(), name) == known.end())
