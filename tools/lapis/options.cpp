@@ -9,7 +9,6 @@
 #include "base/suggest.h"
 #include "frontends/onnx/import.h"
 #include "ir/infer.h"
-#include "runtime/artifact.h"
 #include "tuning/data/npy.h"
 
 namespace lapis::cli {
@@ -149,7 +148,8 @@ Status ModelFlags::check_artifact(const Path& file) const {
 }
 
 Result<std::unique_ptr<Runner>> ModelFlags::open(const Path& file, const RunnerOptions& options) const {
-  if (is_artifact(file)) {
+  LAPIS_TRY(const ModelKind kind, model_kind(file, options.artifact_of_any_name));
+  if (kind == ModelKind::Artifact) {
     LAPIS_CHECK(check_artifact(file));
     return open_model(file, options);
   }
