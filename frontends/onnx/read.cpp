@@ -225,7 +225,8 @@ Status read_model(std::span<const std::byte> bytes, onnx::ModelProto& model) {
   google::protobuf::io::CodedInputStream input(&stream);
   input.SetRecursionLimit(kMaxNesting);
   if (!model.ParseFromCodedStream(&input) || !input.ConsumedEntireMessage()) return not_a_model(bytes);
-  if (!WireScan(bytes).whole() || !model.has_graph()) return not_a_model(bytes);  // parses, but only as fields that ONNX does not have
+  if (!WireScan(bytes).whole() || !model.has_graph())
+    return not_a_model(bytes);  // parses, but only as fields that ONNX does not have
   return ok();
 }
 
