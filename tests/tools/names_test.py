@@ -46,7 +46,9 @@ class Names(Cli):
             for verb in (["inspect"], ["inspect", "--shapes"], ["inspect", "--text"], ["explain", "--runs", "1"], ["verify"], ["run"]):
                 run = subprocess.run([LAPIS, *verb, model, "--json"], capture_output=True, cwd=self.folder)
                 self.assertIn(run.returncode, (OK, INPUT, MISMATCH), (verb, run.stderr))
-                run.stdout.decode()
+                for text in (run.stdout, run.stderr):
+                    text.decode()
+                    self.assertNotRegex(text, b"[\x00-\x09\x0b-\x1f\x7f]", "nothing moves the cursor")
                 if run.returncode == OK:
                     json.loads(run.stdout)
 

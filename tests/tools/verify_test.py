@@ -125,7 +125,7 @@ class IntegerForm(Verify):
 
     def constants(self, weight):
         weights = ", ".join(str(weight if i == 5 else i % 7 - 3) for i in range(64))
-        return f"float s = {{0.03}}, uint8 z = {{128}}, float ws = {{0.02}}, int8 wz = {{0}}, int8[8,8] w = {{{weights}}}"
+        return f"float s = {{0.005}}, uint8 z = {{128}}, float ws = {{0.02}}, int8 wz = {{0}}, int8[8,8] w = {{{weights}}}"
 
     def verify(self, code, weight, *args):
         shape = {"types": "float[64,8] x", "result": "float[64,8] y"}
