@@ -109,13 +109,6 @@ Types loop_body_inputs(const InferContext& c) {
   return types;
 }
 
-// Operands that are handed to the body one by one cannot be left out.
-Status check_present(const InferContext& c, size_t first) {
-  for (size_t i = first; i < c.input_count(); ++i)
-    if (!c.has(i)) return c.error("operand " + std::to_string(i) + " is missing");
-  return ok();
-}
-
 // A trip count or condition that is not one number tells nothing.
 Status check_one(const InferContext& c, size_t i, std::string_view name) {
   if (!c.has(i) || !c.in(i).is_static() || element_count(c.in(i).shape()) == 1) return ok();
@@ -124,7 +117,7 @@ Status check_one(const InferContext& c, size_t i, std::string_view name) {
 
 Result<Types> infer_loop(const InferContext& c) {
   const auto a = c.attrs<LoopAttrs>();
-  LAPIS_CHECK(check_present(c, 2));
+
   LAPIS_CHECK(check_one(c, 0, "the trip count"));
   LAPIS_CHECK(check_one(c, 1, "the condition"));
   if (!c.has(0) && !c.has(1)) return c.error("has neither a trip count nor a condition, so it never ends");
@@ -203,8 +196,6 @@ int64_t entry(const std::vector<int64_t>& values, size_t i) { return i < values.
 // Number of states; an error if operands, attributes and body do not fit together.
 template <class Context> Result<size_t> scan_states(const Context& c, const ScanAttrs& a) {
   const auto operands = static_cast<int64_t>(c.input_count());
-  for (size_t i = 0; i < c.input_count(); ++i)
-    if (!c.has(i)) return c.error("operand " + std::to_string(i) + " is missing");
   if (a.num_scan_inputs < 1 || a.num_scan_inputs > operands)
     return c.error("num_scan_inputs is " + std::to_string(a.num_scan_inputs) + " with " + std::to_string(operands) +
                    " operands");

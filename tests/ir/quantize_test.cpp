@@ -58,7 +58,7 @@ TEST(QuantizeLinear, TakesNumbersAsVectorsOfOne) {
             "scale float[3] and zero point uint8[1] need the same shape");
   EXPECT_EQ(inferred(ops::DequantizeLinear, {Type::tensor(DType::UInt8, Dims{2, 4}), floats({1, 2})},
                      {{"block_size", int64_t{2}}}),
-            "scale float[1,2] of blocks must be as large as uint8[2,4] along every axis but 1");
+            "scale float[1,2] of blocks must have the shape of uint8[2,4] but for axis 1");
 }
 
 TEST(QuantizeLinear, PacksFourBits) {

@@ -59,7 +59,8 @@ TEST(SymbolicSlice, OnlyClaimsWhatHolds) {
   EXPECT_EQ(slice(S(), 0, INT64_MAX), "float[S]");
   EXPECT_EQ(slice(S(), 1, INT64_MAX), "float[S-1]");
   EXPECT_EQ(slice(S(), 0, -1), "float[S-1]");
-  EXPECT_EQ(slice(S(), -1, INT64_MAX), "float[1]");
+  EXPECT_EQ(slice(S(), -1, INT64_MAX), "float[?]");  // S may be 0
+  EXPECT_EQ(slice(S() + Dim(2), -2, INT64_MAX), "float[2]");
   EXPECT_EQ(slice(S(), 0, 5), "float[?]");  // S may be less than 5
   EXPECT_EQ(slice(S() + Dim(8), 2, 5), "float[3]");
   EXPECT_EQ(slice(S() * Dim(2), 0, INT64_MAX, 2), "float[S]");
