@@ -142,6 +142,26 @@ Status check_symbols(const Graph& graph) {
   return status_of(std::move(diagnostics));
 }
 
+Diagnostic io_error(ErrorKind kind, const char* what, const Value& value, const std::string& why) {
+  return error(kind, std::string(what) + " '" + value.name() + "' is " + value.type().to_string() + why);
+}
+
+// What goes in and out are single tensors, whose shapes the inputs fix.
+Status check_io(const Graph& graph) {
+  Diagnostics found;
+  for (const Value* v : graph.inputs()) {
+    if (!v->type().is_tensor())
+      found.push_back(io_error(ErrorKind::Unsupported, "input", *v, ", but only tensors can be given"));
+    else if (!v->type().ranked())
+      found.push_back(io_error(ErrorKind::Usage, "input", *v, ", of any shape, but shapes are fixed first")
+                          .help("give it one with --shape " + v->name() + "=1x2x3"));
+  }
+  for (const Value* v : graph.outputs())
+    if (!v->type().is_tensor())
+      found.push_back(io_error(ErrorKind::Unsupported, "output", *v, ", but only tensors can be returned"));
+  return status_of(std::move(found));
+}
+
 }  // namespace
 
 Status bind_model(Graph& graph, const ModelOptions& options) {
@@ -187,6 +207,7 @@ void use_onnx_writers(PassRunnerOptions& options) {
 
 Result<Prepared> run_passes(const Graph& graph, CompileOptions options) {
   LAPIS_CHECK(check_symbols(graph));
+  LAPIS_CHECK(check_io(graph));
   Prepared result;
   result.graph = graph.clone();
   use_onnx_writers(options.passes);

@@ -336,6 +336,25 @@ TEST(Runner, TheReferenceEvaluatesTheImportedGraph) {
   EXPECT_FALSE(same) << "no pass made integers of this graph";
 }
 
+TEST(Runner, RefusesWhatIsNoTensor) {
+  const auto graph = graph_from_text("(seq(float[2]) s) => (seq(float[2]) y) { y = Identity(s) }");
+  for (const Backend backend : {Backend::Jit, Backend::Reference, Backend::ReferenceAfterPasses}) {
+    const auto runner = open_graph(*graph, {.backend = backend});
+    ASSERT_FALSE(runner.ok());
+    EXPECT_THAT(to_string(runner.diagnostics()),
+                HasSubstr("input 's' is seq(float[2]), but only tensors can be given"));
+    EXPECT_THAT(to_string(runner.diagnostics()), HasSubstr("output 'y' is seq(float[2]), but only tensors"));
+  }
+}
+
+TEST(Runner, AsksForTheShapeOfAnInputWithoutRank) {
+  const auto graph = graph_from_text("(float[] s) => (float[] y) { y = Identity(s) }");
+  graph->inputs()[0]->set_type(Type::tensor(DType::Float32));
+  const auto runner = open_graph(*graph, {.backend = Backend::Reference});
+  ASSERT_FALSE(runner.ok());
+  EXPECT_THAT(to_string(runner.diagnostics()), HasSubstr("--shape s=1x2x3"));
+}
+
 TEST(Runner, FindsEveryFaultOfTheInputs) {
   const auto runner =
       open_graph(*graph_from_text("(float[2] a, int64[1] b) => (float[2] y) { c = Cast<to = 1>(b) y = Add(a, c) }"));
