@@ -110,12 +110,13 @@ class Math {
     const Exponent e = reduce_exponent(limit_exponent(x));
     return scaled(add(small_expm1(e.rest), 1), power ? b.CreateAdd(e.n, l.integer(e.n, power)) : e.n);
   }
-  // e^(x + tail) for a tail that is small beside x's last places or at least beside 1
+  // e^(x + tail) for a tail of a few last places of x; in double, within a little more than half a unit
   Value* exp_of_sum(Value* x, Value* tail) const {
     const Exponent e = reduce_exponent(limit_exponent(x));
-    Value* r = e.rest;
-    Value* p = is_double(r) ? polynomial(r, kExpDouble) : polynomial(r, kExp);
-    return scaled(add(add(r, fma(mul(r, r), p, add(tail, e.lost))), 1), e.n);
+    if (!is_double(x)) return scaled(add(small_expm1(add(e.rest, tail)), 1), e.n);
+    Value* small = add(tail, e.lost);
+    Value *r = add(e.rest, small), *lost = sub(small, sub(r, e.rest));
+    return scaled(add(add(r, fma(mul(r, r), polynomial(r, kExpDouble), lost)), 1), e.n);
   }
   // e^x - 1 = 2 (2^(n-1) (e^r - 1) + (2^(n-1) - 1/2)): the second sum is exact wherever it matters, and nothing cancels.
   Value* expm1(Value* x) const {
