@@ -14,13 +14,21 @@ Result<Types> infer_softmax(const InferContext& c) {
   return Types{c.in(0)};
 }
 
-// x - max - log(sum(exp(x - max))) for one line; the maximum keeps exp from overflowing.
+// x - max - log(sum(exp(x - max))) for one line; the maximum keeps exp from overflowing. The largest elements, whose exp
+// is 1, are counted apart: next to a 1 small ones would vanish, and with them the logarithm of a probability near 1.
 void log_softmax(Line<double> line) {
-  double highest = -INFINITY, sum = 0;
+  double highest = -INFINITY, beside_one = -1;
   for (int64_t i = 0; i < line.size(); ++i) highest = std::max(highest, line[i]);
-  for (int64_t i = 0; i < line.size(); ++i) sum += std::exp(line[i] - highest);
-  const double logarithm = std::log(sum);
-  for (int64_t i = 0; i < line.size(); ++i) line[i] = line[i] - highest - logarithm;
+  double others = 0;
+  for (int64_t i = 0; i < line.size(); ++i) {
+    line[i] -= highest;
+    if (line[i] == 0)
+      ++beside_one;
+    else
+      others += std::exp(line[i]);
+  }
+  const double logarithm = std::log1p(beside_one + others);
+  for (int64_t i = 0; i < line.size(); ++i) line[i] -= logarithm;
 }
 
 void softmax(Line<double> line) {

