@@ -148,6 +148,8 @@ bool neutral(Value& y, Rewriter& rw) {
   if (!match(y, any_of({&ops::Mul, &ops::Div, &ops::Sub, &ops::Pow, &ops::Add}, bind(x), constant(c))) ||
       !facts::same_shape(*x, y))
     return false;
+  if (y.producer()->is(ops::Pow) && !facts::is_float(y) && !is_integer(c->dtype()))
+    return rw.skip(y, "a real exponent makes it a real power, which has fewer digits than a wide integer");
   return x->dtype() == y.dtype() && facts::is_filled_with(*c, neutral_of(*y.producer())) && rw.replace(y, x);
 }
 
