@@ -113,5 +113,13 @@ TEST(Tensor, Prints) {
   EXPECT_EQ(row_major_strides(Shape{2, 3, 4}), (Shape{12, 4, 1}));
 }
 
+TEST(Tensor, ElementsAsIntegersAreExactOrSaturate) {
+  EXPECT_EQ(Tensor::scalar(UINT64_MAX).as_int(0), -1) << "the bits stay";
+  EXPECT_EQ(Tensor::scalar((int64_t{1} << 53) + 1).as_int(0), (int64_t{1} << 53) + 1);
+  EXPECT_EQ(Tensor::scalar(uint32_t{4000000000}).as_int(0), 4000000000);
+  EXPECT_EQ(Tensor::scalar(1e300).as_int(0), INT64_MAX);
+  EXPECT_EQ(Tensor::scalar(-2.7).as_int(0), -2);
+}
+
 }  // namespace
 }  // namespace lapis
