@@ -130,7 +130,7 @@ std::vector<bool> reduced_axes(const Node& node) {
     return mask;
   }
   const Ints axes = node.input(1) ? node.input(1)->constant().as_ints() : Ints{};
-  if (axes.empty() && attribute_or<int64_t>(node, "noop_with_empty_axes", 0))
+  if (axes.empty() && node.attrs<ops::ReduceAttrs>().noop_with_empty_axes)
     return std::vector<bool>(static_cast<size_t>(rank), false);
   return mask_of(axes, rank);
 }
@@ -156,7 +156,7 @@ void log_sum_exp(Lowering& l, const FusedRegion& region, const Reducing& r) {
 void reduction(Lowering& l, const FusedRegion& region) {
   const Node& node = *region.anchor;
   const Reducing r(shape_of(node.input(0)), reduced_axes(node));
-  if (node.op().name == "ReduceLogSumExp") return log_sum_exp(l, region, r);
+  if (node.is(ops::ReduceLogSumExp)) return log_sum_exp(l, region, r);
   const auto row = std::find_if(std::begin(kReductions), std::end(kReductions),
                                 [&](const ReduceRow& x) { return x.name == node.op().name; });
   LAPIS_ASSERT(row != std::end(kReductions), "no row for " << node.op().name);
@@ -170,13 +170,18 @@ void reduction(Lowering& l, const FusedRegion& region) {
 
 // ---- softmax and normalizations -----------------------------------------------------------------------------------------------
 
+// The lines of a Softmax or LogSoftmax; a number is a line of one.
+Reducing softmax_lines(const Node& node) {
+  const int64_t rank = node.input(0)->type().rank();
+  const Ints axes = rank ? Ints{node.attrs<ops::SoftmaxAttrs>().axis} : Ints{};
+  return {shape_of(node.input(0)), mask_of(axes, rank)};
+}
+
 void softmax(Lowering& l, const FusedRegion& region) {
   const Node& node = *region.anchor;
   const Value *x = node.input(0), *out = region.result();
   const DType type = accumulator(x->dtype());
-  const int64_t rank = x->type().rank();
-  const Ints axes = rank ? Ints{node.attrs<ops::SoftmaxAttrs>().axis} : Ints{};  // a number is a line of one
-  const Reducing r(shape_of(x), mask_of(axes, rank));
+  const Reducing r = softmax_lines(node);
   LoopBuilder b(l, out->name(), r.domain, r.reduced);
   const int max = b.reduce(Reduce::Max, b.to(type, b.load(x, r.inner)));
   b.end_phase(Over::Inner);
@@ -204,7 +209,7 @@ void log_softmax(Lowering& l, const FusedRegion& region) {
   const Node& node = *region.anchor;
   const Value *x = node.input(0), *out = region.result();
   const DType type = accumulator(x->dtype());
-  const Reducing r(shape_of(x), mask_of({attribute_or<int64_t>(node, "axis", -1)}, x->type().rank()));
+  const Reducing r = softmax_lines(node);
   LoopBuilder b(l, out->name(), r.domain, r.reduced);
   const int max = b.reduce(Reduce::Max, b.to(type, b.load(x, r.inner)));
   b.end_phase(Over::Inner);
@@ -226,10 +231,9 @@ void log_softmax(Lowering& l, const FusedRegion& region) {
 }
 
 // (x - mean) / sqrt(variance + epsilon) * scale + bias over the inner axes; scale and bias are placed by the caller.
-void normalize(Lowering& l, const FusedRegion& region, const std::vector<bool>& axes, View scale,
+void normalize(Lowering& l, const FusedRegion& region, const std::vector<bool>& axes, float added, View scale,
                std::optional<View> bias) {
-  const Node& node = *region.anchor;
-  const Value *x = node.input(0), *out = region.result();
+  const Value *x = region.anchor->input(0), *out = region.result();
   const Reducing r(shape_of(x), axes);
   const DType type = accumulator(x->dtype());
   LoopBuilder b(l, out->name(), r.domain, r.reduced);
@@ -245,7 +249,7 @@ void normalize(Lowering& l, const FusedRegion& region, const std::vector<bool>& 
   b.end_phase(Over::Inner);
   const int total = b.reduced(squares);
   const int variance = b.op(Op::Div, total, count());
-  const int epsilon = b.k(type, attribute_or<float>(node, "epsilon", 1e-5f));
+  const int epsilon = b.k(type, added);
   int y = b.op(Op::Div, centred(), b.op(Op::Sqrt, b.op(Op::Add, variance, epsilon)));
   y = b.op(Op::Mul, y, b.to(type, b.load_view(b.add_view(std::move(scale), r.inner))));
   if (bias) y = b.op(Op::Add, y, b.to(type, b.load_view(b.add_view(*std::move(bias), r.inner))));
@@ -257,11 +261,12 @@ void normalize(Lowering& l, const FusedRegion& region, const std::vector<bool>& 
 
 void layer_normalization(Lowering& l, const FusedRegion& region) {
   const Node& node = *region.anchor;
-  const int64_t rank = node.input(0)->type().rank(), axis = normalized(attribute_or<int64_t>(node, "axis", -1), rank);
+  const auto a = node.attrs<ops::LayerNormalizationAttrs>();
+  const int64_t rank = node.input(0)->type().rank(), axis = normalized(a.axis, rank);
   std::vector<bool> axes(static_cast<size_t>(rank));
   for (int64_t i = axis; i < rank; ++i) axes[static_cast<size_t>(i)] = true;
   const Value* bias = node.input(2);
-  normalize(l, region, axes, l.view_of(node.input(1)), bias ? std::optional(l.view_of(bias)) : std::nullopt);
+  normalize(l, region, axes, a.epsilon, l.view_of(node.input(1)), bias ? std::optional(l.view_of(bias)) : std::nullopt);
 }
 
 void instance_normalization(Lowering& l, const FusedRegion& region) {
@@ -271,7 +276,8 @@ void instance_normalization(Lowering& l, const FusedRegion& region) {
   axes[0] = axes[1] = false;
   Shape per_channel(shape.size(), 1);
   per_channel[1] = shape[1];
-  normalize(l, region, axes, *reshaped(l.view_of(node.input(1)), per_channel),
+  const float epsilon = node.attrs<ops::InstanceNormalizationAttrs>().epsilon;
+  normalize(l, region, axes, epsilon, *reshaped(l.view_of(node.input(1)), per_channel),
             *reshaped(l.view_of(node.input(2)), per_channel));
 }
 
@@ -280,7 +286,7 @@ void instance_normalization(Lowering& l, const FusedRegion& region) {
 // How many input elements each output of an AveragePool averages, as a constant along its spatial axes.
 Tensor window_counts(const Node& node, const ops::Window& w) {
   const Shape in = shape_of(node.input(0)), out = shape_of(node.output());
-  const bool include_pad = attribute_or<int64_t>(node, "count_include_pad", 0) != 0;
+  const bool include_pad = node.attrs<ops::AveragePoolAttrs>().count_include_pad;
   Shape shape(out.begin(), out.end());
   shape[0] = shape[1] = 1;
   Tensor counts(DType::Float32, shape);
@@ -320,7 +326,7 @@ void pool(Lowering& l, const FusedRegion& region) {
   Placement rows{shape, {}};
   for (size_t i = 0; i < domain.size(); ++i) rows.axis.push_back(i < shape.size() ? static_cast<int64_t>(i) : -1);
   LoopBuilder b(l, out->name(), domain, static_cast<int>(w.rank()));
-  const bool max = node.op().name == "MaxPool";
+  const bool max = node.is(ops::MaxPool);
   const DType type = accumulator(in.dtype);
   const int total = b.reduce(max ? Reduce::Max : Reduce::Sum, b.to(type, b.load_view(b.add_placed_view(window))));
   b.end_phase(Over::Inner);
@@ -422,7 +428,7 @@ void gather(Lowering& l, const FusedRegion& region) {
   const Value* out = region.result();
   const View data = l.view_of(node.input(0)), indices = l.view_of(node.input(1));
   const auto axis =
-      static_cast<size_t>(normalized(attribute_or<int64_t>(node, "axis", 0), static_cast<int64_t>(data.shape.size())));
+      static_cast<size_t>(normalized(node.attrs<ops::AxisAttrs>().axis, static_cast<int64_t>(data.shape.size())));
   const Shape shape = shape_of(out);
   const size_t index_rank = indices.shape.size();
   View table{data.buffer, data.dtype, {}, {}, data.offset},

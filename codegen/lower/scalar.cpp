@@ -5,6 +5,9 @@
 #include <unordered_map>
 
 #include "ir/op.h"
+#include "ir/ops/attributes.h"
+#include "ir/ops/data_attributes.h"
+#include "ir/ops/ops.h"
 
 namespace lapis::codegen {
 namespace {
@@ -24,7 +27,7 @@ class Scalar {
   DType result_type() const { return node.output()->dtype(); }
   DType type() const { return arithmetic(result_type()); }
   DType type_of(int id) const { return p_[id].type; }
-  float attr(std::string_view name, float fallback) const { return attribute_or(node, name, fallback); }
+  template <class T> T attrs() const { return node.attrs<T>(); }
 
   int op(Op op, int a, int b = -1, int c = -1) { return p_.add(op, type(), {a, b, c}); }
   int as(DType type, Op op, int a, int b = -1, int c = -1) { return p_.add(op, type, {a, b, c}); }
@@ -78,7 +81,7 @@ int scaled_if_negative(Scalar& s, int slope) {
   const int x = s.in(0);
   return s.select(s.less(x, s.k(0)), s.mul(x, slope), x);
 }
-int leaky_relu(Scalar& s) { return scaled_if_negative(s, s.k(s.attr("alpha", 0.01f))); }
+int leaky_relu(Scalar& s) { return scaled_if_negative(s, s.k(s.attrs<ops::LeakyReluAttrs>().alpha)); }
 int prelu(Scalar& s) { return scaled_if_negative(s, s.in(1)); }
 
 // alpha * (exp(x) - 1) below zero
@@ -87,12 +90,13 @@ int exponential_tail(Scalar& s, double alpha, double gamma) {
   const int y = s.select(s.less(x, s.k(0)), tail, x);
   return gamma == 1 ? y : s.mul(s.k(gamma), y);
 }
-int elu(Scalar& s) { return exponential_tail(s, s.attr("alpha", 1.0f), 1); }
+int elu(Scalar& s) { return exponential_tail(s, s.attrs<ops::AlphaAttrs>().alpha, 1); }
 int selu(Scalar& s) {
-  return exponential_tail(s, s.attr("alpha", 1.67326319217681884765625f), s.attr("gamma", 1.05070102214813232421875f));
+  const auto a = s.attrs<ops::SeluAttrs>();
+  return exponential_tail(s, a.alpha, a.gamma);
 }
 int celu(Scalar& s) {
-  const double alpha = s.attr("alpha", 1.0f);
+  const double alpha = s.attrs<ops::AlphaAttrs>().alpha;
   const int x = s.in(0);
   const int tail = s.mul(s.k(alpha), s.op(Op::Expm1, s.op(Op::Div, x, s.k(alpha))));
   return s.select(s.less(s.k(0), x), x, tail);
@@ -102,13 +106,16 @@ int unit_clamp(Scalar& s, int x) { return s.op(Op::AtLeast, s.op(Op::AtMost, x, 
 int hard_sigmoid_of(Scalar& s, double alpha, double beta) {
   return unit_clamp(s, s.add(s.mul(s.k(alpha), s.in(0)), s.k(beta)));
 }
-int hard_sigmoid(Scalar& s) { return hard_sigmoid_of(s, s.attr("alpha", 0.2f), s.attr("beta", 0.5f)); }
+int hard_sigmoid(Scalar& s) {
+  const auto a = s.attrs<ops::HardSigmoidAttrs>();
+  return hard_sigmoid_of(s, a.alpha, a.beta);
+}
 int hard_swish(Scalar& s) { return s.mul(s.in(0), hard_sigmoid_of(s, static_cast<float>(1.0 / 6), 0.5)); }
 
 // By functions that are accurate in their lower tails, where 1 + erf(x) and 1 + tanh(x) = 2 sigmoid(2 x) would cancel.
 int gelu(Scalar& s) {
   const int x = s.in(0);
-  if (attribute_or<std::string>(s.node, "approximate", "none") != "tanh") return s.mul(x, s.op(Op::NormalCdf, x));
+  if (s.attrs<ops::GeluAttrs>().approximate != "tanh") return s.mul(x, s.op(Op::NormalCdf, x));
   const int cubic = s.mul(s.mul(s.mul(x, x), x), s.k(0.044715));
   return s.mul(x, s.op(Op::Sigmoid, s.mul(s.k(2 * std::sqrt(2 / std::numbers::pi)), s.add(x, cubic))));
 }
@@ -120,9 +127,13 @@ int softplus_of(Scalar& s, int x) {
 }
 int softplus(Scalar& s) { return softplus_of(s, s.in(0)); }
 int mish(Scalar& s) { return s.mul(s.in(0), s.op(Op::Tanh, softplus_of(s, s.in(0)))); }
-int swish(Scalar& s) { return s.mul(s.in(0), s.op(Op::Sigmoid, s.mul(s.k(s.attr("alpha", 1.0f)), s.in(0)))); }
+int swish(Scalar& s) {
+  return s.mul(s.in(0), s.op(Op::Sigmoid, s.mul(s.k(s.attrs<ops::AlphaAttrs>().alpha), s.in(0))));
+}
 int softsign(Scalar& s) { return s.op(Op::Div, s.in(0), s.add(s.k(1), s.op(Op::Abs, s.in(0)))); }
-int thresholded_relu(Scalar& s) { return s.select(s.less(s.k(s.attr("alpha", 1.0f)), s.in(0)), s.in(0), s.k(0)); }
+int thresholded_relu(Scalar& s) {
+  return s.select(s.less(s.k(s.attrs<ops::AlphaAttrs>().alpha), s.in(0)), s.in(0), s.k(0));
+}
 
 // ---- Pow ----
 
@@ -159,7 +170,7 @@ int power(Scalar& s) {
   return s.to(s.type(), s.as(type, Op::Pow, s.to(type, x), s.to(type, s.in(1))));
 }
 
-int modulo(Scalar& s) { return s.op(attribute_or<int64_t>(s.node, "fmod", 0) ? Op::FMod : Op::Mod, s.in(0), s.in(1)); }
+int modulo(Scalar& s) { return s.op(s.attrs<ops::ModAttrs>().fmod ? Op::FMod : Op::Mod, s.in(0), s.in(1)); }
 
 int mean(Scalar& s) {
   const int sum = variadic<Op::Add>(s);
@@ -197,7 +208,7 @@ int batch_normalization(Scalar& s) {
   for (const Value* v : s.node.inputs())
     if (v && v->dtype() == DType::Float64) type = DType::Float64;
   auto in = [&](size_t i) { return s.to(type, s.in(i)); };
-  const int epsilon = s.to(type, s.k(s.attr("epsilon", 1e-5f)));
+  const int epsilon = s.to(type, s.k(s.attrs<ops::BatchNormalizationAttrs>().epsilon));
   const int deviation = s.as(type, Op::Sqrt, s.as(type, Op::Add, in(4), epsilon));
   const int normal = s.as(type, Op::Div, s.as(type, Op::Sub, in(0), in(3)), deviation);
   return s.to(s.type(), s.as(type, Op::Add, s.as(type, Op::Mul, normal, in(1)), in(2)));
@@ -286,15 +297,18 @@ bool plain_type(const Value* v) {
 
 // Attributes that give an operator another meaning than the row of the table has.
 bool plain_attributes(const Node& node) {
-  const std::string_view name = node.op().name;
-  if (name == "IsInf")
-    return attribute_or<int64_t>(node, "detect_negative", 1) && attribute_or<int64_t>(node, "detect_positive", 1);
-  if (name == "QuantizeLinear" || name == "DequantizeLinear") {
-    const auto scale = node.input(1)->type();
-    return attribute_or<int64_t>(node, "block_size", 0) == 0 && scale.ranked() && scale.rank() <= 1 &&
-           scale.dtype == DType::Float32;
+  if (node.is(ops::IsInf)) {
+    const auto a = node.attrs<ops::IsInfAttrs>();
+    return a.detect_negative && a.detect_positive;
   }
-  return name != "BatchNormalization" || attribute_or<int64_t>(node, "training_mode", 0) == 0;
+  const bool quantizes = node.is(ops::QuantizeLinear), dequantizes = node.is(ops::DequantizeLinear);
+  if (quantizes || dequantizes) {
+    const Type& scale = node.input(1)->type();
+    const int64_t block = quantizes ? node.attrs<ops::QuantizeLinearAttrs>().block_size
+                                    : node.attrs<ops::DequantizeLinearAttrs>().block_size;
+    return block == 0 && scale.ranked() && scale.rank() <= 1 && scale.dtype == DType::Float32;
+  }
+  return !node.is(ops::BatchNormalization) || !node.attrs<ops::BatchNormalizationAttrs>().training_mode;
 }
 
 }  // namespace

@@ -29,9 +29,4 @@ int translate(const Node& node, Program& program, const Operand& operand);
 // The single element of a constant value with one element.
 std::optional<Immediate> scalar_constant(const Value* value);
 
-template <class T> T attribute_or(const Node& node, std::string_view name, T fallback) {
-  const T* value = node.attribute_as<T>(name);
-  return value ? *value : fallback;
-}
-
 }  // namespace lapis::codegen

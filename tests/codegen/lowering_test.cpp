@@ -237,6 +237,20 @@ TEST_F(LoweringTest, EqualWeightsAndTablesAreStoredOnce) {
   EXPECT_LT(four.constants.size(), 2 * one);
 }
 
+// Tables of contractions hold 32-bit offsets: what they cannot reach is refused by its true reason, never truncated.
+TEST_F(LoweringTest, WhatTablesCannotAddressIsRefused) {
+  Value* image = g.add_input("image", Type::tensor(DType::Float32, Shape{1, 1, 40000, 40000}));
+  Value* rows = g.add_input("rows", Type::tensor(DType::Float32, Shape{70000, 10000}));
+  g.set_outputs({node(ops::Conv, {image, constant(random({1, 1, 1, 1}))}),
+                 node(ops::MatMul, {rows, constant(Tensor(DType::Float32, {10000, 1}))})});
+  const Result<Plan> plan = codegen::lower(g, {*Target::parse("x86-64+avx2")});
+  ASSERT_FALSE(plan.ok());
+  const std::string text = to_string(plan.diagnostics());
+  EXPECT_EQ(plan.diagnostics().size(), 2u) << text;
+  EXPECT_NE(text.find("the table of its positions is larger than 2 GiB"), std::string::npos) << text;
+  EXPECT_NE(text.find("an operand is larger than 2 GiB"), std::string::npos) << text;
+}
+
 TEST_F(LoweringTest, UnsupportedNodesAreAllReported) {
   Value* x = input("x", random({4, 4}));
   Value* a = node(ops::CumSum, {x, constant(Tensor::scalar<int64_t>(0))});
