@@ -42,7 +42,7 @@ class ContractionBuilder {
       LAPIS_CHECK(is_convolution(node_) ? convolution() : matrix());
     bias();
     epilogue();
-    c_.output = l_.allocate(region_.result(), axis_);
+    c_.output = l_.allocate_channels(region_.result(), axis_);
     LAPIS_CHECK(build_pixel_table());
     l_.emit(std::move(c_), region_, integer() ? "int8" : "fp32");
     return ok();

@@ -225,7 +225,7 @@ void log_softmax(Lowering& l, const FusedRegion& region) {
   const int beside_one = b.op(Op::Add, b.op(Op::Sub, b.reduced(count), b.k(type, 1)), b.reduced(others));
   int y = b.op(Op::Sub, shifted(), b.op(Op::Log1p, beside_one));
   y = b.apply_chain(region, y, r.inner);
-  b.store(b.add_view(l.allocate(out, false), r.inner), y);
+  b.store(b.add_view(l.allocate(out), r.inner), y);
   b.end_phase(Over::Inner);
   l.emit(b.finish(), region, precision_of(out));
 }

@@ -26,7 +26,7 @@ class Lowering {
   // Storage for a result, in its layout; emits the halo's fill.
   View allocate(const Value* value);
   // The same for who stores vectors along `axis`: that axis is contiguous.
-  View allocate(const Value* value, int64_t axis);
+  View allocate_channels(const Value* value, int64_t axis);
   View constant(const Tensor& tensor, const std::string& name);
   int arena_buffer(const std::string& name, int64_t bytes);
   // The value channels last, padded by `halo`, contiguous channels: its own storage if that fits, else a copy of it.

@@ -76,7 +76,7 @@ View Lowering::allocate(const Value* value) {
 }
 
 // Channels are the last axis, as of every matrix product, or axis 1.
-View Lowering::allocate(const Value* value, int64_t axis) {
+View Lowering::allocate_channels(const Value* value, int64_t axis) {
   const bool channels_last = axis != value->type().rank() - 1;
   return stored(value, channels_last, !channels_last && outputs_.contains(value));
 }
