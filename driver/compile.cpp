@@ -230,7 +230,8 @@ Result<Compiled> compile(const Graph& graph, CompileOptions options) {
   result.seconds.lower = lowering.seconds();
   const Stopwatch emission;
   LAPIS_TRY(result.code, step(graph, "code generation", [&] { return codegen::emit(result.plan); }));
-  LAPIS_TRY(result.program, make_program(result.plan, result.code, options.source_hash));
+  LAPIS_TRY(result.program,
+            step(graph, "linking", [&] { return make_program(result.plan, result.code, options.source_hash); }));
   result.seconds.emit = emission.seconds();
   return result;
 }

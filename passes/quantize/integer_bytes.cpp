@@ -1,6 +1,5 @@
 // Value-preserving operators on bytes instead of floats, cancelled pairs, weights in the one form that kernels take.
 #include <algorithm>
-#include <cmath>
 
 #include "ir/match.h"
 #include "ir/ops/attributes.h"
@@ -21,7 +20,6 @@ bool cancel_pair(Value& y, Rewriter& rw) {
   const auto d = dequantized(q->real);
   if (!d) return false;
   if (!(d->scale == q->scale)) return rw.skip(y, "it requantizes: the scales or zero points differ");
-  if (!std::isfinite(d->scale.s * 255)) return rw.skip(y, "the scale is so large that values dequantize to infinity");
   return rw.replace(y, d->bytes);
 }
 

@@ -1,5 +1,6 @@
 // Contractions and averages of dequantized values as integer sums with one float multiply.
 #include <algorithm>
+#include <cmath>
 #include <set>
 
 #include "ir/ops/attributes.h"
@@ -66,6 +67,18 @@ bool fits_accumulator(const IntegerContraction& c) {
   return true;
 }
 
+Tensor divided(Tensor scales, float by) {
+  for (float& s : scales.mutable_data<float>()) s = s / by;
+  return scales;
+}
+
+// Products and quotients of scales that are infinite, 0 or lose digits multiply otherwise than the scales one by one do.
+bool is_multiplier(const Tensor& values) {
+  const auto numbers = values.data<float>();
+  return std::all_of(numbers.begin(), numbers.end(), [](float v) { return std::isnormal(v); });
+}
+constexpr std::string_view kNoMultiplier = "its scales together are beyond the range of float";
+
 // The contraction, or which of its operands is not an integer.
 Result<IntegerContraction> integer_contraction(const Node& node) {
   IntegerContraction c;
@@ -86,6 +99,7 @@ Result<IntegerContraction> integer_contraction(const Node& node) {
   }
   c.weight_scales = weight.scales;
   c.scales = accumulator_scales(data->scale.s, weight.scales);
+  if (!is_multiplier(c.scales)) return refuse(std::string(kNoMultiplier));
   if (node.input(2)) {
     const auto bias = integer_bias(node.input(2), c.scales, weight.values.dim(axis));
     if (!bias) return refuse("its bias is not a constant per output channel that fits int32");
@@ -147,6 +161,10 @@ std::optional<QuantizedContraction> quantized_contraction(Value& y, Rewriter& rw
     return std::nullopt;
   }
   auto c = integer_contraction(*node);
+  if (c.ok() && !is_multiplier(divided(c->scales, q->scale.s))) {
+    rw.skip(y, "'" + node->name() + "': " + std::string(kNoMultiplier));
+    return std::nullopt;
+  }
   if (c.ok()) return QuantizedContraction{*q, bounds, *std::move(c)};
   rw.skip(y, "'" + node->name() + "': " + c.diagnostics().front().message);
   return std::nullopt;
@@ -174,11 +192,6 @@ bool requantize_conv(Value& y, Rewriter& rw) {
 // Float to integers at scale 1: what follows a multiply by (sx * sw) / sy.
 Value* round_to(Value* units, const TensorScale& scale, Rewriter& rw) {
   return rw.add(ops::QuantizeLinear, {units, rw.scalar(1, DType::Float32), scalar_zero_point(scale, rw)});
-}
-
-Tensor divided(Tensor scales, float by) {
-  for (float& s : scales.mutable_data<float>()) s = s / by;
-  return scales;
 }
 
 // Q(act?(Gemm|MatMul(DQ x, DQ w, b)))  =>  act'(Q1(Cast(MatMulInteger(x, w) + b) * m))
@@ -293,6 +306,7 @@ bool average_whole_axes(Value& y, Rewriter& rw) {
   if (!count)
     return rw.skip(y,
                    "the number of averaged values is not known or too large (bind the symbols with --dim or --shape)");
+  if (!std::isnormal(x->scale.s / static_cast<float>(*count))) return rw.skip(y, std::string(kNoMultiplier));
   const bool keepdims = !node.is(ops::ReduceMean) || node.attrs<ops::ReduceAttrs>().keepdims;
   return rw.replace(y, mean_of(*x, *axes, *count, keepdims, rw));
 }
@@ -313,13 +327,15 @@ bool average_windows(Value& y, Rewriter& rw) {
     return rw.skip(y, "its windows do not all hold the same number of values");
   const auto count = summable(a.kernel_shape);
   if (!count) return rw.skip(y, "the sums of its windows may exceed 32 bits");
+  const float factor = x->scale.s / static_cast<float>(*count);
+  if (!std::isnormal(factor)) return rw.skip(y, std::string(kNoMultiplier));
   Shape shape = {channels.value(), 1};
   shape.insert(shape.end(), a.kernel_shape.begin(), a.kernel_shape.end());
   const Tensor ones = Tensor::of<int8_t>(shape, std::vector<int8_t>(static_cast<size_t>(element_count(shape)), 1));
   const ops::ConvAttrs conv{a.auto_pad, a.dilations, channels.value(), a.kernel_shape, a.pads, a.strides};
   Value* sum = rw.add(ops::ConvInteger, {x->bytes, rw.constant(ones), scalar_zero_point(x->scale, rw)}, conv);
   Value* real = rw.add(ops::Cast, {sum}, {{"to", static_cast<int64_t>(DType::Float32)}});
-  return rw.replace(y, rw.add(ops::Mul, {real, rw.scalar(x->scale.s / static_cast<float>(*count), DType::Float32)}));
+  return rw.replace(y, rw.add(ops::Mul, {real, rw.scalar(factor, DType::Float32)}));
 }
 
 constexpr Rule kRequantizeRules[] = {

@@ -184,6 +184,7 @@ class Folder {
   }
 
   bool fold_growing(Value& y, Rewriter& rw) {
+    if (!may_fold(*y.producer())) return false;
     const Growth growth = growth_of(*y.producer());
     const int64_t more = std::max<int64_t>(growth.after - growth.before, 0);
     const int64_t allowed = more > kGrowth && reaches_parameter(y) ? kMostForReader : kGrowth;

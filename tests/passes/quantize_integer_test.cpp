@@ -221,6 +221,26 @@ TEST(Integer, SumsThatMayExceed32BitsStayFloat) {
   }
 }
 
+// 0 times an infinite multiplier is no number, and the products one by one are 0.
+TEST(Integer, ScalesWhoseProductLeavesFloatStayApart) {
+  struct Case {
+    float x, w, y;
+  };
+  for (const auto& [sx, sw, sy] : {Case{1e5f, 1, 1e-38f}, Case{1e30f, 1e30f, 1e30f}, Case{1e-30f, 1e-30f, 1},
+                                   Case{2e38f, 1, 1}, Case{1, 1, 1e-45f}}) {
+    for (const bool quantized : {false, true}) {
+      ByteNet net;
+      Value* sum = net.add(ops::MatMul, {net.dq(net.bytes({1, 2}), sx, 1), net.weight({2, 1}, {1, 1}, {sw}, 1)});
+      net.graph.set_outputs({quantized ? net.q(sum, sy, 1) : sum});
+      const Tensor zeros = Tensor::of<uint8_t>({1, 2}, {1, 1});
+      const Tensor before = net.run(zeros);
+      net.make_integer();
+      EXPECT_EQ(net.run(zeros).as_double(0), before.as_double(0))
+          << sx << " * " << sw << " / " << sy << ": " << net.structure();
+    }
+  }
+}
+
 TEST(Integer, ValuePreservingOperatorsWorkOnBytes) {
   ByteNet net;
   Value* v = net.dq(net.bytes({1, 2, 4, 4}), 0.1f, 9);
