@@ -61,6 +61,16 @@ const onnx::OpSchema::FormalParameter& parameter_of(const Parameters& parameters
   return parameters[std::min(i, parameters.size() - 1)];
 }
 
+// ONNX's builders of definitions take it for granted that the types of all operands and of what bodies give are known.
+bool knows_types(const onnx::NodeProto& node, const std::vector<const Type*>& input_types) {
+  for (size_t i = 0; i < input_types.size(); ++i)
+    if (!input_types[i] && !node.input(static_cast<int>(i)).empty()) return false;
+  for (const auto& attribute : node.attribute())
+    for (const auto& output : attribute.g().output())
+      if (!output.type().has_tensor_type()) return false;
+  return true;
+}
+
 // Mod of opset 28 lets fmod = 0 mean the sign of the divisor for floats too; before, floats had to say fmod = 1.
 bool means_something_new(const onnx::NodeProto& node, const Type* first_input) {
   if (node.op_type() != "Mod" || !first_input || !is_float(first_input->dtype)) return false;
@@ -192,6 +202,7 @@ bool function_of(const onnx::NodeProto& node, const onnx::OpSchema& schema, cons
   if (const onnx::FunctionProto* body = schema.GetFunction(std::max(kCanonicalOpset, schema.since_version()))) {
     function = *body;
   } else if (const int builder = newest_builder(schema)) {
+    if (!knows_types(node, input_types)) return false;
     std::vector<onnx::TypeProto> types(input_types.size());
     for (size_t i = 0; i < types.size(); ++i)
       if (input_types[i]) to_proto(*input_types[i], types[i]);

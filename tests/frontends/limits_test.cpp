@@ -261,6 +261,16 @@ TEST(Limits, UnsupportedOperatorsAreListedBehindEachOther) {
     EXPECT_THAT(errors, HasSubstr(op));
 }
 
+TEST(Limits, DefinitionsThatDependOnTypesWaitForThem) {  // ONNX's own code ends the process where they are missing
+  const std::string errors = errors_of(
+      "(float[2] x) => (seq(float[2]) y) { s = com.example.A(x) y = SequenceMap(s) <body = b (float[2] p) => (float[2] "
+      "q) { q = Relu(p) }> }");
+  EXPECT_THAT(errors, HasSubstr("com.example::A is not supported"));
+  EXPECT_THAT(errors_of("(seq(float[2]) x) => (seq(float[2]) y) { y = SequenceMap(x) <body = b (float[2] p) => "
+                        "(seq(float[2]) p) { }> }"),
+              HasSubstr("SequenceMap is not supported"));
+}
+
 TEST(Limits, NamesAreShownEscaped) {
   onnx::ModelProto model = empty_model();
   add_node(*model.mutable_graph(), "Foo\xFF\x1B", {"x"}, "y").set_name("a\nb");
