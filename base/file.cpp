@@ -17,6 +17,10 @@ namespace lapis {
 namespace {
 
 Diagnostic read_error(const Path& path, const std::string& what, int code = errno) {
+  if (code == ENOMEM || code == EMFILE || code == ENFILE)
+    return error(ErrorKind::Resource, what + ": " + std::strerror(code))
+        .at(path.string())
+        .help("free memory or close files, or raise the limits of this process (ulimit -v, ulimit -n)");
   return error(ErrorKind::Input, what + ": " + std::strerror(code))
       .at(path.string())
       .help("check its name, and that you may read it");

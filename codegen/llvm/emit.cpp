@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <map>
 
+#include "codegen/llvm/fragile.h"
 #include "codegen/llvm/link.h"
 #include "codegen/llvm/loop.h"
 #include "codegen/llvm/machine.h"
@@ -43,11 +44,13 @@ Result<CodeImage> emit(const std::vector<LoopRef>& loops, const Plan& plan) {
     return error(ErrorKind::Target, "loops need AVX2, but the target is " + plan.target.to_string())
         .help("compile with --target=x86-64+avx2 or above");
   for (const LoopRef& ref : loops) LAPIS_CHECK(check(*ref.loop));
-  llvm::LLVMContext context;
-  llvm::Module module("loops", context);
-  const std::unique_ptr<llvm::TargetMachine> machine = create_machine(plan.target);
-  module.setDataLayout(machine->createDataLayout());
-  module.setTargetTriple(machine->getTargetTriple().str());
+  const Fragile<llvm::LLVMContext> context;
+  const Fragile<llvm::Module> owned_module("loops", *context);
+  const Fragile<std::unique_ptr<llvm::TargetMachine>> owned_machine(create_machine(plan.target));
+  llvm::Module& module = *owned_module;
+  llvm::TargetMachine& machine = **owned_machine;
+  module.setDataLayout(machine.createDataLayout());
+  module.setTargetTriple(machine.getTargetTriple().str());
   std::map<std::string, std::vector<NamedLoop>> structures;
   std::map<std::string, int64_t> units;
   for (const LoopRef& ref : loops) structures[structure_key(*ref.loop, plan)].push_back({ref.loop, ref.symbol});
@@ -56,9 +59,9 @@ Result<CodeImage> emit(const std::vector<LoopRef>& loops, const Plan& plan) {
     emit_loops(module, alike, nest, plan);
     for (const NamedLoop& step : alike) units[step.symbol] = nest.units;
   }
-  optimize(module, *machine);
+  optimize(module, machine);
   llvm::SmallVector<char, 0> object;
-  emit_object(module, *machine, object);
+  emit_object(module, machine, object);
 
   CodeImage image = link_image({object.data(), object.size()});
   std::vector<CodeImage::Symbol> ordered;

@@ -8,6 +8,7 @@
 #include <llvm/IR/Verifier.h>
 #include <llvm/MC/TargetRegistry.h>
 #include <llvm/Passes/PassBuilder.h>
+#include <llvm/Support/ErrorHandling.h>
 #include <llvm/Support/TargetSelect.h>
 #include <llvm/Support/raw_ostream.h>
 #include <llvm/Target/TargetMachine.h>
@@ -15,7 +16,10 @@
 #include <llvm/Transforms/Scalar/EarlyCSE.h>
 #include <llvm/Transforms/Scalar/LICM.h>
 
+#include <new>
+
 #include "base/check.h"
+#include "codegen/llvm/fragile.h"
 
 namespace lapis::llvm_backend {
 namespace {
@@ -24,6 +28,8 @@ constexpr const char* kTriple = "x86_64-unknown-linux-gnu";
 
 const llvm::Target& x86() {
   static const llvm::Target* target = [] {
+    // Where LLVM would end the process. Exceptions pass through it, see Fragile.
+    llvm::install_bad_alloc_error_handler([](void*, const char*, bool) { throw std::bad_alloc(); });
     LLVMInitializeX86TargetInfo();
     LLVMInitializeX86Target();
     LLVMInitializeX86TargetMC();
@@ -58,23 +64,23 @@ std::unique_ptr<llvm::TargetMachine> create_baseline_machine() { return machine_
 
 // The IR is born vectorised and in order; what is left is to share equal addresses and loads and to hoist what does not vary.
 void optimize(llvm::Module& module, llvm::TargetMachine& machine) {
-  llvm::LoopAnalysisManager loops;
-  llvm::FunctionAnalysisManager functions;
-  llvm::CGSCCAnalysisManager components;
-  llvm::ModuleAnalysisManager modules;
-  llvm::PassBuilder builder(&machine);
-  builder.registerModuleAnalyses(modules);
-  builder.registerCGSCCAnalyses(components);
-  builder.registerFunctionAnalyses(functions);
-  builder.registerLoopAnalyses(loops);
-  builder.crossRegisterProxies(loops, functions, components, modules);
-  llvm::FunctionPassManager passes;
-  passes.addPass(llvm::EarlyCSEPass(true));
-  passes.addPass(llvm::InstCombinePass(llvm::InstCombineOptions().setVerifyFixpoint(false)));
-  passes.addPass(llvm::createFunctionToLoopPassAdaptor(llvm::LICMPass(llvm::LICMOptions()), true));
-  passes.addPass(llvm::EarlyCSEPass(false));
+  const Fragile<llvm::LoopAnalysisManager> loops;
+  const Fragile<llvm::FunctionAnalysisManager> functions;
+  const Fragile<llvm::CGSCCAnalysisManager> components;
+  const Fragile<llvm::ModuleAnalysisManager> modules;
+  const Fragile<llvm::PassBuilder> builder(&machine);
+  builder->registerModuleAnalyses(*modules);
+  builder->registerCGSCCAnalyses(*components);
+  builder->registerFunctionAnalyses(*functions);
+  builder->registerLoopAnalyses(*loops);
+  builder->crossRegisterProxies(*loops, *functions, *components, *modules);
+  const Fragile<llvm::FunctionPassManager> passes;
+  passes->addPass(llvm::EarlyCSEPass(true));
+  passes->addPass(llvm::InstCombinePass(llvm::InstCombineOptions().setVerifyFixpoint(false)));
+  passes->addPass(llvm::createFunctionToLoopPassAdaptor(llvm::LICMPass(llvm::LICMOptions()), true));
+  passes->addPass(llvm::EarlyCSEPass(false));
   for (llvm::Function& f : module)
-    if (!f.isDeclaration()) passes.run(f, functions);
+    if (!f.isDeclaration()) passes->run(f, *functions);
 }
 
 void emit_object(llvm::Module& module, llvm::TargetMachine& machine, llvm::SmallVectorImpl<char>& object) {
@@ -82,10 +88,10 @@ void emit_object(llvm::Module& module, llvm::TargetMachine& machine, llvm::Small
   llvm::raw_string_ostream problems(problem);
   LAPIS_ASSERT(!llvm::verifyModule(module, &problems), "invalid LLVM IR was generated: " << problems.str());
   llvm::raw_svector_ostream out(object);
-  llvm::legacy::PassManager passes;
-  const bool impossible = machine.addPassesToEmitFile(passes, out, nullptr, llvm::CodeGenFileType::ObjectFile);
+  const Fragile<llvm::legacy::PassManager> passes;
+  const bool impossible = machine.addPassesToEmitFile(*passes, out, nullptr, llvm::CodeGenFileType::ObjectFile);
   LAPIS_ASSERT(!impossible, "this LLVM cannot write object files");
-  passes.run(module);
+  passes->run(module);
 }
 
 }  // namespace lapis::llvm_backend

@@ -8,6 +8,7 @@
 
 #include <cctype>
 
+#include "codegen/llvm/fragile.h"
 #include "codegen/llvm/machine.h"
 #include "codegen/object/header.h"
 #include "codegen/object/object_ir.h"
@@ -37,20 +38,21 @@ void add_constants(llvm::Module& module, const Plan& plan, const std::string& na
 }
 
 llvm::SmallVector<char, 0> object_bytes(const Plan& plan, const CodeImage& image, const ObjectOptions& options) {
-  llvm::LLVMContext context;
+  using llvm_backend::Fragile;
+  const Fragile<llvm::LLVMContext> context;
   llvm::SMDiagnostic problem;
   const std::string ir = api_ir(plan, image, options);
-  const auto machine = llvm_backend::create_baseline_machine();
-  const std::unique_ptr<llvm::Module> module = llvm::parseAssemblyString(ir, problem, context);
-  LAPIS_ASSERT(module != nullptr, "the object's API is invalid IR: " << problem.getMessage().str() << " in line "
-                                                                     << problem.getLineNo() << ": "
-                                                                     << problem.getLineContents().str());
-  module->setDataLayout(machine->createDataLayout());
-  module->setTargetTriple(machine->getTargetTriple().str());
-  module->setModuleInlineAsm(code_assembly(image, options));
-  add_constants(*module, plan, options.name);
+  const Fragile<std::unique_ptr<llvm::TargetMachine>> machine(llvm_backend::create_baseline_machine());
+  const Fragile<std::unique_ptr<llvm::Module>> module(llvm::parseAssemblyString(ir, problem, *context));
+  LAPIS_ASSERT(*module != nullptr, "the object's API is invalid IR: " << problem.getMessage().str() << " in line "
+                                                                      << problem.getLineNo() << ": "
+                                                                      << problem.getLineContents().str());
+  (*module)->setDataLayout((*machine)->createDataLayout());
+  (*module)->setTargetTriple((*machine)->getTargetTriple().str());
+  (*module)->setModuleInlineAsm(code_assembly(image, options));
+  add_constants(**module, plan, options.name);
   llvm::SmallVector<char, 0> object;
-  llvm_backend::emit_object(*module, *machine, object);
+  llvm_backend::emit_object(**module, **machine, object);
   return object;
 }
 

@@ -2,6 +2,8 @@
 
 #include <xbyak/xbyak.h>
 
+#include <new>
+
 #include "base/check.h"
 #include "codegen/kernels/table.h"
 
@@ -11,7 +13,9 @@ std::vector<uint8_t> emit(const Contraction& c, const Plan& plan) {
   LAPIS_ASSERT(c.kernel >= 0, "contraction '" << c.name << "' was not scheduled");
   try {
     return kernels::row_of(c).emit(c, plan);
-  } catch (const Xbyak::Error& failure) {  // an operand no instruction has: our bug, wherever it came from
+  } catch (const Xbyak::Error& failure) {
+    if (static_cast<int>(failure) == Xbyak::ERR_CANT_ALLOC) throw std::bad_alloc();
+    // An operand no instruction has: our bug, wherever it came from.
     LAPIS_ASSERT(false, "emitting '" << c.name << "' with " << kernels::row_of(c).name << ": " << failure.what());
   }
   return {};

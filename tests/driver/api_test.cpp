@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <lapis/lapis.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <fstream>
@@ -101,6 +102,36 @@ TEST_F(Api, MemoryThatCannotBeHadIsAnError) {
     return lapis::compile(file, {.dims = {{"S", 3}}}).ok();
   };
   EXPECT_EXIT(::_exit(with_little_memory() ? 0 : 1), ::testing::ExitedWithCode(0), "");
+}
+
+// Memory that runs out anywhere between reading the model and the finished code: an error each time, never the end of the host.
+TEST_F(Api, MemoryThatRunsOutIsAnErrorWherever) {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  GTEST_SKIP() << "sanitizers need unlimited address space";
+#endif
+  const auto file = model(
+      "(float[1,8,16,16] x, float[1,8,16,16] z) => (float[1,8,16,16] y) "
+      "{ a = Softmax(x) b = Erf(a) c = ReduceMean<keepdims = 1>(b) y = Sub(z, c) }");
+  ASSERT_TRUE(lapis::compile(file).ok());
+  int refused = 0;
+  for (rlim_t more = 0; more < 48; ++more) {
+    const pid_t child = ::fork();
+    if (child == 0) {
+      rlim_t pages = 0;
+      std::ifstream("/proc/self/statm") >> pages;
+      const rlim_t bytes = pages * static_cast<rlim_t>(::sysconf(_SC_PAGESIZE)) + more * (256 << 10);
+      const rlimit limit{bytes, bytes};
+      ::setrlimit(RLIMIT_AS, &limit);
+      const auto executable = lapis::compile(file);
+      ::_exit(executable.ok() ? 0 : executable.error().code == lapis::ErrorCode::Resource ? 1 : 2);
+    }
+    int status = 0;
+    ASSERT_EQ(::waitpid(child, &status, 0), child);
+    ASSERT_TRUE(WIFEXITED(status)) << "signal " << WTERMSIG(status) << " with " << more * 256 << " KiB";
+    ASSERT_LE(WEXITSTATUS(status), 1) << "an error of another kind with " << more * 256 << " KiB";
+    refused += WEXITSTATUS(status);
+  }
+  EXPECT_GT(refused, 0);
 }
 
 TEST_F(Api, ThePlaceOfAnArtifactIsLookedAtFirst) {

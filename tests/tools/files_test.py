@@ -106,6 +106,14 @@ class Outputs(Files):
             self.assertEqual(run.returncode, IO, args)
             self.assertIn("Broken pipe", run.stderr)
 
+    def test_closed_streams_are_no_files(self):
+        """Without standard output, the report must not end up in the file that is opened next."""
+        self.passes("convert", self.model, "-o", "wanted.onnx")
+        wanted = (self.folder / "wanted.onnx").read_bytes()
+        run = subprocess.run(f"{LAPIS} convert {self.model} -o out.onnx >&- 2>&- <&-", shell=True, cwd=self.folder)
+        self.assertEqual(run.returncode, IO)
+        self.assertEqual((self.folder / "out.onnx").read_bytes(), wanted)
+
     def test_pairs_appear_together(self):
         (self.folder / "net.h").mkdir()
         self.fails(IO, "compile", self.model, "--emit", "object", "-o", "net", says="net.h")

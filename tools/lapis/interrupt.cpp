@@ -63,9 +63,13 @@ Status watch_for_interrupts() {
   const sigset_t set = watched_signals();
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
   pthread_t thread;
-  if (const int code = pthread_create(&thread, nullptr, end_at_signal, nullptr))
+  pthread_attr_t attributes;
+  pthread_attr_init(&attributes);
+  pthread_attr_setstacksize(&attributes, 256 << 10);  // removes files, no more
+  if (const int code = pthread_create(&thread, &attributes, end_at_signal, nullptr))
     return error(ErrorKind::Resource, std::string("cannot start a thread: ") + std::strerror(code))
         .help("raise the limits of this process (ulimit -u, ulimit -v)");
+  pthread_attr_destroy(&attributes);
   pthread_detach(thread);
   return ok();
 }

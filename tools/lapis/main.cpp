@@ -1,4 +1,6 @@
 // The CLI: finds the verb, runs it, prints its report as text or JSON, and turns failures into documented exit codes.
+#include <fcntl.h>
+
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
@@ -111,7 +113,14 @@ int run(int argc, char** argv) {
 }  // namespace
 }  // namespace lapis::cli
 
+// A standard stream that was closed (>&-) must not become the next file that is opened; using it stays an error.
+static void hold_standard_streams() {
+  for (const int fd : {0, 1, 2})
+    if (::fcntl(fd, F_GETFD) < 0) static_cast<void>(::open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY));
+}
+
 int main(int argc, char** argv) {
+  hold_standard_streams();
   for (const int number : {SIGPIPE, SIGXFSZ}) std::signal(number, SIG_IGN);  // write() reports it
   lapis::remember_reads();
   const lapis::Status watching = lapis::cli::watch_for_interrupts();
