@@ -212,6 +212,12 @@ class Inference {
 
   bool merge_outputs(const Node& node, const Types& types) {
     bool fits = true;
+    for (size_t i = types.size(); i < node.outputs().size(); ++i) {
+      if (!node.output(i)) continue;
+      fits = false;
+      diagnostics_.push_back(
+          node_error(node, "output '" + node.output(i)->name() + "' is one that it does not compute"));
+    }
     for (size_t i = 0; i < std::min(types.size(), node.outputs().size()); ++i)
       if (Value* output = node.output(i)) fits &= merge_into(node, *output, types[i], "output");
     return fits;

@@ -127,6 +127,14 @@ TEST(Infer, OperandsOfOneTypeVariableAreOfOneType) {
             "float[2,3,4]");
 }
 
+TEST(Infer, RefusesOutputsThatTheOperatorDoesNotCompute) {  // running statistics are of training
+  const Type x = floats({2, 3, 4}), c = floats({3});
+  const auto three = infer(ops::BatchNormalization, {x, c, c, c, c}, {}, 3);
+  ASSERT_FALSE(three.ok());
+  ASSERT_EQ(three.diagnostics().size(), 2u);
+  EXPECT_EQ(three.diagnostics()[0].message, "output 'v1' is one that it does not compute");
+}
+
 TEST(Infer, RefusesTypesThatNoTensorCanHave) {
   const int64_t big = int64_t{1} << 40;
   EXPECT_EQ(inferred(kOfShape, {Tensor::vector<int64_t>({big, big})}),
