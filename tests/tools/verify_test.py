@@ -140,6 +140,13 @@ class IntegerForm(Verify):
             self.assertEqual(integer["differing_bytes"], 0)
             self.assertGreater(model["tolerance"], float(tolerance))
 
+    def test_a_step_of_a_coarse_scale_is_rounding(self):
+        """On an exact tie the integer form and the model may take different neighbours; two steps are 10 % of this output."""
+        coarse = self.constants(2).replace("{0.005}", "{0.05}")
+        shape = {"types": "float[64,8] x", "result": "float[64,8] y"}
+        model = self.model("m.onnxtxt", self.QDQ, constants=coarse, **shape)
+        self.json("verify", model, "--seed", ",".join(map(str, range(1, 30))))
+
     def test_wrong_weight(self):
         model, integer = self.verify(CHECK_FAILED, 100)
         self.assertFalse(model["ok"] or integer["ok"])

@@ -1,20 +1,26 @@
 #include "tools/lapis/file_names.h"
 
+#include <algorithm>
 #include <set>
+
+#include "base/printable.h"
 
 namespace lapis::cli {
 namespace {
 
 constexpr size_t kLongest = 200;  // file systems end at 255 bytes, suffix and number included
 
-bool is_safe(unsigned char c) { return c > 0x20 && c < 0x7F && c != '/' && c != '\\' && c != ':'; }
+bool is_continuation(char c) { return (static_cast<unsigned char>(c) & 0xC0) == 0x80; }
 
-std::string safe(std::string name) {
-  for (char& c : name)
-    if (!is_safe(static_cast<unsigned char>(c))) c = '_';
-  if (name.size() > kLongest) name.resize(kLongest);
-  if (name.empty() || name.front() == '-') name.insert(name.begin(), '_');  // no flag for whoever reads the folder
-  return name;
+// What cannot be shown is an escape after printable(), which begins with a backslash.
+std::string safe(const std::string& name) {
+  std::string text = printable(name);
+  for (char& c : text)
+    if (c == '/' || c == '\\' || c == ':') c = '_';
+  size_t end = std::min(text.size(), kLongest);
+  while (end < text.size() && is_continuation(text[end])) --end;
+  text.resize(end);
+  return text.empty() ? "_" : text;
 }
 
 }  // namespace

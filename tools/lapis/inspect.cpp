@@ -2,6 +2,7 @@
 #include <map>
 
 #include "base/hash.h"
+#include "base/printable.h"
 #include "frontends/onnx/export.h"
 #include "frontends/onnx/import.h"
 #include "ir/op.h"
@@ -70,7 +71,7 @@ Result<Report> inspect_artifact(const Path& file, bool check) {
       report.text += key + ": " + (value.is_string() ? value.get<std::string>() : value.dump()) + "\n";
   for (const auto* list : {&p.inputs, &p.outputs})
     for (const IoInfo& io : *list)
-      report.text += std::string(list == &p.inputs ? "input " : "output ") + io.name + ": " +
+      report.text += std::string(list == &p.inputs ? "input " : "output ") + printable(io.name) + ": " +
                      std::string(name_of(io.dtype)) + to_string(io.shape) + "\n";
   return report;
 }
@@ -78,11 +79,11 @@ Result<Report> inspect_artifact(const Path& file, bool check) {
 void describe_io(const Graph& graph, Report& report) {
   report.json["inputs"] = report.json["outputs"] = nlohmann::ordered_json::array();
   for (const Value* v : graph.inputs()) {
-    report.text += "input " + v->name() + ": " + v->type().to_string() + "\n";
+    report.text += "input " + printable(v->name()) + ": " + printable(v->type().to_string()) + "\n";
     report.json["inputs"].push_back(as_json(*v));
   }
   for (const Value* v : graph.outputs()) {
-    report.text += "output " + v->name() + ": " + v->type().to_string() + "\n";
+    report.text += "output " + printable(v->name()) + ": " + printable(v->type().to_string()) + "\n";
     report.json["outputs"].push_back(as_json(*v));
   }
 }
@@ -123,7 +124,7 @@ Result<Report> inspect(const Flags& flags) {
     return report;
   }
   report.json["kind"] = "onnx";
-  report.text = graph->name() + ": " + std::to_string(graph->node_count()) + " nodes, opset " +
+  report.text = printable(graph->name()) + ": " + std::to_string(graph->node_count()) + " nodes, opset " +
                 std::to_string(lowest_opset(*graph)) + " or newer\n";
   describe_io(*graph, report);
   describe_operators(*graph, report);

@@ -1,4 +1,5 @@
 // lapis opt M --passes a,b --dump-each DIR -o N.onnx
+#include "base/printable.h"
 #include "base/suggest.h"
 #include "frontends/onnx/export.h"
 #include "frontends/onnx/import.h"
@@ -42,7 +43,7 @@ Report describe(const std::vector<PassReport>& passes, const std::vector<Explana
   }
   report.text = table(rows);
   for (const Explanation& e : explanations) {
-    report.text += e.rule + (e.applied ? " applied at " : " skipped at ") + e.where + ": " + e.text + "\n";
+    report.text += printable(e.rule + (e.applied ? " applied at " : " skipped at ") + e.where + ": " + e.text) + "\n";
     report.json["explanations"].push_back(
         {{"rule", e.rule}, {"where", e.where}, {"applied", e.applied}, {"text", e.text}});
   }

@@ -1,5 +1,6 @@
 // lapis quantize M.onnx --calibration DATA [--samples N] -o Q.onnx
 #include "passes/quantize/quantize.h"
+#include "base/printable.h"
 #include "base/suggest.h"
 #include "frontends/onnx/export.h"
 #include "frontends/onnx/import.h"
@@ -33,8 +34,8 @@ std::string as_text(const QuantizeReport& report, const std::string& output) {
   std::string text = output + ": " + std::to_string(report.quantized_count()) + " of " +
                      std::to_string(report.decisions.size()) + " nodes in int8\n";
   for (const NodeDecision& d : report.decisions)
-    if (!d.quantized) text += "  float: " + d.op + " '" + d.node + "': " + d.note + "\n";
-  for (const std::string& note : report.notes) text += "  " + note + "\n";
+    if (!d.quantized) text += "  float: " + d.op + " '" + printable(d.node) + "': " + printable(d.note) + "\n";
+  for (const std::string& note : report.notes) text += "  " + printable(note) + "\n";
   return text + to_string(report.warnings);
 }
 

@@ -466,8 +466,7 @@ Diagnostic nothing_to_keep(const Flags& flags) {
 
 Result<Report> reduce(const Flags& flags) {
   LAPIS_TRY(const ModelOptions options, flags.model.model_options());
-  LAPIS_TRY(std::unique_ptr<Graph> graph, import_onnx(flags.model.model));
-  if (!options.dims.empty() || !options.shapes.empty()) LAPIS_CHECK(bind_model(*graph, options));
+  LAPIS_TRY(std::unique_ptr<Graph> graph, flags.model.import(flags.model.model, options));
   const std::unique_ptr<Graph> before = graph->clone();
   LAPIS_CHECK(check_writable(flags.output));
   LAPIS_TRY(const TemporaryFolder folder, TemporaryFolder::make());
@@ -499,8 +498,12 @@ Action declare_reduce(CLI::App& app) {
       ->capture_default_str()
       ->check(CLI::IsMember({"any", "verify", "crash"}))
       ->excludes(with);
-  app.add_option("--tolerance", flags->tolerance, "As for `lapis verify`")->capture_default_str();
-  app.add_option("--timeout", flags->timeout, "Seconds after which an attempt counts as a hang")->capture_default_str();
+  app.add_option("--tolerance", flags->tolerance, "As for `lapis verify`")
+      ->capture_default_str()
+      ->check(number_between(0, 1e30));
+  app.add_option("--timeout", flags->timeout, "Seconds after which an attempt counts as a hang")
+      ->capture_default_str()
+      ->check(number_between(0.1, 1e6));
   return [flags] { return reduce(*flags); };
 }
 

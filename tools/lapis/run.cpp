@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "base/printable.h"
 #include "tools/lapis/file_names.h"
 #include "tools/lapis/options.h"
 #include "tools/lapis/output.h"
@@ -39,7 +40,7 @@ Status write_outputs(Report& report, const std::string& folder, const std::vecto
     const Path file = Path(folder) / files[i];
     LAPIS_CHECK(write_npy(file, outputs[i]));
     report.json["outputs"][infos[i].name]["file"] = file.string();
-    report.text += infos[i].name + " -> " + file.string() + "\n";
+    report.text += printable(infos[i].name) + " -> " + printable(file.string()) + "\n";
   }
   return ok();
 }
@@ -58,7 +59,7 @@ Result<Report> run(const Flags& flags) {
   report.json["milliseconds"] = ms;
   for (size_t i = 0; i < outputs.size(); ++i) {
     const std::string& name = runner->outputs()[i].name;
-    report.text += name + ": " + to_string(outputs[i]) + "\n";
+    report.text += printable(name) + ": " + printable(to_string(outputs[i])) + "\n";
     report.json["outputs"][name] = {{"dtype", name_of(outputs[i].dtype())}, {"shape", outputs[i].shape()}};
   }
   if (!flags.output.empty()) LAPIS_CHECK(write_outputs(report, flags.output, runner->outputs(), outputs));

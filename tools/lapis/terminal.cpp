@@ -9,6 +9,8 @@
 #include <memory>
 #include <utility>
 
+#include "base/printable.h"
+
 namespace lapis::cli {
 namespace {
 
@@ -61,7 +63,7 @@ std::string progress_line(const std::string& what, int64_t done, int64_t total, 
   const size_t room = width > counts.size() + 1 ? width - 1 - counts.size() : 0;  // the last column would wrap
   constexpr size_t kBar = 30, kBrackets = 3;
   const bool bar = room >= kBar + kBrackets + 8;
-  const std::string name = shortened(what, bar ? room - kBar - kBrackets : room);
+  const std::string name = shortened(printable(what), bar ? room - kBar - kBrackets : room);
   std::string line = name;
   if (bar) {
     const auto filled = static_cast<size_t>(static_cast<int64_t>(kBar) * done / std::max<int64_t>(total, 1));
@@ -82,14 +84,17 @@ std::string shortened(std::string text, size_t bytes) {
 }
 
 std::string table(const std::vector<std::vector<std::string>>& rows, size_t width) {
+  std::vector<std::vector<std::string>> shown = rows;
+  for (auto& row : shown)
+    for (std::string& cell : row) cell = printable(cell);
   std::vector<size_t> widths;
-  for (const auto& row : rows)
+  for (const auto& row : shown)
     for (size_t i = 0; i < row.size(); ++i) {
       if (i == widths.size()) widths.push_back(0);
       widths[i] = std::max(widths[i], row[i].size());
     }
   std::string text;
-  for (const auto& row : rows) {
+  for (const auto& row : shown) {
     std::string line;
     for (size_t i = 0; i < row.size(); ++i) line += fmt::format("{:<{}}", row[i], widths[i] + 2);
     line.erase(line.find_last_not_of(' ') + 1);
