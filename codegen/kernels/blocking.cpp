@@ -41,8 +41,10 @@ bool shares_columns(const Contraction& c) {
 Blocking::Blocking(const Contraction& c) {
   const Kernel& kernel = row_of(c);
   lanes = kernel.lanes;
-  quad = moves_only_bytes(c) ? 4 : 1;
   interleaved = kernel.depthwise && kernel.dot != Dot::Fma;
+  // Depthwise floats come channel after channel from memory, whatever becomes of their sums.
+  const bool ordered = kernel.depthwise && !interleaved;
+  quad = moves_only_bytes(c) && !ordered ? 4 : 1;
   paired = interleaved && kernel.dot == Dot::Vnni && shares_columns(c);
   words = kernel.depthwise && kernel.dot == Dot::Madd;
   per_group = kernel.depthwise ? c.channels : c.channels / c.groups;

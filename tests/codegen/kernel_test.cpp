@@ -244,6 +244,18 @@ TEST_P(KernelRow, OtherInstructions) {
   EXPECT_EQ(cast.check(GetParam()), "") << row().name;
 }
 
+// Bytes are packed in another order than floats are stored; the channels stay theirs.
+TEST_P(KernelRow, FloatSumsStoredAsBytes) {
+  if (integer()) GTEST_SKIP() << "a row of integers";
+  for (const int64_t channels : {5, 16, 45, 83})
+    for (const DType out : {kU8, kS8}) {
+      KernelCase k(adapted({.pixels_w = 7, .kernel_w = 3, .in_channels = 16, .out_channels = channels}), row().a, out,
+                   seed_++);
+      k.add(Op::Quantize, out, {0}, 0.02, out == kU8 ? 128 : -3);
+      EXPECT_EQ(k.check(GetParam()), "") << row().name << " " << channels << " channels";
+    }
+}
+
 // Epilogues on NaN, infinities, zeros of both signs, extremes and subnormal numbers. The kernel's own sum is dropped by a Select, so
 // that every row computes exactly the same.
 TEST_P(KernelRow, SpecialValues) {

@@ -172,6 +172,16 @@ constexpr TextCase kEdgeCases[] = {
      "Pad(a, p) z = Pad(a, "
      "q) }",
      true},
+    // ---- what is fused behind a sum ----
+    {"float_depthwise_quantized",
+     "(float[1,83,4,3] a, float[83,1,2,2] w, float[83] b) => (uint8[1,83,3,2] y, int8[1,83,4,3] z) <float s = {0.01}, "
+     "uint8 zy = {128}, int8 zz = {3}> { c = Conv<group = 83>(a, w, b) y = QuantizeLinear(c, s, zy) d = "
+     "Conv<group = 83, pads = [1,1,0,0]>(a, w) e = Relu(d) z = QuantizeLinear(e, s, zz) }",
+     false},
+    {"float_products_quantized",
+     "(float[5,37] a, float[37,83] w, float[83] b) => (uint8[5,83] y) <float s = {0.05}, uint8 zy = {128}> { c = "
+     "Gemm(a, w, b) y = QuantizeLinear(c, s, zy) }",
+     false},
 };
 
 }  // namespace lapis::testing
