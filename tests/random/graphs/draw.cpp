@@ -126,7 +126,10 @@ DType draw_dtype(Random& random, TypeSet types) {
       DType::Float32, DType::Float64, DType::Float16, DType::Float16, DType::BFloat16, DType::UInt8,   DType::UInt8,
       DType::Int8,    DType::Int8,    DType::UInt16,  DType::Int16,   DType::UInt32,   DType::Int32,   DType::Int32,
       DType::UInt64,  DType::Int64,   DType::Int64,   DType::Bool,    DType::Bool};
-  static const std::vector<DType> kRare = {DType::UInt4, DType::Int4, DType::UInt2, DType::Int2, DType::String};
+  static const std::vector<DType> kRare = {DType::UInt4,          DType::Int4,       DType::UInt2,
+                                           DType::Int2,           DType::String,     DType::Float8E4M3FN,
+                                           DType::Float8E4M3FNUZ, DType::Float8E5M2, DType::Float8E5M2FNUZ,
+                                           DType::Float4E2M1,     DType::Float8E8M0};
   std::vector<DType> allowed;
   for (DType dtype : random.chance(3) ? kRare : kWeighted)
     if (allows(types, dtype)) allowed.push_back(dtype);
