@@ -328,7 +328,9 @@ TEST_P(OperatorTable, SoftmaxAndNormalizations) {
   if (!is_float(dtype())) return;
   Table t(dtype());
   Value* x = t.input("x", lines(dtype()));
-  for (const OpDef* op : {&ops::Softmax, &ops::LogSoftmax}) t.add(kNear, *op, {x});
+  Value* number = t.input("number", cast(Tensor::scalar(3.0), dtype()));  // of no axis
+  for (const OpDef* op : {&ops::Softmax, &ops::LogSoftmax})
+    for (Value* operand : {x, number}) t.add(kNear, *op, {operand});
   Value* sure = t.input("sure", cast(Tensor::of<double>({1, 3}, {20, 1, 0}), dtype()));
   t.add(kNear, ops::LogSoftmax, {sure});
   Value* image = t.input("image", cast(Tensor::of<double>({1, 2, 2, 2}, {300, 310, 290, 305, 1, 2, 3, 4}), dtype()));

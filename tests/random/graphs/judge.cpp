@@ -91,6 +91,19 @@ bool adds_float_constant(const Node& node) {
   });
 }
 
+double smallest_magnitude(const Tensor& t) {
+  double result = std::numeric_limits<double>::infinity();
+  for (int64_t i = 0; i < t.size(); ++i) result = std::min(result, std::abs(t.as_double(i)));
+  return result;
+}
+
+// Scales whose product is subnormal have lost digits when they meet the integer sum.
+bool scales_vanish(const Node& node) {
+  if (!node.op().has(Trait::Contraction) || node.inputs().size() < 2) return false;
+  const Tensor *x = constant_scale(node.input(0)), *w = constant_scale(node.input(1));
+  return x && w && smallest_magnitude(*x) * smallest_magnitude(*w) < 1e-36;
+}
+
 // A float bias of a contraction of quantized operands becomes int32 in units of the product of their scales: so much it rounds.
 double bias_rounding(const Node& node) {
   if (!node.op().has(Trait::Contraction) || node.inputs().size() < 2 || !adds_float_constant(node)) return 0;
@@ -161,6 +174,8 @@ class PerturbedRun {
                                                          "LRN",
                                                          "ReduceL2",
                                                          "ReduceProd"};
+    if (node.op().name == "Gemm" && in[0]->dtype() != DType::Float64)  // before alpha makes it small
+      return largest(*in[0]) * largest(*in[1]) > 1e35;
     if (!kSquaring.contains(node.op().name) && !is_mean(node)) return false;
     return std::any_of(in.begin(), in.end(), [&](const Tensor* t) {
       if (!t || !perturbable(*t)) return false;
@@ -218,7 +233,7 @@ class PerturbedRun {
     }
     if (off && is_logarithm_of_sum(node))
       results[0] = shifted(results[0], kUnits * unit_of(results[0].dtype()), *random_);
-    if (off && may_leave_range(node, in)) spread_everything(results);
+    if (off && (may_leave_range(node, in) || scales_vanish(node))) spread_everything(results);
     if (const double extent = random_ ? bias_rounding(node) : 0; extent > 0 && results[0].dtype() == DType::Float32)
       results[0] = shifted(results[0], extent, *random_);
     for (size_t i = 0; i < results.size(); ++i)
