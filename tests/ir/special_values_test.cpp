@@ -178,6 +178,7 @@ TEST(SpecialValues, TailsKeepTheirRelativeAccuracy) {
   near(values<float>(run1(ops::Softplus, {f({-30})}))[0], std::exp(-30.0));
   near(values<float>(run1(ops::Elu, {f({-1e-7f})}))[0], std::expm1(static_cast<double>(-1e-7f)));
   near(values<float>(run1(ops::LogSoftmax, {Tensor::of<float>({1, 2}, {25, 0})}))[0], -std::exp(-25.0));
+  near(values<float>(run1(ops::LogSoftmax, {Tensor::of<float>({1, 3}, {-34, 0, -34})}))[1], -2 * std::exp(-34.0));
 }
 
 }  // namespace
