@@ -102,7 +102,7 @@ Status evaluate_clip(EvalContext& c) {
 
 Result<Types> infer_prelu(const InferContext& c) {
   LAPIS_TRY(const Types common, infer_broadcast(c));
-  if (c.in(0).ranked() && common[0].ranked() && common[0].rank() != c.in(0).rank())
+  if (c.in(0).ranked() && common[0].ranked() && !merge(common[0], c.in(0)))
     return c.error("the slope " + c.in(1).to_string() + " must broadcast to the input " + c.in(0).to_string());
   return Types{c.in(0)};
 }

@@ -149,6 +149,17 @@ std::optional<Tensor> integer_bias(const Value* bias, const Tensor& scales, int6
   return rounded;
 }
 
+BiasError bias_error(const Value* bias, const Tensor& units, const Tensor& scales) {
+  const auto real = constant_bias(bias);
+  BiasError result;
+  for (int64_t c = 0; real && c < units.size(); ++c) {
+    const double exact = real->as_double(real->size() == 1 ? 0 : c);
+    result.error = std::max(result.error, std::abs(units.as_double(c) * scale_at(scales, c) - exact));
+    result.largest = std::max(result.largest, std::abs(exact));
+  }
+  return result;
+}
+
 Range strip_activations(Value*& real) {
   constexpr float kInfinity = std::numeric_limits<float>::infinity();
   Range bounds{-kInfinity, kInfinity};

@@ -48,6 +48,11 @@ Tensor accumulator_scales(float data_scale, const Tensor& weight_scales);
 // A bias in units of the accumulator, int32[channels]. Exact where it is a DequantizeLinear of int32 at just that
 // scale, rounded otherwise. nullopt if it is not constant, has another shape, or does not fit.
 std::optional<Tensor> integer_bias(const Value* bias, const Tensor& scales, int64_t channels);
+// By how much a bias in units of the accumulator is off at most, and how large the bias is at most.
+struct BiasError {
+  double error = 0, largest = 0;
+};
+BiasError bias_error(const Value* bias, const Tensor& units, const Tensor& scales);
 
 // Bounds of the Relu and Clip nodes between a value and the operator behind them, each used once; `real` moves up to
 // the latter.

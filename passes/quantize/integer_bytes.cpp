@@ -81,6 +81,9 @@ Node* on_bytes(const Node& node, const std::vector<Value*>& operands, Rewriter& 
   return rw.add_node(ops::ReduceMax, {operands[0], rw.ints(spatial)}, {}, 1);
 }
 
+// The largest of nothing is infinite as a float, and a number as a byte.
+bool is_empty(const Value& v) { return v.type().is_static() && element_count(v.type().shape()) == 0; }
+
 const Value* first_used(const Node& node) {
   for (const Value* v : node.outputs())
     if (v && !v->unused()) return v;
@@ -93,6 +96,7 @@ bool dequantize_later(Value& y, Rewriter& rw) {
   if (!preserves_values(node) || first_used(node) != &y || y.dtype() != DType::Float32) return false;
   const auto scale = common_scale(node);
   if (!scale) return false;
+  if (is_empty(*node.input(0)) && !is_empty(y)) return rw.skip(y, "it has an operand without elements");
   if (node.is(ops::MaxPool) && node.output(1)) return rw.skip(y, "its second output (indices) is wanted");
   if (const auto reason = refuses_bytes(node); reason && !node.is(ops::Pad)) return rw.skip(y, *reason);
   if (node.is(ops::GlobalMaxPool) && !node.input(0)->type().ranked()) return false;

@@ -18,6 +18,7 @@ struct IntegerContraction {
   Tensor weight;                 // int8; of matrix products [K, N]
   Tensor weight_scales, scales;  // of the weight and of the accumulator: one, or one per output channel
   Tensor bias;                   // int32[channels]; undefined without a bias
+  BiasError bias_error;          // of rounding it to units of the accumulator
   bool is_conv() const { return node->is(ops::Conv); }
 };
 
@@ -104,6 +105,7 @@ Result<IntegerContraction> integer_contraction(const Node& node) {
     const auto bias = integer_bias(node.input(2), c.scales, weight.values.dim(axis));
     if (!bias) return refuse("its bias is not a constant per output channel that fits int32");
     c.bias = *bias;
+    c.bias_error = bias_error(node.input(2), c.bias, c.scales);
   }
   if (!fits_accumulator(c)) return refuse("its sums may exceed 32 bits");
   return c;
@@ -163,6 +165,10 @@ std::optional<QuantizedContraction> quantized_contraction(Value& y, Rewriter& rw
   auto c = integer_contraction(*node);
   if (c.ok() && !is_multiplier(divided(c->scales, q->scale.s))) {
     rw.skip(y, "'" + node->name() + "': " + std::string(kNoMultiplier));
+    return std::nullopt;
+  }
+  if (c.ok() && c->bias_error.error > q->scale.s / 2) {
+    rw.skip(y, "'" + node->name() + "': its bias is finer than the products and would move results by a step");
     return std::nullopt;
   }
   if (c.ok()) return QuantizedContraction{*q, bounds, *std::move(c)};
@@ -236,6 +242,8 @@ bool accumulate_contraction(Value& y, Rewriter& rw) {
   if (!is_contraction(&node)) return false;
   const auto c = integer_contraction(node);
   if (!c.ok()) return rw.skip(y, c.diagnostics().front().message);
+  constexpr double kLost = 1.0 / 16;  // of the largest number in the bias
+  if (c->bias_error.error > kLost * c->bias_error.largest) return rw.skip(y, "its bias is finer than the products");
   return rw.replace(y, rw.add(ops::Mul, {accumulate(*c, rw), per_channel(*c, c->scales, rw)}));
 }
 
