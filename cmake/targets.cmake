@@ -25,6 +25,9 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL GNU)
   # False positives of GCC 12 in std::string and std::optional.
   add_compile_options(-Wno-restrict -Wno-maybe-uninitialized)
 endif()
+if(CMAKE_CXX_COMPILER_ID STREQUAL Clang)
+  add_compile_options(-Wno-deprecated-declarations)  # of libstdc++ 12 inside of its own std::stable_sort
+endif()
 if(LAPIS_WERROR)
   add_compile_options(-Werror)
 endif()
