@@ -212,6 +212,12 @@ class Planner {
     return false;
   }
 
+  // The squares of a turned product are those of a tile's first row: the other rows have to read the same ones.
+  bool moves_squares(const Dimension& d) const {
+    return nest_.turned_inner && std::any_of(nest_.transposed.begin(), nest_.transposed.end(),
+                                             [&](int v) { return d.bytes[static_cast<size_t>(v)] != 0; });
+  }
+
   // Jamming multiplies the tile, so it pays only for products that are short enough to stay in registers.
   bool is_product() const {
     return has_reduction() && !nest_.inner.empty() + nest_.lane_inner > 0 && loop_.phases.size() <= 2 &&
@@ -227,7 +233,8 @@ class Planner {
   void order_for_tiles() {
     if (!is_product()) return;
     for (size_t i = nest_.outer.size(); i-- > 0;) {
-      if (!reused_along(nest_.outer[i]) || nest_.outer[i].extent < 2) continue;
+      const Dimension& d = nest_.outer[i];
+      if (!reused_along(d) || moves_squares(d) || d.extent < 2) continue;
       std::rotate(nest_.outer.begin() + static_cast<int64_t>(i), nest_.outer.begin() + static_cast<int64_t>(i) + 1,
                   nest_.outer.end());
       jammable_ = true;

@@ -130,6 +130,18 @@ constexpr TextCase kTexts[] = {
      "ReduceMax<keepdims "
      "= 0>(x, one) z = ReduceSum<keepdims = 0>(x, two) }",
      false},
+    // Truth values do not leave the registers of an epilogue.
+    {"comparisons_behind_products",
+     "(float[7,33] x, float[33,33] w, float[33] b) => (bool[7,33] y, float[7,33] z) <float c = {0}> { g = Gemm(x, w, "
+     "b) y "
+     "= GreaterOrEqual(g, c) h = MatMul(x, w) l = Less(h, b) z = Where(l, b, h) }",
+     false},
+    // Operands of a sum that lie along it, and others that rows share.
+    {"sums_along_rows",
+     "(float[3,16,16] v, float[1,16,1] x, float[2,16,16] a, float[2,16,1] w, float[1] p) => (float[3,16] y, "
+     "float[2,16,1] "
+     "z) <int64[1] last = {2}> { s = Sub(v, x) y = ReduceMean<keepdims = 0>(s, last) m = MatMul(a, w) z = Sub(m, p) }",
+     false},
     {"integers",
      "(uint8[2,3,6,6] x, int8[4,3,3,3] w, int32[4] b) => (uint8[2,4,4,4] y) <float sx = {0.02}, uint8 zx = {117}, "
      "float[4] sw = {0.01, 0.02, 0.005, 0.03}, int8[4] zw = {0, 0, 0, 0}, float sy = {0.11}, uint8 zy = {9}> { y = "
