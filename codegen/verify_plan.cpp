@@ -4,6 +4,7 @@
 #include <numeric>
 #include <unordered_set>
 
+#include "codegen/kernels/schedule.h"
 #include "codegen/kernels/table.h"
 #include "codegen/lower/memory.h"
 #include "codegen/print_plan.h"
@@ -263,6 +264,7 @@ class Verifier {
       return exists ? std::optional(c.operands[static_cast<size_t>(slot)].view.dtype) : std::nullopt;
     });
     require(c.epilogue.back().type == c.output.dtype, "the epilogue's last type is not the output's");
+    require(kernels::epilogue_stores(c.output.dtype), "an epilogue cannot store the output's type");
     check_pixels(c);
     check_schedule(c);
     read(c.input);

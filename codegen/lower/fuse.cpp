@@ -280,7 +280,7 @@ class Fuser {
       region.chain.push_back(next);
       claimed_[next] = &anchor;
     }
-    while (!region.chain.empty() && widens(*region.chain.back())) {  // a reader computes it in place, from fewer bytes
+    while (!region.chain.empty() && !ends_chain(*region.chain.back(), kind)) {
       claimed_.erase(region.chain.back());
       region.chain.pop_back();
     }
@@ -308,6 +308,11 @@ class Fuser {
   // A load of its own: no two share a slot while their views are not known.
   static int load(Program& program, DType type) {
     return program.add({Op::Load, type, {-1, -1, -1}, static_cast<int32_t>(program.instrs.size())});
+  }
+
+  // A result that widens is computed in place by its reader, from fewer bytes; not every type leaves an epilogue.
+  static bool ends_chain(const Node& node, Lowered kind) {
+    return !widens(node) && (kind != Lowered::Contraction || kernels::epilogue_stores(node.output()->dtype()));
   }
 
   static bool widens(const Node& node) {

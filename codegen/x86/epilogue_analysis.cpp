@@ -314,4 +314,6 @@ bool epilogue_supports(const Instr& instr, const std::vector<Instr>& previous) {
   }
 }
 
+bool epilogue_stores(DType dtype) { return dtype == DType::Float32 || x86::is_int(dtype); }
+
 }  // namespace lapis::kernels
