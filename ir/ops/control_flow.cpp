@@ -136,6 +136,9 @@ Result<Types> infer_loop(const InferContext& c) {
       types.push_back(stacked_type(body[i + 1], 0, Dim::unknown()));
       continue;
     }
+    const Type& declared = a.body->inputs()[i + 2]->type();
+    if (!merge(declared, c.in(i + 2)))
+      return c.error("a state starts as " + c.in(i + 2).to_string() + " but the body takes " + declared.to_string());
     const auto either = common(c.in(i + 2), body[i + 1]);
     if (!either)
       return c.error("a state starts as " + c.in(i + 2).to_string() + " but the body gives " + body[i + 1].to_string());

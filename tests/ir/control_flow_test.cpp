@@ -147,6 +147,15 @@ TEST(Loop, RefusesWhatNeverEndsOrIsNotOneValue) {
             std::string::npos);
 }
 
+// What the body declares holds for the first iteration at the latest.
+TEST(Loop, RefusesAStateThatTheBodyDoesNotTake) {
+  Counting counting(true);
+  counting.graph.inputs()[1]->set_type(Type::tensor(DType::Int64, lapis::Shape{2, 3}));
+  counting.node->subgraphs()[0]->inputs()[2]->set_type(Type::tensor(DType::Int64, lapis::Shape{4}));
+  EXPECT_NE(to_string(infer_types(counting.graph).diagnostics()).find("but the body takes int64[4]"),
+            std::string::npos);
+}
+
 TEST(Scan, CarriesStateAlongAnAxis) {
   Graph g;
   Value* start = g.add_input("start", floats({2}));
