@@ -131,8 +131,12 @@ Result<Types> infer_layer(const InferContext& c) {
   LAPIS_TRY(const int64_t axis, c.axis(a.axis, x.rank()));
   Type statistics = Type::tensor(stash, x.dims);
   std::fill(statistics.dims->begin() + axis, statistics.dims->end(), Dim(1));
-  for (size_t i = 1; i < c.input_count(); ++i)
-    if (c.has(i)) LAPIS_CHECK(status_of(broadcast(c, {&x, &c.in(i)}).diagnostics()));
+  for (size_t i = 1; i < c.input_count(); ++i) {
+    if (!c.has(i)) continue;
+    LAPIS_TRY(const auto dims, broadcast(c, {&x, &c.in(i)}));
+    if (!merge(Type::tensor(x.dtype, dims), x))
+      return c.error(c.in(i).to_string() + " does not broadcast to the input " + x.to_string());
+  }
   return Types{x, statistics, statistics};
 }
 

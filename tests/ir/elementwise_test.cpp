@@ -96,6 +96,8 @@ TEST(Binary, Broadcasts) {
   EXPECT_EQ(run1(ops::Mul, {Tensor::scalar(2.0f), b}), f({2, 4, 6}));
   EXPECT_EQ(run1(ops::Add, {Tensor(DType::Float32, {0, 3}), b}).shape(), (Shape{0, 3}));
   EXPECT_NE(inferred(ops::Add, {f({1, 2}), b}).find("cannot broadcast"), std::string::npos);
+  EXPECT_NE(inferred(ops::PRelu, {floats({2, 1}), floats({1, 2})}).find("must broadcast to the input"),
+            std::string::npos);
   EXPECT_NE(inferred(ops::Add, {b, v<int32_t>({1, 2, 3})}).find("must be of one type"), std::string::npos);
 }
 

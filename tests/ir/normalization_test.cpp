@@ -23,6 +23,11 @@ TEST(BatchNormalization, UsesTheGivenStatistics) {
             "input 'scale' is float[3], one value for each of 2 channels is needed");
 }
 
+TEST(LayerNormalization, RefusesAScaleThatIsLargerThanTheInput) {
+  EXPECT_NE(inferred(ops::LayerNormalization, {floats({2, 1}), floats({5})}).find("does not broadcast to the input"),
+            std::string::npos);
+}
+
 TEST(LayerNormalization, NormalizesTheTrailingAxes) {
   const Tensor x = Tensor::of<float>({2, 2}, {1, 3, 10, 30});
   auto y = run(ops::LayerNormalization, {x, Tensor::vector<float>({1, 2}), Tensor::vector<float>({0, 5})},
