@@ -80,9 +80,13 @@ Value* Draft::pooled(TypeSet types, int64_t lowest_rank, int64_t highest_rank) {
 }
 
 Value* Draft::some(TypeSet types, int64_t lowest_rank, int64_t highest_rank) {
-  if (random.chance(80))
-    if (Value* found = pooled(types, lowest_rank, highest_rank))
-      return views && random.chance(20) ? view(found) : found;
+  if (random.chance(80)) {
+    if (Value* found = pooled(types, lowest_rank, highest_rank)) {
+      Value* other = views && random.chance(20) ? view(found) : found;
+      const int64_t rank = other->type().rank();
+      return rank >= lowest_rank && rank <= highest_rank ? other : found;
+    }
+  }
   const DType dtype = draw_dtype(random, types);
   if (dtype == DType::Undefined) return nullptr;
   return fresh(dtype, draw_shape(random, lowest_rank, highest_rank));
