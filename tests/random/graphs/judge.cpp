@@ -213,8 +213,7 @@ class PerturbedRun {
     return std::any_of(in.begin(), in.end(), [&](const Tensor* t) {
       if (!t || !perturbable(*t)) return false;
       const double root = t->dtype() == DType::Float64 ? 1e150 : 1e17;
-      const bool product =
-          node.op().name == "ReduceProd";  // which may also lose all digits on its way to a small result
+      const bool product = node.op().name == "ReduceProd" || node.op().name == "ReduceL2";  // small ones vanish, too
       for (int64_t i = 0; i < t->size(); ++i) {
         const double x = std::abs(t->as_double(i));
         if (x > root || (product && x > 0 && x < 1 / root)) return true;
