@@ -71,9 +71,9 @@ static Status check_static_io(const Graph& graph) {
   Diagnostics diagnostics;
   auto check = [&](const Value* value, const char* what) {
     if (!value->type().is_static())
-      diagnostics.push_back(error(ErrorKind::Usage, std::string(what) + " '" + value->name() + "' has the type " +
-                                                        value->type().to_string() +
-                                                        ", but code is generated for fixed shapes")
+      diagnostics.push_back(error(ErrorKind::Unsupported, std::string(what) + " '" + value->name() + "' has the type " +
+                                                              value->type().to_string() +
+                                                              ", but code is generated for fixed shapes")
                                 .at(graph.name())
                                 .note("its size depends on values that are known at run time only")
                                 .help("`lapis run --backend=reference` evaluates the model without compiling it"));

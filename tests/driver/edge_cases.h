@@ -51,6 +51,11 @@ constexpr TextCase kEdgeCases[] = {
      false},
     {"conv_computed_bias",
      "(float[1,3,5,5] a, float[4,3,3,3] w, float[4] c) => (float[1,4,3,3] y) { d = Conv(a, w, c) y = Relu(d) }", false},
+    // What is turned in registers moves along the rows of a tile, what stays does not.
+    {"sums_of_differences",
+     "(float[2,1,8,1] x, float[2,3,8,8] v, float[8,1] u, float[5,8,9] w) => (float[2,3,8,1] y, float[5,8,1] z) "
+     "<int64[1] last = {-1}> { d = Sub(v, x) y = ReduceSum(d, last) e = Mul(w, u) z = ReduceMax(e, last) }",
+     false},
     {"integer_gemm_one_a_row",
      "(uint8[3,8] a, int8[8,3] w, int32[3,1] b) => (float[3,3] y) <float sa = {0.02}, uint8 za = {120}, float sw = "
      "{0.01}, float sb "
