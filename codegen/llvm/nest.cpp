@@ -205,9 +205,8 @@ class Planner {
                        [](const Loop::Phase& p) { return !p.reductions.empty(); });
   }
 
-  // Loads that a jammed row would share: those that do not move along `d`. Squares are turned once for all rows of a tile.
+  // Loads that a jammed row would share: those that do not move along `d`.
   bool reused_along(const Dimension& d) const {
-    if (nest_.turned_inner) return d.bytes[static_cast<size_t>(nest_.transposed[0])] == 0;
     for (size_t v = 0; v < uses_.size(); ++v)
       if (uses_[v].weight && !uses_[v].stored && d.bytes[v] == 0) return true;
     return false;
