@@ -5,6 +5,7 @@
 #include <charconv>
 #include <cstring>
 
+#include "base/truth.h"
 #include "frontends/onnx/types.h"
 
 namespace lapis::onnx_frontend {
@@ -256,7 +257,7 @@ Result<ExternalFiles::Range> ExternalFiles::range(const std::string& location, u
 Result<Tensor> to_tensor(onnx::TensorProto& proto, ExternalFiles& files) {
   Result<Tensor> tensor = to_unnamed_tensor(proto, files);
   if (!tensor.ok()) return located(std::move(tensor).diagnostics(), quoted(proto.name()));
-  return tensor;
+  return with_truth_values(*std::move(tensor));
 }
 
 Result<Tensor> to_tensor(onnx::SparseTensorProto& proto, ExternalFiles& files) {

@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <cstring>
 
+#include "base/truth.h"
+
 namespace lapis {
 namespace {
 
@@ -83,7 +85,7 @@ Result<Tensor> read_npy(const Path& path) {
     return bad(path, "no array can be of this shape: " + *problem);
   if (static_cast<size_t>(byte_size(*dtype, element_count(*shape))) > file.size - offset)
     return bad(path, "the file is truncated: shape " + to_string(*shape) + " needs more bytes than it has");
-  return over(file, offset, *dtype, *shape);
+  return with_truth_values(over(file, offset, *dtype, *shape));
 }
 
 static std::string descriptor(DType dtype) {
