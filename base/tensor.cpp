@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <complex>
 #include <cstdlib>
 #include <cstring>
 #include <new>
@@ -190,6 +191,19 @@ uint64_t Tensor::hash() const {
   return h.value();
 }
 
+static bool is_complex(DType dtype) { return dtype == DType::Complex64 || dtype == DType::Complex128; }
+
+static std::complex<double> complex_element(const Tensor& tensor, int64_t i) {
+  if (tensor.dtype() == DType::Complex64) {
+    std::complex<float> value;
+    std::memcpy(&value, tensor.raw() + i * static_cast<int64_t>(sizeof value), sizeof value);
+    return value;
+  }
+  std::complex<double> value;
+  std::memcpy(&value, tensor.raw() + i * static_cast<int64_t>(sizeof value), sizeof value);
+  return value;
+}
+
 std::string to_string(const Tensor& tensor, int64_t limit) {
   if (!tensor.defined()) return "undefined";
   std::ostringstream text;
@@ -199,6 +213,8 @@ std::string to_string(const Tensor& tensor, int64_t limit) {
     text << (i ? ", " : "");
     if (tensor.dtype() == DType::String)
       text << '"' << tensor.string_data()[i] << '"';
+    else if (is_complex(tensor.dtype()))
+      text << complex_element(tensor, i);
     else
       text << tensor.as_double(i);
   }

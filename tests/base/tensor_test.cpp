@@ -121,5 +121,10 @@ TEST(Tensor, ElementsAsIntegersAreExactOrSaturate) {
   EXPECT_EQ(Tensor::scalar(-2.7).as_int(0), -2);
 }
 
+TEST(Tensor, PrintsComplexNumbers) {
+  EXPECT_EQ(to_string(Tensor(DType::Complex64, {2})), "complex64[2] {(0,0), (0,0)}");
+  EXPECT_EQ(to_string(Tensor(DType::Complex128, {1})), "complex128[1] {(0,0)}");
+}
+
 }  // namespace
 }  // namespace lapis
