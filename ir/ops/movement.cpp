@@ -64,6 +64,7 @@ Tensor collect(const Tensor& source, const Offsets& axes, const Tensor* fill) {
     return collect_strings(source, axes, fill ? fill->string_data().at(0) : "", std::move(shape));
   const Tensor filler = fill ? *fill : Tensor(source.dtype(), {});
   Tensor result(source.dtype(), std::move(shape));
+  if (result.size() == 0) return result;  // however large its other axes are
   switch (bit_width(source.dtype())) {
     case 8: collect_bytes<1>(source, axes, filler, result); break;
     case 16: collect_bytes<2>(source, axes, filler, result); break;
@@ -107,6 +108,7 @@ std::optional<lapis::Shape> broadcast_shapes(const lapis::Shape& a, const lapis:
 
 Tensor expand(const Tensor& source, const lapis::Shape& shape) {
   if (source.shape() == shape) return source;
+  if (element_count(shape) == 0 && source.dtype() != DType::String) return Tensor(source.dtype(), shape);
   const lapis::Shape strides = row_major_strides(source.shape());
   const size_t shift = shape.size() - source.shape().size();
   Offsets axes;

@@ -39,6 +39,15 @@ TEST(Transpose, PermutesAndReversesByDefault) {
   EXPECT_NE(inferred(ops::Transpose, {ramp({2, 3})}, {{"perm", Ints{0}}}).find("rank"), std::string::npos);
 }
 
+// Nothing is done for tensors without elements, however many rows of none they have.
+TEST(Repeat, NothingTakesNoTime) {
+  constexpr int64_t kMany = int64_t{1} << 24;
+  const Tensor none = run1(ops::Expand, {Tensor::scalar(1.0f), ints({kMany, kMany, 0, 3})});
+  EXPECT_EQ(none.shape(), (Shape{kMany, kMany, 0, 3}));
+  for (int64_t axis : {0, 2, 3}) EXPECT_EQ(run1(ops::Softmax, {none}, {{"axis", axis}}), none);
+  EXPECT_EQ(run1(ops::CumSum, {none, Tensor::scalar<int64_t>(2)}), none);
+}
+
 TEST(Repeat, ExpandAndTile) {
   EXPECT_EQ(run1(ops::Expand, {Tensor::of<float>({2, 1}, {1, 2}), ints({3, 1, 2})}).shape(), (Shape{3, 2, 2}));
   EXPECT_EQ(run1(ops::Expand, {Tensor::of<float>({2, 1}, {1, 2}), ints({2, 2})}),

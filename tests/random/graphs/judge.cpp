@@ -244,7 +244,20 @@ class PerturbedRun {
       copies.push_back(magnitudes(*t));
       t = &copies.back();
     }
+    if (node.op().name == "Gemm") return gemm_magnitudes(node, off);
     return evaluate_node(node, off);
+  }
+
+  // Its factors may be negative.
+  static Result<std::vector<Tensor>> gemm_magnitudes(const Node& node, std::vector<const Tensor*> in) {
+    const auto* beta = node.attribute_as<float>("beta");
+    const double added = in.size() > 2 && in[2] ? largest(*in[2]) * std::abs(beta ? *beta : 1) : 0;
+    in.resize(2);
+    LAPIS_TRY(const std::vector<Tensor> products, evaluate_node(node, in));
+    Tensor sums(DType::Float64, products[0].shape());
+    for (int64_t i = 0; i < sums.size(); ++i)
+      sums.mutable_data<double>()[static_cast<size_t>(i)] = std::abs(products[0].as_double(i)) + added;
+    return std::vector<Tensor>{sums};
   }
 
   Status run_node(const Node& node) {
