@@ -99,7 +99,7 @@ function(lapis_add_test name)
 endfunction()
 
 # lapis_fuzz(NAME targets...): a libFuzzer binary of tests/fuzz/NAME_fuzz.cpp, part of the target `fuzzers`, and a ctest entry that fuzzes
-# for LAPIS_FUZZ_SECONDS of the environment (30), from the inputs in tests/fuzz/corpus/NAME where there are any; models and arrays begin
+# for LAPIS_FUZZ_SECONDS of the environment (30) and from one seed, from the inputs in tests/fuzz/corpus/NAME where there are any; models and arrays begin
 # with those of tests/cases.
 function(lapis_fuzz name)
   add_executable(lapis_fuzz_${name} ${CMAKE_CURRENT_SOURCE_DIR}/fuzz/${name}_fuzz.cpp)
@@ -111,7 +111,7 @@ function(lapis_fuzz name)
   if(name MATCHES "^(import|model|npy)$")
     list(APPEND corpus ${PROJECT_SOURCE_DIR}/tests/cases)
   endif()
-  set(timed "exec \"$0\" -max_total_time=\${LAPIS_FUZZ_SECONDS:-30} -timeout=10 -max_len=8192 \"$@\"")
+  set(timed "exec \"$0\" -max_total_time=\${LAPIS_FUZZ_SECONDS:-30} -seed=1 -timeout=10 -max_len=8192 \"$@\"")
   lapis_add_test(fuzz.${name} sh -c ${timed} $<TARGET_FILE:lapis_fuzz_${name}> ${found} ${corpus})
   set_tests_properties(fuzz.${name} PROPERTIES TIMEOUT 86400)
 endfunction()
