@@ -41,7 +41,7 @@ TEST(Transpose, PermutesAndReversesByDefault) {
 
 // Nothing is done for tensors without elements, however many rows of none they have.
 TEST(Repeat, NothingTakesNoTime) {
-  constexpr int64_t kMany = int64_t{1} << 24;
+  constexpr int64_t kMany = int64_t{1} << 17;
   const Tensor none = run1(ops::Expand, {Tensor::scalar(1.0f), ints({kMany, kMany, 0, 3})});
   EXPECT_EQ(none.shape(), (Shape{kMany, kMany, 0, 3}));
   for (int64_t axis : {0, 2, 3}) EXPECT_EQ(run1(ops::Softmax, {none}, {{"axis", axis}}), none);
