@@ -1,0 +1,402 @@
+#include "tests/random/graphs/expect.h"
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+#include <unordered_map>
+
+#include "tests/random/graphs/draw.h"
+
+namespace lapis::random_graphs {
+
+double unit_of(DType dtype) {
+  switch (dtype) {
+    case DType::Float16: return std::ldexp(1, -11);
+    case DType::BFloat16: return std::ldexp(1, -8);
+    case DType::Float64: return std::ldexp(1, -53);
+    default: return std::ldexp(1, -24);
+  }
+}
+
+namespace {
+
+bool perturbable(const Tensor& t) {
+  return t.dtype() == DType::Float32 || t.dtype() == DType::Float64 || t.dtype() == DType::Float16 ||
+         t.dtype() == DType::BFloat16;
+}
+
+// t[i] + (relative * t[i] + absolute[i]) * uniform(-1, 1)
+Tensor perturbed(const Tensor& t, double relative, const Tensor* absolute, double share, Random& random) {
+  Tensor result = t;
+  visit_dtype(t.dtype(), [&]<class T>(T) {
+    const auto values = result.mutable_data<T>();
+    for (size_t i = 0; i < values.size(); ++i) {
+      const double x = t.as_double(static_cast<int64_t>(i));
+      const double extent = absolute ? std::abs(absolute->as_double(static_cast<int64_t>(i))) * share : 0;
+      const double y = std::isfinite(extent) ? x + (std::abs(x) * relative + extent) * random.uniform(-1, 1)
+                       : random.chance(50)   ? INFINITY
+                                             : NAN;  // a sum of finite terms that overflows
+      if constexpr (std::is_same_v<T, Float16>)
+        values[i] = to_float16(static_cast<float>(y));
+      else if constexpr (std::is_same_v<T, BFloat16>)
+        values[i] = to_bfloat16(static_cast<float>(y));
+      else if constexpr (std::is_floating_point_v<T>)
+        values[i] = static_cast<T>(y);
+    }
+  });
+  return result;
+}
+
+// Without infinities and NaN: what they do to a sum is determined.
+Tensor magnitudes(const Tensor& t) {
+  Tensor result = t;
+  visit_dtype(t.dtype(), [&]<class T>(T) {
+    if constexpr (std::is_floating_point_v<T>)
+      for (T& v : result.mutable_data<T>()) v = std::isfinite(v) ? std::abs(v) : 0;
+    else if constexpr (std::is_same_v<T, Float16> || std::is_same_v<T, BFloat16>)
+      for (T& v : result.mutable_data<T>()) v.bits = std::isfinite(to_float(v)) ? v.bits & 0x7FFF : 0;
+  });
+  return result;
+}
+
+// Sums whose error is a share of the sum of magnitudes.
+bool is_linear(const OpDef& op) {
+  static const std::set<std::string_view> kNames = {
+      "AveragePool", "GlobalAveragePool", "ReduceSum", "ReduceMean", "ReduceL1", "CumSum", "Resize", "Mean", "Sum"};
+  return op.has(Trait::Contraction) || kNames.contains(op.name);
+}
+
+const Tensor* constant_scale(const Value* v) {
+  const Node* dq = v ? v->producer() : nullptr;
+  return dq && dq->op().name == "DequantizeLinear" && dq->input(1)->is_constant() ? &dq->input(1)->constant() : nullptr;
+}
+
+double largest(const Tensor& t) {
+  double result = 0;
+  for (int64_t i = 0; i < t.size(); ++i) result = std::max(result, std::abs(t.as_double(i)));
+  return result;
+}
+
+// The constant that a contraction adds to its channels, itself or by the Add behind it.
+const Value* float_bias(const Node& node) {
+  const auto constant = [](const Value* v) { return v && v->is_constant() ? v : nullptr; };
+  if (node.op().name != "MatMul") return constant(node.input(2));
+  for (const Use& use : node.output()->uses())
+    if (use.node->op().name == "Add")
+      if (const Value* bias = constant(use.node->input(1 - use.index))) return bias;
+  return nullptr;
+}
+
+// A float bias of a contraction of quantized operands becomes int32 in units of the product of their scales: so much it rounds, at most
+// to 0.
+double bias_rounding(const Node& node) {
+  if (!node.op().has(Trait::Contraction) || node.inputs().size() < 2) return 0;
+  const Tensor *x = constant_scale(node.input(0)), *w = constant_scale(node.input(1));
+  const Value* bias = float_bias(node);
+  return x && w && bias ? std::min(largest(*x) * largest(*w), largest(bias->constant())) : 0;
+}
+
+Tensor shifted(const Tensor& t, double extent, Random& random) {
+  Tensor extents(DType::Float64, t.shape());
+  for (double& v : extents.mutable_data<double>()) v = extent;
+  return perturbed(t, 0, &extents, 1, random);
+}
+
+// Runs that say 0, infinity and NaN: nothing is determined.
+void spread_everything(std::vector<Tensor>& results, Random& random) {
+  const size_t choice = random.below(3);
+  const float value = std::vector<float>{0, INFINITY, NAN}[choice];
+  for (Tensor& t : results) {
+    if (!t.defined() || !perturbable(t)) continue;
+    visit_dtype(t.dtype(), [&]<class T>(T) {
+      for (T& v : t.mutable_data<T>()) {
+        if constexpr (std::is_floating_point_v<T>) v = static_cast<T>(value);
+        if constexpr (std::is_same_v<T, Float16>) v = to_float16(value);
+        if constexpr (std::is_same_v<T, BFloat16>) v = to_bfloat16(value);
+      }
+    });
+  }
+}
+
+class PerturbedRun {
+ public:
+  PerturbedRun(const Graph& graph, const Feeds& feeds, Random* random) : graph_(graph), random_(random) {
+    for (const Value* input : graph.inputs()) tensors_[input] = feeds.at(input->name());
+  }
+
+  Result<std::vector<Tensor>> run() {
+    for (const Node* node : graph_.nodes()) LAPIS_CHECK(run_node(*node));
+    std::vector<Tensor> outputs;
+    for (const Value* v : graph_.outputs()) outputs.push_back(*find(v));
+    return outputs;
+  }
+
+ private:
+  static constexpr double kUnits = 8;
+
+  const Tensor* find(const Value* value) const {
+    if (!value) return nullptr;
+    return value->is_constant() ? &value->constant() : &tensors_.at(value);
+  }
+
+  // Sums and functions of half precision are computed in float; a BatchNormalization may become a product and a sum of halves.
+  static DType operand_precision(const Node& node, DType dtype) {
+    return dtype == DType::Float64 || node.op().name == "BatchNormalization" ? dtype : DType::Float32;
+  }
+
+  // Lines whose mean and variance a normalization takes; 0 if it takes them from elsewhere.
+  static int64_t lines_of(const Node& node, const Tensor& x) {
+    const std::string_view name = node.op().name;
+    if (name == "LayerNormalization") {
+      const auto* axis = node.attribute_as<int64_t>("axis");
+      const int64_t at = axis ? *axis : -1;
+      return element_count(std::span(x.shape()).first(static_cast<size_t>(at < 0 ? at + x.rank() : at)));
+    }
+    if (name == "InstanceNormalization") return x.dim(0) * x.dim(1);
+    const auto* groups = node.attribute_as<int64_t>("num_groups");
+    return name == "GroupNormalization" && groups ? x.dim(0) * *groups : 0;
+  }
+
+  // A mean is as exact as the elements are large; divided by a small deviation that is seen.
+  Tensor off_centre(const Node& node, const Tensor& x, const Tensor& y) {
+    const int64_t lines = lines_of(node, x);
+    if (lines <= 0 || x.size() == 0 || x.size() % lines != 0) return y;
+    const auto* declared = node.attribute_as<float>("epsilon");
+    const double epsilon = declared ? *declared : 1e-5, scale = largest(*find(node.input(1)));
+    Tensor extents(DType::Float64, y.shape());
+    for (int64_t line = 0, size = x.size() / lines; line < lines; ++line) {
+      double sum = 0, squares = 0, highest = 0;
+      for (int64_t i = line * size; i < (line + 1) * size; ++i) {
+        sum += x.as_double(i);
+        highest = std::max(highest, std::abs(x.as_double(i)));
+      }
+      for (int64_t i = line * size; i < (line + 1) * size; ++i)
+        squares += std::pow(x.as_double(i) - sum / static_cast<double>(size), 2);
+      const double deviation = std::sqrt(squares / static_cast<double>(size) + std::abs(epsilon));
+      const double extent = kUnits * unit_of(operand_precision(node, x.dtype())) * highest / deviation * scale;
+      for (int64_t i = line * size; i < (line + 1) * size; ++i)
+        extents.mutable_data<double>()[static_cast<size_t>(i)] = std::isfinite(extent) ? extent : 0;
+    }
+    return perturbed(y, 0, &extents, 1, *random_);
+  }
+
+  // Whose sum may leave the range of float.
+  static bool is_mean(const Node& node) {
+    return node.op().name == "ReduceMean" || node.op().name.ends_with("AveragePool") || node.op().name == "Mean";
+  }
+
+  // The logarithm of a sum near 1 is as exact as the sum, which is near 1.
+  static bool is_logarithm_of_sum(const Node& node) { return node.op().name == "ReduceLogSumExp"; }
+
+  // Squares, products or sums of such operands may leave the range of their type though the results do not: what comes of that is not defined.
+  static bool may_leave_range(const Node& node, const std::vector<const Tensor*>& in) {
+    static const std::set<std::string_view> kSquaring = {"InstanceNormalization",
+                                                         "LayerNormalization",
+                                                         "GroupNormalization",
+                                                         "BatchNormalization",
+                                                         "LRN",
+                                                         "ReduceL2",
+                                                         "ReduceProd"};
+    if (node.op().name == "Gemm" && in[0]->dtype() != DType::Float64)  // before alpha makes it small
+      return largest(*in[0]) * largest(*in[1]) > 1e35;
+    if (node.op().has(Trait::Contraction) && in[0]->dtype() == DType::Float64)  // in the reference, too
+      return largest(*in[0]) * largest(*in[1]) > 1e305;
+    if (!kSquaring.contains(node.op().name) && !is_mean(node)) return false;
+    return std::any_of(in.begin(), in.end(), [&](const Tensor* t) {
+      if (!t || !perturbable(*t)) return false;
+      const double root = t->dtype() == DType::Float64 ? 1e150 : 1e17;
+      const bool product = node.op().name == "ReduceProd" || node.op().name == "ReduceL2";  // small ones vanish, too
+      for (int64_t i = 0; i < t->size(); ++i) {
+        const double x = std::abs(t->as_double(i));
+        if (x > root || (product && x > 0 && x < 1 / root)) return true;
+      }
+      return false;
+    });
+  }
+
+  // Operands a little off: what a backward stable algorithm may have computed with.
+  Result<std::vector<Tensor>> evaluate_off(const Node& node, const std::vector<const Tensor*>& in) {
+    std::vector<Tensor> copies;
+    copies.reserve(in.size());
+    std::vector<const Tensor*> off = in;
+    for (const Tensor*& t : off) {
+      if (!t || !perturbable(*t)) continue;
+      copies.push_back(perturbed(*t, kUnits * unit_of(operand_precision(node, t->dtype())), nullptr, 0, *random_));
+      t = &copies.back();
+    }
+    return evaluate_node(node, off);
+  }
+
+  Result<std::vector<Tensor>> evaluate_magnitudes(const Node& node, const std::vector<const Tensor*>& in) {
+    std::vector<Tensor> copies;
+    copies.reserve(in.size());
+    std::vector<const Tensor*> off = in;
+    for (const Tensor*& t : off) {
+      if (!t || !perturbable(*t)) continue;
+      copies.push_back(magnitudes(*t));
+      t = &copies.back();
+    }
+    if (node.op().name == "Gemm") return gemm_magnitudes(node, off);
+    return evaluate_node(node, off);
+  }
+
+  // Its factors may be negative.
+  static Result<std::vector<Tensor>> gemm_magnitudes(const Node& node, std::vector<const Tensor*> in) {
+    const auto* beta = node.attribute_as<float>("beta");
+    const double added = in.size() > 2 && in[2] ? largest(*in[2]) * std::abs(beta ? *beta : 1) : 0;
+    in.resize(2);
+    LAPIS_TRY(const std::vector<Tensor> products, evaluate_node(node, in));
+    Tensor sums(DType::Float64, products[0].shape());
+    for (int64_t i = 0; i < sums.size(); ++i)
+      sums.mutable_data<double>()[static_cast<size_t>(i)] = std::abs(products[0].as_double(i)) + added;
+    return std::vector<Tensor>{sums};
+  }
+
+  Status run_node(const Node& node) {
+    std::vector<const Tensor*> in;
+    for (const Value* v : node.inputs()) in.push_back(find(v));
+    const bool off = random_ && !is_exact(node);
+    LAPIS_TRY(std::vector<Tensor> results,
+              off && !is_linear(node.op()) ? evaluate_off(node, in) : evaluate_node(node, in));
+    if (off) {
+      std::optional<std::vector<Tensor>> extents;
+      if (is_linear(node.op()))
+        if (auto sums = evaluate_magnitudes(node, in); sums.ok()) extents = *std::move(sums);
+      for (size_t i = 0; i < results.size(); ++i)
+        if (results[i].defined() && perturbable(results[i]))
+          results[i] = perturbed(
+              results[i], kUnits / 2 * unit_of(results[i].dtype()), extents ? &(*extents)[i] : nullptr,
+              kUnits * unit_of(results[i].dtype() == DType::Float64 ? DType::Float64 : DType::Float32), *random_);
+    }
+    if (off && node.op().name.ends_with("Normalization")) results[0] = off_centre(node, *in[0], results[0]);
+    if (off && is_logarithm_of_sum(node))
+      results[0] = shifted(results[0], kUnits * unit_of(results[0].dtype()), *random_);
+    if (off && may_leave_range(node, in)) spread_everything(results, *random_);
+    if (const double extent = random_ ? bias_rounding(node) : 0; extent > 0 && results[0].dtype() == DType::Float32)
+      results[0] = shifted(results[0], extent, *random_);
+    for (size_t i = 0; i < results.size(); ++i)
+      if (node.output(i)) tensors_[node.output(i)] = std::move(results[i]);
+    return ok();
+  }
+
+  const Graph& graph_;
+  Random* random_;
+  std::unordered_map<const Value*, Tensor> tensors_;
+};
+
+bool reads_outer_values(const Graph& body) {
+  for (const Node* node : body.nodes()) {
+    for (const Value* v : node->inputs())
+      if (v && &v->graph() != &body && !v->is_constant()) return true;
+    for (const Graph* inner : node->subgraphs())
+      if (reads_outer_values(*inner)) return true;
+  }
+  for (const Value* v : body.outputs())
+    if (&v->graph() != &body) return true;
+  return false;
+}
+
+// A node whose body reads values of this graph cannot be evaluated alone.
+bool evaluates_by_nodes(const Graph& graph) {
+  for (const Node* node : graph.nodes())
+    for (const Graph* body : node->subgraphs())
+      if (reads_outer_values(*body)) return false;
+  return true;
+}
+
+// What inexact operators lead to; a body may read whatever comes before it.
+std::vector<bool> exact_outputs(const Graph& graph) {
+  std::set<const Value*> tainted;
+  for (const Node* node : graph.nodes()) {
+    const bool reads = std::any_of(node->inputs().begin(), node->inputs().end(),
+                                   [&](const Value* v) { return v && tainted.contains(v); });
+    if (!is_exact(*node) || reads || (!node->subgraphs().empty() && !tainted.empty()))
+      tainted.insert(node->outputs().begin(), node->outputs().end());
+  }
+  std::vector<bool> exact;
+  for (const Value* v : graph.outputs()) exact.push_back(!tainted.contains(v));
+  return exact;
+}
+
+bool float_result(const Node& node) {
+  return std::any_of(node.outputs().begin(), node.outputs().end(),
+                     [](const Value* v) { return v && is_float(v->dtype()); });
+}
+
+}  // namespace
+
+bool is_exact(const Node& node) {
+  static const std::set<std::string_view> kExact = {"Abs",
+                                                    "Add",
+                                                    "And",
+                                                    "BitShift",
+                                                    "BitwiseAnd",
+                                                    "BitwiseNot",
+                                                    "BitwiseOr",
+                                                    "BitwiseXor",
+                                                    "Cast",
+                                                    "CastLike",
+                                                    "Ceil",
+                                                    "Clip",
+                                                    "Constant",
+                                                    "ConstantOfShape",
+                                                    "DequantizeLinear",
+                                                    "Div",
+                                                    "EyeLike",
+                                                    "Floor",
+                                                    "HardSigmoid",
+                                                    "HardSwish",
+                                                    "If",
+                                                    "IsInf",
+                                                    "IsNaN",
+                                                    "LeakyRelu",
+                                                    "Loop",
+                                                    "Max",
+                                                    "Min",
+                                                    "Mod",
+                                                    "Mul",
+                                                    "Neg",
+                                                    "Not",
+                                                    "OneHot",
+                                                    "PRelu",
+                                                    "QuantizeLinear",
+                                                    "Range",
+                                                    "Reciprocal",
+                                                    "Relu",
+                                                    "Round",
+                                                    "Scan",
+                                                    "ScatterElements",
+                                                    "ScatterND",
+                                                    "Shape",
+                                                    "Sign",
+                                                    "Size",
+                                                    "Softsign",
+                                                    "Sqrt",
+                                                    "Sub",
+                                                    "ThresholdedRelu",
+                                                    "Trilu",
+                                                    "Where",
+                                                    "Xor",
+                                                    "ArgMax",
+                                                    "ArgMin",
+                                                    "TopK",
+                                                    "ReduceMax",
+                                                    "ReduceMin"};
+  if (!float_result(node) || node.op().has(Trait::ValuePreserving) || node.op().has(Trait::Movement)) return true;
+  return kExact.contains(node.op().name);
+}
+
+Result<Expectation> expect(const Graph& graph, const Feeds& feeds, int runs, uint64_t seed) {
+  Expectation wanted;
+  wanted.exact = exact_outputs(graph);
+  LAPIS_TRY(wanted.outputs, evaluate(graph, feeds));
+  if (!evaluates_by_nodes(graph)) return wanted;
+  Random random(seed);
+  for (int i = 0; i < runs; ++i) {
+    LAPIS_TRY(std::vector<Tensor> other, PerturbedRun(graph, feeds, &random).run());
+    wanted.others.push_back(std::move(other));
+  }
+  return wanted;
+}
+
+}  // namespace lapis::random_graphs
