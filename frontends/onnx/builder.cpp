@@ -8,22 +8,21 @@
 #include <unordered_set>
 
 #include "frontends/onnx/attributes.h"
+#include "frontends/onnx/declared.h"
+#include "frontends/onnx/limits.h"
 #include "frontends/onnx/order.h"
 #include "frontends/onnx/schema.h"
 #include "frontends/onnx/scope.h"
 #include "frontends/onnx/types.h"
 #include "frontends/onnx/unsupported.h"
 #include "frontends/onnx/upgrade.h"
+#include "frontends/onnx/versions.h"
 #include "ir/infer.h"
 
 namespace lapis::onnx_frontend {
 namespace {
 
 constexpr int kMaxDepth = 64;  // of functions and subgraphs within each other; kMaxBodies (read.h) has its part of it
-// Functions that call functions could make a small file explode: nodes and bytes of what is expanded, in total, against those of the
-// file (docs/security.md).
-constexpr size_t kFreeNodes = 100'000, kNodesPerNode = 100;
-constexpr size_t kFreeBytes = size_t{64} << 20, kBytesPerByte = 64;
 
 std::string plain_domain(const std::string& domain) { return domain == "ai.onnx" ? "" : domain; }
 
@@ -33,40 +32,8 @@ template <class Imports> Opsets opsets_of(const Imports& imports) {
   return opsets;
 }
 
-size_t count_nodes(const onnx::GraphProto& graph);
-template <class Body> size_t count_nodes_of(const Body& body) {
-  size_t count = 0;
-  for (const auto& node : body.node()) {
-    ++count;
-    for (const auto& a : node.attribute()) count += a.has_g() ? count_nodes(a.g()) : 0;
-  }
-  return count;
-}
-size_t count_nodes(const onnx::GraphProto& graph) { return count_nodes_of(graph); }
-
-// What a model may be expanded to.
-struct Limits {
-  explicit Limits(const onnx::ModelProto& model) : bytes(kFreeBytes + kBytesPerByte * model.ByteSizeLong()) {
-    size_t written = count_nodes(model.graph());
-    for (const auto& function : model.functions()) written += count_nodes_of(function);
-    nodes = kFreeNodes + kNodesPerNode * written;
-  }
-  size_t nodes = 0, bytes;
-};
-
 std::string function_id(const std::string& domain, const std::string& name, const std::string& overload) {
   return plain_domain(domain) + "::" + name + "::" + overload;
-}
-
-// What the operators imply, completed by what the model declares: declarations are often stale, never the other way round.
-Type complete(Type inferred, const Type& declared) {
-  if (!inferred.is_tensor() || !declared.is_tensor()) return inferred;
-  if (inferred.dtype == DType::Undefined) return declared;
-  if (!inferred.dims) inferred.dims = declared.dims;
-  if (!declared.dims || declared.dims->size() != inferred.dims->size()) return inferred;
-  for (size_t i = 0; i < inferred.dims->size(); ++i)
-    if (!(*inferred.dims)[i].is_known()) (*inferred.dims)[i] = (*declared.dims)[i];
-  return inferred;
 }
 
 class Builder {
@@ -75,7 +42,7 @@ class Builder {
       : model_(model), files_(files), options_(options), opsets_(opsets_of(model.opset_import())), limits_(model) {}
 
   Result<std::unique_ptr<Graph>> run() {
-    if (Diagnostics found = check_versions(); !found.empty()) return found;
+    if (Diagnostics found = check_versions(model_, opsets_); !found.empty()) return found;
     for (auto& f : *model_.mutable_functions()) functions_[function_id(f.domain(), f.name(), f.overload())] = &f;
     onnx::GraphProto& proto = *model_.mutable_graph();
     auto graph = std::make_unique<Graph>(proto.name().empty() ? "graph" : proto.name());
@@ -94,35 +61,6 @@ class Builder {
   friend class Host;
 
   // ---- the model as a whole -----------------------------------------------------------------------------------------------------------
-
-  Diagnostics check_versions() const {
-    Diagnostics found;
-    const int64_t ir = model_.ir_version();
-    if (ir < kOldestIrVersion || ir > kNewestIrVersion)
-      found.push_back(error(ErrorKind::Unsupported, "IR version " + std::to_string(ir) + " is outside of " +
-                                                        std::to_string(kOldestIrVersion) + " to " +
-                                                        std::to_string(kNewestIrVersion))
-                          .help(ir > kNewestIrVersion
-                                    ? "export it with an older onnx package"
-                                    : "is this an ONNX model? if so, save it again with a current onnx package"));
-    if (!model_.has_graph() || model_.graph().output_size() == 0)
-      found.push_back(error(ErrorKind::Input, "the model has no outputs: its graph is empty").help("export it again"));
-    if (const auto it = opsets_.find(""); it != opsets_.end()) {
-      if (auto d = check_opset(it->second)) found.push_back(*std::move(d));
-    } else if (model_.graph().node_size() > 0) {
-      found.push_back(error(ErrorKind::Input, "the model does not say which opset it uses (no opset_import)")
-                          .help("it may be truncated; export it again"));
-    }
-    return found;
-  }
-
-  static std::optional<Diagnostic> check_opset(int64_t version) {
-    if (version >= kOldestOpset && version <= kNewestOpset) return std::nullopt;
-    return error(ErrorKind::Unsupported, "opset " + std::to_string(version) + " is outside of " +
-                                             std::to_string(kOldestOpset) + " to " + std::to_string(kNewestOpset))
-        .help("convert it: onnx.version_converter.convert_version(model, " +
-              std::to_string(version < kOldestOpset ? 13 : kCanonicalOpset) + ")");
-  }
 
   void check_options() {
     for (const auto& [name, value] : options_.dims) {
@@ -383,20 +321,6 @@ class Builder {
       return fail(
           node, {error(ErrorKind::Input, "output '" + value.name() + "' is declared as what cannot be: " + *problem)});
     if (fits_operand(*value.producer(), completed)) value.set_type(std::move(completed));
-  }
-
-  // Models keep declarations that no longer fit their operators. Where the shape itself is computed, what an operator does with
-  // its elements still tells a stale one, which is then worth nothing.
-  static bool fits_operand(const Node& node, const Type& declared) {
-    const bool reshapes = node.op().name == "Reshape", expands = node.op().name == "Expand";
-    if ((!reshapes && !expands) || !declared.is_static() || !node.input(0)->type().is_static()) return true;
-    const Shape from = node.input(0)->type().shape(), to = declared.shape();
-    if (reshapes) return element_count(from) == element_count(to);
-    for (size_t i = 0; i < std::min(from.size(), to.size()); ++i)
-      if (from.rbegin()[static_cast<ptrdiff_t>(i)] != 1 &&
-          from.rbegin()[static_cast<ptrdiff_t>(i)] != to.rbegin()[static_cast<ptrdiff_t>(i)])
-        return false;
-    return from.size() <= to.size();
   }
 
   bool convert_attributes(onnx::NodeProto& node, const OpDef& op, const onnx::OpSchema* schema, Attributes& attributes,

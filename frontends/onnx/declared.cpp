@@ -1,0 +1,31 @@
+#include "frontends/onnx/declared.h"
+
+#include <algorithm>
+
+#include "ir/ops/ops.h"
+
+namespace lapis::onnx_frontend {
+
+Type complete(Type inferred, const Type& declared) {
+  if (!inferred.is_tensor() || !declared.is_tensor()) return inferred;
+  if (inferred.dtype == DType::Undefined) return declared;
+  if (!inferred.dims) inferred.dims = declared.dims;
+  if (!declared.dims || declared.dims->size() != inferred.dims->size()) return inferred;
+  for (size_t i = 0; i < inferred.dims->size(); ++i)
+    if (!(*inferred.dims)[i].is_known()) (*inferred.dims)[i] = (*declared.dims)[i];
+  return inferred;
+}
+
+bool fits_operand(const Node& node, const Type& declared) {
+  const bool reshapes = node.is(ops::Reshape), expands = node.is(ops::Expand);
+  if ((!reshapes && !expands) || !declared.is_static() || !node.input(0)->type().is_static()) return true;
+  const Shape from = node.input(0)->type().shape(), to = declared.shape();
+  if (reshapes) return element_count(from) == element_count(to);
+  for (size_t i = 0; i < std::min(from.size(), to.size()); ++i)
+    if (from.rbegin()[static_cast<ptrdiff_t>(i)] != 1 &&
+        from.rbegin()[static_cast<ptrdiff_t>(i)] != to.rbegin()[static_cast<ptrdiff_t>(i)])
+      return false;
+  return from.size() <= to.size();
+}
+
+}  // namespace lapis::onnx_frontend
