@@ -97,9 +97,8 @@ Growth growth_of(const Node& node) {
   return growth;
 }
 
-// Why the results are too large to keep, beyond `growth_allowed` bytes more than the operands.
-bool grows_too_much(const Node& node, Value& y, Rewriter& rw, int64_t growth_allowed) {
-  const Growth growth = growth_of(node);
+// The results are too large to keep: by more than `growth_allowed` bytes larger than the operands.
+bool grows_too_much(const Growth& growth, Value& y, Rewriter& rw, int64_t growth_allowed) {
   if (growth.after <= std::max(growth.before, growth_allowed)) return false;
   rw.skip(y, "the constant would grow from " + std::to_string(growth.before) + " to " + std::to_string(growth.after) +
                  " bytes");
@@ -123,9 +122,10 @@ bool may_fold(const Node& node) {
          std::all_of(node.inputs().begin(), node.inputs().end(), [](const Value* v) { return !v || v->is_constant(); });
 }
 
-bool fold_within(Value& y, Rewriter& rw, int64_t growth_allowed) {
+// For nodes that may fold.
+bool fold_within(Value& y, Rewriter& rw, const Growth& growth, int64_t growth_allowed) {
   const Node& node = *y.producer();
-  if (!may_fold(node) || grows_too_much(node, y, rw, growth_allowed) || takes_long(node, y, rw)) return false;
+  if (grows_too_much(growth, y, rw, growth_allowed) || takes_long(node, y, rw)) return false;
   std::vector<const Tensor*> inputs;
   for (const Value* input : node.inputs()) inputs.push_back(input ? &input->constant() : nullptr);
   Result<std::vector<Tensor>> results = evaluate_node(node, inputs);
@@ -138,7 +138,10 @@ bool fold_within(Value& y, Rewriter& rw, int64_t growth_allowed) {
 }
 
 // f(c1, c2, ...)  =>  c
-bool fold_operands(Value& y, Rewriter& rw) { return fold_within(y, rw, kGrowthOfRule); }
+bool fold_operands(Value& y, Rewriter& rw) {
+  const Node& node = *y.producer();
+  return may_fold(node) && fold_within(y, rw, growth_of(node), kGrowthOfRule);
+}
 
 constexpr Rule kRules[] = {{kRule, fold_operands}};
 
@@ -188,7 +191,7 @@ class Folder {
     const Growth growth = growth_of(*y.producer());
     const int64_t more = std::max<int64_t>(growth.after - growth.before, 0);
     const int64_t allowed = more > kGrowth && reaches_parameter(y) ? kMostForReader : kGrowth;
-    if (!fold_within(y, rw, growth_ + more <= kMostGrowth ? allowed : 0)) return false;
+    if (!fold_within(y, rw, growth, growth_ + more <= kMostGrowth ? allowed : 0)) return false;
     growth_ += more;
     return true;
   }
