@@ -1,12 +1,2 @@
 // Arbitrary bytes are a model, which then survives export, import and compilation, or an error. Seeds: any folder of .onnx files.
-#include "tests/fuzz/fuzz.h"
-
-extern "C" int LLVMFuzzerInitialize(int*, char***) {
-  lapis::fuzz::register_schemas();
-  return 0;
-}
-
-extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  lapis::fuzz::import_and_compile(std::as_bytes(std::span(data, size)));
-  return 0;
-}
+#include "tests/fuzz/model_entry.h"

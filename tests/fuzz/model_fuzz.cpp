@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "ir/op.h"
-#include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/model_entry.h"
 
 namespace lapis::fuzz {
 namespace {
@@ -360,16 +360,6 @@ class Mutator {
 
 }  // namespace
 }  // namespace lapis::fuzz
-
-extern "C" int LLVMFuzzerInitialize(int*, char***) {
-  lapis::fuzz::register_schemas();
-  return 0;
-}
-
-extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  lapis::fuzz::import_and_compile(std::as_bytes(std::span(data, size)));
-  return 0;
-}
 
 extern "C" size_t LLVMFuzzerMutate(uint8_t* data, size_t size, size_t max_size);
 

@@ -126,20 +126,35 @@ TEST(Session, CopiesInputsThatLieUnaligned) {
   EXPECT_TRUE(session_of(program).run({odd}).ok());
 }
 
+// A session in the middle of a run, on a thread of its own, until it is released.
+class WaitingRun {
+ public:
+  WaitingRun() : thread_([this] { EXPECT_TRUE(session_.run(io_).ok()); }) {
+    while (y_[0] == 0) std::this_thread::yield();
+  }
+  Status run_again() { return session_.run(other_); }
+  void release() { x_[0] = 1; }
+  void end() {
+    release();
+    thread_.join();
+  }
+
+ private:
+  Session session_ = session_of(testing::waiting_program());
+  std::array<std::atomic<uint8_t>, testing::kSampleSize> x_{}, y_{}, z_{};
+  void* io_[2] = {x_.data(), y_.data()};
+  void* other_[2] = {x_.data(), z_.data()};
+  std::thread thread_;
+};
+
 TEST(Session, RefusesASecondRunWhileOneLasts) {
-  Session session = session_of(testing::waiting_program());
-  std::array<std::atomic<uint8_t>, testing::kSampleSize> x{}, y{}, z{};
-  void* io[] = {x.data(), y.data()};
-  void* other[] = {x.data(), z.data()};
-  std::thread first([&] { EXPECT_TRUE(session.run(io).ok()); });
-  while (y[0] == 0) std::this_thread::yield();
-  const Status second = session.run(other);
-  x[0] = 1;
-  first.join();
+  WaitingRun first;
+  const Status second = first.run_again();
+  first.end();
   ASSERT_FALSE(second.ok());
   EXPECT_EQ(second.diagnostics()[0].kind, ErrorKind::Usage);
   EXPECT_THAT(second.diagnostics()[0].message, HasSubstr("another thread"));
-  EXPECT_TRUE(session.run(other).ok()) << "afterwards it is free again";
+  EXPECT_TRUE(first.run_again().ok()) << "afterwards it is free again";
 }
 
 // ---- what needs a process of its own ------------------------------------------------------------------------------------------------
@@ -228,18 +243,12 @@ TEST(Session, RunsInAForkedChildOnThreadsOfItsOwn) {
 }
 
 TEST(Session, IsFreeInAChildForkedDuringARun) {
-  Session session = session_of(testing::waiting_program());
-  std::array<std::atomic<uint8_t>, testing::kSampleSize> x{}, y{}, z{};
-  void* io[] = {x.data(), y.data()};
-  void* other[] = {x.data(), z.data()};
-  std::thread first([&] { EXPECT_TRUE(session.run(io).ok()); });
-  while (y[0] == 0) std::this_thread::yield();
+  WaitingRun first;
   EXPECT_TRUE(in_child([&] {
-    x[0] = 1;
-    return session.run(other).ok() && session.run(other).ok();
+    first.release();
+    return first.run_again().ok() && first.run_again().ok();
   }));
-  x[0] = 1;
-  first.join();
+  first.end();
 }
 
 TEST(CheckInputs, NamesEveryFinding) {
