@@ -9,5 +9,7 @@ namespace lapis {
 
 // Bytes that are not UTF-8 become \xNN, control characters \n, \t or \xNN, invisible ones that reorder or break text \u{NNNN}.
 std::string printable(std::string_view text);
+// The first `bytes` bytes of UTF-8, or fewer, so that no character is cut.
+std::string_view cut(std::string_view text, size_t bytes);
 
 }  // namespace lapis

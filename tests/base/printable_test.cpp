@@ -32,6 +32,14 @@ TEST(Printable, EscapesWhatMovesTheCursorOrTurnsText) {
   EXPECT_EQ(printable("\xEF\xBB\xBF"), "\\u{FEFF}");
 }
 
+TEST(Cut, LeavesCharactersWhole) {
+  EXPECT_EQ(cut("abc", 3), "abc");
+  EXPECT_EQ(cut("abc", 2), "ab");
+  EXPECT_EQ(cut("a\xC3\xA9z", 2), "a");
+  EXPECT_EQ(cut("a\xC3\xA9z", 3), "a\xC3\xA9");
+  EXPECT_EQ(cut("\xE2\x82\xAC", 2), "");
+}
+
 TEST(Printable, DiagnosticsCannotBeForged) {
   const Diagnostic d = error(ErrorKind::Input, "a\nb").at("node 'x\x1B[1m'").note("n\n").help("h\xFF");
   EXPECT_EQ(to_string(d), "node 'x\\x1B[1m': error: a\\nb\n  note: n\\n\n  hint: h\\xFF\n");

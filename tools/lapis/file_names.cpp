@@ -1,6 +1,5 @@
 #include "tools/lapis/file_names.h"
 
-#include <algorithm>
 #include <set>
 
 #include "base/printable.h"
@@ -10,16 +9,12 @@ namespace {
 
 constexpr size_t kLongest = 200;  // file systems end at 255 bytes, suffix and number included
 
-bool is_continuation(char c) { return (static_cast<unsigned char>(c) & 0xC0) == 0x80; }
-
 // What cannot be shown is an escape after printable(), which begins with a backslash.
 std::string safe(const std::string& name) {
   std::string text = printable(name);
   for (char& c : text)
     if (c == '/' || c == '\\' || c == ':') c = '_';
-  size_t end = std::min(text.size(), kLongest);
-  while (end < text.size() && is_continuation(text[end])) --end;
-  text.resize(end);
+  text.resize(cut(text, kLongest).size());
   return text.empty() ? "_" : text;
 }
 

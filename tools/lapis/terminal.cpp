@@ -77,10 +77,7 @@ std::string fixed(double value, int digits) { return fmt::format("{:.{}f}", valu
 std::string shortened(std::string text, size_t bytes) {
   if (text.size() <= bytes) return text;
   constexpr size_t kDots = 3;
-  size_t end = bytes > kDots ? bytes - kDots : 0;
-  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;  // not inside of a character
-  text.resize(end);
-  return text + std::string(std::min(bytes, kDots), '.');
+  return std::string(cut(text, bytes > kDots ? bytes - kDots : 0)) + std::string(std::min(bytes, kDots), '.');
 }
 
 std::string table(const std::vector<std::vector<std::string>>& rows, size_t width) {
