@@ -121,18 +121,6 @@ Result<Program> make_program(const Plan& plan, const CodeImage& code, uint64_t s
   return program;
 }
 
-// f() as a step of compiling `graph`: a bug in it is a Crash that names the step and holds the model.
-template <class Function> auto step(const Graph& graph, const std::string& name, Function&& f) -> decltype(f()) {
-  try {
-    return f();
-  } catch (const Crash& crash) {
-    if (crash.model()) throw;
-    throw crash.on(graph.clone());
-  } catch (const InternalError& e) {
-    throw Crash(e.what(), name, graph.clone());
-  }
-}
-
 Status check_symbols(const Graph& graph) {
   Diagnostics diagnostics;
   for (const std::string& symbol : free_symbols(graph))
@@ -212,7 +200,7 @@ Result<Prepared> run_passes(const Graph& graph, CompileOptions options) {
   result.graph = graph.clone();
   use_onnx_writers(options.passes);
   const Pipeline pipeline = options.pipeline.empty() ? compile_pipeline() : options.pipeline;
-  LAPIS_TRY(result.passes, step(graph, "passes", [&] {
+  LAPIS_TRY(result.passes, as_step(graph, "passes", [&] {
               return PassRunner(options.passes).run(*result.graph, pipeline, options.context);
             }));
   return result;
@@ -224,14 +212,14 @@ Result<Compiled> compile(const Graph& graph, CompileOptions options) {
   LAPIS_TRY(static_cast<Prepared&>(result), run_passes(graph, options));
   result.seconds.passes = passes.seconds();
   const Stopwatch lowering;
-  LAPIS_TRY(result.plan, step(graph, "lowering", [&] {
+  LAPIS_TRY(result.plan, as_step(graph, "lowering", [&] {
               return codegen::lower(*result.graph, {options.target, options.fuse});
             }));
   result.seconds.lower = lowering.seconds();
   const Stopwatch emission;
-  LAPIS_TRY(result.code, step(graph, "code generation", [&] { return codegen::emit(result.plan); }));
+  LAPIS_TRY(result.code, as_step(graph, "code generation", [&] { return codegen::emit(result.plan); }));
   LAPIS_TRY(result.program,
-            step(graph, "linking", [&] { return make_program(result.plan, result.code, options.source_hash); }));
+            as_step(graph, "linking", [&] { return make_program(result.plan, result.code, options.source_hash); }));
   result.seconds.emit = emission.seconds();
   return result;
 }

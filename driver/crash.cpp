@@ -3,7 +3,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstdio>
 
 #include "base/hash.h"
 #include "base/target.h"
@@ -26,9 +25,7 @@ std::string name_of_folder(const std::string& message, const Invocation& invocat
   Hasher h;
   h.add(message);
   h.add(invocation.command);
-  char digits[17];
-  std::snprintf(digits, sizeof digits, "%016llx", static_cast<unsigned long long>(h.value()));
-  return std::string("lapis-crash-") + digits;
+  return "lapis-crash-" + hex(h.value());
 }
 
 std::string described(const std::string& message, const Crash* crash, const Invocation& invocation, const Path& model) {

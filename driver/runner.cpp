@@ -29,11 +29,7 @@ class ReferenceRunner final : public Runner {
   Result<std::vector<Tensor>> run(const std::vector<Tensor>& inputs) override {
     Feeds feeds;
     for (size_t i = 0; i < inputs.size(); ++i) feeds[inputs_[i].name] = inputs[i];
-    try {
-      return evaluate(*graph_, feeds);
-    } catch (const InternalError& e) {
-      throw Crash(e.what(), "evaluation", graph_->clone());
-    }
+    return as_step(*graph_, "evaluation", [&] { return evaluate(*graph_, feeds); });
   }
 
  private:

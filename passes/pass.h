@@ -67,6 +67,18 @@ class Crash : public InternalError {
   std::shared_ptr<const Graph> model_;
 };
 
+// f() as a step of working on `graph`: a bug in it is a Crash that names the step and holds the model.
+template <class Function> auto as_step(const Graph& graph, const std::string& name, Function&& f) -> decltype(f()) {
+  try {
+    return f();
+  } catch (const Crash& crash) {
+    if (crash.model()) throw;
+    throw crash.on(graph.clone());
+  } catch (const InternalError& e) {
+    throw Crash(e.what(), name, graph.clone());
+  }
+}
+
 struct PassRunnerOptions {
   bool verify =
       true;  // fully before the first pass and after every pass that changed the graph; structure is always checked

@@ -4,15 +4,10 @@
 #include <cmath>
 #include <cstring>
 
+#include "ir/ops/elementwise.h"
+
 namespace lapis::cli {
 namespace {
-
-template <class T> double as_double(T value) {
-  if constexpr (std::is_class_v<T>)
-    return to_float(value);
-  else
-    return static_cast<double>(value);
-}
 
 // Exact for integers of 64 bits too, which doubles do not tell apart.
 template <class T> double distance(T a, T b) {
@@ -20,7 +15,7 @@ template <class T> double distance(T a, T b) {
     const __int128 d = static_cast<__int128>(a) - static_cast<__int128>(b);
     return static_cast<double>(d < 0 ? -d : d);
   } else {
-    const double x = as_double(a), y = as_double(b);
+    const double x = static_cast<double>(ops::load(a)), y = static_cast<double>(ops::load(b));
     if (x == y) return 0;
     return std::isfinite(x) && std::isfinite(y) ? std::abs(x - y) : INFINITY;
   }
@@ -37,9 +32,9 @@ template <class T> void add_values(Comparison& c, const Tensor& got, const Tenso
   double magnitude = 0;
   const auto g = got.data<T>(), w = wanted.data<T>();
   for (size_t i = 0; i < w.size(); ++i) {
-    const double value = as_double(w[i]);
+    const double value = static_cast<double>(ops::load(w[i]));
     if (std::isfinite(value)) magnitude = std::max(magnitude, std::abs(value));
-    if (std::isnan(value) && std::isnan(as_double(g[i]))) continue;
+    if (std::isnan(value) && ops::is_nan(ops::load(g[i]))) continue;
     c.differing_bytes += bytes_that_differ(got.raw() + i * sizeof(T), wanted.raw() + i * sizeof(T), sizeof(T));
     c.largest = std::max(c.largest, distance(g[i], w[i]));
   }
