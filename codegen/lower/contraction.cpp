@@ -13,55 +13,55 @@ namespace {
 
 constexpr int64_t kReadAtOnce = 64;  // bytes of a group of channels that a kernel may read where it needs fewer
 
-// Bytes from a table's origin as the 32-bit number that tables hold.
-std::optional<int32_t> as_offset(int64_t elements, DType type) {
-  int64_t bytes;
-  if (__builtin_mul_overflow(elements, bit_width(type) / 8, &bytes)) return std::nullopt;
-  return bytes == static_cast<int32_t>(bytes) ? std::optional(static_cast<int32_t>(bytes)) : std::nullopt;
-}
-
 class ContractionBuilder {
  public:
   ContractionBuilder(Lowering& lowering, const FusedRegion& region)
-      : l_(lowering), region_(region), node_(*region.anchor) {
+      : l_(lowering), region_(region), node_(*region.anchor), operands_(*row_of(node_)->product) {
     axis_ = channel_axis(node_);
     shape_ = node_.output()->type().shape();
   }
 
-  Status build() {
+  void build() {
     c_.name = region_.result()->name();
     c_.a = node_.input(0)->dtype();
     c_.b = integer() ? DType::Int8 : DType::Float32;
     c_.axis = static_cast<int>(axis_);
+    c_.input_zero_point = input_zero_point();
     c_.channels = shape_[static_cast<size_t>(axis_)];
     c_.pixels = element_count(shape_) / c_.channels;
     input_strides_.assign(shape_.size() - 1, 0);
     if (weights().size() == 0)
       sum_of_nothing();
+    else if (has_window(node_))
+      convolution();
     else
-      LAPIS_CHECK(is_convolution(node_) ? convolution() : matrix());
+      matrix();
     bias();
     epilogue();
     c_.output = l_.allocate_channels(region_.result(), axis_);
-    LAPIS_CHECK(build_pixel_table());
-    l_.emit(std::move(c_), region_, integer() ? "int8" : "fp32");
-    return ok();
+    build_pixel_table();
+    if (too_large_)
+      report(too_large_);
+    else
+      l_.emit(std::move(c_), region_, integer() ? "int8" : "fp32");
   }
 
  private:
   bool integer() const { return node_.input(0)->dtype() != DType::Float32; }
-  bool qlinear() const { return node_.is(ops::QLinearConv); }
-  const Tensor& weights() const { return node_.input(qlinear() ? 3 : 1)->constant(); }
+  const Tensor& weights() const { return node_.input(static_cast<size_t>(operands_.weights))->constant(); }
+  int32_t input_zero_point() const {
+    return static_cast<int32_t>(scalar_constant(operand_of(node_, operands_.x_zero)).value_or(0).as_int());
+  }
 
-  Diagnostic too_large(const char* what) const {
-    return error(ErrorKind::Unsupported, "'" + node_.origin() + "' cannot be compiled: " + what +
-                                             " is larger than 2 GiB, which its kernel cannot address")
-        .help("make the batch or the image smaller");
+  void report(const char* what) {
+    l_.report(error(ErrorKind::Unsupported, "'" + node_.origin() + "' cannot be compiled: " + what +
+                                                " is larger than 2 GiB, which its kernel cannot address")
+                  .help("make the batch or the image smaller"));
   }
 
   // No channels or no rows: a product with one weight of zero, which reads a zero, is the same sum.
   void sum_of_nothing() {
-    c_.groups = is_convolution(node_) ? node_.attrs<ops::ConvAttrs>().group : 1;
+    c_.groups = has_window(node_) ? node_.attrs<ops::ConvAttrs>().group : 1;
     c_.k = 1;
     c_.taps = {0};
     c_.weights = Tensor(c_.b, {c_.groups, c_.channels / c_.groups, 1, 1});
@@ -70,11 +70,10 @@ class ContractionBuilder {
 
   // ---- convolutions ----
 
-  Status convolution() {
+  void convolution() {
     const ops::Window window = ops::window_of(node_);
     c_.groups = node_.attrs<ops::ConvAttrs>().group;
     const Shape w = weights().shape();  // [OC, IC/groups, kernel...]
-    c_.input_zero_point = integer() ? static_cast<int32_t>(scalar_constant(node_.input(2)).value_or(0).as_int()) : 0;
     c_.input = l_.windowed_input(node_.input(0), required_halo(node_), integer());
     c_.group_stride = w[1];
     const size_t last = window.rank() - 1;
@@ -83,22 +82,17 @@ class ContractionBuilder {
     std::vector<int64_t> tap_shape = window.kernel;
     if (rows) tap_shape[last] = 1;
     c_.k = rows ? w[1] * window.kernel[last] : w[1];
-    bool addressable = true;
     for_each_index(tap_shape, [&](const Shape& tap) {
       int64_t elements = 0;
       for (size_t i = 0; i < tap.size(); ++i) elements += tap[i] * window.dilations[i] * c_.input.strides[i + 2];
-      const auto offset = as_offset(elements, c_.a);
-      addressable &= offset.has_value();
-      c_.taps.push_back(offset.value_or(0));
+      c_.taps.push_back(offset_in("its window", elements, c_.a));
     });
-    if (!addressable) return too_large("its window");
     c_.weights = convolution_weights();
     input_strides_[0] = c_.input.strides[0];
     for (size_t i = 0; i <= last; ++i) {
       input_origin_ -= window.begins[i] * c_.input.strides[i + 2];
       input_strides_[i + 1] = window.strides[i] * c_.input.strides[i + 2];
     }
-    return ok();
   }
 
   // [OC, IC, taps...] -> [OC, taps..., IC]: the channels of one pixel are contiguous in memory.
@@ -117,10 +111,8 @@ class ContractionBuilder {
 
   // ---- matrix products ----
 
-  Status matrix() {
-    const auto gemm = node_.is(ops::Gemm) ? node_.attrs<ops::GemmAttrs>() : ops::GemmAttrs{};
-    if (node_.is(ops::MatMulInteger))
-      c_.input_zero_point = static_cast<int32_t>(scalar_constant(node_.input(2)).value_or(0).as_int());
+  void matrix() {
+    const ops::GemmAttrs gemm = factors_of(node_);
     const Tensor& w = weights();
     c_.k = w.dim(gemm.transB ? 1 : 0);
     const Value* x = node_.input(0);
@@ -130,7 +122,6 @@ class ContractionBuilder {
     c_.taps = {0};
     c_.weights = gemm.transB ? w.reshaped({1, c_.channels, 1, c_.k}) : transpose(w);
     input_strides_.assign(c_.input.strides.begin(), c_.input.strides.end() - 1);
-    return ok();
   }
 
   Tensor transpose(const Tensor& w) const {
@@ -149,7 +140,7 @@ class ContractionBuilder {
     c_.bias = Tensor(integer() ? DType::Int32 : DType::Float32, {c_.channels});
     if (!is_bias(node_)) return;
     const Tensor& t = addend_of(node_)->constant();
-    const float beta = node_.is(ops::Gemm) ? node_.attrs<ops::GemmAttrs>().beta : 1;
+    const float beta = factors_of(node_).beta;
     for (int64_t o = 0; o < c_.channels; ++o) {
       const auto to = static_cast<size_t>(o), from = t.size() == 1 ? 0 : to;
       if (integer())
@@ -162,7 +153,7 @@ class ContractionBuilder {
   void epilogue() {
     int result = program_.add(Op::Accumulator, integer() ? DType::Int32 : DType::Float32);
     result = add_addend(result);
-    if (qlinear()) result = requantize(result);
+    if (operands_.requantizes) result = requantize(result);
     const Value* chained = node_.output();
     for (const Node* next : region_.chain) {
       result = translate(*next, program_, [&](size_t i) { return operand(*next, i, chained, result); });
@@ -176,7 +167,7 @@ class ContractionBuilder {
 
   // alpha * sum + beta * C, and what else is added and cannot be in the sums from the start.
   int add_addend(int sum) {
-    const auto gemm = node_.is(ops::Gemm) ? node_.attrs<ops::GemmAttrs>() : ops::GemmAttrs{};
+    const ops::GemmAttrs gemm = factors_of(node_);
     const DType type = program_[sum].type;
     if (gemm.alpha != 1) sum = program_.add(Op::Mul, type, {sum, program_.constant(type, gemm.alpha), -1});
     const Value* added = addend_of(node_);
@@ -190,7 +181,7 @@ class ContractionBuilder {
   int load_broadcast(const Value& value) {
     if (const auto scalar = scalar_constant(&value)) return program_.constant(value.dtype(), *scalar);
     View view = l_.view_of(&value);
-    if (is_convolution(node_)) {
+    if (has_window(node_)) {
       Shape per_channel(shape_.size(), 1);
       per_channel[1] = c_.channels;
       view = *reshaped(view, per_channel);
@@ -271,41 +262,48 @@ class ContractionBuilder {
     return columns;
   }
 
-  Status build_pixel_table() {
+  void build_pixel_table() {
     const std::vector<Column> table = columns();
     const Shape shape{c_.pixels, static_cast<int64_t>(table.size())};
-    if (c_.pixels > std::numeric_limits<int32_t>::max() / (4 * shape[1]))
-      return too_large("the table of its positions");
+    if (c_.pixels > std::numeric_limits<int32_t>::max() / (4 * shape[1])) {
+      too_large_ = "the table of its positions";
+      return;
+    }
     c_.pixel_table = Tensor(DType::Int32, shape);
     int32_t* to = c_.pixel_table.mutable_data<int32_t>().data();
-    bool addressable = true;
     for_each_index(pixel_shape(), [&](const Shape& pixel) {
       for (const Column& column : table) {
         int64_t element = column.origin;
         for (size_t i = 0; i < pixel.size(); ++i) element += pixel[i] * column.strides[i];
-        const auto offset = as_offset(element, column.type);
-        addressable &= offset.has_value();
-        *to++ = offset.value_or(0);
+        *to++ = offset_in("an operand", element, column.type);
       }
     });
-    return addressable ? ok() : Status(too_large("an operand"));
+  }
+
+  // Bytes from a table's origin as the 32-bit number that tables hold; remembers what is too far away for one.
+  int32_t offset_in(const char* what, int64_t elements, DType type) {
+    int64_t bytes = 0;
+    const bool fits =
+        !__builtin_mul_overflow(elements, bit_width(type) / 8, &bytes) && bytes == static_cast<int32_t>(bytes);
+    if (!fits) too_large_ = what;
+    return fits ? static_cast<int32_t>(bytes) : 0;
   }
 
   Lowering& l_;
   const FusedRegion& region_;
   const Node& node_;
+  const Product& operands_;
   int64_t axis_;
   Shape shape_;
   Contraction c_;
   Program program_;
-  Shape input_strides_;       // elements between neighbouring pixels, per pixel dimension
+  Shape input_strides_;  // elements between neighbouring pixels, per pixel dimension
+  const char* too_large_ = nullptr;
   int64_t input_origin_ = 0;  // of the first pixel's first tap, relative to the input view's offset
 };
 
 }  // namespace
 
-Status lower_contraction(Lowering& lowering, const FusedRegion& region) {
-  return ContractionBuilder(lowering, region).build();
-}
+void lower_contraction(Lowering& lowering, const FusedRegion& region) { ContractionBuilder(lowering, region).build(); }
 
 }  // namespace lapis::codegen

@@ -1,40 +1,17 @@
 #include "codegen/lower/layout.h"
 
 #include <algorithm>
-#include <limits>
 #include <unordered_set>
 
-#include "codegen/lower/scalar.h"
-#include "ir/op.h"
-#include "ir/ops/ops.h"
+#include "codegen/lower/op_lowering.h"
 #include "ir/ops/window.h"
 
 namespace lapis::codegen {
 namespace {
 
-bool is_windowed_pool(const Node& node) { return node.is(ops::MaxPool) || node.is(ops::AveragePool); }
-bool wants_channels_last(const Node& node) {
-  return is_convolution(node) || is_windowed_pool(node) || node.is(ops::GlobalAveragePool) ||
-         node.is(ops::GlobalMaxPool);
-}
-
-double lowest(DType dtype) {
-  return is_integer(dtype) ? static_cast<double>(integer_range(dtype).lowest)
-                           : -std::numeric_limits<double>::infinity();
-}
-
-double padding_value(const Node& node) {
-  const DType dtype = node.input(0)->dtype();
-  if (node.is(ops::MaxPool)) return lowest(dtype);
-  if (is_convolution(node) && is_quantized_storage(dtype))
-    return scalar_constant(node.input(2)).value_or(0).as_double();
-  return 0;
-}
-
-// Operators through which the layout flows from one full-rank operand to the result.
-bool keeps_layout(const Node& node) {
-  return node.op().has(Trait::Elementwise) || is_scalar(node) || node.is(ops::Concat) || node.is(ops::Pad) ||
-         node.is(ops::Slice) || node.is(ops::Split);
+LayoutFlow flow_of(const Node& node) {
+  const OpLowering* row = row_of(node);
+  return row ? row->layout : LayoutFlow::RowMajor;
 }
 
 class Assigner {
@@ -42,7 +19,7 @@ class Assigner {
   explicit Assigner(const Graph& graph) : graph_(graph) {}
   Layouts run() {
     for (const Node* node : graph_.nodes()) {
-      if (!wants_channels_last(*node)) continue;
+      if (flow_of(*node) != LayoutFlow::ChannelsLast) continue;
       mark(node->input(0));
       mark(node->output());
     }
@@ -69,7 +46,9 @@ class Assigner {
   }
 
   void pass_on(const Node& node, const Value& v) {
-    if (&node.graph() != &graph_ || !keeps_layout(node) || !node.output() || !node.output()->type().ranked()) return;
+    if (&node.graph() != &graph_ || flow_of(node) != LayoutFlow::Follows || !node.output() ||
+        !node.output()->type().ranked())
+      return;
     const int64_t rank = node.output()->type().rank();
     if (v.type().rank() != rank || !passed_.insert(&node).second) return;
     for (const std::vector<Value*>& values : {node.inputs(), node.outputs()})
@@ -101,10 +80,6 @@ class Assigner {
 
 }  // namespace
 
-bool is_convolution(const Node& node) {
-  return node.is(ops::Conv) || node.is(ops::ConvInteger) || node.is(ops::QLinearConv);
-}
-
 bool Halo::empty() const {
   auto zero = [](int64_t v) { return v == 0; };
   return std::all_of(begin.begin(), begin.end(), zero) && std::all_of(end.begin(), end.end(), zero);
@@ -117,10 +92,10 @@ bool Halo::covers(const Halo& other) const {
 }
 
 std::optional<Halo> required_halo(const Node& node) {
-  if (!is_convolution(node) && !is_windowed_pool(node)) return std::nullopt;
+  if (!has_window(node)) return std::nullopt;
   const ops::Window window = ops::window_of(node);
   const Shape in = node.input(0)->type().shape(), out = node.output()->type().shape();
-  Halo halo{window.begins, {}, padding_value(node)};
+  Halo halo{window.begins, {}, row_of(node)->padding(node)};
   for (size_t i = 0; i < window.rank(); ++i) {
     const int64_t read = (out[i + 2] - 1) * window.strides[i] + window.reach(i) - window.begins[i];
     halo.end.push_back(std::max<int64_t>(0, read - in[i + 2]));

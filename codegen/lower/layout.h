@@ -26,6 +26,5 @@ using Layouts = std::unordered_map<const Value*, Layout>;
 // What the node reads around its first input; nullopt if it has no window or does not leave the input.
 std::optional<Halo> required_halo(const Node& node);
 Layouts assign_layouts(const Graph& graph);
-bool is_convolution(const Node& node);  // with the sliding window and layout of one: Conv, ConvInteger, QLinearConv
 
 }  // namespace lapis::codegen

@@ -2,7 +2,7 @@
 
 #include <numeric>
 
-#include "ir/ops/ops.h"
+#include "codegen/lower/op_lowering.h"
 
 namespace lapis::codegen {
 
@@ -32,16 +32,14 @@ int LoopBuilder::add_view(View view, const Placement& placement) {
   return add_placed_view(std::move(placed));
 }
 
-// Operand i of an elementwise node. Per-channel parameters of Q/DQ and BatchNormalization are vectors along an axis, not trailing ones;
-// a vector of one is a number.
+// Operand i of an elementwise node. Parameters are vectors along an axis, not trailing ones; a vector of one is a number.
 int LoopBuilder::operand(const Node& node, size_t i, const Placement& placement) {
   const Value* v = node.input(i);
-  const bool quantization = node.is(ops::QuantizeLinear) || node.is(ops::DequantizeLinear);
-  const bool parameter = i > 0 && (quantization || node.is(ops::BatchNormalization));
-  if (!parameter || v->type().rank() == 0 || scalar_constant(v)) return load(v, placement);
+  const auto axis = row_of(node)->parameter_axis;
+  if (i == 0 || !axis || v->type().rank() == 0 || scalar_constant(v)) return load(v, placement);
   const int64_t count = v->type().shape()[0];
   Shape shape(placement.shape.size(), 1);
-  if (count != 1) shape[static_cast<size_t>(quantization ? quantization_axis(node) : 1)] = count;
+  if (count != 1) shape[static_cast<size_t>(axis(node))] = count;
   return load_view(add_view(*reshaped(l_.view_of(v), shape), placement));
 }
 
@@ -62,6 +60,20 @@ int LoopBuilder::apply_chain(const FusedRegion& region, int result, const Placem
   known_[region.anchor->output()] = result;
   for (const Node* node : region.chain) result = compute(*node, placement);
   return result;
+}
+
+std::string precision_of(const Value* value) {
+  return value->dtype() == DType::Float32 ? "fp32" : std::string(name_of(value->dtype()));
+}
+
+void lower_elementwise(Lowering& l, const FusedRegion& region) {
+  const Value* out = region.result();
+  const Placement here = straight(out->type().shape());
+  LoopBuilder b(l, out->name(), here.shape);
+  const int result = b.compute(*region.anchor, here);
+  b.store(b.add_view(l.allocate(out), here), result);
+  b.end_phase(Loop::Over::Row);
+  l.emit(b.finish(), region, precision_of(out));
 }
 
 int LoopBuilder::reduce(Loop::Reduce kind, int value) {

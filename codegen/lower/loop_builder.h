@@ -54,6 +54,9 @@ class LoopBuilder {
   std::map<const Value*, int> known_;  // values already computed in this phase
 };
 
+// What explain calls the type that a value is computed in: "fp32", "int8".
+std::string precision_of(const Value* value);
+
 // Placement that runs the domain along the value's own axes.
 Placement straight(const Shape& shape);
 

@@ -42,19 +42,11 @@ void Lowering::declare_empty(const FusedRegion& region) {
     if (v) stored(v, false, outputs_.contains(v));
 }
 
-Status Lowering::lower_region(const FusedRegion& region) {
-  if (is_empty(region)) {
-    declare_empty(region);
-    return ok();
-  }
-  switch (region.kind) {
-    case Lowered::Contraction: return lower_contraction(*this, region);
-    case Lowered::Loop:
-    case Lowered::Scalar: return lower_loop(*this, region);
-    case Lowered::View: return lower_view(*this, region);
-    case Lowered::Movement: return lower_movement(*this, region);
-  }
-  LAPIS_UNREACHABLE("unknown kind of region");
+void Lowering::lower_region(const FusedRegion& region) {
+  if (is_empty(region)) return declare_empty(region);
+  const size_t before = diagnostics_.size();
+  region.form->lower(*this, region);
+  if (diagnostics_.size() != before) declare_empty(region);  // others may read it
 }
 
 // Outputs that no region stored in place: aliases, inputs, constants, channels-last results, one value returned twice.
@@ -109,13 +101,8 @@ Result<Plan> Lowering::run() {
   LAPIS_TRY(fusion_, fuse(graph_, options_.fuse, alone_));
   layouts_ = assign_layouts(graph_);
   declare_io();
-  Diagnostics diagnostics;
-  for (const FusedRegion& region : fusion_.regions) {
-    Status lowered = lower_region(region);
-    for (const Diagnostic& d : lowered.diagnostics()) diagnostics.push_back(d);
-    if (!lowered.ok()) declare_empty(region);  // others may read it
-  }
-  LAPIS_CHECK(status_of(std::move(diagnostics)));
+  for (const FusedRegion& region : fusion_.regions) lower_region(region);
+  LAPIS_CHECK(status_of(std::move(diagnostics_)));
   store_outputs();
   LAPIS_CHECK(schedule_contractions());
   plan_memory(plan_);

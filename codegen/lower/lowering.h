@@ -39,6 +39,9 @@ class Lowering {
   void emit(Region region, const FusedRegion& source, std::string precision);
   void emit(Region region, std::string what, std::string precision);  // helper steps: copies, halo fills
 
+  // The region cannot be lowered after all; run() fails.
+  void report(Diagnostic diagnostic) { diagnostics_.push_back(std::move(diagnostic)); }
+
   bool is_inlined(const Value* value) const { return value->producer() && fusion_.inlined.contains(value->producer()); }
   Plan& plan() { return plan_; }
 
@@ -46,7 +49,7 @@ class Lowering {
   void declare_io();
   void declare_empty(const FusedRegion& region);
   Status schedule_contractions();
-  Status lower_region(const FusedRegion& region);
+  void lower_region(const FusedRegion& region);
   void store_outputs();
   View channels_last_storage(const std::string& name, DType dtype, const Shape& shape, const std::optional<Halo>& halo);
 
@@ -59,6 +62,7 @@ class Lowering {
   Layouts layouts_;
   Plan plan_;
   kernels::ConstantPool constants_{plan_};
+  Diagnostics diagnostics_;
   std::vector<const Node*> unfit_;
   std::vector<const FusedRegion*> sources_;  // of the plan's steps; null for helper steps
   std::unordered_map<const Value*, const PlanIo*> outputs_;
@@ -67,10 +71,8 @@ class Lowering {
   std::map<std::pair<int64_t, int64_t>, int> constant_buffers_;  // by offset and bytes
 };
 
-// One file each.
-Status lower_contraction(Lowering& lowering, const FusedRegion& region);
-Status lower_loop(Lowering& lowering, const FusedRegion& region);  // Lowered::Loop and Lowered::Scalar
-Status lower_view(Lowering& lowering, const FusedRegion& region);
-Status lower_movement(Lowering& lowering, const FusedRegion& region);
+// What the rows of Role::Contraction and Role::Scalar share.
+void lower_contraction(Lowering& lowering, const FusedRegion& region);
+void lower_elementwise(Lowering& lowering, const FusedRegion& region);
 
 }  // namespace lapis::codegen

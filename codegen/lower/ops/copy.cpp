@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "codegen/lower/loop_builder.h"
+#include "codegen/lower/ops/families.h"
 #include "ir/ops/data_attributes.h"
 #include "ir/ops/ops.h"
 
@@ -10,7 +11,7 @@ namespace {
 
 using Ints = std::vector<int64_t>;
 
-void copy(Lowering& l, const FusedRegion& region, const View& from, const View& to) {
+void copy_view(Lowering& l, const FusedRegion& region, const View& from, const View& to) {
   LoopBuilder b(l, region.result()->name(), to.shape);
   const Placement here = straight(to.shape);
   const int loaded = b.load_view(b.add_view(from, here));
@@ -27,7 +28,7 @@ void concat(Lowering& l, const FusedRegion& region) {
   for (const Value* input : node.inputs()) {
     const View part = l.view_of(input);
     const int64_t count = part.shape[static_cast<size_t>(axis)];
-    if (element_count(part.shape) > 0) copy(l, region, part, sliced(out, axis, start, 1, count));
+    if (element_count(part.shape) > 0) copy_view(l, region, part, sliced(out, axis, start, 1, count));
     start += count;
   }
 }
@@ -67,7 +68,7 @@ void pad(Lowering& l, const FusedRegion& region) {
     if (right) l.emit_fill(sliced(whole, axis, left + kept, 1, right), value, node.output()->name());
     whole = sliced(whole, axis, left, 1, kept);  // later axes fill only beside what is already done
   }
-  copy(l, region, from, interior);
+  copy_view(l, region, from, interior);
 }
 
 // Each axis is two loops: repeats outside, the input's elements inside.
@@ -81,7 +82,7 @@ void tile(Lowering& l, const FusedRegion& region) {
     source.strides.insert(source.strides.end(), {0, from.strides[i]});
     target.strides.insert(target.strides.end(), {from.shape[i] * out.strides[i], out.strides[i]});
   }
-  copy(l, region, source, target);
+  copy_view(l, region, source, target);
 }
 
 // View of one axis split in two.
@@ -109,22 +110,25 @@ void depth_space(Lowering& l, const FusedRegion& region) {
                : split_axis(split_axis(deep, 1, block * block, channels), 1, block, block);
   d = permuted(d, crd ? Ints{0, 1, 4, 2, 5, 3} : Ints{0, 3, 4, 1, 5, 2});
   const View w = split_axis(split_axis(wide, 3, deep.shape[3], block), 2, deep.shape[2], block);
-  copy(l, region, to_space ? d : w, to_space ? w : d);
+  copy_view(l, region, to_space ? d : w, to_space ? w : d);
+}
+
+Status constant_mode(const Node& node) {
+  const std::string mode = node.attrs<ops::PadAttrs>().mode;
+  if (mode != "constant") return refuse("mode '" + mode + "'");
+  return ok();
 }
 
 }  // namespace
 
-Status lower_movement(Lowering& l, const FusedRegion& region) {
-  const Node& node = *region.anchor;
-  if (node.is(ops::Concat))
-    concat(l, region);
-  else if (node.is(ops::Pad))
-    pad(l, region);
-  else if (node.is(ops::Tile))
-    tile(l, region);
-  else
-    depth_space(l, region);
-  return ok();
+OpLowerings copy_rows() {
+  return {
+      code_for(ops::Concat).copy(concat).follows(),
+      code_for(ops::Pad).copy(pad, constant_mode).constants({1, 2, 3}).follows(),
+      code_for(ops::Tile).copy(tile).constants({1}),
+      code_for(ops::DepthToSpace).copy(depth_space),
+      code_for(ops::SpaceToDepth).copy(depth_space),
+  };
 }
 
 }  // namespace lapis::codegen

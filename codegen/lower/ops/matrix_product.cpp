@@ -1,0 +1,146 @@
+// Matrix products: by a kernel where one operand is constant, else by a loop.
+#include "codegen/lower/loop_builder.h"
+#include "codegen/lower/ops/families.h"
+#include "codegen/lower/reducing.h"
+#include "ir/ops/attributes.h"
+#include "ir/ops/ops.h"
+
+namespace lapis::codegen {
+namespace {
+
+using Over = Loop::Over;
+using Reduce = Loop::Reduce;
+
+// Operand as a batch of matrices, broadcast over the batch: a vector counts as a row (left) or a column (right).
+View as_matrices(const View& view, bool left, const Shape& batch) {
+  View v = view;
+  if (v.shape.size() == 1) {
+    v.shape.insert(left ? v.shape.begin() : v.shape.end(), 1);
+    v.strides.insert(left ? v.strides.begin() : v.strides.end(), 0);
+  }
+  Shape target = batch;
+  target.insert(target.end(), v.shape.end() - 2, v.shape.end());
+  return broadcast_to(v, target);
+}
+
+// Halves are multiplied and summed as float32, as the reference does; bytes less their zero point as int32.
+DType sum_type(const Node& node) {
+  return row_of(node)->product->x_zero >= 0 ? DType::Int32 : accumulator(node.input(0)->dtype());
+}
+
+int converted(LoopBuilder& b, int x, DType type) {
+  return b.program[x].type == type ? x : b.program.add(Op::Cast, type, {x, -1, -1});
+}
+
+int factor_at(LoopBuilder& b, const View& placed, DType type, const Value* zero_point) {
+  const int x = converted(b, b.load_view(b.add_placed_view(placed)), type);
+  const int64_t zero = zero_point ? scalar_constant(zero_point)->as_int() : 0;
+  return zero == 0 ? x : b.op(Op::Sub, x, b.k(type, zero));
+}
+
+View factor(Lowering& l, const Value* v, bool transposed) {
+  return transposed ? permuted(l.view_of(v), {1, 0}) : l.view_of(v);
+}
+
+// alpha * sum + beta * C
+int finish_product(LoopBuilder& b, const Node& node, int sum, const Placement& rows) {
+  const ops::GemmAttrs factors = factors_of(node);
+  const DType type = b.program[sum].type;
+  if (factors.alpha != 1) sum = b.op(Op::Mul, sum, b.k(type, factors.alpha));
+  const Value* addend = addend_of(node);
+  if (!addend) return sum;
+  int added = converted(b, b.load(addend, rows), type);
+  if (factors.beta != 1) added = b.op(Op::Mul, added, b.k(type, factors.beta));
+  return b.op(Op::Add, sum, added);
+}
+
+void matrix_product(Lowering& l, const FusedRegion& region) {
+  const Node& node = *region.anchor;
+  const Value* out = region.result();
+  const Shape result_shape = out->type().shape();
+  const ops::GemmAttrs turns = factors_of(node);
+  const bool row_vector = node.input(0)->type().rank() == 1, column_vector = node.input(1)->type().rank() == 1;
+  Shape batch(result_shape.begin(), result_shape.end() - (row_vector ? 0 : 1) - (column_vector ? 0 : 1));
+  const View a = as_matrices(factor(l, node.input(0), turns.transA), true, batch),
+             w = as_matrices(factor(l, node.input(1), turns.transB), false, batch);
+  const size_t n = batch.size();
+  Shape domain = batch;
+  domain.insert(domain.end(), {a.shape[n], w.shape[n + 1], a.shape[n + 1]});
+  View left{a.buffer, a.dtype, {}, a.strides, a.offset}, right{w.buffer, w.dtype, {}, w.strides, w.offset};
+  left.strides.insert(left.strides.begin() + static_cast<int64_t>(n) + 1, 0);             // [.., m, 0, k]
+  right.strides = Shape(w.strides.begin(), w.strides.begin() + static_cast<int64_t>(n));  // [.., 0, n, k]
+  right.strides.insert(right.strides.end(), {0, w.strides[n + 1], w.strides[n]});
+  Placement rows{result_shape, {}};
+  for (size_t i = 0; i < n; ++i) rows.axis.push_back(static_cast<int64_t>(i));
+  rows.axis.push_back(row_vector ? -1 : static_cast<int64_t>(n));
+  rows.axis.push_back(column_vector ? -1 : static_cast<int64_t>(n) + (row_vector ? 0 : 1));
+  rows.axis.push_back(-1);
+
+  LoopBuilder b(l, out->name(), domain, 1);
+  const DType type = sum_type(node);
+  const Product& product = *row_of(node)->product;
+  const int x = factor_at(b, left, type, operand_of(node, product.x_zero)),
+            y = factor_at(b, right, type, operand_of(node, product.w_zero));
+  const int sum = b.reduce(Reduce::Sum, b.op(Op::Mul, x, y));
+  b.end_phase(Over::Inner);
+  int result = finish_product(b, node, b.reduced(sum), rows);
+  result = b.apply_chain(region, converted(b, result, node.output()->dtype()), rows);
+  b.store(b.add_view(l.allocate(out), rows), result);
+  b.end_phase(Over::Row);
+  l.emit(b.finish(), region, precision_of(out));
+}
+
+bool has_packed_weights(const Node& node) {
+  const Value *x = node.input(0), *w = node.input(1);
+  return w->is_constant() && w->type().rank() == 2 && x->type().rank() >= 2;
+}
+
+Status float_kernel(const Node& node) {
+  if (!has_packed_weights(node) || node.input(0)->dtype() != DType::Float32) return refuse("no kernel");
+  return ok();
+}
+
+Status product_loop(const Node& node) {
+  const DType type = node.input(0)->dtype();
+  if (!allows(kFloats | types(DType::Int32, DType::Int64, DType::UInt32, DType::UInt64), type))
+    return refuse("products of " + std::string(name_of(type)));
+  return ok();
+}
+
+Status gemm_loop(const Node& node) {
+  const auto a = node.attrs<ops::GemmAttrs>();
+  if (is_integer(node.input(0)->dtype()) && (a.alpha != 1 || a.beta != 1))
+    return refuse("alpha or beta other than 1 on integers");
+  return product_loop(node);
+}
+
+Status integer_kernel(const Node& node) {
+  const bool bytes = is_quantized_storage(node.input(0)->dtype()) && node.input(1)->dtype() == DType::Int8;
+  if (!has_packed_weights(node) || !bytes || !zero_or_absent(node.input(3)) ||
+      !constant_scalar_or_absent(node.input(2)))
+    return refuse("no kernel");
+  return ok();
+}
+Status integer_loop(const Node& node) { return constant_scalars(node, {2, 3}); }
+
+Status only_its_parts(const Node& node) {
+  LAPIS_CHECK(constant_scalars(node, {1, 2, 6, 7}));
+  for (size_t i : {4, 5})
+    if (!node.input(i)->is_constant()) return refuse(name_of_operand(node, i) + " is not constant");
+  return refuse("there is code for its parts only", "the pass `integer` makes a MatMulInteger of it");
+}
+
+constexpr Product kMatMul{1, -1, -1, -1, false}, kGemm{1, 2, -1, -1, false}, kMatMulInteger{1, -1, 2, 3, false};
+
+}  // namespace
+
+OpLowerings matrix_product_rows() {
+  return {
+      code_for(ops::MatMul).contraction(float_kernel, kMatMul).loop(matrix_product, product_loop),
+      code_for(ops::Gemm).contraction(float_kernel, kGemm).loop(matrix_product, gemm_loop),
+      code_for(ops::MatMulInteger).contraction(integer_kernel, kMatMulInteger).loop(matrix_product, integer_loop),
+      code_for(ops::QLinearMatMul).contraction(only_its_parts, {}),
+  };
+}
+
+}  // namespace lapis::codegen
