@@ -8,8 +8,8 @@
 #include "codegen/kernels/schedule.h"
 #include "codegen/lower/lower.h"
 #include "driver/crash.h"
+#include "frontends/frontend.h"
 #include "frontends/onnx/export.h"
-#include "frontends/onnx/import.h"
 #include "ir/infer.h"
 #include "passes/pipeline.h"
 #include "runtime/memory.h"
@@ -171,7 +171,7 @@ Diagnostics in_file(Diagnostics diagnostics, const Path& file, const std::string
 }
 
 Result<std::unique_ptr<Graph>> load_model(const Path& file, const ModelOptions& options) {
-  LAPIS_TRY(std::unique_ptr<Graph> graph, import_onnx(file));
+  LAPIS_TRY(std::unique_ptr<Graph> graph, import_model(file));
   if (Status bound = bind_model(*graph, options); !bound.ok())
     return in_file(std::move(bound).diagnostics(), file, graph->name());
   return graph;

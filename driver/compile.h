@@ -18,7 +18,7 @@ struct ModelOptions {
   std::map<std::string, Shape> shapes;  // concrete input shapes
 };
 
-// Imports an .onnx file and fixes its shapes. Symbols that are only ever the leading dimension of inputs (a batch) and are not given
+// Imports a model file of any format (frontends/frontend.h) and fixes its shapes. Symbols that are only ever the leading dimension of inputs (a batch) and are not given
 // become 1; any other free symbol stays, and compile() asks for it.
 Result<std::unique_ptr<Graph>> load_model(const Path& file, const ModelOptions& options = {});
 Status bind_model(Graph& graph, const ModelOptions& options);

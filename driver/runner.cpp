@@ -71,10 +71,10 @@ Result<std::unique_ptr<Runner>> open_graph(const Graph& graph, const RunnerOptio
 
 Result<ModelKind> model_kind(const Path& file, bool any_name) {
   if (file.extension() == ".lapis") return ModelKind::Artifact;
-  if (!is_artifact(file)) return ModelKind::Onnx;
+  if (!is_artifact(file)) return ModelKind::Model;
   if (any_name) return ModelKind::Artifact;
   return error(ErrorKind::Input,
-               "it is no ONNX model but a compiled artifact, and machine code is run only from a file named .lapis")
+               "it is no model but a compiled artifact, and machine code is run only from a file named .lapis")
       .at(file.string())
       .help("if you trust where it comes from, rename it to NAME.lapis or add --artifact");
 }
@@ -85,7 +85,7 @@ Result<std::unique_ptr<Runner>> open_model(const Path& file, const RunnerOptions
     if (options.backend != Backend::Jit)
       return error(ErrorKind::Usage, "an artifact holds machine code only, which the reference backend cannot evaluate")
           .at(file.string())
-          .help("give the .onnx model it was compiled from");
+          .help("give the model it was compiled from");
     LAPIS_TRY(Program program, load_artifact(file));
     return open_program(std::move(program), options);
   }

@@ -1,4 +1,4 @@
-// Runner: any model that can be run here, whatever it is: an .onnx compiled now, an artifact compiled before, or the reference evaluator.
+// Runner: any model that can be run here, whatever it is: a model compiled now, an artifact compiled before, or the reference evaluator.
 #pragma once
 
 #include "driver/compile.h"
@@ -12,7 +12,7 @@ enum class Backend {
   ReferenceAfterPasses,  // the reference evaluator on what the compile pipeline makes: the bytes of generated code
 };
 
-enum class ModelKind { Onnx, Artifact };
+enum class ModelKind { Model, Artifact };
 
 // What a file is taken for. An artifact is machine code, so its name must say so (.lapis) unless artifacts of any name are welcome: a
 // model.onnx from somewhere that is an artifact inside is refused, not run.
@@ -38,7 +38,7 @@ class Runner {
   virtual Session* session() { return nullptr; }  // of generated code: profile, zero-copy runs
 };
 
-// `file` is an .onnx model or an artifact (see model_kind).
+// `file` is a model of any format or an artifact (see model_kind).
 Result<std::unique_ptr<Runner>> open_model(const Path& file, const RunnerOptions& options = {});
 // Runs a graph whose symbols all have values.
 Result<std::unique_ptr<Runner>> open_graph(const Graph& graph, const RunnerOptions& options = {});

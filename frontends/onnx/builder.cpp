@@ -3,18 +3,19 @@
 #include <onnx/onnx_pb.h>
 
 #include <algorithm>
-#include <set>
 #include <unordered_map>
 #include <unordered_set>
 
+#include "frontends/common/declared.h"
+#include "frontends/common/limits.h"
+#include "frontends/common/names.h"
+#include "frontends/common/order.h"
+#include "frontends/common/symbols.h"
 #include "frontends/onnx/attributes.h"
-#include "frontends/onnx/declared.h"
-#include "frontends/onnx/limits.h"
-#include "frontends/onnx/order.h"
+#include "frontends/onnx/nodes.h"
 #include "frontends/onnx/schema.h"
 #include "frontends/onnx/scope.h"
 #include "frontends/onnx/types.h"
-#include "frontends/onnx/unsupported.h"
 #include "frontends/onnx/upgrade.h"
 #include "frontends/onnx/versions.h"
 #include "ir/infer.h"
@@ -22,9 +23,8 @@
 namespace lapis::onnx_frontend {
 namespace {
 
-constexpr int kMaxDepth = 64;  // of functions and subgraphs within each other; kMaxBodies (read.h) has its part of it
-
-std::string plain_domain(const std::string& domain) { return domain == "ai.onnx" ? "" : domain; }
+using frontend::kMaxDepth;  // kMaxBodies (read.h) has its part of it
+using frontend::Symbols;
 
 template <class Imports> Opsets opsets_of(const Imports& imports) {
   Opsets opsets;
@@ -39,7 +39,11 @@ std::string function_id(const std::string& domain, const std::string& name, cons
 class Builder {
  public:
   Builder(onnx::ModelProto& model, ExternalFiles& files, const ImportOptions& options)
-      : model_(model), files_(files), options_(options), opsets_(opsets_of(model.opset_import())), limits_(model) {}
+      : model_(model),
+        files_(files),
+        opsets_(opsets_of(model.opset_import())),
+        symbols_(options),
+        expansion_(nodes_written(model), model.ByteSizeLong()) {}
 
   Result<std::unique_ptr<Graph>> run() {
     if (Diagnostics found = check_versions(model_, opsets_); !found.empty()) return found;
@@ -47,12 +51,12 @@ class Builder {
     onnx::GraphProto& proto = *model_.mutable_graph();
     auto graph = std::make_unique<Graph>(proto.name().empty() ? "graph" : proto.name());
     for (const auto& entry : model_.metadata_props()) graph->metadata()[entry.key()] = entry.value();
-    for (const auto& output : proto.output()) reserved_.insert(output.name());
-    Scope scope{.graph = graph.get(), .opsets = &opsets_};
+    for (const auto& output : proto.output()) names_.reserve(output.name());
+    Scope scope({.graph = graph.get()}, &opsets_);
     fill_graph(proto, scope);
-    check_options();
-    if (diagnostics_.empty() && unsupported_.empty()) collect(infer_types(*graph));
-    if (!diagnostics_.empty() || !unsupported_.empty()) return all_diagnostics();
+    symbols_.check(findings_);
+    if (findings_.empty()) findings_.collect(infer_types(*graph));
+    if (!findings_.empty()) return findings_.all();
     erase_unused_constants(*graph);
     return graph;
   }
@@ -61,18 +65,6 @@ class Builder {
   friend class Host;
 
   // ---- the model as a whole -----------------------------------------------------------------------------------------------------------
-
-  void check_options() {
-    for (const auto& [name, value] : options_.dims) {
-      if (!symbols_.contains(name)) {
-        Diagnostic d = error(ErrorKind::Mismatch, "the model has no symbolic dimension '" + name + "'");
-        std::string known;
-        for (const std::string& s : symbols_) known += (known.empty() ? "" : ", ") + s;
-        report(d.note("it has: " + (known.empty() ? "none" : known)));
-      }
-      if (value < 0) report(error(ErrorKind::Mismatch, "dimension '" + name + "' cannot be " + std::to_string(value)));
-    }
-  }
 
   static void erase_unused_constants(Graph& graph) {
     for (Node* node : graph.nodes())
@@ -108,7 +100,7 @@ class Builder {
     if (name.empty() || scope.has(name))
       return report(error(ErrorKind::Input,
                           name.empty() ? "an initializer has no name" : "initializer '" + name + "' is defined twice"));
-    if (!tensor.ok()) collect(std::move(tensor).diagnostics());
+    if (!tensor.ok()) findings_.collect(std::move(tensor).diagnostics());
     scope.values[name] = tensor.ok() ? scope.graph->add_constant(*std::move(tensor), value_name(name, scope)) : nullptr;
   }
 
@@ -121,7 +113,7 @@ class Builder {
         report(error(ErrorKind::Input, input.name().empty() ? "has no name" : "is listed twice").at(where));
       } else if (!scope.values.contains(input.name())) {
         Result<Type> type = input_type(input, scope);
-        if (!type.ok()) collect(std::move(type).diagnostics(), where);
+        if (!type.ok()) findings_.collect(std::move(type).diagnostics(), where);
         scope.values[input.name()] =
             type.ok() ? scope.graph->add_input(value_name(input.name(), scope), *std::move(type)) : nullptr;
       }
@@ -130,35 +122,13 @@ class Builder {
 
   // The inputs of a loop's body may leave their type to the loop.
   Result<Type> input_type(const onnx::ValueInfoProto& input, const Scope& scope) {
-    const bool top = !scope.outer && scope.depth == 0;
+    const bool top = scope.is_top();
     if (!top && !input.has_type()) return Type{};
-    const auto name_unknown = [&](size_t axis) {
-      return Dim::symbol(symbol_for(input.name()) + "_dim" + std::to_string(axis));
-    };
+    const auto name_unknown = [&](size_t axis) { return Symbols::unnamed(input.name(), axis); };
     LAPIS_TRY(Type type, from_proto(input.type(), top ? NameUnknown(name_unknown) : nullptr));
-    if (top) note_symbols(type);
-    type = bound(std::move(type));
+    if (top) symbols_.note(type);
+    type = symbols_.bound(std::move(type));
     if (auto problem = type.size_problem()) return error(ErrorKind::Input, "cannot be: " + *problem);
-    return type;
-  }
-
-  static std::string symbol_for(std::string name) {
-    std::replace_if(
-        name.begin(), name.end(), [](unsigned char c) { return !std::isalnum(c); }, '_');
-    return !name.empty() && std::isdigit(static_cast<unsigned char>(name[0])) ? "_" + name : name;
-  }
-
-  void note_symbols(const Type& type) {
-    if (type.element) note_symbols(*type.element);
-    if (!type.dims) return;
-    for (const Dim& d : *type.dims)
-      for (std::string& s : d.symbols()) symbols_.insert(std::move(s));
-  }
-
-  Type bound(Type type) const {
-    if (type.element) type.element = std::make_shared<const Type>(bound(*type.element));
-    if (type.dims)
-      for (Dim& d : *type.dims) d = d.bind(options_.dims);
     return type;
   }
 
@@ -187,37 +157,30 @@ class Builder {
 
   Value* copy_of(Value* value, Scope& scope) {
     Node* node = scope.graph->add_node(*find_op("Identity"), {value}, {}, {scope.graph->unique_name(value->name())});
-    collect(infer_types(*node));
+    findings_.collect(infer_types(*node));
     return node->output();
   }
 
   // ---- names --------------------------------------------------------------------------------------------------------------------------
 
-  // The outputs of the model keep their names, so nothing else may take them first.
-  std::string value_name(const std::string& name, const Scope& scope) const {
-    if (name.empty()) return name;
-    const bool top = !scope.outer && scope.depth == 0;
-    const std::string full = scope.call.empty() ? name : scope.call + "/" + name;
-    return !top && reserved_.contains(full) ? full + "_inner" : full;
-  }
+  std::string value_name(const std::string& name, const Scope& scope) const { return names_.value(name, scope); }
 
   std::string node_name(const onnx::NodeProto& proto, const Scope& scope) {
-    std::string name = proto.name();
-    if (name.empty() && proto.output_size() > 0) name = proto.output(0);
-    if (name.empty()) name = proto.op_type();
-    if (!scope.call.empty()) name = scope.call + "/" + name;
-    std::string unique = name;
-    size_t& suffix = suffixes_[name];
-    while (!node_names_.insert(unique).second) unique = name + "_" + std::to_string(++suffix);
-    return unique;
+    const std::string& first = proto.output_size() > 0 ? proto.output(0) : proto.name();
+    const std::string& name = proto.name().empty() ? first : proto.name();
+    return names_.node(name.empty() ? proto.op_type() : name, scope);
   }
 
   // ---- nodes --------------------------------------------------------------------------------------------------------------------------
 
   void emit_all(const std::vector<onnx::NodeProto*>& nodes, Scope& scope) {
-    Order order = topological_order(nodes, [&](const std::string& name) { return scope.has(name); });
-    if (!order.diagnostics.empty()) return collect(std::move(order.diagnostics));
-    for (onnx::NodeProto* node : order.nodes) emit(*node, scope);
+    std::vector<frontend::OrderedNode> ordered;
+    for (const onnx::NodeProto* node : nodes) ordered.push_back(reads_and_writes(*node));
+    frontend::NodeOrder order = frontend::topological_order(
+        ordered, [&](std::string_view name) { return scope.has(std::string(name)); },
+        [&](size_t i) { return location_of(*nodes[i]); });
+    if (!order.diagnostics.empty()) return findings_.collect(std::move(order.diagnostics));
+    for (const size_t i : order.nodes) emit(*nodes[i], scope);
   }
 
   int64_t version_of(const std::string& domain, const Scope& scope) const {
@@ -228,7 +191,7 @@ class Builder {
 
   // A node in the terms of its scope's opsets.
   void emit(onnx::NodeProto& node, Scope& scope) {
-    if (++emitted_ > limits_.nodes || scope.depth > kMaxDepth) return report_explosion(node, scope);
+    if (!expansion_.add_node() || scope.depth > kMaxDepth) return report_explosion(node, scope);
     const std::string domain = plain_domain(node.domain());
     const auto function = functions_.find(function_id(domain, node.op_type(), node.overload()));
     if (function != functions_.end()) return expand_local(node, *function->second, scope);
@@ -252,7 +215,7 @@ class Builder {
 
   void emit_without_schema(onnx::NodeProto& node, const std::string& domain, Scope& scope) {
     if (find_op(node.op_type(), domain) && !domain.empty()) return emit_canonical(node, nullptr, scope);
-    unsupported_.add(node, place(node, scope), scope.owner);
+    findings_.unsupported(unsupported(node, place(node, scope), scope.owner));
     poison(node, scope);
   }
 
@@ -264,15 +227,16 @@ class Builder {
     onnx::FunctionProto body;
     if (schema && function_of(node, *schema, input_types(node, scope), body))
       return poisoned ? search(node, body, node.op_type(), scope) : expand(node, body, node.op_type(), scope);
-    if (!poisoned || !schema || !has_function(*schema)) unsupported_.add(node, place(node, scope), scope.owner);
+    if (!poisoned || !schema || !has_function(*schema))
+      findings_.unsupported(unsupported(node, place(node, scope), scope.owner));
     poison(node, scope);
   }
 
   // A call that lacks an input because of an earlier error: only what its body holds of unsupported operators is of interest.
   void search(const onnx::NodeProto& call, onnx::FunctionProto& body, const std::string& owner, Scope& scope) {
-    const size_t before = diagnostics_.size();
+    const size_t before = findings_.count();
     expand(call, body, owner, scope);
-    diagnostics_.resize(std::min(before, diagnostics_.size()));
+    findings_.forget_after(before);
     poison(call, scope);
   }
 
@@ -298,9 +262,9 @@ class Builder {
     for (size_t i = 0; i < added->outputs().size(); ++i)
       if (!node.output(static_cast<int>(i)).empty()) scope.values[node.output(static_cast<int>(i))] = added->output(i);
     for (size_t i = added->outputs().size(); i < static_cast<size_t>(node.output_size()); ++i)
-      poison_one(node.output(static_cast<int>(i)), scope);
+      scope.poison(node.output(static_cast<int>(i)));
     if (Status typed = infer_types(*added); !typed.ok()) {
-      collect(typed);
+      findings_.collect(typed);
       return poison(node, scope);
     }
     for (Value* output : added->outputs()) apply_declared(node, *output, scope);
@@ -311,16 +275,8 @@ class Builder {
     if (it == scope.declared.end() || it->second->value_case() == onnx::TypeProto::VALUE_NOT_SET) return;
     const Result<Type> declared = from_proto(*it->second);
     if (!declared.ok()) return;
-    const bool contradicts = value.type().is_tensor() && declared->is_tensor() && value.dtype() != DType::Undefined &&
-                             value.dtype() != declared->dtype;
-    if (contradicts)
-      return fail(node, {error(ErrorKind::Input, "output '" + value.name() + "' is declared as " +
-                                                     declared->to_string() + " but is " + value.type().to_string())});
-    Type completed = complete(value.type(), bound(*declared));
-    if (const auto problem = completed.size_problem())
-      return fail(
-          node, {error(ErrorKind::Input, "output '" + value.name() + "' is declared as what cannot be: " + *problem)});
-    if (fits_operand(*value.producer(), completed)) value.set_type(std::move(completed));
+    if (Status fits = frontend::complete_type(value, symbols_.bound(*declared)); !fits.ok())
+      fail(node, std::move(fits).diagnostics());
   }
 
   bool convert_attributes(onnx::NodeProto& node, const OpDef& op, const onnx::OpSchema* schema, Attributes& attributes,
@@ -328,7 +284,7 @@ class Builder {
     std::vector<std::string_view> known;
     for (const AttrDef& a : op.attributes) known.push_back(a.name);
     if (schema) drop_default_attributes(node, *schema, known);
-    const size_t before = diagnostics_.size();
+    const size_t before = findings_.count();
     bool complete = true;
     for (auto& attribute : *node.mutable_attribute()) {
       const AttrDef* def = op.attribute(attribute.name());
@@ -353,7 +309,7 @@ class Builder {
           attributes[attribute.name()] = *std::move(value);
       }
     }
-    return complete && diagnostics_.size() == before;
+    return complete && findings_.count() == before;
   }
 
   // A node that lacks an input because of an earlier error. Its subgraphs are still searched for what is unsupported.
@@ -365,12 +321,9 @@ class Builder {
 
   std::shared_ptr<Graph> subgraph(onnx::AttributeProto& attribute, Scope& scope) {
     auto graph = scope.graph->make_subgraph(attribute.g().name().empty() ? attribute.name() : attribute.g().name());
-    Scope inner{.graph = graph.get(),
-                .outer = &scope,
-                .opsets = scope.opsets,
-                .call = scope.call,
-                .owner = scope.owner,
-                .depth = scope.depth + 1};
+    Scope inner(
+        {.graph = graph.get(), .outer = &scope, .call = scope.call, .owner = scope.owner, .depth = scope.depth + 1},
+        scope.opsets);
     fill_graph(*attribute.mutable_g(), inner);
     return graph;
   }
@@ -378,8 +331,7 @@ class Builder {
   // ---- functions ----------------------------------------------------------------------------------------------------------------------
 
   void expand_local(const onnx::NodeProto& call, const onnx::FunctionProto& function, Scope& scope) {
-    expanded_bytes_ += bytes_when_bound(call, function);
-    if (expanded_bytes_ > limits_.bytes) return report_explosion(call, scope);
+    if (!expansion_.add_bytes(bytes_when_bound(call, function))) return report_explosion(call, scope);
     onnx::FunctionProto body = function;
     bind_attributes(call, body);
     any_input_poisoned(call, scope) ? search(call, body, scope.owner, scope) : expand(call, body, scope.owner, scope);
@@ -392,14 +344,11 @@ class Builder {
       if (auto d = check_opset(it->second)) return fail(call, scope, {*std::move(d)});
     if (call.input_size() > body.input_size() || call.output_size() > body.output_size())
       return fail(call, scope, {error(ErrorKind::Input, "has more operands than the function that defines it")});
-    Scope inner{.graph = scope.graph,
-                .opsets = &opsets,
-                .call = node_name(call, scope),
-                .owner = owner,
-                .depth = scope.depth + 1};
+    Scope inner({.graph = scope.graph, .call = node_name(call, scope), .owner = owner, .depth = scope.depth + 1},
+                &opsets);
     // Names of what is expanded begin with the call's, and a file may hold one very long name.
-    expanded_bytes_ += inner.call.size() * static_cast<size_t>(body.node_size());
-    if (expanded_bytes_ > limits_.bytes) return report_explosion(call, scope);
+    if (!expansion_.add_bytes(inner.call.size() * static_cast<size_t>(body.node_size())))
+      return report_explosion(call, scope);
     for (const auto& v : body.value_info()) inner.declared[v.name()] = &v.type();
     drop_absent_inputs(call, body);
     for (int i = 0; i < call.input_size(); ++i)
@@ -425,12 +374,11 @@ class Builder {
   // The result of a function takes the name that the caller gives it. What has a name already (an input that the function hands on) keeps
   // it, unless the model's output of that name must come into being.
   void take_output(const std::string& name, Value* value, const Scope& body, Scope& scope) {
-    const bool top = !scope.outer && scope.depth == 0;
     if (value && value->name().starts_with(body.call + "/")) {
       scope.graph->rename(value, value_name(name, scope));
-    } else if (value && top && reserved_.contains(name)) {
+    } else if (value && scope.is_top() && names_.is_reserved(name)) {
       Node* copy = scope.graph->add_node(*find_op("Identity"), {value}, {}, {name});
-      collect(infer_types(*copy));
+      findings_.collect(infer_types(*copy));
       value = copy->output();
     }
     scope.values[name] = value;
@@ -455,10 +403,7 @@ class Builder {
                        [&](const std::string& name) { return !name.empty() && !scope.value(name); });
   }
   static void poison(const onnx::NodeProto& node, Scope& scope) {
-    for (const std::string& name : node.output()) poison_one(name, scope);
-  }
-  static void poison_one(const std::string& name, Scope& scope) {
-    if (!name.empty()) scope.values[name] = nullptr;
+    for (const std::string& name : node.output()) scope.poison(name);
   }
 
   // ---- diagnostics --------------------------------------------------------------------------------------------------------------------
@@ -470,19 +415,8 @@ class Builder {
     return !node.name().empty() || node.output_size() == 0 ? node.name() : node.output(0);
   }
 
-  void report(Diagnostic d) {
-    if (seen_.insert(to_string(d)).second) diagnostics_.push_back(std::move(d));
-  }
-  void collect(Diagnostics found, const std::string& where = "") {
-    for (Diagnostic& d : found) {
-      if (d.location.empty()) d.at(where);
-      report(std::move(d));
-    }
-  }
-  void collect(const Status& status) {
-    if (!status.ok()) collect(status.diagnostics());
-  }
-  void fail(const onnx::NodeProto& node, Diagnostics found) { collect(std::move(found), location_of(node)); }
+  void report(Diagnostic d) { findings_.report(std::move(d)); }
+  void fail(const onnx::NodeProto& node, Diagnostics found) { findings_.collect(std::move(found), location_of(node)); }
   void fail(const onnx::NodeProto& node, Scope& scope, Diagnostics found) {
     fail(node, std::move(found));
     poison(node, scope);
@@ -491,36 +425,23 @@ class Builder {
   void report_explosion(const onnx::NodeProto& node, Scope& scope) {
     poison(node, scope);
     if (std::exchange(exploded_, true)) return;
-    const std::string what =
-        scope.depth > kMaxDepth ? "functions and subgraphs nest deeper than " + std::to_string(kMaxDepth)
-        : emitted_ > limits_.nodes
-            ? "the model expands to more than " + std::to_string(limits_.nodes) + " nodes, which is out of proportion"
-            : "the functions expand to more than " + std::to_string(limits_.bytes) +
-                  " bytes, which is out of proportion";
-    report(error(ErrorKind::Input, what).at(location_of(node)).help("does a function of the model call itself?"));
-  }
-
-  Diagnostics all_diagnostics() {
-    Diagnostics all = unsupported_.diagnostics();
-    all.insert(all.end(), diagnostics_.begin(), diagnostics_.end());
-    return all;
+    Diagnostic d =
+        scope.depth > kMaxDepth
+            ? error(ErrorKind::Input, "functions and subgraphs nest deeper than " + std::to_string(kMaxDepth))
+            : expansion_.explosion("the functions");
+    report(d.at(location_of(node)).help("does a function of the model call itself?"));
   }
 
   onnx::ModelProto& model_;
   ExternalFiles& files_;
-  const ImportOptions& options_;
   const Opsets opsets_;
   std::unordered_map<std::string, const onnx::FunctionProto*> functions_;
-  std::unordered_set<std::string> reserved_;  // names of the model's outputs
-  std::unordered_set<std::string> node_names_, seen_;
-  std::unordered_map<std::string, size_t> suffixes_;  // the last one that made a name of a node unique
-  std::set<std::string> symbols_;                     // of the inputs
-  std::string upgraded_;                              // the node whose upgrade is being emitted
-  const Limits limits_;
-  size_t emitted_ = 0, expanded_bytes_ = 0;
+  frontend::Names names_;
+  Symbols symbols_;
+  std::string upgraded_;  // the node whose upgrade is being emitted
+  frontend::Expansion expansion_;
   bool exploded_ = false;
-  UnsupportedOperators unsupported_;
-  Diagnostics diagnostics_;
+  frontend::Findings findings_;
 };
 
 // What upgrades see of the scope around a node.
@@ -541,7 +462,7 @@ class Host : public UpgradeHost {
   // Not yet a name of this scope or an output of the model; a clash with a later value costs that one a suffix, no more.
   std::string fresh_name(const std::string& hint) override {
     std::string name = hint + "_upgrade";
-    for (int i = 1; scope_.has(name) || builder_.reserved_.contains(name) || !taken_.insert(name).second; ++i)
+    for (int i = 1; scope_.has(name) || builder_.names_.is_reserved(name) || !taken_.insert(name).second; ++i)
       name = hint + "_upgrade" + std::to_string(i);
     return name;
   }

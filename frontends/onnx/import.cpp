@@ -2,13 +2,9 @@
 
 #include <onnx/onnx_pb.h>
 
-#include <new>
-#include <stdexcept>
-
-#include "base/guard.h"
-
+#include "frontends/common/foreign.h"
+#include "frontends/common/importing.h"
 #include "frontends/onnx/builder.h"
-#include "frontends/onnx/foreign.h"
 #include "frontends/onnx/read.h"
 
 namespace lapis {
@@ -16,45 +12,45 @@ namespace {
 
 using namespace onnx_frontend;
 
-Diagnostics in_file(Diagnostics diagnostics, const std::string& name) {
-  for (Diagnostic& d : diagnostics) d.at(d.location.empty() || d.location == name ? name : name + ": " + d.location);
-  return diagnostics;
-}
+bool is_text(const Path& file) { return file.extension() == ".onnxtxt"; }
 
 // The onnx library and protobuf throw; nothing of that leaves this folder.
 template <class Read>
 Result<std::unique_ptr<Graph>> import_with(const std::string& name, ExternalFiles files, const ImportOptions& options,
                                            Read&& read) {
-  try {
-    onnx::ModelProto model;
-    if (Status status = read(model); !status.ok()) return in_file(std::move(status).diagnostics(), name);
-
-    Result<std::unique_ptr<Graph>> graph = build_graph(model, files, options);
-    if (!graph.ok()) return in_file(std::move(graph).diagnostics(), name);
-    return graph;
-  } catch (const InternalError&) {
-    throw;
-  } catch (const std::bad_alloc&) {
-    return current_exception_diagnostic().at(name);
-  } catch (const std::length_error&) {
-    return current_exception_diagnostic().at(name);
-  } catch (const std::exception& e) {
-    return error(ErrorKind::Input, std::string("not a valid ONNX model: ") + e.what())
-        .at(name)
-        .help("check it with onnx.checker.check_model");
-  }
+  return frontend::importing(name, [&]() -> Result<std::unique_ptr<Graph>> {
+    try {
+      onnx::ModelProto model;
+      LAPIS_CHECK(read(model));
+      return build_graph(model, files, options);
+    } catch (const InternalError&) {
+      throw;
+    } catch (const std::bad_alloc&) {
+      throw;
+    } catch (const std::length_error&) {
+      throw;
+    } catch (const std::exception& e) {
+      return error(ErrorKind::Input, std::string("not a valid ONNX model: ") + e.what())
+          .help("check it with onnx.checker.check_model");
+    }
+  });
 }
 
 }  // namespace
 
+bool is_onnx(const Path& file, std::span<const std::byte> bytes) { return is_text(file) || looks_like_model(bytes); }
+
 Result<std::unique_ptr<Graph>> import_onnx(const Path& file, const ImportOptions& options) {
-  if (const auto foreign = foreign_folder(file)) return not_onnx(*foreign).at(file.string());
+  if (const auto foreign = frontend::foreign_folder(file))
+    return frontend::not_read(*foreign, "an ONNX model").at(file.string());
   LAPIS_TRY(const MappedFile mapped, map_file(file));
-  const std::string name = file.filename().string();
-  const bool is_text = file.extension() == ".onnxtxt";
-  return import_with(name, ExternalFiles(file), options, [&](onnx::ModelProto& model) {
-    return is_text ? read_text({reinterpret_cast<const char*>(mapped.data.get()), mapped.size}, model)
-                   : read_model(mapped.bytes(), model);
+  return import_onnx(file, mapped, options);
+}
+
+Result<std::unique_ptr<Graph>> import_onnx(const Path& file, const MappedFile& mapped, const ImportOptions& options) {
+  return import_with(file.filename().string(), ExternalFiles(file), options, [&](onnx::ModelProto& model) {
+    return is_text(file) ? read_text({reinterpret_cast<const char*>(mapped.data.get()), mapped.size}, model)
+                         : read_model(mapped.bytes(), model);
   });
 }
 

@@ -6,13 +6,13 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <span>
 #include <string>
 #include <string_view>
 
 #include "base/file.h"
+#include "frontends/common/options.h"
 #include "ir/graph.h"
 
 namespace lapis {
@@ -21,12 +21,12 @@ inline constexpr int kCanonicalOpset = 25;                 // what a Graph means
 inline constexpr int kOldestOpset = 7, kNewestOpset = 28;  // what import accepts
 inline constexpr int kOldestIrVersion = 3, kNewestIrVersion = 14;
 
-struct ImportOptions {
-  std::map<std::string, int64_t> dims;  // values for symbolic dimensions of the inputs
-};
-
 // A .onnx file, or ONNX text if its name ends in .onnxtxt. Weights in other files are found relative to it.
 Result<std::unique_ptr<Graph>> import_onnx(const Path& file, const ImportOptions& options = {});
+// The same of a file that is mapped already.
+Result<std::unique_ptr<Graph>> import_onnx(const Path& file, const MappedFile& mapped, const ImportOptions& options);
+// Whether a file is taken for ONNX: by its name if it is text, else by its content.
+bool is_onnx(const Path& file, std::span<const std::byte> bytes);
 // The bytes of a .onnx file; `name` stands for it in messages. Weights in other files are refused.
 Result<std::unique_ptr<Graph>> import_onnx(std::span<const std::byte> bytes, const std::string& name,
                                            const ImportOptions& options = {});

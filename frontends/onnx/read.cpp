@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "frontends/onnx/foreign.h"
+#include "frontends/common/foreign.h"
 
 namespace lapis::onnx_frontend {
 namespace {
@@ -58,9 +58,11 @@ class WireScan {
   explicit WireScan(std::span<const std::byte> bytes) : reader_(bytes) { scan(); }
   bool whole() const { return whole_; }
   size_t fields() const { return fields_; }                   // of ModelProto, read in full
+  bool has_graph() const { return has_graph_; }
   std::optional<size_t> missing() const { return missing_; }  // bytes that the field at the end of the file lacks
 
  private:
+  static constexpr uint64_t kGraph = 7;
   static bool known(uint64_t field, uint64_t wire_type) {
     const bool number = field == 1 || field == 5;
     return number ? wire_type == 0
@@ -82,13 +84,14 @@ class WireScan {
         return;
       }
       ++fields_;
+      has_graph_ = has_graph_ || *key >> 3 == kGraph;
     }
     whole_ = true;
   }
 
   WireReader reader_;
   size_t fields_ = 0;
-  bool whole_ = false;
+  bool whole_ = false, has_graph_ = false;
   std::optional<size_t> missing_;
 };
 
@@ -179,7 +182,7 @@ std::optional<Diagnostic> nests_too_deep(std::span<const std::byte> bytes) {
 }
 
 Diagnostic not_a_model(std::span<const std::byte> bytes) {
-  if (const auto foreign = foreign_format(bytes)) return not_onnx(*foreign);
+  if (const auto foreign = frontend::foreign_format(bytes)) return frontend::not_read(*foreign, "an ONNX model");
   const WireScan scan(bytes);
   if (scan.missing() && scan.fields() > 0)
     return error(ErrorKind::Input, "the file is truncated: at least " + std::to_string(*scan.missing()) +
@@ -213,10 +216,15 @@ int bracket_depth(std::string_view text) {
 
 }  // namespace
 
+bool looks_like_model(std::span<const std::byte> bytes) {
+  const WireScan scan(bytes);
+  return scan.whole() && scan.has_graph();
+}
+
 Status read_model(std::span<const std::byte> bytes, onnx::ModelProto& model) {
   if (bytes.empty()) return error(ErrorKind::Input, "the file is empty").help("copy or download it again");
   if (bytes.size() > INT_MAX) {
-    if (const auto foreign = foreign_format(bytes)) return not_onnx(*foreign);
+    if (const auto foreign = frontend::foreign_format(bytes)) return frontend::not_read(*foreign, "an ONNX model");
     return error(ErrorKind::Input, "the file has " + std::to_string(bytes.size()) + " bytes; protobuf ends at 2 GiB")
         .help("save the model with external data: onnx.save(model, path, save_as_external_data=True)");
   }

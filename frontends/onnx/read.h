@@ -12,6 +12,9 @@ namespace lapis::onnx_frontend {
 // Bodies of control flow within each other: far more than any model has, far fewer than any stack bears.
 inline constexpr int kMaxBodies = 64;
 
+// Whether the outermost layer is that of a whole model: ONNX has no magic number. Says nothing about what lies inside.
+bool looks_like_model(std::span<const std::byte> bytes);
+
 Status read_model(std::span<const std::byte> bytes, onnx::ModelProto& model);
 Status read_text(std::string_view text, onnx::ModelProto& model);
 

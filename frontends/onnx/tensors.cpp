@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "base/truth.h"
+#include "frontends/common/bytes.h"
 #include "frontends/onnx/types.h"
 
 namespace lapis::onnx_frontend {
@@ -30,27 +31,15 @@ Diagnostic size_error(const std::string& what, int64_t have, const Shape& shape,
 
 // ---- bytes --------------------------------------------------------------------------------------------------------------------------
 
-// Whether a Tensor can lie over foreign bytes; they are copied if few or badly aligned.
-bool can_borrow(const std::byte* bytes, int64_t size) {
-  constexpr int64_t kWorthBorrowing = 4096;
-  constexpr uintptr_t kAlignment = 16;
-  return size >= kWorthBorrowing && reinterpret_cast<uintptr_t>(bytes) % kAlignment == 0;
-}
-
-Tensor borrow(DType dtype, Shape shape, std::shared_ptr<const std::byte> bytes) {
-  const int64_t size = byte_size(dtype, element_count(shape));
-  if (can_borrow(bytes.get(), size)) return Tensor(dtype, std::move(shape), std::move(bytes));
-  Tensor tensor(dtype, std::move(shape));
-  if (size > 0) std::memcpy(tensor.mutable_raw(), bytes.get(), static_cast<size_t>(size));
-  return tensor;
-}
+using frontend::can_borrow;
+using frontend::over_bytes;
 
 Result<Tensor> from_raw(onnx::TensorProto& proto, DType dtype, Shape shape) {
   const int64_t size = byte_size(dtype, element_count(shape));
   if (static_cast<int64_t>(proto.raw_data().size()) != size)
     return size_error("bytes", static_cast<int64_t>(proto.raw_data().size()), shape, dtype, size);
   const auto text = std::make_shared<const std::string>(std::move(*proto.mutable_raw_data()));
-  return borrow(dtype, std::move(shape), {text, reinterpret_cast<const std::byte*>(text->data())});
+  return over_bytes(dtype, std::move(shape), {text, reinterpret_cast<const std::byte*>(text->data())});
 }
 
 Result<uint64_t> parse_number(const std::string& key, const std::string& text) {
@@ -81,7 +70,7 @@ Result<Tensor> from_external(const onnx::TensorProto& proto, DType dtype, Shape 
   if (range.length != static_cast<uint64_t>(size))
     return size_error("bytes", static_cast<int64_t>(range.length), shape, dtype, size);
   if (!can_borrow(range.bytes.get(), size)) LAPIS_CHECK(files.allow_copy(range.length));
-  return borrow(dtype, std::move(shape), std::move(range.bytes));
+  return over_bytes(dtype, std::move(shape), std::move(range.bytes));
 }
 
 // ---- typed fields -------------------------------------------------------------------------------------------------------------------

@@ -29,9 +29,9 @@ class RunnerFiles : public ::testing::Test {
 };
 
 TEST_F(RunnerFiles, NamesDecideWhatIsRun) {
-  EXPECT_EQ(*model_kind(folder_ / "m.onnxtxt"), ModelKind::Onnx);
-  EXPECT_EQ(*model_kind(folder_ / "m.onnxtxt", true), ModelKind::Onnx);
-  EXPECT_EQ(*model_kind(folder_ / "missing"), ModelKind::Onnx);
+  EXPECT_EQ(*model_kind(folder_ / "m.onnxtxt"), ModelKind::Model);
+  EXPECT_EQ(*model_kind(folder_ / "m.onnxtxt", true), ModelKind::Model);
+  EXPECT_EQ(*model_kind(folder_ / "missing"), ModelKind::Model);
   EXPECT_EQ(*model_kind(folder_ / "m.lapis"), ModelKind::Artifact);
   EXPECT_EQ(*model_kind(folder_ / "text.lapis"), ModelKind::Artifact);
   for (const char* name : {"m.onnx", "m"}) {

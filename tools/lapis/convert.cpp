@@ -1,6 +1,5 @@
 // lapis convert M -o N.onnx
 #include "frontends/onnx/export.h"
-#include "frontends/onnx/import.h"
 #include "tools/lapis/options.h"
 #include "tools/lapis/output.h"
 

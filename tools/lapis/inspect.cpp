@@ -3,8 +3,8 @@
 
 #include "base/hash.h"
 #include "base/printable.h"
+#include "frontends/frontend.h"
 #include "frontends/onnx/export.h"
-#include "frontends/onnx/import.h"
 #include "ir/op.h"
 #include "runtime/artifact.h"
 #include "tools/lapis/options.h"
@@ -123,7 +123,7 @@ Result<Report> inspect(const Flags& flags) {
     report.json["text"] = report.text;
     return report;
   }
-  report.json["kind"] = "onnx";
+  if (const Frontend* f = frontend_of(flags.model.model)) report.json["kind"] = f->name;
   report.text = printable(graph->name()) + ": " + std::to_string(graph->node_count()) + " nodes, opset " +
                 std::to_string(lowest_opset(*graph)) + " or newer\n";
   describe_io(*graph, report);

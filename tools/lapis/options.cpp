@@ -7,7 +7,7 @@
 #include <limits>
 
 #include "base/suggest.h"
-#include "frontends/onnx/import.h"
+#include "frontends/frontend.h"
 #include "ir/infer.h"
 #include "tuning/data/npy.h"
 
@@ -123,7 +123,7 @@ static Status check_names(const Graph& graph, const Path& file, const ModelOptio
 
 Result<std::unique_ptr<Graph>> ModelFlags::import(const Path& file, const ModelOptions& options) const {
   LAPIS_TRY(const ModelOptions flags, model_options());
-  LAPIS_TRY(std::unique_ptr<Graph> graph, import_onnx(file));
+  LAPIS_TRY(std::unique_ptr<Graph> graph, import_model(file));
   LAPIS_CHECK(check_names(*graph, file, flags));
   if (options.dims.empty() && options.shapes.empty()) return graph;
   if (Status bound = bind_model(*graph, options); !bound.ok())

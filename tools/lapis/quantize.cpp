@@ -3,7 +3,6 @@
 #include "base/printable.h"
 #include "base/suggest.h"
 #include "frontends/onnx/export.h"
-#include "frontends/onnx/import.h"
 #include "ir/op.h"
 #include "passes/pipeline.h"
 #include "tools/lapis/options.h"

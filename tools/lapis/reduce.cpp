@@ -10,7 +10,6 @@
 #include <set>
 
 #include "frontends/onnx/export.h"
-#include "frontends/onnx/import.h"
 #include "ir/infer.h"
 #include "ir/verify.h"
 #include "tools/lapis/child.h"

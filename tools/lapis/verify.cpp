@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "base/printable.h"
+#include "frontends/frontend.h"
 #include "frontends/onnx/export.h"
 #include "ir/op.h"
 #include "ir/ops/ops.h"
@@ -74,9 +75,11 @@ class Judge {
     return run_onnxruntime(file, inputs_, tensors, outputs_);
   }
 
-  // The model as its author wrote it. ONNX Runtime reads the file itself, unless it is text.
+  // The model as its author wrote it. ONNX Runtime reads the file itself, unless it is text or of another format.
   Result<std::vector<Tensor>> source(const Path& file, const Graph& graph, const std::vector<Tensor>& tensors) const {
-    if (flags_.against == "reference" || file.extension() == ".onnxtxt") return (*this)(graph, tensors);
+    const Frontend* format = frontend_of(file);
+    const bool is_read = format && format->name == "onnx" && file.extension() != ".onnxtxt";
+    if (flags_.against == "reference" || !is_read) return (*this)(graph, tensors);
     return run_onnxruntime(file, inputs_, tensors, outputs_);
   }
 
@@ -156,14 +159,14 @@ void compare_all(Report& report, const Question& question, const std::vector<IoI
   }
 }
 
-// The .onnx behind the model: the model itself, or what --source names for an artifact, which holds machine code only.
+// The model behind the code: the model itself, or what --source names for an artifact, which holds machine code only.
 Result<Path> source_of(const Flags& flags) {
   LAPIS_TRY(const ModelKind kind, model_kind(flags.model.model, flags.model.artifact));
-  if (kind == ModelKind::Onnx) return Path(flags.model.model);
+  if (kind == ModelKind::Model) return Path(flags.model.model);
   if (flags.source.empty())
     return error(ErrorKind::Usage, "an artifact holds machine code only; there is nothing to compare it with")
         .at(flags.model.model)
-        .help("name the model it was compiled from with --source MODEL.onnx");
+        .help("name the model it was compiled from with --source MODEL");
   return Path(flags.source);
 }
 
@@ -264,7 +267,7 @@ Action declare_verify(CLI::App& app) {
                  "The same between a Q/DQ model and its integer form, which round at different places")
       ->capture_default_str()
       ->check(number_between(0, 1e30));
-  app.add_option("--source", flags->source, "The model that an artifact was compiled from")->type_name("MODEL.onnx");
+  app.add_option("--source", flags->source, "The model that an artifact was compiled from")->type_name("MODEL");
   app.add_flag("--each-pass", flags->each_pass, "Also compare the model after every pass of the compile pipeline");
   return [flags] { return verify(*flags); };
 }

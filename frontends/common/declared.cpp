@@ -1,10 +1,11 @@
-#include "frontends/onnx/declared.h"
+#include "frontends/common/declared.h"
 
 #include <algorithm>
 
 #include "ir/ops/ops.h"
 
-namespace lapis::onnx_frontend {
+namespace lapis::frontend {
+namespace {
 
 Type complete(Type inferred, const Type& declared) {
   if (!inferred.is_tensor() || !declared.is_tensor()) return inferred;
@@ -16,6 +17,8 @@ Type complete(Type inferred, const Type& declared) {
   return inferred;
 }
 
+// Models keep declarations that no longer fit their operators. Where the shape itself is computed, what an operator does with
+// its elements still tells a stale one, which is then worth nothing.
 bool fits_operand(const Node& node, const Type& declared) {
   const bool reshapes = node.is(ops::Reshape), expands = node.is(ops::Expand);
   if ((!reshapes && !expands) || !declared.is_static() || !node.input(0)->type().is_static()) return true;
@@ -28,4 +31,19 @@ bool fits_operand(const Node& node, const Type& declared) {
   return from.size() <= to.size();
 }
 
-}  // namespace lapis::onnx_frontend
+}  // namespace
+
+Status complete_type(Value& value, const Type& declared) {
+  const bool contradicts = value.type().is_tensor() && declared.is_tensor() && value.dtype() != DType::Undefined &&
+                           value.dtype() != declared.dtype;
+  if (contradicts)
+    return error(ErrorKind::Input, "output '" + value.name() + "' is declared as " + declared.to_string() + " but is " +
+                                       value.type().to_string());
+  Type completed = complete(value.type(), declared);
+  if (const auto problem = completed.size_problem())
+    return error(ErrorKind::Input, "output '" + value.name() + "' is declared as what cannot be: " + *problem);
+  if (fits_operand(*value.producer(), completed)) value.set_type(std::move(completed));
+  return ok();
+}
+
+}  // namespace lapis::frontend

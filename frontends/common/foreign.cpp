@@ -1,4 +1,4 @@
-#include "frontends/onnx/foreign.h"
+#include "frontends/common/foreign.h"
 
 #include <algorithm>
 #include <cctype>
@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-namespace lapis::onnx_frontend {
+namespace lapis::frontend {
 namespace {
 
 using View = std::string_view;
@@ -365,8 +365,8 @@ std::optional<Foreign> foreign_folder(const Path& path) {
   return folder_kind(list(path));
 }
 
-Diagnostic not_onnx(const Foreign& foreign) {
-  return error(ErrorKind::Input, "not an ONNX model but " + foreign.what).help(foreign.advice);
+Diagnostic not_read(const Foreign& foreign, const std::string& wanted) {
+  return error(ErrorKind::Input, "not " + wanted + " but " + foreign.what).help(foreign.advice);
 }
 
-}  // namespace lapis::onnx_frontend
+}  // namespace lapis::frontend

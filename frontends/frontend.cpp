@@ -1,0 +1,54 @@
+#include "frontends/frontend.h"
+
+#include "frontends/common/foreign.h"
+#include "frontends/onnx/import.h"
+
+namespace lapis {
+namespace {
+
+constexpr Frontend kFrontends[] = {
+    {"onnx", "ONNX", is_onnx, import_onnx},
+};
+
+// "an ONNX or TFLite model"
+std::string any_model() {
+  std::string titles;
+  for (const Frontend& f : kFrontends) titles += (titles.empty() ? "an " : " or ") + std::string(f.title);
+  return titles + " model";
+}
+
+const Frontend* recognize(const Path& path, std::span<const std::byte> bytes) {
+  for (const Frontend& f : kFrontends)
+    if (f.recognizes(path, bytes)) return &f;
+  return nullptr;
+}
+
+bool is_folder(const Path& path) {
+  std::error_code failed;
+  return std::filesystem::is_directory(path, failed);
+}
+
+}  // namespace
+
+std::span<const Frontend> frontends() { return kFrontends; }
+
+const Frontend* frontend_of(const Path& path) {
+  if (is_folder(path)) return recognize(path, {});
+  const Result<MappedFile> file = map_file(path);
+  return file.ok() ? recognize(path, file->bytes()) : nullptr;
+}
+
+Result<std::unique_ptr<Graph>> import_model(const Path& path, const ImportOptions& options) {
+  MappedFile file;
+  if (!is_folder(path)) {
+    LAPIS_TRY(file, map_file(path));
+  }
+  if (const Frontend* f = recognize(path, file.bytes())) return f->import(path, file, options);
+  if (const auto foreign = frontend::foreign_folder(path))
+    return frontend::not_read(*foreign, any_model()).at(path.string());
+  if (const auto foreign = frontend::foreign_format(file.bytes()))
+    return frontend::not_read(*foreign, any_model()).at(path.filename().string());
+  return import_onnx(path, file, options);  // ONNX has no magic number, so its reader says what a damaged file lacks
+}
+
+}  // namespace lapis

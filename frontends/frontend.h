@@ -1,0 +1,35 @@
+// The formats that models come in. `import_model` is the only door: it asks each frontend of the list whether a file is its, by content.
+//
+//   LAPIS_TRY(auto graph, import_model("resnet50.onnx", {.dims = {{"N", 1}}}));
+//
+// A new format is a folder and an entry in frontends().
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string_view>
+
+#include "base/file.h"
+#include "frontends/common/options.h"
+#include "ir/graph.h"
+
+namespace lapis {
+
+struct Frontend {
+  std::string_view name;   // "onnx"; in reports
+  std::string_view title;  // "ONNX"; in messages
+  // Whether a file, or a folder (then without bytes), is of this format. Looks at little and reads nothing into memory.
+  bool (*recognizes)(const Path& path, std::span<const std::byte> bytes);
+  // Everything that is wrong or unsupported is reported at once, located in the file.
+  Result<std::unique_ptr<Graph>> (*import)(const Path& path, const MappedFile& file, const ImportOptions& options);
+};
+
+// In the order in which they are asked.
+std::span<const Frontend> frontends();
+// The frontend that reads `path`; null if none does or the file cannot be opened.
+const Frontend* frontend_of(const Path& path);
+// A model file of any format, as a valid ONNX graph. Errors: ErrorKind::Input for what is no model or a damaged one (a format that is known
+// but not read is named, with advice), ErrorKind::Unsupported with every operator that cannot be imported, ErrorKind::Io.
+Result<std::unique_ptr<Graph>> import_model(const Path& path, const ImportOptions& options = {});
+
+}  // namespace lapis

@@ -1,0 +1,104 @@
+#include "frontends/onnx/nodes.h"
+
+#include <onnx/onnx_pb.h>
+
+#include <unordered_set>
+
+#include "frontends/onnx/import.h"
+#include "frontends/onnx/schema.h"
+
+namespace lapis::onnx_frontend {
+namespace {
+
+using Names = std::unordered_set<std::string_view>;
+
+// The reads of a node in the order in which they are met.
+class Reads {
+ public:
+  void of(const onnx::NodeProto& node) {
+    for (const auto& name : node.input()) add(name);
+    for (const auto& attribute : node.attribute())
+      if (attribute.has_g()) captures(attribute.g());
+  }
+  std::vector<std::string_view> take() { return std::move(list_); }
+
+ private:
+  void add(const std::string& name) {
+    if (name.empty()) return;
+    for (const Names& local : local_)
+      if (local.contains(name)) return;
+    if (seen_.insert(name).second) list_.push_back(name);
+  }
+
+  // What a subgraph reads from the graphs around it.
+  void captures(const onnx::GraphProto& graph) {
+    Names own;
+    for (const auto& v : graph.input()) own.insert(v.name());
+    for (const auto& v : graph.initializer()) own.insert(v.name());
+    for (const auto& v : graph.sparse_initializer()) own.insert(v.values().name());
+    for (const auto& node : graph.node()) own.insert(node.output().begin(), node.output().end());
+    local_.push_back(std::move(own));
+    for (const auto& node : graph.node()) of(node);
+    for (const auto& v : graph.output()) add(v.name());
+    local_.pop_back();
+  }
+
+  std::vector<Names> local_;  // of the subgraphs around
+  Names seen_;
+  std::vector<std::string_view> list_;
+};
+
+bool is_onnx(const std::string& op) { return op.find("::") == std::string::npos; }
+
+std::string hint_for(const std::string& op) {
+  if (op.starts_with("com.microsoft::"))
+    return "this operator belongs to ONNX Runtime: import the model as it was before ONNX Runtime optimized it, or "
+           "have it written in QDQ format";
+  if (!is_onnx(op)) return "export the model without custom operators, or define this one by a function in the model";
+  if (!find_schema(op, kNewestOpset, ""))
+    return "ONNX has no such operator up to opset " + std::to_string(kNewestOpset) + "; check the domain of the node";
+  return "cut the model before these nodes or export it without them";
+}
+
+size_t count_nodes(const onnx::GraphProto& graph);
+template <class Body> size_t count_nodes_of(const Body& body) {
+  size_t count = 0;
+  for (const auto& node : body.node()) {
+    ++count;
+    for (const auto& a : node.attribute()) count += a.has_g() ? count_nodes(a.g()) : 0;
+  }
+  return count;
+}
+size_t count_nodes(const onnx::GraphProto& graph) { return count_nodes_of(graph); }
+
+}  // namespace
+
+std::string plain_domain(const std::string& domain) { return domain == "ai.onnx" ? "" : domain; }
+
+std::string location_of(const onnx::NodeProto& node) {
+  const std::string& name = !node.name().empty() || node.output_size() == 0 ? node.name() : node.output(0);
+  return "node '" + name + "' (" + node.op_type() + ")";
+}
+
+frontend::OrderedNode reads_and_writes(const onnx::NodeProto& node) {
+  Reads reads;
+  reads.of(node);
+  return {reads.take(), {node.output().begin(), node.output().end()}};
+}
+
+frontend::UnsupportedNode unsupported(const onnx::NodeProto& node, const std::string& where, const std::string& owner) {
+  const std::string domain = plain_domain(node.domain());
+  const std::string op = domain.empty() ? node.op_type() : domain + "::" + node.op_type();
+  return {.op = op,
+          .where = where,
+          .note = owner.empty() ? "" : "it is part of how ONNX defines " + owner,
+          .hint = hint_for(op)};
+}
+
+size_t nodes_written(const onnx::ModelProto& model) {
+  size_t written = count_nodes(model.graph());
+  for (const auto& function : model.functions()) written += count_nodes_of(function);
+  return written;
+}
+
+}  // namespace lapis::onnx_frontend
