@@ -1,28 +1,19 @@
 // Target: the machine that code is generated for. A small value with a round-trip string; passed explicitly, never global.
 //
 //   Target::parse("x86-64+avx512vnni")   every feature implies the ones below it (avx512vnni => avx512 => avx2)
-//   Target::host()                       what CPUID, XCR0 and (for AMX) the palette and the kernel's permission allow
+//   Target::host()                       what this machine can run (base/host.h)
+//
+// What features there are: base/isa.h.
 #pragma once
 
-#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/isa.h"
 #include "base/result.h"
 
 namespace lapis {
-
-enum class Isa : uint32_t {
-  Avx2 = 1 << 0,     // AVX2 + FMA + F16C
-  AvxVnni = 1 << 1,  // VPDPBUSD on ymm (VEX)
-  Avx512 = 1 << 2,   // F, BW, DQ, VL, CD
-  Avx512Vnni = 1 << 3,
-  Avx512Vbmi = 1 << 4,
-  Avx512Bf16 = 1 << 5,
-  AmxInt8 = 1 << 6,  // implies AMX-TILE
-  AmxBf16 = 1 << 7,
-};
 
 class Target {
  public:
@@ -33,9 +24,9 @@ class Target {
   static std::vector<Target> levels();
 
   Target with(Isa isa) const;
-  bool has(Isa isa) const { return (bits_ & static_cast<uint32_t>(isa)) != 0; }
+  bool has(Isa isa) const { return (bits_ & bit(isa)) != 0; }
   bool contains(const Target& other) const { return (bits_ & other.bits_) == other.bits_; }
-  int vector_bytes() const { return has(Isa::Avx512) ? 64 : 32; }
+  int vector_bytes() const;
   std::string to_string() const;  // "x86-64+avx512vnni+avx512bf16": only what is not implied
   uint32_t bits() const { return bits_; }
 

@@ -6,7 +6,7 @@
 
 namespace lapis {
 
-// GMAC/s of independent dot products in registers: UInt8 (u8 x s8 into int32) or Float32. Best of several short runs.
+// GMAC/s of independent dot products in registers (codegen/x86/peak.h). Best of several short runs.
 Result<double> measure_peak(DType dtype, const Target& target);
 
 }  // namespace lapis

@@ -46,9 +46,9 @@ const llvm::Target& x86() {
 }  // namespace
 
 std::string features_of(const Target& target) {
-  std::string features = "+avx2,+fma,+f16c";
-  if (target.has(Isa::Avx512)) features += ",+avx512f,+avx512bw,+avx512dq,+avx512vl,+avx512cd,+evex512";
-  if (target.has(Isa::Avx512Vbmi)) features += ",+avx512vbmi";
+  std::string features;
+  for (const IsaRow& row : kIsas)
+    if (target.has(row.isa) && !row.llvm.empty()) features += (features.empty() ? "" : ",") + std::string(row.llvm);
   return features;
 }
 

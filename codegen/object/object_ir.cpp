@@ -1,41 +1,14 @@
 #include "codegen/object/object_ir.h"
 
 #include <sstream>
+#include <utility>
 
 #include "base/hash.h"
+#include "base/host.h"
 #include "runtime/abi.h"
 
 namespace lapis {
 namespace {
-
-// What CPUID and XCR0 must report, as masks of bits that must all be set.
-struct Requirements {
-  uint64_t xcr0 = 0x6;                                             // xmm and ymm state
-  uint32_t leaf1_ecx = 1u << 12 | 1u << 27 | 1u << 28 | 1u << 29;  // FMA, OSXSAVE, AVX, F16C
-  uint32_t leaf7_ebx = 1u << 5;                                    // AVX2
-  uint32_t leaf7_ecx = 0, leaf7_edx = 0, leaf7_1_eax = 0;
-  bool tiles = false;
-};
-
-Requirements requirements(const Target& t) {
-  Requirements r;
-  if (t.has(Isa::AvxVnni)) r.leaf7_1_eax |= 1u << 4;
-  if (t.has(Isa::Avx512)) {
-    r.xcr0 |= 0xE0;
-    r.leaf7_ebx |= 1u << 16 | 1u << 17 | 1u << 28 | 1u << 30 | 1u << 31;  // F, DQ, CD, BW, VL
-  }
-  if (t.has(Isa::Avx512Vnni)) r.leaf7_ecx |= 1u << 11;
-  if (t.has(Isa::Avx512Vbmi)) r.leaf7_ecx |= 1u << 1;
-  if (t.has(Isa::Avx512Bf16)) r.leaf7_1_eax |= 1u << 5;
-  r.tiles = t.has(Isa::AmxInt8) || t.has(Isa::AmxBf16);
-  if (r.tiles) {
-    r.xcr0 |= 0x60000;
-    r.leaf7_edx |= 1u << 24;
-    if (t.has(Isa::AmxInt8)) r.leaf7_edx |= 1u << 25;
-    if (t.has(Isa::AmxBf16)) r.leaf7_edx |= 1u << 22;
-  }
-  return r;
-}
 
 // $N in a template is the object's name.
 std::string filled(std::string_view text, const std::string& name) {
@@ -51,56 +24,74 @@ std::string filled(std::string_view text, const std::string& name) {
   return result;
 }
 
-// Each leaf is asked only after the one before allows it. Tiles need the kernel's permission besides (arch_prctl 0x1023 for state 18).
-std::string supported_ir(const Target& target) {
-  const Requirements r = requirements(target);
-  std::ostringstream out;
-  int id = 0;
-  auto cpuid = [&](uint32_t leaf, uint32_t subleaf) {
-    out << "  %leaf" << ++id
-        << " = call { i32, i32, i32, i32 } asm sideeffect \"cpuid\", "
-           "\"={ax},={bx},={cx},={dx},{ax},{cx},~{dirflag},~{fpsr},~{flags}\"(i32 "
-        << leaf << ", i32 " << subleaf << ")\n";
-    return id;
-  };
-  int checks = 0;
-  auto branch = [&](const std::string& condition) {
-    const std::string label = "check" + std::to_string(++checks);
-    out << "  br i1 " << condition << ", label %" << label << ", label %no\n" << label << ":\n";
-  };
-  auto require = [&](int leaf, int reg, uint32_t mask) {
-    if (!mask) return;
-    const std::string v = std::to_string(leaf) + "_" + std::to_string(reg);
-    out << "  %reg" << v << " = extractvalue { i32, i32, i32, i32 } %leaf" << leaf << ", " << reg << "\n  %and" << v
-        << " = and i32 %reg" << v << ", " << static_cast<int32_t>(mask) << "\n  %ok" << v << " = icmp eq i32 %and" << v
-        << ", " << static_cast<int32_t>(mask) << "\n";
+// Writes a function that answers whether the processor and the operating system have what some code needs.
+class SupportedIr {
+ public:
+  std::string text(const Requirements& needed) {
+    out_ << "define i32 @$N_supported() #0 {\n";
+    cpuid(0, 0);
+    out_ << "  %highest = extractvalue { i32, i32, i32, i32 } %leaf" << leaves_
+         << ", 0\n  %has7 = icmp uge i32 %highest, 7\n";
+    branch("%has7");
+    for (const CpuidMask& mask : needed.cpuid) {
+      if (mask.leaf > 1) require_state(needed.xcr0);  // leaf 1 said that it can be asked
+      require(mask);
+    }
+    if (needed.tiles) require_tiles();
+    out_ << "  ret i32 1\nno:\n  ret i32 0\n}\n";
+    return out_.str();
+  }
+
+ private:
+  // Asks a leaf, unless it was the last one asked.
+  void cpuid(uint32_t leaf, uint32_t subleaf) {
+    if (std::exchange(asked_, std::pair(leaf, subleaf)) == std::pair(leaf, subleaf)) return;
+    out_ << "  %leaf" << ++leaves_
+         << " = call { i32, i32, i32, i32 } asm sideeffect \"cpuid\", "
+            "\"={ax},={bx},={cx},={dx},{ax},{cx},~{dirflag},~{fpsr},~{flags}\"(i32 "
+         << leaf << ", i32 " << subleaf << ")\n";
+  }
+
+  void branch(const std::string& condition) {
+    const std::string label = "check" + std::to_string(++checks_);
+    out_ << "  br i1 " << condition << ", label %" << label << ", label %no\n" << label << ":\n";
+  }
+
+  void require(const CpuidMask& mask) {
+    cpuid(mask.leaf, mask.subleaf);
+    const auto reg = static_cast<int>(mask.reg);
+    const auto bits = static_cast<int32_t>(mask.bits);
+    const std::string v = std::to_string(leaves_) + "_" + std::to_string(reg);
+    out_ << "  %reg" << v << " = extractvalue { i32, i32, i32, i32 } %leaf" << leaves_ << ", " << reg << "\n  %and" << v
+         << " = and i32 %reg" << v << ", " << bits << "\n  %ok" << v << " = icmp eq i32 %and" << v << ", " << bits
+         << "\n";
     branch("%ok" + v);
-  };
-  out << "define i32 @$N_supported() #0 {\n";
-  const int zero = cpuid(0, 0);
-  out << "  %highest = extractvalue { i32, i32, i32, i32 } %leaf" << zero
-      << ", 0\n  %has7 = icmp uge i32 %highest, 7\n";
-  branch("%has7");
-  require(cpuid(1, 0), 2, r.leaf1_ecx);
-  out << "  %state = call { i32, i32 } asm sideeffect \"xgetbv\", \"={ax},={dx},{cx},~{dirflag},~{fpsr},~{flags}\"(i32 "
-         "0)\n  %xcr0 = extractvalue { i32, i32 } %state, 0\n"
-      << "  %xand = and i32 %xcr0, " << r.xcr0 << "\n  %xok = icmp eq i32 %xand, " << r.xcr0 << "\n";
-  branch("%xok");
-  const int seven = cpuid(7, 0);
-  require(seven, 1, r.leaf7_ebx);
-  require(seven, 2, r.leaf7_ecx);
-  require(seven, 3, r.leaf7_edx);
-  if (r.leaf7_1_eax) require(cpuid(7, 1), 0, r.leaf7_1_eax);
-  if (r.tiles) {
-    require(cpuid(29, 0), 0, 1);  // a palette: hypervisors exist that announce tiles without one
-    out << "  %granted = call i64 asm sideeffect \"syscall\", "
-           "\"={ax},{ax},{di},{si},~{rcx},~{r11},~{memory},~{dirflag},~{fpsr},~{flags}\"(i64 158, i64 4131, i64 18)\n  "
-           "%grant = icmp eq i64 %granted, 0\n";
+  }
+
+  void require_state(uint64_t bits) {
+    if (std::exchange(state_is_known_, true)) return;
+    out_ << "  %state = call { i32, i32 } asm sideeffect \"xgetbv\", "
+            "\"={ax},={dx},{cx},~{dirflag},~{fpsr},~{flags}\"(i32 0)\n  %xcr0 = extractvalue { i32, i32 } %state, 0\n"
+         << "  %xand = and i32 %xcr0, " << bits << "\n  %xok = icmp eq i32 %xand, " << bits << "\n";
+    branch("%xok");
+  }
+
+  void require_tiles() {
+    cpuid(kTilePaletteLeaf, 0);
+    out_ << "  %palettes = extractvalue { i32, i32, i32, i32 } %leaf" << leaves_
+         << ", 0\n  %some = icmp ne i32 %palettes, 0\n";
+    branch("%some");
+    out_ << "  %granted = call i64 asm sideeffect \"syscall\", "
+            "\"={ax},{ax},{di},{si},~{rcx},~{r11},~{memory},~{dirflag},~{fpsr},~{flags}\"(i64 158, i64 "
+         << kRequestPermission << ", i64 " << kTileData << ")\n  %grant = icmp eq i64 %granted, 0\n";
     branch("%grant");
   }
-  out << "  ret i32 1\nno:\n  ret i32 0\n}\n";
-  return out.str();
-}
+
+  std::ostringstream out_;
+  std::pair<uint32_t, uint32_t> asked_{UINT32_MAX, 0};
+  int leaves_ = 0, checks_ = 0;
+  bool state_is_known_ = false;
+};
 
 // The frame of runtime/abi.h on the stack: constants, arena, io pointers, status.
 std::string frame_ir(const Plan& plan) {
@@ -220,8 +211,9 @@ std::string api_ir(const Plan& plan, const CodeImage& image, const ObjectOptions
   note.add(options.plan_hash);
   note.add(plan.target.to_string());
   note.add(options.name);
-  const std::string text = tables_ir(plan, image, options) + supported_ir(plan.target) + run_ir(plan, note.value()) +
-                           run_units_ir(plan) + "attributes #0 = { nounwind \"no-builtins\" }\n";
+  const std::string text = tables_ir(plan, image, options) + SupportedIr().text(requirements_of(plan.target)) +
+                           run_ir(plan, note.value()) + run_units_ir(plan) +
+                           "attributes #0 = { nounwind \"no-builtins\" }\n";
   return filled(text, options.name);
 }
 

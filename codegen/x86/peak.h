@@ -13,7 +13,7 @@ struct PeakLoop {
   int64_t macs_per_unit;
 };
 
-// dtype: UInt8 or Float32; the instructions the kernels of `target` would use.
+// The strongest instruction that the rows of base/isa.h name for `target`: UInt8 (u8 x s8 into int32), Float32, or BFloat16 where a row has it.
 PeakLoop emit_peak(DType dtype, const Target& target);
 
 }  // namespace lapis::x86
