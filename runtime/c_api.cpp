@@ -3,12 +3,16 @@
 
 #include "base/guard.h"
 #include "runtime/executable.h"
+#include "runtime/thread_pool.h"
 
 struct lapis_executable {
   lapis::Executable executable;
 };
 struct lapis_session {
   lapis::Session session;
+};
+struct lapis_thread_pool {
+  std::shared_ptr<lapis::ThreadPool> pool;
 };
 
 namespace {
@@ -124,6 +128,28 @@ Status run_unsized(lapis_session* session, const void* const* inputs, void* cons
   return session->session.run(io.data());
 }
 
+class ExecutorInC final : public lapis::v1::Executor {
+ public:
+  explicit ExecutorInC(const lapis_executor& executor) : executor_(executor) {}
+  int threads() const override { return executor_.threads(executor_.context); }
+  bool concurrent() const override { return executor_.concurrent != 0; }
+  void parallel(int most, const Work& work) override {
+    const lapis_part part = [](void* w, int index, int count) { (*static_cast<const Work*>(w))(index, count); };
+    executor_.parallel(executor_.context, most, part, const_cast<Work*>(&work));
+  }
+
+ private:
+  const lapis_executor executor_;
+};
+
+lapis_session* create_session(const lapis_executable* executable, const lapis::SessionOptions& options) {
+  return or_else<lapis_session*>(nullptr, [&]() -> Result<lapis_session*> {
+    if (!executable) return null_argument("the executable");
+    LAPIS_TRY(auto session, executable->executable.session(options));
+    return new lapis_session{std::move(session)};
+  });
+}
+
 // 0, or -1 with the reason remembered.
 template <class Function> int status_of(Function&& f) {
   return or_else(-1, [&]() -> Result<int> {
@@ -148,10 +174,31 @@ lapis_value_info lapis_output_info(const lapis_executable* e, size_t index) {
 }
 
 lapis_session* lapis_session_create(const lapis_executable* executable, int threads) {
+  return create_session(executable, {.threads = threads});
+}
+
+lapis_session* lapis_session_create_on(const lapis_executable* executable, const lapis_executor* executor,
+                                       int threads) {
   return or_else<lapis_session*>(nullptr, [&]() -> Result<lapis_session*> {
-    if (!executable) return null_argument("the executable");
-    LAPIS_TRY(auto session, executable->executable.session({.threads = threads}));
-    return new lapis_session{std::move(session)};
+    if (!executor || !executor->threads || !executor->parallel)
+      return null_argument("the executor or one of its functions");
+    return create_session(executable, {threads, false, std::make_shared<ExecutorInC>(*executor)});
+  });
+}
+
+lapis_thread_pool* lapis_thread_pool_create(int threads) {
+  return or_else<lapis_thread_pool*>(nullptr, [&]() -> Result<lapis_thread_pool*> {
+    LAPIS_TRY(auto pool, lapis::ThreadPool::create(threads));
+    return new lapis_thread_pool{std::move(pool)};
+  });
+}
+
+void lapis_thread_pool_destroy(lapis_thread_pool* pool) { delete pool; }
+
+lapis_session* lapis_session_create_on_pool(const lapis_executable* executable, lapis_thread_pool* pool, int threads) {
+  return or_else<lapis_session*>(nullptr, [&]() -> Result<lapis_session*> {
+    if (!pool) return null_argument("the thread pool");
+    return create_session(executable, {threads, false, pool->pool});
   });
 }
 

@@ -1,8 +1,10 @@
 #include "runtime/executable.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cstring>
+
+#include "base/host.h"
+#include "runtime/thread_pool.h"
 
 namespace lapis {
 
@@ -13,8 +15,8 @@ Result<Executable> Executable::from(Program program) {
                  "the code is for '" + program.target + "', a machine that this runtime does not know")
         .help("compile the model again with this version of Lapis");
   if (!Target::host().contains(*target))
-    return error(ErrorKind::Target,
-                 "the code is for " + program.target + ", but this host is only " + Target::host().to_string())
+    return error(ErrorKind::Target, "the code is for " + program.target + ", but this host is only " +
+                                        Target::host().to_string() + ": it lacks " + what_lacks(*target))
         .help("compile for this host with --target=host, or run it where those instructions exist");
   if (auto flaw = flaw_of(program))
     return error(ErrorKind::Resource, "the compiled model cannot run anywhere: " + *flaw)
@@ -41,13 +43,23 @@ Status Executable::verify() const {
   return status_of(verification_->findings);
 }
 
-Result<Session> Executable::session(const SessionOptions& options) const {
-  if (options.threads < 0 || options.threads > 1024)
-    return error(ErrorKind::Usage, "cannot run on " + std::to_string(options.threads) + " threads")
+// The options with an executor and a number of threads, whatever was left open.
+static Result<SessionOptions> completed(SessionOptions options) {
+  const int threads = options.threads.value_or(options.executor ? 0 : 1);
+  if (threads < 0 || threads > kMostThreads)
+    return error(ErrorKind::Usage, "cannot run on " + std::to_string(threads) + " threads")
         .help("0 means one per available core");
+  if (!options.executor) {
+    LAPIS_TRY(options.executor, ThreadPool::create(threads));
+  }
+  options.threads = threads == 0 ? kMostThreads : threads;
+  return options;
+}
+
+Result<Session> Executable::session(const SessionOptions& options) const {
+  LAPIS_TRY(const SessionOptions complete, completed(options));
   LAPIS_TRY(auto arena, allocate_arena(program_->arena_bytes));
-  LAPIS_TRY(auto pool, ThreadPool::create(options.threads == 0 ? available_cores() : options.threads));
-  return Session(*this, std::move(arena), std::move(pool), options.profile);
+  return Session(*this, std::move(arena), complete);
 }
 
 void Executable::write_perf_map() const {
@@ -55,18 +67,19 @@ void Executable::write_perf_map() const {
     write_perf_map_entry(code_.data() + step.code_offset, step.code_size, step.name);
 }
 
-Session::Session(Executable executable, std::shared_ptr<std::byte> arena, std::unique_ptr<ThreadPool> pool,
-                 bool profile)
+Session::Session(Executable executable, std::shared_ptr<std::byte> arena, const SessionOptions& options)
     : executable_(std::move(executable)),
       arena_(std::move(arena)),
       running_in_(std::make_unique<std::atomic<uint64_t>>(0)),
-      pool_(std::move(pool)) {
+      executor_(options.executor),
+      most_threads_(*options.threads),
+      phases_(program().steps) {
   for (const StepInfo& step : program().steps)
     functions_.push_back(
         reinterpret_cast<abi::StepFn>(const_cast<std::byte*>(executable_.code_.data() + step.code_offset)));
   for (const auto* list : {&program().inputs, &program().outputs})
     for (const IoInfo& io : *list) io_.push_back({io.bytes(), std::min(bit_width(io.dtype) / 8, 8)});
-  if (profile) profile_.assign(program().steps.size(), 0);
+  if (options.profile) profile_.assign(program().steps.size(), 0);
 }
 
 void Session::reset_profile() {
@@ -74,23 +87,7 @@ void Session::reset_profile() {
   runs_ = 0;
 }
 
-// Thread t of n does units [units*t/n, units*(t+1)/n) of every step; the barrier makes a step's results visible to the next.
-void Session::execute(const abi::Frame& frame, int thread) {
-  using Clock = std::chrono::steady_clock;
-  const int threads = pool_->size();
-  const bool timed = thread == 0 && !profile_.empty();
-  auto before = timed ? Clock::now() : Clock::time_point{};
-  for (size_t s = 0; s < functions_.size(); ++s) {
-    const int64_t units = program().steps[s].units;
-    const int64_t begin = units * thread / threads, end = units * (thread + 1) / threads;
-    if (begin < end) functions_[s](&frame, begin, end);
-    if (threads > 1) pool_->barrier().wait();
-    if (!timed) continue;
-    const auto now = Clock::now();
-    profile_[s] += std::chrono::duration<double, std::nano>(now - before).count();
-    before = now;
-  }
-}
+int Session::threads() const { return std::clamp(executor_->threads(), 1, most_threads_); }
 
 bool Session::occupy() {
   const uint64_t here = process_generation();
@@ -115,13 +112,10 @@ Status Session::run_alone(void* const* io) {
   Diagnostics findings = check_buffers(io);
   if (!findings.empty()) return findings;
   LAPIS_CHECK(executable_.verify());
-  if (pool_->forked()) {
-    LAPIS_TRY(pool_, ThreadPool::create(pool_->size()));
-  }
   int32_t fault = abi::kNoFault;
   const abi::Frame frame{reinterpret_cast<const uint8_t*>(program().constants.data()),
                          reinterpret_cast<uint8_t*>(arena_.get()), io, &fault};
-  pool_->run([&](int thread) { execute(frame, thread); });
+  LAPIS_CHECK(Run(frame, functions_, program().steps, phases_, profile_).on(*executor_, threads()));
   ++runs_;
   if (fault == abi::kIndexOutOfRange)
     return error(ErrorKind::Mismatch, "an index in the inputs lies outside of the tensor it selects from")

@@ -1,5 +1,6 @@
 // Executable: a compiled model, ready to run; immutable, shared by any number of Sessions on any threads.
-// Session: what one caller needs to run it: an arena and threads. Make one per thread: a session that is running refuses a second run.
+// Session: what one caller needs to run it: an arena and threads, its own or an Executor's. Make one per thread: a session that is running
+// refuses a second run.
 //
 //   LAPIS_TRY(auto executable, Executable::load("resnet50.lapis"));
 //   LAPIS_TRY(auto session, executable.session({.threads = 4}));
@@ -8,19 +9,23 @@
 
 #include <atomic>
 #include <mutex>
+#include <optional>
 
 #include "base/file.h"
 #include "base/target.h"
+#include "lapis/executor.h"
 #include "runtime/artifact.h"
 #include "runtime/memory.h"
 #include "runtime/program.h"
-#include "runtime/thread_pool.h"
+#include "runtime/run.h"
 
 namespace lapis {
 
 struct SessionOptions {
-  int threads = 1;       // 0: one per available core
-  bool profile = false;  // measure every step (a clock read per step)
+  // The most that a run uses; 0: one per available core, or all of the executor's. Absent: 1, or all of the executor's.
+  std::optional<int> threads = std::nullopt;
+  bool profile = false;                              // measure every step (a clock read per step)
+  std::shared_ptr<v1::Executor> executor = nullptr;  // whose threads do the work; without one the session has its own
 };
 
 class Session;
@@ -57,7 +62,7 @@ class Session {
   Status run(void* const* io);
 
   const Program& program() const { return *executable_.program_; }
-  int threads() const { return pool_->size(); }
+  int threads() const;  // the most that a run would use now
   // Nanoseconds of each step, summed over the profiled runs; empty unless SessionOptions::profile.
   const std::vector<double>& step_nanoseconds() const { return profile_; }
   int64_t runs() const { return runs_; }
@@ -68,18 +73,19 @@ class Session {
   struct Extent {
     int64_t bytes, alignment;
   };
-  Session(Executable executable, std::shared_ptr<std::byte> arena, std::unique_ptr<ThreadPool> pool, bool profile);
+  Session(Executable executable, std::shared_ptr<std::byte> arena, const SessionOptions& options);
   bool occupy();  // false if another thread is running the session
   Status run_alone(void* const* io);
   Diagnostics check_buffers(void* const* io) const;
-  void execute(const abi::Frame& frame, int thread);
 
   Executable executable_;
   std::shared_ptr<std::byte> arena_;
   std::unique_ptr<std::atomic<uint64_t>> running_in_;  // the process_generation() of a run, 0 while there is none
   std::vector<Extent> io_;                             // inputs, then outputs
-  std::unique_ptr<ThreadPool> pool_;
+  std::shared_ptr<v1::Executor> executor_;
+  int most_threads_;
   std::vector<abi::StepFn> functions_;
+  Phases phases_;
   std::vector<double> profile_;
   int64_t runs_ = 0;
 };

@@ -3,6 +3,7 @@
 #include "runtime/public_api.h"
 
 #include "runtime/artifact.h"
+#include "runtime/thread_pool.h"
 
 namespace lapis::v1 {
 
@@ -117,7 +118,8 @@ const std::string& Executable::target() const { return (impl_ ? *impl_ : empty_i
 Result<Session> Executable::session(const SessionOptions& options) const {
   return at_the_edge([&]() -> Result<Session> {
     if (!impl_) return moved_from("Executable");
-    lapis::Result<lapis::Session> session = impl_->executable.session({.threads = options.threads});
+    lapis::Result<lapis::Session> session =
+        impl_->executable.session({.threads = options.threads, .executor = options.executor});
     if (!session.ok()) return to_public(session.diagnostics());
     return Session(std::make_unique<Session::Impl>(Session::Impl{*std::move(session)}));
   });
@@ -129,6 +131,14 @@ Result<std::filesystem::path> Executable::save(const std::filesystem::path& file
     const Status saved = save_artifact(impl_->executable.program(), file);
     if (!saved.ok()) return to_public(saved.diagnostics());
     return file;
+  });
+}
+
+Result<std::shared_ptr<Executor>> thread_pool(int threads) {
+  return at_the_edge([&]() -> Result<std::shared_ptr<Executor>> {
+    lapis::Result<std::unique_ptr<ThreadPool>> pool = ThreadPool::create(threads);
+    if (!pool.ok()) return to_public(pool.diagnostics());
+    return std::shared_ptr<Executor>(*std::move(pool));
   });
 }
 

@@ -10,9 +10,11 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "lapis/executor.h"
 #include "lapis/result.h"
 #include "lapis/tensor.h"
 
@@ -24,15 +26,27 @@ LAPIS_PUBLIC_NAMESPACE {
     std::vector<int64_t> shape;
   };
 
+  // Results never depend on them.
   struct SessionOptions {
-    int threads = 1;  // 0: one per available core. Results never depend on it.
+    // The most threads that a run uses. 0: one per available core, or all of the executor's. Absent: 1, or all of the executor's.
+    std::optional<int> threads = std::nullopt;
+    // Whose threads do the work: the caller's, or a thread_pool() that sessions share. Without one a session has threads of its own.
+    std::shared_ptr<Executor> executor = nullptr;
   };
+
+  // Threads for sessions to share: the one that calls run() and threads - 1 that sleep between runs. A run takes those that are idle and never
+  // waits for the others, so sessions may run at the same time or inside of each other's work. In a forked child it starts threads anew.
+  //   auto pool = lapis::thread_pool(4).value();
+  //   auto a = first.session({.executor = pool}).value();
+  //   auto b = second.session({.threads = 2, .executor = pool}).value();
+  // Errors: ErrorCode::Usage for a number outside of 0 (one per available core) to 1024, ErrorCode::Resource if they cannot be had.
+  LAPIS_EXPORT Result<std::shared_ptr<Executor>> thread_pool(int threads = 0);
 
   using Inputs = std::map<std::string, TensorView>;
   using Outputs = std::map<std::string, Tensor>;
 
   // What one caller needs to run a model: working memory and threads. Movable; while it runs on one thread, a second one gets an error.
-  // A forked child may use a session of its parent: it gets threads of its own.
+  // A forked child may use a session of its parent: Lapis' own threads are started anew there.
   class LAPIS_EXPORT Session {
    public:
     ~Session();
@@ -40,7 +54,8 @@ LAPIS_PUBLIC_NAMESPACE {
     Session& operator=(Session&&) noexcept;
 
     // Errors: ErrorCode::Mismatch for missing, unknown, null or ill-fitting inputs (all named at once), or an index input out of range;
-    // ErrorCode::Usage if it is running already; ErrorCode::Input if the artifact's constants turn out to be damaged at the first run.
+    // ErrorCode::Usage if it is running already, or if its executor breaks its contract; ErrorCode::Input if the artifact's constants turn
+    // out to be damaged at the first run.
     Result<Outputs> run(const Inputs& inputs);
 
    private:

@@ -3,5 +3,6 @@
 
 #include "lapis/compile.h"
 #include "lapis/executable.h"
+#include "lapis/executor.h"
 #include "lapis/result.h"
 #include "lapis/tensor.h"

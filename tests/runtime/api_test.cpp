@@ -7,6 +7,7 @@
 #include <fstream>
 #include <thread>
 
+#include "tests/runtime/executors.h"
 #include "tests/runtime/sample_program.h"
 
 namespace {
@@ -42,6 +43,101 @@ TEST_F(Api, LoadsRunsAndSaves) {
   ASSERT_TRUE(executable.save(copy).ok());
   EXPECT_TRUE(lapis::load(copy).ok());
   std::filesystem::remove(copy);
+}
+
+TEST_F(Api, RunsOnTheCallersThreads) {
+  const lapis::Executable executable = lapis::load(file_).value();
+  for (const auto& executor : lapis::testing::test_executors(3)) {
+    lapis::Session session = executable.session({.executor = executor}).value();
+    const lapis::Outputs outputs = session.run({{"x", {x_.data(), {1, kSampleSize}}}}).value();
+    EXPECT_THAT(outputs.at("y").view<uint8_t>(), ElementsAreArray(sample_result(x_)));
+    EXPECT_GT(executor->calls, 0);
+  }
+  class Broken final : public lapis::Executor {
+    int threads() const override { return 2; }
+    void parallel(int, const Work&) override { throw 1; }
+  };
+  lapis::Session session = executable.session({.executor = std::make_shared<Broken>()}).value();
+  EXPECT_EQ(session.run({{"x", {x_.data(), {1, kSampleSize}}}}).error().code, lapis::ErrorCode::Usage);
+}
+
+TEST_F(Api, SharesAThreadPool) {
+  const lapis::Executable executable = lapis::load(file_).value();
+  std::vector<lapis::Session> sessions;
+  {
+    const std::shared_ptr<lapis::Executor> pool = lapis::thread_pool(3).value();
+    EXPECT_EQ(pool->threads(), 3);
+    for (int threads = 0; threads < 4; ++threads)
+      sessions.push_back(executable.session({.threads = threads, .executor = pool}).value());
+  }
+  for (lapis::Session& session : sessions)
+    EXPECT_THAT(session.run({{"x", {x_.data(), {1, kSampleSize}}}}).value().at("y").view<uint8_t>(),
+                ElementsAreArray(sample_result(x_)));
+  EXPECT_EQ(lapis::thread_pool(-1).error().code, lapis::ErrorCode::Usage);
+}
+
+// The caller's threads in C: as many as `most`, made for the occasion.
+struct CThreads {
+  int calls = 0, parts = 0;
+  lapis_executor executor{this, [](void*) { return 3; }, parallel, 0};
+
+  static void parallel(void* context, int most, lapis_part part, void* work) {
+    auto* const self = static_cast<CThreads*>(context);
+    ++self->calls;
+    self->parts += most;
+    std::vector<std::thread> threads;
+    for (int i = 1; i < most; ++i) threads.emplace_back(part, work, i, most);
+    part(work, 0, most);
+    for (std::thread& t : threads) t.join();
+  }
+};
+
+TEST_F(Api, CRunsOnTheCallersThreads) {
+  lapis_executable* executable = lapis_load(file_.c_str());
+  for (const int concurrent : {0, 1})
+    for (const int threads : {0, 1, 2, 3, 9}) {
+      CThreads own;
+      own.executor.concurrent = concurrent;
+      lapis_session* session = lapis_session_create_on(executable, &own.executor, threads);
+      std::array<uint8_t, kSampleSize> y{};
+      const void* inputs[] = {x_.data()};
+      void* outputs[] = {y.data()};
+      EXPECT_EQ(lapis_run(session, inputs, outputs), 0);
+      EXPECT_EQ(y, sample_result(x_));
+      EXPECT_EQ(own.calls, threads == 1 ? 0 : concurrent ? 1 : 2);
+      EXPECT_EQ(own.parts, own.calls * (threads == 2 ? 2 : 3));
+      lapis_session_destroy(session);
+    }
+  EXPECT_EQ(lapis_session_create_on(executable, nullptr, 0), nullptr);
+  EXPECT_THAT(lapis_last_error(), HasSubstr("executor"));
+  const lapis_executor empty{};
+  EXPECT_EQ(lapis_session_create_on(executable, &empty, 0), nullptr);
+  const CThreads own;
+  EXPECT_EQ(lapis_session_create_on(executable, &own.executor, -1), nullptr);
+  EXPECT_EQ(lapis_session_create_on(nullptr, &own.executor, 0), nullptr);
+  lapis_executable_destroy(executable);
+}
+
+TEST_F(Api, CSharesAThreadPool) {
+  lapis_executable* executable = lapis_load(file_.c_str());
+  lapis_thread_pool* pool = lapis_thread_pool_create(2);
+  lapis_session* sessions[] = {lapis_session_create_on_pool(executable, pool, 0),
+                               lapis_session_create_on_pool(executable, pool, 1)};
+  lapis_thread_pool_destroy(pool);
+  for (lapis_session* session : sessions) {
+    std::array<uint8_t, kSampleSize> y{};
+    const void* inputs[] = {x_.data()};
+    void* outputs[] = {y.data()};
+    EXPECT_EQ(lapis_run(session, inputs, outputs), 0);
+    EXPECT_EQ(y, sample_result(x_));
+    lapis_session_destroy(session);
+  }
+  EXPECT_EQ(lapis_session_create_on_pool(executable, nullptr, 1), nullptr);
+  EXPECT_THAT(lapis_last_error(), HasSubstr("thread pool is NULL"));
+  EXPECT_EQ(lapis_thread_pool_create(-1), nullptr);
+  EXPECT_THAT(lapis_last_error(), HasSubstr("-1 threads"));
+  lapis_thread_pool_destroy(nullptr);
+  lapis_executable_destroy(executable);
 }
 
 TEST_F(Api, FailuresHaveCodesAndMessages) {

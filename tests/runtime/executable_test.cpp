@@ -9,6 +9,8 @@
 #include <fstream>
 #include <thread>
 
+#include "base/host.h"
+#include "runtime/thread_pool.h"
 #include "tests/runtime/sample_program.h"
 
 namespace lapis {
@@ -277,16 +279,17 @@ TEST(CheckInputs, NamesEveryFinding) {
 TEST(Executable, RefusesCodeForOtherMachines) {
   const Target host = Target::host();
   int tried = 0;
-  for (const Isa isa : {Isa::Avx2, Isa::AvxVnni, Isa::Avx512, Isa::Avx512Vnni, Isa::Avx512Vbmi, Isa::Avx512Bf16,
-                        Isa::AmxInt8, Isa::AmxBf16}) {
-    if (host.has(isa)) continue;
+  for (const IsaRow& row : kIsas) {
+    const Target target = Target().with(row.isa);
+    if (host.contains(target)) continue;
     ++tried;
     Program program = sample_program();
-    program.target = Target().with(isa).to_string();
+    program.target = target.to_string();
     const auto executable = Executable::from(std::move(program));
     ASSERT_FALSE(executable.ok());
     EXPECT_EQ(executable.diagnostics()[0].kind, ErrorKind::Target);
-    EXPECT_THAT(executable.diagnostics()[0].message, HasSubstr(Target().with(isa).to_string()));
+    EXPECT_THAT(executable.diagnostics()[0].message, HasSubstr(target.to_string()));
+    EXPECT_THAT(executable.diagnostics()[0].message, HasSubstr("it lacks " + what_lacks(target)));
     EXPECT_FALSE(executable.diagnostics()[0].hint.empty());
   }
   if (tried == 0) GTEST_SKIP() << "this host has every feature there is";

@@ -3,6 +3,9 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <functional>
+#include <numeric>
+
 #include "base/target.h"
 #include "runtime/artifact.h"
 
@@ -54,6 +57,46 @@ constexpr uint8_t kWait[] = {
     0x80, 0x39, 0x00,        // cmp byte [rcx], 0
     0x74, 0xF9,              // je next
     0xC3,                    // ret
+};
+
+// The rest of mixed_program: y, x and the arena, all 64 bytes at once.
+constexpr uint8_t kCopyIn[] = {
+    0x48, 0x8B, 0x47, 0x10,        // mov rax, [rdi+16]
+    0x48, 0x8B, 0x30,              // mov rsi, [rax]         x
+    0x48, 0x8B, 0x7F, 0x08,        // mov rdi, [rdi+8]
+    0xB9, 0x40, 0x00, 0x00, 0x00,  // mov ecx, 64
+    0xF3, 0xA4,                    // rep movsb
+    0xC3,                          // ret
+};
+constexpr uint8_t kSums[] = {
+    0x48, 0x8B, 0x57, 0x08,        // mov rdx, [rdi+8]
+    0xB9, 0x01, 0x00, 0x00, 0x00,  // mov ecx, 1
+    0x8A, 0x44, 0x0A, 0xFF,        // next: mov al, [rdx+rcx-1]
+    0x00, 0x04, 0x0A,              // add [rdx+rcx], al
+    0x48, 0xFF, 0xC1,              // inc rcx
+    0x48, 0x83, 0xF9, 0x40,        // cmp rcx, 64
+    0x75, 0xF0,                    // jne next
+    0xC3,                          // ret
+};
+constexpr uint8_t kCopyOut[] = {
+    0x48, 0x8B, 0x47, 0x10,        // mov rax, [rdi+16]
+    0x48, 0x8B, 0x77, 0x08,        // mov rsi, [rdi+8]
+    0x48, 0x8B, 0x78, 0x08,        // mov rdi, [rax+8]       y
+    0xB9, 0x40, 0x00, 0x00, 0x00,  // mov ecx, 64
+    0xF3, 0xA4,                    // rep movsb
+    0xC3,                          // ret
+};
+// And its units: a byte each.
+constexpr uint8_t kIncrease[] = {
+    0x4C, 0x8B, 0x4F, 0x08,  // mov r9, [rdi+8]
+    0x48, 0x8B, 0x07,        // mov rax, [rdi]
+    0x8A, 0x00,              // mov al, [rax]
+    0x48, 0x39, 0xD6,        // next: cmp rsi, rdx
+    0x7D, 0x09,              // jge done
+    0x41, 0x00, 0x04, 0x31,  // add [r9+rsi], al
+    0x48, 0xFF, 0xC6,        // inc rsi
+    0xEB, 0xF2,              // jmp next
+    0xC3,                    // done: ret
 };
 
 struct Bytes {
@@ -110,6 +153,35 @@ Program waiting_program() {
   add_step(p, *bytes, "wait", kWait, 1);
   p.code = bytes->code;
   return p;
+}
+
+Program mixed_program() {
+  const auto bytes = std::make_shared<Bytes>();
+  Program p = empty_program(bytes);
+  add_step(p, *bytes, "copy_in", kCopyIn, 1);
+  add_step(p, *bytes, "sums_0", kSums, 1);
+  add_step(p, *bytes, "increase_0", kIncrease, kSampleSize);
+  add_step(p, *bytes, "sums_1", kSums, 1);
+  add_step(p, *bytes, "sums_2", kSums, 1);
+  add_step(p, *bytes, "increase_1", kIncrease, kSampleSize);
+  add_step(p, *bytes, "increase_2", kIncrease, kSampleSize);
+  add_step(p, *bytes, "copy_out", kCopyOut, 1);
+  p.code = bytes->code;
+  return p;
+}
+
+std::array<uint8_t, kSampleSize> mixed_result(const std::array<uint8_t, kSampleSize>& x) {
+  std::array<uint8_t, kSampleSize> y = x;
+  const auto sums = [&] { std::partial_sum(y.begin(), y.end(), y.begin(), std::plus<uint8_t>()); };
+  const auto increase = [&](int by) {
+    for (uint8_t& value : y) value = static_cast<uint8_t>(value + by);
+  };
+  sums();
+  increase(5);
+  sums();
+  sums();
+  increase(10);
+  return y;
 }
 
 std::array<uint8_t, kSampleSize> sample_input() {

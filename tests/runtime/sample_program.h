@@ -19,6 +19,9 @@ Program sample_program();
 Program faulting_program();
 // One step that sets y[0] and then waits until x[0] is not 0: a run that lasts as long as a test wants.
 Program waiting_program();
+// Three steps of 64 units between five that have one: what threads share and what one does alone, in turn.
+Program mixed_program();
+std::array<uint8_t, kSampleSize> mixed_result(const std::array<uint8_t, kSampleSize>& x);
 // The result of sample_program for `x`.
 std::array<uint8_t, kSampleSize> sample_result(const std::array<uint8_t, kSampleSize>& x);
 std::array<uint8_t, kSampleSize> sample_input();
