@@ -42,19 +42,22 @@ struct View {
 // ---- scalar programs ----------------------------------------------------------------------------------------------------------
 // One straight-line SSA list over scalars (vector lanes once emitted), shared by LLVM loops and by the epilogues of the xbyak
 // kernels: what can be fused is what both can say. Instruction i defines value i. IEEE float32, no contraction, no reassociation. What each
-// operation means on NaN, infinities, zeros and integers is written in docs/numerics.md.
+// operation means on NaN, infinities, zeros and integers is written in docs/numerics.md; codegen/scalar/ops.cpp has one row for each.
 
 enum class Op : uint8_t {
   Accumulator,  // epilogues: the kernel's sum, Int32 or Float32, bias and compensation already in it
   Load,         // view `slot` at the current point
   Gather,  // view `slot` at the current point plus args[0]*imm elements; index range [-imm2, imm2), else a Fault and clamped
+  Table,     // element args[0], a byte taken as 0 to 255, of the 256 bytes that view `slot` begins with
   Index,     // Int64: the current index of dimension `slot`
   Constant,  // imm
   Reduced,   // result of reduction `slot` of an earlier phase
   Cast,      // to `type`; float -> integer truncates and saturates, NaN gives 0; integers wrap
+  Bits,      // the bits of args[0] as `type`, which is as wide
   Add,
   Sub,
   Mul,
+  MultiplyAdd,  // args[0] * args[1] + args[2], rounded once; only what Lapis itself writes is contracted, never what a model says
   Div,
   Mod,
   FMod,
@@ -71,8 +74,10 @@ enum class Op : uint8_t {
   RoundEven,
   Sqrt,
   Reciprocal,
-  Exp,
-  Expm1,  // exp(x) - 1
+  ShiftLeft,   // of an integer, by imm bits
+  ShiftRight,  // ... and the sign bit of a signed one fills up
+  Exp,         // from here to Sigmoid: written out in the operations above by codegen/scalar/expand.h
+  Expm1,       // exp(x) - 1
   Log,
   Log1p,  // log(1 + x)
   Sin,
@@ -143,11 +148,12 @@ struct Loop {
   std::vector<Phase> phases;
 };
 
-// How the epilogue of a contraction sees memory: `slot` of Op::Load is an operand here.
+// How the epilogue of a contraction sees memory: `slot` of Op::Load and Op::Table is an operand here.
 struct EpilogueOperand {
-  enum class Kind : uint8_t { PerChannel, PerElement };
+  enum class Kind : uint8_t { PerChannel, PerElement, Table };
   Kind kind = Kind::PerChannel;
-  View view;  // PerChannel: shape [channels]; PerElement: same logical shape and channel-contiguous like the output
+  // PerChannel: shape [channels]; PerElement: same logical shape and channel-contiguous like the output; Table: [256] bytes
+  View view;
   int column = -1;  // PerElement: its column in the pixel table
 };
 

@@ -3,6 +3,7 @@
 #include <sstream>
 
 #include "base/hash.h"
+#include "codegen/scalar/ops.h"
 
 namespace lapis {
 
@@ -22,16 +23,6 @@ uint64_t Plan::hash() const {
 
 namespace codegen {
 namespace {
-
-constexpr std::string_view kOpNames[] = {
-    "accumulator", "load",     "gather",    "index", "constant",      "reduced",    "cast", "add",        "sub",
-    "mul",         "div",      "mod",       "fmod",  "pow",           "min",        "max",  "at_least",   "at_most",
-    "neg",         "abs",      "sign",      "floor", "ceil",          "round_even", "sqrt", "reciprocal", "exp",
-    "expm1",       "log",      "log1p",     "sin",   "cos",           "tan",        "asin", "acos",       "atan",
-    "sinh",        "cosh",     "tanh",      "asinh", "acosh",         "atanh",      "erf",  "normal_cdf", "sigmoid",
-    "is_nan",      "is_inf",   "equal",     "less",  "less_or_equal", "and",        "or",   "xor",        "not",
-    "select",      "quantize", "dequantize"};
-static_assert(std::size(kOpNames) == static_cast<size_t>(Op::Dequantize) + 1, "one name an Op");
 
 void print_body(std::ostream& out, const std::vector<Instr>& body) {
   for (size_t i = 0; i < body.size(); ++i) out << "      %" << i << " = " << to_string(body[i]) << "\n";
@@ -64,26 +55,24 @@ void print(std::ostream& out, const Contraction& c, const Plan& plan) {
   out << "\n    kernel " << c.kernel << ", tile " << c.mr << "x" << c.nr << ", " << c.units << " units, zero point "
       << c.input_zero_point << "\n";
   out << "    in  " << to_string(c.input, plan) << "\n    out " << to_string(c.output, plan) << "\n";
+  constexpr std::string_view kKinds[] = {" per channel: ", " per element: ", " table: "};
   for (size_t i = 0; i < c.operands.size(); ++i)
-    out << "    operand " << i
-        << (c.operands[i].kind == EpilogueOperand::Kind::PerChannel ? " per channel: " : " per element: ")
-        << to_string(c.operands[i].view, plan) << "\n";
+    out << "    operand " << i << kKinds[static_cast<size_t>(c.operands[i].kind)] << to_string(c.operands[i].view, plan)
+        << "\n";
   print_body(out, c.epilogue);
 }
 
 }  // namespace
 
-std::string_view name_of(Op op) { return kOpNames[static_cast<size_t>(op)]; }
-
 std::string to_string(const Instr& i) {
+  const scalar::Row& row = scalar::row_of(i.op);
   std::ostringstream out;
-  out << lapis::name_of(i.type) << " " << name_of(i.op);
+  out << lapis::name_of(i.type) << " " << row.name;
   for (int32_t arg : i.args)
     if (arg >= 0) out << " %" << arg;
   if (i.slot >= 0) out << " [" << i.slot << "]";
-  if (i.op == Op::Constant || i.op == Op::Quantize || i.op == Op::Dequantize || i.op == Op::Gather)
-    out << " " << lapis::to_string(i.imm);
-  if (i.op == Op::Quantize || i.op == Op::Dequantize || i.op == Op::Gather) out << ", " << lapis::to_string(i.imm2);
+  if (row.immediates > 0) out << " " << lapis::to_string(i.imm);
+  if (row.immediates > 1) out << ", " << lapis::to_string(i.imm2);
   return out.str();
 }
 

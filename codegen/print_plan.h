@@ -10,6 +10,5 @@ namespace lapis::codegen {
 std::string to_string(const Plan& plan);
 std::string to_string(const View& view, const Plan& plan);
 std::string to_string(const Instr& instr);
-std::string_view name_of(Op op);
 
 }  // namespace lapis::codegen

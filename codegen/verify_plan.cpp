@@ -8,6 +8,8 @@
 #include "codegen/kernels/table.h"
 #include "codegen/lower/memory.h"
 #include "codegen/print_plan.h"
+#include "codegen/scalar/ops.h"
+#include "codegen/scalar/program.h"
 #include "runtime/abi.h"
 
 namespace lapis::codegen {
@@ -30,25 +32,7 @@ Reach reach_of(const View& view) {
 
 int64_t element_bytes(DType type) { return bit_width(type) / 8; }
 
-bool takes_equal_types(Op op) {
-  switch (op) {
-    case Op::Add:
-    case Op::Sub:
-    case Op::Mul:
-    case Op::Div:
-    case Op::Mod:
-    case Op::FMod:
-    case Op::Pow:
-    case Op::Min:
-    case Op::Max:
-    case Op::And:
-    case Op::Or:
-    case Op::Xor: return true;
-    default: return false;
-  }
-}
-
-bool compares(Op op) { return op == Op::Equal || op == Op::Less || op == Op::LessOrEqual; }
+constexpr int64_t kTableBytes = 256;  // of Op::Table
 
 class Verifier {
  public:
@@ -169,7 +153,8 @@ class Verifier {
       bool earlier = true;
       for (int32_t arg : i.args) earlier &= arg < static_cast<int32_t>(id);
       if (!require(earlier, name() + " uses what comes later")) continue;
-      if (i.op == Op::Load || i.op == Op::Gather) {
+      if (!require(arguments(i) == scalar::row_of(i.op).arity, name() + " has too few or too many arguments")) continue;
+      if (scalar::reads_view(i.op)) {
         const std::optional<DType> type = loaded(i.slot);
         require(type == i.type, name() + " is not the type of what it loads");
       } else if (i.op == Op::Reduced) {
@@ -182,12 +167,25 @@ class Verifier {
     }
   }
 
+  static int arguments(const Instr& i) {
+    return static_cast<int>(std::ranges::count_if(i.args, [](int32_t arg) { return arg >= 0; }));
+  }
+
   static bool types_match(const Instr& i, const std::vector<Instr>& body) {
-    auto type = [&](size_t a) { return i.args[a] < 0 ? DType::Undefined : body[static_cast<size_t>(i.args[a])].type; };
-    if (takes_equal_types(i.op)) return type(0) == i.type && type(1) == i.type;
-    if (compares(i.op)) return i.type == DType::Bool && type(0) == type(1) && type(0) != DType::Undefined;
-    if (i.op == Op::Select) return type(0) == DType::Bool && type(1) == i.type && type(2) == i.type;
-    return true;
+    const std::array<DType, 3> types = scalar::operand_types(i, body);
+    const auto given = std::span(types).first(static_cast<size_t>(scalar::row_of(i.op).arity));
+    auto all = [](std::span<const DType> some, DType type) {
+      return std::ranges::all_of(some, [&](DType t) { return t == type; });
+    };
+    if (!given.empty() && !scalar::takes(scalar::row_of(i.op), types[0])) return false;
+    switch (scalar::row_of(i.op).typing) {
+      case scalar::Typing::Free: return true;
+      case scalar::Typing::Equal: return all(given, i.type);
+      case scalar::Typing::Compared: return i.type == DType::Bool && all(given, types[0]);
+      case scalar::Typing::Chosen: return types[0] == DType::Bool && all(given.subspan(1), i.type);
+      case scalar::Typing::Bytes: return bit_width(types[0]) == 8 && bit_width(i.type) == 8;
+    }
+    return false;
   }
 
   // ---- loops --------------------------------------------------------------------------------------------------------
@@ -224,9 +222,10 @@ class Verifier {
     });
     const bool runs = phase.over == Loop::Over::Row || element_count(loop.domain) > 0;
     for (const Instr& i : runs ? phase.body : std::vector<Instr>())
-      if (const View* view = i.op == Op::Load || i.op == Op::Gather ? view_of(i.slot) : nullptr) {
+      if (const View* view = scalar::reads_view(i.op) ? view_of(i.slot) : nullptr) {
         read(*view);
         if (i.op == Op::Gather) check_gather(loop, *view, i);
+        if (i.op == Op::Table) check_inside(*view, view->offset, view->offset + kTableBytes, "a table");
       }
     for (const Loop::Reduction& r : phase.reductions) {
       require(has_value(phase.body, r.value, r.type), "a reduction folds no value of its type");
@@ -303,8 +302,12 @@ class Verifier {
         check_channels(c, operand.view, "an operand");
         continue;
       }
-      const bool fits = buffer_of(operand.view).space == Space::Constant && operand.view.shape == Shape{c.channels};
-      if (!require(fits, "an operand of channels is not one constant a channel")) continue;
+      const bool table = operand.kind == EpilogueOperand::Kind::Table;
+      const Shape shape{table ? kTableBytes : c.channels};
+      const bool fits = buffer_of(operand.view).space == Space::Constant && operand.view.shape == shape;
+      if (!require(fits, table ? "a table is not a constant of 256 elements"
+                               : "an operand of channels is not one constant a channel"))
+        continue;
       const Reach reach = reach_of(operand.view);
       const int64_t bytes = element_bytes(operand.view.dtype);
       check_inside(operand.view, reach.first * bytes, (reach.last + 1) * bytes, "an operand");

@@ -10,9 +10,8 @@
 
 namespace lapis::kernels {
 
-// True if the epilogue emitter can compute this instruction in registers (lowering fuses only what this accepts).
-// `previous` are the instructions before it in the epilogue.
-bool epilogue_supports(const Instr& instr, const std::vector<Instr>& previous);
+// True if the epilogue emitter can compute this program in registers (lowering fuses only what this accepts).
+bool epilogue_supports(const std::vector<Instr>& program);
 // True if the epilogue emitter can store results of this type: a truth value, for one, is a mask as wide as what was compared.
 bool epilogue_stores(DType dtype);
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "codegen/kernels/blocking.h"
+#include "codegen/scalar/expand.h"
+#include "codegen/scalar/ops.h"
 #include "codegen/x86/epilogue_analysis.h"
 #include "codegen/x86/kernels.h"
 
@@ -52,6 +54,12 @@ int operand_registers(const Kernel& kernel, int nr, bool one_pixel) {
 
 bool is_interleaved(const Kernel& kernel) { return kernel.depthwise && kernel.dot != Dot::Fma; }
 
+// Registers that an epilogue takes from the sums: none where they may wait in memory. It has them all then, but those of the
+// quad whose results are packed together.
+int epilogue_registers(const Contraction& c) {
+  return scalar::has_functions(c.epilogue) ? 0 : x86::EpilogueAnalysis(c, nullptr).registers();
+}
+
 bool fits_registers(const Kernel& kernel, int mr, int nr, int epilogue, int resident) {
   const int sums = mr * (is_interleaved(kernel) ? 4 : nr);
   return sums + resident + std::max(epilogue, operand_registers(kernel, nr, mr == 1)) <= kernel.registers();
@@ -67,9 +75,12 @@ double steps_of(const Kernel& kernel, const Contraction& c) {
 double epilogue_cycles(int nr, double vector) { return nr * vector + 5 * ((nr + 3) / 4) + (nr % 4 == 3 ? 3 : 0) + 2; }
 
 double epilogue_vector_cycles(const Contraction& c) {
-  const auto computed = std::ranges::count_if(
-      c.epilogue, [](const Instr& i) { return i.op != Op::Constant && i.op != Op::Load && i.op != Op::Accumulator; });
-  return 1 + 0.6 * static_cast<double>(computed);
+  double computed = 0;
+  for (const Instr& i : c.epilogue) {
+    const scalar::Row& row = scalar::row_of(i.op);
+    computed += row.kind == scalar::Kind::Elementary ? row.cost : row.cost > 0 ? 1 : 0;
+  }
+  return 1 + 0.6 * computed;
 }
 
 // Cycles of one tile: dot instructions and loads each issue one a cycle (measured on Zen 4), four sums hide the
@@ -104,7 +115,7 @@ double pixel_cycles(const Kernel& kernel, double steps, double epilogue, const T
 std::span<const Kernel> table() { return kTable; }
 
 int max_mr(const Kernel& kernel, const Contraction& c, int nr) {
-  const int epilogue = x86::EpilogueAnalysis(c, nullptr).registers, resident = resident_weights(kernel, c);
+  const int epilogue = epilogue_registers(c), resident = resident_weights(kernel, c);
   int mr = is_interleaved(kernel) && kernel.dot == Dot::Vnni && shares_columns(c) ? 2 : kMostPixels;
   while (mr > 0 && !fits_registers(kernel, mr, nr, epilogue, resident)) --mr;
   return mr;
@@ -114,7 +125,7 @@ int resident_weights(const Kernel& kernel, const Contraction& c) {
   constexpr int kMost = 12;  // 3x3: three vectors of four taps for each of four vectors of channels
   const auto vectors = static_cast<int>((c.taps.size() + 3) / 4 * 4);
   return is_interleaved(kernel) && kernel.dot == Dot::Vnni && kernel.lanes == 16 && vectors <= kMost &&
-                 x86::EpilogueAnalysis(c, nullptr).registers <= 16
+                 epilogue_registers(c) <= 16
              ? vectors
              : 0;
 }

@@ -7,6 +7,8 @@
 
 #include "codegen/llvm/memory.h"
 #include "codegen/llvm/ops.h"
+#include "codegen/llvm/table.h"
+#include "codegen/scalar/expand.h"
 
 namespace lapis::llvm_backend {
 namespace {
@@ -32,15 +34,21 @@ struct Units {
   Value *begin, *end;
 };
 
+Loop written_out(Loop loop) {
+  for (Loop::Phase& phase : loop.phases) phase = scalar::expand(phase);
+  return loop;
+}
+
 class LoopEmitter {
  public:
   LoopEmitter(llvm::IRBuilder<>& builder, const Loop& loop, const Nest& nest, const Plan& plan, Bases bases)
       : builder_(builder),
         function_(builder.GetInsertBlock()->getParent()),
         lanes_(builder, nest.width),
-        loop_(loop),
+        loop_(written_out(loop)),
         nest_(nest),
-        memory_(lanes_, loop, plan, std::move(bases)) {
+        target_(plan.target),
+        memory_(lanes_, loop_, plan, std::move(bases)) {
     for (const Loop::Phase& phase : loop.phases)
       for (const Loop::Reduction& r : phase.reductions) reductions_.push_back(r);
   }
@@ -429,6 +437,15 @@ class LoopEmitter {
     return memory_.load(view, address(view, c, p), access(view, p));
   }
 
+  Value* look_up(const Instr& i, Value* index, const Cursor& c) {
+    Value* table = c.at[static_cast<size_t>(i.slot)];
+    auto load = [&](int64_t offset, int bytes) {
+      return memory_.load_bytes(i.slot, memory_.advanced(table, offset), bytes);
+    };
+    auto at = [&](Value* offset) { return memory_.load_bytes(i.slot, memory_.advanced(table, offset), 1); };
+    return emit_table(lanes_, target_, index, {load, at});
+  }
+
   DType dtype_of_view(int slot) const { return loop_.views[static_cast<size_t>(slot)].dtype; }
   Operand loaded(Value* raw, const Instr& i) {
     return {lanes_.convert(lanes_.from_memory(raw, dtype_of_view(i.slot)), dtype_of_view(i.slot), i.type), i.type};
@@ -448,6 +465,8 @@ class LoopEmitter {
         result = loaded(
             raw_[values.size()] = gather(i, lanes_.convert(operands[0].value, operands[0].type, DType::Int64), c, p),
             i);
+      else if (i.op == Op::Table)
+        result = {look_up(i, operands[0].value, c), i.type};
       else if (i.op == Op::Index)
         result = {index_of(i.slot, c, p), DType::Int64};
       else if (i.op == Op::Reduced)
@@ -475,8 +494,9 @@ class LoopEmitter {
   llvm::IRBuilder<>& builder_;
   llvm::Function* function_;
   Lanes lanes_;
-  const Loop& loop_;
+  const Loop loop_;
   const Nest& nest_;
+  const Target target_;
   Memory memory_;
   std::vector<Loop::Reduction> reductions_;
   std::map<int, Values> turned_;  // of the tile being emitted: rows of transposed views

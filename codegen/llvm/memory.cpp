@@ -130,6 +130,12 @@ Value* Memory::load_at(int v, Value* pointer, Value* offsets, const LaneAccess& 
   return result;
 }
 
+Value* Memory::load_bytes(int v, Value* pointer, int count) const {
+  if (count == 1) return scalar_load(v, pointer);
+  auto* type = llvm::FixedVectorType::get(lanes_.b.getInt8Ty(), static_cast<unsigned>(count));
+  return annotated(lanes_.b.CreateAlignedLoad(type, pointer, llvm::Align(1)), v);
+}
+
 std::vector<Value*> Memory::load_transposed(int v, Value* pointer, int64_t stride) const {
   auto& b = lanes_.b;
   const int width = lanes_.width();

@@ -43,6 +43,8 @@ class Memory {
   llvm::Value* load_at(int v, llvm::Value* pointer, llvm::Value* offsets, const LaneAccess& access) const;
   // Square of lanes.width() rows, `stride` bytes apart, of as many consecutive elements; result i holds element i of each row.
   std::vector<llvm::Value*> load_transposed(int v, llvm::Value* pointer, int64_t stride) const;
+  // Elements of one byte that lie behind each other, at `pointer`.
+  llvm::Value* load_bytes(int v, llvm::Value* pointer, int count) const;
   void store(int v, llvm::Value* raw, llvm::Value* pointer, const LaneAccess& access) const;
   void store_fault(llvm::Value* condition) const;  // i1
 

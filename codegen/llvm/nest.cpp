@@ -4,6 +4,8 @@
 #include <cmath>
 #include <cstdlib>
 
+#include "codegen/scalar/ops.h"
+
 namespace lapis::llvm_backend {
 namespace {
 
@@ -306,7 +308,7 @@ class Planner {
     for (const Loop::Phase& phase : loop_.phases) {
       double instructions = 1, accesses = 0;
       for (const Instr& i : phase.body) {
-        instructions += weight(i);
+        instructions += scalar::row_of(i.op).cost;
         if (i.op == Op::Load || i.op == Op::Gather) accesses += access_nanoseconds(i.slot);
       }
       for (const Loop::Store& s : phase.stores) accesses += access_nanoseconds(s.view);
@@ -323,13 +325,6 @@ class Planner {
                   size = element_bytes(loop_.views[static_cast<size_t>(view)].dtype);
     return stride == 0 ? 0 : std::abs(stride) == size ? static_cast<double>(size) / 64 : 0.4;
   }
-  static double weight(const Instr& i) {
-    if (i.op == Op::Constant || i.op == Op::Reduced || i.op == Op::Load) return 0;
-    if (i.op == Op::Gather || i.op == Op::Pow || i.op == Op::FMod || i.op == Op::Mod) return 20;
-    if (i.op == Op::Div || i.op == Op::Sqrt || i.op == Op::Quantize) return 5;
-    return i.op >= Op::Exp && i.op <= Op::Sigmoid ? 15 : 1;
-  }
-
   void partition() {
     double total = nanoseconds_per_outer_point();
     for (const Dimension& d : nest_.outer) total *= static_cast<double>(d.extent);

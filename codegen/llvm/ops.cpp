@@ -5,7 +5,9 @@
 
 #include <cmath>
 
-#include "codegen/llvm/math.h"
+#include "codegen/llvm/angles.h"
+#include "codegen/scalar/expand.h"
+#include "codegen/scalar/ops.h"
 
 namespace lapis::llvm_backend {
 namespace {
@@ -80,7 +82,7 @@ Value* integer_binary(const Lanes& l, Op op, Value* x, Value* y, DType type) {
       return is_unsigned(type) ? remainder : floor_remainder(l, remainder, y);
     }
     case Op::Pow: return integer_power(l, x, y, type);
-    default: LAPIS_UNREACHABLE("no integer form of op " << static_cast<int>(op));
+    default: LAPIS_UNREACHABLE("no integer form of " << scalar::row_of(op).name);
   }
 }
 
@@ -100,8 +102,7 @@ Value* float_binary(const Lanes& l, Op op, Value* x, Value* y) {
     case Op::Div: return b.CreateFDiv(x, y);
     case Op::Mod: return float_mod(l, x, y);
     case Op::FMod: return emit_fmod(l, x, y);
-    case Op::Pow: return emit_pow(l, x, y);
-    default: LAPIS_UNREACHABLE("no float form of op " << static_cast<int>(op));
+    default: LAPIS_UNREACHABLE("no float form of " << scalar::row_of(op).name);
   }
 }
 
@@ -177,16 +178,25 @@ Value* unary(const Lanes& l, Op op, const Operand& a) {
     case Op::Neg: return is_float(a.type) ? b.CreateFNeg(x) : b.CreateNeg(x);
     case Op::Abs: return absolute(l, x, a.type);
     case Op::Sign: return sign(l, x, a.type);
-    case Op::Floor: return is_float(a.type) ? l.unary(llvm::Intrinsic::floor, x) : x;
-    case Op::Ceil: return is_float(a.type) ? l.unary(llvm::Intrinsic::ceil, x) : x;
-    case Op::RoundEven: return is_float(a.type) ? l.unary(llvm::Intrinsic::roundeven, x) : x;
+    case Op::Floor: return l.unary(llvm::Intrinsic::floor, x);
+    case Op::Ceil: return l.unary(llvm::Intrinsic::ceil, x);
+    case Op::RoundEven: return l.unary(llvm::Intrinsic::roundeven, x);
     case Op::Sqrt: return l.unary(llvm::Intrinsic::sqrt, x);
     case Op::Reciprocal: return b.CreateFDiv(l.real(x, 1), x);
     case Op::IsNaN: return l.is_nan(x);
     case Op::IsInf: return is_infinite(l, x);
     case Op::Not: return b.CreateNot(x);
-    default: return emit_math(l, op, x);
+    case Op::Sin:
+    case Op::Cos:
+    case Op::Tan: return emit_trigonometry(l, op, x);
+    default: LAPIS_UNREACHABLE("no code for " << scalar::row_of(op).name);
   }
+}
+
+Value* shifted(const Lanes& l, const Instr& i, Value* x) {
+  Value* by = l.integer(x, i.imm.as_int());
+  if (i.op == Op::ShiftLeft) return l.b.CreateShl(x, by);
+  return is_unsigned(i.type) ? l.b.CreateLShr(x, by) : l.b.CreateAShr(x, by);
 }
 
 Value* binary(const Lanes& l, const Instr& i, Operand x, Operand y) {
@@ -209,8 +219,6 @@ Value* binary(const Lanes& l, const Instr& i, Operand x, Operand y) {
   }
 }
 
-bool is_binary(Op op) { return (op >= Op::Add && op <= Op::AtMost) || (op >= Op::Equal && op <= Op::Xor); }
-
 bool supported(DType type) {
   switch (type) {
     case DType::Float32:
@@ -230,24 +238,30 @@ std::string refuse_type(DType type) {
 
 std::string refuse_op(const Instr& i, const std::array<DType, 3>& types) {
   if (std::string reason = refuse_type(i.type); !reason.empty()) return reason;
-  if (is_math(i.op)) {
-    if (!is_float(types[0])) return "a transcendental function of " + std::string(name_of(types[0]));
-    return refuse_math(i.op, types[0]);
-  }
+  const scalar::Row& row = scalar::row_of(i.op);
+  if (row.arity > 0 && !scalar::takes(row, types[0]))
+    return "'" + std::string(row.name) + "' of " + std::string(name_of(types[0]));
+  if (scalar::expands(i.op, i.type) && !scalar::has_formula(i.op, i.type))
+    return "the error function of double (cast to float before it)";
   if (i.op == Op::Accumulator) return "an accumulator outside of a contraction";
   return {};
 }
 
 Value* emit_op(const Lanes& l, const Instr& i, const std::array<Operand, 3>& operands) {
   const auto& [x, y, z] = operands;
-  Value* result = nullptr;
-  if (i.op == Op::Constant) return l.constant(i.type, i.imm);
-  if (i.op == Op::Cast) return l.convert(x.value, x.type, i.type);
-  if (i.op == Op::Quantize) return quantize(l, i, x);
-  if (i.op == Op::Dequantize) return dequantize(l, i, x);
-  if (i.op == Op::Select) return l.select(x.value, y.value, z.value);
-  result = is_binary(i.op) ? binary(l, i, x, y) : unary(l, i.op, x);
-  return l.rounded(result, i.type);
+  switch (i.op) {
+    case Op::Constant: return l.constant(i.type, i.imm);
+    case Op::Cast: return l.convert(x.value, x.type, i.type);
+    case Op::Bits: return l.b.CreateBitCast(x.value, l.shaped(l.register_type(i.type), x.value));
+    case Op::Quantize: return quantize(l, i, x);
+    case Op::Dequantize: return dequantize(l, i, x);
+    case Op::Select: return l.select(x.value, y.value, z.value);
+    case Op::MultiplyAdd: return l.rounded(l.fma(x.value, y.value, z.value), i.type);
+    case Op::ShiftLeft:
+    case Op::ShiftRight: return shifted(l, i, x.value);
+    default: break;
+  }
+  return l.rounded(scalar::row_of(i.op).arity == 2 ? binary(l, i, x, y) : unary(l, i.op, x), i.type);
 }
 
 }  // namespace lapis::llvm_backend

@@ -154,15 +154,18 @@ class ContractionBuilder {
     int result = program_.add(Op::Accumulator, integer() ? DType::Int32 : DType::Float32);
     result = add_addend(result);
     if (operands_.requantizes) result = requantize(result);
-    const Value* chained = node_.output();
+    std::unordered_map<const Value*, int> known = {{node_.output(), result}};
     for (const Node* next : region_.chain) {
-      result = translate(*next, program_, [&](size_t i) { return operand(*next, i, chained, result); });
-      chained = next->output();
+      result = translate(*next, program_, [&](size_t i) {
+        const auto computed = known.find(next->input(i));
+        return computed != known.end() ? computed->second : operand(*next, i);
+      });
+      known[next->output()] = result;
     }
     // The emitter stores the last instruction; a reused earlier one must become the last.
     if (result != static_cast<int>(program_.instrs.size()) - 1)
       program_.instrs.push_back({Op::Cast, program_[result].type, {result, -1, -1}});
-    c_.epilogue = program_.instrs;
+    c_.epilogue = scalar::without_dead(program_.instrs);
   }
 
   // alpha * sum + beta * C, and what else is added and cannot be in the sums from the start.
@@ -217,10 +220,10 @@ class ContractionBuilder {
                 view.dtype);
   }
 
-  int operand(const Node& node, size_t i, const Value* chained, int previous) {
+  int operand(const Node& node, size_t i) {
     const Value* v = node.input(i);
-    if (v == chained) return previous;
     if (const auto scalar = scalar_constant(v)) return program_.constant(v->dtype(), *scalar);
+    if (is_table(node, i)) return load(EpilogueOperand::Kind::Table, l_.constant(v->constant(), v->name()), v->dtype());
     if (v->is_constant())
       return load(EpilogueOperand::Kind::PerChannel, l_.constant(v->constant().reshaped({c_.channels}), v->name()),
                   v->dtype());

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "codegen/kernels/schedule.h"
 #include "codegen/lower/layout.h"
@@ -69,6 +70,7 @@ class Fuser {
   Status classify() {
     std::map<std::pair<std::string, std::string>, Refused> refused;
     for (const Node* node : graph_.nodes()) {
+      order_.emplace(node, static_cast<int64_t>(order_.size()));
       const Result<const Form*> form = form_of(*node);
       if (form.ok()) {
         forms_[node] = *form;
@@ -100,34 +102,48 @@ class Fuser {
 
   Role role_of(const Node* node) const { return forms_.at(node)->role; }
 
-  // Its only reader in this graph, or null.
-  const Node* only_reader(const Value* value) const {
-    const bool once = value->uses().size() == 1 && !outputs_.contains(value);
-    return once && &value->uses()[0].node->graph() == &graph_ ? value->uses()[0].node : nullptr;
-  }
-
-  // Grows the chain while the value has one reader, an elementwise node of the same shape whose other operands are at hand.
   void claim_chain(const Node& anchor, Role role) {
-    claimed_[&anchor] = &anchor;
-    Program epilogue = start_of_epilogue(anchor, role);
     FusedRegion region{&anchor, forms_.at(&anchor), {}};
-    const size_t most = role == Role::Contraction ? kMostEpilogue : kMostNodes;
-    while (enabled_ && !alone_.contains(&anchor) && region.chain.size() < most) {
-      const Value* value = region.result();
-      const Node* next = only_reader(value);
-      if (!next || role_of(next) != Role::Scalar || claimed_.contains(next) ||
-          next->output()->type().shape() != value->type().shape())
-        break;
-      if (role == Role::Contraction && !fits_epilogue(*next, value, channel_axis(anchor), epilogue)) break;
-      region.chain.push_back(next);
-      claimed_[next] = &anchor;
-    }
-    while (!region.chain.empty() && !ends_chain(*region.chain.back(), role)) {
-      claimed_.erase(region.chain.back());
-      region.chain.pop_back();
-    }
+    if (enabled_ && !alone_.contains(&anchor)) region.chain = chain_behind(anchor, role);
+    claimed_[&anchor] = &anchor;
+    for (const Node* node : region.chain) claimed_[node] = &anchor;
     sizes_[&anchor] = 1 + static_cast<int>(region.chain.size());
     anchored_[region.last()] = region;
+  }
+
+  // Grows while all readers of what is computed so far are elementwise nodes of the same shape whose other operands are at hand: x may
+  // be read twice, by Sigmoid and by the Mul behind it. Cut back to the last node at which one value leaves the chain.
+  std::vector<const Node*> chain_behind(const Node& anchor, Role role) {
+    Chain chain{{}, {{anchor.output(), 0}}, start_of_epilogue(anchor, role)};
+    chain.values.begin()->second = static_cast<int>(chain.epilogue.instrs.size()) - 1;
+    std::set<std::pair<int64_t, const Node*>>
+        waiting;  // readers that are not in the chain yet, in the order of the graph
+    size_t closed = 0;
+    const size_t most = role == Role::Contraction ? kMostEpilogue : kMostNodes;
+    for (const Value* value = anchor.output(); chain.nodes.size() < most;) {
+      if (!add_readers(*value, waiting) || waiting.empty()) break;
+      const Node* next = waiting.extract(waiting.begin()).value().second;
+      if (role == Role::Contraction && !fits_epilogue(*next, channel_axis(anchor), chain)) break;
+      chain.nodes.push_back(next);
+      value = next->output();
+      if (waiting.empty() && ends_chain(*next, role)) closed = chain.nodes.size();
+    }
+    chain.nodes.resize(closed);
+    return chain.nodes;
+  }
+
+  // False if someone reads the value who cannot be in its chain.
+  bool add_readers(const Value& value, std::set<std::pair<int64_t, const Node*>>& waiting) const {
+    if (outputs_.contains(&value)) return false;
+    for (const Use& use : value.uses()) {
+      const Node* reader = use.node;
+      const auto form = forms_.find(reader);
+      if (form == forms_.end() || form->second->role != Role::Scalar || claimed_.contains(reader) ||
+          reader->output()->type().shape() != value.type().shape())
+        return false;
+      waiting.emplace(order_.at(reader), reader);
+    }
+    return true;
   }
 
   // What the anchor itself computes behind its sum, with operands of its own: what is fused comes on top of it.
@@ -161,29 +177,36 @@ class Fuser {
     return row_of(node)->recompute && bit_width(node.output()->dtype()) > bit_width(node.input(0)->dtype());
   }
 
+  // What is computed behind an anchor so far.
+  struct Chain {
+    std::vector<const Node*> nodes;
+    std::unordered_map<const Value*, int> values;  // the anchor's and the nodes' results as instructions
+    Program epilogue;                              // of contractions
+  };
+
   // Translates `node` tentatively to see whether the kernels' epilogue can compute every instruction of it.
-  bool fits_epilogue(const Node& node, const Value* chained, int64_t axis, Program& epilogue) {
-    Program trial = epilogue;
-    const size_t before = trial.instrs.size();
+  bool fits_epilogue(const Node& node, int64_t axis, Chain& chain) {
+    Program trial = chain.epilogue;
     bool fits = true;
-    const int previous = static_cast<int>(before) - 1;
-    auto operand = [&](size_t i) -> int { return epilogue_operand(node, i, chained, previous, axis, trial, fits); };
-    translate(node, trial, operand);
-    for (size_t i = before; fits && i < trial.instrs.size(); ++i) {
-      const std::vector<Instr> earlier(trial.instrs.begin(), trial.instrs.begin() + static_cast<int64_t>(i));
-      fits = kernels::epilogue_supports(trial.instrs[i], earlier);
-    }
-    if (fits) epilogue = std::move(trial);
-    return fits;
+    auto operand = [&](size_t i) -> int {
+      const auto known = chain.values.find(node.input(i));
+      return known != chain.values.end() ? known->second : epilogue_operand(node, i, axis, trial, fits);
+    };
+    const int result = translate(node, trial, operand);
+    fits = fits && kernels::epilogue_supports(trial.instrs);
+    if (!fits) return false;
+    chain.values[node.output()] = result;
+    chain.epilogue = std::move(trial);
+    return true;
   }
 
-  int epilogue_operand(const Node& node, size_t i, const Value* chained, int previous, int64_t axis, Program& trial,
-                       bool& fits) {
+  int epilogue_operand(const Node& node, size_t i, int64_t axis, Program& trial, bool& fits) {
     const Value* v = node.input(i);
-    if (v == chained) return previous;
     if (const auto scalar = scalar_constant(v)) return trial.constant(v->dtype(), *scalar);
-    const bool per_channel = v->is_constant() && per_channel_constant(node, i, chained->type().shape(), axis);
-    fits = fits && (per_channel || per_element(v, chained->type(), axis));
+    if (is_table(node, i)) return load(trial, v->dtype());
+    const Type& type = node.output()->type();
+    const bool per_channel = v->is_constant() && per_channel_constant(node, i, type.shape(), axis);
+    fits = fits && (per_channel || per_element(v, type, axis));
     const Value* loaded = v;
     if (!v->is_constant() && v->producer() && is_cheap(*v->producer()))
       loaded = v->producer()->input(0);  // inlined into the epilogue
@@ -281,6 +304,7 @@ class Fuser {
   const std::unordered_set<const Node*>& alone_;
   const std::unordered_set<const Value*> outputs_;
   std::unordered_map<const Node*, const Form*> forms_;
+  std::unordered_map<const Node*, int64_t> order_;         // in the graph
   std::unordered_map<const Node*, const Node*> claimed_;   // by anchors and their chains, to the anchor
   std::unordered_map<const Node*, FusedRegion> anchored_;  // by last node
   std::unordered_map<const Node*, int> sizes_;             // nodes computed in one region, by its anchor

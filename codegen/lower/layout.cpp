@@ -11,7 +11,10 @@ namespace {
 
 LayoutFlow flow_of(const Node& node) {
   const OpLowering* row = row_of(node);
-  return row ? row->layout : LayoutFlow::RowMajor;
+  if (!row) return LayoutFlow::RowMajor;
+  const Form& first = row->forms.front();  // elementwise, if the node is what that form takes
+  const bool other = first.role == Role::Scalar && row->forms.size() > 1 && first.legal && !first.legal(node).ok();
+  return other ? LayoutFlow::RowMajor : row->layout;
 }
 
 class Assigner {

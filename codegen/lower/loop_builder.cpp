@@ -35,6 +35,10 @@ int LoopBuilder::add_view(View view, const Placement& placement) {
 // Operand i of an elementwise node. Parameters are vectors along an axis, not trailing ones; a vector of one is a number.
 int LoopBuilder::operand(const Node& node, size_t i, const Placement& placement) {
   const Value* v = node.input(i);
+  if (is_table(node, i)) {
+    const View table = l_.view_of(v);
+    return load_view(add_placed_view({table.buffer, table.dtype, {}, Shape(placement.axis.size(), 0), table.offset}));
+  }
   const auto axis = row_of(node)->parameter_axis;
   if (i == 0 || !axis || v->type().rank() == 0 || scalar_constant(v)) return load(v, placement);
   const int64_t count = v->type().shape()[0];
@@ -88,6 +92,7 @@ int LoopBuilder::reduced(int number) {
 
 void LoopBuilder::end_phase(Loop::Over over) {
   loop_.phases.push_back({over, std::move(program.instrs), std::move(reductions_), std::move(stores_)});
+  scalar::remove_dead(loop_.phases.back());
   program.instrs.clear();
   reductions_.clear();
   stores_.clear();

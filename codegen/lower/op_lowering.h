@@ -65,7 +65,9 @@ struct OpLowering {
   const OpDef* op;
   std::vector<Form> forms = {};  // the first that takes the node
   OperandMask constant = 0;      // operands that code needs as constants
-  OperandMask inlined = 0;       // read a small number of times, so that what computes them can be done in place
+  OperandMask tables =
+      0;  // of a scalar form: the table of an Op::Table, translated to a Load whose slot is the table's
+  OperandMask inlined = 0;  // read a small number of times, so that what computes them can be done in place
   LayoutFlow layout = LayoutFlow::RowMajor;
   Translate translate = nullptr;  // of Role::Scalar
   int64_t (*parameter_axis)(const Node&) =
@@ -80,6 +82,7 @@ struct OpLowering {
   OpLowering& copy(LowerFn lower, LegalFn legal = nullptr) { return form({Role::Copy, lower, legal}); }
   OpLowering& scalar(Translate t, LegalFn legal = nullptr);
   OpLowering& constants(std::initializer_list<int> operands) { return constant = mask_of(operands), *this; }
+  OpLowering& looks_up(std::initializer_list<int> operands) { return tables = mask_of(operands), *this; }
   OpLowering& inlines(std::initializer_list<int> operands) { return inlined = mask_of(operands), *this; }
   OpLowering& follows() { return layout = LayoutFlow::Follows, *this; }
   OpLowering& channels_last() { return layout = LayoutFlow::ChannelsLast, *this; }
@@ -103,6 +106,8 @@ Result<const Form*> form_of(const Node& node);
 const std::vector<const OpDef*>& ops_without_code();
 
 inline const OpLowering* row_of(const Node& node) { return row_of(node.op()); }
+// Of a node in its scalar form.
+inline bool is_table(const Node& node, size_t operand) { return in_mask(row_of(node)->tables, operand); }
 bool has_window(const Node& node);
 
 // ---- for rows --------------------------------------------------------------------------------------------------------------------

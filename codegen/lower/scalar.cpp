@@ -8,13 +8,6 @@ DType Scalar::arithmetic(DType type) {
   return type == DType::Float16 || type == DType::BFloat16 ? DType::Float32 : type;
 }
 
-int Program::add(Instr instr) {
-  for (size_t i = 0; i < instrs.size(); ++i)
-    if (instrs[i] == instr) return static_cast<int>(i);
-  instrs.push_back(instr);
-  return static_cast<int>(instrs.size()) - 1;
-}
-
 std::optional<Immediate> scalar_constant(const Value* value) {
   if (!value || !value->is_constant() || value->constant().size() != 1 || value->dtype() == DType::String)
     return std::nullopt;

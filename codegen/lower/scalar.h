@@ -5,20 +5,12 @@
 #include <functional>
 #include <optional>
 
-#include "codegen/plan.h"
+#include "codegen/scalar/program.h"
 #include "ir/graph.h"
 
 namespace lapis::codegen {
 
-// A growing SSA list.
-class Program {
- public:
-  int add(Instr instr);  // returns its id; an identical earlier instruction is reused
-  int add(Op op, DType type, std::array<int32_t, 3> args = {-1, -1, -1}) { return add(Instr{op, type, args}); }
-  int constant(DType type, Immediate value) { return add({Op::Constant, type, {-1, -1, -1}, -1, value.held_as(type)}); }
-  const Instr& operator[](int id) const { return instrs[static_cast<size_t>(id)]; }
-  std::vector<Instr> instrs;
-};
+using scalar::Program;
 
 // The instruction that holds operand i of the node being translated.
 using Operand = std::function<int(size_t)>;
@@ -35,6 +27,7 @@ class Scalar {
   DType result_type() const { return node.output()->dtype(); }
   DType type() const { return arithmetic(result_type()); }
   DType type_of(int id) const { return p_[id].type; }
+  const Instr& instr(int id) const { return p_[id]; }
   template <class T> T attrs() const { return node.attrs<T>(); }
 
   int op(Op op, int a, int b = -1, int c = -1) { return p_.add(op, type(), {a, b, c}); }

@@ -12,6 +12,8 @@ namespace {
 constexpr int kCalleeSaved[] = {Xbyak::Operand::RBX, Xbyak::Operand::RBP, Xbyak::Operand::R12,
                                 Xbyak::Operand::R13, Xbyak::Operand::R14, Xbyak::Operand::R15};
 
+constexpr int kCacheLine = 64;
+
 }  // namespace
 
 Emitter::Emitter(int lanes) : CodeGenerator(1 << 14, Xbyak::AutoGrow), lanes_(lanes) {}
@@ -32,14 +34,23 @@ Xbyak::Address Emitter::constant(const std::vector<uint32_t>& pattern) {
 
 Xbyak::Address Emitter::constant_float(float value) { return constant(std::bit_cast<uint32_t>(value)); }
 
-void Emitter::enter(int slots) {
+void Emitter::enter(int slots, int vectors) {
   for (const int r : kCalleeSaved) push(Reg64(r));
   frame_bytes_ = slots * 8;
-  sub(rsp, frame_bytes_);
+  if (vectors == 0) return sub(rsp, frame_bytes_);
+  saved_stack_ = slots;
+  vectors_at_ = (frame_bytes_ + 8 + kCacheLine - 1) / kCacheLine * kCacheLine;
+  mov(rax, rsp);
+  sub(rsp, vectors_at_ + vectors * vector_bytes());
+  and_(rsp, -kCacheLine);
+  mov(slot(saved_stack_), rax);
 }
 
 void Emitter::leave() {
-  add(rsp, frame_bytes_);
+  if (saved_stack_ >= 0)
+    mov(rsp, slot(saved_stack_));
+  else
+    add(rsp, frame_bytes_);
   for (size_t i = std::size(kCalleeSaved); i-- > 0;) pop(Reg64(kCalleeSaved[i]));
   vzeroupper();
   ret();

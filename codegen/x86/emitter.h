@@ -39,9 +39,11 @@ class Emitter : public Xbyak::CodeGenerator {
   void store_partial(const Xbyak::RegExp& to, int reg, int count);
 
   Xbyak::Address slot(int index) { return qword[rsp + 8 * index]; }
+  Xbyak::Address vector_slot(int index) { return ptr[rsp + (vectors_at_ + index * vector_bytes())]; }
 
  protected:
-  void enter(int slots);  // saves registers; rdi, rsi, rdx still hold the arguments
+  // Saves registers; rdi, rsi, rdx still hold the arguments. Room for `vectors` whole vectors, aligned, comes on request.
+  void enter(int slots, int vectors = 0);
   void leave();
   // to = address of the buffer; `frame` holds abi::Frame*.
   void load_base(Reg64 to, Reg64 frame, const Plan& plan, int buffer);
@@ -56,7 +58,7 @@ class Emitter : public Xbyak::CodeGenerator {
   Label& data(std::vector<uint32_t> words);
 
   int lanes_;
-  int frame_bytes_ = 0;
+  int frame_bytes_ = 0, vectors_at_ = 0, saved_stack_ = -1;  // slot of the stack pointer where the frame is aligned
   std::map<std::vector<uint32_t>, std::unique_ptr<Label>> pool_;
 };
 

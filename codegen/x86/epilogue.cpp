@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "codegen/scalar/ops.h"
 #include "codegen/x86/exact_division.h"
 
 namespace lapis::x86 {
@@ -20,12 +21,27 @@ constexpr int kNearest = 8, kFloor = 9, kCeil = 10;  // vroundps, inexact suppre
 bool is_byte(DType type) { return type == DType::UInt8 || type == DType::Int8; }
 bool per_element(const EpilogueOperand& o) { return o.kind == EpilogueOperand::Kind::PerElement; }
 
+uint8_t predicate_of(Op op) {
+  switch (op) {
+    case Op::Equal: return kEqual;
+    case Op::Less: return kLess;
+    case Op::LessOrEqual: return kLessOrEqual;
+    default: return kUnordered;
+  }
+}
+
 }  // namespace
 
 Epilogue::Epilogue(Emitter& emitter, const Contraction& c, const Plan& plan, const kernels::Blocking& blocking)
-    : e_(emitter), c_(c), blocking_(blocking), a_(c, &plan), bytes_out_(is_byte(c.output.dtype)) {
+    : e_(emitter),
+      c_(c),
+      blocking_(blocking),
+      a_(c, &plan),
+      bytes_out_(is_byte(c.output.dtype)),
+      permutes_bytes_(emitter.avx512() && plan.target.has(Isa::Avx512Vbmi)) {
   int row = 1;  // 0 is the bias
-  for (const EpilogueOperand& o : c.operands) param_row_.push_back(per_element(o) ? 0 : row++);
+  for (const EpilogueOperand& o : c.operands)
+    param_row_.push_back(o.kind == EpilogueOperand::Kind::PerChannel ? row++ : 0);
 }
 
 void Epilogue::set_masks(const kernels::Block& block, Reg64 scratch) {
@@ -43,21 +59,41 @@ void Epilogue::set_masks(const kernels::Block& block, Reg64 scratch) {
 void Epilogue::pixel(const Site& site, std::vector<int>& free) {
   site_ = &site;
   free_ = &free;
-  for (int first = 0; first < site.block.nr; first += blocking_.quad) {
-    const int width = blocking_.quad_width(site.block, first);
-    load_raw_bytes(first, width);
+  const int most = together();
+  for (int first = 0, width = 0; first < site.block.nr; first += width) {
+    // A quad, or vectors that are stored one by one.
+    width = blocking_.quad > 1 ? blocking_.quad_width(site.block, first) : std::min(most, site.block.nr - first);
+    load_raw_bytes(first, blocking_.quad > 1 ? width : 1);
     std::vector<int> results;
-    for (vector_ = first; vector_ < first + width; ++vector_) {
-      values_.assign(a_.program.size(), {});
-      for (int id = 0; id <= a_.result; ++id)
-        if (a_.live[static_cast<size_t>(id)]) compute(id);
-      results.push_back(result_register());
+    for (int done = 0; done < width; done += most) compute_vectors(first + done, std::min(most, width - done), results);
+    if (blocking_.quad > 1) {
+      store(first, width, results);
+    } else {
+      for (int i = 0; i < width; ++i) store(first + i, 1, {results[static_cast<size_t>(i)]});
     }
-    store(first, width, results);
     for (const int r : results) release(r);
     for (const int r : raw_)
       if (r >= 0) release(r);
   }
+}
+
+// Vectors whose instructions are interleaved, so that the chain of a function does not wait for itself.
+int Epilogue::together() const {
+  constexpr int kMost = 4;
+  if (!a_.functions) return 1;
+  const int waiting = blocking_.quad - 1, each = site_->spilled ? a_.values : std::max(a_.values - 1, 1);
+  return std::clamp((static_cast<int>(free_->size()) - a_.shared - waiting) / each, 1, kMost);
+}
+
+void Epilogue::compute_vectors(int first, int count, std::vector<int>& results) {
+  values_.assign(static_cast<size_t>(count), std::vector<Value>(a_.program.size()));
+  for (int id = 0; id <= a_.result; ++id)
+    for (current_ = 0; current_ < count; ++current_) {
+      vector_ = first + current_;
+      if (a_.live[static_cast<size_t>(id)]) compute(id);
+    }
+  for (current_ = 0; current_ < count; ++current_) results.push_back(result_register());
+  current_ = 0;
 }
 
 int Epilogue::result_register() {
@@ -78,9 +114,9 @@ int Epilogue::allocate() {
 
 int Epilogue::borrow() { return borrowed_.emplace_back(allocate()); }
 
-void Epilogue::release_dead(int id) {
+void Epilogue::release_dead(int id, int at) {
   for (const int arg : instr(id).args) {
-    if (arg < 0 || a_.last_use[static_cast<size_t>(arg)] != id || arg == id) continue;
+    if (arg < 0 || a_.last_use[static_cast<size_t>(arg)] != at || arg == at) continue;
     if (value(arg).owned) release(value(arg).reg);
     value(arg) = {};
   }
@@ -118,7 +154,7 @@ int Epilogue::destination(int id) {
 void Epilogue::compute(int id) {
   const Instr& i = instr(id);
   switch (i.op) {
-    case Op::Accumulator: define(id, site_->sums[static_cast<size_t>(vector_)]); break;
+    case Op::Accumulator: accumulator(id); break;
     case Op::Constant:
     case Op::Load: load(id); break;
     case Op::Cast: cast(id); break;
@@ -128,15 +164,32 @@ void Epilogue::compute(int id) {
     case Op::AtMost: min_max(id); break;
     case Op::Equal:
     case Op::Less:
-    case Op::LessOrEqual: compare(id); break;
+    case Op::LessOrEqual:
+    case Op::IsNaN: compare(id); break;
+    case Op::Bits: copy(id); break;
+    case Op::MultiplyAdd: multiply_add(id); break;
+    case Op::ShiftLeft:
+    case Op::ShiftRight: shift(id); break;
+    case Op::And:
+    case Op::Or:
+    case Op::Xor:
+    case Op::Not: bitwise(id); break;
     case Op::Select: select(id); break;
     case Op::Quantize: quantize(id); break;
     case Op::Dequantize: dequantize(id); break;
     default: arithmetic(id); break;
   }
-  release_dead(id);
+  release_dead(id, id);
   for (const int r : borrowed_) release(r);
   borrowed_.clear();
+}
+
+void Epilogue::accumulator(int id) {
+  const int sum = site_->sums[static_cast<size_t>(vector_)];
+  if (!site_->spilled) return define(id, sum);
+  const int to = allocate();
+  e_.vmovups(v(to), e_.vector_slot(sum));
+  define(id, to);
 }
 
 void Epilogue::load(int id) {
@@ -204,9 +257,62 @@ void Epilogue::cast(int id) {
     e_.vcvtdq2ps(v(to), x);
     return define(id, to);
   }
-  const Xbyak::Operand& x = operand(arg);
+  copy(id);
+}
+
+void Epilogue::copy(int id) {
+  const Xbyak::Operand& x = operand(instr(id).args[0]);
   const int to = destination(id);
   if (!x.isREG() || x.getIdx() != to) e_.vmovups(v(to), x);
+  define(id, to);
+}
+
+// Overwrites the addend or a factor that nobody needs any more, in the form of the instruction that does so.
+void Epilogue::multiply_add(int id) {
+  int x = instr(id).args[0], y = instr(id).args[1];
+  const int z = instr(id).args[2];
+  if (is_memory(x) || (!dies(x, id) && dies(y, id))) std::swap(x, y);
+  const bool into_factor = !dies(z, id) && dies(x, id) && !(is_memory(y) && is_memory(z));
+  if (into_factor) {
+    const int b = is_memory(y) ? -1 : reg(y), c = is_memory(z) ? -1 : reg(z);
+    const int to = value(x).reg;
+    value(x).owned = false;
+    b >= 0 ? e_.vfmadd213ps(v(to), v(b), operand(z)) : e_.vfmadd132ps(v(to), v(c), operand(y));
+    return define(id, to);
+  }
+  const int a = reg(x);
+  const bool over_addend = dies(z, id);
+  const int to = over_addend ? value(z).reg : allocate();
+  if (over_addend)
+    value(z).owned = false;
+  else
+    e_.vmovups(v(to), operand(z));
+  e_.vfmadd231ps(v(to), v(a), operand(y));
+  define(id, to);
+}
+
+void Epilogue::bitwise(int id) {
+  const Instr& i = instr(id);
+  int first = i.args[0], second = i.args[1];
+  if (second >= 0 && is_memory(first)) std::swap(first, second);
+  const int a = reg(first);
+  const Xbyak::Operand& b = second >= 0 ? operand(second) : held_;
+  const int to = destination(id);
+  switch (i.op) {
+    case Op::And: e_.vandps(v(to), v(a), b); break;
+    case Op::Or: e_.vorps(v(to), v(a), b); break;
+    case Op::Xor: e_.vxorps(v(to), v(a), b); break;
+    default: e_.vxorps(v(to), v(a), e_.constant(~uint32_t{0})); break;
+  }
+  define(id, to);
+}
+
+void Epilogue::shift(int id) {
+  const Instr& i = instr(id);
+  const auto by = static_cast<uint8_t>(i.imm.as_int());
+  const int a = reg(i.args[0]);
+  const int to = destination(id);
+  i.op == Op::ShiftLeft ? e_.vpslld(v(to), v(a), by) : e_.vpsrad(v(to), v(a), by);
   define(id, to);
 }
 
@@ -241,7 +347,7 @@ void Epilogue::arithmetic(int id) {
       e_.avx512() ? e_.vrndscaleps(v(to), v(a), mode) : e_.vroundps(v(to), v(a), mode);
       break;
     }
-    default: LAPIS_ASSERT(false, "op " << static_cast<int>(i.op) << " is not an epilogue instruction");
+    default: LAPIS_ASSERT(false, "'" << scalar::row_of(i.op).name << "' is not an epilogue instruction");
   }
   define(id, to);
 }
@@ -317,11 +423,12 @@ void Epilogue::extreme(int id, bool largest) {
 }
 
 void Epilogue::compare(int id) {
+  if (a_.in_select[static_cast<size_t>(id)]) return;
   const Instr& i = instr(id);
   const bool is_float = instr(i.args[0]).type == DType::Float32;
-  const int a = reg(i.args[0]), b = reg(i.args[1]);
+  const int a = reg(i.args[0]), b = i.op == Op::IsNaN ? a : reg(i.args[1]);
   const int to = destination(id);
-  const auto predicate = static_cast<uint8_t>(i.op == Op::Equal ? kEqual : i.op == Op::Less ? kLess : kLessOrEqual);
+  const auto predicate = predicate_of(i.op);
   if (e_.avx512()) {
     is_float ? e_.vcmpps(kCondition, v(a), v(b), predicate) : e_.vpcmpd(kCondition, v(a), v(b), predicate & 3);
     e_.vpmovm2d(v(to), kCondition);
@@ -338,17 +445,37 @@ void Epilogue::compare(int id) {
   define(id, to);
 }
 
+// A comparison as the mask that a blend takes: in kCondition, or in a register.
+int Epilogue::condition(int id) {
+  const Instr& i = instr(id);
+  if (!a_.in_select[static_cast<size_t>(id)]) {
+    const int mask = reg(id);
+    if (e_.avx512()) e_.vpmovd2m(kCondition, v(mask));
+    return mask;
+  }
+  const auto predicate = predicate_of(i.op);
+  const int a = reg(i.args[0]);
+  const Xbyak::Operand& b = operand(i.args[i.op == Op::IsNaN ? 0 : 1]);
+  if (e_.avx512()) {
+    e_.vcmpps(kCondition, v(a), b, predicate);
+    return -1;
+  }
+  const int mask = borrow();
+  e_.vcmpps(v(mask), v(a), b, predicate);
+  return mask;
+}
+
 void Epilogue::select(int id) {
   const Instr& i = instr(id);
-  const int condition = reg(i.args[0]), yes = reg(i.args[1]), no = reg(i.args[2]);
+  const int mask = condition(i.args[0]), no = reg(i.args[2]);
+  const Xbyak::Operand& yes = operand(i.args[1]);
   const int to = destination(id);
-  if (e_.avx512()) {
-    e_.vpmovd2m(kCondition, v(condition));
-    e_.vblendmps(v(to) | kCondition, v(no), v(yes));
-  } else {
-    e_.vblendvps(v(to), v(no), v(yes), v(condition));
-  }
+  if (e_.avx512())
+    e_.vblendmps(v(to) | kCondition, v(no), yes);
+  else
+    e_.vblendvps(v(to), v(no), yes, v(mask));
   define(id, to);
+  if (a_.in_select[static_cast<size_t>(i.args[0])]) release_dead(i.args[0], id);
 }
 
 // min(x, bound) that keeps NaN, in a new register.

@@ -21,12 +21,17 @@ class Epilogue {
 
   struct Site {
     const kernels::Block& block;
-    std::vector<int> sums;        // vector registers of the pixel's accumulators, one per vector of the block
+    // Where the pixel's accumulators are, one per vector of the block: vector registers, or vector slots of the frame.
+    std::vector<int> sums;
+    bool spilled;
     Reg64 params;                 // of the block
     Reg64 output;                 // address of the pixel's first output channel in this block
     std::vector<Reg64> operands;  // the same for each PerElement operand, by operand index
     Reg64 scratch;
   };
+  bool may_spill() const { return a_.functions; }  // accumulators to vector slots of the frame
+  // True if it should: `free` registers beside them are too few for two vectors at a time.
+  bool spills(int free) const { return may_spill() && free < 2 * (a_.values - 1) + a_.shared + blocking_.quad - 1; }
   // Computes and stores one pixel; `free` are vector registers it may use, to which the pixel's accumulators are added.
   void pixel(const Site& site, std::vector<int>& free);
 
@@ -39,19 +44,27 @@ class Epilogue {
     bool owned = false;  // the register is given back after the last use
   };
 
-  // One vector.
+  // Vectors.
+  int together() const;
+  void compute_vectors(int first, int count, std::vector<int>& results);
   void compute(int id);
   int result_register();
+  void accumulator(int id);
   void load(int id);
   void load_element(int id);
   void cast(int id);
+  void copy(int id);
   void arithmetic(int id);
+  void multiply_add(int id);
+  void bitwise(int id);
+  void shift(int id);
   void min_max(int id);
   void integer_extreme(int id, bool largest);
   void bound(int id, int x, int limit, bool largest);
   void extreme(int id, bool largest);
   void zero_nan(int to, int x);
   void compare(int id);
+  int condition(int id);
   void select(int id);
   void quantize(int id);
   void dequantize(int id);
@@ -66,6 +79,9 @@ class Epilogue {
   void store(int first, int width, const std::vector<int>& results);
   void pack_and_store(int first, int width, const std::vector<int>& results);
   void clip_bytes(Vec bytes);
+  void look_up(int bytes);
+  void permute_table(int bytes);
+  void shuffle_table(int bytes);
   void store_bytes(const Reg64& base, int offset, int reg, int count);
   void load_bytes(const Reg64& base, int offset, int reg, int count);
   void load_words(const Reg64& base, int offset, int reg);
@@ -78,9 +94,9 @@ class Epilogue {
   // Registers.
   int allocate();
   void release(int reg) { free_->push_back(reg); }
-  void release_dead(int id);
-  int borrow();  // until the end of the instruction
-  Value& value(int id) { return values_[static_cast<size_t>(id)]; }
+  void release_dead(int id, int at);  // operands of `id` that nobody reads after `at`
+  int borrow();                       // until the end of the instruction
+  Value& value(int id) { return values_[static_cast<size_t>(current_)][static_cast<size_t>(id)]; }
   const Instr& instr(int id) const { return a_.program[static_cast<size_t>(id)]; }
   int reg(int id);                        // the value in a register, zero point added
   const Xbyak::Operand& operand(int id);  // register or memory, zero point added
@@ -89,6 +105,8 @@ class Epilogue {
     value(id) = {Value::Kind::Register, reg, Xbyak::Address(0), pending, true};
   }
   Vec v(int reg) const { return e_.vec(reg); }
+  bool is_memory(int id) { return value(id).kind == Value::Kind::Memory; }
+  bool dies(int arg, int id) { return a_.last_use[static_cast<size_t>(arg)] == id && value(arg).owned; }
   bool finite(int id) const { return a_.range[static_cast<size_t>(id)].finite(); }
 
   Emitter& e_;
@@ -97,16 +115,17 @@ class Epilogue {
   EpilogueAnalysis a_;
   std::vector<int> param_row_;  // of each PerChannel operand
   bool bytes_out_;
+  bool permutes_bytes_;                    // vpermi2b
   std::map<int, DivisionPlan> divisions_;  // of Quantize instructions: finding one is worth remembering
 
-  // State of the vector being computed.
+  // State of the vectors being computed.
   const Site* site_ = nullptr;
   std::vector<int>* free_ = nullptr;
-  int vector_ = 0;
-  std::vector<Value> values_;
-  std::vector<int> raw_;       // register of each operand's raw bytes, -1
-  std::vector<int> borrowed_;  // scratch registers of the current instruction
-  Vec held_{0};                // what `operand` returned last, if it is a register
+  int vector_ = 0, current_ = 0;            // of the block, and among those that are computed together
+  std::vector<std::vector<Value>> values_;  // of each of them
+  std::vector<int> raw_;                    // register of each operand's raw bytes, -1
+  std::vector<int> borrowed_;               // scratch registers of the current instruction
+  Vec held_{0};                             // what `operand` returned last, if it is a register
 };
 
 }  // namespace lapis::x86

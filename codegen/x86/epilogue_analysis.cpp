@@ -4,8 +4,11 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <set>
 
 #include "codegen/kernels/schedule.h"
+#include "codegen/scalar/ops.h"
+#include "codegen/scalar/program.h"
 
 namespace lapis::x86 {
 namespace {
@@ -14,7 +17,6 @@ constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr Interval kAnything{-kInfinity, kInfinity};
 
 bool is_byte(DType type) { return type == DType::UInt8 || type == DType::Int8; }
-bool is_int(DType type) { return is_byte(type) || type == DType::Int32; }
 
 Interval of_type(DType type) {
   if (!is_integer(type)) return kAnything;
@@ -116,7 +118,16 @@ double quantized_constant(const Instr& quantize, double x) {
 bool Interval::finite() const { return low > -kInfinity && high < kInfinity; }
 
 EpilogueAnalysis::EpilogueAnalysis(const Contraction& c, const Plan* plan)
-    : program(c.epilogue), result(static_cast<int>(c.epilogue.size()) - 1) {
+    : EpilogueAnalysis(c, plan, scalar::expand(c.epilogue)) {}
+
+EpilogueAnalysis::EpilogueAnalysis(const Contraction& c, const Plan* plan, scalar::Expansion expansion)
+    : program(std::move(expansion.body)), result(expansion.ids.back()), functions(scalar::has_functions(c.epilogue)) {
+  forward_bits();
+  if (functions) {
+    program = scalar::in_order_of_need(program, result);
+    result = static_cast<int>(program.size()) - 1;
+  }
+  take_table();
   find_ranges(c, plan);
   move_clips();
   if (plan) fuse_sum();
@@ -138,12 +149,34 @@ void EpilogueAnalysis::find_ranges(const Contraction& c, const Plan* plan) {
   }
 }
 
+// A table at the end replaces bytes that are packed already.
+void EpilogueAnalysis::take_table() {
+  const Instr& last = program[static_cast<size_t>(result)];
+  if (last.op != Op::Table) return;
+  table = last.slot;
+  result = last.args[0];
+}
+
+static bool ignores_types(const Instr& i) {
+  const scalar::Kind kind = scalar::row_of(i.op).kind;
+  return kind == scalar::Kind::Arithmetic;
+}
+
+// A register is a register: arithmetic reads bits under any name, only conversions and comparisons ask for the operand's type.
+void EpilogueAnalysis::forward_bits() {
+  for (Instr& i : program)
+    for (int32_t& arg : i.args)
+      while (arg >= 0 && ignores_types(i) && program[static_cast<size_t>(arg)].op == Op::Bits)
+        arg = program[static_cast<size_t>(arg)].args[0];
+}
+
 // Stored bytes: strips  Min/Max(q, constant)  and, because rounding is monotone,  Quantize(Min/Max(x, constant))  into
 // one clip.
 void EpilogueAnalysis::move_clips() {
   clip_low = -kInfinity;
   clip_high = kInfinity;
-  if (!is_byte(program.back().type)) return;
+  const Interval type = of_type(stored());
+  if (!is_byte(stored())) return;
   auto at = [&](int id) -> Instr& { return program[static_cast<size_t>(id)]; };
   auto prepend = [&](Op op, double bound) {  // the clip found so far comes after this one
     if (op == Op::Max || op == Op::AtLeast)
@@ -181,7 +214,6 @@ void EpilogueAnalysis::move_clips() {
          quantize.args[0] = inner)
       prepend(at(quantize.args[0]).op, quantized_constant(quantize, bound(quantize.args[0])));
   }
-  const Interval type = of_type(program.back().type);
   if (clip_low <= type.low) clip_low = -kInfinity;
   if (clip_high >= type.high) clip_high = kInfinity;
 }
@@ -214,31 +246,89 @@ void EpilogueAnalysis::find_uses() {
   last_use.assign(program.size(), -1);
   live[static_cast<size_t>(result)] = true;
   last_use[static_cast<size_t>(result)] = result;
+  find_comparisons();
   for (int id = result; id >= 0; --id) {
     if (!live[static_cast<size_t>(id)]) continue;
+    const bool later = in_select[static_cast<size_t>(id)];  // its operands are read by the Select
     for (const int arg : program[static_cast<size_t>(id)].args) {
       if (arg < 0) continue;
       live[static_cast<size_t>(arg)] = true;
-      last_use[static_cast<size_t>(arg)] = std::max(last_use[static_cast<size_t>(arg)], id);
+      const int use = later ? last_use[static_cast<size_t>(id)] : id;
+      last_use[static_cast<size_t>(arg)] = std::max(last_use[static_cast<size_t>(arg)], use);
     }
   }
 }
 
+void EpilogueAnalysis::find_comparisons() {
+  std::vector<int> readers(program.size(), 0), selects(program.size(), 0);
+  for (const Instr& i : program)
+    for (size_t a = 0; a < i.args.size(); ++a) {
+      if (i.args[a] < 0) continue;
+      ++readers[static_cast<size_t>(i.args[a])];
+      selects[static_cast<size_t>(i.args[a])] += i.op == Op::Select && a == 0;
+    }
+  in_select.assign(program.size(), false);
+  for (size_t id = 0; functions && id < program.size(); ++id) {
+    const Instr& i = program[id];
+    const bool compares = scalar::row_of(i.op).kind == scalar::Kind::Comparison &&
+                          program[static_cast<size_t>(i.args[0])].type == DType::Float32;
+    in_select[id] = compares && readers[id] == 1 && selects[id] == 1;
+  }
+}
+
+// What takes a register while it is alive: constants and parameters are memory operands, masks of Selects are made there.
+bool EpilogueAnalysis::in_register(int id, const Contraction& c) const {
+  const Instr& i = program[static_cast<size_t>(id)];
+  const bool memory = i.op == Op::Constant || (i.op == Op::Load && c.operands[static_cast<size_t>(i.slot)].kind ==
+                                                                       EpilogueOperand::Kind::PerChannel);
+  return !memory && !in_select[static_cast<size_t>(id)];
+}
+
+// Operands of `id` that are in registers and die there.
+int EpilogueAnalysis::dying(int id, const Contraction& c) const {
+  std::set<int32_t> args;
+  for (const int32_t arg : program[static_cast<size_t>(id)].args) {
+    if (arg < 0) continue;
+    args.insert(arg);
+    if (!in_select[static_cast<size_t>(arg)]) continue;
+    for (const int32_t compared : program[static_cast<size_t>(arg)].args)
+      if (compared >= 0) args.insert(compared);
+  }
+  return static_cast<int>(std::ranges::count_if(
+      args, [&](int32_t arg) { return in_register(arg, c) && last_use[static_cast<size_t>(arg)] == id; }));
+}
+
+// The most registers that an instruction takes besides its operands: for the result, for operands that come from memory, for what it
+// needs on the way.
+int EpilogueAnalysis::scratch(int id, const Contraction& c) const {
+  const Instr& i = program[static_cast<size_t>(id)];
+  int count = dying(id, c) > 0 ? 0 : 1;
+  for (const int32_t arg : i.args) {
+    if (arg < 0) continue;
+    if (in_select[static_cast<size_t>(arg)]) count += scratch(arg, c);
+    count += !in_register(arg, c);
+  }
+  constexpr int kOfConversion = 3;
+  if (i.op == Op::Quantize || i.op == Op::Cast) return count + kOfConversion;
+  return count + (i.op == Op::Min || i.op == Op::Max || i.op == Op::Reciprocal);
+}
+
 void EpilogueAnalysis::count_registers(const Contraction& c) {
   constexpr int kScratch = 3;  // a constant that must sit in a register, a mask or quotient, the pack
-  int peak = 0, raw = 0;
-  for (const EpilogueOperand& o : c.operands) raw += o.kind == EpilogueOperand::Kind::PerElement;
+  std::set<int32_t> raw;
+  int alive = 0, during = 0, between = 0, most_scratch = kScratch;
   for (int id = 0; id <= result; ++id) {
-    int alive = 0;
-    for (int v = 0; v <= id; ++v) {
-      const Instr& i = program[static_cast<size_t>(v)];
-      const bool memory = i.op == Op::Constant || (i.op == Op::Load && c.operands[static_cast<size_t>(i.slot)].kind ==
-                                                                           EpilogueOperand::Kind::PerChannel);
-      alive += !memory && live[static_cast<size_t>(v)] && last_use[static_cast<size_t>(v)] >= id;
-    }
-    peak = std::max(peak, alive);
+    if (!live[static_cast<size_t>(id)]) continue;
+    const Instr& i = program[static_cast<size_t>(id)];
+    if (i.op == Op::Load && in_register(id, c)) raw.insert(i.slot);
+    alive += in_register(id, c);
+    during = std::max(during, alive);
+    alive -= in_select[static_cast<size_t>(id)] ? 0 : dying(id, c);
+    between = std::max(between, alive);
+    if (functions) most_scratch = std::max(most_scratch, scratch(id, c));
   }
-  registers = std::max(peak - 1, 0) + raw + kScratch;
+  values = std::max(functions ? between : during, 1);
+  shared = static_cast<int>(raw.size()) + most_scratch;
 }
 
 }  // namespace lapis::x86
@@ -246,74 +336,31 @@ void EpilogueAnalysis::count_registers(const Contraction& c) {
 namespace lapis::kernels {
 namespace {
 
-DType type_of(const std::vector<Instr>& previous, int arg) {
-  return arg < 0 ? DType::Undefined : previous[static_cast<size_t>(arg)].type;
-}
-
-bool supported_cast(DType from, DType to) {
-  if (from == to) return x86::is_int(to) || to == DType::Float32;
-  if (from == DType::Float32) return x86::is_int(to);
-  return x86::is_int(from) && (to == DType::Float32 || to == DType::Int32);
-}
-
-}  // namespace
-
-namespace {
-
 constexpr int kMostLoads = 8;       // a general register each
 constexpr int kMostRegisters = 12;  // what a tile of one pixel leaves with 16 registers, whatever the row
 
-// If every load were per element, so that lowering need not know yet which kind each will be.
-bool fits_any_tile(const std::vector<Instr>& previous, const Instr& instr) {
-  Contraction c;
-  c.epilogue = previous;
-  c.epilogue.push_back(instr);
-  for (Instr& i : c.epilogue) {
-    if (i.op != Op::Load) continue;
-    i.slot = static_cast<int32_t>(c.operands.size());
-    c.operands.push_back({EpilogueOperand::Kind::PerElement, {}, -1});
-  }
-  return static_cast<int>(c.operands.size()) <= kMostLoads &&
-         x86::EpilogueAnalysis(c, nullptr).registers <= kMostRegisters;
-}
-
 }  // namespace
 
-bool epilogue_supports(const Instr& instr, const std::vector<Instr>& previous) {
-  if (!fits_any_tile(previous, instr)) return false;
-  const DType type = instr.type, a = type_of(previous, instr.args[0]);
-  const bool number = type == DType::Float32 || x86::is_int(type),
-             wide = type == DType::Float32 || type == DType::Int32;
-  switch (instr.op) {
-    case Op::Accumulator: return wide;
-    case Op::Load:
-    case Op::Constant: return number;
-    case Op::Cast: return supported_cast(a, type);
-    case Op::Add:
-    case Op::Sub:
-    case Op::Mul: return wide;
-    case Op::Min:
-    case Op::Max:
-    case Op::AtLeast:
-    case Op::AtMost: return number;
-    case Op::Div:
-    case Op::Neg:
-    case Op::Abs:
-    case Op::Sqrt:
-    case Op::Reciprocal:
-    case Op::Floor:
-    case Op::Ceil:
-    case Op::RoundEven: return type == DType::Float32;
-    case Op::Equal:
-    case Op::Less:
-    case Op::LessOrEqual: return a == DType::Float32 || x86::is_int(a);
-    case Op::Select: return number && previous[static_cast<size_t>(instr.args[0])].op != Op::Constant;
-    case Op::Quantize: return x86::is_byte(type) && a == DType::Float32;
-    case Op::Dequantize: return type == DType::Float32 && x86::is_int(a);
-    default: return false;
+// As if every load were per element, so that lowering need not know yet which kind each will be.
+bool epilogue_supports(const std::vector<Instr>& program) {
+  const scalar::Expansion expansion = scalar::expand(program);
+  for (const Instr& i : expansion.body) {
+    const bool last = &i == &expansion.body[static_cast<size_t>(expansion.ids.back())];
+    if (!scalar::fits_epilogue(i, scalar::operand_types(i, expansion.body)) || (i.op == Op::Table && !last))
+      return false;
   }
+  Contraction c;
+  c.epilogue = program;
+  for (Instr& i : c.epilogue) {
+    if (!scalar::reads_view(i.op)) continue;
+    const bool table = i.op == Op::Table;
+    i.slot = static_cast<int32_t>(c.operands.size());
+    c.operands.push_back({table ? EpilogueOperand::Kind::Table : EpilogueOperand::Kind::PerElement, {}, -1});
+  }
+  return static_cast<int>(c.operands.size()) <= kMostLoads &&
+         x86::EpilogueAnalysis(c, nullptr).registers() <= kMostRegisters;
 }
 
-bool epilogue_stores(DType dtype) { return dtype == DType::Float32 || x86::is_int(dtype); }
+bool epilogue_stores(DType dtype) { return dtype == DType::Float32 || dtype == DType::Int32 || x86::is_byte(dtype); }
 
 }  // namespace lapis::kernels

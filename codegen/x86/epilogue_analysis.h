@@ -4,7 +4,7 @@
 
 #include <span>
 
-#include "codegen/plan.h"
+#include "codegen/scalar/expand.h"
 #include "codegen/x86/exact_division.h"
 
 namespace lapis::x86 {
@@ -19,8 +19,10 @@ struct EpilogueAnalysis {
   // values).
   EpilogueAnalysis(const Contraction& c, const Plan* plan);
 
-  std::vector<Instr> program;  // the epilogue, simplified; ids unchanged
+  std::vector<Instr> program;  // the epilogue, functions written out, simplified
   int result;                  // the instruction that is stored
+  bool functions;              // some were written out: long programs, for which sums may wait in memory
+  int table = -1;              // operand by which the stored bytes are replaced in the end
   std::vector<bool> live;      // computed at all
   std::vector<int> last_use;   // instruction that uses a value last; `result` itself for the result
   std::vector<Interval> range;
@@ -29,14 +31,26 @@ struct EpilogueAnalysis {
   // The result is a Quantize of the sum of two Dequantize; its args are the two integers then.
   SumPlan sum;
   int zero_a = 0, zero_b = 0;
-  int registers;  // beyond the accumulators: values, raw bytes, scratch
+  int values;                   // of one vector that are alive at a time, the accumulator among them
+  int shared;                   // registers for raw bytes and scratch, however many vectors are computed together
+  std::vector<bool> in_select;  // comparisons that are made where the one Select that reads them is
+  int registers() const { return values - 1 + shared; }  // beyond the accumulators
+
+  DType stored() const { return program[static_cast<size_t>(result)].type; }  // before the table
 
  private:
+  EpilogueAnalysis(const Contraction& c, const Plan* plan, scalar::Expansion expansion);
   void find_ranges(const Contraction& c, const Plan* plan);
+  void take_table();
+  void forward_bits();
   void move_clips();
   void fuse_sum();
   void find_uses();
+  void find_comparisons();
   void count_registers(const Contraction& c);
+  bool in_register(int id, const Contraction& c) const;
+  int dying(int id, const Contraction& c) const;
+  int scratch(int id, const Contraction& c) const;
 };
 
 }  // namespace lapis::x86

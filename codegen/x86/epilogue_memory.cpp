@@ -8,7 +8,7 @@
 namespace lapis::x86 {
 namespace {
 
-const Opmask kBytes(1), kLanes(2);
+const Opmask kBytes(1), kLanes(2), kCondition(3);
 
 bool is_byte(DType type) { return type == DType::UInt8 || type == DType::Int8; }
 
@@ -74,11 +74,12 @@ void Epilogue::pack_and_store(int first, int width, const std::vector<int>& resu
   pack_words(results[0], results[width > 1 ? 1 : 0]);
   if (width > 2) pack_words(results[2], results[width > 3 ? 3 : 2]);
   const int upper = width > 2 ? results[2] : bytes;
-  if (c_.output.dtype == DType::UInt8)
+  if (a_.stored() == DType::UInt8)
     e_.vpackuswb(v(bytes), v(bytes), v(upper));
   else
     e_.vpacksswb(v(bytes), v(bytes), v(upper));
   clip_bytes(v(bytes));
+  if (a_.table >= 0) look_up(bytes);
   if (width != 4) {
     const int indices = allocate();
     e_.vmovups(v(indices), spread_indices(width, true));
@@ -89,12 +90,47 @@ void Epilogue::pack_and_store(int first, int width, const std::vector<int>& resu
 }
 
 void Epilogue::clip_bytes(Vec bytes) {
-  const bool is_signed = c_.output.dtype == DType::Int8;
+  const bool is_signed = a_.stored() == DType::Int8;
   auto bound = [&](double value) { return e_.constant(repeated(static_cast<uint32_t>(static_cast<int>(value)), 8)); };
   if (std::isfinite(a_.clip_low))
     is_signed ? e_.vpmaxsb(bytes, bytes, bound(a_.clip_low)) : e_.vpmaxub(bytes, bytes, bound(a_.clip_low));
   if (std::isfinite(a_.clip_high))
     is_signed ? e_.vpminsb(bytes, bytes, bound(a_.clip_high)) : e_.vpminub(bytes, bytes, bound(a_.clip_high));
+}
+
+// ---- tables of bytes ----
+
+void Epilogue::look_up(int bytes) { permutes_bytes_ ? permute_table(bytes) : shuffle_table(bytes); }
+
+// Halves of the table are two vectors each; the highest bit chooses the half.
+void Epilogue::permute_table(int bytes) {
+  const Reg64 table = site_->operands[static_cast<size_t>(a_.table)];
+  const int low = allocate(), high = allocate(), first = allocate();
+  const auto zmm = [](int index) { return Xbyak::Zmm(index); };
+  for (const auto& [to, at] : {std::pair{low, 0}, std::pair{high, 128}}) {
+    e_.vmovups(v(first), e_.ptr[table + at]);
+    e_.vmovaps(v(to), v(bytes));
+    e_.vpermi2b(zmm(to), zmm(first), e_.ptr[table + at + 64]);
+  }
+  e_.vpmovb2m(kCondition, v(bytes));
+  e_.vpblendmb(zmm(bytes) | kCondition, zmm(low), zmm(high));
+  for (const int r : {first, high, low}) release(r);
+}
+
+// A row of 16 elements at a time: bytes of other rows get their highest bit set, for which vpshufb gives 0.
+void Epilogue::shuffle_table(int bytes) {
+  const Reg64 table = site_->operands[static_cast<size_t>(a_.table)];
+  const int sum = allocate(), row = allocate(), index = allocate();
+  for (uint32_t i = 0; i < 16; ++i) {
+    const int to = i == 0 ? sum : row;
+    e_.avx512() ? e_.vbroadcasti32x4(v(to), e_.ptr[table + 16 * i]) : e_.vbroadcasti128(v(to), e_.ptr[table + 16 * i]);
+    if (i > 0) e_.vxorps(v(index), v(bytes), e_.constant(repeated(16 * i, 8)));
+    e_.vpaddusb(v(index), v(i > 0 ? index : bytes), e_.constant(repeated(0x70, 8)));
+    e_.vpshufb(v(to), v(to), v(index));
+    if (i > 0) e_.vorps(v(sum), v(sum), v(row));
+  }
+  e_.vmovaps(v(bytes), v(sum));
+  for (const int r : {index, row, sum}) release(r);
 }
 
 // ---- bytes ----

@@ -1,5 +1,6 @@
 #include "codegen/x86/tile_kernel.h"
 
+#include <algorithm>
 #include <bit>
 #include <cstddef>
 
@@ -45,7 +46,7 @@ std::vector<uint8_t> TileKernel::emit() {
 }
 
 void TileKernel::enter_function() {
-  enter(kOperands + 2 * static_cast<int>(c_.operands.size()));
+  enter(kOperands + 2 * static_cast<int>(c_.operands.size()), epilogue_.may_spill() ? most_sums() : 0);
   mov(rcx, ptr[rdi + abi::kOffsetConstants]);
   mov(slot(kPacked), rcx);
   add_constant(rcx, c_.packed_offset[3], rax);
@@ -64,6 +65,12 @@ void TileKernel::enter_function() {
     load_base(rcx, rdi, plan_, c_.operands[i].view.buffer);
     mov(slot(operand_base(i)), rcx);
   }
+}
+
+int TileKernel::most_sums() const {
+  int most = 0;
+  for (const kernels::Block& b : blocking_.kinds) most = std::max(most, b.mr * b.nr);
+  return most;
 }
 
 // rbx: the Unit.
@@ -169,13 +176,17 @@ void TileKernel::start_epilogue() {
   mov(gpr(kTableGpr), slot(kTable));
 }
 
-void TileKernel::finish_pixel(const kernels::Block& block, int m, std::vector<int> sums, std::vector<int>& free) {
-  Epilogue::Site site{block, std::move(sums), gpr(kParamsGpr), gpr(kOutputGpr), {}, gpr(kScratchGpr)};
+void TileKernel::finish_pixel(const kernels::Block& block, int m, Sums sums, std::vector<int>& free) {
+  Epilogue::Site site{block, std::move(sums.at), sums.spilled, gpr(kParamsGpr), gpr(kOutputGpr), {}, gpr(kScratchGpr)};
   pixel_address(site.output, gpr(kTableGpr), m, 1, kUnitOutput);
   for (size_t i = 0; i < c_.operands.size(); ++i) {
+    const EpilogueOperand& o = c_.operands[i];
     site.operands.push_back(gpr(kFirstOperandGpr + static_cast<int>(i)));
-    if (per_element(c_.operands[i]))
-      pixel_address(site.operands[i], gpr(kTableGpr), m, c_.operands[i].column, operand_unit(i));
+    if (per_element(o)) pixel_address(site.operands[i], gpr(kTableGpr), m, o.column, operand_unit(i));
+    if (o.kind != EpilogueOperand::Kind::Table) continue;
+    mov(site.operands[i], slot(kPacked));
+    add_constant(site.operands[i], plan_.buffers[static_cast<size_t>(o.view.buffer)].offset + o.view.offset,
+                 site.scratch);
   }
   epilogue_.pixel(site, free);
 }

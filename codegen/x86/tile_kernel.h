@@ -49,10 +49,17 @@ class TileKernel : public Emitter {
   // Emits the epilogue of `mr` pixels; sum(m, n) is a vector register. Uses all general registers.
   template <class Sum> void finish_tile(const kernels::Block& block, int mr, std::vector<int> free, Sum sum) {
     start_epilogue();
+    // Long epilogues need registers that sums keep; those wait in the frame, which is cheap beside a function.
+    const bool spilled = epilogue_.spills(static_cast<int>(free.size()));
+    for (int m = 0; spilled && m < mr; ++m)
+      for (int n = 0; n < block.nr; ++n) {
+        vmovaps(vector_slot(m * block.nr + n), vec(sum(m, n)));
+        free.push_back(sum(m, n));
+      }
     for (int m = 0; m < mr; ++m) {
       std::vector<int> sums;
-      for (int n = 0; n < block.nr; ++n) sums.push_back(sum(m, n));
-      finish_pixel(block, m, std::move(sums), free);
+      for (int n = 0; n < block.nr; ++n) sums.push_back(spilled ? m * block.nr + n : sum(m, n));
+      finish_pixel(block, m, {std::move(sums), spilled}, free);
     }
   }
 
@@ -71,7 +78,12 @@ class TileKernel : public Emitter {
   void start_epilogue();
   void prefetch_column(const kernels::Block& block, int mr, int column, int slot, DType type, bool write, Reg64 table,
                        Reg64 address);
-  void finish_pixel(const kernels::Block& block, int m, std::vector<int> sums, std::vector<int>& free);
+  struct Sums {
+    std::vector<int> at;  // registers or, if spilled, vector slots
+    bool spilled;
+  };
+  void finish_pixel(const kernels::Block& block, int m, Sums sums, std::vector<int>& free);
+  int most_sums() const;
 };
 
 }  // namespace lapis::x86

@@ -47,13 +47,20 @@ class KernelCase {
   int per_channel(DType type, double low, double high);
   int per_element(DType type, double low, double high);
   int per_element(const std::vector<float>& values);  // over and over
+  // Byte `bytes` replaced by an element of `table`, which has 256 of them.
+  int look_up(int bytes, DType type, const Tensor& table);
+  // `x` as the result of an instruction on the accumulator, which it drops: what is computed from it is exact in every row.
+  int instead_of_sum(int x);
   // Quantize(acc * per-channel multiplier) such that results cover and exceed the byte range.
   int requantize(int accumulator, DType type, double zero_point);
 
   Contraction& contraction() { return c_; }
   Plan& plan() { return plan_; }
 
-  // Empty if equal to the reference; else says what differs. `row` of the kernel table; `splits`: bounds of the calls.
+  // Floats too must be equal to the reference, bit for bit.
+  void exact() { exact_ = true; }
+  // Empty if equal to the reference; else says what differs. `row` of the kernel table; `splits`: bounds of the calls. For the host,
+  // unless the plan has a target.
   std::string check(int row, const std::vector<int64_t>& cuts = {});
 
  private:
@@ -73,7 +80,8 @@ class KernelCase {
   Contraction c_;
   Plan plan_;
   std::vector<std::unique_ptr<GuardedBytes>> io_;  // by Buffer::offset
-  std::vector<double> magnitudes_;                 // of every output, for float tolerance
+  bool exact_ = false;
+  std::vector<double> magnitudes_;  // of every output, for float tolerance
   uint32_t seed_;
 };
 

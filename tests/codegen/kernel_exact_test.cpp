@@ -6,6 +6,7 @@
 #include <random>
 
 #include "codegen/kernels/schedule.h"
+#include "codegen/scalar/ops.h"
 #include "codegen/x86/exact_division.h"
 
 namespace lapis::x86 {
@@ -93,9 +94,8 @@ TEST(ExactSum, RefusesFactorsOutOfProportion) {
 TEST(EpilogueSupports, BoundsOperandsAndRegisters) {
   std::vector<Instr> program = {{Op::Accumulator, DType::Float32}};
   auto grow = [&](const Instr& next) {
-    if (!kernels::epilogue_supports(next, program)) return false;
     program.push_back(next);
-    return true;
+    return kernels::epilogue_supports(program);
   };
   int loads = 0;
   while (loads < 20 && grow({Op::Load, DType::Float32, {-1, -1, -1}, 0}) &&
@@ -106,13 +106,25 @@ TEST(EpilogueSupports, BoundsOperandsAndRegisters) {
 }
 
 TEST(EpilogueSupports, RefusesWhatHasNoInstruction) {
-  const std::vector<Instr> f = {{Op::Accumulator, DType::Float32}}, i = {{Op::Accumulator, DType::Int32}};
-  EXPECT_FALSE(kernels::epilogue_supports({Op::Exp, DType::Float32, {0, -1, -1}}, f));
-  EXPECT_FALSE(kernels::epilogue_supports({Op::Div, DType::Int32, {0, 0, -1}}, i));
-  EXPECT_FALSE(kernels::epilogue_supports({Op::Cast, DType::UInt8, {0, -1, -1}}, i))
+  auto supports = [](DType sum, const Instr& instr) {
+    return kernels::epilogue_supports({{Op::Accumulator, sum}, instr});
+  };
+  EXPECT_FALSE(supports(DType::Float32, {Op::Sin, DType::Float32, {0, -1, -1}}));
+  EXPECT_FALSE(supports(DType::Float32, {Op::Atanh, DType::Float32, {0, -1, -1}})) << "doubles have no registers here";
+  EXPECT_FALSE(supports(DType::Int32, {Op::Div, DType::Int32, {0, 0, -1}}));
+  EXPECT_FALSE(supports(DType::Int32, {Op::Cast, DType::UInt8, {0, -1, -1}}))
       << "ONNX does not say that integers saturate";
-  EXPECT_FALSE(kernels::epilogue_supports({Op::Load, DType::Float16, {-1, -1, -1}, 0}, f));
-  EXPECT_TRUE(kernels::epilogue_supports({Op::Sqrt, DType::Float32, {0, -1, -1}}, f));
+  EXPECT_FALSE(supports(DType::Float32, {Op::Load, DType::Float16, {-1, -1, -1}, 0}));
+  EXPECT_TRUE(supports(DType::Float32, {Op::Sqrt, DType::Float32, {0, -1, -1}}));
+}
+
+// Every function whose formula works in float fits the registers of AVX2, alone and in a product with its argument.
+TEST(EpilogueSupports, TakesFunctionsOfFloats) {
+  for (const Op op : {Op::Exp, Op::Expm1, Op::Log, Op::Log1p, Op::Tanh, Op::Erf, Op::NormalCdf, Op::Sigmoid}) {
+    const std::vector<Instr> program = {
+        {Op::Accumulator, DType::Float32}, {op, DType::Float32, {0, -1, -1}}, {Op::Mul, DType::Float32, {0, 1, -1}}};
+    EXPECT_TRUE(kernels::epilogue_supports(program)) << scalar::row_of(op).name;
+  }
 }
 
 }  // namespace

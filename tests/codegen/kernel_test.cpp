@@ -4,10 +4,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <bit>
+#include <cmath>
 #include <limits>
 
 #include "codegen/kernels/schedule.h"
 #include "codegen/kernels/table.h"
+#include "codegen/scalar/ops.h"
 #include "codegen/x86/emit.h"
 #include "tests/codegen/kernel_case.h"
 
@@ -221,19 +224,19 @@ TEST_P(KernelRow, OtherInstructions) {
   for (Op op : {Op::Neg, Op::Abs}) {
     KernelCase k(s, row().a, kF32, seed_++);
     k.add(op, kF32, {begin(k)});
-    EXPECT_EQ(k.check(GetParam()), "") << row().name << " op " << static_cast<int>(op);
+    EXPECT_EQ(k.check(GetParam()), "") << row().name << " " << scalar::row_of(op).name;
   }
   if (!integer()) return;  // discontinuous or steep: only where the argument is exact
   for (Op op : {Op::Floor, Op::Ceil, Op::RoundEven, Op::Reciprocal}) {
     KernelCase k(s, row().a, kF32, seed_++);
     k.add(op, kF32, {begin(k)});
-    EXPECT_EQ(k.check(GetParam()), "") << row().name << " op " << static_cast<int>(op);
+    EXPECT_EQ(k.check(GetParam()), "") << row().name << " " << scalar::row_of(op).name;
   }
   for (Op op : {Op::Equal, Op::Less, Op::LessOrEqual}) {
     KernelCase k(s, row().a, kS32, seed_++);
     const int condition = k.add(op, DType::Bool, {0, k.per_channel(kS32, -20000, 20000)});
     k.add(Op::Select, kS32, {condition, 0, k.constant(kS32, 7)});
-    EXPECT_EQ(k.check(GetParam()), "") << row().name << " op " << static_cast<int>(op);
+    EXPECT_EQ(k.check(GetParam()), "") << row().name << " " << scalar::row_of(op).name;
   }
   KernelCase root(s, row().a, kF32, seed_++);
   root.add(Op::Div, kF32,
@@ -266,30 +269,33 @@ TEST_P(KernelRow, SpecialValues) {
   const KernelShape s = adapted({.pixels_w = 13, .in_channels = 16, .out_channels = 45});
   auto check = [&](const std::string& what, DType out, auto&& build) {
     KernelCase k(s, row().a, out, seed_++);
-    const int never =
-        k.add(Op::Less, DType::Bool,
-              {k.add(Op::Mul, kF32, {k.add(Op::Cast, kF32, {0}), k.constant(kF32, 0)}), k.constant(kF32, -1)});
-    const int x = k.per_element(special);
-    build(k, k.add(Op::Select, kF32, {never, k.add(Op::Cast, kF32, {0}), x}));
+    k.exact();
+    build(k, k.instead_of_sum(k.per_element(special)));
     EXPECT_EQ(k.check(GetParam()), "") << row().name << " " << what;
   };
   for (const Op op : {Op::Neg, Op::Abs, Op::Sqrt, Op::Reciprocal, Op::Floor, Op::Ceil, Op::RoundEven})
-    check("unary " + std::to_string(static_cast<int>(op)), kF32, [&](KernelCase& k, int x) { k.add(op, kF32, {x}); });
+    check("unary " + std::string(scalar::row_of(op).name), kF32, [&](KernelCase& k, int x) { k.add(op, kF32, {x}); });
   for (const Op op : {Op::Add, Op::Sub, Op::Mul, Op::Div, Op::Max, Op::Min, Op::AtLeast, Op::AtMost}) {
-    check("binary " + std::to_string(static_cast<int>(op)), kF32, [&](KernelCase& k, int x) {
+    check("binary " + std::string(scalar::row_of(op).name), kF32, [&](KernelCase& k, int x) {
       k.add(op, kF32, {x, k.per_element(other)});
     });
     for (const float c : {0.0f, -0.0f, 6.0f, -1.0f, kInf, kNan})
-      check("constant " + std::to_string(static_cast<int>(op)) + " with " + std::to_string(c), kF32,
+      check("constant " + std::string(scalar::row_of(op).name) + " with " + std::to_string(c), kF32,
             [&](KernelCase& k, int x) {
               k.add(op, kF32, {x, k.constant(kF32, c)});
             });
   }
   for (const Op op : {Op::Less, Op::LessOrEqual, Op::Equal})
-    check("comparison " + std::to_string(static_cast<int>(op)), kF32, [&](KernelCase& k, int x) {
+    check("comparison " + std::string(scalar::row_of(op).name), kF32, [&](KernelCase& k, int x) {
       const int y = k.per_element(other);
       k.add(Op::Select, kF32, {k.add(op, DType::Bool, {x, y}), x, y});
     });
+  check("truth values", kF32, [&](KernelCase& k, int x) {
+    const int y = k.per_element(other), less = k.add(Op::Less, DType::Bool, {x, y});
+    const int differs = k.add(Op::Xor, DType::Bool, {less, k.add(Op::IsNaN, DType::Bool, {y})});
+    const int both = k.add(Op::And, DType::Bool, {less, k.add(Op::Not, DType::Bool, {differs})});
+    k.add(Op::Select, kF32, {k.add(Op::Or, DType::Bool, {both, differs}), x, y});
+  });
   for (const DType to : {kS32, kU8, kS8})
     check("cast to " + std::string(name_of(to)), to, [&](KernelCase& k, int x) { k.add(Op::Cast, to, {x}); });
   for (const DType to : {kU8, kS8})
@@ -302,6 +308,63 @@ TEST_P(KernelRow, SpecialValues) {
         k.add(Op::Dequantize, kF32, {k.add(Op::Quantize, to, {x}, scale, 3)}, 0.25, 3);
       });
     }
+}
+
+// Of every exponent, and the special ones.
+std::vector<float> sweep() {
+  std::vector<float> x = {0.0f,   -0.0f,  1.0f,    -1.0f,  INFINITY, -INFINITY, NAN,
+                          88.72f, -87.4f, -103.9f, 0.625f, 1e-45f,   -1e-45f};
+  for (uint64_t bits = 0; bits < (uint64_t{1} << 32); bits += 4999999)
+    x.push_back(std::bit_cast<float>(static_cast<uint32_t>(bits)));
+  for (int i = -600; i <= 600; ++i) x.push_back(static_cast<float>(i) * 0.03f);
+  return x;
+}
+
+// Elementary functions are the programs of codegen/scalar, bit for bit, alone and in products, stored as floats and as bytes.
+TEST_P(KernelRow, FunctionsAreTheirPrograms) {
+  const std::vector<float> values = sweep();
+  for (const scalar::Row& function : scalar::rows()) {
+    if (function.kind != scalar::Kind::Elementary ||
+        !kernels::epilogue_supports({{Op::Accumulator, kF32}, {function.op, kF32, {0, -1, -1}}}))
+      continue;
+    for (const DType out : {kF32, kU8}) {
+      KernelCase k(adapted({.pixels_w = 23, .in_channels = 4, .out_channels = 93}), row().a, out, seed_++);
+      k.exact();
+      const int x = k.instead_of_sum(k.per_element(values)), y = k.add(function.op, kF32, {x});
+      const int product = k.add(Op::Mul, kF32, {x, k.add(Op::Add, kF32, {y, k.per_channel(kF32, -1, 1)})});
+      if (out == kU8) k.add(Op::Quantize, kU8, {product}, 0.02, 100);
+      EXPECT_EQ(k.check(GetParam()), "") << row().name << " " << function.name << " as " << name_of(out);
+    }
+  }
+}
+
+// On tiles of every shape: sums wait in memory where registers are short.
+TEST_P(KernelRow, FunctionsOnAllTiles) {
+  for (const int64_t channels : {3, 16, 40, 64, 130})
+    for (const int64_t pixels : {1, 5, 12, 31}) {
+      KernelCase k(adapted({.pixels_w = pixels, .kernel_w = 3, .in_channels = 8, .out_channels = channels}), row().a,
+                   kF32, seed_++);
+      const int x = integer() ? k.add(Op::Mul, kF32, {k.add(Op::Cast, kF32, {0}), k.constant(kF32, 0.001)}) : 0;
+      const int sum = k.add(Op::Add, kF32, {x, k.per_element(kF32, -1, 1)});
+      k.add(Op::Mul, kF32, {sum, k.add(Op::Sigmoid, kF32, {sum})});
+      EXPECT_EQ(k.check(GetParam()), "") << row().name << " " << channels << " channels, " << pixels << " pixels";
+    }
+}
+
+TEST_P(KernelRow, TablesOfBytes) {
+  if (!integer()) GTEST_SKIP() << "the bytes of float sums are not exact";
+  Tensor table(kU8, {256});
+  for (size_t i = 0; i < 256; ++i) table.mutable_data<uint8_t>()[i] = static_cast<uint8_t>((i * 167 + 13) ^ (i >> 3));
+  Target without_permutation = Target().with(row().needs);
+  for (const Target& target : {Target::host(), without_permutation})
+    for (const DType between : {kU8, kS8})
+      for (const DType out : {kU8, kS8})
+        for (const int64_t channels : {5, 16, 33, 64, 100}) {
+          KernelCase k(adapted({.pixels_w = 9, .in_channels = 16, .out_channels = channels}), row().a, out, seed_++);
+          k.plan().target = target;
+          k.look_up(k.requantize(0, between, between == kU8 ? 100 : -5), out, table);
+          EXPECT_EQ(k.check(GetParam()), "") << row().name << " " << channels << " on " << target.to_string();
+        }
 }
 
 TEST_P(KernelRow, Groups) {

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <functional>
 #include <random>
 
 #include "codegen/lower/view.h"
@@ -135,6 +136,100 @@ TEST_F(LoweringTest, QuantizedResidualBlockIsExact) {
   Value* pooled =
       node(ops::MaxPool, {y}, {{"kernel_shape", Ints{3, 3}}, {"strides", Ints{2, 2}}, {"pads", Ints{1, 1, 1, 1}}});
   check({dequantized(qlinear_conv(pooled, 0.03f, 0, {8, 16, 1, 1}, {}, 0.1f, 128), 0.1f, 128), pooled});
+}
+
+// Functions behind a contraction, as models write them.
+class ActivationTest : public LoweringTest {
+ protected:
+  Value* number(float value) { return constant(Tensor::scalar(value)); }
+  std::map<std::string, std::function<Value*(Value*)>> activations() {
+    auto unary = [this](const OpDef& op) { return [this, &op](Value* x) { return node(op, {x}); }; };
+    return {{"tanh", unary(ops::Tanh)},
+            {"sigmoid", unary(ops::Sigmoid)},
+            {"silu",
+             [this](Value* x) {
+               return node(ops::Mul, {x, node(ops::Sigmoid, {x})});
+             }},
+            {"swish", unary(ops::Swish)},
+            {"hard swish", unary(ops::HardSwish)},
+            {"mish", unary(ops::Mish)},
+            {"softplus", unary(ops::Softplus)},
+            {"elu", unary(ops::Elu)},
+            {"gelu", unary(ops::Gelu)},
+            {"gelu by erf", [this](Value* x) {
+               Value* e = node(ops::Erf, {node(ops::Div, {x, number(1.41421356f)})});
+               return node(ops::Mul, {node(ops::Mul, {x, node(ops::Add, {e, number(1)})}), number(0.5f)});
+             }}};
+  }
+};
+
+TEST_F(ActivationTest, FuseIntoMatrixProducts) {
+  Value* x = input("x", random({7, 12}));
+  std::vector<Value*> results;
+  for (const auto& [name, activation] : activations()) {
+    Value* product = node(ops::MatMul, {x, constant(random({12, 20}))});
+    results.push_back(activation(node(ops::Add, {product, constant(random({20}))})));
+  }
+  const Plan plan = check(results);
+  EXPECT_EQ(plan.steps.size(), results.size()) << codegen::to_string(plan);
+  for (const Step& step : plan.steps)
+    EXPECT_TRUE(std::holds_alternative<Contraction>(step.region)) << step.op << " of " << name_of(step.region);
+}
+
+TEST_F(ActivationTest, FuseIntoConvolutionsOnEveryTarget) {
+  Value* image = input("x", random({1, 1, 5, 6}));
+  std::vector<Value*> results;
+  for (const auto& [name, activation] : activations()) {
+    Value* first = activation(node(ops::Conv, {image, constant(random({8, 1, 1, 1}))}));
+    Value* second = node(ops::Conv, {first, constant(random({16, 8, 3, 3}))}, {{"pads", Ints{1, 1, 1, 1}}});
+    results.push_back(node(ops::GlobalAveragePool, {activation(second)}));
+  }
+  g.set_outputs(results);
+  for (const char* target : {"x86-64+avx2", "x86-64+avx512"}) {
+    const Result<Plan> plan = codegen::lower(g, {*Target::parse(target)});
+    ASSERT_TRUE(plan.ok()) << to_string(plan.diagnostics());
+    for (const Step& step : plan->steps) {
+      const bool helps = step.nodes.empty() || step.op == "GlobalAveragePool";
+      EXPECT_TRUE(helps || std::holds_alternative<Contraction>(step.region))
+          << step.op << " of " << name_of(step.region) << " on " << target;
+    }
+  }
+}
+
+// The value that two readers share is a graph output too: it has to be stored, so nothing is fused behind it.
+TEST_F(ActivationTest, ValuesThatLeaveAreNotFused) {
+  Value* product = node(ops::MatMul, {input("x", random({7, 12})), constant(random({12, 20}))});
+  Value* y = node(ops::Mul, {product, node(ops::Sigmoid, {product})});
+  EXPECT_EQ(check({y, product}).steps.size(), 2u);
+}
+
+// A value that a third node reads behind a product of its own is not computed from the chain alone.
+TEST_F(ActivationTest, ChainsEndWhereAnotherProductReads) {
+  Value* first = node(ops::MatMul, {input("x", random({7, 12})), constant(random({12, 20}))});
+  Value* second = node(ops::MatMul, {first, constant(random({20, 20}))});
+  const Plan plan = check({node(ops::Add, {first, node(ops::Sigmoid, {second})})});
+  EXPECT_EQ(plan.steps.size(), 2u) << codegen::to_string(plan);
+}
+
+TEST_F(LoweringTest, TablesOfBytesAreLookedUpInPlace) {
+  Tensor table(DType::UInt8, {256});
+  for (size_t i = 0; i < 256; ++i) table.mutable_data<uint8_t>()[i] = static_cast<uint8_t>(i * 7 + 3);
+  auto looked_up = [&](Value* x) {
+    Value* index = node(ops::Cast, {x}, {{"to", static_cast<int64_t>(DType::Int32)}});
+    return node(ops::Gather, {constant(table), index});
+  };
+  Value* x = quantized(input("x", random({1, 3, 8, 8})), 0.02f, 120);
+  Value* y = qlinear_conv(x, 0.02f, 120, {16, 3, 3, 3}, {{"pads", Ints{1, 1, 1, 1}}}, 0.05f, 3);
+  const Plan plan = check({looked_up(y), looked_up(x)});
+  const std::string text = codegen::to_string(plan);
+  EXPECT_EQ(text.find("gather"), std::string::npos) << text;
+  int contractions = 0;
+  for (const Step& step : plan.steps)
+    if (const auto* c = std::get_if<Contraction>(&step.region)) {
+      ++contractions;
+      EXPECT_EQ(c->epilogue.back().op, Op::Table) << text;
+    }
+  EXPECT_EQ(contractions, 1);
 }
 
 TEST_F(LoweringTest, PoolsWithPadsAndOtherFillsThanTheConvolutionBeside) {

@@ -1,6 +1,7 @@
 // The table of lowering rows: complete, and consistent with the operators' records.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <set>
 
 #include "codegen/lower/op_lowering.h"
@@ -19,9 +20,11 @@ TEST(OpTable, RowsSayWhatTheirFormsNeed) {
     const OpLowering* row = row_of(*op);
     if (!row) continue;
     ASSERT_FALSE(row->forms.empty()) << op->name;
+    const bool scalar = std::ranges::any_of(row->forms, [](const Form& f) { return f.role == Role::Scalar; });
+    EXPECT_EQ(scalar, row->translate != nullptr) << op->name;
+    EXPECT_TRUE(row->tables == 0 || scalar) << op->name;
     for (const Form& form : row->forms) {
       EXPECT_TRUE(form.lower) << op->name;
-      EXPECT_EQ(form.role == Role::Scalar, row->translate != nullptr) << op->name;
       if (form.role == Role::Contraction) {
         EXPECT_TRUE(row->product) << op->name;
       }
@@ -34,7 +37,7 @@ TEST(OpTable, MasksNameOperandsThatExist) {
     const OpLowering* row = row_of(*op);
     if (!row) continue;
     for (size_t i = 0; i < 32; ++i) {
-      if (in_mask(row->constant, i) || in_mask(row->inlined, i)) {
+      if (in_mask(row->constant, i) || in_mask(row->inlined, i) || in_mask(row->tables, i)) {
         EXPECT_LT(i, op->max_inputs()) << op->name;
       }
     }

@@ -63,6 +63,10 @@ class Interpreter {
     return read_element(address(table, point) + row * i.imm.as_int() * bit_width(table.dtype) / 8, table.dtype);
   }
 
+  Immediate table_element(const View& view, Immediate byte) {
+    return read_element(base(view.buffer) + view.offset + (byte.as_int() & 0xFF), view.dtype);
+  }
+
   std::vector<Immediate> evaluate(const Loop& loop, const Loop::Phase& phase, const Shape& point,
                                   const std::vector<Immediate>& reduced) {
     Values v;
@@ -72,6 +76,8 @@ class Interpreter {
         value = read_element(address(loop.views[static_cast<size_t>(i.slot)], point), i.type);
       else if (i.op == Op::Gather)
         value = gather(loop, i, point, v.numbers[static_cast<size_t>(i.args[0])].as_int());
+      else if (i.op == Op::Table)
+        value = table_element(loop.views[static_cast<size_t>(i.slot)], v.numbers[static_cast<size_t>(i.args[0])]);
       else if (i.op == Op::Index)
         value = point[static_cast<size_t>(i.slot)];
       else if (i.op == Op::Reduced)
@@ -150,6 +156,9 @@ class Interpreter {
                    i.type == DType::Float32 ? Immediate(static_cast<float>(dot(c, p, o).as_double())) : dot(c, p, o));
           else if (i.op == Op::Load)
             v.push(i.type, load(c.operands[static_cast<size_t>(i.slot)], row, o));
+          else if (i.op == Op::Table)
+            v.push(i.type, table_element(c.operands[static_cast<size_t>(i.slot)].view,
+                                         v.numbers[static_cast<size_t>(i.args[0])]));
           else
             v.push(i.type, v.of(i));
         }

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "codegen/scalar/ops.h"
 #include "ir/ops/numerics.h"
 
 namespace lapis::testing {
@@ -46,31 +47,6 @@ Immediate held(DType dtype, Immediate x) {
   return in_type(dtype, [&]<class T>(T) -> Immediate { return as<T>(x); });
 }
 
-double elementary(Op op, double x) {
-  switch (op) {
-    case Op::Exp: return std::exp(x);
-    case Op::Expm1: return std::expm1(x);
-    case Op::Log: return std::log(x);
-    case Op::Log1p: return std::log1p(x);
-    case Op::Sin: return std::sin(x);
-    case Op::Cos: return std::cos(x);
-    case Op::Tan: return std::tan(x);
-    case Op::Asin: return std::asin(x);
-    case Op::Acos: return std::acos(x);
-    case Op::Atan: return std::atan(x);
-    case Op::Sinh: return std::sinh(x);
-    case Op::Cosh: return std::cosh(x);
-    case Op::Tanh: return std::tanh(x);
-    case Op::Asinh: return std::asinh(x);
-    case Op::Acosh: return std::acosh(x);
-    case Op::Atanh: return std::atanh(x);
-    case Op::Erf: return std::erf(x);
-    case Op::NormalCdf: return 0.5 * std::erfc(-x / std::sqrt(2.0));
-    case Op::Sigmoid: return 1 / (1 + std::exp(-x));
-    default: LAPIS_UNREACHABLE("the oracle does not know op " << static_cast<int>(op));
-  }
-}
-
 template <class T> T real_unary(Op op, T x) {
   switch (op) {
     case Op::Neg: return -x;
@@ -81,7 +57,7 @@ template <class T> T real_unary(Op op, T x) {
     case Op::RoundEven: return std::nearbyint(x);
     case Op::Sqrt: return std::sqrt(x);
     case Op::Reciprocal: return 1 / x;
-    default: return static_cast<T>(elementary(op, static_cast<double>(x)));
+    default: return static_cast<T>(scalar::row_of(op).reference(static_cast<double>(x)));
   }
 }
 
@@ -91,7 +67,7 @@ template <class T> T integer_unary(Op op, T x) {
     case Op::Abs: return x < 0 ? wrapping(std::minus<>(), T(0), x) : x;
     case Op::Sign: return x > 0 ? T(1) : x == 0 ? T(0) : static_cast<T>(-1);
     case Op::Not: return static_cast<T>(~x);
-    default: return x;  // the roundings
+    default: LAPIS_UNREACHABLE("no unary " << scalar::row_of(op).name << " of integers in the oracle");
   }
 }
 
@@ -115,7 +91,7 @@ template <class T> T binary(Op op, T a, T b) {
     if (op == Op::Or) return static_cast<T>(a | b);
     if (op == Op::Xor) return static_cast<T>(a ^ b);
   }
-  LAPIS_UNREACHABLE("no binary op " << static_cast<int>(op) << " in the oracle");
+  LAPIS_UNREACHABLE("no binary " << scalar::row_of(op).name << " in the oracle");
 }
 
 template <class T> bool predicate(Op op, T a, T b) {
@@ -128,8 +104,6 @@ template <class T> bool predicate(Op op, T a, T b) {
   }
 }
 
-bool is_predicate(Op op) { return op == Op::IsNaN || op == Op::IsInf || (op >= Op::Equal && op <= Op::LessOrEqual); }
-
 bool logical(Op op, bool a, bool b) {
   switch (op) {
     case Op::And:
@@ -140,7 +114,7 @@ bool logical(Op op, bool a, bool b) {
     case Op::AtLeast: return a || b;
     case Op::Xor: return a != b;
     case Op::Not: return !a;
-    default: LAPIS_UNREACHABLE("op " << static_cast<int>(op) << " of truth values in the oracle");
+    default: LAPIS_UNREACHABLE("no " << scalar::row_of(op).name << " of truth values in the oracle");
   }
 }
 
@@ -153,6 +127,33 @@ template <class T> Immediate compute(Op op, bool has_second, Immediate a, Immedi
     return real_unary(op, as<T>(a));
   else
     return integer_unary(op, as<T>(a));
+}
+
+Immediate reinterpreted(Immediate x, DType from, DType to) {
+  std::array<std::byte, 8> bytes = {};
+  write_element(bytes.data(), from, x);
+  return read_element(bytes.data(), to);
+}
+
+Immediate shifted(const Instr& i, Immediate x) {
+  const int64_t by = i.imm.as_int();
+  return in_type(i.type, [&]<class T>(T) -> Immediate {
+    if constexpr (!std::is_integral_v<T>)
+      LAPIS_UNREACHABLE("shifts are of integers");
+    else if (i.op == Op::ShiftLeft)
+      return static_cast<T>(static_cast<uint64_t>(as<T>(x)) << by);
+    else
+      return static_cast<T>(as<T>(x) >> by);
+  });
+}
+
+Immediate multiply_add(DType type, Immediate a, Immediate b, Immediate c) {
+  return held(type, in_type(type, [&]<class T>(T) -> Immediate {
+                if constexpr (!std::is_floating_point_v<T>)
+                  LAPIS_UNREACHABLE("integers are multiplied and added one after the other");
+                else
+                  return std::fma(as<T>(a), as<T>(b), as<T>(c));
+              }));
 }
 
 }  // namespace
@@ -198,7 +199,10 @@ Immediate apply(const Instr& i, const std::array<Immediate, 3>& args, const std:
         static_cast<int32_t>(static_cast<uint32_t>(a.as_int()) - static_cast<uint32_t>(i.imm2.as_int()));
     return held(i.type, static_cast<float>(centred) * scale);
   }
-  if (is_predicate(i.op))
+  if (i.op == Op::Bits) return reinterpreted(a, types[0], i.type);
+  if (i.op == Op::ShiftLeft || i.op == Op::ShiftRight) return shifted(i, a);
+  if (i.op == Op::MultiplyAdd) return multiply_add(i.type, a, b, c);
+  if (scalar::row_of(i.op).kind == scalar::Kind::Comparison)
     return in_type(types[0], [&]<class T>(T) -> Immediate { return predicate(i.op, as<T>(a), as<T>(b)); });
   return held(i.type, in_type(i.type, [&]<class T>(T) { return compute<T>(i.op, i.args[1] >= 0, a, b); }));
 }

@@ -10,7 +10,7 @@ namespace lapis::testing {
 Immediate read_element(const void* at, DType dtype);
 void write_element(void* at, DType dtype, Immediate value);
 
-// The result of `instr` for operands of these types. Not for Accumulator, Load, Gather, Index and Reduced.
+// The result of `instr` for operands of these types. Not for what reads memory (scalar::Kind::Memory), except Constant.
 Immediate apply(const Instr& instr, const std::array<Immediate, 3>& args, const std::array<DType, 3>& types);
 
 // Partial results `a` and `b` of a reduction, combined.

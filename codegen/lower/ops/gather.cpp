@@ -43,11 +43,28 @@ Status has_data(const Node& node) {
   return ok();
 }
 
+// One byte out of 256 by a byte, which a Cast made an index: any byte has an element, negative ones from the end.
+Status is_byte_table(const Node& node) {
+  const Value* table = node.input(0);
+  const Node* cast = node.input(1)->producer();
+  const bool bytes = cast && cast->is(ops::Cast) && is_quantized_storage(cast->input(0)->dtype());
+  if (bytes && table->is_constant() && table->constant().shape() == Shape{256} && is_quantized_storage(table->dtype()))
+    return ok();
+  return refuse("it is not a table of bytes");
+}
+
+int look_up(Scalar& s) {
+  const int index = s.as_is(1), before = s.instr(index).op == Op::Cast ? s.instr(index).args[0] : -1;
+  const bool byte = before >= 0 && is_quantized_storage(s.type_of(before));
+  const int slot = s.instr(s.as_is(0)).slot;
+  return s.raw({Op::Table, s.result_type(), {byte ? before : s.to(DType::UInt8, index), -1, -1}, slot});
+}
+
 }  // namespace
 
 OpLowerings gather_rows() {
   return {
-      code_for(ops::Gather).loop(gather, has_data),
+      code_for(ops::Gather).scalar(look_up, is_byte_table).loop(gather, has_data).looks_up({0}),
   };
 }
 

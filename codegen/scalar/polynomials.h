@@ -1,7 +1,7 @@
 // Written by fit_polynomials.py; coefficients from the constant term up.
 #pragma once
 
-namespace lapis::llvm_backend {
+namespace lapis::scalar {
 
 // exp(x) = 1 + x + x^2 p(x) for |x| <= ln(2)/2; largest weighted error 3.1e-09
 inline constexpr double kExp[] = {0.4999999345272986, 0.16666520692134826, 0.041668386926608465, 0.008368709697214613,
@@ -66,4 +66,4 @@ inline constexpr double kAtan[] = {
     0.07692306763883283,  -0.0666664260558603,  0.05881933347326073,  -0.05258116195730117, 0.04719849674529292,
     -0.04106192473366393, 0.030674676288856846, -0.013956067491230536};
 
-}  // namespace lapis::llvm_backend
+}  // namespace lapis::scalar

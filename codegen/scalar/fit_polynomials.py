@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Writes polynomials.h: coefficients of math.cpp, by weighted interpolation at Chebyshev nodes in 60 digits (needs mpmath).
+"""Writes polynomials.h: coefficients of expand.cpp and of codegen/llvm/angles.cpp, by weighted interpolation at Chebyshev nodes in 60 digits (needs mpmath).
 
-    python3 codegen/llvm/fit_polynomials.py > codegen/llvm/polynomials.h
+    python3 codegen/scalar/fit_polynomials.py > codegen/scalar/polynomials.h
 """
 from mpmath import mp, mpf, exp, log, sin, cos, tanh, atan, erf, erfc, sqrt, pi, matrix, lu_solve
 
@@ -66,7 +66,7 @@ def show(name, comment, result, single):
 
 def main():
     half = log(2) / 2
-    print("// Written by fit_polynomials.py; coefficients from the constant term up.\n#pragma once\n\nnamespace lapis::llvm_backend {\n")
+    print("// Written by fit_polynomials.py; coefficients from the constant term up.\n#pragma once\n\nnamespace lapis::scalar {\n")
     rest = safe(lambda x: (exp(x) - 1 - x) / x ** 2, mpf(1) / 2)
     show("kExp", "exp(x) = 1 + x + x^2 p(x) for |x| <= ln(2)/2", fit(rest, -half, half, 4, lambda x: exp(x) / max(x * x, mpf("1e-3"))), True)
     show("kExpDouble", "the same for double", fit(rest, -half, half, 11, lambda x: exp(x) / max(x * x, mpf("1e-3"))), False)
@@ -91,7 +91,7 @@ def main():
          fit(safe(lambda z: (cos(sqrt(z)) - 1 + z / 2) / z ** 2, mpf(1) / 24), mpf("1e-6"), quarter, 6), False)
     show("kAtan", "atan(x) = x + x^3 p(x^2) for |x| <= tan(pi/8)",
          fit(safe(lambda z: (atan(sqrt(z)) / sqrt(z) - 1) / z, -mpf(1) / 3), mpf("1e-9"), (sqrt(mpf(2)) - 1) ** 2, 12), False)
-    print("}  // namespace lapis::llvm_backend")
+    print("}  // namespace lapis::scalar")
 
 
 main()

@@ -1,0 +1,124 @@
+// Formulas of elementary functions, written into a program. Private to codegen/scalar.
+#pragma once
+
+#include <cmath>
+#include <span>
+
+#include "codegen/scalar/program.h"
+
+namespace lapis::scalar {
+
+// Arithmetic on one floating point type, Float32 or Float64, in the notation of formulas. Values are ids of the program.
+class Formulas {
+ public:
+  explicit Formulas(Program& program) : p_(program) {}
+
+  // ---- functions of one type ----
+  int exp(int x) const { return exp(x, 0); }
+  int expm1(int x) const;
+  int log(int x) const;
+  int log1p(int x) const;
+  int sigmoid(int x) const;
+  int tanh(int x) const;
+  int erf(int x) const;         // of floats
+  int normal_cdf(int x) const;  // of floats
+  // ---- of doubles; a float among them is a double rounded once ----
+  int sinh(int x) const;
+  int cosh(int x) const;
+  int asinh(int x) const;
+  int acosh(int x) const;
+  int atanh(int x) const;
+  int atan(int x) const;
+  int asin(int x) const;
+  int acos(int x) const;
+  // |x|^y by logarithm, sign and special cases as IEEE 754 and C say. `precise`: to the last place of double.
+  int pow(int x, int y, bool precise) const;
+
+ private:
+  DType type(int x) const { return p_[x].type; }
+  bool is_double(int x) const { return type(x) == DType::Float64; }
+  int op(Op op, int x, int y = -1, int z = -1) const { return p_.add(op, type(x), {x, y, z}); }
+  int truth(Op op, int x, int y = -1) const { return p_.add(op, DType::Bool, {x, y, -1}); }
+  int k(int like, double value) const {
+    return p_.constant(type(like), is_double(like) ? value : static_cast<double>(static_cast<float>(value)));
+  }
+
+  int add(int x, int y) const { return op(Op::Add, x, y); }
+  int plus(int x, double y) const { return add(x, k(x, y)); }
+  int sub(int x, int y) const { return op(Op::Sub, x, y); }
+  int from(double x, int y) const { return sub(k(y, x), y); }
+  int mul(int x, int y) const { return op(Op::Mul, x, y); }
+  int times(int x, double y) const { return mul(x, k(x, y)); }
+  int div(int x, int y) const { return op(Op::Div, x, y); }
+  int over(double x, int y) const { return div(k(y, x), y); }
+  int fma(int x, int y, int z) const { return op(Op::MultiplyAdd, x, y, z); }
+  int times_plus(int x, double y, int z) const { return fma(x, k(x, y), z); }
+  int sqrt(int x) const { return op(Op::Sqrt, x); }
+  int abs(int x) const { return op(Op::Abs, x); }
+  int neg(int x) const { return op(Op::Neg, x); }
+  int floor(int x) const { return op(Op::Floor, x); }
+  int less(int x, int y) const { return truth(Op::Less, x, y); }
+  int below(int x, double y) const { return less(x, k(x, y)); }
+  int above(int x, double y) const { return less(k(x, y), x); }
+  int equal(int x, int y) const { return truth(Op::Equal, x, y); }
+  int equals(int x, double y) const { return equal(x, k(x, y)); }
+  int both(int x, int y) const { return truth(Op::And, x, y); }
+  int either(int x, int y) const { return truth(Op::Or, x, y); }
+  int negated(int condition) const { return truth(Op::Not, condition); }
+  int select(int condition, int yes, int no) const { return p_.add(Op::Select, type(yes), {condition, yes, no}); }
+  int limit(int x, double low, double high) const {  // NaN stays NaN
+    return op(Op::AtMost, op(Op::AtLeast, x, k(x, low)), k(x, high));
+  }
+  int polynomial(int x, std::span<const double> c) const;  // c[0] + c[1] x + ...
+
+  // ---- bits ----
+  int mantissa_bits(int x) const { return is_double(x) ? 52 : 23; }
+  int bias(int x) const { return is_double(x) ? 1023 : 127; }
+  DType word(int x) const { return is_double(x) ? DType::Int64 : DType::Int32; }
+  int bits(int x) const { return p_.add(Op::Bits, word(x), {x, -1, -1}); }
+  int from_bits(int i, int like) const { return p_.add(Op::Bits, type(like), {i, -1, -1}); }
+  int pattern(int like, uint64_t bits) const { return p_.constant(word(like), static_cast<int64_t>(bits)); }
+  int pattern_of(int like, double value) const;
+  int integer(int like, int64_t value) const { return p_.constant(type(like), value); }
+  int shifted(Op op, int i, int by) const { return p_.add({op, type(i), {i, -1, -1}, -1, by}); }
+  int sign_of(int magnitude, int sign) const;
+
+  struct Whole {
+    int real, integer;
+  };
+  Whole nearest(int x) const;
+  int power_of_two(int n, int like) const;
+  int scaled(int x, int n) const;
+
+  // x = n ln(2) + rest + lost
+  struct Exponent {
+    int n, rest, lost;
+  };
+  Exponent reduce_exponent(int x) const;
+  int limit_exponent(int x) const { return is_double(x) ? limit(x, -746, 711) : limit(x, -104, 89); }
+  int small_expm1(int r) const;
+  int exp(int x, int power) const;
+  int exp_of_sum(int x, int tail) const;
+
+  // x = m * 2^e with m in [sqrt(1/2), sqrt(2)); subnormal x are scaled up first.
+  struct Parts {
+    int mantissa, exponent;
+  };
+  Parts split(int x) const;
+  int log_float(const Parts& p) const;
+  int log_double(const Parts& p) const;
+
+  // A number as a sum of two.
+  struct Sum {
+    int high, low;
+  };
+  Sum product(int x, int y) const;
+  Sum added(int large, int small) const;
+  Sum log_sum(int x) const;
+  int log_of_magnitude(int x, int regular) const;
+  int precise_magnitude(int x, int y) const;
+
+  Program& p_;
+};
+
+}  // namespace lapis::scalar
