@@ -18,6 +18,7 @@ Status integer(Graph& graph, PassContext& context) {
   apply_rules(graph, accumulate_rules(), options);
   // Last: what is still dequantized from a constant is read by float operators.
   apply_rules(graph, leftover_rules(), options);
+  tabulate_byte_functions(graph, context);
   return ok();
 }
 
@@ -32,13 +33,6 @@ Pipeline integer_passes() {
 namespace {
 
 bool is_boundary(const Node& node) { return node.is(ops::QuantizeLinear) || node.is(ops::DequantizeLinear); }
-
-// Elementwise operators that are the same IEEE operations everywhere.
-bool is_exact(const Node& node) {
-  const std::array kExact = {&ops::Add,  &ops::Sub, &ops::Mul, &ops::Div, &ops::Relu,
-                             &ops::Clip, &ops::Min, &ops::Max, &ops::Cast};
-  return is_boundary(node) || std::any_of(kExact.begin(), kExact.end(), [&](const OpDef* op) { return node.is(*op); });
-}
 
 bool touches_floats(const Node& node) {
   const auto is_real = [](const Value* v) { return v && !v->is_constant() && is_float(v->dtype()); };
@@ -64,6 +58,12 @@ std::string between(const Node& node) {
 
 }  // namespace
 
+bool is_exact_elementwise(const Node& node) {
+  const std::array kExact = {&ops::Add,  &ops::Sub, &ops::Mul, &ops::Div, &ops::Relu,
+                             &ops::Clip, &ops::Min, &ops::Max, &ops::Cast};
+  return is_boundary(node) || std::any_of(kExact.begin(), kExact.end(), [&](const OpDef* op) { return node.is(*op); });
+}
+
 IntegerReport describe_integer(const Graph& graph) {
   IntegerReport report;
   for (const Node* node : graph.nodes()) {
@@ -72,14 +72,14 @@ IntegerReport describe_integer(const Graph& graph) {
       report.boundaries.push_back({left.node, left.op, between(*node)});
     else if (!touches_floats(*node))
       ++report.integer_nodes;
-    else if (is_exact(*node))
+    else if (is_exact_elementwise(*node))
       report.registers.push_back({left.node, left.op, "elementwise"});
     else
       report.islands.push_back({left.node, left.op,
                                 node->op().has(Trait::ValuePreserving) ? "its operands are not integers of one scale"
                                                                        : "there is no integer form of it here"});
-    report.byte_exact =
-        report.byte_exact && (!touches_floats(*node) || is_exact(*node) || node->op().has(Trait::ValuePreserving));
+    report.byte_exact = report.byte_exact && (!touches_floats(*node) || is_exact_elementwise(*node) ||
+                                              node->op().has(Trait::ValuePreserving));
   }
   return report;
 }
