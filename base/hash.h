@@ -24,7 +24,7 @@ class Hasher {
       add(word);
     }
     uint64_t tail = 0;
-    std::memcpy(&tail, bytes, size);
+    if (size > 0) std::memcpy(&tail, bytes, size);  // an empty range may have no address
     add(tail ^ (uint64_t{size} << 56));
   }
   uint64_t value() const { return mix(state_, 0xD6E8FEB86659FD93ull); }
