@@ -20,13 +20,14 @@ import numpy as np
 HERE = pathlib.Path(__file__).resolve().parent
 LAPIS = pathlib.Path(os.environ.get("LAPIS_BINARY_DIR", HERE.parents[1] / "build")) / "bin/lapis"
 TARGETS = ["host", "x86-64+avx2", "x86-64+avx512"]
+SANITIZED = bool(os.environ.get("LAPIS_SANITIZE"))  # cmake/targets.cmake
 REFUSALS, UNSUPPORTED, TARGET = range(2, 8), 4, 6
 GIGABYTE = 1 << 30
 
 
 def lapis(*words, seconds=120, gigabytes=None):
-    """(exit code, stderr) of one call; a signal or a timeout fails the test."""
-    limit = gigabytes and (lambda: resource.setrlimit(resource.RLIMIT_AS, (gigabytes * GIGABYTE,) * 2))
+    """(exit code, stderr) of one call; a signal or a timeout fails the test. Sanitizers have a limit of their own."""
+    limit = gigabytes and not SANITIZED and (lambda: resource.setrlimit(resource.RLIMIT_AS, (gigabytes * GIGABYTE,) * 2))
     done = subprocess.run([LAPIS, *words], capture_output=True, text=True, errors="replace", timeout=seconds, preexec_fn=limit)
     if done.returncode < 0:
         raise AssertionError(f"lapis {words[0]} died of signal {-done.returncode}: {done.stderr[:400]}")

@@ -65,7 +65,7 @@ template <class T> std::vector<T> samples() {
   } else {
     for (const T v : {T(0), T(1), T(2), T(3), T(7), T(10), T(100), Limits::max(), Limits::min(),
                       static_cast<T>(Limits::max() - 1), static_cast<T>(Limits::min() + 1)})
-      values.insert(values.end(), {v, static_cast<T>(T(0) - v)});
+      values.insert(values.end(), {v, static_cast<T>(uint64_t{0} - static_cast<uint64_t>(v))});
     for (int i = 0; i < 40; ++i) values.push_back(static_cast<T>(random() >> (random() % 64)));
   }
   return values;

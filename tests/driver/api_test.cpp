@@ -9,8 +9,11 @@
 #include <fstream>
 #include <thread>
 
+#include "tests/sanitized.h"
+
 namespace {
 
+using lapis::testing::kSanitized;
 using ::testing::ElementsAreArray;
 using ::testing::HasSubstr;
 
@@ -88,9 +91,7 @@ TEST_F(Api, CompilesOnSeveralThreadsAtOnce) {
 
 // In a process of its own, with little memory: compiling works, running does not, and the host goes on.
 TEST_F(Api, MemoryThatCannotBeHadIsAnError) {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-  GTEST_SKIP() << "sanitizers need unlimited address space";
-#endif
+  if (kSanitized) GTEST_SKIP() << "sanitizers need unlimited address space";
   const auto file = model("(float[N,S] x) => (float[N,S] y) { a = Transpose(x) b = Softmax(a) y = Transpose(b) }");
   const auto with_little_memory = [&] {
     const rlimit limit{3ull << 30, 3ull << 30};
@@ -106,9 +107,7 @@ TEST_F(Api, MemoryThatCannotBeHadIsAnError) {
 
 // Memory that runs out anywhere between reading the model and the finished code: an error each time, never the end of the host.
 TEST_F(Api, MemoryThatRunsOutIsAnErrorWherever) {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-  GTEST_SKIP() << "sanitizers need unlimited address space";
-#endif
+  if (kSanitized) GTEST_SKIP() << "sanitizers need unlimited address space";
   const auto file = model(
       "(float[1,8,16,16] x, float[1,8,16,16] z) => (float[1,8,16,16] y) "
       "{ a = Softmax(x) b = Erf(a) c = ReduceMean<keepdims = 1>(b) y = Sub(z, c) }");

@@ -12,12 +12,14 @@
 #include "base/host.h"
 #include "runtime/thread_pool.h"
 #include "tests/runtime/sample_program.h"
+#include "tests/sanitized.h"
 
 namespace lapis {
 namespace {
 
 using testing::faulting_program;
 using ::testing::HasSubstr;
+using testing::kSanitized;
 using testing::sample_input;
 using testing::sample_program;
 using testing::sample_result;
@@ -160,12 +162,6 @@ TEST(Session, RefusesASecondRunWhileOneLasts) {
 }
 
 // ---- what needs a process of its own ------------------------------------------------------------------------------------------------
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr bool kSanitized = true;  // they need address space without limit, or cannot start threads after a fork
-#else
-constexpr bool kSanitized = false;
-#endif
 
 // Runs `test` in a child; true if it returned true.
 bool in_child(const std::function<bool()>& test) {

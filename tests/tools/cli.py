@@ -11,6 +11,7 @@ import unittest
 
 SOURCE = pathlib.Path(os.environ.get("LAPIS_SOURCE_DIR", pathlib.Path(__file__).parents[2]))
 LAPIS = pathlib.Path(os.environ.get("LAPIS_BINARY_DIR", SOURCE / "build")) / "bin/lapis"
+SANITIZED = bool(os.environ.get("LAPIS_SANITIZE"))  # cmake/targets.cmake
 EXAMPLE = SOURCE / "examples/fashion_mnist"
 MODEL, DATA = EXAMPLE / "fashion_mnist.onnx", EXAMPLE / "eval.yaml"
 

@@ -286,6 +286,7 @@ class Peers(Files):
         self.assertIn("onnxruntime", run.stdout)
 
 
+@unittest.skipIf(SANITIZED, "sanitizers need unlimited address space")
 class Limits(Files):
     """Memory and threads that cannot be had are failures with a message."""
 
