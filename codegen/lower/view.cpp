@@ -27,7 +27,7 @@ View sliced(const View& view, int64_t axis, int64_t start, int64_t step, int64_t
   View result = view;
   const auto a = static_cast<size_t>(axis);
   result.offset += start * view.strides[a];
-  result.strides[a] *= step;
+  if (count > 1) result.strides[a] *= step;  // otherwise the step goes nowhere and may be any number
   result.shape[a] = count;
   return result;
 }

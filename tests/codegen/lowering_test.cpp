@@ -291,6 +291,16 @@ TEST_F(LoweringTest, MovementThroughViewsAndCopies) {
          node(ops::Flatten, {node(ops::Transpose, {x}, {{"perm", Ints{3, 2, 1, 0}}})})});
 }
 
+// One element is left, and the step, which leads nowhere, times the stride is larger than 64 bits.
+TEST_F(LoweringTest, StepsBeyondTheAxis) {
+  Value* x = input("x", random({2, 4, 6}));
+  const auto one = [&](int64_t start, int64_t end, int64_t step) {
+    return node(ops::Slice, {x, constant(Tensor::vector<int64_t>({start})), constant(Tensor::vector<int64_t>({end})),
+                             constant(Tensor::vector<int64_t>({1})), constant(Tensor::vector<int64_t>({step}))});
+  };
+  check({one(1, INT64_MAX, INT64_MAX), one(3, INT64_MIN, INT64_MIN + 1)});
+}
+
 TEST_F(LoweringTest, ReductionsAndNormalizations) {
   Value* x = input("x", random({2, 3, 4, 5}));
   Value* axes = constant(Tensor::vector<int64_t>({1, 3}));
