@@ -43,8 +43,16 @@ static Status check_operands(const Node& node, const std::vector<const Tensor*>&
   if (!node.subgraphs().empty()) return ok();
   Graph scratch("operands");
   std::vector<Value*> operands;
-  for (const Tensor* tensor : inputs)
-    operands.push_back(tensor && tensor->defined() ? scratch.add_constant(*tensor) : nullptr);
+  std::unordered_map<const Tensor*, Value*> constants;  // under their own names, which messages show
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    Value* operand = nullptr;
+    if (inputs[i] && inputs[i]->defined()) {
+      Value*& constant = constants[inputs[i]];
+      if (!constant) constant = scratch.add_constant(*inputs[i], node.input(i)->name());
+      operand = constant;
+    }
+    operands.push_back(operand);
+  }
   Node* copy = scratch.add_node(node.op(), std::move(operands), node.attributes(),
                                 std::vector<std::string>(node.outputs().size()), nullptr, node.name());
   copy->set_origin(node.origin());

@@ -151,6 +151,11 @@ Result<std::vector<int64_t>> pad_axes(const Context& c, int64_t rank, size_t pad
   return axes;
 }
 
+template <class Context> Diagnostic too_large(const Context& c, const Dim& size, const Dim& begin, const Dim& end) {
+  return c.error("pads " + begin.to_string() + " and " + end.to_string() + " make an axis of " + size.to_string() +
+                 " larger than any memory");
+}
+
 Result<Types> infer_pad(const InferContext& c) {
   const Type& data = c.in(0);
   const std::string mode = c.attrs<PadAttrs>().mode;
@@ -165,7 +170,9 @@ Result<Types> infer_pad(const InferContext& c) {
   Dims dims = *data.dims;
   for (size_t i = 0; i < normal.size(); ++i) {
     Dim& d = dims[static_cast<size_t>(normal[i])];
-    d = d + (*pads)[i] + (*pads)[i + normal.size()];
+    const Dim padded = d + (*pads)[i] + (*pads)[i + normal.size()];
+    if (padded.is_too_large()) return too_large(c, d, (*pads)[i], (*pads)[i + normal.size()]);
+    d = padded;
     if (d.is_constant() && d.value() < 0) return c.error("pads remove more of " + data.to_string() + " than there is");
   }
   return Types{Type::tensor(data.dtype, std::move(dims))};
@@ -184,7 +191,7 @@ Status evaluate_pad(EvalContext& c) {
     const int64_t size = data.shape()[axis], begin = pads[k], end = pads[k + axes.size()];
     const Dim padded = Dim(size) + begin + end;
     if (!padded.is_constant() || std::max(std::abs(begin / 2), std::abs(end / 2)) > kMaxTensorBytes)
-      return c.error("the result is larger than any memory");
+      return too_large(c, size, begin, end);
     if (padded.value() < 0) return c.error("pads remove more of " + to_string(data.shape()) + " than there is");
     if (size == 0 && mode != "constant" && padded.value() > 0)
       return c.error("mode '" + mode + "' has nothing to repeat on an empty axis");

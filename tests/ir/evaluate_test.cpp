@@ -108,8 +108,8 @@ TEST(Evaluate, ChecksAgainWhatInferenceCouldNotKnow) {
   Value* x = g.add_input("x", floats({6}));
   Value* axes = g.add_input("axes", Type::tensor(DType::Int64, Dims{1}));
   Node* found = g.add_node(ops::NonZero, {x});
-  Node* row = g.add_node(ops::Cast, {found->output()}, {{"to", static_cast<int64_t>(DType::Float32)}});
-  Node* y = g.add_node(ops::MatMul, {row->output(), g.add_constant(ramp({4, 2}))});
+  Node* row = g.add_node(ops::Cast, {found->output()}, {{"to", static_cast<int64_t>(DType::Float32)}}, {"row"});
+  Node* y = g.add_node(ops::MatMul, {row->output(), g.add_constant(ramp({4, 2}), "w")});
   Node* z = g.add_node(ops::ReduceSum, {y->output(), axes});
   g.set_outputs({z->output()});
   ASSERT_TRUE(infer_types(g).ok());
@@ -118,6 +118,7 @@ TEST(Evaluate, ChecksAgainWhatInferenceCouldNotKnow) {
   const auto narrow = evaluate(g, {{"x", three}, {"axes", Tensor::vector<int64_t>({1})}});
   ASSERT_FALSE(narrow.ok());
   EXPECT_EQ(narrow.diagnostics()[0].message, "the inner dimensions differ: float[1,3] times float[4,2]");
+  EXPECT_EQ(narrow.diagnostics()[0].notes[0], "operands: 'row': float[1,3], 'w': float[4,2]");
   const auto beyond = evaluate(g, {{"x", four}, {"axes", Tensor::vector<int64_t>({7})}});
   ASSERT_FALSE(beyond.ok());
   EXPECT_EQ(beyond.diagnostics()[0].message, "axis 7 is out of range for float[1,2]");

@@ -117,6 +117,8 @@ TEST(Pad, AllModesAndCropping) {
   EXPECT_EQ(run1(ops::Pad, {x, ints({1, 0}), Tensor::scalar<uint8_t>(128), ints({-1})}),
             bytes({2, 2}, {128, 1, 128, 2}));
   EXPECT_NE(inferred(ops::Pad, {ramp({3}), ints({-2, -2})}).find("remove more"), std::string::npos);
+  EXPECT_EQ(inferred(ops::Pad, {ramp({3}), ints({INT64_MAX, 5})}),
+            "pads 9223372036854775807 and 5 make an axis of 3 larger than any memory");
 }
 
 TEST(Space, DepthAndBack) {
