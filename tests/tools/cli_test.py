@@ -204,6 +204,8 @@ class BadUse(Cli):
             (["verify", model, "--tolerance", "-1"], "--tolerance"),
             (["verify", model, "--tolerance", "close"], "--tolerance"),
             (["verify", model, "--seed", "-1"], "--seed"),
+            (["verify", model, "--seed", "9223372036854775808"], "9223372036854775808 is not an integer from 0"),
+            (["verify", model, "--seed", "1,2x"], "--seed"),
             (["bench", model, "--rounds", "0"], "--rounds"),
             (["bench", model, "--round-seconds", "nan"], "--round-seconds"),
             (["bench", model, "--cpu", "100000"], "--cpu"),
@@ -259,6 +261,16 @@ class BadUse(Cli):
         for verb, rest in {"compile": ["-o", "out"], "verify": [], "explain": [], "bench": []}.items():
             text = self.fails(USAGE, verb, free, *rest, says=["free.onnxtxt: ", "--dim S="])
             self.assertNotIn("inner_name", text)
+
+    def test_refusals_of_a_run_name_the_file_and_the_values(self):
+        """What only the data shows."""
+        floats(self.folder / "x.npy", [4], [1, 0, 0, 1])
+        body = "g (float[4] x) => (float[4] y) { n = NonZero(x) q = Cast<to = 1>(n) s = Squeeze(q) y = Add(s, x) }"
+        model = self.write("file.onnxtxt", HEAD + body)
+        run = self.lapis("run", model, "--backend", "reference", "--input", "x=@x.npy")
+        self.assertEqual(run.returncode, MISMATCH, run.stderr)
+        self.assertRegex(run.stderr, r"(?m)^file\.onnxtxt: node 'y' ")
+        self.assertIn("'s': float[2], 'x': float[4]", run.stderr)
 
     def test_reference_of_an_artifact(self):
         self.passes("compile", self.write("m.onnxtxt", RELU), "-o", "m.lapis")

@@ -94,7 +94,7 @@ class Outputs(Files):
                 self.assertEqual(run.returncode, IO, run.stderr)
                 self.assertIn("hint:", run.stderr)
                 self.assertEqual(self.files(), before)
-        for args in (("inspect", self.model, "--text"), ("opt", "--list"), ("convert", self.model, "-o", "-")):
+        for args in (("inspect", self.model, "--text"), ("opt", "--list"), ("convert", self.model, "-o", "-"), ("--help",), ("run", "--help"), ("--version",)):
             with open("/dev/full", "wb") as full:
                 run = subprocess.run([LAPIS, *args], stdout=full, stderr=subprocess.PIPE, text=True)
             self.assertEqual(run.returncode, IO, args)

@@ -64,7 +64,7 @@ Action declare_eval(CLI::App& app) {
   app.add_option("--data", flags->data, "Dataset file (docs/datasets.md)")->required()->type_name("CONFIG.yaml");
   app.add_option("--samples", flags->samples, "Use only so many samples, evenly spread")
       ->type_name("N")
-      ->check(at_least_one());
+      ->check(at_least(1));
   app.add_option("--against", flags->against, "Another model on the same samples: prints the paired difference")
       ->type_name("MODEL");
   return [flags] { return eval(*flags); };

@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <cstring>
 #include <map>
+#include <sstream>
 
 #include "driver/crash.h"
 #include "tools/lapis/interrupt.h"
@@ -50,13 +51,17 @@ int fail(const Diagnostics& diagnostics) {
 }
 
 // 0 or what to end with: a full disk or a closed pipe is a failure like any other.
-int print(const Report& report, bool json) {
-  std::FILE* to = report.on_stderr ? stderr : stdout;
-  constexpr auto kReplace = nlohmann::json::error_handler_t::replace;  // names need not be UTF-8, JSON must be
-  std::fputs((json ? report.json.dump(2, ' ', false, kReplace) + "\n" : report.text).c_str(), to);
+int print(const std::string& text, std::FILE* to = stdout) {
+  std::fputs(text.c_str(), to);
   if (std::fflush(to) == 0 && !std::ferror(to)) return kOk;
   return fail({error(ErrorKind::Io, std::string("cannot write the report: ") + std::strerror(errno))
                    .help("check what reads it, and that the disk has room")});
+}
+
+int print(const Report& report, bool json) {
+  constexpr auto kReplace = nlohmann::json::error_handler_t::replace;  // names need not be UTF-8, JSON must be
+  return print(json ? report.json.dump(2, ' ', false, kReplace) + "\n" : report.text,
+               report.on_stderr ? stderr : stdout);
 }
 
 // What CLI11 found, in the form of every other message. `argument` is the first one.
@@ -101,7 +106,9 @@ int run(int argc, char** argv) {
     if (app.get_subcommands().empty()) throw CLI::RequiredError("A subcommand");
   } catch (const CLI::ParseError& e) {
     if (e.get_exit_code() != 0) return fail_usage(app, argc > 1 ? argv[1] : "", e);
-    return app.exit(e);
+    std::ostringstream help;
+    app.exit(e, help, help);
+    return print(help.str());
   }
   CLI::App& verb = *app.get_subcommands().front();
   const Result<Report> report = guarded_with_reproducer(actions.at(&verb), invocation_of(verb, argc, argv));

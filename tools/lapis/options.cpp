@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cstdlib>
 #include <limits>
 
@@ -190,7 +191,18 @@ CLI::Validator number_between(double low, double high) {
       range, "number_between");
 }
 
-CLI::Validator at_least_one() { return CLI::Range(int64_t{1}, std::numeric_limits<int64_t>::max()); }
+// CLI11 takes what 64 bits cannot hold for the largest number they can.
+CLI::Validator at_least(int64_t low) {
+  const std::string range = fmt::format("an integer from {} to {}", low, std::numeric_limits<int64_t>::max());
+  return CLI::Validator(
+      [=](std::string& text) {
+        int64_t value = 0;
+        const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), value);
+        const bool whole = failed == std::errc() && end == text.data() + text.size();
+        return whole && value >= low ? std::string() : text + " is not " + range;
+      },
+      range, "at_least");
+}
 
 double percentile(std::vector<double> values, double p) {
   LAPIS_ASSERT(!values.empty(), "percentile of nothing");

@@ -39,7 +39,7 @@ void bind_to(const Feeds& feeds, ModelOptions& options);
 
 // Accepts numbers from `low` to `high`; CLI11's own range lets NaN pass.
 CLI::Validator number_between(double low, double high);
-CLI::Validator at_least_one();
+CLI::Validator at_least(int64_t low);  // and what 64 bits hold
 
 double percentile(std::vector<double> values, double p);
 

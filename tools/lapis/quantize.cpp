@@ -100,7 +100,7 @@ Action declare_quantize(CLI::App& app) {
       ->type_name("DATA");
   app.add_option("--samples", flags->options.calibrate.samples, "Calibration samples, evenly spread over the data")
       ->capture_default_str()
-      ->check(at_least_one());
+      ->check(at_least(1));
   app.add_option("-o,--output", flags->output, "Where to write the quantized model; - for standard output")
       ->required()
       ->type_name("Q.onnx");

@@ -53,7 +53,9 @@ Result<Report> run(const Flags& flags) {
   LAPIS_TRY(const std::unique_ptr<Runner> runner, flags.model.open(flags.model.model, options));
   LAPIS_TRY(const std::vector<Tensor> inputs, ordered(feeds, runner->inputs()));
   const auto start = std::chrono::steady_clock::now();
-  LAPIS_TRY(const std::vector<Tensor> outputs, runner->run(inputs));
+  const Result<std::vector<Tensor>> ran = runner->run(inputs);
+  if (!ran.ok()) return in_file(ran.diagnostics(), flags.model.model);
+  const std::vector<Tensor>& outputs = *ran;
   const double ms = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
   Report report;
   report.json["milliseconds"] = ms;

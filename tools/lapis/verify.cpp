@@ -4,8 +4,6 @@
 // pairs into integer operators, does it compute the integer form byte for byte? The two forms round at different places.
 #include <fmt/format.h>
 
-#include <limits>
-
 #include "base/printable.h"
 #include "frontends/frontend.h"
 #include "frontends/onnx/export.h"
@@ -252,7 +250,7 @@ Action declare_verify(CLI::App& app) {
   app.add_option("--seed", flags->seeds, "Seeds of the random inputs, comma separated")
       ->delimiter(',')
       ->capture_default_str()
-      ->check(CLI::Range(int64_t{0}, std::numeric_limits<int64_t>::max()))
+      ->check(at_least(0))
       ->excludes(inputs);
   app.add_option("--against,--with", flags->against, "What to compare with")
       ->capture_default_str()
