@@ -1,5 +1,6 @@
 #include "driver/compile.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cstring>
 #include <set>
@@ -206,22 +207,59 @@ Result<Prepared> run_passes(const Graph& graph, CompileOptions options) {
   return result;
 }
 
-Result<Compiled> compile(const Graph& graph, CompileOptions options) {
-  Compiled result;
-  const Stopwatch passes;
-  LAPIS_TRY(static_cast<Prepared&>(result), run_passes(graph, options));
-  result.seconds.passes = passes.seconds();
+// From a graph that the passes are done with to a program; `named` is the model as it was given.
+static Status generate(const Graph& named, const CompileOptions& options, const Plan* beside, Compiled& result) {
   const Stopwatch lowering;
-  LAPIS_TRY(result.plan, as_step(graph, "lowering", [&] {
-              return codegen::lower(*result.graph, {options.target, options.fuse});
+  LAPIS_TRY(result.plan, as_step(named, "lowering", [&] {
+              return codegen::lower(*result.graph, {options.target, options.fuse, beside});
             }));
   result.seconds.lower = lowering.seconds();
   const Stopwatch emission;
-  LAPIS_TRY(result.code, as_step(graph, "code generation", [&] { return codegen::emit(result.plan); }));
+  LAPIS_TRY(result.code, as_step(named, "code generation", [&] { return codegen::emit(result.plan); }));
   LAPIS_TRY(result.program,
-            as_step(graph, "linking", [&] { return make_program(result.plan, result.code, options.source_hash); }));
+            as_step(named, "linking", [&] { return make_program(result.plan, result.code, options.source_hash); }));
   result.seconds.emit = emission.seconds();
-  return result;
+  return ok();
+}
+
+Result<Compiled> compile(const Graph& graph, CompileOptions options) {
+  const Target target = options.target;
+  LAPIS_TRY(std::vector<Compiled> variants, compile_variants(graph, {target}, std::move(options)));
+  return std::move(variants.front());
+}
+
+Result<std::vector<Compiled>> compile_variants(const Graph& graph, const std::vector<Target>& targets,
+                                               CompileOptions options) {
+  const Stopwatch passes;
+  LAPIS_TRY(Prepared prepared, run_passes(graph, options));
+  const double seconds = passes.seconds();
+  std::vector<Compiled> variants;
+  variants.reserve(targets.size());
+  for (const Target& target : targets) {
+    options.target = target;
+    const Plan* const beside = variants.empty() ? nullptr : &variants.back().plan;
+    Compiled& next = variants.emplace_back();
+    next.passes = prepared.passes;
+    next.seconds.passes = seconds;
+    next.graph = variants.size() == targets.size() ? std::move(prepared.graph) : prepared.graph->clone();
+    LAPIS_CHECK(generate(graph, options, beside, next));
+  }
+  return variants;
+}
+
+Result<std::vector<Target>> parse_targets(std::string_view text) {
+  std::vector<Target> targets;
+  for (size_t at = 0; at <= text.size();) {
+    const size_t end = std::min(text.find(',', at), text.size());
+    LAPIS_TRY(const Target target, Target::parse(text.substr(at, end - at)));
+    if (std::ranges::find(targets, target) != targets.end())
+      return error(ErrorKind::Usage,
+                   "the target " + target.to_string() + " is given twice in '" + std::string(text) + "'")
+          .help("name each machine once");
+    targets.push_back(target);
+    at = end + 1;
+  }
+  return targets;
 }
 
 }  // namespace lapis

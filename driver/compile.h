@@ -62,6 +62,13 @@ struct Compiled : Prepared {  // evaluate(*graph) is the reference for the bytes
 // (passes/pass.h) that names the pass or step and holds the graph.
 Result<Compiled> compile(const Graph& graph, CompileOptions options = {});
 
+// The same for several machines: programs of one artifact (runtime/artifact.h), in the order of `targets`. Passes run once, and
+// constants that variants have in common are in the image of the last one once; those of the others are how it begins.
+Result<std::vector<Compiled>> compile_variants(const Graph& graph, const std::vector<Target>& targets,
+                                               CompileOptions options = {});
+// "x86-64+avx2,x86-64+avx512vnni": one target or several, no two alike.
+Result<std::vector<Target>> parse_targets(std::string_view text);
+
 // Runs graphs as generated code on this host, with every watched value as an output: for calibration.
 std::unique_ptr<Evaluator> jit_evaluator(int threads = 1);
 

@@ -8,31 +8,40 @@
 
 namespace lapis::v1 {
 
-static lapis::Result<lapis::Compiled> compile_model(const std::filesystem::path& model, const CompileOptions& options) {
-  lapis::CompileOptions compile_options;
-  LAPIS_TRY(compile_options.target, Target::parse(options.target));
+static lapis::Result<std::vector<Compiled>> compile_model(const std::filesystem::path& model,
+                                                          const CompileOptions& options) {
+  LAPIS_TRY(const std::vector<Target> targets, parse_targets(options.target));
   ModelOptions model_options;
   model_options.dims = options.dims;
   for (const auto& [name, shape] : options.shapes) model_options.shapes[name] = shape;
   LAPIS_TRY(const std::unique_ptr<Graph> graph, load_model(model, model_options));
-  lapis::Result<lapis::Compiled> compiled = lapis::compile(*graph, std::move(compile_options));
+  lapis::Result<std::vector<Compiled>> compiled = compile_variants(*graph, targets);
   if (!compiled.ok()) return in_file(std::move(compiled).diagnostics(), model, graph->name());
   return compiled;
 }
 
+static std::vector<Program> programs_of(std::vector<Compiled> variants) {
+  std::vector<Program> programs;
+  for (Compiled& c : variants) programs.push_back(std::move(c.program));
+  return programs;
+}
+
+static lapis::Result<lapis::Executable> compile_here(const std::filesystem::path& model,
+                                                     const CompileOptions& options) {
+  LAPIS_TRY(std::vector<Compiled> variants, compile_model(model, options));
+  LAPIS_TRY(Program program, best_variant(programs_of(std::move(variants))));
+  return lapis::Executable::from(std::move(program));
+}
+
 Result<Executable> compile(const std::filesystem::path& model, const CompileOptions& options) {
-  return at_the_edge([&]() -> Result<Executable> {
-    lapis::Result<Compiled> compiled = compile_model(model, options);
-    if (!compiled.ok()) return to_public(compiled.diagnostics());
-    return make_public(lapis::Executable::from(std::move(compiled->program)));
-  });
+  return at_the_edge([&]() -> Result<Executable> { return make_public(compile_here(model, options)); });
 }
 
 static Status compile_to_file(const std::filesystem::path& artifact, const std::filesystem::path& model,
                               const CompileOptions& options) {
   LAPIS_CHECK(check_writable(artifact));
-  LAPIS_TRY(const Compiled compiled, compile_model(model, options));
-  return save_artifact(compiled.program, artifact);
+  LAPIS_TRY(std::vector<Compiled> variants, compile_model(model, options));
+  return save_artifact(programs_of(std::move(variants)), artifact);
 }
 
 Result<std::filesystem::path> compile_to(const std::filesystem::path& artifact, const std::filesystem::path& model,

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <fstream>
 
+#include "base/check.h"
 #include "base/hash.h"
 
 namespace lapis {
@@ -23,9 +24,10 @@ struct Header {
   uint32_t reserved;
   Section manifest, sums, code, constants;
   uint64_t file_size;
-  uint64_t tables;    // sum of the tables in the constants
-  uint64_t checksum;  // of header (with 0 here), manifest, sums and code
+  uint64_t checksum;  // of header (with 0 here), manifest and sums; the manifest has those of code and tables
 };
+
+uint64_t next_page(uint64_t offset) { return (offset + kPage - 1) / kPage * kPage; }
 
 // Four chains of the same hash side by side: as fast as memory is read.
 uint64_t sum_of(std::span<const std::byte> bytes) {
@@ -114,8 +116,7 @@ class Reader {
   bool failed_ = false;
 };
 
-std::string write_manifest(const Program& p) {
-  Writer w;
+void write_program(Writer& w, const Program& p) {
   auto io = [&](const IoInfo& i) {
     w.text(i.name);
     w.u64(static_cast<uint64_t>(i.dtype));
@@ -142,6 +143,21 @@ std::string write_manifest(const Program& p) {
     w.u64(t.rows);
     w.list(t.limits, [&](uint64_t limit) { w.u64(limit); });
   });
+}
+
+// A program and what the manifest says about its sections.
+struct Variant {
+  uint64_t code_size = 0, code_sum = 0, table_sum = 0;
+  Program program;
+};
+
+std::string write_manifest(std::span<const Program> variants) {
+  Writer w;
+  w.u64(variants.size());
+  for (const Program& p : variants) {
+    for (const uint64_t word : {p.code.size(), sum_of(p.code), sum_of_tables(p)}) w.u64(word);
+    write_program(w, p);
+  }
   return w.bytes();
 }
 
@@ -172,7 +188,7 @@ TableInfo read_table(Reader& r) {
   return t;
 }
 
-Program read_manifest(Reader& r) {
+Program read_program(Reader& r) {
   Program p;
   p.target = r.text();
   p.producer = r.text();
@@ -186,16 +202,20 @@ Program read_manifest(Reader& r) {
   return p;
 }
 
-uint64_t checksum(Header header, std::span<const std::byte> manifest, std::span<const std::byte> sums,
-                  std::span<const std::byte> code) {
+Variant read_variant(Reader& r) {
+  Variant v;
+  for (uint64_t* word : {&v.code_size, &v.code_sum, &v.table_sum}) *word = r.u64();
+  v.program = read_program(r);
+  return v;
+}
+
+uint64_t checksum(Header header, std::span<const std::byte> manifest, std::span<const std::byte> sums) {
   header.checksum = 0;
   Hasher h;
   h.add_bytes(&header, sizeof header);
-  for (const auto section : {manifest, sums, code}) h.add(sum_of(section));
+  for (const auto section : {manifest, sums}) h.add(sum_of(section));
   return h.value();
 }
-
-uint64_t next_page(uint64_t offset) { return (offset + kPage - 1) / kPage * kPage; }
 
 // Where sections of these sizes lie; there is only one way.
 void lay_out(Header& h) {
@@ -251,28 +271,67 @@ Result<Header> read_header(const MappedFile& file, const Path& path) {
   return h;
 }
 
-// The program in a file whose layout is right; what is wrong with it, or nothing.
-std::optional<std::string> read_program(const Header& h, const MappedFile& file, Program& p) {
+// What a Program of a file borrows from it, if that is what the manifest says; else what is wrong.
+std::optional<std::string> attach(Variant& v, std::span<const std::byte> code, std::span<const std::byte> constants) {
+  Program& p = v.program;
+  p.code = code;
+  p.constants = constants;
+  if (sum_of(code) != v.code_sum) return "its code has changed";
+  if (auto flaw = flaw_of(p)) return flaw;
+  if (sum_of_tables(p) != v.table_sum) return "the tables in its constants have changed";
+  return flaw_of_tables(p);
+}
+
+// The sections of all variants, which must fill the code section but for zeros up to the next page.
+std::optional<std::string> attach(std::vector<Variant>& variants, std::span<const std::byte> code,
+                                  std::span<const std::byte> constants) {
+  uint64_t at = 0, end = 0;
+  for (Variant& v : variants) {
+    if (at > code.size() || v.code_size > code.size() - at) return "a variant lies outside of its section";
+    if (!is_zero(code.subspan(end, at - end))) return "there is something between its variants";
+    if (auto flaw = attach(v, code.subspan(at, v.code_size), constants)) return flaw;
+    end = at + v.code_size;
+    at = next_page(end);
+  }
+  if (variants.empty() || end != code.size()) return "it has more code than its variants";
+  return std::nullopt;
+}
+
+// The programs in a file whose layout is right; what is wrong with them, or nothing.
+std::optional<std::string> read_variants(const Header& h, const MappedFile& file, std::vector<Program>& programs) {
   const auto at = [&](const Section& s) { return file.bytes().subspan(s.offset, s.size); };
-  if (checksum(h, at(h.manifest), at(h.sums), at(h.code)) != h.checksum) return "the checksum does not match";
+  if (checksum(h, at(h.manifest), at(h.sums)) != h.checksum) return "the checksum does not match";
   Reader reader(at(h.manifest));
-  p = read_manifest(reader);
-  p.code = at(h.code);
-  p.constants = at(h.constants);
-  p.constant_sums = {reinterpret_cast<const uint64_t*>(at(h.sums).data()), h.sums.size / sizeof(uint64_t)};
-  p.owner = file.data;
+  std::vector<Variant> variants = reader.list<Variant>([&] { return read_variant(reader); });
   if (!reader.done()) return "the manifest makes no sense";
   if (h.sums.size != (h.constants.size + kBlock - 1) / kBlock * sizeof(uint64_t))
     return "it has too few or too many sums";
-  if (auto flaw = flaw_of(p)) return flaw;
-  if (sum_of_tables(p) != h.tables) return "the tables in its constants have changed";
-  return flaw_of_tables(p);
+  if (auto flaw = attach(variants, at(h.code), at(h.constants))) return flaw;
+  for (Variant& v : variants) {
+    v.program.constant_sums = {reinterpret_cast<const uint64_t*>(at(h.sums).data()), h.sums.size / sizeof(uint64_t)};
+    v.program.owner = file.data;
+    programs.push_back(std::move(v.program));
+  }
+  return std::nullopt;
 }
 
 }  // namespace
 
-ArtifactImage::ArtifactImage(const Program& program) : code_(program.code), constants_(program.constants) {
-  const std::string manifest = write_manifest(program);
+// The largest constants, which must begin as those of all others.
+static std::span<const std::byte> common_constants(std::span<const Program> variants) {
+  const auto size = [](const Program& p) { return p.constants.size(); };
+  const std::span<const std::byte> all = std::ranges::max_element(variants, {}, size)->constants;
+  for (const Program& p : variants)
+    LAPIS_ASSERT(p.constants.data() == all.data() || p.constants.empty() ||
+                     std::memcmp(p.constants.data(), all.data(), p.constants.size()) == 0,
+                 "variants whose constants were laid out apart");
+  return all;
+}
+
+ArtifactImage::ArtifactImage(std::span<const Program> variants) : gap_(kPage, '\0') {
+  LAPIS_ASSERT(!variants.empty(), "an artifact of nothing");
+  constants_ = common_constants(variants);
+  const std::string manifest = write_manifest(variants);
   const std::vector<uint64_t> sums = sums_of(constants_);
   const auto sum_bytes = std::as_bytes(std::span(sums)), manifest_bytes = std::as_bytes(std::span(manifest));
   Header h{};
@@ -280,36 +339,72 @@ ArtifactImage::ArtifactImage(const Program& program) : code_(program.code), cons
   h.version = abi::kVersion;
   h.manifest.size = manifest.size();
   h.sums.size = sum_bytes.size();
-  h.code.size = code_.size();
+  for (const Program& p : variants) {
+    codes_.push_back(p.code);
+    h.code.size = next_page(h.code.size) + p.code.size();
+  }
   h.constants.size = constants_.size();
   lay_out(h);
-  h.tables = sum_of_tables(program);
-  h.checksum = checksum(h, manifest_bytes, sum_bytes, code_);
+  h.checksum = checksum(h, manifest_bytes, sum_bytes);
   head_.resize(h.code.offset);
   std::memcpy(head_.data(), &h, sizeof h);
   std::memcpy(head_.data() + h.manifest.offset, manifest.data(), manifest.size());
   if (!sums.empty()) std::memcpy(head_.data() + h.sums.offset, sums.data(), sum_bytes.size());
-  gap_.resize(h.constants.offset - h.code.offset - h.code.size);
 }
 
 std::vector<std::span<const std::byte>> ArtifactImage::parts() const {
-  return {std::as_bytes(std::span(head_)), code_, std::as_bytes(std::span(gap_)), constants_};
+  std::vector<std::span<const std::byte>> parts = {std::as_bytes(std::span(head_))};
+  for (const auto code : codes_) {
+    parts.push_back(code);
+    parts.push_back(std::as_bytes(std::span(gap_)).first(next_page(code.size()) - code.size()));
+  }
+  parts.push_back(constants_);
+  return parts;
 }
 
-Status save_artifact(const Program& program, const Path& path) {
-  const ArtifactImage image(program);
+Status save_artifact(std::span<const Program> variants, const Path& path) {
+  const ArtifactImage image(variants);
   return write_file(path, std::span<const std::span<const std::byte>>(image.parts()));
 }
 
-Result<Program> load_artifact(const Path& path, const LoadOptions& options) {
+Result<std::vector<Program>> load_variants(const Path& path, const LoadOptions& options) {
   LAPIS_TRY(const MappedFile file, map_file(path));
   LAPIS_TRY(const Header h, read_header(file, path));
-  Program program;
+  std::vector<Program> variants;
   if (auto flaw = flaw_of_layout(h, file.bytes())) return corrupt(path.string(), *flaw);
-  if (auto flaw = read_program(h, file, program)) return corrupt(path.string(), *flaw);
-  program.file = path.string();
-  if (options.verify) LAPIS_CHECK(verify_constants(program));
-  return program;
+  if (auto flaw = read_variants(h, file, variants)) return corrupt(path.string(), *flaw);
+  for (Program& p : variants) p.file = path.string();
+  if (options.verify) LAPIS_CHECK(verify_constants(variants.front()));
+  return variants;
+}
+
+Result<Program> load_artifact(const Path& path, const LoadOptions& options) {
+  LAPIS_TRY(std::vector<Program> variants, load_variants(path, options));
+  return best_variant(std::move(variants));
+}
+
+// "x86-64+avx512 lacks avx512 (the processor does not have AVX-512 F, ...)"
+static std::string why_not(const Program& variant, const Machine& machine) {
+  const Result<Target> target = Target::parse(variant.target);
+  return variant.target + (target.ok() ? " needs " + what_lacks(*target, machine) : " is unknown to this runtime");
+}
+
+Result<Program> best_variant(std::vector<Program> variants, const Machine& machine) {
+  if (variants.size() == 1) return std::move(variants.front());
+  const Target host = target_of(machine);
+  Program* best = nullptr;
+  uint32_t most = 0;
+  for (Program& p : variants)
+    if (const Result<Target> t = Target::parse(p.target); t.ok() && host.contains(*t) && (!best || t->bits() > most)) {
+      best = &p;
+      most = t->bits();
+    }
+  if (best) return std::move(*best);
+  Diagnostic none = error(ErrorKind::Target, "this host (" + host.to_string() + ") can run none of the artifact's " +
+                                                 std::to_string(variants.size()) + " variants");
+  for (const Program& p : variants) none.note(why_not(p, machine));
+  return none.at(variants.front().file)
+      .help("compile the model for this host too: --target " + host.to_string() + ",...");
 }
 
 Status verify_constants(const Program& p) {

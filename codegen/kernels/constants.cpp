@@ -2,10 +2,17 @@
 
 #include <algorithm>
 
+#include "base/check.h"
 #include "base/hash.h"
 #include "runtime/abi.h"
 
 namespace lapis::kernels {
+
+static uint64_t hash_of(std::span<const uint8_t> bytes) {
+  Hasher content;
+  content.add_bytes(bytes.data(), bytes.size());
+  return content.value();
+}
 
 bool ConstantPool::holds(const Place& place, std::span<const uint8_t> bytes) const {
   const auto known = std::span(plan_.constants).subspan(static_cast<size_t>(place.offset));
@@ -13,17 +20,31 @@ bool ConstantPool::holds(const Place& place, std::span<const uint8_t> bytes) con
 }
 
 int64_t ConstantPool::add(std::span<const uint8_t> bytes) {
-  Hasher content;
-  content.add_bytes(bytes.data(), bytes.size());
-  const auto [first, last] = known_.equal_range(content.value());
+  const uint64_t content = hash_of(bytes);
+  const auto [first, last] = known_.equal_range(content);
   for (auto at = first; at != last; ++at)
     if (holds(at->second, bytes)) return at->second.offset;
   constexpr auto kAlignment = static_cast<size_t>(abi::kAlignment);
   plan_.constants.resize((plan_.constants.size() + kAlignment - 1) / kAlignment * kAlignment);
   const auto offset = static_cast<int64_t>(plan_.constants.size());
   plan_.constants.insert(plan_.constants.end(), bytes.begin(), bytes.end());
-  known_.emplace(content.value(), Place{offset, static_cast<int64_t>(bytes.size())});
+  known_.emplace(content, Place{offset, static_cast<int64_t>(bytes.size())});
   return offset;
+}
+
+void ConstantPool::know(const Plan& plan, const Place& place) {
+  const auto bytes = std::span(plan.constants).subspan(static_cast<size_t>(place.offset));
+  known_.emplace(hash_of(bytes.first(static_cast<size_t>(place.bytes))), place);
+}
+
+void ConstantPool::begin_with(const Plan& other) {
+  LAPIS_ASSERT(plan_.constants.empty(), "the plan has constants already");
+  plan_.constants = other.constants;
+  for (const Buffer& b : other.buffers)
+    if (b.space == Space::Constant) know(other, {b.offset, b.bytes});
+  for (const Step& step : other.steps)
+    if (const auto* c = std::get_if<Contraction>(&step.region))
+      for (size_t i = 0; i < c->packed_offset.size(); ++i) know(other, {c->packed_offset[i], c->packed_bytes[i]});
 }
 
 }  // namespace lapis::kernels

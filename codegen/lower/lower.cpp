@@ -13,6 +13,7 @@ namespace lapis::codegen {
 Lowering::Lowering(const Graph& graph, const LowerOptions& options, const std::unordered_set<const Node*>& alone)
     : graph_(graph), options_(options), alone_(alone) {
   plan_.target = options.target;
+  if (options.beside) constants_.begin_with(*options.beside);
 }
 
 void Lowering::declare_io() {

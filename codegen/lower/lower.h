@@ -11,6 +11,8 @@ namespace lapis::codegen {
 struct LowerOptions {
   Target target;
   bool fuse = true;  // off: one region a node, to bisect a wrong result
+  // Of the same model for another machine: the constants begin with its constants, and what both need is there once.
+  const Plan* beside = nullptr;
 };
 
 // All nodes that cannot be lowered are reported at once: one diagnostic an operator, with count, names and reason.

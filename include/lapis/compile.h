@@ -9,7 +9,8 @@
 namespace lapis {
 LAPIS_PUBLIC_NAMESPACE {
   struct CompileOptions {
-    std::string target = "host";          // "x86-64+avx2", "x86-64+avx512vnni", ...
+    // "x86-64+avx2", "x86-64+avx512vnni", ...; several, separated by commas, make variants of which the host takes the strongest that it has.
+    std::string target = "host";
     std::map<std::string, int64_t> dims;  // values of symbolic dimensions; a batch dimension defaults to 1
     std::map<std::string, std::vector<int64_t>> shapes;  // concrete input shapes
   };
@@ -18,7 +19,8 @@ LAPIS_PUBLIC_NAMESPACE {
   // ErrorCode::Usage for a symbolic dimension without a value, ErrorCode::Target if the result cannot run here (compile_to can make it).
   LAPIS_EXPORT Result<Executable> compile(const std::filesystem::path& model, const CompileOptions& options = {});
 
-  // Compiles for any target and writes the artifact, without loading it here.
+  // Compiles for any targets and writes one artifact, without loading it here.
+  //   lapis::compile_to("resnet50.lapis", "resnet50.onnx", {.target = "x86-64+avx2,x86-64+avx512vnni"}).value();
   LAPIS_EXPORT Result<std::filesystem::path> compile_to(
       const std::filesystem::path& artifact, const std::filesystem::path& model, const CompileOptions& options = {});
 

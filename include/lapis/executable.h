@@ -73,7 +73,7 @@ LAPIS_PUBLIC_NAMESPACE {
     const std::string& target() const;  // the machine the code is for: "x86-64+avx512vnni"
     // Errors: ErrorCode::Resource if memory or threads cannot be had.
     Result<Session> session(const SessionOptions& options = {}) const;
-    // Writes an artifact for load(). Errors: ErrorCode::Io.
+    // Writes an artifact for load(), of the variant that is loaded. Errors: ErrorCode::Io.
     Result<std::filesystem::path> save(const std::filesystem::path& file) const;
 
     struct Impl;
@@ -90,7 +90,7 @@ LAPIS_PUBLIC_NAMESPACE {
 
   // Maps an artifact written by `lapis compile` or Executable::save; weights are paged in on first use. An artifact is machine code: load
   // only files you would execute, and do not change a file that is loaded (replacing it is fine). Errors: ErrorCode::Input for a damaged
-  // file, ErrorCode::Target if this host lacks the instructions.
+  // file, ErrorCode::Target if this host lacks the instructions of every variant in it, with what it lacks.
   LAPIS_EXPORT Result<Executable> load(const std::filesystem::path& artifact, const LoadOptions& options = {});
 
 }  // namespace v1

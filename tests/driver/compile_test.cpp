@@ -247,6 +247,52 @@ TEST(Compile, ArtifactsGiveTheSameBytes) {
   for (const Tensor& image : example_images(4)) EXPECT_EQ((*(*jit)->run({image}))[0], (*(*loaded)->run({image}))[0]);
 }
 
+// One file for two machines: each variant gives the reference's bytes, and what both need is there once.
+TEST(Compile, VariantsShareTheirConstants) {
+  const std::vector<Target> targets = *parse_targets("x86-64+avx2,x86-64+avx512vnni");
+  const Graph& graph = quantized_example();
+  auto variants = compile_variants(graph, targets);
+  ASSERT_TRUE(variants.ok()) << to_string(variants.diagnostics());
+  size_t apart = 0;
+  std::vector<Program> programs;
+  for (size_t i = 0; i < targets.size(); ++i) {
+    const auto alone = compile_for(graph, targets[i]);
+    apart += alone->program.constants.size();
+    programs.push_back((*variants)[i].program);
+    EXPECT_EQ(programs[i].target, targets[i].to_string());
+    EXPECT_TRUE(
+        std::ranges::equal(programs[i].constants, programs.back().constants.first(programs[i].constants.size())));
+    const auto executable = Executable::from(programs[i]);
+    ASSERT_EQ(executable.ok(), Target::host().contains(targets[i]));
+    if (!executable.ok()) continue;
+    auto session = executable->session(), wanted = Executable::from(alone->program)->session();
+    for (const Tensor& image : example_images(4)) EXPECT_EQ((*session->run({image}))[0], (*wanted->run({image}))[0]);
+  }
+  EXPECT_LT(programs.back().constants.size(), apart) << "nothing is shared";
+  const Path file =
+      std::filesystem::temp_directory_path() / ("lapis_variants_" + std::to_string(::getpid()) + ".lapis");
+  ASSERT_TRUE(save_artifact(programs, file).ok());
+  const auto loaded = load_artifact(file);
+  std::filesystem::remove(file);
+  ASSERT_TRUE(loaded.ok()) << to_string(loaded.diagnostics());
+  EXPECT_EQ(loaded->target, targets[Target::host().contains(targets[1]) ? 1 : 0].to_string());
+}
+
+TEST(ParseTargets, RefusesWhatIsNoListOfMachines) {
+  EXPECT_EQ(parse_targets("host")->size(), 1U);
+  EXPECT_EQ(parse_targets("x86-64+avx2,x86-64+avx512")->size(), 2U);
+  for (const auto& [text, named] : {std::pair("x86-64+avx2,x86-64+avx2", "given twice"),
+                                    {"x86-64+avx512,x86-64+avx2+avx512", "given twice"},
+                                    {"x86-64+avx2,", "''"},
+                                    {"", "''"},
+                                    {"x86-64+avx2;x86-64", "'avx2;x86-64'"}}) {
+    const auto targets = parse_targets(text);
+    ASSERT_FALSE(targets.ok()) << text;
+    EXPECT_EQ(targets.diagnostics()[0].kind, ErrorKind::Usage);
+    EXPECT_THAT(targets.diagnostics()[0].message, HasSubstr(named));
+  }
+}
+
 TEST(Compile, IsDeterministic) {
   const auto a = compile_for(quantized_example(), Target::host()), b = compile_for(quantized_example(), Target::host());
   ASSERT_TRUE(a.ok() && b.ok());

@@ -63,6 +63,100 @@ TEST_F(Artifact, IsWrittenTheSameEveryTime) {
   EXPECT_EQ(*read_file(file_), first);
 }
 
+// Variants for several machines, the last of which has constants that the others have not.
+std::vector<Program> variants_for(std::initializer_list<const char*> targets) {
+  static const std::vector<std::byte> more = [] {
+    const Program p = sample_program();
+    std::vector<std::byte> bytes(p.constants.begin(), p.constants.end());
+    bytes.resize(100000, std::byte{7});
+    return bytes;
+  }();
+  std::vector<Program> variants;
+  for (const char* target : targets) {
+    Program& p = variants.emplace_back(variants.size() % 2 ? testing::faulting_program() : sample_program());
+    p.target = target;
+    if (variants.size() == targets.size()) p.constants = more;
+  }
+  return variants;
+}
+
+TEST_F(Artifact, HoldsVariantsThatShareTheirConstants) {
+  const std::vector<Program> saved = variants_for({"x86-64+avx2", "x86-64+avx512vnni", "x86-64+avx512"});
+  ASSERT_TRUE(save_artifact(saved, file_).ok());
+  EXPECT_LT(std::filesystem::file_size(file_), 100000 + 8 * 4096) << "the constants are there once";
+  const auto loaded = load_variants(file_, {.verify = true});
+  ASSERT_TRUE(loaded.ok()) << to_string(loaded.diagnostics());
+  ASSERT_EQ(loaded->size(), 3U);
+  for (size_t i = 0; i < saved.size(); ++i) {
+    Program wanted = saved[i];
+    wanted.constants = saved.back().constants;
+    EXPECT_TRUE(same_program((*loaded)[i], wanted)) << i;
+    EXPECT_EQ((*loaded)[i].constants.data(), loaded->front().constants.data());
+  }
+  const std::string first = *read_file(file_);
+  ASSERT_TRUE(save_artifact(*loaded, file_).ok());
+  EXPECT_EQ(*read_file(file_), first);
+}
+
+Machine machine_with(const Target& target) {
+  const Requirements r = requirements_of(target);
+  return {[r](uint32_t leaf, uint32_t subleaf) {
+            CpuidRegisters registers{};
+            for (const CpuidMask& m : r.cpuid)
+              if (m.leaf == leaf && m.subleaf == subleaf) registers[static_cast<size_t>(m.reg)] = m.bits;
+            if (r.tiles && leaf == kTilePaletteLeaf) registers[0] = 1;
+            return registers;
+          },
+          [r] { return r.xcr0; }, [] { return true; }};
+}
+
+TEST_F(Artifact, ChoosesTheVariantThatAsksMostOfTheHost) {
+  const auto chosen = [](const char* host) {
+    const auto best =
+        best_variant(variants_for({"x86-64+avx512vnni", "x86-64+avx2", "x86-64+avxvnni", "x86-64+avx9000"}),
+                     machine_with(*Target::parse(host)));
+    return best.ok() ? best->target : to_string(best.diagnostics());
+  };
+  EXPECT_EQ(chosen("x86-64+avx2"), "x86-64+avx2");
+  EXPECT_EQ(chosen("x86-64+avx512"), "x86-64+avx2");
+  EXPECT_EQ(chosen("x86-64+avxvnni"), "x86-64+avxvnni");
+  EXPECT_EQ(chosen("x86-64+avx512+avxvnni"), "x86-64+avxvnni");
+  EXPECT_EQ(chosen("x86-64+avx512vnni"), "x86-64+avx512vnni");
+  EXPECT_EQ(chosen("x86-64+amxint8"), "x86-64+avx512vnni");
+  const std::string refusal = chosen("x86-64");
+  for (const char* part : {"this host (x86-64) can run none of the artifact's 4 variants",
+                           "x86-64+avx2 needs avx2 (the processor does not have AVX2", "x86-64+avx512vnni needs avx2 (",
+                           "avx512vnni (the processor does not have AVX-512 VNNI)",
+                           "x86-64+avx9000 is unknown to this runtime", "--target x86-64,..."})
+    EXPECT_NE(refusal.find(part), std::string::npos) << part << " in\n" << refusal;
+}
+
+TEST_F(Artifact, RunsTheVariantThatItChose) {
+  ASSERT_TRUE(save_artifact(variants_for({"x86-64+amxbf16+avxvnni", "x86-64+amxint8+avxvnni", "x86-64"}), file_).ok());
+  if (Target::host().contains(*Target::parse("x86-64+amxint8+avxvnni"))) GTEST_SKIP() << "this host has everything";
+  EXPECT_EQ(load_artifact(file_)->target, "x86-64");
+  EXPECT_EQ(Executable::load(file_)->program().target, "x86-64");
+  ASSERT_TRUE(save_artifact(variants_for({"x86-64+amxbf16+avxvnni", "x86-64+amxint8+avxvnni"}), file_).ok());
+  const auto none = Executable::load(file_);
+  ASSERT_FALSE(none.ok());
+  EXPECT_EQ(none.diagnostics()[0].kind, ErrorKind::Target);
+  EXPECT_EQ(none.diagnostics()[0].location, file_);
+  EXPECT_EQ(none.diagnostics()[0].notes.size(), 2U);
+}
+
+TEST_F(Artifact, EveryDamagedByteOfVariantsIsFound) {
+  ASSERT_TRUE(save_artifact(variants_for({"x86-64", "x86-64+avx2", "x86-64+avx512"}), file_).ok());
+  std::string bytes = *read_file(file_);
+  const size_t constants = bytes.size() - 100000;
+  for (size_t at = 0; at < constants; ++at) {
+    if (bytes[at] == 0 && at % 16 != 0) continue;
+    bytes[at] ^= 4;
+    overwrite(bytes);
+    ASSERT_FALSE(load_variants(file_).ok()) << "byte " << at;
+    bytes[at] ^= 4;
+  }
+}
+
 TEST_F(Artifact, EveryTruncationIsRefused) {
   for (auto size = static_cast<int64_t>(std::filesystem::file_size(file_)) - 1; size >= 0; --size) {
     std::filesystem::resize_file(file_, static_cast<uintmax_t>(size));

@@ -306,6 +306,24 @@ class BadUse(Cli):
         self.skipTest(f"this host runs every target: {host}")
 
 
+    def test_variants_for_several_machines(self):
+        floats(self.folder / "x.npy", [4])
+        model = self.write("m.onnxtxt", RELU)
+        both = self.passes("compile", model, "-o", "both.lapis", "--target", "x86-64+avx2", "--target", "x86-64+avx512,x86-64+amxbf16+avxvnni")
+        for target in ("x86-64+avx2", "x86-64+avx512", "x86-64+avxvnni+amxbf16"):
+            self.assertIn(f"for {target}", both)
+            self.assertIn(target, self.passes("inspect", "both.lapis"))
+        self.passes("run", "both.lapis", "--input", "x=@x.npy")
+        self.fails(USAGE, "compile", model, "-o", "m", "--emit", "object", "--target", "host,x86-64+avx2", says="one machine")
+        self.fails(USAGE, "compile", model, "-o", "m.lapis", "--target", "x86-64+avx2,x86-64+avx2", says="given twice")
+        self.passes("compile", model, "-o", "none.lapis", "--target", "x86-64+amxbf16+avxvnni,x86-64+amxint8+avxvnni")
+        run = self.lapis("run", "none.lapis", "--input", "x=@x.npy")
+        if run.returncode != OK:
+            self.assertEqual(run.returncode, TARGET, run.stderr)
+            for part in ("none of the artifact's 2 variants", "amxint8 (", "avxvnni (the processor does not have AVX-VNNI)"):
+                self.assertIn(part, run.stderr)
+
+
 class Interrupted(Cli):
     def interrupt(self, signal_number):
         command = [LAPIS, "quantize", MODEL, "--calibration", DATA, "--backend", "reference", "-o", "q.onnx"]

@@ -1,6 +1,7 @@
-// lapis compile M -o OUT [--emit artifact|object] [--target T]
+// lapis compile M -o OUT [--emit artifact|object] [--target T[,T...]]
 #include "driver/compile.h"
 #include "base/hash.h"
+#include "base/suggest.h"
 #include "codegen/object/object.h"
 #include "runtime/artifact.h"
 #include "tools/lapis/options.h"
@@ -12,6 +13,7 @@ namespace {
 struct Flags {
   ModelFlags model;
   std::string output, emit = "artifact";
+  std::vector<std::string> targets = {"host"};
 };
 
 Result<uint64_t> hash_of(const Path& file) {
@@ -21,20 +23,29 @@ Result<uint64_t> hash_of(const Path& file) {
   return h.value();
 }
 
-Report describe(const Compiled& c, const std::string& output) {
-  Report report;
+nlohmann::ordered_json as_json(const Compiled& c) {
   const Program& p = c.program;
-  report.json = {{"output", output},
-                 {"target", p.target},
-                 {"steps", p.steps.size()},
-                 {"code_bytes", p.code.size()},
-                 {"constant_bytes", p.constants.size()},
-                 {"arena_bytes", p.arena_bytes},
-                 {"seconds", {{"passes", c.seconds.passes}, {"lower", c.seconds.lower}, {"emit", c.seconds.emit}}}};
-  report.text = output + ": " + std::to_string(p.steps.size()) + " steps for " + p.target + ", " +
-                std::to_string(p.code.size()) + " bytes of code, " + std::to_string(p.constants.size()) +
-                " of constants, arena " + std::to_string(p.arena_bytes) + "; passes " + fixed(c.seconds.passes, 2) +
-                " s, lowering " + fixed(c.seconds.lower, 2) + " s, code " + fixed(c.seconds.emit, 2) + " s\n";
+  return {{"target", p.target},
+          {"steps", p.steps.size()},
+          {"code_bytes", p.code.size()},
+          {"constant_bytes", p.constants.size()},
+          {"arena_bytes", p.arena_bytes},
+          {"seconds", {{"passes", c.seconds.passes}, {"lower", c.seconds.lower}, {"emit", c.seconds.emit}}}};
+}
+
+// Of the last one, whose constants are those of all, and the list of all if there are several.
+Report describe(const std::vector<Compiled>& variants, const std::string& output) {
+  Report report;
+  report.json = {{"output", output}};
+  report.json.update(as_json(variants.back()));
+  for (const Compiled& c : variants) {
+    const Program& p = c.program;
+    if (variants.size() > 1) report.json["variants"].push_back(as_json(c));
+    report.text += output + ": " + std::to_string(p.steps.size()) + " steps for " + p.target + ", " +
+                   std::to_string(p.code.size()) + " bytes of code, " + std::to_string(p.constants.size()) +
+                   " of constants, arena " + std::to_string(p.arena_bytes) + "; passes " + fixed(c.seconds.passes, 2) +
+                   " s, lowering " + fixed(c.seconds.lower, 2) + " s, code " + fixed(c.seconds.emit, 2) + " s\n";
+  }
   return report;
 }
 
@@ -64,23 +75,32 @@ Result<std::optional<Output>> open_output(const Flags& flags) {
   return std::optional<Output>();
 }
 
-Status save(const Compiled& compiled, const Flags& flags, const std::optional<Output>& output) {
-  if (!output) return save_object(compiled, flags.output);
-  return output->write(ArtifactImage(compiled.program).parts());
+Status save(const std::vector<Compiled>& variants, const Flags& flags, const std::optional<Output>& output) {
+  if (!output) return save_object(variants.front(), flags.output);
+  std::vector<Program> programs;
+  for (const Compiled& c : variants) programs.push_back(c.program);
+  return output->write(ArtifactImage(programs).parts());
+}
+
+Result<std::vector<Target>> targets_of(const Flags& flags) {
+  LAPIS_TRY(std::vector<Target> targets, parse_targets(joined(flags.targets, ",")));
+  if (flags.emit == "object" && targets.size() > 1)
+    return error(ErrorKind::Usage, "an object is code for one machine, and --target names several")
+        .help("compile an object for each, and ask NAME_supported() which of them to call");
+  return targets;
 }
 
 Result<Report> compile(const Flags& flags) {
+  LAPIS_TRY(const std::vector<Target> targets, targets_of(flags));
   LAPIS_TRY(const std::optional<Output> output, open_output(flags));
   CompileOptions options;
-  LAPIS_TRY(options.target, Target::parse(flags.model.target));
   LAPIS_TRY(const ModelOptions model, flags.model.model_options());
   LAPIS_TRY(options.source_hash, hash_of(flags.model.model));
   LAPIS_TRY(const std::unique_ptr<Graph> graph, flags.model.load(flags.model.model, model));
-  const Result<Compiled> result = compile(*graph, std::move(options));
-  if (!result.ok()) return in_file(result.diagnostics(), flags.model.model, graph->name());
-  const Compiled& compiled = *result;
-  LAPIS_CHECK(save(compiled, flags, output));
-  Report report = describe(compiled, flags.output);
+  const Result<std::vector<Compiled>> variants = compile_variants(*graph, targets, std::move(options));
+  if (!variants.ok()) return in_file(variants.diagnostics(), flags.model.model, graph->name());
+  LAPIS_CHECK(save(*variants, flags, output));
+  Report report = describe(*variants, flags.output);
   report.on_stderr = output && output->is_stdout();
   return report;
 }
@@ -97,7 +117,11 @@ Action declare_compile(CLI::App& app) {
                  "artifact: one file that the runtime maps; object: OUT.o and OUT.h for a C program, no library needed")
       ->capture_default_str()
       ->check(CLI::IsMember({"artifact", "object"}));
-  app.add_option("--target", flags->model.target, "Machine to generate code for")->capture_default_str();
+  app.add_option("--target", flags->targets,
+                 "Machine to generate code for; several make an artifact that chooses when it is loaded")
+      ->type_name("TARGET[,TARGET...]")
+      ->delimiter(',')
+      ->capture_default_str();
   return [flags] { return compile(*flags); };
 }
 

@@ -56,19 +56,36 @@ nlohmann::ordered_json as_json(const Value& value) {
   return json;
 }
 
+// What depends on the machine.
+nlohmann::ordered_json variant_as_json(const Program& p) {
+  return {{"target", p.target},
+          {"plan", hex(p.plan_hash)},
+          {"steps", p.steps.size()},
+          {"code_bytes", p.code.size()},
+          {"arena_bytes", p.arena_bytes}};
+}
+
 Result<Report> inspect_artifact(const Path& file, bool check) {
-  LAPIS_TRY(const Program p, load_artifact(file, {check}));
+  LAPIS_TRY(const std::vector<Program> variants, load_variants(file, {check}));
+  const Program& p = variants.front();
   Report report;
-  report.json = {{"kind", "artifact"},           {"target", p.target},
-                 {"producer", p.producer},       {"plan", hex(p.plan_hash)},
-                 {"source", hex(p.source_hash)}, {"steps", p.steps.size()},
-                 {"code_bytes", p.code.size()},  {"constant_bytes", p.constants.size()},
-                 {"arena_bytes", p.arena_bytes}, {"inputs", as_json(p.inputs)},
-                 {"outputs", as_json(p.outputs)}};
+  report.json = {{"kind", "artifact"}};
+  report.json.update(variant_as_json(p));
+  report.json.update({{"producer", p.producer},
+                      {"source", hex(p.source_hash)},
+                      {"constant_bytes", p.constants.size()},
+                      {"inputs", as_json(p.inputs)},
+                      {"outputs", as_json(p.outputs)}});
   if (check) report.json["checked"] = true;
   for (const auto& [key, value] : report.json.items())
     if (!value.is_array())
       report.text += key + ": " + (value.is_string() ? value.get<std::string>() : value.dump()) + "\n";
+  for (const Program& v : variants) {
+    report.json["variants"].push_back(variant_as_json(v));
+    if (&v != &p)
+      report.text += "also for " + v.target + ": " + std::to_string(v.steps.size()) + " steps, " +
+                     std::to_string(v.code.size()) + " bytes of code\n";
+  }
   for (const auto* list : {&p.inputs, &p.outputs})
     for (const IoInfo& io : *list)
       report.text += std::string(list == &p.inputs ? "input " : "output ") + printable(io.name) + ": " +
