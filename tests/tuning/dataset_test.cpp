@@ -70,6 +70,20 @@ TEST_F(Data, DamagedNpyFilesAreRefused) {
   }
 }
 
+TEST_F(Data, ImagesAreDeliveredAsTheModelTakesThem) {
+  save("images.npy", Tensor::of<uint8_t>({1, 1, 2, 3}, {0, 1, 2, 128, 250, 255}));
+  const std::string images = "inputs: [{name: x, images: {npy: images.npy}, deliver: NHWC, dtype: ";
+  const auto sample = [&](const std::string& rest) {
+    const auto dataset = Dataset::load(write("data.yaml", images + rest + "}]\n"));
+    EXPECT_TRUE(dataset.ok()) << to_string(dataset.diagnostics());
+    return dataset->sample(0)->at("x");
+  };
+  EXPECT_EQ(sample("float32, scale: 2"), Tensor::of<float>({1, 1, 2, 3}, {0, 2, 4, 256, 500, 510}));
+  EXPECT_EQ(sample("int8, mean: [128]"), Tensor::of<int8_t>({1, 1, 2, 3}, {-128, -127, -126, 0, 122, 127}));
+  EXPECT_EQ(sample("int8, scale: 0.5"), Tensor::of<int8_t>({1, 1, 2, 3}, {0, 0, 1, 64, 125, 127}));
+  EXPECT_EQ(sample("uint8, scale: 2, mean: [2]"), Tensor::of<uint8_t>({1, 1, 2, 3}, {0, 0, 2, 254, 255, 255}));
+}
+
 TEST_F(Data, ImagesAreNormalizedChannelsFirst) {
   save("images.npy", Tensor::of<uint8_t>({2, 1, 2, 3}, {10, 20, 30, 40, 50, 60, 0, 0, 0, 255, 255, 255}));
   const auto dataset = Dataset::load(
@@ -157,6 +171,9 @@ TEST_F(Data, BadDescriptionsSayWhatIsWrong) {
            {"inputs: [{name: x, images: {npy: none.npy}}]", "has no images"},
            {"inputs: [{name: x, images: {npy: floats.npy}}]", "must be uint8"},
            {"inputs: [{name: x, images: {folder: gone}}]", "gone"},
+           {"inputs: [{name: x, images: {npy: three.npy}, deliver: NHW}]", "known are NCHW, NHWC"},
+           {"inputs: [{name: x, images: {npy: three.npy}, dtype: int16}]", "known are float32, uint8, int8"},
+           {"inputs: [{name: x, npy: three.npy, deliver: NHWC}]", "rows of `npy` are fed as they are"},
            {"inputs: [{name: x, images: {npy: three.npy, layout: NCHW}}]", "known are NHW, NHWC"},
            {"inputs: [{name: x, images: {npy: three.npy, layout: NHWC}}]", "[N,H,W,C]"},
            {"inputs: [{name: x, images: {npy: three.npy, center_crop: 2}}]", "`center_crop`"},

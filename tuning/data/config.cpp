@@ -116,13 +116,15 @@ class Reader {
   InputConfig input(const YAML::Node& node) {
     InputConfig c;
     c.where = place(node);
-    if (!known_keys(node, "an entry of `inputs`", {"name", "npy", "images", "scale", "mean", "std"})) return c;
+    if (!known_keys(node, "an entry of `inputs`",
+                    {"name", "npy", "images", "scale", "mean", "std", "deliver", "dtype"}))
+      return c;
     if (!node["name"]) complain(node, "an entry of `inputs` has no name");
     text(node, "name", c.name);
     exactly_one(node, "the input '" + c.name + "'", "npy", "images");
     if (const YAML::Node npy = node["npy"]) files(npy, c.npy);
     if (const YAML::Node section = node["images"]) c.images = images(section, "images");
-    for (const char* key : {"scale", "mean", "std"})
+    for (const char* key : {"scale", "mean", "std", "deliver", "dtype"})
       if (node[key] && !node["images"])
         complain(node[key], std::string("`") + key + "` changes images; rows of `npy` are fed as they are",
                  "store the rows as the model wants them, or use `images`");
@@ -130,7 +132,16 @@ class Reader {
       complain(node["scale"], "`scale` cannot be 0, infinite or NaN");
     numbers(node, "mean", c.mean, true);
     numbers(node, "std", c.std, false);
+    one_of(node, "deliver", c.deliver, {"NCHW", "NHWC"});
+    one_of(node, "dtype", c.dtype, {"float32", "uint8", "int8"});
     return c;
+  }
+
+  void one_of(const YAML::Node& section, const std::string& key, std::string& to,
+              const std::vector<std::string>& known) {
+    text(section, key, to);
+    if (std::find(known.begin(), known.end(), to) == known.end())
+      complain(section[key], "unknown " + key + " '" + to + "'", suggestion(to, known));
   }
 
   void files(const YAML::Node& node, std::vector<std::string>& to) {
@@ -148,9 +159,7 @@ class Reader {
     exactly_one(node, "`" + key + "`", "npy", "folder");
     text(node, "npy", c.npy);
     text(node, "folder", c.folder);
-    text(node, "layout", c.layout);
-    if (!c.layout.empty() && c.layout != "NHW" && c.layout != "NHWC")
-      complain(node["layout"], "unknown layout '" + c.layout + "'", suggestion(c.layout, {"NHW", "NHWC"}));
+    if (node["layout"]) one_of(node, "layout", c.layout, {"NHW", "NHWC"});
     if (node["layout"] && node["folder"]) complain(node["layout"], "`layout` is for arrays; decoded images are RGB");
     if (node["center_crop"] && !node["folder"])
       complain(node["center_crop"], "`center_crop` is for images of a `folder`");

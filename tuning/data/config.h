@@ -23,6 +23,7 @@ struct InputConfig {
   std::optional<ImagesConfig> images;
   double scale = 1;
   std::vector<double> mean, std;
+  std::string deliver = "NCHW", dtype = "float32";  // what the model takes
 };
 
 struct LabelsConfig {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <limits>
 #include <opencv2/imgcodecs.hpp>
 
 #include "tuning/data/config.h"
@@ -35,6 +36,8 @@ Tensor row(const Tensor& table, int64_t index) {
 struct Normalization {
   double scale = 1;
   std::vector<double> mean, std;
+  bool channels_last = false;
+  DType dtype = DType::Float32;
   float apply(double pixel, size_t channel) const {
     const double m = mean.empty() ? 0 : mean[std::min(channel, mean.size() - 1)],
                  s = std.empty() ? 1 : std[std::min(channel, std.size() - 1)];
@@ -42,18 +45,37 @@ struct Normalization {
   }
 };
 
-// uint8 [H, W, C] pixels, rows `pitch` bytes apart -> float [1, C, H, W]
+// Rounded half to even and saturated.
+template <class T> Tensor rounded(const Tensor& values) {
+  Tensor result(dtype_of<T>, values.shape());
+  const auto from = values.data<float>();
+  const auto to = result.mutable_data<T>();
+  constexpr float kLowest = std::numeric_limits<T>::lowest(), kHighest = std::numeric_limits<T>::max();
+  for (size_t i = 0; i < from.size(); ++i)
+    to[i] = static_cast<T>(std::clamp(std::nearbyint(from[i]), kLowest, kHighest));
+  return result;
+}
+
+Tensor as_type(DType dtype, Tensor values) {
+  if (dtype == DType::Int8) return rounded<int8_t>(values);
+  return dtype == DType::UInt8 ? rounded<uint8_t>(values) : std::move(values);
+}
+
+// uint8 [H, W, C] pixels, rows `pitch` bytes apart -> [1, C, H, W] or [1, H, W, C]
 Tensor normalized(const uint8_t* pixels, int64_t height, int64_t width, int64_t channels, int64_t pitch,
                   const Normalization& n) {
-  Tensor result(DType::Float32, {1, channels, height, width});
-  float* to = result.mutable_data<float>().data();
+  const Shape shape = n.channels_last ? Shape{1, height, width, channels} : Shape{1, channels, height, width};
+  Tensor result(DType::Float32, shape);
+  float* const all = result.mutable_data<float>().data();
+  const int64_t step = n.channels_last ? channels : 1;  // between pixels
   for (int64_t c = 0; c < channels; ++c) {
     float table[256];
     for (int v = 0; v < 256; ++v) table[v] = n.apply(v, static_cast<size_t>(c));
+    float* to = all + (n.channels_last ? c : c * height * width);
     for (int64_t y = 0; y < height; ++y)
-      for (int64_t x = 0; x < width; ++x) *to++ = table[pixels[y * pitch + x * channels + c]];
+      for (int64_t x = 0; x < width; ++x, to += step) *to = table[pixels[y * pitch + x * channels + c]];
   }
-  return result;
+  return as_type(n.dtype, std::move(result));
 }
 
 // Opens what the file names, relative to its folder.
@@ -84,7 +106,8 @@ class Loader {
         return bad(input.where, std::string(list == &input.mean ? "`mean`" : "`std`") + " has " +
                                     std::to_string(list->size()) + " numbers for " + std::to_string(channels) +
                                     " channels");
-    return Normalization{input.scale, input.mean, input.std};
+    const DType dtype = *parse_dtype(input.dtype);
+    return Normalization{input.scale, input.mean, input.std, input.deliver == "NHWC", dtype};
   }
 
   Result<Column> array(const ImagesConfig& config, const InputConfig& input) const {
