@@ -15,6 +15,7 @@ ALLOWED = {
     "frontends": ["base", "ir"],
     "frontends/common": ["base", "ir"],
     "frontends/onnx": ["base", "ir", "frontends/common"],
+    "frontends/tflite": ["base", "ir", "frontends/common"],
     "passes": ["base", "ir"],
     "codegen": ["base", "ir", "runtime/abi.h"],
     "codegen/scalar": ["base", "codegen/plan.h"],
@@ -109,6 +110,7 @@ def self_test():
         "include/lapis/h.h": '#include "base/result.h"',
         "passes/i.cpp": "#include <lapis/lapis.h>",
         "frontends/common/j.cpp": '#include "frontends/onnx/read.h"',
+        "frontends/onnx/l.cpp": '#include "frontends/tflite/read.h"',
         "tools/lapis/k.cpp": '#include "frontends/onnx/import.h"',
     }
     with tempfile.TemporaryDirectory() as root:

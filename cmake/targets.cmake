@@ -113,7 +113,7 @@ endfunction()
 
 # lapis_fuzz(NAME targets...): a libFuzzer binary of tests/fuzz/NAME_fuzz.cpp, part of the target `fuzzers`, and a ctest entry that fuzzes
 # for LAPIS_FUZZ_SECONDS of the environment (30) and from one seed, from the inputs in tests/fuzz/corpus/NAME where there are any; models and arrays begin
-# with those of tests/cases.
+# with those of tests/cases, TFLite models with those of tests/frontends/tflite.
 function(lapis_fuzz name)
   add_executable(lapis_fuzz_${name} ${CMAKE_CURRENT_SOURCE_DIR}/fuzz/${name}_fuzz.cpp)
   target_link_libraries(lapis_fuzz_${name} PRIVATE ${ARGN} -fsanitize=fuzzer)
@@ -123,6 +123,9 @@ function(lapis_fuzz name)
   file(GLOB corpus CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/fuzz/corpus/${name})
   if(name MATCHES "^(import|model|npy)$")
     list(APPEND corpus ${PROJECT_SOURCE_DIR}/tests/cases)
+  endif()
+  if(name STREQUAL tflite)
+    list(APPEND corpus ${PROJECT_SOURCE_DIR}/tests/frontends/tflite/cases)
   endif()
   set(timed "exec \"$0\" -max_total_time=\${LAPIS_FUZZ_SECONDS:-30} -seed=1 -timeout=10 -max_len=8192 \"$@\"")
   lapis_add_test(fuzz.${name} sh -c ${timed} $<TARGET_FILE:lapis_fuzz_${name}> ${found} ${corpus})

@@ -2,12 +2,14 @@
 
 #include "frontends/common/foreign.h"
 #include "frontends/onnx/import.h"
+#include "frontends/tflite/import.h"
 
 namespace lapis {
 namespace {
 
 constexpr Frontend kFrontends[] = {
     {"onnx", "ONNX", is_onnx, import_onnx},
+    {"tflite", "TFLite", is_tflite, import_tflite},
 };
 
 // "an ONNX or TFLite model"

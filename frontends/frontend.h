@@ -1,8 +1,8 @@
 // The formats that models come in. `import_model` is the only door: it asks each frontend of the list whether a file is its, by content.
 //
-//   LAPIS_TRY(auto graph, import_model("resnet50.onnx", {.dims = {{"N", 1}}}));
+//   LAPIS_TRY(auto graph, import_model("resnet8.tflite", {.dims = {{"input_1_dim0", 1}}}));
 //
-// A new format is a folder and an entry in frontends().
+// A new format is a folder with a reader, a table of translators (frontends/common/translate.h) and an entry in frontends().
 #pragma once
 
 #include <memory>

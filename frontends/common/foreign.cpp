@@ -242,7 +242,7 @@ constexpr Magic kMagics[] = {
     {0, View("LAPIS\r\n\x1a", 8), "an artifact made by `lapis compile`",
      "it holds machine code only: run, eval, bench, explain, verify and inspect take it, everything else takes the "
      "model it was compiled from"},
-    {4, "TFL3", "a TFLite model", "python -m tf2onnx.convert --tflite FILE --output model.onnx converts it"},
+    {4, "TFL3", "a TFLite model", "import_model reads it"},
     {4, "ORTM", "a model in ONNX Runtime's own format (.ort)", "give the .onnx file it was made from"},
     {0, "\x89HDF", "an HDF5 file, as Keras writes it (.h5)",
      "load it in Keras and call model.export('model.onnx', format='onnx')"},

@@ -1,4 +1,4 @@
-// Compiling models: an .onnx file becomes an Executable for this host or another one (library Lapis::lapis).
+// Compiling models: a model file (ONNX, TFLite) becomes an Executable for this host or another one (library Lapis::lapis).
 //
 //   auto executable = lapis::compile("resnet50.onnx", {.dims = {{"N", 1}}}).value();
 //   lapis::compile("resnet50.onnx", {.target = "x86-64+avx2"}).value().save("resnet50-avx2.lapis");
@@ -15,7 +15,7 @@ LAPIS_PUBLIC_NAMESPACE {
     std::map<std::string, std::vector<int64_t>> shapes;  // concrete input shapes
   };
 
-  // Errors: ErrorCode::Input for a file that is no ONNX model, ErrorCode::Unsupported listing every node that cannot be compiled,
+  // Errors: ErrorCode::Input for a file that is no model, ErrorCode::Unsupported listing every node that cannot be compiled,
   // ErrorCode::Usage for a symbolic dimension without a value, ErrorCode::Target if the result cannot run here (compile_to can make it).
   LAPIS_EXPORT Result<Executable> compile(const std::filesystem::path& model, const CompileOptions& options = {});
 

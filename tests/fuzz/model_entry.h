@@ -9,6 +9,6 @@ extern "C" int LLVMFuzzerInitialize(int*, char***) {
 }
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  lapis::fuzz::import_and_compile(std::as_bytes(std::span(data, size)));
+  lapis::fuzz::check_and_compile(lapis::import_onnx(std::as_bytes(std::span(data, size)), "fuzz"));
   return 0;
 }

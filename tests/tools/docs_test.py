@@ -39,6 +39,7 @@ def prepare(folder):
     """The files that commands take for granted: M.onnx, its int8 form, its data set, one input, and others' names for them."""
     for file in EXAMPLE.iterdir():
         shutil.copy(file, folder)
+    shutil.copy(SOURCE / "tests/frontends/tflite/resnet8_int8.tflite", folder / "M.tflite")
     (folder / "examples").symlink_to(SOURCE / "examples")
     (folder / "benchmarks").symlink_to(SOURCE / "benchmarks")
     (folder / "build").mkdir()

@@ -1,4 +1,4 @@
-"""Files that are no ONNX models are named for what they are, with advice that works: by content, under a name that says nothing."""
+"""Files that are no models we read are named for what they are, with advice that works: by content, under a name that says nothing."""
 import gzip
 import io
 import json
@@ -35,7 +35,6 @@ def field(number, content):
 NODE = field(1, field(1, "input") + field(2, "Placeholder") + field(5, field(1, "dtype")))
 SAVED_MODEL = field(1, 1) + field(2, field(1, field(4, "serve")) + field(2, NODE))
 FILES = {
-    "TFLite": b"\x1c\0\0\0TFL3" + bytes(50),
     ".ort": b"\x1c\0\0\0ORTM" + bytes(50),
     "HDF5": b"\x89HDF\r\n\x1a\n" + bytes(50),
     "GGUF": b"GGUF\3\0\0\0" + bytes(50),
@@ -72,13 +71,13 @@ FILES = {
 
 class Foreign(Cli):
     def refused(self, file, *says, verb=("inspect",)):
-        return self.fails(INPUT, verb[0], file, *verb[1:], says=["not an ONNX model but", *says])
+        return self.fails(INPUT, verb[0], file, *verb[1:], says=["not an ONNX or TFLite model but", *says])
 
     def test_files(self):
         for what, content in FILES.items():
             self.refused(self.write("some_file.onnx", content), what, "some_file.onnx")
         for verb in (["compile", "-o", "out"], ["run"], ["verify"], ["quantize", "--calibration", DATA, "-o", "q.onnx"]):
-            self.refused(self.write("some_file.onnx", FILES["TFLite"]), "TFLite", "tf2onnx", verb=[verb[0], *verb[1:]])
+            self.refused(self.write("some_file.onnx", FILES["GGUF"]), "GGUF", "optimum-cli", verb=[verb[0], *verb[1:]])
 
     def test_damaged_ones(self):
         """Cut anywhere, they are still refused, and never taken for something that can be read."""

@@ -16,7 +16,8 @@ namespace lapis::cli {
 
 void ModelFlags::add_model(CLI::App& app, Takes takes) {
   app.add_option("model", model,
-                 takes == Takes::Models ? "An .onnx model" : "An .onnx model, or an artifact made by `lapis compile`")
+                 takes == Takes::Models ? "A model: ONNX or TFLite"
+                                        : "A model (ONNX or TFLite), or an artifact made by `lapis compile`")
       ->required()
       ->type_name("MODEL");
   app.add_option("--dim", dims, "Value of a symbolic dimension, e.g. --dim S=64 (a batch dimension defaults to 1)")

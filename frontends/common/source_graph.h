@@ -1,0 +1,50 @@
+// SourceGraph: a foreign model as its reader found it, in no framework's terms: nodes with typed attributes between named values. Readers make
+// it from hostile files, translate.h makes a Graph of it.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <variant>
+#include <vector>
+
+#include "ir/type.h"
+
+namespace lapis::frontend {
+
+// real = (stored - zero point) * scale, with one pair for all elements or one for each slice along `axis`.
+struct Quantization {
+  std::vector<float> scales;         // at least one; finite and above 0
+  std::vector<int64_t> zero_points;  // as many
+  int64_t axis = 0;
+};
+
+struct SourceValue {
+  Type type;  // as declared; what is unknown is left open, but for inputs, where it has a name
+  std::optional<Quantization> quantization;  // of integers that stand for reals
+  Tensor constant;                           // undefined if it is computed
+  bool given = false;                        // there before the first node: an input, a constant, state
+  std::string unsupported;                   // what no node can have: "sparse tensors"; empty: nothing
+};
+
+using SourceAttribute = std::variant<bool, int64_t, double, std::string, std::vector<int64_t>>;
+
+struct SourceNode {
+  std::string op, name;  // as the format names them
+  int64_t version = 1;   // of the operator
+  std::map<std::string, SourceAttribute, std::less<>> attributes;
+  std::vector<std::string> inputs, outputs;  // "": absent
+};
+
+struct SourceGraph {
+  std::string name;
+  std::unordered_map<std::string, SourceValue> values;  // every name below is in it
+  std::vector<std::string> inputs, outputs;
+  std::vector<SourceNode> nodes;  // in any order
+  size_t file_bytes = 0;          // what the model brings, which limits what it may ask for
+};
+
+std::string location_of(const SourceNode& node);  // "node 'features/conv1' (CONV_2D)"
+
+}  // namespace lapis::frontend

@@ -1,0 +1,197 @@
+#include "frontends/common/translate.h"
+
+#include <algorithm>
+#include <unordered_set>
+
+#include "frontends/common/findings.h"
+#include "frontends/common/order.h"
+#include "frontends/common/symbols.h"
+#include "ir/infer.h"
+#include "ir/ops/ops.h"
+
+namespace lapis::frontend {
+namespace {
+
+std::string quoted(const std::string& name) { return "'" + name + "'"; }
+
+class Import {
+ public:
+  Import(const SourceGraph& source, const Dialect& dialect, const ImportOptions& options)
+      : source_(source),
+        dialect_(dialect),
+        graph_(std::make_unique<Graph>(source.name.empty() ? "graph" : source.name)),
+        symbols_(options),
+        expansion_(source.nodes.size(), source.file_bytes),
+        values_(source, *graph_, names_, expansion_) {
+    for (const Translator& row : dialect.translators) rows_.emplace(row.op, &row);
+  }
+
+  Result<std::unique_ptr<Graph>> run() {
+    for (const std::string& output : source_.outputs) names_.reserve(output);
+    add_inputs();
+    translate_all();
+    set_outputs();
+    symbols_.check(findings_);
+    if (findings_.empty()) findings_.collect(infer_types(*graph_));
+    if (!findings_.empty()) return findings_.all();
+    graph_->erase_unused_constants();
+    return std::move(graph_);
+  }
+
+ private:
+  // ---- inputs and outputs -------------------------------------------------------------------------------------------
+
+  void add_inputs() {
+    for (const std::string& name : source_.inputs) {
+      if (Status added = add_input(name); !added.ok()) {
+        findings_.collect(added, "input " + quoted(name));
+        values_.poison(name);
+      }
+    }
+  }
+
+  Status add_input(const std::string& name) {
+    const SourceValue& value = source_.values.at(name);
+    if (values_.is_defined(name)) return error(ErrorKind::Input, "is listed twice");
+    if (value.constant.defined()) return error(ErrorKind::Input, "is a constant");
+    if (!value.unsupported.empty())
+      return error(ErrorKind::Unsupported, value.unsupported + " are not supported").help(std::string(dialect_.hint));
+    symbols_.note(value.type);
+    Type type = symbols_.bound(value.type);
+    if (auto problem = type.size_problem()) return error(ErrorKind::Input, "cannot be: " + *problem);
+    values_.add_input(name, std::move(type));
+    return ok();
+  }
+
+  void set_outputs() {
+    if (source_.outputs.empty()) findings_.report(error(ErrorKind::Input, "the model has no outputs"));
+    std::vector<Value*> outputs;
+    std::unordered_set<const Value*> taken;
+    for (const std::string& name : source_.outputs) {
+      const std::string where = "output " + quoted(name);
+      values_.enter(name, where);
+      Result<Value*> value = output(name);
+      if (!value.ok())
+        findings_.collect(std::move(value).diagnostics(), where);
+      else if (*value && !taken.insert(*value).second)
+        findings_.report(error(ErrorKind::Input, "is listed twice").at(where));
+      else if (*value)
+        outputs.push_back(*value);
+    }
+    graph_->set_outputs(std::move(outputs));
+  }
+
+  // Null if the output was not translated, which has been reported.
+  Result<Value*> output(const std::string& name) {
+    Value* const none = nullptr;
+    if (values_.is_poisoned(name)) return none;
+    if (!values_.is_defined(name) && !source_.values.at(name).constant.defined()) {
+      if (!findings_.empty()) return none;
+      return error(ErrorKind::Input, "nothing in the model defines it");
+    }
+    return values_.stored(name, Layout::AsWritten);
+  }
+
+  // ---- nodes --------------------------------------------------------------------------------------------------------
+
+  void translate_all() {
+    std::vector<OrderedNode> nodes;
+    for (const SourceNode& node : source_.nodes) nodes.push_back(names_of(node));
+    NodeOrder order = topological_order(
+        nodes, [&](std::string_view name) { return source_.values.at(std::string(name)).given; },
+        [&](size_t i) { return location_of(source_.nodes[i]); });
+    findings_.collect(std::move(order.diagnostics));
+    for (const SourceNode& node : source_.nodes)
+      if (const Translator* row = row_of(node); row && row->wants_channels_first) values_.prefer_channels_first();
+    for (const size_t i : order.nodes) visit(source_.nodes[i]);
+  }
+
+  static OrderedNode names_of(const SourceNode& node) {
+    OrderedNode names;
+    std::unordered_set<std::string_view> seen;
+    for (const std::string& name : node.inputs)
+      if (seen.insert(name).second) names.reads.emplace_back(name);
+    names.writes.assign(node.outputs.begin(), node.outputs.end());
+    return names;
+  }
+
+  const Translator* row_of(const SourceNode& node) const {
+    const auto it = rows_.find(node.op);
+    return it == rows_.end() ? nullptr : it->second;
+  }
+
+  // What is wrong with a node by itself is found behind other errors too; only then comes what an earlier error has poisoned.
+  void visit(const SourceNode& node) {
+    values_.enter(node.name, location_of(node));
+    const Translator* row = row_of(node);
+    Status done = row ? check(node, *row) : error(ErrorKind::Unsupported, "");
+    const bool poisoned = std::any_of(node.inputs.begin(), node.inputs.end(),
+                                      [&](const std::string& name) { return values_.is_poisoned(name); });
+    if (done.ok() && !poisoned) done = translate(node, *row);
+    if (!done.ok()) report(node, std::move(done).diagnostics());
+    if (!done.ok() || poisoned)
+      for (const std::string& name : node.outputs) values_.poison(name);
+  }
+
+  void report(const SourceNode& node, Diagnostics found) {
+    for (Diagnostic& d : found) {
+      const std::string hint = d.hint.empty() ? std::string(dialect_.hint) : d.hint;
+      if (d.kind == ErrorKind::Unsupported)
+        findings_.unsupported({.op = node.op, .where = node.name, .reason = d.message, .note = "", .hint = hint});
+      else
+        findings_.report(d.at(location_of(node)));
+    }
+  }
+
+  Status translate(const SourceNode& node, const Translator& row) {
+    Translation translation(source_, node, values_);
+    LAPIS_CHECK(row.translate(translation));
+    return check_outputs(node);
+  }
+
+  // What needs no knowledge of the operator, so that it is found behind other errors too.
+  Status check(const SourceNode& node, const Translator& row) const {
+    if (node.version < row.oldest || node.version > row.newest)
+      return error(ErrorKind::Unsupported, "version " + std::to_string(node.version) + ", versions " +
+                                               std::to_string(row.oldest) + " to " + std::to_string(row.newest) +
+                                               " are known");
+    for (const auto* names : {&node.inputs, &node.outputs})
+      for (const std::string& name : *names)
+        if (const auto it = source_.values.find(name); it != source_.values.end() && !it->second.unsupported.empty())
+          return error(ErrorKind::Unsupported, "it has " + it->second.unsupported);
+    const auto present = std::find(node.inputs.begin(), node.inputs.end(), "") - node.inputs.begin();
+    if (static_cast<size_t>(present) < row.fewest_inputs || node.inputs.size() > row.most_inputs)
+      return error(ErrorKind::Input, "has " + std::to_string(node.inputs.size()) + " operands, of which the first " +
+                                         std::to_string(row.fewest_inputs) + " must be present and " +
+                                         std::to_string(row.most_inputs) + " can be");
+    return node.outputs.empty() || node.outputs[0].empty() ? Status(error(ErrorKind::Input, "has no output")) : ok();
+  }
+
+  Status check_outputs(const SourceNode& node) const {
+    for (const std::string& name : node.outputs)
+      if (!name.empty() && !values_.is_defined(name))
+        return error(ErrorKind::Input, "defines " + quoted(name) + " beyond what the operator computes");
+    return ok();
+  }
+
+  const SourceGraph& source_;
+  const Dialect& dialect_;
+  std::unordered_map<std::string_view, const Translator*> rows_;
+  std::unique_ptr<Graph> graph_;
+  Names names_;
+  Symbols symbols_;
+  Expansion expansion_;
+  Values values_;
+  Findings findings_;
+};
+
+}  // namespace
+
+std::string location_of(const SourceNode& node) { return "node " + quoted(node.name) + " (" + node.op + ")"; }
+
+Result<std::unique_ptr<Graph>> translate(const SourceGraph& source, const Dialect& dialect,
+                                         const ImportOptions& options) {
+  return Import(source, dialect, options).run();
+}
+
+}  // namespace lapis::frontend

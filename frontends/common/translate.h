@@ -1,0 +1,98 @@
+// Translators: how one operator of a foreign format becomes ONNX, as rows of a table; and the loop that applies them to a SourceGraph.
+//
+//   Status relu(Translation& t) {
+//     const Layout layout = t.layout(0);
+//     LAPIS_TRY(Value* x, t.real(0, layout));
+//     LAPIS_TRY(Value* y, t.add(ops::Relu, {x}));
+//     return t.set(0, y, layout);
+//   }
+//   constexpr Translator kTranslators[] = {{"RELU", 1, 2, 1, 1, relu}};
+//
+// What all formats need is done by the loop: names, layout, origins, operand counts, versions, poisoned values, quantized values as Q/DQ pairs,
+// limits, and the report of everything that cannot be imported.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string_view>
+
+#include "base/result.h"
+#include "frontends/common/options.h"
+#include "frontends/common/values.h"
+#include "ir/op.h"
+
+namespace lapis::frontend {
+
+class Translation;
+
+struct Translator {
+  std::string_view op;                // as the format names it
+  int64_t oldest, newest;             // versions of the operator that the function understands
+  size_t fewest_inputs, most_inputs;  // those up to `fewest_inputs` must be present
+  Status (*translate)(Translation&);  // sets every output, or says why not (Translation::unsupported, or any error)
+  bool wants_channels_first = false;  // a window over pixels: the model's inputs with as many axes are images
+};
+
+struct Dialect {
+  std::span<const Translator> translators;
+  std::string_view hint;  // for what cannot be imported
+};
+
+Result<std::unique_ptr<Graph>> translate(const SourceGraph& source, const Dialect& dialect,
+                                         const ImportOptions& options);
+
+// One node being translated: what the source says of it, and the graph that grows. Operand numbers are the source's; those that a translator
+// reads must be present, as the row of the table says or has() tells.
+class Translation {
+ public:
+  Translation(const SourceGraph& source, const SourceNode& node, Values& values)
+      : source_(source), node_(node), values_(values) {}
+
+  const SourceNode& node() const { return node_; }
+  bool has(size_t i) const { return i < node_.inputs.size() && !node_.inputs[i].empty(); }
+  const SourceValue& input(size_t i) const { return source_.values.at(node_.inputs.at(i)); }
+  const SourceValue& output(size_t i) const { return source_.values.at(node_.outputs.at(i)); }
+  // An attribute of the node, or `fallback` if the file leaves it out.
+  template <class T> T get(std::string_view name, T fallback) const {
+    const auto it = node_.attributes.find(name);
+    const T* value = it == node_.attributes.end() ? nullptr : std::get_if<T>(&it->second);
+    return value ? *value : fallback;
+  }
+
+  // The order in which an operand is at hand, for operators that take any.
+  Layout layout(size_t i) const { return values_.layout(node_.inputs[i]); }
+  // An operand as a real number (dequantized where it is quantized).
+  Result<Value*> real(size_t i, Layout layout) { return values_.real(node_.inputs[i], layout); }
+  // Weights and other parameters, transposed. Constants are so at once (before that they get axes of 1 in front, up to the rank of `perm`) and
+  // then dequantized, so that their integers and scales stay.
+  Result<Value*> parameter(size_t i, const Axes& perm) { return values_.parameter(node_.inputs[i], perm); }
+  // For operands in Layout::FlattenedPlanes: how many planes, and the constant weights [N, H * W * C] to go with them.
+  int64_t channels(size_t i) const { return values_.channels(node_.inputs[i]); }
+  Result<Value*> parameter_for_planes(size_t i, int64_t channels) {
+    return values_.parameter_for_planes(node_.inputs[i], channels);
+  }
+
+  Value* constant(Tensor tensor) { return values_.constant(std::move(tensor)); }
+  // A node of the graph with one output, whose type is inferred.
+  Result<Value*> add(const OpDef& op, std::vector<Value*> inputs, Attributes attributes = {}) {
+    return values_.add(op, std::move(inputs), std::move(attributes));
+  }
+  template <class Attrs> Result<Value*> add(const OpDef& op, std::vector<Value*> inputs, const Attrs& attributes) {
+    return add(op, std::move(inputs), encode_attributes(attributes));
+  }
+  // Output i, as a real number that a node of this translation computes; it is quantized where the source says so. `channels` are those of
+  // Layout::FlattenedPlanes.
+  Status set(size_t i, Value* real, Layout layout, int64_t channels = 0) {
+    return values_.define(node_.outputs.at(i), real, layout, channels);
+  }
+
+  // To be returned where the format allows what Lapis does not: "filters that are computed".
+  static Diagnostic unsupported(std::string reason) { return error(ErrorKind::Unsupported, std::move(reason)); }
+
+ private:
+  const SourceGraph& source_;
+  const SourceNode& node_;
+  Values& values_;
+};
+
+}  // namespace lapis::frontend

@@ -1,0 +1,73 @@
+// Operators that work on each element, whatever the order of axes, and Softmax.
+#include <algorithm>
+
+#include "frontends/tflite/translators.h"
+#include "ir/ops/attributes.h"
+#include "ir/ops/data_attributes.h"
+#include "ir/ops/ops.h"
+
+namespace lapis::tflite_frontend {
+namespace {
+
+// The layout in which two operands meet: channels first where one of them is so and the other can be turned like it.
+Layout common_layout(const Translation& t) {
+  const auto rank = [&](size_t i) { return t.input(i).type.rank(); };
+  const auto can_follow = [&](size_t i, size_t leader) {
+    return t.layout(leader) == Layout::ChannelsFirst &&
+           (t.input(i).constant.defined() ? rank(i) <= rank(leader) : rank(i) == rank(leader));
+  };
+  return can_follow(1, 0) || can_follow(0, 1) ? Layout::ChannelsFirst : Layout::AsWritten;
+}
+
+Result<Value*> operand(Translation& t, size_t i, Layout layout) {
+  if (layout == Layout::AsWritten || !t.input(i).constant.defined()) return t.real(i, layout);
+  const int64_t rank = std::max(t.input(0).type.rank(), t.input(1).type.rank());
+  return t.parameter(i, frontend::to_channels_first(static_cast<size_t>(rank)));
+}
+
+// QUANTIZE and DEQUANTIZE: what they do lies in the types of their operand and result.
+Status converted(Translation& t, Value* x, Layout layout) {
+  LAPIS_TRY(Value * y, x->dtype() == DType::Float32
+                           ? t.add(ops::Identity, {x})
+                           : t.add(ops::Cast, {x}, ops::CastAttrs{.to = static_cast<int64_t>(DType::Float32)}));
+  return t.set(0, y, layout);
+}
+
+}  // namespace
+
+Status add(Translation& t) {
+  const Layout layout = common_layout(t);
+  LAPIS_TRY(Value * a, operand(t, 0, layout));
+  LAPIS_TRY(Value * b, operand(t, 1, layout));
+  LAPIS_TRY(Value * sum, t.add(ops::Add, {a, b}));
+  LAPIS_TRY(Value * y, activated(t, sum));
+  return t.set(0, y, layout);
+}
+
+Status dequantize(Translation& t) {
+  const Layout layout = t.layout(0) == Layout::FlattenedPlanes ? Layout::AsWritten : t.layout(0);
+  LAPIS_TRY(Value * x, t.real(0, layout));
+  return converted(t, x, layout);
+}
+
+Status quantize(Translation& t) {
+  if (!t.output(0).quantization)
+    return Translation::unsupported("results of type " + std::string(name_of(t.output(0).type.dtype)) +
+                                    " without a scale");
+  return dequantize(t);
+}
+
+Status softmax(Translation& t) {
+  const Layout layout = t.layout(0) == Layout::ChannelsFirst ? Layout::ChannelsFirst : Layout::AsWritten;
+  LAPIS_TRY(Value * x, t.real(0, layout));
+  const auto beta = static_cast<float>(t.get<double>("beta", 0));
+  if (beta != 1) {
+    LAPIS_TRY(x, t.add(ops::Mul, {x, t.constant(Tensor::scalar(beta))}));
+  }
+  const int64_t last = t.input(0).type.rank() - 1;
+  const int64_t axis = frontend::axis_in(layout, last, static_cast<size_t>(last + 1));
+  LAPIS_TRY(Value * y, t.add(ops::Softmax, {x}, ops::SoftmaxAttrs{.axis = axis == last ? -1 : axis}));
+  return t.set(0, y, layout);
+}
+
+}  // namespace lapis::tflite_frontend

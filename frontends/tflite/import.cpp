@@ -1,0 +1,49 @@
+#include "frontends/tflite/import.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "frontends/common/importing.h"
+#include "frontends/tflite/read.h"
+#include "frontends/tflite/schema.h"
+
+namespace lapis {
+namespace {
+
+Result<std::unique_ptr<Graph>> import_file(const MappedFile& file, const std::string& name,
+                                           const ImportOptions& options) {
+  return frontend::importing(name, [&]() -> Result<std::unique_ptr<Graph>> {
+    LAPIS_TRY(const frontend::SourceGraph source, tflite_frontend::read_model(file));
+    const frontend::Dialect dialect{
+        tflite_frontend::translators(),
+        "`python -m tf2onnx.convert --tflite FILE --output model.onnx` may convert the model to ONNX"};
+    return translate(source, dialect, options);
+  });
+}
+
+// Constants lie in the bytes, which the caller may not keep.
+MappedFile copy_of(std::span<const std::byte> bytes) {
+  Tensor copy(DType::UInt8, {static_cast<int64_t>(bytes.size())});
+  if (!bytes.empty()) std::memcpy(copy.mutable_raw(), bytes.data(), bytes.size());
+  const auto owner = std::make_shared<const Tensor>(std::move(copy));
+  return {{owner, owner->raw()}, bytes.size()};
+}
+
+}  // namespace
+
+bool is_tflite(const Path&, std::span<const std::byte> bytes) {
+  constexpr size_t kAt = 4;
+  const std::string_view id = tflite_frontend::kIdentifier;
+  return bytes.size() >= kAt + id.size() && std::memcmp(bytes.data() + kAt, id.data(), id.size()) == 0;
+}
+
+Result<std::unique_ptr<Graph>> import_tflite(const Path& path, const MappedFile& file, const ImportOptions& options) {
+  return import_file(file, path.filename().string(), options);
+}
+
+Result<std::unique_ptr<Graph>> import_tflite(std::span<const std::byte> bytes, const std::string& name,
+                                             const ImportOptions& options) {
+  return import_file(copy_of(bytes), name, options);
+}
+
+}  // namespace lapis
