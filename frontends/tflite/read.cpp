@@ -61,8 +61,8 @@ class Reader {
     inputs_.insert(inputs.begin(), inputs.end());
     name_tensors(tensors);
     for (size_t i = 0; i < tensors.size() && !file_.flaw(); ++i) read_tensor(tensors[i], i);
-    source_.inputs = names_of(inputs, "the list of inputs");
-    source_.outputs = names_of(graph.numbers<int32_t>(subgraph::Outputs), "the list of outputs");
+    source_.inputs = names_of(inputs, "the list of inputs", Absent::MustNot);
+    source_.outputs = names_of(graph.numbers<int32_t>(subgraph::Outputs), "the list of outputs", Absent::MustNot);
     for (const FlatTable& operation : graph.tables(subgraph::Operators)) {
       if (file_.flaw()) return;
       read_node(operation);
@@ -84,11 +84,12 @@ class Reader {
     }
   }
 
-  // -1 stands for an operand that is absent.
-  std::vector<std::string> names_of(const std::vector<int32_t>& indices, const std::string& where) {
+  // -1 stands for an operand or a result that is absent; inputs and outputs of the model are not.
+  enum class Absent : int32_t { May = -1, MustNot = 0 };
+  std::vector<std::string> names_of(const std::vector<int32_t>& indices, const std::string& where, Absent absent) {
     std::vector<std::string> names;
     for (const int32_t i : indices) {
-      if (i < -1 || i >= static_cast<int32_t>(names_.size())) {
+      if (i < static_cast<int32_t>(absent) || i >= static_cast<int32_t>(names_.size())) {
         report(damaged("names tensor " + std::to_string(i) + " of " + std::to_string(names_.size())), where);
         return {};
       }
@@ -239,8 +240,8 @@ class Reader {
   void read_node(const FlatTable& operation) {
     SourceNode result;
     const auto code = operation.get<uint32_t>(node::OpcodeIndex, 0);
-    result.inputs = names_of(operation.numbers<int32_t>(node::Inputs), "an operator's operands");
-    result.outputs = names_of(operation.numbers<int32_t>(node::Outputs), "an operator's results");
+    result.inputs = names_of(operation.numbers<int32_t>(node::Inputs), "an operator's operands", Absent::May);
+    result.outputs = names_of(operation.numbers<int32_t>(node::Outputs), "an operator's results", Absent::May);
     const size_t number = source_.nodes.size();
     result.name = result.outputs.empty() ? "operator_" + std::to_string(number) : result.outputs[0];
     if (code >= codes_.size())

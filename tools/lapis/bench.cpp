@@ -4,6 +4,7 @@
 #include <chrono>
 
 #include "driver/peak.h"
+#include "frontends/frontend.h"
 #include "tools/lapis/inputs.h"
 #include "tools/lapis/options.h"
 #include "tools/lapis/peer.h"
@@ -53,6 +54,15 @@ Status check(const Flags& flags) {
   return error(ErrorKind::Usage, "--peer-model names " + std::to_string(flags.peer_models.size()) + " models for " +
                                      std::to_string(flags.against.size()) + " runtimes of --against")
       .help("name one model a runtime, in their order");
+}
+
+// ONNX Runtime reads no other format; OpenVINO reads TFLite too.
+Status check_peer_reads(const std::string& peer, const std::string& model) {
+  const Frontend* format = frontend_of(model);
+  if (peer != "onnxruntime" || !format || format->name == "onnx") return ok();
+  return error(ErrorKind::Usage, "onnxruntime reads ONNX, not " + std::string(format->title))
+      .at(model)
+      .help("write it with `lapis convert MODEL -o M.onnx` and name that with --peer-model");
 }
 
 // How many inferences a round of `seconds` holds, from a first one that warms up too.
@@ -120,6 +130,7 @@ Result<Report> bench(const Flags& flags) {
   std::vector<int> counts = {runs_per_round(first.back(), flags.seconds)};
   for (size_t i = 0; i < flags.against.size(); ++i) {
     const std::string& model = i < flags.peer_models.size() ? flags.peer_models[i] : flags.model.model;
+    LAPIS_CHECK(check_peer_reads(flags.against[i], model));
     LAPIS_TRY(std::unique_ptr<Peer> peer, Peer::start(flags.against[i], model, flags.model.dims, options.threads, cpu));
     LAPIS_TRY(const std::vector<double> warm, peer->time_runs(3));
     counts.push_back(runs_per_round(warm.back(), flags.seconds));

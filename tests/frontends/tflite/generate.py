@@ -406,6 +406,8 @@ BAD = {
     "contradicted_shape": bad(simple(shape=(3,), options=add()), "declared as float[3] but is float[2]"),
     "contradicted_type": bad(simple(dtype="int32", options=add()), "declared as int32[2] but is float[2]"),
     "broadcast_misfit": bad(lambda m: m.node("ADD", [m.input([2]), m.input([3])], [2], options=add(), name="y"), "node 'y' (ADD)", "broadcast"),
+    "absent_input": bad(lambda m: (m.input([2]), m.inputs.append(-1))[0], "the list of inputs", "names tensor -1 of 1"),
+    "absent_output": bad(lambda m: (m.input([2]), -1)[1], "the list of outputs", "names tensor -1 of 1"),
     "no_outputs": bad(lambda m: (m.input([2]), None)[1], "the model has no outputs"),
     "circle": bad(circle, "depend on each other in a circle"),
     "undefined": bad(lambda m: m.node("SOFTMAX", [m.tensor("nothing", [2])], [2], options=softmax()), "reads 'nothing', which nothing in the model defines"),
