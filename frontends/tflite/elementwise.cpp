@@ -25,6 +25,15 @@ Result<Value*> operand(Translation& t, size_t i, Layout layout) {
   return t.parameter(i, frontend::to_channels_first(static_cast<size_t>(rank)));
 }
 
+Status binary(Translation& t, const OpDef& op) {
+  const Layout layout = common_layout(t);
+  LAPIS_TRY(Value * a, operand(t, 0, layout));
+  LAPIS_TRY(Value * b, operand(t, 1, layout));
+  LAPIS_TRY(Value * result, t.add(op, {a, b}));
+  LAPIS_TRY(Value * y, activated(t, result));
+  return t.set(0, y, layout);
+}
+
 // QUANTIZE and DEQUANTIZE: what they do lies in the types of their operand and result.
 Status converted(Translation& t, Value* x, Layout layout) {
   LAPIS_TRY(Value * y, x->dtype() == DType::Float32
@@ -35,14 +44,8 @@ Status converted(Translation& t, Value* x, Layout layout) {
 
 }  // namespace
 
-Status add(Translation& t) {
-  const Layout layout = common_layout(t);
-  LAPIS_TRY(Value * a, operand(t, 0, layout));
-  LAPIS_TRY(Value * b, operand(t, 1, layout));
-  LAPIS_TRY(Value * sum, t.add(ops::Add, {a, b}));
-  LAPIS_TRY(Value * y, activated(t, sum));
-  return t.set(0, y, layout);
-}
+Status add(Translation& t) { return binary(t, ops::Add); }
+Status mul(Translation& t) { return binary(t, ops::Mul); }
 
 Status dequantize(Translation& t) {
   const Layout layout = t.layout(0) == Layout::FlattenedPlanes ? Layout::AsWritten : t.layout(0);

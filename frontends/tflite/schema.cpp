@@ -59,6 +59,7 @@ const std::vector<Options>& all_options() {
        {{"activation", 0, Kind::Enum}, {"weights_format", 1, Kind::Enum}, {"keep_num_dims", 2, Kind::Flag}}},
       {"MAX_POOL_2D", 5, pool},
       {"MEAN", 27, {{"keep_dims", 0, Kind::Flag}}},
+      {"MUL", 21, {{"activation", 0, Kind::Enum}}},
       {"RESHAPE", 17, {{"new_shape", 0, Kind::Ints}}},
       {"SOFTMAX", 9, {{"beta", 0, Kind::Float}}},
   };

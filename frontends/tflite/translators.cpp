@@ -16,6 +16,7 @@ constexpr frontend::Translator kTranslators[] = {
     {"FULLY_CONNECTED", 1, 13, 2, 3, fully_connected},
     {"MAX_POOL_2D", 1, 3, 1, 1, max_pool, true},
     {"MEAN", 1, 3, 2, 2, mean},
+    {"MUL", 1, 7, 2, 2, mul},
     {"PAD", 1, 4, 2, 2, pad},
     {"QUANTIZE", 1, 3, 1, 1, quantize},
     {"RESHAPE", 1, 2, 1, 2, reshape},

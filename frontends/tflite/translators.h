@@ -17,6 +17,7 @@ Status max_pool(Translation& t);
 // elementwise.cpp
 Status add(Translation& t);
 Status dequantize(Translation& t);
+Status mul(Translation& t);
 Status quantize(Translation& t);
 Status softmax(Translation& t);
 // shapes.cpp

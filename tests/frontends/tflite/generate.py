@@ -16,7 +16,7 @@ import numpy as np
 HERE = pathlib.Path(__file__).parent
 TYPES = {"float32": 0, "float16": 1, "int32": 2, "uint8": 3, "int64": 4, "string": 5, "int16": 7, "int8": 9, "int4": 17}
 OPS = {"ADD": 0, "AVERAGE_POOL_2D": 1, "CONV_2D": 3, "DEPTHWISE_CONV_2D": 4, "DEQUANTIZE": 6, "FULLY_CONNECTED": 9, "LOGISTIC": 14,
-       "MAX_POOL_2D": 17, "RESHAPE": 22, "SOFTMAX": 25, "TANH": 28, "CUSTOM": 32, "PAD": 34, "MEAN": 40, "QUANTIZE": 114}
+       "MAX_POOL_2D": 17, "MUL": 18, "RESHAPE": 22, "SOFTMAX": 25, "TANH": 28, "CUSTOM": 32, "PAD": 34, "MEAN": 40, "QUANTIZE": 114}
 SAME, VALID = 0, 1
 NONE, RELU, RELU_N1_TO_1, RELU6 = range(4)
 
@@ -171,6 +171,7 @@ def pool(kernel, padding=VALID, stride=(1, 1), activation=NONE):
 
 
 def add(activation=NONE): return 11, Table({0: i8(activation)})
+def mul(activation=NONE): return 21, Table({0: i8(activation)})
 def dense(activation=NONE, keep=False): return 8, Table({0: i8(activation), 2: i8(int(keep))})
 def softmax(beta=1.0): return 9, Table({0: f32(beta)})
 def reshape(shape): return 17, Table({0: ints(shape)})
@@ -219,10 +220,10 @@ def adds():
     return m.bytes(m.node("CONV_2D", [c, m.constant(normal(2, 3, 3, 4)), m.constant(normal(2))], [1, 3, 2, 2], options=conv()))
 
 
-def two_inputs(dtype="float32", **q):
+def two_inputs(dtype="float32", op=("ADD", add()), **q):
     m = Model()
     a, b = m.input([2, 3, 4], dtype, **q), m.input([2, 3, 4], dtype, **({k: v * 2 for k, v in q.items()}))
-    return m.bytes(m.node("ADD", [a, b], [2, 3, 4], dtype, add(), 2 if q else 1, **({"scale": 0.09, "zero": 5} if q else {})))
+    return m.bytes(m.node(op[0], [a, b], [2, 3, 4], dtype, op[1], 2 if q else 1, **({"scale": 0.09, "zero": 5} if q else {})))
 
 
 def one(op, x, y, options=None, dtype="float32", version=1, q=None, out=None, operand=None):
@@ -325,6 +326,8 @@ GOOD = {
     "mean_int8": one("MEAN", [1, 4, 4, 3], [1, 3], reduce(False), "int8", 2, Q, operand=np.array([1, 2], np.int32)),
     "quantize_and_back": there_and_back(),
     # New ones go here, so that the others keep their numbers.
+    "mul_by_constant": one("MUL", [1, 4, 3, 5], [1, 4, 3, 5], mul(RELU6), operand=normal(3, 1)),
+    "mul_int8": two_inputs("int8", ("MUL", mul()), scale=0.04, zero=-6),
 }
 
 
