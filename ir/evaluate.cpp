@@ -247,8 +247,8 @@ Diagnostics check_feeds(const Graph& graph, const Feeds& feeds) {
     }
   }
   for (const auto& [name, tensor] : feeds) {
-    const bool known =
-        std::any_of(graph.inputs().begin(), graph.inputs().end(), [&](const Value* v) { return v->name() == name; });
+    const bool known = std::any_of(graph.inputs().begin(), graph.inputs().end(),
+                                   [&name = name](const Value* v) { return v->name() == name; });
     if (!known)
       found.push_back(
           feed_error(name, "the model has no such input").note("inputs: " + (wanted.empty() ? "none" : wanted)));
