@@ -97,7 +97,14 @@ Loop::Phase expand(const Loop::Phase& phase) {
   Loop::Phase result = phase;
   result.body = std::move(expansion.body);
   for (Loop::Store& s : result.stores) s.value = expansion.ids[static_cast<size_t>(s.value)];
-  for (Loop::Reduction& r : result.reductions) r.value = expansion.ids[static_cast<size_t>(r.value)];
+  for (Loop::Reduction& r : result.reductions) {
+    const bool function = expands(phase.body[static_cast<size_t>(r.value)].op, r.type);
+    r.value = expansion.ids[static_cast<size_t>(r.value)];
+    if (!function) continue;
+    // Sums fuse with a product that the model writes; the last product of a formula is none.
+    result.body.push_back({Op::Cast, r.type, {r.value, -1, -1}});
+    r.value = static_cast<int32_t>(result.body.size()) - 1;
+  }
   return result;
 }
 

@@ -60,9 +60,18 @@ int Formulas::small_expm1(int r) const {
 }
 
 // e^x * 2^power, which overflows only where the product does
-int Formulas::exp(int x, int power) const {
-  const Exponent e = reduce_exponent(limit_exponent(x));
+int Formulas::exp(int x, int power) const { return exp_limited(limit_exponent(x), power); }
+
+// The same for x in the range of limit_exponent.
+int Formulas::exp_limited(int x, int power) const {
+  const Exponent e = reduce_exponent(x);
   return scaled(plus(small_expm1(e.rest), 1), power ? add(e.n, integer(e.n, power)) : e.n);
+}
+
+// The same for x whose power is a normal number.
+int Formulas::exp_near(int x) const {
+  const Exponent e = reduce_exponent(x);
+  return mul(plus(small_expm1(e.rest), 1), power_of_two(e.n, x));
 }
 
 // e^(x + tail) for a tail of a few last places of x; in double, within a little more than half a unit
@@ -128,7 +137,7 @@ int Formulas::log_double(const Parts& p) const {
 // ---- functions built on exp ----
 
 int Formulas::sigmoid(int x) const {
-  const int e = exp(neg(abs(x)));
+  const int e = exp_limited(at_least(neg(abs(x)), lowest_exponent(x)));
   return div(select(below(x, 0), e, k(x, 1)), plus(e, 1));
 }
 
@@ -139,7 +148,8 @@ int Formulas::tanh(int x) const {
   }
   const int magnitude = abs(x), square = mul(x, x);
   const int small = fma(mul(square, x), polynomial(square, kTanh), x);
-  const int large = from(1, over(2, plus(exp(add(magnitude, magnitude)), 1)));
+  const int twice = at_most(add(magnitude, magnitude), 20);  // beyond 10 the result is 1 in float
+  const int large = from(1, over(2, plus(exp_near(twice), 1)));
   return sign_of(select(below(magnitude, 0.625), small, large), x);  // of zeros too
 }
 
@@ -147,7 +157,7 @@ int Formulas::erf(int x) const {
   const int magnitude = abs(x), square = mul(x, x);
   const int small = fma(x, polynomial(square, kErf), x);
   const int t = limit(magnitude, 1, 4);  // beyond 4 the result is 1 in float
-  const int large = from(1, exp(neg(polynomial(t, kErfTail))));
+  const int large = from(1, exp_near(neg(polynomial(t, kErfTail))));
   return select(below(magnitude, 1), small, sign_of(large, x));
 }
 

@@ -56,6 +56,8 @@ class Formulas {
   int sqrt(int x) const { return op(Op::Sqrt, x); }
   int abs(int x) const { return op(Op::Abs, x); }
   int neg(int x) const { return op(Op::Neg, x); }
+  int at_least(int x, double low) const { return op(Op::AtLeast, x, k(x, low)); }
+  int at_most(int x, double high) const { return op(Op::AtMost, x, k(x, high)); }
   int floor(int x) const { return op(Op::Floor, x); }
   int less(int x, int y) const { return truth(Op::Less, x, y); }
   int below(int x, double y) const { return less(x, k(x, y)); }
@@ -66,10 +68,8 @@ class Formulas {
   int either(int x, int y) const { return truth(Op::Or, x, y); }
   int negated(int condition) const { return truth(Op::Not, condition); }
   int select(int condition, int yes, int no) const { return p_.add(Op::Select, type(yes), {condition, yes, no}); }
-  int limit(int x, double low, double high) const {  // NaN stays NaN
-    return op(Op::AtMost, op(Op::AtLeast, x, k(x, low)), k(x, high));
-  }
-  int polynomial(int x, std::span<const double> c) const;  // c[0] + c[1] x + ...
+  int limit(int x, double low, double high) const { return at_most(at_least(x, low), high); }  // NaN stays NaN
+  int polynomial(int x, std::span<const double> c) const;                                      // c[0] + c[1] x + ...
 
   // ---- bits ----
   int mantissa_bits(int x) const { return is_double(x) ? 52 : 23; }
@@ -95,9 +95,12 @@ class Formulas {
     int n, rest, lost;
   };
   Exponent reduce_exponent(int x) const;
-  int limit_exponent(int x) const { return is_double(x) ? limit(x, -746, 711) : limit(x, -104, 89); }
+  double lowest_exponent(int x) const { return is_double(x) ? -746 : -104; }
+  int limit_exponent(int x) const { return limit(x, lowest_exponent(x), is_double(x) ? 711 : 89); }
   int small_expm1(int r) const;
   int exp(int x, int power) const;
+  int exp_limited(int x, int power = 0) const;
+  int exp_near(int x) const;
   int exp_of_sum(int x, int tail) const;
 
   // x = m * 2^e with m in [sqrt(1/2), sqrt(2)); subnormal x are scaled up first.

@@ -53,7 +53,9 @@ TEST(Expand, StoresAndReductionsFollow) {
   const Loop::Phase written = expand(phase);
   const Instr& product = written.body[static_cast<size_t>(written.stores[0].value)];
   EXPECT_EQ(product.op, Op::Mul);
-  EXPECT_EQ(product.args[1], written.reductions[0].value);
+  const Instr& summed = written.body[static_cast<size_t>(written.reductions[0].value)];
+  EXPECT_EQ(summed.op, Op::Cast) << "a sum must not fuse with the last product of a formula";
+  EXPECT_EQ(product.args[1], summed.args[0]);
   EXPECT_GT(written.body.size(), 20u);
 }
 
