@@ -37,14 +37,17 @@ Result<CodeImage> emit(const Plan& plan) {
   const uint64_t loops_at = append(image.bytes, loop_code.bytes);
   size_t next_loop = 0;
   for (size_t s = 0; s < plan.steps.size(); ++s) {
-    if (const auto* contraction = std::get_if<Contraction>(&plan.steps[s].region)) {
+    const Region& region = plan.steps[s].region;
+    if (const auto* contraction = std::get_if<Contraction>(&region)) {
       const std::vector<uint8_t> code = x86::emit(*contraction, plan);
       image.symbols.push_back(
           {symbol_of(s, plan.steps[s]), append(image.bytes, code), code.size(), contraction->units});
-    } else {
+    } else if (std::holds_alternative<Loop>(region)) {
       CodeImage::Symbol symbol = loop_code.symbols[next_loop++];
       symbol.offset += loops_at;
       image.symbols.push_back(std::move(symbol));
+    } else {
+      image.symbols.push_back({symbol_of(s, plan.steps[s]), 0, 0, 0});
     }
   }
   return image;

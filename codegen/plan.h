@@ -1,4 +1,4 @@
-// The Plan: everything ONNX cannot say. Buffers with offsets in one arena, regions (each becomes one generated function), packed
+// The Plan: everything ONNX cannot say. Buffers with offsets in one arena, regions (generated functions, calls, control flow), packed
 // constants, schedules. Pure data: printable (codegen/print_plan.h), hashable, no pointers into the Graph, the same for JIT and AOT.
 //
 //   Graph ─ lower ─> regions over Views ─ choose/pack (kernels) ─ memory ─> finished Plan ─ emit (x86, llvm) ─> CodeImage
@@ -9,11 +9,14 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
 
 #include "base/immediate.h"
+#include "base/result.h"
 #include "base/target.h"
 #include "base/tensor.h"
 
@@ -190,10 +193,48 @@ struct Contraction {
   std::array<int64_t, 4> packed_bytes = {};
 };
 
-using Region = std::variant<Loop, Contraction>;
+// What a call hands to the node it evaluates, and gets from it; tensors are row-major copies of the views.
+using HostFunction = std::function<Result<std::vector<Tensor>>(const std::vector<Tensor>&)>;
+
+// A routine of the runtime (runtime/routines.h) on whole tensors, or the reference evaluation of one node, which exists in this
+// process only: no file can hold it.
+struct Call {
+  std::string name;
+  std::string routine;  // "topk"; "host" if it is `host`
+  std::vector<View> inputs, outputs;
+  std::vector<int64_t> parameters;  // as the routine says
+  HostFunction host;
+};
+
+// ---- control flow: a step that owns the steps behind it ---------------------------------------------------------------------------
+// Steps are numbered in the order of the plan; `end` is the number of the first step behind the block.
+
+// Where the condition, one Bool, holds, the steps up to `otherwise` run, else those from there to `end`.
+struct Branch {
+  std::string name;
+  View condition;
+  int otherwise = 0, end = 0;
+};
+
+// The steps behind it run while `condition` holds (if there is one), at most as often as `trips` says (if it says so). The number of the
+// iteration is stored to `counter` before each; after each, slice `iteration` of a collection's `all` gets the bytes of `part`.
+struct Repeat {
+  struct Collection {
+    View part, all;  // both row-major; all has one more dimension in front
+    bool backwards = false;
+  };
+  std::string name;
+  std::optional<View> trips;  // one Int64
+  std::optional<View> condition;
+  View counter;  // one Int64
+  std::vector<Collection> collections;
+  int end = 0;
+};
+
+using Region = std::variant<Loop, Contraction, Call, Branch, Repeat>;
 const std::string& name_of(const Region& region);
 
-// One generated function, in execution order, and what explain says about it.
+// In execution order; loops and contractions are one generated function each. And what explain says about it.
 struct Step {
   Region region;
   std::vector<std::string> nodes;  // names of the ONNX nodes computed here, anchor first
@@ -229,7 +270,7 @@ struct CodeImage {
     int64_t units;
   };
   std::vector<uint8_t> bytes;
-  std::vector<Symbol> symbols;  // one per Plan step, in order
+  std::vector<Symbol> symbols;  // one per Plan step, in order; of size 0 for those that are no function
 };
 
 }  // namespace lapis

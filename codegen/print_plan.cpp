@@ -62,6 +62,28 @@ void print(std::ostream& out, const Contraction& c, const Plan& plan) {
   print_body(out, c.epilogue);
 }
 
+void print(std::ostream& out, const Call& call, const Plan& plan) {
+  out << "  call " << call.routine;
+  for (const int64_t parameter : call.parameters) out << " " << parameter;
+  out << "\n";
+  for (const View& view : call.inputs) out << "    in  " << to_string(view, plan) << "\n";
+  for (const View& view : call.outputs) out << "    out " << to_string(view, plan) << "\n";
+}
+
+void print(std::ostream& out, const Branch& branch, const Plan& plan) {
+  out << "  if " << to_string(branch.condition, plan) << "\n    else from step " << branch.otherwise
+      << ", end before step " << branch.end << "\n";
+}
+
+void print(std::ostream& out, const Repeat& repeat, const Plan& plan) {
+  out << "  repeat to before step " << repeat.end << ", counting in " << to_string(repeat.counter, plan) << "\n";
+  if (repeat.trips) out << "    at most " << to_string(*repeat.trips, plan) << "\n";
+  if (repeat.condition) out << "    while   " << to_string(*repeat.condition, plan) << "\n";
+  for (const Repeat::Collection& c : repeat.collections)
+    out << "    collect " << to_string(c.part, plan) << (c.backwards ? " backwards" : "") << " in "
+        << to_string(c.all, plan) << "\n";
+}
+
 }  // namespace
 
 std::string to_string(const Instr& i) {

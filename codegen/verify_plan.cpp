@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <numeric>
 #include <unordered_set>
+#include <utility>
 
 #include "codegen/kernels/schedule.h"
 #include "codegen/kernels/table.h"
 #include "codegen/lower/memory.h"
+#include "codegen/lower/view.h"
 #include "codegen/print_plan.h"
 #include "codegen/scalar/ops.h"
 #include "codegen/scalar/program.h"
@@ -41,13 +43,8 @@ class Verifier {
   Diagnostics run() {
     check_buffers();
     if (!found_.empty()) return std::move(found_);  // what follows reads through them
-    for (step_ = 0; step_ < plan_.steps.size(); ++step_) {
-      const Region& region = plan_.steps[step_].region;
-      if (const auto* loop = std::get_if<Loop>(&region))
-        check(*loop);
-      else
-        check(std::get<Contraction>(region));
-    }
+    check_steps(0, plan_.steps.size());
+    step_ = plan_.steps.size();
     for (const PlanIo& output : plan_.outputs)
       require(element_count(output.shape) == 0 || written_.contains(output.buffer),
               "nothing writes '" + output.name + "'");
@@ -55,6 +52,16 @@ class Verifier {
   }
 
  private:
+  // Steps [first, end), which a step of control flow divides further.
+  void check_steps(size_t first, size_t end) {
+    for (size_t s = first; s < end; s = next_) {
+      step_ = s;
+      next_ = s + 1;
+      last_ = end;
+      std::visit([&](const auto& region) { check(region); }, plan_.steps[s].region);
+    }
+  }
+
   void report(std::string what) {
     const std::string where = step_ < plan_.steps.size()
                                   ? "step " + std::to_string(step_) + " '" + name_of(plan_.steps[step_].region) + "'"
@@ -352,8 +359,92 @@ class Verifier {
               "what was packed for it lies outside of the constants");
   }
 
+  // ---- calls and control flow ---------------------------------------------------------------------------------------
+
+  void check(const Call& call) {
+    require((call.routine == "host") == static_cast<bool>(call.host),
+            "it has a host function or is a routine, never both");
+    for (const View& view : call.inputs) {
+      check_tensor(view, "an operand");
+      read(view);
+    }
+    for (const View& view : call.outputs) {
+      check_tensor(view, "a result");
+      write(view);
+    }
+  }
+
+  // Row-major, and inside of its buffer.
+  void check_tensor(const View& view, const char* what) {
+    require(is_row_major(view) && element_bytes(view.dtype) > 0, std::string(what) + " is not row-major");
+    const Reach reach = reach_of(view);
+    check_inside(view, reach.first * element_bytes(view.dtype), (reach.last + 1) * element_bytes(view.dtype), what);
+  }
+
+  void check_one(const View& view, DType type, const char* what) {
+    require(view.dtype == type && element_count(view.shape) == 1, std::string(what) + " is not one number of its type");
+    const int64_t first = reach_of(view).first * element_bytes(type);
+    check_inside(view, first, first + element_bytes(type), what);
+  }
+
+  // Only what both blocks write is written behind them.
+  void check(const Branch& branch) {
+    check_one(branch.condition, DType::Bool, "the condition");
+    read(branch.condition);
+    const size_t first = next_, end = last_;
+    if (!check_block(branch.otherwise, first, end) ||
+        !check_block(branch.end, static_cast<size_t>(branch.otherwise), end))
+      return;
+    const std::unordered_set<int> before = written_;
+    check_steps(first, static_cast<size_t>(branch.otherwise));
+    const std::unordered_set<int> then = std::exchange(written_, before);
+    check_steps(static_cast<size_t>(branch.otherwise), static_cast<size_t>(branch.end));
+    std::erase_if(written_, [&](int buffer) { return !then.contains(buffer); });
+    next_ = static_cast<size_t>(branch.end);
+  }
+
+  // It may not run at all, so what only its steps write is not written behind it; collections are, if only by no slice.
+  void check(const Repeat& repeat) {
+    check_one(repeat.counter, DType::Int64, "the counter");
+    write(repeat.counter);
+    if (repeat.trips) check_read_one(*repeat.trips, DType::Int64, "the number of trips");
+    if (repeat.condition) check_read_one(*repeat.condition, DType::Bool, "the condition");
+    require(repeat.trips || repeat.condition, "it never ends");
+    const size_t first = next_;
+    if (!check_block(repeat.end, first, last_)) return;
+    std::unordered_set<int> before = written_;
+    check_steps(first, static_cast<size_t>(repeat.end));
+    for (const Repeat::Collection& c : repeat.collections) {
+      check_collection(c);
+      before.insert(c.all.buffer);
+    }
+    written_ = std::move(before);
+    next_ = static_cast<size_t>(repeat.end);
+  }
+
+  void check_read_one(const View& view, DType type, const char* what) {
+    check_one(view, type, what);
+    read(view);
+  }
+
+  void check_collection(const Repeat::Collection& c) {
+    check_tensor(c.part, "a part");
+    check_tensor(c.all, "a collection");
+    const bool fits = c.part.dtype == c.all.dtype && !c.all.shape.empty() &&
+                      Shape(c.all.shape.begin() + 1, c.all.shape.end()) == c.part.shape;
+    require(fits, "a collection does not consist of its parts");
+    read(c.part);
+    write(c.all);
+  }
+
+  bool check_block(int end, size_t first, size_t last) {
+    return require(end >= 0 && static_cast<size_t>(end) >= first && static_cast<size_t>(end) <= last,
+                   "its block ends outside of the block around it");
+  }
+
   const Plan& plan_;
   size_t step_ = 0;
+  size_t next_ = 0, last_ = 0;  // of the steps being checked: the one behind this, the first behind all
   std::unordered_set<int> written_;
   Diagnostics found_;
 };

@@ -17,6 +17,12 @@
 //   C2  The output and operands of pixels are contiguous in channels; operands of channels are constants of that many elements.
 //   C3  Every pixel's taps, result and operands lie in their buffers.
 //   C4  It is scheduled: a row of the kernel table, tiles, no negative number of work units; what was packed lies in the constants.
+// Calls
+//   K1  Operands and results are row-major and lie in their buffers; either a routine of the runtime or a host function is called.
+// Control flow
+//   F1  Conditions are one Bool, trips and counters one Int64; a block ends inside of the block around it, behind its beginning.
+//   F2  What only one branch writes, or only a repetition, counts as not written behind it.
+//   F3  A repetition can end. A collection is its parts side by side.
 #pragma once
 
 #include "base/diagnostic.h"

@@ -42,24 +42,75 @@ std::vector<std::string> batch_symbols(const Graph& graph) {
   return batch;
 }
 
+// ---- what the interpreter does, with addresses instead of buffers -----------------------------------------------------------------
+
+class Actions {
+ public:
+  explicit Actions(const Plan& plan) : plan_(plan) {}
+
+  Action operator()(const Loop&) const { return {}; }
+  Action operator()(const Contraction&) const { return {}; }
+  Action operator()(const Call& call) const {
+    CallInfo info{call.routine, {}, {}, call.parameters, call.host};
+    for (const View& view : call.inputs) info.inputs.push_back(tensor(view));
+    for (const View& view : call.outputs) info.outputs.push_back(tensor(view));
+    return info;
+  }
+  Action operator()(const Branch& branch) const {
+    return BranchInfo{place(branch.condition), static_cast<uint64_t>(branch.otherwise),
+                      static_cast<uint64_t>(branch.end)};
+  }
+  Action operator()(const Repeat& repeat) const {
+    RepeatInfo info;
+    if (repeat.trips) info.trips = place(*repeat.trips);
+    if (repeat.condition) info.condition = place(*repeat.condition);
+    info.counter = place(repeat.counter);
+    for (const Repeat::Collection& c : repeat.collections)
+      info.collections.push_back({place(c.part), place(c.all), byte_size(c.part.dtype, element_count(c.part.shape)),
+                                  c.all.shape[0], c.backwards});
+    info.end = static_cast<uint64_t>(repeat.end);
+    return info;
+  }
+
+ private:
+  Place place(const View& view) const {
+    const Buffer& b = plan_.buffers[static_cast<size_t>(view.buffer)];
+    const auto within = static_cast<uint64_t>(view.offset * bit_width(view.dtype) / 8),
+               at = static_cast<uint64_t>(b.offset);
+    if (b.space == Space::Constant) return {Place::Base::Constants, at + within, 0};
+    if (b.space == Space::Arena) return {Place::Base::Arena, at + within, 0};
+    return {Place::Base::Io, within, at};
+  }
+  TensorPlace tensor(const View& view) const { return {place(view), view.dtype, view.shape}; }
+
+  const Plan& plan_;
+};
+
+// The row of the kernel table, "loop", or the routine.
+std::string kernel_of(const Region& region) {
+  if (const auto* c = std::get_if<Contraction>(&region)) return std::string(kernels::name_of_row(c->kernel));
+  if (const auto* call = std::get_if<Call>(&region)) return "call " + call->routine;
+  return std::holds_alternative<Loop>(region) ? "loop" : "control";
+}
+
 int64_t macs_of(const Region& region) {
   const auto* c = std::get_if<Contraction>(&region);
   return c ? c->pixels * c->channels * static_cast<int64_t>(c->taps.size()) * c->k : 0;
 }
 
-StepInfo describe(const Step& step, const CodeImage::Symbol& symbol) {
+StepInfo describe(const Step& step, const CodeImage::Symbol& symbol, const Plan& plan) {
   StepInfo info;
   info.name = symbol.name;
   info.op = step.op;
   info.precision = step.precision;
-  const auto* c = std::get_if<Contraction>(&step.region);
-  info.kernel = c ? std::string(kernels::name_of_row(c->kernel)) : "loop";
+  info.kernel = kernel_of(step.region);
   info.nodes = step.nodes;
   info.note = step.note;
   info.code_offset = symbol.offset;
   info.code_size = symbol.size;
   info.units = symbol.units;
   info.macs = macs_of(step.region);
+  info.action = std::visit(Actions(plan), step.region);
   return info;
 }
 
@@ -112,7 +163,8 @@ Result<Program> make_program(const Plan& plan, const CodeImage& code, uint64_t s
   program.producer = std::string(kVersion);
   program.inputs = describe(plan.inputs);
   program.outputs = describe(plan.outputs);
-  for (size_t s = 0; s < plan.steps.size(); ++s) program.steps.push_back(describe(plan.steps[s], code.symbols[s]));
+  for (size_t s = 0; s < plan.steps.size(); ++s)
+    program.steps.push_back(describe(plan.steps[s], code.symbols[s], plan));
   program.arena_bytes = plan.arena_bytes;
   LAPIS_CHECK(own_bytes(program, plan, code));
   for (const Step& step : plan.steps)
@@ -211,7 +263,7 @@ Result<Prepared> run_passes(const Graph& graph, CompileOptions options) {
 static Status generate(const Graph& named, const CompileOptions& options, const Plan* beside, Compiled& result) {
   const Stopwatch lowering;
   LAPIS_TRY(result.plan, as_step(named, "lowering", [&] {
-              return codegen::lower(*result.graph, {options.target, options.fuse, beside});
+              return codegen::lower(*result.graph, {options.target, options.fuse, beside, options.host_calls});
             }));
   result.seconds.lower = lowering.seconds();
   const Stopwatch emission;

@@ -30,6 +30,9 @@ struct CompileOptions {
   Target target = Target::host();
   Pipeline pipeline;  // empty: compile_pipeline()
   bool fuse = true;
+  // Nodes without code are evaluated by the reference, between steps of code: slow, named by `explain`, and only in this process, so that
+  // the program cannot be saved. Off: such nodes are an error.
+  bool host_calls = false;
   uint64_t source_hash = 0;  // of the model file; recorded in artifacts
   PassRunnerOptions passes;  // dump and print are filled in with ONNX writers where empty
   PassContext context;

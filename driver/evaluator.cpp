@@ -28,6 +28,7 @@ class JitEvaluator final : public Evaluator {
     }
     copy->set_outputs(outputs);
     CompileOptions options;
+    options.host_calls = true;
     LAPIS_TRY(options.pipeline, parse_pipeline(kFixed));
     LAPIS_TRY(Compiled compiled, compile(*copy, std::move(options)));
     LAPIS_TRY(const Executable executable, Executable::from(std::move(compiled.program)));

@@ -65,6 +65,7 @@ Result<std::unique_ptr<Runner>> open_graph(const Graph& graph, const RunnerOptio
   if (options.backend != Backend::Jit) return reference_runner(graph, options.backend);
   CompileOptions compile_options;
   compile_options.target = options.target;
+  compile_options.host_calls = true;
   LAPIS_TRY(Compiled compiled, compile(graph, std::move(compile_options)));
   return open_program(std::move(compiled.program), options);
 }

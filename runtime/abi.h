@@ -7,7 +7,7 @@
 namespace lapis::abi {
 
 // Bumped whenever Frame, StepFn or the artifact layout changes; an artifact of another version is refused.
-inline constexpr uint32_t kVersion = 3;
+inline constexpr uint32_t kVersion = 4;
 inline constexpr int64_t kAlignment = 64;  // of constants, the arena and every buffer in them
 
 // What every generated function gets. 64-bit pointers at fixed offsets: emitters address them by kOffset*.

@@ -85,11 +85,12 @@ class Reader {
     return v;
   }
   int64_t i64() { return static_cast<int64_t>(u64()); }
-  DType dtype() {
+  uint64_t number_below(uint64_t limit) {
     const uint64_t number = u64();
-    if (number > static_cast<uint64_t>(DType::Int2)) failed_ = true;
-    return failed_ ? DType::Undefined : static_cast<DType>(number);
+    if (number >= limit) failed_ = true;
+    return failed_ ? 0 : number;
   }
+  DType dtype() { return static_cast<DType>(number_below(static_cast<uint64_t>(DType::Int2) + 1)); }
   std::string text() {
     const uint64_t size = u64();
     if (!take(size)) return {};
@@ -116,6 +117,101 @@ class Reader {
   bool failed_ = false;
 };
 
+// ---- actions: their number in the variant, then their members in order -----------------------------------------------------------
+
+void write(Writer& w, const Place& p) {
+  w.u64(static_cast<uint64_t>(p.base));
+  w.u64(p.offset);
+  w.u64(p.io);
+}
+void write(Writer& w, const std::optional<Place>& p) {
+  w.u64(p.has_value());
+  if (p) write(w, *p);
+}
+void write(Writer& w, const TensorPlace& t) {
+  write(w, t.place);
+  w.u64(static_cast<uint64_t>(t.dtype));
+  w.list(t.shape, [&](int64_t d) { w.i64(d); });
+}
+void write(Writer&, const std::monostate&) {}
+void write(Writer& w, const CallInfo& c) {
+  w.text(c.routine);
+  for (const auto* list : {&c.inputs, &c.outputs}) w.list(*list, [&](const TensorPlace& t) { write(w, t); });
+  w.list(c.parameters, [&](int64_t parameter) { w.i64(parameter); });
+}
+void write(Writer& w, const BranchInfo& b) {
+  write(w, b.condition);
+  w.u64(b.otherwise);
+  w.u64(b.end);
+}
+void write(Writer& w, const RepeatInfo& r) {
+  for (const auto* place : {&r.trips, &r.condition}) write(w, *place);
+  write(w, r.counter);
+  w.list(r.collections, [&](const RepeatInfo::Collection& c) {
+    for (const Place* place : {&c.part, &c.all}) write(w, *place);
+    w.i64(c.bytes);
+    w.i64(c.count);
+    w.u64(c.backwards);
+  });
+  w.u64(r.end);
+}
+
+Place read_place(Reader& r) {
+  Place p;
+  p.base = static_cast<Place::Base>(r.number_below(3));
+  p.offset = r.u64();
+  p.io = r.u64();
+  return p;
+}
+std::optional<Place> read_optional_place(Reader& r) {
+  return r.number_below(2) ? std::optional(read_place(r)) : std::nullopt;
+}
+TensorPlace read_tensor_place(Reader& r) {
+  TensorPlace t;
+  t.place = read_place(r);
+  t.dtype = r.dtype();
+  t.shape = r.list<int64_t>([&] { return r.i64(); });
+  return t;
+}
+CallInfo read_call(Reader& r) {
+  CallInfo c;
+  c.routine = r.text();
+  for (auto* list : {&c.inputs, &c.outputs}) *list = r.list<TensorPlace>([&] { return read_tensor_place(r); });
+  c.parameters = r.list<int64_t>([&] { return r.i64(); });
+  return c;
+}
+BranchInfo read_branch(Reader& r) {
+  BranchInfo b;
+  b.condition = read_place(r);
+  b.otherwise = r.u64();
+  b.end = r.u64();
+  return b;
+}
+RepeatInfo::Collection read_collection(Reader& r) {
+  RepeatInfo::Collection c;
+  for (Place* place : {&c.part, &c.all}) *place = read_place(r);
+  c.bytes = r.i64();
+  c.count = r.i64();
+  c.backwards = r.number_below(2) != 0;
+  return c;
+}
+RepeatInfo read_repeat(Reader& r) {
+  RepeatInfo repeat;
+  for (auto* place : {&repeat.trips, &repeat.condition}) *place = read_optional_place(r);
+  repeat.counter = read_place(r);
+  repeat.collections = r.list<RepeatInfo::Collection>([&] { return read_collection(r); });
+  repeat.end = r.u64();
+  return repeat;
+}
+Action read_action(Reader& r) {
+  switch (r.number_below(std::variant_size_v<Action>)) {
+    case 1: return read_call(r);
+    case 2: return read_branch(r);
+    case 3: return read_repeat(r);
+    default: return {};
+  }
+}
+
 void write_program(Writer& w, const Program& p) {
   auto io = [&](const IoInfo& i) {
     w.text(i.name);
@@ -129,6 +225,8 @@ void write_program(Writer& w, const Program& p) {
     w.u64(s.code_size);
     w.i64(s.units);
     w.i64(s.macs);
+    w.u64(s.action.index());
+    std::visit([&](const auto& action) { write(w, action); }, s.action);
   };
   w.text(p.target);
   w.text(p.producer);
@@ -177,6 +275,7 @@ StepInfo read_step(Reader& r) {
   s.code_size = r.u64();
   s.units = r.i64();
   s.macs = r.i64();
+  s.action = read_action(r);
   return s;
 }
 
@@ -362,8 +461,22 @@ std::vector<std::span<const std::byte>> ArtifactImage::parts() const {
   return parts;
 }
 
+// What a step needs that no file can hold.
+static Status check_storable(const Program& program) {
+  Diagnostics found;
+  for (const StepInfo& s : program.steps)
+    if (const auto* call = std::get_if<CallInfo>(&s.action); call && call->host)
+      found.push_back(
+          error(ErrorKind::Unsupported, "'" + s.name + "' (" + s.op +
+                                            ") is evaluated by the reference in the process that compiled the "
+                                            "model, so the program cannot be saved")
+              .help("compile the model without calls into the reference, which names what has no code"));
+  return status_of(std::move(found));
+}
+
 Status save_artifact(std::span<const Program> variants, const Path& path) {
   const ArtifactImage image(variants);
+  for (const Program& p : variants) LAPIS_CHECK(check_storable(p));
   return write_file(path, std::span<const std::span<const std::byte>>(image.parts()));
 }
 

@@ -73,7 +73,9 @@ Session::Session(Executable executable, std::shared_ptr<std::byte> arena, const 
       running_in_(std::make_unique<std::atomic<uint64_t>>(0)),
       executor_(options.executor),
       most_threads_(*options.threads),
-      phases_(program().steps) {
+      segments_(segments_of(program().steps)) {
+  const std::span<const StepInfo> steps = program().steps;
+  for (const Segment& s : segments_) phases_.emplace_back(steps.subspan(s.first, s.end - s.first));
   for (const StepInfo& step : program().steps)
     functions_.push_back(
         reinterpret_cast<abi::StepFn>(const_cast<std::byte*>(executable_.code_.data() + step.code_offset)));
@@ -108,6 +110,15 @@ Status Session::run(void* const* io) {
   return run_alone(io);
 }
 
+Status Session::run_segment(const abi::Frame& frame, const Segment& s) {
+  const size_t count = s.end - s.first;
+  const std::span<const StepInfo> steps = program().steps;
+  const std::span<const abi::StepFn> functions = functions_;
+  const auto profile = profile_.empty() ? std::span<double>() : std::span(profile_).subspan(s.first, count);
+  return Run(frame, functions.subspan(s.first, count), steps.subspan(s.first, count), phases_[s.first], profile)
+      .on(*executor_, threads());
+}
+
 Status Session::run_alone(void* const* io) {
   Diagnostics findings = check_buffers(io);
   if (!findings.empty()) return findings;
@@ -115,7 +126,8 @@ Status Session::run_alone(void* const* io) {
   int32_t fault = abi::kNoFault;
   const abi::Frame frame{reinterpret_cast<const uint8_t*>(program().constants.data()),
                          reinterpret_cast<uint8_t*>(arena_.get()), io, &fault};
-  LAPIS_CHECK(Run(frame, functions_, program().steps, phases_, profile_).on(*executor_, threads()));
+  const auto run_code = [&](const Segment& s) { return run_segment(frame, s); };
+  LAPIS_CHECK(Interpreter(program(), segments_, frame, run_code, profile_).run());
   ++runs_;
   if (fault == abi::kIndexOutOfRange)
     return error(ErrorKind::Mismatch, "an index in the inputs lies outside of the tensor it selects from")

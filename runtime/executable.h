@@ -15,6 +15,7 @@
 #include "base/target.h"
 #include "lapis/executor.h"
 #include "runtime/artifact.h"
+#include "runtime/interpreter.h"
 #include "runtime/memory.h"
 #include "runtime/program.h"
 #include "runtime/run.h"
@@ -76,6 +77,7 @@ class Session {
   Session(Executable executable, std::shared_ptr<std::byte> arena, const SessionOptions& options);
   bool occupy();  // false if another thread is running the session
   Status run_alone(void* const* io);
+  Status run_segment(const abi::Frame& frame, const Segment& segment);
   Diagnostics check_buffers(void* const* io) const;
 
   Executable executable_;
@@ -85,7 +87,8 @@ class Session {
   std::shared_ptr<v1::Executor> executor_;
   int most_threads_;
   std::vector<abi::StepFn> functions_;
-  Phases phases_;
+  std::vector<Segment> segments_;
+  std::vector<Phases> phases_;  // of segments, by first step
   std::vector<double> profile_;
   int64_t runs_ = 0;
 };

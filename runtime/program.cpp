@@ -1,6 +1,9 @@
 #include "runtime/program.h"
 
+#include <algorithm>
 #include <cstring>
+
+#include "runtime/routines.h"
 
 namespace lapis {
 namespace {
@@ -35,10 +38,103 @@ std::optional<std::string> flaw_of_io(const Program& p) {
 
 std::optional<std::string> flaw_of_step(const StepInfo& s, size_t code_size) {
   if (s.units < 0 || s.units > kMostUnits) return "step '" + s.name + "' has an impossible amount of work";
+  if (!s.is_code()) return std::nullopt;
   if (s.code_offset >= code_size || s.code_size > code_size - s.code_offset)
     return "the code of step '" + s.name + "' lies outside of the code";
   return std::nullopt;
 }
+
+// ---- calls and control flow: addresses inside of memory, blocks inside of each other ------------------------------------------------
+
+class ActionCheck {
+ public:
+  explicit ActionCheck(const Program& p) : p_(p) {}
+
+  std::optional<std::string> flaw_of_block(uint64_t first, uint64_t end) {
+    for (uint64_t s = first; s < end;) {
+      next_ = s + 1;
+      end_ = end;
+      auto flaw = std::visit([&](const auto& action) { return this->flaw(action); }, p_.steps[s].action);
+      if (flaw) return "step '" + p_.steps[s].name + "': " + *flaw;
+      s = next_;
+    }
+    return std::nullopt;
+  }
+
+ private:
+  using Flaw = std::optional<std::string>;
+  static constexpr uint64_t kMostDepth = 1000;
+
+  bool holds(const Place& place, int64_t bytes, bool written) const {
+    uint64_t size = 0;
+    if (place.base == Place::Base::Constants) size = written ? 0 : p_.constants.size();
+    if (place.base == Place::Base::Arena) size = static_cast<uint64_t>(p_.arena_bytes);
+    if (place.base == Place::Base::Io) {
+      if (place.io >= p_.inputs.size() + p_.outputs.size() || (written && place.io < p_.inputs.size())) return false;
+      const IoInfo& io = place.io < p_.inputs.size() ? p_.inputs[place.io] : p_.outputs[place.io - p_.inputs.size()];
+      size = static_cast<uint64_t>(io.bytes());
+    }
+    return bytes >= 0 && place.offset <= size && static_cast<uint64_t>(bytes) <= size - place.offset;
+  }
+  static bool aligned(const Place& place, uint64_t to) { return place.offset % to == 0; }
+
+  bool holds(const TensorPlace& t, bool written) const {
+    int64_t total = 0;
+    return bit_width(t.dtype) >= 8 && add_bytes({"", t.dtype, t.shape}, total) && holds(t.place, t.bytes(), written) &&
+           aligned(t.place, static_cast<uint64_t>(std::min(bit_width(t.dtype) / 8, 8)));
+  }
+
+  Flaw flaw(const std::monostate&) { return std::nullopt; }
+
+  Flaw flaw(const CallInfo& call) {
+    for (const TensorPlace& t : call.inputs)
+      if (!holds(t, false)) return "an operand lies outside of its memory";
+    for (const TensorPlace& t : call.outputs)
+      if (!holds(t, true)) return "a result lies outside of its memory";
+    return flaw_of_call(call);
+  }
+
+  bool is_block(uint64_t first, uint64_t end) const { return first <= end && end <= end_ && depth_ < kMostDepth; }
+
+  Flaw flaw(const BranchInfo& b) {
+    const uint64_t first = next_;
+    if (!is_block(first, b.otherwise) || !is_block(b.otherwise, b.end))
+      return "its blocks lie outside of the one around it";
+    if (!holds(b.condition, 1, false)) return "the condition lies outside of its memory";
+    if (auto inner = inside(first, b.otherwise)) return inner;
+    if (auto inner = inside(b.otherwise, b.end)) return inner;
+    next_ = b.end;
+    return std::nullopt;
+  }
+
+  Flaw flaw(const RepeatInfo& r) {
+    const uint64_t first = next_;
+    if (!is_block(first, r.end)) return "its block lies outside of the one around it";
+    const bool number = !r.trips || (holds(*r.trips, 8, false) && aligned(*r.trips, 8));
+    const bool truth = !r.condition || holds(*r.condition, 1, false);
+    if (!number || !truth || !holds(r.counter, 8, true) || !aligned(r.counter, 8) || (!r.trips && !r.condition))
+      return "its numbers lie outside of their memory";
+    for (const RepeatInfo::Collection& c : r.collections) {
+      int64_t all = 0;
+      if (c.bytes < 0 || c.count < 0 || __builtin_mul_overflow(c.bytes, c.count, &all) ||
+          !holds(c.part, c.bytes, false) || !holds(c.all, all, true))
+        return "a collection lies outside of its memory";
+    }
+    if (auto inner = inside(first, r.end)) return inner;
+    next_ = r.end;
+    return std::nullopt;
+  }
+
+  Flaw inside(uint64_t first, uint64_t end) {
+    ++depth_;
+    Flaw flaw = flaw_of_block(first, end);
+    --depth_;
+    return flaw;
+  }
+
+  const Program& p_;
+  uint64_t next_ = 0, end_ = 0, depth_ = 0;
+};
 
 bool inside(const TableInfo& t, size_t constants) {
   if (t.limits.empty() || t.offset > constants || t.offset % sizeof(int32_t) != 0) return false;
@@ -65,6 +161,7 @@ std::optional<std::string> flaw_of(const Program& p) {
   if (auto flaw = flaw_of_io(p)) return flaw;
   for (const StepInfo& s : p.steps)
     if (auto flaw = flaw_of_step(s, p.code.size())) return flaw;
+  if (auto flaw = ActionCheck(p).flaw_of_block(0, p.steps.size())) return flaw;
   for (const TableInfo& t : p.tables)
     if (!inside(t, p.constants.size())) return "a table lies outside of the constants";
   return std::nullopt;

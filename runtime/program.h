@@ -2,12 +2,15 @@
 // is one on disk; both become an Executable the same way.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
+#include <variant>
 #include <vector>
 
+#include "base/result.h"
 #include "base/tensor.h"
 #include "runtime/abi.h"
 
@@ -20,6 +23,56 @@ struct IoInfo {
   int64_t bytes() const { return byte_size(dtype, element_count(shape)); }
 };
 
+// Where bytes lie while a program runs: so far into the constants, the arena, or an input or output.
+struct Place {
+  enum class Base : uint8_t { Constants, Arena, Io };
+  Base base = Base::Arena;
+  uint64_t offset = 0;
+  uint64_t io = 0;  // Io: its number in abi::Frame::io
+};
+
+// A row-major tensor there.
+struct TensorPlace {
+  Place place;
+  DType dtype = DType::Undefined;
+  Shape shape;
+  int64_t bytes() const { return byte_size(dtype, element_count(shape)); }
+};
+
+using HostFunction = std::function<Result<std::vector<Tensor>>(const std::vector<Tensor>&)>;
+
+// A routine of runtime/routines.h, or a function of this process, which no artifact can hold.
+struct CallInfo {
+  std::string routine;
+  std::vector<TensorPlace> inputs, outputs;
+  std::vector<int64_t> parameters;
+  HostFunction host;
+};
+
+// The steps behind it: up to `otherwise` if the condition, one byte, is not 0; else from there to `end`.
+struct BranchInfo {
+  Place condition;
+  uint64_t otherwise = 0, end = 0;
+};
+
+// The steps behind it, up to `end`, while `condition` is not 0, at most *trips times. The number of the iteration goes to `counter`
+// before each; after each its `bytes` at `part` go to the slice of that number at `all`, or to the `count`-th less it if backwards.
+struct RepeatInfo {
+  struct Collection {
+    Place part, all;
+    int64_t bytes = 0;  // of a slice
+    int64_t count = 0;  // slices that there is room for
+    bool backwards = false;
+  };
+  std::optional<Place> trips, condition;
+  Place counter;
+  std::vector<Collection> collections;
+  uint64_t end = 0;
+};
+
+// What a step does: code, if nothing else.
+using Action = std::variant<std::monostate, CallInfo, BranchInfo, RepeatInfo>;
+
 struct StepInfo {
   std::string name;                // unique: the symbol of the function
   std::string op;                  // ONNX operator of the anchor, or what a helper step does
@@ -30,6 +83,8 @@ struct StepInfo {
   uint64_t code_offset = 0, code_size = 0;
   int64_t units = 1;
   int64_t macs = 0;  // multiply-accumulates of one run, 0 where that says nothing
+  Action action;
+  bool is_code() const { return std::holds_alternative<std::monostate>(action); }
 };
 
 // A part of the constants that generated code turns into addresses: int32 rows with one column for each limit; every entry of a

@@ -45,8 +45,8 @@ constexpr int kMostEpilogue = 32;  // nodes behind a contraction
 
 class Fuser {
  public:
-  Fuser(const Graph& graph, bool enabled, const std::unordered_set<const Node*>& alone)
-      : graph_(graph), enabled_(enabled), alone_(alone), outputs_(graph.outputs().begin(), graph.outputs().end()) {}
+  Fuser(const Graph& graph, const FuseOptions& options, const std::unordered_set<const Node*>& alone)
+      : graph_(graph), options_(options), alone_(alone) {}
 
   Result<Fusion> run() {
     LAPIS_CHECK(classify());
@@ -54,7 +54,7 @@ class Fuser {
       const Role role = role_of(node);
       if (!claimed_.contains(node) && (role == Role::Contraction || role == Role::Loop)) claim_chain(*node, role);
     }
-    if (enabled_)
+    if (options_.enabled)
       for (const Node* node : graph_.nodes()) inline_into_readers(*node);
     collect_regions();
     return std::move(fusion_);
@@ -72,8 +72,9 @@ class Fuser {
     for (const Node* node : graph_.nodes()) {
       order_.emplace(node, static_cast<int64_t>(order_.size()));
       const Result<const Form*> form = form_of(*node);
-      if (form.ok()) {
-        forms_[node] = *form;
+      const Form* taken = form.ok() ? *form : options_.host_calls ? host_form_of(*node) : nullptr;
+      if (taken) {
+        forms_[node] = taken;
         continue;
       }
       const Diagnostic& why = form.diagnostics().front();
@@ -101,10 +102,12 @@ class Fuser {
   }
 
   Role role_of(const Node* node) const { return forms_.at(node)->role; }
+  // Of this graph: what is computed around it has storage of its own.
+  bool is_view(const Node* node) const { return forms_.contains(node) && role_of(node) == Role::View; }
 
   void claim_chain(const Node& anchor, Role role) {
     FusedRegion region{&anchor, forms_.at(&anchor), {}};
-    if (enabled_ && !alone_.contains(&anchor)) region.chain = chain_behind(anchor, role);
+    if (options_.enabled && !alone_.contains(&anchor)) region.chain = chain_behind(anchor, role);
     claimed_[&anchor] = &anchor;
     for (const Node* node : region.chain) claimed_[node] = &anchor;
     sizes_[&anchor] = 1 + static_cast<int>(region.chain.size());
@@ -134,7 +137,7 @@ class Fuser {
 
   // False if someone reads the value who cannot be in its chain.
   bool add_readers(const Value& value, std::set<std::pair<int64_t, const Node*>>& waiting) const {
-    if (outputs_.contains(&value)) return false;
+    if (value.is_graph_output()) return false;
     for (const Use& use : value.uses()) {
       const Node* reader = use.node;
       const auto form = forms_.find(reader);
@@ -228,7 +231,7 @@ class Fuser {
   bool per_element(const Value* v, const Type& type, int64_t axis) const {
     if (v->is_constant() || v->type().shape() != type.shape()) return false;
     const Value* stored = v->producer() && is_cheap(*v->producer()) ? v->producer()->input(0) : v;
-    const bool view = stored->producer() != nullptr && role_of(stored->producer()) == Role::View;
+    const bool view = stored->producer() != nullptr && is_view(stored->producer());
     return !view && (axis == type.rank() - 1 || stored->producer() != nullptr);
   }
 
@@ -236,7 +239,7 @@ class Fuser {
   bool is_cheap(const Node& node) const {
     const auto form = forms_.find(&node);
     const OpLowering* row = row_of(node);
-    return form != forms_.end() && row->recompute && row->recompute(node);
+    return form != forms_.end() && row && row->recompute && row->recompute(node);
   }
 
   // A node is computed in place if all its readers can, and none of their regions becomes too large.
@@ -259,7 +262,7 @@ class Fuser {
   bool may_inline(const Node& node) const {
     if (role_of(&node) != Role::Scalar || claimed_.contains(&node)) return false;
     const Value* value = node.output();
-    if (outputs_.contains(value) || value->uses().empty()) return false;
+    if (value->is_graph_output() || value->uses().empty()) return false;
     if (value->uses().size() > 1 && !is_cheap(node)) return false;
     return std::all_of(value->uses().begin(), value->uses().end(),
                        [&](const Use& use) { return accepts_inlined(use, node); });
@@ -300,9 +303,8 @@ class Fuser {
   }
 
   const Graph& graph_;
-  const bool enabled_;
+  const FuseOptions options_;
   const std::unordered_set<const Node*>& alone_;
-  const std::unordered_set<const Value*> outputs_;
   std::unordered_map<const Node*, const Form*> forms_;
   std::unordered_map<const Node*, int64_t> order_;         // in the graph
   std::unordered_map<const Node*, const Node*> claimed_;   // by anchors and their chains, to the anchor
@@ -313,8 +315,8 @@ class Fuser {
 
 }  // namespace
 
-Result<Fusion> fuse(const Graph& graph, bool enabled, const std::unordered_set<const Node*>& alone) {
-  return Fuser(graph, enabled, alone).run();
+Result<Fusion> fuse(const Graph& graph, const FuseOptions& options, const std::unordered_set<const Node*>& alone) {
+  return Fuser(graph, options, alone).run();
 }
 
 }  // namespace lapis::codegen

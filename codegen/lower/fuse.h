@@ -37,7 +37,12 @@ ops::GemmAttrs factors_of(const Node& product);
 // how many elements it has: [M,1] and [1,N] are different things where M == N.
 bool is_per_channel(const Shape& constant, const Shape& shape, int64_t axis);
 
+struct FuseOptions {
+  bool enabled = true;      // off: one region a node
+  bool host_calls = false;  // what has no code is called in the reference evaluator
+};
+
 // Anchors in `alone` keep their region to themselves.
-Result<Fusion> fuse(const Graph& graph, bool enabled, const std::unordered_set<const Node*>& alone = {});
+Result<Fusion> fuse(const Graph& graph, const FuseOptions& options, const std::unordered_set<const Node*>& alone = {});
 
 }  // namespace lapis::codegen

@@ -97,13 +97,25 @@ Status Lowering::schedule_contractions() {
   return status_of(std::move(diagnostics));
 }
 
+// False if something is reported.
+bool Lowering::lower_graph(const Graph& graph) {
+  Result<Fusion> fusion = fuse(graph, {options_.fuse, options_.host_calls}, alone_);
+  for (const Diagnostic& d : fusion.diagnostics()) report(d);
+  if (!fusion.ok()) return false;
+  const size_t before = diagnostics_.size();
+  scopes_.push_back({*std::move(fusion), assign_layouts(graph)});
+  Scope* const around = std::exchange(scope_, &scopes_.back());
+  for (const FusedRegion& region : scope_->fusion.regions) lower_region(region);
+  scope_ = around;
+  return diagnostics_.size() == before;
+}
+
+bool Lowering::lower_body(const Graph& body) { return lower_graph(body); }
+
 Result<Plan> Lowering::run() {
   LAPIS_CHECK(check_static_io(graph_));
-  LAPIS_TRY(fusion_, fuse(graph_, options_.fuse, alone_));
-  layouts_ = assign_layouts(graph_);
   declare_io();
-  for (const FusedRegion& region : fusion_.regions) lower_region(region);
-  LAPIS_CHECK(status_of(std::move(diagnostics_)));
+  if (!lower_graph(graph_)) return std::move(diagnostics_);
   store_outputs();
   LAPIS_CHECK(schedule_contractions());
   plan_memory(plan_);

@@ -13,6 +13,7 @@ struct LowerOptions {
   bool fuse = true;  // off: one region a node, to bisect a wrong result
   // Of the same model for another machine: the constants begin with its constants, and what both need is there once.
   const Plan* beside = nullptr;
+  bool host_calls = false;  // nodes without code are evaluated by the reference, in this process only
 };
 
 // All nodes that cannot be lowered are reported at once: one diagnostic an operator, with count, names and reason.

@@ -1,6 +1,7 @@
 // The state of one lowering run, shared by the files that lower the different kinds of regions.
 #pragma once
 
+#include <deque>
 #include <map>
 #include <unordered_map>
 #include <unordered_set>
@@ -36,16 +37,29 @@ class Lowering {
   void alias(const Value* value, View view) { views_[value] = std::move(view); }
   void emit_fill(const View& view, Immediate value, const std::string& name);
   void emit_copy(const View& from, const View& to, const std::string& name);
-  void emit(Region region, const FusedRegion& source, std::string precision);
-  void emit(Region region, std::string what, std::string precision);  // helper steps: copies, halo fills
+  // The number of the step that was added, or would have been if it did something.
+  size_t emit(Region region, const FusedRegion& source, std::string precision);
+  size_t emit(Region region, std::string what, std::string precision);  // helper steps: copies, halo fills
+
+  // ---- for calls and blocks ----
+  View plain_storage(const std::string& name, DType type, const Shape& shape);  // row-major, in the arena
+  View plain_result(const Value* value);                                        // the same as the value's storage
+  View row_major(const View& view, const std::string& name);                    // itself or a copy
+  // The nodes of a body, behind the steps so far. Its inputs must have views, its outputs have them then. False: something is reported.
+  bool lower_body(const Graph& body);
+  int next_step() const { return static_cast<int>(plan_.steps.size()); }
+  template <class R> R& step(size_t number) { return std::get<R>(plan_.steps[number].region); }
 
   // The region cannot be lowered after all; run() fails.
   void report(Diagnostic diagnostic) { diagnostics_.push_back(std::move(diagnostic)); }
 
-  bool is_inlined(const Value* value) const { return value->producer() && fusion_.inlined.contains(value->producer()); }
+  bool is_inlined(const Value* value) const {
+    return value->producer() && scope_->fusion.inlined.contains(value->producer());
+  }
   Plan& plan() { return plan_; }
 
  private:
+  bool lower_graph(const Graph& graph);
   void declare_io();
   void declare_empty(const FusedRegion& region);
   Status schedule_contractions();
@@ -58,8 +72,13 @@ class Lowering {
   const Graph& graph_;
   const LowerOptions options_;
   const std::unordered_set<const Node*>& alone_;
-  Fusion fusion_;
-  Layouts layouts_;
+  // What is decided for one graph: the model, or a body in it.
+  struct Scope {
+    Fusion fusion;
+    Layouts layouts;
+  };
+  std::deque<Scope> scopes_;  // all so far; steps point to their regions
+  Scope* scope_ = nullptr;
   Plan plan_;
   kernels::ConstantPool constants_{plan_};
   Diagnostics diagnostics_;
@@ -71,7 +90,8 @@ class Lowering {
   std::map<std::pair<int64_t, int64_t>, int> constant_buffers_;  // by offset and bytes
 };
 
-// What the rows of Role::Contraction and Role::Scalar share.
+// What rows share: all of Role::Contraction and Role::Scalar, and nodes that have no row.
+void lower_host_call(Lowering& lowering, const FusedRegion& region);
 void lower_contraction(Lowering& lowering, const FusedRegion& region);
 void lower_elementwise(Lowering& lowering, const FusedRegion& region);
 

@@ -12,16 +12,51 @@ int64_t align_up(int64_t value) { return (value + abi::kAlignment - 1) / abi::kA
 
 }  // namespace
 
-std::vector<int> touched_buffers(const Region& region) {
+namespace {
+
+void add(std::vector<int>& buffers, const std::vector<View>& views) {
+  for (const View& view : views) buffers.push_back(view.buffer);
+}
+
+std::vector<int> touched(const Loop& loop) {
   std::vector<int> buffers;
-  if (const auto* loop = std::get_if<Loop>(&region)) {
-    for (const View& view : loop->views) buffers.push_back(view.buffer);
-  } else {
-    const auto& c = std::get<Contraction>(region);
-    buffers = {c.input.buffer, c.output.buffer};
-    for (const EpilogueOperand& operand : c.operands) buffers.push_back(operand.view.buffer);
-  }
+  add(buffers, loop.views);
   return buffers;
+}
+
+std::vector<int> touched(const Contraction& c) {
+  std::vector<int> buffers = {c.input.buffer, c.output.buffer};
+  for (const EpilogueOperand& operand : c.operands) buffers.push_back(operand.view.buffer);
+  return buffers;
+}
+
+std::vector<int> touched(const Call& call) {
+  std::vector<int> buffers;
+  add(buffers, call.inputs);
+  add(buffers, call.outputs);
+  return buffers;
+}
+
+std::vector<int> touched(const Branch& branch) { return {branch.condition.buffer}; }
+
+std::vector<int> touched(const Repeat& repeat) {
+  std::vector<int> buffers = {repeat.counter.buffer};
+  for (const std::optional<View>* view : {&repeat.trips, &repeat.condition})
+    if (*view) buffers.push_back((*view)->buffer);
+  for (const Repeat::Collection& c : repeat.collections) add(buffers, {c.part, c.all});
+  return buffers;
+}
+
+}  // namespace
+
+std::vector<int> touched_buffers(const Region& region) {
+  return std::visit([](const auto& r) { return touched(r); }, region);
+}
+
+// What a repetition finds is there until it ends: it may be read again in the next iteration.
+static void outlive(std::vector<LiveRange>& ranges, int repeat, int last) {
+  for (LiveRange& range : ranges)
+    if (range.first <= repeat && range.last >= repeat) range.last = std::max(range.last, last);
 }
 
 std::vector<LiveRange> live_ranges(const Plan& plan) {
@@ -33,6 +68,9 @@ std::vector<LiveRange> live_ranges(const Plan& plan) {
       range.last = std::max(range.last, static_cast<int>(s));
     }
   }
+  for (size_t s = plan.steps.size(); s-- > 0;)  // inner ones first
+    if (const auto* repeat = std::get_if<Repeat>(&plan.steps[s].region))
+      outlive(ranges, static_cast<int>(s), repeat->end - 1);
   return ranges;
 }
 

@@ -20,6 +20,8 @@ enum class Role : uint8_t {
   Scalar,       // elementwise: an LLVM loop over the output, or part of another region
   View,         // no code: Transpose, Slice, Reshape, ...
   Copy,         // copies: Concat, Pad, Tile, ...
+  Call,         // a routine of the runtime, or the reference evaluator
+  Block,        // control flow: its bodies are code
 };
 
 // How the order of elements in memory goes through an operator.
@@ -80,6 +82,8 @@ struct OpLowering {
   OpLowering& loop(LowerFn lower, LegalFn legal = nullptr) { return form({Role::Loop, lower, legal}); }
   OpLowering& view(LowerFn lower, LegalFn legal = nullptr) { return form({Role::View, lower, legal}); }
   OpLowering& copy(LowerFn lower, LegalFn legal = nullptr) { return form({Role::Copy, lower, legal}); }
+  OpLowering& call(LowerFn lower, LegalFn legal = nullptr) { return form({Role::Call, lower, legal}); }
+  OpLowering& block(LowerFn lower, LegalFn legal = nullptr) { return form({Role::Block, lower, legal}); }
   OpLowering& scalar(Translate t, LegalFn legal = nullptr);
   OpLowering& constants(std::initializer_list<int> operands) { return constant = mask_of(operands), *this; }
   OpLowering& looks_up(std::initializer_list<int> operands) { return tables = mask_of(operands), *this; }
@@ -102,6 +106,8 @@ using OpLowerings = std::vector<OpLowering>;
 const OpLowering* row_of(const OpDef& op);
 // How the node is computed, or why it cannot be.
 Result<const Form*> form_of(const Node& node);
+// How the reference evaluates it between two steps of code, or null if it cannot.
+const Form* host_form_of(const Node& node);
 // Records without a row: there is no code for them.
 const std::vector<const OpDef*>& ops_without_code();
 

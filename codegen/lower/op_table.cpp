@@ -3,6 +3,7 @@
 #include <unordered_map>
 
 #include "codegen/lower/fuse.h"
+#include "codegen/lower/host_call.h"
 #include "codegen/lower/lowering.h"
 #include "codegen/lower/op_lowering.h"
 #include "codegen/lower/ops/families.h"
@@ -13,9 +14,9 @@ namespace {
 
 OpLowerings all_rows() {
   OpLowerings rows;
-  for (auto* family : {activation_rows, arithmetic_rows, convolution_rows, copy_rows, gather_rows, logic_rows,
-                       matrix_product_rows, normalization_rows, pooling_rows, quantization_rows, reduction_rows,
-                       softmax_rows, transcendental_rows, view_rows})
+  for (auto* family : {activation_rows, arithmetic_rows, control_flow_rows, convolution_rows, copy_rows, gather_rows,
+                       logic_rows, matrix_product_rows, normalization_rows, pooling_rows, quantization_rows,
+                       reduction_rows, selection_rows, softmax_rows, transcendental_rows, view_rows})
     for (OpLowering& row : family()) rows.push_back(std::move(row));
   return rows;
 }
@@ -87,35 +88,24 @@ Result<const Form*> form_of(const Node& node) {
   return why.diagnostics().front();
 }
 
+const Form* host_form_of(const Node& node) {
+  static const Form kHost{Role::Call, lower_host_call};
+  return can_be_called(node) && check_values(node).ok() ? &kHost : nullptr;
+}
+
 const std::vector<const OpDef*>& ops_without_code() {
-  static const std::vector<const OpDef*> kOps = {&ops::ArgMax,
-                                                 &ops::ArgMin,
-                                                 &ops::BitShift,
-                                                 &ops::Compress,
-                                                 &ops::Constant,
-                                                 &ops::ConstantOfShape,
-                                                 &ops::ConvTranspose,
-                                                 &ops::CumSum,
-                                                 &ops::Dropout,
-                                                 &ops::DynamicQuantizeLinear,
-                                                 &ops::EyeLike,
-                                                 &ops::GatherElements,
-                                                 &ops::GatherND,
-                                                 &ops::GroupNormalization,
-                                                 &ops::If,
-                                                 &ops::LRN,
-                                                 &ops::Loop,
-                                                 &ops::NonZero,
-                                                 &ops::OneHot,
-                                                 &ops::Range,
-                                                 &ops::Resize,
-                                                 &ops::Scan,
-                                                 &ops::ScatterElements,
-                                                 &ops::ScatterND,
-                                                 &ops::ShapeOf,
-                                                 &ops::Size,
-                                                 &ops::TopK,
-                                                 &ops::Trilu};
+  static const std::vector<const OpDef*> kOps = {&ops::ArgMax,        &ops::ArgMin,
+                                                 &ops::BitShift,      &ops::Compress,
+                                                 &ops::Constant,      &ops::ConstantOfShape,
+                                                 &ops::ConvTranspose, &ops::CumSum,
+                                                 &ops::Dropout,       &ops::DynamicQuantizeLinear,
+                                                 &ops::EyeLike,       &ops::GatherElements,
+                                                 &ops::GatherND,      &ops::GroupNormalization,
+                                                 &ops::LRN,           &ops::NonZero,
+                                                 &ops::OneHot,        &ops::Range,
+                                                 &ops::Resize,        &ops::ScatterElements,
+                                                 &ops::ScatterND,     &ops::ShapeOf,
+                                                 &ops::Size,          &ops::Trilu};
   return kOps;
 }
 

@@ -61,18 +61,16 @@ View Lowering::channels_last_storage(const std::string& name, DType dtype, const
 View Lowering::stored(const Value* value, bool channels_last, bool in_output) {
   const Shape shape = value->type().shape();
   if (in_output) return views_[value] = row_major_view(outputs_.at(value)->buffer, value->dtype(), shape);
-  if (!channels_last)
-    return views_[value] = row_major_view(arena_buffer(value->name(), byte_size(value->dtype(), element_count(shape))),
-                                          value->dtype(), shape);
-  const auto layout = layouts_.find(value);
-  const std::optional<Halo> halo = layout == layouts_.end() ? std::nullopt : layout->second.halo;
+  if (!channels_last) return views_[value] = plain_storage(value->name(), value->dtype(), shape);
+  const auto layout = scope_->layouts.find(value);
+  const std::optional<Halo> halo = layout == scope_->layouts.end() ? std::nullopt : layout->second.halo;
   if (halo) halos_[value] = *halo;
   return views_[value] = channels_last_storage(value->name(), value->dtype(), shape, halo);
 }
 
 View Lowering::allocate(const Value* value) {
-  const auto layout = layouts_.find(value);
-  return stored(value, layout != layouts_.end() && layout->second.channels_last, outputs_.contains(value));
+  const auto layout = scope_->layouts.find(value);
+  return stored(value, layout != scope_->layouts.end() && layout->second.channels_last, outputs_.contains(value));
 }
 
 // Channels are the last axis, as of every matrix product, or axis 1.
@@ -145,10 +143,12 @@ static bool does_nothing(const Region& region) {
   return element_count(rows) == 0;
 }
 
-void Lowering::emit(Region region, std::string what, std::string precision) {
-  if (does_nothing(region)) return;
+size_t Lowering::emit(Region region, std::string what, std::string precision) {
+  const size_t number = plan_.steps.size();
+  if (does_nothing(region)) return number;
   plan_.steps.push_back({std::move(region), {}, std::move(what), std::move(precision), {}});
   sources_.push_back(nullptr);
+  return number;
 }
 
 // The source nodes of an origin ("a + b" once nodes have been merged), each once. The pairs that quantization put around them say nothing.
@@ -162,13 +162,28 @@ static void add_nodes(std::vector<std::string>& nodes, std::string_view origin) 
   }
 }
 
-void Lowering::emit(Region region, const FusedRegion& source, std::string precision) {
-  if (does_nothing(region)) return;
+size_t Lowering::emit(Region region, const FusedRegion& source, std::string precision) {
+  const size_t number = plan_.steps.size();
+  if (does_nothing(region)) return number;
   Step step{std::move(region), {}, std::string(source.anchor->op().name), std::move(precision), {}};
   add_nodes(step.nodes, source.anchor->origin());
   for (const Node* node : source.chain) add_nodes(step.nodes, node->origin());
   plan_.steps.push_back(std::move(step));
   sources_.push_back(&source);
+  return number;
+}
+
+View Lowering::plain_storage(const std::string& name, DType type, const Shape& shape) {
+  return row_major_view(arena_buffer(name, byte_size(type, element_count(shape))), type, shape);
+}
+
+View Lowering::plain_result(const Value* value) { return stored(value, false, outputs_.contains(value)); }
+
+View Lowering::row_major(const View& view, const std::string& name) {
+  if (is_row_major(view)) return view;
+  const View copy = plain_storage(name + ".row_major", view.dtype, view.shape);
+  emit_copy(view, copy, name + ".row_major");
+  return copy;
 }
 
 }  // namespace lapis::codegen

@@ -56,6 +56,17 @@ llvm::SmallVector<char, 0> object_bytes(const Plan& plan, const CodeImage& image
   return object;
 }
 
+// The functions of an object are called one after the other, by itself or by the program that links it.
+Status check_only_code(const Plan& plan) {
+  Diagnostics found;
+  for (const Step& step : plan.steps)
+    if (!std::holds_alternative<Loop>(step.region) && !std::holds_alternative<Contraction>(step.region))
+      found.push_back(error(ErrorKind::Unsupported, "'" + name_of(step.region) + "' (" + step.op +
+                                                        ") is no code of its own, and an object file holds only code")
+                          .help("compile the model to an artifact (--emit artifact), whose runtime does the rest"));
+  return status_of(std::move(found));
+}
+
 }  // namespace
 
 int64_t object_arena_bytes(const Plan& plan) {
@@ -66,6 +77,7 @@ Result<ObjectFiles> write_object(const Plan& plan, const CodeImage& image, const
   if (!is_identifier(options.name))
     return error(ErrorKind::Usage, "'" + options.name + "' cannot prefix C symbols")
         .help("use letters, digits and underscores, not starting with a digit");
+  LAPIS_CHECK(check_only_code(plan));
   LAPIS_ASSERT(image.symbols.size() == plan.steps.size(), "one function a step");
   const auto object = object_bytes(plan, image, options);
   const ObjectFiles files{options.directory / (options.name + ".o"), options.directory / (options.name + ".h")};

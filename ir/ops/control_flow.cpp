@@ -115,9 +115,20 @@ Status check_one(const InferContext& c, size_t i, std::string_view name) {
   return c.error(std::string(name) + " must be one value, not " + c.in(i).to_string());
 }
 
+bool is_true(const Value* v) { return v->is_constant() && v->constant().size() == 1 && v->constant().data<bool>()[0]; }
+
+// How often the body runs, if that is known: nothing ends the loop before its trips are over.
+Dim iterations(const InferContext& c, const Graph& body) {
+  const Tensor* trips = c.constant(0);
+  if (!trips || trips->size() != 1) return Dim::unknown();
+  const Value* still = body.outputs()[0];
+  while (still->producer() && still->producer()->is(Identity)) still = still->producer()->input(0);
+  const bool goes_on = !c.has(1) || (is_true(c.node().input(1)) && (is_true(still) || still == body.inputs()[1]));
+  return goes_on ? Dim(std::max<int64_t>(trips->as_int(0), 0)) : Dim::unknown();
+}
+
 Result<Types> infer_loop(const InferContext& c) {
   const auto a = c.attrs<LoopAttrs>();
-
   LAPIS_CHECK(check_one(c, 0, "the trip count"));
   LAPIS_CHECK(check_one(c, 1, "the condition"));
   if (!c.has(0) && !c.has(1)) return c.error("has neither a trip count nor a condition, so it never ends");
@@ -133,7 +144,7 @@ Result<Types> infer_loop(const InferContext& c) {
   Types types;
   for (size_t i = 0; i < outputs; ++i) {
     if (i >= states) {
-      types.push_back(stacked_type(body[i + 1], 0, Dim::unknown()));
+      types.push_back(stacked_type(body[i + 1], 0, iterations(c, *a.body)));
       continue;
     }
     const Type& declared = a.body->inputs()[i + 2]->type();

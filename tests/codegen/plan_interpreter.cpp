@@ -21,11 +21,59 @@ class Interpreter {
   }
 
   std::vector<Tensor> run() {
-    for (const Step& step : plan_.steps) std::visit([&](const auto& region) { execute(region); }, step.region);
+    execute_steps(0, static_cast<int>(plan_.steps.size()));
     return std::move(outputs_);
   }
 
  private:
+  void execute_steps(int first, int end) {
+    for (next_ = first; next_ < end;) {
+      const Region& region = plan_.steps[static_cast<size_t>(next_++)].region;
+      std::visit([&](const auto& r) { execute(r); }, region);
+    }
+  }
+
+  // Routines are the runtime's; a host function is called as it is.
+  void execute(const Call& call) {
+    LAPIS_ASSERT(call.host, "routines are not described here");
+    std::vector<Tensor> inputs;
+    for (const View& view : call.inputs) {
+      Tensor& t = inputs.emplace_back(view.dtype, view.shape);
+      std::memcpy(t.mutable_raw(), address(view, Shape(view.shape.size(), 0)), static_cast<size_t>(t.bytes()));
+    }
+    const std::vector<Tensor> results = *call.host(inputs);
+    for (size_t i = 0; i < results.size(); ++i)
+      std::memcpy(address(call.outputs[i], Shape(call.outputs[i].shape.size(), 0)), results[i].raw(),
+                  static_cast<size_t>(results[i].bytes()));
+  }
+
+  Immediate number_at(const View& view) { return read_element(address(view, Shape(view.shape.size(), 0)), view.dtype); }
+
+  void execute(const Branch& branch) {
+    const int first = next_;
+    if (number_at(branch.condition).as_int() != 0)
+      execute_steps(first, branch.otherwise);
+    else
+      execute_steps(branch.otherwise, branch.end);
+    next_ = branch.end;
+  }
+
+  void execute(const Repeat& repeat) {
+    const int first = next_;
+    const int64_t trips = repeat.trips ? number_at(*repeat.trips).as_int() : INT64_MAX;
+    for (int64_t i = 0; i < trips && (!repeat.condition || number_at(*repeat.condition).as_int() != 0); ++i) {
+      write_element(address(repeat.counter, {}), DType::Int64, i);
+      execute_steps(first, repeat.end);
+      for (const Repeat::Collection& c : repeat.collections) {
+        Shape slice(c.all.shape.size(), 0);
+        slice[0] = c.backwards ? c.all.shape[0] - 1 - i : i;
+        const int64_t bytes = byte_size(c.part.dtype, element_count(c.part.shape));
+        std::memcpy(address(c.all, slice), address(c.part, Shape(c.part.shape.size(), 0)), static_cast<size_t>(bytes));
+      }
+    }
+    next_ = repeat.end;
+  }
+
   std::byte* base(int buffer) {
     const Buffer& b = plan_.buffers[static_cast<size_t>(buffer)];
     switch (b.space) {
@@ -176,6 +224,7 @@ class Interpreter {
   }
 
   const Plan& plan_;
+  int next_ = 0;  // step
   std::vector<std::byte> arena_;
   std::vector<Tensor> outputs_;
   std::vector<std::byte*> io_;

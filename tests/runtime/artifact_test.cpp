@@ -333,6 +333,63 @@ TEST_F(Artifact, TablesOutsideOfTheConstantsAreFlaws) {
   }
 }
 
+std::optional<std::string> flaw_with(Action action) {
+  Program p = sample_program();
+  StepInfo step;
+  step.name = "action";
+  step.units = 0;
+  step.action = std::move(action);
+  p.steps.insert(p.steps.begin(), step);
+  return flaw_of(p);
+}
+
+// The sample has two steps behind it, 64 bytes of constants and of arena, x and y of 64 bytes.
+TEST_F(Artifact, BlocksOutsideOfTheStepsAreFlaws) {
+  const Place truth{Place::Base::Io, 0, 0};
+  EXPECT_EQ(flaw_with(BranchInfo{truth, 2, 3}), std::nullopt);
+  for (const BranchInfo& branch : {BranchInfo{truth, 0, 3},
+                                   {truth, 2, 4},
+                                   {truth, 3, 2},
+                                   {truth, 2, UINT64_MAX},
+                                   {{Place::Base::Io, 64, 0}, 2, 3},
+                                   {{Place::Base::Io, 0, 2}, 2, 3},
+                                   {{Place::Base::Arena, UINT64_MAX, 0}, 2, 3}})
+    EXPECT_NE(flaw_with(branch), std::nullopt);
+}
+
+TEST_F(Artifact, RepetitionsOutsideOfMemoryAreFlaws) {
+  const Place arena{Place::Base::Arena, 0, 0}, constants{Place::Base::Constants, 0, 0}, y{Place::Base::Io, 0, 1};
+  const RepeatInfo good{constants, std::nullopt, arena, {{arena, y, 32, 2, false}}, 3};
+  EXPECT_EQ(flaw_with(good), std::nullopt);
+  std::vector<RepeatInfo> bad(7, good);
+  bad[0].trips.reset();
+  bad[1].counter = constants;
+  bad[2].counter.offset = 60;
+  bad[3].collections[0].count = 3;
+  bad[4].collections[0].count = INT64_MAX;
+  bad[5].end = 0;
+  bad[6].collections[0].all = {Place::Base::Io, 0, 0};
+  for (const RepeatInfo& repeat : bad) EXPECT_NE(flaw_with(repeat), std::nullopt);
+}
+
+TEST_F(Artifact, CallsThatDoNotFitTheirRoutineAreFlaws) {
+  const Place arena{Place::Base::Arena, 0, 0}, x{Place::Base::Io, 0, 0}, y{Place::Base::Io, 0, 1};
+  const CallInfo good{
+      "topk", {{x, DType::UInt8, {8}}}, {{y, DType::UInt8, {2}}, {arena, DType::Int64, {2}}}, {0, 1}, {}};
+  EXPECT_EQ(flaw_with(good), std::nullopt);
+  std::vector<CallInfo> bad(9, good);
+  bad[0].routine = "sort";
+  bad[1].parameters = {1, 1};
+  bad[2].parameters = {0};
+  bad[3].outputs[0].shape = {9};
+  bad[4].outputs[1].dtype = DType::Int32;
+  bad[5].inputs[0].shape = {65};
+  bad[6].outputs[1].place.offset = 4;
+  bad[7].outputs.pop_back();
+  bad[8].inputs[0].shape = {-8};
+  for (const CallInfo& call : bad) EXPECT_NE(flaw_with(call), std::nullopt);
+}
+
 TEST_F(Artifact, LoadedProgramsRun) {
   const auto executable = Executable::load(file_);
   ASSERT_TRUE(executable.ok()) << to_string(executable.diagnostics());

@@ -149,6 +149,24 @@ Status ModelFlags::check_artifact(const Path& file) const {
       .help("compile the model again with " + std::string(flag));
 }
 
+// What has no code makes a model slow, and keeps it out of artifacts.
+static void warn_of_host_calls(const Program& program, const Path& file) {
+  std::vector<std::string> names;
+  for (const StepInfo& s : program.steps)
+    if (const auto* call = std::get_if<CallInfo>(&s.action); call && call->host)
+      names.push_back("'" + s.name + "' (" + s.op + ")");
+  if (names.empty()) return;
+  const size_t shown = std::min<size_t>(names.size(), 4);
+  std::string list = joined({names.begin(), names.begin() + static_cast<ptrdiff_t>(shown)}, ", ");
+  if (shown < names.size()) list += ", ...";
+  std::fputs(to_string({warning(std::to_string(names.size()) + " of " + std::to_string(program.steps.size()) +
+                                " steps have no code and run in the reference evaluator: " + list)
+                            .at(file.string())
+                            .help("`lapis explain` shows what they cost; an artifact or object cannot hold them")})
+                 .c_str(),
+             stderr);
+}
+
 Result<std::unique_ptr<Runner>> ModelFlags::open(const Path& file, const RunnerOptions& options) const {
   LAPIS_TRY(const ModelKind kind, model_kind(file, options.artifact_of_any_name));
   if (kind == ModelKind::Artifact) {
@@ -158,6 +176,7 @@ Result<std::unique_ptr<Runner>> ModelFlags::open(const Path& file, const RunnerO
   LAPIS_TRY(const std::unique_ptr<Graph> graph, load(file, options.model));
   Result<std::unique_ptr<Runner>> runner = open_graph(*graph, options);
   if (!runner.ok()) return in_file(std::move(runner).diagnostics(), file, graph->name());
+  if (Session* session = (*runner)->session()) warn_of_host_calls(session->program(), file);
   return runner;
 }
 

@@ -7,6 +7,7 @@ namespace lapis::codegen {
 
 OpLowerings activation_rows();
 OpLowerings arithmetic_rows();
+OpLowerings control_flow_rows();
 OpLowerings convolution_rows();
 OpLowerings copy_rows();
 OpLowerings gather_rows();
@@ -16,6 +17,7 @@ OpLowerings normalization_rows();
 OpLowerings pooling_rows();
 OpLowerings quantization_rows();
 OpLowerings reduction_rows();
+OpLowerings selection_rows();
 OpLowerings softmax_rows();
 OpLowerings transcendental_rows();
 OpLowerings view_rows();

@@ -60,11 +60,7 @@ View expanded(const Node& node, const View& in) { return broadcast_to(in, node.o
 View reinterpreted(Lowering& l, const Node& node, const View& in) {
   const Shape shape = node.output()->type().shape();
   if (auto view = reshaped(in, shape)) return *view;
-  const Value* input = node.input(0);
-  const int buffer = l.arena_buffer(input->name() + ".row_major", byte_size(in.dtype, element_count(in.shape)));
-  const View copy = row_major_view(buffer, in.dtype, in.shape);
-  l.emit_copy(in, copy, input->name() + ".row_major");
-  return *reshaped(copy, shape);
+  return *reshaped(l.row_major(in, node.input(0)->name()), shape);
 }
 
 // The row whose result is `view` of operand 0.

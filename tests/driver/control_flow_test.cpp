@@ -1,0 +1,268 @@
+// If, Loop, Scan, routines and calls into the reference: compiled, they give what the reference evaluator gives, at every level of this
+// host, with 1 to 3 threads, and from an artifact.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "driver/compile.h"
+#include "driver/runner.h"
+#include "runtime/artifact.h"
+#include "tests/driver/compare.h"
+#include "tests/driver/example.h"
+
+namespace lapis {
+namespace {
+
+using testing::graph_from_text;
+using testing::host_levels;
+
+std::vector<Tensor> reference(const Graph& graph, const std::vector<Tensor>& inputs) {
+  auto runner = open_graph(graph, {.backend = Backend::Reference});
+  EXPECT_TRUE(runner.ok()) << to_string(runner.diagnostics());
+  auto outputs = (*runner)->run(inputs);
+  EXPECT_TRUE(outputs.ok()) << to_string(outputs.diagnostics());
+  return *std::move(outputs);
+}
+
+struct Case {
+  std::unique_ptr<Graph> graph;
+  std::vector<std::vector<Tensor>> inputs;
+};
+
+Compiled compiled(const Graph& graph, const Target& target, bool host_calls = false) {
+  CompileOptions options;
+  options.target = target;
+  options.host_calls = host_calls;
+  Result<Compiled> result = compile(graph, std::move(options));
+  EXPECT_TRUE(result.ok()) << to_string(result.diagnostics());
+  return *std::move(result);
+}
+
+void expect_equal(const Program& program, const Case& c) {
+  for (const int threads : {1, 2, 3}) {
+    const auto runner = open_program(program, {.threads = threads});
+    ASSERT_TRUE(runner.ok()) << to_string(runner.diagnostics());
+    for (int again = 0; again < 2; ++again)
+      for (const auto& inputs : c.inputs) {
+        const auto got = (*runner)->run(inputs);
+        ASSERT_TRUE(got.ok()) << to_string(got.diagnostics());
+        EXPECT_EQ(*got, reference(*c.graph, inputs)) << threads << " threads";
+      }
+  }
+}
+
+void expect_reference(const Case& c, bool host_calls = false) {
+  for (const Target& target : host_levels()) {
+    SCOPED_TRACE(target.to_string());
+    expect_equal(compiled(*c.graph, target, host_calls).program, c);
+  }
+}
+
+Tensor floats(Shape shape, float first = 0, float step = 1) {
+  Tensor t(DType::Float32, std::move(shape));
+  for (float& x : t.mutable_data<float>()) x = std::exchange(first, first + step);
+  return t;
+}
+
+Case choice() {
+  return {graph_from_text(R"((bool condition, float[2,3] x) => (float[2,3] y, float[2,3] z) {
+    y, w = If (condition) <
+      then_branch = yes () => (float[2,3] a, float[2,3] b) { a = Add (x, x)  b = Relu (x) },
+      else_branch = no () => (float[2,3] c, float[2,3] d) { c = Neg (x)  d = Identity (x) }>
+    z = Mul (w, y)
+  })"),
+          {{Tensor::scalar(true), floats({2, 3}, -2)}, {Tensor::scalar(false), floats({2, 3}, -2)}}};
+}
+
+TEST(ControlFlow, IfRunsTheBranchThatItsConditionNames) { expect_reference(choice()); }
+
+TEST(ControlFlow, BranchesCanBeInsideOfBranches) {
+  Case c;
+  c.graph = graph_from_text(R"((bool p, bool q, float[4] x) => (float[4] y) {
+    y = If (p) <
+      then_branch = outer () => (float[4] a) {
+        t = Add (x, x)
+        a = If (q) <
+          then_branch = inner () => (float[4] b) { b = Mul (t, x) },
+          else_branch = other () => (float[4] e) { e = Sub (t, x) }>
+      },
+      else_branch = no () => (float[4] f) { f = Neg (x) }>
+  })");
+  for (const bool p : {false, true})
+    for (const bool q : {false, true}) c.inputs.push_back({Tensor::scalar(p), Tensor::scalar(q), floats({4}, 1)});
+  expect_reference(c);
+}
+
+// Fibonacci: both states change at once.
+Case fibonacci() {
+  Case c;
+  c.graph = graph_from_text(R"((int64 n, float[2] a, float[2] b) => (float[2] x, float[2] y) {
+    x, y = Loop (n, , a, b) <
+      body = step (int64 i, bool go, float[2] p, float[2] q) => (bool still, float[2] r, float[2] s) {
+        still = Identity (go)
+        r = Identity (q)
+        s = Add (p, q)
+      }>
+  })");
+  for (const int64_t n : {0, 1, 2, 7}) c.inputs.push_back({Tensor::scalar(n), floats({2}), floats({2}, 1)});
+  return c;
+}
+
+TEST(ControlFlow, StatesOfALoopChangeAtOnce) { expect_reference(fibonacci()); }
+
+TEST(ControlFlow, LoopsEndByTheirCondition) {
+  Case c;
+  c.graph = graph_from_text(
+      R"((float limit, bool first) => (float sum, int64 count) <float zero = {0}, int64 none = {0}, int64 most = {50}> {
+    sum, count = Loop (most, first, zero, none) <
+      body = step (int64 i, bool go, float s, int64 n) => (bool more, float t, int64 m) {
+        f = Cast <to = 1> (i)
+        t = Add (s, f)
+        more = Less (t, limit)
+        one = Constant <value = int64 {1}> ()
+        m = Add (n, one)
+      }>
+  })");
+  for (const float limit : {-1.0f, 10.0f, 1e9f})
+    for (const bool first : {true, false}) c.inputs.push_back({Tensor::scalar(limit), Tensor::scalar(first)});
+  expect_reference(c);
+}
+
+TEST(ControlFlow, LoopsCollectWhatTheirIterationsGive) {
+  Case c;
+  c.graph = graph_from_text(R"((float[3] x) => (float[3] last, float[5,3] all) <int64 n = {5}> {
+    last, all = Loop (n, , x) <
+      body = step (int64 i, bool go, float[3] s) => (bool still, float[3] t, float[3] u) {
+        still = Identity (go)
+        t = Add (s, x)
+        u = Neg (t)
+      }>
+  })");
+  c.inputs = {{floats({3}, 1)}};
+  expect_reference(c);
+}
+
+TEST(ControlFlow, LoopsInsideOfLoops) {
+  Case c;
+  c.graph = graph_from_text(R"((int64 n, float[2] x) => (float[2] y) {
+    y = Loop (n, , x) <
+      body = outer (int64 i, bool go, float[2] s) => (bool still, float[2] t) {
+        still = Identity (go)
+        doubled = Add (s, x)
+        t = Loop (i, , doubled) <
+          body = inner (int64 j, bool gone, float[2] u) => (bool on, float[2] v) {
+            on = Identity (gone)
+            v = Mul (u, doubled)
+          }>
+      }>
+  })");
+  for (const int64_t n : {0, 1, 4}) c.inputs.push_back({Tensor::scalar(n), floats({2}, 0.5f)});
+  expect_reference(c);
+}
+
+// Axes, directions, states and captured values.
+TEST(ControlFlow, ScanGoesThroughItsSequences) {
+  Case c;
+  c.graph = graph_from_text(
+      R"((float[2] start, float[2,4] forth, float[4,2] back) => (float[2] final, float[2,4] all, float[4,2] reversed) {
+    final, all, reversed = Scan <num_scan_inputs = 2, scan_input_axes = [1, 0], scan_input_directions = [0, 1],
+                                 scan_output_axes = [1, 0], scan_output_directions = [0, 1],
+      body = step (float[2] s, float[2] a, float[2] b) => (float[2] t, float[2] u, float[2] v) {
+        w = Mul (a, b)
+        t = Add (s, w)
+        u = Identity (t)
+        v = Sub (a, start)
+      }> (start, forth, back)
+  })");
+  c.inputs = {{floats({2}), floats({2, 4}, 1), floats({4, 2}, -3)}};
+  expect_reference(c);
+}
+
+// A convolution and a pool in a body: layouts, halos and packed weights of their own.
+TEST(ControlFlow, BodiesHaveKernels) {
+  Case c;
+  c.graph =
+      graph_from_text(R"((int64 n, float[1,2,6,5] x) => (float[1,2,6,5] y) <float[2,2,1,1] w = {0.5, 0.25, -0.5, 1}> {
+    y = Loop (n, , x) <
+      body = step (int64 i, bool go, float[1,2,6,5] s) => (bool still, float[1,2,6,5] t) {
+        still = Identity (go)
+        c = Conv (s, w)
+        r = Relu (c)
+        t = MaxPool <kernel_shape = [3, 3], pads = [1, 1, 1, 1]> (r)
+      }>
+  })");
+  for (const int64_t n : {1, 3}) c.inputs.push_back({Tensor::scalar(n), floats({1, 2, 6, 5}, -8, 0.5f)});
+  expect_reference(c);
+}
+
+TEST(Routines, TopKAlongEveryAxisOfEveryType) {
+  for (const DType type :
+       {DType::Float32, DType::Float64, DType::Float16, DType::Int8, DType::UInt8, DType::Int64, DType::UInt64})
+    for (const int axis : {0, 1, -1})
+      for (const int largest : {0, 1}) {
+        SCOPED_TRACE(std::string(name_of(type)) + " axis " + std::to_string(axis) +
+                     (largest ? " largest" : " smallest"));
+        Case c;
+        c.graph = graph_from_text(
+            "(float[3,4,5] f) => (" + std::string(name_of(type)) +
+            "[?,?,?] v, int64[?,?,?] i) <int64[1] k = {3}> { x = Cast <to = " + std::to_string(static_cast<int>(type)) +
+            "> (f) v, i = TopK <axis = " + std::to_string(axis) + ", largest = " + std::to_string(largest) +
+            "> (x, k) }");
+        Tensor x = floats({3, 4, 5});
+        int i = 0;
+        for (float& v : x.mutable_data<float>()) v = static_cast<float>((i++ * 37) % 11);  // with ties
+        if (type == DType::Float32) x.mutable_data<float>()[7] = NAN;
+        c.inputs = {{x}};
+        expect_reference(c);
+      }
+}
+
+TEST(HostCalls, AreMadeOnlyIfAllowedAndCannotBeSaved) {
+  Case c;
+  c.graph = graph_from_text(R"((float[2,3] x) => (float[2,3] y) <int64 axis = {1}> {
+    a = Relu (x)
+    b = CumSum (a, axis)
+    y = Neg (b)
+  })");
+  c.inputs = {{floats({2, 3}, -1)}};
+  const auto refused = compile(*c.graph, {});
+  ASSERT_FALSE(refused.ok());
+  EXPECT_NE(to_string(refused.diagnostics()).find("CumSum"), std::string::npos);
+  expect_reference(c, true);
+  const Compiled made = compiled(*c.graph, Target::host(), true);
+  const auto step = std::find_if(made.program.steps.begin(), made.program.steps.end(),
+                                 [](const StepInfo& s) { return s.op == "CumSum"; });
+  ASSERT_NE(step, made.program.steps.end());
+  EXPECT_EQ(step->kernel, "call host");
+  const Status saved = save_artifact(made.program, ::testing::TempDir() + "host.lapis");
+  ASSERT_FALSE(saved.ok());
+  EXPECT_NE(to_string(saved.diagnostics()).find("CumSum"), std::string::npos);
+}
+
+TEST(ControlFlow, IsTheSameFromAnArtifact) {
+  for (const Case& c : {choice(), fibonacci()}) {
+    const std::string file = ::testing::TempDir() + "control_flow.lapis";
+    ASSERT_TRUE(save_artifact(compiled(*c.graph, Target::host()).program, file).ok());
+    auto loaded = load_artifact(file);
+    ASSERT_TRUE(loaded.ok()) << to_string(loaded.diagnostics());
+    expect_equal(*loaded, c);
+  }
+}
+
+TEST(ControlFlow, StatesThatGrowAreRefused) {
+  const auto graph = graph_from_text(R"((int64 n, float[1] x) => (float[?] y) {
+    y = Loop (n, , x) <
+      body = step (int64 i, bool go, float[?] s) => (bool still, float[?] t) {
+        still = Identity (go)
+        t = Concat <axis = 0> (s, s)
+      }>
+  })");
+  const auto result = compile(*graph, {});
+  ASSERT_FALSE(result.ok());
+  EXPECT_NE(to_string(result.diagnostics()).find("code is generated for fixed shapes"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace lapis
