@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <set>
 #include <unordered_set>
 #include <utility>
 
@@ -110,22 +111,29 @@ class Verifier {
     }
   }
 
-  // Buffers in the order of their first step; those that are alive then are few.
+  // Buffers in the order of their first step. As long as those that are alive do not overlap, a new one does so with its
+  // neighbours or with none.
   void check_overlap(const std::vector<LiveRange>& ranges) {
-    std::vector<size_t> order, alive;
+    std::vector<size_t> order;
     for (size_t b = 0; b < plan_.buffers.size(); ++b)
       if (plan_.buffers[b].space == Space::Arena && ranges[b].last >= 0) order.push_back(b);
     std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return ranges[a].first < ranges[b].first; });
+    std::set<std::pair<int, size_t>> ends;           // last step, buffer
+    std::set<std::pair<int64_t, size_t>> by_offset;  // of those alive
     for (size_t b : order) {
-      std::erase_if(alive, [&](size_t a) { return ranges[a].last < ranges[b].first; });
-      const Buffer& x = plan_.buffers[b];
-      for (size_t a : alive) {
-        const Buffer& y = plan_.buffers[a];
-        require(x.offset + x.bytes <= y.offset || y.offset + y.bytes <= x.offset,
-                "buffers '" + x.name + "' and '" + y.name + "' overlap while both are in use");
-      }
-      alive.push_back(b);
+      for (; !ends.empty() && ends.begin()->first < ranges[b].first; ends.erase(ends.begin()))
+        by_offset.erase({plan_.buffers[ends.begin()->second].offset, ends.begin()->second});
+      const auto at = by_offset.emplace(plan_.buffers[b].offset, b).first;
+      if (at != by_offset.begin()) check_apart(std::prev(at)->second, b);
+      if (std::next(at) != by_offset.end()) check_apart(b, std::next(at)->second);
+      ends.emplace(ranges[b].last, b);
     }
+  }
+
+  void check_apart(size_t low, size_t high) {
+    const Buffer &x = plan_.buffers[low], &y = plan_.buffers[high];
+    require(x.offset + x.bytes <= y.offset,
+            "buffers '" + x.name + "' and '" + y.name + "' overlap while both are in use");
   }
 
   const Buffer& buffer_of(const View& view) const { return plan_.buffers[static_cast<size_t>(view.buffer)]; }

@@ -50,32 +50,31 @@ std::string Graph::unique_name(std::string_view hint) {
   return name;
 }
 
-Value* Graph::new_value(std::string name, Type type) {
-  auto value = std::make_unique<Value>();
+Value* Graph::new_value(std::list<Value>& values, std::string name, Type type) {
+  Value* value = &values.emplace_back();
+  value->position_ = std::prev(values.end());
   value->name_ = unique_name(name);
   value->type_ = std::move(type);
   value->graph_ = this;
-  top_of(*this).names_[value->name_] = value.get();
-  Value* added = values_.emplace_back(std::move(value)).get();
-  added->position_ = std::prev(values_.end());
-  return added;
+  top_of(*this).names_[value->name_] = value;
+  return value;
 }
 
 // The value and its name cease to be.
 void Graph::forget(Value* value) {
   top_of(*this).names_.erase(value->name_);
-  values_.erase(value->position_);
+  (value->is_constant() ? constants_ : values_).erase(value->position_);
 }
 
 Value* Graph::add_input(std::string name, Type type) {
-  Value* value = new_value(std::move(name), std::move(type));
+  Value* value = new_value(values_, std::move(name), std::move(type));
   value->is_input_ = true;
   return inputs_.emplace_back(value);
 }
 
 Value* Graph::add_constant(Tensor tensor, std::string name) {
   LAPIS_ASSERT(tensor.defined(), "a constant needs a tensor");
-  Value* value = new_value(name.empty() ? "c" : std::move(name), Type::of(tensor));
+  Value* value = new_value(constants_, name.empty() ? "c" : std::move(name), Type::of(tensor));
   value->constant_ = std::move(tensor);
   return value;
 }
@@ -83,18 +82,18 @@ Value* Graph::add_constant(Tensor tensor, std::string name) {
 Node* Graph::add_node(const OpDef& op, std::vector<Value*> inputs, Attributes attributes,
                       std::vector<std::string> outputs, Node* before, std::string name) {
   LAPIS_ASSERT(!before || before->graph_ == this, "the insertion point lies in another graph");
-  auto owned = std::make_unique<Node>();
-  Node* node = owned.get();
+  const auto position = nodes_.emplace(before ? before->position_ : nodes_.end());
+  Node* node = &*position;
+  node->position_ = position;
   node->op_ = &op;
   node->graph_ = this;
   node->name_ = std::move(name);
   node->attributes_ = std::move(attributes);
-  node->position_ = nodes_.insert(before ? before->position_ : nodes_.end(), std::move(owned));
   node->inputs_ = std::move(inputs);
   node->slots_.resize(node->inputs_.size());
   for (size_t i = 0; i < node->inputs_.size(); ++i) add_use(node, i);
   for (size_t i = 0; i < outputs.size(); ++i) {
-    Value* value = new_value(std::move(outputs[i]), Type{});
+    Value* value = new_value(values_, std::move(outputs[i]), Type{});
     value->producer_ = node;
     value->output_index_ = i;
     node->outputs_.push_back(value);
@@ -146,8 +145,7 @@ void Graph::set_output(size_t i, Value* value) {
 
 std::vector<Value*> Graph::constants() const {
   std::vector<Value*> constants;
-  for (const auto& value : values_)
-    if (value->is_constant()) constants.push_back(value.get());
+  for (const Value& constant : constants_) constants.push_back(const_cast<Value*>(&constant));  // as nodes()
   return constants;
 }
 
@@ -190,8 +188,9 @@ void Graph::erase(Node* node) {
   // Nodes of nested subgraphs may use our values: drop them first, so that no use list points into freed memory.
   for (Graph* subgraph : node->subgraphs()) {
     subgraph->set_outputs({});
-    while (!subgraph->nodes_.empty()) subgraph->erase(subgraph->nodes_.back().get());
-    for (const auto& value : subgraph->values_) top_of(*this).names_.erase(value->name_);
+    while (!subgraph->nodes_.empty()) subgraph->erase(&subgraph->nodes_.back());
+    for (const auto* values : {&subgraph->values_, &subgraph->constants_})
+      for (const Value& value : *values) top_of(*this).names_.erase(value.name_);
   }
   for (size_t i = 0; i < node->inputs_.size(); ++i) remove_use(node, i);
   for (Value* output : node->outputs_) {
@@ -217,10 +216,8 @@ void Graph::drop_output(Node* node, size_t i) {
 }
 
 void Graph::erase_unused_constants() {
-  for (auto at = values_.begin(); at != values_.end();) {
-    Value* value = (at++)->get();
-    if (value->is_constant() && value->unused()) forget(value);
-  }
+  for (auto at = constants_.begin(); at != constants_.end();)
+    if (Value& constant = *at++; constant.unused()) forget(&constant);
 }
 
 void Graph::remove_input(Value* input) {
@@ -235,23 +232,21 @@ void Graph::move_before(Node* node, Node* before) { nodes_.splice(before->positi
 
 void Graph::clone_into(Graph& copy, std::unordered_map<const Value*, Value*>& values) const {
   copy.metadata_ = metadata_;
-  for (const auto& value : values_) {
-    if (value->producer_) continue;
-    values[value.get()] = value->is_input_ ? copy.add_input(value->name_, value->type_)
-                                           : copy.add_constant(value->constant_, value->name_);
-    values[value.get()]->type_ = value->type_;
+  for (const Value* input : inputs_) values[input] = copy.add_input(input->name_, input->type_);
+  for (const Value& constant : constants_) {
+    Value* twin = values[&constant] = copy.add_constant(constant.constant_, constant.name_);
+    twin->type_ = constant.type_;
   }
-  for (size_t i = 0; i < inputs_.size(); ++i) copy.inputs_[i] = values.at(inputs_[i]);
   // What is not copied belongs to a graph around this one.
   auto mapped = [&](Value* v) {
     const auto it = values.find(v);
     return it == values.end() ? v : it->second;
   };
-  for (const auto& node : nodes_) {
+  for (const Node& node : nodes_) {
     std::vector<Value*> inputs;
-    std::transform(node->inputs_.begin(), node->inputs_.end(), std::back_inserter(inputs), mapped);
+    std::transform(node.inputs_.begin(), node.inputs_.end(), std::back_inserter(inputs), mapped);
     Attributes attributes;
-    for (const auto& [name, attribute] : node->attributes_) {
+    for (const auto& [name, attribute] : node.attributes_) {
       const auto* graph = std::get_if<std::shared_ptr<Graph>>(&attribute);
       if (!graph) {
         attributes.emplace(name, attribute);
@@ -260,17 +255,17 @@ void Graph::clone_into(Graph& copy, std::unordered_map<const Value*, Value*>& va
       attributes.emplace(name, copy.copy_subgraph(**graph, values));
     }
     std::vector<std::string> names;
-    for (Value* v : node->outputs_) names.push_back(v ? v->name_ : "");
+    for (Value* v : node.outputs_) names.push_back(v ? v->name_ : "");
     Node* twin =
-        copy.add_node(*node->op_, std::move(inputs), std::move(attributes), std::move(names), nullptr, node->name_);
-    twin->origin_ = node->origin_;
-    for (size_t i = 0; i < node->outputs_.size(); ++i) {
-      if (!node->outputs_[i]) {
+        copy.add_node(*node.op_, std::move(inputs), std::move(attributes), std::move(names), nullptr, node.name_);
+    twin->origin_ = node.origin_;
+    for (size_t i = 0; i < node.outputs_.size(); ++i) {
+      if (!node.outputs_[i]) {
         copy.forget(std::exchange(twin->outputs_[i], nullptr));
         continue;
       }
-      twin->outputs_[i]->type_ = node->outputs_[i]->type_;
-      values[node->outputs_[i]] = twin->outputs_[i];
+      twin->outputs_[i]->type_ = node.outputs_[i]->type_;
+      values[node.outputs_[i]] = twin->outputs_[i];
     }
   }
   std::vector<Value*> outputs;

@@ -75,7 +75,7 @@ class Value {
   std::vector<Use> uses_;  // in no order that means something
   int listed_ = 0;         // how often among the outputs of its graph
   size_t listed_at_ = 0;   // where it was listed last
-  std::list<std::unique_ptr<Value>>::iterator position_;
+  std::list<Value>::iterator position_;
 };
 
 class Node {
@@ -110,6 +110,7 @@ class Node {
 
  private:
   friend class Graph;
+  friend class Worklist;
   friend struct GraphSurgeon;
   const OpDef* op_ = nullptr;
   std::string name_, origin_;
@@ -117,7 +118,8 @@ class Node {
   std::vector<size_t> slots_;  // where each operand's use stands in the use list of its value
   Attributes attributes_;
   Graph* graph_ = nullptr;
-  std::list<std::unique_ptr<Node>>::iterator position_;
+  std::list<Node>::iterator position_;
+  size_t waiting_ = 0;  // its place in the worklist of apply_rules, from 1 on; 0: none
 };
 
 class Graph {
@@ -169,7 +171,7 @@ class Graph {
  private:
   friend class Node;
   friend struct GraphSurgeon;
-  Value* new_value(std::string name, Type type);
+  Value* new_value(std::list<Value>& values, std::string name, Type type);
   static void add_use(Node* node, size_t index);
   static void remove_use(Node* node, size_t index);
   void list(Value* value, size_t i);
@@ -180,8 +182,9 @@ class Graph {
   std::string name_;
   Graph* parent_;
   std::map<std::string, std::string> metadata_;
-  std::list<std::unique_ptr<Node>> nodes_;
-  std::list<std::unique_ptr<Value>> values_;
+  // One allocation each, in the order in which they were made: passes walk over them from one end to the other.
+  std::list<Node> nodes_;
+  std::list<Value> values_, constants_;
   std::vector<Value*> inputs_, outputs_;
   // Of the top-level graph: shared by all scopes, so names are unique in the whole model. Null: taken, but by no value.
   std::unordered_map<std::string, Value*> names_;
@@ -190,11 +193,11 @@ class Graph {
 
 class Graph::NodeRange {
  public:
-  using Inner = std::list<std::unique_ptr<Node>>::const_iterator;
+  using Inner = std::list<Node>::const_iterator;
   class iterator {
    public:
     iterator(Inner at, Inner end) : at_(at), next_(at == end ? at : std::next(at)), end_(end) {}
-    Node* operator*() const { return at_->get(); }
+    Node* operator*() const { return const_cast<Node*>(&*at_); }  // a graph is const in its list of nodes, not in them
     iterator& operator++() {
       at_ = next_;
       if (next_ != end_) ++next_;
@@ -205,12 +208,12 @@ class Graph::NodeRange {
    private:
     Inner at_, next_, end_;
   };
-  explicit NodeRange(const std::list<std::unique_ptr<Node>>& nodes) : nodes_(nodes) {}
+  explicit NodeRange(const std::list<Node>& nodes) : nodes_(nodes) {}
   iterator begin() const { return {nodes_.begin(), nodes_.end()}; }
   iterator end() const { return {nodes_.end(), nodes_.end()}; }
 
  private:
-  const std::list<std::unique_ptr<Node>>& nodes_;
+  const std::list<Node>& nodes_;
 };
 
 inline Graph::NodeRange Graph::nodes() const { return NodeRange(nodes_); }

@@ -4,6 +4,7 @@
 #include <deque>
 #include <exception>
 #include <unordered_set>
+#include <utility>
 
 #include "ir/evaluate.h"
 #include "ir/infer.h"
@@ -13,19 +14,33 @@
 
 namespace lapis {
 
-// Nodes still to be visited, first in first out. An erased node is forgotten; a pointer left in the queue is never
-// followed.
+// Nodes still to be visited, first in first out; a node knows its place, so that it can be taken off.
 class Worklist {
  public:
-  void push(Node* node) {
-    if (waiting_.insert(node).second) queue_.push_back(node);
+  Worklist() = default;
+  Worklist(const Worklist&) = delete;
+  Worklist& operator=(const Worklist&) = delete;
+  ~Worklist() {
+    while (pop()) {
+    }
   }
-  void forget(Node* node) { waiting_.erase(node); }
+
+  void push(Node* node) {
+    if (node->waiting_) return;
+    queue_.push_back(node);
+    node->waiting_ = gone_ + queue_.size();
+  }
+  void forget(Node* node) {
+    if (node->waiting_) queue_[std::exchange(node->waiting_, 0) - gone_ - 1] = nullptr;
+  }
   Node* pop() {
     while (!queue_.empty()) {
       Node* node = queue_.front();
       queue_.pop_front();
-      if (waiting_.erase(node)) return node;
+      ++gone_;
+      if (!node) continue;
+      node->waiting_ = 0;
+      return node;
     }
     return nullptr;
   }
@@ -37,8 +52,8 @@ class Worklist {
   }
 
  private:
-  std::deque<Node*> queue_;
-  std::unordered_set<Node*> waiting_;
+  std::deque<Node*> queue_;  // null: taken off
+  size_t gone_ = 0;          // places before the queue
 };
 
 Result<Tensor> evaluate_op(const OpDef& op, std::vector<Tensor> inputs, Attributes attributes) {
@@ -209,9 +224,11 @@ void Rewriter::forget(Node* node) {
 std::vector<std::string> Rewriter::erase_dead(Node* node) {
   std::vector<std::string> origins;
   std::vector<Node*> candidates = {node};
+  std::unordered_set<Node*> waiting = {node};  // the same, to look them up
   while (!candidates.empty()) {
     Node* dead = candidates.back();
     candidates.pop_back();
+    waiting.erase(dead);
     if (!is_dead(*dead) || is_added_.contains(dead)) continue;
     origins.push_back(dead->origin());
     const std::vector<Value*> operands = dead->inputs();
@@ -223,7 +240,7 @@ std::vector<std::string> Rewriter::erase_dead(Node* node) {
       Node* producer = operand->producer();
       if (!producer || &operand->graph() != &graph_) continue;
       if (worklist_) worklist_->push(producer);
-      if (std::find(candidates.begin(), candidates.end(), producer) == candidates.end()) candidates.push_back(producer);
+      if (waiting.insert(producer).second) candidates.push_back(producer);
     }
   }
   return origins;
@@ -249,16 +266,21 @@ void Rewriter::take_back() {
   for (Value* constant : std::exchange(constants_, {})) graph_.erase(constant);
 }
 
-// The added nodes stand for all that disappeared, named in the order of the graph: "Conv_1 + BatchNorm_2".
+// The added nodes stand for all that disappeared, named in the order of the graph: "Conv_1 + BatchNorm_2". Origins that were
+// united before count by their names, or one that takes in node after node would grow for ever.
 void Rewriter::leave_origins(std::vector<std::string> origins) {
-  constexpr size_t kMost = 8;  // a folded cluster is not a useful place
+  constexpr size_t kMost = 16;  // a folded cluster is not a useful place
+  constexpr std::string_view kPlus = " + ";
   if (added_.empty() || origins.empty()) return;
   std::reverse(origins.begin(), origins.end());
   std::string merged;
-  size_t count = 0;
-  std::set<std::string> seen;
-  for (const std::string& origin : origins)
-    if (seen.insert(origin).second && ++count <= kMost) merged += (merged.empty() ? "" : " + ") + origin;
+  std::unordered_set<std::string_view> seen;
+  for (std::string_view left : origins)
+    while (!left.empty() && seen.size() < kMost) {
+      const std::string_view name = left.substr(0, left.find(kPlus));
+      left.remove_prefix(std::min(left.size(), name.size() + kPlus.size()));
+      if (seen.insert(name).second) merged.append(merged.empty() ? "" : kPlus).append(name);
+    }
   for (Node* node : added_) node->set_origin(merged);
 }
 

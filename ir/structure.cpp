@@ -38,9 +38,22 @@ bool same(const Attribute& a, const Attribute& b) {
   return a == b;
 }
 
+void add(Hasher& h, const Type& type) {
+  h.add(static_cast<uint64_t>(type.kind) << 8 | static_cast<uint64_t>(type.dtype));
+  if (type.element) add(h, *type.element);
+  h.add(type.dims ? type.dims->size() : ~uint64_t{0});
+  if (!type.dims) return;
+  for (const Dim& d : *type.dims)
+    if (d.is_constant())
+      h.add(static_cast<uint64_t>(d.value()));
+    else
+      h.add(d.to_string());
+}
+
 void add(Hasher& h, const Tensor& tensor) {
   constexpr int64_t kSmall = 4096;
-  h.add(Type::of(tensor).to_string());
+  h.add(static_cast<uint64_t>(tensor.dtype()));
+  for (int64_t d : tensor.shape()) h.add(static_cast<uint64_t>(d));
   if (tensor.dtype() == DType::String || tensor.bytes() <= kSmall)
     h.add(tensor.hash());
   else
@@ -50,8 +63,8 @@ void add(Hasher& h, const Tensor& tensor) {
 void add(Hasher& h, const std::vector<Value*>& values) {
   h.add(values.size());
   for (const Value* v : values) {
-    h.add(v ? v->name() : "");
-    if (v) h.add(v->type().to_string());
+    h.add(v ? std::string_view(v->name()) : std::string_view());
+    if (v) add(h, v->type());
     if (v && v->is_constant()) add(h, v->constant());
   }
 }

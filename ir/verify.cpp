@@ -1,9 +1,10 @@
 #include "ir/verify.h"
 
 #include <algorithm>
-#include <unordered_map>
+#include <functional>
 #include <unordered_set>
 
+#include "base/pointer_map.h"
 #include "ir/infer.h"
 #include "ir/printer.h"
 
@@ -25,53 +26,75 @@ class Verifier {
   }
 
  private:
-  using Operand = std::pair<const Node*, size_t>;
-  struct HashOperand {
-    size_t operator()(const Operand& o) const {
-      return std::hash<const Node*>()(o.first) ^ (o.second * 0x9E3779B97F4A7C15ull);
-    }
+  struct Operand {
+    const Node* node;
+    size_t index;
+    auto operator<=>(const Operand&) const = default;
   };
 
   // ---- everything alive, gathered first: a dangling pointer may be compared with these but never followed -----------
 
   void collect(const Graph& graph) {
     if (!graphs_.insert(&graph).second) return;
-    values_.insert(values_.end(), graph.inputs().begin(), graph.inputs().end());
-    for (const Value* constant : graph.constants()) values_.push_back(constant);
+    for (const Value* input : graph.inputs()) collect(input);
+    for (const Value* constant : graph.constants()) collect(constant);
     for (const Node* node : graph.nodes()) {
-      nodes_.insert(node);
+      nodes_.insert(node, true);
       for (const Value* output : node->outputs())
-        if (output) values_.push_back(output);
+        if (output) collect(output);
       for (const Graph* subgraph : node->subgraphs()) collect(*subgraph);
     }
-    alive_.insert(values_.begin(), values_.end());
+  }
+  void collect(const Value* value) {
+    numbers_.insert(value, static_cast<uint32_t>(values_.size()));
+    values_.push_back(value);
+  }
+
+  bool is_alive(const Value* value) const { return numbers_.contains(value); }
+  bool is_defined(const Value* value) const { return defined_[*numbers_.find(value)]; }
+  void define(const Value* value) {
+    if (const uint32_t* number = numbers_.find(value)) defined_[*number] = true;
   }
 
   // ---- structure ----------------------------------------------------------------------------------------------------
 
   void check_values() {
-    std::unordered_set<std::string_view> names;
-    std::unordered_set<const Value*> seen;
-    for (const Value* value : values_) {
-      if (!seen.insert(value).second) {
+    defined_.resize(values_.size());
+    const std::vector<bool> taken = taken_names();
+    for (size_t i = 0; i < values_.size(); ++i) {
+      const Value* value = values_[i];
+      if (*numbers_.find(value) != i) {
         report(*value, "is listed twice as an input, a constant or an output of a node");
         continue;
       }
       if (value->name().empty())
         report(*value, "has no name");
-      else if (!names.insert(value->name()).second)
+      else if (taken[i])
         report(*value, "shares its name with another value");
       const int roles = (value->is_input() ? 1 : 0) + (value->is_constant() ? 1 : 0) + (value->producer() ? 1 : 0);
       if (roles != 1) report(*value, "must be exactly one of input, constant and output of a node");
     }
   }
 
+  // By value: one before it has its name.
+  std::vector<bool> taken_names() const {
+    std::vector<std::pair<size_t, uint32_t>> by_hash;
+    for (uint32_t i = 0; i < values_.size(); ++i)
+      if (*numbers_.find(values_[i]) == i) by_hash.emplace_back(std::hash<std::string_view>()(values_[i]->name()), i);
+    std::sort(by_hash.begin(), by_hash.end());
+    std::vector<bool> taken(values_.size());
+    for (size_t i = 1; i < by_hash.size(); ++i)
+      for (size_t j = i; j-- > 0 && by_hash[j].first == by_hash[i].first && !taken[by_hash[i].second];)
+        taken[by_hash[i].second] = values_[by_hash[i].second]->name() == values_[by_hash[j].second]->name();
+    return taken;
+  }
+
   void check_graph(const Graph& graph) {
     for (const Value* input : graph.inputs()) {
       if (!input->is_input()) report(*input, "is listed as an input of '" + graph.name() + "' but is none");
-      defined_.insert(input);
+      define(input);
     }
-    for (const Value* constant : graph.constants()) defined_.insert(constant);
+    for (const Value* constant : graph.constants()) define(constant);
     for (const Node* node : graph.nodes()) check_node(graph, *node);
     check_outputs(graph);
   }
@@ -80,7 +103,7 @@ class Verifier {
     if (graph.outputs().empty()) report("graph '" + graph.name() + "'", "has no outputs");
     std::unordered_set<const Value*> seen;
     for (const Value* output : graph.outputs()) {
-      if (!alive_.contains(output))
+      if (!is_alive(output))
         report("graph '" + graph.name() + "'", "an output is a value that no longer exists");
       else if (&output->graph() != &graph)
         report(*output,
@@ -101,19 +124,18 @@ class Verifier {
       if (!output) continue;
       if (output->producer() != &node || output->output_index() != i || &output->graph() != &graph)
         report(node, "output " + std::to_string(i) + " " + quoted(*output) + " does not know that it is computed here");
-      defined_.insert(output);
+      define(output);
     }
   }
 
   void check_operand(const Node& node, size_t i) {
     const Value* value = node.inputs()[i];
     if (!value) return;
-    if (!alive_.contains(value))
-      return report(node, "operand " + std::to_string(i) + " is a value that no longer exists");
-    uses_.insert({value, {&node, i}});
+    if (!is_alive(value)) return report(node, "operand " + std::to_string(i) + " is a value that no longer exists");
+    operands_.emplace_back(*numbers_.find(value), Operand{&node, i});
     if (!encloses(value->graph(), node.graph()))
       report(node, "operand " + quoted(*value) + " belongs to a graph that does not enclose this node");
-    else if (!defined_.contains(value))
+    else if (!is_defined(value))
       report(node, "operand " + quoted(*value) + " is computed after it is used");
   }
 
@@ -131,27 +153,37 @@ class Verifier {
     check_graph(subgraph);
   }
 
+  // The use list of every value has each operand that reads it, once.
   void check_uses() {
-    for (const Value* value : values_) {
-      std::unordered_map<Operand, int, HashOperand> recorded;
-      for (const Use& use : value->uses()) {
-        if (!nodes_.contains(use.node))
-          report(*value, "has a use by a node that no longer exists");
-        else if (use.node->input(use.index) != value)
-          report(*value, "has a use as operand " + std::to_string(use.index) + " of '" + use.node->name() +
-                             "', which reads something else");
-        else
-          ++recorded[{use.node, use.index}];
-      }
-      const auto [begin, end] = uses_.equal_range(value);
-      for (auto it = begin; it != end; ++it) {
-        const auto [node, index] = it->second;
-        const int count = recorded[it->second];
-        if (count != 1)
-          report(*node, "operand " + std::to_string(index) + " is " + std::to_string(count) +
-                            " times in the use list of " + quoted(*value));
-      }
+    std::stable_sort(operands_.begin(), operands_.end(),
+                     [](const auto& a, const auto& b) { return a.first < b.first; });
+    auto next = operands_.begin();
+    std::vector<Operand> recorded;
+    for (uint32_t i = 0; i < values_.size(); ++i) {
+      recorded.clear();
+      for (const Use& use : values_[i]->uses())
+        if (is_use(*values_[i], use)) recorded.push_back({use.node, use.index});
+      std::sort(recorded.begin(), recorded.end());
+      for (; next != operands_.end() && next->first == i; ++next) check_recorded(*values_[i], next->second, recorded);
     }
+  }
+
+  bool is_use(const Value& value, const Use& use) {
+    if (!nodes_.contains(use.node))
+      report(value, "has a use by a node that no longer exists");
+    else if (use.node->input(use.index) != &value)
+      report(value, "has a use as operand " + std::to_string(use.index) + " of '" + use.node->name() +
+                        "', which reads something else");
+    else
+      return true;
+    return false;
+  }
+
+  void check_recorded(const Value& value, const Operand& operand, const std::vector<Operand>& recorded) {
+    const auto [begin, end] = std::equal_range(recorded.begin(), recorded.end(), operand);
+    if (end - begin == 1) return;
+    report(*operand.node, "operand " + std::to_string(operand.index) + " is " + std::to_string(end - begin) +
+                              " times in the use list of " + quoted(value));
   }
 
   // ---- records ------------------------------------------------------------------------------------------------------
@@ -243,18 +275,19 @@ class Verifier {
   void report(const Value& value, std::string message) { report("value " + quoted(value), std::move(message)); }
   void report(const Node& node, std::string message) {
     Diagnostic& d = report(location_of(node), std::move(message));
-    const bool printable = std::all_of(node.inputs().begin(), node.inputs().end(),
-                                       [&](const Value* v) { return !v || alive_.contains(v); });
+    const bool printable =
+        std::all_of(node.inputs().begin(), node.inputs().end(), [&](const Value* v) { return !v || is_alive(v); });
     if (printable) d.note(print(node));
   }
 
   const Graph& graph_;
   Diagnostics found_;
   std::vector<const Value*> values_;
+  PointerMap<Value, uint32_t> numbers_;  // in values_
+  PointerMap<Node, bool> nodes_;
   std::unordered_set<const Graph*> graphs_, held_;
-  std::unordered_set<const Node*> nodes_;
-  std::unordered_set<const Value*> alive_, defined_;
-  std::unordered_multimap<const Value*, Operand> uses_;
+  std::vector<bool> defined_;                           // so far, by number
+  std::vector<std::pair<uint32_t, Operand>> operands_;  // of all nodes, with the number of what they read
   InferContext::Contents contents_;
 };
 

@@ -4,8 +4,9 @@
 #include <llvm/IR/Module.h>
 #include <llvm/Target/TargetMachine.h>
 
-#include <algorithm>
 #include <map>
+#include <string_view>
+#include <unordered_map>
 
 #include "codegen/llvm/fragile.h"
 #include "codegen/llvm/link.h"
@@ -64,13 +65,13 @@ Result<CodeImage> emit(const std::vector<LoopRef>& loops, const Plan& plan) {
   emit_object(module, machine, object);
 
   CodeImage image = link_image({object.data(), object.size()});
+  std::unordered_map<std::string_view, const CodeImage::Symbol*> symbols;
+  for (const CodeImage::Symbol& s : image.symbols) symbols.emplace(s.name, &s);
   std::vector<CodeImage::Symbol> ordered;
-  for (size_t i = 0; i < loops.size(); ++i) {
-    const auto found = std::find_if(image.symbols.begin(), image.symbols.end(),
-                                    [&](const CodeImage::Symbol& s) { return s.name == loops[i].symbol; });
-    LAPIS_ASSERT(found != image.symbols.end(), "no code for " << loops[i].symbol);
-    ordered.push_back(*found);
-    ordered.back().units = units.at(loops[i].symbol);
+  for (const LoopRef& ref : loops) {
+    LAPIS_ASSERT(symbols.contains(ref.symbol), "no code for " << ref.symbol);
+    ordered.push_back(*symbols.at(ref.symbol));
+    ordered.back().units = units.at(ref.symbol);
   }
   image.symbols = std::move(ordered);
   return image;

@@ -106,20 +106,31 @@ bool slice_of_concat(Value& y, Rewriter& rw) {
   return false;
 }
 
+int64_t joined_axis(const Node& concat) {
+  const int64_t axis = concat.attrs<ops::ConcatAttrs>().axis;
+  return axis < 0 ? axis + concat.output()->type().rank() : axis;
+}
+
+// The Concat whose parts can take the place of `part` in `outer`; null if there is none.
+Node* inner_concat(const Value& part, const Node& outer) {
+  Node* inner = part.producer();
+  const bool joins = inner && &inner->graph() == &outer.graph() && inner->is(ops::Concat) && part.used_once() &&
+                     part.type().ranked() && joined_axis(*inner) == joined_axis(outer);
+  return joins ? inner : nullptr;
+}
+
 // Concat(Concat(a, b), c)  =>  Concat(a, b, c)        (along the same axis)
+// All at once, from the outermost: level by level, a long chain would be copied again for each of its links.
 bool concat_of_concat(Value& y, Rewriter& rw) {
   Node* outer;
   if (!match(y, op(ops::Concat).rest().as(outer)) || !y.type().ranked()) return false;
-  auto axis_of = [&](const Node& node) {
-    return (node.attrs<ops::ConcatAttrs>().axis + y.type().rank()) % y.type().rank();
-  };
-  std::vector<Value*> parts;
-  for (Value* part : outer->inputs()) {
-    Node* inner = part->producer();
-    const bool joins = inner && &part->graph() == &y.graph() && inner->is(ops::Concat) && part->used_once() &&
-                       axis_of(*inner) == axis_of(*outer);
-    if (joins)
-      parts.insert(parts.end(), inner->inputs().begin(), inner->inputs().end());
+  if (y.used_once() && y.uses()[0].node->is(ops::Concat) && inner_concat(y, *y.uses()[0].node)) return false;
+  std::vector<Value*> parts, left(outer->inputs().rbegin(), outer->inputs().rend());
+  while (!left.empty()) {
+    Value* part = left.back();
+    left.pop_back();
+    if (Node* inner = inner_concat(*part, *outer))
+      left.insert(left.end(), inner->inputs().rbegin(), inner->inputs().rend());
     else
       parts.push_back(part);
   }
