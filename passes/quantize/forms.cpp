@@ -29,12 +29,11 @@ std::optional<TensorScale> tensor_scale(const Node& node, DType dtype) {
 
 Diagnostic refuse(std::string reason) { return error(ErrorKind::Unsupported, std::move(reason)); }
 
-// Channel of element i along an axis.
+// Element i along an axis belongs to channel i / inner % channels.
 struct ChannelOf {
   ChannelOf(const Tensor& t, int64_t axis) : channels(t.dim(axis)) {
     for (int64_t a = axis + 1; a < t.rank(); ++a) inner *= t.dim(a);
   }
-  int64_t operator()(int64_t i) const { return i / inner % channels; }
   int64_t channels, inner = 1;
 };
 
@@ -100,14 +99,28 @@ std::optional<Tensor> centered_int8(const Tensor& values, const Tensor& zero_poi
   if (values.dtype() == DType::Int8 && !zero_points.defined()) return values;
   const ChannelOf channel(values, axis);
   if (zero_points.defined() && zero_points.size() != 1 && zero_points.size() != channel.channels) return std::nullopt;
+  std::vector<int64_t> zeros(static_cast<size_t>(channel.channels));
+  for (int64_t c = 0; c < channel.channels; ++c)
+    zeros[static_cast<size_t>(c)] = ops::zero_point_of(zero_points.defined() ? &zero_points : nullptr, c);
+  if (values.dtype() == DType::Int8 && std::count(zeros.begin(), zeros.end(), 0) == channel.channels) return values;
   Tensor centered(DType::Int8, values.shape());
-  const auto to = centered.mutable_data<int8_t>();
-  for (int64_t i = 0; i < values.size(); ++i) {
-    const int64_t v = values.as_int(i) - ops::zero_point_of(zero_points.defined() ? &zero_points : nullptr, channel(i));
-    if (v < -128 || v > 127) return std::nullopt;
-    to[static_cast<size_t>(i)] = static_cast<int8_t>(v);
-  }
-  return centered;
+  bool fits = true;
+  const bool known = visit_dtype(values.dtype(), [&](auto tag) {
+    if constexpr (std::is_integral_v<decltype(tag)>) {
+      const auto from = values.data<decltype(tag)>();
+      const auto to = centered.mutable_data<int8_t>();
+      for (size_t i = 0; i < from.size();)
+        for (int64_t c = 0; c < channel.channels; ++c)
+          for (int64_t k = 0; k < channel.inner; ++k, ++i) {
+            const int64_t v = static_cast<int64_t>(from[i]) - zeros[static_cast<size_t>(c)];
+            fits &= v >= -128 && v <= 127;
+            to[i] = static_cast<int8_t>(v);
+          }
+    } else {
+      fits = false;
+    }
+  });
+  return known && fits ? std::optional(std::move(centered)) : std::nullopt;
 }
 
 Result<IntegerWeight> integer_weight(const Value* v, int64_t axis) {

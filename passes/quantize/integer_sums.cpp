@@ -41,17 +41,21 @@ int64_t channel_axis(const Node& node, int64_t weight_rank) {
   return node.is(ops::Gemm) && node.attrs<ops::GemmAttrs>().transB ? 0 : weight_rank - 1;
 }
 
-// The sum of the magnitudes of each output channel's weights.
+// The sum of the magnitudes of each output channel's weights: [outputs][rest] of a convolution, [stacks][rows][outputs] of matrices.
 std::vector<int64_t> magnitudes(const IntegerContraction& c) {
   const Shape& s = c.weight.shape();
-  const auto values = c.weight.data<int8_t>();
-  const int64_t size = c.weight.size(), columns = s.empty() ? 1 : s.back();
-  const int64_t outputs = c.is_conv() ? s[0] : s.size() < 2 ? 1 : size / std::max<int64_t>(s[s.size() - 2], 1);
-  std::vector<int64_t> sums(static_cast<size_t>(std::max<int64_t>(outputs, 1)), 0);
-  for (int64_t i = 0; i < size; ++i) {
-    const int64_t row = c.is_conv() ? i / (size / outputs) : s.size() < 2 ? 0 : i / (size / outputs * columns);
-    const int64_t output = c.is_conv() || s.size() < 2 ? row : row * columns + i % columns;
-    sums[static_cast<size_t>(output)] += std::abs(int64_t{values[static_cast<size_t>(i)]});
+  const bool matrix = !c.is_conv() && s.size() >= 2;
+  const int64_t outputs = matrix ? s.back() : c.is_conv() ? s[0] : 1;
+  const int64_t rows = matrix ? s[s.size() - 2] : 1;
+  const int64_t stacks = matrix ? c.weight.size() / std::max<int64_t>(rows * outputs, 1) : 1;
+  const int64_t inner = matrix ? 1 : c.weight.size() / std::max<int64_t>(outputs, 1);
+  std::vector<int64_t> sums(static_cast<size_t>(std::max<int64_t>(stacks * outputs, 1)), 0);
+  const int8_t* v = c.weight.data<int8_t>().data();
+  for (int64_t stack = 0; stack < stacks; ++stack) {
+    int64_t* sum = sums.data() + stack * outputs;
+    for (int64_t row = 0; row < rows; ++row)
+      for (int64_t o = 0; o < outputs; ++o)
+        for (int64_t i = 0; i < inner; ++i) sum[o] += std::abs(int64_t{*v++});
   }
   return sums;
 }
