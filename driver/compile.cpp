@@ -252,6 +252,7 @@ Result<Prepared> run_passes(const Graph& graph, CompileOptions options) {
   Prepared result;
   result.graph = graph.clone();
   use_onnx_writers(options.passes);
+  options.context.target = options.target;
   const Pipeline pipeline = options.pipeline.empty() ? compile_pipeline() : options.pipeline;
   LAPIS_TRY(result.passes, as_step(graph, "passes", [&] {
               return PassRunner(options.passes).run(*result.graph, pipeline, options.context);

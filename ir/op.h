@@ -18,6 +18,7 @@
 
 #include "base/result.h"
 #include "ir/graph.h"
+#include "ir/quant.h"
 
 namespace lapis {
 
@@ -180,15 +181,6 @@ using Traits = uint32_t;
 constexpr Traits operator|(Trait a, Trait b) { return static_cast<Traits>(a) | static_cast<Traits>(b); }
 constexpr Traits operator|(Traits a, Trait b) { return a | static_cast<Traits>(b); }
 
-// How static quantization treats the operator (passes/quantize): the capability table is this column over all records.
-enum class Quant : uint8_t {
-  KeepFloat,    // stays float
-  Contraction,  // int8 operands, int32 accumulator, requantized output
-  Elementwise,  // int8 in and out, computed in float in registers: Add, Mul, activations
-  SharedScale,  // moves or selects values: output scale = input scale, computed on the bytes
-  Average,      // integer sum of the bytes, one float multiply
-};
-
 class InferContext;
 class EvalContext;
 using Types = std::vector<Type>;
@@ -211,8 +203,10 @@ struct OpDef {
   PropagateFn propagate = nullptr;
   BodyInputsFn body_inputs = nullptr;
   Traits traits = 0;
-  Quant quant = Quant::KeepFloat;
+  std::vector<Capability> quant;  // the ways to compute in fewer bits; none: it stays float
 
+  // How quantization treats it if it is to compute in int8.
+  Quant int8_form() const { return quant.empty() ? Quant::KeepFloat : quant.front().form; }
   bool has(Trait trait) const { return (traits & static_cast<Traits>(trait)) != 0; }
   size_t min_inputs() const;
   size_t max_inputs() const;  // SIZE_MAX if variadic
@@ -290,8 +284,12 @@ class OpBuilder {
     def_.traits = static_cast<Traits>(t);
     return *this;
   }
-  OpBuilder& quant(Quant q) {
-    def_.quant = q;
+  OpBuilder& quant(Quant form) {
+    def_.quant.clear();
+    return form == Quant::KeepFloat ? *this : quant(int8_capability(form));
+  }
+  OpBuilder& quant(Capability row) {
+    def_.quant.push_back(std::move(row));
     return *this;
   }
   operator OpDef() const { return def_; }

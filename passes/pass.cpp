@@ -77,7 +77,7 @@ Result<PassReport> PassRunner::run_checked(Graph& graph, const Pass& pass, PassC
   PassReport report{pass.name, 0, total_node_count(graph), 0, false};
   const uint64_t old = fingerprint(graph);
   const auto start = std::chrono::steady_clock::now();
-  LAPIS_CHECK(pass.run(graph, context));
+  LAPIS_CHECK(pass.run(graph, pass.set, context));
   report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   report.nodes_after = total_node_count(graph);
   report.changed = fingerprint(graph) != old;

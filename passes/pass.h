@@ -1,4 +1,4 @@
-// Pass: a name, a one-sentence contract, a function from Graph to Graph. Pipeline: a list of passes to be read aloud.
+// Pass: a name, a one-sentence contract, options, a function from Graph to Graph. Pipeline: a list of passes to be read aloud.
 // The runner verifies around every pass, times it, dumps and prints what it made, and says which pass it was that broke an
 // invariant.
 //
@@ -7,35 +7,75 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <set>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <vector>
 
 #include "base/file.h"
-#include "ir/evaluate.h"
+#include "base/target.h"
 #include "ir/rewrite.h"
+#include "passes/options.h"
+#include "passes/samples.h"
 
 namespace lapis {
 
-// What a pass may ask for besides the graph.
+struct QuantizeReport;
+struct Recipe;
+
+// What a pass may ask for besides the graph and its options.
 struct PassContext {
+  Target target = Target::host();  // what the model is made for
   std::set<std::string, std::less<>> disabled_rules;
   ExplainSink explain;  // every distinct explanation once
+  std::shared_ptr<const Recipe>
+      recipe;  // how each node is to compute (passes/quantize/recipe.h); null: the default recipe
   Evaluator* evaluator =
       nullptr;  // runs the model for passes that need its values; the driver hands in the JIT, tests the reference
+  SampleSource samples;                                    // what passes that need values run it on
+  std::function<void(int64_t done, int64_t of)> progress;  // after each sample; may be empty
+  std::function<void(const QuantizeReport&)> quantized;    // is told what `quantize` did; may be empty
 
   RewriteOptions rewriting() const { return {disabled_rules, explain}; }
 };
 
-using PassFunction = std::function<Status(Graph&, PassContext&)>;
+// What a pass does. One without options leaves out the second parameter.
+class PassFunction {
+ public:
+  PassFunction() = default;
+  template <class F>
+  requires std::is_invocable_r_v<Status, F, Graph&, PassContext&> PassFunction(F f)
+      : run_([f = std::move(f)](Graph& graph, const Options&, PassContext& context) { return f(graph, context); }) {}
+  template <class F>
+  requires(std::is_invocable_r_v<Status, F, Graph&, const Options&, PassContext&> && !std::is_same_v<F, PassFunction>)
+      PassFunction(F f)
+      : run_(std::move(f)) {}
+  Status operator()(Graph& graph, const Options& options, PassContext& context) const {
+    return run_(graph, options, context);
+  }
+
+ private:
+  std::function<Status(Graph&, const Options&, PassContext&)> run_;
+};
 
 struct Pass {
   std::string name;      // "fold-constants"
   std::string contract;  // what holds afterwards, in one sentence
   PassFunction run;
+  std::vector<OptionDef> options = {};  // that it has
+  Options set = {};                     // those that this run of it sets
 };
 using Pipeline = std::vector<Pass>;
+
+// A pass with options of the type T (passes/options.h).
+template <class T> Pass pass(std::string name, std::string contract, Status (*run)(Graph&, const T&, PassContext&)) {
+  const auto decode_and_run = [run](Graph& graph, const Options& options, PassContext& context) {
+    return run(graph, decode_options<T>(options), context);
+  };
+  return {std::move(name), std::move(contract), decode_and_run, options_of<T>()};
+}
 
 struct PassReport {
   std::string name;

@@ -92,13 +92,6 @@ Diagnostics judge(const Calibration& calibration) {
 
 }  // namespace
 
-SampleSource samples_of(std::vector<Feeds> feeds) {
-  return [feeds = std::move(feeds), next = size_t{0}]() mutable -> Result<std::optional<Feeds>> {
-    if (next == feeds.size()) return std::optional<Feeds>();
-    return std::optional<Feeds>(feeds[next++]);
-  };
-}
-
 Range Calibration::range(const std::string& value, const RangeOptions& options) const {
   const auto it = histograms.find(value);
   LAPIS_ASSERT(it != histograms.end(), "'" << value << "' was not calibrated");
@@ -106,12 +99,6 @@ Range Calibration::range(const std::string& value, const RangeOptions& options) 
   if (options.method == RangeMethod::MinMax) return {h.min(), h.max()};
   const double tail = (100 - options.percentile) / 200;
   return {h.quantile(tail), h.quantile(1 - tail)};
-}
-
-Ranges Calibration::ranges(const RangeOptions& options) const {
-  Ranges ranges;
-  for (const auto& [name, histogram] : histograms) ranges[name] = range(name, options);
-  return ranges;
 }
 
 Result<Calibration> calibrate(const Graph& graph, const std::vector<std::string>& values, Evaluator& evaluator,

@@ -14,6 +14,8 @@
 
 #include "ir/evaluate.h"
 #include "passes/quantize/histogram.h"
+#include "passes/quantize/recipe.h"
+#include "passes/samples.h"
 
 namespace lapis {
 
@@ -24,20 +26,6 @@ struct Range {
 inline Range unite(Range a, Range b) { return {std::min(a.low, b.low), std::max(a.high, b.high)}; }
 
 using Ranges = std::map<std::string, Range>;  // by value name
-
-enum class RangeMethod : uint8_t {
-  MinMax,      // everything seen
-  Percentile,  // the share `percentile` of all values, the rest cut off evenly at both ends
-};
-
-struct RangeOptions {
-  RangeMethod method = RangeMethod::Percentile;
-  double percentile = 99.999;
-};
-
-// The next sample, nullopt after the last one, or why it cannot be had.
-using SampleSource = std::function<Result<std::optional<Feeds>>()>;
-SampleSource samples_of(std::vector<Feeds> feeds);
 
 struct CalibrateOptions {
   int64_t samples = 100;                                   // at most; fewer if the source ends earlier
@@ -50,7 +38,6 @@ struct Calibration {
   Diagnostics warnings;  // values that were NaN or infinite in some sample
 
   Range range(const std::string& value, const RangeOptions& options) const;
-  Ranges ranges(const RangeOptions& options) const;
 };
 
 // Distributions of the named values of `graph` (inputs and float outputs of nodes). Samples must match the model's

@@ -16,8 +16,7 @@ namespace {
 
 class Inserter {
  public:
-  Inserter(Graph& graph, const Placement& placement, const PlacementOptions& options)
-      : graph_(graph), placement_(placement), options_(options) {}
+  Inserter(Graph& graph, const Placement& placement) : graph_(graph), placement_(placement) {}
 
   QuantizeReport run(ScaleGroups groups) {
     report_.decisions = placement_.decisions;
@@ -101,9 +100,9 @@ class Inserter {
     const float data_scale = pairs_.at(role->data).scale;
     const int64_t channels = role->weight->constant().dim(role->axis);
     const Tensor bias = role->bias ? one_per_channel(role->bias->constant(), channels) : Tensor();
-    const QuantizedWeight q =
-        quantize_weight(role->weight->constant(), role->axis, bias, data_scale, options_.per_channel);
-    node.set_input(1, weight_values(*role, q, node));
+    const bool per_channel = placement_.recipes.of(node).weights.granularity == Granularity::Channel;
+    const QuantizedWeight q = quantize_weight(role->weight->constant(), role->axis, bias, data_scale, per_channel);
+    node.set_input(1, weight_values(*role, q, !per_channel, node));
     if (role->bias) node.set_input(2, bias_values(*role->bias, q, data_scale, node));
   }
 
@@ -113,9 +112,8 @@ class Inserter {
   }
 
   // A weight that several nodes share is quantized once, unless their biases want different scales.
-  Value* weight_values(const ContractionRole& role, const QuantizedWeight& q, Node& node) {
+  Value* weight_values(const ContractionRole& role, const QuantizedWeight& q, bool one_scale, Node& node) {
     const std::string& name = role.weight->name();
-    const bool one_scale = !options_.per_channel;
     const Tensor scale = one_scale ? Tensor::scalar(q.scales.data<float>()[0]) : q.scales;
     std::vector<Value*>& known = weights_[{role.weight, role.axis}];
     for (Value* floats : known)
@@ -139,7 +137,6 @@ class Inserter {
 
   Graph& graph_;
   const Placement& placement_;
-  const PlacementOptions& options_;
   QuantizeReport report_;
   std::vector<Node*> order_;
   std::unordered_map<const Node*, Node*> next_;
@@ -150,9 +147,19 @@ class Inserter {
 
 }  // namespace
 
-QuantizeReport insert_qdq(Graph& graph, const Placement& placement, const Ranges& ranges,
-                          const PlacementOptions& options) {
-  return Inserter(graph, placement, options).run(share_scales(placement, graph, ranges, options.share_limit));
+// The recipe with the precision of every node written down.
+static Recipe as_done(const Placement& placement, Recipe recipe) {
+  for (RecipeRule& rule : recipe.rules) rule.settings.precision.reset();
+  std::erase_if(recipe.rules, [](const RecipeRule& rule) { return rule.settings.empty(); });
+  for (const NodeDecision& d : placement.decisions)
+    recipe.set({Selector::By::Name, d.node}, {.precision = d.quantized ? Precision::Int8 : Precision::Float32});
+  return recipe;
+}
+
+QuantizeReport insert_qdq(Graph& graph, const Placement& placement, const Ranges& ranges, const Recipe& recipe) {
+  QuantizeReport report = Inserter(graph, placement).run(share_scales(placement, graph, ranges, recipe.share_limit));
+  report.recipe = as_done(placement, recipe);
+  return report;
 }
 
 }  // namespace lapis

@@ -29,7 +29,7 @@ bool preserves_values(const Node& node) {
   if (node.is(ops::Resize))
     return node.attrs<ops::ResizeAttrs>().mode == "nearest" &&
            node.attrs<ops::ResizeAttrs>().coordinate_transformation_mode != "tf_crop_and_resize";
-  return node.op().quant == Quant::SharedScale;
+  return node.op().int8_form() == Quant::SharedScale;
 }
 
 // The common scale of all data operands, if each is dequantized and the node may work on the bytes.

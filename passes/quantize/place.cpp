@@ -1,7 +1,6 @@
 #include "passes/quantize/place.h"
 
 #include <algorithm>
-#include <regex>
 #include <unordered_map>
 
 #include "ir/op.h"
@@ -12,82 +11,21 @@ namespace lapis {
 
 namespace {
 
-// ---- exclusion --------------------------------------------------------------------------------------------------
-
-class Exclusion {
- public:
-  static Result<Exclusion> make(const Graph& graph, const PlacementOptions& options) {
-    Exclusion exclusion(options);
-    Diagnostics found = unknown_names(graph, options);
-    for (const std::string& pattern : options.exclude_patterns) {
-      try {
-        exclusion.patterns_.emplace_back(pattern, std::regex(pattern));
-      } catch (const std::regex_error& e) {
-        found.push_back(error(ErrorKind::Usage, "'" + pattern + "' is not a regular expression: " + e.what())
-                            .at("exclude_patterns")
-                            .help("the syntax is that of ECMAScript, for whole names: layer[0-9]+/Conv.*"));
-      }
-    }
-    if (has_errors(found)) return found;
-    exclusion.find_ends(graph);
-    return exclusion;
-  }
-
-  // Why the node must stay float, or nullopt.
-  std::optional<std::string> reason(const Node& node) const {
-    const auto listed = [](const std::vector<std::string>& list, std::string_view name) {
-      return std::find(list.begin(), list.end(), name) != list.end();
-    };
-    if (listed(options_.exclude_nodes, node.name())) return "excluded by name";
-    if (listed(options_.exclude_types, node.op().name)) return "excluded by operator type";
-    for (const auto& [text, pattern] : patterns_)
-      if (std::regex_match(node.name(), pattern)) return "excluded by the pattern '" + text + "'";
-    if (&node == first_ && !options_.quantize_first) return "it is the first contraction";
-    if (&node == last_ && !options_.quantize_last) return "it is the last contraction";
-    return std::nullopt;
-  }
-
- private:
-  explicit Exclusion(const PlacementOptions& options) : options_(options) {}
-
-  static Diagnostics unknown_names(const Graph& graph, const PlacementOptions& options) {
-    std::unordered_set<std::string> names;
-    for (const Node* node : graph.nodes()) names.insert(node->name());
-    Diagnostics found;
-    for (const std::string& name : options.exclude_nodes)
-      if (!names.contains(name))
-        found.push_back(
-            error(ErrorKind::Usage, "there is no node '" + name + "' to exclude")
-                .at("exclude_nodes")
-                .help("`lapis opt MODEL -o simplified.onnx` writes the simplified model, whose nodes are meant; "
-                      "`lapis inspect --shapes simplified.onnx` lists them"));
-    return found;
-  }
-
-  void find_ends(const Graph& graph) {
-    for (const Node* node : graph.nodes()) {
-      if (node->op().quant != Quant::Contraction) continue;
-      first_ = first_ ? first_ : node;
-      last_ = node;
-    }
-  }
-
-  PlacementOptions options_;
-  std::vector<std::pair<std::string, std::regex>> patterns_;
-  const Node *first_ = nullptr, *last_ = nullptr;
-};
-
 // ---- planning ---------------------------------------------------------------------------------------------------
 
 class Planner {
  public:
-  Planner(const Graph& graph, const Exclusion& exclusion) : graph_(graph), exclusion_(exclusion) {}
+  Planner(const Graph& graph, NodeRecipes recipes) : graph_(graph) { placement_.recipes = std::move(recipes); }
 
-  Placement run() {
+  Result<Placement> run() {
     for (const Node* node : graph_.nodes()) consider(*node);
     drop_unwanted();
     collect_values();
-    for (const Node* node : graph_.nodes()) placement_.decisions.push_back(decision(*node));
+    if (!found_.empty()) return std::move(found_);
+    for (const Node* node : graph_.nodes()) {
+      placement_.decisions.push_back(decision(*node));
+      warn(*node);
+    }
     return std::move(placement_);
   }
 
@@ -108,7 +46,7 @@ class Planner {
   }
 
   std::optional<std::string> refusal(const Node& node) const {
-    if (auto reason = exclusion_.reason(node)) return reason;
+    if (auto reason = placement_.recipes.keeps_float(node)) return reason;
     const auto operands = data_operands(node);
     switch (quant_of(node)) {
       case Quant::KeepFloat: return "there is no int8 form of " + std::string(node.op().name);
@@ -179,19 +117,36 @@ class Planner {
   }
 
   void collect_values() {
-    std::unordered_set<const Value*> paired;
-    const auto pair = [&](Value* v) {
-      if (paired.insert(v).second) placement_.values.push_back(v);
-    };
     for (const Node* node : graph_.nodes()) {
       if (!placement_.quantized.contains(node)) continue;
       for (Value* v : data_operands(*node))
-        if (!stays_in_registers(v, *node)) pair(v);
+        if (!stays_in_registers(v, *node)) pair(v, *node);
       if (quant_of(*node) != Quant::SharedScale) continue;
       for (Value* v : data_outputs(*node))  // the other results of Split are bytes too
-        if (!v->unused()) pair(v);
+        if (!v->unused()) pair(v, *node);
     }
-    for (const Value* v : placement_.values) paired_.insert(v);
+  }
+
+  // All that read a value in int8 read the same bytes.
+  void pair(Value* v, const Node& node) {
+    const RangeOptions& range = placement_.recipes.of(node).range;
+    const auto [at, added] = paired_.try_emplace(v, &node);
+    if (added) {
+      placement_.values.push_back(v);
+      placement_.ranges.push_back(range);
+    } else if (!(placement_.recipes.of(*at->second).range == range)) {
+      found_.push_back(error(ErrorKind::Usage, "'" + at->second->name() + "' and '" + node.name() +
+                                                   "' take its bytes, but the recipe wants different ranges for them")
+                           .at("value '" + v->name() + "'")
+                           .help("give both nodes the same `range`"));
+    }
+  }
+
+  // What someone asked for by name and did not get.
+  void warn(const Node& node) {
+    if (!placement_.quantized.contains(&node) && placement_.recipes.asked_by_name(node))
+      placement_.warnings.push_back(warning("the recipe asks for int8, but it stays fp32: " + reasons_.at(&node))
+                                        .at("node '" + node.name() + "' (" + std::string(node.op().name) + ")"));
   }
 
   NodeDecision decision(const Node& node) const {
@@ -213,9 +168,10 @@ class Planner {
   }
 
   const Graph& graph_;
-  const Exclusion& exclusion_;
   Placement placement_;
-  std::unordered_set<const Value*> feature_maps_, paired_;
+  Diagnostics found_;
+  std::unordered_set<const Value*> feature_maps_;
+  std::unordered_map<const Value*, const Node*> paired_;  // with the node that wants the pair first
   std::unordered_map<const Node*, std::string> reasons_;
 };
 
@@ -232,14 +188,14 @@ size_t QuantizeReport::quantized_count() const {
       std::count_if(decisions.begin(), decisions.end(), [](const NodeDecision& d) { return d.quantized; }));
 }
 
-Result<Placement> plan_qdq(const Graph& graph, const PlacementOptions& options) {
+Result<Placement> plan_qdq(const Graph& graph, const Recipe& recipe, const Target& target) {
   for (const Node* node : graph.nodes())
     if (node->is(ops::QuantizeLinear) || node->is(ops::QLinearConv) || node->is(ops::QLinearMatMul))
       return error(ErrorKind::Usage,
                    "the model is quantized already: node '" + node->name() + "' is a " + std::string(node->op().name))
           .help("quantize the float model, or compile this one as it is");
-  LAPIS_TRY(const Exclusion exclusion, Exclusion::make(graph, options));
-  return Planner(graph, exclusion).run();
+  LAPIS_TRY(NodeRecipes recipes, resolve(recipe, graph, target));
+  return Planner(graph, std::move(recipes)).run();
 }
 
 std::vector<std::string> values_to_calibrate(const Graph& graph) {

@@ -16,17 +16,9 @@
 #include "ir/graph.h"
 #include "passes/quantize/calibrate.h"
 #include "passes/quantize/params.h"
+#include "passes/quantize/recipe.h"
 
 namespace lapis {
-
-struct PlacementOptions {
-  std::vector<std::string> exclude_nodes;            // names
-  std::vector<std::string> exclude_patterns;         // regular expressions (ECMAScript) for whole names
-  std::vector<std::string> exclude_types;            // "Conv"
-  bool quantize_first = true, quantize_last = true;  // of the contractions, in execution order
-  bool per_channel = true;                           // of weights
-  double share_limit = 8;  // operands of Concat share a scale only if their ranges differ by no more than this factor
-};
 
 struct NodeDecision {
   std::string node, op;
@@ -37,7 +29,10 @@ struct NodeDecision {
 struct Placement {
   std::vector<NodeDecision> decisions;  // one per node, in order
   std::vector<Value*> values;           // that get a pair, in order of definition
+  std::vector<RangeOptions> ranges;     // how the range of each of them is found
   std::unordered_set<const Node*> quantized;
+  NodeRecipes recipes;
+  Diagnostics warnings;  // nodes that the recipe names, but that cannot be int8 here
   std::vector<std::string> value_names() const;
 };
 
@@ -51,17 +46,17 @@ struct QuantizeReport {
   std::vector<NodeDecision> decisions;
   std::vector<QuantizedValue> values;
   std::vector<std::string> notes;  // scales that were not shared, and why
+  Recipe recipe;                   // what was done: every node with its precision; quantizing by it does the same again
   Diagnostics warnings;
   size_t quantized_count() const;
 };
 
-// Decides for a simplified float model. Fails on a bad pattern, an unknown node name, or a model that is quantized
-// already.
-Result<Placement> plan_qdq(const Graph& graph, const PlacementOptions& options = {});
+// Decides for a simplified float model what of the recipe takes place. Fails on a recipe that does not fit the model or the target
+// (resolve in recipe.h), on readers of one value that want different ranges for it, and on a model that is quantized already.
+Result<Placement> plan_qdq(const Graph& graph, const Recipe& recipe = {}, const Target& target = Target::host());
 
 // Inserts what was planned for this very graph. `ranges` holds every value of the plan.
-QuantizeReport insert_qdq(Graph& graph, const Placement& placement, const Ranges& ranges,
-                          const PlacementOptions& options = {});
+QuantizeReport insert_qdq(Graph& graph, const Placement& placement, const Ranges& ranges, const Recipe& recipe = {});
 
 // The values that any placement of this model may want, whatever is excluded: one calibration of these serves a whole
 // search.

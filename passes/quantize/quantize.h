@@ -1,18 +1,22 @@
-// Static quantization of a simplified float model: plan, calibrate, insert. The result is a standard QDQ model.
+// Static quantization of a simplified float model by a recipe: plan, calibrate, insert. The result is a standard QDQ model.
 //
-//   LAPIS_TRY(QuantizeReport report, quantize_static(graph, *evaluator, next_sample, {.placement = {.exclude_types =
-// {"Gemm"}}}));
+//   Recipe recipe;
+//   recipe.keep_float({Selector::By::Type, "Gemm"});
+//   LAPIS_TRY(QuantizeReport report, quantize_static(graph, *evaluator, next_sample, {.recipe = recipe}));
+//
+// As a pass, `quantize{samples=100}` takes recipe, evaluator and samples from the PassContext.
 #pragma once
 
+#include "passes/pass.h"
 #include "passes/quantize/calibrate.h"
 #include "passes/quantize/place.h"
 
 namespace lapis {
 
 struct QuantizeOptions {
-  PlacementOptions placement;
-  RangeOptions range;
-  CalibrateOptions calibrate;
+  Recipe recipe = {};
+  CalibrateOptions calibrate = {};
+  Target target = Target::host();
 };
 
 Result<QuantizeReport> quantize_static(Graph& graph, Evaluator& evaluator, const SampleSource& next,
@@ -22,5 +26,7 @@ Result<QuantizeReport> quantize_static(Graph& graph, Evaluator& evaluator, const
 // configurations.
 Result<QuantizeReport> quantize_static(Graph& graph, const Calibration& calibration,
                                        const QuantizeOptions& options = {});
+
+Pipeline quantize_passes();
 
 }  // namespace lapis

@@ -53,7 +53,7 @@ Result<ContractionRole> contraction_role(const Node& node) {
 
 Quant quant_of(const Node& node) {
   if (node.is(ops::Div) && is_float_constant(node.input(1))) return Quant::Elementwise;
-  return node.op().quant;
+  return node.op().int8_form();
 }
 
 std::vector<Value*> data_operands(const Node& node) {

@@ -3,7 +3,7 @@
 //   known shapes         Shape(x: float[1,64]) => {1, 64}; Gather(Shape(x: float[N,64]), 1) => 64, by the records'
 //   propagation
 // Left alone: DequantizeLinear (int8 weights shall stay int8), operators that are not pure, and results that need more
-// memory than their operands beyond kGrowth (Expand, ConstantOfShape, Tile, Cast of large constants), or beyond
+// memory than their operands beyond FoldOptions::growth (Expand, ConstantOfShape, Tile, Cast of large constants), or beyond
 // kMostForReader where a reader is of no use without a constant.
 #include <algorithm>
 #include <unordered_set>
@@ -15,7 +15,6 @@
 namespace lapis {
 namespace {
 
-constexpr int64_t kGrowth = 256 * 1024;  // bytes; embeddings of positions still fold, broadcast weights do not
 // What the worklist may add for each node: what a model may ask for in all is kept by the pass, which sees the whole graph.
 constexpr int64_t kGrowthOfRule = 256;  // bytes
 // What a model may ask for in all, since a few bytes of a file can say "256 KB of ones" or "the sum of that, a million times"
@@ -149,7 +148,8 @@ constexpr Rule kRules[] = {{kRule, fold_operands}};
 
 class Folder {
  public:
-  Folder(PassContext& context, int64_t& growth) : context_(context), growth_(growth) {}
+  Folder(const FoldOptions& options, PassContext& context, int64_t& growth)
+      : options_(options), context_(context), growth_(growth) {}
 
   // Contents are collected before anything changes: a Value that is freed must not lend its address, and contents, to
   // a new one.
@@ -190,7 +190,7 @@ class Folder {
     if (!may_fold(*y.producer())) return false;
     const Growth growth = growth_of(*y.producer());
     const int64_t more = std::max<int64_t>(growth.after - growth.before, 0);
-    const int64_t allowed = more > kGrowth && reaches_parameter(y) ? kMostForReader : kGrowth;
+    const int64_t allowed = more > options_.growth && reaches_parameter(y) ? kMostForReader : options_.growth;
     if (!fold_within(y, rw, growth, growth_ + more <= kMostGrowth ? allowed : 0)) return false;
     growth_ += more;
     return true;
@@ -204,6 +204,7 @@ class Folder {
     return tensor && rw.replace(y, rw.constant(*tensor));
   }
 
+  const FoldOptions& options_;
   PassContext& context_;
   int64_t& growth_;  // bytes that constants have grown by
   InferContext::Contents contents_;
@@ -214,10 +215,10 @@ class Folder {
 
 std::span<const Rule> folding_rules() { return kRules; }
 
-Status fold_constants(Graph& graph, PassContext& context) {
+Status fold_constants(Graph& graph, const FoldOptions& options, PassContext& context) {
   if (context.disabled_rules.contains(kRule)) return ok();
   int64_t growth = 0;
-  while (Folder(context, growth).fold(graph)) {
+  while (Folder(options, context, growth).fold(graph)) {
   }  // every round removes a node; a folded operand may tell a record more
   return ok();
 }

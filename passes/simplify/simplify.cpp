@@ -44,7 +44,7 @@ std::vector<Rule> all_rules() {
 // now, a value that has one user left): models need two to four. There is no last round by number: the rules share one
 // budget, what else a round does only shrinks the graph or makes types more precise, and a state that was seen before
 // would repeat for ever.
-Status simplify(Graph& graph, PassContext& context) {
+Status simplify(Graph& graph, const FoldOptions& folding, PassContext& context) {
   const std::vector<Rule> rules = all_rules();
   RewriteBudget budget(graph);
   RewriteOptions options = context.rewriting();
@@ -54,7 +54,7 @@ Status simplify(Graph& graph, PassContext& context) {
     if (!seen.insert(now).second) return explain_cycle(graph, context), ok();
     before = now;
     LAPIS_CHECK(eliminate_dead_code(graph, context));  // first: dead users would hide that something is used once
-    LAPIS_CHECK(fold_constants(graph, context));
+    LAPIS_CHECK(fold_constants(graph, folding, context));
     LAPIS_CHECK(infer_types(graph));  // shapes follow from pads, axes and sizes that are constants only now
     LAPIS_CHECK(merge_common_subexpressions(graph, context));
     apply_rules(graph, rules, options);
@@ -65,8 +65,10 @@ Status simplify(Graph& graph, PassContext& context) {
 
 Pipeline simplify_passes() {
   return {
-      {"simplify", "constants are folded, transposes cancelled, operators canonical, the dead removed", simplify},
-      {"fold-constants", "no pure node has constant operands only, and known shapes are constants", fold_constants},
+      pass<FoldOptions>("simplify", "constants are folded, transposes cancelled, operators canonical, the dead removed",
+                        simplify),
+      pass<FoldOptions>("fold-constants", "no pure node has constant operands only, and known shapes are constants",
+                        fold_constants),
       {"dce", "every node and constant contributes to an output", eliminate_dead_code},
       {"cse", "no two pure nodes compute the same", merge_common_subexpressions},
       {"canonicalize", "operators that mean the same are written the same, and none does nothing", canonicalize},

@@ -18,8 +18,13 @@
 
 namespace lapis {
 
+struct FoldOptions {
+  int64_t growth = 256 * 1024;  // embeddings of positions still fold, broadcast weights do not
+  static constexpr auto fields = std::tuple(option(
+      "growth", &FoldOptions::growth, "Bytes by which a constant may be larger than what it is computed from", 0));
+};
 // Nodes with constant operands become constants; so do shapes that are known although their tensors are not.
-Status fold_constants(Graph& graph, PassContext& context);
+Status fold_constants(Graph& graph, const FoldOptions& options, PassContext& context);
 // What no output needs disappears: nodes, constants, optional outputs.
 Status eliminate_dead_code(Graph& graph, PassContext& context);
 // Equal pure nodes on equal operands, and equal constants, become one.
@@ -40,7 +45,8 @@ std::span<const Rule> control_flow_rules();  // If with a known condition
 std::vector<Rule> all_rules();
 
 // All of the above until nothing changes.
-Status simplify(Graph& graph, PassContext& context);
+Status simplify(Graph& graph, const FoldOptions& options, PassContext& context);
+inline Status simplify(Graph& graph, PassContext& context) { return simplify(graph, {}, context); }
 
 // The passes of this folder by name, `simplify` first.
 Pipeline simplify_passes();

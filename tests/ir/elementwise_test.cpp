@@ -207,9 +207,9 @@ TEST(Traits, SayWhatPassesRelyOn) {
               !ops::HardSwish.has(Trait::Monotonic));
   EXPECT_TRUE(ops::Reshape.has(Trait::Movement) && ops::Gather.has(Trait::ValuePreserving) &&
               !ops::Gather.has(Trait::Movement));
-  EXPECT_EQ(ops::Gelu.quant, Quant::Elementwise);
-  EXPECT_EQ(ops::Exp.quant, Quant::KeepFloat);
-  EXPECT_EQ(ops::Concat.quant, Quant::SharedScale);
+  EXPECT_EQ(ops::Gelu.int8_form(), Quant::Elementwise);
+  EXPECT_EQ(ops::Exp.int8_form(), Quant::KeepFloat);
+  EXPECT_EQ(ops::Concat.int8_form(), Quant::SharedScale);
   EXPECT_FALSE(ops::If.has(Trait::Pure));
 }
 

@@ -174,5 +174,53 @@ TEST(Pipeline, UnknownNamesAreAllReportedWithTheKnownOnes) {
             std::string::npos);
 }
 
+TEST(Pipeline, OptionsAreSetByName) {
+  const auto pipeline = parse_pipeline("fold-constants{growth=0}, dce ,simplify{ growth = 12 }");
+  ASSERT_TRUE(pipeline.ok()) << to_string(pipeline.diagnostics());
+  ASSERT_EQ(pipeline->size(), 3u);
+  EXPECT_EQ((*pipeline)[0].set, (Options{{"growth", "0"}}));
+  EXPECT_EQ((*pipeline)[1].set, Options{});
+  EXPECT_EQ((*pipeline)[2].set, (Options{{"growth", "12"}}));
+}
+
+TEST(Pipeline, OptionsReachThePass) {
+  const auto folded = [](const char* passes) {
+    Graph graph("example");
+    Value* x = graph.add_input("x", Type::tensor(DType::Float32, Shape{64}));
+    Value* wide = graph
+                      .add_node(ops::Expand, {graph.add_constant(Tensor::scalar(2.f)),
+                                              graph.add_constant(Tensor::vector<int64_t>({64}))})
+                      ->output();
+    graph.set_outputs({graph.add_node(ops::Div, {x, wide})->output()});
+    EXPECT_TRUE(infer_types(graph).ok());
+    PassContext context;
+    EXPECT_TRUE(PassRunner({}).run(graph, *parse_pipeline(passes), context).ok());
+    return graph.node_count() == 1;
+  };
+  EXPECT_TRUE(folded("fold-constants"));
+  EXPECT_FALSE(folded("fold-constants{growth=16}"));
+  EXPECT_TRUE(folded("fold-constants{growth=1024}"));
+}
+
+TEST(Pipeline, WrongOptionsAreAllReported) {
+  const auto findings = [](const char* passes) {
+    const auto pipeline = parse_pipeline(passes);
+    return pipeline.ok() ? std::string("accepted") : to_string(pipeline.diagnostics());
+  };
+  const auto expect = [&](const char* passes, const char* finding) {
+    EXPECT_NE(findings(passes).find(finding), std::string::npos) << findings(passes);
+  };
+  expect("fold-constants{grwth=1}", "there is no option 'grwth' of the pass 'fold-constants'");
+  expect("fold-constants{grwth=1}", "did you mean 'growth'?");
+  expect("dce{growth=1}", "the pass has no options");
+  expect("simplify{growth=much}", "the option 'growth' of the pass 'simplify' is a whole number from 0 on, not 'much'");
+  expect("simplify{growth=-1}", "not '-1'");
+  expect("simplify{growth=1,growth=2}", "is set twice");
+  expect("simplify{growth}", "'growth' is no option of the form name=value");
+  expect("simplify{growth=1", "the options of 'simplify' do not end");
+  expect("simplify{growth=1}dce", "'dce' stands behind the options of 'simplify'");
+  EXPECT_EQ(parse_pipeline("dcee,simplify{a=1,b=2}").diagnostics().size(), 3u);
+}
+
 }  // namespace
 }  // namespace lapis

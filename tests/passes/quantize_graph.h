@@ -77,10 +77,10 @@ class Net {
   }
 
   // Quantizes on three random samples by exact minimum and maximum.
-  QuantizeReport quantize(PlacementOptions placement = {}) {
-    auto report =
-        quantize_static(graph, *reference_evaluator(), samples_of({feeds(1), feeds(2), feeds(3)}),
-                        {.placement = std::move(placement), .range = {.method = RangeMethod::MinMax}, .calibrate = {}});
+  QuantizeReport quantize(Recipe recipe = {}) {
+    recipe.defaults.range.method = RangeMethod::MinMax;
+    auto report = quantize_static(graph, *reference_evaluator(), samples_of({feeds(1), feeds(2), feeds(3)}),
+                                  {.recipe = std::move(recipe)});
     EXPECT_TRUE(report.ok()) << to_string(report.diagnostics());
     const Diagnostics broken = verify(graph);
     EXPECT_TRUE(broken.empty()) << to_string(broken);

@@ -114,59 +114,6 @@ TEST(InsertQdq, RefusesAModelThatIsQuantizedAlready) {
   EXPECT_EQ(again.diagnostics()[0].kind, ErrorKind::Usage);
 }
 
-// ---- options ----------------------------------------------------------------------------------------------------
-
-struct ThreeConvs : Net {
-  ThreeConvs() {
-    Value* y = conv(conv(conv(input({1, 3, 6, 6}), 4, 3, "first"), 4, 3, "middle"), 2, 3, "last");
-    graph.set_outputs({y});
-  }
-  std::vector<std::string> float_nodes(const PlacementOptions& options) const {
-    std::vector<std::string> names;
-    const auto plan = plan_qdq(graph, options);
-    for (const NodeDecision& d : plan->decisions)
-      if (!d.quantized) names.push_back(d.node + ": " + d.note);
-    return names;
-  }
-};
-using Names = std::vector<std::string>;
-
-TEST(PlacementOptions, ExcludeNodesByNamePatternAndType) {
-  const ThreeConvs net;
-  EXPECT_EQ(net.float_nodes({}), Names{});
-  EXPECT_EQ(net.float_nodes({.exclude_nodes = {"middle"}}), Names{"middle: excluded by name"});
-  EXPECT_EQ(net.float_nodes({.exclude_patterns = {"(first|last)"}}),
-            (Names{"first: excluded by the pattern '(first|last)'", "last: excluded by the pattern '(first|last)'"}));
-  EXPECT_EQ(net.float_nodes({.exclude_types = {"Conv"}}).size(), 3u);
-}
-
-TEST(PlacementOptions, KeepTheFirstOrTheLastContractionFloat) {
-  const ThreeConvs net;
-  EXPECT_EQ(net.float_nodes({.quantize_first = false}), Names{"first: it is the first contraction"});
-  EXPECT_EQ(net.float_nodes({.quantize_last = false}), Names{"last: it is the last contraction"});
-}
-
-TEST(PlacementOptions, WrongNamesAndPatternsAreReportedTogether) {
-  const ThreeConvs net;
-  const auto plan = plan_qdq(net.graph, {.exclude_nodes = {"nowhere"}, .exclude_patterns = {"a(b"}});
-  ASSERT_FALSE(plan.ok());
-  const std::string text = to_string(plan.diagnostics());
-  EXPECT_NE(text.find("there is no node 'nowhere'"), std::string::npos) << text;
-  EXPECT_NE(text.find("'a(b' is not a regular expression"), std::string::npos) << text;
-}
-
-TEST(PlacementOptions, ACalibrationOfEverythingServesEveryPlacement) {
-  const ThreeConvs net;
-  auto c = calibrate(net.graph, values_to_calibrate(net.graph), *reference_evaluator(), samples_of({net.feeds()}));
-  ASSERT_TRUE(c.ok());
-  for (const char* name : {"first", "middle", "last"}) {
-    const auto graph = net.graph.clone();
-    EXPECT_TRUE(
-        quantize_static(*graph, *c, {.placement = {.exclude_nodes = {name}}, .range = {}, .calibrate = {}}).ok())
-        << name;
-  }
-}
-
 // ---- scales -----------------------------------------------------------------------------------------------------
 
 TEST(ShareScales, ValuePreservingOperatorsKeepTheScale) {

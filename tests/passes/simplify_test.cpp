@@ -405,7 +405,7 @@ TEST(Simplify, LargeConstantsDoNotGrow) {
   std::vector<std::string> reasons;
   PassContext context;
   context.explain = [&](const Explanation& e) { reasons.push_back(e.text); };
-  ASSERT_TRUE(fold_constants(graph, context).ok());
+  ASSERT_TRUE(fold_constants(graph, {}, context).ok());
   EXPECT_EQ(graph.node_count(), 2u);
   ASSERT_EQ(reasons.size(), 1u);
   EXPECT_EQ(reasons[0], "the constant would grow from 20 to 4194304 bytes");

@@ -394,6 +394,29 @@ class Works(Cli):
         self.assertGreater(len(convolutions), 0)
         self.assertEqual({c["precision"] for c in convolutions}, {"fp32"})
 
+    def test_quantize_by_a_recipe(self):
+        command = ["quantize", MODEL, "--calibration", DATA, "--samples", 2]
+        recipe = self.write("in.yaml", "recipe: 1\nrules:\n  - {contraction: last, precision: fp32}\n"
+                                       "  - {type: Conv, weights: {granularity: tensor}}\n")
+        self.passes(*command, "--recipe", recipe, "--save-recipe", "out.yaml", "-o", "q.onnx")
+        saved = (self.folder / "out.yaml").read_text()
+        self.assertRegex(saved, r"node: .*precision: fp32}  # Gemm: it is the last contraction")
+        self.assertIn("precision: int8}  # Conv: int8\n", saved)
+        self.passes(*command, "--recipe", "out.yaml", "-o", "again.onnx")
+        self.assertEqual((self.folder / "q.onnx").read_bytes(), (self.folder / "again.onnx").read_bytes())
+        self.passes("opt", MODEL, "--passes", "simplify,quantize", "--calibration", DATA, "--recipe", "out.yaml", "-o", "opt.onnx")
+        self.assertEqual(self.json("inspect", "opt.onnx")["operators"], self.json("inspect", "q.onnx")["operators"])
+        self.fails(USAGE, "opt", MODEL, "--passes", "quantize", "-o", "x.onnx", says="samples to calibrate with")
+        self.fails(USAGE, "opt", MODEL, "--passes", "simplify{grwth=1}", "-o", "x.onnx", says="did you mean 'growth'")
+        for text, code, says in (
+            ("recipe: 1\nrules:\n  - {node: gone, precision: fp32}\n", USAGE, ["in.yaml:3", "'gone'"]),
+            ("recipe: 1\nrules:\n  - {type: Conv, data: {type: int16}}\n", USAGE, ["in.yaml:3", "int16", "it has: data in uint8"]),
+            ("recipe: 1\ndefault: {precision: bf16}\n", INPUT, ["in.yaml:2", "'bf16'", "known are fp32, int8"]),
+            ("recipe: 1\nrule: []\n", INPUT, ["in.yaml:2", "did you mean 'rules'"]),
+        ):
+            self.fails(code, *command, "--recipe", self.write("in.yaml", text), "-o", "x.onnx", says=says)
+        self.fails(IO, *command, "--recipe", "none.yaml", "-o", "x.onnx", says="none.yaml")
+
     def test_convert_and_inspect(self):
         report = self.json("convert", MODEL, "-o", "bound.onnx", "--dim", "N=2")
         self.assertEqual(report["output"], "bound.onnx")

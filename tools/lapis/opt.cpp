@@ -1,17 +1,20 @@
-// lapis opt M --passes a,b --dump-each DIR -o N.onnx
+// lapis opt M --passes "a,b{option=value}" --dump-each DIR -o N.onnx
+#include <limits>
+
 #include "base/printable.h"
 #include "base/suggest.h"
 #include "frontends/onnx/export.h"
 #include "passes/pipeline.h"
-#include "tools/lapis/options.h"
+#include "tools/lapis/calibrating.h"
 #include "tools/lapis/output.h"
+#include "tuning/recipe.h"
 
 namespace lapis::cli {
 namespace {
 
 struct Flags {
   ModelFlags model;
-  std::string passes = "simplify", output, dump_each, stop_after, reproducer;
+  std::string passes = "simplify", output, dump_each, stop_after, reproducer, recipe, calibration;
   std::vector<std::string> disabled_rules;
   bool print_on_change = false, explain = false, list = false;
 };
@@ -21,7 +24,12 @@ Report list_passes() {
   std::vector<std::vector<std::string>> rows = {{"pass", "contract"}};
   for (const Pass& pass : all_passes()) {
     rows.push_back({pass.name, pass.contract});
-    report.json.push_back({{"name", pass.name}, {"contract", pass.contract}});
+    nlohmann::ordered_json options = nlohmann::ordered_json::array();
+    for (const OptionDef& option : pass.options) {
+      rows.push_back({"  {" + option.name + "=" + option.fallback + "}", option.doc});
+      options.push_back({{"name", option.name}, {"default", option.fallback}, {"doc", option.doc}});
+    }
+    report.json.push_back({{"name", pass.name}, {"contract", pass.contract}, {"options", options}});
   }
   report.text = table(rows);
   return report;
@@ -60,6 +68,19 @@ Status check_rules(const std::vector<std::string>& disabled) {
   return status_of(std::move(found));
 }
 
+// What passes ask for that need more than the graph.
+Result<std::optional<Calibrating>> serve(const Flags& flags, const Graph& graph, PassContext& context) {
+  LAPIS_TRY(context.target, Target::parse(flags.model.target));
+  if (!flags.recipe.empty()) {
+    LAPIS_TRY(Recipe recipe, read_recipe(flags.recipe));
+    context.recipe = std::make_shared<Recipe>(std::move(recipe));
+  }
+  if (flags.calibration.empty()) return std::optional<Calibrating>();
+  LAPIS_TRY(Calibrating calibrating,
+            Calibrating::with(flags.calibration, std::numeric_limits<int64_t>::max(), graph, flags.model));
+  return std::optional<Calibrating>(std::move(calibrating));
+}
+
 Result<Report> opt(const Flags& flags) {
   if (flags.list) return list_passes();
   if (flags.model.model.empty())
@@ -82,6 +103,8 @@ Result<Report> opt(const Flags& flags) {
   context.disabled_rules.insert(flags.disabled_rules.begin(), flags.disabled_rules.end());
   std::vector<Explanation> explanations;
   if (flags.explain) context.explain = [&](const Explanation& e) { explanations.push_back(e); };
+  LAPIS_TRY(const std::optional<Calibrating> calibrating, serve(flags, *graph, context));
+  if (calibrating) calibrating->serve(context);
   LAPIS_TRY(const std::vector<PassReport> reports, PassRunner(run).run(*graph, pipeline, context));
   if (output) LAPIS_CHECK(output->write_model(*graph));
   Report report = describe(reports, explanations);
@@ -97,7 +120,11 @@ Action declare_opt(CLI::App& app) {
   app.get_option("model")->required(false);
   app.add_option("--passes", flags->passes, "Passes in order, comma separated (--list shows them)")
       ->capture_default_str()
-      ->type_name("A,B");
+      ->type_name("A,B{OPTION=VALUE}");
+  app.add_option("--target", flags->model.target, "Machine that the model is made for")->capture_default_str();
+  app.add_option("--recipe", flags->recipe, "How each node is to compute, for `quantize` (docs/quantization.md)")
+      ->type_name("R.yaml");
+  add_calibration(app, flags->calibration, flags->model);
   app.add_option("-o,--output", flags->output, "Where to write the model; - for standard output")->type_name("N.onnx");
   app.add_option("--dump-each", flags->dump_each, "Write the model after every pass into this folder")
       ->type_name("DIR");

@@ -1,20 +1,22 @@
-// lapis quantize M.onnx --calibration DATA [--samples N] -o Q.onnx
+// lapis quantize M.onnx --calibration DATA [--recipe R.yaml] [--save-recipe R.yaml] -o Q.onnx
 #include "passes/quantize/quantize.h"
 #include "base/printable.h"
-#include "base/suggest.h"
-#include "frontends/onnx/export.h"
-#include "ir/op.h"
 #include "passes/pipeline.h"
-#include "tools/lapis/options.h"
+#include "tools/lapis/calibrating.h"
 #include "tools/lapis/output.h"
+#include "tuning/recipe.h"
 
 namespace lapis::cli {
 namespace {
 
 struct Flags {
   ModelFlags model;
-  std::string calibration, output, method = "percentile";
-  QuantizeOptions options;
+  std::string calibration, output, recipe, save_recipe;
+  int64_t samples = 100;
+  // What changes the recipe.
+  std::optional<std::string> method;
+  std::optional<double> percentile, share_limit;
+  std::vector<std::string> exclude_nodes, exclude_patterns, exclude_types;
   bool keep_first = false, keep_last = false, per_tensor = false;
 };
 
@@ -38,54 +40,54 @@ std::string as_text(const QuantizeReport& report, const std::string& output) {
   return text + to_string(report.warnings);
 }
 
-SampleSource source_of(const Dataset& data) {
-  return [data, next = int64_t{0}]() mutable -> Result<std::optional<Feeds>> {
-    if (next == data.size()) return std::optional<Feeds>();
-    LAPIS_TRY(Feeds feeds, data.sample(next++));
-    return std::optional<Feeds>(std::move(feeds));
+// The file's recipe, or the default one, and what the other flags say on top of it.
+Result<Recipe> recipe_of(const Flags& flags) {
+  Recipe recipe;
+  if (!flags.recipe.empty()) {
+    LAPIS_TRY(recipe, read_recipe(flags.recipe));
+  }
+  if (flags.method) recipe.defaults.range.method = *range_method_from_name(*flags.method);
+  recipe.defaults.range.percentile = flags.percentile.value_or(recipe.defaults.range.percentile);
+  recipe.share_limit = flags.share_limit.value_or(recipe.share_limit);
+  if (flags.per_tensor) recipe.defaults.weights.granularity = Granularity::Tensor;
+  const auto keep = [&](Selector::By by, const std::string& text, const char* flag) {
+    recipe.keep_float({by, text});
+    recipe.rules.back().where = flag;
   };
+  for (const std::string& name : flags.exclude_nodes) keep(Selector::By::Name, name, "--exclude");
+  for (const std::string& pattern : flags.exclude_patterns) keep(Selector::By::Pattern, pattern, "--exclude-pattern");
+  for (const std::string& type : flags.exclude_types) keep(Selector::By::Type, type, "--exclude-type");
+  if (flags.keep_first) keep(Selector::By::First, "", "--keep-first");
+  if (flags.keep_last) keep(Selector::By::Last, "", "--keep-last");
+  return recipe;
 }
 
-// A type that no operator has would exclude nothing.
-Status check_types(const std::vector<std::string>& excluded) {
-  std::vector<std::string> known;
-  for (const OpDef* op : all_ops()) known.emplace_back(op->name);
-  Diagnostics found;
-  for (const std::string& type : excluded)
-    if (std::find(known.begin(), known.end(), type) == known.end())
-      found.push_back(
-          error(ErrorKind::Usage, "--exclude-type: there is no operator '" + type + "'").help(suggestion(type, known)));
-  return status_of(std::move(found));
+// What was done, with the reason beside each node.
+Status save_recipe(const QuantizeReport& report, const Path& file) {
+  std::unordered_map<std::string, std::string> comments;
+  for (const NodeDecision& d : report.decisions) comments[d.node] = d.op + ": " + d.note;
+  return write_file(file, to_yaml(report.recipe, comments));
 }
 
 Result<Report> quantize(const Flags& flags) {
-  LAPIS_CHECK(check_types(flags.options.placement.exclude_types));
+  LAPIS_TRY(Recipe recipe, recipe_of(flags));
   LAPIS_TRY(const ModelOptions model, flags.model.model_options());
   LAPIS_TRY(const Output output, Output::open(flags.output, flags.model.model));
   LAPIS_TRY(const std::unique_ptr<Graph> graph, flags.model.import(flags.model.model, model));
-  LAPIS_TRY(const Dataset whole,
-            load_dataset(flags.calibration, graph->inputs().empty() ? "" : graph->inputs()[0]->name()));
-  const Dataset data = whole.calibration().limited_to(flags.options.calibrate.samples);
-  PassRunnerOptions run;
+  LAPIS_TRY(const Calibrating calibrating, Calibrating::with(flags.calibration, flags.samples, *graph, flags.model));
+  QuantizeReport report;
   PassContext context;
+  calibrating.serve(context);
+  context.recipe = std::make_shared<Recipe>(std::move(recipe));
+  context.quantized = [&](const QuantizeReport& done) { report = done; };
+  PassRunnerOptions run;
   use_onnx_writers(run);
-  LAPIS_TRY(const Pipeline simplify, parse_pipeline("simplify"));
-  LAPIS_TRY(const std::vector<PassReport> reports, PassRunner(run).run(*graph, simplify, context));
-  static_cast<void>(reports);
-
-  QuantizeOptions options = flags.options;
-  options.range.method = flags.method == "minmax" ? RangeMethod::MinMax : RangeMethod::Percentile;
-  options.placement.quantize_first = !flags.keep_first;
-  options.placement.quantize_last = !flags.keep_last;
-  options.placement.per_channel = !flags.per_tensor;
-  options.calibrate.samples = data.size();
-  options.calibrate.progress = progress_bar("calibrating");
-  const std::unique_ptr<Evaluator> evaluator =
-      flags.model.backend == "reference" ? reference_evaluator() : jit_evaluator(flags.model.threads);
-  Result<QuantizeReport> result = quantize_static(*graph, *evaluator, source_of(data), options);
-  if (!result.ok()) return in_file(std::move(result).diagnostics(), flags.model.model, graph->name());
-  const QuantizeReport& report = *result;
+  const std::string samples = std::to_string(std::max<int64_t>(calibrating.samples(), 1));
+  LAPIS_TRY(const Pipeline pipeline, parse_pipeline("simplify,quantize{samples=" + samples + "}"));
+  if (auto done = PassRunner(run).run(*graph, pipeline, context); !done.ok())
+    return in_file(std::move(done).diagnostics(), flags.model.model, graph->name());
   LAPIS_CHECK(output.write_model(*graph));
+  if (!flags.save_recipe.empty()) LAPIS_CHECK(save_recipe(report, flags.save_recipe));
   return Report{as_text(report, flags.output), as_json(report), kOk, output.is_stdout()};
 }
 
@@ -94,41 +96,31 @@ Result<Report> quantize(const Flags& flags) {
 Action declare_quantize(CLI::App& app) {
   auto flags = std::make_shared<Flags>();
   flags->model.add_model(app);
-  app.add_option("--calibration", flags->calibration,
-                 "Samples: a dataset file (docs/datasets.md), or a .npy array for a model with one input")
-      ->required()
-      ->type_name("DATA");
-  app.add_option("--samples", flags->options.calibrate.samples, "Calibration samples, evenly spread over the data")
+  add_calibration(app, flags->calibration, flags->model)->required();
+  app.add_option("--samples", flags->samples, "Calibration samples, evenly spread over the data")
       ->capture_default_str()
       ->check(at_least(1));
   app.add_option("-o,--output", flags->output, "Where to write the quantized model; - for standard output")
       ->required()
       ->type_name("Q.onnx");
-  app.add_option("--method", flags->method, "How a range follows from the values seen")
-      ->capture_default_str()
-      ->check(CLI::IsMember({"minmax", "percentile"}));
-  app.add_option("--percentile", flags->options.range.percentile, "Share of all values inside of the range, in percent")
-      ->capture_default_str()
+  app.add_option("--recipe", flags->recipe,
+                 "How each node is to compute (docs/quantization.md); the flags below change it")
+      ->type_name("R.yaml");
+  app.add_option("--save-recipe", flags->save_recipe, "Where to write what was done, as a recipe")->type_name("R.yaml");
+  app.add_option("--method", flags->method, "How a range follows from the values seen (default: percentile)")
+      ->check(CLI::IsMember(range_method_names()));
+  app.add_option("--percentile", flags->percentile, "Share of all values inside of the range, in percent (99.999)")
       ->check(number_between(50, 100));
-  app.add_option("--exclude", flags->options.placement.exclude_nodes, "Node to keep float, repeatable")
-      ->type_name("NODE");
-  app.add_option("--exclude-pattern", flags->options.placement.exclude_patterns,
-                 "Nodes to keep float, by regular expression")
+  app.add_option("--exclude", flags->exclude_nodes, "Node to keep float, repeatable")->type_name("NODE");
+  app.add_option("--exclude-pattern", flags->exclude_patterns, "Nodes to keep float, by regular expression")
       ->type_name("REGEX");
-  app.add_option("--exclude-type", flags->options.placement.exclude_types, "Operators to keep float")->type_name("OP");
-  app.add_option("--share-limit", flags->options.placement.share_limit,
-                 "Operands of Concat share a scale only if their ranges differ by at most this factor")
-      ->capture_default_str()
+  app.add_option("--exclude-type", flags->exclude_types, "Operators to keep float")->type_name("OP");
+  app.add_option("--share-limit", flags->share_limit,
+                 "Operands of Concat share a scale only if their ranges differ by at most this factor (8)")
       ->check(number_between(1, 1e30));
   app.add_flag("--keep-first", flags->keep_first, "Keep the first Conv, Gemm or MatMul float");
   app.add_flag("--keep-last", flags->keep_last, "Keep the last one float");
   app.add_flag("--per-tensor", flags->per_tensor, "One weight scale a tensor instead of one a channel");
-  app.add_option("--threads", flags->model.threads, "Threads for calibration; 0: one per core")
-      ->capture_default_str()
-      ->check(CLI::Range(0, 1024));
-  app.add_option("--backend", flags->model.backend, "What runs the model during calibration")
-      ->capture_default_str()
-      ->check(CLI::IsMember({"jit", "reference"}));
   return [flags] { return quantize(*flags); };
 }
 

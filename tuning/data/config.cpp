@@ -1,22 +1,22 @@
 #include "tuning/data/config.h"
 
-#include <yaml-cpp/yaml.h>
-
 #include <algorithm>
 #include <cmath>
 #include <set>
 
 #include "base/suggest.h"
 #include "tuning/metrics/metric.h"
+#include "tuning/yaml_reader.h"
 
 namespace lapis {
 namespace {
 
+constexpr const char* kKind = "dataset file";
 constexpr const char* kHint = "docs/datasets.md describes the file";
 
-class Reader {
+class Reader : YamlReader {
  public:
-  explicit Reader(const Path& file) : file_(file.string()) {}
+  explicit Reader(const Path& file) : YamlReader(file, kKind, kHint) {}
 
   Result<DatasetConfig> read(const YAML::Node& root) {
     DatasetConfig config;
@@ -41,44 +41,6 @@ class Reader {
   }
 
  private:
-  std::string place(const YAML::Node& node) const { return place(node.Mark()); }
-  std::string place(const YAML::Mark& mark) const {
-    return mark.is_null() ? file_ : file_ + ":" + std::to_string(mark.line + 1);
-  }
-  void complain(const YAML::Node& node, const std::string& what, const std::string& hint = kHint) {
-    found_.push_back(error(ErrorKind::Input, what).at(place(node)).help(hint));
-  }
-
-  // Unknown keys would be settings that silently do nothing; yaml-cpp also takes the same key twice.
-  bool known_keys(const YAML::Node& node, const std::string& section, const std::vector<std::string>& keys) {
-    if (!node.IsMap()) {
-      complain(node, section + " must have keys: " + joined(keys));
-      return false;
-    }
-    std::set<std::string> seen;
-    for (const auto& entry : node) {
-      const std::string key = entry.first.IsScalar() ? entry.first.Scalar() : "?";
-      if (std::find(keys.begin(), keys.end(), key) == keys.end())
-        complain(entry.first, "unknown key `" + key + "` in " + section, suggestion(key, keys));
-      else if (!seen.insert(key).second)
-        complain(entry.first, "`" + key + "` stands twice in " + section);
-    }
-    return true;
-  }
-
-  template <class T> bool value(const YAML::Node& section, const std::string& key, T& to, const std::string& wanted) {
-    const YAML::Node node = section[key];
-    if (!node) return false;
-    if (YAML::convert<T>::decode(node, to)) return true;
-    complain(node, "not a valid dataset file: `" + key + "` must be " + wanted +
-                       (node.IsScalar() ? ", got '" + node.Scalar() + "'" : ""));
-    return false;
-  }
-
-  void text(const YAML::Node& section, const std::string& key, std::string& to) {
-    if (value(section, key, to, "a text") && to.empty()) complain(section[key], "`" + key + "` is empty");
-  }
-
   void positive(const YAML::Node& section, const std::string& key, int64_t& to, int64_t most) {
     if (value(section, key, to, "a whole number") && (to < 1 || to > most))
       complain(section[key],
@@ -190,19 +152,12 @@ class Reader {
       complain(node["name"], "unknown metric '" + c.name + "'", suggestion(c.name, known));
     return c;
   }
-
-  std::string file_;
-  Diagnostics found_;
 };
 
 }  // namespace
 
 Result<DatasetConfig> parse_dataset_config(const std::string& text, const Path& file) {
-  try {
-    return Reader(file).read(YAML::Load(text));
-  } catch (const YAML::Exception& e) {
-    return error(ErrorKind::Input, std::string("not a valid dataset file: ") + e.what()).at(file.string()).help(kHint);
-  }
+  return read_yaml(text, file, kKind, kHint, [&](const YAML::Node& root) { return Reader(file).read(root); });
 }
 
 }  // namespace lapis

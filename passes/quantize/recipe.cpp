@@ -1,0 +1,359 @@
+#include "passes/quantize/recipe.h"
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <cstdio>
+#include <cstdlib>
+#include <regex>
+#include <set>
+#include <unordered_set>
+
+#include "base/printable.h"
+#include "base/suggest.h"
+#include "ir/op.h"
+
+namespace lapis {
+
+// ---- names ----------------------------------------------------------------------------------------------------------
+
+namespace {
+
+constexpr std::array<std::string_view, 2> kMethods = {"minmax", "percentile"};
+constexpr std::array<std::string_view, 1> kAlgorithms = {"round"};
+
+template <class Enum, size_t N>
+std::optional<Enum> enum_of(const std::array<std::string_view, N>& names, std::string_view name) {
+  const auto it = std::find(names.begin(), names.end(), name);
+  return it == names.end() ? std::nullopt : std::optional(static_cast<Enum>(it - names.begin()));
+}
+
+}  // namespace
+
+std::string_view name_of(RangeMethod method) { return kMethods[static_cast<size_t>(method)]; }
+std::string_view name_of(WeightAlgorithm algorithm) { return kAlgorithms[static_cast<size_t>(algorithm)]; }
+std::optional<RangeMethod> range_method_from_name(std::string_view name) {
+  return enum_of<RangeMethod>(kMethods, name);
+}
+std::optional<WeightAlgorithm> weight_algorithm_from_name(std::string_view name) {
+  return enum_of<WeightAlgorithm>(kAlgorithms, name);
+}
+std::vector<std::string> range_method_names() { return {kMethods.begin(), kMethods.end()}; }
+std::vector<std::string> weight_algorithm_names() { return {kAlgorithms.begin(), kAlgorithms.end()}; }
+
+// ---- settings -------------------------------------------------------------------------------------------------------
+
+Scheme SchemeSettings::applied_to(Scheme scheme) const {
+  return {type.value_or(scheme.type), symmetric.value_or(scheme.symmetric), granularity.value_or(scheme.granularity),
+          block.value_or(scheme.block)};
+}
+
+NodeRecipe NodeSettings::applied_to(NodeRecipe recipe) const {
+  recipe.precision = precision.value_or(recipe.precision);
+  recipe.data = data.applied_to(recipe.data);
+  recipe.weights = weights.applied_to(recipe.weights);
+  recipe.range = {method.value_or(recipe.range.method), percentile.value_or(recipe.range.percentile)};
+  recipe.algorithm = algorithm.value_or(recipe.algorithm);
+  return recipe;
+}
+
+std::optional<std::string> NodeRecipes::keeps_float(const Node& node) const {
+  const Resolved& resolved = nodes_.at(&node);
+  if (resolved.recipe.precision != Precision::Float32) return std::nullopt;
+  if (!resolved.decides) return "fp32 is the recipe's default";
+  const Selector& s = resolved.decides->nodes;
+  switch (s.by) {
+    case Selector::By::Name: return "excluded by name";
+    case Selector::By::Pattern: return "excluded by the pattern '" + s.text + "'";
+    case Selector::By::Type: return "excluded by operator type";
+    case Selector::By::First: return "it is the first contraction";
+    case Selector::By::Last: return "it is the last contraction";
+  }
+  LAPIS_UNREACHABLE("unknown selector");
+}
+
+bool NodeRecipes::asked_by_name(const Node& node) const {
+  const Resolved& resolved = nodes_.at(&node);
+  return resolved.recipe.precision == Precision::Int8 && resolved.decides &&
+         resolved.decides->nodes.by == Selector::By::Name;
+}
+
+// ---- resolving ------------------------------------------------------------------------------------------------------
+
+class RecipeResolver {
+ public:
+  RecipeResolver(const Recipe& recipe, const Graph& graph, const Target& target)
+      : recipe_(recipe), graph_(graph), target_(target) {}
+
+  Result<NodeRecipes> run() {
+    check_selectors();
+    if (!found_.empty()) return std::move(found_);
+    find_ends();
+    for (const Node* node : graph_.nodes()) resolve(*node);
+    if (!found_.empty()) return std::move(found_);
+    return std::move(resolved_);
+  }
+
+ private:
+  // ---- which nodes a rule is about ----
+
+  void check_selectors() {
+    std::unordered_set<std::string_view> names;
+    for (const Node* node : graph_.nodes()) names.insert(node->name());
+    for (const RecipeRule& rule : recipe_.rules) {
+      patterns_.emplace_back();
+      const std::string& text = rule.nodes.text;
+      if (rule.nodes.by == Selector::By::Name && !names.contains(text))
+        report(rule.where, "there is no node '" + text + "'")
+            .help(
+                "`lapis opt MODEL -o simplified.onnx` writes the simplified model, whose nodes are meant; "
+                "`lapis inspect --shapes simplified.onnx` lists them");
+      if (rule.nodes.by == Selector::By::Type) check_operator(rule);
+      if (rule.nodes.by == Selector::By::Pattern) compile(rule);
+    }
+  }
+
+  void check_operator(const RecipeRule& rule) {
+    std::vector<std::string> known;
+    for (const OpDef* op : all_ops()) known.emplace_back(op->name);
+    if (std::find(known.begin(), known.end(), rule.nodes.text) == known.end())
+      report(rule.where, "there is no operator '" + rule.nodes.text + "'").help(suggestion(rule.nodes.text, known));
+  }
+
+  void compile(const RecipeRule& rule) {
+    try {
+      patterns_.back() = std::regex(rule.nodes.text);
+    } catch (const std::regex_error& e) {
+      report(rule.where, "'" + rule.nodes.text + "' is not a regular expression: " + e.what())
+          .help("the syntax is that of ECMAScript, for whole names: layer[0-9]+/Conv.*");
+    }
+  }
+
+  void find_ends() {
+    for (const Node* node : graph_.nodes()) {
+      if (node->op().int8_form() != Quant::Contraction) continue;
+      first_ = first_ ? first_ : node;
+      last_ = node;
+    }
+  }
+
+  bool is_about(size_t rule, const Node& node) const {
+    const Selector& s = recipe_.rules[rule].nodes;
+    switch (s.by) {
+      case Selector::By::Name: return node.name() == s.text;
+      case Selector::By::Pattern: return std::regex_match(node.name(), patterns_[rule]);
+      case Selector::By::Type: return node.op().name == s.text;
+      case Selector::By::First: return &node == first_;
+      case Selector::By::Last: return &node == last_;
+    }
+    LAPIS_UNREACHABLE("unknown selector");
+  }
+
+  // ---- what holds for a node ----
+
+  void resolve(const Node& node) {
+    NodeRecipes::Resolved& resolved = resolved_.nodes_[&node];
+    resolved.recipe = recipe_.defaults;
+    std::string where = recipe_.where;
+    for (size_t i = 0; i < recipe_.rules.size(); ++i) {
+      if (!is_about(i, node)) continue;
+      const RecipeRule& rule = recipe_.rules[i];
+      resolved.recipe = rule.settings.applied_to(resolved.recipe);
+      if (rule.settings.precision) resolved.decides = &rule;
+      where = rule.where;
+      check_possible(rule, node);
+    }
+    if (resolved.recipe.precision == Precision::Int8) check_schemes(resolved.recipe, node, where);
+  }
+
+  // The ways in which the operator computes in int8 on the target.
+  std::vector<const Capability*> capabilities(const Node& node) const {
+    std::vector<const Capability*> rows;
+    for (const Capability& row : node.op().quant)
+      if (row.precision == Precision::Int8 && target_.contains(row.needs)) rows.push_back(&row);
+    return rows;
+  }
+
+  // A rule that names an operator, or a node of it, asks for what the operator must be able to do. Patterns and defaults
+  // are about many and hold for those that can.
+  void check_possible(const RecipeRule& rule, const Node& node) {
+    if (rule.nodes.by == Selector::By::Pattern) return;
+    const auto rows = capabilities(node);
+    if (rule.settings.precision == Precision::Int8 && rows.empty())
+      report_once(rule.where, "there is no int8 form of " + std::string(node.op().name))
+          .help("leave it fp32; a rule by `pattern` asks for int8 only where there is such a form");
+    const bool weightless =
+        std::all_of(rows.begin(), rows.end(), [](const Capability* c) { return c->weights.empty(); });
+    if (weightless && (!rule.settings.weights.empty() || rule.settings.algorithm))
+      report_once(rule.where, std::string(node.op().name) + " has no weights that are quantized")
+          .help("Conv, Gemm and MatMul have");
+  }
+
+  void check_schemes(const NodeRecipe& wanted, const Node& node, const std::string& where) {
+    const auto rows = capabilities(node);
+    const auto holds = [](const std::vector<Scheme>& possible, const Scheme& scheme) {
+      return std::find(possible.begin(), possible.end(), scheme) != possible.end();
+    };
+    const bool possible = std::any_of(rows.begin(), rows.end(), [&](const Capability* row) {
+      return holds(row->data, wanted.data) && (row->weights.empty() || holds(row->weights, wanted.weights));
+    });
+    if (rows.empty() || possible) return;
+    const bool weights = !rows.front()->weights.empty();
+    report_once(where, std::string(node.op().name) + " has no int8 form with data in " + wanted.data.to_string() +
+                           (weights ? " and weights in " + wanted.weights.to_string() : ""))
+        .help("it has: " + described(rows));
+  }
+
+  static std::string described(const std::vector<const Capability*>& rows) {
+    const auto listed = [](const std::vector<Scheme>& schemes) {
+      std::string text;
+      for (const Scheme& s : schemes) text += (text.empty() ? "" : " or ") + s.to_string();
+      return text;
+    };
+    std::string text;
+    for (const Capability* row : rows)
+      text += (text.empty() ? "data in " : "; data in ") + listed(row->data) +
+              (row->weights.empty() ? "" : " and weights in " + listed(row->weights));
+    return text;
+  }
+
+  Diagnostic& report(const std::string& where, std::string message) {
+    return found_.emplace_back(error(ErrorKind::Usage, std::move(message)).at(where.empty() ? "recipe" : where));
+  }
+  // The same about every node of an operator is said once.
+  Diagnostic& report_once(const std::string& where, const std::string& message) {
+    if (said_.insert(where + '\n' + message).second) return report(where, message);
+    return repeated_ = error(ErrorKind::Usage, message);
+  }
+
+  const Recipe& recipe_;
+  const Graph& graph_;
+  const Target& target_;
+  std::vector<std::regex> patterns_;  // by rule
+  const Node *first_ = nullptr, *last_ = nullptr;
+  NodeRecipes resolved_;
+  Diagnostics found_;
+  std::set<std::string> said_;
+  Diagnostic repeated_;
+};
+
+Result<NodeRecipes> resolve(const Recipe& recipe, const Graph& graph, const Target& target) {
+  return RecipeResolver(recipe, graph, target).run();
+}
+
+// ---- printing -------------------------------------------------------------------------------------------------------
+
+namespace {
+
+// A YAML scalar; in quotes unless it can be nothing but a text.
+std::string scalar(const std::string& text) {
+  const auto plain = [](unsigned char c) { return std::isalnum(c) || c == '_' || c == '/' || c == '.'; };
+  static const std::set<std::string_view> kWords = {"true", "false", "yes", "no", "on", "off", "null", "y", "n"};
+  std::string lower;
+  for (unsigned char c : text) lower += static_cast<char>(std::tolower(c));
+  const bool word = !text.empty() && (std::isalpha(static_cast<unsigned char>(text[0])) || text[0] == '/');
+  if (word && std::all_of(text.begin(), text.end(), plain) && !kWords.contains(lower)) return text;
+  std::string quoted = "\"";
+  for (unsigned char c : text) {
+    if (c == '"' || c == '\\') quoted += '\\';
+    if (c >= 0x20 && c != 0x7F)
+      quoted += static_cast<char>(c);
+    else
+      quoted += std::string("\\x") + "0123456789ABCDEF"[c >> 4] + "0123456789ABCDEF"[c & 15];
+  }
+  return quoted + '"';
+}
+
+// The shortest text that reads back as the same number.
+std::string number(double value) {
+  for (int digits = 6; digits <= 17; ++digits) {
+    char text[32];
+    std::snprintf(text, sizeof text, "%.*g", digits, value);
+    if (std::strtod(text, nullptr) == value) return text;
+  }
+  LAPIS_UNREACHABLE("17 digits tell all doubles apart");
+}
+
+// "{a: 1, b: 2}" of what is given.
+class FlowMap {
+ public:
+  void add(const std::string& key, const std::string& value) {
+    text_ += (text_.empty() ? "" : ", ") + key + ": " + value;
+  }
+  template <class T> void add(const std::string& key, const std::optional<T>& value, std::string (*print)(T)) {
+    if (value) add(key, print(*value));
+  }
+  bool empty() const { return text_.empty(); }
+  std::string text() const { return "{" + text_ + "}"; }
+
+ private:
+  std::string text_;
+};
+
+std::string print_bool(bool value) { return value ? "true" : "false"; }
+std::string print_int(int64_t value) { return std::to_string(value); }
+template <class T> std::string print_name(T value) { return std::string(name_of(value)); }
+
+FlowMap flow(const SchemeSettings& s) {
+  FlowMap map;
+  map.add("type", s.type, print_name<DType>);
+  map.add("symmetric", s.symmetric, print_bool);
+  map.add("granularity", s.granularity, print_name<Granularity>);
+  map.add("block", s.block, print_int);
+  return map;
+}
+
+FlowMap flow(const NodeSettings& s) {
+  FlowMap map, range;
+  map.add("precision", s.precision, print_name<Precision>);
+  if (!s.data.empty()) map.add("data", flow(s.data).text());
+  if (!s.weights.empty()) map.add("weights", flow(s.weights).text());
+  range.add("method", s.method, print_name<RangeMethod>);
+  range.add("percentile", s.percentile, number);
+  if (!range.empty()) map.add("range", range.text());
+  map.add("algorithm", s.algorithm, print_name<WeightAlgorithm>);
+  return map;
+}
+
+std::string full(const Scheme& s) {
+  return flow(SchemeSettings{s.type, s.symmetric, s.granularity, s.block ? std::optional(s.block) : std::nullopt})
+      .text();
+}
+
+std::string full(const RangeOptions& range) {
+  FlowMap map;
+  map.add("method", print_name(range.method));
+  if (range.method == RangeMethod::Percentile) map.add("percentile", number(range.percentile));
+  return map.text();
+}
+
+std::string print_rule(const RecipeRule& rule) {
+  FlowMap map;
+  switch (rule.nodes.by) {
+    case Selector::By::Name: map.add("node", scalar(rule.nodes.text)); break;
+    case Selector::By::Pattern: map.add("pattern", scalar(rule.nodes.text)); break;
+    case Selector::By::Type: map.add("type", scalar(rule.nodes.text)); break;
+    case Selector::By::First: map.add("contraction", "first"); break;
+    case Selector::By::Last: map.add("contraction", "last"); break;
+  }
+  const FlowMap settings = flow(rule.settings);
+  const std::string all = map.text(), more = settings.text();
+  return settings.empty() ? all : all.substr(0, all.size() - 1) + ", " + more.substr(1);
+}
+
+}  // namespace
+
+std::string to_yaml(const Recipe& recipe, const std::unordered_map<std::string, std::string>& comments) {
+  std::string text = "recipe: 1\nshare_limit: " + number(recipe.share_limit) + "\ndefault:\n";
+  text += "  precision: " + print_name(recipe.defaults.precision) + "\n  data: " + full(recipe.defaults.data) +
+          "\n  weights: " + full(recipe.defaults.weights) + "\n  range: " + full(recipe.defaults.range) +
+          "\n  algorithm: " + print_name(recipe.defaults.algorithm) + "\n";
+  if (!recipe.rules.empty()) text += "rules:\n";
+  for (const RecipeRule& rule : recipe.rules) {
+    const auto comment = rule.nodes.by == Selector::By::Name ? comments.find(rule.nodes.text) : comments.end();
+    text += "  - " + print_rule(rule) + (comment == comments.end() ? "" : "  # " + printable(comment->second)) + "\n";
+  }
+  return text;
+}
+
+}  // namespace lapis

@@ -1,0 +1,130 @@
+// Recipe: how each node of a model is to compute. A default for all nodes, and rules that change it for some of them, the later ones
+// winning. It reads and prints as YAML (tuning/recipe.h, docs/quantization.md).
+//
+//   Recipe recipe;
+//   recipe.defaults.range.method = RangeMethod::MinMax;
+//   recipe.keep_float({Selector::By::Pattern, "encoder/.*"});
+//   recipe.set({Selector::By::Type, "Conv"}, {.weights = {.granularity = Granularity::Tensor}});
+//
+// What an operator cannot do on the target (its `quant` column) is an error that names the setting: nothing is dropped in silence.
+#pragma once
+
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "base/result.h"
+#include "ir/graph.h"
+#include "ir/quant.h"
+
+namespace lapis {
+
+enum class RangeMethod : uint8_t {
+  MinMax,      // "minmax": everything seen
+  Percentile,  // "percentile": that share of all values, the rest cut off evenly at both ends
+};
+
+// How the range of a value follows from the values that calibration saw.
+struct RangeOptions {
+  RangeMethod method = RangeMethod::Percentile;
+  double percentile = 99.999;
+  bool operator==(const RangeOptions&) const = default;
+};
+
+// How weights become integers.
+enum class WeightAlgorithm : uint8_t {
+  Round,  // "round": to the nearest step
+};
+
+struct NodeRecipe {
+  Precision precision = Precision::Int8;  // fp32, or int8 where the node and its neighbours can
+  Scheme data{DType::UInt8, false, Granularity::Tensor, 0};
+  Scheme weights{DType::Int8, true, Granularity::Channel, 0};
+  RangeOptions range;  // of its data
+  WeightAlgorithm algorithm = WeightAlgorithm::Round;
+  bool operator==(const NodeRecipe&) const = default;
+};
+
+// Part of a Scheme or NodeRecipe: what is given replaces what holds so far.
+struct SchemeSettings {
+  std::optional<DType> type = {};
+  std::optional<bool> symmetric = {};
+  std::optional<Granularity> granularity = {};
+  std::optional<int64_t> block = {};
+  bool operator==(const SchemeSettings&) const = default;
+  bool empty() const { return *this == SchemeSettings(); }
+  Scheme applied_to(Scheme scheme) const;
+};
+struct NodeSettings {
+  std::optional<Precision> precision = {};
+  SchemeSettings data = {}, weights = {};
+  std::optional<RangeMethod> method = {};
+  std::optional<double> percentile = {};
+  std::optional<WeightAlgorithm> algorithm = {};
+  bool operator==(const NodeSettings&) const = default;
+  bool empty() const { return *this == NodeSettings(); }
+  NodeRecipe applied_to(NodeRecipe recipe) const;
+};
+
+// Which nodes a rule is about.
+struct Selector {
+  enum class By : uint8_t {
+    Name,     // the node with this name
+    Pattern,  // whole names that match this regular expression (ECMAScript)
+    Type,     // nodes of this operator
+    First,    // the first Conv, Gemm or MatMul in execution order
+    Last,     // the last one
+  };
+  By by = By::Name;
+  std::string text = {};
+};
+
+struct RecipeRule {
+  Selector nodes;
+  NodeSettings settings;
+  std::string where = {};  // "recipe.yaml:7", for messages
+};
+
+struct Recipe {
+  NodeRecipe defaults;
+  double share_limit = 8;  // operands of Concat share a scale only if their ranges differ by no more than this factor
+  std::vector<RecipeRule> rules;
+  std::string where = {};  // of the defaults
+
+  void set(Selector nodes, NodeSettings settings) { rules.push_back({std::move(nodes), std::move(settings)}); }
+  void keep_float(Selector nodes) { set(std::move(nodes), {.precision = Precision::Float32}); }
+};
+
+std::string_view name_of(RangeMethod method);
+std::string_view name_of(WeightAlgorithm algorithm);
+std::optional<RangeMethod> range_method_from_name(std::string_view name);
+std::optional<WeightAlgorithm> weight_algorithm_from_name(std::string_view name);
+std::vector<std::string> range_method_names();
+std::vector<std::string> weight_algorithm_names();
+
+// A recipe for the nodes of one graph.
+class NodeRecipes {
+ public:
+  const NodeRecipe& of(const Node& node) const { return nodes_.at(&node).recipe; }
+  // Why the recipe keeps the node in fp32; nullopt if it does not.
+  std::optional<std::string> keeps_float(const Node& node) const;
+  // Some rule asks for int8 by the node's own name.
+  bool asked_by_name(const Node& node) const;
+
+ private:
+  friend class RecipeResolver;
+  struct Resolved {
+    NodeRecipe recipe;
+    const RecipeRule* decides = nullptr;  // about the precision; null: the defaults
+  };
+  std::unordered_map<const Node*, Resolved> nodes_;
+};
+
+// What the recipe says about each node. All findings at once: names, patterns and operators that do not exist, and settings that
+// an operator's capabilities on the target do not hold. `recipe` must outlive the result.
+Result<NodeRecipes> resolve(const Recipe& recipe, const Graph& graph, const Target& target);
+
+// The recipe as a YAML file. `comments`: said beside the entry of the node with that name.
+std::string to_yaml(const Recipe& recipe, const std::unordered_map<std::string, std::string>& comments = {});
+
+}  // namespace lapis

@@ -1,0 +1,198 @@
+// Recipes as files: what is read, what is refused and where, and what comes of a model.
+//
+// Every tests/text/recipe/*.onnxtxt: a recipe in comments, a graph, and the graph that quantizing by the recipe must give.
+//
+//   # why this must be so
+//   # ---- recipe
+//   # recipe: 1
+//   <ir_version: 10, opset_import: ["" : 21]>
+//   g (float[1,4] x) => (float[1,2] y) { ... }
+//   # ---- expect
+//   ...                                            canonical names, so that whole graphs compare
+//
+// LAPIS_BLESS=1 writes what came out as the new expectation.
+#include "tuning/recipe.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "frontends/onnx/export.h"
+#include "frontends/onnx/import.h"
+#include "passes/pipeline.h"
+#include "passes/quantize/quantize.h"
+
+namespace lapis {
+namespace {
+
+std::string findings(const std::string& text) {
+  const auto recipe = parse_recipe(text, "r.yaml");
+  return recipe.ok() ? "accepted" : to_string(recipe.diagnostics());
+}
+void expect_finding(const std::string& text, const std::string& finding) {
+  EXPECT_NE(findings(text).find(finding), std::string::npos) << findings(text);
+}
+
+TEST(RecipeFile, SaysAllThatARecipeCan) {
+  const auto recipe = parse_recipe(R"(
+recipe: 1
+share_limit: 3
+default:
+  precision: int8
+  data: {type: uint8, symmetric: false, granularity: tensor}
+  weights: {type: int8, symmetric: true, granularity: channel}
+  range: {method: percentile, percentile: 99.9}
+  algorithm: round
+rules:
+  - {contraction: first, precision: fp32}
+  - {type: Conv, weights: {granularity: tensor}}
+  - {pattern: "encoder/.*", range: {method: minmax}}
+  - node: "a b"
+    data: {block: 16}
+)",
+                                   "r.yaml");
+  ASSERT_TRUE(recipe.ok()) << to_string(recipe.diagnostics());
+  EXPECT_EQ(recipe->share_limit, 3);
+  EXPECT_EQ(recipe->defaults.range, (RangeOptions{RangeMethod::Percentile, 99.9}));
+  ASSERT_EQ(recipe->rules.size(), 4u);
+  EXPECT_EQ(recipe->rules[0].nodes.by, Selector::By::First);
+  EXPECT_EQ(recipe->rules[0].settings.precision, Precision::Float32);
+  EXPECT_EQ(recipe->rules[1].settings.weights.granularity, Granularity::Tensor);
+  EXPECT_EQ(recipe->rules[2].settings.method, RangeMethod::MinMax);
+  EXPECT_EQ(recipe->rules[2].where, "r.yaml:13");
+  EXPECT_EQ(recipe->rules[3].nodes.text, "a b");
+  EXPECT_EQ(recipe->rules[3].settings.data.block, 16);
+}
+
+TEST(RecipeFile, ReadsBackWhatIsPrinted) {
+  Recipe recipe;
+  recipe.share_limit = 2.5;
+  recipe.defaults.range.percentile = 99.99;
+  recipe.keep_float({Selector::By::Name, "a: \"b\" # \n\\"});
+  recipe.keep_float({Selector::By::Name, "1e5"});
+  recipe.set({Selector::By::Pattern, "x[0-9]+"}, {.weights = {.granularity = Granularity::Tensor}, .percentile = 77});
+  recipe.set({Selector::By::Last}, {.precision = Precision::Int8, .algorithm = WeightAlgorithm::Round});
+  const std::string text = to_yaml(recipe, {{"1e5", "# why: \n not"}});
+  const auto read = parse_recipe(text, "r.yaml");
+  ASSERT_TRUE(read.ok()) << text << to_string(read.diagnostics());
+  EXPECT_EQ(to_yaml(*read), to_yaml(recipe));
+  EXPECT_EQ(read->rules[0].nodes.text, recipe.rules[0].nodes.text);
+}
+
+TEST(RecipeFile, FindingsNameTheLineAndWhatWasMeant) {
+  expect_finding("recipe: 1\ndefaults: {}\n", "r.yaml:2: unknown key `defaults` in the recipe");
+  expect_finding("recipe: 1\ndefaults: {}\n", "did you mean 'default'?");
+  expect_finding("share_limit: 2\n", "does not begin with `recipe: 1`");
+  expect_finding("recipe: 2\n", "recipes of version 2 are not known");
+  expect_finding("recipe: 1\nshare_limit: .nan\n", "`share_limit` must be 1 or more");
+  expect_finding("recipe: 1\ndefault: {precision: bf16}\n", "r.yaml:2: there is no precision 'bf16'");
+  expect_finding("recipe: 1\ndefault: {precision: bf16}\n", "known are fp32, int8");
+  expect_finding("recipe: 1\ndefault: {algorithm: gptq}\n", "there is no algorithm 'gptq'");
+  expect_finding("recipe: 1\ndefault: {weights: {type: int9}}\n", "there is no type 'int9'");
+  expect_finding("recipe: 1\ndefault: {weights: {granularity: row}}\n", "there is no granularity 'row'");
+  expect_finding("recipe: 1\ndefault: {range: {method: entropy}}\n", "known are minmax, percentile");
+  expect_finding("recipe: 1\ndefault: {range: {percentile: 10}}\n", "`percentile` must lie between 50 and 100");
+  expect_finding("recipe: 1\ndefault: {range: {method: minmax, percentile: 99}}\n", "minmax cuts nothing off");
+  expect_finding("recipe: 1\nrules: {type: Conv}\n", "`rules` must be a list");
+  expect_finding("recipe: 1\nrules:\n  - {precision: fp32}\n", "r.yaml:3: the rule names no nodes");
+  expect_finding("recipe: 1\nrules:\n  - {node: a, type: Conv, precision: fp32}\n",
+                 "has node and type: which of them?");
+  expect_finding("recipe: 1\nrules:\n  - {node: a}\n", "the rule sets nothing");
+  expect_finding("recipe: 1\nrules:\n  - {contraction: middle, precision: fp32}\n", "`contraction` is first or last");
+  expect_finding("recipe: 1\nrules:\n  - {node: a, precison: fp32}\n", "unknown key `precison` in a rule");
+  expect_finding("recipe: 1\nrules:\n  - {node: a, precision: fp32, precision: int8}\n", "`precision` stands twice");
+  expect_finding("recipe: [1\n", "not a valid recipe");
+  expect_finding("- a\n", "the recipe must have keys");
+  EXPECT_EQ(findings("recipe: 1\n"), "accepted");
+}
+
+// ---- texts ----------------------------------------------------------------------------------------------------------
+
+constexpr std::string_view kRecipe = "# ---- recipe\n", kExpect = "# ---- expect\n";
+
+struct TextCase {
+  std::string input, recipe, expected;
+};
+
+TextCase read_case(const Path& path) {
+  const std::string text = *read_file(path);
+  TextCase c;
+  const size_t split = text.find(kExpect);
+  c.input = text.substr(0, split);
+  if (split != std::string::npos) c.expected = text.substr(split + kExpect.size());
+  const size_t begin = c.input.find(kRecipe);
+  EXPECT_NE(begin, std::string::npos) << path << " has no recipe";
+  for (size_t at = begin + kRecipe.size(); c.input.compare(at, 2, "# ") == 0;) {
+    const size_t end = c.input.find('\n', at) + 1;
+    c.recipe += c.input.substr(at + 2, end - at - 2);
+    at = end;
+  }
+  return c;
+}
+
+// From -1 to 1 and from -2 to 2, so that ranges are simple.
+SampleSource ramps(const Graph& graph) {
+  std::vector<Feeds> samples(2);
+  for (size_t s = 0; s < samples.size(); ++s)
+    for (const Value* input : graph.inputs()) {
+      Tensor t(DType::Float32, input->type().shape());
+      const auto last = static_cast<float>(std::max<int64_t>(t.size() - 1, 1));
+      for (int64_t i = 0; i < t.size(); ++i)
+        t.mutable_data<float>()[static_cast<size_t>(i)] =
+            static_cast<float>(s + 1) * (2 * static_cast<float>(i) / last - 1);
+      samples[s][input->name()] = t;
+    }
+  return samples_of(std::move(samples));
+}
+
+std::string canonical(const Graph& graph) { return to_onnx_text(graph, {.canonical_names = true}); }
+
+class RecipeText : public ::testing::TestWithParam<Path> {};
+
+TEST_P(RecipeText, GivesTheExpectedGraph) {
+  const TextCase c = read_case(GetParam());
+  auto graph = parse_onnx_text(c.input, GetParam().filename().string());
+  ASSERT_TRUE(graph.ok()) << to_string(graph.diagnostics());
+  auto recipe = parse_recipe(c.recipe, GetParam());
+  ASSERT_TRUE(recipe.ok()) << to_string(recipe.diagnostics());
+  const auto evaluator = reference_evaluator();
+  PassContext context;
+  Recipe done;
+  context.recipe = std::make_shared<Recipe>(*std::move(recipe));
+  context.evaluator = evaluator.get();
+  context.quantized = [&](const QuantizeReport& report) { done = report.recipe; };
+  std::string results[2];  // by the recipe, then by what was done by it
+  for (std::string& result : results) {
+    const auto own = (*graph)->clone();
+    context.samples = ramps(*own);
+    const auto reports = PassRunner({}).run(*own, *parse_pipeline("quantize"), context);
+    ASSERT_TRUE(reports.ok()) << to_string(reports.diagnostics());
+    result = canonical(*own);
+    auto again = parse_recipe(to_yaml(done), "done.yaml");
+    ASSERT_TRUE(again.ok()) << to_yaml(done) << to_string(again.diagnostics());
+    context.recipe = std::make_shared<Recipe>(*std::move(again));
+  }
+  EXPECT_EQ(results[0], results[1]);
+  if (std::getenv("LAPIS_BLESS")) {
+    ASSERT_TRUE(write_file(GetParam(), c.input + std::string(kExpect) + results[0]).ok());
+    return;
+  }
+  const auto expected = parse_onnx_text(c.expected, "expectation");
+  ASSERT_TRUE(expected.ok()) << to_string(expected.diagnostics()) << "\ncame out:\n" << results[0];
+  EXPECT_EQ(canonical(**expected), results[0]) << "LAPIS_BLESS=1 accepts this";
+}
+
+std::vector<Path> cases() {
+  std::vector<Path> paths;
+  for (const auto& entry : std::filesystem::directory_iterator(LAPIS_SOURCE_DIR "/tests/text/recipe"))
+    paths.push_back(entry.path());
+  std::sort(paths.begin(), paths.end());
+  return paths;
+}
+
+INSTANTIATE_TEST_SUITE_P(Files, RecipeText, ::testing::ValuesIn(cases()),
+                         [](const auto& info) { return info.param.stem().string(); });
+
+}  // namespace
+}  // namespace lapis

@@ -1,0 +1,140 @@
+#include "tuning/recipe.h"
+
+#include <cmath>
+
+#include "base/suggest.h"
+#include "tuning/yaml_reader.h"
+
+namespace lapis {
+namespace {
+
+constexpr const char* kKind = "recipe";
+constexpr const char* kHint = "docs/quantization.md describes recipes";
+constexpr int64_t kVersion = 1;
+
+std::vector<std::string> dtype_names() {
+  std::vector<std::string> names;
+  for (int i = 1; i <= static_cast<int>(DType::Int2); ++i) names.emplace_back(name_of(static_cast<DType>(i)));
+  return names;
+}
+
+class Reader : YamlReader {
+ public:
+  explicit Reader(const Path& file) : YamlReader(file, kKind, kHint) {}
+
+  Result<Recipe> read(const YAML::Node& root) {
+    Recipe recipe;
+    if (known_keys(root, "the recipe", {"recipe", "share_limit", "default", "rules"})) {
+      check_version(root);
+      if (value(root, "share_limit", recipe.share_limit, "a number") &&
+          !(std::isfinite(recipe.share_limit) && recipe.share_limit >= 1))
+        complain(root["share_limit"], "`share_limit` must be 1 or more");
+      if (const YAML::Node node = root["default"]) {
+        recipe.where = place(node);
+        if (known_keys(node, "`default`", kSettings)) recipe.defaults = settings(node).applied_to({});
+      }
+      if (const YAML::Node node = root["rules"]) rules(node, recipe.rules);
+    }
+    if (!found_.empty()) return std::move(found_);
+    return recipe;
+  }
+
+ private:
+  static inline const std::vector<std::string> kSettings = {"precision", "data", "weights", "range", "algorithm"};
+  static inline const std::vector<std::string> kSelectors = {"node", "pattern", "type", "contraction"};
+
+  void check_version(const YAML::Node& root) {
+    int64_t version = 0;
+    if (!root["recipe"])
+      complain(root, "the recipe does not begin with `recipe: " + std::to_string(kVersion) + "`");
+    else if (value(root, "recipe", version, "the number of a version") && version != kVersion)
+      complain(root["recipe"], "recipes of version " + std::to_string(version) +
+                                   " are not known, only those of version " + std::to_string(kVersion));
+  }
+
+  void rules(const YAML::Node& list, std::vector<RecipeRule>& to) {
+    if (!list.IsSequence()) return complain(list, "`rules` must be a list");
+    for (const YAML::Node& node : list) {
+      std::vector<std::string> keys = kSelectors;
+      keys.insert(keys.end(), kSettings.begin(), kSettings.end());
+      if (!known_keys(node, "a rule", keys)) continue;
+      const Selector nodes = selector(node);
+      to.push_back({nodes, settings(node), place(node)});
+      if (to.back().settings.empty()) complain(node, "the rule sets nothing", "it may set " + joined(kSettings));
+    }
+  }
+
+  Selector selector(const YAML::Node& node) {
+    std::vector<std::string> given;
+    for (const std::string& key : kSelectors)
+      if (node[key]) given.push_back(key);
+    if (given.size() != 1) {
+      complain(
+          node,
+          given.empty() ? "the rule names no nodes" : "the rule has " + joined(given, " and ") + ": which of them?",
+          "a rule has one of " + joined(kSelectors));
+      return {};
+    }
+    Selector s;
+    text(node, given[0], s.text);
+    if (given[0] == "node") s.by = Selector::By::Name;
+    if (given[0] == "pattern") s.by = Selector::By::Pattern;
+    if (given[0] == "type") s.by = Selector::By::Type;
+    if (given[0] != "contraction") return s;
+    s.by = s.text == "first" ? Selector::By::First : Selector::By::Last;
+    if (s.text != "first" && s.text != "last") complain(node["contraction"], "`contraction` is first or last");
+    return {s.by, {}};
+  }
+
+  NodeSettings settings(const YAML::Node& node) {
+    NodeSettings s;
+    named(node, "precision", s.precision, precision_from_name, precision_names());
+    named(node, "algorithm", s.algorithm, weight_algorithm_from_name, weight_algorithm_names());
+    if (const YAML::Node data = node["data"]) s.data = scheme(data, "`data`");
+    if (const YAML::Node weights = node["weights"]) s.weights = scheme(weights, "`weights`");
+    if (const YAML::Node range = node["range"]; range && known_keys(range, "`range`", {"method", "percentile"})) {
+      named(range, "method", s.method, range_method_from_name, range_method_names());
+      double percentile = 0;
+      if (value(range, "percentile", percentile, "a number")) s.percentile = percentile;
+      if (s.percentile && !(*s.percentile >= 50 && *s.percentile <= 100))
+        complain(range["percentile"], "`percentile` must lie between 50 and 100");
+      if (s.percentile && s.method == RangeMethod::MinMax)
+        complain(range["percentile"], "`percentile` is for the method percentile; minmax cuts nothing off");
+    }
+    return s;
+  }
+
+  SchemeSettings scheme(const YAML::Node& node, const std::string& section) {
+    SchemeSettings s;
+    if (!known_keys(node, section, {"type", "symmetric", "granularity", "block"})) return s;
+    named(node, "type", s.type, parse_dtype, dtype_names());
+    named(node, "granularity", s.granularity, granularity_from_name, granularity_names());
+    bool symmetric = false;
+    if (value(node, "symmetric", symmetric, "true or false")) s.symmetric = symmetric;
+    int64_t block = 0;
+    if (value(node, "block", block, "a whole number")) s.block = block;
+    return s;
+  }
+
+  template <class T, class FromName>
+  void named(const YAML::Node& section, const std::string& key, std::optional<T>& to, FromName from_name,
+             const std::vector<std::string>& known) {
+    std::string name;
+    if (!value(section, key, name, "a name")) return;
+    to = from_name(name);
+    if (!to) complain(section[key], "there is no " + key + " '" + name + "'", suggestion(name, known));
+  }
+};
+
+}  // namespace
+
+Result<Recipe> parse_recipe(const std::string& text, const Path& file) {
+  return read_yaml(text, file, kKind, kHint, [&](const YAML::Node& root) { return Reader(file).read(root); });
+}
+
+Result<Recipe> read_recipe(const Path& file) {
+  LAPIS_TRY(const std::string text, read_file(file));
+  return parse_recipe(text, file);
+}
+
+}  // namespace lapis

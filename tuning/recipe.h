@@ -1,0 +1,15 @@
+// Recipes as YAML files (docs/quantization.md describes them); passes/quantize/recipe.h prints what is read here.
+#pragma once
+
+#include <string>
+
+#include "base/file.h"
+#include "passes/quantize/recipe.h"
+
+namespace lapis {
+
+// Reads strictly: every key is known, every value one of its kind. `file` is for messages. All findings at once.
+Result<Recipe> parse_recipe(const std::string& text, const Path& file);
+Result<Recipe> read_recipe(const Path& file);
+
+}  // namespace lapis
