@@ -1,5 +1,6 @@
 #include "codegen/kernels/pack.h"
 
+#include <algorithm>
 #include <bit>
 
 namespace lapis::kernels {
@@ -15,12 +16,26 @@ template <class Visit> void for_each_block(const Blocking& blocking, int64_t gro
 
 int64_t groups_of(const Contraction& c, const Blocking& blocking) { return c.channels / blocking.per_group; }
 
-// One channel's k elements of every tap, spread over the lane's steps of four bytes; the last step of a tap is filled
-// with zeros.
-void pack_channel(const uint8_t* from, uint8_t* to, int64_t taps, int64_t tap_bytes, int64_t steps, int64_t stride) {
-  for (int64_t t = 0; t < taps; ++t, from += tap_bytes)
-    for (int64_t s = 0; s < steps; ++s, to += stride)
-      std::memcpy(to, from + 4 * s, static_cast<size_t>(std::min<int64_t>(4, tap_bytes - 4 * s)));
+// A channel's weights and its lane of the image.
+struct Row {
+  const uint8_t* from;
+  uint8_t* to;
+};
+
+// The k elements of every tap of each channel, spread over its lane's steps of four bytes; the last step of a tap is
+// filled with zeros. A cache line of every row in turn: the image is written from one end to the other.
+void pack_rows(std::span<const Row> rows, int64_t taps, int64_t tap_bytes, int64_t steps, int64_t stride) {
+  constexpr int64_t kLine = 16;
+  const int64_t whole = tap_bytes / 4;
+  for (int64_t t = 0; t < taps; ++t)
+    for (int64_t first = 0; first < steps; first += kLine)
+      for (const Row& row : rows) {
+        const uint8_t* from = row.from + t * tap_bytes;
+        uint8_t* to = row.to + t * steps * stride;
+        const int64_t end = std::min(first + kLine, steps);
+        for (int64_t s = first; s < std::min(end, whole); ++s) std::memcpy(to + s * stride, from + 4 * s, 4);
+        if (end > whole) std::memcpy(to + whole * stride, from + 4 * whole, static_cast<size_t>(tap_bytes - 4 * whole));
+      }
 }
 
 // Rows of three taps, each for the left and then for the right pixel of a pair.
@@ -87,22 +102,20 @@ std::vector<uint8_t> pack_weights(const Contraction& c, const Blocking& blocking
   const auto* from = reinterpret_cast<const uint8_t*>(c.weights.raw());
   const int64_t channel_bytes = c.weights.bytes() / c.channels, tap_bytes = channel_bytes / blocking.taps;
   std::vector<uint8_t> image;
+  std::vector<Row> rows;
   for_each_block(blocking, groups_of(c, blocking), [&](int64_t first, const Block& b) {
     const size_t at = image.size();
     image.resize(at + static_cast<size_t>(blocking.weight_bytes(b)));
     const int vectors = blocking.weight_vectors(b), bytes = blocking.words ? 8 : 4;
+    rows.clear();
     for (int v = 0; v < vectors; ++v)
-      for (int lane = 0; lane < blocking.lanes; ++lane) {
-        const int64_t channel = blocking.weight_channel(b, v, lane);
-        if (channel >= b.channels) continue;
-        uint8_t* to = image.data() + at + v * blocking.lanes * bytes + lane * 4;
-        const uint8_t* weights = from + (first + channel) * channel_bytes;
-        const int64_t stride = int64_t{vectors} * blocking.lanes * bytes;
-        if (blocking.paired)
-          pack_paired_channel(weights, to, blocking.steps / 2, stride);
-        else
-          pack_channel(weights, to, blocking.taps, tap_bytes, blocking.steps, stride);
-      }
+      for (int lane = 0; lane < blocking.lanes; ++lane)
+        if (const int64_t channel = blocking.weight_channel(b, v, lane); channel < b.channels)
+          rows.push_back(
+              {from + (first + channel) * channel_bytes, image.data() + at + v * blocking.lanes * bytes + lane * 4});
+    const int64_t stride = int64_t{vectors} * blocking.lanes * bytes;
+    if (!blocking.paired) return pack_rows(rows, blocking.taps, tap_bytes, blocking.steps, stride);
+    for (const Row& row : rows) pack_paired_channel(row.from, row.to, blocking.steps / 2, stride);
   });
   if (blocking.words) widen(image, blocking.lanes);
   return image;
