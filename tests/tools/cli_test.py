@@ -415,7 +415,7 @@ class Works(Cli):
             ("recipe: 1\nrule: []\n", INPUT, ["in.yaml:2", "did you mean 'rules'"]),
         ):
             self.fails(code, *command, "--recipe", self.write("in.yaml", text), "-o", "x.onnx", says=says)
-        self.fails(IO, *command, "--recipe", "none.yaml", "-o", "x.onnx", says="none.yaml")
+        self.fails(INPUT, *command, "--recipe", "none.yaml", "-o", "x.onnx", says="none.yaml")
 
     def test_convert_and_inspect(self):
         report = self.json("convert", MODEL, "-o", "bound.onnx", "--dim", "N=2")
