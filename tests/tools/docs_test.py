@@ -36,7 +36,7 @@ def commands(page):
 
 
 def prepare(folder):
-    """The files that commands take for granted: M.onnx, its int8 form, its data set, one input, and others' names for them."""
+    """The files that commands take for granted: M.onnx, its int8 form, its data set, a recipe, one input, and others' names for them."""
     for file in EXAMPLE.iterdir():
         shutil.copy(file, folder)
     shutil.copy(SOURCE / "tests/frontends/tflite/resnet8_int8.tflite", folder / "M.tflite")
@@ -45,6 +45,7 @@ def prepare(folder):
     (folder / "build").mkdir()
     subprocess.run([LAPIS, "quantize", EXAMPLE / "fashion_mnist.onnx", "--calibration", "eval.yaml", "--samples", "16", "-o", "Q.onnx"],
                    cwd=folder, check=True, capture_output=True)
+    (folder / "in.yaml").write_text("recipe: 1\nrules:\n  - {contraction: first, precision: fp32}\n")
     for name in ("M.onnx", "M", "model.onnx", "old.onnx"):
         shutil.copy(EXAMPLE / "fashion_mnist.onnx", folder / name)
     for name in ("int8.onnx", "Q_ort.onnx"):
