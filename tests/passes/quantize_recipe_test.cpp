@@ -61,7 +61,7 @@ TEST(Recipe, NamesPatternsAndOperatorsThatDoNotExistAreReportedTogether) {
   Recipe recipe = keeping({{By::Name, "nowhere"}, {By::Pattern, "a(b"}, {By::Type, "Convv"}});
   recipe.rules[0].where = "recipe.yaml:7";
   const std::string text = ThreeConvs().refusal(recipe);
-  EXPECT_NE(text.find("recipe.yaml:7: there is no node 'nowhere'"), std::string::npos) << text;
+  EXPECT_NE(text.find("recipe.yaml:7: error: there is no node 'nowhere'"), std::string::npos) << text;
   EXPECT_NE(text.find("'a(b' is not a regular expression"), std::string::npos) << text;
   EXPECT_NE(text.find("there is no operator 'Convv'"), std::string::npos) << text;
   EXPECT_NE(text.find("did you mean 'Conv'?"), std::string::npos) << text;
@@ -116,7 +116,7 @@ TEST(Recipe, WhatIsAskedForByNameAndCannotBeHereIsAWarning) {
   const QuantizeReport report = net.quantize(recipe);
   EXPECT_EQ(
       to_string(report.warnings),
-      "warning: node 'r' (Relu): the recipe asks for int8, but it stays fp32: nothing behind it computes in int8\n");
+      "node 'r' (Relu): warning: the recipe asks for int8, but it stays fp32: nothing behind it computes in int8\n");
 }
 
 TEST(Recipe, SettingsOfWeightsNeedWeights) {
@@ -152,7 +152,7 @@ TEST(Recipe, RangesAreFoundNodeByNodeButOneValueHasOne) {
   const auto plan = plan_qdq(net.graph, recipe);
   ASSERT_FALSE(plan.ok());
   EXPECT_NE(to_string(plan.diagnostics())
-                .find("value 'x': 'a' and 'b' take its bytes, but the recipe wants different ranges for them"),
+                .find("value 'x': error: 'a' and 'b' take its bytes, but the recipe wants different ranges for them"),
             std::string::npos)
       << to_string(plan.diagnostics());
   recipe.set({By::Name, "b"}, narrow);
@@ -223,7 +223,7 @@ TEST(QuantizePass, TakesWhatItNeedsFromTheContext) {
   ASSERT_TRUE(reports.ok()) << to_string(reports.diagnostics());
   EXPECT_EQ(seen, 2);
   EXPECT_EQ(quantized, 2u);
-  EXPECT_EQ(expression(net.graph.outputs()[0]), "Conv(DQ(Q(Conv(DQ(Q(Conv(DQ(Q(x)))))))))");
+  EXPECT_EQ(expression(net.graph.outputs()[0]), "Conv(Conv(DQ(Q(Conv(DQ(Q(x)))))))");
 }
 
 TEST(QuantizePass, SaysWhatItLacks) {

@@ -81,12 +81,12 @@ TEST(RecipeFile, ReadsBackWhatIsPrinted) {
 }
 
 TEST(RecipeFile, FindingsNameTheLineAndWhatWasMeant) {
-  expect_finding("recipe: 1\ndefaults: {}\n", "r.yaml:2: unknown key `defaults` in the recipe");
+  expect_finding("recipe: 1\ndefaults: {}\n", "r.yaml:2: error: unknown key `defaults` in the recipe");
   expect_finding("recipe: 1\ndefaults: {}\n", "did you mean 'default'?");
   expect_finding("share_limit: 2\n", "does not begin with `recipe: 1`");
   expect_finding("recipe: 2\n", "recipes of version 2 are not known");
   expect_finding("recipe: 1\nshare_limit: .nan\n", "`share_limit` must be 1 or more");
-  expect_finding("recipe: 1\ndefault: {precision: bf16}\n", "r.yaml:2: there is no precision 'bf16'");
+  expect_finding("recipe: 1\ndefault: {precision: bf16}\n", "r.yaml:2: error: there is no precision 'bf16'");
   expect_finding("recipe: 1\ndefault: {precision: bf16}\n", "known are fp32, int8");
   expect_finding("recipe: 1\ndefault: {algorithm: gptq}\n", "there is no algorithm 'gptq'");
   expect_finding("recipe: 1\ndefault: {weights: {type: int9}}\n", "there is no type 'int9'");
@@ -95,7 +95,7 @@ TEST(RecipeFile, FindingsNameTheLineAndWhatWasMeant) {
   expect_finding("recipe: 1\ndefault: {range: {percentile: 10}}\n", "`percentile` must lie between 50 and 100");
   expect_finding("recipe: 1\ndefault: {range: {method: minmax, percentile: 99}}\n", "minmax cuts nothing off");
   expect_finding("recipe: 1\nrules: {type: Conv}\n", "`rules` must be a list");
-  expect_finding("recipe: 1\nrules:\n  - {precision: fp32}\n", "r.yaml:3: the rule names no nodes");
+  expect_finding("recipe: 1\nrules:\n  - {precision: fp32}\n", "r.yaml:3: error: the rule names no nodes");
   expect_finding("recipe: 1\nrules:\n  - {node: a, type: Conv, precision: fp32}\n",
                  "has node and type: which of them?");
   expect_finding("recipe: 1\nrules:\n  - {node: a}\n", "the rule sets nothing");
