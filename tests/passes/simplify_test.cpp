@@ -286,13 +286,14 @@ INSTANTIATE_TEST_SUITE_P(Seeds, RandomGraphs, ::testing::Range(0u, 10u));
 TEST(Simplify, EveryPassAloneKeepsTheMeaning) {
   for (unsigned seed = 5000; seed < 5060; ++seed) {
     for (const Pass& pass : all_passes()) {
+      if (pass.name == "quantize") continue;  // needs samples, and rounds: tests/passes/quantize_recipe_test.cpp
       RandomGraph random(seed);
       if (quantizes(*random.graph)) continue;
       const Feeds feeds = random.feeds();
       const auto expected = evaluate(*random.graph, feeds);
       const std::string before = print(*random.graph);
       PassContext context;
-      ASSERT_TRUE(pass.run(*random.graph, context).ok());
+      ASSERT_TRUE(pass.run(*random.graph, {}, context).ok());
       const std::string what =
           pass.name + ", seed " + std::to_string(seed) + "\n" + before + "afterwards:\n" + print(*random.graph);
       ASSERT_EQ(to_string(verify(*random.graph)), "") << what;
