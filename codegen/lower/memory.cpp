@@ -56,9 +56,12 @@ std::vector<int> touched_buffers(const Region& region) {
 }
 
 // What a repetition finds is there until it ends: it may be read again in the next iteration.
-static void outlive(std::vector<LiveRange>& ranges, int repeat, int last) {
-  for (LiveRange& range : ranges)
-    if (range.first <= repeat && range.last >= repeat) range.last = std::max(range.last, last);
+static void outlive(std::vector<LiveRange>& ranges, const Plan& plan, size_t repeat, int end) {
+  for (size_t s = repeat; static_cast<int>(s) < end; ++s)
+    for (int b : touched_buffers(plan.steps[s].region)) {
+      LiveRange& range = ranges[static_cast<size_t>(b)];
+      if (range.first <= static_cast<int>(repeat)) range.last = std::max(range.last, end - 1);
+    }
 }
 
 std::vector<LiveRange> live_ranges(const Plan& plan) {
@@ -71,8 +74,7 @@ std::vector<LiveRange> live_ranges(const Plan& plan) {
     }
   }
   for (size_t s = plan.steps.size(); s-- > 0;)  // inner ones first
-    if (const auto* repeat = std::get_if<Repeat>(&plan.steps[s].region))
-      outlive(ranges, static_cast<int>(s), repeat->end - 1);
+    if (const auto* repeat = std::get_if<Repeat>(&plan.steps[s].region)) outlive(ranges, plan, s, repeat->end);
   return ranges;
 }
 

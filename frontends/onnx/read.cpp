@@ -57,7 +57,7 @@ class WireScan {
  public:
   explicit WireScan(std::span<const std::byte> bytes) : reader_(bytes) { scan(); }
   bool whole() const { return whole_; }
-  size_t fields() const { return fields_; }                   // of ModelProto, read in full
+  size_t fields() const { return fields_; }  // of ModelProto, read in full
   bool has_graph() const { return has_graph_; }
   std::optional<size_t> missing() const { return missing_; }  // bytes that the field at the end of the file lacks
 
