@@ -251,6 +251,32 @@ TEST(ControlFlow, IsTheSameFromAnArtifact) {
   }
 }
 
+TEST(ControlFlow, ConditionsOfSeveralValuesAreRefused) {
+  const auto graph = graph_from_text(R"((bool[2] p, float[4] x) => (float[4] y) {
+    y = If (p) <
+      then_branch = yes () => (float[4] a) { a = Add (x, x) },
+      else_branch = no () => (float[4] b) { b = Neg (x) }>
+  })");
+  const auto result = compile(*graph, {});
+  ASSERT_FALSE(result.ok());
+  EXPECT_NE(to_string(result.diagnostics()).find("is bool[2], not one value"), std::string::npos)
+      << to_string(result.diagnostics());
+}
+
+TEST(ControlFlow, LoopsOfSeveralConditionsAreRefused) {
+  const auto graph = graph_from_text(R"((int64 n, float[4] x) => (float[4] y) <bool go = {1}> {
+    y = Loop (n, go, x) <
+      body = step (int64 i, bool on, float[4] s) => (bool[4] still, float[4] t) {
+        t = Add (s, x)
+        still = Less (t, x)
+      }>
+  })");
+  const auto result = compile(*graph, {});
+  ASSERT_FALSE(result.ok());
+  EXPECT_NE(to_string(result.diagnostics()).find("is bool[4], not one value"), std::string::npos)
+      << to_string(result.diagnostics());
+}
+
 TEST(ControlFlow, StatesThatGrowAreRefused) {
   const auto graph = graph_from_text(R"((int64 n, float[1] x) => (float[?] y) {
     y = Loop (n, , x) <

@@ -28,10 +28,17 @@ Status check_static(const std::vector<Value*>& values) {
   return ok();
 }
 
+// Conditions, trips and iterations: one number.
+Status check_one(const Value* v, const char* what) {
+  if (!v || element_count(shape_of(v)) == 1) return ok();
+  return refuse(std::string(what) + " '" + v->name() + "' is " + v->type().to_string() + ", not one value");
+}
+
 // ---- If --------------------------------------------------------------------------------------------------------------------------
 
 Status branches_agree(const Node& node) {
   const auto a = node.attrs<ops::IfAttrs>();
+  LAPIS_CHECK(check_one(node.input(0), "the condition"));
   for (const Graph* body : {a.then_branch.get(), a.else_branch.get()}) {
     LAPIS_CHECK(check_static(body->outputs()));
     for (size_t i = 0; i < node.outputs().size(); ++i)
@@ -152,7 +159,11 @@ size_t loop_states(const Node& node) { return node.inputs().size() > 2 ? node.in
 
 Status loop_stays(const Node& node) {
   const auto a = node.attrs<ops::LoopAttrs>();
-  return states_stay(node, *a.body, 2, 2, 1, loop_states(node));
+  LAPIS_CHECK(states_stay(node, *a.body, 2, 2, 1, loop_states(node)));
+  LAPIS_CHECK(check_one(node.input(0), "the trip count"));
+  for (const Value* v : {node.input(1), a.body->inputs()[1], a.body->outputs()[0]})
+    LAPIS_CHECK(check_one(v, "the condition"));
+  return check_one(a.body->inputs()[0], "the iteration");
 }
 
 void loop(Lowering& l, const FusedRegion& region) {
