@@ -18,16 +18,18 @@ int scaled_if_negative(Scalar& s, int slope) {
 int leaky_relu(Scalar& s) { return scaled_if_negative(s, s.k(s.attrs<ops::LeakyReluAttrs>().alpha)); }
 int prelu(Scalar& s) { return scaled_if_negative(s, s.in(1)); }
 
-// alpha * (exp(x) - 1) below zero
-int exponential_tail(Scalar& s, double alpha, double gamma) {
-  const int x = s.in(0), tail = s.mul(s.k(alpha), s.op(Op::Expm1, x));
-  const int y = s.select(s.less(x, s.k(0)), tail, x);
-  return gamma == 1 ? y : s.mul(s.k(gamma), y);
+// alpha * (exp(x) - 1)
+int exponential_tail(Scalar& s, double alpha) { return s.mul(s.k(alpha), s.op(Op::Expm1, s.in(0))); }
+int elu(Scalar& s) {
+  const int x = s.in(0), tail = exponential_tail(s, s.attrs<ops::AlphaAttrs>().alpha);
+  return s.select(s.less(x, s.k(0)), tail, x);
 }
-int elu(Scalar& s) { return exponential_tail(s, s.attrs<ops::AlphaAttrs>().alpha, 1); }
+// Its tail has zero, which matters where alpha is infinite.
 int selu(Scalar& s) {
   const auto a = s.attrs<ops::SeluAttrs>();
-  return exponential_tail(s, a.alpha, a.gamma);
+  const int x = s.in(0), tail = exponential_tail(s, a.alpha);
+  const int y = s.select(s.less(s.k(0), x), x, tail);
+  return a.gamma == 1 ? y : s.mul(s.k(a.gamma), y);
 }
 int celu(Scalar& s) {
   const double alpha = s.attrs<ops::AlphaAttrs>().alpha;
