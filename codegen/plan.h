@@ -9,14 +9,13 @@
 
 #include <array>
 #include <cstdint>
-#include <functional>
 #include <optional>
 #include <string>
 #include <variant>
 #include <vector>
 
+#include "base/host_function.h"
 #include "base/immediate.h"
-#include "base/result.h"
 #include "base/target.h"
 #include "base/tensor.h"
 
@@ -192,9 +191,6 @@ struct Contraction {
   std::array<int64_t, 4> packed_offset = {};  // of weights, bias, pixel table, unit table in the plan's constants
   std::array<int64_t, 4> packed_bytes = {};
 };
-
-// What a call hands to the node it evaluates, and gets from it; tensors are row-major copies of the views.
-using HostFunction = std::function<Result<std::vector<Tensor>>(const std::vector<Tensor>&)>;
 
 // A routine of the runtime (runtime/routines.h) on whole tensors, or the reference evaluation of one node, which exists in this
 // process only: no file can hold it.

@@ -475,8 +475,8 @@ static Status check_storable(const Program& program) {
 }
 
 Status save_artifact(std::span<const Program> variants, const Path& path) {
-  const ArtifactImage image(variants);
   for (const Program& p : variants) LAPIS_CHECK(check_storable(p));
+  const ArtifactImage image(variants);
   return write_file(path, std::span<const std::span<const std::byte>>(image.parts()));
 }
 

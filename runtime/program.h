@@ -2,7 +2,6 @@
 // is one on disk; both become an Executable the same way.
 #pragma once
 
-#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -10,7 +9,7 @@
 #include <variant>
 #include <vector>
 
-#include "base/result.h"
+#include "base/host_function.h"
 #include "base/tensor.h"
 #include "runtime/abi.h"
 
@@ -38,8 +37,6 @@ struct TensorPlace {
   Shape shape;
   int64_t bytes() const { return byte_size(dtype, element_count(shape)); }
 };
-
-using HostFunction = std::function<Result<std::vector<Tensor>>(const std::vector<Tensor>&)>;
 
 // A routine of runtime/routines.h, or a function of this process, which no artifact can hold.
 struct CallInfo {

@@ -1,9 +1,10 @@
 #include "runtime/routines.h"
 
 #include <algorithm>
-#include <cmath>
 #include <numeric>
 #include <vector>
+
+#include "base/order.h"
 
 namespace lapis {
 namespace {
@@ -13,12 +14,6 @@ namespace {
 float ordered(Float16 x) { return to_float(x); }
 float ordered(BFloat16 x) { return to_float(x); }
 template <class T> T ordered(T x) { return x; }
-
-template <class T> bool is_nan(T x) {
-  if constexpr (std::is_floating_point_v<T>) return std::isnan(x);
-  return false;
-}
-template <class T> bool above(T a, T b) { return is_nan(a) ? !is_nan(b) : a > b; }
 
 // The numbers of the `k` best of `keys`, best first.
 template <class T> void select(const std::vector<T>& keys, int64_t k, bool largest, std::vector<int64_t>& order) {

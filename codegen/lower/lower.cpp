@@ -97,7 +97,6 @@ Status Lowering::schedule_contractions() {
   return status_of(std::move(diagnostics));
 }
 
-// False if something is reported.
 bool Lowering::lower_graph(const Graph& graph) {
   Result<Fusion> fusion = fuse(graph, {options_.fuse, options_.host_calls}, alone_);
   for (const Diagnostic& d : fusion.diagnostics()) report(d);
@@ -109,8 +108,6 @@ bool Lowering::lower_graph(const Graph& graph) {
   scope_ = around;
   return diagnostics_.size() == before;
 }
-
-bool Lowering::lower_body(const Graph& body) { return lower_graph(body); }
 
 // Room for the packed constants, which are about as large as those of the graph: growing by copies takes up to three times as
 // much. What is not written to takes no memory.

@@ -45,8 +45,9 @@ class Lowering {
   View plain_storage(const std::string& name, DType type, const Shape& shape);  // row-major, in the arena
   View plain_result(const Value* value);                                        // the same as the value's storage
   View row_major(const View& view, const std::string& name);                    // itself or a copy
-  // The nodes of a body, behind the steps so far. Its inputs must have views, its outputs have them then. False: something is reported.
-  bool lower_body(const Graph& body);
+  // The nodes of the model or of a body, behind the steps so far. Inputs must have views, outputs have them then. False: something is
+  // reported.
+  bool lower_graph(const Graph& graph);
   int next_step() const { return static_cast<int>(plan_.steps.size()); }
   template <class R> R& step(size_t number) { return std::get<R>(plan_.steps[number].region); }
 
@@ -59,7 +60,6 @@ class Lowering {
   Plan& plan() { return plan_; }
 
  private:
-  bool lower_graph(const Graph& graph);
   void declare_io();
   void declare_empty(const FusedRegion& region);
   Status schedule_contractions();

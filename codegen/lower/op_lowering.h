@@ -67,13 +67,13 @@ struct OpLowering {
   const OpDef* op;
   std::vector<Form> forms = {};  // the first that takes the node
   OperandMask constant = 0;      // operands that code needs as constants
-  OperandMask tables =
-      0;  // of a scalar form: the table of an Op::Table, translated to a Load whose slot is the table's
+  // Of a scalar form: the table of an Op::Table, translated to a Load whose slot is the table's.
+  OperandMask tables = 0;
   OperandMask inlined = 0;  // read a small number of times, so that what computes them can be done in place
   LayoutFlow layout = LayoutFlow::RowMajor;
   Translate translate = nullptr;  // of Role::Scalar
-  int64_t (*parameter_axis)(const Node&) =
-      nullptr;                               // operands behind the first are vectors along it, if they are no numbers
+  // Operands behind the first are vectors along it, if they are no numbers.
+  int64_t (*parameter_axis)(const Node&) = nullptr;
   bool (*recompute)(const Node&) = nullptr;  // computing it again costs less than storing its result
   PaddingFn padding = nullptr;
   std::optional<Product> product = std::nullopt;

@@ -8,11 +8,10 @@
 #include <functional>
 #include <limits>
 
+#include "base/order.h"
 #include "base/tensor.h"
 
 namespace lapis::ops {
-
-inline bool is_nan(auto x) { return x != x; }
 
 // Two's complement arithmetic without the undefined overflow of C++; other types as they are.
 template <class T, class Function> T wrapping(Function function, T a, T b) {
@@ -57,9 +56,6 @@ template <class T> T min_of(T a, T b) {
   }
   return a < b ? a : b;
 }
-
-// The order of ArgMax, TopK and MaxPool: NaN comes after every number, zeros are equal.
-template <class T> bool above(T a, T b) { return is_nan(a) ? !is_nan(b) : a > b; }
 
 // Bounds of Clip and Relu: NaN stays NaN, a bound that is NaN does not bind, and -0 is not below 0.
 template <class T> T at_least(T x, T low) { return x < low ? low : x; }

@@ -14,29 +14,17 @@
 #include "driver/runner.h"
 #include "runtime/artifact.h"
 #include "tests/driver/compare.h"
-#include "tuning/data/npy.h"
+#include "tests/models/recorded.h"
 #include "tuning/evaluate.h"
 
 namespace lapis {
 namespace {
 
+using testing::load;
+
 const Path kFolder = Path(LAPIS_SOURCE_DIR) / "tests/frontends/tflite";
 const Path kZoo = Path(LAPIS_SOURCE_DIR) / "../shared/zoo/resnet8-mlperf-tiny";
 constexpr double kTolerance = 1e-5;
-
-Tensor load(const Path& file) {
-  auto tensor = read_npy(file);
-  EXPECT_TRUE(tensor.ok()) << to_string(tensor.diagnostics());
-  return *std::move(tensor);
-}
-
-Tensor row(const Tensor& table, int64_t index) {
-  Shape shape = table.shape();
-  shape[0] = 1;
-  Tensor result(table.dtype(), shape);
-  std::memcpy(result.mutable_raw(), table.raw() + index * result.bytes(), static_cast<size_t>(result.bytes()));
-  return result;
-}
 
 struct Case {
   std::string name;

@@ -8,31 +8,17 @@
 #include "passes/pipeline.h"
 #include "passes/quantize/quantize.h"
 #include "tests/driver/compare.h"
-#include "tuning/data/dataset.h"
-#include "tuning/data/npy.h"
+#include "tests/models/recorded.h"
 
 namespace lapis {
 namespace {
+
+using testing::load;
 
 const Path kZoo = Path(LAPIS_SOURCE_DIR) / "../shared/zoo";
 constexpr double kTolerance = 1e-4;
 
 Path dataset_file(const std::string& model) { return Path(LAPIS_SOURCE_DIR) / "benchmarks/zoo" / (model + ".yaml"); }
-
-Tensor load(const Path& file) {
-  auto tensor = read_npy(file);
-  EXPECT_TRUE(tensor.ok()) << to_string(tensor.diagnostics());
-  return *std::move(tensor);
-}
-
-// Row `index` of a table, as a batch of one.
-Tensor row(const Tensor& table, int64_t index) {
-  Shape shape = table.shape();
-  shape[0] = 1;
-  Tensor result(table.dtype(), shape);
-  std::memcpy(result.mutable_raw(), table.raw() + index * result.bytes(), static_cast<size_t>(result.bytes()));
-  return result;
-}
 
 // EfficientNet's recorded crops are pixels: (x - 127) / 128, channels first.
 Tensor normalized(const Tensor& pixels) {

@@ -34,7 +34,7 @@ template <class T> void add_values(Comparison& c, const Tensor& got, const Tenso
   for (size_t i = 0; i < w.size(); ++i) {
     const double value = static_cast<double>(ops::load(w[i]));
     if (std::isfinite(value)) magnitude = std::max(magnitude, std::abs(value));
-    if (std::isnan(value) && ops::is_nan(ops::load(g[i]))) continue;
+    if (std::isnan(value) && is_nan(ops::load(g[i]))) continue;
     c.differing_bytes += bytes_that_differ(got.raw() + i * sizeof(T), wanted.raw() + i * sizeof(T), sizeof(T));
     c.largest = std::max(c.largest, distance(g[i], w[i]));
   }

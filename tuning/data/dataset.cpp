@@ -25,14 +25,6 @@ Diagnostic bad(const Path& where, const std::string& what) {
   return error(ErrorKind::Input, what).at(where.string()).help("docs/datasets.md describes the file");
 }
 
-Tensor row(const Tensor& table, int64_t index) {
-  Shape shape = table.shape();
-  shape[0] = 1;
-  Tensor result(table.dtype(), shape);
-  std::memcpy(result.mutable_raw(), table.raw() + index * result.bytes(), static_cast<size_t>(result.bytes()));
-  return result;
-}
-
 struct Normalization {
   double scale = 1;
   std::vector<double> mean, std;
@@ -276,6 +268,14 @@ Result<std::vector<Column>> calibration_of(const DatasetConfig& config, const Lo
 }
 
 }  // namespace
+
+Tensor row(const Tensor& table, int64_t index) {
+  Shape shape = table.shape();
+  shape[0] = 1;
+  Tensor result(table.dtype(), shape);
+  std::memcpy(result.mutable_raw(), table.raw() + index * result.bytes(), static_cast<size_t>(result.bytes()));
+  return result;
+}
 
 Result<Dataset> Dataset::load(const Path& file) {
   LAPIS_TRY(const std::string text, read_file(file));

@@ -26,6 +26,9 @@ struct MetricConfig {
   std::vector<double> scores;   // similarity of sample i and sample i + n
 };
 
+// Row `index` of a table, as a batch of one.
+Tensor row(const Tensor& table, int64_t index);
+
 class Dataset {
  public:
   static Result<Dataset> load(const Path& config);

@@ -55,7 +55,7 @@ void branch(Lowering& l, const FusedRegion& region) {
   for (const Value* output : node.outputs()) results.push_back(output ? l.allocate(output) : View{});
   const size_t at = l.emit(Branch{node.name(), l.view_of(node.input(0)), 0, 0}, region, "control");
   const auto lower_into_results = [&](const Graph& body) {
-    if (!l.lower_body(body)) return;
+    if (!l.lower_graph(body)) return;
     for (size_t i = 0; i < results.size(); ++i)
       if (node.output(i))
         l.emit_copy(shaped_as(l.view_of(body.outputs()[i]), results[i].shape), results[i], node.output(i)->name());
@@ -103,7 +103,7 @@ class Repetition {
   template <class Begin> void run(Begin&& begin) {
     const size_t at = l_.emit(std::move(repeat), region_, "control");
     begin();
-    if (l_.lower_body(body_)) {
+    if (l_.lower_graph(body_)) {
       for (const Kept& part : parts_) l_.emit_copy(l_.view_of(part.result), part.storage, part.result->name());
       hand_on();
     }

@@ -1,0 +1,23 @@
+// Damage to model files, for tests of what readers survive.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+namespace lapis::testing {
+
+// Every bit of the file flipped alone: `imports` says whether a file is a model. Some bits are contents of constants, others are not.
+template <class Imports> void expect_bit_flips_survived(const std::string& file, Imports&& imports) {
+  ASSERT_FALSE(file.empty());
+  size_t imported = 0;
+  for (size_t bit = 0; bit < file.size() * 8; ++bit) {
+    std::string damaged = file;
+    damaged[bit / 8] = static_cast<char>(damaged[bit / 8] ^ (1 << bit % 8));
+    imported += imports(damaged);
+  }
+  EXPECT_GT(imported, 0u) << "some bits are contents of constants";
+  EXPECT_LT(imported, file.size() * 8);
+}
+
+}  // namespace lapis::testing
