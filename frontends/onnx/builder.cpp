@@ -332,9 +332,16 @@ class Builder {
 
   void expand_local(const onnx::NodeProto& call, const onnx::FunctionProto& function, Scope& scope) {
     if (!expansion_.add_bytes(bytes_when_bound(call, function))) return report_explosion(call, scope);
+    if (!expanding_.insert(&function).second) return fail(call, scope, {calls_itself(function)});
     onnx::FunctionProto body = function;
     bind_attributes(call, body);
     any_input_poisoned(call, scope) ? search(call, body, scope.owner, scope) : expand(call, body, scope.owner, scope);
+    expanding_.erase(&function);
+  }
+
+  static Diagnostic calls_itself(const onnx::FunctionProto& function) {
+    return error(ErrorKind::Input, "the function '" + function.name() + "' calls itself, which ONNX does not allow")
+        .help("express what repeats by a Loop");
   }
 
   // The nodes of the body take the place of the call.
@@ -429,13 +436,14 @@ class Builder {
         scope.depth > kMaxDepth
             ? error(ErrorKind::Input, "functions and subgraphs nest deeper than " + std::to_string(kMaxDepth))
             : expansion_.explosion("the functions");
-    report(d.at(location_of(node)).help("does a function of the model call itself?"));
+    report(d.at(location_of(node)));
   }
 
   onnx::ModelProto& model_;
   ExternalFiles& files_;
   const Opsets opsets_;
   std::unordered_map<std::string, const onnx::FunctionProto*> functions_;
+  std::unordered_set<const onnx::FunctionProto*> expanding_;  // the calls around what is emitted
   frontend::Names names_;
   Symbols symbols_;
   std::string upgraded_;  // the node whose upgrade is being emitted
