@@ -11,7 +11,6 @@
 
 #include "codegen/kernels/schedule.h"
 #include "codegen/kernels/table.h"
-#include "codegen/scalar/expand.h"
 #include "codegen/scalar/program.h"
 #include "codegen/x86/emit.h"
 #include "runtime/abi.h"
@@ -28,7 +27,12 @@ size_t round_up(size_t n, size_t to) { return (n + to - 1) / to * to; }
 
 bool is_byte(DType type) { return type == DType::UInt8 || type == DType::Int8; }
 
-double element(const uint8_t* at, DType type) { return read_element(at, type).as_double(); }
+// What most products are made of is read without asking for every type: references of sanitized builds spend their time here.
+double element(const uint8_t* at, DType type) {
+  if (type == DType::UInt8) return *at;
+  if (type == DType::Int8) return static_cast<int8_t>(*at);
+  return read_element(at, type).as_double();
+}
 
 class Executable {
  public:
@@ -237,12 +241,12 @@ double KernelCase::reference_sum(int64_t pixel, int64_t channel, double& magnitu
   const int64_t per_group = c_.channels / c_.groups, element_bytes = bit_width(a_) / 8, columns = c_.pixel_table.dim(1);
   const uint8_t* x = base(c_.input.buffer) + c_.pixel_table.data<int32_t>()[static_cast<size_t>(pixel * columns)] +
                      channel / per_group * c_.group_stride * element_bytes;
-  const int64_t row = static_cast<int64_t>(c_.taps.size()) * c_.k;
-  const auto* w = reinterpret_cast<const uint8_t*>(c_.weights.raw()) + channel * row * bit_width(c_.b) / 8;
+  const int64_t row = static_cast<int64_t>(c_.taps.size()) * c_.k, weight_bytes = bit_width(c_.b) / 8;
+  const auto* w = reinterpret_cast<const uint8_t*>(c_.weights.raw()) + channel * row * weight_bytes;
   double sum = c_.bias.as_double(channel);
   magnitude = std::abs(sum);
   for (const int32_t tap : c_.taps)
-    for (int64_t k = 0; k < c_.k; ++k, w += bit_width(c_.b) / 8) {
+    for (int64_t k = 0; k < c_.k; ++k, w += weight_bytes) {
       const double term = (element(x + tap + k * element_bytes, a_) - c_.input_zero_point) * element(w, c_.b);
       sum += term;
       magnitude += std::abs(term);
@@ -250,9 +254,8 @@ double KernelCase::reference_sum(int64_t pixel, int64_t channel, double& magnitu
   return a_ == DType::Float32 ? static_cast<double>(static_cast<float>(sum)) : sum;
 }
 
-Immediate KernelCase::evaluate(int64_t pixel, int64_t channel, double sum) {
+Immediate KernelCase::evaluate(const scalar::Expansion& program, int64_t pixel, int64_t channel, double sum) {
   std::vector<Immediate> v;
-  const scalar::Expansion program = scalar::expand(c_.epilogue);
   for (const Instr& i : program.body) {
     if (i.op == Op::Accumulator) {
       v.push_back(Immediate(sum).held_as(i.type));
@@ -279,13 +282,14 @@ Immediate KernelCase::evaluate(int64_t pixel, int64_t channel, double sum) {
 // The whole output buffer, canary bytes between the pixels included.
 std::vector<uint8_t> KernelCase::reference() {
   std::vector<uint8_t> bytes(io_[1]->size(), kCanary);
+  const scalar::Expansion program = scalar::expand(c_.epilogue);
   magnitudes_.clear();
   for (int64_t p = 0; p < c_.pixels; ++p)
     for (int64_t o = 0; o < c_.channels; ++o) {
       const double sum = reference_sum(p, o, magnitudes_.emplace_back());
       write_element(bytes.data() + c_.pixel_table.data<int32_t>()[static_cast<size_t>(p * c_.pixel_table.dim(1) + 1)] +
                         o * bit_width(out_) / 8,
-                    out_, evaluate(p, o, sum));
+                    out_, evaluate(program, p, o, sum));
     }
   return bytes;
 }

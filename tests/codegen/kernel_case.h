@@ -6,6 +6,7 @@
 #include <string>
 
 #include "codegen/plan.h"
+#include "codegen/scalar/expand.h"
 
 namespace lapis::testing {
 
@@ -71,7 +72,7 @@ class KernelCase {
   int element_operand(const Tensor& values, int64_t pitch);
   std::vector<uint8_t> reference();
   double reference_sum(int64_t pixel, int64_t channel, double& magnitude);
-  Immediate evaluate(int64_t pixel, int64_t channel, double sum);
+  Immediate evaluate(const scalar::Expansion& program, int64_t pixel, int64_t channel, double sum);
   std::string compare(const std::vector<uint8_t>& expected);
   uint8_t* base(int buffer);
 
