@@ -27,7 +27,10 @@ GIGABYTE = 1 << 30
 
 def lapis(*words, seconds=120, gigabytes=None):
     """(exit code, stderr) of one call; a signal or a timeout fails the test. Sanitizers have a limit of their own."""
-    limit = gigabytes and not SANITIZED and (lambda: resource.setrlimit(resource.RLIMIT_AS, (gigabytes * GIGABYTE,) * 2))
+    def limit():
+        if gigabytes and not SANITIZED:
+            resource.setrlimit(resource.RLIMIT_AS, (gigabytes * GIGABYTE,) * 2)
+
     done = subprocess.run([LAPIS, *words], capture_output=True, text=True, errors="replace", timeout=seconds, preexec_fn=limit)
     if done.returncode < 0:
         raise AssertionError(f"lapis {words[0]} died of signal {-done.returncode}: {done.stderr[:400]}")
