@@ -124,7 +124,7 @@ class Bench {
   Status build(int row) {
     plan_.target = Target::host();
     Status scheduled = ok();
-    schedule_seconds = seconds([&] { scheduled = kernels::schedule(c_, plan_, row); });
+    schedule_seconds = seconds([&] { scheduled = kernels::schedule(c_, plan_, {.row = row}); });
     if (!scheduled.ok()) return scheduled;
     emit_seconds = seconds([&] { code_bytes_ = x86::emit(c_, plan_); });
     LAPIS_TRY(auto sealed, CodeMemory::seal(std::as_bytes(std::span(code_bytes_))));
@@ -262,7 +262,7 @@ void run_row(int index, bool choose, const char* layer_filter) {
   const std::string title = choose ? "chosen for " + std::string(name_of(row.a)) : std::string(row.name);
   double total = 0, at_peak = 0, emitting = 0, scheduling = 0;
   for (const Layer& layer : kLayers) {
-    if ((!choose && layer.depthwise != row.depthwise) || !std::strstr(layer.name, layer_filter)) continue;
+    if ((!choose && layer.depthwise != row.depthwise()) || !std::strstr(layer.name, layer_filter)) continue;
     Bench bench(layer, row);
     if (auto status = bench.build(choose ? -1 : index); !status.ok()) {
       std::printf("%s", to_string(status.diagnostics()).c_str());
@@ -271,8 +271,8 @@ void run_row(int index, bool choose, const char* layer_filter) {
     const Best best = measure(bench, integer);
     const Contraction& c = bench.contraction();
     std::printf("%-24s %-24s %3dx%-2d %4ld units %6zu bytes %9.1f us %7.1f GMAC/s",
-                kernels::name_of_row(c.kernel).data(), layer.name, c.mr, c.nr, static_cast<long>(c.units),
-                bench.code_size(), best.seconds * 1e6, bench.macs() / best.seconds * 1e-9);
+                kernels::name_of_row(c.schedule.row).data(), layer.name, c.schedule.mr, c.schedule.nr,
+                static_cast<long>(c.units), bench.code_size(), best.seconds * 1e6, bench.macs() / best.seconds * 1e-9);
     if (best.peak > 0)
       std::printf("  %5.1f %% of %.0f", 100 * bench.macs() / best.seconds / best.peak, best.peak * 1e-9);
     std::printf("\n");
@@ -294,7 +294,7 @@ void run_network(int index, const char* network) {
   double macs = 0;
   for (const Layer& layer : kLayers)
     for (int i = 0; i < layer.count; ++i) {
-      if (layer.depthwise != row.depthwise || !std::strstr(layer.name, network)) continue;
+      if (layer.depthwise != row.depthwise() || !std::strstr(layer.name, network)) continue;
       layers.push_back(std::make_unique<Bench>(layer, row));
       if (!layers.back()->build(index).ok()) return;
       macs += layers.back()->macs();
@@ -325,6 +325,6 @@ int main(int argc, char** argv) {
                                : row.name.find(row_filter) != std::string_view::npos;
     if (!wanted || !Target::host().has(row.needs)) continue;
     if (std::strcmp(layer_filter, "network") != 0) run_row(static_cast<int>(i), choose, layer_filter);
-    if (!row.depthwise && !choose) run_network(static_cast<int>(i), "resnet50");
+    if (!row.depthwise() && !choose) run_network(static_cast<int>(i), "resnet50");
   }
 }

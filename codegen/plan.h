@@ -159,6 +159,21 @@ struct EpilogueOperand {
   int column = -1;  // PerElement: its column in the pixel table
 };
 
+// How a contraction is computed. What is left open (-1, 0, Any) the cost model chooses (codegen/kernels/schedule.h), which also reads and
+// prints it: "conv_u8s8_avx512vnni 6x4 weights 12".
+struct Schedule {
+  enum class Order : uint8_t {
+    Any,
+    Weights,  // blocks of channels are the outer loop: a thread keeps its share of the weights
+    Pixels,   // runs of pixels are: all blocks pass over a run while it is in the cache
+  };
+  int row = -1;        // in the kernel table
+  int mr = 0, nr = 0;  // most pixels, and vectors of channels, of a tile
+  Order order = Order::Any;
+  int64_t splits = 0;  // runs that the pixels of a block of channels are cut into
+  bool operator==(const Schedule&) const = default;
+};
+
 // A dot product of pixels with constant weights: Conv, ConvInteger, QLinearConv, Gemm, MatMul with constant weights, depthwise too.
 //
 //   out[p, g*OC/G + o] = epilogue( bias[o] + sum over taps t, k < K:  x[ base(p) + group_stride*g + taps[t] + k ] * w[g, o, t, k] )
@@ -184,9 +199,8 @@ struct Contraction {
   int32_t input_zero_point = 0;  // of `a`; compensation -zp*sum(w) is added by `pack`
   std::vector<EpilogueOperand> operands;
   std::vector<Instr> epilogue;  // instruction 0 is the Accumulator; the last one is stored to the output
-  // Filled by kernels::schedule (codegen/kernels/schedule.h):
-  int kernel = -1;     // row in the kernel table
-  int mr = 0, nr = 0;  // pixels and vectors of channels per tile
+  // Filled by kernels::schedule:
+  Schedule schedule;
   int64_t units = 0;
   std::array<int64_t, 4> packed_offset = {};  // of weights, bias, pixel table, unit table in the plan's constants
   std::array<int64_t, 4> packed_bytes = {};

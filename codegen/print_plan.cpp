@@ -3,6 +3,7 @@
 #include <sstream>
 
 #include "base/hash.h"
+#include "codegen/kernels/schedule.h"
 #include "codegen/scalar/ops.h"
 
 namespace lapis {
@@ -52,7 +53,7 @@ void print(std::ostream& out, const Contraction& c, const Plan& plan) {
   out << ", " << c.taps.size() << " taps of " << c.k << "\n";
   out << "    packed at";
   for (const int64_t offset : c.packed_offset) out << " " << offset;
-  out << "\n    kernel " << c.kernel << ", tile " << c.mr << "x" << c.nr << ", " << c.units << " units, zero point "
+  out << "\n    schedule " << kernels::to_string(c.schedule) << ", " << c.units << " units, zero point "
       << c.input_zero_point << "\n";
   out << "    in  " << to_string(c.input, plan) << "\n    out " << to_string(c.output, plan) << "\n";
   constexpr std::string_view kKinds[] = {" per channel: ", " per element: ", " table: "};

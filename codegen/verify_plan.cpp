@@ -360,7 +360,10 @@ class Verifier {
 
   void check_schedule(const Contraction& c) {
     const auto rows = static_cast<int>(kernels::table().size());
-    require(c.kernel >= 0 && c.kernel < rows && c.mr > 0 && c.nr > 0 && c.units >= 0, "it is not scheduled");
+    const Schedule& s = c.schedule;
+    require(s.row >= 0 && s.row < rows && s.mr > 0 && s.nr > 0 && s.splits > 0 && s.order != Schedule::Order::Any &&
+                c.units >= 0,
+            "it is not scheduled");
     const auto constants = static_cast<int64_t>(plan_.constants.size());
     for (size_t i = 0; i < c.packed_offset.size(); ++i)
       require(c.packed_offset[i] >= 0 && c.packed_bytes[i] >= 0 && c.packed_bytes[i] <= constants - c.packed_offset[i],

@@ -88,7 +88,7 @@ class Actions {
 
 // The row of the kernel table, "loop", or the routine.
 std::string kernel_of(const Region& region) {
-  if (const auto* c = std::get_if<Contraction>(&region)) return std::string(kernels::name_of_row(c->kernel));
+  if (const auto* c = std::get_if<Contraction>(&region)) return std::string(kernels::name_of_row(c->schedule.row));
   if (const auto* call = std::get_if<Call>(&region)) return "call " + call->routine;
   return std::holds_alternative<Loop>(region) ? "loop" : "control";
 }
@@ -264,7 +264,8 @@ Result<Prepared> run_passes(const Graph& graph, CompileOptions options) {
 static Status generate(const Graph& named, const CompileOptions& options, const Plan* beside, Compiled& result) {
   const Stopwatch lowering;
   LAPIS_TRY(result.plan, as_step(named, "lowering", [&] {
-              return codegen::lower(*result.graph, {options.target, options.fuse, beside, options.host_calls});
+              return codegen::lower(*result.graph,
+                                    {options.target, options.fuse, beside, options.schedules, options.host_calls});
             }));
   result.seconds.lower = lowering.seconds();
   const Stopwatch emission;

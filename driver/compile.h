@@ -6,7 +6,7 @@
 #pragma once
 
 #include "base/target.h"
-#include "codegen/plan.h"
+#include "codegen/schedules.h"
 #include "ir/evaluate.h"
 #include "passes/pass.h"
 #include "runtime/program.h"
@@ -33,8 +33,9 @@ struct CompileOptions {
   // Nodes without code are evaluated by the reference, between steps of code: slow, named by `explain`, and only in this process, so that
   // the program cannot be saved. Off: such nodes are an error.
   bool host_calls = false;
-  uint64_t source_hash = 0;  // of the model file; recorded in artifacts
-  PassRunnerOptions passes;  // dump and print are filled in with ONNX writers where empty
+  codegen::Schedules schedules;  // of contractions by name, instead of what the cost model chooses
+  uint64_t source_hash = 0;      // of the model file; recorded in artifacts
+  PassRunnerOptions passes;      // dump and print are filled in with ONNX writers where empty
   PassContext context;
 };
 

@@ -38,28 +38,28 @@ bool shares_columns(const Contraction& c) {
   return true;
 }
 
-Blocking::Blocking(const Contraction& c) {
-  const Kernel& kernel = row_of(c);
+Blocking::Blocking(const Contraction& c, const Schedule& schedule) {
+  const Kernel& kernel = table()[static_cast<size_t>(schedule.row)];
   lanes = kernel.lanes;
-  interleaved = kernel.depthwise && kernel.dot != Dot::Fma;
+  interleaved = kernel.weights() == WeightFormat::Interleaved;
   // Depthwise floats come channel after channel from memory, whatever becomes of their sums.
-  const bool ordered = kernel.depthwise && !interleaved;
+  const bool ordered = kernel.weights() == WeightFormat::Taps;
   quad = moves_only_bytes(c) && !ordered ? 4 : 1;
   paired = interleaved && kernel.dot == Dot::Vnni && shares_columns(c);
-  words = kernel.depthwise && kernel.dot == Dot::Madd;
-  per_group = kernel.depthwise ? c.channels : c.channels / c.groups;
-  const int64_t width = int64_t{c.nr} * lanes;
+  words = interleaved && kernel.dot == Dot::Madd;
+  per_group = kernel.depthwise() ? c.channels : c.channels / c.groups;
+  const int64_t width = int64_t{schedule.nr} * lanes;
   full = per_group / width;
   const int64_t rest = per_group % width;
   has_rest_ = rest != 0;
-  if (full) kinds.push_back({c.nr, width, c.mr});
+  if (full) kinds.push_back({schedule.nr, width, schedule.mr});
   if (rest) {
     const int nr = interleaved && quad == 4 ? 4 : static_cast<int>((rest + lanes - 1) / lanes);
-    kinds.push_back({nr, rest, nr == c.nr ? c.mr : balanced_tiles(c.pixels, max_mr(kernel, c, nr)).mr});
+    kinds.push_back({nr, rest, nr == schedule.nr ? schedule.mr : balanced_tiles(c.pixels, max_mr(kernel, c, nr)).mr});
   }
   const auto all_taps = static_cast<int64_t>(c.taps.size());
-  taps = kernel.depthwise ? 1 : all_taps;
-  const int64_t elements = kernel.depthwise ? all_taps : c.k;
+  taps = kernel.depthwise() ? 1 : all_taps;
+  const int64_t elements = kernel.depthwise() ? all_taps : c.k;
   steps = kernel.dot == Dot::Fma ? elements : paired ? elements / 3 * 2 : (elements + 3) / 4;
   columns = c.pixel_table.dim(1);
   params = 1 + per_channel_operands(c);

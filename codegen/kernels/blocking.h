@@ -48,7 +48,8 @@ struct Unit {
 
 class Blocking {
  public:
-  explicit Blocking(const Contraction& c);
+  explicit Blocking(const Contraction& c) : Blocking(c, c.schedule) {}
+  Blocking(const Contraction& c, const Schedule& schedule);
 
   int lanes;
   int quad;                  // vectors whose results are packed together: 4 where only bytes move, else 1
@@ -64,7 +65,8 @@ class Blocking {
   bool words;   // those weights are int16 pairs: taps 0 and 2 of every lane, then 1 and 3
   int params;   // rows of parameters: bias and per-channel operands
 
-  int64_t blocks() const { return full + (has_rest_ ? 1 : 0); }
+  int64_t blocks() const { return full + (has_rest_ ? 1 : 0); }  // of a group
+  int64_t all_blocks(const Contraction& c) const { return blocks() * (c.channels / per_group); }
   int kind_of(int64_t block) const { return block < full ? 0 : static_cast<int>(kinds.size()) - 1; }
   const Block& block(int64_t index) const { return kinds[static_cast<size_t>(kind_of(index))]; }
   int weight_vectors(const Block& b) const { return interleaved ? 4 : b.nr; }

@@ -1,38 +1,133 @@
 #include "codegen/kernels/schedule.h"
 
 #include <algorithm>
-#include <cstring>
 #include <limits>
 #include <optional>
 
 #include "codegen/kernels/blocking.h"
 #include "codegen/kernels/pack.h"
 #include "codegen/kernels/units.h"
-#include "runtime/abi.h"
 
 namespace lapis::kernels {
 namespace {
 
-struct Choice {
-  int row = -1, nr = 0, mr = 0;
-  double cycles = std::numeric_limits<double>::infinity();
-};
-
-// Why a row cannot compute `c`, and what helps.
-struct Misfit {
-  std::string reason, help;
-};
+using Order = Schedule::Order;
 
 constexpr int64_t kMostBytes = std::numeric_limits<int32_t>::max();  // what the 32-bit offsets of tables reach
 
+// ---- what fits ----
+
+std::string tile_name(int mr, int nr) { return std::to_string(mr) + "x" + std::to_string(nr); }
+
+// Vectors of channels that tiles of a row may have: four where bytes are interleaved, and more than a quad only where one pixel needs
+// many sums.
+std::pair<int, int> widths(const Kernel& k, const Contraction& c) {
+  if (k.weights() == WeightFormat::Interleaved) return {4, 4};
+  return {1, c.pixels == 1 ? k.max_nr : std::min(k.max_nr, 4)};
+}
+
+// The tile that somebody asked for. `nr` is 0 where only pixels are.
+std::optional<Misfit> misfit_of_tile(const Kernel& k, const Contraction& c, const Schedule& wanted) {
+  const auto [least, most] = widths(k, c);
+  const std::string kernel(k.name);
+  if (wanted.nr != 0 && (wanted.nr < least || wanted.nr > most))
+    return Misfit{"tiles of " + kernel + " have " + std::to_string(least) + " to " + std::to_string(most) +
+                      " vectors of channels, not " + std::to_string(wanted.nr),
+                  {}};
+  const int nr = wanted.nr == 0 ? least : wanted.nr, pixels = max_mr(k, c, nr);
+  if (pixels == 0 || wanted.mr > pixels)
+    return Misfit{
+        "a tile of " + tile_name(std::max(wanted.mr, 1), nr) + " needs more registers than " + kernel + " has",
+        pixels == 0 ? "use fewer vectors of channels" : "use " + tile_name(pixels, nr) + " at most"};
+  return std::nullopt;
+}
+
+int64_t packed_weight_bytes(const Contraction& c, const Blocking& blocking) {
+  int64_t bytes = 0;
+  for (int64_t b = 0; b < blocking.blocks(); ++b) bytes += blocking.weight_bytes(blocking.block(b));
+  return bytes * (c.channels / blocking.per_group);
+}
+
+// ---- row and tile ----
+
+struct Choice {
+  Schedule schedule;
+  double cycles = std::numeric_limits<double>::infinity();
+};
+
+Choice cheapest_tile(int row, const Contraction& c, const Schedule& wanted) {
+  const Kernel& k = table()[static_cast<size_t>(row)];
+  const auto [least, most] = widths(k, c);
+  Choice best;
+  for (int nr = wanted.nr ? wanted.nr : least; nr <= (wanted.nr ? wanted.nr : most); ++nr) {
+    const int pixels = max_mr(k, c, nr);
+    if (pixels == 0 || pixels < wanted.mr) break;
+    const double cycles = cost(k, c, nr);
+    if (cycles >= best.cycles) continue;
+    const int mr = balanced_tiles(c.pixels, wanted.mr ? wanted.mr : pixels).mr;
+    best = {{row, mr, nr, wanted.order, wanted.splits}, cycles};
+  }
+  return best;
+}
+
+Result<Schedule> cheapest(const Contraction& c, const Target& target, const Schedule& wanted) {
+  Choice best;
+  Misfit why{"no kernel multiplies " + std::string(name_of(c.a)) + " by " + std::string(name_of(c.b)), {}};
+  for (int row = 0; row < static_cast<int>(table().size()); ++row) {
+    const Kernel& kernel = table()[static_cast<size_t>(row)];
+    if (wanted.row >= 0 ? row != wanted.row : kernel.a != c.a || kernel.b != c.b) continue;
+    std::optional<Misfit> reason = misfit(kernel, c, target);
+    if (!reason) reason = misfit_of_tile(kernel, c, wanted);
+    if (reason) {
+      if (!kernel.depthwise() || wanted.row >= 0) why = *std::move(reason);  // what no dense row can, the target cannot
+      continue;
+    }
+    const Choice choice = cheapest_tile(row, c, wanted);
+    if (choice.cycles < best.cycles) best = choice;
+  }
+  if (best.schedule.row >= 0) return best.schedule;
+  return error(ErrorKind::Unsupported, "'" + c.name + "' cannot be computed: " + why.reason).help(why.help);
+}
+
+// ---- order of work ----
+
+bool weights_dominate(const Contraction& c, int64_t blocks) {
+  const int64_t input = c.pixels * c.k * c.groups;
+  return blocks == 1 || c.weights.size() > input;
+}
+
+int64_t most_splits(const Contraction& c, const Blocking& blocking) {
+  return (c.pixels + blocking.kinds[0].mr - 1) / blocking.kinds[0].mr;
+}
+
+// Runs of pixels that every block is cut into.
+int64_t natural_splits(const Contraction& c, const Schedule& s, const Blocking& blocking) {
+  constexpr double kLeastUnitCycles = 6000;     // about 2 us, so that starting a unit costs nothing
+  constexpr int64_t kEnoughUnits = 256;         // four for each of 64 threads
+  constexpr int64_t kInputRunBytes = 96 << 10;  // input of a run that stays near while all blocks pass over it
+  const int64_t blocks = blocking.all_blocks(c);
+  const double cycles = cost(table()[static_cast<size_t>(s.row)], c, s.nr);
+  const auto worth = static_cast<int64_t>(cycles / kLeastUnitCycles / static_cast<double>(blocks));
+  int64_t runs = std::min((kEnoughUnits + blocks - 1) / blocks, worth);
+  if (s.order == Order::Pixels) {
+    const int64_t input = c.pixels * c.k * c.groups * bit_width(c.a) / 8;
+    runs = std::max(runs, std::min(worth, input / kInputRunBytes));
+  }
+  return std::clamp<int64_t>(runs, 1, most_splits(c, blocking));
+}
+
+}  // namespace
+
 std::optional<Misfit> misfit(const Kernel& k, const Contraction& c, const Target& target) {
+  if (k.a != c.a || k.b != c.b)
+    return Misfit{std::string(k.name) + " multiplies " + std::string(lapis::name_of(k.a)) + " by " +
+                      std::string(lapis::name_of(k.b)) + ", not " + std::string(lapis::name_of(c.a)) + " by " +
+                      std::string(lapis::name_of(c.b)),
+                  {}};
   if (!target.has(k.needs))
     return Misfit{"the target '" + target.to_string() + "' has too few instructions",
                   "compile with --target=x86-64+avx2 or above"};
-  if (k.depthwise && !(c.groups == c.channels && c.k == 1 && c.group_stride == 1))
-    return Misfit{"it is not depthwise", {}};
-  if (k.depthwise && c.taps.size() > 128)
-    return Misfit{"depthwise kernels unroll their taps, and " + std::to_string(c.taps.size()) + " are too many", {}};
+  if (auto reason = k.structure.fits(k, c)) return reason;
   if (c.weights.bytes() > kMostBytes / 2)
     return Misfit{"its weights are larger than one GiB", "split the operator along its output channels"};
   if (c.pixel_table.bytes() > kMostBytes)
@@ -44,60 +139,29 @@ std::optional<Misfit> misfit(const Kernel& k, const Contraction& c, const Target
   return std::nullopt;
 }
 
-Choice cheapest_tile(int row, const Contraction& c) {
-  const Kernel& k = table()[static_cast<size_t>(row)];
-  Choice best;
-  const bool interleaves = k.depthwise && k.dot != Dot::Fma;  // four vectors at a time
-  const int most =
-      c.pixels == 1 ? k.max_nr : std::min(k.max_nr, 4);  // more than a quad only pays where one pixel needs many sums
-  for (int nr = interleaves ? 4 : 1; nr <= most; ++nr) {
-    const int mr = max_mr(k, c, nr);
-    if (mr == 0) break;
-    const double cycles = cost(k, c, nr);
-    if (cycles < best.cycles) best = {row, nr, balanced_tiles(c.pixels, mr).mr, cycles};
-  }
-  return best;
-}
-
-int64_t packed_weight_bytes(const Contraction& c, const Blocking& blocking) {
-  int64_t bytes = 0;
-  for (int64_t b = 0; b < blocking.blocks(); ++b) bytes += blocking.weight_bytes(blocking.block(b));
-  return bytes * (c.channels / blocking.per_group);
-}
-
-Result<Choice> choose(const Contraction& c, const Target& target, int wanted) {
-  Choice best;
-  Misfit why{"no kernel multiplies " + std::string(name_of(c.a)) + " by " + std::string(name_of(c.b)), {}};
-  for (int row = 0; row < static_cast<int>(table().size()); ++row) {
-    const Kernel& kernel = table()[static_cast<size_t>(row)];
-    if ((wanted >= 0 && row != wanted) || kernel.a != c.a || kernel.b != c.b) continue;
-    if (auto reason = misfit(kernel, c, target)) {
-      if (!kernel.depthwise || wanted >= 0) why = *std::move(reason);  // what no dense row can, the target cannot
-      continue;
-    }
-    const Choice choice = cheapest_tile(row, c);
-    if (choice.cycles < best.cycles) best = choice;
-  }
-  if (best.row >= 0) return best;
-  return error(ErrorKind::Unsupported, "'" + c.name + "' cannot be computed: " + why.reason).help(why.help);
-}
-
-}  // namespace
-
 std::string_view name_of_row(int row) { return table()[static_cast<size_t>(row)].name; }
 
-Status schedule(Contraction& c, Plan& plan, ConstantPool& constants, int row) {
+Result<Schedule> choose(const Contraction& c, const Target& target, const Schedule& wanted) {
   LAPIS_ASSERT(c.channels % c.groups == 0,
                "'" << c.name << "' has " << c.channels << " channels in " << c.groups << " groups");
-  LAPIS_TRY(const Choice choice, choose(c, plan.target, row));
-  c.kernel = choice.row;
-  c.nr = choice.nr;
-  c.mr = choice.mr;
-  const Blocking blocking(c);
+  LAPIS_TRY(Schedule s, cheapest(c, target, wanted));
+  const Blocking blocking(c, s);
   if (packed_weight_bytes(c, blocking) > kMostBytes)
     return error(ErrorKind::Unsupported,
                  "'" + c.name + "' cannot be computed: its packed weights are larger than two GiB")
         .help("split the operator along its output channels");
+  if (s.splits > most_splits(c, blocking))
+    return error(ErrorKind::Unsupported, "'" + c.name + "' has " + std::to_string(most_splits(c, blocking)) +
+                                             " tiles of pixels, which cannot be cut into " + std::to_string(s.splits))
+        .help("use fewer runs");
+  if (s.order == Order::Any) s.order = weights_dominate(c, blocking.all_blocks(c)) ? Order::Weights : Order::Pixels;
+  if (s.splits == 0) s.splits = natural_splits(c, s, blocking);
+  return s;
+}
+
+Status schedule(Contraction& c, Plan& plan, ConstantPool& constants, const Schedule& wanted) {
+  LAPIS_TRY(c.schedule, choose(c, plan.target, wanted));
+  const Blocking blocking(c);
   const std::vector<Unit> units = make_units(c, blocking);
   c.units = static_cast<int64_t>(units.size());
   const std::vector<uint8_t> images[] = {pack_weights(c, blocking), pack_parameters(c, blocking, plan),
@@ -110,9 +174,9 @@ Status schedule(Contraction& c, Plan& plan, ConstantPool& constants, int row) {
   return ok();
 }
 
-Status schedule(Contraction& c, Plan& plan, int row) {
+Status schedule(Contraction& c, Plan& plan, const Schedule& wanted) {
   ConstantPool constants(plan);
-  return schedule(c, plan, constants, row);
+  return schedule(c, plan, constants, wanted);
 }
 
 }  // namespace lapis::kernels

@@ -1,8 +1,13 @@
-// The kernel table: one row a kernel. Choosing (schedule.cpp) reads it, codegen/x86 emits it, tests and benchmarks
-// iterate it.
+// The kernel interface: what a kernel computes, needs and costs, and who emits it. Choosing (schedule.cpp) reads the table of rows,
+// codegen/x86 holds it (x86/rows.cpp), tests and benchmarks iterate it. Nothing here knows an emitter.
+//
+//   for (const Kernel& kernel : table())
+//     if (!misfit(kernel, c, target)) best = std::min(best, cost(kernel, c, 4));
 #pragma once
 
+#include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 
 #include "codegen/plan.h"
@@ -16,6 +21,32 @@ enum class Dot : uint8_t {
   Madd,  // vpmaddwd on bytes widened to words: exact, where vpmaddubsw would saturate
 };
 
+// How the weights of a block of channels lie in the packed image (blocking.h).
+enum class WeightFormat : uint8_t {
+  Panels,       // sums over channels: [tap][step of four bytes][vector][lane]
+  Taps,         // one input channel per output channel: [tap][vector][lane]
+  Interleaved,  // the same, of bytes: [step of four taps][four vectors][lane]
+};
+
+// Why a kernel cannot compute a contraction, and what helps.
+struct Misfit {
+  std::string reason, help;
+};
+
+struct Kernel;
+
+// What kernels that form their sums in the same way have in common: a new way to do that is one of these and an emitter.
+struct Structure {
+  WeightFormat weights;
+  // Whether it can, types and instructions aside; nothing if so.
+  std::optional<Misfit> (*fits)(const Kernel& kernel, const Contraction& c);
+  // Pixels that a tile of `nr` vectors can have: what registers allow for sums, operands and the epilogue. 0: none.
+  int (*most_pixels)(const Kernel& kernel, const Contraction& c, int nr);
+  // Cycles of one tile; `steps` of four bytes, `epilogue` cycles for each of its vectors.
+  double (*tile_cycles)(const Kernel& kernel, double steps, double epilogue, int mr, int nr);
+  std::vector<uint8_t> (*emit)(const Contraction& c, const Plan& plan);
+};
+
 struct Kernel {
   std::string_view name;
   DType a, b, accumulator;
@@ -23,21 +54,23 @@ struct Kernel {
   int lanes;   // 32-bit lanes of a vector: 16 (zmm) or 8 (ymm)
   int max_nr;  // most vectors of channels in a tile
   Isa needs;
-  bool depthwise;  // one input channel per output channel, instead of a sum over channels
-  std::vector<uint8_t> (*emit)(const Contraction& c, const Plan& plan);
+  const Structure& structure;
 
   int registers() const { return lanes == 16 ? 32 : 16; }
+  WeightFormat weights() const { return structure.weights; }
+  // One input channel per output channel, instead of a sum over channels.
+  bool depthwise() const { return weights() != WeightFormat::Panels; }
 };
 
-std::span<const Kernel> table();
-inline const Kernel& row_of(const Contraction& c) { return table()[static_cast<size_t>(c.kernel)]; }
+std::span<const Kernel> table();  // in codegen/x86/rows.cpp
+inline const Kernel& row_of(const Contraction& c) { return table()[static_cast<size_t>(c.schedule.row)]; }
 
-// Pixels a tile with `nr` vectors of channels can have: what registers allow for sums, operands and the epilogue. 0:
-// none.
-int max_mr(const Kernel& kernel, const Contraction& c, int nr);
+// Why the kernel cannot compute `c` on the target, or nothing.
+std::optional<Misfit> misfit(const Kernel& kernel, const Contraction& c, const Target& target);
 
-// Vectors of weights that a depthwise row keeps in registers for a whole unit; 0: it reads them where it needs them.
-int resident_weights(const Kernel& kernel, const Contraction& c);
+inline int max_mr(const Kernel& kernel, const Contraction& c, int nr) {
+  return kernel.structure.most_pixels(kernel, c, nr);
+}
 
 // Estimated cycles of `c` on one core with blocks of `nr` vectors. Only for comparing candidates.
 double cost(const Kernel& kernel, const Contraction& c, int nr);

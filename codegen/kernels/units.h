@@ -5,8 +5,7 @@
 
 namespace lapis::kernels {
 
-// Units in execution order. Neighbours share what is larger: weights (blocks outside, pixels inside) or input (the
-// other way round).
+// Units in execution order, as c.schedule says: blocks outside and runs of pixels inside, or the other way round.
 std::vector<Unit> make_units(const Contraction& c, const Blocking& blocking);
 
 }  // namespace lapis::kernels

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/suggest.h"
 #include "codegen/kernels/schedule.h"
 #include "codegen/lower/lowering.h"
 #include "codegen/lower/memory.h"
@@ -82,6 +83,21 @@ static Status check_static_io(const Graph& graph) {
   return status_of(std::move(diagnostics));
 }
 
+// Every schedule that somebody gives is for a contraction that there is.
+Status Lowering::check_schedules() const {
+  const Schedules known = schedules_of(plan_);
+  std::vector<std::string> names;
+  for (const auto& [name, schedule] : known) names.push_back(name);
+  Diagnostics diagnostics;
+  for (const auto& [name, schedule] : options_.schedules)
+    if (!known.contains(name))
+      diagnostics.push_back(
+          error(ErrorKind::Usage, "a schedule is given for '" + name + "', which is no contraction here")
+              .at(graph_.name())
+              .help(suggestion(name, names)));
+  return status_of(std::move(diagnostics));
+}
+
 // All contractions without a kernel are reported together. Those that would have one without the nodes fused behind them are also
 // remembered, for lower() to try again.
 Status Lowering::schedule_contractions() {
@@ -89,9 +105,11 @@ Status Lowering::schedule_contractions() {
   for (size_t s = 0; s < plan_.steps.size(); ++s) {
     auto* contraction = std::get_if<Contraction>(&plan_.steps[s].region);
     if (!contraction) continue;
-    const Status scheduled = kernels::schedule(*contraction, plan_, constants_);
+    const auto wanted = options_.schedules.find(contraction->name);
+    const bool given = wanted != options_.schedules.end();
+    const Status scheduled = kernels::schedule(*contraction, plan_, constants_, given ? wanted->second : Schedule{});
     if (scheduled.ok()) continue;
-    if (sources_[s] && !sources_[s]->chain.empty()) unfit_.push_back(sources_[s]->anchor);
+    if (!given && sources_[s] && !sources_[s]->chain.empty()) unfit_.push_back(sources_[s]->anchor);
     for (const Diagnostic& d : scheduled.diagnostics()) diagnostics.push_back(Diagnostic(d).at(graph_.name()));
   }
   return status_of(std::move(diagnostics));
@@ -123,6 +141,7 @@ Result<Plan> Lowering::run() {
   declare_io();
   if (!lower_graph(graph_)) return std::move(diagnostics_);
   store_outputs();
+  LAPIS_CHECK(check_schedules());
   LAPIS_CHECK(schedule_contractions());
   plan_memory(plan_);
   return std::move(plan_);

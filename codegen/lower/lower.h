@@ -3,7 +3,7 @@
 #pragma once
 
 #include "base/result.h"
-#include "codegen/plan.h"
+#include "codegen/schedules.h"
 #include "ir/graph.h"
 
 namespace lapis::codegen {
@@ -13,6 +13,8 @@ struct LowerOptions {
   bool fuse = true;  // off: one region a node, to bisect a wrong result
   // Of the same model for another machine: the constants begin with its constants, and what both need is there once.
   const Plan* beside = nullptr;
+  // Of contractions by name, instead of what the cost model chooses; one that does not fit is an error.
+  Schedules schedules = {};
   bool host_calls = false;  // nodes without code are evaluated by the reference, in this process only
 };
 

@@ -62,6 +62,7 @@ class Lowering {
  private:
   void declare_io();
   void declare_empty(const FusedRegion& region);
+  Status check_schedules() const;
   Status schedule_contractions();
   void lower_region(const FusedRegion& region);
   void store_outputs();

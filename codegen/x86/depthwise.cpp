@@ -1,5 +1,6 @@
 // Depthwise contractions: every output channel has its own input channel, so vectors run over channels and the sum
 // over taps.
+#include "codegen/kernels/structures.h"
 #include "codegen/x86/kernels.h"
 #include "codegen/x86/tile_kernel.h"
 

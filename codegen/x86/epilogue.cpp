@@ -7,7 +7,6 @@
 
 #include "base/check.h"
 #include "codegen/scalar/ops.h"
-#include "codegen/x86/exact_division.h"
 
 namespace lapis::x86 {
 namespace {
@@ -491,8 +490,9 @@ const DivisionPlan& Epilogue::division(int id) {
   const Instr& i = instr(id);
   const IntegerRange type = integer_range(i.type);
   const auto zero = static_cast<int>(i.imm2.as_int());
-  return divisions_[id] = plan_division(static_cast<float>(i.imm.as_double()), static_cast<int>(type.lowest) - zero,
-                                        static_cast<int>(type.highest) - zero);
+  return divisions_[id] =
+             kernels::plan_division(static_cast<float>(i.imm.as_double()), static_cast<int>(type.lowest) - zero,
+                                    static_cast<int>(type.highest) - zero);
 }
 
 // A register with x / scale, to be rounded by vcvtps2dq: `x` itself or a new one. The conversion gives INT_MIN for NaN

@@ -6,10 +6,12 @@
 #pragma once
 
 #include "codegen/kernels/blocking.h"
+#include "codegen/kernels/epilogue_analysis.h"
 #include "codegen/x86/emitter.h"
-#include "codegen/x86/epilogue_analysis.h"
 
 namespace lapis::x86 {
+
+using kernels::DivisionPlan, kernels::EpilogueAnalysis, kernels::Interval;
 
 class Epilogue {
  public:

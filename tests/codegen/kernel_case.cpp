@@ -314,10 +314,10 @@ std::string KernelCase::compare(const std::vector<uint8_t>& expected) {
   return {};
 }
 
-std::string KernelCase::check(int row, const std::vector<int64_t>& cuts) {
+std::string KernelCase::check(const Schedule& wanted, const std::vector<int64_t>& cuts) {
   if (plan_.target == Target()) plan_.target = Target::host();
   Contraction& c = c_;
-  if (auto status = kernels::schedule(c, plan_, row); !status.ok()) return lapis::to_string(status.diagnostics());
+  if (auto status = kernels::schedule(c, plan_, wanted); !status.ok()) return lapis::to_string(status.diagnostics());
   const Executable code(x86::emit(c, plan_));
   const Tensor constants(DType::UInt8, {static_cast<int64_t>(plan_.constants.size())});
   std::memcpy(const_cast<std::byte*>(constants.raw()), plan_.constants.data(), plan_.constants.size());

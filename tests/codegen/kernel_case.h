@@ -60,9 +60,10 @@ class KernelCase {
 
   // Floats too must be equal to the reference, bit for bit.
   void exact() { exact_ = true; }
-  // Empty if equal to the reference; else says what differs. `row` of the kernel table; `splits`: bounds of the calls. For the host,
+  // Empty if equal to the reference; else says what differs. `row` of the kernel table; `cuts`: bounds of the calls. For the host,
   // unless the plan has a target.
-  std::string check(int row, const std::vector<int64_t>& cuts = {});
+  std::string check(int row, const std::vector<int64_t>& cuts = {}) { return check(Schedule{.row = row}, cuts); }
+  std::string check(const Schedule& wanted, const std::vector<int64_t>& cuts = {});
 
  private:
   void build_input(const KernelShape& shape);

@@ -5,11 +5,11 @@
 #include <cmath>
 #include <random>
 
+#include "codegen/kernels/exact_division.h"
 #include "codegen/kernels/schedule.h"
 #include "codegen/scalar/ops.h"
-#include "codegen/x86/exact_division.h"
 
-namespace lapis::x86 {
+namespace lapis::kernels {
 namespace {
 
 using Kind = DivisionPlan::Kind;
@@ -128,4 +128,4 @@ TEST(EpilogueSupports, TakesFunctionsOfFloats) {
 }
 
 }  // namespace
-}  // namespace lapis::x86
+}  // namespace lapis::kernels

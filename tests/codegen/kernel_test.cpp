@@ -27,7 +27,7 @@ class KernelRow : public ::testing::TestWithParam<int> {
 
   // Depthwise rows take the same shapes with as many groups as channels.
   KernelShape adapted(KernelShape s) const {
-    if (row().depthwise) s.in_channels = s.groups = s.out_channels;
+    if (row().depthwise()) s.in_channels = s.groups = s.out_channels;
     if (!integer()) s.input_zero_point = 0;
     return s;
   }
@@ -53,7 +53,7 @@ TEST_P(KernelRow, ChannelTails) {
 }
 
 TEST_P(KernelRow, SumTails) {
-  if (row().depthwise) GTEST_SKIP() << "a depthwise sum has one channel";
+  if (row().depthwise()) GTEST_SKIP() << "a depthwise sum has one channel";
   for (int64_t k = 1; k <= 70; ++k)
     expect_plain({.pixels_w = 5, .in_channels = k, .out_channels = 20, .input_zero_point = zero(7)});
   for (int64_t k : {191, 192, 255, 256, 260, 1024})
@@ -368,7 +368,7 @@ TEST_P(KernelRow, TablesOfBytes) {
 }
 
 TEST_P(KernelRow, Groups) {
-  if (row().depthwise) GTEST_SKIP() << "depthwise is all groups";
+  if (row().depthwise()) GTEST_SKIP() << "depthwise is all groups";
   for (int64_t groups : {2, 3, 8})
     for (int64_t per_group : {1, 4, 5, 20, 70})
       expect_plain({.pixels_w = 7,
@@ -381,7 +381,7 @@ TEST_P(KernelRow, Groups) {
 
 TEST_P(KernelRow, AnyPartitionGivesTheSameBytes) {
   for (int64_t channels : {100, 500}) {
-    const KernelShape s = adapted({.pixels_h = row().depthwise ? 70 : 20,
+    const KernelShape s = adapted({.pixels_h = row().depthwise() ? 70 : 20,
                                    .pixels_w = 21,
                                    .kernel_w = 3,
                                    .in_channels = 32,
@@ -394,17 +394,72 @@ TEST_P(KernelRow, AnyPartitionGivesTheSameBytes) {
   }
 }
 
+// Whoever chooses: tile, order and runs change nothing but the time.
+TEST_P(KernelRow, AnyScheduleGivesTheSameBytes) {
+  const KernelShape s = adapted({.pixels_h = 5, .pixels_w = 14, .in_channels = 20, .out_channels = 150});
+  int tried = 0;
+  for (int nr = 1; nr <= 4; ++nr)
+    for (int mr = 1; mr <= 12; ++mr)
+      for (const auto order : {Schedule::Order::Weights, Schedule::Order::Pixels}) {
+        KernelCase k(s, row().a, integer() ? kU8 : kF32, seed_);
+        if (integer()) k.requantize(0, kU8, 5);
+        k.plan().target = Target::host();
+        const Schedule wanted{GetParam(), mr, nr, order, 1 + mr % 3};
+        const Result<Schedule> chosen = kernels::choose(k.contraction(), k.plan().target, wanted);
+        if (!chosen.ok()) continue;
+        ++tried;
+        EXPECT_LE(chosen->mr, mr);  // the same number of tiles, as even as possible
+        EXPECT_EQ(std::tuple(chosen->row, chosen->nr, chosen->order, chosen->splits),
+                  std::tuple(wanted.row, wanted.nr, wanted.order, wanted.splits));
+        EXPECT_EQ(k.check(wanted), "") << row().name << " " << kernels::to_string(wanted);
+      }
+  EXPECT_GE(tried, 2) << row().name;
+}
+
+TEST(KernelSchedule, RefusesATileThatDoesNotFit) {
+  auto why = [](const std::string& wanted) {
+    KernelCase k({.pixels_w = 30, .in_channels = 8, .out_channels = 128}, kU8, kS32, 1);
+    k.plan().target = *Target::parse("x86-64+avx512vnni");
+    const Status status = kernels::schedule(k.contraction(), k.plan(), *kernels::parse_schedule(wanted));
+    return status.ok() ? kernels::to_string(k.contraction().schedule) : lapis::to_string(status.diagnostics());
+  };
+  EXPECT_EQ(why("conv_u8s8_avx512vnni 6x4 pixels 3"), "conv_u8s8_avx512vnni 6x4 pixels 3");
+  EXPECT_THAT(why("conv_u8s8_avx512vnni 12x4"), ::testing::HasSubstr("use 6x4 at most"));
+  EXPECT_THAT(why("conv_u8s8_avx512vnni 1x5"), ::testing::HasSubstr("1 to 4 vectors of channels, not 5"));
+  EXPECT_THAT(why("conv_u8s8_avx512vnni 6x4 any 6"), ::testing::HasSubstr("5 tiles of pixels"));
+  EXPECT_THAT(why("conv_f32_avx2"), ::testing::HasSubstr("multiplies float by float, not uint8 by int8"));
+  EXPECT_THAT(why("conv_u8s8_avxvnni"), ::testing::HasSubstr("too few instructions"));
+  EXPECT_THAT(why("dw_u8s8_avx512vnni"), ::testing::HasSubstr("not depthwise"));
+}
+
+TEST(KernelSchedule, IsTextAndBack) {
+  const Schedule all{3, 5, 4, Schedule::Order::Pixels, 17};
+  EXPECT_EQ(kernels::to_string(all), std::string(kernels::name_of_row(3)) + " 5x4 pixels 17");
+  EXPECT_EQ(kernels::to_string(Schedule{}), "any");
+  EXPECT_EQ(kernels::to_string({.splits = 9}), "any 0x0 any 9");
+  for (const Schedule& s : {all, Schedule{}, Schedule{.row = 0}, Schedule{.nr = 2}, Schedule{.splits = 9},
+                            Schedule{.row = 1, .order = Schedule::Order::Weights}})
+    EXPECT_EQ(*kernels::parse_schedule(kernels::to_string(s)), s) << kernels::to_string(s);
+  auto why = [](std::string_view text) {
+    const Result<Schedule> s = kernels::parse_schedule(text);
+    return s.ok() ? "" : lapis::to_string(s.diagnostics());
+  };
+  EXPECT_THAT(why("conv_f32_avx3 4x4"), ::testing::HasSubstr("did you mean 'conv_f32_avx2'"));
+  for (const char* text : {"", "any 4", "any 4x", "any -1x4", "any 4x4 rows", "any 4x4 pixels x", "any 4x4 pixels 1 2"})
+    EXPECT_THAT(why(text), ::testing::HasSubstr("conv_u8s8_avx512vnni 6x4 weights 12")) << text;
+}
+
 TEST(KernelSchedule, SaysWhyNothingFits) {
   auto why = [](KernelCase k, Target target, int row = -1) {
     k.plan().target = target;
-    const Status status = kernels::schedule(k.contraction(), k.plan(), row);
+    const Status status = kernels::schedule(k.contraction(), k.plan(), {.row = row});
     return status.ok() ? "" : lapis::to_string(status.diagnostics());
   };
   const KernelShape shape{.pixels_w = 4, .in_channels = 8, .out_channels = 8};
   EXPECT_THAT(why({shape, kU8, kS32, 1}, Target()), ::testing::HasSubstr("avx2"));
   EXPECT_THAT(why({shape, kS32, kS32, 1}, Target::host()), ::testing::HasSubstr("no kernel multiplies int32"));
   for (size_t row = 0; row < kernels::table().size(); ++row) {
-    if (!kernels::table()[row].depthwise || kernels::table()[row].a != kU8) continue;
+    if (!kernels::table()[row].depthwise() || kernels::table()[row].a != kU8) continue;
     EXPECT_THAT(why({shape, kU8, kS32, 1}, Target::levels().back().with(Isa::AvxVnni), static_cast<int>(row)),
                 ::testing::HasSubstr("not depthwise"));
   }
@@ -419,10 +474,10 @@ TEST(KernelSchedule, EveryRowEmits) {
                   .kernel_w = 3,
                   .in_channels = channels,
                   .out_channels = channels,
-                  .groups = kernel.depthwise ? channels : 1},
+                  .groups = kernel.depthwise() ? channels : 1},
                  kernel.a, kernel.accumulator, 1);
     k.plan().target = Target().with(kernel.needs);
-    ASSERT_TRUE(kernels::schedule(k.contraction(), k.plan(), static_cast<int>(row)).ok()) << kernel.name;
+    ASSERT_TRUE(kernels::schedule(k.contraction(), k.plan(), {.row = static_cast<int>(row)}).ok()) << kernel.name;
     EXPECT_GT(x86::emit(k.contraction(), k.plan()).size(), 200u) << kernel.name;
   }
 }

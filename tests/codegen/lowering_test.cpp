@@ -7,6 +7,7 @@
 #include <functional>
 #include <random>
 
+#include "codegen/kernels/schedule.h"
 #include "codegen/lower/view.h"
 #include "codegen/print_plan.h"
 #include "ir/evaluate.h"
@@ -136,6 +137,47 @@ TEST_F(LoweringTest, QuantizedResidualBlockIsExact) {
   Value* pooled =
       node(ops::MaxPool, {y}, {{"kernel_shape", Ints{3, 3}}, {"strides", Ints{2, 2}}, {"pads", Ints{1, 1, 1, 1}}});
   check({dequantized(qlinear_conv(pooled, 0.03f, 0, {8, 16, 1, 1}, {}, 0.1f, 128), 0.1f, 128), pooled});
+}
+
+// What the kernels' epilogue cannot hold is computed behind it.
+TEST_F(LoweringTest, EpiloguesThatNoKernelTakesAreCutOff) {
+  Value* x = input("x", random({1, 8, 4, 4}));
+  Value* sum = node(ops::Conv, {x, constant(random({8, 8, 1, 1}))});
+  for (int i = 0; i < 11; ++i)
+    sum = node(ops::Add, {sum, node(ops::Relu, {input("r" + std::to_string(i), random({1, 8, 4, 4}))})});
+  EXPECT_GT(check({sum}).steps.size(), 1u) << "operands";
+  Value* y = node(ops::Conv, {x, constant(random({8, 8, 1, 1}))});
+  std::vector<Value*> alive;
+  for (int i = 0; i < 20; ++i)
+    alive.push_back(node(ops::Max, {y, constant(Tensor::scalar(0.1f * static_cast<float>(i)))}));
+  Value* product = alive[0];
+  for (size_t i = 1; i < alive.size(); ++i) product = node(ops::Mul, {product, alive[i]});
+  EXPECT_GT(check({product}).steps.size(), 1u) << "registers";
+}
+
+TEST_F(LoweringTest, SchedulesCanBeGiven) {
+  Value* x = input("x", random({1, 8, 6, 6}));
+  Value* y = node(ops::Relu, {node(ops::Conv, {x, constant(random({32, 8, 3, 3}))})});
+  g.set_outputs({y});
+  const Target target = *Target::parse("x86-64+avx512");
+  const Plan plan = *codegen::lower(g, {target});
+  codegen::Schedules schedules = codegen::schedules_of(plan);
+  ASSERT_EQ(schedules.size(), 1u);
+  auto lower = [&] { return codegen::lower(g, {.target = target, .schedules = schedules}); };
+  EXPECT_EQ(lower()->hash(), plan.hash());
+  const Result<codegen::Schedules> read =
+      codegen::parse_schedules("# a comment\n\n" + codegen::to_text(schedules), "s");
+  ASSERT_TRUE(read.ok()) << to_string(read.diagnostics());
+  EXPECT_EQ(*read, schedules);
+  Schedule& only = schedules.begin()->second;
+  only = *kernels::parse_schedule("conv_f32_avx2 3x2 pixels 2");
+  EXPECT_EQ(codegen::schedules_of(*lower()), schedules);
+  only.mr = 12;
+  EXPECT_NE(to_string(lower().diagnostics()).find("needs more registers than conv_f32_avx2 has"), std::string::npos);
+  schedules = {{"another", {}}};
+  EXPECT_NE(to_string(lower().diagnostics()).find("'another', which is no contraction"), std::string::npos);
+  for (const char* text : {"conv_f32_avx2 a", "what : a", "any : a\nany : a"})
+    EXPECT_FALSE(codegen::parse_schedules(text, "s").ok()) << text;
 }
 
 // Functions behind a contraction, as models write them.

@@ -494,6 +494,18 @@ class Works(Cli):
         self.assertEqual(set(self.files()), {"net.o", "net.h"})
         self.assertGreater(report["code_bytes"], 0)
 
+    def test_compile_with_schedules(self):
+        self.passes("compile", self.quantized, "-o", "a.lapis", "--save-schedules", "all.txt")
+        self.passes("compile", self.quantized, "-o", "b.lapis", "--schedules", "all.txt")
+        self.assertEqual((self.folder / "a.lapis").read_bytes(), (self.folder / "b.lapis").read_bytes())
+        schedules = (self.folder / "all.txt").read_text()
+        row, rest = schedules.split(" ", 1)
+        self.write("wrong.txt", row + "x " + rest)
+        self.fails(USAGE, "compile", self.quantized, "-o", "c.lapis", "--schedules", "wrong.txt", says=["wrong.txt:1", row])
+        self.write("tile.txt", schedules.replace(rest.split(" ")[0], "31x4"))
+        self.fails(UNSUPPORTED, "compile", self.quantized, "-o", "c.lapis", "--schedules", "tile.txt", says="31x4")
+        self.fails(USAGE, "compile", self.quantized, "-o", "c.lapis", "--schedules", "all.txt", "--target", "host,x86-64+avx2", says="one machine")
+
     def test_compile_is_deterministic(self):
         for name in ("a.lapis", "b.lapis"):
             self.passes("compile", self.quantized, "-o", name)

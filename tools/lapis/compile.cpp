@@ -1,4 +1,4 @@
-// lapis compile M -o OUT [--emit artifact|object] [--target T[,T...]]
+// lapis compile M -o OUT [--emit artifact|object] [--target T[,T...]] [--schedules FILE]
 #include "driver/compile.h"
 #include "base/hash.h"
 #include "base/suggest.h"
@@ -14,6 +14,7 @@ struct Flags {
   ModelFlags model;
   std::string output, emit = "artifact";
   std::vector<std::string> targets = {"host"};
+  std::string schedules, save_schedules;
 };
 
 Result<uint64_t> hash_of(const Path& file) {
@@ -87,7 +88,23 @@ Result<std::vector<Target>> targets_of(const Flags& flags) {
   if (flags.emit == "object" && targets.size() > 1)
     return error(ErrorKind::Usage, "an object is code for one machine, and --target names several")
         .help("compile an object for each, and ask NAME_supported() which of them to call");
+  if (targets.size() > 1 && !(flags.schedules.empty() && flags.save_schedules.empty()))
+    return error(ErrorKind::Usage, "schedules are for one machine, and --target names several")
+        .help("compile for each machine with its own");
   return targets;
+}
+
+Result<codegen::Schedules> schedules_of(const Flags& flags) {
+  if (flags.schedules.empty()) return codegen::Schedules{};
+  LAPIS_TRY(const std::string text, read_file(flags.schedules));
+  return codegen::parse_schedules(text, flags.schedules);
+}
+
+Status save_schedules(const Compiled& compiled, const Flags& flags) {
+  if (flags.save_schedules.empty()) return ok();
+  const std::string text = codegen::to_text(codegen::schedules_of(compiled.plan));
+  const FileContent file[] = {{flags.save_schedules, {std::as_bytes(std::span(text))}}};
+  return write_files(file);
 }
 
 Result<Report> compile(const Flags& flags) {
@@ -95,11 +112,13 @@ Result<Report> compile(const Flags& flags) {
   LAPIS_TRY(const std::optional<Output> output, open_output(flags));
   CompileOptions options;
   LAPIS_TRY(const ModelOptions model, flags.model.model_options());
+  LAPIS_TRY(options.schedules, schedules_of(flags));
   LAPIS_TRY(options.source_hash, hash_of(flags.model.model));
   LAPIS_TRY(const std::unique_ptr<Graph> graph, flags.model.load(flags.model.model, model));
   const Result<std::vector<Compiled>> variants = compile_variants(*graph, targets, std::move(options));
   if (!variants.ok()) return in_file(variants.diagnostics(), flags.model.model, graph->name());
   LAPIS_CHECK(save(*variants, flags, output));
+  LAPIS_CHECK(save_schedules(variants->front(), flags));
   Report report = describe(*variants, flags.output);
   report.on_stderr = output && output->is_stdout();
   return report;
@@ -122,6 +141,11 @@ Action declare_compile(CLI::App& app) {
       ->type_name("TARGET[,TARGET...]")
       ->delimiter(',')
       ->capture_default_str();
+  app.add_option("--schedules", flags->schedules,
+                 "Kernels and tiles to use instead of those that the cost model chooses")
+      ->type_name("FILE");
+  app.add_option("--save-schedules", flags->save_schedules, "Write those that were used, to be edited and given back")
+      ->type_name("FILE");
   return [flags] { return compile(*flags); };
 }
 

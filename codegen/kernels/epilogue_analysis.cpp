@@ -1,4 +1,4 @@
-#include "codegen/x86/epilogue_analysis.h"
+#include "codegen/kernels/epilogue_analysis.h"
 
 #include <algorithm>
 #include <cmath>
@@ -10,7 +10,7 @@
 #include "codegen/scalar/ops.h"
 #include "codegen/scalar/program.h"
 
-namespace lapis::x86 {
+namespace lapis::kernels {
 namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
@@ -331,9 +331,6 @@ void EpilogueAnalysis::count_registers(const Contraction& c) {
   shared = static_cast<int>(raw.size()) + most_scratch;
 }
 
-}  // namespace lapis::x86
-
-namespace lapis::kernels {
 namespace {
 
 constexpr int kMostLoads = 8;       // a general register each
@@ -358,9 +355,9 @@ bool epilogue_supports(const std::vector<Instr>& program) {
     c.operands.push_back({table ? EpilogueOperand::Kind::Table : EpilogueOperand::Kind::PerElement, {}, -1});
   }
   return static_cast<int>(c.operands.size()) <= kMostLoads &&
-         x86::EpilogueAnalysis(c, nullptr).registers() <= kMostRegisters;
+         EpilogueAnalysis(c, nullptr).registers() <= kMostRegisters;
 }
 
-bool epilogue_stores(DType dtype) { return dtype == DType::Float32 || dtype == DType::Int32 || x86::is_byte(dtype); }
+bool epilogue_stores(DType dtype) { return dtype == DType::Float32 || dtype == DType::Int32 || is_byte(dtype); }
 
 }  // namespace lapis::kernels

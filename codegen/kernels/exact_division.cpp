@@ -1,11 +1,11 @@
-#include "codegen/x86/exact_division.h"
+#include "codegen/kernels/exact_division.h"
 
 #include <algorithm>
 #include <cmath>
 #include <limits>
 #include <vector>
 
-namespace lapis::x86 {
+namespace lapis::kernels {
 namespace {
 
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
@@ -103,4 +103,4 @@ SumPlan plan_sum(float scale_a, ByteRange a, float scale_b, ByteRange b, float s
   return {};
 }
 
-}  // namespace lapis::x86
+}  // namespace lapis::kernels

@@ -8,7 +8,7 @@
 
 #include <cstdint>
 
-namespace lapis::x86 {
+namespace lapis::kernels {
 
 struct DivisionPlan {
   enum class Kind : uint8_t {
@@ -39,4 +39,4 @@ struct SumPlan {
 };
 SumPlan plan_sum(float scale_a, ByteRange a, float scale_b, ByteRange b, float scale, int low, int high);
 
-}  // namespace lapis::x86
+}  // namespace lapis::kernels

@@ -4,10 +4,10 @@
 
 #include <span>
 
+#include "codegen/kernels/exact_division.h"
 #include "codegen/scalar/expand.h"
-#include "codegen/x86/exact_division.h"
 
-namespace lapis::x86 {
+namespace lapis::kernels {
 
 struct Interval {
   double low, high;
@@ -53,4 +53,4 @@ struct EpilogueAnalysis {
   int scratch(int id, const Contraction& c) const;
 };
 
-}  // namespace lapis::x86
+}  // namespace lapis::kernels
