@@ -152,11 +152,22 @@ struct Loop {
 
 // How the epilogue of a contraction sees memory: `slot` of Op::Load and Op::Table is an operand here.
 struct EpilogueOperand {
-  enum class Kind : uint8_t { PerChannel, PerElement, Table };
+  enum class Kind : uint8_t { PerChannel, PerElement, PerPixel, Table };
   Kind kind = Kind::PerChannel;
-  // PerChannel: shape [channels]; PerElement: same logical shape and channel-contiguous like the output; Table: [256] bytes
+  // PerChannel: shape [channels]; PerElement: same logical shape and channel-contiguous like the output; PerPixel: the same with one
+  // Int32 for all channels, which have stride 0; Table: [256] bytes
   View view;
-  int column = -1;  // PerElement: its column in the pixel table
+  int column = -1;  // PerElement, PerPixel: its column in the pixel table
+  bool has_column() const { return kind == Kind::PerElement || kind == Kind::PerPixel; }
+};
+
+// Weights that are computed: steps before the contraction bring them into the order of the packed image (codegen/kernels/blocking.h), in
+// which it lies once for each of `batches` equal runs of pixels.
+struct ComputedWeights {
+  int64_t batches = 1;
+  View panels;  // [batches][bytes]
+  std::optional<View>
+      starts;  // [batches][bytes] of parameters, where sums start from something that is computed too; else they are packed
 };
 
 // How a contraction is computed. What is left open (-1, 0, Any) the cost model chooses (codegen/kernels/schedule.h), which also reads and
@@ -174,7 +185,8 @@ struct Schedule {
   bool operator==(const Schedule&) const = default;
 };
 
-// A dot product of pixels with constant weights: Conv, ConvInteger, QLinearConv, Gemm, MatMul with constant weights, depthwise too.
+// A dot product of pixels with weights: Conv, ConvInteger, QLinearConv, Gemm, MatMul, depthwise too. Weights are constant, or, of matrix
+// products, computed.
 //
 //   out[p, g*OC/G + o] = epilogue( bias[o] + sum over taps t, k < K:  x[ base(p) + group_stride*g + taps[t] + k ] * w[g, o, t, k] )
 //
@@ -192,9 +204,10 @@ struct Contraction {
   int64_t group_stride = 0;   // elements between the inputs of neighbouring groups
   std::vector<int32_t> taps;  // byte displacement of each tap
   int64_t pixels = 0;
-  // Int32 [pixels][columns]: byte offset of the pixel from the start of its buffer: column 0 input, 1 output, 2.. PerElement operands.
+  // Int32 [pixels][columns]: byte offset of the pixel from the start of its buffer: column 0 input, 1 output, 2.. operands.
   Tensor pixel_table;
-  Tensor weights;                // [groups][channels/groups][taps][k], int8 or float
+  Tensor weights;  // [groups][channels/groups][taps][k], int8 or float; none if they are computed
+  std::optional<ComputedWeights> computed;
   Tensor bias;                   // [channels] int32 (zero-point compensation included by `pack`, not here) or float
   int32_t input_zero_point = 0;  // of `a`; compensation -zp*sum(w) is added by `pack`
   std::vector<EpilogueOperand> operands;
@@ -204,6 +217,9 @@ struct Contraction {
   int64_t units = 0;
   std::array<int64_t, 4> packed_offset = {};  // of weights, bias, pixel table, unit table in the plan's constants
   std::array<int64_t, 4> packed_bytes = {};
+
+  int64_t batches() const { return computed ? computed->batches : 1; }
+  int64_t weights_per_channel() const { return static_cast<int64_t>(taps.size()) * k; }
 };
 
 // A routine of the runtime (runtime/routines.h) on whole tensors, or the reference evaluation of one node, which exists in this

@@ -56,10 +56,14 @@ void print(std::ostream& out, const Contraction& c, const Plan& plan) {
   out << "\n    schedule " << kernels::to_string(c.schedule) << ", " << c.units << " units, zero point "
       << c.input_zero_point << "\n";
   out << "    in  " << to_string(c.input, plan) << "\n    out " << to_string(c.output, plan) << "\n";
-  constexpr std::string_view kKinds[] = {" per channel: ", " per element: ", " table: "};
+  constexpr std::string_view kKinds[] = {" per channel: ", " per element: ", " per pixel: ", " table: "};
   for (size_t i = 0; i < c.operands.size(); ++i)
     out << "    operand " << i << kKinds[static_cast<size_t>(c.operands[i].kind)] << to_string(c.operands[i].view, plan)
         << "\n";
+  if (c.computed) {
+    out << "    weights of " << c.computed->batches << " batches in " << to_string(c.computed->panels, plan) << "\n";
+    if (c.computed->starts) out << "    parameters in " << to_string(*c.computed->starts, plan) << "\n";
+  }
   print_body(out, c.epilogue);
 }
 

@@ -6,6 +6,7 @@
 #include <unordered_set>
 #include <utility>
 
+#include "codegen/kernels/blocking.h"
 #include "codegen/kernels/schedule.h"
 #include "codegen/kernels/table.h"
 #include "codegen/lower/memory.h"
@@ -283,6 +284,7 @@ class Verifier {
     check_schedule(c);
     read(c.input);
     for (const EpilogueOperand& operand : c.operands) read(operand.view);
+    if (c.computed) check_computed(c);
     write(c.output);
   }
 
@@ -293,8 +295,10 @@ class Verifier {
     if (!require(positive && c.channels % c.groups == 0,
                  "channels, groups, taps or pixels are none or no whole number"))
       return false;
-    bool sized = require(c.weights.dtype() == c.b && c.weights.size() == c.channels * taps * c.k,
+    bool sized = require(c.computed || (c.weights.dtype() == c.b && c.weights.size() == c.channels * taps * c.k),
                          "the weights have another size");
+    sized &=
+        require(c.batches() > 0 && c.pixels % c.batches() == 0, "batches of computed weights share no whole pixels");
     sized &= require(c.bias.dtype() == sum && c.bias.size() == c.channels, "the bias has another size or type");
     sized &= require(!c.epilogue.empty() && c.epilogue[0].op == Op::Accumulator && c.epilogue[0].type == sum,
                      "the epilogue does not begin with the accumulator");
@@ -313,10 +317,10 @@ class Verifier {
   void check_operands(const Contraction& c) {
     check_channels(c, c.output, "the output");
     for (const EpilogueOperand& operand : c.operands) {
-      if (operand.kind == EpilogueOperand::Kind::PerElement) {
-        check_channels(c, operand.view, "an operand");
-        continue;
-      }
+      if (operand.kind == EpilogueOperand::Kind::PerElement) check_channels(c, operand.view, "an operand");
+      if (operand.kind == EpilogueOperand::Kind::PerPixel)
+        require(operand.view.dtype == DType::Int32, "an operand of pixels is no int32");
+      if (operand.has_column()) continue;
       const bool table = operand.kind == EpilogueOperand::Kind::Table;
       const Shape shape{table ? kTableBytes : c.channels};
       const bool fits = buffer_of(operand.view).space == Space::Constant && operand.view.shape == shape;
@@ -347,15 +351,28 @@ class Verifier {
     const int64_t bytes = element_bytes(c.a), tap = (c.k * bytes + 3) / 4 * 4;  // in groups of four bytes
     check_inside(c.input, first + *lowest_tap, last + *highest_tap + c.group_stride * (c.groups - 1) * bytes + tap,
                  "a tap");
-    check_column(c, c.output, 1);
+    check_column(c, c.output, 1, false);
     for (const EpilogueOperand& operand : c.operands)
-      if (operand.kind == EpilogueOperand::Kind::PerElement) check_column(c, operand.view, operand.column);
+      if (operand.has_column())
+        check_column(c, operand.view, operand.column, operand.kind == EpilogueOperand::Kind::PerPixel);
   }
 
-  void check_column(const Contraction& c, const View& view, int column) {
+  void check_column(const Contraction& c, const View& view, int column, bool one) {
     if (!require(column >= 1 && column < c.pixel_table.dim(1), "an operand has no column in the pixel table")) return;
     const auto [first, last] = column_range(c, column);
-    check_inside(view, first, last + c.channels * element_bytes(view.dtype), "a pixel");
+    check_inside(view, first, last + (one ? 1 : c.channels) * element_bytes(view.dtype), "a pixel");
+  }
+
+  void check_computed(const Contraction& c) {
+    const kernels::Blocking blocking(c);
+    check_image(c.computed->panels, blocking.all_weight_bytes(c) * c.batches());
+    if (c.computed->starts) check_image(*c.computed->starts, blocking.all_param_bytes(c) * c.batches());
+  }
+
+  void check_image(const View& view, int64_t bytes) {
+    require(buffer_of(view).space == Space::Arena && view.offset == 0, "computed weights have no buffer of their own");
+    check_inside(view, 0, bytes, "computed weights");
+    read(view);
   }
 
   void check_schedule(const Contraction& c) {

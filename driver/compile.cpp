@@ -140,17 +140,19 @@ void add_tables(Program& program, const Contraction& c, const Plan& plan) {
   enum Part : size_t { kWeights, kParameters, kPixels, kUnits };
   const auto offset = [&](Part p) { return static_cast<uint64_t>(c.packed_offset[p]); };
   const auto bytes = [&](Part p) { return static_cast<uint64_t>(c.packed_bytes[p]); };
+  const ComputedWeights* const computed = c.computed ? &*c.computed : nullptr;
+  const uint64_t weights = computed ? buffer_bytes(computed->panels.buffer) : bytes(kWeights),
+                 params = computed && computed->starts ? buffer_bytes(computed->starts->buffer) : bytes(kParameters);
   const auto pixels = static_cast<uint64_t>(c.pixels);
   TableInfo table{offset(kPixels), pixels, {buffer_bytes(c.input.buffer), buffer_bytes(c.output.buffer)}};
   table.limits.resize(static_cast<size_t>(c.pixel_table.dim(1)));
   for (const EpilogueOperand& o : c.operands)
-    if (o.kind == EpilogueOperand::Kind::PerElement)
-      table.limits[static_cast<size_t>(o.column)] = buffer_bytes(o.view.buffer);
+    if (o.has_column()) table.limits[static_cast<size_t>(o.column)] = buffer_bytes(o.view.buffer);
   // The columns of kernels::Unit: weights, params, input, channel, table, big, small, kind.
   const TableInfo units{offset(kUnits),
                         static_cast<uint64_t>(c.units),
-                        {bytes(kWeights), bytes(kParameters), buffer_bytes(c.input.buffer),
-                         static_cast<uint64_t>(c.channels), bytes(kPixels), pixels + 1, pixels + 1, 2}};
+                        {weights, params, buffer_bytes(c.input.buffer), static_cast<uint64_t>(c.channels),
+                         bytes(kPixels), pixels + 1, pixels + 1, 2}};
   program.tables.push_back(std::move(table));
   program.tables.push_back(units);
 }

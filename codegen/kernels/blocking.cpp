@@ -9,7 +9,7 @@ bool is_byte(DType type) { return type == DType::UInt8 || type == DType::Int8; }
 
 bool moves_only_bytes(const Contraction& c) {
   return is_byte(c.output.dtype) && std::ranges::all_of(c.operands, [](const EpilogueOperand& o) {
-           return o.kind == EpilogueOperand::Kind::PerChannel || is_byte(o.view.dtype);
+           return o.kind != EpilogueOperand::Kind::PerElement || is_byte(o.view.dtype);
          });
 }
 
@@ -43,7 +43,7 @@ Blocking::Blocking(const Contraction& c, const Schedule& schedule) {
   lanes = kernel.lanes;
   interleaved = kernel.weights() == WeightFormat::Interleaved;
   // Depthwise floats come channel after channel from memory, whatever becomes of their sums.
-  const bool ordered = kernel.weights() == WeightFormat::Taps;
+  const bool ordered = kernel.weights() == WeightFormat::Taps || c.computed;
   quad = moves_only_bytes(c) && !ordered ? 4 : 1;
   paired = interleaved && kernel.dot == Dot::Vnni && shares_columns(c);
   words = interleaved && kernel.dot == Dot::Madd;
@@ -55,7 +55,8 @@ Blocking::Blocking(const Contraction& c, const Schedule& schedule) {
   if (full) kinds.push_back({schedule.nr, width, schedule.mr});
   if (rest) {
     const int nr = interleaved && quad == 4 ? 4 : static_cast<int>((rest + lanes - 1) / lanes);
-    kinds.push_back({nr, rest, nr == schedule.nr ? schedule.mr : balanced_tiles(c.pixels, max_mr(kernel, c, nr)).mr});
+    kinds.push_back(
+        {nr, rest, nr == schedule.nr ? schedule.mr : balanced_tiles(pixels_of_batch(c), max_mr(kernel, c, nr)).mr});
   }
   const auto all_taps = static_cast<int64_t>(c.taps.size());
   taps = kernel.depthwise() ? 1 : all_taps;
@@ -63,6 +64,18 @@ Blocking::Blocking(const Contraction& c, const Schedule& schedule) {
   steps = kernel.dot == Dot::Fma ? elements : paired ? elements / 3 * 2 : (elements + 3) / 4;
   columns = c.pixel_table.dim(1);
   params = 1 + per_channel_operands(c);
+}
+
+int64_t Blocking::all_weight_bytes(const Contraction& c) const {
+  int64_t bytes = 0;
+  for (int64_t b = 0; b < blocks(); ++b) bytes += weight_bytes(block(b));
+  return bytes * (c.channels / per_group);
+}
+
+int64_t Blocking::all_param_bytes(const Contraction& c) const {
+  int64_t bytes = 0;
+  for (int64_t b = 0; b < blocks(); ++b) bytes += param_bytes(block(b));
+  return bytes * (c.channels / per_group);
 }
 
 int64_t Blocking::channel(const Block& b, int v, int lane) const {

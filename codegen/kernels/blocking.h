@@ -8,6 +8,7 @@
 // Image of a block:   weights     [tap][step][nr][lane] four bytes each
 //                     of depthwise rows the taps take the place of the steps' bytes: [step of four taps][4][lane]
 //                     parameters  [bias, per-channel operand 0, 1, ...][nr][lane] 32-bit each, integers widened
+// Weights that are computed are brought into this order by loops (codegen/lower/computed_weights.cpp), so channels keep theirs.
 #pragma once
 
 #include <algorithm>
@@ -22,7 +23,10 @@ struct Block {
   int mr = 0;            // pixels of the larger tile
 };
 
-// Tiles of one kind of block over all pixels: `big` of `mr`, then `small` of mr - 1.
+// Pixels that the same weights are for.
+inline int64_t pixels_of_batch(const Contraction& c) { return c.pixels / c.batches(); }
+
+// Tiles of one kind of block over all pixels of a batch: `big` of `mr`, then `small` of mr - 1.
 struct Tiles {
   int mr = 0;
   int64_t big = 0, small = 0;
@@ -67,6 +71,9 @@ class Blocking {
 
   int64_t blocks() const { return full + (has_rest_ ? 1 : 0); }  // of a group
   int64_t all_blocks(const Contraction& c) const { return blocks() * (c.channels / per_group); }
+  // Of all blocks of all groups; computed weights have as much for each batch.
+  int64_t all_weight_bytes(const Contraction& c) const;
+  int64_t all_param_bytes(const Contraction& c) const;
   int kind_of(int64_t block) const { return block < full ? 0 : static_cast<int>(kinds.size()) - 1; }
   const Block& block(int64_t index) const { return kinds[static_cast<size_t>(kind_of(index))]; }
   int weight_vectors(const Block& b) const { return interleaved ? 4 : b.nr; }

@@ -32,11 +32,12 @@ double cost(const Kernel& kernel, const Contraction& c, int nr) {
   const int64_t group = kernel.depthwise() ? c.channels : c.channels / c.groups, width = int64_t{nr} * kernel.lanes;
   const double steps = steps_of(kernel, c), epilogue = epilogue_vector_cycles(c);
   auto block = [&](int vectors) {
-    return pixel_cycles(kernel, steps, epilogue, balanced_tiles(c.pixels, max_mr(kernel, c, vectors)), vectors);
+    return pixel_cycles(kernel, steps, epilogue, balanced_tiles(pixels_of_batch(c), max_mr(kernel, c, vectors)),
+                        vectors);
   };
   double cycles = static_cast<double>(group / width) * (group >= width ? block(nr) : 0);
   if (const int64_t rest = group % width) cycles += block(static_cast<int>((rest + kernel.lanes - 1) / kernel.lanes));
-  return cycles * static_cast<double>(kernel.depthwise() ? 1 : c.groups);
+  return cycles * static_cast<double>(c.batches() * (kernel.depthwise() ? 1 : c.groups));
 }
 
 }  // namespace lapis::kernels

@@ -71,10 +71,9 @@ int32_t weight_sum(const Contraction& c, int64_t channel) {
 // The 32-bit pattern the sum of a channel starts from.
 uint32_t initial_sum(const Contraction& c, int64_t channel) {
   if (c.a == DType::Float32) return std::bit_cast<uint32_t>(c.bias.data<float>()[static_cast<size_t>(channel)]);
-  const bool flipped = row_of(c).dot == Dot::Vnni && c.a == DType::Int8;  // the kernel multiplies input + 128
-  const auto zero = static_cast<uint32_t>(c.input_zero_point + (flipped ? 128 : 0));
-  return static_cast<uint32_t>(c.bias.data<int32_t>()[static_cast<size_t>(channel)]) -
-         zero * static_cast<uint32_t>(weight_sum(c, channel));
+  const auto bias = static_cast<uint32_t>(c.bias.data<int32_t>()[static_cast<size_t>(channel)]);
+  const auto start = static_cast<uint32_t>(start_per_weight(c, row_of(c)));
+  return start == 0 ? bias : bias + start * static_cast<uint32_t>(weight_sum(c, channel));
 }
 
 // Element of a per-channel constant; integers widened to int32.
@@ -98,7 +97,14 @@ uint32_t operand_word(const View& view, const Plan& plan, int64_t channel) {
 
 }  // namespace
 
+int32_t start_per_weight(const Contraction& c, const Kernel& kernel) {
+  if (c.a == DType::Float32) return 0;
+  const bool flipped = kernel.dot == Dot::Vnni && c.a == DType::Int8;  // the kernel multiplies input + 128
+  return -(c.input_zero_point + (flipped ? 128 : 0));
+}
+
 std::vector<uint8_t> pack_weights(const Contraction& c, const Blocking& blocking) {
+  if (c.computed) return {};
   const auto* from = reinterpret_cast<const uint8_t*>(c.weights.raw());
   const int64_t channel_bytes = c.weights.bytes() / c.channels, tap_bytes = channel_bytes / blocking.taps;
   std::vector<uint8_t> image;
@@ -122,6 +128,7 @@ std::vector<uint8_t> pack_weights(const Contraction& c, const Blocking& blocking
 }
 
 std::vector<uint8_t> pack_parameters(const Contraction& c, const Blocking& blocking, const Plan& plan) {
+  if (c.computed && c.computed->starts) return {};
   std::vector<uint32_t> image;
   for_each_block(blocking, groups_of(c, blocking), [&](int64_t first, const Block& b) {
     auto row = [&](auto word) {

@@ -23,7 +23,7 @@ std::string tile_name(int mr, int nr) { return std::to_string(mr) + "x" + std::t
 // many sums.
 std::pair<int, int> widths(const Kernel& k, const Contraction& c) {
   if (k.weights() == WeightFormat::Interleaved) return {4, 4};
-  return {1, c.pixels == 1 ? k.max_nr : std::min(k.max_nr, 4)};
+  return {1, pixels_of_batch(c) == 1 ? k.max_nr : std::min(k.max_nr, 4)};
 }
 
 // The tile that somebody asked for. `nr` is 0 where only pixels are.
@@ -42,12 +42,6 @@ std::optional<Misfit> misfit_of_tile(const Kernel& k, const Contraction& c, cons
   return std::nullopt;
 }
 
-int64_t packed_weight_bytes(const Contraction& c, const Blocking& blocking) {
-  int64_t bytes = 0;
-  for (int64_t b = 0; b < blocking.blocks(); ++b) bytes += blocking.weight_bytes(blocking.block(b));
-  return bytes * (c.channels / blocking.per_group);
-}
-
 // ---- row and tile ----
 
 struct Choice {
@@ -64,7 +58,7 @@ Choice cheapest_tile(int row, const Contraction& c, const Schedule& wanted) {
     if (pixels == 0 || pixels < wanted.mr) break;
     const double cycles = cost(k, c, nr);
     if (cycles >= best.cycles) continue;
-    const int mr = balanced_tiles(c.pixels, wanted.mr ? wanted.mr : pixels).mr;
+    const int mr = balanced_tiles(pixels_of_batch(c), wanted.mr ? wanted.mr : pixels).mr;
     best = {{row, mr, nr, wanted.order, wanted.splits}, cycles};
   }
   return best;
@@ -92,12 +86,12 @@ Result<Schedule> cheapest(const Contraction& c, const Target& target, const Sche
 // ---- order of work ----
 
 bool weights_dominate(const Contraction& c, int64_t blocks) {
-  const int64_t input = c.pixels * c.k * c.groups;
-  return blocks == 1 || c.weights.size() > input;
+  const int64_t input = pixels_of_batch(c) * c.k * c.groups;
+  return blocks == 1 || c.channels * c.weights_per_channel() > input;
 }
 
 int64_t most_splits(const Contraction& c, const Blocking& blocking) {
-  return (c.pixels + blocking.kinds[0].mr - 1) / blocking.kinds[0].mr;
+  return (pixels_of_batch(c) + blocking.kinds[0].mr - 1) / blocking.kinds[0].mr;
 }
 
 // Runs of pixels that every block is cut into.
@@ -105,12 +99,12 @@ int64_t natural_splits(const Contraction& c, const Schedule& s, const Blocking& 
   constexpr double kLeastUnitCycles = 6000;     // about 2 us, so that starting a unit costs nothing
   constexpr int64_t kEnoughUnits = 256;         // four for each of 64 threads
   constexpr int64_t kInputRunBytes = 96 << 10;  // input of a run that stays near while all blocks pass over it
-  const int64_t blocks = blocking.all_blocks(c);
+  const int64_t blocks = blocking.all_blocks(c) * c.batches();
   const double cycles = cost(table()[static_cast<size_t>(s.row)], c, s.nr);
   const auto worth = static_cast<int64_t>(cycles / kLeastUnitCycles / static_cast<double>(blocks));
   int64_t runs = std::min((kEnoughUnits + blocks - 1) / blocks, worth);
   if (s.order == Order::Pixels) {
-    const int64_t input = c.pixels * c.k * c.groups * bit_width(c.a) / 8;
+    const int64_t input = pixels_of_batch(c) * c.k * c.groups * bit_width(c.a) / 8;
     runs = std::max(runs, std::min(worth, input / kInputRunBytes));
   }
   return std::clamp<int64_t>(runs, 1, most_splits(c, blocking));
@@ -128,7 +122,7 @@ std::optional<Misfit> misfit(const Kernel& k, const Contraction& c, const Target
     return Misfit{"the target '" + target.to_string() + "' has too few instructions",
                   "compile with --target=x86-64+avx2 or above"};
   if (auto reason = k.structure.fits(k, c)) return reason;
-  if (c.weights.bytes() > kMostBytes / 2)
+  if (c.channels * c.weights_per_channel() * bit_width(c.b) / 8 > kMostBytes / 2)
     return Misfit{"its weights are larger than one GiB", "split the operator along its output channels"};
   if (c.pixel_table.bytes() > kMostBytes)
     return Misfit{"its result has " + std::to_string(c.pixels) + " positions, too many for one table of 2 GiB",
@@ -146,7 +140,7 @@ Result<Schedule> choose(const Contraction& c, const Target& target, const Schedu
                "'" << c.name << "' has " << c.channels << " channels in " << c.groups << " groups");
   LAPIS_TRY(Schedule s, cheapest(c, target, wanted));
   const Blocking blocking(c, s);
-  if (packed_weight_bytes(c, blocking) > kMostBytes)
+  if (blocking.all_weight_bytes(c) * c.batches() > kMostBytes)
     return error(ErrorKind::Unsupported,
                  "'" + c.name + "' cannot be computed: its packed weights are larger than two GiB")
         .help("split the operator along its output channels");

@@ -1,7 +1,10 @@
-// Contractions: Conv, ConvInteger, QLinearConv, Gemm, MatMul and MatMulInteger with constant weights become one kernel region.
+// Contractions: Conv, ConvInteger, QLinearConv, Gemm, MatMul and MatMulInteger become one kernel region.
 #include <cstring>
 #include <limits>
 
+#include "codegen/kernels/schedule.h"
+#include "codegen/lower/computed_weights.h"
+#include "codegen/lower/loop_builder.h"
 #include "codegen/lower/lowering.h"
 #include "ir/op.h"
 #include "ir/ops/attributes.h"
@@ -23,6 +26,7 @@ class ContractionBuilder {
 
   void build() {
     c_.name = region_.result()->name();
+    c_.schedule = l_.schedule_for(c_.name);
     c_.a = node_.input(0)->dtype();
     c_.b = integer() ? DType::Int8 : DType::Float32;
     c_.axis = static_cast<int>(axis_);
@@ -30,7 +34,9 @@ class ContractionBuilder {
     c_.channels = shape_[static_cast<size_t>(axis_)];
     c_.pixels = element_count(shape_) / c_.channels;
     input_strides_.assign(shape_.size() - 1, 0);
-    if (weights().size() == 0)
+    if (!has_constant_weights(node_))
+      computed_matrix();
+    else if (weights().size() == 0)
       sum_of_nothing();
     else if (has_window(node_))
       convolution();
@@ -40,10 +46,9 @@ class ContractionBuilder {
     epilogue();
     c_.output = l_.allocate_channels(region_.result(), axis_);
     build_pixel_table();
-    if (too_large_)
-      report(too_large_);
-    else
-      l_.emit(std::move(c_), region_, integer() ? "int8" : "fp32");
+    if (too_large_) return report(too_large_);
+    if (c_.computed) pack();
+    l_.emit(std::move(c_), region_, integer() ? "int8" : "fp32");
   }
 
  private:
@@ -134,6 +139,63 @@ class ContractionBuilder {
     return result;
   }
 
+  // ---- products of two computed operands ----
+
+  void computed_matrix() {
+    const ops::GemmAttrs gemm = factors_of(node_);
+    const View x = gemm.transA ? permuted(l_.view_of(node_.input(0)), {1, 0}) : l_.view_of(node_.input(0)),
+               w = gemm.transB ? permuted(l_.view_of(node_.input(1)), {1, 0}) : l_.view_of(node_.input(1));
+    c_.k = x.shape.back();
+    c_.taps = {0};
+    c_.input = l_.contiguous_along(x, static_cast<int64_t>(x.shape.size()) - 1, integer() && c_.k % 4 != 0,
+                                   node_.input(0)->name() + ".packed");
+    const View all = broadcast_to(c_.input, with_batch(c_.input, shape_.size() - 2));
+    input_strides_.assign(all.strides.begin(), all.strides.end() - 1);
+    const View stacked = broadcast_to(w, with_batch(w, shape_.size() - 2));
+    size_t varying = shape_.size() - 2;  // what does not vary with the last batches is shared by them
+    while (varying > 0 && (stacked.shape[varying - 1] == 1 || stacked.strides[varying - 1] == 0)) --varying;
+    w_ = stacked;
+    w_.shape.erase(w_.shape.begin() + static_cast<int64_t>(varying), w_.shape.end() - 2);
+    w_.strides.erase(w_.strides.begin() + static_cast<int64_t>(varying), w_.strides.end() - 2);
+    c_.computed = ComputedWeights{element_count(w_.shape) / (c_.k * c_.channels), {}, {}};
+  }
+
+  // The first dimensions of the result, then the last two of the view.
+  Shape with_batch(const View& view, size_t batch) const {
+    Shape shape(shape_.begin(), shape_.begin() + static_cast<int64_t>(batch));
+    shape.insert(shape.end(), view.shape.end() - 2, view.shape.end());
+    return shape;
+  }
+
+  // What the zero point of the weights adds to all sums of a pixel.
+  int add_zero_point_of_weights(int sum) {
+    const int32_t zero = weight_zero_point(node_);
+    if (zero == 0) return sum;
+    View x = c_.input;
+    const Shape rows(x.shape.begin(), x.shape.end() - 1);
+    View to = l_.plain_storage(c_.name + ".rows", DType::Int32, rows);
+    LoopBuilder b(l_, c_.name + ".rows", x.shape, 1);
+    const int value =
+        b.op(Op::Sub, b.to(DType::Int32, b.load_view(b.add_placed_view(x))), b.k(DType::Int32, c_.input_zero_point));
+    const int total = b.reduce(Loop::Reduce::Sum, value);
+    b.end_phase(Loop::Over::Inner);
+    to.shape.push_back(1);
+    to.strides.push_back(0);
+    b.store(b.add_placed_view(to), b.op(Op::Mul, b.reduced(total), b.k(DType::Int32, -zero)));
+    b.end_phase(Loop::Over::Row);
+    l_.emit(b.finish(), "sums of rows for " + c_.name, "int32");
+    const int part = load(EpilogueOperand::Kind::PerPixel, broadcast_to(to, shape_), DType::Int32);
+    return program_.add(Op::Add, DType::Int32, {sum, part, -1});
+  }
+
+  // Without a schedule the contraction is emitted as it is: scheduling reports why there is none.
+  void pack() {
+    const Result<Schedule> schedule = kernels::choose(c_, l_.plan().target, c_.schedule);
+    if (!schedule.ok()) return;
+    c_.schedule = *schedule;
+    pack_at_run_time(l_, c_, w_);
+  }
+
   // ---- bias and epilogue ----
 
   void bias() {
@@ -152,7 +214,7 @@ class ContractionBuilder {
 
   void epilogue() {
     int result = program_.add(Op::Accumulator, integer() ? DType::Int32 : DType::Float32);
-    result = add_addend(result);
+    result = add_addend(add_zero_point_of_weights(result));
     if (operands_.requantizes) result = requantize(result);
     std::unordered_map<const Value*, int> known = {{node_.output(), result}};
     for (const Node* next : region_.chain) {
@@ -258,7 +320,7 @@ class ContractionBuilder {
     std::vector<Column> columns = {{input_strides_, c_.input.offset + input_origin_, c_.a},
                                    {pixel_strides(c_.output), c_.output.offset, c_.output.dtype}};
     for (EpilogueOperand& operand : c_.operands) {
-      if (operand.kind != EpilogueOperand::Kind::PerElement) continue;
+      if (!operand.has_column()) continue;
       operand.column = static_cast<int>(columns.size());
       columns.push_back({pixel_strides(operand.view), operand.view.offset, operand.view.dtype});
     }
@@ -301,6 +363,7 @@ class ContractionBuilder {
   Contraction c_;
   Program program_;
   Shape input_strides_;  // elements between neighbouring pixels, per pixel dimension
+  View w_;               // computed weights: [batches..., k, channels]
   const char* too_large_ = nullptr;
   int64_t input_origin_ = 0;  // of the first pixel's first tap, relative to the input view's offset
 };

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "codegen/kernels/schedule.h"
+#include "codegen/lower/computed_weights.h"
 #include "codegen/lower/layout.h"
 #include "ir/ops/ops.h"
 
@@ -156,6 +157,7 @@ class Fuser {
     int result = epilogue.add(Op::Accumulator, requantizes ? DType::Int32 : anchor.output()->dtype());
     if (role != Role::Contraction) return epilogue;
     const DType sum = epilogue[result].type;
+    if (weight_zero_point(anchor) != 0) result = epilogue.add(Op::Add, sum, {result, load(epilogue, sum), -1});
     if (addend_of(anchor) && !is_bias(anchor)) result = epilogue.add(Op::Add, sum, {result, load(epilogue, sum), -1});
     if (!requantizes) return epilogue;
     const int real = epilogue.add(Op::Cast, DType::Float32, {result, -1, -1});

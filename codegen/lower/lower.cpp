@@ -83,6 +83,11 @@ static Status check_static_io(const Graph& graph) {
   return status_of(std::move(diagnostics));
 }
 
+Schedule Lowering::schedule_for(const std::string& contraction) const {
+  const auto wanted = options_.schedules.find(contraction);
+  return wanted == options_.schedules.end() ? Schedule{} : wanted->second;
+}
+
 // Every schedule that somebody gives is for a contraction that there is.
 Status Lowering::check_schedules() const {
   const Schedules known = schedules_of(plan_);
@@ -105,10 +110,9 @@ Status Lowering::schedule_contractions() {
   for (size_t s = 0; s < plan_.steps.size(); ++s) {
     auto* contraction = std::get_if<Contraction>(&plan_.steps[s].region);
     if (!contraction) continue;
-    const auto wanted = options_.schedules.find(contraction->name);
-    const bool given = wanted != options_.schedules.end();
-    const Status scheduled = kernels::schedule(*contraction, plan_, constants_, given ? wanted->second : Schedule{});
+    const Status scheduled = kernels::schedule(*contraction, plan_, constants_, contraction->schedule);
     if (scheduled.ok()) continue;
+    const bool given = options_.schedules.contains(contraction->name);
     if (!given && sources_[s] && !sources_[s]->chain.empty()) unfit_.push_back(sources_[s]->anchor);
     for (const Diagnostic& d : scheduled.diagnostics()) diagnostics.push_back(Diagnostic(d).at(graph_.name()));
   }

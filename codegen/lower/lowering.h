@@ -51,6 +51,9 @@ class Lowering {
   int next_step() const { return static_cast<int>(plan_.steps.size()); }
   template <class R> R& step(size_t number) { return std::get<R>(plan_.steps[number].region); }
 
+  // What the caller wants of a contraction's schedule.
+  Schedule schedule_for(const std::string& contraction) const;
+
   // The region cannot be lowered after all; run() fails.
   void report(Diagnostic diagnostic) { diagnostics_.push_back(std::move(diagnostic)); }
 

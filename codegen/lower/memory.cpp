@@ -29,6 +29,8 @@ std::vector<int> touched(const Loop& loop) {
 std::vector<int> touched(const Contraction& c) {
   std::vector<int> buffers = {c.input.buffer, c.output.buffer};
   for (const EpilogueOperand& operand : c.operands) buffers.push_back(operand.view.buffer);
+  if (c.computed) buffers.push_back(c.computed->panels.buffer);
+  if (c.computed && c.computed->starts) buffers.push_back(c.computed->starts->buffer);
   return buffers;
 }
 

@@ -197,6 +197,10 @@ void Epilogue::load(int id) {
     const uint32_t word = i.type == DType::Float32 ? std::bit_cast<uint32_t>(static_cast<float>(i.imm.as_double()))
                                                    : static_cast<uint32_t>(i.imm.as_int());
     value(id) = {Value::Kind::Memory, -1, e_.constant(word)};
+  } else if (c_.operands[static_cast<size_t>(i.slot)].kind == EpilogueOperand::Kind::PerPixel) {
+    const int to = allocate();
+    define(id, to);
+    e_.vpbroadcastd(v(to), e_.ptr[site_->operands[static_cast<size_t>(i.slot)]]);
   } else if (!per_element(c_.operands[static_cast<size_t>(i.slot)])) {
     const int row = param_row_[static_cast<size_t>(i.slot)];
     value(id) = {Value::Kind::Memory, -1,

@@ -26,9 +26,10 @@ class Epilogue {
     // Where the pixel's accumulators are, one per vector of the block: vector registers, or vector slots of the frame.
     std::vector<int> sums;
     bool spilled;
-    Reg64 params;                 // of the block
-    Reg64 output;                 // address of the pixel's first output channel in this block
-    std::vector<Reg64> operands;  // the same for each PerElement operand, by operand index
+    Reg64 params;  // of the block
+    Reg64 output;  // address of the pixel's first output channel in this block
+    std::vector<Reg64>
+        operands;  // the same for each PerElement operand, and the number of a PerPixel one, by operand index
     Reg64 scratch;
   };
   bool may_spill() const { return a_.functions; }  // accumulators to vector slots of the frame

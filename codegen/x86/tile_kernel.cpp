@@ -13,6 +13,8 @@ namespace {
 int element_shift(DType type) { return std::countr_zero(static_cast<unsigned>(bit_width(type) / 8)); }
 bool per_element(const EpilogueOperand& o) { return o.kind == EpilogueOperand::Kind::PerElement; }
 
+enum Part : size_t { kWeightPart, kParamPart, kPixelPart, kUnitPart };  // of Contraction::packed_offset
+
 // Roles of general registers while an epilogue runs; the pixel pointers of the tile are dead then.
 constexpr int kParamsGpr = 0, kTableGpr = 1, kOutputGpr = 2, kScratchGpr = 3, kFirstOperandGpr = 4;
 
@@ -49,22 +51,35 @@ void TileKernel::enter_function() {
   enter(kOperands + 2 * static_cast<int>(c_.operands.size()), epilogue_.may_spill() ? most_sums() : 0);
   mov(rcx, ptr[rdi + abi::kOffsetConstants]);
   mov(slot(kPacked), rcx);
-  add_constant(rcx, c_.packed_offset[3], rax);
+  add_constant(rcx, c_.packed_offset[kUnitPart], rax);
   static_assert(sizeof(kernels::Unit) == 32);
   for (const auto& [count, where] : {std::pair{rsi, kUnit}, std::pair{rdx, kUnitEnd}}) {
     shl(count, 5);
     add(count, rcx);
     mov(slot(where), count);
   }
+  packed_base(c_.computed ? &c_.computed->panels : nullptr, kWeightPart, kPanels);
+  packed_base(c_.computed && c_.computed->starts ? &*c_.computed->starts : nullptr, kParamPart, kStarts);
   load_base(rcx, rdi, plan_, c_.input.buffer);
   mov(slot(kInput), rcx);
   load_base(rcx, rdi, plan_, c_.output.buffer);
   mov(slot(kOutput), rcx);
   for (size_t i = 0; i < c_.operands.size(); ++i) {
-    if (!per_element(c_.operands[i])) continue;
+    if (!c_.operands[i].has_column()) continue;
     load_base(rcx, rdi, plan_, c_.operands[i].view.buffer);
     mov(slot(operand_base(i)), rcx);
   }
+}
+
+// Where an image lies: computed, or packed into the constants.
+void TileKernel::packed_base(const View* view, size_t part, Slot to) {
+  if (view) {
+    load_base(rcx, rdi, plan_, view->buffer);
+  } else {
+    mov(rcx, slot(kPacked));
+    add_constant(rcx, c_.packed_offset[part], rax);
+  }
+  mov(slot(to), rcx);
 }
 
 int TileKernel::most_sums() const {
@@ -91,18 +106,16 @@ void TileKernel::unit() {
 }
 
 void TileKernel::unit_addresses() {
-  auto packed = [&](size_t field, int64_t offset, Slot to) {
+  auto address = [&](size_t field, Slot base, Slot to, int64_t offset = 0) {
     movsxd(rcx, dword[rbx + static_cast<int>(field)]);
-    add(rcx, slot(kPacked));
+    add(rcx, slot(base));
     add_constant(rcx, offset, rax);
     mov(slot(to), rcx);
   };
-  packed(offsetof(kernels::Unit, weights), c_.packed_offset[0], kWeights);
-  packed(offsetof(kernels::Unit, params), c_.packed_offset[1], kParams);
-  packed(offsetof(kernels::Unit, table), c_.packed_offset[2], kTable);
-  movsxd(rcx, dword[rbx + offsetof(kernels::Unit, input)]);
-  add(rcx, slot(kInput));
-  mov(slot(kUnitInput), rcx);
+  address(offsetof(kernels::Unit, weights), kPanels, kWeights);
+  address(offsetof(kernels::Unit, params), kStarts, kParams);
+  address(offsetof(kernels::Unit, table), kPacked, kTable, c_.packed_offset[kPixelPart]);
+  address(offsetof(kernels::Unit, input), kInput, kUnitInput);
   auto channel_address = [&](int base, int to, DType type) {
     movsxd(rcx, dword[rbx + offsetof(kernels::Unit, channel)]);
     if (element_shift(type)) shl(rcx, element_shift(type));
@@ -110,8 +123,12 @@ void TileKernel::unit_addresses() {
     mov(slot(to), rcx);
   };
   channel_address(kOutput, kUnitOutput, c_.output.dtype);
-  for (size_t i = 0; i < c_.operands.size(); ++i)
+  for (size_t i = 0; i < c_.operands.size(); ++i) {
     if (per_element(c_.operands[i])) channel_address(operand_base(i), operand_unit(i), c_.operands[i].view.dtype);
+    if (c_.operands[i].kind != EpilogueOperand::Kind::PerPixel) continue;
+    mov(rcx, slot(operand_base(i)));
+    mov(slot(operand_unit(i)), rcx);
+  }
   for (const auto& [field, to] :
        {std::pair{offsetof(kernels::Unit, big), kBig}, std::pair{offsetof(kernels::Unit, small), kSmall}}) {
     movsxd(rcx, dword[rbx + static_cast<int>(field)]);
@@ -182,7 +199,7 @@ void TileKernel::finish_pixel(const kernels::Block& block, int m, Sums sums, std
   for (size_t i = 0; i < c_.operands.size(); ++i) {
     const EpilogueOperand& o = c_.operands[i];
     site.operands.push_back(gpr(kFirstOperandGpr + static_cast<int>(i)));
-    if (per_element(o)) pixel_address(site.operands[i], gpr(kTableGpr), m, o.column, operand_unit(i));
+    if (o.has_column()) pixel_address(site.operands[i], gpr(kTableGpr), m, o.column, operand_unit(i));
     if (o.kind != EpilogueOperand::Kind::Table) continue;
     mov(site.operands[i], slot(kPacked));
     add_constant(site.operands[i], plan_.buffers[static_cast<size_t>(o.view.buffer)].offset + o.view.offset,

@@ -20,6 +20,8 @@ class TileKernel : public Emitter {
     kUnit,
     kUnitEnd,
     kPacked,
+    kPanels,
+    kStarts,
     kInput,
     kOutput,
     kTable,
@@ -32,7 +34,7 @@ class TileKernel : public Emitter {
     kUnitOutput,
     kOperands
   };
-  // Slots of operand i: address of its buffer, and of the unit's first channel in it.
+  // Slots of operand i: address of its buffer, and of the unit's first channel in it (of a PerPixel operand, again its buffer).
   int operand_base(size_t i) const { return kOperands + 2 * static_cast<int>(i); }
   int operand_unit(size_t i) const { return operand_base(i) + 1; }
 
@@ -71,6 +73,7 @@ class TileKernel : public Emitter {
 
  private:
   void enter_function();
+  void packed_base(const View* view, size_t part, Slot to);
   void unit();
   void unit_addresses();
   void run_block(const kernels::Block& block);

@@ -251,6 +251,67 @@ bool accumulate_contraction(Value& y, Rewriter& rw) {
   return rw.replace(y, rw.add(ops::Mul, {accumulate(*c, rw), per_channel(*c, c->scales, rw)}));
 }
 
+// ---- products of two computed operands ----
+
+struct ComputedProduct {
+  Dequantized a, b;
+  float scale = 1;  // of the sums
+};
+
+// No bytes can make a sum of that many products exceed 32 bits.
+bool fits_accumulator(const ComputedProduct& p, const Dim& length) {
+  const auto largest = [](const TensorScale& scale) {
+    const IntegerRange range = integer_range(scale.dtype);
+    return std::max(scale.zero - range.lowest, static_cast<int64_t>(range.highest) - scale.zero);
+  };
+  return length.is_constant() &&
+         length.value() <= INT32_MAX / std::max<int64_t>(largest(p.a.scale) * largest(p.b.scale), 1);
+}
+
+// MatMul(DQ a, DQ b) of computed a and b, or nothing; says why an almost fitting one is not.
+std::optional<ComputedProduct> computed_product(const Node& node, Value& y, Rewriter& rw) {
+  if (!node.is(ops::MatMul) || node.input(1)->is_constant()) return std::nullopt;
+  const auto a = dequantized(node.input(0)), b = dequantized(node.input(1));
+  if (!a || !b || a->bytes->is_constant() || b->bytes->is_constant()) return std::nullopt;
+  const ComputedProduct p{*a, *b, a->scale.s * b->scale.s};
+  const Type& type = node.input(0)->type();
+  const char* const why = !std::isnormal(p.scale)                           ? kNoMultiplier.data()
+                          : !type.ranked() || type.rank() < 1               ? "the rank of its operand is not known"
+                          : !fits_accumulator(p, type.dim(type.rank() - 1)) ? "its sums may exceed 32 bits"
+                                                                            : nullptr;
+  if (!why) return p;
+  rw.skip(y, why);
+  return std::nullopt;
+}
+
+// Cast(MatMulInteger(a, b, za, zb)) * multiplier
+Value* real_product(const ComputedProduct& p, float multiplier, Rewriter& rw) {
+  Value* sum = rw.add(ops::MatMulInteger,
+                      {p.a.bytes, p.b.bytes, scalar_zero_point(p.a.scale, rw), scalar_zero_point(p.b.scale, rw)});
+  Value* real = rw.add(ops::Cast, {sum}, {{"to", static_cast<int64_t>(DType::Float32)}});
+  return rw.add(ops::Mul, {real, rw.scalar(multiplier, DType::Float32)});
+}
+
+// Q(act?(MatMul(DQ a, DQ b)))  =>  act'(Q1(Cast(MatMulInteger(a, b)) * m))        m = (sa * sb) / sy
+bool requantize_computed_product(Value& y, Rewriter& rw) {
+  auto q = quantizer(y);
+  if (!q) return false;
+  const Range bounds = strip_activations(q->real);
+  const Node* node = q->real->producer();
+  if (!node || !q->real->used_once()) return false;
+  const auto p = computed_product(*node, y, rw);
+  if (!p) return false;
+  const float multiplier = p->scale / q->scale.s;
+  if (!std::isnormal(multiplier)) return rw.skip(y, std::string(kNoMultiplier));
+  return rw.replace(y, clipped(round_to(real_product(*p, multiplier, rw), q->scale, rw), bounds, q->scale, rw));
+}
+
+// MatMul(DQ a, DQ b)  =>  Cast(MatMulInteger(a, b)) * (sa * sb)
+bool accumulate_computed_product(Value& y, Rewriter& rw) {
+  const auto p = computed_product(*y.producer(), y, rw);
+  return p && rw.replace(y, real_product(*p, p->scale, rw));
+}
+
 // ---- averages ---------------------------------------------------------------------------------------------------
 
 // Axes that a node averages over, if it covers each of them wholly; nullopt otherwise.
@@ -352,10 +413,12 @@ bool average_windows(Value& y, Rewriter& rw) {
 
 constexpr Rule kRequantizeRules[] = {
     {"integer.requantize-conv", requantize_conv},
+    {"integer.requantize-computed-product", requantize_computed_product},  // before constant weights say why not
     {"integer.requantize-product", requantize_product},
     {"integer.open-qlinear-matmul", open_qlinear_matmul},
 };
 constexpr Rule kAccumulateRules[] = {
+    {"integer.accumulate-computed-product", accumulate_computed_product},
     {"integer.accumulate-contraction", accumulate_contraction},
     {"integer.average-whole-axes", average_whole_axes},
     {"integer.average-windows", average_windows},

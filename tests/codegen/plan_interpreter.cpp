@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "codegen/kernels/blocking.h"
 #include "codegen/lower/view.h"
 #include "tests/codegen/scalar_oracle.h"
 
@@ -179,11 +180,30 @@ class Interpreter {
     });
   }
 
+  // Of computed weights, whose image the loops before have written.
+  double product_of_computed(const Contraction& c, const std::byte* x, int64_t batch, int64_t channel) {
+    const kernels::Blocking blocking(c);
+    const kernels::Block& full = blocking.block(0);
+    const int64_t index = channel / full.channels, lane = channel - index * full.channels;
+    const kernels::Block& block = blocking.block(index);
+    const std::byte* panel = base(c.computed->panels.buffer) + batch * blocking.all_weight_bytes(c) +
+                             index * blocking.weight_bytes(full) + lane * 4;
+    const int64_t step_bytes = int64_t{block.nr} * blocking.lanes * 4, size = bit_width(c.b) / 8;
+    double sum = 0;
+    for (int64_t k = 0; k < c.k; ++k) {
+      const std::byte* w = panel + k * size / 4 * step_bytes + k * size % 4;
+      sum += (read_element(x + k * size, c.a).as_double() - c.input_zero_point) * read_element(w, c.b).as_double();
+    }
+    return sum;
+  }
+
   Immediate dot(const Contraction& c, int64_t pixel, int64_t channel) {
     const int64_t per_group = c.channels / c.groups, group = channel / per_group, size = bit_width(c.a) / 8;
     const std::byte* x = base(c.input.buffer) +
                          c.pixel_table.data<int32_t>()[static_cast<size_t>(pixel * c.pixel_table.dim(1))] +
                          group * c.group_stride * size;
+    if (c.computed)
+      return product_of_computed(c, x, pixel / kernels::pixels_of_batch(c), channel) + c.bias.as_double(channel);
     const std::byte* w = c.weights.raw() + channel * static_cast<int64_t>(c.taps.size()) * c.k * (bit_width(c.b) / 8);
     double sum = c.bias.as_double(channel);
     for (int32_t tap : c.taps)
@@ -218,9 +238,9 @@ class Interpreter {
 
   Immediate load(const EpilogueOperand& operand, std::span<const int32_t> row, int64_t channel) {
     const std::byte* at = base(operand.view.buffer);
-    at += operand.kind == EpilogueOperand::Kind::PerElement ? row[static_cast<size_t>(operand.column)]
-                                                            : codegen::byte_offset(operand.view, {0});
-    return read_element(at + channel * bit_width(operand.view.dtype) / 8, operand.view.dtype);
+    at += operand.has_column() ? row[static_cast<size_t>(operand.column)] : codegen::byte_offset(operand.view, {0});
+    if (operand.kind != EpilogueOperand::Kind::PerPixel) at += channel * bit_width(operand.view.dtype) / 8;
+    return read_element(at, operand.view.dtype);
   }
 
   const Plan& plan_;

@@ -1,4 +1,7 @@
-// Matrix products: by a kernel where one operand is constant, else by a loop.
+// Matrix products: by a kernel where the right operand is constant or worth packing, else by a loop.
+#include <algorithm>
+
+#include "codegen/lower/computed_weights.h"
 #include "codegen/lower/loop_builder.h"
 #include "codegen/lower/ops/families.h"
 #include "codegen/lower/reducing.h"
@@ -90,14 +93,38 @@ void matrix_product(Lowering& l, const FusedRegion& region) {
   l.emit(b.finish(), region, precision_of(out));
 }
 
-bool has_packed_weights(const Node& node) {
-  const Value *x = node.input(0), *w = node.input(1);
-  return w->is_constant() && w->type().rank() == 2 && x->type().rank() >= 2;
+// Rows and columns of what one right operand is for, length of the sums, and how many there are.
+struct Sizes {
+  int64_t rows, columns, length, batches;
+};
+Sizes sizes_of(const Node& node) {
+  const ops::GemmAttrs turns = factors_of(node);
+  const Shape x = node.input(0)->type().shape(), out = node.output()->type().shape();
+  const bool shared = node.input(1)->type().rank() == 2;  // by all rows of all batches
+  const int64_t columns = out.back(),
+                rows = shared ? element_count(out) / std::max<int64_t>(columns, 1) : out[out.size() - 2];
+  return {rows, columns, x[x.size() - (turns.transA ? 2 : 1)],
+          element_count(out) / std::max<int64_t>(rows * columns, 1)};
+}
+
+// A kernel computes what is large enough to be worth packing the right operand, which is read as often as the left has rows, and small
+// enough for its tables. Constant weights are packed once.
+Status worth_a_kernel(const Node& node) {
+  constexpr int64_t kLeastRows = 8, kLeastColumns = 8, kLeastLength = 8, kLeastWork = 1 << 14;
+  constexpr int64_t kMostWeights = int64_t{1} << 26, kMostRows = int64_t{1} << 24, kMostElements = int64_t{1} << 28;
+  if (node.input(0)->type().rank() < 2 || node.input(1)->type().rank() < 2) return refuse("no kernel");
+  const Sizes s = sizes_of(node);
+  if (has_constant_weights(node)) return ok();
+  const bool large = s.rows >= kLeastRows && s.columns >= kLeastColumns && s.length >= kLeastLength && s.batches > 0 &&
+                     s.rows * s.columns * s.length >= kLeastWork;
+  const bool fits = s.batches * s.length * (s.columns + 64) < kMostWeights && s.batches * s.rows < kMostRows &&
+                    s.batches * s.rows * std::max(s.columns, s.length) < kMostElements;
+  return large && fits ? ok() : Status(refuse("no kernel"));
 }
 
 Status float_kernel(const Node& node) {
-  if (!has_packed_weights(node) || node.input(0)->dtype() != DType::Float32) return refuse("no kernel");
-  return ok();
+  if (node.input(0)->dtype() != DType::Float32) return refuse("no kernel");
+  return worth_a_kernel(node);
 }
 
 Status product_loop(const Node& node) {
@@ -115,11 +142,10 @@ Status gemm_loop(const Node& node) {
 }
 
 Status integer_kernel(const Node& node) {
-  const bool bytes = is_quantized_storage(node.input(0)->dtype()) && node.input(1)->dtype() == DType::Int8;
-  if (!has_packed_weights(node) || !bytes || !zero_or_absent(node.input(3)) ||
-      !constant_scalar_or_absent(node.input(2)))
-    return refuse("no kernel");
-  return ok();
+  const bool bytes = is_quantized_storage(node.input(0)->dtype()) && is_quantized_storage(node.input(1)->dtype());
+  if (!bytes || !constant_scalar_or_absent(node.input(2))) return refuse("no kernel");
+  if (!has_constant_weights(node) && !constant_scalar_or_absent(node.input(3))) return refuse("no kernel");
+  return worth_a_kernel(node);
 }
 Status integer_loop(const Node& node) { return constant_scalars(node, {2, 3}); }
 
