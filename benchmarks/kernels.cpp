@@ -176,13 +176,9 @@ class Bench {
     c_.input = {buffer(width * width * pitch), c_.a, {}, {}, 0};
     out_type_ = integer_ ? DType::UInt8 : DType::Float32;
     c_.output = {buffer(c_.pixels * c_.channels * element), out_type_, {}, {}, 0};
-    c_.pixel_table = Tensor(DType::Int32, {c_.pixels, layer_.residual ? 3 : 2});
-    int32_t* to = c_.pixel_table.mutable_data<int32_t>().data();
-    for (int64_t p = 0; p < c_.pixels; ++p) {
-      *to++ = static_cast<int32_t>((p / layer_.size * width + p % layer_.size) * layer_.stride * pitch);
-      *to++ = static_cast<int32_t>(p * c_.channels * element);
-      if (layer_.residual) *to++ = static_cast<int32_t>(p * c_.channels * element);
-    }
+    const int64_t step = layer_.stride * pitch, out = c_.channels * element;
+    c_.grid = {{layer_.size, layer_.size}, {{0, {width * step, step}}, {0, {layer_.size * out, out}}}};
+    if (layer_.residual) c_.grid.columns.push_back(c_.grid.columns[1]);
     for (int64_t i = 0; i < layer_.kernel; ++i)
       for (int64_t j = 0; j < (rows_ ? 1 : layer_.kernel); ++j)
         c_.taps.push_back(static_cast<int32_t>((i * width + j) * pitch));

@@ -157,12 +157,12 @@ struct EpilogueOperand {
   // PerChannel: shape [channels]; PerElement: same logical shape and channel-contiguous like the output; PerPixel: the same with one
   // Int32 for all channels, which have stride 0; Table: [256] bytes
   View view;
-  int column = -1;  // PerElement, PerPixel: its column in the pixel table
+  int column = -1;  // PerElement, PerPixel: its column in the grid
   bool has_column() const { return kind == Kind::PerElement || kind == Kind::PerPixel; }
 };
 
 // Weights that are computed: steps before the contraction bring them into the order of the packed image (codegen/kernels/blocking.h), in
-// which it lies once for each of `batches` equal runs of pixels.
+// which it lies once for each of `batches` equal runs of pixels: the first dimensions of the grid.
 struct ComputedWeights {
   int64_t batches = 1;
   View panels;  // [batches][bytes]
@@ -185,18 +185,35 @@ struct Schedule {
   bool operator==(const Schedule&) const = default;
 };
 
+// Where the pixels of a contraction lie: the points of a grid in row-major order. Addresses are affine in the indices, so nobody needs a
+// table of them all (codegen/kernels/slabs.h); the last dimension is runs of pixels at one distance.
+struct PixelGrid {
+  struct Column {
+    int64_t origin = 0;  // bytes from the start of the column's buffer to the first pixel
+    Shape strides;       // bytes, one for each extent
+  };
+  Shape extents;
+  std::vector<Column> columns;  // 0 input, 1 output, 2.. operands
+
+  int64_t address(size_t column, int64_t pixel) const {
+    int64_t at = columns[column].origin;
+    for (size_t d = extents.size(); d-- > 0; pixel /= extents[d]) at += pixel % extents[d] * columns[column].strides[d];
+    return at;
+  }
+};
+
 // A dot product of pixels with weights: Conv, ConvInteger, QLinearConv, Gemm, MatMul, depthwise too. Weights are constant, or, of matrix
 // products, computed.
 //
 //   out[p, g*OC/G + o] = epilogue( bias[o] + sum over taps t, k < K:  x[ base(p) + group_stride*g + taps[t] + k ] * w[g, o, t, k] )
 //
-// base(p) comes from the pixel table, so strides, dilation, padding (physical halo), batch and row-straddling tiles cost nothing.
+// base(p) comes from a table of pixels, so strides, dilation, padding (physical halo), batch and row-straddling tiles cost nothing.
 // All sizes in bytes unless named elements. Input bytes are read as 4-byte groups: reads may pass the last channel by up to 3 bytes
 // (weights are zero there); lowering gives the buffer that slack.
 struct Contraction {
   std::string name;
   DType a = DType::UInt8, b = DType::Int8;  // (u8|s8, s8) -> Int32 accumulator; (f32, f32) -> Float32
-  View input, output;                       // for people and for aliasing; addresses come from the pixel table
+  View input, output;                       // for people and for aliasing; addresses come from the grid
   int axis = 1;                             // of the output and of PerElement operands: their channels
   int64_t channels = 0;                     // OC over all groups
   int64_t groups = 1;
@@ -204,8 +221,7 @@ struct Contraction {
   int64_t group_stride = 0;   // elements between the inputs of neighbouring groups
   std::vector<int32_t> taps;  // byte displacement of each tap
   int64_t pixels = 0;
-  // Int32 [pixels][columns]: byte offset of the pixel from the start of its buffer: column 0 input, 1 output, 2.. operands.
-  Tensor pixel_table;
+  PixelGrid grid;
   Tensor weights;  // [groups][channels/groups][taps][k], int8 or float; none if they are computed
   std::optional<ComputedWeights> computed;
   Tensor bias;                   // [channels] int32 (zero-point compensation included by `pack`, not here) or float

@@ -281,10 +281,9 @@ class Verifier {
     require(c.epilogue.back().type == c.output.dtype, "the epilogue's last type is not the output's");
     require(kernels::epilogue_stores(c.output.dtype), "an epilogue cannot store the output's type");
     check_pixels(c);
-    check_schedule(c);
+    if (check_schedule(c) && c.computed) check_computed(c);
     read(c.input);
     for (const EpilogueOperand& operand : c.operands) read(operand.view);
-    if (c.computed) check_computed(c);
     write(c.output);
   }
 
@@ -302,9 +301,16 @@ class Verifier {
     sized &= require(c.bias.dtype() == sum && c.bias.size() == c.channels, "the bias has another size or type");
     sized &= require(!c.epilogue.empty() && c.epilogue[0].op == Op::Accumulator && c.epilogue[0].type == sum,
                      "the epilogue does not begin with the accumulator");
-    const bool table =
-        c.pixel_table.dtype() == DType::Int32 && c.pixel_table.rank() == 2 && c.pixel_table.dim(0) == c.pixels;
-    return require(table && c.pixel_table.dim(1) >= 2, "the pixel table has another size") && sized;
+    return require(is_grid(c), "the grid of pixels has another size") && sized;
+  }
+
+  static bool is_grid(const Contraction& c) {
+    const auto fits = [&](const PixelGrid::Column& column) { return column.strides.size() == c.grid.extents.size(); };
+    const bool positive = std::ranges::all_of(c.grid.extents, [](int64_t extent) { return extent > 0; });
+    if (!positive || c.grid.columns.size() < 2 || !std::ranges::all_of(c.grid.columns, fits)) return false;
+    int64_t leading = 1;  // batches are whole dimensions
+    for (size_t d = 0; leading < c.batches() && d < c.grid.extents.size(); ++d) leading *= c.grid.extents[d];
+    return element_count(c.grid.extents) == c.pixels && leading == c.batches();
   }
 
   void check_channels(const Contraction& c, const View& view, const char* what) {
@@ -333,16 +339,12 @@ class Verifier {
     }
   }
 
-  // Lowest and highest entry of a column of the pixel table.
+  // Lowest and highest address of a column, in bytes.
   static std::pair<int64_t, int64_t> column_range(const Contraction& c, int column) {
-    const auto table = c.pixel_table.data<int32_t>();
-    const auto columns = static_cast<size_t>(c.pixel_table.dim(1));
-    int64_t lowest = table[static_cast<size_t>(column)], highest = lowest;
-    for (auto at = static_cast<size_t>(column); at < table.size(); at += columns) {
-      lowest = std::min<int64_t>(lowest, table[at]);
-      highest = std::max<int64_t>(highest, table[at]);
-    }
-    return {lowest, highest};
+    const PixelGrid::Column& of = c.grid.columns[static_cast<size_t>(column)];
+    Reach reach{of.origin, of.origin};
+    for (size_t d = 0; d < of.strides.size(); ++d) reach.along(of.strides[d], c.grid.extents[d]);
+    return {reach.first, reach.last};
   }
 
   void check_pixels(const Contraction& c) {
@@ -358,7 +360,9 @@ class Verifier {
   }
 
   void check_column(const Contraction& c, const View& view, int column, bool one) {
-    if (!require(column >= 1 && column < c.pixel_table.dim(1), "an operand has no column in the pixel table")) return;
+    if (!require(column >= 1 && column < static_cast<int>(c.grid.columns.size()),
+                 "an operand has no column in the grid"))
+      return;
     const auto [first, last] = column_range(c, column);
     check_inside(view, first, last + (one ? 1 : c.channels) * element_bytes(view.dtype), "a pixel");
   }
@@ -375,16 +379,18 @@ class Verifier {
     read(view);
   }
 
-  void check_schedule(const Contraction& c) {
+  bool check_schedule(const Contraction& c) {
     const auto rows = static_cast<int>(kernels::table().size());
     const Schedule& s = c.schedule;
-    require(s.row >= 0 && s.row < rows && s.mr > 0 && s.nr > 0 && s.splits > 0 && s.order != Schedule::Order::Any &&
-                c.units >= 0,
-            "it is not scheduled");
+    if (!require(s.row >= 0 && s.row < rows && s.mr > 0 && s.nr > 0 && s.splits > 0 &&
+                     s.order != Schedule::Order::Any && c.units >= 0,
+                 "it is not scheduled"))
+      return false;
     const auto constants = static_cast<int64_t>(plan_.constants.size());
     for (size_t i = 0; i < c.packed_offset.size(); ++i)
       require(c.packed_offset[i] >= 0 && c.packed_bytes[i] >= 0 && c.packed_bytes[i] <= constants - c.packed_offset[i],
               "what was packed for it lies outside of the constants");
+    return true;
   }
 
   // ---- calls and control flow ---------------------------------------------------------------------------------------

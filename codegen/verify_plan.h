@@ -13,10 +13,12 @@
 // Loops
 //   L1  Every view has one stride a dimension, and all of its elements lie in its buffer; a gather's whole axis does.
 // Contractions
-//   C1  Weights and bias have the declared types and sizes, channels are whole groups, and the epilogue begins with the accumulator.
+//   C1  Weights and bias have the declared types and sizes, channels are whole groups, batches of computed weights are whole dimensions of the
+//       grid of pixels, and the epilogue begins with the accumulator.
 //   C2  The output and operands of pixels are contiguous in channels; operands of channels are constants of that many elements.
 //   C3  Every pixel's taps, result and operands lie in their buffers.
-//   C4  It is scheduled: a row of the kernel table, tiles, no negative number of work units; what was packed lies in the constants.
+//   C4  It is scheduled: a row of the kernel table, tiles, no negative number of work units; what was packed lies in the constants,
+//       what is computed in the arena.
 // Calls
 //   K1  Operands and results are row-major and lie in their buffers; either a routine of the runtime or a host function is called.
 // Control flow
@@ -30,7 +32,7 @@
 
 namespace lapis::codegen {
 
-// Every violation, with its step. Linear in the size of the plan, its pixel tables included.
+// Every violation, with its step. Linear in the size of the plan.
 Diagnostics verify(const Plan& plan);
 
 }  // namespace lapis::codegen

@@ -7,6 +7,7 @@
 
 #include "codegen/emit.h"
 #include "codegen/kernels/schedule.h"
+#include "codegen/kernels/slabs.h"
 #include "codegen/lower/lower.h"
 #include "driver/crash.h"
 #include "frontends/frontend.h"
@@ -143,18 +144,25 @@ void add_tables(Program& program, const Contraction& c, const Plan& plan) {
   const ComputedWeights* const computed = c.computed ? &*c.computed : nullptr;
   const uint64_t weights = computed ? buffer_bytes(computed->panels.buffer) : bytes(kWeights),
                  params = computed && computed->starts ? buffer_bytes(computed->starts->buffer) : bytes(kParameters);
-  const auto pixels = static_cast<uint64_t>(c.pixels);
-  TableInfo table{offset(kPixels), pixels, {buffer_bytes(c.input.buffer), buffer_bytes(c.output.buffer)}};
-  table.limits.resize(static_cast<size_t>(c.pixel_table.dim(1)));
+  std::vector<uint64_t> buffers(c.grid.columns.size());
+  buffers[0] = buffer_bytes(c.input.buffer);
+  buffers[1] = buffer_bytes(c.output.buffer);
   for (const EpilogueOperand& o : c.operands)
-    if (o.has_column()) table.limits[static_cast<size_t>(o.column)] = buffer_bytes(o.view.buffer);
-  // The columns of kernels::Unit: weights, params, input, channel, table, big, small, kind.
-  const TableInfo units{offset(kUnits),
-                        static_cast<uint64_t>(c.units),
-                        {weights, params, buffer_bytes(c.input.buffer), static_cast<uint64_t>(c.channels),
-                         bytes(kPixels), pixels + 1, pixels + 1, 2}};
+    if (o.has_column()) buffers[static_cast<size_t>(o.column)] = buffer_bytes(o.view.buffer);
+  // An address is the sum of an entry of the unit and one of the table: each has its share of the buffer.
+  const kernels::Slabs slabs(c);
+  const auto rows = static_cast<uint64_t>(slabs.most_pixels());
+  TableInfo table{offset(kPixels), rows, {}};
+  // The words of kernels::Unit.
+  TableInfo units{
+      offset(kUnits), static_cast<uint64_t>(c.units), {weights, params, bytes(kPixels), rows + 1, rows + 1, 2}};
+  for (size_t column = 0; column < buffers.size(); ++column) {
+    const auto reach = static_cast<uint64_t>(slabs.reach(column));
+    table.limits.push_back(reach + 1);
+    units.limits.push_back(buffers[column] - std::min(reach, buffers[column]));
+  }
   program.tables.push_back(std::move(table));
-  program.tables.push_back(units);
+  program.tables.push_back(std::move(units));
 }
 
 Result<Program> make_program(const Plan& plan, const CodeImage& code, uint64_t source_hash) {

@@ -19,23 +19,12 @@ int per_channel_operands(const Contraction& c) {
 
 }  // namespace
 
-Tiles balanced_tiles(int64_t pixels, int max_mr) {
-  const int64_t count = (pixels + max_mr - 1) / max_mr;
-  const int64_t mr = (pixels + count - 1) / count;
-  const int64_t big = pixels - count * (mr - 1);
-  return {static_cast<int>(mr), big, count - big};
-}
-
 bool shares_columns(const Contraction& c) {
-  if (c.taps.size() % 3 != 0 || c.pixels % 2 != 0) return false;
+  if (c.taps.size() % 3 != 0 || c.grid.extents.empty()) return false;
   const int32_t step = c.taps[1] - c.taps[0];
   for (size_t t = 0; t < c.taps.size(); t += 3)
     if (c.taps[t + 1] - c.taps[t] != step || c.taps[t + 2] - c.taps[t + 1] != step) return false;
-  const auto table = c.pixel_table.data<int32_t>();
-  const auto columns = static_cast<size_t>(c.pixel_table.dim(1));
-  for (size_t p = 0; p < static_cast<size_t>(c.pixels); p += 2)
-    if (table[(p + 1) * columns] - table[p * columns] != step) return false;
-  return true;
+  return c.grid.extents.back() % 2 == 0 && c.grid.columns[0].strides.back() == step;
 }
 
 Blocking::Blocking(const Contraction& c, const Schedule& schedule) {
@@ -56,13 +45,13 @@ Blocking::Blocking(const Contraction& c, const Schedule& schedule) {
   if (rest) {
     const int nr = interleaved && quad == 4 ? 4 : static_cast<int>((rest + lanes - 1) / lanes);
     kinds.push_back(
-        {nr, rest, nr == schedule.nr ? schedule.mr : balanced_tiles(pixels_of_batch(c), max_mr(kernel, c, nr)).mr});
+        {nr, rest, nr == schedule.nr ? schedule.mr : balanced_tiles(Slabs(c).most_pixels(), max_mr(kernel, c, nr)).mr});
   }
   const auto all_taps = static_cast<int64_t>(c.taps.size());
   taps = kernel.depthwise() ? 1 : all_taps;
   const int64_t elements = kernel.depthwise() ? all_taps : c.k;
   steps = kernel.dot == Dot::Fma ? elements : paired ? elements / 3 * 2 : (elements + 3) / 4;
-  columns = c.pixel_table.dim(1);
+  columns = static_cast<int64_t>(c.grid.columns.size());
   params = 1 + per_channel_operands(c);
 }
 

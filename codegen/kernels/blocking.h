@@ -13,6 +13,7 @@
 
 #include <algorithm>
 
+#include "codegen/kernels/slabs.h"
 #include "codegen/kernels/table.h"
 
 namespace lapis::kernels {
@@ -23,32 +24,10 @@ struct Block {
   int mr = 0;            // pixels of the larger tile
 };
 
-// Pixels that the same weights are for.
-inline int64_t pixels_of_batch(const Contraction& c) { return c.pixels / c.batches(); }
-
-// Tiles of one kind of block over all pixels of a batch: `big` of `mr`, then `small` of mr - 1.
-struct Tiles {
-  int mr = 0;
-  int64_t big = 0, small = 0;
-  int64_t count() const { return big + small; }
-  int64_t first_pixel(int64_t tile) const { return tile <= big ? tile * mr : big * mr + (tile - big) * (mr - 1); }
-};
-Tiles balanced_tiles(int64_t pixels, int max_mr);
-
 // True if the taps are rows of three neighbouring columns and pixels come in pairs that are one column apart: a 3x3
 // window of stride 1 on rows of even width. The four columns of a pair then serve both pixels, with weights (w0 w1 w2
 // 0) and (0 w0 w1 w2).
 bool shares_columns(const Contraction& c);
-
-// What a work unit is to the generated function; the unit table is an array of these.
-struct Unit {
-  int32_t weights = 0, params = 0;  // byte offsets of the block's image
-  int32_t input = 0;                // byte offset of the group's input
-  int32_t channel = 0;              // first output channel
-  int32_t table = 0;                // byte offset of the first pixel's row of the pixel table
-  int32_t big = 0, small = 0;       // tiles
-  int32_t kind = 0;                 // index into Blocking::kinds
-};
 
 class Blocking {
  public:
@@ -62,7 +41,7 @@ class Blocking {
   std::vector<Block> kinds;  // [0] full, [1] the rest; a group smaller than a block has one kind
   int64_t steps;             // groups of four bytes in a tap
   int64_t taps;
-  int64_t columns;  // of the pixel table
+  int64_t columns;  // of the table of pixels
   bool
       interleaved;  // bytes of four vectors of channels are interleaved tap by tap (depthwise): always four vectors in quad order
   bool paired;  // pixels 2i and 2i + 1 share the interleaved columns of a row of taps (see shares_columns)

@@ -58,7 +58,7 @@ Choice cheapest_tile(int row, const Contraction& c, const Schedule& wanted) {
     if (pixels == 0 || pixels < wanted.mr) break;
     const double cycles = cost(k, c, nr);
     if (cycles >= best.cycles) continue;
-    const int mr = balanced_tiles(pixels_of_batch(c), wanted.mr ? wanted.mr : pixels).mr;
+    const int mr = balanced_tiles(Slabs(c).most_pixels(), wanted.mr ? wanted.mr : pixels).mr;
     best = {{row, mr, nr, wanted.order, wanted.splits}, cycles};
   }
   return best;
@@ -91,7 +91,8 @@ bool weights_dominate(const Contraction& c, int64_t blocks) {
 }
 
 int64_t most_splits(const Contraction& c, const Blocking& blocking) {
-  return (pixels_of_batch(c) + blocking.kinds[0].mr - 1) / blocking.kinds[0].mr;
+  const Slabs slabs(c);
+  return slabs.of_batch() * ((slabs.most_pixels() + blocking.kinds[0].mr - 1) / blocking.kinds[0].mr);
 }
 
 // Runs of pixels that every block is cut into.
@@ -124,9 +125,6 @@ std::optional<Misfit> misfit(const Kernel& k, const Contraction& c, const Target
   if (auto reason = k.structure.fits(k, c)) return reason;
   if (c.channels * c.weights_per_channel() * bit_width(c.b) / 8 > kMostBytes / 2)
     return Misfit{"its weights are larger than one GiB", "split the operator along its output channels"};
-  if (c.pixel_table.bytes() > kMostBytes)
-    return Misfit{"its result has " + std::to_string(c.pixels) + " positions, too many for one table of 2 GiB",
-                  "make the batch or the image smaller"};
   if (c.operands.size() > 8)
     return Misfit{"its epilogue reads " + std::to_string(c.operands.size()) + " operands, 8 is the most", {}};
   if (max_mr(k, c, 1) == 0) return Misfit{"its epilogue needs too many registers", {}};
@@ -159,8 +157,8 @@ Status schedule(Contraction& c, Plan& plan, ConstantPool& constants, const Sched
   const std::vector<Unit> units = make_units(c, blocking);
   c.units = static_cast<int64_t>(units.size());
   const std::vector<uint8_t> images[] = {pack_weights(c, blocking), pack_parameters(c, blocking, plan),
-                                         bytes_of(c.pixel_table.data<int32_t>()),
-                                         bytes_of(std::span<const Unit>(units))};
+                                         bytes_of(std::span<const int32_t>(Slabs(c).table())),
+                                         bytes_of(std::span<const int32_t>(words_of(units)))};
   for (size_t i = 0; i < std::size(images); ++i) {
     c.packed_offset[i] = constants.add(images[i]);
     c.packed_bytes[i] = static_cast<int64_t>(images[i].size());

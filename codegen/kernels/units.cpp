@@ -29,41 +29,75 @@ std::vector<BlockAt> blocks_of_batch(const Contraction& c, const Blocking& block
   return blocks;
 }
 
-// Tiles [from, to) of a block, as a unit. `pixel`: the first of the batch.
-Unit unit_of(const BlockAt& at, const Tiles& tiles, int64_t from, int64_t to, int64_t pixel, int64_t columns) {
-  Unit u;
-  u.weights = static_cast<int32_t>(at.weights);
-  u.params = static_cast<int32_t>(at.params);
-  u.input = static_cast<int32_t>(at.input);
-  u.channel = static_cast<int32_t>(at.channel);
-  u.table = static_cast<int32_t>((pixel + tiles.first_pixel(from)) * columns * 4);
-  u.big = static_cast<int32_t>(std::clamp<int64_t>(tiles.big - from, 0, to - from));
-  u.small = static_cast<int32_t>(to - from) - u.big;
-  u.kind = at.kind;
-  return u;
+// Bytes from the first channel of a pixel to where a block begins.
+std::vector<int64_t> offsets_of(const Contraction& c, const BlockAt& at) {
+  std::vector<int64_t> offsets(c.grid.columns.size(), 0);
+  offsets[0] = at.input;
+  offsets[1] = at.channel * bit_width(c.output.dtype) / 8;
+  for (const EpilogueOperand& o : c.operands)
+    if (o.kind == EpilogueOperand::Kind::PerElement)
+      offsets[static_cast<size_t>(o.column)] = at.channel * bit_width(o.view.dtype) / 8;
+  return offsets;
 }
+
+class UnitMaker {
+ public:
+  UnitMaker(const Contraction& c, const Blocking& blocking)
+      : c_(c), blocking_(blocking), slabs_(c), runs_((c.schedule.splits + slabs_.of_batch() - 1) / slabs_.of_batch()) {}
+
+  std::vector<Unit> make() {
+    for (int64_t batch = 0; batch < c_.batches(); ++batch) {
+      const std::vector<BlockAt> blocks = blocks_of_batch(c_, blocking_, batch);
+      const int64_t first = batch * slabs_.of_batch() * runs_, end = first + slabs_.of_batch() * runs_;
+      if (c_.schedule.order == Schedule::Order::Weights) {
+        for (const BlockAt& at : blocks)
+          for (int64_t run = first; run < end; ++run) add(at, run);
+      } else {
+        for (int64_t run = first; run < end; ++run)
+          for (const BlockAt& at : blocks) add(at, run);
+      }
+    }
+    return std::move(units_);
+  }
+
+ private:
+  // Runs are numbered through all slabs of all batches.
+  void add(const BlockAt& at, int64_t run) {
+    const int64_t slab = run / runs_, part = run % runs_;
+    const Tiles tiles = tiles_of(slabs_.pixels_of(slab), blocking_.kinds[static_cast<size_t>(at.kind)].mr);
+    const int64_t from = tiles.count() * part / runs_, to = tiles.count() * (part + 1) / runs_;
+    if (from == to) return;
+    Unit u;
+    u.weights = static_cast<int32_t>(at.weights);
+    u.params = static_cast<int32_t>(at.params);
+    u.table = static_cast<int32_t>(tiles.first_pixel(from) * blocking_.columns * 4);
+    u.big = static_cast<int32_t>(std::clamp<int64_t>(tiles.big - from, 0, to - from));
+    u.small = static_cast<int32_t>(to - from) - u.big;
+    u.kind = at.kind;
+    const std::vector<int64_t> offsets = offsets_of(c_, at);
+    for (size_t column = 0; column < offsets.size(); ++column)
+      u.addresses.push_back(static_cast<int32_t>(slabs_.base(column, slab) + offsets[column]));
+    units_.push_back(std::move(u));
+  }
+
+  const Contraction& c_;
+  const Blocking& blocking_;
+  const Slabs slabs_;
+  const int64_t runs_;  // of a slab
+  std::vector<Unit> units_;
+};
 
 }  // namespace
 
-std::vector<Unit> make_units(const Contraction& c, const Blocking& blocking) {
-  const int64_t runs = c.schedule.splits, pixels = pixels_of_batch(c);
-  std::vector<Unit> units;
-  auto add = [&](const BlockAt& at, int64_t batch, int64_t run) {
-    const Tiles tiles = balanced_tiles(pixels, blocking.kinds[static_cast<size_t>(at.kind)].mr);
-    const int64_t from = tiles.count() * run / runs, to = tiles.count() * (run + 1) / runs;
-    if (from < to) units.push_back(unit_of(at, tiles, from, to, batch * pixels, blocking.columns));
-  };
-  for (int64_t batch = 0; batch < c.batches(); ++batch) {
-    const std::vector<BlockAt> blocks = blocks_of_batch(c, blocking, batch);
-    if (c.schedule.order == Schedule::Order::Weights) {
-      for (const BlockAt& at : blocks)
-        for (int64_t run = 0; run < runs; ++run) add(at, batch, run);
-    } else {
-      for (int64_t run = 0; run < runs; ++run)
-        for (const BlockAt& at : blocks) add(at, batch, run);
-    }
+std::vector<Unit> make_units(const Contraction& c, const Blocking& blocking) { return UnitMaker(c, blocking).make(); }
+
+std::vector<int32_t> words_of(const std::vector<Unit>& units) {
+  std::vector<int32_t> words;
+  for (const Unit& u : units) {
+    words.insert(words.end(), {u.weights, u.params, u.table, u.big, u.small, u.kind});
+    words.insert(words.end(), u.addresses.begin(), u.addresses.end());
   }
-  return units;
+  return words;
 }
 
 }  // namespace lapis::kernels

@@ -1,4 +1,5 @@
 // Contractions: Conv, ConvInteger, QLinearConv, Gemm, MatMul and MatMulInteger become one kernel region.
+#include <algorithm>
 #include <cstring>
 #include <limits>
 
@@ -45,7 +46,7 @@ class ContractionBuilder {
     bias();
     epilogue();
     c_.output = l_.allocate_channels(region_.result(), axis_);
-    build_pixel_table();
+    build_grid();
     if (too_large_) return report(too_large_);
     if (c_.computed) pack();
     l_.emit(std::move(c_), region_, integer() ? "int8" : "fp32");
@@ -157,6 +158,7 @@ class ContractionBuilder {
     w_ = stacked;
     w_.shape.erase(w_.shape.begin() + static_cast<int64_t>(varying), w_.shape.end() - 2);
     w_.strides.erase(w_.strides.begin() + static_cast<int64_t>(varying), w_.strides.end() - 2);
+    batch_dimensions_ = varying;
     c_.computed = ComputedWeights{element_count(w_.shape) / (c_.k * c_.channels), {}, {}};
   }
 
@@ -310,39 +312,68 @@ class ContractionBuilder {
     return strides;
   }
 
-  struct Column {
-    Shape strides;  // elements, over the pixel dimensions
-    int64_t origin;
-    DType type;
-  };
-
-  std::vector<Column> columns() {
-    std::vector<Column> columns = {{input_strides_, c_.input.offset + input_origin_, c_.a},
-                                   {pixel_strides(c_.output), c_.output.offset, c_.output.dtype}};
-    for (EpilogueOperand& operand : c_.operands) {
-      if (!operand.has_column()) continue;
-      operand.column = static_cast<int>(columns.size());
-      columns.push_back({pixel_strides(operand.view), operand.view.offset, operand.view.dtype});
-    }
-    return columns;
+  // The view's elements along its pixels, `elements` behind where it begins.
+  PixelGrid::Column column(const Shape& strides, int64_t first_element, DType type) {
+    const int64_t bytes = bit_width(type) / 8;
+    PixelGrid::Column column{first_element * bytes, strides};
+    for (int64_t& stride : column.strides) stride *= bytes;
+    return column;
   }
 
-  void build_pixel_table() {
-    const std::vector<Column> table = columns();
-    const Shape shape{c_.pixels, static_cast<int64_t>(table.size())};
-    if (c_.pixels > std::numeric_limits<int32_t>::max() / (4 * shape[1])) {
-      too_large_ = "the table of its positions";
-      return;
+  void build_grid() {
+    PixelGrid& grid = c_.grid;
+    grid.extents = pixel_shape();
+    grid.columns = {column(input_strides_, c_.input.offset + input_origin_, c_.a),
+                    column(pixel_strides(c_.output), c_.output.offset, c_.output.dtype)};
+    for (EpilogueOperand& operand : c_.operands) {
+      if (!operand.has_column()) continue;
+      operand.column = static_cast<int>(grid.columns.size());
+      grid.columns.push_back(column(pixel_strides(operand.view), operand.view.offset, operand.view.dtype));
     }
-    c_.pixel_table = Tensor(DType::Int32, shape);
-    int32_t* to = c_.pixel_table.mutable_data<int32_t>().data();
-    for_each_index(pixel_shape(), [&](const Shape& pixel) {
-      for (const Column& column : table) {
-        int64_t element = column.origin;
-        for (size_t i = 0; i < pixel.size(); ++i) element += pixel[i] * column.strides[i];
-        *to++ = offset_in("an operand", element, column.type);
+    merge_dimensions();
+    for (const PixelGrid::Column& column : grid.columns) check_reach(column);
+  }
+
+  // Dimensions that all columns pass through at one distance are one: longer runs. Those of batches stay apart from the others.
+  void merge_dimensions() {
+    PixelGrid merged{{}, c_.grid.columns};
+    for (PixelGrid::Column& column : merged.columns) column.strides.clear();
+    bool apart = true;
+    for (size_t d = 0; d < c_.grid.extents.size(); ++d) {
+      const int64_t extent = c_.grid.extents[d];
+      apart |= d == batch_dimensions_;
+      if (extent == 1) continue;
+      if (!apart && follows(merged, d)) {
+        merged.extents.back() *= extent;
+        for (size_t i = 0; i < merged.columns.size(); ++i)
+          merged.columns[i].strides.back() = c_.grid.columns[i].strides[d];
+        continue;
       }
-    });
+      merged.extents.push_back(extent);
+      for (size_t i = 0; i < merged.columns.size(); ++i)
+        merged.columns[i].strides.push_back(c_.grid.columns[i].strides[d]);
+      apart = false;
+    }
+    c_.grid = std::move(merged);
+  }
+
+  // Dimension d fills the distance of the last one that was merged.
+  bool follows(const PixelGrid& merged, size_t d) const {
+    for (size_t i = 0; i < merged.columns.size(); ++i)
+      if (merged.columns[i].strides.back() != c_.grid.columns[i].strides[d] * c_.grid.extents[d]) return false;
+    return true;
+  }
+
+  // All addresses are 32-bit numbers in the tables.
+  void check_reach(const PixelGrid::Column& column) {
+    int64_t highest = column.origin;
+    bool fits = true;
+    for (size_t d = 0; d < column.strides.size(); ++d) {
+      int64_t distance = 0;
+      fits &= !__builtin_mul_overflow(column.strides[d], c_.grid.extents[d] - 1, &distance) &&
+              !__builtin_add_overflow(highest, std::max<int64_t>(distance, 0), &highest);
+    }
+    if (!fits || highest > std::numeric_limits<int32_t>::max()) too_large_ = "an operand";
   }
 
   // Bytes from a table's origin as the 32-bit number that tables hold; remembers what is too far away for one.
@@ -364,6 +395,7 @@ class ContractionBuilder {
   Program program_;
   Shape input_strides_;  // elements between neighbouring pixels, per pixel dimension
   View w_;               // computed weights: [batches..., k, channels]
+  size_t batch_dimensions_ = 0;
   const char* too_large_ = nullptr;
   int64_t input_origin_ = 0;  // of the first pixel's first tap, relative to the input view's offset
 };

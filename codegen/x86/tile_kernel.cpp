@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <bit>
-#include <cstddef>
 
 #include "base/check.h"
+#include "codegen/kernels/units.h"
 #include "runtime/abi.h"
 
 namespace lapis::x86 {
@@ -40,7 +40,7 @@ std::vector<uint8_t> TileKernel::emit() {
   cmp(rbx, slot(kUnitEnd));
   jae(done, T_NEAR);
   unit();
-  add(slot(kUnit), static_cast<uint32_t>(sizeof(kernels::Unit)));
+  add(slot(kUnit), static_cast<uint32_t>(4 * kernels::words_of_unit(blocking_)));
   jmp(units, T_NEAR);
   L(done);
   leave();
@@ -52,9 +52,8 @@ void TileKernel::enter_function() {
   mov(rcx, ptr[rdi + abi::kOffsetConstants]);
   mov(slot(kPacked), rcx);
   add_constant(rcx, c_.packed_offset[kUnitPart], rax);
-  static_assert(sizeof(kernels::Unit) == 32);
   for (const auto& [count, where] : {std::pair{rsi, kUnit}, std::pair{rdx, kUnitEnd}}) {
-    shl(count, 5);
+    imul(count, count, static_cast<int>(4 * kernels::words_of_unit(blocking_)));
     add(count, rcx);
     mov(slot(where), count);
   }
@@ -93,7 +92,7 @@ void TileKernel::unit() {
   unit_addresses();
   Label rest, done;
   if (blocking_.kinds.size() > 1) {
-    cmp(dword[rbx + offsetof(kernels::Unit, kind)], 0);
+    cmp(dword[rbx + 4 * kernels::unit_word::kKind], 0);
     jne(rest, T_NEAR);
   }
   run_block(blocking_.kinds[0]);
@@ -106,32 +105,23 @@ void TileKernel::unit() {
 }
 
 void TileKernel::unit_addresses() {
-  auto address = [&](size_t field, Slot base, Slot to, int64_t offset = 0) {
-    movsxd(rcx, dword[rbx + static_cast<int>(field)]);
+  auto address = [&](int word, int base, int to, int64_t offset = 0) {
+    movsxd(rcx, dword[rbx + 4 * word]);
     add(rcx, slot(base));
     add_constant(rcx, offset, rax);
     mov(slot(to), rcx);
   };
-  address(offsetof(kernels::Unit, weights), kPanels, kWeights);
-  address(offsetof(kernels::Unit, params), kStarts, kParams);
-  address(offsetof(kernels::Unit, table), kPacked, kTable, c_.packed_offset[kPixelPart]);
-  address(offsetof(kernels::Unit, input), kInput, kUnitInput);
-  auto channel_address = [&](int base, int to, DType type) {
-    movsxd(rcx, dword[rbx + offsetof(kernels::Unit, channel)]);
-    if (element_shift(type)) shl(rcx, element_shift(type));
-    add(rcx, slot(base));
-    mov(slot(to), rcx);
-  };
-  channel_address(kOutput, kUnitOutput, c_.output.dtype);
-  for (size_t i = 0; i < c_.operands.size(); ++i) {
-    if (per_element(c_.operands[i])) channel_address(operand_base(i), operand_unit(i), c_.operands[i].view.dtype);
-    if (c_.operands[i].kind != EpilogueOperand::Kind::PerPixel) continue;
-    mov(rcx, slot(operand_base(i)));
-    mov(slot(operand_unit(i)), rcx);
-  }
-  for (const auto& [field, to] :
-       {std::pair{offsetof(kernels::Unit, big), kBig}, std::pair{offsetof(kernels::Unit, small), kSmall}}) {
-    movsxd(rcx, dword[rbx + static_cast<int>(field)]);
+  using kernels::unit_word::kAddresses;
+  address(kernels::unit_word::kWeights, kPanels, TileKernel::kWeights);
+  address(kernels::unit_word::kParams, kStarts, TileKernel::kParams);
+  address(kernels::unit_word::kTable, kPacked, TileKernel::kTable, c_.packed_offset[kPixelPart]);
+  address(kAddresses, kInput, kUnitInput);
+  address(kAddresses + 1, kOutput, kUnitOutput);
+  for (size_t i = 0; i < c_.operands.size(); ++i)
+    if (c_.operands[i].has_column()) address(kAddresses + c_.operands[i].column, operand_base(i), operand_unit(i));
+  for (const auto& [word, to] : {std::pair{kernels::unit_word::kBig, TileKernel::kBig},
+                                 std::pair{kernels::unit_word::kSmall, TileKernel::kSmall}}) {
+    movsxd(rcx, dword[rbx + 4 * word]);
     mov(slot(to), rcx);
   }
 }

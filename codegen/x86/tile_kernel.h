@@ -34,7 +34,7 @@ class TileKernel : public Emitter {
     kUnitOutput,
     kOperands
   };
-  // Slots of operand i: address of its buffer, and of the unit's first channel in it (of a PerPixel operand, again its buffer).
+  // Slots of operand i: address of its buffer, and of the unit's first channel in it (of a PerPixel operand, where its first number lies).
   int operand_base(size_t i) const { return kOperands + 2 * static_cast<int>(i); }
   int operand_unit(size_t i) const { return operand_base(i) + 1; }
 

@@ -111,13 +111,9 @@ void KernelCase::build_input(const KernelShape& s) {
   io_.push_back(
       std::make_unique<GuardedBytes>(static_cast<size_t>(((c_.pixels - 1) * pitch + s.out_channels) * out_element)));
   c_.output = {1, out_, {c_.pixels, s.out_channels}, {pitch, 1}, 0};
-  c_.pixel_table = Tensor(DType::Int32, {c_.pixels, 2});
-  auto table = c_.pixel_table.mutable_data<int32_t>();
-  for (int64_t p = 0; p < c_.pixels; ++p) {
-    const int64_t y = p / s.pixels_w, x_at = p % s.pixels_w;
-    table[static_cast<size_t>(2 * p)] = static_cast<int32_t>((y * width + x_at) * s.stride * s.in_channels * element);
-    table[static_cast<size_t>(2 * p + 1)] = static_cast<int32_t>(p * pitch * out_element);
-  }
+  const int64_t step = s.stride * s.in_channels * element;
+  c_.grid = {{s.pixels_h, s.pixels_w},
+             {{0, {width * step, step}}, {0, {s.pixels_w * pitch * out_element, pitch * out_element}}}};
   for (int64_t i = 0; i < s.kernel_h; ++i)
     for (int64_t j = 0; j < s.kernel_w; ++j)
       c_.taps.push_back(static_cast<int32_t>((i * width + j) * s.dilation * s.in_channels * element));
@@ -197,21 +193,13 @@ int KernelCase::per_element(const std::vector<float>& values) {
 
 int KernelCase::element_operand(const Tensor& values, int64_t pitch) {
   const DType type = values.dtype();
-  const int64_t element_bytes = bit_width(type) / 8, columns = c_.pixel_table.dim(1);
+  const int64_t element_bytes = bit_width(type) / 8;
   io_.push_back(std::make_unique<GuardedBytes>(static_cast<size_t>((c_.pixels * pitch - 1) * element_bytes)));
   std::memcpy(io_.back()->data(), values.raw(), io_.back()->size());
   plan_.buffers.push_back({"residual", Space::Input, 0, static_cast<int64_t>(io_.size()) - 1});
   const View view{static_cast<int>(plan_.buffers.size()) - 1, type, {c_.pixels, c_.channels}, {pitch, 1}, 0};
-  c_.operands.push_back({EpilogueOperand::Kind::PerElement, view, static_cast<int>(columns)});
-  Tensor wider(DType::Int32, {c_.pixels, columns + 1});
-  auto to = wider.mutable_data<int32_t>();
-  for (int64_t p = 0; p < c_.pixels; ++p) {
-    for (int64_t col = 0; col < columns; ++col)
-      to[static_cast<size_t>(p * (columns + 1) + col)] =
-          c_.pixel_table.data<int32_t>()[static_cast<size_t>(p * columns + col)];
-    to[static_cast<size_t>(p * (columns + 1) + columns)] = static_cast<int32_t>(p * pitch * element_bytes);
-  }
-  c_.pixel_table = wider;
+  c_.operands.push_back({EpilogueOperand::Kind::PerElement, view, static_cast<int>(c_.grid.columns.size())});
+  c_.grid.columns.push_back({0, {shape_.pixels_w * pitch * element_bytes, pitch * element_bytes}});
   const int id = add(Op::Load, type);
   c_.epilogue.back().slot = static_cast<int32_t>(c_.operands.size()) - 1;
   return id;
@@ -238,9 +226,9 @@ uint8_t* KernelCase::base(int buffer) {
 }
 
 double KernelCase::reference_sum(int64_t pixel, int64_t channel, double& magnitude) {
-  const int64_t per_group = c_.channels / c_.groups, element_bytes = bit_width(a_) / 8, columns = c_.pixel_table.dim(1);
-  const uint8_t* x = base(c_.input.buffer) + c_.pixel_table.data<int32_t>()[static_cast<size_t>(pixel * columns)] +
-                     channel / per_group * c_.group_stride * element_bytes;
+  const int64_t per_group = c_.channels / c_.groups, element_bytes = bit_width(a_) / 8;
+  const uint8_t* x =
+      base(c_.input.buffer) + c_.grid.address(0, pixel) + channel / per_group * c_.group_stride * element_bytes;
   const int64_t row = static_cast<int64_t>(c_.taps.size()) * c_.k, weight_bytes = bit_width(c_.b) / 8;
   const auto* w = reinterpret_cast<const uint8_t*>(c_.weights.raw()) + channel * row * weight_bytes;
   double sum = c_.bias.as_double(channel);
@@ -262,8 +250,7 @@ Immediate KernelCase::evaluate(const scalar::Expansion& program, int64_t pixel, 
     } else if (i.op == Op::Load) {
       const EpilogueOperand& o = c_.operands[static_cast<size_t>(i.slot)];
       const uint8_t* at = base(o.view.buffer) + channel * bit_width(o.view.dtype) / 8;
-      if (o.kind == EpilogueOperand::Kind::PerElement)
-        at += c_.pixel_table.data<int32_t>()[static_cast<size_t>(pixel * c_.pixel_table.dim(1) + o.column)];
+      if (o.kind == EpilogueOperand::Kind::PerElement) at += c_.grid.address(static_cast<size_t>(o.column), pixel);
       v.push_back(read_element(at, i.type));
     } else if (i.op == Op::Table) {
       const uint8_t* table = base(c_.operands[static_cast<size_t>(i.slot)].view.buffer);
@@ -287,9 +274,7 @@ std::vector<uint8_t> KernelCase::reference() {
   for (int64_t p = 0; p < c_.pixels; ++p)
     for (int64_t o = 0; o < c_.channels; ++o) {
       const double sum = reference_sum(p, o, magnitudes_.emplace_back());
-      write_element(bytes.data() + c_.pixel_table.data<int32_t>()[static_cast<size_t>(p * c_.pixel_table.dim(1) + 1)] +
-                        o * bit_width(out_) / 8,
-                    out_, evaluate(program, p, o, sum));
+      write_element(bytes.data() + c_.grid.address(1, p) + o * bit_width(out_) / 8, out_, evaluate(program, p, o, sum));
     }
   return bytes;
 }

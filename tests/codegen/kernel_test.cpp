@@ -416,6 +416,20 @@ TEST_P(KernelRow, AnyScheduleGivesTheSameBytes) {
   EXPECT_GE(tried, 2) << row().name;
 }
 
+// Images that are larger than one table of pixels.
+TEST_P(KernelRow, ManySlabs) {
+  for (const auto& [h, w] : {std::pair{150, 223}, std::pair{1, 40002}, std::pair{40001, 1}, std::pair{2, 17000}}) {
+    const KernelShape s = adapted({.pixels_h = h, .pixels_w = w, .kernel_w = 3, .in_channels = 4, .out_channels = 5});
+    KernelCase k(s, row().a, integer() ? kS32 : kF32, seed_++);
+    const DType type = integer() ? kS32 : kF32;
+    const double most = integer() ? 9 : 0.5;
+    k.add(Op::Add, type, {0, k.per_element(type, -most, most)});
+    EXPECT_EQ(k.check(GetParam(), {2, 3}), "") << row().name << " " << s.to_string();
+    EXPECT_GT(k.contraction().units, 1) << row().name;
+    EXPECT_LT(k.plan().constants.size(), size_t{1} << 18) << row().name;
+  }
+}
+
 TEST(KernelSchedule, RefusesATileThatDoesNotFit) {
   auto why = [](const std::string& wanted) {
     KernelCase k({.pixels_w = 30, .in_channels = 8, .out_channels = 128}, kU8, kS32, 1);

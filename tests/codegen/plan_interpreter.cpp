@@ -199,9 +199,7 @@ class Interpreter {
 
   Immediate dot(const Contraction& c, int64_t pixel, int64_t channel) {
     const int64_t per_group = c.channels / c.groups, group = channel / per_group, size = bit_width(c.a) / 8;
-    const std::byte* x = base(c.input.buffer) +
-                         c.pixel_table.data<int32_t>()[static_cast<size_t>(pixel * c.pixel_table.dim(1))] +
-                         group * c.group_stride * size;
+    const std::byte* x = base(c.input.buffer) + c.grid.address(0, pixel) + group * c.group_stride * size;
     if (c.computed)
       return product_of_computed(c, x, pixel / kernels::pixels_of_batch(c), channel) + c.bias.as_double(channel);
     const std::byte* w = c.weights.raw() + channel * static_cast<int64_t>(c.taps.size()) * c.k * (bit_width(c.b) / 8);
@@ -215,7 +213,6 @@ class Interpreter {
 
   void execute(const Contraction& c) {
     for (int64_t p = 0; p < c.pixels; ++p) {
-      const auto row = c.pixel_table.data<int32_t>().subspan(static_cast<size_t>(p * c.pixel_table.dim(1)));
       for (int64_t o = 0; o < c.channels; ++o) {
         Values v;
         for (const Instr& i : c.epilogue) {
@@ -223,22 +220,23 @@ class Interpreter {
             v.push(i.type,
                    i.type == DType::Float32 ? Immediate(static_cast<float>(dot(c, p, o).as_double())) : dot(c, p, o));
           else if (i.op == Op::Load)
-            v.push(i.type, load(c.operands[static_cast<size_t>(i.slot)], row, o));
+            v.push(i.type, load(c, c.operands[static_cast<size_t>(i.slot)], p, o));
           else if (i.op == Op::Table)
             v.push(i.type, table_element(c.operands[static_cast<size_t>(i.slot)].view,
                                          v.numbers[static_cast<size_t>(i.args[0])]));
           else
             v.push(i.type, v.of(i));
         }
-        write_element(base(c.output.buffer) + row[1] + o * bit_width(c.output.dtype) / 8, c.output.dtype,
+        write_element(base(c.output.buffer) + c.grid.address(1, p) + o * bit_width(c.output.dtype) / 8, c.output.dtype,
                       v.numbers.back());
       }
     }
   }
 
-  Immediate load(const EpilogueOperand& operand, std::span<const int32_t> row, int64_t channel) {
+  Immediate load(const Contraction& c, const EpilogueOperand& operand, int64_t pixel, int64_t channel) {
     const std::byte* at = base(operand.view.buffer);
-    at += operand.has_column() ? row[static_cast<size_t>(operand.column)] : codegen::byte_offset(operand.view, {0});
+    at += operand.has_column() ? c.grid.address(static_cast<size_t>(operand.column), pixel)
+                               : codegen::byte_offset(operand.view, {0});
     if (operand.kind != EpilogueOperand::Kind::PerPixel) at += channel * bit_width(operand.view.dtype) / 8;
     return read_element(at, operand.view.dtype);
   }

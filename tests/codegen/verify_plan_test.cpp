@@ -177,12 +177,21 @@ TEST_F(VerifyPlan, C3TapsLieInTheInput) {
   EXPECT_THAT(findings(), HasSubstr("a tap reaches bytes"));
 }
 TEST_F(VerifyPlan, C3PixelsLieInTheOutput) {
-  contraction().pixel_table.mutable_data<int32_t>()[1] = -4;
+  contraction().grid.columns[1].origin = -4;
   EXPECT_THAT(findings(), HasSubstr("a pixel reaches bytes -4"));
 }
 TEST_F(VerifyPlan, C3OperandsHaveAColumn) {
   operand(EpilogueOperand::Kind::PerElement).column = 9;
   EXPECT_THAT(findings(), HasSubstr("has no column"));
+}
+TEST_F(VerifyPlan, C1BatchesAreWholeDimensions) {
+  contraction().computed = ComputedWeights{7, contraction().input, {}};
+  EXPECT_THAT(findings(), HasSubstr("has another size"));
+}
+TEST_F(VerifyPlan, C4ComputedWeightsLieInTheArena) {
+  contraction().computed = ComputedWeights{1, contraction().input, {}};
+  contraction().computed->panels.offset = 1;
+  EXPECT_THAT(findings(), HasSubstr("computed weights"));
 }
 TEST_F(VerifyPlan, C4ItIsScheduled) {
   contraction().units = -1;
