@@ -75,6 +75,9 @@ Result<std::vector<int64_t>> slice_axes(const Context& c, size_t count, int64_t 
 Result<Types> infer_slice(const InferContext& c) {
   const Type& data = c.in(0);
   if (!data.ranked()) return unranked(data.dtype);
+  for (size_t i = 1; i < 5; ++i)
+    if (c.has(i) && c.in(i).ranked() && c.in(i).rank() != 1)
+      return c.error("starts, ends, axes and steps are vectors, not " + c.in(i).to_string());
   const auto length = length_of(c.in(1)), end_length = length_of(c.in(2));
   const auto starts = c.contents(1), ends = c.contents(2), steps = c.contents(4);
   const auto axes = numbers_of(c.contents(3));

@@ -101,6 +101,8 @@ TEST(Slice, NegativePositionsStepsAndEmptyResults) {
       run1(ops::Slice, {Tensor(DType::Float32, {0}), ints({-1}), ints({INT64_MIN}), ints({0}), ints({-1})}).shape(),
       (Shape{0}));
   EXPECT_EQ(inferred(ops::Slice, {x, ints({0}), ints({1}), ints({0}), ints({0})}), "a step cannot be 0");
+  EXPECT_EQ(inferred(ops::Slice, {x, Tensor::scalar<int64_t>(int64_t{1} << 60), ints({2}), ints({0})}),
+            "starts, ends, axes and steps are vectors, not int64[]");
 }
 
 TEST(Pad, AllModesAndCropping) {
