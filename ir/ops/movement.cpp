@@ -190,7 +190,8 @@ Dim extent_of(double count) {
 
 std::optional<int64_t> length_of(const Type& vector) {
   if (!vector.ranked() || vector.rank() != 1) return std::nullopt;
-  return vector.dim(0).constant();
+  const auto length = vector.dim(0).constant();
+  return length && *length <= static_cast<int64_t>(kMaxRank) ? length : std::nullopt;
 }
 
 }  // namespace lapis::ops

@@ -66,7 +66,7 @@ template <class Context> Status check_shape(const Context& c, DType dtype, std::
   if (const auto problem = shape_problem(dtype, shape)) return c.error("the result cannot be: " + *problem);
   return ok();
 }
-// How many dims an integer vector of this type describes, if its length is known.
+// How many dims an integer vector of this type describes, if its length is known and a tensor can have so many.
 std::optional<int64_t> length_of(const Type& vector);
 inline Types unranked(DType dtype) { return {Type::tensor(dtype)}; }
 inline Types of_rank(DType dtype, int64_t rank) { return {Type::tensor(dtype, Dims(static_cast<size_t>(rank)))}; }

@@ -20,6 +20,13 @@ TEST(Reshape, CopiesInfersAndAllowsZero) {
   EXPECT_NE(inferred(ops::Reshape, {ramp({2, 3}), ints({4, -1})}).find("element counts differ"), std::string::npos);
 }
 
+TEST(Reshape, NoTensorHasAsManyAxesAsAVectorMayHaveElements) {
+  const Type target = Type::tensor(DType::Int64, Dims{int64_t{1} << 32});
+  for (const OpDef* op : {&ops::Reshape, &ops::Expand, &ops::Unsqueeze, &ops::Squeeze})
+    EXPECT_EQ(inferred(*op, {ramp({2, 3}), target}), "float[...]") << op->name;
+  EXPECT_EQ(inferred(ops::ConstantOfShape, {target}), "float[...]");
+}
+
 TEST(Reshape, FlattenSqueezeUnsqueeze) {
   EXPECT_EQ(run1(ops::Flatten, {ramp({2, 3, 4})}, {{"axis", int64_t{-1}}}).shape(), (Shape{6, 4}));
   EXPECT_EQ(run1(ops::Flatten, {ramp({2, 3, 4})}, {{"axis", int64_t{3}}}).shape(), (Shape{24, 1}));
