@@ -133,6 +133,13 @@ Status own_bytes(Program& program, const Plan& plan, const CodeImage& code) {
   return ok();
 }
 
+// The highest entry of a column that the last slab of a batch reads, which may be a row shorter than the table.
+int64_t reach_of_last(const Contraction& c, const kernels::Slabs& slabs, size_t column) {
+  const int64_t most = slabs.most_pixels(), last = slabs.pixels_of(slabs.of_batch() - 1);
+  const int64_t missing = most == last ? 0 : c.grid.address(column, most) - c.grid.address(column, last);
+  return slabs.reach(column) - missing;
+}
+
 // Where the addresses in the tables of a contraction may lie.
 void add_tables(Program& program, const Contraction& c, const Plan& plan) {
   const auto buffer_bytes = [&](int buffer) {
@@ -157,8 +164,8 @@ void add_tables(Program& program, const Contraction& c, const Plan& plan) {
   TableInfo units{
       offset(kUnits), static_cast<uint64_t>(c.units), {weights, params, bytes(kPixels), rows + 1, rows + 1, 2}};
   for (size_t column = 0; column < buffers.size(); ++column) {
-    const auto reach = static_cast<uint64_t>(slabs.reach(column));
-    table.limits.push_back(reach + 1);
+    table.limits.push_back(static_cast<uint64_t>(slabs.reach(column)) + 1);
+    const auto reach = static_cast<uint64_t>(reach_of_last(c, slabs, column));
     units.limits.push_back(buffers[column] - std::min(reach, buffers[column]));
   }
   program.tables.push_back(std::move(table));

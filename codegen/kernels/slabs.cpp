@@ -17,6 +17,12 @@ size_t batch_dimensions(const Contraction& c) {
   return count;
 }
 
+// All of one size, the largest that there is.
+Tiles equal_tiles(int64_t rows, int most) {
+  while (rows % most != 0) --most;
+  return tiles_of(rows, most);
+}
+
 }  // namespace
 
 Tiles balanced_tiles(int64_t pixels, int max_mr) {
@@ -40,7 +46,11 @@ Slabs::Slabs(const Contraction& c) : grid_(c.grid), dimension_(c.grid.extents.si
   const int64_t extent = extents[--dimension_];
   const int64_t grain = inner_ == 1 && extent % 2 == 0 ? 2 : 1;  // pairs of pixels stay together (shares_columns)
   inner_ *= grain;
-  cut_ = balanced_tiles(extent / grain, static_cast<int>(kMostPixels / inner_));
+  const auto backwards = [&](const PixelGrid::Column& column) { return column.strides[dimension_] < 0; };
+  const auto most = static_cast<int>(kMostPixels / inner_);
+  // A short slab that runs backwards would count from before its buffer.
+  cut_ = std::ranges::any_of(grid_.columns, backwards) ? equal_tiles(extent / grain, most)
+                                                       : balanced_tiles(extent / grain, most);
   extents_.insert(extents_.begin(), cut_.mr * grain);
   sweep_ = extent / grain * inner_;
   for (size_t d = first; d < dimension_; ++d) outer_ *= extents[d];

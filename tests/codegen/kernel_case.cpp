@@ -181,24 +181,31 @@ int KernelCase::look_up(int bytes, DType type, const Tensor& table) {
 
 int KernelCase::per_element(DType type, double low, double high) {
   const int64_t pitch = c_.channels + 1;
-  return element_operand(random(type, {c_.pixels * pitch}, low, high), pitch);
+  return pixel_operand(EpilogueOperand::Kind::PerElement, random(type, {c_.pixels * pitch}, low, high), pitch);
 }
 
 int KernelCase::per_element(const std::vector<float>& values) {
   const int64_t pitch = c_.channels + 1;
   Tensor t(DType::Float32, {c_.pixels * pitch});
   for (size_t i = 0; i < t.mutable_data<float>().size(); ++i) t.mutable_data<float>()[i] = values[i % values.size()];
-  return element_operand(t, pitch);
+  return pixel_operand(EpilogueOperand::Kind::PerElement, t, pitch);
 }
 
-int KernelCase::element_operand(const Tensor& values, int64_t pitch) {
+int KernelCase::per_pixel(int32_t low, int32_t high) {
+  return pixel_operand(EpilogueOperand::Kind::PerPixel, random(DType::Int32, {c_.pixels}, low, high), 1);
+}
+
+int KernelCase::pixel_operand(EpilogueOperand::Kind kind, const Tensor& values, int64_t pitch) {
   const DType type = values.dtype();
-  const int64_t element_bytes = bit_width(type) / 8;
-  io_.push_back(std::make_unique<GuardedBytes>(static_cast<size_t>((c_.pixels * pitch - 1) * element_bytes)));
+  const int64_t element_bytes = bit_width(type) / 8,
+                channels = kind == EpilogueOperand::Kind::PerPixel ? 1 : c_.channels;
+  io_.push_back(
+      std::make_unique<GuardedBytes>(static_cast<size_t>(((c_.pixels - 1) * pitch + channels) * element_bytes)));
   std::memcpy(io_.back()->data(), values.raw(), io_.back()->size());
   plan_.buffers.push_back({"residual", Space::Input, 0, static_cast<int64_t>(io_.size()) - 1});
-  const View view{static_cast<int>(plan_.buffers.size()) - 1, type, {c_.pixels, c_.channels}, {pitch, 1}, 0};
-  c_.operands.push_back({EpilogueOperand::Kind::PerElement, view, static_cast<int>(c_.grid.columns.size())});
+  const View view{
+      static_cast<int>(plan_.buffers.size()) - 1, type, {c_.pixels, c_.channels}, {pitch, channels == 1 ? 0 : 1}, 0};
+  c_.operands.push_back({kind, view, static_cast<int>(c_.grid.columns.size())});
   c_.grid.columns.push_back({0, {shape_.pixels_w * pitch * element_bytes, pitch * element_bytes}});
   const int id = add(Op::Load, type);
   c_.epilogue.back().slot = static_cast<int32_t>(c_.operands.size()) - 1;
@@ -249,8 +256,9 @@ Immediate KernelCase::evaluate(const scalar::Expansion& program, int64_t pixel, 
       v.push_back(Immediate(sum).held_as(i.type));
     } else if (i.op == Op::Load) {
       const EpilogueOperand& o = c_.operands[static_cast<size_t>(i.slot)];
-      const uint8_t* at = base(o.view.buffer) + channel * bit_width(o.view.dtype) / 8;
-      if (o.kind == EpilogueOperand::Kind::PerElement) at += c_.grid.address(static_cast<size_t>(o.column), pixel);
+      const uint8_t* at = base(o.view.buffer);
+      if (o.kind != EpilogueOperand::Kind::PerPixel) at += channel * bit_width(o.view.dtype) / 8;
+      if (o.has_column()) at += c_.grid.address(static_cast<size_t>(o.column), pixel);
       v.push_back(read_element(at, i.type));
     } else if (i.op == Op::Table) {
       const uint8_t* table = base(c_.operands[static_cast<size_t>(i.slot)].view.buffer);

@@ -48,6 +48,7 @@ class KernelCase {
   int per_channel(DType type, double low, double high);
   int per_element(DType type, double low, double high);
   int per_element(const std::vector<float>& values);  // over and over
+  int per_pixel(int32_t low, int32_t high);           // one Int32 for all channels
   // Byte `bytes` replaced by an element of `table`, which has 256 of them.
   int look_up(int bytes, DType type, const Tensor& table);
   // `x` as the result of an instruction on the accumulator, which it drops: what is computed from it is exact in every row.
@@ -70,7 +71,7 @@ class KernelCase {
   void build_weights();
   Tensor random(DType type, Shape shape, double low, double high);
   View constant_view(const Tensor& t);
-  int element_operand(const Tensor& values, int64_t pitch);
+  int pixel_operand(EpilogueOperand::Kind kind, const Tensor& values, int64_t pitch);
   std::vector<uint8_t> reference();
   double reference_sum(int64_t pixel, int64_t channel, double& magnitude);
   Immediate evaluate(const scalar::Expansion& program, int64_t pixel, int64_t channel, double sum);

@@ -185,6 +185,19 @@ TEST_P(KernelRow, WideOperandsAndOutputs) {
   }
 }
 
+// One number for all channels of a pixel, as the zero point of computed weights needs.
+TEST_P(KernelRow, OperandsOfPixels) {
+  if (!integer()) GTEST_SKIP() << "integers only";
+  for (int64_t channels : {1, 5, 16, 40, 64, 100, 130})
+    for (DType out : {kU8, kS32}) {
+      const KernelShape s = adapted({.pixels_h = 3, .pixels_w = 7, .in_channels = 16, .out_channels = channels});
+      KernelCase k(s, row().a, out, seed_++);
+      const int sum = k.add(Op::Add, kS32, {0, k.per_pixel(-3000, 3000)});
+      if (out == kU8) k.requantize(sum, kU8, 100);
+      EXPECT_EQ(k.check(GetParam()), "") << row().name << " " << s.to_string();
+    }
+}
+
 // Clips: of bytes, of finite floats before rounding, and of floats that stay floats.
 TEST_P(KernelRow, Clips) {
   const KernelShape s = adapted({.pixels_w = 10, .in_channels = 16, .out_channels = 72, .input_zero_point = zero(128)});

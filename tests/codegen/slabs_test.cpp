@@ -20,8 +20,15 @@ void expect_all_addresses(const Contraction& c) {
   }
   for (size_t column = 0; column < columns; ++column) EXPECT_EQ(slabs.reach(column), highest[column]);
   int64_t pixel = 0;
+  const auto lowest = [&](size_t column) {
+    int64_t at = c.grid.columns[column].origin;
+    for (size_t d = 0; d < c.grid.extents.size(); ++d)
+      at += std::min<int64_t>(c.grid.columns[column].strides[d] * (c.grid.extents[d] - 1), 0);
+    return at;
+  };
   for (int64_t slab = 0; slab < slabs.of_batch() * c.batches(); ++slab) {
     ASSERT_LE(slabs.pixels_of(slab), slabs.most_pixels());
+    for (size_t column = 0; column < columns; ++column) ASSERT_GE(slabs.base(column, slab), lowest(column));
     for (int64_t i = 0; i < slabs.pixels_of(slab); ++i, ++pixel)
       for (size_t column = 0; column < columns; ++column)
         ASSERT_EQ(slabs.base(column, slab) + table[static_cast<size_t>(i) * columns + column],

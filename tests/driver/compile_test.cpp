@@ -107,6 +107,12 @@ constexpr TextCase kTexts[] = {
      "(float[N,3,9,7] x, float[5,3,3,3] w, float[5] b) => (float[N,5,M,K] y) { c = Conv<pads = [1,1,1,1]>(x, w, b) r = "
      "Relu(c) y = MaxPool<kernel_shape = [2,2], strides = [2,2]>(r) }",
      false},
+    // Larger than one table of pixels, with a residual.
+    {"volume",
+     "(float[1,4,31,33,35] x, float[4,4,3,3,3] w, float[4] b) => (float[1,4,31,33,35] y) { c = Conv<pads = "
+     "[1,1,1,1,1,1]>(x, "
+     "w, b) r = Relu(x) y = Add(c, r) }",
+     false},
     {"gemm_softmax",
      "(float[3,17] a, float[17,33] w, float[33] b) => (float[3,33] y) { g = Gemm(a, w, b) y = Softmax<axis = -1>(g) }",
      false},
