@@ -80,6 +80,15 @@ void lower_elementwise(Lowering& l, const FusedRegion& region) {
   l.emit(b.finish(), region, precision_of(out));
 }
 
+void lower_copy(Lowering& l, const FusedRegion& region, const View& from, const View& to) {
+  LoopBuilder b(l, region.result()->name(), to.shape);
+  const Placement here = straight(to.shape);
+  const int loaded = b.load_view(b.add_view(from, here));
+  b.store(b.add_view(to, here), loaded);
+  b.end_phase(Loop::Over::Row);
+  l.emit(b.finish(), region, std::string(name_of(to.dtype)));
+}
+
 int LoopBuilder::reduce(Loop::Reduce kind, int value) {
   reductions_.push_back({kind, value, program[value].type});
   reduced_types_.push_back(program[value].type);

@@ -54,6 +54,9 @@ class LoopBuilder {
   std::map<const Value*, int> known_;  // values already computed in this phase
 };
 
+// A region that does nothing but copy.
+void lower_copy(Lowering& lowering, const FusedRegion& region, const View& from, const View& to);
+
 // What explain calls the type that a value is computed in: "fp32", "int8".
 std::string precision_of(const Value* value);
 

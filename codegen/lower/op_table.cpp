@@ -16,7 +16,7 @@ OpLowerings all_rows() {
   OpLowerings rows;
   for (auto* family : {activation_rows, arithmetic_rows, control_flow_rows, convolution_rows, copy_rows, gather_rows,
                        logic_rows, matrix_product_rows, normalization_rows, pooling_rows, quantization_rows,
-                       reduction_rows, selection_rows, softmax_rows, transcendental_rows, view_rows})
+                       reduction_rows, resize_rows, selection_rows, softmax_rows, transcendental_rows, view_rows})
     for (OpLowering& row : family()) rows.push_back(std::move(row));
   return rows;
 }
@@ -94,18 +94,29 @@ const Form* host_form_of(const Node& node) {
 }
 
 const std::vector<const OpDef*>& ops_without_code() {
-  static const std::vector<const OpDef*> kOps = {&ops::ArgMax,        &ops::ArgMin,
-                                                 &ops::BitShift,      &ops::Compress,
-                                                 &ops::Constant,      &ops::ConstantOfShape,
-                                                 &ops::ConvTranspose, &ops::CumSum,
-                                                 &ops::Dropout,       &ops::DynamicQuantizeLinear,
-                                                 &ops::EyeLike,       &ops::GatherElements,
-                                                 &ops::GatherND,      &ops::GroupNormalization,
-                                                 &ops::LRN,           &ops::NonZero,
-                                                 &ops::OneHot,        &ops::Range,
-                                                 &ops::Resize,        &ops::ScatterElements,
-                                                 &ops::ScatterND,     &ops::ShapeOf,
-                                                 &ops::Size,          &ops::Trilu};
+  static const std::vector<const OpDef*> kOps = {&ops::ArgMax,
+                                                 &ops::ArgMin,
+                                                 &ops::BitShift,
+                                                 &ops::Compress,
+                                                 &ops::Constant,
+                                                 &ops::ConstantOfShape,
+                                                 &ops::ConvTranspose,
+                                                 &ops::CumSum,
+                                                 &ops::Dropout,
+                                                 &ops::DynamicQuantizeLinear,
+                                                 &ops::EyeLike,
+                                                 &ops::GatherElements,
+                                                 &ops::GatherND,
+                                                 &ops::GroupNormalization,
+                                                 &ops::LRN,
+                                                 &ops::NonZero,
+                                                 &ops::OneHot,
+                                                 &ops::Range,
+                                                 &ops::ScatterElements,
+                                                 &ops::ScatterND,
+                                                 &ops::ShapeOf,
+                                                 &ops::Size,
+                                                 &ops::Trilu};
   return kOps;
 }
 

@@ -64,6 +64,11 @@ bool is_exact_elementwise(const Node& node) {
   return is_boundary(node) || std::any_of(kExact.begin(), kExact.end(), [&](const OpDef* op) { return node.is(*op); });
 }
 
+// Its floats have one value, whoever computes them.
+static bool is_exact(const Node& node) {
+  return is_exact_elementwise(node) || node.op().has(Trait::ValuePreserving) || node.is(ops::Resize);
+}
+
 IntegerReport describe_integer(const Graph& graph) {
   IntegerReport report;
   for (const Node* node : graph.nodes()) {
@@ -78,8 +83,7 @@ IntegerReport describe_integer(const Graph& graph) {
       report.islands.push_back({left.node, left.op,
                                 node->op().has(Trait::ValuePreserving) ? "its operands are not integers of one scale"
                                                                        : "there is no integer form of it here"});
-    report.byte_exact = report.byte_exact && (!touches_floats(*node) || is_exact_elementwise(*node) ||
-                                              node->op().has(Trait::ValuePreserving));
+    report.byte_exact &= !touches_floats(*node) || is_exact(*node);
   }
   return report;
 }

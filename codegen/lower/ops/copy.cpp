@@ -11,15 +11,6 @@ namespace {
 
 using Ints = std::vector<int64_t>;
 
-void copy_view(Lowering& l, const FusedRegion& region, const View& from, const View& to) {
-  LoopBuilder b(l, region.result()->name(), to.shape);
-  const Placement here = straight(to.shape);
-  const int loaded = b.load_view(b.add_view(from, here));
-  b.store(b.add_view(to, here), loaded);
-  b.end_phase(Loop::Over::Row);
-  l.emit(b.finish(), region, std::string(name_of(to.dtype)));
-}
-
 void concat(Lowering& l, const FusedRegion& region) {
   const Node& node = *region.anchor;
   const View out = l.allocate(node.output());
@@ -28,7 +19,7 @@ void concat(Lowering& l, const FusedRegion& region) {
   for (const Value* input : node.inputs()) {
     const View part = l.view_of(input);
     const int64_t count = part.shape[static_cast<size_t>(axis)];
-    if (element_count(part.shape) > 0) copy_view(l, region, part, sliced(out, axis, start, 1, count));
+    if (element_count(part.shape) > 0) lower_copy(l, region, part, sliced(out, axis, start, 1, count));
     start += count;
   }
 }
@@ -68,7 +59,7 @@ void pad(Lowering& l, const FusedRegion& region) {
     if (right) l.emit_fill(sliced(whole, axis, left + kept, 1, right), value, node.output()->name());
     whole = sliced(whole, axis, left, 1, kept);  // later axes fill only beside what is already done
   }
-  copy_view(l, region, from, interior);
+  lower_copy(l, region, from, interior);
 }
 
 // Each axis is two loops: repeats outside, the input's elements inside.
@@ -82,7 +73,7 @@ void tile(Lowering& l, const FusedRegion& region) {
     source.strides.insert(source.strides.end(), {0, from.strides[i]});
     target.strides.insert(target.strides.end(), {from.shape[i] * out.strides[i], out.strides[i]});
   }
-  copy_view(l, region, source, target);
+  lower_copy(l, region, source, target);
 }
 
 // View of one axis split in two.
@@ -110,7 +101,7 @@ void depth_space(Lowering& l, const FusedRegion& region) {
                : split_axis(split_axis(deep, 1, block * block, channels), 1, block, block);
   d = permuted(d, crd ? Ints{0, 1, 4, 2, 5, 3} : Ints{0, 3, 4, 1, 5, 2});
   const View w = split_axis(split_axis(wide, 3, deep.shape[3], block), 2, deep.shape[2], block);
-  copy_view(l, region, to_space ? d : w, to_space ? w : d);
+  lower_copy(l, region, to_space ? d : w, to_space ? w : d);
 }
 
 Status constant_mode(const Node& node) {

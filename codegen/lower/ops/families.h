@@ -17,6 +17,7 @@ OpLowerings normalization_rows();
 OpLowerings pooling_rows();
 OpLowerings quantization_rows();
 OpLowerings reduction_rows();
+OpLowerings resize_rows();
 OpLowerings selection_rows();
 OpLowerings softmax_rows();
 OpLowerings transcendental_rows();

@@ -62,7 +62,7 @@ Tensor magnitudes(const Tensor& t) {
 // Sums whose error is a share of the sum of magnitudes.
 bool is_linear(const OpDef& op) {
   static const std::set<std::string_view> kNames = {
-      "AveragePool", "GlobalAveragePool", "ReduceSum", "ReduceMean", "ReduceL1", "CumSum", "Resize", "Mean", "Sum"};
+      "AveragePool", "GlobalAveragePool", "ReduceSum", "ReduceMean", "ReduceL1", "CumSum", "Mean", "Sum"};
   return op.has(Trait::Contraction) || kNames.contains(op.name);
 }
 
@@ -363,6 +363,7 @@ bool is_exact(const Node& node) {
                                                     "Range",
                                                     "Reciprocal",
                                                     "Relu",
+                                                    "Resize",
                                                     "Round",
                                                     "Scan",
                                                     "ScatterElements",

@@ -251,7 +251,8 @@ std::optional<Proposal> propose_resize(Draft& d, const OpDef& op) {
     p.inputs[3] = d.ints(sizes);
   }
   p.attributes = draw_attributes(d, op);
-  p.attributes["mode"] = random.pick<std::string>({"nearest", "nearest", "linear", "cubic"});
+  const std::string mode = random.pick<std::string>({"nearest", "nearest", "linear", "cubic"});
+  p.attributes["mode"] = allows(kNumbers, x->dtype()) ? mode : "nearest";
   return p;
 }
 
