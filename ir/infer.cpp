@@ -5,6 +5,8 @@
 #include <unordered_set>
 #include <utility>
 
+#include "ir/ops/ops.h"
+
 namespace lapis {
 
 // ---- what records see ---------------------------------------------------------------------------------------------
@@ -118,8 +120,7 @@ void check_variables(const Node& node, Diagnostics& found) {
   }
 }
 
-// What every record relies on: its required operands are there and have types it allows.
-Diagnostics check_operands(const Node& node) {
+Diagnostics check_count(const Node& node) {
   const OpDef& op = node.op();
   Diagnostics found;
   if (node.inputs().size() > op.max_inputs())
@@ -128,6 +129,13 @@ Diagnostics check_operands(const Node& node) {
   for (size_t i = 0; i < std::max(op.min_inputs(), node.inputs().size()); ++i)
     if (!node.input(i) && !op.input(i).optional && (!op.input(i).variadic || i < node.inputs().size()))
       found.push_back(node_error(node, "required input '" + std::string(op.input(i).name) + "' is missing"));
+  return found;
+}
+
+// What every record relies on: its required operands are there and have types it allows.
+Diagnostics check_operands(const Node& node) {
+  const OpDef& op = node.op();
+  Diagnostics found = check_count(node);
   if (!found.empty()) return found;
   for (size_t i = 0; i < node.inputs().size(); ++i) {
     const Value* input = node.input(i);
@@ -142,6 +150,73 @@ Diagnostics check_operands(const Node& node) {
   if (found.empty()) check_variables(node, found);
   return found;
 }
+
+// ---- states of a Loop ---------------------------------------------------------------------------------------------
+
+void collect_types(const Graph& graph, std::vector<std::pair<Value*, Type>>& types) {
+  for (Value* input : graph.inputs()) types.emplace_back(input, input->type());
+  for (const Node* node : graph.nodes()) {
+    for (Value* output : node->outputs())
+      if (output) types.emplace_back(output, output->type());
+    for (const Graph* subgraph : node->subgraphs()) collect_types(*subgraph, types);
+  }
+}
+
+// Of all values that are computed in a graph and in its subgraphs.
+std::vector<std::pair<Value*, Type>> types_in(const Graph& graph) {
+  std::vector<std::pair<Value*, Type>> types;
+  collect_types(graph, types);
+  return types;
+}
+
+// Those of whose shape the body says less than what they begin with. Operand i of the Loop is input i of its body, whose output i - 1
+// is what the next iteration gets.
+class States {
+ public:
+  States(const Node& loop, const Graph& body) {
+    const size_t count = std::min({loop.inputs().size(), body.inputs().size(), body.outputs().size() + 1});
+    for (size_t i = 2; i < count; ++i) {
+      const Value* first = loop.input(i);
+      if (!first || !first->type().is_tensor() || !first->type().ranked()) continue;
+      const std::optional<Type> assumed = merge(body.inputs()[i]->type(), first->type());
+      if (assumed && !(*assumed == body.inputs()[i]->type()))
+        states_.push_back({body.inputs()[i], body.outputs()[i - 1], *assumed});
+    }
+  }
+
+  bool empty() const { return states_.empty(); }
+  void assume() const {
+    for (const State& s : states_) s.in->set_type(s.type);
+  }
+  bool hold() const {
+    return std::ranges::all_of(states_, [](const State& s) { return s.holds(); });
+  }
+  // Forgets the extents that change. False if a state may be of any rank.
+  bool widen() {
+    for (State& s : states_) {
+      const Type& next = s.out->type();
+      if (!next.is_tensor() || !next.ranked() || next.rank() != s.type.rank()) return false;
+      for (size_t d = 0; d < s.type.dims->size(); ++d)
+        if (!((*next.dims)[d] == (*s.type.dims)[d])) (*s.type.dims)[d] = Dim::unknown();
+    }
+    return true;
+  }
+
+ private:
+  struct State {
+    Value* in;
+    const Value* out;
+    Type type;  // assumed
+    bool holds() const {
+      const Type& next = out->type();
+      if (!next.is_tensor() || !next.ranked() || next.rank() != type.rank()) return false;
+      for (size_t d = 0; d < type.dims->size(); ++d)
+        if ((*type.dims)[d].is_known() && !((*next.dims)[d] == (*type.dims)[d])) return false;
+      return true;
+    }
+  };
+  std::vector<State> states_;
+};
 
 class Inference {
  public:
@@ -182,7 +257,28 @@ class Inference {
     if (node.op().body_inputs && std::all_of(node.inputs().begin(), node.inputs().end(), has_type))
       bind_body_inputs(node, *subgraphs[0]);
     if (subgraphs.size() > 1) return infer_branches(subgraphs);
-    infer_graph(*subgraphs[0]);
+    if (!node.is(ops::Loop) || !infer_with_states(node, *subgraphs[0])) infer_graph(*subgraphs[0]);
+  }
+
+  // A Loop whose body does not say the shapes of its states: they are tried as they begin, then without the extents that an iteration
+  // changes. True where what an iteration gives fits what it took; else nothing is changed.
+  bool infer_with_states(const Node& loop, const Graph& body) {
+    States states(loop, body);
+    for (; !states.empty() && trials_left_ > 0; --trials_left_) {
+      const std::vector<std::pair<Value*, Type>> before = types_in(body);
+      states.assume();
+      Diagnostics outer = std::exchange(diagnostics_, {});
+      infer_graph(body);
+      const bool valid = std::exchange(diagnostics_, std::move(outer)).empty();
+      if (valid && states.hold()) return true;
+      const bool again = valid && states.widen();
+      for (const auto& [value, type] : before) {
+        value->set_type(type);
+        contents_.erase(value);
+      }
+      if (!again) return false;
+    }
+    return false;
   }
 
   // A branch that cannot work on these operands is an error only if no other can: exporters write If with branches
@@ -255,6 +351,8 @@ class Inference {
   InferContext::Contents contents_;
   std::unordered_set<const Value*> looked_at_;
   Diagnostics diagnostics_;
+  int trials_left_ =
+      256;  // of bodies: loops that fail inside of loops that fail would double the work with each of them
 };
 
 Type bind_type(Type type, const std::map<std::string, int64_t>& values) {
