@@ -52,11 +52,10 @@ Status Interpreter::act(size_t step, const CallInfo& call) {
   if (call.host) {
     LAPIS_CHECK(call_host(step, call));
   } else {
-    std::vector<const std::byte*> inputs;
-    std::vector<std::byte*> outputs;
-    for (const TensorPlace& t : call.inputs) inputs.push_back(address(t.place));
-    for (const TensorPlace& t : call.outputs) outputs.push_back(address(t.place));
-    find_routine(call.routine)(call, inputs, outputs);
+    std::vector<void*> operands;
+    for (const TensorPlace& t : call.inputs) operands.push_back(address(t.place));
+    for (const TensorPlace& t : call.outputs) operands.push_back(address(t.place));
+    find_routine(call.routine)(operands.data(), call.parameters.data());
   }
   if (!profile_.empty()) profile_[step] += std::chrono::duration<double, std::nano>(Clock::now() - before).count();
   return ok();

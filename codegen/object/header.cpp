@@ -148,7 +148,9 @@ std::string header_text(const Plan& plan, const ObjectOptions& options) {
       << "int " << n << "_run(const " << n << "_inputs* inputs, const " << n << "_outputs* outputs, void* arena);\n\n"
       << "/* To use several threads: for each phase in order, run its units [0, " << n
       << "_units(phase)) in any partition, then wait for all of\n"
-      << " * them. Does not check the processor: call " << n << "_supported first. */\n"
+      << " * them. Does not check the processor: call " << n
+      << "_supported first. A model with control flow or calls is one "
+         "phase of one unit. */\n"
       << "size_t " << n << "_phases(void);\nint64_t " << n << "_units(size_t phase);\n"
       << "int " << n << "_run_units(size_t phase, int64_t begin, int64_t end, const " << n << "_inputs* inputs, const "
       << n << "_outputs* outputs, void* arena);\n\n"

@@ -12,6 +12,8 @@
 #include "codegen/llvm/machine.h"
 #include "codegen/object/header.h"
 #include "codegen/object/object_ir.h"
+#include "codegen/object/routine_assembly.h"
+#include "codegen/object/steps_ir.h"
 #include "runtime/abi.h"
 
 namespace lapis {
@@ -49,21 +51,26 @@ llvm::SmallVector<char, 0> object_bytes(const Plan& plan, const CodeImage& image
                                                                       << problem.getLineContents().str());
   (*module)->setDataLayout((*machine)->createDataLayout());
   (*module)->setTargetTriple((*machine)->getTargetTriple().str());
-  (*module)->setModuleInlineAsm(code_assembly(image, options));
+  std::string assembly = code_assembly(image, options);
+  for (const std::string& routine : routines_of(plan)) assembly += *routine_assembly(routine, options.name);
+  (*module)->setModuleInlineAsm(assembly);
   add_constants(**module, plan, options.name);
   llvm::SmallVector<char, 0> object;
   llvm_backend::emit_object(**module, **machine, object);
   return object;
 }
 
-// The functions of an object are called one after the other, by itself or by the program that links it.
-Status check_only_code(const Plan& plan) {
+// Routines are embedded; the reference evaluator is not.
+Status check_calls(const Plan& plan) {
   Diagnostics found;
-  for (const Step& step : plan.steps)
-    if (!std::holds_alternative<Loop>(step.region) && !std::holds_alternative<Contraction>(step.region))
-      found.push_back(error(ErrorKind::Unsupported, "'" + name_of(step.region) + "' (" + step.op +
-                                                        ") is no code of its own, and an object file holds only code")
-                          .help("compile the model to an artifact (--emit artifact), whose runtime does the rest"));
+  for (const Step& step : plan.steps) {
+    const auto* call = std::get_if<Call>(&step.region);
+    if (!call || (!call->host && routine_assembly(call->routine, "x"))) continue;
+    const std::string who = call->host ? "the reference evaluator" : "the routine '" + call->routine + "'";
+    found.push_back(error(ErrorKind::Unsupported, "'" + call->name + "' (" + step.op + ") is computed by " + who +
+                                                      ", which an object file cannot hold")
+                        .help("run the model with `lapis run`, or cut it there"));
+  }
   return status_of(std::move(found));
 }
 
@@ -77,7 +84,7 @@ Result<ObjectFiles> write_object(const Plan& plan, const CodeImage& image, const
   if (!is_identifier(options.name))
     return error(ErrorKind::Usage, "'" + options.name + "' cannot prefix C symbols")
         .help("use letters, digits and underscores, not starting with a digit");
-  LAPIS_CHECK(check_only_code(plan));
+  LAPIS_CHECK(check_calls(plan));
   LAPIS_ASSERT(image.symbols.size() == plan.steps.size(), "one function a step");
   const auto object = object_bytes(plan, image, options);
   const ObjectFiles files{options.directory / (options.name + ".o"), options.directory / (options.name + ".h")};

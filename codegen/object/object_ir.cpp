@@ -5,6 +5,7 @@
 
 #include "base/hash.h"
 #include "base/host.h"
+#include "codegen/object/steps_ir.h"
 #include "runtime/abi.h"
 
 namespace lapis {
@@ -130,17 +131,49 @@ constexpr std::string_view kCheckAlignment = R"(
   %aligned = icmp eq i64 %low, 0
 )";
 
+constexpr std::string_view kSomeUnits = R"(  %row = getelementptr [2 x i64], ptr @$N_steps, i64 %phase
+  %offset = load i64, ptr %row
+  %function = getelementptr i8, ptr @$N_code, i64 %offset
+  call void %function(ptr %frame, i64 %begin, i64 %end)
+)";
+constexpr std::string_view kAllUnits = R"(  %some = icmp slt i64 %begin, %end
+  br i1 %some, label %all, label %done
+all:
+  call void @$N_body(ptr %frame, ptr %arena, ptr %io)
+  br label %done
+done:
+)";
+
+// The functions [first, end) of the plan.
+constexpr std::string_view kCodeSteps = R"(define internal void @$N_code_steps(ptr %frame, i64 %first, i64 %end) #0 {
+entry:
+  br label %next
+next:
+  %step = phi i64 [ %first, %entry ], [ %following, %do ]
+  %more = icmp ult i64 %step, %end
+  br i1 %more, label %do, label %done
+do:
+  %row = getelementptr [2 x i64], ptr @$N_steps, i64 %step
+  %offset = load i64, ptr %row
+  %place = getelementptr i64, ptr %row, i64 1
+  %units = load i64, ptr %place
+  %function = getelementptr i8, ptr @$N_code, i64 %offset
+  call void %function(ptr %frame, i64 0, i64 %units)
+  %following = add i64 %step, 1
+  br label %next
+done:
+  ret void
+}
+)";
+
+// A part of one function, or all steps where somebody must decide between them.
 std::string run_units_ir(const Plan& plan) {
   std::ostringstream out;
   out << "define i32 @$N_run_units(i64 %phase, i64 %begin, i64 %end, ptr %inputs, ptr %outputs, ptr %arena) #0 {\n"
       << frame_ir(plan) << kCheckAlignment << R"(  br i1 %aligned, label %work, label %misaligned
 work:
-  %row = getelementptr [2 x i64], ptr @$N_steps, i64 %phase
-  %offset = load i64, ptr %row
-  %function = getelementptr i8, ptr @$N_code, i64 %offset
-  call void %function(ptr %frame, i64 %begin, i64 %end)
-)" << kReturnStatus
-      << "}\n";
+)" << (has_control(plan) ? kAllUnits : kSomeUnits)
+      << kReturnStatus << "}\n";
   return out.str();
 }
 
@@ -164,41 +197,29 @@ remember:
       << static_cast<int64_t>(note) << R"(, ptr %note
   br label %work
 work:
-  br label %next
-next:
-  %phase = phi i64 [ 0, %work ], [ %following, %step ]
-  %more = icmp ult i64 %phase, )"
-      << plan.steps.size() << R"(
-  br i1 %more, label %step, label %done
-step:
-  %row = getelementptr [2 x i64], ptr @$N_steps, i64 %phase
-  %offset = load i64, ptr %row
-  %place = getelementptr i64, ptr %row, i64 1
-  %units = load i64, ptr %place
-  %function = getelementptr i8, ptr @$N_code, i64 %offset
-  call void %function(ptr %frame, i64 0, i64 %units)
-  %following = add i64 %phase, 1
-  br label %next
-done:
+  call void @$N_body(ptr %frame, ptr %arena, ptr %io)
 )" << kReturnStatus
       << "}\n";
   return out.str();
 }
 
+// Offset and units of each function; then a row of none, for phases that are not, and one of one unit, for a plan that is one phase.
 std::string tables_ir(const Plan& plan, const CodeImage& image, const ObjectOptions& options) {
   std::ostringstream out;
+  const size_t none = image.symbols.size(), whole = none + 1, phases = has_control(plan) ? 1 : none;
   out << "declare dso_local void @$N_code(ptr, i64, i64)\n@$N_constants = external hidden constant i8\n@$N_steps = "
          "internal constant ["
-      << image.symbols.size() + 1 << " x [2 x i64]] [";
+      << whole + 1 << " x [2 x i64]] [";
   for (const CodeImage::Symbol& s : image.symbols) out << "[2 x i64] [i64 " << s.offset << ", i64 " << s.units << "], ";
   const std::string provenance = options.producer + "; target " + plan.target.to_string() + "; plan " +
                                  hex(options.plan_hash) + "; source " + hex(options.source_hash);
-  out << "[2 x i64] zeroinitializer]\n@$N_provenance = constant [" << provenance.size() + 1 << " x i8] c\""
-      << provenance << "\\00\"\n";
+  out << "[2 x i64] zeroinitializer, [2 x i64] [i64 0, i64 1]]\n@$N_provenance = constant [" << provenance.size() + 1
+      << " x i8] c\"" << provenance << "\\00\"\n";
   out << "define i64 @$N_arena_bytes() #0 {\n  ret i64 " << object_arena_bytes(plan)
-      << "\n}\ndefine i64 @$N_phases() #0 {\n  ret i64 " << plan.steps.size() << "\n}\n"
-      << "define i64 @$N_units(i64 %phase) #0 {\n  %known = icmp ult i64 %phase, " << image.symbols.size()
-      << "\n  %row = select i1 %known, i64 %phase, i64 " << image.symbols.size()
+      << "\n}\ndefine i64 @$N_phases() #0 {\n  ret i64 " << phases << "\n}\n"
+      << "define i64 @$N_units(i64 %phase) #0 {\n  %known = icmp ult i64 %phase, " << phases
+      << "\n  %row = select i1 %known, i64 " << (has_control(plan) ? std::to_string(whole) : "%phase") << ", i64 "
+      << none
       << "\n  %at = getelementptr [2 x i64], ptr @$N_steps, i64 %row\n  %place = getelementptr i64, ptr %at, i64 1\n  "
          "%units = load i64, ptr %place\n  ret i64 %units\n}\n";
   return out.str();
@@ -212,7 +233,7 @@ std::string api_ir(const Plan& plan, const CodeImage& image, const ObjectOptions
   note.add(plan.target.to_string());
   note.add(options.name);
   const std::string text = tables_ir(plan, image, options) + SupportedIr().text(requirements_of(plan.target)) +
-                           run_ir(plan, note.value()) + run_units_ir(plan) +
+                           std::string(kCodeSteps) + body_ir(plan) + run_ir(plan, note.value()) + run_units_ir(plan) +
                            "attributes #0 = { nounwind \"no-builtins\" }\n";
   return filled(text, options.name);
 }

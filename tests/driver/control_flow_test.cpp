@@ -1,5 +1,5 @@
 // If, Loop, Scan, routines and calls into the reference: compiled, they give what the reference evaluator gives, at every level of this
-// host, with 1 to 3 threads, and from an artifact.
+// host, with 1 to 3 threads, from an artifact and in an object file.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -11,6 +11,7 @@
 #include "runtime/artifact.h"
 #include "tests/driver/compare.h"
 #include "tests/driver/example.h"
+#include "tests/driver/object_runner.h"
 
 namespace lapis {
 namespace {
@@ -53,10 +54,20 @@ void expect_equal(const Program& program, const Case& c) {
   }
 }
 
+void expect_equal_object(const Compiled& made, const Case& c) {
+  if (!testing::has_c_compiler()) return;
+  testing::ObjectRunner object(made);
+  for (const auto& inputs : c.inputs)
+    for (const bool by_phases : {false, true})
+      EXPECT_EQ(object.run(inputs, by_phases), reference(*c.graph, inputs)) << "in an object";
+}
+
 void expect_reference(const Case& c, bool host_calls = false) {
   for (const Target& target : host_levels()) {
     SCOPED_TRACE(target.to_string());
-    expect_equal(compiled(*c.graph, target, host_calls).program, c);
+    const Compiled made = compiled(*c.graph, target, host_calls);
+    expect_equal(made.program, c);
+    if (!host_calls && target.to_string() == host_levels().back().to_string()) expect_equal_object(made, c);
   }
 }
 
@@ -239,6 +250,9 @@ TEST(HostCalls, AreMadeOnlyIfAllowedAndCannotBeSaved) {
   const Status saved = save_artifact(made.program, ::testing::TempDir() + "host.lapis");
   ASSERT_FALSE(saved.ok());
   EXPECT_NE(to_string(saved.diagnostics()).find("CumSum"), std::string::npos);
+  const auto object = write_object(made.plan, made.code, {"model", ::testing::TempDir()});
+  ASSERT_FALSE(object.ok());
+  EXPECT_NE(to_string(object.diagnostics()).find("(CumSum) is computed by the reference evaluator"), std::string::npos);
 }
 
 TEST(ControlFlow, IsTheSameFromAnArtifact) {
@@ -275,6 +289,25 @@ TEST(ControlFlow, LoopsOfSeveralConditionsAreRefused) {
   ASSERT_FALSE(result.ok());
   EXPECT_NE(to_string(result.diagnostics()).find("is bool[4], not one value"), std::string::npos)
       << to_string(result.diagnostics());
+}
+
+// The shape of a state follows from what it begins with and from what an iteration makes of it; so does that of a state around it.
+TEST(ControlFlow, StatesNeedNoDeclaredShapes) {
+  Case c;
+  c.graph = graph_from_text(R"((int64 n, float[2,3] x) => (float[?,?] y) {
+    y = Loop (n, , x) <
+      body = outer (int64 i, bool go, float[] s) => (bool still, float[] t) {
+        still = Identity (go)
+        doubled = Add (s, s)
+        t = Loop (i, , doubled) <
+          body = inner (int64 j, bool gone, float[] u) => (bool on, float[] v) {
+            on = Identity (gone)
+            v = Sub (u, x)
+          }>
+      }>
+  })");
+  for (const int64_t n : {0, 1, 3}) c.inputs.push_back({Tensor::scalar(n), floats({2, 3}, 1)});
+  expect_reference(c);
 }
 
 TEST(ControlFlow, StatesThatGrowAreRefused) {

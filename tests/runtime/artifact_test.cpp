@@ -375,12 +375,12 @@ TEST_F(Artifact, RepetitionsOutsideOfMemoryAreFlaws) {
 TEST_F(Artifact, CallsThatDoNotFitTheirRoutineAreFlaws) {
   const Place arena{Place::Base::Arena, 0, 0}, x{Place::Base::Io, 0, 0}, y{Place::Base::Io, 0, 1};
   const CallInfo good{
-      "topk", {{x, DType::UInt8, {8}}}, {{y, DType::UInt8, {2}}, {arena, DType::Int64, {2}}}, {0, 1}, {}};
+      "topk", {{x, DType::UInt8, {8}}}, {{y, DType::UInt8, {2}}, {arena, DType::Int64, {2}}}, {2, 1, 8, 1, 2, 1}, {}};
   EXPECT_EQ(flaw_with(good), std::nullopt);
   std::vector<CallInfo> bad(9, good);
   bad[0].routine = "sort";
-  bad[1].parameters = {1, 1};
-  bad[2].parameters = {0};
+  bad[1].parameters = {2, 2, 8, 1, 2, 1};
+  bad[2].parameters = {2, 1, 8, 1, 2};
   bad[3].outputs[0].shape = {9};
   bad[4].outputs[1].dtype = DType::Int32;
   bad[5].inputs[0].shape = {65};

@@ -14,8 +14,11 @@ void top_k(Lowering& l, const FusedRegion& region) {
   const Value* x = node.input(0);
   const auto a = node.attrs<ops::TopKAttrs>();
   Call call{node.name(), "topk", {l.row_major(l.view_of(x), x->name())}, {}, {}, {}};
-  call.parameters = {ops::normalized(a.axis, x->type().rank()), a.largest};
   const Shape shape = (node.output(0) ? node.output(0) : node.output(1))->type().shape();
+  const int64_t axis = ops::normalized(a.axis, x->type().rank());
+  const ops::AxisView lines(x->type().shape(), axis);
+  call.parameters = {static_cast<int64_t>(x->dtype()), lines.outer, lines.extent, lines.inner,
+                     shape[static_cast<size_t>(axis)], a.largest};
   const DType types[] = {x->dtype(), DType::Int64};
   for (size_t i = 0; i < 2; ++i) {
     const Value* y = node.output(i);
