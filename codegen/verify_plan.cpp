@@ -290,8 +290,7 @@ class Verifier {
   bool check_sizes(const Contraction& c) {
     const DType sum = c.a == DType::Float32 ? DType::Float32 : DType::Int32;
     const auto taps = static_cast<int64_t>(c.taps.size());
-    const bool positive = c.channels > 0 && c.groups > 0 && c.k > 0 && taps > 0 && c.pixels > 0;
-    if (!require(positive && c.channels % c.groups == 0,
+    if (!require(std::min({c.channels, c.groups, c.k, taps, c.pixels}) > 0 && c.channels % c.groups == 0,
                  "channels, groups, taps or pixels are none or no whole number"))
       return false;
     bool sized = require(c.computed || (c.weights.dtype() == c.b && c.weights.size() == c.channels * taps * c.k),

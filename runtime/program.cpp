@@ -107,19 +107,22 @@ class ActionCheck {
     return std::nullopt;
   }
 
+  bool holds_number(const Place& place, bool written) const { return holds(place, 8, written) && aligned(place, 8); }
+  bool holds(const RepeatInfo::Collection& c) const {
+    int64_t all = 0;
+    const bool sized = c.bytes >= 0 && c.count >= 0 && !__builtin_mul_overflow(c.bytes, c.count, &all);
+    return sized && holds(c.part, c.bytes, false) && holds(c.all, all, true);
+  }
+
   Flaw flaw(const RepeatInfo& r) {
     const uint64_t first = next_;
     if (!is_block(first, r.end)) return "its block lies outside of the one around it";
-    const bool number = !r.trips || (holds(*r.trips, 8, false) && aligned(*r.trips, 8));
+    const bool number = !r.trips || holds_number(*r.trips, false);
     const bool truth = !r.condition || holds(*r.condition, 1, false);
-    if (!number || !truth || !holds(r.counter, 8, true) || !aligned(r.counter, 8) || (!r.trips && !r.condition))
+    if (!number || !truth || !holds_number(r.counter, true) || (!r.trips && !r.condition))
       return "its numbers lie outside of their memory";
-    for (const RepeatInfo::Collection& c : r.collections) {
-      int64_t all = 0;
-      if (c.bytes < 0 || c.count < 0 || __builtin_mul_overflow(c.bytes, c.count, &all) ||
-          !holds(c.part, c.bytes, false) || !holds(c.all, all, true))
-        return "a collection lies outside of its memory";
-    }
+    for (const RepeatInfo::Collection& c : r.collections)
+      if (!holds(c)) return "a collection lies outside of its memory";
     if (auto inner = inside(first, r.end)) return inner;
     next_ = r.end;
     return std::nullopt;

@@ -27,6 +27,11 @@ bool shares_columns(const Contraction& c) {
   return c.grid.extents.back() % 2 == 0 && c.grid.columns[0].strides.back() == step;
 }
 
+// Of the last block, which has `channels`.
+static int vectors_of(const Blocking& b, int64_t channels) {
+  return b.interleaved && b.quad == 4 ? 4 : static_cast<int>((channels + b.lanes - 1) / b.lanes);
+}
+
 Blocking::Blocking(const Contraction& c, const Schedule& schedule) {
   const Kernel& kernel = table()[static_cast<size_t>(schedule.row)];
   lanes = kernel.lanes;
@@ -43,7 +48,7 @@ Blocking::Blocking(const Contraction& c, const Schedule& schedule) {
   has_rest_ = rest != 0;
   if (full) kinds.push_back({schedule.nr, width, schedule.mr});
   if (rest) {
-    const int nr = interleaved && quad == 4 ? 4 : static_cast<int>((rest + lanes - 1) / lanes);
+    const int nr = vectors_of(*this, rest);
     kinds.push_back(
         {nr, rest, nr == schedule.nr ? schedule.mr : balanced_tiles(Slabs(c).most_pixels(), max_mr(kernel, c, nr)).mr});
   }

@@ -170,6 +170,25 @@ void EpilogueAnalysis::forward_bits() {
         arg = program[static_cast<size_t>(arg)].args[0];
 }
 
+// A minimum, maximum or bound of a variable by a constant number.
+struct Clip {
+  Op op;
+  int variable;
+  double bound;
+};
+
+static bool is_number(const Instr& i) { return i.op == Op::Constant && !std::isnan(i.imm.as_double()); }
+
+static std::optional<Clip> clip_of(const std::vector<Instr>& program, int id) {
+  const Instr& i = program[static_cast<size_t>(id)];
+  const bool ordered = i.op == Op::AtLeast || i.op == Op::AtMost;  // the second operand is the bound
+  if (!ordered && i.op != Op::Min && i.op != Op::Max) return std::nullopt;
+  const Instr &a = program[static_cast<size_t>(i.args[0])], &b = program[static_cast<size_t>(i.args[1])];
+  if (is_number(b)) return Clip{i.op, i.args[0], b.imm.as_double()};
+  if (!ordered && is_number(a)) return Clip{i.op, i.args[1], a.imm.as_double()};
+  return std::nullopt;
+}
+
 // Stored bytes: strips  Min/Max(q, constant)  and, because rounding is monotone,  Quantize(Min/Max(x, constant))  into
 // one clip.
 void EpilogueAnalysis::move_clips() {
@@ -184,35 +203,19 @@ void EpilogueAnalysis::move_clips() {
     else
       clip_high = std::min(clip_high, std::max(bound, clip_low));
   };
-  auto is_number = [&](int id) { return at(id).op == Op::Constant && !std::isnan(at(id).imm.as_double()); };
-  // The variable operand of a minimum, maximum or bound with a constant, or -1.
-  auto clipped = [&](int id) {
-    const Instr& i = at(id);
-    const bool bound = i.op == Op::AtLeast || i.op == Op::AtMost;
-    if (!bound && i.op != Op::Min && i.op != Op::Max) return -1;
-    if (is_number(i.args[1])) return i.args[0];
-    return !bound && is_number(i.args[0]) ? i.args[1] : -1;
-  };
-  auto bound = [&](int id) {
-    const Instr& i = at(id);
-    return at(is_number(i.args[1]) ? i.args[1] : i.args[0]).imm.as_double();
-  };
   for (;;) {
     const Instr& i = at(result);
-    if (i.op == Op::Cast && at(i.args[0]).type == i.type) {
-      result = i.args[0];
-      continue;
-    }
-    const int inner = clipped(result);
-    if (inner < 0) break;
-    prepend(i.op, bound(result));
-    result = inner;
+    const bool converts_nothing = i.op == Op::Cast && at(i.args[0]).type == i.type;
+    const std::optional<Clip> clip = clip_of(program, result);
+    if (!converts_nothing && !clip) break;
+    if (clip) prepend(clip->op, clip->bound);
+    result = clip ? clip->variable : i.args[0];
   }
-  Instr& quantize = at(result);
-  if (quantize.op == Op::Quantize) {
-    for (int inner; (inner = clipped(quantize.args[0])) >= 0 && range[static_cast<size_t>(inner)].finite();
-         quantize.args[0] = inner)
-      prepend(at(quantize.args[0]).op, quantized_constant(quantize, bound(quantize.args[0])));
+  for (Instr& quantize = at(result); quantize.op == Op::Quantize;) {
+    const std::optional<Clip> clip = clip_of(program, quantize.args[0]);
+    if (!clip || !range[static_cast<size_t>(clip->variable)].finite()) break;
+    prepend(clip->op, quantized_constant(quantize, clip->bound));
+    quantize.args[0] = clip->variable;
   }
   if (clip_low <= type.low) clip_low = -kInfinity;
   if (clip_high >= type.high) clip_high = kInfinity;

@@ -250,19 +250,25 @@ class Planner {
     return n > 3 * limit ? limit : 1;
   }
 
+  // Loaded views that run along `d` and across the lanes.
+  std::vector<int> transposed_along(const Dimension& d) const {
+    std::vector<int> views;
+    for (size_t v = 0; v < uses_.size(); ++v) {
+      const int64_t size = element_bytes(loop_.views[v].dtype), across = std::abs(nest_.lane.bytes[v]);
+      if (uses_[v].weight && !uses_[v].stored && d.bytes[v] == size && across != 0 && across != size)
+        views.push_back(static_cast<int>(v));
+    }
+    return views;
+  }
+
   // Elementwise loops whose loads and stores run along different dimensions.
   bool choose_transposition() {
     if (nest_.lane_inner || !nest_.inner.empty() || has_reduction() || gathers_ || nest_.width < 4) return false;
     const int width = std::min(nest_.width, 16);  // larger squares of bytes do not fit the registers
     if (nest_.lane.extent < width) return false;
     for (size_t d = nest_.outer.size(); d-- > 0;) {
-      const Dimension& along = nest_.outer[d];
-      if (along.extent < width) continue;
-      for (size_t v = 0; v < uses_.size(); ++v) {
-        const int64_t size = element_bytes(loop_.views[v].dtype), across = std::abs(nest_.lane.bytes[v]);
-        if (uses_[v].weight && !uses_[v].stored && along.bytes[v] == size && across != 0 && across != size)
-          nest_.transposed.push_back(static_cast<int>(v));
-      }
+      if (nest_.outer[d].extent < width) continue;
+      nest_.transposed = transposed_along(nest_.outer[d]);
       if (nest_.transposed.empty()) continue;
       std::rotate(nest_.outer.begin() + static_cast<int64_t>(d), nest_.outer.begin() + static_cast<int64_t>(d) + 1,
                   nest_.outer.end());

@@ -205,21 +205,29 @@ std::optional<Foreign> json(View head) {
   return Foreign{"a JSON file", "give the .onnx file itself"};
 }
 
+Foreign xml(View head) {
+  return has(head, "<net") ? Foreign{"an OpenVINO model (.xml)", "export the model it was converted from to ONNX"}
+                           : Foreign{"an XML file", "give the .onnx file itself"};
+}
+
+bool is_caffe(View head) { return has(head, "layer {") || has(head, "layers {") || has(head, "layer{"); }
+
+bool is_onnx_text(View head) {
+  return head.starts_with("<ir_version") || head.starts_with("<\n") || head.starts_with("< ir_version") ||
+         has(head.substr(0, 200), "ir_version:");
+}
+
 std::optional<Foreign> text(View head) {
   if (head.empty()) return std::nullopt;
   if (head.starts_with("version https://git-lfs"))
     return Foreign{"a git-lfs pointer", "run `git lfs pull` to get the model itself"};
   if (head.starts_with("<!doctype html") || head.starts_with("<html"))
     return Foreign{"an HTML page", "was a download page saved instead of the model?"};
-  if (head.starts_with("<ir_version") || head.starts_with("<\n") || head.starts_with("< ir_version") ||
-      has(head.substr(0, 200), "ir_version:"))
-    return Foreign{"ONNX text", "name the file .onnxtxt"};
-  if (head.starts_with("<?xml") || head.starts_with("<net"))
-    return has(head, "<net") ? Foreign{"an OpenVINO model (.xml)", "export the model it was converted from to ONNX"}
-                             : Foreign{"an XML file", "give the .onnx file itself"};
+  if (is_onnx_text(head)) return Foreign{"ONNX text", "name the file .onnxtxt"};
+  if (head.starts_with("<?xml") || head.starts_with("<net")) return xml(head);
   if (head.starts_with("{")) return json(head);
   if (head.starts_with("7767517")) return Foreign{"an ncnn model", "export the model it was converted from to ONNX"};
-  if (has(head, "layer {") || has(head, "layers {") || has(head, "layer{"))
+  if (is_caffe(head))
     return Foreign{"a Caffe network (.prototxt)", "caffe2onnx converts it together with its .caffemodel"};
   if (has(head, "node {") && has(head, "op:"))
     return Foreign{"a TensorFlow graph as text (.pbtxt)",

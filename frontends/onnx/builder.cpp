@@ -246,10 +246,8 @@ class Builder {
     scope.values[node.output(0)] = scope.graph->add_constant(*std::move(tensor), value_name(node.output(0), scope));
   }
 
-  void emit_record(onnx::NodeProto& node, const OpDef& op, const onnx::OpSchema* schema, Scope& scope) {
-    Attributes attributes;
-    if (any_input_poisoned(node, scope)) return skip(node, scope);
-    if (!convert_attributes(node, op, schema, attributes, scope)) return poison(node, scope);
+  // Operands and results that are left out at the end are not there.
+  Node* add_node(const onnx::NodeProto& node, const OpDef& op, Attributes attributes, Scope& scope) {
     std::vector<Value*> inputs;
     for (const std::string& name : node.input()) inputs.push_back(name.empty() ? nullptr : scope.value(name));
     while (!inputs.empty() && !inputs.back()) inputs.pop_back();
@@ -263,6 +261,14 @@ class Builder {
       if (!node.output(static_cast<int>(i)).empty()) scope.values[node.output(static_cast<int>(i))] = added->output(i);
     for (size_t i = added->outputs().size(); i < static_cast<size_t>(node.output_size()); ++i)
       scope.poison(node.output(static_cast<int>(i)));
+    return added;
+  }
+
+  void emit_record(onnx::NodeProto& node, const OpDef& op, const onnx::OpSchema* schema, Scope& scope) {
+    Attributes attributes;
+    if (any_input_poisoned(node, scope)) return skip(node, scope);
+    if (!convert_attributes(node, op, schema, attributes, scope)) return poison(node, scope);
+    Node* added = add_node(node, op, std::move(attributes), scope);
     if (Status typed = infer_types(*added); !typed.ok()) {
       findings_.collect(typed);
       return poison(node, scope);

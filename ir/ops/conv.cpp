@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "ir/ops/attributes.h"
+#include "ir/ops/extents.h"
 #include "ir/ops/loops.h"
 #include "ir/ops/numerics.h"
 #include "ir/ops/ops.h"
@@ -55,7 +56,7 @@ Status check_per_channel(const InferContext& c, size_t input, const Dim& channel
   if (!c.has(input) || !c.in(input).ranked()) return ok();
   const Type& t = c.in(input);
   if (one_is_enough && (t.rank() == 0 || (t.rank() == 1 && t.dim(0).is(1)))) return ok();
-  const bool fits = t.rank() == 1 && !(t.dim(0).is_constant() && channels.is_constant() && !(t.dim(0) == channels));
+  const bool fits = t.rank() == 1 && !differ(t.dim(0), channels);
   if (fits) return ok();
   return c.error("input '" + std::string(c.node().op().input(input).name) + "' is " + t.to_string() +
                  ", one value for each of " + channels.to_string() + " output channels is needed");
@@ -75,7 +76,7 @@ Result<Type> infer_conv(const InferContext& c, Operands at, DType dtype) {
   LAPIS_CHECK(check_ranks(c, x, w));
   LAPIS_CHECK(check_group(c, a.group, w.dim(0), "output"));
   const Dim wanted = w.dim(1) * Dim(a.group);
-  if (x.dim(1).is_constant() && wanted.is_constant() && !(x.dim(1) == wanted))
+  if (differ(x.dim(1), wanted))
     return c.error("weight wants " + wanted.to_string() + " input channels but x has " + x.dim(1).to_string());
   Dims dims(static_cast<size_t>(x.rank()));
   dims[0] = x.dim(0);
@@ -265,7 +266,7 @@ Result<Types> infer_transpose(const InferContext& c) {
   const ConvTransposeAttrs a = c.attrs<ConvTransposeAttrs>();
   LAPIS_CHECK(check_ranks(c, x, w));
   LAPIS_CHECK(check_group(c, a.group, x.dim(1), "input"));
-  if (x.dim(1).is_constant() && w.dim(0).is_constant() && !(x.dim(1) == w.dim(0)))
+  if (differ(x.dim(1), w.dim(0)))
     return c.error("weight wants " + w.dim(0).to_string() + " input channels but x has " + x.dim(1).to_string());
   LAPIS_CHECK(check_per_channel(c, 2, w.dim(1) * Dim(a.group), false));
   Dims dims(static_cast<size_t>(x.rank()));

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "ir/ops/attributes.h"
+#include "ir/ops/extents.h"
 #include "ir/ops/loops.h"
 #include "ir/ops/numerics.h"
 #include "ir/ops/ops.h"
@@ -21,7 +22,7 @@ Result<Type> infer_product(const InferContext& c, size_t a_index, size_t b_index
   if (!a.ranked() || !b.ranked()) return Type::tensor(dtype);
   if (a.rank() == 0 || b.rank() == 0) return c.error("a scalar cannot be multiplied as a matrix");
   const Dim &inner_a = a.dim(-1), &inner_b = b.rank() == 1 ? b.dim(0) : b.dim(-2);
-  if (inner_a.is_constant() && inner_b.is_constant() && !(inner_a == inner_b))
+  if (differ(inner_a, inner_b))
     return c.error("the inner dimensions differ: " + a.to_string() + " times " + b.to_string());
   const auto leading = [](const Type& t) {
     return Type::tensor(t.dtype, Dims(t.dims->begin(), t.dims->end() - std::min<int64_t>(2, t.rank())));
@@ -47,12 +48,18 @@ bool is_single(const Type& t) {
   return std::all_of(t.dims->begin(), t.dims->end(), [](const Dim& d) { return d.is(1); });
 }
 
+// Of one rank, and the same extents along all axes but one.
+bool fits_but_for(const Type& a, const Type& b, int64_t axis) {
+  for (int64_t d = 0; d < a.rank(); ++d)
+    if (d != axis && differ(a.dim(d), b.dim(d))) return false;
+  return true;
+}
+
 // Scale or zero point of a matrix (or a stack of them): one value, a vector over its rows or columns, or the same for each matrix of the
 // stack, which then has the matrix' shape but for the other axis.
 Status check_parameter(const InferContext& c, size_t input, size_t matrix, bool of_rows, bool stacks) {
   if (!c.has(input) || !c.in(input).ranked() || !c.in(matrix).ranked() || is_single(c.in(input))) return ok();
   const Type &p = c.in(input), &m = c.in(matrix);
-  auto differ = [](const Dim& a, const Dim& b) { return a.is_constant() && b.is_constant() && !(a == b); };
   const auto wrong = [&] {
     return c.error("input '" + std::string(c.node().op().input(input).name) + "' is " + p.to_string() + ", one value" +
                    " or one for each " + (of_rows ? "row" : "column") + " of " + m.to_string() + " is needed");
@@ -60,9 +67,7 @@ Status check_parameter(const InferContext& c, size_t input, size_t matrix, bool 
   const int64_t axis = of_rows ? -2 : -1, other = of_rows ? -1 : -2;
   const Dim wanted = m.rank() > 1 ? m.dim(axis) : Dim(1);
   if (p.rank() == 1) return differ(p.dim(0), wanted) ? Status(wrong()) : ok();
-  if (!stacks || p.rank() != m.rank() || !p.dim(other).is(1)) return wrong();
-  for (int64_t d = 0; d < p.rank(); ++d)
-    if (d != p.rank() + other && differ(p.dim(d), m.dim(d))) return wrong();
+  if (!stacks || p.rank() != m.rank() || !p.dim(other).is(1) || !fits_but_for(p, m, p.rank() + other)) return wrong();
   return ok();
 }
 
@@ -195,6 +200,15 @@ Status evaluate_qlinear(EvalContext& c) {
 
 // ---- Gemm ---------------------------------------------------------------------------------------------------------
 
+// C may be broadcast to the product, not the other way round.
+Status check_addend(const InferContext& c, const Type& y) {
+  LAPIS_TRY(const auto dims, broadcast(c, {&y, &c.in(2)}));
+  bool grows = dims->size() > 2;
+  for (int64_t d = 0; d < 2; ++d) grows |= y.dim(d).is(1) && differ((*dims)[static_cast<size_t>(d)], y.dim(d));
+  if (grows) return c.error("C " + c.in(2).to_string() + " does not broadcast to the product " + y.to_string());
+  return ok();
+}
+
 Result<Types> infer_gemm(const InferContext& c) {
   const Type &a = c.in(0), &b = c.in(1);
   if (!a.ranked() || !b.ranked()) return Types{Type::tensor(a.dtype, Dims(2))};
@@ -202,14 +216,10 @@ Result<Types> infer_gemm(const InferContext& c) {
     return c.error("A and B must be matrices, they are " + a.to_string() + " and " + b.to_string());
   const GemmAttrs g = c.attrs<GemmAttrs>();
   const Dim &inner_a = a.dim(g.transA ? 0 : 1), &inner_b = b.dim(g.transB ? 1 : 0);
-  if (inner_a.is_constant() && inner_b.is_constant() && !(inner_a == inner_b))
+  if (differ(inner_a, inner_b))
     return c.error("the inner dimensions differ: A has " + inner_a.to_string() + ", B has " + inner_b.to_string());
   const Type y = Type::tensor(a.dtype, Dims{a.dim(g.transA ? 1 : 0), b.dim(g.transB ? 0 : 1)});
-  if (!c.has(2) || !c.in(2).ranked()) return Types{y};
-  LAPIS_TRY(const auto dims, broadcast(c, {&y, &c.in(2)}));
-  const bool grows = dims->size() > 2 || ((*dims)[0].is_constant() && y.dim(0).is(1) && !(*dims)[0].is(1)) ||
-                     (y.dim(1).is(1) && (*dims)[1].is_constant() && !(*dims)[1].is(1));
-  if (grows) return c.error("C " + c.in(2).to_string() + " does not broadcast to the product " + y.to_string());
+  if (c.has(2) && c.in(2).ranked()) LAPIS_CHECK(check_addend(c, y));
   return Types{y};
 }
 

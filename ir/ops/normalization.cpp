@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "ir/ops/attributes.h"
+#include "ir/ops/extents.h"
 #include "ir/ops/loops.h"
 #include "ir/ops/ops.h"
 
@@ -14,7 +15,7 @@ constexpr TypeSet kStashTypes = types(DType::Float32, DType::BFloat16);
 Status check_vector(const InferContext& c, size_t input, const Dim& size) {
   if (!c.has(input) || !c.in(input).ranked()) return ok();
   const Type& t = c.in(input);
-  const bool fits = t.rank() == 1 && !(t.dim(0).is_constant() && size.is_constant() && !(t.dim(0) == size));
+  const bool fits = t.rank() == 1 && !differ(t.dim(0), size);
   if (fits) return ok();
   return c.error("input '" + std::string(c.node().op().input(input).name) + "' is " + t.to_string() +
                  ", one value for each of " + size.to_string() + " channels is needed");

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "ir/ops/attributes.h"
+#include "ir/ops/extents.h"
 #include "ir/ops/loops.h"
 #include "ir/ops/numerics.h"
 #include "ir/ops/ops.h"
@@ -27,6 +28,33 @@ Status check_zero_point(const InferContext& c) {
   return c.error("scale " + scale.to_string() + " and zero point " + c.in(2).to_string() + " need the same shape");
 }
 
+// One value a slice.
+Status check_slices(const InferContext& c, int64_t axis) {
+  const Type &x = c.in(0), &scale = c.in(1);
+  if (scale.rank() != 1)
+    return c.error("scale " + scale.to_string() + " must be a scalar or a vector, or block_size must be given");
+  if (differ(scale.dim(0), x.dim(axis)))
+    return c.error("scale has " + scale.dim(0).to_string() + " values but axis " + std::to_string(axis) + " of " +
+                   x.to_string() + " has " + x.dim(axis).to_string());
+  return ok();
+}
+
+// One value a block.
+Status check_blocks(const InferContext& c, int64_t axis, int64_t block_size) {
+  const Type &x = c.in(0), &scale = c.in(1);
+  if (scale.rank() != x.rank())
+    return c.error("scale " + scale.to_string() + " of blocks needs the rank of " + x.to_string());
+  for (int64_t other = 0; other < x.rank(); ++other)
+    if (other != axis && differ(x.dim(other), scale.dim(other)))
+      return c.error("scale " + scale.to_string() + " of blocks must have the shape of " + x.to_string() +
+                     " but for axis " + std::to_string(axis));
+  const Dim blocks = ceil_div(x.dim(axis), block_size);
+  if (differ(blocks, scale.dim(axis)))
+    return c.error("axis " + std::to_string(axis) + " needs " + blocks.to_string() + " blocks of " +
+                   std::to_string(block_size) + ", scale has " + scale.dim(axis).to_string());
+  return ok();
+}
+
 // Scale and zero point must be one value, one a slice along the axis, or one a block along the axis.
 Status check_parameters(const InferContext& c, int64_t axis, int64_t block_size) {
   const Type &x = c.in(0), &scale = c.in(1);
@@ -35,26 +63,7 @@ Status check_parameters(const InferContext& c, int64_t axis, int64_t block_size)
   if (block_size < 0) return c.error("block_size is " + std::to_string(block_size));
   if (block_size == 0 && is_one_value(scale)) return ok();
   LAPIS_TRY(axis, c.axis(axis, x.rank()));
-  if (block_size == 0) {
-    if (scale.rank() != 1)
-      return c.error("scale " + scale.to_string() + " must be a scalar or a vector, or block_size must be given");
-    if (scale.dim(0).is_constant() && x.dim(axis).is_constant() && !(scale.dim(0) == x.dim(axis)))
-      return c.error("scale has " + scale.dim(0).to_string() + " values but axis " + std::to_string(axis) + " of " +
-                     x.to_string() + " has " + x.dim(axis).to_string());
-    return ok();
-  }
-  if (scale.rank() != x.rank())
-    return c.error("scale " + scale.to_string() + " of blocks needs the rank of " + x.to_string());
-  for (int64_t other = 0; other < x.rank(); ++other)
-    if (other != axis && x.dim(other).is_constant() && scale.dim(other).is_constant() &&
-        !(x.dim(other) == scale.dim(other)))
-      return c.error("scale " + scale.to_string() + " of blocks must have the shape of " + x.to_string() +
-                     " but for axis " + std::to_string(axis));
-  const Dim blocks = ceil_div(x.dim(axis), block_size);
-  if (blocks.is_constant() && scale.dim(axis).is_constant() && !(blocks == scale.dim(axis)))
-    return c.error("axis " + std::to_string(axis) + " needs " + blocks.to_string() + " blocks of " +
-                   std::to_string(block_size) + ", scale has " + scale.dim(axis).to_string());
-  return ok();
+  return block_size == 0 ? check_slices(c, axis) : check_blocks(c, axis, block_size);
 }
 
 // Which scale belongs to an element.

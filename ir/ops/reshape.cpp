@@ -3,6 +3,7 @@
 
 #include "ir/ops/data_attributes.h"
 #include "ir/ops/elementwise.h"
+#include "ir/ops/extents.h"
 #include "ir/ops/ops.h"
 
 namespace lapis::ops {
@@ -54,7 +55,7 @@ Result<Dims> reshape_dims(const Context& c, const Dims& from, const Dims& target
   if (before.is_constant() && after.is_too_large())
     return c.error("cannot reshape " + to_string(from) + " to " + to_string(target) +
                    ", which is larger than any memory");
-  if (before.is_constant() && after.is_constant() && !(before == after))
+  if (differ(before, after))
     return c.error("cannot reshape " + to_string(from) + " to " + to_string(target) + ": the element counts differ");
   return result;
 }

@@ -128,18 +128,21 @@ Status evaluate_range(EvalContext& c) {
 }
 
 // A symbolic length is taken to be positive: nobody counts from N down to 0 upwards.
+Dim range_length(const Dim& start, const Dim& limit, const Dim& delta) {
+  if (!delta.is_constant() || delta.is(0)) return Dim::unknown();
+  if (start.is_constant() && limit.is_constant()) return range_count(start.value(), limit.value(), delta.value());
+  return delta.value() > 0 ? ceil_div(limit - start, delta) : ceil_div(start - limit, Dim(0) - delta);
+}
+
 Dim range_length(const InferContext& c) {
-  const auto start = c.contents(0), limit = c.contents(1), delta = c.contents(2);
-  if (start && limit && delta && start->size() == 1 && limit->size() == 1 && delta->size() == 1) {
-    const Dim &s = (*start)[0], &l = (*limit)[0], &d = (*delta)[0];
-    if (!d.is_constant() || d.is(0)) return Dim::unknown();
-    if (s.is_constant() && l.is_constant()) return range_count(s.value(), l.value(), d.value());
-    return d.value() > 0 ? ceil_div(l - s, d) : ceil_div(s - l, Dim(0) - d);
+  std::vector<Dim> dims;
+  std::vector<double> numbers;
+  for (size_t i = 0; i < 3; ++i) {
+    if (const auto known = c.contents(i); known && known->size() == 1) dims.push_back((*known)[0]);
+    if (const Tensor* known = c.constant(i); known && known->size() == 1) numbers.push_back(known->as_double(0));
   }
-  const Tensor *s = c.constant(0), *l = c.constant(1), *d = c.constant(2);
-  if (!s || !l || !d || s->size() != 1 || l->size() != 1 || d->size() != 1 || d->as_double(0) == 0)
-    return Dim::unknown();
-  return range_count(s->as_double(0), l->as_double(0), d->as_double(0));
+  if (dims.size() == 3) return range_length(dims[0], dims[1], dims[2]);
+  return numbers.size() == 3 && numbers[2] != 0 ? range_count(numbers[0], numbers[1], numbers[2]) : Dim::unknown();
 }
 
 Result<Types> infer_range(const InferContext& c) { return Types{Type::tensor(c.in(0).dtype, Dims{range_length(c)})}; }

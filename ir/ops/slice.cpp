@@ -44,20 +44,24 @@ Dim end_position(const Dim& size, const Dim& end) {
   return size.is_constant() ? end : Dim::unknown();
 }
 
+bool at_most(const Dim& d, int64_t most) { return d.is_constant() && d.value() <= most; }
+bool at_least(const Dim& d, int64_t least) { return d.is_constant() && d.value() >= least; }
+
+// Of a whole axis; what a part of a symbolic one has is not known.
+Dim reversed_size(const Dim& size, const Dim& start, const Dim& end, int64_t step) {
+  const bool whole = (start.is(-1) || at_least(start, kEndless)) && at_most(end, -kEndless);
+  return whole && step != INT64_MIN ? ceil_div(size, Dim(-step)) : Dim::unknown();
+}
+
 // How many elements a slice has. A start counted from the front is taken to lie within a symbolic axis, which the formula shows
 // to be wrong by a negative number (bind_shapes starts anew then); one counted from the end must do so for sure.
 Dim sliced_size(const Dim& size, const Dim& start, const Dim& end, const Dim& step) {
   if (!step.is_constant() || !size.is_known()) return Dim::unknown();
   if (size.is_constant() && start.is_constant() && end.is_constant())
     return clamped(size.value(), start.value(), end.value(), step.value()).count;
-  if (step.is(INT64_MIN)) return Dim::unknown();
-  if (step.value() < 0) {  // only the whole axis, reversed
-    const bool whole = (start.is(-1) || (start.is_constant() && start.value() >= kEndless)) && end.is_constant() &&
-                       end.value() <= -kEndless;
-    return whole ? ceil_div(size, Dim(-step.value())) : Dim::unknown();
-  }
-  const Dim first = start.is_constant() && start.value() <= -kEndless ? Dim(0) : from_end(start, size);
-  if (start.is_constant() && start.value() < 0 && !first.is_constant() && !first.never_negative())
+  if (step.value() < 0) return reversed_size(size, start, end, step.value());
+  const Dim first = at_most(start, -kEndless) ? Dim(0) : from_end(start, size);
+  if (at_most(start, -1) && !first.is_constant() && !first.never_negative())
     return Dim::unknown();  // min(size, -start)
   const Dim count = ceil_div(end_position(size, end) - first, step);
   return count.is_constant() && count.value() < 0 ? Dim(0) : count;
@@ -72,19 +76,26 @@ Result<std::vector<int64_t>> slice_axes(const Context& c, size_t count, int64_t 
   return checked_axes(c, std::move(axes), rank);
 }
 
-Result<Types> infer_slice(const InferContext& c) {
-  const Type& data = c.in(0);
-  if (!data.ranked()) return unranked(data.dtype);
+Status check_lengths(const InferContext& c) {
   for (size_t i = 1; i < 5; ++i)
     if (c.has(i) && c.in(i).ranked() && c.in(i).rank() != 1)
       return c.error("starts, ends, axes and steps are vectors, not " + c.in(i).to_string());
   const auto length = length_of(c.in(1)), end_length = length_of(c.in(2));
+  if (!length) return ok();
+  if (end_length && *length != *end_length) return c.error("starts and ends must have the same length");
+  for (const size_t list : {size_t{1}, size_t{2}, size_t{4}})
+    if (const auto known = c.contents(list); known && known->size() != static_cast<size_t>(*length))
+      return c.error("starts, ends and steps must be vectors of the same length");
+  return ok();
+}
+
+Result<Types> infer_slice(const InferContext& c) {
+  const Type& data = c.in(0);
+  if (!data.ranked()) return unranked(data.dtype);
+  LAPIS_CHECK(check_lengths(c));
+  const auto length = length_of(c.in(1));
   const auto starts = c.contents(1), ends = c.contents(2), steps = c.contents(4);
   const auto axes = numbers_of(c.contents(3));
-  if (length && end_length && *length != *end_length) return c.error("starts and ends must have the same length");
-  for (const auto* list : {&starts, &ends, &steps})
-    if (length && *list && (*list)->size() != static_cast<size_t>(*length))
-      return c.error("starts, ends and steps must be vectors of the same length");
   if (!length || (c.has(3) && !axes)) return of_rank(data.dtype, data.rank());  // which axes shrink is not known
   LAPIS_TRY(const std::vector<int64_t> normal, slice_axes(c, static_cast<size_t>(*length), data.rank(), axes));
   Dims dims = *data.dims;

@@ -5,6 +5,7 @@
 
 #include "ir/ops/data_attributes.h"
 #include "ir/ops/elementwise.h"
+#include "ir/ops/extents.h"
 #include "ir/ops/ops.h"
 
 namespace lapis::ops {
@@ -186,7 +187,7 @@ Result<Dims> split_sizes(const Context& c, const Dim& extent, const std::optiona
     if (static_cast<int64_t>(given->size()) != outputs)
       return c.error("split names " + std::to_string(given->size()) + " pieces but there are " +
                      std::to_string(outputs) + " outputs");
-    if (sum.is_constant() && extent.is_constant() && !(sum == extent))
+    if (differ(sum, extent))
       return c.error("the pieces " + to_string(*given) + " do not add up to " + extent.to_string());
     return *given;
   }

@@ -95,6 +95,21 @@ std::optional<Quantizer> quantizer(const Value& y) {
   return scale ? std::optional(Quantizer{node->input(0), *scale}) : std::nullopt;
 }
 
+// to = from - zeros of its channel; false if that does not fit somewhere.
+template <class T>
+static bool center(std::span<const T> from, const ChannelOf& channel, const std::vector<int64_t>& zeros,
+                   std::span<int8_t> to) {
+  bool fits = true;
+  for (size_t i = 0; i < from.size();)
+    for (int64_t c = 0; c < channel.channels; ++c)
+      for (int64_t k = 0; k < channel.inner; ++k, ++i) {
+        const int64_t v = static_cast<int64_t>(from[i]) - zeros[static_cast<size_t>(c)];
+        fits &= v >= -128 && v <= 127;
+        to[i] = static_cast<int8_t>(v);
+      }
+  return fits;
+}
+
 std::optional<Tensor> centered_int8(const Tensor& values, const Tensor& zero_points, int64_t axis) {
   if (values.dtype() == DType::Int8 && !zero_points.defined()) return values;
   const ChannelOf channel(values, axis);
@@ -104,23 +119,17 @@ std::optional<Tensor> centered_int8(const Tensor& values, const Tensor& zero_poi
     zeros[static_cast<size_t>(c)] = ops::zero_point_of(zero_points.defined() ? &zero_points : nullptr, c);
   if (values.dtype() == DType::Int8 && std::count(zeros.begin(), zeros.end(), 0) == channel.channels) return values;
   Tensor centered(DType::Int8, values.shape());
-  bool fits = true;
-  const bool known = visit_dtype(values.dtype(), [&](auto tag) {
-    if constexpr (std::is_integral_v<decltype(tag)>) {
-      const auto from = values.data<decltype(tag)>();
-      const auto to = centered.mutable_data<int8_t>();
-      for (size_t i = 0; i < from.size();)
-        for (int64_t c = 0; c < channel.channels; ++c)
-          for (int64_t k = 0; k < channel.inner; ++k, ++i) {
-            const int64_t v = static_cast<int64_t>(from[i]) - zeros[static_cast<size_t>(c)];
-            fits &= v >= -128 && v <= 127;
-            to[i] = static_cast<int8_t>(v);
-          }
-    } else {
-      fits = false;
-    }
+  bool fits = false;
+  visit_dtype(values.dtype(), [&](auto tag) {
+    if constexpr (std::is_integral_v<decltype(tag)>)
+      fits = center(values.data<decltype(tag)>(), channel, zeros, centered.mutable_data<int8_t>());
   });
-  return known && fits ? std::optional(std::move(centered)) : std::nullopt;
+  return fits ? std::optional(std::move(centered)) : std::nullopt;
+}
+
+static bool has_constant_scale(const Node& dequantize) {
+  const Value *scale = dequantize.input(1), *zero_point = dequantize.input(2);
+  return scale->is_constant() && scale->dtype() == DType::Float32 && (!zero_point || zero_point->is_constant());
 }
 
 Result<IntegerWeight> integer_weight(const Value* v, int64_t axis) {
@@ -129,9 +138,7 @@ Result<IntegerWeight> integer_weight(const Value* v, int64_t axis) {
     return refuse("its weights are not 8-bit constants");
   const Tensor& values = node->input(0)->constant();
   if (!is_quantized_storage(values.dtype())) return refuse("its weights are " + std::string(name_of(values.dtype())));
-  if (!node->input(1)->is_constant() || node->input(1)->dtype() != DType::Float32 ||
-      (node->input(2) && !node->input(2)->is_constant()))
-    return refuse("scale or zero point of its weights is not a float32 constant");
+  if (!has_constant_scale(*node)) return refuse("scale or zero point of its weights is not a float32 constant");
   const Tensor& scales = node->input(1)->constant();
   const auto a = node->attrs<ops::DequantizeLinearAttrs>();
   const int64_t own_axis = a.axis < 0 ? a.axis + values.rank() : a.axis;

@@ -90,6 +90,15 @@ const Value* first_used(const Node& node) {
   return nullptr;
 }
 
+std::vector<Rewriter::Replacement> dequantized_results(const Node& node, const Node& moved, const TensorScale& scale,
+                                                       Rewriter& rw) {
+  std::vector<Rewriter::Replacement> reals;
+  for (size_t i = 0; i < node.outputs().size(); ++i)
+    if (node.output(i) && !node.output(i)->unused())
+      reals.push_back({node.output(i), dequantize(moved.output(i), scale, rw)});
+  return reals;
+}
+
 // f(DQ(x), ...) with f value-preserving and one scale for all  =>  DQ(f(x, ...))
 bool dequantize_later(Value& y, Rewriter& rw) {
   Node& node = *y.producer();
@@ -102,12 +111,7 @@ bool dequantize_later(Value& y, Rewriter& rw) {
   if (node.is(ops::GlobalMaxPool) && !node.input(0)->type().ranked()) return false;
   const auto operands = byte_operands(node, *scale, rw);
   if (!operands) return rw.skip(y, "the padded value is not one of the 256");
-  const Node* moved = on_bytes(node, *operands, rw);
-  std::vector<Rewriter::Replacement> reals;
-  for (size_t i = 0; i < node.outputs().size(); ++i)
-    if (node.output(i) && !node.output(i)->unused())
-      reals.push_back({node.output(i), dequantize(moved->output(i), *scale, rw)});
-  return rw.replace(reals);
+  return rw.replace(dequantized_results(node, *on_bytes(node, *operands, rw), *scale, rw));
 }
 
 // Q(f(a, ...)) with f moving elements  =>  f(Q(a), ...)

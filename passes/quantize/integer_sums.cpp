@@ -314,6 +314,16 @@ bool accumulate_computed_product(Value& y, Rewriter& rw) {
 
 // ---- averages ---------------------------------------------------------------------------------------------------
 
+// One window over all of the axes.
+bool covers(const ops::AveragePoolAttrs& a, const Type& x, const std::vector<int64_t>& axes) {
+  const auto zero = [](int64_t p) { return p == 0; };
+  if (!std::all_of(a.pads.begin(), a.pads.end(), zero) || (a.auto_pad != "NOTSET" && a.auto_pad != "VALID"))
+    return false;
+  for (size_t i = 0; i < axes.size(); ++i)
+    if (!x.dim(axes[i]).is(a.kernel_shape[i]) || (!a.dilations.empty() && a.dilations[i] != 1)) return false;
+  return true;
+}
+
 // Axes that a node averages over, if it covers each of them wholly; nullopt otherwise.
 std::optional<std::vector<int64_t>> averaged_axes(const Node& node) {
   const Type& x = node.input(0)->type();
@@ -326,13 +336,7 @@ std::optional<std::vector<int64_t>> averaged_axes(const Node& node) {
   }
   for (int64_t a = 2; a < x.rank(); ++a) axes.push_back(a);
   if (node.is(ops::GlobalAveragePool)) return axes;
-  const auto a = node.attrs<ops::AveragePoolAttrs>();
-  const bool padded = std::any_of(a.pads.begin(), a.pads.end(), [](int64_t p) { return p != 0; }) ||
-                      (a.auto_pad != "NOTSET" && a.auto_pad != "VALID");
-  for (size_t i = 0; i < axes.size(); ++i)
-    if (padded || !x.dim(axes[i]).is(a.kernel_shape[i]) || (!a.dilations.empty() && a.dilations[i] != 1))
-      return std::nullopt;
-  return axes;
+  return covers(node.attrs<ops::AveragePoolAttrs>(), x, axes) ? std::optional(axes) : std::nullopt;
 }
 
 // Values that an int32 can sum, whatever bytes they are; nullopt if there are more or none.

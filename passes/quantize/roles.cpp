@@ -77,11 +77,10 @@ static bool all_zero(const Tensor& t) {
 }
 
 std::optional<std::string> refuses_bytes(const Node& node) {
-  const std::string_view name = node.op().name;
-  const bool parameters_are_floats = name == "Pad" || name == "Resize";
+  const bool parameters_are_floats = node.is(ops::Pad) || node.is(ops::Resize);
   if (!parameters_are_floats && std::any_of(node.inputs().begin(), node.inputs().end(), is_float_constant))
     return "one of its operands is a constant";
-  if (name == "Pad" && node.input(2) && !(node.input(2)->is_constant() && all_zero(node.input(2)->constant())))
+  if (node.is(ops::Pad) && node.input(2) && !(node.input(2)->is_constant() && all_zero(node.input(2)->constant())))
     return "it pads with another value than 0";
   return std::nullopt;
 }

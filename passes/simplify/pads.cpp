@@ -23,6 +23,20 @@ struct SpatialPad {
   std::vector<int64_t> pads;  // of the spatial axes: begins, then ends
 };
 
+// Amounts by axis as begins, then ends of the spatial axes; nothing where others are padded, or one is cropped.
+std::optional<std::vector<int64_t>> spatial_amounts(const std::vector<int64_t>& given, const std::vector<int64_t>& axes,
+                                                    int64_t rank) {
+  std::vector<int64_t> pads(2 * static_cast<size_t>(rank - 2), 0);
+  for (size_t i = 0; i < axes.size(); ++i) {
+    const int64_t axis = axes[i] + (axes[i] < 0 ? rank : 0), begin = given[i], end = given[i + axes.size()];
+    if (begin == 0 && end == 0) continue;
+    if (axis < 2 || axis >= rank || begin < 0 || end < 0 || begin > kMost || end > kMost) return std::nullopt;
+    pads[static_cast<size_t>(axis - 2)] = begin;
+    pads[static_cast<size_t>(axis - 2 + rank - 2)] = end;
+  }
+  return pads;
+}
+
 std::optional<SpatialPad> spatial_pad(Value* padded, const Graph& scope) {
   SpatialPad p;
   Value* amounts;
@@ -37,15 +51,9 @@ std::optional<SpatialPad> spatial_pad(Value* padded, const Graph& scope) {
   if (!given || !axes || given->size() != 2 * axes->size()) return std::nullopt;
   if (std::set<int64_t>(axes->begin(), axes->end()).size() != axes->size()) return std::nullopt;
   p.padded = padded;
-  p.pads.assign(2 * static_cast<size_t>(rank - 2), 0);
-  for (size_t i = 0; i < axes->size(); ++i) {
-    const int64_t axis = (*axes)[i] + ((*axes)[i] < 0 ? rank : 0), begin = (*given)[i],
-                  end = (*given)[i + axes->size()];
-    if (begin == 0 && end == 0) continue;
-    if (axis < 2 || axis >= rank || begin < 0 || end < 0 || begin > kMost || end > kMost) return std::nullopt;
-    p.pads[static_cast<size_t>(axis - 2)] = begin;
-    p.pads[static_cast<size_t>(axis - 2 + rank - 2)] = end;
-  }
+  auto pads = spatial_amounts(*given, *axes, rank);
+  if (!pads) return std::nullopt;
+  p.pads = *std::move(pads);
   return p;
 }
 

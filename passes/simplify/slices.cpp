@@ -19,27 +19,42 @@ struct Range {
 };
 using Ranges = std::map<int64_t, Range>;  // of the axes that are sliced; others may be symbolic
 
+// The operands behind the first, all of one length.
+struct SliceOperands {
+  std::vector<int64_t> starts, ends, axes, steps;
+};
+
+std::optional<SliceOperands> operands_of(const Node& slice) {
+  const auto starts = facts::ints(slice.input(1)), ends = facts::ints(slice.input(2));
+  if (!starts) return std::nullopt;
+  std::vector<int64_t> all(starts->size());
+  std::iota(all.begin(), all.end(), 0);
+  const auto axes = slice.input(3) ? facts::ints(slice.input(3)) : all;
+  const auto steps = slice.input(4) ? facts::ints(slice.input(4)) : std::vector<int64_t>(starts->size(), 1);
+  for (const auto* list : {&ends, &axes, &steps})
+    if (!*list || (*list)->size() != starts->size()) return std::nullopt;
+  return SliceOperands{*starts, *ends, *axes, *steps};
+}
+
+std::optional<Range> clamped(int64_t start, int64_t end, int64_t step, const Dim& extent) {
+  const std::optional<int64_t> size = extent.constant();
+  if (!size || step < 1) return std::nullopt;
+  auto inside = [&](int64_t at) { return std::clamp<int64_t>(at < 0 ? at + *size : at, 0, *size); };
+  // A step beyond the end takes one element, however far it goes.
+  return Range{inside(start), inside(end), std::min(step, std::max<int64_t>(*size, 1))};
+}
+
 // What a Slice takes of each axis it names, clamped; nullopt if that is not known or an axis runs backwards.
 std::optional<Ranges> ranges_of(const Node& slice) {
   const Type& x = slice.input(0)->type();
-  const auto starts = facts::ints(slice.input(1)), ends = facts::ints(slice.input(2));
-  if (!x.ranked() || !starts || !ends) return std::nullopt;
-  const auto steps = slice.input(4) ? facts::ints(slice.input(4)) : std::vector<int64_t>(starts->size(), 1);
-  auto axes = slice.input(3) ? facts::ints(slice.input(3)) : std::vector<int64_t>(starts->size());
-  if (!steps || !axes) return std::nullopt;
-  if (!slice.input(3)) std::iota(axes->begin(), axes->end(), 0);
-  if (ends->size() != starts->size() || steps->size() != starts->size() || axes->size() != starts->size())
-    return std::nullopt;
+  const auto given = operands_of(slice);
+  if (!x.ranked() || !given) return std::nullopt;
   Ranges ranges;
-  for (size_t i = 0; i < starts->size(); ++i) {
-    const int64_t axis = (*axes)[i] + ((*axes)[i] < 0 ? x.rank() : 0);
+  for (size_t i = 0; i < given->axes.size(); ++i) {
+    const int64_t axis = given->axes[i] + (given->axes[i] < 0 ? x.rank() : 0);
     if (axis < 0 || axis >= x.rank()) return std::nullopt;
-    const std::optional<int64_t> size = x.dim(axis).constant();
-    if (!size || (*steps)[i] < 1) return std::nullopt;
-    auto clamped = [&](int64_t at) { return std::clamp<int64_t>(at < 0 ? at + *size : at, 0, *size); };
-    // A step beyond the end takes one element, however far it goes.
-    const int64_t step = std::min((*steps)[i], std::max<int64_t>(*size, 1));
-    if (!ranges.emplace(axis, Range{clamped((*starts)[i]), clamped((*ends)[i]), step}).second) return std::nullopt;
+    const auto range = clamped(given->starts[i], given->ends[i], given->steps[i], x.dim(axis));
+    if (!range || !ranges.emplace(axis, *range).second) return std::nullopt;
   }
   return ranges;
 }

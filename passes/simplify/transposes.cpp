@@ -85,13 +85,22 @@ Value* constant_above(Value* c, const Permutation& perm, Rewriter& rw) {
   return rw.fold(ops::Transpose, {rw.reshape(c, shape)}, perm_attribute(facts::inverse(perm)));
 }
 
+bool is_binary(const Node& node) {
+  return node.inputs().size() == 2 && node.outputs().size() == 1 && node.input(0) && node.input(1);
+}
+
+// An operand above its Transpose, or above the one it is constant beside; null for another.
+Value* operand_above(Value* operand, const Node* transpose, const Permutation& perm, Rewriter& rw) {
+  if (transpose) return transpose->input(0);
+  const bool fits = operand->is_constant() && operand->constant().rank() <= static_cast<int64_t>(perm.size());
+  return fits ? constant_above(operand, perm, rw) : nullptr;
+}
+
 // f(Transpose<p>(a), Transpose<p>(b))  =>  Transpose<p>(f(a, b)),  f(Transpose<p>(a), c)  =>  Transpose<p>(f(a, c'))
 //      (c constant)
 bool below_binary(Value& y, Rewriter& rw) {
   Node* node = y.producer();
-  if (!node->op().has(Trait::Elementwise) || node->inputs().size() != 2 || node->outputs().size() != 1 ||
-      !node->input(0) || !node->input(1))
-    return false;
+  if (!node->op().has(Trait::Elementwise) || !is_binary(*node)) return false;
   Node *left = sinking(node->input(0), y.graph()), *right = sinking(node->input(1), y.graph());
   if (!left && (!right || node->op().has(Trait::OneSided))) return false;
   const Permutation perm = facts::permutation_of(left ? *left : *right);
@@ -99,16 +108,9 @@ bool below_binary(Value& y, Rewriter& rw) {
   for (Node* transpose : {left, right})
     if (transpose && facts::permutation_of(*transpose) != perm)
       return rw.skip(y, "its operands are transposed in different ways");
-  for (size_t i = 0; i < 2; ++i) {
-    Node* transpose = i == 0 ? left : right;
-    Value* operand = node->input(i);
-    if (transpose)
-      inputs.push_back(transpose->input(0));
-    else if (operand->is_constant() && operand->constant().rank() <= static_cast<int64_t>(perm.size()))
-      inputs.push_back(constant_above(operand, perm, rw));
-    else
-      return rw.skip(y, "only one of its operands is transposed");
-  }
+  for (size_t i = 0; i < 2; ++i)
+    if (Value* above = operand_above(node->input(i), i == 0 ? left : right, perm, rw)) inputs.push_back(above);
+  if (inputs.size() != 2) return rw.skip(y, "only one of its operands is transposed");
   return replace_below(y, perm, std::move(inputs), node->attributes(), rw);
 }
 
