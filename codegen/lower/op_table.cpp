@@ -96,7 +96,6 @@ const Form* host_form_of(const Node& node) {
 const std::vector<const OpDef*>& ops_without_code() {
   static const std::vector<const OpDef*> kOps = {&ops::ArgMax,
                                                  &ops::ArgMin,
-                                                 &ops::BitShift,
                                                  &ops::Compress,
                                                  &ops::Constant,
                                                  &ops::ConstantOfShape,

@@ -213,6 +213,11 @@ TEST_P(OperatorTable, BinaryOperators) {
                           &ops::Xor, &ops::BitwiseAnd, &ops::BitwiseOr, &ops::BitwiseXor, &ops::Mean})
     t.add(kExact, *op, {x, y});
   t.add(kExact, ops::Mod, {x, y}, {{"fmod", int64_t{1}}});
+  Value* distance = t.input(
+      "distance",
+      element(cast(Tensor::vector<int64_t>({0, 1, 2, 3, 5, 7, 8, 13, 31, 63, 64, 200}), dtype()), dtype(), all, 1));
+  for (const char* direction : {"LEFT", "RIGHT"})
+    t.add(kExact, ops::BitShift, {x, distance}, {{"direction", std::string(direction)}});
   if (is_integer(dtype())) t.add(kExact, ops::Mod, {x, y});
   for (const OpDef* op : {&ops::Max, &ops::Min, &ops::Sum, &ops::Mean}) t.add(kExact, *op, {x, y, x});
   t.add(is_float(dtype()) ? kNear : kExact, ops::Pow, {x, y});
