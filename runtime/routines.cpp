@@ -26,12 +26,25 @@ std::optional<std::string> flaw_of_top_k(const CallInfo& call) {
   return fits ? std::nullopt : std::optional<std::string>("its results do not fit its operand");
 }
 
+std::optional<std::string> flaw_of_cum_sum(const CallInfo& call) {
+  const std::vector<int64_t>& p = call.parameters;
+  if (call.inputs.size() != 1 || call.outputs.size() != 1 || p.size() != 6) return "it takes one tensor and gives one";
+  const DType dtype = dtype_of_number(p[0]);
+  if (bit_width(dtype) < 32 || !visit_dtype(dtype, [](auto) {}) || std::min({p[1], p[2], p[3]}) < 0)
+    return "its parameters cannot be";
+  const bool fits = has_lines(call.inputs[0], dtype, p, p[2]) && has_lines(call.outputs[0], dtype, p, p[2]);
+  return fits ? std::nullopt : std::optional<std::string>("its result does not fit its operand");
+}
+
 struct Row {
   std::string_view name;
   Routine routine;
   std::optional<std::string> (*flaw)(const CallInfo&);
 };
-constexpr Row kRoutines[] = {{"topk", lapis_routine_topk, flaw_of_top_k}};
+constexpr Row kRoutines[] = {
+    {"cumsum", lapis_routine_cumsum, flaw_of_cum_sum},
+    {"topk", lapis_routine_topk, flaw_of_top_k},
+};
 
 const Row* find(std::string_view name) {
   const auto row =

@@ -14,9 +14,9 @@ namespace {
 
 OpLowerings all_rows() {
   OpLowerings rows;
-  for (auto* family : {activation_rows, arithmetic_rows, control_flow_rows, convolution_rows, copy_rows, gather_rows,
-                       logic_rows, matrix_product_rows, normalization_rows, pooling_rows, quantization_rows,
-                       reduction_rows, resize_rows, selection_rows, softmax_rows, transcendental_rows, view_rows})
+  for (auto* family : {activation_rows, along_axis_rows, arithmetic_rows, control_flow_rows, convolution_rows,
+                       copy_rows, gather_rows, logic_rows, matrix_product_rows, normalization_rows, pooling_rows,
+                       quantization_rows, reduction_rows, resize_rows, softmax_rows, transcendental_rows, view_rows})
     for (OpLowering& row : family()) rows.push_back(std::move(row));
   return rows;
 }
@@ -100,7 +100,6 @@ const std::vector<const OpDef*>& ops_without_code() {
                                                  &ops::Constant,
                                                  &ops::ConstantOfShape,
                                                  &ops::ConvTranspose,
-                                                 &ops::CumSum,
                                                  &ops::Dropout,
                                                  &ops::DynamicQuantizeLinear,
                                                  &ops::EyeLike,

@@ -11,6 +11,10 @@
 
 extern "C" {
 
+// x -> sums. parameters: type, outer, count, inner, exclusive, reverse. As ONNX's CumSum, of 32- and 64-bit types; floats are summed in double
+// and rounded each time, integers wrap around.
+void lapis_routine_cumsum(void* const* operands, const int64_t* parameters);
+
 // x -> values, indices (int64). parameters: type (DType), outer, count, inner, k, largest (1) or smallest (0). The k best of each line as
 // ONNX's TopK, sorted; equal elements in their order, NaN above every number.
 void lapis_routine_topk(void* const* operands, const int64_t* parameters);

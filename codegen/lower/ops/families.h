@@ -6,6 +6,7 @@
 namespace lapis::codegen {
 
 OpLowerings activation_rows();
+OpLowerings along_axis_rows();
 OpLowerings arithmetic_rows();
 OpLowerings control_flow_rows();
 OpLowerings convolution_rows();
@@ -18,7 +19,6 @@ OpLowerings pooling_rows();
 OpLowerings quantization_rows();
 OpLowerings reduction_rows();
 OpLowerings resize_rows();
-OpLowerings selection_rows();
 OpLowerings softmax_rows();
 OpLowerings transcendental_rows();
 OpLowerings view_rows();
