@@ -75,6 +75,7 @@ Pipeline simplify_passes() {
       {"fold-batch-norm", "scales and shifts of channels are part of weights and biases", run_family<scale_rules>},
       {"fold-pad", "windows pad by themselves", run_family<pad_rules>},
       {"cancel-transposes", "no transpose meets its inverse", run_family<transpose_rules>},
+      {"hoist-invariants", "no iteration computes what depends on nothing in it", hoist_invariants},
       {"inline-branches", "no If has a constant condition", run_family<control_flow_rules>},
   };
 }

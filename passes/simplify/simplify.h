@@ -30,6 +30,9 @@ Status eliminate_dead_code(Graph& graph, PassContext& context);
 // Equal pure nodes on equal operands, and equal constants, become one.
 Status merge_common_subexpressions(Graph& graph, PassContext& context);
 
+// What iterations would compute again and again is computed once, in front of their Loop or Scan.
+Status hoist_invariants(Graph& graph, PassContext& context);
+
 // Families of rules; each is also a pass of its own.
 std::span<const Rule> folding_rules();       // nodes with constant operands
 std::span<const Rule> no_op_rules();         // operators that change nothing
