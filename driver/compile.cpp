@@ -6,6 +6,7 @@
 #include <set>
 
 #include "codegen/emit.h"
+#include "codegen/kernels/blocking.h"
 #include "codegen/kernels/schedule.h"
 #include "codegen/kernels/slabs.h"
 #include "codegen/lower/lower.h"
@@ -161,8 +162,9 @@ void add_tables(Program& program, const Contraction& c, const Plan& plan) {
   const auto rows = static_cast<uint64_t>(slabs.most_pixels());
   TableInfo table{offset(kPixels), rows, {}};
   // The words of kernels::Unit.
-  TableInfo units{
-      offset(kUnits), static_cast<uint64_t>(c.units), {weights, params, bytes(kPixels), rows + 1, rows + 1, 2}};
+  TableInfo units{offset(kUnits),
+                  static_cast<uint64_t>(c.units),
+                  {weights, params, bytes(kPixels), rows + 1, rows + 1, kernels::kMostKinds}};
   for (size_t column = 0; column < buffers.size(); ++column) {
     table.limits.push_back(static_cast<uint64_t>(slabs.reach(column)) + 1);
     const auto reach = static_cast<uint64_t>(reach_of_last(c, slabs, column));

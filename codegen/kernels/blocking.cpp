@@ -27,9 +27,8 @@ bool shares_columns(const Contraction& c) {
   return c.grid.extents.back() % 2 == 0 && c.grid.columns[0].strides.back() == step;
 }
 
-// Of the last block, which has `channels`.
-static int vectors_of(const Blocking& b, int64_t channels) {
-  return b.interleaved && b.quad == 4 ? 4 : static_cast<int>((channels + b.lanes - 1) / b.lanes);
+bool divides_panels(const Kernel& kernel, int64_t per_group, int nr) {
+  return kernel.depthwise() || per_group < kPanel || kPanel % (int64_t{nr} * kernel.lanes) == 0;
 }
 
 Blocking::Blocking(const Contraction& c, const Schedule& schedule) {
@@ -37,48 +36,70 @@ Blocking::Blocking(const Contraction& c, const Schedule& schedule) {
   lanes = kernel.lanes;
   interleaved = kernel.weights() == WeightFormat::Interleaved;
   // Depthwise floats come channel after channel from memory, whatever becomes of their sums.
-  const bool ordered = kernel.weights() == WeightFormat::Taps || c.computed;
+  const bool ordered = kernel.weights() == WeightFormat::Taps;
   quad = moves_only_bytes(c) && !ordered ? 4 : 1;
   paired = interleaved && kernel.dot == Dot::Vnni && shares_columns(c);
   words = interleaved && kernel.dot == Dot::Madd;
-  per_group = kernel.depthwise() ? c.channels : c.channels / c.groups;
-  const int64_t width = int64_t{schedule.nr} * lanes;
-  full = per_group / width;
-  const int64_t rest = per_group % width;
-  has_rest_ = rest != 0;
-  if (full) kinds.push_back({schedule.nr, width, schedule.mr});
-  if (rest) {
-    const int nr = vectors_of(*this, rest);
-    kinds.push_back(
-        {nr, rest, nr == schedule.nr ? schedule.mr : balanced_tiles(Slabs(c).most_pixels(), max_mr(kernel, c, nr)).mr});
-  }
+  dense_ = kernel.weights() == WeightFormat::Panels;
+  per_group = dense_ ? c.channels / c.groups : c.channels;
   const auto all_taps = static_cast<int64_t>(c.taps.size());
-  taps = kernel.depthwise() ? 1 : all_taps;
-  const int64_t elements = kernel.depthwise() ? all_taps : c.k;
-  steps = kernel.dot == Dot::Fma ? elements : paired ? elements / 3 * 2 : (elements + 3) / 4;
+  taps = dense_ ? all_taps : 1;
+  const int64_t bytes = (dense_ ? c.k : all_taps) * bit_width(c.b) / 8;
+  steps = paired ? bytes / 3 * 2 : (bytes + 3) / 4;
   columns = static_cast<int64_t>(c.grid.columns.size());
   params = 1 + per_channel_operands(c);
+  width_ = int64_t{schedule.nr} * lanes;
+  panel_ = dense_ ? kPanel : width_;
+  cut(c, schedule, kernel);
 }
 
-int64_t Blocking::all_weight_bytes(const Contraction& c) const {
-  int64_t bytes = 0;
-  for (int64_t b = 0; b < blocks(); ++b) bytes += weight_bytes(block(b));
-  return bytes * (c.channels / per_group);
+// Into blocks of whole panels, whole blocks of the last one, and its remainder.
+void Blocking::cut(const Contraction& c, const Schedule& schedule, const Kernel& kernel) {
+  const int64_t panels = per_group / panel_, rest = per_group % panel_, tail = rest % width_;
+  if (panels > 0) add_kind({schedule.nr, width_, schedule.mr, pitch_of(panel_)}, panels * (panel_ / width_));
+  if (rest >= width_) add_kind({schedule.nr, width_, schedule.mr, pitch_of(rest)}, rest / width_);
+  if (tail == 0) return;
+  const int nr = interleaved && quad == 4 ? 4 : static_cast<int>((tail + lanes - 1) / lanes);
+  const int mr = nr == schedule.nr ? schedule.mr : balanced_tiles(Slabs(c).most_pixels(), max_mr(kernel, c, nr)).mr;
+  add_kind({nr, tail, mr, pitch_of(rest)}, 1);
+}
+
+// Bytes of a step.
+int Blocking::pitch_of(int64_t channels) const {
+  if (interleaved) return 4 * lanes * (words ? 8 : 4);
+  const int64_t multiple = dense_ ? kPanelStep : lanes;
+  return static_cast<int>((channels + multiple - 1) / multiple * multiple * 4);
+}
+
+void Blocking::add_kind(const Block& block, int64_t count) {
+  const int64_t end = (ends_.empty() ? 0 : ends_.back()) + count;
+  const bool same = !kinds.empty() && kinds.back().channels == block.channels && kinds.back().pitch == block.pitch;
+  if (same) {
+    ends_.back() = end;
+  } else {
+    kinds.push_back(block);
+    ends_.push_back(end);
+  }
+}
+
+int Blocking::kind_of(int64_t block) const {
+  return static_cast<int>(std::ranges::upper_bound(ends_, block) - ends_.begin());
+}
+
+int64_t Blocking::weight_offset(int64_t block) const {
+  const int64_t channel = first_channel(block);
+  return channel / panel_ * panel_bytes(panel_) + channel % panel_ * 4;
+}
+
+int64_t Blocking::group_weight_bytes() const {
+  const int64_t rest = per_group % panel_;
+  return per_group / panel_ * panel_bytes(panel_) + (rest ? panel_bytes(rest) : 0);
 }
 
 int64_t Blocking::all_param_bytes(const Contraction& c) const {
   int64_t bytes = 0;
-  for (int64_t b = 0; b < blocks(); ++b) bytes += param_bytes(block(b));
-  return bytes * (c.channels / per_group);
-}
-
-int64_t Blocking::channel(const Block& b, int v, int lane) const {
-  const int first = quad_first(v), width = quad_width(b, v);
-  return int64_t{first} * lanes + int64_t{4} * width * (lane / 4) + 4 * (v - first) + lane % 4;
-}
-
-int64_t Blocking::weight_channel(const Block& b, int v, int lane) const {
-  return interleaved ? int64_t{16} * (lane / 4) + 4 * v + lane % 4 : channel(b, v, lane);
+  for (size_t kind = 0; kind < kinds.size(); ++kind) bytes += blocks_of_kind(kind) * param_bytes(kinds[kind]);
+  return bytes * groups_of(c);
 }
 
 }  // namespace lapis::kernels

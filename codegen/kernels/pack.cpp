@@ -6,15 +6,11 @@
 namespace lapis::kernels {
 namespace {
 
-// Calls visit(first channel of the block, block) for every block of every group, in the order of the image.
-template <class Visit> void for_each_block(const Blocking& blocking, int64_t groups, Visit visit) {
-  for (int64_t g = 0; g < groups; ++g)
-    for (int64_t b = 0, channel = g * blocking.per_group; b < blocking.blocks();
-         channel += blocking.block(b).channels, ++b)
-      visit(channel, blocking.block(b));
+// Calls visit(first channel of the block, group, number of the block in it) for every block of every group.
+template <class Visit> void for_each_block(const Contraction& c, const Blocking& blocking, Visit visit) {
+  for (int64_t g = 0; g < blocking.groups_of(c); ++g)
+    for (int64_t b = 0; b < blocking.blocks(); ++b) visit(g * blocking.per_group + blocking.first_channel(b), g, b);
 }
-
-int64_t groups_of(const Contraction& c, const Blocking& blocking) { return c.channels / blocking.per_group; }
 
 // A channel's weights and its lane of the image.
 struct Row {
@@ -107,21 +103,19 @@ std::vector<uint8_t> pack_weights(const Contraction& c, const Blocking& blocking
   if (c.computed) return {};
   const auto* from = reinterpret_cast<const uint8_t*>(c.weights.raw());
   const int64_t channel_bytes = c.weights.bytes() / c.channels, tap_bytes = channel_bytes / blocking.taps;
-  std::vector<uint8_t> image;
+  const int64_t group_bytes = blocking.group_weight_bytes(), vector_bytes = blocking.lanes * (blocking.words ? 8 : 4);
+  std::vector<uint8_t> image(static_cast<size_t>(blocking.all_weight_bytes(c)));
   std::vector<Row> rows;
-  for_each_block(blocking, groups_of(c, blocking), [&](int64_t first, const Block& b) {
-    const size_t at = image.size();
-    image.resize(at + static_cast<size_t>(blocking.weight_bytes(b)));
-    const int vectors = blocking.weight_vectors(b), bytes = blocking.words ? 8 : 4;
+  for_each_block(c, blocking, [&](int64_t first, int64_t group, int64_t index) {
+    const Block& b = blocking.block(index);
+    uint8_t* to = image.data() + group * group_bytes + blocking.weight_offset(index);
     rows.clear();
-    for (int v = 0; v < vectors; ++v)
+    for (int v = 0; v < blocking.weight_vectors(b); ++v)
       for (int lane = 0; lane < blocking.lanes; ++lane)
-        if (const int64_t channel = blocking.weight_channel(b, v, lane); channel < b.channels)
-          rows.push_back(
-              {from + (first + channel) * channel_bytes, image.data() + at + v * blocking.lanes * bytes + lane * 4});
-    const int64_t stride = int64_t{vectors} * blocking.lanes * bytes;
-    if (!blocking.paired) return pack_rows(rows, blocking.taps, tap_bytes, blocking.steps, stride);
-    for (const Row& row : rows) pack_paired_channel(row.from, row.to, blocking.steps / 2, stride);
+        if (const int64_t channel = blocking.weight_channel(v, lane); channel < b.channels)
+          rows.push_back({from + (first + channel) * channel_bytes, to + v * vector_bytes + lane * 4});
+    if (!blocking.paired) return pack_rows(rows, blocking.taps, tap_bytes, blocking.steps, b.pitch);
+    for (const Row& row : rows) pack_paired_channel(row.from, row.to, blocking.steps / 2, b.pitch);
   });
   if (blocking.words) widen(image, blocking.lanes);
   return image;
@@ -130,11 +124,12 @@ std::vector<uint8_t> pack_weights(const Contraction& c, const Blocking& blocking
 std::vector<uint8_t> pack_parameters(const Contraction& c, const Blocking& blocking, const Plan& plan) {
   if (c.computed && c.computed->starts) return {};
   std::vector<uint32_t> image;
-  for_each_block(blocking, groups_of(c, blocking), [&](int64_t first, const Block& b) {
+  for_each_block(c, blocking, [&](int64_t first, int64_t, int64_t index) {
+    const Block& b = blocking.block(index);
     auto row = [&](auto word) {
       for (int v = 0; v < b.nr; ++v)
         for (int lane = 0; lane < blocking.lanes; ++lane) {
-          const int64_t channel = blocking.channel(b, v, lane);
+          const int64_t channel = blocking.channel(v, lane);
           image.push_back(channel < b.channels ? word(first + channel) : 0);
         }
     };

@@ -19,20 +19,20 @@ constexpr int64_t kMostBytes = std::numeric_limits<int32_t>::max();  // what the
 
 std::string tile_name(int mr, int nr) { return std::to_string(mr) + "x" + std::to_string(nr); }
 
-// Vectors of channels that tiles of a row may have: four where bytes are interleaved, and more than a quad only where one pixel needs
-// many sums.
-std::pair<int, int> widths(const Kernel& k, const Contraction& c) {
-  if (k.weights() == WeightFormat::Interleaved) return {4, 4};
-  return {1, pixels_of_batch(c) == 1 ? k.max_nr : std::min(k.max_nr, 4)};
-}
+// Vectors of channels that tiles of a row may have: four where bytes are interleaved.
+std::pair<int, int> widths(const Kernel& k) { return {k.weights() == WeightFormat::Interleaved ? 4 : 1, k.max_nr}; }
 
 // The tile that somebody asked for. `nr` is 0 where only pixels are.
 std::optional<Misfit> misfit_of_tile(const Kernel& k, const Contraction& c, const Schedule& wanted) {
-  const auto [least, most] = widths(k, c);
+  const auto [least, most] = widths(k);
   const std::string kernel(k.name);
   if (wanted.nr != 0 && (wanted.nr < least || wanted.nr > most))
     return Misfit{"tiles of " + kernel + " have " + std::to_string(least) + " to " + std::to_string(most) +
                       " vectors of channels, not " + std::to_string(wanted.nr),
+                  {}};
+  if (wanted.nr != 0 && !divides_panels(k, c.channels / c.groups, wanted.nr))
+    return Misfit{std::to_string(wanted.nr) + " vectors of " + kernel + " do not divide a panel of " +
+                      std::to_string(kPanel) + " channels",
                   {}};
   const int nr = wanted.nr == 0 ? least : wanted.nr, pixels = max_mr(k, c, nr);
   if (pixels == 0 || wanted.mr > pixels)
@@ -51,9 +51,10 @@ struct Choice {
 
 Choice cheapest_tile(int row, const Contraction& c, const Schedule& wanted) {
   const Kernel& k = table()[static_cast<size_t>(row)];
-  const auto [least, most] = widths(k, c);
+  const auto [least, most] = widths(k);
   Choice best;
   for (int nr = wanted.nr ? wanted.nr : least; nr <= (wanted.nr ? wanted.nr : most); ++nr) {
+    if (!divides_panels(k, c.channels / c.groups, nr)) continue;
     const int pixels = max_mr(k, c, nr);
     if (pixels == 0 || pixels < wanted.mr) break;
     const double cycles = cost(k, c, nr);

@@ -23,7 +23,7 @@ enum class Dot : uint8_t {
 
 // How the weights of a block of channels lie in the packed image (blocking.h).
 enum class WeightFormat : uint8_t {
-  Panels,       // sums over channels: [tap][step of four bytes][vector][lane]
+  Panels,       // sums over channels: 64 of them, [tap][step of four bytes][channel], the same for all rows
   Taps,         // one input channel per output channel: [tap][vector][lane]
   Interleaved,  // the same, of bytes: [step of four taps][four vectors][lane]
 };

@@ -15,17 +15,16 @@ std::vector<BlockAt> blocks_of_batch(const Contraction& c, const Blocking& block
   BlockAt at{batch * blocking.all_weight_bytes(c),
              c.computed && c.computed->starts ? batch * blocking.all_param_bytes(c) : 0};
   const int64_t element = bit_width(c.a) / 8;
-  for (int64_t g = 0; g < c.channels / blocking.per_group; ++g) {
-    at.input = g * c.group_stride * element;
+  const int64_t weights = at.weights;
+  for (int64_t g = 0; g < blocking.groups_of(c); ++g)
     for (int64_t b = 0; b < blocking.blocks(); ++b) {
       at.kind = blocking.kind_of(b);
-      if (row_of(c).depthwise()) at.input = at.channel * element;
+      at.channel = g * blocking.per_group + blocking.first_channel(b);
+      at.input = (row_of(c).depthwise() ? at.channel : g * c.group_stride) * element;
+      at.weights = weights + g * blocking.group_weight_bytes() + blocking.weight_offset(b);
       blocks.push_back(at);
-      at.weights += blocking.weight_bytes(blocking.block(b));
       at.params += blocking.param_bytes(blocking.block(b));
-      at.channel += blocking.block(b).channels;
     }
-  }
   return blocks;
 }
 

@@ -20,29 +20,40 @@ class Packer {
 
   void run() {
     c_.computed = ComputedWeights{element_count(batch_), storage(".panels", blocking_.all_weight_bytes(c_)), {}};
-    for (const Part& part : parts()) pack_panels(part);
+    for (const Part& part : panels()) pack_panels(part);
     const int32_t start = kernels::start_per_weight(c_, kernels::row_of(c_));
     if (start == 0) return;
     c_.computed->starts = storage(".starts", blocking_.all_param_bytes(c_));
-    for (const Part& part : parts()) pack_starts(part, start);
+    for (const Part& part : blocks()) pack_starts(part, start);
   }
 
  private:
-  // Blocks of one width, and where the first of them begins.
+  // Panels or blocks of one width: how many of so many channels, the first channel and byte, bytes of each, channels with padding.
   struct Part {
-    const kernels::Block& block;
-    int64_t count, channel, weights, params;
-    int64_t width(const kernels::Blocking& b) const { return int64_t{block.nr} * b.lanes; }
+    int64_t count, channels, channel, at, bytes, width;
   };
 
-  std::vector<Part> parts() const {
+  std::vector<Part> panels() const {
+    using kernels::kPanel;
     std::vector<Part> parts;
-    const kernels::Block& first = blocking_.block(0);
-    const int64_t full = blocking_.full;
-    if (full) parts.push_back({first, full, 0, 0, 0});
-    if (blocking_.blocks() > full)
-      parts.push_back({blocking_.block(full), 1, full * first.channels, full * blocking_.weight_bytes(first),
-                       full * blocking_.param_bytes(first)});
+    const int64_t whole = c_.channels / kPanel, rest = c_.channels % kPanel, bytes = blocking_.panel_bytes(kPanel);
+    if (whole > 0) parts.push_back({whole, kPanel, 0, 0, bytes, kPanel});
+    if (rest > 0)
+      parts.push_back(
+          {1, rest, whole * kPanel, whole * bytes, blocking_.panel_bytes(rest), blocking_.pitch_of(rest) / 4});
+    return parts;
+  }
+
+  std::vector<Part> blocks() const {
+    std::vector<Part> parts;
+    int64_t channel = 0, at = 0;
+    for (size_t kind = 0; kind < blocking_.kinds.size(); ++kind) {
+      const kernels::Block& b = blocking_.kinds[kind];
+      const int64_t count = blocking_.blocks_of_kind(kind), bytes = blocking_.param_bytes(b);
+      parts.push_back({count, b.channels, channel, at, bytes, int64_t{b.nr} * blocking_.lanes});
+      channel += count * b.channels;
+      at += count * bytes;
+    }
     return parts;
   }
 
@@ -69,7 +80,7 @@ class Packer {
            {},
            Shape(w_.strides.begin(), w_.strides.end() - 2),
            w_.offset + part.channel * channel_stride() + k * k_stride()};
-    v.strides.push_back(part.block.channels * channel_stride());
+    v.strides.push_back(part.channels * channel_stride());
     v.strides.insert(v.strides.end(), rest.begin(), rest.end());
     return v;
   }
@@ -88,7 +99,7 @@ class Packer {
   void pack_panels(const Part& part) {
     if (c_.a == DType::Float32) {
       pack_steps(part, 0, c_.k, 1);
-      if (const int64_t idle = part.width(blocking_) - part.block.channels; idle > 0) clear(part, idle);
+      if (const int64_t idle = part.width - part.channels; idle > 0) clear(part, idle);
       return;
     }
     pack_steps(part, 0, c_.k / kByteWeights, kByteWeights);
@@ -97,13 +108,13 @@ class Packer {
 
   // Steps [first, first + count), `each` rows of weights in every one of them.
   void pack_steps(const Part& part, int64_t first, int64_t count, int64_t each) {
-    const int64_t width = part.width(blocking_), rows = c_.a == DType::Float32 ? 1 : kByteWeights;
-    LoopBuilder b = loop(part, ".panels", {count, part.block.channels});
+    const int64_t width = part.width, rows = c_.a == DType::Float32 ? 1 : kByteWeights;
+    LoopBuilder b = loop(part, ".panels", {count, part.channels});
     const Shape along = {rows * k_stride(), channel_stride()};
     const int value = c_.a == DType::Float32 ? b.load_view(b.add_placed_view(in_weights(part, first, along)))
                                              : word(b, part, first * rows, each, along);
     const View to = in_image(c_.computed->panels, c_.a == DType::Float32 ? DType::Float32 : DType::Int32,
-                             part.weights + first * width * 4, blocking_.weight_bytes(part.block), {width, 1});
+                             part.at + first * width * 4, part.bytes, {width, 1});
     b.store(b.add_placed_view(to), value);
     b.end_phase(Over::Row);
     emit(b);
@@ -146,8 +157,7 @@ class Packer {
 
   // Lanes behind the last channel: their sums are never stored, but subnormal numbers would take time.
   void clear(const Part& part, int64_t idle) {
-    View v = in_image(c_.computed->panels, DType::Float32, part.weights + part.block.channels * 4,
-                      blocking_.weight_bytes(part.block), {part.width(blocking_), 1});
+    View v = in_image(c_.computed->panels, DType::Float32, part.at + part.channels * 4, part.bytes, {part.width, 1});
     v.shape = batch_;
     v.shape.insert(v.shape.end(), {part.count, c_.k, idle});
     l_.emit_fill(v, 0, c_.name + ".panels");
@@ -157,7 +167,7 @@ class Packer {
 
   // The zero point's part, and the operands of channels, which are where the parameters are.
   void pack_starts(const Part& part, int32_t start) {
-    LoopBuilder b = loop(part, ".starts", {part.block.channels, c_.k}, 1);
+    LoopBuilder b = loop(part, ".starts", {part.channels, c_.k}, 1);
     int weight =
         b.to(DType::Int32, b.load_view(b.add_placed_view(in_weights(part, 0, {channel_stride(), k_stride()}))));
     if (w_.dtype == DType::UInt8) weight = b.op(Op::Sub, weight, b.k(DType::Int32, 128));
@@ -169,7 +179,7 @@ class Packer {
       if (operand.kind != EpilogueOperand::Kind::PerChannel) continue;
       const View& v = operand.view;
       View along{v.buffer, v.dtype, {}, Shape(batch_.size(), 0), v.offset + part.channel * v.strides[0]};
-      along.strides.insert(along.strides.end(), {part.block.channels * v.strides[0], v.strides[0], 0});
+      along.strides.insert(along.strides.end(), {part.channels * v.strides[0], v.strides[0], 0});
       const int value = b.load_view(b.add_placed_view(along));
       store_row(b, part, row++, is_integer(v.dtype) ? b.to(DType::Int32, value) : value);
     }
@@ -178,8 +188,8 @@ class Packer {
   }
 
   void store_row(LoopBuilder& b, const Part& part, int row, int value) {
-    const View to = in_image(*c_.computed->starts, b.program[value].type, part.params + row * part.width(blocking_) * 4,
-                             blocking_.param_bytes(part.block), {1, 0});
+    const View to =
+        in_image(*c_.computed->starts, b.program[value].type, part.at + row * part.width * 4, part.bytes, {1, 0});
     b.store(b.add_placed_view(to), value);
   }
 

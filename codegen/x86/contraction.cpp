@@ -1,6 +1,6 @@
 // Dense contractions. A tile is mr pixels by nr vectors of channels; its sums stay in registers while the kernel walks
-// the taps and, in each tap, the input in steps of four bytes. Pixels are pointers, so tiles may straddle rows and
-// images.
+// the taps and, in each tap, the input in steps of four bytes. Weights come from a panel, whose pitch from step to step does not
+// depend on the tile. Pixels are pointers, so tiles may straddle rows and images.
 #include "codegen/x86/kernels.h"
 #include "codegen/x86/tile_kernel.h"
 
@@ -20,6 +20,7 @@ class ContractionKernel : public TileKernel {
   void tile(const kernels::Block& block, int mr) override {
     mr_ = mr;
     nr_ = block.nr;
+    pitch_ = block.pitch;
     load_pixels(mr, weights_, at_);
     prefetch_results(block, mr, weights_, at_);
     load_bias();
@@ -111,13 +112,13 @@ class ContractionKernel : public TileKernel {
 
   void run_steps(int count) {
     for (int s = 0; s < count; ++s) step(s, [&](int m) { return pixel(m) + at_ + 4 * s; });
-    if (count) add(weights_, count * nr_ * vector_bytes());
+    if (count) add(weights_, count * pitch_);
   }
 
   // ---- one step: four bytes of every pixel ----
 
   template <class Address> void step(int s, Address address) {
-    auto weights = [&](int n) { return ptr[weights_ + (s * nr_ + n) * vector_bytes()]; };
+    auto weights = [&](int n) { return ptr[weights_ + (s * pitch_ + n * vector_bytes())]; };
     if (!weights_from_memory())
       for (int n = 0; n < nr_; ++n) load_weight(n, weights(n));
     for (int m = 0; m < mr_; ++m) {
@@ -170,7 +171,7 @@ class ContractionKernel : public TileKernel {
   }
 
   const Reg64 weights_ = gpr(12), at_ = gpr(13), count_ = gpr(14);
-  int mr_ = 0, nr_ = 0;  // of the tile being emitted
+  int mr_ = 0, nr_ = 0, pitch_ = 0;  // of the tile being emitted
 };
 
 }  // namespace

@@ -62,7 +62,8 @@ void Epilogue::pixel(const Site& site, std::vector<int>& free) {
   for (int first = 0, width = 0; first < site.block.nr; first += width) {
     // A quad, or vectors that are stored one by one.
     width = blocking_.quad > 1 ? blocking_.quad_width(site.block, first) : std::min(most, site.block.nr - first);
-    load_raw_bytes(first, blocking_.quad > 1 ? width : 1);
+    raw_.assign(c_.operands.size(), -1);
+    if (blocking_.in_pack_order()) load_raw_bytes(first);
     std::vector<int> results;
     for (int done = 0; done < width; done += most) compute_vectors(first + done, std::min(most, width - done), results);
     if (blocking_.quad > 1) {

@@ -78,7 +78,7 @@ class Epilogue {
   int cap(int x, float bound);
 
   // One quad.
-  void load_raw_bytes(int first, int width);
+  void load_raw_bytes(int first);
   void store(int first, int width, const std::vector<int>& results);
   void pack_and_store(int first, int width, const std::vector<int>& results);
   void clip_bytes(Vec bytes);
@@ -90,9 +90,10 @@ class Epilogue {
   void load_words(const Reg64& base, int offset, int reg);
   void store_words(const Reg64& base, int offset, int reg);
   void load_widened(const Reg64& base, int offset, int reg, bool is_signed);
-  Xbyak::Address spread_indices(int width, bool gather);
+  void to_memory_order(int bytes, int width);
   int bytes_of_quad(int first, int width) const;
   bool partial_vector() const;
+  int lanes_inside() const;  // channels of the current vector
 
   // Registers.
   int allocate();

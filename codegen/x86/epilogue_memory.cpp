@@ -23,38 +23,32 @@ int Epilogue::bytes_of_quad(int first, int width) const {
       std::min<int64_t>(int64_t{width} * e_.lanes(), site_->block.channels - int64_t{first} * e_.lanes()));
 }
 
-bool Epilogue::partial_vector() const { return site_->block.channels < int64_t{vector_ + 1} * e_.lanes(); }
+bool Epilogue::partial_vector() const { return lanes_inside() < e_.lanes(); }
 
-// Dword shuffle between memory order and the order inside a quad of `width` vectors: gather to store, spread after a
-// load.
-Xbyak::Address Epilogue::spread_indices(int width, bool gather) {
-  std::vector<uint32_t> indices(static_cast<size_t>(e_.lanes()), 0);
-  for (int d = 0; d < width * e_.lanes() / 4; ++d) {
-    const auto spread = static_cast<size_t>(4 * (d / width) + d % width);
-    if (gather)
-      indices[static_cast<size_t>(d)] = static_cast<uint32_t>(spread);
-    else
-      indices[spread] = static_cast<uint32_t>(d);
-  }
-  return e_.constant(indices);
+int Epilogue::lanes_inside() const {
+  return static_cast<int>(std::min<int64_t>(e_.lanes(), site_->block.channels - int64_t{vector_} * e_.lanes()));
 }
 
-// The bytes that a quad's vectors share, in quad order. A single vector widens straight from memory.
-void Epilogue::load_raw_bytes(int first, int width) {
-  raw_.assign(c_.operands.size(), -1);
-  if (width == 1) return;
+// The packs leave four channels of each of `width` vectors side by side in every 128-bit lane.
+void Epilogue::to_memory_order(int bytes, int width) {
+  const int quarters = e_.lanes() / 4, indices = allocate();
+  std::vector<uint32_t> dwords(static_cast<size_t>(e_.lanes()), 0);
+  for (int d = 0; d < width * quarters; ++d)
+    dwords[static_cast<size_t>(d)] = static_cast<uint32_t>(4 * (d % quarters) + d / quarters);
+  e_.vmovups(v(indices), e_.constant(dwords));
+  e_.vpermd(v(bytes), v(indices), v(bytes));
+  release(indices);
+}
+
+// The bytes that a quad's vectors share, where sums are in pack order. Others widen straight from memory.
+void Epilogue::load_raw_bytes(int first) {
   for (int id = 0; id <= a_.result; ++id) {
     const Instr& i = instr(id);
     if (i.op != Op::Load || !a_.live[static_cast<size_t>(id)] || !is_byte(i.type)) continue;
     const auto operand = static_cast<size_t>(i.slot);
     if (c_.operands[operand].kind == EpilogueOperand::Kind::PerChannel || raw_[operand] >= 0) continue;
     const int to = raw_[operand] = allocate();
-    load_bytes(site_->operands[operand], first * e_.lanes(), to, bytes_of_quad(first, width));
-    if (width == 4) continue;
-    const int indices = allocate();
-    e_.vmovups(v(indices), spread_indices(width, false));
-    e_.vpermd(v(to), v(indices), v(to));
-    release(indices);
+    load_bytes(site_->operands[operand], first * e_.lanes(), to, bytes_of_quad(first, blocking_.quad));
   }
 }
 
@@ -80,12 +74,7 @@ void Epilogue::pack_and_store(int first, int width, const std::vector<int>& resu
     e_.vpacksswb(v(bytes), v(bytes), v(upper));
   clip_bytes(v(bytes));
   if (a_.table >= 0) look_up(bytes);
-  if (width != 4) {
-    const int indices = allocate();
-    e_.vmovups(v(indices), spread_indices(width, true));
-    e_.vpermd(v(bytes), v(indices), v(bytes));
-    release(indices);
-  }
+  if (!blocking_.in_pack_order()) to_memory_order(bytes, width);
   store_bytes(site_->output, first * e_.lanes(), bytes, bytes_of_quad(first, width));
 }
 
@@ -174,7 +163,7 @@ void Epilogue::load_words(const Reg64& base, int offset, int reg) {
   const Xbyak::Address from = e_.ptr[base + offset];
   if (!partial_vector()) return e_.vmovups(v(reg), from);
   if (e_.avx512()) return e_.vmovups(v(reg) | kLanes | e_.T_z, from);
-  e_.vmovups(v(reg), e_.constant(lane_mask(e_.lanes(), site_->block.channels - int64_t{vector_} * e_.lanes())));
+  e_.vmovups(v(reg), e_.constant(lane_mask(e_.lanes(), lanes_inside())));
   e_.vmaskmovps(v(reg), v(reg), from);
 }
 
@@ -183,7 +172,7 @@ void Epilogue::store_words(const Reg64& base, int offset, int reg) {
   if (!partial_vector()) return e_.vmovups(to, v(reg));
   if (e_.avx512()) return e_.vmovups(to | kLanes, v(reg));
   const int mask = allocate();
-  e_.vmovups(v(mask), e_.constant(lane_mask(e_.lanes(), site_->block.channels - int64_t{vector_} * e_.lanes())));
+  e_.vmovups(v(mask), e_.constant(lane_mask(e_.lanes(), lanes_inside())));
   e_.vmaskmovps(to, v(mask), v(reg));
   release(mask);
 }
@@ -192,7 +181,7 @@ void Epilogue::load_widened(const Reg64& base, int offset, int reg, bool is_sign
   const Xbyak::Address from = e_.ptr[base + offset];
   const bool partial = partial_vector();
   if (partial && !e_.avx512()) {
-    e_.load_partial(reg, base + offset, static_cast<int>(site_->block.channels) - vector_ * e_.lanes());
+    e_.load_partial(reg, base + offset, lanes_inside());
     is_signed ? e_.vpmovsxbd(v(reg), Emitter::quarter(reg)) : e_.vpmovzxbd(v(reg), Emitter::quarter(reg));
     return;
   }

@@ -17,9 +17,9 @@ constexpr Structure kInterleaved = {WeightFormat::Interleaved, fits_depthwise, m
 // clang-format off
 constexpr Kernel kTable[] = {
     // name                      a     b     sum   dot       lanes nr needs            structure
-    {"conv_f32_avx512",          kF32, kF32, kF32, Dot::Fma,  16, 8, Isa::Avx512,      kPanels},
-    {"conv_u8s8_avx512vnni",     kU8,  kS8,  kS32, Dot::Vnni, 16, 8, Isa::Avx512Vnni,  kPanels},
-    {"conv_s8s8_avx512vnni",     kS8,  kS8,  kS32, Dot::Vnni, 16, 8, Isa::Avx512Vnni,  kPanels},
+    {"conv_f32_avx512",          kF32, kF32, kF32, Dot::Fma,  16, 4, Isa::Avx512,      kPanels},
+    {"conv_u8s8_avx512vnni",     kU8,  kS8,  kS32, Dot::Vnni, 16, 4, Isa::Avx512Vnni,  kPanels},
+    {"conv_s8s8_avx512vnni",     kS8,  kS8,  kS32, Dot::Vnni, 16, 4, Isa::Avx512Vnni,  kPanels},
     {"conv_u8s8_avx512",         kU8,  kS8,  kS32, Dot::Madd, 16, 4, Isa::Avx512,      kPanels},
     {"conv_s8s8_avx512",         kS8,  kS8,  kS32, Dot::Madd, 16, 4, Isa::Avx512,      kPanels},
     {"conv_u8s8_avx512vnni_ymm", kU8,  kS8,  kS32, Dot::Vnni, 8,  4, Isa::Avx512Vnni,  kPanels},

@@ -90,18 +90,19 @@ int TileKernel::most_sums() const {
 // rbx: the Unit.
 void TileKernel::unit() {
   unit_addresses();
-  Label rest, done;
-  if (blocking_.kinds.size() > 1) {
-    cmp(dword[rbx + 4 * kernels::unit_word::kKind], 0);
-    jne(rest, T_NEAR);
+  Label done;
+  for (size_t kind = 0; kind < blocking_.kinds.size(); ++kind) {
+    Label next;
+    const bool last = kind + 1 == blocking_.kinds.size();
+    if (!last) {
+      cmp(dword[rbx + 4 * kernels::unit_word::kKind], static_cast<int>(kind));
+      jne(next, T_NEAR);
+    }
+    run_block(blocking_.kinds[kind]);
+    if (!last) jmp(done, T_NEAR);
+    L(next);
   }
-  run_block(blocking_.kinds[0]);
-  if (blocking_.kinds.size() > 1) {
-    jmp(done, T_NEAR);
-    L(rest);
-    run_block(blocking_.kinds[1]);
-    L(done);
-  }
+  L(done);
 }
 
 void TileKernel::unit_addresses() {

@@ -183,12 +183,11 @@ class Interpreter {
   // Of computed weights, whose image the loops before have written.
   double product_of_computed(const Contraction& c, const std::byte* x, int64_t batch, int64_t channel) {
     const kernels::Blocking blocking(c);
-    const kernels::Block& full = blocking.block(0);
-    const int64_t index = channel / full.channels, lane = channel - index * full.channels;
-    const kernels::Block& block = blocking.block(index);
+    const int64_t index = channel / kernels::kPanel,
+                  width = std::min(c.channels - index * kernels::kPanel, kernels::kPanel);
     const std::byte* panel = base(c.computed->panels.buffer) + batch * blocking.all_weight_bytes(c) +
-                             index * blocking.weight_bytes(full) + lane * 4;
-    const int64_t step_bytes = int64_t{block.nr} * blocking.lanes * 4, size = bit_width(c.b) / 8;
+                             index * blocking.panel_bytes(kernels::kPanel) + channel % kernels::kPanel * 4;
+    const int64_t step_bytes = blocking.pitch_of(width), size = bit_width(c.b) / 8;
     double sum = 0;
     for (int64_t k = 0; k < c.k; ++k) {
       const std::byte* w = panel + k * size / 4 * step_bytes + k * size % 4;
