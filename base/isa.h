@@ -82,7 +82,7 @@ inline constexpr IsaRow kRows[] = {
     {.isa = Isa::Avx512Bf16, .name = "avx512bf16", .title = "AVX-512 BF16", .implies = bit(Isa::Avx512), .vector_bytes = 64,
      .cpuid = {{{7, 1, Eax, 5}}},
      .xcr0 = 0, .tiles = false, .llvm = "",
-     .fp32 = {}, .int8 = {}, .bf16 = {Vdpbf16ps, 2}, .used = ""},
+     .fp32 = {}, .int8 = {}, .bf16 = {Vdpbf16ps, 2}, .used = "kernels"},
     {.isa = Isa::AmxInt8, .name = "amxint8", .title = "AMX-TILE, AMX-INT8", .implies = bit(Isa::Avx512Vnni), .vector_bytes = 64,
      .cpuid = {{{7, 0, Edx, 24}, {7, 0, Edx, 25}}},
      .xcr0 = 0x60000, .tiles = true, .llvm = "",

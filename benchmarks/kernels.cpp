@@ -102,18 +102,26 @@ constexpr int kPeakRounds = 20000;
 
 __attribute__((target("avx512f"))) void peak_float() { LAPIS_PEAK_LOOP("vfmadd231ps"); }
 __attribute__((target("avx512f,avx512vnni"))) void peak_int8() { LAPIS_PEAK_LOOP("vpdpbusd"); }
+__attribute__((target("avx512f,avx512bf16"))) void peak_bf16() { LAPIS_PEAK_LOOP("vdpbf16ps"); }
 
 // MAC a second of the best dense instruction of this machine; 0 where it lacks it.
-double peak(bool integer) {
-  if (!Target::host().has(integer ? Isa::Avx512Vnni : Isa::Avx512)) return 0;
-  return kPeakRounds * 48.0 * (integer ? 64 : 16) / seconds(integer ? peak_int8 : peak_float);
+double peak(DType type) {
+  const bool halves = type == DType::BFloat16, integer = is_integer(type);
+  if (!Target::host().has(integer ? Isa::Avx512Vnni : halves ? Isa::Avx512Bf16 : Isa::Avx512)) return 0;
+  return kPeakRounds * 48.0 *
+         (integer  ? 64
+          : halves ? 32
+                   : 16) /
+         seconds(integer  ? peak_int8
+                 : halves ? peak_bf16
+                          : peak_float);
 }
 
 // ---- a layer as a Contraction ----
 
 class Bench {
  public:
-  Bench(const Layer& layer, const kernels::Kernel& row) : layer_(layer), integer_(row.a != DType::Float32) {
+  Bench(const Layer& layer, const kernels::Kernel& row) : layer_(layer), integer_(is_integer(row.a)) {
     shape(row);
     addresses();
     operands(row);
@@ -171,10 +179,10 @@ class Bench {
   }
 
   void addresses() {
-    const int64_t element = integer_ ? 1 : 4, pitch = layer_.in * element;
+    const int64_t element = bit_width(c_.a) / 8, pitch = layer_.in * element;
     const int64_t width = (layer_.size - 1) * layer_.stride + layer_.kernel;
     c_.input = {buffer(width * width * pitch), c_.a, {}, {}, 0};
-    out_type_ = integer_ ? DType::UInt8 : DType::Float32;
+    out_type_ = integer_ ? DType::UInt8 : c_.a;
     c_.output = {buffer(c_.pixels * c_.channels * element), out_type_, {}, {}, 0};
     const int64_t step = layer_.stride * pitch, out = c_.channels * element;
     c_.grid = {{layer_.size, layer_.size}, {{0, {width * step, step}}, {0, {layer_.size * out, out}}}};
@@ -198,8 +206,10 @@ class Bench {
   void operands(const kernels::Kernel& row) {
     int result = add(Op::Accumulator, row.accumulator, {-1, -1, -1});
     if (!integer_) {
-      if (layer_.residual) result = add(Op::Add, DType::Float32, {result, residual(), -1});
-      add(Op::AtLeast, DType::Float32, {result, add(Op::Constant, DType::Float32, {-1, -1, -1}), -1});
+      if (layer_.residual)
+        result = add(Op::Add, DType::Float32, {result, add(Op::Cast, DType::Float32, {residual(), -1, -1}), -1});
+      result = add(Op::AtLeast, DType::Float32, {result, add(Op::Constant, DType::Float32, {-1, -1, -1}), -1});
+      add(Op::Cast, out_type_, {result, -1, -1});
       return;
     }
     const size_t at = plan_.constants.size();
@@ -237,13 +247,13 @@ struct Best {
   double seconds = 1e9, peak = 0;
 };
 
-Best measure(Bench& bench, bool integer) {
+Best measure(Bench& bench, DType type) {
   Best best;
   bench.run();
   const double once = seconds([&] { bench.run(); });
   const int repeat = std::clamp(static_cast<int>(1e-3 / once), 1, 200);
   for (int trial = 0; trial < 15; ++trial) {
-    best.peak = std::max(best.peak, peak(integer));
+    best.peak = std::max(best.peak, peak(type));
     best.seconds = std::min(best.seconds, seconds([&] {
                                             for (int i = 0; i < repeat; ++i) bench.run();
                                           }) / repeat);
@@ -254,7 +264,6 @@ Best measure(Bench& bench, bool integer) {
 // Layers that `row` fits; with `choose`, whatever row schedule takes for operands of its types.
 void run_row(int index, bool choose, const char* layer_filter) {
   const kernels::Kernel& row = kernels::table()[static_cast<size_t>(index)];
-  const bool integer = row.a != DType::Float32;
   const std::string title = choose ? "chosen for " + std::string(name_of(row.a)) : std::string(row.name);
   double total = 0, at_peak = 0, emitting = 0, scheduling = 0;
   for (const Layer& layer : kLayers) {
@@ -264,7 +273,7 @@ void run_row(int index, bool choose, const char* layer_filter) {
       std::printf("%s", to_string(status.diagnostics()).c_str());
       continue;
     }
-    const Best best = measure(bench, integer);
+    const Best best = measure(bench, row.a);
     const Contraction& c = bench.contraction();
     std::printf("%-24s %-24s %3dx%-2d %4ld units %6zu bytes %9.1f us %7.1f GMAC/s",
                 kernels::name_of_row(c.schedule.row).data(), layer.name, c.schedule.mr, c.schedule.nr,
@@ -297,7 +306,7 @@ void run_network(int index, const char* network) {
     }
   double best = 1e9, best_peak = 0;
   for (int trial = 0; trial < 20; ++trial) {
-    best_peak = std::max(best_peak, peak(row.a != DType::Float32));
+    best_peak = std::max(best_peak, peak(row.a));
     best = std::min(best, seconds([&] {
                       for (auto& layer : layers) layer->run();
                     }));

@@ -212,7 +212,7 @@ struct PixelGrid {
 // (weights are zero there); lowering gives the buffer that slack.
 struct Contraction {
   std::string name;
-  DType a = DType::UInt8, b = DType::Int8;  // (u8|s8, s8) -> Int32 accumulator; (f32, f32) -> Float32
+  DType a = DType::UInt8, b = DType::Int8;  // (u8|s8, s8) -> Int32 accumulator; (f32, f32), (bf16, bf16) -> Float32
   View input, output;                       // for people and for aliasing; addresses come from the grid
   int axis = 1;                             // of the output and of PerElement operands: their channels
   int64_t channels = 0;                     // OC over all groups

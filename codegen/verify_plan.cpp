@@ -288,7 +288,7 @@ class Verifier {
   }
 
   bool check_sizes(const Contraction& c) {
-    const DType sum = c.a == DType::Float32 ? DType::Float32 : DType::Int32;
+    const DType sum = is_integer(c.a) ? DType::Int32 : DType::Float32;
     const auto taps = static_cast<int64_t>(c.taps.size());
     if (!require(std::min({c.channels, c.groups, c.k, taps, c.pixels}) > 0 && c.channels % c.groups == 0,
                  "channels, groups, taps or pixels are none or no whole number"))
@@ -349,7 +349,8 @@ class Verifier {
   void check_pixels(const Contraction& c) {
     const auto [lowest_tap, highest_tap] = std::minmax_element(c.taps.begin(), c.taps.end());
     const auto [first, last] = column_range(c, 0);
-    const int64_t bytes = element_bytes(c.a), tap = (c.k * bytes + 3) / 4 * 4;  // in groups of four bytes
+    const int64_t bytes = element_bytes(c.a);
+    const int64_t tap = is_integer(c.a) ? (c.k + 3) / 4 * 4 : c.k * bytes;  // single bytes are read in groups of four
     check_inside(c.input, first + *lowest_tap, last + *highest_tap + c.group_stride * (c.groups - 1) * bytes + tap,
                  "a tap");
     check_column(c, c.output, 1, false);

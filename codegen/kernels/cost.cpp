@@ -7,7 +7,7 @@ namespace lapis::kernels {
 namespace {
 
 double steps_of(const Kernel& kernel, const Contraction& c) {
-  const int64_t bytes = kernel.dot == Dot::Fma ? 4 * c.k : c.k;
+  const int64_t bytes = c.k * bit_width(kernel.b) / 8;
   return static_cast<double>(static_cast<int64_t>(c.taps.size()) * ((bytes + 3) / 4));
 }
 

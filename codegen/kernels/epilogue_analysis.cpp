@@ -33,6 +33,7 @@ Interval rounded(double low, double high) {
 
 Interval per_channel_range(const View& view, const Plan& plan) {
   const auto offset = static_cast<size_t>(plan.buffers[static_cast<size_t>(view.buffer)].offset);
+  if (view.dtype == DType::BFloat16) return kAnything;
   Interval range{kInfinity, -kInfinity};
   visit_dtype(view.dtype, [&](auto tag) {
     using T = decltype(tag);
@@ -76,6 +77,7 @@ Interval range_of(const Instr& i, Interval a, Interval b, Interval c) {
   switch (i.op) {
     case Op::Constant: return {i.imm.as_double(), i.imm.as_double()};
     case Op::Cast:
+      if (i.type == DType::BFloat16) return kAnything;  // may round to infinity
       return is_integer(i.type) ? Interval{std::max(of_type(i.type).low, std::trunc(a.low)),
                                            std::min(of_type(i.type).high, std::trunc(a.high))}
                                 : rounded(a.low, a.high);
@@ -361,6 +363,8 @@ bool epilogue_supports(const std::vector<Instr>& program) {
          EpilogueAnalysis(c, nullptr).registers() <= kMostRegisters;
 }
 
-bool epilogue_stores(DType dtype) { return dtype == DType::Float32 || dtype == DType::Int32 || is_byte(dtype); }
+bool epilogue_stores(DType dtype) {
+  return dtype == DType::Float32 || dtype == DType::BFloat16 || dtype == DType::Int32 || is_byte(dtype);
+}
 
 }  // namespace lapis::kernels

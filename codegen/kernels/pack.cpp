@@ -66,13 +66,13 @@ int32_t weight_sum(const Contraction& c, int64_t channel) {
 
 // The 32-bit pattern the sum of a channel starts from.
 uint32_t initial_sum(const Contraction& c, int64_t channel) {
-  if (c.a == DType::Float32) return std::bit_cast<uint32_t>(c.bias.data<float>()[static_cast<size_t>(channel)]);
+  if (!is_integer(c.a)) return std::bit_cast<uint32_t>(c.bias.data<float>()[static_cast<size_t>(channel)]);
   const auto bias = static_cast<uint32_t>(c.bias.data<int32_t>()[static_cast<size_t>(channel)]);
   const auto start = static_cast<uint32_t>(start_per_weight(c, row_of(c)));
   return start == 0 ? bias : bias + start * static_cast<uint32_t>(weight_sum(c, channel));
 }
 
-// Element of a per-channel constant; integers widened to int32.
+// Element of a per-channel constant; integers widened to int32, halves to float.
 uint32_t operand_word(const View& view, const Plan& plan, int64_t channel) {
   uint32_t word = 0;
   const auto base = static_cast<size_t>(plan.buffers[static_cast<size_t>(view.buffer)].offset);
@@ -85,6 +85,8 @@ uint32_t operand_word(const View& view, const Plan& plan, int64_t channel) {
         sizeof(T));
     if constexpr (std::is_same_v<T, float>)
       word = std::bit_cast<uint32_t>(value);
+    else if constexpr (std::is_same_v<T, BFloat16>)
+      word = std::bit_cast<uint32_t>(to_float(value));
     else if constexpr (std::is_integral_v<T>)
       word = static_cast<uint32_t>(static_cast<int32_t>(value));
   });
@@ -94,7 +96,7 @@ uint32_t operand_word(const View& view, const Plan& plan, int64_t channel) {
 }  // namespace
 
 int32_t start_per_weight(const Contraction& c, const Kernel& kernel) {
-  if (c.a == DType::Float32) return 0;
+  if (!is_integer(c.a)) return 0;
   const bool flipped = kernel.dot == Dot::Vnni && c.a == DType::Int8;  // the kernel multiplies input + 128
   return -(c.input_zero_point + (flipped ? 128 : 0));
 }

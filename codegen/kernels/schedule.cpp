@@ -132,6 +132,10 @@ std::optional<Misfit> misfit(const Kernel& k, const Contraction& c, const Target
   return std::nullopt;
 }
 
+bool multiplies(DType a, DType b, const Target& target) {
+  return std::ranges::any_of(table(), [&](const Kernel& k) { return k.a == a && k.b == b && target.has(k.needs); });
+}
+
 std::string_view name_of_row(int row) { return table()[static_cast<size_t>(row)].name; }
 
 Result<Schedule> choose(const Contraction& c, const Target& target, const Schedule& wanted) {

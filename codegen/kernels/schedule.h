@@ -18,6 +18,9 @@ bool epilogue_supports(const std::vector<Instr>& program);
 // True if the epilogue emitter can store results of this type: a truth value, for one, is a mask as wide as what was compared.
 bool epilogue_stores(DType dtype);
 
+// True if the target has a kernel for products of these types.
+bool multiplies(DType a, DType b, const Target& target);
+
 // The cheapest schedule of `c` on the target that agrees with what `wanted` fixes. Fails with ErrorKind::Unsupported if there is none,
 // saying which property does not fit and what would.
 Result<Schedule> choose(const Contraction& c, const Target& target, const Schedule& wanted = {});

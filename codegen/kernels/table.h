@@ -19,6 +19,7 @@ enum class Dot : uint8_t {
   Fma,   // vfmadd231ps: the four bytes are one float
   Vnni,  // vpdpbusd: unsigned input; int8 input is flipped to input + 128 and the compensation follows
   Madd,  // vpmaddwd on bytes widened to words: exact, where vpmaddubsw would saturate
+  Bf16,  // vdpbf16ps: two bfloat16 products into a float; what it rounds and flushes says docs/numerics.md
 };
 
 // How the weights of a block of channels lie in the packed image (blocking.h).

@@ -209,13 +209,14 @@ const Value* weights_of(const Node& contraction) {
 bool has_constant_weights(const Node& contraction) {
   const Value* w = weights_of(contraction);
   if (has_window(contraction)) return true;
-  return w->is_constant() && w->type().rank() == 2 && (w->dtype() == DType::Float32 || w->dtype() == DType::Int8) &&
+  return w->is_constant() && w->type().rank() == 2 &&
+         (allows(kKernelFloats, w->dtype()) || w->dtype() == DType::Int8) &&
          zero_or_absent(operand_of(contraction, row_of(contraction)->product->w_zero));
 }
 
 int32_t weight_zero_point(const Node& contraction) {
   const Value* w = weights_of(contraction);
-  if (has_constant_weights(contraction) || w->dtype() == DType::Float32) return 0;
+  if (has_constant_weights(contraction) || is_float(w->dtype())) return 0;
   const Value* zero = operand_of(contraction, row_of(contraction)->product->w_zero);
   return static_cast<int32_t>((zero ? scalar_constant(zero)->as_int() : 0) - (w->dtype() == DType::UInt8 ? 128 : 0));
 }

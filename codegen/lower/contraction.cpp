@@ -28,8 +28,8 @@ class ContractionBuilder {
   void build() {
     c_.name = region_.result()->name();
     c_.schedule = l_.schedule_for(c_.name);
-    c_.a = node_.input(0)->dtype();
-    c_.b = integer() ? DType::Int8 : DType::Float32;
+    c_.a = type_of_factors();
+    c_.b = integer() ? DType::Int8 : c_.a;
     c_.axis = static_cast<int>(axis_);
     c_.input_zero_point = input_zero_point();
     c_.channels = shape_[static_cast<size_t>(axis_)];
@@ -49,12 +49,20 @@ class ContractionBuilder {
     build_grid();
     if (too_large_) return report(too_large_);
     if (c_.computed) pack();
-    l_.emit(std::move(c_), region_, integer() ? "int8" : "fp32");
+    l_.emit(std::move(c_), region_, precision());
   }
 
  private:
-  bool integer() const { return node_.input(0)->dtype() != DType::Float32; }
+  bool integer() const { return is_integer(node_.input(0)->dtype()); }
+  DType sum_type() const { return integer() ? DType::Int32 : DType::Float32; }
   const Tensor& weights() const { return node_.input(static_cast<size_t>(operands_.weights))->constant(); }
+  std::string precision() const { return integer() ? "int8" : c_.a == DType::BFloat16 ? "bf16" : "fp32"; }
+
+  // Halves are multiplied as floats where the target has no kernel for them.
+  DType type_of_factors() const {
+    const DType type = node_.input(0)->dtype();
+    return integer() || kernels::multiplies(type, type, l_.plan().target) ? type : DType::Float32;
+  }
   int32_t input_zero_point() const {
     return static_cast<int32_t>(scalar_constant(operand_of(node_, operands_.x_zero)).value_or(0).as_int());
   }
@@ -80,7 +88,7 @@ class ContractionBuilder {
     const ops::Window window = ops::window_of(node_);
     c_.groups = node_.attrs<ops::ConvAttrs>().group;
     const Shape w = weights().shape();  // [OC, IC/groups, kernel...]
-    c_.input = l_.windowed_input(node_.input(0), required_halo(node_), integer());
+    c_.input = l_.windowed_input(node_.input(0), required_halo(node_), c_.a, integer());
     c_.group_stride = w[1];
     const size_t last = window.rank() - 1;
     // Where a filter row is one run of bytes, it is one tap: fewer, longer inner loops, and no waste when there are 3 channels.
@@ -93,7 +101,7 @@ class ContractionBuilder {
       for (size_t i = 0; i < tap.size(); ++i) elements += tap[i] * window.dilations[i] * c_.input.strides[i + 2];
       c_.taps.push_back(offset_in("its window", elements, c_.a));
     });
-    c_.weights = convolution_weights();
+    c_.weights = as_factors(convolution_weights());
     input_strides_[0] = c_.input.strides[0];
     for (size_t i = 0; i <= last; ++i) {
       input_origin_ -= window.begins[i] * c_.input.strides[i + 2];
@@ -124,9 +132,9 @@ class ContractionBuilder {
     const Value* x = node_.input(0);
     const View view = gemm.transA ? permuted(l_.view_of(x), {1, 0}) : l_.view_of(x);
     const auto last = static_cast<int64_t>(view.shape.size()) - 1;
-    c_.input = l_.contiguous_along(view, last, integer() && c_.k % 4 != 0, x->name() + ".packed");
+    c_.input = l_.contiguous_along(view, last, c_.a, integer() && c_.k % 4 != 0, x->name() + ".packed");
     c_.taps = {0};
-    c_.weights = gemm.transB ? w.reshaped({1, c_.channels, 1, c_.k}) : transpose(w);
+    c_.weights = as_factors(gemm.transB ? w.reshaped({1, c_.channels, 1, c_.k}) : transpose(w));
     input_strides_.assign(c_.input.strides.begin(), c_.input.strides.end() - 1);
   }
 
@@ -140,6 +148,14 @@ class ContractionBuilder {
     return result;
   }
 
+  Tensor as_factors(const Tensor& w) const {
+    if (w.dtype() == c_.b) return w;
+    Tensor floats(DType::Float32, w.shape());
+    const auto to = floats.mutable_data<float>();
+    for (size_t i = 0; i < to.size(); ++i) to[i] = to_float(w.data<BFloat16>()[i]);
+    return floats;
+  }
+
   // ---- products of two computed operands ----
 
   void computed_matrix() {
@@ -148,7 +164,7 @@ class ContractionBuilder {
                w = gemm.transB ? permuted(l_.view_of(node_.input(1)), {1, 0}) : l_.view_of(node_.input(1));
     c_.k = x.shape.back();
     c_.taps = {0};
-    c_.input = l_.contiguous_along(x, static_cast<int64_t>(x.shape.size()) - 1, integer() && c_.k % 4 != 0,
+    c_.input = l_.contiguous_along(x, static_cast<int64_t>(x.shape.size()) - 1, c_.a, integer() && c_.k % 4 != 0,
                                    node_.input(0)->name() + ".packed");
     const View all = broadcast_to(c_.input, with_batch(c_.input, shape_.size() - 2));
     input_strides_.assign(all.strides.begin(), all.strides.end() - 1);
@@ -201,7 +217,7 @@ class ContractionBuilder {
   // ---- bias and epilogue ----
 
   void bias() {
-    c_.bias = Tensor(integer() ? DType::Int32 : DType::Float32, {c_.channels});
+    c_.bias = Tensor(sum_type(), {c_.channels});
     if (!is_bias(node_)) return;
     const Tensor& t = addend_of(node_)->constant();
     const float beta = factors_of(node_).beta;
@@ -210,14 +226,13 @@ class ContractionBuilder {
       if (integer())
         c_.bias.mutable_data<int32_t>()[to] = t.data<int32_t>()[from];
       else
-        c_.bias.mutable_data<float>()[to] = t.data<float>()[from] * beta;
+        c_.bias.mutable_data<float>()[to] = static_cast<float>(t.as_double(static_cast<int64_t>(from))) * beta;
     }
   }
 
   void epilogue() {
-    int result = program_.add(Op::Accumulator, integer() ? DType::Int32 : DType::Float32);
-    result = add_addend(add_zero_point_of_weights(result));
-    if (operands_.requantizes) result = requantize(result);
+    int result = add_addend(add_zero_point_of_weights(program_.add(Op::Accumulator, sum_type())));
+    result = operands_.requantizes ? requantize(result) : in_type(node_.output()->dtype(), result);
     std::unordered_map<const Value*, int> known = {{node_.output(), result}};
     for (const Node* next : region_.chain) {
       result = translate(*next, program_, [&](size_t i) {
@@ -239,9 +254,13 @@ class ContractionBuilder {
     if (gemm.alpha != 1) sum = program_.add(Op::Mul, type, {sum, program_.constant(type, gemm.alpha), -1});
     const Value* added = addend_of(node_);
     if (!added || is_bias(node_)) return sum;
-    int addend = load_broadcast(*added);
+    int addend = in_type(type, load_broadcast(*added));
     if (gemm.beta != 1) addend = program_.add(Op::Mul, type, {addend, program_.constant(type, gemm.beta), -1});
     return program_.add(Op::Add, type, {sum, addend, -1});
+  }
+
+  int in_type(DType type, int id) {
+    return program_[id].type == type ? id : program_.add(Op::Cast, type, {id, -1, -1});
   }
 
   // C of a Gemm against the product, the bias of a convolution along its channels.
@@ -280,8 +299,8 @@ class ContractionBuilder {
 
   // An operand of the result's shape, at the current pixel. Kernels load vectors of its channels.
   int load_element(const View& view, const std::string& name) {
-    return load(EpilogueOperand::Kind::PerElement, l_.contiguous_along(view, axis_, false, name + ".aligned"),
-                view.dtype);
+    return load(EpilogueOperand::Kind::PerElement,
+                l_.contiguous_along(view, axis_, view.dtype, false, name + ".aligned"), view.dtype);
   }
 
   int operand(const Node& node, size_t i) {

@@ -153,12 +153,19 @@ class Fuser {
   // What the anchor itself computes behind its sum, with operands of its own: what is fused comes on top of it.
   static Program start_of_epilogue(const Node& anchor, Role role) {
     Program epilogue;
-    const bool requantizes = role == Role::Contraction && row_of(anchor)->product->requantizes;
-    int result = epilogue.add(Op::Accumulator, requantizes ? DType::Int32 : anchor.output()->dtype());
-    if (role != Role::Contraction) return epilogue;
-    const DType sum = epilogue[result].type;
+    const DType stored = anchor.output()->dtype();
+    if (role != Role::Contraction) {
+      epilogue.add(Op::Accumulator, stored);
+      return epilogue;
+    }
+    const bool requantizes = row_of(anchor)->product->requantizes;
+    const DType sum = requantizes ? DType::Int32 : Scalar::arithmetic(stored);
+    auto in_sum = [&](int id) { return epilogue[id].type == sum ? id : epilogue.add(Op::Cast, sum, {id, -1, -1}); };
+    int result = epilogue.add(Op::Accumulator, sum);
     if (weight_zero_point(anchor) != 0) result = epilogue.add(Op::Add, sum, {result, load(epilogue, sum), -1});
-    if (addend_of(anchor) && !is_bias(anchor)) result = epilogue.add(Op::Add, sum, {result, load(epilogue, sum), -1});
+    if (const Value* added = addend_of(anchor); added && !is_bias(anchor))
+      result = epilogue.add(Op::Add, sum, {result, in_sum(load(epilogue, added->dtype())), -1});
+    if (!requantizes && stored != sum) epilogue.add(Op::Cast, stored, {result, -1, -1});
     if (!requantizes) return epilogue;
     const int real = epilogue.add(Op::Cast, DType::Float32, {result, -1, -1});
     const int scaled = epilogue.add(Op::Mul, DType::Float32, {real, load(epilogue, DType::Float32), -1});
@@ -173,9 +180,10 @@ class Fuser {
     return program.add({Op::Load, type, {-1, -1, -1}, static_cast<int32_t>(program.instrs.size())});
   }
 
-  // A result that widens is computed in place by its reader, from fewer bytes; not every type leaves an epilogue.
+  // A result that widens is computed in place by its reader, if it has one, from fewer bytes; not every type leaves an epilogue.
   static bool ends_chain(const Node& node, Role role) {
-    return !widens(node) && (role != Role::Contraction || kernels::epilogue_stores(node.output()->dtype()));
+    return (!widens(node) || node.output()->is_graph_output()) &&
+           (role != Role::Contraction || kernels::epilogue_stores(node.output()->dtype()));
   }
 
   static bool widens(const Node& node) {

@@ -30,13 +30,14 @@ class Lowering {
   View allocate_channels(const Value* value, int64_t axis);
   View constant(const Tensor& tensor, const std::string& name);
   int arena_buffer(const std::string& name, int64_t bytes);
-  // The value channels last, padded by `halo`, contiguous channels: its own storage if that fits, else a copy of it.
-  View windowed_input(const Value* value, const std::optional<Halo>& halo, bool needs_slack);
-  // The view with `axis` contiguous, where `needs_slack` in memory that may be read beyond its end: itself or a copy.
-  View contiguous_along(const View& view, int64_t axis, bool needs_slack, const std::string& name);
+  // The value channels last, padded by `halo`, contiguous channels, as elements of `type`: its own storage if that fits, else a copy.
+  View windowed_input(const Value* value, const std::optional<Halo>& halo, DType type, bool needs_slack);
+  // The view with `axis` contiguous, as elements of `type`, where `needs_slack` in memory that may be read beyond its end: itself or
+  // a copy.
+  View contiguous_along(const View& view, int64_t axis, DType type, bool needs_slack, const std::string& name);
   void alias(const Value* value, View view) { views_[value] = std::move(view); }
   void emit_fill(const View& view, Immediate value, const std::string& name);
-  void emit_copy(const View& from, const View& to, const std::string& name);
+  void emit_copy(const View& from, const View& to, const std::string& name);  // converted if their types differ
   // The number of the step that was added, or would have been if it did something.
   size_t emit(Region region, const FusedRegion& source, std::string precision);
   size_t emit(Region region, std::string what, std::string precision);  // helper steps: copies, halo fills

@@ -60,6 +60,9 @@ struct Product {
 // The operand of that number, or null for -1 and for one that is left out.
 inline const Value* operand_of(const Node& node, int i) { return i < 0 ? nullptr : node.input(static_cast<size_t>(i)); }
 
+// Floats that contractions take. Where the target has no kernel for bfloat16, its operands are copied to float.
+constexpr TypeSet kKernelFloats = types(DType::Float32, DType::BFloat16);
+
 // A sliding window over the spatial axes of operand 0: the value that lies around its border.
 using PaddingFn = double (*)(const Node&);
 

@@ -98,24 +98,23 @@ static bool in_arena(const Plan& plan, const View& view) {
   return plan.buffers[static_cast<size_t>(view.buffer)].space == Space::Arena;
 }
 
-View Lowering::windowed_input(const Value* value, const std::optional<Halo>& halo, bool needs_slack) {
+View Lowering::windowed_input(const Value* value, const std::optional<Halo>& halo, DType type, bool needs_slack) {
   const View view = view_of(value);
   const bool halo_fits = !halo || (halos_.contains(value) && halos_.at(value).covers(*halo));
   const bool dense_channels = view.shape[1] == 1 || view.strides[1] == 1;
-  if (halo_fits && dense_channels && (in_arena(plan_, view) || !needs_slack)) return view;
-  const View copy = channels_last_storage(value->name() + ".padded", view.dtype, view.shape, halo);
+  const bool readable = in_arena(plan_, view) || !needs_slack;
+  if (halo_fits && dense_channels && readable && view.dtype == type) return view;
+  const View copy = channels_last_storage(value->name() + ".padded", type, view.shape, halo);
   emit_copy(view, copy, value->name() + ".padded");
   return copy;
 }
 
-View Lowering::contiguous_along(const View& view, int64_t axis, bool needs_slack, const std::string& name) {
+View Lowering::contiguous_along(const View& view, int64_t axis, DType type, bool needs_slack, const std::string& name) {
   const auto a = static_cast<size_t>(axis);
   const bool dense = view.shape[a] == 1 || view.strides[a] == 1;
-  if (dense && (in_arena(plan_, view) || !needs_slack)) return view;
-  const View copy =
-      a + 1 == view.shape.size()
-          ? row_major_view(arena_buffer(name, byte_size(view.dtype, element_count(view.shape))), view.dtype, view.shape)
-          : channels_last_storage(name, view.dtype, view.shape, std::nullopt);
+  if (dense && (in_arena(plan_, view) || !needs_slack) && view.dtype == type) return view;
+  const View copy = a + 1 == view.shape.size() ? plain_storage(name, type, view.shape)
+                                               : channels_last_storage(name, type, view.shape, std::nullopt);
   emit_copy(view, copy, name);
   return copy;
 }
@@ -131,7 +130,8 @@ void Lowering::emit_copy(const View& from, const View& to, const std::string& na
   Loop loop = store_loop(name, to);
   loop.views.push_back(from);
   loop.phases[0].body = {{Op::Load, from.dtype, {-1, -1, -1}, 1}};
-  loop.phases[0].stores = {{0, 0}};
+  if (from.dtype != to.dtype) loop.phases[0].body.push_back({Op::Cast, to.dtype, {0, -1, -1}});
+  loop.phases[0].stores = {{0, static_cast<int32_t>(loop.phases[0].body.size()) - 1}};
   emit(std::move(loop), "copy of " + name, std::string(name_of(to.dtype)));
 }
 

@@ -18,13 +18,13 @@ template <double (*kFunction)(double)> double function(double x) { return kFunct
 constexpr Row kRows[] = {
     // op              name             args kind        types     operands          imm cost epilogue      reference           ulp
     {Op::Accumulator,  "accumulator",   0, Memory,      Free,     kAny,                0,  0,  kWide},
-    {Op::Load,         "load",          0, Memory,      Free,     kAny,                0,  0,  kNumber},
+    {Op::Load,         "load",          0, Memory,      Free,     kAny,                0,  0,  kStored},
     {Op::Gather,       "gather",        1, Memory,      Free,     kAny,                2,  20, kNone},
     {Op::Table,        "table",         1, Memory,      Bytes,    kAny,                0,  4,  kByte},
     {Op::Index,        "index",         0, Memory,      Free,     kAny,                0,  1,  kNone},
-    {Op::Constant,     "constant",      0, Memory,      Free,     kAny,                1,  0,  kNumber},
+    {Op::Constant,     "constant",      0, Memory,      Free,     kAny,                1,  0,  kStored},
     {Op::Reduced,      "reduced",       0, Memory,      Free,     kAny,                0,  0,  kNone},
-    {Op::Cast,         "cast",          1, Conversion,  Free,     kAny,                0,  1,  kNumber},
+    {Op::Cast,         "cast",          1, Conversion,  Free,     kAny,                0,  1,  kStored},
     {Op::Bits,         "bits",          1, Conversion,  Free,     kAny,                0,  1,  kWide},
     {Op::Add,          "add",           2, Arithmetic,  Equal,    kNumbers,            0,  1,  kWide},
     {Op::Sub,          "sub",           2, Arithmetic,  Equal,    kNumbers,            0,  1,  kWide},
@@ -94,11 +94,14 @@ bool is_byte(DType type) { return type == DType::UInt8 || type == DType::Int8; }
 uint8_t registers_of(DType type) {
   if (type == DType::Float32) return kReal;
   if (type == DType::Int32) return kWord;
+  if (type == DType::BFloat16) return kHalf;
   return is_byte(type) ? kByte : type == DType::Bool ? kTruth : kNone;
 }
 bool is_number(DType type) { return (registers_of(type) & kNumber) != 0; }
 
 bool fits_cast(DType from, DType to) {
+  if (from == DType::BFloat16 || to == DType::BFloat16)
+    return (from == DType::BFloat16 || from == DType::Float32) && (to == DType::BFloat16 || to == DType::Float32);
   if (from == to || from == DType::Float32) return is_number(to);
   return is_number(from) && (to == DType::Float32 || to == DType::Int32);
 }

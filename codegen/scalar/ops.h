@@ -37,8 +37,10 @@ enum Registers : uint8_t {
   kWord = 2,
   kByte = 4,
   kTruth = 8,
+  kHalf = 16,  // bfloat16, as the float it is
   kWide = kReal | kWord,
-  kNumber = kWide | kByte
+  kNumber = kWide | kByte,
+  kStored = kNumber | kHalf
 };
 
 // Types of operands, for Typing::Equal and Typing::Compared.

@@ -10,12 +10,20 @@ namespace {
 constexpr int kMostUnrolledSteps = 48;  // straight-line code up to here; beyond it would crowd the op cache
 constexpr int kUnroll = 4;
 
+const Opmask kEvenWords(4);
+
 class ContractionKernel : public TileKernel {
  public:
   using TileKernel::TileKernel;
 
  private:
   using Dot = kernels::Dot;
+
+  void constants() override {
+    if (!odd()) return;
+    mov(at_.cvt32(), 0x55555555);
+    kmovd(kEvenWords, at_.cvt32());
+  }
 
   void tile(const kernels::Block& block, int mr) override {
     mr_ = mr;
@@ -49,6 +57,8 @@ class ContractionKernel : public TileKernel {
   Vec input_odd() const { return vec(after_weights() + 1); }
   Vec product() const { return vec(after_weights() + 2); }
   Vec flip() const { return vec(after_weights() + 1); }
+  // The last step of a tap has one bfloat16, and what lies behind it may be no number: zero weights would not drop it.
+  bool odd() const { return row_.dot == Dot::Bf16 && c_.k % 2 != 0; }
   bool flips() const { return row_.dot == Dot::Vnni && c_.a == DType::Int8; }
   std::vector<int> spare() const {
     std::vector<int> free;
@@ -71,7 +81,7 @@ class ContractionKernel : public TileKernel {
   void all_steps() {
     for (int64_t t = 0; t < blocking_.taps; ++t)
       for (int64_t s = 0; s < blocking_.steps; ++s)
-        step(static_cast<int>(t * blocking_.steps + s),
+        step(static_cast<int>(t * blocking_.steps + s), odd() && s + 1 == blocking_.steps,
              [&](int m) { return pixel(m) + (c_.taps[static_cast<size_t>(t)] + static_cast<int>(4 * s)); });
   }
 
@@ -96,33 +106,34 @@ class ContractionKernel : public TileKernel {
 
   // at_: displacement of the tap.
   void steps_of_tap() {
-    const auto rounds = static_cast<int>(blocking_.steps / kUnroll), rest = static_cast<int>(blocking_.steps % kUnroll);
+    const int64_t whole = blocking_.steps - odd();
+    const auto rounds = static_cast<int>(whole / kUnroll), rest = static_cast<int>(whole % kUnroll);
     if (rounds > 0) {
       Label again;
       mov(count_.cvt32(), rounds);
       align(32);
       L(again);
-      run_steps(kUnroll);
+      run_steps(kUnroll, false);
       add(at_, 4 * kUnroll);
       dec(count_);
       jnz(again, T_NEAR);
     }
-    run_steps(rest);
+    run_steps(rest + odd(), odd());
   }
 
-  void run_steps(int count) {
-    for (int s = 0; s < count; ++s) step(s, [&](int m) { return pixel(m) + at_ + 4 * s; });
+  void run_steps(int count, bool odd_end) {
+    for (int s = 0; s < count; ++s) step(s, odd_end && s + 1 == count, [&](int m) { return pixel(m) + at_ + 4 * s; });
     if (count) add(weights_, count * pitch_);
   }
 
   // ---- one step: four bytes of every pixel ----
 
-  template <class Address> void step(int s, Address address) {
+  template <class Address> void step(int s, bool half, Address address) {
     auto weights = [&](int n) { return ptr[weights_ + (s * pitch_ + n * vector_bytes())]; };
     if (!weights_from_memory())
       for (int n = 0; n < nr_; ++n) load_weight(n, weights(n));
     for (int m = 0; m < mr_; ++m) {
-      load_input(ptr[address(m)]);
+      load_input(ptr[address(m)], half);
       for (int n = 0; n < nr_; ++n) {
         if (weights_from_memory())
           dot(sum(m, n), input(), weights(n));
@@ -142,7 +153,8 @@ class ContractionKernel : public TileKernel {
     vpsraw(weight_odd(n), weight_odd(n), 8);
   }
 
-  void load_input(const Xbyak::Address& from) {
+  void load_input(const Xbyak::Address& from, bool half) {
+    if (half) return vpbroadcastw(input() | kEvenWords | T_z, from);
     row_.dot == Dot::Fma ? vbroadcastss(input(), from) : vpbroadcastd(input(), from);
     if (flips()) vxorps(input(), input(), flip());
     if (row_.dot == Dot::Madd) split_input();
@@ -160,6 +172,7 @@ class ContractionKernel : public TileKernel {
   }
 
   void dot(const Vec& to, const Vec& x, const Xbyak::Operand& w) {
+    if (row_.dot == Dot::Bf16) return vdpbf16ps(to, x, w);
     row_.dot == Dot::Fma ? vfmadd231ps(to, x, w) : dot_bytes(to, x, w);
   }
 

@@ -195,8 +195,8 @@ void Epilogue::accumulator(int id) {
 void Epilogue::load(int id) {
   const Instr& i = instr(id);
   if (i.op == Op::Constant) {
-    const uint32_t word = i.type == DType::Float32 ? std::bit_cast<uint32_t>(static_cast<float>(i.imm.as_double()))
-                                                   : static_cast<uint32_t>(i.imm.as_int());
+    const uint32_t word = is_float(i.type) ? std::bit_cast<uint32_t>(static_cast<float>(i.imm.as_double()))
+                                           : static_cast<uint32_t>(i.imm.as_int());
     value(id) = {Value::Kind::Memory, -1, e_.constant(word)};
   } else if (c_.operands[static_cast<size_t>(i.slot)].kind == EpilogueOperand::Kind::PerPixel) {
     const int to = allocate();
@@ -216,6 +216,7 @@ void Epilogue::load_element(int id) {
   const auto operand = static_cast<size_t>(i.slot);
   const int to = allocate();
   define(id, to);
+  if (i.type == DType::BFloat16) return load_halves(site_->operands[operand], vector_ * e_.vector_bytes() / 2, to);
   if (!is_byte(i.type)) return load_words(site_->operands[operand], vector_ * e_.vector_bytes(), to);
   const bool is_signed = i.type == DType::Int8;
   if (raw_[operand] < 0) return load_widened(site_->operands[operand], vector_ * e_.lanes(), to, is_signed);
@@ -232,36 +233,64 @@ void Epilogue::cast(int id) {
   const Instr& i = instr(id);
   const int arg = i.args[0];
   const DType from = instr(arg).type;
-  if (from == DType::Float32 && i.type != DType::Float32) {
-    const IntegerRange range = integer_range(i.type);
-    const int x = reg(arg), to = allocate();
-    int number = x;
-    if (!finite(arg)) zero_nan(number = to, x);
-    if (i.type == DType::Int32) {
-      const int limit = borrow();  // 0x80000000 of too large a number becomes 0x7fffffff
-      e_.vmovups(v(limit), e_.constant_float(0x1p31f));
-      if (e_.avx512()) {
-        e_.vcmpps(kCondition, v(number), v(limit), kNotLess);
-        e_.vpmovm2d(v(limit), kCondition);
-      } else {
-        e_.vcmpps(v(limit), v(number), v(limit), kNotLess);
-      }
-      e_.vcvttps2dq(v(to), v(number));
-      e_.vxorps(v(to), v(to), v(limit));
-    } else {
-      e_.vminps(v(to), v(number), e_.constant_float(static_cast<float>(range.highest)));
-      e_.vcvttps2dq(v(to), v(to));
-      e_.vpmaxsd(v(to), v(to), e_.constant(static_cast<uint32_t>(range.lowest)));
-    }
-    return define(id, to);
-  }
-  if (from != DType::Float32 && i.type == DType::Float32) {
+  if (i.type == DType::BFloat16 && from != i.type) return to_half(id);
+  if (from == DType::Float32 && is_integer(i.type)) return to_integer(id);
+  if (is_integer(from) && i.type == DType::Float32) {
     const Xbyak::Operand& x = operand(arg);
     const int to = destination(id);
     e_.vcvtdq2ps(v(to), x);
     return define(id, to);
   }
   copy(id);
+}
+
+void Epilogue::to_integer(int id) {
+  const Instr& i = instr(id);
+  const int arg = i.args[0], x = reg(arg), to = allocate();
+  int number = x;
+  if (!finite(arg)) zero_nan(number = to, x);
+  if (i.type == DType::Int32) {
+    const int limit = borrow();  // 0x80000000 of too large a number becomes 0x7fffffff
+    e_.vmovups(v(limit), e_.constant_float(0x1p31f));
+    if (e_.avx512()) {
+      e_.vcmpps(kCondition, v(number), v(limit), kNotLess);
+      e_.vpmovm2d(v(limit), kCondition);
+    } else {
+      e_.vcmpps(v(limit), v(number), v(limit), kNotLess);
+    }
+    e_.vcvttps2dq(v(to), v(number));
+    e_.vxorps(v(to), v(to), v(limit));
+  } else {
+    const IntegerRange range = integer_range(i.type);
+    e_.vminps(v(to), v(number), e_.constant_float(static_cast<float>(range.highest)));
+    e_.vcvttps2dq(v(to), v(to));
+    e_.vpmaxsd(v(to), v(to), e_.constant(static_cast<uint32_t>(range.lowest)));
+  }
+  define(id, to);
+}
+
+// The upper half of x plus what carries into it: ties go to the even one, NaN stays NaN. vcvtneps2bf16 would flush subnormal numbers.
+void Epilogue::to_half(int id) {
+  constexpr uint32_t kUpper = 0xFFFF0000, kBelowTie = 0x7FFF, kQuiet = 0x00400000;
+  const int arg = instr(id).args[0], x = reg(arg), to = allocate();
+  e_.vpsrld(v(to), v(x), 16);
+  e_.vandps(v(to), v(to), e_.constant(1));
+  e_.vpaddd(v(to), v(to), e_.constant(kBelowTie));
+  e_.vpaddd(v(to), v(to), v(x));
+  if (!finite(arg)) {
+    const int quiet = borrow();
+    e_.vorps(v(quiet), v(x), e_.constant(kQuiet));
+    if (e_.avx512()) {
+      e_.vcmpps(kCondition, v(x), v(x), kUnordered);
+      e_.vmovaps(v(to) | kCondition, v(quiet));
+    } else {
+      const int mask = borrow();
+      e_.vcmpps(v(mask), v(x), v(x), kUnordered);
+      e_.vblendvps(v(to), v(to), v(quiet), v(mask));
+    }
+  }
+  e_.vandps(v(to), v(to), e_.constant(kUpper));
+  define(id, to);
 }
 
 void Epilogue::copy(int id) {

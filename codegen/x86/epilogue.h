@@ -56,6 +56,8 @@ class Epilogue {
   void load(int id);
   void load_element(int id);
   void cast(int id);
+  void to_integer(int id);
+  void to_half(int id);
   void copy(int id);
   void arithmetic(int id);
   void multiply_add(int id);
@@ -90,6 +92,8 @@ class Epilogue {
   void load_words(const Reg64& base, int offset, int reg);
   void store_words(const Reg64& base, int offset, int reg);
   void load_widened(const Reg64& base, int offset, int reg, bool is_signed);
+  void store_halves(const Reg64& base, int offset, int reg);
+  void load_halves(const Reg64& base, int offset, int reg);
   void to_memory_order(int bytes, int width);
   int bytes_of_quad(int first, int width) const;
   bool partial_vector() const;

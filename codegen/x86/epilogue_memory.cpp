@@ -1,4 +1,4 @@
-// Loads and stores of the epilogue: whole vectors, packed quads of bytes, and their tails, which never touch a byte
+// Loads and stores of the epilogue: whole vectors, halves, packed quads of bytes, and their tails, which never touch a byte
 // outside.
 #include <algorithm>
 #include <cmath>
@@ -54,8 +54,14 @@ void Epilogue::load_raw_bytes(int first) {
 
 void Epilogue::store(int first, int width, const std::vector<int>& results) {
   if (bytes_out_) return pack_and_store(first, width, results);
-  for (vector_ = first; vector_ < first + width; ++vector_)
-    store_words(site_->output, vector_ * e_.vector_bytes(), results[static_cast<size_t>(vector_ - first)]);
+  const bool halves = c_.output.dtype == DType::BFloat16;
+  for (vector_ = first; vector_ < first + width; ++vector_) {
+    const int result = results[static_cast<size_t>(vector_ - first)];
+    if (halves)
+      store_halves(site_->output, vector_ * e_.vector_bytes() / 2, result);
+    else
+      store_words(site_->output, vector_ * e_.vector_bytes(), result);
+  }
 }
 
 void Epilogue::pack_and_store(int first, int width, const std::vector<int>& results) {
@@ -175,6 +181,34 @@ void Epilogue::store_words(const Reg64& base, int offset, int reg) {
   e_.vmovups(v(mask), e_.constant(lane_mask(e_.lanes(), lanes_inside())));
   e_.vmaskmovps(to, v(mask), v(reg));
   release(mask);
+}
+
+// The upper halves of 32-bit lanes.
+void Epilogue::load_halves(const Reg64& base, int offset, int reg) {
+  const Xbyak::Address from = e_.ptr[base + offset];
+  if (!partial_vector()) {
+    e_.vpmovzxwd(v(reg), from);
+  } else if (e_.avx512()) {
+    e_.vpmovzxwd(v(reg) | kLanes | e_.T_z, from);
+  } else {
+    e_.load_partial(reg, base + offset, 2 * lanes_inside());
+    e_.vpmovzxwd(v(reg), Emitter::quarter(reg));
+  }
+  e_.vpslld(v(reg), v(reg), 16);
+}
+
+void Epilogue::store_halves(const Reg64& base, int offset, int reg) {
+  const Xbyak::Address to = e_.ptr[base + offset];
+  e_.vpsrld(v(reg), v(reg), 16);
+  if (e_.avx512()) {
+    e_.vpmovdw(Emitter::half(reg), v(reg));
+    return partial_vector() ? e_.vmovdqu16(to | kLanes, Emitter::half(reg)) : e_.vmovups(to, Emitter::half(reg));
+  }
+  constexpr uint8_t kLowQuarters = 0x08;  // of both lanes
+  e_.vpackusdw(v(reg), v(reg), v(reg));
+  e_.vpermq(v(reg), v(reg), kLowQuarters);
+  if (!partial_vector()) return e_.vmovups(to, Emitter::quarter(reg));
+  e_.store_partial(base + offset, reg, 2 * lanes_inside());
 }
 
 void Epilogue::load_widened(const Reg64& base, int offset, int reg, bool is_signed) {

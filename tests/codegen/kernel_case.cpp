@@ -5,9 +5,11 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <limits>
 #include <ostream>
 #include <random>
 #include <sstream>
+#include <utility>
 
 #include "codegen/kernels/schedule.h"
 #include "codegen/kernels/table.h"
@@ -81,7 +83,7 @@ KernelCase::KernelCase(const KernelShape& shape, DType a, DType output, uint32_t
     : shape_(shape), a_(a), out_(output), seed_(seed) {
   c_.name = shape.to_string();
   c_.a = a;
-  c_.b = a == DType::Float32 ? DType::Float32 : DType::Int8;
+  c_.b = is_byte(a) ? DType::Int8 : a;
   c_.channels = shape.out_channels;
   c_.groups = shape.groups;
   c_.k = shape.in_channels / shape.groups;
@@ -90,7 +92,7 @@ KernelCase::KernelCase(const KernelShape& shape, DType a, DType output, uint32_t
   c_.input_zero_point = shape.input_zero_point;
   build_input(shape);
   build_weights();
-  add(Op::Accumulator, a == DType::Float32 ? DType::Float32 : DType::Int32);
+  add(Op::Accumulator, is_byte(a) ? DType::Int32 : DType::Float32);
 }
 
 // NHWC with halo, so that every pixel's taps are inside; one image.
@@ -126,7 +128,7 @@ void KernelCase::build_weights() {
     c_.weights = random(DType::Int8, shape, -128, 127);
     c_.bias = random(DType::Int32, {c_.channels}, -5000, 5000);
   } else {
-    c_.weights = random(DType::Float32, shape, -1, 1);
+    c_.weights = random(c_.b, shape, -1, 1);
     c_.bias = random(DType::Float32, {c_.channels}, -1, 1);
   }
 }
@@ -232,6 +234,25 @@ uint8_t* KernelCase::base(int buffer) {
   return b.space == Space::Constant ? plan_.constants.data() + b.offset : io_[static_cast<size_t>(b.offset)]->data();
 }
 
+// What vdpbf16ps does to a sum in each lane: first the odd pair, then the even one, each product exact and added with one rounding
+// half to even; subnormal operands and results are zeros. docs/numerics.md says so. The last of an odd number is alone with a zero.
+static float add_product(float sum, double x, double w) {
+  auto flushed = [](double v) {
+    return std::abs(v) < std::numeric_limits<float>::min() ? std::copysign(0.0f, static_cast<float>(v))
+                                                           : static_cast<float>(v);
+  };
+  return flushed(std::fma(flushed(x), flushed(w), flushed(sum)));
+}
+
+static float add_products(float sum, const uint8_t* x, const uint8_t* w, int64_t k) {
+  auto at = [](const uint8_t* from, int64_t i) { return element(from + 2 * i, DType::BFloat16); };
+  for (int64_t i = 0; i < k; i += 2) {
+    sum = i + 1 < k ? add_product(sum, at(x, i + 1), at(w, i + 1)) : add_product(sum, 0, 0);
+    sum = add_product(sum, at(x, i), at(w, i));
+  }
+  return sum;
+}
+
 double KernelCase::reference_sum(int64_t pixel, int64_t channel, double& magnitude) {
   const int64_t per_group = c_.channels / c_.groups, element_bytes = bit_width(a_) / 8;
   const uint8_t* x =
@@ -240,6 +261,11 @@ double KernelCase::reference_sum(int64_t pixel, int64_t channel, double& magnitu
   const auto* w = reinterpret_cast<const uint8_t*>(c_.weights.raw()) + channel * row * weight_bytes;
   double sum = c_.bias.as_double(channel);
   magnitude = std::abs(sum);
+  if (a_ == DType::BFloat16) {
+    auto bits = static_cast<float>(sum);
+    for (const int32_t tap : c_.taps) bits = add_products(bits, x + tap, std::exchange(w, w + 2 * c_.k), c_.k);
+    return bits;
+  }
   for (const int32_t tap : c_.taps)
     for (int64_t k = 0; k < c_.k; ++k, w += weight_bytes) {
       const double term = (element(x + tap + k * element_bytes, a_) - c_.input_zero_point) * element(w, c_.b);

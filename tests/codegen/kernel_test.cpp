@@ -1,5 +1,5 @@
-// Every row of the kernel table that this machine can run, against plain loops: integer results byte for byte, floats
-// within 1e-5 of the sum of their terms' magnitudes. Memory is guarded: a read past the slack or a write past the last
+// Every row of the kernel table that this machine can run, against plain loops: integer results byte for byte and those of bfloat16
+// bit for bit, floats within 1e-5 of the sum of their terms' magnitudes. Memory is guarded: a read past the slack or a write past the last
 // channel faults or shows.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -17,12 +17,13 @@
 namespace lapis::testing {
 namespace {
 
-constexpr DType kF32 = DType::Float32, kU8 = DType::UInt8, kS8 = DType::Int8, kS32 = DType::Int32;
+constexpr DType kF32 = DType::Float32, kBf16 = DType::BFloat16, kU8 = DType::UInt8, kS8 = DType::Int8,
+                kS32 = DType::Int32;
 
 class KernelRow : public ::testing::TestWithParam<int> {
  protected:
   const kernels::Kernel& row() const { return kernels::table()[static_cast<size_t>(GetParam())]; }
-  bool integer() const { return row().a != kF32; }
+  bool integer() const { return is_integer(row().a); }
   int32_t zero(int32_t u8) const { return row().a == kS8 ? u8 - 128 : integer() ? u8 : 0; }
 
   // Depthwise rows take the same shapes with as many groups as channels.
@@ -309,7 +310,7 @@ TEST_P(KernelRow, SpecialValues) {
     const int both = k.add(Op::And, DType::Bool, {less, k.add(Op::Not, DType::Bool, {differs})});
     k.add(Op::Select, kF32, {k.add(Op::Or, DType::Bool, {both, differs}), x, y});
   });
-  for (const DType to : {kS32, kU8, kS8})
+  for (const DType to : {kS32, kU8, kS8, kBf16})
     check("cast to " + std::string(name_of(to)), to, [&](KernelCase& k, int x) { k.add(Op::Cast, to, {x}); });
   for (const DType to : {kU8, kS8})
     for (const float scale : {1.0f, 0.037f, 1e-39f, 1e30f}) {
@@ -364,12 +365,42 @@ TEST_P(KernelRow, FunctionsOnAllTiles) {
     }
 }
 
+// Rounded to bfloat16 in the middle and in the end, like the reference: ties, numbers beyond the largest, subnormal ones, NaN.
+TEST_P(KernelRow, HalvesAreRoundedWhereTheProgramSaysSo) {
+  const std::vector<float> values = sweep();
+  for (const int64_t channels : {1, 3, 8, 13, 16, 31, 93}) {
+    KernelCase k(adapted({.pixels_w = 53, .in_channels = 4, .out_channels = channels}), row().a, kBf16, seed_++);
+    k.exact();
+    auto widened = [&](int half) { return k.add(Op::Cast, kF32, {half}); };
+    const int x = k.instead_of_sum(k.per_element(values));
+    const int residual = widened(k.per_element(kBf16, -4, 4)), scale = widened(k.per_channel(kBf16, -2, 2));
+    const int product = k.add(Op::Mul, kF32, {widened(k.add(Op::Cast, kBf16, {x})), scale});
+    const int half = k.add(Op::Cast, kF32, {k.constant(kBf16, 1.5f)});
+    k.add(Op::Cast, kBf16, {k.add(Op::Add, kF32, {k.add(Op::Mul, kF32, {product, half}), residual})});
+    EXPECT_EQ(k.check(GetParam()), "") << row().name << " " << channels << " channels";
+  }
+}
+
+// Sums of bfloat16 that depend on the order of additions, and meet subnormal numbers: bit for bit what docs/numerics.md says.
+TEST_P(KernelRow, SumsOfHalvesAreInOrder) {
+  if (row().a != kBf16) GTEST_SKIP() << "not a row of halves";
+  for (const int64_t k : {1, 2, 3, 7, 64, 195})
+    for (const float low : {1.0f, 1e-37f, 1e-38f}) {
+      KernelCase c({.pixels_w = 13, .kernel_h = 2, .kernel_w = 2, .in_channels = k, .out_channels = 83}, kBf16, kF32,
+                   seed_++);
+      Tensor& weights = c.contraction().weights;
+      for (BFloat16& w : weights.mutable_data<BFloat16>()) w = to_bfloat16(to_float(w) * low);
+      for (float& b : c.contraction().bias.mutable_data<float>()) b *= low;
+      EXPECT_EQ(c.check(GetParam()), "") << k << " factors of about " << low;
+    }
+}
+
 TEST_P(KernelRow, TablesOfBytes) {
   if (!integer()) GTEST_SKIP() << "the bytes of float sums are not exact";
   Tensor table(kU8, {256});
   for (size_t i = 0; i < 256; ++i) table.mutable_data<uint8_t>()[i] = static_cast<uint8_t>((i * 167 + 13) ^ (i >> 3));
-  Target without_permutation = Target().with(row().needs);
-  for (const Target& target : {Target::host(), without_permutation})
+  const Target without_permutation = Target().with(row().needs);
+  for (const Target& target : {Target::host().with(row().needs), without_permutation})
     for (const DType between : {kU8, kS8})
       for (const DType out : {kU8, kS8})
         for (const int64_t channels : {5, 16, 33, 64, 100}) {
@@ -416,7 +447,7 @@ TEST_P(KernelRow, AnyScheduleGivesTheSameBytes) {
       for (const auto order : {Schedule::Order::Weights, Schedule::Order::Pixels}) {
         KernelCase k(s, row().a, integer() ? kU8 : kF32, seed_);
         if (integer()) k.requantize(0, kU8, 5);
-        k.plan().target = Target::host();
+        k.plan().target = Target::host().with(row().needs);
         const Schedule wanted{GetParam(), mr, nr, order, 1 + mr % 3};
         const Result<Schedule> chosen = kernels::choose(k.contraction(), k.plan().target, wanted);
         if (!chosen.ok()) continue;

@@ -58,7 +58,7 @@ const Graph& quantized_example() {
 std::vector<Tensor> example_images(int64_t count) { return images_of("test_images.npy", count); }
 
 std::unique_ptr<Graph> graph_from_text(std::string_view body) {
-  auto graph = parse_onnx_text("<ir_version: 10, opset_import: [\"\" : 21]> g " + std::string(body), "text");
+  auto graph = parse_onnx_text("<ir_version: 10, opset_import: [\"\" : 22]> g " + std::string(body), "text");
   EXPECT_TRUE(graph.ok()) << to_string(graph.diagnostics());
   if (graph.ok()) EXPECT_TRUE(bind_model(**graph, {}).ok());
   return graph.ok() ? *std::move(graph) : nullptr;

@@ -8,7 +8,7 @@ namespace {
 Status constant_weights(const Node& node) {
   const Value *x = node.input(0), *weights = node.input(static_cast<size_t>(row_of(node)->product->weights));
   if (!weights->is_constant()) return refuse("the weights are not constant");
-  const bool floating = x->dtype() == DType::Float32 && weights->dtype() == DType::Float32;
+  const bool floating = allows(kKernelFloats, x->dtype()) && weights->dtype() == x->dtype();
   const bool integer = is_quantized_storage(x->dtype()) && weights->dtype() == DType::Int8;
   if (floating || integer) return ok();
   return refuse("no kernel for " + std::string(name_of(x->dtype())) + " x " + std::string(name_of(weights->dtype())) +

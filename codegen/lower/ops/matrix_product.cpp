@@ -141,7 +141,9 @@ Status has_kernel(const Node& node) {
 }
 
 Status float_kernel(const Node& node) {
-  if (node.input(0)->dtype() != DType::Float32) return refuse("no kernel");
+  const DType type = node.input(0)->dtype();
+  if (type != DType::Float32 && !(allows(kKernelFloats, type) && has_constant_weights(node)))
+    return refuse("no kernel");
   return has_kernel(node);
 }
 

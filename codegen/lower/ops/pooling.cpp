@@ -43,7 +43,7 @@ void pool(Lowering& l, const FusedRegion& region, Reduce kind) {
   const Value* out = region.result();
   const Shape shape = node.output()->type().shape();
   const ops::Window w = ops::window_of(node);
-  const View in = l.windowed_input(node.input(0), required_halo(node), false);
+  const View in = l.windowed_input(node.input(0), required_halo(node), node.input(0)->dtype(), false);
   Shape domain = shape;
   View window{in.buffer, in.dtype, {}, {in.strides[0], in.strides[1]}, in.offset};
   for (size_t i = 0; i < w.rank(); ++i) {
