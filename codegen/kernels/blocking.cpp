@@ -27,6 +27,20 @@ bool shares_columns(const Contraction& c) {
   return c.grid.extents.back() % 2 == 0 && c.grid.columns[0].strides.back() == step;
 }
 
+bool pixels_in_runs(const Contraction& c, int mr) {
+  const Slabs slabs(c);
+  const std::vector<int32_t> table = slabs.table();
+  auto input = [&](int64_t pixel) { return table[static_cast<size_t>(pixel) * c.grid.columns.size()]; };
+  for (const int64_t slab : {int64_t{0}, slabs.of_batch() - 1}) {  // of both lengths
+    const Tiles tiles = tiles_of(slabs.pixels_of(slab), c.schedule.mr);
+    const int64_t from = mr == tiles.mr ? 0 : tiles.big, to = mr == tiles.mr ? tiles.big : tiles.count();
+    for (int64_t t = from; t < to; ++t)
+      for (int64_t first = tiles.first_pixel(t), p = first + 2; p < first + mr; ++p)
+        if (input(p) - input(p - 1) != input(first + 1) - input(first)) return false;
+  }
+  return true;
+}
+
 bool divides_panels(const Kernel& kernel, int64_t per_group, int nr) {
   return kernel.depthwise() || per_group < kPanel || kPanel % (int64_t{nr} * kernel.lanes) == 0;
 }

@@ -43,6 +43,9 @@ bool divides_panels(const Kernel& kernel, int64_t per_group, int nr);
 // 0) and (0 w0 w1 w2).
 bool shares_columns(const Contraction& c);
 
+// True if the inputs of the pixels of every tile lie at equal distances. `mr`: of the larger tiles, or of the smaller ones.
+bool pixels_in_runs(const Contraction& c, int mr);
+
 class Blocking {
  public:
   explicit Blocking(const Contraction& c) : Blocking(c, c.schedule) {}

@@ -52,6 +52,16 @@ double panel_tile_cycles(const Kernel& kernel, double steps, double epilogue, in
   return steps * step + mr * epilogue_cycles(nr, epilogue) + 20;
 }
 
+int most_pixels_of_tiles(const Kernel&, const Contraction&, int) {
+  return kTileRows;
+}  // not limited by vector registers
+
+// As documented, not measured: a product takes a cycle a row and four registers of sums hide its latency, a register is loaded in 8
+// cycles and stored in 16.
+double matrix_tile_cycles(const Kernel&, double rounds, double epilogue, int mr, int nr) {
+  return rounds * std::max(nr * std::max(mr, 8), 8 * (1 + nr)) + nr * 24 + mr * epilogue_cycles(nr, epilogue) + 20;
+}
+
 // ---- one input channel per output channel ----
 
 std::optional<Misfit> fits_depthwise(const Kernel&, const Contraction& c) {

@@ -11,6 +11,10 @@ std::optional<Misfit> fits_panels(const Kernel& kernel, const Contraction& c);
 int most_pixels_of_panels(const Kernel& kernel, const Contraction& c, int nr);
 double panel_tile_cycles(const Kernel& kernel, double steps, double epilogue, int mr, int nr);
 
+// The same in tile registers of 16 pixels.
+int most_pixels_of_tiles(const Kernel& kernel, const Contraction& c, int nr);
+double matrix_tile_cycles(const Kernel& kernel, double rounds, double epilogue, int mr, int nr);
+
 // One input channel per output channel.
 std::optional<Misfit> fits_depthwise(const Kernel& kernel, const Contraction& c);
 int most_pixels_of_taps(const Kernel& kernel, const Contraction& c, int nr);

@@ -19,6 +19,7 @@ enum class Dot : uint8_t {
   Fma,   // vfmadd231ps: the four bytes are one float
   Vnni,  // vpdpbusd: unsigned input; int8 input is flipped to input + 128 and the compensation follows
   Madd,  // vpmaddwd on bytes widened to words: exact, where vpmaddubsw would saturate
+  Tile,  // tdpbusd, tdpbssd: 16 pixels by 16 channels by 64 bytes of matrices in tile registers
   Bf16,  // vdpbf16ps: two bfloat16 products into a float; what it rounds and flushes says docs/numerics.md
 };
 
@@ -28,6 +29,8 @@ enum class WeightFormat : uint8_t {
   Taps,         // one input channel per output channel: [tap][vector][lane]
   Interleaved,  // the same, of bytes: [step of four taps][four vectors][lane]
 };
+
+constexpr int kTileRows = 16;  // of Dot::Tile: most pixels of a tile
 
 // Why a kernel cannot compute a contraction, and what helps.
 struct Misfit {
@@ -43,7 +46,7 @@ struct Structure {
   std::optional<Misfit> (*fits)(const Kernel& kernel, const Contraction& c);
   // Pixels that a tile of `nr` vectors can have: what registers allow for sums, operands and the epilogue. 0: none.
   int (*most_pixels)(const Kernel& kernel, const Contraction& c, int nr);
-  // Cycles of one tile; `steps` of four bytes, `epilogue` cycles for each of its vectors.
+  // Cycles of one tile; `steps` of four bytes (of 64 in matrix tiles), `epilogue` cycles for each of its vectors.
   double (*tile_cycles)(const Kernel& kernel, double steps, double epilogue, int mr, int nr);
   std::vector<uint8_t> (*emit)(const Contraction& c, const Plan& plan);
 };

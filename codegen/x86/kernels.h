@@ -9,6 +9,9 @@ namespace lapis::x86 {
 // instructions.
 std::vector<uint8_t> emit_contraction(const Contraction& c, const Plan& plan);
 
+// The same with AMX: 16 pixels by up to 64 channels by 64 bytes at once.
+std::vector<uint8_t> emit_matrix_tiles(const Contraction& c, const Plan& plan);
+
 // One input channel per output channel. Of floats: an FMA from memory per tap.
 std::vector<uint8_t> emit_depthwise_float(const Contraction& c, const Plan& plan);
 // Of bytes: the bytes of four taps are interleaved, so that a dot instruction sums four taps of 16 channels.

@@ -10,6 +10,8 @@ constexpr DType kF32 = DType::Float32, kBf16 = DType::BFloat16, kU8 = DType::UIn
 
 constexpr Structure kPanels = {WeightFormat::Panels, fits_panels, most_pixels_of_panels, panel_tile_cycles,
                                x86::emit_contraction};
+constexpr Structure kMatrixTiles = {WeightFormat::Panels, fits_panels, most_pixels_of_tiles, matrix_tile_cycles,
+                                    x86::emit_matrix_tiles};
 constexpr Structure kTaps = {WeightFormat::Taps, fits_depthwise, most_pixels_of_taps, taps_tile_cycles,
                              x86::emit_depthwise_float};
 constexpr Structure kInterleaved = {WeightFormat::Interleaved, fits_depthwise, most_pixels_interleaved,
@@ -20,6 +22,8 @@ constexpr Kernel kTable[] = {
     // name                      a     b     sum   dot       lanes nr needs            structure
     {"conv_f32_avx512",          kF32, kF32, kF32, Dot::Fma,  16, 4, Isa::Avx512,      kPanels},
     {"conv_bf16_avx512bf16",     kBf16, kBf16, kF32, Dot::Bf16, 16, 4, Isa::Avx512Bf16, kPanels},
+    {"conv_u8s8_amx",            kU8,  kS8,  kS32, Dot::Tile, 16, 4, Isa::AmxInt8,     kMatrixTiles},
+    {"conv_s8s8_amx",            kS8,  kS8,  kS32, Dot::Tile, 16, 4, Isa::AmxInt8,     kMatrixTiles},
     {"conv_u8s8_avx512vnni",     kU8,  kS8,  kS32, Dot::Vnni, 16, 4, Isa::Avx512Vnni,  kPanels},
     {"conv_s8s8_avx512vnni",     kS8,  kS8,  kS32, Dot::Vnni, 16, 4, Isa::Avx512Vnni,  kPanels},
     {"conv_u8s8_avx512",         kU8,  kS8,  kS32, Dot::Madd, 16, 4, Isa::Avx512,      kPanels},

@@ -43,12 +43,13 @@ std::vector<uint8_t> TileKernel::emit() {
   add(slot(kUnit), static_cast<uint32_t>(4 * kernels::words_of_unit(blocking_)));
   jmp(units, T_NEAR);
   L(done);
+  release();
   leave();
   return finish();
 }
 
 void TileKernel::enter_function() {
-  enter(kOperands + 2 * static_cast<int>(c_.operands.size()), epilogue_.may_spill() ? most_sums() : 0);
+  enter(kOperands + 2 * static_cast<int>(c_.operands.size()), frame_vectors());
   mov(rcx, ptr[rdi + abi::kOffsetConstants]);
   mov(slot(kPacked), rcx);
   add_constant(rcx, c_.packed_offset[kUnitPart], rax);
@@ -138,6 +139,7 @@ void TileKernel::run_tiles(const kernels::Block& block, int mr, Slot count) {
   Label top, done;
   cmp(slot(count), 0);
   jle(done, T_NEAR);
+  start_run(block, mr);
   align(32);
   L(top);
   tile(block, mr);
@@ -182,6 +184,14 @@ void TileKernel::pixel_address(Reg64 to, Reg64 table, int m, int column, int bas
 void TileKernel::start_epilogue() {
   mov(gpr(kParamsGpr), slot(kParams));
   mov(gpr(kTableGpr), slot(kTable));
+}
+
+void TileKernel::finish_pixels(const kernels::Block& block, int mr, std::vector<int> free) {
+  for (int m = 0; m < mr; ++m) {
+    std::vector<int> slots;
+    for (int n = 0; n < block.nr; ++n) slots.push_back(m * block.nr + n);
+    finish_pixel(block, m, {std::move(slots), true}, free);
+  }
 }
 
 void TileKernel::finish_pixel(const kernels::Block& block, int m, Sums sums, std::vector<int>& free) {

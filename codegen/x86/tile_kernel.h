@@ -12,9 +12,13 @@ class TileKernel : public Emitter {
   std::vector<uint8_t> emit();
 
  protected:
-  virtual void constants() {}                        // once per call, before the first unit
-  virtual void start_unit(const kernels::Block&) {}  // once per unit
+  virtual void constants() {}                            // once per call, before the first unit
+  virtual void release() {}                              // once per call, behind the last one
+  virtual void start_unit(const kernels::Block&) {}      // once per unit
+  virtual void start_run(const kernels::Block&, int) {}  // once per run of tiles of as many pixels
   virtual void tile(const kernels::Block& block, int mr) = 0;
+  // Vectors of the frame that the kernel needs at most.
+  virtual int frame_vectors() const { return epilogue_.may_spill() ? most_sums() : 0; }
 
   enum Slot {
     kUnit,
@@ -58,12 +62,19 @@ class TileKernel : public Emitter {
         vmovaps(vector_slot(m * block.nr + n), vec(sum(m, n)));
         free.push_back(sum(m, n));
       }
+    if (spilled) return finish_pixels(block, mr, std::move(free));
     for (int m = 0; m < mr; ++m) {
       std::vector<int> sums;
-      for (int n = 0; n < block.nr; ++n) sums.push_back(spilled ? m * block.nr + n : sum(m, n));
-      finish_pixel(block, m, {std::move(sums), spilled}, free);
+      for (int n = 0; n < block.nr; ++n) sums.push_back(sum(m, n));
+      finish_pixel(block, m, {std::move(sums), false}, free);
     }
   }
+  // The same for sums that wait in the frame: sum (m, n) in vector slot m * nr + n.
+  void finish_stored_tile(const kernels::Block& block, int mr, std::vector<int> free) {
+    start_epilogue();
+    finish_pixels(block, mr, std::move(free));
+  }
+  int most_sums() const;
 
   const Contraction& c_;
   const Plan& plan_;
@@ -86,7 +97,7 @@ class TileKernel : public Emitter {
     bool spilled;
   };
   void finish_pixel(const kernels::Block& block, int m, Sums sums, std::vector<int>& free);
-  int most_sums() const;
+  void finish_pixels(const kernels::Block& block, int mr, std::vector<int> free);
 };
 
 }  // namespace lapis::x86

@@ -88,7 +88,7 @@ class KernelCase {
   uint32_t seed_;
 };
 
-// Every kernel row that this machine can run, by index.
+// Every kernel row that this machine can run, AMX emulated (amx_emulator.h), by index.
 std::vector<int> runnable_rows();
 void PrintTo(const KernelShape& shape, std::ostream* out);
 

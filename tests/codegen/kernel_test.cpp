@@ -434,7 +434,7 @@ TEST_P(KernelRow, AnyPartitionGivesTheSameBytes) {
     KernelCase k(s, row().a, integer() ? kU8 : kF32, seed_++);
     if (integer()) k.requantize(0, kU8, 5);
     EXPECT_EQ(k.check(GetParam(), {1, 2, 3, 5, 7, 11, 16}), "") << row().name;
-    EXPECT_GT(k.contraction().units, 4) << row().name;
+    EXPECT_GE(k.contraction().units, 4) << row().name;
   }
 }
 

@@ -339,7 +339,7 @@ TEST(Compile, PackedWeightsAreThereOnce) {
     const auto graph = graph_from_text(model);
     fix_parameters(*graph);
     const std::vector<Target> targets =
-        *parse_targets("x86-64+avx2,x86-64+avxvnni,x86-64+avx512,x86-64+avx512vnni");
+        *parse_targets("x86-64+avx2,x86-64+avxvnni,x86-64+avx512,x86-64+avx512vnni,x86-64+amxint8");
     auto variants = compile_variants(*graph, targets);
     ASSERT_TRUE(variants.ok()) << to_string(variants.diagnostics());
     const auto weights_of = [](const Plan& plan) {
