@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <set>
 #include <unordered_map>
 
@@ -74,6 +75,13 @@ const Tensor* constant_scale(const Value* v) {
 double largest(const Tensor& t) {
   double result = 0;
   for (int64_t i = 0; i < t.size(); ++i) result = std::max(result, std::abs(t.as_double(i)));
+  return result;
+}
+
+double smallest_but_zero(const Tensor& t) {
+  double result = std::numeric_limits<double>::infinity();
+  for (int64_t i = 0; i < t.size(); ++i)
+    if (const double x = std::abs(t.as_double(i)); x > 0) result = std::min(result, x);
   return result;
 }
 
@@ -188,6 +196,16 @@ class PerturbedRun {
   // The logarithm of a sum near 1 is as exact as the sum, which is near 1.
   static bool is_logarithm_of_sum(const Node& node) { return node.op().name == "ReduceLogSumExp"; }
 
+  // A product of floats that is infinite or vanishes for a while, depending on the order of its factors.
+  static bool leaves_range_on_its_way(const Tensor& factors) {
+    double up = 0, down = 0;
+    for (int64_t i = 0; i < factors.size(); ++i) {
+      const double x = std::log10(std::abs(factors.as_double(i)));
+      if (std::isfinite(x)) (x > 0 ? up : down) += x;
+    }
+    return up > 37 || down < -37;
+  }
+
   // Squares, products or sums of such operands may leave the range of their type though the results do not: what comes of that is not defined.
   static bool may_leave_range(const Node& node, const std::vector<const Tensor*>& in) {
     static const std::set<std::string_view> kSquaring = {"InstanceNormalization",
@@ -201,6 +219,12 @@ class PerturbedRun {
       return largest(*in[0]) * largest(*in[1]) > 1e35;
     if (node.op().has(Trait::Contraction) && in[0]->dtype() == DType::Float64)  // in the reference, too
       return largest(*in[0]) * largest(*in[1]) > 1e305;
+    if (node.op().has(Trait::Contraction) &&
+        in[0]->dtype() == DType::BFloat16)  // vdpbf16ps flushes subnormal factors and sums
+      return std::min({smallest_but_zero(*in[0]), smallest_but_zero(*in[1]),
+                       smallest_but_zero(*in[0]) * smallest_but_zero(*in[1])}) < 1e-36;
+    if (node.op().name == "ReduceProd" && in[0]->dtype() != DType::Float64 && leaves_range_on_its_way(*in[0]))
+      return true;
     if (!kSquaring.contains(node.op().name) && !is_mean(node)) return false;
     return std::any_of(in.begin(), in.end(), [&](const Tensor* t) {
       if (!t || !perturbable(*t)) return false;
