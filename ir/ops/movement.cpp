@@ -5,6 +5,8 @@
 #include <cstring>
 #include <new>
 
+#include "ir/ops/numerics.h"
+
 namespace lapis::ops {
 namespace {
 
@@ -83,7 +85,7 @@ Tensor pick(const Tensor& source, lapis::Shape shape, std::vector<int64_t> index
 std::vector<int64_t> arithmetic_sequence(int64_t start, int64_t step, int64_t count) {
   if (count > kMaxTensorBytes) throw std::bad_alloc();
   std::vector<int64_t> values(static_cast<size_t>(count));
-  for (size_t i = 0; i < values.size(); ++i) values[i] = start + static_cast<int64_t>(i) * step;
+  for (size_t i = 0; i < values.size(); ++i) values[i] = in_sequence(start, step, i);
   return values;
 }
 

@@ -21,6 +21,11 @@ template <class T, class Function> T wrapping(Function function, T a, T b) {
     return function(a, b);
 }
 
+// Element i of the sequence start, start + step, ...: exact where T holds it, whatever i * step is.
+template <class T> T in_sequence(T start, T step, size_t i) {
+  return wrapping(std::plus<>(), start, wrapping(std::multiplies<>(), static_cast<T>(i), step));
+}
+
 // A real number as an integer: truncates toward zero. ONNX leaves values outside of the range undefined; here they
 // saturate and NaN gives 0, on every machine.
 template <class To, class From> To truncated(From value) {

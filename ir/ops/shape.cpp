@@ -122,7 +122,7 @@ Status evaluate_range(EvalContext& c) {
   visit_types<kRangeTypes>(y.dtype(), [&]<class T>(T) {
     const T start = c.in(0).data<T>()[0], delta = c.in(2).data<T>()[0];
     const auto to = y.mutable_data<T>();
-    for (size_t i = 0; i < to.size(); ++i) to[i] = static_cast<T>(start + static_cast<T>(i) * delta);
+    for (size_t i = 0; i < to.size(); ++i) to[i] = in_sequence(start, delta, i);
   });
   return ok();
 }

@@ -162,6 +162,13 @@ TEST(Shapes, ShapeSizeRangeAndConstants) {
   EXPECT_EQ(range(3, 0, -2), ints({3, 1}));
   EXPECT_EQ(range(3, 3, 1), ints({}));
   EXPECT_EQ(range(0, 5, -1), ints({}));
+  // Steps that leave the type on their way to elements that do not.
+  EXPECT_EQ(
+      run1(ops::Range, {Tensor::scalar(INT64_MIN + 1), Tensor::scalar<int64_t>(6), Tensor::scalar(int64_t{1} << 62)}),
+      Tensor::vector<int64_t>({INT64_MIN + 1, -(int64_t{1} << 62) + 1, 1}));
+  EXPECT_EQ(
+      run1(ops::Range, {Tensor::scalar(INT32_MIN + 1), Tensor::scalar<int32_t>(6), Tensor::scalar(int32_t{1} << 30)}),
+      Tensor::vector<int32_t>({INT32_MIN + 1, -(int32_t{1} << 30) + 1, 1}));
   EXPECT_EQ(run1(ops::Range, {Tensor::scalar(0.0f), Tensor::scalar(1.0f), Tensor::scalar(0.4f)}),
             (Tensor::vector<float>({0, 0.4f, 0.8f})));
   EXPECT_EQ(run1(ops::EyeLike, {ramp({2, 3})}, {{"k", int64_t{1}}, {"dtype", int64_t{7}}}),
