@@ -33,6 +33,7 @@ bool pixels_in_runs(const Contraction& c, int mr) {
   auto input = [&](int64_t pixel) { return table[static_cast<size_t>(pixel) * c.grid.columns.size()]; };
   for (const int64_t slab : {int64_t{0}, slabs.of_batch() - 1}) {  // of both lengths
     const Tiles tiles = tiles_of(slabs.pixels_of(slab), c.schedule.mr);
+    if (mr != tiles.mr && mr != tiles.mr - 1) continue;  // it has no tiles of this size
     const int64_t from = mr == tiles.mr ? 0 : tiles.big, to = mr == tiles.mr ? tiles.big : tiles.count();
     for (int64_t t = from; t < to; ++t)
       for (int64_t first = tiles.first_pixel(t), p = first + 2; p < first + mr; ++p)
