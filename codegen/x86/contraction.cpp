@@ -36,10 +36,8 @@ class ContractionKernel : public TileKernel {
     if (flips()) vmovups(flip(), constant(0x80808080u));
     if (blocking_.taps * blocking_.steps <= kMostUnrolledSteps)
       all_steps();
-    else if (blocking_.taps == 1)
-      one_tap();
     else
-      tap_loop();
+      for_each_tap(at_, count_, [&] { steps_of_tap(); });
     finish_tile(block, mr, spare(), [&](int m, int n) { return m * nr_ + n; });
   }
 
@@ -83,25 +81,6 @@ class ContractionKernel : public TileKernel {
       for (int64_t s = 0; s < blocking_.steps; ++s)
         step(static_cast<int>(t * blocking_.steps + s), odd() && s + 1 == blocking_.steps,
              [&](int m) { return pixel(m) + (c_.taps[static_cast<size_t>(t)] + static_cast<int>(4 * s)); });
-  }
-
-  void one_tap() {
-    mov(at_, static_cast<uint64_t>(int64_t{c_.taps[0]}));
-    steps_of_tap();
-  }
-
-  void tap_loop() {
-    Label next;
-    mov(slot(kTap), 0);
-    L(next);
-    mov(count_, slot(kTap));
-    lea(at_, ptr[rip + table(c_.taps)]);
-    movsxd(at_, dword[at_ + count_ * 4]);
-    inc(count_);
-    mov(slot(kTap), count_);
-    steps_of_tap();
-    cmp(slot(kTap), static_cast<int>(blocking_.taps));
-    jl(next, T_NEAR);
   }
 
   // at_: displacement of the tap.

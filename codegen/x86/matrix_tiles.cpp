@@ -68,7 +68,7 @@ class MatrixTiles : public TileKernel {
     point_at_pixels();
     mov(weights_, slot(kWeights));
     mov(panel_pitch_, pitch_);
-    blocking_.taps == 1 ? one_tap() : tap_loop();
+    for_each_tap(at_, count_, [&] { rounds_of_tap(); });
     store_sums();
     std::vector<int> free(32);
     std::iota(free.begin(), free.end(), 0);
@@ -100,25 +100,6 @@ class MatrixTiles : public TileKernel {
   int row_of_pixel(int m) const { return static_cast<int>(m * blocking_.columns * 4); }
 
   // ---- the sum ----
-
-  void one_tap() {
-    mov(at_, static_cast<uint64_t>(int64_t{c_.taps[0]}));
-    rounds_of_tap();
-  }
-
-  void tap_loop() {
-    Label next;
-    mov(slot(kTap), 0);
-    L(next);
-    mov(count_, slot(kTap));
-    lea(at_, ptr[rip + table(c_.taps)]);
-    movsxd(at_, dword[at_ + count_ * 4]);
-    inc(count_);
-    mov(slot(kTap), count_);
-    rounds_of_tap();
-    cmp(slot(kTap), static_cast<int>(blocking_.taps));
-    jl(next, T_NEAR);
-  }
 
   // at_: displacement of the tap.
   void rounds_of_tap() {

@@ -50,6 +50,24 @@ class TileKernel : public Emitter {
   void load_pixels(int mr, Reg64 scratch, Reg64 scratch2);
   // Fetches the lines that the tile's epilogue will read and write, while the sums are being formed.
   void prefetch_results(const kernels::Block& block, int mr, Reg64 scratch, Reg64 scratch2);
+  // Emits `body` to run once for every tap, whose displacement is then in `at`; both registers may change in it.
+  template <class Body> void for_each_tap(Reg64 at, Reg64 count, Body body) {
+    if (blocking_.taps == 1) {
+      mov(at, static_cast<uint64_t>(int64_t{c_.taps[0]}));
+      return body();
+    }
+    Label next;
+    mov(slot(kTap), 0);
+    L(next);
+    mov(count, slot(kTap));
+    lea(at, ptr[rip + table(c_.taps)]);
+    movsxd(at, dword[at + count * 4]);
+    inc(count);
+    mov(slot(kTap), count);
+    body();
+    cmp(slot(kTap), static_cast<int>(blocking_.taps));
+    jl(next, T_NEAR);
+  }
   // Address of pixel m of the tile in column `column`: `to` = table entry + slot.
   void pixel_address(Reg64 to, Reg64 table, int m, int column, int base_slot);
   // Emits the epilogue of `mr` pixels; sum(m, n) is a vector register. Uses all general registers.
