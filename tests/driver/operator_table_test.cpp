@@ -6,17 +6,17 @@
 #include <cmath>
 #include <limits>
 
-#include "driver/compile.h"
-#include "driver/runner.h"
 #include "ir/evaluate.h"
 #include "ir/infer.h"
 #include "ir/ops/ops.h"
 #include "tests/driver/compare.h"
+#include "tests/driver/run_compiled.h"
 
 namespace lapis {
 namespace {
 
 using testing::host_levels;
+using testing::run_compiled;
 
 constexpr DType kTypes[] = {DType::Float32, DType::Float64, DType::Float16, DType::BFloat16, DType::Int8,
                             DType::UInt8,   DType::Int16,   DType::UInt16,  DType::Int32,    DType::UInt32,
@@ -142,15 +142,7 @@ class Table {
 
  private:
   void check_on(const Target& target, const std::vector<Tensor>& wanted) {
-    CompileOptions options;
-    options.target = target;
-    const auto compiled = compile(graph_, std::move(options));
-    ASSERT_TRUE(compiled.ok()) << to_string(compiled.diagnostics());
-    const auto runner = open_program(compiled->program, {.threads = 2});
-    ASSERT_TRUE(runner.ok()) << to_string(runner.diagnostics());
-    std::vector<Tensor> inputs;
-    for (const IoInfo& io : (*runner)->inputs()) inputs.push_back(feeds_.at(io.name));
-    const auto got = (*runner)->run(inputs);
+    const auto got = run_compiled(graph_, feeds_, target);
     ASSERT_TRUE(got.ok()) << to_string(got.diagnostics());
     for (size_t i = 0; i < wanted.size(); ++i)
       EXPECT_EQ(differences((*got)[i], wanted[i], accuracies_[i]), "")
