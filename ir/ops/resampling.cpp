@@ -39,8 +39,6 @@ Dims resized_dims(const ResizeAttrs& a, const Shape& x, const std::vector<int64_
 
 // ---- coordinates --------------------------------------------------------------------------------------------------
 
-bool crops(const ResizeAttrs& a) { return a.coordinate_transformation_mode == "tf_crop_and_resize"; }
-
 // Of the output, before it was cut down to an integer.
 double width(const ResizedAxis& a) {
   return a.by_sizes ? static_cast<double>(a.out) : a.scale * static_cast<double>(a.in);
@@ -142,6 +140,8 @@ ResampledAxis resampled(const ResizeAttrs& a, const ResizedAxis& axis, int64_t n
 }
 
 }  // namespace
+
+bool crops(const ResizeAttrs& a) { return a.coordinate_transformation_mode == "tf_crop_and_resize"; }
 
 std::vector<int64_t> axes_to_resize(const ResizeAttrs& a, int64_t rank) {
   if (a.axes.empty()) return arithmetic_sequence(0, 1, rank);

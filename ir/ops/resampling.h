@@ -11,6 +11,8 @@
 
 namespace lapis::ops {
 
+// Whether a region of interest is cut out first.
+bool crops(const ResizeAttrs& a);
 // The axes that roi, scales and sizes speak of, in their order.
 std::vector<int64_t> axes_to_resize(const ResizeAttrs& a, int64_t rank);
 // Dims of the result; unknown where scales or sizes leave them open. One scale or size for each of the axes.

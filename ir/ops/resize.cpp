@@ -35,8 +35,7 @@ Status check_operands(const InferContext& c, const ResizeAttrs& a) {
   if (a.mode != "nearest" && x.dtype != DType::Undefined && !allows(kNumbers, x.dtype))
     return c.error("mode '" + a.mode + "' computes with numbers, X is " + x.to_string());
   if (given(c, 2) == given(c, 3)) return c.error("exactly one of scales and sizes must be given");
-  if (a.coordinate_transformation_mode == "tf_crop_and_resize" && !c.has(1))
-    return c.error("tf_crop_and_resize needs roi");
+  if (crops(a) && !c.has(1)) return c.error("tf_crop_and_resize needs roi");
   return ok();
 }
 

@@ -6,6 +6,7 @@
 #include "ir/ops/data_attributes.h"
 #include "ir/ops/numerics.h"
 #include "ir/ops/ops.h"
+#include "ir/ops/resampling.h"
 #include "passes/quantize/forms.h"
 #include "passes/quantize/integer.h"
 #include "passes/quantize/roles.h"
@@ -27,8 +28,7 @@ bool cancel_pair(Value& y, Rewriter& rw) {
 
 bool preserves_values(const Node& node) {
   if (node.is(ops::Resize))
-    return node.attrs<ops::ResizeAttrs>().mode == "nearest" &&
-           node.attrs<ops::ResizeAttrs>().coordinate_transformation_mode != "tf_crop_and_resize";
+    return node.attrs<ops::ResizeAttrs>().mode == "nearest" && !crops(node.attrs<ops::ResizeAttrs>());
   return node.op().int8_form() == Quant::SharedScale;
 }
 

@@ -17,8 +17,6 @@ using Axes = std::vector<ResampledAxis>;
 
 constexpr int64_t kMostTaps = 16;  // gathered in one loop body
 
-bool crops(const ops::ResizeAttrs& a) { return a.coordinate_transformation_mode == "tf_crop_and_resize"; }
-
 Axes axes_of(const Node& node) {
   const auto a = node.attrs<ops::ResizeAttrs>();
   const auto tensor = [&](size_t i) {
