@@ -297,6 +297,29 @@ TEST_F(LoweringTest, PoolsWithPadsAndOtherFillsThanTheConvolutionBeside) {
          node(ops::GlobalMaxPool, {m})});
 }
 
+TEST_F(LoweringTest, AveragesOverWindowsLongerThanTheInput) {
+  Value* x = input("x", random({1, 2, 7, 5}));
+  auto average = [&](Ints kernel, Ints dilations, int64_t count_pads) {
+    Ints pads;
+    for (int side = 0; side < 2; ++side)
+      for (size_t i = 0; i < 2; ++i) pads.push_back((kernel[i] - 1) * dilations[i]);
+    return node(ops::AveragePool, {x},
+                {{"kernel_shape", kernel},
+                 {"pads", pads},
+                 {"dilations", dilations},
+                 {"strides", Ints{2, 3}},
+                 {"count_include_pad", count_pads}});
+  };
+  check({average({20, 3}, {1, 2}, 0), average({4, 9}, {3, 1}, 0), average({4, 9}, {3, 1}, 1)});
+}
+
+// A product of such windows is more than anyone waits for, here or when it runs.
+TEST_F(LoweringTest, LongWindowsAreLoweredAtOnce) {
+  g.set_outputs({node(ops::AveragePool, {input("x", random({1, 1, 3, 3}))},
+                      {{"kernel_shape", Ints{3, (int64_t{1} << 31) - 1}}, {"auto_pad", std::string("SAME_UPPER")}})});
+  static_cast<void>(codegen::lower(g, {*Target::parse("x86-64+avx2")}));
+}
+
 TEST_F(LoweringTest, MatrixProductsWithConstantAndComputedOperands) {
   Value* x = input("x", random({2, 5, 12}));
   Value* q = node(ops::Add, {node(ops::MatMul, {x, constant(random({12, 8}))}), constant(random({8}))});

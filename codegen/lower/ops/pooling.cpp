@@ -1,4 +1,5 @@
 // Pools over a sliding window.
+#include <algorithm>
 #include <limits>
 
 #include "codegen/lower/loop_builder.h"
@@ -14,6 +15,12 @@ namespace {
 using Over = Loop::Over;
 using Reduce = Loop::Reduce;
 
+// How many of `count` positions, `step` apart from `first` on, are in [lowest, limit). Windows may be longer than memory.
+int64_t positions_within(int64_t lowest, int64_t limit, int64_t first, int64_t step, int64_t count) {
+  const auto before = [&](int64_t bound) { return std::clamp<int64_t>((bound - first + step - 1) / step, 0, count); };
+  return before(limit) - before(lowest);
+}
+
 // How many input elements each output of an AveragePool averages, as a constant along its spatial axes.
 Tensor window_counts(const Node& node, const ops::Window& w) {
   const Shape in = node.input(0)->type().shape(), out = node.output()->type().shape();
@@ -26,12 +33,8 @@ Tensor window_counts(const Node& node, const ops::Window& w) {
     int64_t count = 1;
     for (size_t i = 0; i < w.rank(); ++i) {
       const int64_t lowest = include_pad ? -w.begins[i] : 0, limit = in[i + 2] + (include_pad ? w.ends[i] : 0);
-      int64_t along = 0;
-      for (int64_t t = 0; t < w.kernel[i]; ++t) {
-        const int64_t position = at[i + 2] * w.strides[i] - w.begins[i] + t * w.dilations[i];
-        along += position >= lowest && position < limit;
-      }
-      count *= along;
+      const int64_t first = at[i + 2] * w.strides[i] - w.begins[i];
+      count *= positions_within(lowest, limit, first, w.dilations[i], w.kernel[i]);
     }
     *to++ = static_cast<float>(count);
   });
