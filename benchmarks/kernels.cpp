@@ -134,19 +134,18 @@ class Bench {
     Status scheduled = ok();
     schedule_seconds = seconds([&] { scheduled = kernels::schedule(c_, plan_, {.row = row}); });
     if (!scheduled.ok()) return scheduled;
-    emit_seconds = seconds([&] { code_bytes_ = x86::emit(c_, plan_); });
+    const codegen::StepCode step = x86::step_code(c_, plan_);
+    emit_seconds = seconds([&] { code_bytes_ = step.emit(); });
     LAPIS_TRY(auto sealed, CodeMemory::seal(std::as_bytes(std::span(code_bytes_))));
     code_ = std::move(sealed);
     constants_ = *allocate_arena(static_cast<int64_t>(plan_.constants.size()));
     std::memcpy(constants_.get(), plan_.constants.data(), plan_.constants.size());
+    block_ = abi::block_of(step.arguments, {reinterpret_cast<const uint8_t*>(constants_.get()), &plan_.weights,
+                                            reinterpret_cast<uint8_t*>(arena_.get()), nullptr, &status_});
     return ok();
   }
 
-  void run() {
-    const abi::Frame frame{reinterpret_cast<const uint8_t*>(constants_.get()), reinterpret_cast<uint8_t*>(arena_.get()),
-                           nullptr, &status_};
-    reinterpret_cast<abi::StepFn>(const_cast<std::byte*>(code_->data()))(&frame, 0, c_.units);
-  }
+  void run() { reinterpret_cast<abi::StepFn>(const_cast<std::byte*>(code_->data()))(block_.data(), 0, c_.units); }
 
   double macs() const { return static_cast<double>(c_.pixels) * static_cast<double>(c_.weights.size()); }
   const Contraction& contraction() const { return c_; }
@@ -175,7 +174,8 @@ class Bench {
     c_.weights = Tensor(row.b, {c_.groups, c_.channels / c_.groups, tap_count, c_.k});
     c_.bias = Tensor(integer_ ? DType::Int32 : DType::Float32, {c_.channels});
     if (integer_)
-      for (size_t i = 0; int8_t & w : c_.weights.mutable_data<int8_t>()) w = static_cast<int8_t>(i++ * 37 % 251 - 125);
+      for (size_t i = 0; int8_t & w : c_.weights.source.mutable_data<int8_t>())
+        w = static_cast<int8_t>(i++ * 37 % 251 - 125);
   }
 
   void addresses() {
@@ -241,6 +241,7 @@ class Bench {
   std::optional<CodeMemory> code_;
   std::shared_ptr<std::byte> arena_, constants_;
   int32_t status_ = 0;
+  std::vector<uint64_t> block_;
 };
 
 struct Best {

@@ -1,10 +1,10 @@
 #include "codegen/emit.h"
 
 #include <cctype>
+#include <optional>
 
 #include "codegen/llvm/emit.h"
 #include "codegen/x86/emit.h"
-#include "runtime/abi.h"
 
 namespace lapis::codegen {
 namespace {
@@ -15,42 +15,73 @@ std::string symbol_of(size_t index, const Step& step) {
   return symbol;
 }
 
-uint64_t append(std::vector<uint8_t>& image, const std::vector<uint8_t>& bytes) {
-  constexpr auto kAlignment = static_cast<size_t>(abi::kAlignment);
-  image.resize((image.size() + kAlignment - 1) / kAlignment * kAlignment, 0xCC);  // int3 between functions
-  const uint64_t offset = image.size();
-  image.insert(image.end(), bytes.begin(), bytes.end());
-  return offset;
-}
+// What is to be emitted for a region: nothing for calls and control flow.
+class Describe {
+ public:
+  using Described = Result<std::optional<StepCode>>;
+  explicit Describe(const Plan& plan) : plan_(plan) {}
+
+  Described operator()(const Contraction& c) const { return std::optional(x86::step_code(c, plan_)); }
+  Described operator()(const Loop& loop) const {
+    LAPIS_TRY(StepCode code, llvm_backend::step_code(loop, plan_));
+    return std::optional(std::move(code));
+  }
+  template <class Other> Described operator()(const Other&) const { return std::optional<StepCode>(); }
+
+ private:
+  const Plan& plan_;
+};
+
+// One image; functions that it has already are not added again.
+class ImageBuilder {
+ public:
+  explicit ImageBuilder(CodeCache& cache) : cache_(cache) {}
+
+  void add(std::string symbol, std::optional<StepCode> step) {
+    CodeImage::Symbol& added = image_.symbols.emplace_back();
+    added.name = std::move(symbol);
+    if (!step) return;
+    const auto [known, is_new] = functions_.try_emplace(step->key);
+    if (is_new) known->second = append(*cache_.code_of(*step));
+    added.offset = known->second.offset;
+    added.size = known->second.size;
+    added.units = step->units;
+    added.arguments = std::move(step->arguments);
+  }
+  CodeImage take() { return std::move(image_); }
+
+ private:
+  struct Place {
+    uint64_t offset = 0, size = 0;
+  };
+  Place append(const std::vector<uint8_t>& bytes) {
+    constexpr auto kAlignment = static_cast<size_t>(abi::kAlignment);
+    image_.bytes.resize((image_.bytes.size() + kAlignment - 1) / kAlignment * kAlignment,
+                        0xCC);  // int3 between functions
+    const uint64_t offset = image_.bytes.size();
+    image_.bytes.insert(image_.bytes.end(), bytes.begin(), bytes.end());
+    return {offset, bytes.size()};
+  }
+
+  CodeCache& cache_;
+  CodeImage image_;
+  std::unordered_map<std::string, Place> functions_;
+};
 
 }  // namespace
 
-Result<CodeImage> emit(const Plan& plan) {
-  std::vector<llvm_backend::LoopRef> loops;
-  for (size_t s = 0; s < plan.steps.size(); ++s)
-    if (const auto* loop = std::get_if<Loop>(&plan.steps[s].region))
-      loops.push_back({loop, symbol_of(s, plan.steps[s])});
-  LAPIS_TRY(const CodeImage loop_code,
-            loops.empty() ? Result<CodeImage>(CodeImage{}) : llvm_backend::emit(loops, plan));
-
-  CodeImage image;
-  const uint64_t loops_at = append(image.bytes, loop_code.bytes);
-  size_t next_loop = 0;
+Result<CodeImage> emit(const Plan& plan, CodeCache& cache) {
+  ImageBuilder image(cache);
   for (size_t s = 0; s < plan.steps.size(); ++s) {
-    const Region& region = plan.steps[s].region;
-    if (const auto* contraction = std::get_if<Contraction>(&region)) {
-      const std::vector<uint8_t> code = x86::emit(*contraction, plan);
-      image.symbols.push_back(
-          {symbol_of(s, plan.steps[s]), append(image.bytes, code), code.size(), contraction->units});
-    } else if (std::holds_alternative<Loop>(region)) {
-      CodeImage::Symbol symbol = loop_code.symbols[next_loop++];
-      symbol.offset += loops_at;
-      image.symbols.push_back(std::move(symbol));
-    } else {
-      image.symbols.push_back({symbol_of(s, plan.steps[s]), 0, 0, 0});
-    }
+    LAPIS_TRY(std::optional<StepCode> step, std::visit(Describe(plan), plan.steps[s].region));
+    image.add(symbol_of(s, plan.steps[s]), std::move(step));
   }
-  return image;
+  return image.take();
+}
+
+Result<CodeImage> emit(const Plan& plan) {
+  CodeCache cache;
+  return emit(plan, cache);
 }
 
 }  // namespace lapis::codegen

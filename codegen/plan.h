@@ -16,20 +16,23 @@
 
 #include "base/host_function.h"
 #include "base/immediate.h"
+#include "base/parts.h"
 #include "base/target.h"
 #include "base/tensor.h"
+#include "runtime/abi.h"
 
 namespace lapis {
 
 // ---- memory -------------------------------------------------------------------------------------------------------------------
 
-enum class Space : uint8_t { Constant, Arena, Input, Output };
+// Weights are constants too, but such as plans share: packed weights and large tensors.
+enum class Space : uint8_t { Constant, Weights, Arena, Input, Output };
 
 struct Buffer {
   std::string name;  // of the value it holds, for people
   Space space = Space::Arena;
   int64_t bytes = 0;   // arena buffers include halo and read slack
-  int64_t offset = 0;  // in the constants or the arena; for Input/Output: the index in abi::Frame::io
+  int64_t offset = 0;  // in the constants, the weights or the arena; for Input/Output: the index in abi::Frame::io
 };
 
 // A strided window on a buffer. Element (i0, i1, ...) lies at  offset + i0*strides[0] + i1*strides[1] + ...  in elements of dtype.
@@ -122,6 +125,15 @@ struct Instr {
 
 // ---- regions ------------------------------------------------------------------------------------------------------------------
 
+// What varies between the shapes that a model is run at. Code is made for the form and takes what varies from its block, so that one shape
+// finds the code that another has left.
+struct LoopForm {
+  Shape domain;                // at a nominal shape, which decides how the loop is walked
+  std::vector<Shape> strides;  // of each view
+  std::vector<bool> free;      // extents that vary
+  std::vector<std::vector<bool>> free_strides;
+};
+
 // A loop nest over `domain`: elementwise chains, data movement, reductions, softmax, normalizations, pools, small matmuls.
 // The last `reduced` dimensions are the inner space. For each point of the outer space the phases run in order; an Inner phase runs
 // its body for every point of the inner space, a Row phase once. A view's strides have one entry per domain dimension (0: broadcast).
@@ -148,6 +160,7 @@ struct Loop {
   int reduced = 0;
   std::vector<View> views;  // loads and stores; shape is the domain's where strides are not 0
   std::vector<Phase> phases;
+  std::shared_ptr<const LoopForm> form;  // null: nothing varies
 };
 
 // How the epilogue of a contraction sees memory: `slot` of Op::Load and Op::Table is an operand here.
@@ -202,6 +215,24 @@ struct PixelGrid {
   }
 };
 
+// The weights of a contraction as the model has them. They are brought into order, [groups][channels/groups][taps][k], when they are packed,
+// and not at all where somebody has packed them already.
+struct Weights {
+  Weights() = default;
+  Weights(Tensor in_order) : source(std::move(in_order)), shape(source.shape()) {}
+  // Of matrices [..., rows, columns] behind each other, of which each is to be turned.
+  Weights(Tensor turned, Shape in_order, int64_t rows, int64_t columns)
+      : source(std::move(turned)), shape(std::move(in_order)), rows(rows), columns(columns) {}
+
+  Tensor source;
+  Shape shape;                    // in order
+  int64_t rows = 1, columns = 1;  // one row or one column: in order
+  DType dtype() const { return source.dtype(); }
+  int64_t size() const { return source.size(); }
+  int64_t bytes() const { return source.bytes(); }
+  Tensor in_order() const;
+};
+
 // A dot product of pixels with weights: Conv, ConvInteger, QLinearConv, Gemm, MatMul, depthwise too. Weights are constant, or, of matrix
 // products, computed.
 //
@@ -222,7 +253,7 @@ struct Contraction {
   std::vector<int32_t> taps;  // byte displacement of each tap
   int64_t pixels = 0;
   PixelGrid grid;
-  Tensor weights;  // [groups][channels/groups][taps][k], int8 or float; none if they are computed
+  Weights weights;  // [groups][channels/groups][taps][k], int8 or float; none if they are computed
   std::optional<ComputedWeights> computed;
   Tensor bias;                   // [channels] int32 (zero-point compensation included by `pack`, not here) or float
   int32_t input_zero_point = 0;  // of `a`; compensation -zp*sum(w) is added by `pack`
@@ -231,7 +262,8 @@ struct Contraction {
   // Filled by kernels::schedule:
   Schedule schedule;
   int64_t units = 0;
-  std::array<int64_t, 4> packed_offset = {};  // of weights, bias, pixel table, unit table in the plan's constants
+  // Of weights in the plan's weights; of bias, pixel table and unit table in its constants.
+  std::array<int64_t, 4> packed_offset = {};
   std::array<int64_t, 4> packed_bytes = {};
 
   int64_t batches() const { return computed ? computed->batches : 1; }
@@ -297,19 +329,23 @@ struct Plan {
   std::vector<Buffer> buffers;
   std::vector<Step> steps;
   std::vector<PlanIo> inputs, outputs;
-  std::vector<uint8_t> constants;  // image of Space::Constant
+  std::vector<uint8_t> constants;       // image of Space::Constant
+  Parts weights;                        // of Space::Weights
+  std::vector<uint64_t> weight_hashes;  // of its parts
   int64_t arena_bytes = 0;
   uint64_t hash() const;
 };
 
 // ---- code ---------------------------------------------------------------------------------------------------------------------
 
-// Position-independent machine code without relocations: functions of type abi::StepFn at byte offsets.
+// Position-independent machine code without relocations: functions of type abi::StepFn at byte offsets. Steps of equal structure share one
+// and differ in their arguments.
 struct CodeImage {
   struct Symbol {
     std::string name;
-    uint64_t offset, size;
-    int64_t units;
+    uint64_t offset = 0, size = 0;
+    int64_t units = 0;
+    std::vector<abi::Argument> arguments;  // the words of its block
   };
   std::vector<uint8_t> bytes;
   std::vector<Symbol> symbols;  // one per Plan step, in order; of size 0 for those that are no function

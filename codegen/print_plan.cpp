@@ -19,6 +19,7 @@ uint64_t Plan::hash() const {
     if (const auto* c = std::get_if<Contraction>(&step.region))
       h.add_bytes(c->taps.data(), c->taps.size() * sizeof(c->taps[0]));
   h.add_bytes(constants.data(), constants.size());
+  for (const uint64_t weights : weight_hashes) h.add(weights);
   return h.value();
 }
 
@@ -104,7 +105,7 @@ std::string to_string(const Instr& i) {
 }
 
 std::string to_string(const View& v, const Plan& plan) {
-  constexpr std::string_view kSpaces[] = {"constants", "arena", "input", "output"};
+  constexpr std::string_view kSpaces[] = {"constants", "weights", "arena", "input", "output"};
   const Buffer& b = plan.buffers[static_cast<size_t>(v.buffer)];
   std::ostringstream out;
   out << lapis::name_of(v.dtype) << lapis::to_string(v.shape) << " strides " << lapis::to_string(v.strides) << " at "
@@ -116,7 +117,7 @@ std::string to_string(const View& v, const Plan& plan) {
 std::string to_string(const Plan& plan) {
   std::ostringstream out;
   out << "plan for " << plan.target.to_string() << ", arena " << plan.arena_bytes << " bytes, constants "
-      << plan.constants.size() << " bytes\n";
+      << plan.constants.size() << " bytes, weights " << plan.weights.size() << " bytes\n";
   for (const PlanIo& io : plan.inputs)
     out << "input " << io.name << ": " << lapis::name_of(io.dtype) << lapis::to_string(io.shape) << "\n";
   for (const PlanIo& io : plan.outputs)

@@ -88,15 +88,20 @@ class Verifier {
     if (!found_.empty()) return;
     const std::vector<LiveRange> ranges = live_ranges(plan_);
     for (size_t b = 0; b < ranges.size(); ++b)
-      if (plan_.buffers[b].space == Space::Constant || ranges[b].last >= 0) check_place(plan_.buffers[b]);
+      if (is_constant(plan_.buffers[b]) || ranges[b].last >= 0) check_place(plan_.buffers[b]);
     if (found_.empty()) check_overlap(ranges);
+  }
+
+  static bool is_constant(const Buffer& b) { return b.space == Space::Constant || b.space == Space::Weights; }
+  bool in_weights(int64_t offset, int64_t bytes) const {
+    return plan_.weights.holds(static_cast<uint64_t>(offset), static_cast<uint64_t>(bytes));
   }
 
   void check_place(const Buffer& b) {
     if (b.space == Space::Input || b.space == Space::Output) return;
     const int64_t all = b.space == Space::Constant ? static_cast<int64_t>(plan_.constants.size()) : plan_.arena_bytes;
-    require(b.bytes >= 0 && b.offset >= 0 && b.bytes <= all - b.offset,
-            "buffer '" + b.name + "' lies outside of its memory");
+    const bool inside = b.space == Space::Weights ? in_weights(b.offset, b.bytes) : b.bytes <= all - b.offset;
+    require(b.bytes >= 0 && b.offset >= 0 && inside, "buffer '" + b.name + "' lies outside of its memory");
     require(b.offset % abi::kAlignment == 0, "buffer '" + b.name + "' is not aligned");
   }
 
@@ -140,7 +145,7 @@ class Verifier {
   const Buffer& buffer_of(const View& view) const { return plan_.buffers[static_cast<size_t>(view.buffer)]; }
   void read(const View& view) {
     const Buffer& b = buffer_of(view);
-    require(b.space == Space::Constant || b.space == Space::Input || written_.contains(view.buffer),
+    require(is_constant(b) || b.space == Space::Input || written_.contains(view.buffer),
             "'" + b.name + "' is read before it is written");
   }
   void write(const View& view) {
@@ -387,7 +392,9 @@ class Verifier {
                  "it is not scheduled"))
       return false;
     const auto constants = static_cast<int64_t>(plan_.constants.size());
-    for (size_t i = 0; i < c.packed_offset.size(); ++i)
+    require(c.computed || in_weights(c.packed_offset[0], c.packed_bytes[0]),
+            "its packed weights lie outside of the weights");
+    for (size_t i = 1; i < c.packed_offset.size(); ++i)
       require(c.packed_offset[i] >= 0 && c.packed_bytes[i] >= 0 && c.packed_bytes[i] <= constants - c.packed_offset[i],
               "what was packed for it lies outside of the constants");
     return true;

@@ -80,6 +80,7 @@ class Actions {
     const auto within = static_cast<uint64_t>(view.offset * bit_width(view.dtype) / 8),
                at = static_cast<uint64_t>(b.offset);
     if (b.space == Space::Constant) return {Place::Base::Constants, at + within, 0};
+    if (b.space == Space::Weights) return {Place::Base::Weights, at + within, 0};
     if (b.space == Space::Arena) return {Place::Base::Arena, at + within, 0};
     return {Place::Base::Io, within, at};
   }
@@ -111,6 +112,7 @@ StepInfo describe(const Step& step, const CodeImage::Symbol& symbol, const Plan&
   info.code_offset = symbol.offset;
   info.code_size = symbol.size;
   info.units = symbol.units;
+  info.arguments = symbol.arguments;
   info.macs = macs_of(step.region);
   info.action = std::visit(Actions(plan), step.region);
   return info;
@@ -185,6 +187,7 @@ Result<Program> make_program(const Plan& plan, const CodeImage& code, uint64_t s
   for (size_t s = 0; s < plan.steps.size(); ++s)
     program.steps.push_back(describe(plan.steps[s], code.symbols[s], plan));
   program.arena_bytes = plan.arena_bytes;
+  program.weights = plan.weights;
   LAPIS_CHECK(own_bytes(program, plan, code));
   for (const Step& step : plan.steps)
     if (const auto* c = std::get_if<Contraction>(&step.region)) add_tables(program, *c, plan);
@@ -227,7 +230,8 @@ Status check_io(const Graph& graph) {
 Status bind_model(Graph& graph, const ModelOptions& options) {
   if (!options.shapes.empty()) LAPIS_CHECK(bind_shapes(graph, options.shapes));
   std::map<std::string, int64_t> dims = options.dims;
-  for (const std::string& symbol : batch_symbols(graph)) dims.emplace(symbol, 1);
+  for (const std::string& symbol : batch_symbols(graph))
+    if (!options.all_free && !options.free.contains(symbol)) dims.emplace(symbol, 1);
   return dims.empty() ? ok() : bind_symbols(graph, dims);
 }
 
@@ -268,6 +272,10 @@ void use_onnx_writers(PassRunnerOptions& options) {
 
 Result<Prepared> run_passes(const Graph& graph, CompileOptions options) {
   LAPIS_CHECK(check_symbols(graph));
+  return run_symbolic_passes(graph, std::move(options));
+}
+
+Result<Prepared> run_symbolic_passes(const Graph& graph, CompileOptions options) {
   LAPIS_CHECK(check_io(graph));
   Prepared result;
   result.graph = graph.clone();
@@ -280,16 +288,30 @@ Result<Prepared> run_passes(const Graph& graph, CompileOptions options) {
   return result;
 }
 
+static Result<Plan> lower_prepared(const Graph& graph, const CompileOptions& options, const Plan* beside) {
+  codegen::LowerOptions lower{options.target, options.fuse, beside};
+  lower.weights = &options.caches->weights;
+  lower.hashes = options.hashes;
+  lower.schedules = options.schedules;
+  lower.host_calls = options.host_calls;
+  LAPIS_TRY(Plan plan, codegen::lower(graph, lower));
+  if (options.forms) options.forms->attach(plan);
+  return plan;
+}
+
+Result<Plan> lower_model(const Graph& graph, const CompileOptions& options) {
+  LAPIS_TRY(const Prepared prepared, run_passes(graph, options));
+  return as_step(graph, "lowering", [&] { return lower_prepared(*prepared.graph, options, nullptr); });
+}
+
 // From a graph that the passes are done with to a program; `named` is the model as it was given.
 static Status generate(const Graph& named, const CompileOptions& options, const Plan* beside, Compiled& result) {
   const Stopwatch lowering;
-  LAPIS_TRY(result.plan, as_step(named, "lowering", [&] {
-              return codegen::lower(*result.graph,
-                                    {options.target, options.fuse, beside, options.schedules, options.host_calls});
-            }));
+  LAPIS_TRY(result.plan, as_step(named, "lowering", [&] { return lower_prepared(*result.graph, options, beside); }));
   result.seconds.lower = lowering.seconds();
   const Stopwatch emission;
-  LAPIS_TRY(result.code, as_step(named, "code generation", [&] { return codegen::emit(result.plan); }));
+  LAPIS_TRY(result.code,
+            as_step(named, "code generation", [&] { return codegen::emit(result.plan, options.caches->code); }));
   LAPIS_TRY(result.program,
             as_step(named, "linking", [&] { return make_program(result.plan, result.code, options.source_hash); }));
   result.seconds.emit = emission.seconds();

@@ -6,7 +6,9 @@
 #pragma once
 
 #include "base/target.h"
+#include "codegen/forms.h"
 #include "codegen/schedules.h"
+#include "driver/caches.h"
 #include "ir/evaluate.h"
 #include "passes/pass.h"
 #include "runtime/program.h"
@@ -16,6 +18,8 @@ namespace lapis {
 struct ModelOptions {
   std::map<std::string, int64_t> dims;  // values of symbolic dimensions
   std::map<std::string, Shape> shapes;  // concrete input shapes
+  std::set<std::string> free;           // symbols that stay: a batch among them does not become 1
+  bool all_free = false;                // all that have no value stay
 };
 
 // Imports a model file of any format (frontends/frontend.h) and fixes its shapes. Symbols that are only ever the leading dimension of inputs (a batch) and are not given
@@ -35,7 +39,10 @@ struct CompileOptions {
   bool host_calls = false;
   codegen::Schedules schedules;  // of contractions by name, instead of what the cost model chooses
   uint64_t source_hash = 0;      // of the model file; recorded in artifacts
-  PassRunnerOptions passes;      // dump and print are filled in with ONNX writers where empty
+  std::shared_ptr<Caches> caches = process_caches();
+  std::shared_ptr<const codegen::Forms> forms;    // of the model at other shapes; may be null
+  const kernels::TensorHashes* hashes = nullptr;  // of tensors that outlive the compilation, to hash them once for many
+  PassRunnerOptions passes;                       // dump and print are filled in with ONNX writers where empty
   PassContext context;
 };
 
@@ -52,6 +59,11 @@ struct Prepared {
   std::vector<PassReport> passes;
 };
 Result<Prepared> run_passes(const Graph& graph, CompileOptions options = {});
+// The same for a graph that may have free symbols, which are fixed later (driver/family.h).
+Result<Prepared> run_symbolic_passes(const Graph& graph, CompileOptions options = {});
+
+// Passes and lowering only.
+Result<Plan> lower_model(const Graph& graph, const CompileOptions& options);
 
 struct Compiled : Prepared {  // evaluate(*graph) is the reference for the bytes of `program`
   Plan plan;

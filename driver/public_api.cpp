@@ -2,35 +2,58 @@
 #define LAPIS_IMPLEMENTATION
 #include "lapis/compile.h"
 
-#include "driver/compile.h"
+#include "driver/family.h"
+#include "ir/infer.h"
 #include "runtime/artifact.h"
 #include "runtime/public_api.h"
 
 namespace lapis::v1 {
 
-static lapis::Result<std::vector<Compiled>> compile_model(const std::filesystem::path& model,
-                                                          const CompileOptions& options) {
-  LAPIS_TRY(const std::vector<Target> targets, parse_targets(options.target));
-  ModelOptions model_options;
-  model_options.dims = options.dims;
-  for (const auto& [name, shape] : options.shapes) model_options.shapes[name] = shape;
-  LAPIS_TRY(const std::unique_ptr<Graph> graph, load_model(model, model_options));
-  lapis::Result<std::vector<Compiled>> compiled = compile_variants(*graph, targets);
-  if (!compiled.ok()) return in_file(std::move(compiled).diagnostics(), model, graph->name());
-  return compiled;
+static ModelOptions model_options(const CompileOptions& options) {
+  ModelOptions bound;
+  bound.dims = options.dims;
+  for (const auto& [name, shape] : options.shapes) bound.shapes[name] = shape;
+  for (const auto& [name, range] : options.ranges) bound.free.insert(name);
+  return bound;
 }
 
-static std::vector<Program> programs_of(std::vector<Compiled> variants) {
+static lapis::Result<std::vector<Program>> compile_fixed(const Graph& graph, const std::vector<Target>& targets) {
+  LAPIS_TRY(std::vector<Compiled> variants, compile_variants(graph, targets));
   std::vector<Program> programs;
   for (Compiled& c : variants) programs.push_back(std::move(c.program));
   return programs;
 }
 
-static lapis::Result<lapis::Executable> compile_here(const std::filesystem::path& model,
-                                                     const CompileOptions& options) {
-  LAPIS_TRY(std::vector<Compiled> variants, compile_model(model, options));
-  LAPIS_TRY(Program program, best_variant(programs_of(std::move(variants))));
-  return lapis::Executable::from(std::move(program));
+// The strongest of the targets that this host has; with one, that one.
+static Target target_here(const std::vector<Target>& targets) {
+  const Target* best = &targets.front();
+  for (const Target& t : targets)
+    if (Target::host().contains(t) && (!Target::host().contains(*best) || t.bits() > best->bits())) best = &t;
+  return *best;
+}
+
+static lapis::Result<std::shared_ptr<Executable::Impl>> compile_free(const Graph& graph, const CompileOptions& options,
+                                                                     const std::vector<Target>& targets) {
+  ExtentRanges ranges;
+  for (const auto& [name, range] : options.ranges) ranges[name] = {range.lowest, range.highest};
+  lapis::CompileOptions compile_options;
+  compile_options.target = target_here(targets);
+  LAPIS_TRY(std::shared_ptr<ModelFamily> family, ModelFamily::make(graph, std::move(ranges), compile_options));
+  return make_impl(std::move(family), compile_options.target.to_string());
+}
+
+static lapis::Result<std::shared_ptr<Executable::Impl>> compile_here(const std::filesystem::path& model,
+                                                                     const CompileOptions& options) {
+  LAPIS_TRY(const std::vector<Target> targets, parse_targets(options.target));
+  LAPIS_TRY(const std::unique_ptr<Graph> graph, load_model(model, model_options(options)));
+  const auto located = [&](auto result) {
+    return result.ok() ? std::move(result) : decltype(result)(in_file(result.diagnostics(), model, graph->name()));
+  };
+  if (!options.ranges.empty() || !free_symbols(*graph).empty()) return located(compile_free(*graph, options, targets));
+  LAPIS_TRY(std::vector<Program> programs, located(compile_fixed(*graph, targets)));
+  LAPIS_TRY(Program program, best_variant(std::move(programs)));
+  LAPIS_TRY(lapis::Executable executable, lapis::Executable::from(std::move(program)));
+  return make_impl(std::move(executable));
 }
 
 Result<Executable> compile(const std::filesystem::path& model, const CompileOptions& options) {
@@ -40,8 +63,11 @@ Result<Executable> compile(const std::filesystem::path& model, const CompileOpti
 static Status compile_to_file(const std::filesystem::path& artifact, const std::filesystem::path& model,
                               const CompileOptions& options) {
   LAPIS_CHECK(check_writable(artifact));
-  LAPIS_TRY(std::vector<Compiled> variants, compile_model(model, options));
-  return save_artifact(programs_of(std::move(variants)), artifact);
+  LAPIS_TRY(const std::vector<Target> targets, parse_targets(options.target));
+  LAPIS_TRY(const std::unique_ptr<Graph> graph, load_model(model, model_options(options)));
+  lapis::Result<std::vector<Program>> programs = compile_fixed(*graph, targets);
+  if (!programs.ok()) return in_file(std::move(programs).diagnostics(), model, graph->name());
+  return save_artifact(*programs, artifact);
 }
 
 Result<std::filesystem::path> compile_to(const std::filesystem::path& artifact, const std::filesystem::path& model,

@@ -1,5 +1,7 @@
 #include "driver/runner.h"
 
+#include "driver/family.h"
+#include "ir/infer.h"
 #include "runtime/artifact.h"
 
 namespace lapis {
@@ -15,6 +17,23 @@ class CompiledRunner final : public Runner {
 
  private:
   Session session_;
+};
+
+class FamilyRunner final : public Runner {
+ public:
+  explicit FamilyRunner(FlexibleSession session) : session_(std::move(session)) {}
+  const std::vector<IoInfo>& inputs() const override { return session_.family().inputs(); }
+  const std::vector<IoInfo>& outputs() const override { return session_.family().outputs(); }
+  Result<std::vector<Tensor>> run(const std::vector<Tensor>& inputs) override { return session_.run(inputs); }
+  Status prepare(const std::vector<Tensor>& inputs) override {
+    std::vector<Shape> shapes;
+    for (const Tensor& input : inputs) shapes.push_back(input.shape());
+    LAPIS_CHECK(session_.session(shapes));
+    return ok();
+  }
+
+ private:
+  FlexibleSession session_;
 };
 
 class ReferenceRunner final : public Runner {
@@ -66,6 +85,11 @@ Result<std::unique_ptr<Runner>> open_graph(const Graph& graph, const RunnerOptio
   CompileOptions compile_options;
   compile_options.target = options.target;
   compile_options.host_calls = true;
+  if (options.model.all_free && !free_symbols(graph).empty()) {
+    LAPIS_TRY(auto family, ModelFamily::make(graph, {}, std::move(compile_options)));
+    LAPIS_TRY(auto session, FlexibleSession::make(std::move(family), {options.threads}));
+    return std::unique_ptr<Runner>(std::make_unique<FamilyRunner>(std::move(session)));
+  }
   LAPIS_TRY(Compiled compiled, compile(graph, std::move(compile_options)));
   return open_program(std::move(compiled.program), options);
 }
@@ -103,7 +127,7 @@ Result<std::vector<Tensor>> ordered(const Feeds& feeds, const std::vector<IoInfo
     const auto it = feeds.find(input.name);
     if (it == feeds.end())
       findings.push_back(error(ErrorKind::Mismatch, "input '" + input.name + "' is missing"));
-    else if (it->second.dtype() != input.dtype || it->second.shape() != input.shape)
+    else if (it->second.dtype() != input.dtype || !fits(it->second.shape(), input.shape))
       findings.push_back(error(ErrorKind::Mismatch, "input '" + input.name + "' must be " +
                                                         described(input.dtype, input.shape) + ", got " +
                                                         described(it->second.dtype(), it->second.shape())));

@@ -31,16 +31,19 @@ struct RunnerOptions {
 class Runner {
  public:
   virtual ~Runner() = default;
+  // Extents that are free are kFree (runtime/flexible.h).
   virtual const std::vector<IoInfo>& inputs() const = 0;
   virtual const std::vector<IoInfo>& outputs() const = 0;
   // In the order of inputs() and outputs().
   virtual Result<std::vector<Tensor>> run(const std::vector<Tensor>& inputs) = 0;
+  // Makes what inputs of these shapes need, so that the first run takes no longer than others.
+  virtual Status prepare(const std::vector<Tensor>&) { return ok(); }
   virtual Session* session() { return nullptr; }  // of generated code: profile, zero-copy runs
 };
 
 // `file` is a model of any format or an artifact (see model_kind).
 Result<std::unique_ptr<Runner>> open_model(const Path& file, const RunnerOptions& options = {});
-// Runs a graph whose symbols all have values.
+// Symbols without a value are an error, unless options.model.all_free: then code takes any in each run.
 Result<std::unique_ptr<Runner>> open_graph(const Graph& graph, const RunnerOptions& options = {});
 Result<std::unique_ptr<Runner>> open_program(Program program, const RunnerOptions& options = {});
 

@@ -5,14 +5,14 @@
 #include <fstream>
 
 #include "base/check.h"
-#include "base/hash.h"
+#include "base/content_hash.h"
 
 namespace lapis {
 namespace {
 
 constexpr char kMagic[8] = {'L', 'A', 'P', 'I', 'S', '\r', '\n', '\x1a'};  // text-mode transfers break it visibly
 constexpr uint64_t kPage = 4096;
-constexpr size_t kBlock = 64 << 10;  // of constants with a sum of their own
+constexpr size_t kBlock = 64 << 10;  // of weights and constants with a sum of their own
 
 struct Section {
   uint64_t offset = 0, size = 0;
@@ -22,37 +22,41 @@ struct Header {
   char magic[8];
   uint32_t version;
   uint32_t reserved;
-  Section manifest, sums, code, constants;
+  Section manifest, sums, code, weights, constants;
   uint64_t file_size;
   uint64_t checksum;  // of header (with 0 here), manifest and sums; the manifest has those of code and tables
 };
 
 uint64_t next_page(uint64_t offset) { return (offset + kPage - 1) / kPage * kPage; }
 
-// Four chains of the same hash side by side: as fast as memory is read.
-uint64_t sum_of(std::span<const std::byte> bytes) {
-  Hasher lanes[4], whole;
-  for (; bytes.size() >= 32; bytes = bytes.subspan(32)) {
-    uint64_t words[4];
-    std::memcpy(words, bytes.data(), sizeof words);
-    for (int i = 0; i < 4; ++i) lanes[i].add(words[i]);
+// Calls visit(offset, bytes) for each block of the weights, some of it zeros between its parts.
+template <class Visit> void for_each_block(const Parts& weights, Visit visit) {
+  std::vector<std::byte> block(std::min<uint64_t>(kBlock, weights.size()));
+  for (uint64_t at = 0; at < weights.size(); at += kBlock) {
+    const auto bytes = std::span(block).first(std::min<uint64_t>(kBlock, weights.size() - at));
+    weights.copy(at, bytes);
+    visit(at, std::span<const std::byte>(bytes));
   }
-  for (const Hasher& lane : lanes) whole.add(lane.value());
-  whole.add_bytes(bytes.data(), bytes.size());
-  return whole.value();
+}
+template <class Visit> void for_each_block(std::span<const std::byte> constants, Visit visit) {
+  for (uint64_t at = 0; at < constants.size(); at += kBlock)
+    visit(at, constants.subspan(at, std::min(kBlock, constants.size() - at)));
 }
 
-std::vector<uint64_t> sums_of(std::span<const std::byte> constants) {
+std::vector<uint64_t> sums_of(const Parts& weights, std::span<const std::byte> constants) {
   std::vector<uint64_t> sums;
-  for (size_t at = 0; at < constants.size(); at += kBlock)
-    sums.push_back(sum_of(constants.subspan(at, std::min(kBlock, constants.size() - at))));
+  const auto add = [&](uint64_t, std::span<const std::byte> block) { sums.push_back(content_hash(block)); };
+  for_each_block(weights, add);
+  for_each_block(constants, add);
   return sums;
 }
+
+uint64_t blocks_in(uint64_t bytes) { return (bytes + kBlock - 1) / kBlock; }
 
 uint64_t sum_of_tables(const Program& p) {
   Hasher h;
   for (const TableInfo& t : p.tables)
-    h.add(sum_of(p.constants.subspan(t.offset, t.rows * t.limits.size() * sizeof(int32_t))));
+    h.add(content_hash(p.constants.subspan(t.offset, t.rows * t.limits.size() * sizeof(int32_t))));
   return h.value();
 }
 
@@ -158,7 +162,7 @@ void write(Writer& w, const RepeatInfo& r) {
 
 Place read_place(Reader& r) {
   Place p;
-  p.base = static_cast<Place::Base>(r.number_below(3));
+  p.base = static_cast<Place::Base>(r.number_below(4));
   p.offset = r.u64();
   p.io = r.u64();
   return p;
@@ -212,6 +216,20 @@ Action read_action(Reader& r) {
   }
 }
 
+// ---- programs ----------------------------------------------------------------------------------------------------------------------
+
+void write(Writer& w, const abi::Argument& a) {
+  for (const uint64_t word : {static_cast<uint64_t>(a.kind), uint64_t{a.written}, a.io, a.value, a.bytes, a.within})
+    w.u64(word);
+}
+abi::Argument read_argument(Reader& r) {
+  abi::Argument a;
+  a.kind = static_cast<abi::Argument::Kind>(r.number_below(6));
+  a.written = r.number_below(2) != 0;
+  for (uint64_t* word : {&a.io, &a.value, &a.bytes, &a.within}) *word = r.u64();
+  return a;
+}
+
 void write_program(Writer& w, const Program& p) {
   auto io = [&](const IoInfo& i) {
     w.text(i.name);
@@ -225,6 +243,7 @@ void write_program(Writer& w, const Program& p) {
     w.u64(s.code_size);
     w.i64(s.units);
     w.i64(s.macs);
+    w.list(s.arguments, [&](const abi::Argument& a) { write(w, a); });
     w.u64(s.action.index());
     std::visit([&](const auto& action) { write(w, action); }, s.action);
   };
@@ -253,7 +272,7 @@ std::string write_manifest(std::span<const Program> variants) {
   Writer w;
   w.u64(variants.size());
   for (const Program& p : variants) {
-    for (const uint64_t word : {p.code.size(), sum_of(p.code), sum_of_tables(p)}) w.u64(word);
+    for (const uint64_t word : {p.code.size(), content_hash(p.code), sum_of_tables(p)}) w.u64(word);
     write_program(w, p);
   }
   return w.bytes();
@@ -275,6 +294,7 @@ StepInfo read_step(Reader& r) {
   s.code_size = r.u64();
   s.units = r.i64();
   s.macs = r.i64();
+  s.arguments = r.list<abi::Argument>([&] { return read_argument(r); });
   s.action = read_action(r);
   return s;
 }
@@ -312,14 +332,14 @@ uint64_t checksum(Header header, std::span<const std::byte> manifest, std::span<
   header.checksum = 0;
   Hasher h;
   h.add_bytes(&header, sizeof header);
-  for (const auto section : {manifest, sums}) h.add(sum_of(section));
+  for (const auto section : {manifest, sums}) h.add(content_hash(section));
   return h.value();
 }
 
 // Where sections of these sizes lie; there is only one way.
 void lay_out(Header& h) {
   uint64_t offset = kPage;
-  for (Section* s : {&h.manifest, &h.sums, &h.code, &h.constants}) {
+  for (Section* s : {&h.manifest, &h.sums, &h.code, &h.weights, &h.constants}) {
     s->offset = offset;
     offset = next_page(offset + s->size);
   }
@@ -340,13 +360,13 @@ bool is_zero(std::span<const std::byte> bytes) {
 std::optional<std::string> flaw_of_layout(const Header& h, std::span<const std::byte> file) {
   if (h.file_size != file.size())
     return "it has " + std::to_string(file.size()) + " bytes instead of " + std::to_string(h.file_size);
-  for (const Section& s : {h.manifest, h.sums, h.code, h.constants})
+  for (const Section& s : {h.manifest, h.sums, h.code, h.weights, h.constants})
     if (s.size > file.size()) return "a section is larger than the file";
   Header wanted = h;
   lay_out(wanted);
   if (std::memcmp(&wanted, &h, sizeof h) != 0) return "a section lies where it cannot be";
   uint64_t end = sizeof h;
-  for (const Section& s : {h.manifest, h.sums, h.code, h.constants}) {
+  for (const Section& s : {h.manifest, h.sums, h.code, h.weights, h.constants}) {
     if (!is_zero(file.subspan(end, s.offset - end))) return "there is something between its sections";
     end = s.offset + s.size;
   }
@@ -375,7 +395,7 @@ std::optional<std::string> attach(Variant& v, std::span<const std::byte> code, s
   Program& p = v.program;
   p.code = code;
   p.constants = constants;
-  if (sum_of(code) != v.code_sum) return "its code has changed";
+  if (content_hash(code) != v.code_sum) return "its code has changed";
   if (auto flaw = flaw_of(p)) return flaw;
   if (sum_of_tables(p) != v.table_sum) return "the tables in its constants have changed";
   return flaw_of_tables(p);
@@ -403,8 +423,10 @@ std::optional<std::string> read_variants(const Header& h, const MappedFile& file
   Reader reader(at(h.manifest));
   std::vector<Variant> variants = reader.list<Variant>([&] { return read_variant(reader); });
   if (!reader.done()) return "the manifest makes no sense";
-  if (h.sums.size != (h.constants.size + kBlock - 1) / kBlock * sizeof(uint64_t))
+  if (h.sums.size != (blocks_in(h.weights.size) + blocks_in(h.constants.size)) * sizeof(uint64_t))
     return "it has too few or too many sums";
+  for (Variant& v : variants)
+    if (h.weights.size > 0) v.program.weights.append(at(h.weights), file.data);
   if (auto flaw = attach(variants, at(h.code), at(h.constants))) return flaw;
   for (Variant& v : variants) {
     v.program.constant_sums = {reinterpret_cast<const uint64_t*>(at(h.sums).data()), h.sums.size / sizeof(uint64_t)};
@@ -427,11 +449,22 @@ static std::span<const std::byte> common_constants(std::span<const Program> vari
   return all;
 }
 
+// The weights of the variant that has most, which must begin as those of all others.
+static const Parts& common_weights(std::span<const Program> variants) {
+  const auto size = [](const Program& p) { return p.weights.size(); };
+  const Parts& all = std::ranges::max_element(variants, {}, size)->weights;
+  for (const Program& p : variants)
+    for (const Parts::Part& part : p.weights.all())
+      LAPIS_ASSERT(all.at(part.offset) == part.bytes.data(), "variants whose weights were laid out apart");
+  return all;
+}
+
 ArtifactImage::ArtifactImage(std::span<const Program> variants) : gap_(kPage, '\0') {
   LAPIS_ASSERT(!variants.empty(), "an artifact of nothing");
   constants_ = common_constants(variants);
   const std::string manifest = write_manifest(variants);
-  const std::vector<uint64_t> sums = sums_of(constants_);
+  weights_ = common_weights(variants);
+  const std::vector<uint64_t> sums = sums_of(weights_, constants_);
   const auto sum_bytes = std::as_bytes(std::span(sums)), manifest_bytes = std::as_bytes(std::span(manifest));
   Header h{};
   std::memcpy(h.magic, kMagic, sizeof kMagic);
@@ -442,6 +475,7 @@ ArtifactImage::ArtifactImage(std::span<const Program> variants) : gap_(kPage, '\
     codes_.push_back(p.code);
     h.code.size = next_page(h.code.size) + p.code.size();
   }
+  h.weights.size = weights_.size();
   h.constants.size = constants_.size();
   lay_out(h);
   h.checksum = checksum(h, manifest_bytes, sum_bytes);
@@ -457,6 +491,14 @@ std::vector<std::span<const std::byte>> ArtifactImage::parts() const {
     parts.push_back(code);
     parts.push_back(std::as_bytes(std::span(gap_)).first(next_page(code.size()) - code.size()));
   }
+  uint64_t end = 0;
+  const auto add_gap = [&](uint64_t until) { parts.push_back(std::as_bytes(std::span(gap_)).first(until - end)); };
+  for (const Parts::Part& part : weights_.all()) {
+    add_gap(part.offset);
+    parts.push_back(part.bytes);
+    end = part.end();
+  }
+  add_gap(next_page(end));
   parts.push_back(constants_);
   return parts;
 }
@@ -521,11 +563,19 @@ Result<Program> best_variant(std::vector<Program> variants, const Machine& machi
 }
 
 Status verify_constants(const Program& p) {
-  for (size_t i = 0; i < p.constant_sums.size(); ++i) {
-    const size_t at = i * kBlock;
-    if (sum_of(p.constants.subspan(at, std::min(kBlock, p.constants.size() - at))) != p.constant_sums[i])
-      return corrupt(p.file, "its constants have changed in the 64 KiB from byte " + std::to_string(at) + " on");
-  }
+  if (p.constant_sums.empty()) return ok();
+  size_t next = 0;
+  std::optional<Diagnostic> found;
+  const auto compare = [&](const char* what) {
+    return [&, what](uint64_t at, std::span<const std::byte> block) {
+      if (content_hash(block) != p.constant_sums[next++] && !found)
+        found = corrupt(
+            p.file, std::string("its ") + what + " have changed in the 64 KiB from byte " + std::to_string(at) + " on");
+    };
+  };
+  for_each_block(p.weights, compare("weights"));
+  for_each_block(p.constants, compare("constants"));
+  if (found) return *found;
   return ok();
 }
 

@@ -1,12 +1,12 @@
 // The artifact file (.lapis): Programs on disk, one for each machine that a model was compiled for. Loading maps it: weights are read from
 // the page cache on first use and shared between processes; nothing is parsed but a small manifest, nothing is packed or compiled.
 //
-//   header | manifest | sums | code | constants      sections follow each other at page boundaries, zeros between; little endian
+//   header | manifest | sums | code | weights | constants      sections follow each other at page boundaries, zeros between; little endian
 //
-// The manifest lists the variants. Each has a part of `code`, at a page boundary; its constants are how the section begins.
+// The manifest lists the variants. Each has a part of `code`, at a page boundary; its weights and constants are how those sections begin.
 //
 // Every byte is accounted for. One checksum covers header, manifest, sums and code, another the tables in the constants that become
-// addresses: both are checked when loading, as are the zeros. `sums` has one sum for each 64 KiB of the constants; comparing them
+// addresses: both are checked when loading, as are the zeros. `sums` has one sum for each 64 KiB of weights and constants; comparing them
 // reads all weights, so it happens at the first run, or when loading if asked for.
 //
 // An artifact contains machine code: load only what you would also execute. The file must not be changed while it is loaded (replace
@@ -22,7 +22,7 @@ namespace lapis {
 // The bytes of the file, borrowing code and constants from the program.
 class ArtifactImage {
  public:
-  // The constants of each variant begin those of the one that has most (driver's compile_variants makes them so).
+  // The weights and constants of each variant begin those of the one that has most (driver's compile_variants makes them so).
   explicit ArtifactImage(std::span<const Program> variants);
   explicit ArtifactImage(const Program& program) : ArtifactImage(std::span(&program, 1)) {}
   std::vector<std::span<const std::byte>> parts() const;
@@ -31,6 +31,7 @@ class ArtifactImage {
   std::string head_;  // header, manifest and sums with the zeros behind them
   std::vector<std::span<const std::byte>> codes_;
   std::string gap_;  // zeros, at least as many as there are behind any code
+  Parts weights_;
   std::span<const std::byte> constants_;
 };
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <unordered_set>
 
 #include "base/host.h"
 #include "runtime/thread_pool.h"
@@ -43,8 +44,7 @@ Status Executable::verify() const {
   return status_of(verification_->findings);
 }
 
-// The options with an executor and a number of threads, whatever was left open.
-static Result<SessionOptions> completed(SessionOptions options) {
+Result<SessionOptions> with_threads(SessionOptions options) {
   const int threads = options.threads.value_or(options.executor ? 0 : 1);
   if (threads < 0 || threads > kMostThreads)
     return error(ErrorKind::Usage, "cannot run on " + std::to_string(threads) + " threads")
@@ -57,31 +57,60 @@ static Result<SessionOptions> completed(SessionOptions options) {
 }
 
 Result<Session> Executable::session(const SessionOptions& options) const {
-  LAPIS_TRY(const SessionOptions complete, completed(options));
-  LAPIS_TRY(auto arena, allocate_arena(program_->arena_bytes));
+  LAPIS_TRY(const SessionOptions complete, with_threads(options));
+  LAPIS_TRY(auto arena,
+            options.arena ? options.arena->at_least(program_->arena_bytes) : allocate_arena(program_->arena_bytes));
   return Session(*this, std::move(arena), complete);
 }
 
 void Executable::write_perf_map() const {
+  std::unordered_set<uint64_t> named;  // by the first step that they are the code of
   for (const StepInfo& step : program_->steps)
-    write_perf_map_entry(code_.data() + step.code_offset, step.code_size, step.name);
+    if (step.code_size > 0 && named.insert(step.code_offset).second)
+      write_perf_map_entry(code_.data() + step.code_offset, step.code_size, step.name);
 }
 
 Session::Session(Executable executable, std::shared_ptr<std::byte> arena, const SessionOptions& options)
     : executable_(std::move(executable)),
       arena_(std::move(arena)),
-      running_in_(std::make_unique<std::atomic<uint64_t>>(0)),
+      occupancy_(std::make_unique<Occupancy>()),
       executor_(options.executor),
       most_threads_(*options.threads),
-      segments_(segments_of(program().steps)) {
+      segments_(segments_of(program().steps)),
+      status_(std::make_unique<int32_t>(abi::kNoFault)) {
   const std::span<const StepInfo> steps = program().steps;
   for (const Segment& s : segments_) phases_.emplace_back(steps.subspan(s.first, s.end - s.first));
-  for (const StepInfo& step : program().steps)
-    functions_.push_back(
-        reinterpret_cast<abi::StepFn>(const_cast<std::byte*>(executable_.code_.data() + step.code_offset)));
+  build_blocks();
   for (const auto* list : {&program().inputs, &program().outputs})
     for (const IoInfo& io : *list) io_.push_back({io.bytes(), std::min(bit_width(io.dtype) / 8, 8)});
   if (options.profile) profile_.assign(program().steps.size(), 0);
+}
+
+// Everything but the addresses of inputs and outputs, which are others in every run.
+void Session::build_blocks() {
+  size_t count = 0;
+  for (const StepInfo& step : program().steps) count += step.arguments.size();
+  words_.reserve(count);  // blocks stay where they are
+  const abi::Frame memory = frame(nullptr);
+  for (const StepInfo& step : program().steps) {
+    std::byte* const code = const_cast<std::byte*>(executable_.code_.data() + step.code_offset);
+    calls_.push_back({reinterpret_cast<abi::StepFn>(code), words_.data() + words_.size()});
+    for (const abi::Argument& a : step.arguments) {
+      const bool in_io = a.kind == abi::Argument::Kind::Io;
+      if (in_io) io_words_.push_back({words_.size(), &a});
+      words_.push_back(in_io ? 0 : abi::word_of(a, memory));
+    }
+  }
+}
+
+abi::Frame Session::frame(void* const* io) {
+  return {reinterpret_cast<const uint8_t*>(program().constants.data()), &program().weights,
+          reinterpret_cast<uint8_t*>(arena_.get()), io, status_.get()};
+}
+
+void Session::place_io(void* const* io) {
+  const abi::Frame memory = frame(io);
+  for (const IoWord& w : io_words_) words_[w.word] = abi::word_of(*w.argument, memory);
 }
 
 void Session::reset_profile() {
@@ -91,31 +120,23 @@ void Session::reset_profile() {
 
 int Session::threads() const { return std::clamp(executor_->threads(), 1, most_threads_); }
 
-bool Session::occupy() {
-  const uint64_t here = process_generation();
-  uint64_t other = 0;
-  if (running_in_->compare_exchange_strong(other, here, std::memory_order_acquire)) return true;
-  if (other == here) return false;  // otherwise it was running in the parent when this process was forked
-  return running_in_->compare_exchange_strong(other, here, std::memory_order_acquire);
+Diagnostic session_is_running() {
+  return error(ErrorKind::Usage, "the session is running on another thread")
+      .help("make one session for each thread; they share the model");
 }
 
 Status Session::run(void* const* io) {
-  if (!occupy())
-    return error(ErrorKind::Usage, "the session is running on another thread")
-        .help("make one session for each thread; they share the model");
-  struct Release {
-    std::atomic<uint64_t>& running_in;
-    ~Release() { running_in.store(0, std::memory_order_release); }
-  } const release{*running_in_};
+  const Occupancy::Stay stay(*occupancy_);
+  if (!stay) return session_is_running();
   return run_alone(io);
 }
 
-Status Session::run_segment(const abi::Frame& frame, const Segment& s) {
+Status Session::run_segment(const Segment& s) {
   const size_t count = s.end - s.first;
   const std::span<const StepInfo> steps = program().steps;
-  const std::span<const abi::StepFn> functions = functions_;
+  const std::span<const StepCall> calls = calls_;
   const auto profile = profile_.empty() ? std::span<double>() : std::span(profile_).subspan(s.first, count);
-  return Run(frame, functions.subspan(s.first, count), steps.subspan(s.first, count), phases_[s.first], profile)
+  return Run(calls.subspan(s.first, count), steps.subspan(s.first, count), phases_[s.first], profile)
       .on(*executor_, threads());
 }
 
@@ -123,13 +144,13 @@ Status Session::run_alone(void* const* io) {
   Diagnostics findings = check_buffers(io);
   if (!findings.empty()) return findings;
   LAPIS_CHECK(executable_.verify());
-  int32_t fault = abi::kNoFault;
-  const abi::Frame frame{reinterpret_cast<const uint8_t*>(program().constants.data()),
-                         reinterpret_cast<uint8_t*>(arena_.get()), io, &fault};
-  const auto run_code = [&](const Segment& s) { return run_segment(frame, s); };
-  LAPIS_CHECK(Interpreter(program(), segments_, frame, run_code, profile_).run());
+  place_io(io);
+  const abi::Frame memory = frame(io);
+  *status_ = abi::kNoFault;
+  const auto run_code = [&](const Segment& s) { return run_segment(s); };
+  LAPIS_CHECK(Interpreter(program(), segments_, memory, run_code, profile_).run());
   ++runs_;
-  if (fault == abi::kIndexOutOfRange)
+  if (*status_ == abi::kIndexOutOfRange)
     return error(ErrorKind::Mismatch, "an index in the inputs lies outside of the tensor it selects from")
         .help("check index inputs (token ids, positions) against the model's tables");
   return ok();

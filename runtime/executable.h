@@ -7,7 +7,6 @@
 //   LAPIS_TRY(auto outputs, session.run({image}));          // in the order of executable.program().outputs
 #pragma once
 
-#include <atomic>
 #include <mutex>
 #include <optional>
 
@@ -17,6 +16,7 @@
 #include "runtime/artifact.h"
 #include "runtime/interpreter.h"
 #include "runtime/memory.h"
+#include "runtime/occupancy.h"
 #include "runtime/program.h"
 #include "runtime/run.h"
 
@@ -27,9 +27,16 @@ struct SessionOptions {
   std::optional<int> threads = std::nullopt;
   bool profile = false;                              // measure every step (a clock read per step)
   std::shared_ptr<v1::Executor> executor = nullptr;  // whose threads do the work; without one the session has its own
+  std::shared_ptr<Arena> arena = nullptr;  // of sessions that never run at the same time; without one it has its own
 };
 
+// The options with an executor and a number of threads, whatever was left open: for sessions that share both.
+Result<SessionOptions> with_threads(SessionOptions options);
+
 class Session;
+
+// Of sessions: one that is in use already.
+Diagnostic session_is_running();
 
 class Executable {
  public:
@@ -75,21 +82,31 @@ class Session {
     int64_t bytes, alignment;
   };
   Session(Executable executable, std::shared_ptr<std::byte> arena, const SessionOptions& options);
-  bool occupy();  // false if another thread is running the session
   Status run_alone(void* const* io);
-  Status run_segment(const abi::Frame& frame, const Segment& segment);
+  Status run_segment(const Segment& segment);
+  abi::Frame frame(void* const* io);
+  void build_blocks();
+  void place_io(void* const* io);
   Diagnostics check_buffers(void* const* io) const;
 
   Executable executable_;
   std::shared_ptr<std::byte> arena_;
-  std::unique_ptr<std::atomic<uint64_t>> running_in_;  // the process_generation() of a run, 0 while there is none
-  std::vector<Extent> io_;                             // inputs, then outputs
+  std::unique_ptr<Occupancy> occupancy_;
+  std::vector<Extent> io_;  // inputs, then outputs
   std::shared_ptr<v1::Executor> executor_;
   int most_threads_;
-  std::vector<abi::StepFn> functions_;
+  // The blocks of all steps, and the words of them that follow the caller's buffers.
+  struct IoWord {
+    size_t word;
+    const abi::Argument* argument;
+  };
+  std::vector<uint64_t> words_;
+  std::vector<IoWord> io_words_;
+  std::vector<StepCall> calls_;
   std::vector<Segment> segments_;
   std::vector<Phases> phases_;  // of segments, by first step
   std::vector<double> profile_;
+  std::unique_ptr<int32_t> status_;  // an abi::Fault
   int64_t runs_ = 0;
 };
 

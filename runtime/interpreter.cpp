@@ -30,6 +30,7 @@ std::byte* Interpreter::address(const Place& place) const {
   };
   switch (place.base) {
     case Place::Base::Constants: return at(frame_.constants);
+    case Place::Base::Weights: return const_cast<std::byte*>(frame_.weights->at(place.offset));
     case Place::Base::Arena: return at(frame_.arena);
     case Place::Base::Io: return at(frame_.io[place.io]);
   }

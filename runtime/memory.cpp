@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -52,6 +53,15 @@ Result<std::shared_ptr<std::byte>> allocate_arena(int64_t bytes) {
     ::madvise(aligned, wanted, MADV_HUGEPAGE);
   }
   return std::shared_ptr<std::byte>(aligned, [memory, size](std::byte*) { ::munmap(memory, size); });
+}
+
+Result<std::shared_ptr<std::byte>> Arena::at_least(int64_t bytes) {
+  if (memory_ && bytes <= bytes_) return memory_;
+  // Half as much again, so that all that was outgrown is at most twice as large as what is needed.
+  const int64_t wanted = memory_ ? std::max(bytes, bytes_ + bytes_ / 2) : bytes;
+  LAPIS_TRY(memory_, allocate_arena(wanted));
+  bytes_ = wanted;
+  return memory_;
 }
 
 void write_perf_map_entry(const std::byte* address, size_t size, const std::string& symbol) {

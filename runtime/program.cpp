@@ -36,11 +36,43 @@ std::optional<std::string> flaw_of_io(const Program& p) {
   return std::nullopt;
 }
 
-std::optional<std::string> flaw_of_step(const StepInfo& s, size_t code_size) {
+// Whether a region is inside of the memory that an address is in, and is not written where it must not be.
+bool holds(const Program& p, Place::Base base, uint64_t io, uint64_t offset, uint64_t bytes, bool written) {
+  if (base == Place::Base::Weights) return !written && p.weights.holds(offset, bytes);
+  uint64_t size = 0;
+  if (base == Place::Base::Constants) size = written ? 0 : p.constants.size();
+  if (base == Place::Base::Arena) size = static_cast<uint64_t>(p.arena_bytes);
+  if (base == Place::Base::Io) {
+    if (io >= p.inputs.size() + p.outputs.size() || (written && io < p.inputs.size())) return false;
+    size = static_cast<uint64_t>((io < p.inputs.size() ? p.inputs[io] : p.outputs[io - p.inputs.size()]).bytes());
+  }
+  return offset <= size && bytes <= size - offset;
+}
+
+bool fits(const Program& p, const abi::Argument& a) {
+  using Kind = abi::Argument::Kind;
+  const auto in = [&](Place::Base base) {
+    return a.within <= a.bytes && holds(p, base, a.io, a.value, a.bytes, a.written);
+  };
+  switch (a.kind) {
+    case Kind::Number:
+    case Kind::Status: return true;
+    case Kind::Constants: return in(Place::Base::Constants);
+    case Kind::Weights: return in(Place::Base::Weights);
+    case Kind::Arena: return in(Place::Base::Arena);
+    case Kind::Io: return in(Place::Base::Io);
+  }
+  return false;
+}
+
+std::optional<std::string> flaw_of_step(const Program& p, const StepInfo& s) {
+  const size_t code_size = p.code.size();
   if (s.units < 0 || s.units > kMostUnits) return "step '" + s.name + "' has an impossible amount of work";
   if (!s.is_code()) return std::nullopt;
   if (s.code_offset >= code_size || s.code_size > code_size - s.code_offset)
     return "the code of step '" + s.name + "' lies outside of the code";
+  for (const abi::Argument& a : s.arguments)
+    if (!fits(p, a)) return "an argument of step '" + s.name + "' addresses memory outside of its buffer";
   return std::nullopt;
 }
 
@@ -66,15 +98,7 @@ class ActionCheck {
   static constexpr uint64_t kMostDepth = 1000;
 
   bool holds(const Place& place, int64_t bytes, bool written) const {
-    uint64_t size = 0;
-    if (place.base == Place::Base::Constants) size = written ? 0 : p_.constants.size();
-    if (place.base == Place::Base::Arena) size = static_cast<uint64_t>(p_.arena_bytes);
-    if (place.base == Place::Base::Io) {
-      if (place.io >= p_.inputs.size() + p_.outputs.size() || (written && place.io < p_.inputs.size())) return false;
-      const IoInfo& io = place.io < p_.inputs.size() ? p_.inputs[place.io] : p_.outputs[place.io - p_.inputs.size()];
-      size = static_cast<uint64_t>(io.bytes());
-    }
-    return bytes >= 0 && place.offset <= size && static_cast<uint64_t>(bytes) <= size - place.offset;
+    return bytes >= 0 && lapis::holds(p_, place.base, place.io, place.offset, static_cast<uint64_t>(bytes), written);
   }
   static bool aligned(const Place& place, uint64_t to) { return place.offset % to == 0; }
 
@@ -163,7 +187,7 @@ std::optional<std::string> flaw_of(const Program& p) {
     return "an arena of " + std::to_string(p.arena_bytes) + " bytes cannot be";
   if (auto flaw = flaw_of_io(p)) return flaw;
   for (const StepInfo& s : p.steps)
-    if (auto flaw = flaw_of_step(s, p.code.size())) return flaw;
+    if (auto flaw = flaw_of_step(p, s)) return flaw;
   if (auto flaw = ActionCheck(p).flaw_of_block(0, p.steps.size())) return flaw;
   for (const TableInfo& t : p.tables)
     if (!inside(t, p.constants.size())) return "a table lies outside of the constants";

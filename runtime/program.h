@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/host_function.h"
+#include "base/parts.h"
 #include "base/tensor.h"
 #include "runtime/abi.h"
 
@@ -22,9 +23,9 @@ struct IoInfo {
   int64_t bytes() const { return byte_size(dtype, element_count(shape)); }
 };
 
-// Where bytes lie while a program runs: so far into the constants, the arena, or an input or output.
+// Where bytes lie while a program runs: so far into the constants, the weights, the arena, or an input or output.
 struct Place {
-  enum class Base : uint8_t { Constants, Arena, Io };
+  enum class Base : uint8_t { Constants, Weights, Arena, Io };
   Base base = Base::Arena;
   uint64_t offset = 0;
   uint64_t io = 0;  // Io: its number in abi::Frame::io
@@ -71,13 +72,14 @@ struct RepeatInfo {
 using Action = std::variant<std::monostate, CallInfo, BranchInfo, RepeatInfo>;
 
 struct StepInfo {
-  std::string name;                // unique: the symbol of the function
-  std::string op;                  // ONNX operator of the anchor, or what a helper step does
-  std::string precision;           // "int8", "fp32", ...
-  std::string kernel;              // row of the kernel table, or "loop"
-  std::vector<std::string> nodes;  // ONNX nodes computed here
-  std::string note;                // why it is not fused or not int8, if there is something to say
-  uint64_t code_offset = 0, code_size = 0;
+  std::string name;                         // unique: the symbol of the function
+  std::string op;                           // ONNX operator of the anchor, or what a helper step does
+  std::string precision;                    // "int8", "fp32", ...
+  std::string kernel;                       // row of the kernel table, or "loop"
+  std::vector<std::string> nodes;           // ONNX nodes computed here
+  std::string note;                         // why it is not fused or not int8, if there is something to say
+  uint64_t code_offset = 0, code_size = 0;  // steps of equal structure share them
+  std::vector<abi::Argument> arguments;     // of its code
   int64_t units = 1;
   int64_t macs = 0;  // multiply-accumulates of one run, 0 where that says nothing
   Action action;
@@ -102,11 +104,15 @@ struct Program {
   std::vector<TableInfo> tables;
   int64_t arena_bytes = 0;
   std::span<const std::byte> code;
-  std::span<const std::byte> constants;     // 64-byte aligned
-  std::span<const uint64_t> constant_sums;  // of the blocks of an artifact's constants; empty if they were made here
-  std::string file;                         // that it was loaded from, for messages
-  std::shared_ptr<const void> owner;        // keeps code, constants and sums alive
+  std::span<const std::byte> constants;  // parameters and tables, 64-byte aligned
+  Parts weights;                         // packed weights and large tensors, which programs of a process share
+  std::span<const uint64_t>
+      constant_sums;  // of the blocks of an artifact's weights and constants; empty if they were made here
+  std::string file;   // that it was loaded from, for messages
+  std::shared_ptr<const void> owner;  // keeps code, constants and sums alive
 };
+
+inline uint64_t constant_bytes(const Program& p) { return p.weights.size() + p.constants.size(); }
 
 // Why sizes, counts or ranges of a program cannot be true (negative, overflowing, outside of its code), or nothing.
 std::optional<std::string> flaw_of(const Program& program);

@@ -19,16 +19,35 @@ static std::vector<ValueInfo> describe(const std::vector<IoInfo>& list) {
   return infos;
 }
 
-Result<Executable> make_public(lapis::Result<lapis::Executable> executable) {
-  if (!executable.ok()) return to_public(executable.diagnostics());
-  const Program& program = executable->program();
-  auto impl = std::make_shared<Executable::Impl>(
-      Executable::Impl{*executable, describe(program.inputs), describe(program.outputs), program.target});
-  return Executable(std::move(impl));
+std::shared_ptr<Executable::Impl> make_impl(lapis::Executable executable) {
+  const Program& program = executable.program();
+  return std::make_shared<Executable::Impl>(
+      Executable::Impl{executable, nullptr, describe(program.inputs), describe(program.outputs), program.target});
+}
+
+std::shared_ptr<Executable::Impl> make_impl(std::shared_ptr<ExecutableFamily> family, std::string target) {
+  std::vector<ValueInfo> inputs = describe(family->inputs()), outputs = describe(family->outputs());
+  return std::make_shared<Executable::Impl>(
+      Executable::Impl{{}, std::move(family), std::move(inputs), std::move(outputs), std::move(target)});
+}
+
+Result<Executable> make_public(lapis::Result<std::shared_ptr<Executable::Impl>> impl) {
+  if (!impl.ok()) return to_public(impl.diagnostics());
+  return Executable(*std::move(impl));
 }
 
 struct Session::Impl {
-  lapis::Session session;
+  explicit Impl(lapis::Session session) : fixed(std::move(session)) {}
+  explicit Impl(FlexibleSession session) : flexible(std::move(session)) {}
+
+  const std::vector<IoInfo>& inputs() const { return fixed ? fixed->program().inputs : flexible->family().inputs(); }
+  const std::vector<IoInfo>& outputs() const { return fixed ? fixed->program().outputs : flexible->family().outputs(); }
+  lapis::Result<std::vector<lapis::Tensor>> run(const std::vector<lapis::Tensor>& tensors) {
+    return fixed ? fixed->run(tensors) : flexible->run(tensors);
+  }
+
+  std::optional<lapis::Session> fixed;
+  std::optional<FlexibleSession> flexible;
 };
 
 Session::Session(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -48,9 +67,10 @@ static std::optional<Diagnostic> finding_about(const TensorView& view, const IoI
         .help("convert or reshape the tensor, or compile the model for this shape");
   };
   const auto dtype = static_cast<lapis::DType>(view.dtype);
-  if (dtype != wanted.dtype || view.shape != wanted.shape)
+  if (dtype != wanted.dtype || !lapis::fits(view.shape, wanted.shape))
     return refused("must be " + described(wanted.dtype, wanted.shape) + ", got " + described(dtype, view.shape));
-  if (!view.data && wanted.bytes() > 0) return refused("has no elements: its data is null");
+  if (shape_problem(dtype, view.shape)) return refused("cannot be " + described(dtype, view.shape));
+  if (!view.data && element_count(view.shape) > 0) return refused("has no elements: its data is null");
   return std::nullopt;
 }
 
@@ -60,10 +80,10 @@ static lapis::Tensor borrowed(const TensorView& view) {
           std::shared_ptr<const std::byte>(std::shared_ptr<void>(), static_cast<const std::byte*>(view.data))};
 }
 
-static lapis::Result<std::vector<lapis::Tensor>> in_order(const Inputs& inputs, const Program& program) {
+static lapis::Result<std::vector<lapis::Tensor>> in_order(const Inputs& inputs, const std::vector<IoInfo>& all) {
   Diagnostics findings;
   std::vector<lapis::Tensor> tensors;
-  for (const IoInfo& wanted : program.inputs) {
+  for (const IoInfo& wanted : all) {
     const auto it = inputs.find(wanted.name);
     if (it == inputs.end())
       findings.push_back(error(ErrorKind::Mismatch, "input '" + wanted.name + "' is missing"));
@@ -73,18 +93,18 @@ static lapis::Result<std::vector<lapis::Tensor>> in_order(const Inputs& inputs, 
       tensors.push_back(borrowed(it->second));
   }
   for (const auto& [name, view] : inputs)
-    if (std::none_of(program.inputs.begin(), program.inputs.end(), [&](const IoInfo& i) { return i.name == name; }))
+    if (std::none_of(all.begin(), all.end(), [&](const IoInfo& i) { return i.name == name; }))
       findings.push_back(error(ErrorKind::Mismatch, "the model has no input '" + name + "'"));
   if (!findings.empty()) return findings;
   return tensors;
 }
 
-static Outputs by_name(const std::vector<lapis::Tensor>& results, const Program& program) {
+static Outputs by_name(const std::vector<lapis::Tensor>& results, const std::vector<IoInfo>& all) {
   Outputs outputs;
   for (size_t i = 0; i < results.size(); ++i) {
     const auto owner = std::make_shared<const lapis::Tensor>(results[i]);
-    outputs.emplace(program.outputs[i].name, Tensor(std::shared_ptr<const void>(owner, owner->raw()),
-                                                    static_cast<DType>(owner->dtype()), owner->shape()));
+    outputs.emplace(all[i].name, Tensor(std::shared_ptr<const void>(owner, owner->raw()),
+                                        static_cast<DType>(owner->dtype()), owner->shape()));
   }
   return outputs;
 }
@@ -97,12 +117,11 @@ static Error moved_from(const std::string& what) {
 Result<Outputs> Session::run(const Inputs& inputs) {
   return at_the_edge([&]() -> Result<Outputs> {
     if (!impl_) return moved_from("Session");
-    const Program& program = impl_->session.program();
-    const lapis::Result<std::vector<lapis::Tensor>> tensors = in_order(inputs, program);
+    const lapis::Result<std::vector<lapis::Tensor>> tensors = in_order(inputs, impl_->inputs());
     if (!tensors.ok()) return to_public(tensors.diagnostics());
-    const lapis::Result<std::vector<lapis::Tensor>> results = impl_->session.run(*tensors);
+    const lapis::Result<std::vector<lapis::Tensor>> results = impl_->run(*tensors);
     if (!results.ok()) return to_public(results.diagnostics());
-    return by_name(*results, program);
+    return by_name(*results, impl_->outputs());
   });
 }
 
@@ -118,16 +137,25 @@ const std::string& Executable::target() const { return (impl_ ? *impl_ : empty_i
 Result<Session> Executable::session(const SessionOptions& options) const {
   return at_the_edge([&]() -> Result<Session> {
     if (!impl_) return moved_from("Executable");
-    lapis::Result<lapis::Session> session =
-        impl_->executable.session({.threads = options.threads, .executor = options.executor});
-    if (!session.ok()) return to_public(session.diagnostics());
-    return Session(std::make_unique<Session::Impl>(Session::Impl{*std::move(session)}));
+    const lapis::SessionOptions wanted{.threads = options.threads, .executor = options.executor};
+    const auto wrapped = [](auto session) -> Result<Session> {
+      if (!session.ok()) return to_public(session.diagnostics());
+      return Session(std::make_unique<Session::Impl>(*std::move(session)));
+    };
+    return impl_->family ? wrapped(FlexibleSession::make(impl_->family, wanted))
+                         : wrapped(impl_->executable.session(wanted));
   });
+}
+
+static Diagnostic dimensions_are_free() {
+  return error(ErrorKind::Usage, "an artifact holds code for fixed shapes, but dimensions of this model are free")
+      .help("give every dimension a value when compiling: CompileOptions::dims, or --dim NAME=VALUE");
 }
 
 Result<std::filesystem::path> Executable::save(const std::filesystem::path& file) const {
   return at_the_edge([&]() -> Result<std::filesystem::path> {
     if (!impl_) return moved_from("Executable");
+    if (impl_->family) return to_public({dimensions_are_free()});
     const Status saved = save_artifact(impl_->executable.program(), file);
     if (!saved.ok()) return to_public(saved.diagnostics());
     return file;
@@ -143,8 +171,11 @@ Result<std::shared_ptr<Executor>> thread_pool(int threads) {
 }
 
 Result<Executable> load(const std::filesystem::path& artifact, const LoadOptions& options) {
-  return at_the_edge(
-      [&]() -> Result<Executable> { return make_public(lapis::Executable::load(artifact, {options.verify})); });
+  return at_the_edge([&]() -> Result<Executable> {
+    lapis::Result<lapis::Executable> executable = lapis::Executable::load(artifact, {options.verify});
+    if (!executable.ok()) return to_public(executable.diagnostics());
+    return Executable(make_impl(*std::move(executable)));
+  });
 }
 
 }  // namespace lapis::v1

@@ -9,18 +9,22 @@
 
 #include "base/guard.h"
 #include "lapis/executable.h"
-#include "runtime/executable.h"
+#include "runtime/flexible.h"
 
 namespace lapis::v1 {
 
 struct Executable::Impl {
-  lapis::Executable executable;
+  lapis::Executable executable;              // unless there is a family
+  std::shared_ptr<ExecutableFamily> family;  // of those for all shapes
   std::vector<ValueInfo> inputs, outputs;
   std::string target;
 };
 
+std::shared_ptr<Executable::Impl> make_impl(lapis::Executable executable);
+std::shared_ptr<Executable::Impl> make_impl(std::shared_ptr<ExecutableFamily> family, std::string target);
+
 Error to_public(const Diagnostics& diagnostics);
-Result<Executable> make_public(lapis::Result<lapis::Executable> executable);
+Result<Executable> make_public(lapis::Result<std::shared_ptr<Executable::Impl>> impl);
 
 // The result of f(), or what it threw as an Error: nothing is ever thrown at the host.
 template <class Function> auto at_the_edge(Function&& f) -> decltype(f()) {

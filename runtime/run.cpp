@@ -76,14 +76,14 @@ void Run::divided(const Phase& phase, int index, int count) {
   for (size_t s = phase.divided; s < phase.alone && index >= 0; ++s) {
     const int64_t units = steps_[s].units;
     const int64_t begin = units * index / count, end = units * (index + 1) / count;
-    if (begin < end) functions_[s](&frame_, begin, end);
+    if (begin < end) calls_[s](begin, end);
   }
 }
 
 void Run::alone(const Phase& phase) {
   if (phase.divided < phase.alone) lap(phase.divided);
   for (size_t s = phase.alone; s < phase.end; ++s) {
-    if (steps_[s].units > 0) functions_[s](&frame_, 0, steps_[s].units);
+    if (steps_[s].units > 0) calls_[s](0, steps_[s].units);
     lap(s);
   }
 }

@@ -1,7 +1,7 @@
 // One run of a program's steps on the threads of an Executor.
 //
 //   const Phases phases(program.steps);                      // once
-//   LAPIS_CHECK(Run{frame, functions, program.steps, phases, profile}.on(executor, 4));
+//   LAPIS_CHECK(Run{calls, program.steps, phases, profile}.on(executor, 4));
 //
 // A phase is at most one step that is divided, then steps of one work unit, which one thread does: they need no barrier between them.
 #pragma once
@@ -35,12 +35,18 @@ class Phases {
   int64_t most_parts_ = 1;
 };
 
+// The code of a step and its block of arguments.
+struct StepCall {
+  abi::StepFn function = nullptr;
+  const uint64_t* block = nullptr;
+  void operator()(int64_t begin, int64_t end) const { function(block, begin, end); }
+};
+
 class Run {
  public:
   // profile: nanoseconds of each step, to be added to; or empty.
-  Run(const abi::Frame& frame, std::span<const abi::StepFn> functions, std::span<const StepInfo> steps,
-      const Phases& phases, std::span<double> profile)
-      : frame_(frame), functions_(functions), steps_(steps), phases_(phases), profile_(profile) {}
+  Run(std::span<const StepCall> calls, std::span<const StepInfo> steps, const Phases& phases, std::span<double> profile)
+      : calls_(calls), steps_(steps), phases_(phases), profile_(profile) {}
 
   // On at most `threads` of the executor's. Errors: ErrorKind::Usage if it breaks its contract.
   Status on(v1::Executor& executor, int threads);
@@ -53,8 +59,7 @@ class Run {
   Status all_at_once(v1::Executor& executor, int threads, std::span<const Phase> phases);
   Status phase_by_phase(v1::Executor& executor, int threads, std::span<const Phase> phases);
 
-  const abi::Frame& frame_;
-  const std::span<const abi::StepFn> functions_;
+  const std::span<const StepCall> calls_;
   const std::span<const StepInfo> steps_;
   const Phases& phases_;
   const std::span<double> profile_;

@@ -23,6 +23,7 @@ Result<Accuracy> measure_accuracy(Runner& runner, const Dataset& dataset, const 
   for (int64_t i = 0; i < dataset.size(); ++i) {
     LAPIS_TRY(const Feeds feeds, dataset.sample(i));
     LAPIS_TRY(const std::vector<Tensor> inputs, ordered(feeds, runner.inputs()));
+    LAPIS_CHECK(runner.prepare(inputs));
     const auto start = std::chrono::steady_clock::now();
     LAPIS_TRY(const std::vector<Tensor> outputs, runner.run(inputs));
     accuracy.milliseconds.push_back(

@@ -22,6 +22,20 @@ static uint64_t hash_of(std::span<const uint8_t> bytes) {
   return hash.value();
 }
 
+ConstantPool::ConstantPool(Plan& plan, WeightCache* cache, const TensorHashes* hashes)
+    : plan_(plan), cache_(cache), hashes_(hashes) {
+  if (cache) return;
+  own_cache_ = std::make_unique<WeightCache>();
+  cache_ = own_cache_.get();
+}
+
+int64_t ConstantPool::add_weights(const WeightCache::Weights& weights) {
+  const auto [known, is_new] = weights_.try_emplace(weights->bytes.data());
+  if (!is_new) return known->second;
+  plan_.weight_hashes.push_back(weights->hash);
+  return known->second = static_cast<int64_t>(plan_.weights.append(weights->bytes, weights));
+}
+
 bool ConstantPool::holds(const Place& place, std::span<const uint8_t> bytes) const {
   const auto known = std::span(plan_.constants).subspan(static_cast<size_t>(place.offset));
   return place.bytes == static_cast<int64_t>(bytes.size()) && std::equal(bytes.begin(), bytes.end(), known.begin());
@@ -48,11 +62,15 @@ void ConstantPool::know(const Plan& plan, const Place& place) {
 void ConstantPool::begin_with(const Plan& other) {
   LAPIS_ASSERT(plan_.constants.empty(), "the plan has constants already");
   plan_.constants = other.constants;
+  plan_.weights = other.weights;
+  plan_.weight_hashes = other.weight_hashes;
+  for (const Parts::Part& part : plan_.weights.all())
+    weights_.emplace(part.bytes.data(), static_cast<int64_t>(part.offset));
   for (const Buffer& b : other.buffers)
     if (b.space == Space::Constant) know(other, {b.offset, b.bytes});
   for (const Step& step : other.steps)
     if (const auto* c = std::get_if<Contraction>(&step.region))
-      for (size_t i = 0; i < c->packed_offset.size(); ++i) know(other, {c->packed_offset[i], c->packed_bytes[i]});
+      for (size_t i = 1; i < c->packed_offset.size(); ++i) know(other, {c->packed_offset[i], c->packed_bytes[i]});
 }
 
 }  // namespace lapis::kernels

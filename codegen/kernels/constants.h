@@ -5,17 +5,23 @@
 #include <span>
 #include <unordered_map>
 
+#include "codegen/kernels/weight_cache.h"
 #include "codegen/plan.h"
 
 namespace lapis::kernels {
 
 class ConstantPool {
  public:
-  explicit ConstantPool(Plan& plan) : plan_(plan) {}
+  // Weights come from `cache`; without one, from one that this pool has for itself.
+  explicit ConstantPool(Plan& plan, WeightCache* cache = nullptr, const TensorHashes* hashes = nullptr);
   // Begins with all constants of another plan, so that those of both are there once and at the same offsets.
   void begin_with(const Plan& other);
   // The offset of these bytes in plan.constants, aligned for every use.
   int64_t add(std::span<const uint8_t> bytes);
+  // The offset of weights in plan.weights, where they are once however many ask for them.
+  int64_t add_weights(const WeightCache::Weights& weights);
+  WeightCache& weights() { return *cache_; }
+  uint64_t tensor_hash(const Tensor& tensor) const { return hashes_ ? hashes_->of(tensor) : TensorHashes().of(tensor); }
 
  private:
   struct Place {
@@ -26,6 +32,10 @@ class ConstantPool {
 
   Plan& plan_;
   std::unordered_multimap<uint64_t, Place> known_;  // by content
+  std::unordered_map<const std::byte*, int64_t> weights_;
+  std::unique_ptr<WeightCache> own_cache_;
+  WeightCache* cache_;
+  const TensorHashes* hashes_;
 };
 
 }  // namespace lapis::kernels

@@ -31,27 +31,6 @@ Interval rounded(double low, double high) {
   return {low - slack * std::abs(low), high + slack * std::abs(high)};
 }
 
-Interval per_channel_range(const View& view, const Plan& plan) {
-  const auto offset = static_cast<size_t>(plan.buffers[static_cast<size_t>(view.buffer)].offset);
-  if (view.dtype == DType::BFloat16) return kAnything;
-  Interval range{kInfinity, -kInfinity};
-  visit_dtype(view.dtype, [&](auto tag) {
-    using T = decltype(tag);
-    if constexpr (std::is_arithmetic_v<T>) {
-      for (int64_t i = 0; i < view.shape[0]; ++i) {
-        T value;
-        std::memcpy(
-            &value,
-            plan.constants.data() + offset + (view.offset + i * view.strides[0]) * static_cast<int64_t>(sizeof(T)),
-            sizeof(T));
-        if (!(static_cast<double>(value) >= range.low)) range.low = static_cast<double>(value);
-        if (!(static_cast<double>(value) <= range.high)) range.high = static_cast<double>(value);
-      }
-    }
-  });
-  return range.finite() ? range : kAnything;
-}
-
 Interval quantized(const Instr& i, Interval x) {
   const Interval type = of_type(i.type);
   if (!x.finite()) return type;
@@ -116,6 +95,35 @@ double quantized_constant(const Instr& quantize, double x) {
 }
 
 }  // namespace
+
+// Bounds that say no more about numbers than their signs and the magnitude of the largest.
+static Interval magnitude_of(Interval range) {
+  constexpr int kLeastExponent = -2;  // where the product with any sum of 32 bits still converts to one
+  const double largest = std::max(-range.low, range.high);
+  const double bound = std::ldexp(1, std::max(largest > 0 ? std::ilogb(largest) + 1 : kLeastExponent, kLeastExponent));
+  return {range.low < 0 ? -bound : 0, range.high > 0 ? bound : 0};
+}
+
+Interval per_channel_range(const View& view, const Plan& plan) {
+  const auto offset = static_cast<size_t>(plan.buffers[static_cast<size_t>(view.buffer)].offset);
+  if (view.dtype == DType::BFloat16) return kAnything;
+  Interval range{kInfinity, -kInfinity};
+  visit_dtype(view.dtype, [&](auto tag) {
+    using T = decltype(tag);
+    if constexpr (std::is_arithmetic_v<T>) {
+      for (int64_t i = 0; i < view.shape[0]; ++i) {
+        T value;
+        std::memcpy(
+            &value,
+            plan.constants.data() + offset + (view.offset + i * view.strides[0]) * static_cast<int64_t>(sizeof(T)),
+            sizeof(T));
+        if (!(static_cast<double>(value) >= range.low)) range.low = static_cast<double>(value);
+        if (!(static_cast<double>(value) <= range.high)) range.high = static_cast<double>(value);
+      }
+    }
+  });
+  return range.finite() ? magnitude_of(range) : kAnything;
+}
 
 bool Interval::finite() const { return low > -kInfinity && high < kInfinity; }
 

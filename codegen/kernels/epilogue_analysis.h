@@ -14,6 +14,9 @@ struct Interval {
   bool finite() const;
 };
 
+// Bounds of a per-channel constant, as coarse as they may be: layers whose constants are alike share their code.
+Interval per_channel_range(const View& view, const Plan& plan);
+
 struct EpilogueAnalysis {
   // `plan` gives the values of per-channel constants; null: nothing is known about them (register counts need no
   // values).

@@ -56,20 +56,12 @@ void widen(std::vector<uint8_t>& image, int lanes) {
     }
 }
 
-int32_t weight_sum(const Contraction& c, int64_t channel) {
-  const int64_t row = static_cast<int64_t>(c.taps.size()) * c.k;
-  const int8_t* w = c.weights.data<int8_t>().data() + channel * row;
-  uint32_t sum = 0;
-  for (int64_t i = 0; i < row; ++i) sum += static_cast<uint32_t>(int32_t{w[i]});
-  return static_cast<int32_t>(sum);
-}
-
 // The 32-bit pattern the sum of a channel starts from.
-uint32_t initial_sum(const Contraction& c, int64_t channel) {
+uint32_t initial_sum(const Contraction& c, int64_t channel, std::span<const int32_t> sums) {
   if (!is_integer(c.a)) return std::bit_cast<uint32_t>(c.bias.data<float>()[static_cast<size_t>(channel)]);
   const auto bias = static_cast<uint32_t>(c.bias.data<int32_t>()[static_cast<size_t>(channel)]);
   const auto start = static_cast<uint32_t>(start_per_weight(c, row_of(c)));
-  return start == 0 ? bias : bias + start * static_cast<uint32_t>(weight_sum(c, channel));
+  return start == 0 ? bias : bias + start * static_cast<uint32_t>(sums[static_cast<size_t>(channel)]);
 }
 
 // Element of a per-channel constant; integers widened to int32, halves to float.
@@ -101,10 +93,31 @@ int32_t start_per_weight(const Contraction& c, const Kernel& kernel) {
   return -(c.input_zero_point + (flipped ? 128 : 0));
 }
 
-std::vector<uint8_t> pack_weights(const Contraction& c, const Blocking& blocking) {
-  if (c.computed) return {};
-  const auto* from = reinterpret_cast<const uint8_t*>(c.weights.raw());
-  const int64_t channel_bytes = c.weights.bytes() / c.channels, tap_bytes = channel_bytes / blocking.taps;
+std::string weight_format(const Contraction& c, const Blocking& blocking) {
+  std::string text = std::string(name_of(c.b)) + to_string(c.weights.shape);
+  if (!row_of(c).depthwise()) return text + " panels";
+  text += " lanes " + std::to_string(blocking.lanes) + " quad " + std::to_string(blocking.quad);
+  for (const bool flag : {blocking.interleaved, blocking.paired, blocking.words}) text += flag ? " yes" : " no";
+  for (const Block& kind : blocking.kinds) text += " " + std::to_string(kind.nr) + "x" + std::to_string(kind.channels);
+  return text;
+}
+
+std::vector<int32_t> weight_sums(const Contraction& c, const Tensor& weights) {
+  if (c.b != DType::Int8) return {};
+  const auto all = weights.data<int8_t>();
+  const size_t row = all.size() / static_cast<size_t>(c.channels);
+  std::vector<int32_t> sums;
+  for (size_t at = 0; sums.size() < static_cast<size_t>(c.channels); at += row) {
+    uint32_t sum = 0;
+    for (const int8_t w : all.subspan(at, row)) sum += static_cast<uint32_t>(int32_t{w});
+    sums.push_back(static_cast<int32_t>(sum));
+  }
+  return sums;
+}
+
+std::vector<uint8_t> pack_weights(const Contraction& c, const Blocking& blocking, const Tensor& weights) {
+  const auto* from = reinterpret_cast<const uint8_t*>(weights.raw());
+  const int64_t channel_bytes = weights.bytes() / c.channels, tap_bytes = channel_bytes / blocking.taps;
   const int64_t group_bytes = blocking.group_weight_bytes(), vector_bytes = blocking.lanes * (blocking.words ? 8 : 4);
   std::vector<uint8_t> image(static_cast<size_t>(blocking.all_weight_bytes(c)));
   std::vector<Row> rows;
@@ -123,7 +136,8 @@ std::vector<uint8_t> pack_weights(const Contraction& c, const Blocking& blocking
   return image;
 }
 
-std::vector<uint8_t> pack_parameters(const Contraction& c, const Blocking& blocking, const Plan& plan) {
+std::vector<uint8_t> pack_parameters(const Contraction& c, const Blocking& blocking, const Plan& plan,
+                                     std::span<const int32_t> sums) {
   if (c.computed && c.computed->starts) return {};
   std::vector<uint32_t> image;
   for_each_block(c, blocking, [&](int64_t first, int64_t, int64_t index) {
@@ -135,7 +149,7 @@ std::vector<uint8_t> pack_parameters(const Contraction& c, const Blocking& block
           image.push_back(channel < b.channels ? word(first + channel) : 0);
         }
     };
-    row([&](int64_t channel) { return initial_sum(c, channel); });
+    row([&](int64_t channel) { return initial_sum(c, channel, sums); });
     for (const EpilogueOperand& o : c.operands)
       if (o.kind == EpilogueOperand::Kind::PerChannel)
         row([&](int64_t channel) { return operand_word(o.view, plan, channel); });

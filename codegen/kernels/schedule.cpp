@@ -4,6 +4,7 @@
 #include <limits>
 #include <optional>
 
+#include "base/hash.h"
 #include "codegen/kernels/blocking.h"
 #include "codegen/kernels/pack.h"
 #include "codegen/kernels/units.h"
@@ -136,6 +137,16 @@ bool multiplies(DType a, DType b, const Target& target) {
   return std::ranges::any_of(table(), [&](const Kernel& k) { return k.a == a && k.b == b && target.has(k.needs); });
 }
 
+static WeightCache::Weights packed_weights(const Contraction& c, const Blocking& blocking, ConstantPool& constants) {
+  const Weights& w = c.weights;
+  const std::string key = weight_format(c, blocking) + " of " + hex(constants.tensor_hash(w.source)) + " " +
+                          std::to_string(w.rows) + "x" + std::to_string(w.columns);
+  return constants.weights().get(key, [&] {
+    const Tensor in_order = w.in_order();
+    return WeightCache::Made{pack_weights(c, blocking, in_order), weight_sums(c, in_order)};
+  });
+}
+
 std::string_view name_of_row(int row) { return table()[static_cast<size_t>(row)].name; }
 
 Result<Schedule> choose(const Contraction& c, const Target& target, const Schedule& wanted) {
@@ -161,12 +172,19 @@ Status schedule(Contraction& c, Plan& plan, ConstantPool& constants, const Sched
   const Blocking blocking(c);
   const std::vector<Unit> units = make_units(c, blocking);
   c.units = static_cast<int64_t>(units.size());
-  const std::vector<uint8_t> images[] = {pack_weights(c, blocking), pack_parameters(c, blocking, plan),
+  std::vector<int32_t> sums;
+  if (!c.computed) {
+    const WeightCache::Weights weights = packed_weights(c, blocking, constants);
+    c.packed_offset[0] = constants.add_weights(weights);
+    c.packed_bytes[0] = static_cast<int64_t>(weights->bytes.size());
+    sums = weights->sums;
+  }
+  const std::vector<uint8_t> images[] = {pack_parameters(c, blocking, plan, sums),
                                          bytes_of(std::span<const int32_t>(Slabs(c).table())),
                                          bytes_of(std::span<const int32_t>(words_of(units)))};
   for (size_t i = 0; i < std::size(images); ++i) {
-    c.packed_offset[i] = constants.add(images[i]);
-    c.packed_bytes[i] = static_cast<int64_t>(images[i].size());
+    c.packed_offset[i + 1] = constants.add(images[i]);
+    c.packed_bytes[i + 1] = static_cast<int64_t>(images[i].size());
   }
   return ok();
 }

@@ -25,8 +25,8 @@ bool multiplies(DType a, DType b, const Target& target);
 // saying which property does not fit and what would.
 Result<Schedule> choose(const Contraction& c, const Target& target, const Schedule& wanted = {});
 
-// Puts `c` to the schedule that choose() gives for the plan's target, packed weights, bias with zero-point compensation, pixel table and
-// unit table into the constants.
+// Puts `c` to the schedule that choose() gives for the plan's target, packed weights into the weights, bias with zero-point compensation,
+// pixel table and unit table into the constants.
 Status schedule(Contraction& c, Plan& plan, ConstantPool& constants, const Schedule& wanted = {});
 Status schedule(Contraction& c, Plan& plan, const Schedule& wanted = {});  // of a plan whose constants nobody shares
 

@@ -4,10 +4,6 @@
 #include <llvm/IR/Module.h>
 #include <llvm/Target/TargetMachine.h>
 
-#include <map>
-#include <string_view>
-#include <unordered_map>
-
 #include "codegen/llvm/fragile.h"
 #include "codegen/llvm/link.h"
 #include "codegen/llvm/loop.h"
@@ -38,13 +34,9 @@ Status check(const Loop& loop) {
       .help("`lapis run --backend=reference` evaluates the model without compiling it");
 }
 
-}  // namespace
+constexpr const char* kSymbol = "loop";
 
-Result<CodeImage> emit(const std::vector<LoopRef>& loops, const Plan& plan) {
-  if (!plan.target.has(Isa::Avx2))
-    return error(ErrorKind::Target, "loops need AVX2, but the target is " + plan.target.to_string())
-        .help("compile with --target=x86-64+avx2 or above");
-  for (const LoopRef& ref : loops) LAPIS_CHECK(check(*ref.loop));
+std::vector<uint8_t> compile(const Loop& loop, const Nest& nest, const Plan& plan) {
   const Fragile<llvm::LLVMContext> context;
   const Fragile<llvm::Module> owned_module("loops", *context);
   const Fragile<std::unique_ptr<llvm::TargetMachine>> owned_machine(create_machine(plan.target));
@@ -52,29 +44,24 @@ Result<CodeImage> emit(const std::vector<LoopRef>& loops, const Plan& plan) {
   llvm::TargetMachine& machine = **owned_machine;
   module.setDataLayout(machine.createDataLayout());
   module.setTargetTriple(machine.getTargetTriple().str());
-  std::map<std::string, std::vector<NamedLoop>> structures;
-  std::map<std::string, int64_t> units;
-  for (const LoopRef& ref : loops) structures[structure_key(*ref.loop, plan)].push_back({ref.loop, ref.symbol});
-  for (const auto& [key, alike] : structures) {
-    const Nest nest = plan_nest(*alike[0].loop, plan.target.vector_bytes());
-    emit_loops(module, alike, nest, plan);
-    for (const NamedLoop& step : alike) units[step.symbol] = nest.units;
-  }
+  emit_loop(module, kSymbol, loop, nest, plan);
   optimize(module, machine);
   llvm::SmallVector<char, 0> object;
   emit_object(module, machine, object);
+  return link_function({object.data(), object.size()}, kSymbol);
+}
 
-  CodeImage image = link_image({object.data(), object.size()});
-  std::unordered_map<std::string_view, const CodeImage::Symbol*> symbols;
-  for (const CodeImage::Symbol& s : image.symbols) symbols.emplace(s.name, &s);
-  std::vector<CodeImage::Symbol> ordered;
-  for (const LoopRef& ref : loops) {
-    LAPIS_ASSERT(symbols.contains(ref.symbol), "no code for " << ref.symbol);
-    ordered.push_back(*symbols.at(ref.symbol));
-    ordered.back().units = units.at(ref.symbol);
-  }
-  image.symbols = std::move(ordered);
-  return image;
+}  // namespace
+
+Result<codegen::StepCode> step_code(const Loop& loop, const Plan& plan) {
+  if (!plan.target.has(Isa::Avx2))
+    return error(ErrorKind::Target, "loops need AVX2, but the target is " + plan.target.to_string())
+        .help("compile with --target=x86-64+avx2 or above");
+  LAPIS_CHECK(check(loop));
+  Nest nest = plan_nest(loop, plan.target.vector_bytes());
+  codegen::StepCode code{structure_key(loop, nest, plan), nest.units, arguments_of(loop, nest, plan), {}};
+  code.emit = [&loop, &plan, nest = std::move(nest)] { return compile(loop, nest, plan); };
+  return code;
 }
 
 }  // namespace lapis::llvm_backend

@@ -23,13 +23,12 @@ class Linker {
  public:
   explicit Linker(const ELF64LEObjectFile& object) : object_(object) {}
 
-  CodeImage link() {
+  std::vector<uint8_t> link(const std::string& function) {
     place();
     for (const SectionRef& section : object_.sections()) relocate(section);
-    for (const auto& symbol : object_.symbols()) {
-      if (checked(symbol.getType()) != llvm::object::SymbolRef::ST_Function) continue;
-      image_.symbols.push_back({checked(symbol.getName()).str(), address(symbol), symbol.getSize(), 1});
-    }
+    for (const auto& symbol : object_.symbols())
+      if (checked(symbol.getName()) == function)
+        LAPIS_ASSERT(address(symbol) == 0, "'" << function << "' is not at the beginning");
     return std::move(image_);
   }
 
@@ -46,10 +45,10 @@ class Linker {
         LAPIS_ASSERT(!s.isBSS() && (llvm::object::ELFSectionRef(s).getFlags() & llvm::ELF::SHF_WRITE) == 0,
                      "generated code has writable data");
         const uint64_t alignment = s.getAlignment().value();
-        image_.bytes.resize((image_.bytes.size() + alignment - 1) / alignment * alignment, 0xCC);
-        placed_[s.getIndex()] = image_.bytes.size();
+        image_.resize((image_.size() + alignment - 1) / alignment * alignment, 0xCC);
+        placed_[s.getIndex()] = image_.size();
         const llvm::StringRef contents = checked(s.getContents());
-        image_.bytes.insert(image_.bytes.end(), contents.bytes_begin(), contents.bytes_end());
+        image_.insert(image_.end(), contents.bytes_begin(), contents.bytes_end());
       }
   }
 
@@ -72,21 +71,21 @@ class Linker {
                                checked(relocation.getAddend()) - static_cast<int64_t>(at);
       const auto value = static_cast<int32_t>(distance);
       LAPIS_ASSERT(value == distance, "the generated image is larger than 2 GiB");
-      std::memcpy(image_.bytes.data() + at, &value, sizeof value);
+      std::memcpy(image_.data() + at, &value, sizeof value);
     }
   }
 
   const ELF64LEObjectFile& object_;
   std::map<uint64_t, uint64_t> placed_;  // section index -> offset in the image
-  CodeImage image_;
+  std::vector<uint8_t> image_;
 };
 
 }  // namespace
 
-CodeImage link_image(std::span<const char> object) {
+std::vector<uint8_t> link_function(std::span<const char> object, const std::string& symbol) {
   const llvm::MemoryBufferRef buffer(llvm::StringRef(object.data(), object.size()), "loops");
   const ELF64LEObjectFile file = checked(ELF64LEObjectFile::create(buffer));
-  return Linker(file).link();
+  return Linker(file).link(symbol);
 }
 
 }  // namespace lapis::llvm_backend

@@ -4,7 +4,9 @@
 #include <llvm/IR/Module.h>
 
 #include <map>
+#include <optional>
 
+#include "codegen/llvm/block.h"
 #include "codegen/llvm/memory.h"
 #include "codegen/llvm/ops.h"
 #include "codegen/llvm/table.h"
@@ -55,11 +57,11 @@ class LoopEmitter {
 
   void emit(const Units& range) {
     auto& b = builder_;
-    Value* per_unit = b.getInt64(static_cast<uint64_t>(nest_.rows_per_unit));
-    Value* first = b.CreateMul(range.begin, per_unit);
-    Value* last = b.CreateBinaryIntrinsic(llvm::Intrinsic::smin, b.CreateMul(range.end, per_unit),
-                                          b.getInt64(static_cast<uint64_t>(nest_.rows)));
-    const Cursor start{memory_.bases(), {}};
+    const Bases& bases = memory_.bases();
+    Value* first = b.CreateMul(range.begin, bases.rows_per_unit);
+    Value* last =
+        b.CreateBinaryIntrinsic(llvm::Intrinsic::smin, b.CreateMul(range.end, bases.rows_per_unit), bases.rows);
+    const Cursor start{bases.views, {}};
     if (nest_.partitioned == 0 && nest_.chunk == 0)
       outer_loops(0, start, nullptr);  // one unit, always asked for
     else
@@ -114,22 +116,105 @@ class LoopEmitter {
     b.SetInsertPoint(after);
   }
 
-  template <class Body> void if_equal(Value* x, int64_t y, Body body) {
+  template <class Body> void if_equal(Value* x, Value* y, Body body) {
+    when(builder_.CreateICmpEQ(x, y), {}, [&](Values) {
+      body();
+      return Values{};
+    });
+  }
+
+  // What `body` makes of `carried` where the condition holds, else `carried`.
+  template <class Body> Values when(Value* condition, Values carried, Body body) {
     auto& b = builder_;
-    auto* block = llvm::BasicBlock::Create(b.getContext(), "last", function_);
+    llvm::BasicBlock* before = b.GetInsertBlock();
+    auto* block = llvm::BasicBlock::Create(b.getContext(), "then", function_);
     auto* after = llvm::BasicBlock::Create(b.getContext(), "joined", function_);
-    b.CreateCondBr(b.CreateICmpEQ(x, b.getInt64(static_cast<uint64_t>(y))), block, after);
+    b.CreateCondBr(condition, block, after);
     b.SetInsertPoint(block);
-    body();
+    const Values changed = body(carried);
+    llvm::BasicBlock* end = b.GetInsertBlock();
     b.CreateBr(after);
     b.SetInsertPoint(after);
+    for (size_t i = 0; i < carried.size(); ++i) {
+      llvm::PHINode* phi = b.CreatePHI(carried[i]->getType(), 2);
+      phi->addIncoming(carried[i], before);
+      phi->addIncoming(changed[i], end);
+      carried[i] = phi;
+    }
+    return carried;
+  }
+
+  // ---- extents and strides, known or from the block ----
+
+  Value* number(int64_t value) { return builder_.getInt64(static_cast<uint64_t>(value)); }
+  static std::optional<int64_t> known(const Value* v) {
+    const auto* constant = llvm::dyn_cast<llvm::ConstantInt>(v);
+    return constant ? std::optional(constant->getSExtValue()) : std::nullopt;
+  }
+  Value* extent_of(const Dimension& d) {
+    Value* free = memory_.bases().dimensions.at(&d).extent;
+    return free ? free : number(d.extent);
+  }
+  Value* bytes_of(const Dimension& d, size_t view) {
+    const Values& free = memory_.bases().dimensions.at(&d).bytes;
+    return view < free.size() && free[view] ? free[view] : number(d.bytes[view]);
+  }
+  // The largest multiple of `step` in it; extents are never negative.
+  Value* whole(Value* extent, int64_t step) {
+    return step == 1 ? extent : builder_.CreateSub(extent, builder_.CreateURem(extent, number(step)));
+  }
+
+  // From `begin` to `end`, which is a multiple of `step` away.
+  template <class Body> Values loop(Value* begin, Value* end, int64_t step, Values carried, Body body) {
+    if (known(begin) && known(end)) return static_loop(*known(begin), *known(end), step, std::move(carried), body);
+    return when(builder_.CreateICmpSLT(begin, end), std::move(carried), [&](Values inside) {
+      auto& b = builder_;
+      llvm::BasicBlock* before = b.GetInsertBlock();
+      auto* block = llvm::BasicBlock::Create(b.getContext(), "loop", function_);
+      auto* after = llvm::BasicBlock::Create(b.getContext(), "done", function_);
+      b.CreateBr(block);
+      b.SetInsertPoint(block);
+      llvm::PHINode* index = b.CreatePHI(b.getInt64Ty(), 2);
+      index->addIncoming(begin, before);
+      std::vector<llvm::PHINode*> phis;
+      for (Value*& v : inside) {
+        phis.push_back(b.CreatePHI(v->getType(), 2));
+        phis.back()->addIncoming(v, before);
+        v = phis.back();
+      }
+      const Values next = body(index, std::move(inside));
+      Value* incremented = b.CreateAdd(index, number(step), "", true, true);
+      index->addIncoming(incremented, b.GetInsertBlock());
+      for (size_t i = 0; i < phis.size(); ++i) phis[i]->addIncoming(next[i], b.GetInsertBlock());
+      b.CreateCondBr(b.CreateICmpSLT(incremented, end), block, after);
+      b.SetInsertPoint(after);
+      return next;
+    });
+  }
+
+  // What is left of the lanes behind the last whole vector: body(lanes, index, carried), once where their number is known, else for each power
+  // of two in it.
+  template <class Body> Values last_lanes(Value* begin, Value* end, Values carried, Body body) {
+    if (known(begin) && known(end)) {
+      const auto left = static_cast<int>(*known(end) - *known(begin));
+      return left > 0 ? body(left, begin, std::move(carried)) : std::move(carried);
+    }
+    auto& b = builder_;
+    Value* left = b.CreateSub(end, begin);
+    for (int lanes = nest_.width / 2; lanes > 0; lanes /= 2) {
+      Value* some = b.CreateAnd(left, number(lanes));
+      carried = when(b.CreateICmpNE(some, number(0)), std::move(carried),
+                     [&](Values inside) { return body(lanes, begin, std::move(inside)); });
+      begin = b.CreateAdd(begin, some);
+    }
+    return carried;
   }
 
   Cursor advanced(Cursor c, const Dimension& d, Value* index) {
-    for (size_t v = 0; v < c.at.size(); ++v)
-      if (d.bytes[v] != 0)
-        c.at[v] =
-            memory_.advanced(c.at[v], builder_.CreateMul(index, builder_.getInt64(static_cast<uint64_t>(d.bytes[v]))));
+    for (size_t v = 0; v < c.at.size(); ++v) {
+      Value* bytes = bytes_of(d, v);
+      if (known(bytes) != 0) c.at[v] = memory_.advanced(c.at[v], builder_.CreateMul(index, bytes));
+    }
     if (d.source >= 0) c.index[d.source] = index;
     return c;
   }
@@ -140,26 +225,34 @@ class LoopEmitter {
     auto& b = builder_;
     Cursor c = start;
     Value* chunk = nullptr;
-    auto digit = [&](int64_t extent) {
-      Value* size = b.getInt64(static_cast<uint64_t>(extent));
-      Value* rest = b.CreateUDiv(row, size);
-      Value* result = b.CreateSub(row, b.CreateMul(rest, size));
+    auto digit = [&](Value* extent) {
+      Value* rest = b.CreateUDiv(row, extent);
+      Value* result = b.CreateSub(row, b.CreateMul(rest, extent));
       row = rest;
       return result;
     };
-    if (nest_.chunk) chunk = digit(nest_.chunks());
+    if (nest_.chunk) chunk = digit(chunks());
     for (size_t d = nest_.partitioned; d-- > 0;)
-      c = advanced(std::move(c), nest_.outer[d], d == 0 ? row : digit(nest_.outer[d].extent));
+      c = advanced(std::move(c), nest_.outer[d], d == 0 ? row : digit(extent_of(nest_.outer[d])));
     outer_loops(nest_.partitioned, c, chunk);
+  }
+
+  Value* chunks() {
+    Value* free = memory_.bases().chunks;
+    return free ? free : number(nest_.chunks());
+  }
+  Value* chunk_size() {
+    Value* free = memory_.bases().chunk;
+    return free ? free : number(nest_.chunk);
   }
 
   void outer_loops(size_t d, const Cursor& c, Value* chunk) {
     if (d == nest_.outer.size()) return lane_loops(c, 1, chunk);
     const Dimension& dim = nest_.outer[d];
     const int jam = d + 1 == nest_.outer.size() ? nest_.jam : 1;
-    const int64_t whole = dim.extent / jam * jam;
-    static_loop(0, whole, jam, {}, [&](Value* i, Values) { return deeper(d, advanced(c, dim, i), jam, chunk); });
-    static_loop(whole, dim.extent, 1, {}, [&](Value* i, Values) { return deeper(d, advanced(c, dim, i), 1, chunk); });
+    Value *extent = extent_of(dim), *tiles = whole(extent, jam);
+    loop(number(0), tiles, jam, {}, [&](Value* i, Values) { return deeper(d, advanced(c, dim, i), jam, chunk); });
+    loop(tiles, extent, 1, {}, [&](Value* i, Values) { return deeper(d, advanced(c, dim, i), 1, chunk); });
   }
   Values deeper(size_t d, const Cursor& c, int rows, Value* chunk) {
     if (d + 1 == nest_.outer.size())
@@ -171,33 +264,31 @@ class LoopEmitter {
 
   void lane_loops(const Cursor& c, int rows, Value* chunk) {
     if (nest_.lane_inner) return tile(c, rows, 1, 0);
-    const int64_t extent = nest_.lane.extent, step = int64_t{nest_.width} * nest_.vectors, whole = extent / step * step;
+    const int64_t step = int64_t{nest_.width} * nest_.vectors;
+    Value *extent = extent_of(nest_.lane), *tiles = whole(extent, step);
     auto full_tile = [&](Value* i) { tile(advanced(c, nest_.lane, i), rows, nest_.vectors, nest_.width); };
     if (!chunk) {
-      static_loop(0, whole, step, {}, [&](Value* i, Values) {
+      loop(number(0), tiles, step, {}, [&](Value* i, Values) {
         full_tile(i);
         return Values{};
       });
-      return lane_rest(c, rows, whole);
+      return lane_rest(c, rows, tiles, extent);
     }
     auto& b = builder_;
-    Value* begin = b.CreateMul(chunk, b.getInt64(static_cast<uint64_t>(nest_.chunk)));
-    Value* end = b.CreateBinaryIntrinsic(llvm::Intrinsic::smin,
-                                         b.CreateAdd(begin, b.getInt64(static_cast<uint64_t>(nest_.chunk))),
-                                         b.getInt64(static_cast<uint64_t>(whole)));
+    Value* begin = b.CreateMul(chunk, chunk_size());
+    Value* end = b.CreateBinaryIntrinsic(llvm::Intrinsic::smin, b.CreateAdd(begin, chunk_size()), tiles);
     dynamic_loop(begin, end, step, full_tile);
-    if (whole < extent) if_equal(chunk, nest_.chunks() - 1, [&] { lane_rest(c, rows, whole); });
+    if (known(tiles) && known(tiles) == known(extent)) return;
+    if_equal(chunk, b.CreateSub(chunks(), number(1)), [&] { lane_rest(c, rows, tiles, extent); });
   }
-  void lane_rest(const Cursor& c, int rows, int64_t begin) {
-    const int64_t extent = nest_.lane.extent, vectors_end = extent / nest_.width * nest_.width;
-    auto part = [&](int active) {
-      return [this, &c, rows, active](Value* i, Values) {
-        tile(advanced(c, nest_.lane, i), rows, 1, active);
-        return Values{};
-      };
+  void lane_rest(const Cursor& c, int rows, Value* begin, Value* extent) {
+    Value* vectors_end = whole(extent, nest_.width);
+    auto part = [&](int active, Value* i) {
+      tile(advanced(c, nest_.lane, i), rows, 1, active);
+      return Values{};
     };
-    static_loop(begin, vectors_end, nest_.width, {}, part(nest_.width));
-    static_loop(vectors_end, extent, nest_.width, {}, part(static_cast<int>(extent - vectors_end)));
+    loop(begin, vectors_end, nest_.width, {}, [&](Value* i, Values) { return part(nest_.width, i); });
+    last_lanes(vectors_end, extent, {}, [&](int active, Value* i, Values) { return part(active, i); });
   }
 
   // ---- one tile: all phases for rows x vectors outer points; active == 0: scalars, the lanes are inside ----
@@ -231,8 +322,8 @@ class LoopEmitter {
   Values turned_loop(const Loop::Phase& phase, const Cursor& c, const std::vector<Position>& positions,
                      const std::vector<Values>& reduced, Values accumulators) {
     const Dimension& sum = nest_.inner[0];
-    const int64_t whole = sum.extent / nest_.width * nest_.width;
-    accumulators = static_loop(0, whole, nest_.width, std::move(accumulators), [&](Value* i, Values a) {
+    Value *extent = extent_of(sum), *squares = whole(extent, nest_.width);
+    accumulators = loop(number(0), squares, nest_.width, std::move(accumulators), [&](Value* i, Values a) {
       const Cursor square = advanced(c, sum, i);
       turn(square, true);
       for (int64_t k = 0; k < nest_.width; ++k) {
@@ -243,7 +334,7 @@ class LoopEmitter {
       turn(square, false);
       return a;
     });
-    return static_loop(whole, sum.extent, 1, std::move(accumulators), [&](Value* i, Values a) {
+    return loop(squares, extent, 1, std::move(accumulators), [&](Value* i, Values a) {
       return inner_body(phase, advanced(c, sum, i), positions, reduced, std::move(a), 1);
     });
   }
@@ -270,22 +361,22 @@ class LoopEmitter {
     if (nest_.turned_inner && d == 0 && positions[0].active == nest_.width)
       return turned_loop(phase, c, positions, reduced, std::move(accumulators));
     if (d < nest_.inner.size())
-      return static_loop(0, nest_.inner[d].extent, 1, std::move(accumulators), [&](Value* i, Values a) {
+      return loop(number(0), extent_of(nest_.inner[d]), 1, std::move(accumulators), [&](Value* i, Values a) {
         return inner_loops(d + 1, phase, advanced(c, nest_.inner[d], i), positions, reduced, std::move(a));
       });
     if (!nest_.lane_inner) return inner_body(phase, c, positions, reduced, std::move(accumulators), 1);
-    const int64_t extent = nest_.lane.extent, width = nest_.width, step = width * nest_.vectors,
-                  whole = extent / step * step, vectors_end = extent / width * width;
-    auto part = [&](int vectors, int active) {
-      return [&, vectors, active](Value* i, Values a) {
-        return inner_body(phase, advanced(c, nest_.lane, i), spread(positions, vectors, active), reduced, std::move(a),
-                          vectors);
-      };
+    const int64_t step = int64_t{nest_.width} * nest_.vectors;
+    Value *extent = extent_of(nest_.lane), *tiles = whole(extent, step), *vectors_end = whole(extent, nest_.width);
+    auto part = [&](int vectors, int active, Value* i, Values a) {
+      return inner_body(phase, advanced(c, nest_.lane, i), spread(positions, vectors, active), reduced, std::move(a),
+                        vectors);
     };
-    accumulators = static_loop(0, whole, step, std::move(accumulators), part(nest_.vectors, nest_.width));
-    accumulators = static_loop(whole, vectors_end, width, std::move(accumulators), part(1, nest_.width));
-    return static_loop(vectors_end, extent, width, std::move(accumulators),
-                       part(1, static_cast<int>(extent - vectors_end)));
+    accumulators = loop(number(0), tiles, step, std::move(accumulators),
+                        [&](Value* i, Values a) { return part(nest_.vectors, nest_.width, i, std::move(a)); });
+    accumulators = loop(tiles, vectors_end, nest_.width, std::move(accumulators),
+                        [&](Value* i, Values a) { return part(1, nest_.width, i, std::move(a)); });
+    return last_lanes(vectors_end, extent, std::move(accumulators),
+                      [&](int active, Value* i, Values a) { return part(1, active, i, std::move(a)); });
   }
 
   static std::vector<Position> spread(const std::vector<Position>& scalars, int vectors, int active) {
@@ -399,9 +490,11 @@ class LoopEmitter {
 
   Value* address(int view, const Cursor& c, const Position& p) {
     const auto v = static_cast<size_t>(view);
-    const int64_t rows = p.row ? p.row * nest_.outer.back().bytes[v] : 0,
-                  vectors = int64_t{p.vector} * nest_.width * nest_.lane.bytes[v];
-    return memory_.advanced(c.at[v], rows + vectors);
+    const int64_t vectors = int64_t{p.vector} * nest_.width * nest_.lane.bytes[v];
+    if (p.row == 0) return memory_.advanced(c.at[v], vectors);
+    Value* row = bytes_of(nest_.outer.back(), v);
+    if (known(row)) return memory_.advanced(c.at[v], p.row * *known(row) + vectors);
+    return memory_.advanced(memory_.advanced(c.at[v], builder_.CreateMul(row, number(p.row))), vectors);
   }
 
   Value* index_of(int dimension, const Cursor& c, const Position& p) {
@@ -513,86 +606,23 @@ void add_attributes(llvm::Function* function) {
   function->addFnAttr(llvm::Attribute::NoUnwind);
 }
 
-llvm::Function* declare(llvm::Module& module, const std::string& symbol, const std::vector<llvm::Type*>& arguments,
-                        llvm::GlobalValue::LinkageTypes linkage) {
-  auto* type = llvm::FunctionType::get(llvm::Type::getVoidTy(module.getContext()), arguments, false);
-  auto* function = llvm::Function::Create(type, linkage, symbol, module);
-  add_attributes(function);
-  return function;
-}
-
-llvm::Function* declare_step(llvm::Module& module, const std::string& symbol) {
+llvm::Function* declare(llvm::Module& module, const std::string& symbol) {
   llvm::Type *pointer = llvm::PointerType::getUnqual(module.getContext()),
              *word = llvm::Type::getInt64Ty(module.getContext());
-  llvm::Function* function = declare(module, symbol, {pointer, word, word}, llvm::GlobalValue::ExternalLinkage);
+  auto* type = llvm::FunctionType::get(llvm::Type::getVoidTy(module.getContext()), {pointer, word, word}, false);
+  auto* function = llvm::Function::Create(type, llvm::GlobalValue::ExternalLinkage, symbol, module);
+  add_attributes(function);
   function->addParamAttr(0, llvm::Attribute::NoAlias);
   return function;
 }
 
-// The body that several steps share: (view addresses..., status, begin, end).
-llvm::Function* emit_shared(llvm::Module& module, const NamedLoop& first, const Nest& nest, const Plan& plan) {
-  const size_t views = first.loop->views.size();
-  std::vector<llvm::Type*> arguments(views + 1, llvm::PointerType::getUnqual(module.getContext()));
-  arguments.insert(arguments.end(), 2, llvm::Type::getInt64Ty(module.getContext()));
-  llvm::Function* function = declare(module, first.symbol + ".shared", arguments, llvm::GlobalValue::InternalLinkage);
-  llvm::IRBuilder<> builder(llvm::BasicBlock::Create(module.getContext(), "entry", function));
-  Bases bases;
-  for (size_t v = 0; v < views; ++v) bases.views.push_back(function->getArg(static_cast<unsigned>(v)));
-  bases.status = function->getArg(static_cast<unsigned>(views));
-  LoopEmitter(builder, *first.loop, nest, plan, bases)
-      .emit({function->getArg(static_cast<unsigned>(views) + 1), function->getArg(static_cast<unsigned>(views) + 2)});
-  return function;
-}
-
-void emit_call(llvm::Module& module, const NamedLoop& step, llvm::Function* shared, const Plan& plan) {
-  llvm::Function* function = declare_step(module, step.symbol);
-  llvm::IRBuilder<> builder(llvm::BasicBlock::Create(module.getContext(), "entry", function));
-  const Bases bases = bases_from_frame(builder, function->getArg(0), *step.loop, plan);
-  Values arguments = bases.views;
-  arguments.insert(arguments.end(), {bases.status, function->getArg(1), function->getArg(2)});
-  builder.CreateCall(shared, arguments);
-  builder.CreateRetVoid();
-}
-
-template <class... T> void append(std::string& key, const T&... values) {
-  auto one = [&](const auto& value) { key.append(reinterpret_cast<const char*>(&value), sizeof value); };
-  (one(values), ...);
-}
-
-void append_phase(std::string& key, const Loop::Phase& phase) {
-  append(key, phase.over, phase.body.size(), phase.reductions.size(), phase.stores.size());
-  for (const Instr& i : phase.body)
-    append(key, i.op, i.type, i.args, i.slot, i.imm.kind(), i.imm.bits(), i.imm2.kind(), i.imm2.bits());
-  for (const Loop::Reduction& r : phase.reductions) append(key, r.kind, r.value, r.type);
-  for (const Loop::Store& s : phase.stores) append(key, s.view, s.value);
-}
-
 }  // namespace
 
-std::string structure_key(const Loop& loop, const Plan& plan) {
-  std::string key;
-  append(key, loop.domain.size(), loop.reduced, loop.views.size(), loop.phases.size());
-  for (const int64_t extent : loop.domain) append(key, extent);
-  for (const View& v : loop.views) {
-    size_t same = 0;  // which views share a buffer decides what may be reordered
-    while (loop.views[same].buffer != v.buffer) ++same;
-    append(key, v.dtype, same, is_read_only(v, plan));
-    for (const int64_t stride : v.strides) append(key, stride);
-  }
-  for (const Loop::Phase& phase : loop.phases) append_phase(key, phase);
-  return key;
-}
-
-void emit_loops(llvm::Module& module, const std::vector<NamedLoop>& loops, const Nest& nest, const Plan& plan) {
-  if (loops.size() > 1) {
-    llvm::Function* shared = emit_shared(module, loops[0], nest, plan);
-    for (const NamedLoop& step : loops) emit_call(module, step, shared, plan);
-    return;
-  }
-  llvm::Function* function = declare_step(module, loops[0].symbol);
+void emit_loop(llvm::Module& module, const std::string& symbol, const Loop& loop, const Nest& nest, const Plan& plan) {
+  llvm::Function* function = declare(module, symbol);
   llvm::IRBuilder<> builder(llvm::BasicBlock::Create(module.getContext(), "entry", function));
-  Bases bases = bases_from_frame(builder, function->getArg(0), *loops[0].loop, plan);
-  LoopEmitter(builder, *loops[0].loop, nest, plan, std::move(bases)).emit({function->getArg(1), function->getArg(2)});
+  LoopEmitter(builder, loop, nest, plan, load_block(builder, function->getArg(0), loop, nest))
+      .emit({function->getArg(1), function->getArg(2)});
 }
 
 }  // namespace lapis::llvm_backend

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "codegen/llvm/nest.h"
+#include "codegen/step_code.h"
 
 namespace llvm {
 class Module;
@@ -11,15 +12,11 @@ class Module;
 
 namespace lapis::llvm_backend {
 
-struct NamedLoop {
-  const Loop* loop;
-  std::string symbol;
-};
-
-// Two loops with equal keys differ only in the buffers they work on.
-std::string structure_key(const Loop& loop, const Plan& plan);
-
-// Loops of one structure. Several share one body, called with the addresses of each.
-void emit_loops(llvm::Module& module, const std::vector<NamedLoop>& loops, const Nest& nest, const Plan& plan);
+// All that the code of a loop depends on: its nest and programs, not its buffers, nor how many rows and units there are.
+std::string structure_key(const Loop& loop, const Nest& nest, const Plan& plan);
+// The words of its block.
+std::vector<abi::Argument> arguments_of(const Loop& loop, const Nest& nest, const Plan& plan);
+// Adds the function `symbol` to the module.
+void emit_loop(llvm::Module& module, const std::string& symbol, const Loop& loop, const Nest& nest, const Plan& plan);
 
 }  // namespace lapis::llvm_backend

@@ -6,6 +6,7 @@
 #include <map>
 #include <numeric>
 
+#include "codegen/llvm/block.h"
 #include "runtime/abi.h"
 
 namespace lapis::llvm_backend {
@@ -14,32 +15,31 @@ using llvm::Value;
 
 bool is_read_only(const View& view, const Plan& plan) {
   const Space space = plan.buffers[static_cast<size_t>(view.buffer)].space;
-  return space == Space::Constant || space == Space::Input;
+  return space == Space::Constant || space == Space::Weights || space == Space::Input;
 }
 
-Bases bases_from_frame(llvm::IRBuilderBase& b, Value* frame, const Loop& loop, const Plan& plan) {
-  auto offset = [&](Value* pointer, int64_t bytes) {
-    return b.CreateConstGEP1_64(b.getInt8Ty(), pointer, static_cast<uint64_t>(bytes));
-  };
-  auto field = [&](Value* pointer, int64_t at) {
-    auto* loaded = b.CreateLoad(b.getPtrTy(), offset(pointer, at));
+Bases load_block(llvm::IRBuilderBase& b, Value* block, const Loop& loop, const Nest& nest) {
+  const Words words(loop);
+  auto word = [&](llvm::Type* type, size_t index) {
+    auto* loaded = b.CreateLoad(type, b.CreateConstGEP1_64(b.getInt64Ty(), block, index));
     loaded->setMetadata(llvm::LLVMContext::MD_invariant_load, llvm::MDNode::get(b.getContext(), {}));
     return loaded;
   };
-  Value *constants = field(frame, abi::kOffsetConstants), *arena = field(frame, abi::kOffsetArena),
-        *io = field(frame, abi::kOffsetIo);
   Bases bases;
-  bases.status = field(frame, abi::kOffsetStatus);
-  for (const View& v : loop.views) {
-    const Buffer& buffer = plan.buffers[static_cast<size_t>(v.buffer)];
-    Value* base = nullptr;
-    switch (buffer.space) {
-      case Space::Constant: base = offset(constants, buffer.offset); break;
-      case Space::Arena: base = offset(arena, buffer.offset); break;
-      case Space::Input:
-      case Space::Output: base = field(io, buffer.offset * 8); break;
-    }
-    bases.views.push_back(offset(base, v.offset * std::max(1, bit_width(v.dtype) / 8)));
+  for (size_t v = 0; v < words.views; ++v) bases.views.push_back(word(b.getPtrTy(), v));
+  bases.status = word(b.getPtrTy(), words.status());
+  bases.rows = word(b.getInt64Ty(), words.rows());
+  bases.rows_per_unit = word(b.getInt64Ty(), words.rows_per_unit());
+  size_t next = words.numbers();
+  const auto number = [&]() -> Value* { return word(b.getInt64Ty(), next++); };
+  for_each_dimension(nest, [&](const Dimension& d) {
+    FreeNumbers& numbers = bases.dimensions[&d];
+    if (d.free) numbers.extent = number();
+    for (const bool free : d.free_bytes) numbers.bytes.push_back(free ? number() : nullptr);
+  });
+  if (nest.free_chunks()) {
+    bases.chunk = number();
+    bases.chunks = number();
   }
   return bases;
 }

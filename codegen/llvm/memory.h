@@ -1,9 +1,11 @@
 // Loads and stores of Views: base addresses, the cheapest access for a stride along the lanes, and aliasing facts.
 #pragma once
 
+#include <map>
 #include <vector>
 
 #include "codegen/llvm/lanes.h"
+#include "codegen/llvm/nest.h"
 
 namespace llvm {
 class Function;
@@ -20,12 +22,20 @@ struct LaneAccess {
   bool spread = true;  // false: one scalar, lanes play no role
 };
 
-// The address of every view's element 0, and of the status word.
+// Extents and strides of a dimension that come from the block; null where they are known.
+struct FreeNumbers {
+  llvm::Value* extent = nullptr;
+  std::vector<llvm::Value*> bytes;
+};
+
+// What the block of the loop holds: the address of every view's element 0 and of the status, how rows are divided, what varies.
 struct Bases {
   std::vector<llvm::Value*> views;
-  llvm::Value* status = nullptr;
+  llvm::Value *status = nullptr, *rows = nullptr, *rows_per_unit = nullptr;
+  std::map<const Dimension*, FreeNumbers> dimensions;
+  llvm::Value *chunk = nullptr, *chunks = nullptr;  // null: known
 };
-Bases bases_from_frame(llvm::IRBuilderBase& builder, llvm::Value* frame, const Loop& loop, const Plan& plan);
+Bases load_block(llvm::IRBuilderBase& builder, llvm::Value* block, const Loop& loop, const Nest& nest);
 
 bool is_read_only(const View& view, const Plan& plan);
 
@@ -33,7 +43,7 @@ class Memory {
  public:
   Memory(const Lanes& lanes, const Loop& loop, const Plan& plan, Bases bases);
 
-  const std::vector<llvm::Value*>& bases() const { return bases_.views; }
+  const Bases& bases() const { return bases_; }
   llvm::Value* advanced(llvm::Value* pointer, llvm::Value* bytes) const;
   llvm::Value* advanced(llvm::Value* pointer, int64_t bytes) const;
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
+#include <optional>
 
 #include "codegen/scalar/ops.h"
 
@@ -26,6 +27,25 @@ class Planner {
  public:
   Planner(const Loop& loop, int vector_bytes) : loop_(loop), vector_bytes_(vector_bytes) {}
 
+  // The nest that was planned for the loop's form, with the numbers of the loop itself; nothing if they do not fit it.
+  std::optional<Nest> renumbered(Nest form) {
+    nest_ = std::move(form);
+    collect_uses();
+    bool fits = true;
+    std::vector<bool> seen(loop_.domain.size());
+    for (Dims* dims : {&nest_.outer, &nest_.inner})
+      for (Dimension& d : *dims) fits = fits && renumber(d, seen);
+    fits = fits && (nest_.lane.sources.empty() || renumber(nest_.lane, seen));
+    for (size_t d = 0; d < seen.size(); ++d) fits = fits && (seen[d] || loop_.domain[d] == 1);
+    if (!fits || moves_lanes_freely()) return std::nullopt;
+    nest_.rows = 1;
+    for (size_t d = 0; d < nest_.partitioned; ++d) nest_.rows *= nest_.outer[d].extent;
+    const int64_t wanted = wanted_units();
+    if (nest_.chunk) cut_lanes(wanted);
+    divide_rows(wanted);
+    return std::move(nest_);
+  }
+
   Nest plan() {
     collect_uses();
     collect_dimensions();
@@ -42,6 +62,38 @@ class Planner {
   }
 
  private:
+  // Merged dimensions must still be one run of addresses; what the form takes for known must be.
+  bool renumber(Dimension& d, std::vector<bool>& seen) const {
+    const auto bytes = [&](size_t v, int source) {
+      return loop_.views[v].strides[static_cast<size_t>(source)] * element_bytes(loop_.views[v].dtype);
+    };
+    int64_t extent = 1;
+    for (size_t s = 0; s < d.sources.size(); ++s) {
+      const auto source = static_cast<size_t>(d.sources[s]);
+      seen[source] = true;
+      extent *= loop_.domain[source];
+      if (loop_.domain[source] == 1 || s + 1 == d.sources.size()) continue;
+      for (size_t v = 0; v < loop_.views.size(); ++v)
+        if (bytes(v, d.sources[s]) != bytes(v, d.sources[s + 1]) * loop_.domain[static_cast<size_t>(d.sources[s + 1])])
+          return false;
+    }
+    bool same = d.free || extent == (d.split ? d.split : d.extent);
+    if (d.free) d.extent = extent;
+    for (size_t v = 0; v < loop_.views.size() && extent > 1; ++v) {
+      const int64_t stride = bytes(v, d.sources.back()) * d.scale;
+      same = same && (d.free_bytes[v] || stride == d.bytes[v]);
+      if (d.free_bytes[v]) d.bytes[v] = stride;
+    }
+    return same;
+  }
+
+  // Vectors are loaded with strides that are known.
+  bool moves_lanes_freely() const {
+    for (size_t v = 0; v < nest_.lane.free_bytes.size(); ++v)
+      if (nest_.lane.free_bytes[v]) return true;
+    return false;
+  }
+
   void collect_uses() {
     uses_.resize(loop_.views.size());
     for (const Loop::Phase& phase : loop_.phases) {
@@ -61,8 +113,15 @@ class Planner {
     const auto split = loop_.domain.size() - static_cast<size_t>(loop_.reduced);
     for (size_t d = 0; d < loop_.domain.size(); ++d) {
       if (loop_.domain[d] == 1) continue;
-      Dimension dim{loop_.domain[d], d >= split, static_cast<int>(d), {}};
+      Dimension dim;
+      dim.extent = loop_.domain[d];
+      dim.inner = d >= split;
+      dim.source = static_cast<int>(d);
+      dim.sources = {dim.source};
       for (const View& v : loop_.views) dim.bytes.push_back(v.strides[d] * element_bytes(v.dtype));
+      dim.free = loop_.form && loop_.form->free[d];
+      for (size_t v = 0; v < loop_.views.size(); ++v)
+        dim.free_bytes.push_back(loop_.form && loop_.form->free_strides[v][d]);
       (dim.inner ? nest_.inner : nest_.outer).push_back(std::move(dim));
     }
   }
@@ -94,9 +153,13 @@ class Planner {
         ++i;
         continue;
       }
-      dims[i].extent *= dims[i + 1].extent;
-      dims[i].bytes = dims[i + 1].bytes;
+      const Dimension& inner = dims[i + 1];
+      dims[i].extent *= inner.extent;
+      dims[i].bytes = inner.bytes;
       dims[i].source = -1;
+      dims[i].sources.insert(dims[i].sources.end(), inner.sources.begin(), inner.sources.end());
+      dims[i].free = dims[i].free || inner.free;
+      dims[i].free_bytes = inner.free_bytes;
       dims.erase(dims.begin() + static_cast<int64_t>(i) + 1);
       if (i > 0) --i;
     }
@@ -297,8 +360,11 @@ class Planner {
   // Whole tiles of the jammed dimension become a dimension of their own, which work units may cut.
   void split_jammed() {
     Dimension& rows = nest_.outer.back();
-    if (nest_.jam == 1 || rows.extent % nest_.jam != 0 || rows.extent == nest_.jam || is_indexed(rows)) return;
+    if (rows.free || nest_.jam == 1 || rows.extent % nest_.jam != 0 || rows.extent == nest_.jam || is_indexed(rows))
+      return;
+    rows.split = rows.extent;
     Dimension tiles = rows;
+    tiles.scale = nest_.jam;
     tiles.extent = rows.extent / nest_.jam;
     tiles.source = rows.source = -1;
     for (int64_t& stride : tiles.bytes) stride *= nest_.jam;
@@ -331,23 +397,31 @@ class Planner {
                   size = element_bytes(loop_.views[static_cast<size_t>(view)].dtype);
     return stride == 0 ? 0 : std::abs(stride) == size ? static_cast<double>(size) / 64 : 0.4;
   }
-  void partition() {
+  // How many units are worth their while.
+  int64_t wanted_units() const {
     double total = nanoseconds_per_outer_point();
     for (const Dimension& d : nest_.outer) total *= static_cast<double>(d.extent);
-    const int64_t lanes = nest_.lane_inner ? 1 : nest_.lane.extent;
-    total *= static_cast<double>(lanes);
-    const auto wanted =
-        std::clamp<int64_t>(static_cast<int64_t>(std::min(total / kUnitNanoseconds, 1e6)), 1, kMaxUnits);
+    total *= static_cast<double>(outer_lanes());
+    return std::clamp<int64_t>(static_cast<int64_t>(std::min(total / kUnitNanoseconds, 1e6)), 1, kMaxUnits);
+  }
+  int64_t outer_lanes() const { return nest_.lane_inner ? 1 : nest_.lane.extent; }
+
+  void partition() {
+    const int64_t wanted = wanted_units(), lanes = outer_lanes();
     // A jammed dimension stays whole, so that tiles do.
     const size_t divisible = nest_.outer.size() - (nest_.jam > 1 ? 1 : 0);
     while (nest_.partitioned < divisible && nest_.rows < 4 * wanted && wanted > 1)
       nest_.rows *= nest_.outer[nest_.partitioned++].extent;
-    if (nest_.rows < 2 * wanted && lanes > nest_.width && wanted > 1) {
-      const int64_t tile = static_cast<int64_t>(nest_.width) * nest_.vectors;
-      const int64_t pieces = (2 * wanted + nest_.rows - 1) / nest_.rows;
-      nest_.chunk = std::max(tile, (lanes / pieces + tile - 1) / tile * tile);
-      nest_.rows *= nest_.chunks();
-    }
+    if (nest_.rows < 2 * wanted && lanes > nest_.width && wanted > 1) cut_lanes(wanted);
+    divide_rows(wanted);
+  }
+  void cut_lanes(int64_t wanted) {
+    const int64_t tile = static_cast<int64_t>(nest_.width) * nest_.vectors;
+    const int64_t pieces = (2 * wanted + nest_.rows - 1) / nest_.rows;
+    nest_.chunk = std::max(tile, (outer_lanes() / pieces + tile - 1) / tile * tile);
+    nest_.rows *= nest_.chunks();
+  }
+  void divide_rows(int64_t wanted) {
     nest_.rows_per_unit = std::max<int64_t>(1, nest_.rows / wanted);
     nest_.units = std::max<int64_t>(1, (nest_.rows + nest_.rows_per_unit - 1) / nest_.rows_per_unit);
   }
@@ -362,6 +436,23 @@ class Planner {
 
 }  // namespace
 
-Nest plan_nest(const Loop& loop, int vector_bytes) { return Planner(loop, vector_bytes).plan(); }
+// The loop at its nominal shape.
+static Loop nominal(const Loop& loop) {
+  Loop result = loop;
+  result.domain = loop.form->domain;
+  for (size_t v = 0; v < loop.views.size(); ++v) {
+    result.views[v].strides = loop.form->strides[v];
+    result.views[v].shape = loop.form->domain;
+  }
+  return result;
+}
+
+Nest plan_nest(const Loop& loop, int vector_bytes) {
+  if (loop.form)
+    if (auto nest = Planner(loop, vector_bytes).renumbered(Planner(nominal(loop), vector_bytes).plan())) return *nest;
+  Loop fixed = loop;
+  fixed.form = nullptr;
+  return Planner(fixed, vector_bytes).plan();
+}
 
 }  // namespace lapis::llvm_backend

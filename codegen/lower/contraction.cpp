@@ -1,6 +1,5 @@
 // Contractions: Conv, ConvInteger, QLinearConv, Gemm, MatMul and MatMulInteger become one kernel region.
 #include <algorithm>
-#include <cstring>
 #include <limits>
 
 #include "codegen/kernels/schedule.h"
@@ -101,7 +100,7 @@ class ContractionBuilder {
       for (size_t i = 0; i < tap.size(); ++i) elements += tap[i] * window.dilations[i] * c_.input.strides[i + 2];
       c_.taps.push_back(offset_in("its window", elements, c_.a));
     });
-    c_.weights = as_factors(convolution_weights());
+    c_.weights = convolution_weights();
     input_strides_[0] = c_.input.strides[0];
     for (size_t i = 0; i <= last; ++i) {
       input_origin_ -= window.begins[i] * c_.input.strides[i + 2];
@@ -110,17 +109,10 @@ class ContractionBuilder {
   }
 
   // [OC, IC, taps...] -> [OC, taps..., IC]: the channels of one pixel are contiguous in memory.
-  Tensor convolution_weights() const {
-    const Tensor& w = weights();
+  Weights convolution_weights() const {
+    const Tensor w = as_factors(weights());
     const int64_t oc = w.dim(0), ic = w.dim(1), taps = w.size() / (oc * ic);
-    Tensor packed(w.dtype(), {c_.groups, oc / c_.groups, static_cast<int64_t>(c_.taps.size()), c_.k});
-    const int64_t bytes = bit_width(w.dtype()) / 8;
-    std::byte* to = packed.mutable_raw();
-    for (int64_t o = 0; o < oc; ++o)
-      for (int64_t t = 0; t < taps; ++t)
-        for (int64_t i = 0; i < ic; ++i, to += bytes)
-          std::memcpy(to, w.raw() + ((o * ic + i) * taps + t) * bytes, static_cast<size_t>(bytes));
-    return packed;
+    return {w, {c_.groups, oc / c_.groups, static_cast<int64_t>(c_.taps.size()), c_.k}, ic, taps};
   }
 
   // ---- matrix products ----
@@ -134,18 +126,10 @@ class ContractionBuilder {
     const auto last = static_cast<int64_t>(view.shape.size()) - 1;
     c_.input = l_.contiguous_along(view, last, c_.a, integer() && c_.k % 4 != 0, x->name() + ".packed");
     c_.taps = {0};
-    c_.weights = as_factors(gemm.transB ? w.reshaped({1, c_.channels, 1, c_.k}) : transpose(w));
+    const Shape in_order{1, c_.channels, 1, c_.k};
+    const Tensor factors = as_factors(w);
+    c_.weights = gemm.transB ? Weights(factors.reshaped(in_order)) : Weights(factors, in_order, c_.k, c_.channels);
     input_strides_.assign(c_.input.strides.begin(), c_.input.strides.end() - 1);
-  }
-
-  Tensor transpose(const Tensor& w) const {
-    Tensor result(w.dtype(), {1, c_.channels, 1, c_.k});
-    const int64_t bytes = bit_width(w.dtype()) / 8;
-    std::byte* to = result.mutable_raw();
-    for (int64_t n = 0; n < c_.channels; ++n)
-      for (int64_t k = 0; k < c_.k; ++k, to += bytes)
-        std::memcpy(to, w.raw() + (k * c_.channels + n) * bytes, static_cast<size_t>(bytes));
-    return result;
   }
 
   Tensor as_factors(const Tensor& w) const {

@@ -131,17 +131,8 @@ bool Lowering::lower_graph(const Graph& graph) {
   return diagnostics_.size() == before;
 }
 
-// Room for the packed constants, which are about as large as those of the graph: growing by copies takes up to three times as
-// much. What is not written to takes no memory.
-static size_t expected_bytes(const Graph& graph) {
-  size_t bytes = 0;
-  for (const Value* constant : graph.constants()) bytes += static_cast<size_t>(constant->constant().bytes());
-  return bytes + bytes / 4;
-}
-
 Result<Plan> Lowering::run() {
   LAPIS_CHECK(check_static_io(graph_));
-  plan_.constants.reserve(expected_bytes(graph_));
   declare_io();
   if (!lower_graph(graph_)) return std::move(diagnostics_);
   store_outputs();

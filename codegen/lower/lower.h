@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/result.h"
+#include "codegen/kernels/weight_cache.h"
 #include "codegen/schedules.h"
 #include "ir/graph.h"
 
@@ -15,6 +16,9 @@ struct LowerOptions {
   const Plan* beside = nullptr;
   // Of contractions by name, instead of what the cost model chooses; one that does not fit is an error.
   Schedules schedules = {};
+  // Where weights that are packed already come from, and the hashes of tensors that outlive this; may be null.
+  kernels::WeightCache* weights = nullptr;
+  const kernels::TensorHashes* hashes = nullptr;
   bool host_calls = false;  // nodes without code are evaluated by the reference, in this process only
 };
 

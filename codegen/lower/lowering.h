@@ -29,6 +29,7 @@ class Lowering {
   // The same for who stores vectors along `axis`: that axis is contiguous.
   View allocate_channels(const Value* value, int64_t axis);
   View constant(const Tensor& tensor, const std::string& name);
+  View shared_constant(const Tensor& tensor, const std::string& name);  // one for loops to read, in the weights
   int arena_buffer(const std::string& name, int64_t bytes);
   // The value channels last, padded by `halo`, contiguous channels, as elements of `type`: its own storage if that fits, else a copy.
   View windowed_input(const Value* value, const std::optional<Halo>& halo, DType type, bool needs_slack);
@@ -85,14 +86,15 @@ class Lowering {
   std::deque<Scope> scopes_;  // all so far; steps point to their regions
   Scope* scope_ = nullptr;
   Plan plan_;
-  kernels::ConstantPool constants_{plan_};
+  kernels::ConstantPool constants_{plan_, options_.weights, options_.hashes};
   Diagnostics diagnostics_;
   std::vector<const Node*> unfit_;
   std::vector<const FusedRegion*> sources_;  // of the plan's steps; null for helper steps
   std::unordered_map<const Value*, const PlanIo*> outputs_;
   std::unordered_map<const Value*, View> views_;
-  std::unordered_map<const Value*, Halo> halos_;                 // of values whose storage really has one
-  std::map<std::pair<int64_t, int64_t>, int> constant_buffers_;  // by offset and bytes
+  std::unordered_map<const Value*, Halo> halos_;  // of values whose storage really has one
+  int constant_buffer(Space space, int64_t offset, int64_t bytes, const std::string& name);
+  std::map<std::tuple<Space, int64_t, int64_t>, int> constant_buffers_;  // by offset and bytes
 };
 
 // What rows share: all of Role::Contraction and Role::Scalar, and nodes that have no row.

@@ -2,13 +2,15 @@
 #include <algorithm>
 #include <span>
 
+#include "base/hash.h"
 #include "codegen/lower/lowering.h"
 #include "ir/op.h"
 
 namespace lapis::codegen {
 namespace {
 
-constexpr int64_t kReadSlack = 64;  // kernels read whole vectors past the end of a buffer
+constexpr int64_t kReadSlack = 64;      // kernels read whole vectors past the end of a buffer
+constexpr int64_t kShared = 64 * 1024;  // bytes of a constant from which on it is worth sharing
 
 // Strides of [N, C, spatial...] stored as [N, spatial..., C] with the halo's room; offset of element 0 past the halo.
 View channels_last_view(int buffer, DType dtype, const Shape& shape, const std::optional<Halo>& halo) {
@@ -81,17 +83,33 @@ View Lowering::allocate_channels(const Value* value, int64_t axis) {
 
 View Lowering::constant(const Tensor& tensor, const std::string& name) {
   const std::span bytes(reinterpret_cast<const uint8_t*>(tensor.raw()), static_cast<size_t>(tensor.bytes()));
-  const int64_t offset = constants_.add(bytes);
+  const int buffer = constant_buffer(Space::Constant, constants_.add(bytes), tensor.bytes(), name);
+  return row_major_view(buffer, tensor.dtype(), tensor.shape());
+}
+
+View Lowering::shared_constant(const Tensor& tensor, const std::string& name) {
+  const std::string key = std::to_string(tensor.bytes()) + " bytes of " + hex(constants_.tensor_hash(tensor));
+  const auto weights = constants_.weights().get(key, [&] {
+    const std::span bytes(reinterpret_cast<const uint8_t*>(tensor.raw()), static_cast<size_t>(tensor.bytes()));
+    return kernels::WeightCache::Made{{bytes.begin(), bytes.end()}, {}};
+  });
+  const int buffer = constant_buffer(Space::Weights, constants_.add_weights(weights), tensor.bytes(), name);
+  return row_major_view(buffer, tensor.dtype(), tensor.shape());
+}
+
+int Lowering::constant_buffer(Space space, int64_t offset, int64_t bytes, const std::string& name) {
   const auto [known, added] =
-      constant_buffers_.try_emplace({offset, tensor.bytes()}, static_cast<int>(plan_.buffers.size()));
-  if (added) plan_.buffers.push_back({name, Space::Constant, tensor.bytes(), offset});
-  return row_major_view(known->second, tensor.dtype(), tensor.shape());
+      constant_buffers_.try_emplace({space, offset, bytes}, static_cast<int>(plan_.buffers.size()));
+  if (added) plan_.buffers.push_back({name, space, bytes, offset});
+  return known->second;
 }
 
 const View& Lowering::view_of(const Value* value) {
   if (const auto it = views_.find(value); it != views_.end()) return it->second;
   LAPIS_ASSERT(value->is_constant(), "value '" << value->name() << "' is used before it is computed");
-  return views_[value] = constant(value->constant(), value->name());
+  const Tensor& tensor = value->constant();
+  return views_[value] =
+             tensor.bytes() >= kShared ? shared_constant(tensor, value->name()) : constant(tensor, value->name());
 }
 
 static bool in_arena(const Plan& plan, const View& view) {

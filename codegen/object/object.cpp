@@ -27,16 +27,21 @@ bool is_identifier(const std::string& name) {
 }
 
 // Hidden: other files of the program cannot see or clash with it.
-void add_constants(llvm::Module& module, const Plan& plan, const std::string& name) {
-  llvm::GlobalVariable* declared = module.getNamedGlobal(name + "_constants");
-  const std::vector<uint8_t> none = {0};
-  auto* bytes = llvm::ConstantDataArray::get(module.getContext(),
-                                             llvm::ArrayRef<uint8_t>(plan.constants.empty() ? none : plan.constants));
+void add_bytes(llvm::Module& module, const std::string& name, std::vector<uint8_t> content) {
+  llvm::GlobalVariable* declared = module.getNamedGlobal(name);
+  if (content.empty()) content.push_back(0);
+  auto* bytes = llvm::ConstantDataArray::get(module.getContext(), llvm::ArrayRef<uint8_t>(content));
   auto* defined = new llvm::GlobalVariable(module, bytes->getType(), true, llvm::GlobalValue::InternalLinkage, bytes);
   defined->setAlignment(llvm::Align(abi::kAlignment));
   declared->replaceAllUsesWith(defined);
   defined->takeName(declared);
   declared->eraseFromParent();
+}
+
+std::vector<uint8_t> flat(const Parts& weights) {
+  std::vector<uint8_t> bytes(weights.size());
+  weights.copy(0, std::as_writable_bytes(std::span(bytes)));
+  return bytes;
 }
 
 llvm::SmallVector<char, 0> object_bytes(const Plan& plan, const CodeImage& image, const ObjectOptions& options) {
@@ -54,7 +59,8 @@ llvm::SmallVector<char, 0> object_bytes(const Plan& plan, const CodeImage& image
   std::string assembly = code_assembly(image, options);
   for (const std::string& routine : routines_of(plan)) assembly += *routine_assembly(routine, options.name);
   (*module)->setModuleInlineAsm(assembly);
-  add_constants(**module, plan, options.name);
+  add_bytes(**module, options.name + "_constants", plan.constants);
+  add_bytes(**module, options.name + "_weights", flat(plan.weights));
   llvm::SmallVector<char, 0> object;
   llvm_backend::emit_object(**module, **machine, object);
   return object;

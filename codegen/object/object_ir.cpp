@@ -1,5 +1,7 @@
 #include "codegen/object/object_ir.h"
 
+#include <algorithm>
+#include <map>
 #include <sstream>
 #include <utility>
 
@@ -94,24 +96,70 @@ class SupportedIr {
   bool state_is_known_ = false;
 };
 
-// The frame of runtime/abi.h on the stack: constants, arena, io pointers, status.
-std::string frame_ir(const Plan& plan) {
+constexpr size_t kFirstIo = base_number(abi::Argument::Kind::Io);
+
+// The addresses of all bases, on the stack.
+std::string bases_ir(const Plan& plan) {
   std::ostringstream out;
   const size_t inputs = plan.inputs.size(), count = inputs + plan.outputs.size();
-  out << "  %io = alloca [" << std::max<size_t>(count, 1)
-      << " x ptr], align 16\n  %frame = alloca [4 x ptr], align 16\n  %status = alloca i32, align 4\n  store i32 0, "
-         "ptr %status\n";
+  out << "  %bases = alloca [" << kFirstIo + count
+      << " x i64], align 16\n  %status = alloca i32, align 4\n  store i32 0, ptr %status\n";
+  const auto store = [&](size_t base, const std::string& pointer) {
+    out << "  %word" << base << " = ptrtoint ptr " << pointer << " to i64\n  %base" << base
+        << " = getelementptr i64, ptr %bases, i64 " << base << "\n  store i64 %word" << base << ", ptr %base" << base
+        << "\n";
+  };
+  store(0, "null");
+  store(1, "%status");
+  store(2, "@$N_constants");
+  store(3, "@$N_weights");
+  store(4, "%arena");
   for (size_t i = 0; i < count; ++i) {
+    const std::string number = std::to_string(i);
     out << "  %from" << i << " = getelementptr ptr, ptr " << (i < inputs ? "%inputs" : "%outputs") << ", i64 "
-        << (i < inputs ? i : i - inputs) << "\n  %p" << i << " = load ptr, ptr %from" << i << "\n  %to" << i
-        << " = getelementptr ptr, ptr %io, i64 " << i << "\n  store ptr %p" << i << ", ptr %to" << i << "\n";
+        << (i < inputs ? i : i - inputs) << "\n  %p" << i << " = load ptr, ptr %from" << i << "\n";
+    store(kFirstIo + i, "%p" + number);
   }
-  out << "  store ptr @$N_constants, ptr %frame\n";
-  const std::pair<int, const char*> fields[] = {
-      {abi::kOffsetArena, "%arena"}, {abi::kOffsetIo, "%io"}, {abi::kOffsetStatus, "%status"}};
-  for (const auto& [offset, value] : fields)
-    out << "  %field" << offset << " = getelementptr i8, ptr %frame, i64 " << offset << "\n  store ptr " << value
-        << ", ptr %field" << offset << "\n";
+  return out.str();
+}
+
+// Calls the code of a step with its block, which is made on the stack.
+std::string call_ir(const CodeImage& image) {
+  size_t most = 1;
+  for (const CodeImage::Symbol& s : image.symbols) most = std::max(most, s.arguments.size());
+  std::ostringstream out;
+  out << "define internal void @$N_call(i64 %step, i64 %begin, i64 %end, ptr %bases) #0 {\n  %block = alloca [" << most
+      << R"( x i64], align 16
+  %row = getelementptr [4 x i64], ptr @$N_steps, i64 %step
+  %offset = load i64, ptr %row
+  %first_at = getelementptr i64, ptr %row, i64 2
+  %first = load i64, ptr %first_at
+  %count_at = getelementptr i64, ptr %row, i64 3
+  %count = load i64, ptr %count_at
+  br label %next
+next:
+  %w = phi i64 [ 0, %0 ], [ %following, %word ]
+  %more = icmp ult i64 %w, %count
+  br i1 %more, label %word, label %call
+word:
+  %number = add i64 %first, %w
+  %argument = getelementptr [2 x i64], ptr @$N_arguments, i64 %number
+  %base = load i64, ptr %argument
+  %base_at = getelementptr i64, ptr %bases, i64 %base
+  %address = load i64, ptr %base_at
+  %value_at = getelementptr i64, ptr %argument, i64 1
+  %value = load i64, ptr %value_at
+  %sum = add i64 %address, %value
+  %to = getelementptr i64, ptr %block, i64 %w
+  store i64 %sum, ptr %to
+  %following = add i64 %w, 1
+  br label %next
+call:
+  %function = getelementptr i8, ptr @$N_code, i64 %offset
+  call void %function(ptr %block, i64 %begin, i64 %end)
+  ret void
+}
+)";
   return out.str();
 }
 
@@ -131,21 +179,18 @@ constexpr std::string_view kCheckAlignment = R"(
   %aligned = icmp eq i64 %low, 0
 )";
 
-constexpr std::string_view kSomeUnits = R"(  %row = getelementptr [2 x i64], ptr @$N_steps, i64 %phase
-  %offset = load i64, ptr %row
-  %function = getelementptr i8, ptr @$N_code, i64 %offset
-  call void %function(ptr %frame, i64 %begin, i64 %end)
+constexpr std::string_view kSomeUnits = R"(  call void @$N_call(i64 %phase, i64 %begin, i64 %end, ptr %bases)
 )";
 constexpr std::string_view kAllUnits = R"(  %some = icmp slt i64 %begin, %end
   br i1 %some, label %all, label %done
 all:
-  call void @$N_body(ptr %frame, ptr %arena, ptr %io)
+  call void @$N_body(ptr %bases)
   br label %done
 done:
 )";
 
 // The functions [first, end) of the plan.
-constexpr std::string_view kCodeSteps = R"(define internal void @$N_code_steps(ptr %frame, i64 %first, i64 %end) #0 {
+constexpr std::string_view kCodeSteps = R"(define internal void @$N_code_steps(ptr %bases, i64 %first, i64 %end) #0 {
 entry:
   br label %next
 next:
@@ -153,12 +198,10 @@ next:
   %more = icmp ult i64 %step, %end
   br i1 %more, label %do, label %done
 do:
-  %row = getelementptr [2 x i64], ptr @$N_steps, i64 %step
-  %offset = load i64, ptr %row
+  %row = getelementptr [4 x i64], ptr @$N_steps, i64 %step
   %place = getelementptr i64, ptr %row, i64 1
   %units = load i64, ptr %place
-  %function = getelementptr i8, ptr @$N_code, i64 %offset
-  call void %function(ptr %frame, i64 0, i64 %units)
+  call void @$N_call(i64 %step, i64 0, i64 %units, ptr %bases)
   %following = add i64 %step, 1
   br label %next
 done:
@@ -170,7 +213,7 @@ done:
 std::string run_units_ir(const Plan& plan) {
   std::ostringstream out;
   out << "define i32 @$N_run_units(i64 %phase, i64 %begin, i64 %end, ptr %inputs, ptr %outputs, ptr %arena) #0 {\n"
-      << frame_ir(plan) << kCheckAlignment << R"(  br i1 %aligned, label %work, label %misaligned
+      << bases_ir(plan) << kCheckAlignment << R"(  br i1 %aligned, label %work, label %misaligned
 work:
 )" << (has_control(plan) ? kAllUnits : kSomeUnits)
       << kReturnStatus << "}\n";
@@ -181,7 +224,7 @@ work:
 std::string run_ir(const Plan& plan, uint64_t note) {
   std::ostringstream out;
   out << "define i32 @$N_run(ptr %inputs, ptr %outputs, ptr %arena) #0 {\n"
-      << frame_ir(plan) << kCheckAlignment
+      << bases_ir(plan) << kCheckAlignment
       << "  br i1 %aligned, label %check, label %misaligned\ncheck:\n  %note = getelementptr i8, ptr %arena, i64 "
       << plan.arena_bytes << "\n  %noted = load i64, ptr %note\n  %known = icmp eq i64 %noted, "
       << static_cast<int64_t>(note) << R"(
@@ -197,30 +240,46 @@ remember:
       << static_cast<int64_t>(note) << R"(, ptr %note
   br label %work
 work:
-  call void @$N_body(ptr %frame, ptr %arena, ptr %io)
+  call void @$N_body(ptr %bases)
 )" << kReturnStatus
       << "}\n";
   return out.str();
 }
 
-// Offset and units of each function; then a row of none, for phases that are not, and one of one unit, for a plan that is one phase.
+// Code, units and arguments of each function; then a row of none, for phases that are not, and one of one unit, for a plan that is one phase.
+std::string rows_ir(const CodeImage& image) {
+  std::ostringstream steps, arguments;
+  size_t count = 0;
+  for (const CodeImage::Symbol& s : image.symbols) {
+    steps << "[4 x i64] [i64 " << s.offset << ", i64 " << s.units << ", i64 " << count << ", i64 " << s.arguments.size()
+          << "], ";
+    for (const abi::Argument& a : s.arguments)
+      arguments << "[2 x i64] [i64 " << base_number(a.kind, a.io) << ", i64 "
+                << static_cast<int64_t>(a.value + a.within) << "], ";
+    count += s.arguments.size();
+  }
+  std::ostringstream out;
+  out << "@$N_steps = internal constant [" << image.symbols.size() + 2 << " x [4 x i64]] [" << steps.str()
+      << "[4 x i64] zeroinitializer, [4 x i64] [i64 0, i64 1, i64 0, i64 0]]\n@$N_arguments = internal constant ["
+      << count + 1 << " x [2 x i64]] [" << arguments.str() << "[2 x i64] zeroinitializer]\n";
+  return out.str();
+}
+
 std::string tables_ir(const Plan& plan, const CodeImage& image, const ObjectOptions& options) {
   std::ostringstream out;
   const size_t none = image.symbols.size(), whole = none + 1, phases = has_control(plan) ? 1 : none;
-  out << "declare dso_local void @$N_code(ptr, i64, i64)\n@$N_constants = external hidden constant i8\n@$N_steps = "
-         "internal constant ["
-      << whole + 1 << " x [2 x i64]] [";
-  for (const CodeImage::Symbol& s : image.symbols) out << "[2 x i64] [i64 " << s.offset << ", i64 " << s.units << "], ";
   const std::string provenance = options.producer + "; target " + plan.target.to_string() + "; plan " +
                                  hex(options.plan_hash) + "; source " + hex(options.source_hash);
-  out << "[2 x i64] zeroinitializer, [2 x i64] [i64 0, i64 1]]\n@$N_provenance = constant [" << provenance.size() + 1
-      << " x i8] c\"" << provenance << "\\00\"\n";
+  out << "declare dso_local void @$N_code(ptr, i64, i64)\n@$N_constants = external hidden constant i8\n@$N_weights = "
+         "external hidden constant i8\n"
+      << rows_ir(image) << "@$N_provenance = constant [" << provenance.size() + 1 << " x i8] c\"" << provenance
+      << "\\00\"\n";
   out << "define i64 @$N_arena_bytes() #0 {\n  ret i64 " << object_arena_bytes(plan)
       << "\n}\ndefine i64 @$N_phases() #0 {\n  ret i64 " << phases << "\n}\n"
       << "define i64 @$N_units(i64 %phase) #0 {\n  %known = icmp ult i64 %phase, " << phases
       << "\n  %row = select i1 %known, i64 " << (has_control(plan) ? std::to_string(whole) : "%phase") << ", i64 "
       << none
-      << "\n  %at = getelementptr [2 x i64], ptr @$N_steps, i64 %row\n  %place = getelementptr i64, ptr %at, i64 1\n  "
+      << "\n  %at = getelementptr [4 x i64], ptr @$N_steps, i64 %row\n  %place = getelementptr i64, ptr %at, i64 1\n  "
          "%units = load i64, ptr %place\n  ret i64 %units\n}\n";
   return out.str();
 }
@@ -232,24 +291,26 @@ std::string api_ir(const Plan& plan, const CodeImage& image, const ObjectOptions
   note.add(options.plan_hash);
   note.add(plan.target.to_string());
   note.add(options.name);
-  const std::string text = tables_ir(plan, image, options) + SupportedIr().text(requirements_of(plan.target)) +
-                           std::string(kCodeSteps) + body_ir(plan) + run_ir(plan, note.value()) + run_units_ir(plan) +
+  const std::string text = tables_ir(plan, image, options) + call_ir(image) +
+                           SupportedIr().text(requirements_of(plan.target)) + std::string(kCodeSteps) + body_ir(plan) +
+                           run_ir(plan, note.value()) + run_units_ir(plan) +
                            "attributes #0 = { nounwind \"no-builtins\" }\n";
   return filled(text, options.name);
 }
 
-// The image between local labels, one for each step, so that debuggers and profilers name them.
+// The image between local labels, one for each step, so that debuggers and profilers name them; several where steps share code.
 std::string code_assembly(const CodeImage& image, const ObjectOptions& options) {
+  std::multimap<uint64_t, const CodeImage::Symbol*> functions;
+  for (const CodeImage::Symbol& s : image.symbols)
+    if (s.size > 0) functions.emplace(s.offset, &s);
   std::string text = ".text\n.balign 64\n.local " + options.name + "_code\n" + options.name + "_code:\n";
   text.reserve(image.bytes.size() * 5);
-  size_t next = 0;
+  auto next = functions.begin();
   for (size_t i = 0; i < image.bytes.size(); ++i) {
-    while (next < image.symbols.size() && image.symbols[next].offset <= i) {
-      const std::string label = options.name + "_" + image.symbols[next].name;
-      if (image.symbols[next].offset == i)
-        text += "\n.local " + label + "\n.type " + label + ",@function\n.size " + label + "," +
-                std::to_string(image.symbols[next].size) + "\n" + label + ":\n";
-      ++next;
+    for (; next != functions.end() && next->first == i; ++next) {
+      const std::string label = options.name + "_" + next->second->name;
+      text += "\n.local " + label + "\n.type " + label + ",@function\n.size " + label + "," +
+              std::to_string(next->second->size) + "\n" + label + ":\n";
     }
     text += i % 64 == 0 ? "\n.byte " : ",";
     text += std::to_string(image.bytes[i]);

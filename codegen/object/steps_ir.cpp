@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <sstream>
 
+#include "codegen/object/object_ir.h"
+
 namespace lapis {
 namespace {
 
@@ -17,8 +19,8 @@ class BodyIr {
 
   std::string text() {
     steps(0, static_cast<int>(plan_.steps.size()));
-    return constants_.str() + "define internal void @$N_body(ptr %frame, ptr %arena, ptr %io) #0 {\n" + slots_.str() +
-           out_.str() + "  ret void\n}\n";
+    return constants_.str() + "define internal void @$N_body(ptr %bases) #0 {\n" + slots_.str() + out_.str() +
+           "  ret void\n}\n";
   }
 
  private:
@@ -35,7 +37,7 @@ class BodyIr {
   void act(int step, int end, const Contraction&) { code(step, end); }
   void code(int step, int end) {
     while (next_ < end && is_code(plan_.steps[static_cast<size_t>(next_)])) ++next_;
-    out_ << "  call void @$N_code_steps(ptr %frame, i64 " << step << ", i64 " << next_ << ")\n";
+    out_ << "  call void @$N_code_steps(ptr %bases, i64 " << step << ", i64 " << next_ << ")\n";
   }
 
   void act(int step, int, const Call& call) {
@@ -114,14 +116,23 @@ class BodyIr {
 
   std::string address(const View& view) {
     const Buffer& b = plan_.buffers[static_cast<size_t>(view.buffer)];
+    const bool in_io = b.space == Space::Input || b.space == Space::Output;
     const int64_t within = view.offset * bit_width(view.dtype) / 8;
-    const auto at = [&](const std::string& base, int64_t offset) {
-      return value("getelementptr i8, ptr " + base + ", i64 " + std::to_string(offset));
-    };
-    if (b.space == Space::Constant) return at("@$N_constants", b.offset + within);
-    if (b.space == Space::Arena) return at("%arena", b.offset + within);
-    const std::string place = value("getelementptr ptr, ptr %io, i64 " + std::to_string(b.offset));
-    return at(value("load ptr, ptr " + place), within);
+    const std::string at = value("getelementptr i64, ptr %bases, i64 " + std::to_string(base_of(b)));
+    const std::string base = value("inttoptr i64 " + value("load i64, ptr " + at) + " to ptr");
+    return value("getelementptr i8, ptr " + base + ", i64 " + std::to_string(within + (in_io ? 0 : b.offset)));
+  }
+
+  static size_t base_of(const Buffer& b) {
+    using Kind = abi::Argument::Kind;
+    switch (b.space) {
+      case Space::Constant: return base_number(Kind::Constants);
+      case Space::Weights: return base_number(Kind::Weights);
+      case Space::Arena: return base_number(Kind::Arena);
+      case Space::Input:
+      case Space::Output: break;
+    }
+    return base_number(Kind::Io, static_cast<uint64_t>(b.offset));
   }
 
   std::string holds(const View& condition) {

@@ -14,8 +14,8 @@ bool has_control(const Plan& plan);
 // The routines that it calls, by name.
 std::set<std::string> routines_of(const Plan& plan);
 
-// Defines  void @$N_body(ptr %frame, ptr %arena, ptr %io)  and the constants that it needs; @$N_code_steps(ptr %frame, i64 first, i64 end)
-// runs functions.
+// Defines  void @$N_body(ptr %bases)  and the constants that it needs; @$N_code_steps(ptr %bases, i64 first, i64 end) runs functions.
+// `bases` are 64-bit addresses (base_number in object_ir.h).
 std::string body_ir(const Plan& plan);
 
 }  // namespace lapis

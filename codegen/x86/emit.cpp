@@ -5,9 +5,65 @@
 #include <new>
 
 #include "base/check.h"
-#include "codegen/kernels/table.h"
+#include "codegen/kernels/blocking.h"
+#include "codegen/kernels/epilogue_analysis.h"
+#include "codegen/x86/block.h"
 
 namespace lapis::x86 {
+
+using codegen::StructureKey;
+
+static std::vector<abi::Argument> arguments_of(const Contraction& c, const Plan& plan) {
+  std::vector<abi::Argument> words(kOperands + c.operands.size());
+  using Kind = abi::Argument::Kind;
+  const auto packed = [&](Kind memory, size_t part) {
+    return codegen::bytes_at(memory, c.packed_offset[part], c.packed_bytes[part]);
+  };
+  const auto image = [&](const View& view) { return codegen::address_in(plan, view.buffer, 0, false); };
+  const bool starts = c.computed && c.computed->starts;
+  words[kPackedWeights] = c.computed ? image(c.computed->panels) : packed(Kind::Weights, 0);
+  words[kPackedParams] = starts ? image(*c.computed->starts) : packed(Kind::Constants, 1);
+  words[kPixelTable] = packed(Kind::Constants, 2);
+  words[kUnitTable] = packed(Kind::Constants, 3);
+  words[kInputBuffer] = codegen::address_in(plan, c.input.buffer, 0, false);
+  words[kOutputBuffer] = codegen::address_in(plan, c.output.buffer, 0, true);
+  for (size_t i = 0; i < c.operands.size(); ++i) {
+    const auto& [kind, view, column] = c.operands[i];
+    if (kind == EpilogueOperand::Kind::PerChannel) continue;
+    const int64_t within = kind == EpilogueOperand::Kind::Table ? view.offset * bit_width(view.dtype) / 8 : 0;
+    words[kOperands + i] = codegen::address_in(plan, view.buffer, within, false);
+  }
+  return words;
+}
+
+// Tiles of the blocks, and how their weights lie.
+static void add_blocking(StructureKey& key, const kernels::Blocking& b) {
+  key.add(b.lanes, b.quad, b.steps, b.taps, b.columns, b.interleaved, b.paired, b.words, b.params, b.kinds.size());
+  for (const kernels::Block& kind : b.kinds) key.add(kind.nr, kind.channels, kind.mr, kind.pitch);
+}
+
+static void add_operands(StructureKey& key, const Contraction& c, const Plan& plan) {
+  key.add(c.operands.size());
+  for (const EpilogueOperand& o : c.operands) {
+    key.add(o.kind, o.view.dtype, o.column);
+    if (o.kind != EpilogueOperand::Kind::PerChannel) continue;
+    const kernels::Interval range = kernels::per_channel_range(o.view, plan);
+    key.add(range.low, range.high);
+  }
+}
+
+static std::string key_of(const Contraction& c, const Plan& plan) {
+  StructureKey key;
+  key.add('c', plan.target.bits(), c.schedule.row, c.a, c.b, c.output.dtype, c.schedule.nr, c.schedule.mr);
+  add_blocking(key, kernels::Blocking(c));
+  key.add_list(c.taps).add_program(c.epilogue);
+  add_operands(key, c, plan);
+  return key.take();
+}
+
+codegen::StepCode step_code(const Contraction& c, const Plan& plan) {
+  return {key_of(c, plan), c.units, arguments_of(c, plan), [&c, &plan] { return emit(c, plan); }};
+}
 
 std::vector<uint8_t> emit(const Contraction& c, const Plan& plan) {
   LAPIS_ASSERT(c.schedule.row >= 0, "contraction '" << c.name << "' was not scheduled");

@@ -3,9 +3,6 @@
 #include <bit>
 #include <cstring>
 
-#include "base/check.h"
-#include "runtime/abi.h"
-
 namespace lapis::x86 {
 namespace {
 
@@ -54,31 +51,6 @@ void Emitter::leave() {
   for (size_t i = std::size(kCalleeSaved); i-- > 0;) pop(Reg64(kCalleeSaved[i]));
   vzeroupper();
   ret();
-}
-
-void Emitter::add_constant(Reg64 to, int64_t value, Reg64 scratch) {
-  if (value == 0) return;
-  if (value == static_cast<int32_t>(value)) {
-    add(to, static_cast<uint32_t>(value));
-  } else {
-    mov(scratch, static_cast<uint64_t>(value));
-    add(to, scratch);
-  }
-}
-
-void Emitter::load_base(Reg64 to, Reg64 frame, const Plan& plan, int buffer) {
-  const Buffer& b = plan.buffers[static_cast<size_t>(buffer)];
-  LAPIS_ASSERT(to != frame && to != rax && frame != rax, "rax is scratch while a base address is computed");
-  switch (b.space) {
-    case Space::Constant: mov(to, ptr[frame + abi::kOffsetConstants]); break;
-    case Space::Arena: mov(to, ptr[frame + abi::kOffsetArena]); break;
-    case Space::Input:
-    case Space::Output:
-      mov(to, ptr[frame + abi::kOffsetIo]);
-      mov(to, ptr[to + static_cast<int>(b.offset) * 8]);
-      return;
-  }
-  add_constant(to, b.offset, rax);
 }
 
 void Emitter::load_partial(int reg, const Xbyak::RegExp& from, int count) {

@@ -1,4 +1,4 @@
-// Base of all xbyak emitters: calling convention, registers by number, frame slots, buffer addresses, embedded vector
+// Base of all xbyak emitters: calling convention, registers by number, frame slots, embedded vector
 // constants. Private to codegen/x86; includes xbyak, so nothing outside this folder may include it.
 #pragma once
 
@@ -45,9 +45,6 @@ class Emitter : public Xbyak::CodeGenerator {
   // Saves registers; rdi, rsi, rdx still hold the arguments. Room for `vectors` whole vectors, aligned, comes on request.
   void enter(int slots, int vectors = 0);
   void leave();
-  // to = address of the buffer; `frame` holds abi::Frame*.
-  void load_base(Reg64 to, Reg64 frame, const Plan& plan, int buffer);
-  void add_constant(Reg64 to, int64_t value, Reg64 scratch);
   std::vector<uint8_t> finish();
 
  private:

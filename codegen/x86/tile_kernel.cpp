@@ -5,15 +5,12 @@
 
 #include "base/check.h"
 #include "codegen/kernels/units.h"
-#include "runtime/abi.h"
 
 namespace lapis::x86 {
 namespace {
 
 int element_shift(DType type) { return std::countr_zero(static_cast<unsigned>(bit_width(type) / 8)); }
 bool per_element(const EpilogueOperand& o) { return o.kind == EpilogueOperand::Kind::PerElement; }
-
-enum Part : size_t { kWeightPart, kParamPart, kPixelPart, kUnitPart };  // of Contraction::packed_offset
 
 // Roles of general registers while an epilogue runs; the pixel pointers of the tile are dead then.
 constexpr int kParamsGpr = 0, kTableGpr = 1, kOutputGpr = 2, kScratchGpr = 3, kFirstOperandGpr = 4;
@@ -23,7 +20,6 @@ constexpr int kParamsGpr = 0, kTableGpr = 1, kOutputGpr = 2, kScratchGpr = 3, kF
 TileKernel::TileKernel(const Contraction& c, const Plan& plan)
     : Emitter(kernels::row_of(c).lanes),
       c_(c),
-      plan_(plan),
       row_(kernels::row_of(c)),
       blocking_(c),
       epilogue_(*this, c, plan, blocking_) {
@@ -49,36 +45,26 @@ std::vector<uint8_t> TileKernel::emit() {
 }
 
 void TileKernel::enter_function() {
-  enter(kOperands + 2 * static_cast<int>(c_.operands.size()), frame_vectors());
-  mov(rcx, ptr[rdi + abi::kOffsetConstants]);
-  mov(slot(kPacked), rcx);
-  add_constant(rcx, c_.packed_offset[kUnitPart], rax);
+  enter(operand_base(c_.operands.size()), frame_vectors());
+  mov(rcx, ptr[rdi + 8 * kUnitTable]);
   for (const auto& [count, where] : {std::pair{rsi, kUnit}, std::pair{rdx, kUnitEnd}}) {
     imul(count, count, static_cast<int>(4 * kernels::words_of_unit(blocking_)));
     add(count, rcx);
     mov(slot(where), count);
   }
-  packed_base(c_.computed ? &c_.computed->panels : nullptr, kWeightPart, kPanels);
-  packed_base(c_.computed && c_.computed->starts ? &*c_.computed->starts : nullptr, kParamPart, kStarts);
-  load_base(rcx, rdi, plan_, c_.input.buffer);
-  mov(slot(kInput), rcx);
-  load_base(rcx, rdi, plan_, c_.output.buffer);
-  mov(slot(kOutput), rcx);
-  for (size_t i = 0; i < c_.operands.size(); ++i) {
-    if (!c_.operands[i].has_column()) continue;
-    load_base(rcx, rdi, plan_, c_.operands[i].view.buffer);
-    mov(slot(operand_base(i)), rcx);
-  }
+  load_word(kPackedWeights, kAllWeights);
+  load_word(kPackedParams, kAllParams);
+  load_word(kPixelTable, kAllPixels);
+  load_word(kInputBuffer, kInput);
+  load_word(kOutputBuffer, kOutput);
+  for (size_t i = 0; i < c_.operands.size(); ++i)
+    if (c_.operands[i].kind != EpilogueOperand::Kind::PerChannel)
+      load_word(kOperands + static_cast<int>(i), operand_base(i));
 }
 
-// Where an image lies: computed, or packed into the constants.
-void TileKernel::packed_base(const View* view, size_t part, Slot to) {
-  if (view) {
-    load_base(rcx, rdi, plan_, view->buffer);
-  } else {
-    mov(rcx, slot(kPacked));
-    add_constant(rcx, c_.packed_offset[part], rax);
-  }
+// rdi: the block.
+void TileKernel::load_word(int word, int to) {
+  mov(rcx, ptr[rdi + 8 * word]);
   mov(slot(to), rcx);
 }
 
@@ -107,16 +93,15 @@ void TileKernel::unit() {
 }
 
 void TileKernel::unit_addresses() {
-  auto address = [&](int word, int base, int to, int64_t offset = 0) {
+  auto address = [&](int word, int base, int to) {
     movsxd(rcx, dword[rbx + 4 * word]);
     add(rcx, slot(base));
-    add_constant(rcx, offset, rax);
     mov(slot(to), rcx);
   };
   using kernels::unit_word::kAddresses;
-  address(kernels::unit_word::kWeights, kPanels, TileKernel::kWeights);
-  address(kernels::unit_word::kParams, kStarts, TileKernel::kParams);
-  address(kernels::unit_word::kTable, kPacked, TileKernel::kTable, c_.packed_offset[kPixelPart]);
+  address(kernels::unit_word::kWeights, kAllWeights, TileKernel::kWeights);
+  address(kernels::unit_word::kParams, kAllParams, TileKernel::kParams);
+  address(kernels::unit_word::kTable, kAllPixels, TileKernel::kTable);
   address(kAddresses, kInput, kUnitInput);
   address(kAddresses + 1, kOutput, kUnitOutput);
   for (size_t i = 0; i < c_.operands.size(); ++i)
@@ -201,10 +186,7 @@ void TileKernel::finish_pixel(const kernels::Block& block, int m, Sums sums, std
     const EpilogueOperand& o = c_.operands[i];
     site.operands.push_back(gpr(kFirstOperandGpr + static_cast<int>(i)));
     if (o.has_column()) pixel_address(site.operands[i], gpr(kTableGpr), m, o.column, operand_unit(i));
-    if (o.kind != EpilogueOperand::Kind::Table) continue;
-    mov(site.operands[i], slot(kPacked));
-    add_constant(site.operands[i], plan_.buffers[static_cast<size_t>(o.view.buffer)].offset + o.view.offset,
-                 site.scratch);
+    if (o.kind == EpilogueOperand::Kind::Table) mov(site.operands[i], slot(operand_base(i)));
   }
   epilogue_.pixel(site, free);
 }

@@ -2,6 +2,7 @@
 // What happens in a tile is the subclass's business; how it ends is the epilogue's.
 #pragma once
 
+#include "codegen/x86/block.h"
 #include "codegen/x86/epilogue.h"
 
 namespace lapis::x86 {
@@ -23,9 +24,9 @@ class TileKernel : public Emitter {
   enum Slot {
     kUnit,
     kUnitEnd,
-    kPacked,
-    kPanels,
-    kStarts,
+    kAllWeights,
+    kAllParams,
+    kAllPixels,
     kInput,
     kOutput,
     kTable,
@@ -36,10 +37,11 @@ class TileKernel : public Emitter {
     kUnitInput,
     kTap,
     kUnitOutput,
-    kOperands
+    kFirstOperand
   };
-  // Slots of operand i: address of its buffer, and of the unit's first channel in it (of a PerPixel operand, where its first number lies).
-  int operand_base(size_t i) const { return kOperands + 2 * static_cast<int>(i); }
+  // Slots of operand i: address of its buffer or table, and of the unit's first channel in it (of a PerPixel operand, where its first number
+  // lies).
+  int operand_base(size_t i) const { return kFirstOperand + 2 * static_cast<int>(i); }
   int operand_unit(size_t i) const { return operand_base(i) + 1; }
 
   // Four unsigned bytes of x times four signed bytes of w, added to `to`.
@@ -95,14 +97,13 @@ class TileKernel : public Emitter {
   int most_sums() const;
 
   const Contraction& c_;
-  const Plan& plan_;
   const kernels::Kernel& row_;
   const kernels::Blocking blocking_;
   Epilogue epilogue_;
 
  private:
   void enter_function();
-  void packed_base(const View* view, size_t part, Slot to);
+  void load_word(int word, int to);
   void unit();
   void unit_addresses();
   void run_block(const kernels::Block& block);

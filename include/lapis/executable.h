@@ -23,7 +23,7 @@ LAPIS_PUBLIC_NAMESPACE {
   struct ValueInfo {
     std::string name;
     DType dtype = DType::Float32;
-    std::vector<int64_t> shape;
+    std::vector<int64_t> shape;  // -1: any extent (CompileOptions::ranges)
   };
 
   // Results never depend on them.
@@ -53,7 +53,8 @@ LAPIS_PUBLIC_NAMESPACE {
     Session(Session&&) noexcept;
     Session& operator=(Session&&) noexcept;
 
-    // Errors: ErrorCode::Mismatch for missing, unknown, null or ill-fitting inputs (all named at once), or an index input out of range;
+    // Errors: ErrorCode::Mismatch for missing, unknown, null or ill-fitting inputs (all named at once), extents out of range, or an index
+    // input out of range; where dimensions are free, those of compile() for a shape that comes first;
     // ErrorCode::Usage if it is running already, or if its executor breaks its contract; ErrorCode::Input if the artifact's constants turn
     // out to be damaged at the first run.
     Result<Outputs> run(const Inputs& inputs);
@@ -73,7 +74,7 @@ LAPIS_PUBLIC_NAMESPACE {
     const std::string& target() const;  // the machine the code is for: "x86-64+avx512vnni"
     // Errors: ErrorCode::Resource if memory or threads cannot be had.
     Result<Session> session(const SessionOptions& options = {}) const;
-    // Writes an artifact for load(), of the variant that is loaded. Errors: ErrorCode::Io.
+    // Writes an artifact for load(), of the variant that is loaded. Errors: ErrorCode::Io; ErrorCode::Usage if dimensions are free.
     Result<std::filesystem::path> save(const std::filesystem::path& file) const;
 
     struct Impl;

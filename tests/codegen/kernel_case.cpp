@@ -259,7 +259,7 @@ double KernelCase::reference_sum(int64_t pixel, int64_t channel, double& magnitu
   const uint8_t* x =
       base(c_.input.buffer) + c_.grid.address(0, pixel) + channel / per_group * c_.group_stride * element_bytes;
   const int64_t row = static_cast<int64_t>(c_.taps.size()) * c_.k, weight_bytes = bit_width(c_.b) / 8;
-  const auto* w = reinterpret_cast<const uint8_t*>(c_.weights.raw()) + channel * row * weight_bytes;
+  const auto* w = reinterpret_cast<const uint8_t*>(c_.weights.source.raw()) + channel * row * weight_bytes;
   double sum = c_.bias.as_double(channel);
   magnitude = std::abs(sum);
   if (a_ == DType::BFloat16) {
@@ -339,22 +339,25 @@ std::string KernelCase::check(const Schedule& wanted, const std::vector<int64_t>
     plan_.target = Target::host().with(kernels::table()[static_cast<size_t>(wanted.row)].needs);  // AMX may be emulated
   Contraction& c = c_;
   if (auto status = kernels::schedule(c, plan_, wanted); !status.ok()) return lapis::to_string(status.diagnostics());
-  const Executable code(x86::emit(c, plan_));
+  const codegen::StepCode step = x86::step_code(c, plan_);
+  const Executable code(step.emit());
   const Tensor constants(DType::UInt8, {static_cast<int64_t>(plan_.constants.size())});
   std::memcpy(const_cast<std::byte*>(constants.raw()), plan_.constants.data(), plan_.constants.size());
   std::vector<void*> io;
   for (auto& memory : io_) io.push_back(memory->data());
   int32_t status = 0;
-  const abi::Frame frame{reinterpret_cast<const uint8_t*>(constants.raw()), nullptr, io.data(), &status};
+  const abi::Frame frame{reinterpret_cast<const uint8_t*>(constants.raw()), &plan_.weights, nullptr, io.data(),
+                         &status};
+  const std::vector<uint64_t> block = abi::block_of(step.arguments, frame);
   std::memset(io_[1]->data(), kCanary, io_[1]->size());
   const std::string fault = run_with_amx([&] {
     int64_t begin = 0;
     for (const int64_t cut : cuts) {
       const int64_t end = std::clamp(cut, begin, c.units);
-      code.function()(&frame, begin, end);
+      code.function()(block.data(), begin, end);
       begin = end;
     }
-    code.function()(&frame, begin, c.units);
+    code.function()(block.data(), begin, c.units);
   });
   return fault.empty() ? compare(reference()) : fault;
 }

@@ -388,7 +388,7 @@ TEST_P(KernelRow, SumsOfHalvesAreInOrder) {
     for (const float low : {1.0f, 1e-37f, 1e-38f}) {
       KernelCase c({.pixels_w = 13, .kernel_h = 2, .kernel_w = 2, .in_channels = k, .out_channels = 83}, kBf16, kF32,
                    seed_++);
-      Tensor& weights = c.contraction().weights;
+      Tensor& weights = c.contraction().weights.source;
       for (BFloat16& w : weights.mutable_data<BFloat16>()) w = to_bfloat16(to_float(w) * low);
       for (float& b : c.contraction().bias.mutable_data<float>()) b *= low;
       EXPECT_EQ(c.check(GetParam()), "") << k << " factors of about " << low;

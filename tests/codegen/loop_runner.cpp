@@ -4,7 +4,7 @@
 
 #include <cstring>
 
-#include "codegen/llvm/emit.h"
+#include "codegen/emit.h"
 #include "runtime/abi.h"
 #include "runtime/memory.h"
 
@@ -90,10 +90,7 @@ RunResult run_loops(const LoopPlan& loops, const Target& target, int pieces) {
   RunResult result;
   Plan plan = loops.plan;
   plan.target = target;
-  std::vector<llvm_backend::LoopRef> refs;
-  for (const Step& step : plan.steps)
-    refs.push_back({&std::get<Loop>(step.region), "loop" + std::to_string(refs.size())});
-  const Result<CodeImage> image = llvm_backend::emit(refs, plan);
+  const Result<CodeImage> image = codegen::emit(plan);
   EXPECT_TRUE(image.ok()) << to_string(image.diagnostics());
   if (!image.ok()) return result;
   const auto code = CodeMemory::seal(std::as_bytes(std::span(image->bytes)));
@@ -106,14 +103,15 @@ RunResult run_loops(const LoopPlan& loops, const Target& target, int pieces) {
   Tensor constants(DType::UInt8, {static_cast<int64_t>(plan.constants.size())}),
       arena(DType::UInt8, {plan.arena_bytes});
   if (!plan.constants.empty()) std::memcpy(constants.mutable_raw(), plan.constants.data(), plan.constants.size());
-  const abi::Frame frame{reinterpret_cast<const uint8_t*>(constants.raw()),
+  const abi::Frame frame{reinterpret_cast<const uint8_t*>(constants.raw()), &plan.weights,
                          reinterpret_cast<uint8_t*>(arena.mutable_raw()), io.data(), &result.status};
   for (const CodeImage::Symbol& symbol : image->symbols) {
     result.units.push_back(symbol.units);
     const auto function = reinterpret_cast<abi::StepFn>(const_cast<std::byte*>(code->data() + symbol.offset));
+    const std::vector<uint64_t> block = abi::block_of(symbol.arguments, frame);
     for (int64_t p = pieces; p-- > 0;) {
       const int64_t begin = symbol.units * p / pieces, end = symbol.units * (p + 1) / pieces;
-      if (begin < end) function(&frame, begin, end);
+      if (begin < end) function(block.data(), begin, end);
     }
   }
   for (size_t i = 0; i < memory.size(); ++i)

@@ -469,13 +469,13 @@ TEST(Loop, RefusesWhatItCannotCompile) {
   p.plan.target = Target().with(Isa::Avx2);
   const Loop packed =
       elementwise({4}, {dense_view(a, DType::Int4, {4}), dense_view(y, DType::Float32, {4})}, {load(0, DType::Int4)});
-  const auto refused = llvm_backend::emit({{&packed, "packed"}}, p.plan);
+  const auto refused = llvm_backend::step_code(packed, p.plan);
   ASSERT_FALSE(refused.ok());
   EXPECT_EQ(refused.diagnostics()[0].kind, ErrorKind::Unsupported);
   const Loop plain =
       elementwise({4}, {dense_view(a, DType::Float32, {4}), dense_view(y, DType::Float32, {4})}, {load(0)});
   p.plan.target = Target();
-  const auto weak = llvm_backend::emit({{&plain, "plain"}}, p.plan);
+  const auto weak = llvm_backend::step_code(plain, p.plan);
   ASSERT_FALSE(weak.ok());
   EXPECT_EQ(weak.diagnostics()[0].kind, ErrorKind::Target);
 }

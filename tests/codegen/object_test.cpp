@@ -6,7 +6,7 @@
 #include <cstring>
 #include <fstream>
 
-#include "codegen/llvm/emit.h"
+#include "codegen/emit.h"
 #include "codegen/object/object.h"
 #include "tests/codegen/loop_runner.h"
 
@@ -78,10 +78,7 @@ class Object : public ::testing::Test {
   void write(const std::string& name, const LoopPlan& loops, const Target& target) {
     Plan plan = loops.plan;
     plan.target = target;
-    std::vector<llvm_backend::LoopRef> refs;
-    for (const Step& step : plan.steps)
-      refs.push_back({&std::get<Loop>(step.region), "s" + std::to_string(refs.size())});
-    const auto image = llvm_backend::emit(refs, plan);
+    const auto image = codegen::emit(plan);
     ASSERT_TRUE(image.ok());
     const auto files = write_object(plan, *image, {name, directory_, 0x1234, 0xABCD});
     ASSERT_TRUE(files.ok()) << to_string(files.diagnostics());

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <map>
 
 #include "codegen/kernels/blocking.h"
 #include "codegen/lower/view.h"
@@ -80,6 +81,7 @@ class Interpreter {
     switch (b.space) {
       case Space::Constant:
         return reinterpret_cast<std::byte*>(const_cast<uint8_t*>(plan_.constants.data())) + b.offset;
+      case Space::Weights: return const_cast<std::byte*>(plan_.weights.at(static_cast<uint64_t>(b.offset)));
       case Space::Arena: return arena_.data() + b.offset;
       default: return io_[static_cast<size_t>(b.offset)];
     }
@@ -201,7 +203,9 @@ class Interpreter {
     const std::byte* x = base(c.input.buffer) + c.grid.address(0, pixel) + group * c.group_stride * size;
     if (c.computed)
       return product_of_computed(c, x, pixel / kernels::pixels_of_batch(c), channel) + c.bias.as_double(channel);
-    const std::byte* w = c.weights.raw() + channel * static_cast<int64_t>(c.taps.size()) * c.k * (bit_width(c.b) / 8);
+    Tensor& weights = weights_[&c];
+    if (!weights.defined()) weights = c.weights.in_order();
+    const std::byte* w = weights.raw() + channel * static_cast<int64_t>(c.taps.size()) * c.k * (bit_width(c.b) / 8);
     double sum = c.bias.as_double(channel);
     for (int32_t tap : c.taps)
       for (int64_t k = 0; k < c.k; ++k, w += bit_width(c.b) / 8)
@@ -243,6 +247,7 @@ class Interpreter {
   const Plan& plan_;
   int next_ = 0;  // step
   std::vector<std::byte> arena_;
+  std::map<const Contraction*, Tensor> weights_;  // in order
   std::vector<Tensor> outputs_;
   std::vector<std::byte*> io_;
 };

@@ -46,6 +46,32 @@ TEST_F(Api, ShapesFixDimensionsToo) {
   EXPECT_EQ(executable->outputs()[0].shape, (std::vector<int64_t>{2, 5}));
 }
 
+TEST_F(Api, DimensionsMayStayFree) {
+  const lapis::Executable executable = lapis::compile(model(kRelu), {.ranges = {{"S", {1, 4}}}}).value();
+  EXPECT_EQ(executable.inputs()[0].shape, (std::vector<int64_t>{1, -1}));
+  lapis::Session session = executable.session().value();
+  const std::vector<float> x = {1, -2, 3, -4, 5};
+  for (const int64_t length : {3, 4, 1}) {
+    const auto outputs = session.run({{"x", {x.data(), {1, length}}}}).value();
+    EXPECT_EQ(outputs.at("y").shape(), (std::vector<int64_t>{1, length}));
+    EXPECT_EQ(outputs.at("y").view<float>()[0], 1);
+  }
+  const auto refused = [&](std::vector<int64_t> shape, const std::string& message) {
+    const auto outputs = session.run({{"x", {x.data(), std::move(shape)}}});
+    ASSERT_FALSE(outputs.ok());
+    EXPECT_EQ(outputs.error().code, lapis::ErrorCode::Mismatch);
+    EXPECT_THAT(outputs.error().message, HasSubstr(message));
+  };
+  refused({1, 5}, "must be from 1 to 4");
+  refused({2, 3}, "[1,-1]");
+  refused({1, -3}, "[1,-1]");
+  EXPECT_EQ(executable.save(folder_ / "model.lapis").error().code, lapis::ErrorCode::Usage);
+  EXPECT_EQ(lapis::compile(model(kRelu)).value().inputs()[0].shape, (std::vector<int64_t>{1, -1}));
+  const auto artifact = lapis::compile_to(folder_ / "model.lapis", model(kRelu));
+  ASSERT_FALSE(artifact.ok());
+  EXPECT_THAT(artifact.error().message, HasSubstr("'S'"));
+}
+
 TEST_F(Api, WritesArtifactsForAnyTarget) {
   const auto file = folder_ / "model.lapis";
   ASSERT_TRUE(lapis::compile_to(file, model(kRelu), {.dims = {{"S", 3}}}).ok());
@@ -64,7 +90,7 @@ TEST_F(Api, FailuresHaveCodesAndMessages) {
     EXPECT_EQ(executable.error().code, code) << executable.error().message;
     EXPECT_THAT(executable.error().message, HasSubstr(message));
   };
-  fails(kRelu, {}, lapis::ErrorCode::Usage, "'S'");
+  fails(kRelu, {.ranges = {{"Q", {1, 2}}}}, lapis::ErrorCode::Usage, "'Q'");
   fails(kRelu, {.target = "z80"}, lapis::ErrorCode::Usage, "z80");
   fails(kRelu, {.dims = {{"Q", 3}}}, lapis::ErrorCode::Mismatch, "'Q'");
   fails("(float[2] x) => (float[2] y) { y = my.ops.Magic(x) }", {}, lapis::ErrorCode::Unsupported, "Magic");

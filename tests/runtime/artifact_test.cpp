@@ -1,5 +1,6 @@
 #include "runtime/artifact.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cstring>
@@ -13,6 +14,7 @@
 namespace lapis {
 namespace {
 
+using ::testing::HasSubstr;
 using testing::sample_input;
 using testing::sample_program;
 using testing::sample_result;
@@ -29,7 +31,7 @@ bool same(const IoInfo& a, const IoInfo& b) { return a.name == b.name && a.dtype
 bool same(const StepInfo& a, const StepInfo& b) {
   return a.name == b.name && a.op == b.op && a.precision == b.precision && a.kernel == b.kernel && a.nodes == b.nodes &&
          a.note == b.note && a.code_offset == b.code_offset && a.code_size == b.code_size && a.units == b.units &&
-         a.macs == b.macs;
+         a.macs == b.macs && a.arguments == b.arguments;
 }
 bool same(const TableInfo& a, const TableInfo& b) {
   return a.offset == b.offset && a.rows == b.rows && a.limits == b.limits;
@@ -297,7 +299,62 @@ TEST_F(Artifact, ManifestsThatMakeNoSenseAreRefused) {
   EXPECT_TRUE(refused([](Program& p) {
     p.inputs[0].shape = p.outputs[0].shape = {int64_t{3} << 38};  // each can be, both cannot
   }));
-  EXPECT_FALSE(refused([](Program& p) { p.inputs[0].shape = {7, 0, 9}; }));
+  EXPECT_FALSE(refused([](Program& p) {
+    p.inputs[0].shape = {7, 0, 9};
+    p.steps[0].arguments[0].bytes = 0;  // of the input
+  }));
+}
+
+// The words of a block become addresses: of regions inside of their memory, which code may write where it says so.
+TEST_F(Artifact, ArgumentsThatAddressOtherMemoryAreRefused) {
+  const auto refused = [&](size_t step, size_t word, auto&& change) {
+    Program p = sample_program();
+    change(p.steps[step].arguments[word]);
+    EXPECT_TRUE(save_artifact(p, file_).ok());
+    const auto loaded = load_artifact(file_);
+    EXPECT_EQ(flaw_of(p).has_value(), !loaded.ok());
+    return !loaded.ok() && loaded.diagnostics()[0].kind == ErrorKind::Input;
+  };
+  using abi::Argument;
+  EXPECT_FALSE(refused(0, 0, [](Argument& a) { a.within = a.bytes; }));
+  EXPECT_TRUE(refused(0, 0, [](Argument& a) { a.within = a.bytes + 1; }));
+  EXPECT_TRUE(refused(0, 0, [](Argument& a) { a.bytes = 65; }));
+  EXPECT_TRUE(refused(0, 0, [](Argument& a) { a.value = 1; }));
+  EXPECT_TRUE(refused(0, 0, [](Argument& a) { a.value = UINT64_MAX; }));
+  EXPECT_TRUE(refused(0, 0, [](Argument& a) { a.io = 2; }));
+  EXPECT_TRUE(refused(0, 0, [](Argument& a) { a.written = true; }));  // an input
+  EXPECT_TRUE(refused(0, 1, [](Argument& a) { a.bytes = 65; }));
+  EXPECT_TRUE(refused(0, 2, [](Argument& a) { a.written = true; }));  // constants
+  EXPECT_TRUE(refused(0, 2, [](Argument& a) { a.bytes = 65; }));
+  EXPECT_TRUE(refused(0, 2, [](Argument& a) { a.kind = Argument::Kind::Weights; }));  // there are none
+  EXPECT_TRUE(refused(0, 2, [](Argument& a) { a.kind = static_cast<Argument::Kind>(6); }));
+  EXPECT_FALSE(refused(1, 0, [](Argument& a) { a.written = false; }));
+}
+
+// Weights are parts in memory and one section of the file, of which several variants have the same or fewer.
+TEST_F(Artifact, WeightsComeBack) {
+  Program less = sample_program();
+  const auto bytes = [](size_t count, int value) { return std::vector<std::byte>(count, std::byte(value)); };
+  const std::vector<std::byte> a = bytes(100000, 1), b = bytes(3, 2);
+  less.weights.append(a, nullptr);
+  Program more = less;
+  more.weights.append(b, nullptr);
+  const std::vector<Program> variants = {less, more};
+  ASSERT_TRUE(save_artifact(variants, file_).ok());
+  const auto loaded = load_variants(file_, {.verify = true});
+  ASSERT_TRUE(loaded.ok()) << to_string(loaded.diagnostics());
+  for (const Program& p : *loaded) {
+    EXPECT_EQ(p.weights.size(), more.weights.size());
+    EXPECT_TRUE(std::equal(a.begin(), a.end(), p.weights.at(0)));
+    EXPECT_TRUE(std::equal(b.begin(), b.end(), p.weights.at(more.weights.all()[1].offset)));
+  }
+  std::string file = *read_file(file_);
+  const size_t constants = less.constants.size(), weights = (more.weights.size() + 4095) / 4096 * 4096;
+  file[file.size() - constants - weights + 70000] ^= 1;
+  overwrite(file);
+  const auto damaged = load_variants(file_, {.verify = true});
+  ASSERT_FALSE(damaged.ok());
+  EXPECT_THAT(to_string(damaged.diagnostics()), HasSubstr("weights have changed in the 64 KiB from byte 65536"));
 }
 
 TEST_F(Artifact, TablesThatAddressOtherMemoryAreRefused) {

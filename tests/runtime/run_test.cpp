@@ -17,27 +17,28 @@ using ::testing::HasSubstr;
 
 constexpr int64_t kUnits = 37;
 
-int64_t* values_of(const abi::Frame* frame) { return reinterpret_cast<int64_t*>(frame->arena); }
+// The only word of every block is their address.
+int64_t* values_of(const uint64_t* block) { return reinterpret_cast<int64_t*>(block[0]); }
 
 // Unit u becomes a function of what other units wrote in the step before.
-void mix(const abi::Frame* frame, int64_t begin, int64_t end) {
-  int64_t* const to = values_of(frame);
+void mix(const uint64_t* block, int64_t begin, int64_t end) {
+  int64_t* const to = values_of(block);
   const int64_t* const from = to + kUnits;
   for (int64_t u = begin; u < end; ++u) to[u] = 3 * from[kUnits - 1 - u] + u;
 }
 
 // One unit that reads and writes everything.
-void turn(const abi::Frame* frame, int64_t, int64_t) {
-  int64_t* const to = values_of(frame);
+void turn(const uint64_t* block, int64_t, int64_t) {
+  int64_t* const to = values_of(block);
   for (int64_t u = 0; u < kUnits; ++u) to[kUnits + u] = to[u] % 1000003 + (u == 0 ? 0 : to[kUnits + u - 1] % 7);
 }
 
 struct Steps {
   std::vector<StepInfo> infos;
-  std::vector<abi::StepFn> functions;
+  std::vector<StepCall> calls;
   void add(abi::StepFn function, int64_t units) {
     infos.emplace_back().units = units;
-    functions.push_back(function);
+    calls.push_back({function});
   }
 };
 
@@ -54,13 +55,14 @@ struct Outcome {
   std::vector<double> profile;
 };
 
-Outcome run(const Steps& steps, v1::Executor& executor, int threads, bool profiled = false) {
+Outcome run(Steps steps, v1::Executor& executor, int threads, bool profiled = false) {
   Outcome outcome;
   std::iota(outcome.values.begin(), outcome.values.end(), 1);
   if (profiled) outcome.profile.assign(steps.infos.size(), 0);
-  const abi::Frame frame{nullptr, reinterpret_cast<uint8_t*>(outcome.values.data()), nullptr, nullptr};
+  const auto block = reinterpret_cast<uint64_t>(outcome.values.data());
+  for (StepCall& call : steps.calls) call.block = &block;
   const Phases phases(steps.infos);
-  outcome.status = Run(frame, steps.functions, steps.infos, phases, outcome.profile).on(executor, threads);
+  outcome.status = Run(steps.calls, steps.infos, phases, outcome.profile).on(executor, threads);
   return outcome;
 }
 

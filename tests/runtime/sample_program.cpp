@@ -12,12 +12,13 @@
 namespace lapis::testing {
 namespace {
 
-// void step(rdi = Frame*, rsi = begin, rdx = end)
+// void step(rdi = block, rsi = begin, rdx = end); the words of the block are listed above each.
+
+// x, arena, constants
 constexpr uint8_t kAdd[] = {
-    0x48, 0x8B, 0x47, 0x10,  // mov rax, [rdi+16]      Frame::io
-    0x4C, 0x8B, 0x00,        // mov r8, [rax]          x
-    0x4C, 0x8B, 0x4F, 0x08,  // mov r9, [rdi+8]        Frame::arena
-    0x48, 0x8B, 0x07,        // mov rax, [rdi]         Frame::constants
+    0x4C, 0x8B, 0x07,        // mov r8, [rdi]
+    0x4C, 0x8B, 0x4F, 0x08,  // mov r9, [rdi+8]
+    0x48, 0x8B, 0x47, 0x10,  // mov rax, [rdi+16]
     0x8A, 0x00,              // mov al, [rax]          the first constant
     0x48, 0x39, 0xD6,        // next: cmp rsi, rdx
     0x7D, 0x0F,              // jge done
@@ -28,9 +29,9 @@ constexpr uint8_t kAdd[] = {
     0xEB, 0xEC,              // jmp next
     0xC3,                    // done: ret
 };
+// y, arena
 constexpr uint8_t kReverse[] = {
-    0x48, 0x8B, 0x47, 0x10,  // mov rax, [rdi+16]
-    0x4C, 0x8B, 0x48, 0x08,  // mov r9, [rax+8]        y
+    0x4C, 0x8B, 0x0F,        // mov r9, [rdi]
     0x4C, 0x8B, 0x47, 0x08,  // mov r8, [rdi+8]
     0x48, 0x39, 0xD6,        // next: cmp rsi, rdx
     0x7D, 0x14,              // jge done
@@ -42,16 +43,17 @@ constexpr uint8_t kReverse[] = {
     0xEB, 0xE7,              // jmp next
     0xC3,                    // done: ret
 };
+// status
 constexpr uint8_t kFault[] = {
-    0x48, 0x8B, 0x47, 0x18,              // mov rax, [rdi+24]      Frame::status
+    0x48, 0x8B, 0x07,                    // mov rax, [rdi]
     0xC7, 0x00, 0x01, 0x00, 0x00, 0x00,  // mov dword [rax], kIndexOutOfRange
     0xC3,                                // ret
 };
 
+// x, y
 constexpr uint8_t kWait[] = {
-    0x48, 0x8B, 0x47, 0x10,  // mov rax, [rdi+16]
-    0x48, 0x8B, 0x08,        // mov rcx, [rax]         x
-    0x48, 0x8B, 0x50, 0x08,  // mov rdx, [rax+8]       y
+    0x48, 0x8B, 0x0F,        // mov rcx, [rdi]
+    0x48, 0x8B, 0x57, 0x08,  // mov rdx, [rdi+8]
     0xC6, 0x02, 0x01,        // mov byte [rdx], 1
     0xF3, 0x90,              // next: pause
     0x80, 0x39, 0x00,        // cmp byte [rcx], 0
@@ -59,17 +61,17 @@ constexpr uint8_t kWait[] = {
     0xC3,                    // ret
 };
 
-// The rest of mixed_program: y, x and the arena, all 64 bytes at once.
-constexpr uint8_t kCopyIn[] = {
-    0x48, 0x8B, 0x47, 0x10,        // mov rax, [rdi+16]
-    0x48, 0x8B, 0x30,              // mov rsi, [rax]         x
+// The rest of mixed_program: y, x and the arena, all 64 bytes at once. From, to:
+constexpr uint8_t kCopy[] = {
+    0x48, 0x8B, 0x37,              // mov rsi, [rdi]
     0x48, 0x8B, 0x7F, 0x08,        // mov rdi, [rdi+8]
     0xB9, 0x40, 0x00, 0x00, 0x00,  // mov ecx, 64
     0xF3, 0xA4,                    // rep movsb
     0xC3,                          // ret
 };
+// arena
 constexpr uint8_t kSums[] = {
-    0x48, 0x8B, 0x57, 0x08,        // mov rdx, [rdi+8]
+    0x48, 0x8B, 0x17,              // mov rdx, [rdi]
     0xB9, 0x01, 0x00, 0x00, 0x00,  // mov ecx, 1
     0x8A, 0x44, 0x0A, 0xFF,        // next: mov al, [rdx+rcx-1]
     0x00, 0x04, 0x0A,              // add [rdx+rcx], al
@@ -78,18 +80,10 @@ constexpr uint8_t kSums[] = {
     0x75, 0xF0,                    // jne next
     0xC3,                          // ret
 };
-constexpr uint8_t kCopyOut[] = {
-    0x48, 0x8B, 0x47, 0x10,        // mov rax, [rdi+16]
-    0x48, 0x8B, 0x77, 0x08,        // mov rsi, [rdi+8]
-    0x48, 0x8B, 0x78, 0x08,        // mov rdi, [rax+8]       y
-    0xB9, 0x40, 0x00, 0x00, 0x00,  // mov ecx, 64
-    0xF3, 0xA4,                    // rep movsb
-    0xC3,                          // ret
-};
-// And its units: a byte each.
+// And its units, a byte each: arena, constants
 constexpr uint8_t kIncrease[] = {
-    0x4C, 0x8B, 0x4F, 0x08,  // mov r9, [rdi+8]
-    0x48, 0x8B, 0x07,        // mov rax, [rdi]
+    0x4C, 0x8B, 0x0F,        // mov r9, [rdi]
+    0x48, 0x8B, 0x47, 0x08,  // mov rax, [rdi+8]
     0x8A, 0x00,              // mov al, [rax]
     0x48, 0x39, 0xD6,        // next: cmp rsi, rdx
     0x7D, 0x09,              // jge done
@@ -99,18 +93,27 @@ constexpr uint8_t kIncrease[] = {
     0xC3,                    // done: ret
 };
 
+using Kind = abi::Argument::Kind;
+constexpr uint64_t kBytes = kSampleSize;
+constexpr abi::Argument kX{.kind = Kind::Io, .io = 0, .bytes = kBytes},
+    kY{.kind = Kind::Io, .written = true, .io = 1, .bytes = kBytes},
+    kArena{.kind = Kind::Arena, .written = true, .bytes = kBytes}, kConstants{.kind = Kind::Constants, .bytes = 64},
+    kStatus{.kind = Kind::Status};
+
 struct Bytes {
   alignas(64) std::byte constants[64] = {std::byte{5}};
   std::vector<std::byte> code;
 };
 
-void add_step(Program& program, Bytes& bytes, const std::string& name, std::span<const uint8_t> code, int64_t units) {
+void add_step(Program& program, Bytes& bytes, const std::string& name, std::span<const uint8_t> code,
+              std::vector<abi::Argument> arguments, int64_t units) {
   StepInfo step;
   step.name = name;
   step.op = "Add";
   step.nodes = {"node of " + name};
   step.code_offset = bytes.code.size();
   step.code_size = code.size();
+  step.arguments = std::move(arguments);
   step.units = units;
   program.steps.push_back(step);
   for (const uint8_t b : code) bytes.code.push_back(std::byte{b});
@@ -135,9 +138,9 @@ Program empty_program(const std::shared_ptr<Bytes>& bytes) {
 Program make_program(bool faulting) {
   const auto bytes = std::make_shared<Bytes>();
   Program p = empty_program(bytes);
-  add_step(p, *bytes, "add", kAdd, kSampleSize);
-  add_step(p, *bytes, "reverse", kReverse, kSampleSize);
-  if (faulting) add_step(p, *bytes, "fault", kFault, 1);
+  add_step(p, *bytes, "add", kAdd, {kX, kArena, kConstants}, kSampleSize);
+  add_step(p, *bytes, "reverse", kReverse, {kY, kArena}, kSampleSize);
+  if (faulting) add_step(p, *bytes, "fault", kFault, {kStatus}, 1);
   p.code = bytes->code;
   return p;
 }
@@ -150,7 +153,7 @@ Program faulting_program() { return make_program(true); }
 Program waiting_program() {
   const auto bytes = std::make_shared<Bytes>();
   Program p = empty_program(bytes);
-  add_step(p, *bytes, "wait", kWait, 1);
+  add_step(p, *bytes, "wait", kWait, {kX, kY}, 1);
   p.code = bytes->code;
   return p;
 }
@@ -158,14 +161,14 @@ Program waiting_program() {
 Program mixed_program() {
   const auto bytes = std::make_shared<Bytes>();
   Program p = empty_program(bytes);
-  add_step(p, *bytes, "copy_in", kCopyIn, 1);
-  add_step(p, *bytes, "sums_0", kSums, 1);
-  add_step(p, *bytes, "increase_0", kIncrease, kSampleSize);
-  add_step(p, *bytes, "sums_1", kSums, 1);
-  add_step(p, *bytes, "sums_2", kSums, 1);
-  add_step(p, *bytes, "increase_1", kIncrease, kSampleSize);
-  add_step(p, *bytes, "increase_2", kIncrease, kSampleSize);
-  add_step(p, *bytes, "copy_out", kCopyOut, 1);
+  add_step(p, *bytes, "copy_in", kCopy, {kX, kArena}, 1);
+  add_step(p, *bytes, "sums_0", kSums, {kArena}, 1);
+  add_step(p, *bytes, "increase_0", kIncrease, {kArena, kConstants}, kSampleSize);
+  add_step(p, *bytes, "sums_1", kSums, {kArena}, 1);
+  add_step(p, *bytes, "sums_2", kSums, {kArena}, 1);
+  add_step(p, *bytes, "increase_1", kIncrease, {kArena, kConstants}, kSampleSize);
+  add_step(p, *bytes, "increase_2", kIncrease, {kArena, kConstants}, kSampleSize);
+  add_step(p, *bytes, "copy_out", kCopy, {kArena, kY}, 1);
   p.code = bytes->code;
   return p;
 }

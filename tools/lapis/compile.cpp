@@ -29,7 +29,7 @@ nlohmann::ordered_json as_json(const Compiled& c) {
   return {{"target", p.target},
           {"steps", p.steps.size()},
           {"code_bytes", p.code.size()},
-          {"constant_bytes", p.constants.size()},
+          {"constant_bytes", constant_bytes(p)},
           {"arena_bytes", p.arena_bytes},
           {"seconds", {{"passes", c.seconds.passes}, {"lower", c.seconds.lower}, {"emit", c.seconds.emit}}}};
 }
@@ -43,7 +43,7 @@ Report describe(const std::vector<Compiled>& variants, const std::string& output
     const Program& p = c.program;
     if (variants.size() > 1) report.json["variants"].push_back(as_json(c));
     report.text += output + ": " + std::to_string(p.steps.size()) + " steps for " + p.target + ", " +
-                   std::to_string(p.code.size()) + " bytes of code, " + std::to_string(p.constants.size()) +
+                   std::to_string(p.code.size()) + " bytes of code, " + std::to_string(constant_bytes(p)) +
                    " of constants, arena " + std::to_string(p.arena_bytes) + "; passes " + fixed(c.seconds.passes, 2) +
                    " s, lowering " + fixed(c.seconds.lower, 2) + " s, code " + fixed(c.seconds.emit, 2) + " s\n";
   }

@@ -12,8 +12,12 @@ struct Flags {
 
 Result<Accuracy> accuracy_of(const std::string& model, const Flags& flags, const Dataset& dataset) {
   LAPIS_TRY(RunnerOptions options, flags.model.runner_options());
-  LAPIS_TRY(const Feeds first, dataset.sample(0));  // fixes symbolic dimensions
-  bind_to(first, options.model);
+  if (options.backend == Backend::Jit) {
+    options.model.all_free = true;  // samples may be of any length
+  } else {
+    LAPIS_TRY(const Feeds first, dataset.sample(0));
+    bind_to(first, options.model);
+  }
   LAPIS_TRY(const std::unique_ptr<Runner> runner, flags.model.open(model, options));
   return measure_accuracy(*runner, dataset, progress_bar(model));
 }

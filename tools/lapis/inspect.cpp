@@ -73,7 +73,7 @@ Result<Report> inspect_artifact(const Path& file, bool check) {
   report.json.update(variant_as_json(p));
   report.json.update({{"producer", p.producer},
                       {"source", hex(p.source_hash)},
-                      {"constant_bytes", p.constants.size()},
+                      {"constant_bytes", constant_bytes(p)},
                       {"inputs", as_json(p.inputs)},
                       {"outputs", as_json(p.outputs)}});
   if (check) report.json["checked"] = true;

@@ -135,6 +135,7 @@ Result<std::unique_ptr<Graph>> ModelFlags::import(const Path& file, const ModelO
 
 Result<std::unique_ptr<Graph>> ModelFlags::load(const Path& file, const ModelOptions& options) const {
   LAPIS_TRY(std::unique_ptr<Graph> graph, import(file, options));
+  if (options.all_free) return graph;
   if (Status bound = bind_model(*graph, {}); !bound.ok())
     return in_file(std::move(bound).diagnostics(), file, graph->name());
   return graph;

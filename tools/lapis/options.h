@@ -23,7 +23,7 @@ struct ModelFlags {
 
   // Imports `file`, checks that --dim and --shape name what it has, and fixes its shapes where they are given or `options` has any.
   Result<std::unique_ptr<Graph>> import(const Path& file, const ModelOptions& options) const;
-  // The same, and a batch becomes 1.
+  // The same, and a batch becomes 1, unless `options` says that all stay free.
   Result<std::unique_ptr<Graph>> load(const Path& file, const ModelOptions& options) const;
   // A model compiled now, or an artifact.
   Result<std::unique_ptr<Runner>> open(const Path& file, const RunnerOptions& options) const;

@@ -1,0 +1,67 @@
+// What compiling a model takes after one that is nearly the same: weights and code come from the caches of the process.
+//
+//   lapis_bench_recompile FIRST.onnx SECOND.onnx
+//
+// Compiles the first, then the second several times in new caches that the first has filled, and prints the least time of each stage.
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+
+#include "driver/compile.h"
+
+namespace lapis {
+namespace {
+
+template <class T> T required(Result<T> result) {
+  if (result.ok()) return *std::move(result);
+  std::fputs(to_string(result.diagnostics()).c_str(), stderr);
+  std::exit(1);
+}
+
+struct Times {
+  double passes = 1e9, lower = 1e9, emit = 1e9, all = 1e9;
+  void least(const Times& t) {
+    passes = std::min(passes, t.passes);
+    lower = std::min(lower, t.lower);
+    emit = std::min(emit, t.emit);
+    all = std::min(all, t.all);
+  }
+};
+
+Times measure(const Graph& graph, const std::shared_ptr<Caches>& caches) {
+  CompileOptions options;
+  options.caches = caches;
+  const auto start = std::chrono::steady_clock::now();
+  const Compiled::Seconds s = required(compile(graph, std::move(options))).seconds;
+  const double all = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
+  return {s.passes * 1e3, s.lower * 1e3, s.emit * 1e3, all};
+}
+
+void print(const char* what, const Times& t, const Caches& caches) {
+  std::printf(
+      "%-8s passes %7.2f ms, lowering and packing %7.2f ms, emission %7.2f ms, all %7.2f ms; packed %zu, emitted %zu "
+      "so far\n",
+      what, t.passes, t.lower, t.emit, t.all, caches.weights.counts().misses, caches.code.counts().misses);
+}
+
+}  // namespace
+}  // namespace lapis
+
+int main(int argc, char** argv) {
+  using namespace lapis;
+  if (argc != 3) {
+    std::fprintf(stderr, "usage: %s FIRST.onnx SECOND.onnx\n", argv[0]);
+    return 2;
+  }
+  const auto first = required(load_model(argv[1])), second = required(load_model(argv[2]));
+  Times best;
+  std::shared_ptr<Caches> caches;
+  for (int round = 0; round < 5; ++round) {
+    caches = std::make_shared<Caches>();
+    const Times alone = measure(*first, caches);
+    if (round == 0) print("first", alone, *caches);
+    best.least(measure(*second, caches));
+  }
+  print("second", best, *caches);
+}

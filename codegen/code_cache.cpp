@@ -1,0 +1,48 @@
+#include "codegen/code_cache.h"
+
+namespace lapis::codegen {
+
+// With the lock held.
+CodeCache::Bytes CodeCache::find(const std::string& key) {
+  const auto known = by_key_.find(key);
+  if (known == by_key_.end()) return nullptr;
+  entries_.splice(entries_.begin(), entries_, known->second);
+  return known->second->code;
+}
+
+CodeCache::Bytes CodeCache::code_of(const StepCode& step) {
+  {
+    const std::scoped_lock lock(mutex_);
+    if (Bytes known = find(step.key)) {
+      ++counts_.hits;
+      return known;
+    }
+    ++counts_.misses;
+  }
+  auto emitted = std::make_shared<const std::vector<uint8_t>>(step.emit());
+  const std::scoped_lock lock(mutex_);
+  if (Bytes known = find(step.key)) return known;
+  entries_.push_front({step.key, emitted});
+  by_key_.emplace(entries_.front().key, entries_.begin());
+  counts_.bytes += entries_.front().bytes();
+  shrink();
+  return emitted;
+}
+
+// With the lock held. Who has code of an entry that goes keeps it.
+void CodeCache::shrink() {
+  while (counts_.bytes > most_bytes_ && !entries_.empty()) {
+    counts_.bytes -= entries_.back().bytes();
+    by_key_.erase(entries_.back().key);
+    entries_.pop_back();
+  }
+}
+
+CodeCache::Counts CodeCache::counts() const {
+  const std::scoped_lock lock(mutex_);
+  Counts counts = counts_;
+  counts.functions = entries_.size();
+  return counts;
+}
+
+}  // namespace lapis::codegen

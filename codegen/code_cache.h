@@ -1,0 +1,49 @@
+// Code by structure: what has been emitted once in this process is not emitted again, whichever model, shape or trial asks for it. Safe to
+// use from any number of threads; bounded: what was asked for longest ago goes first.
+//
+//   CodeCache cache;                                     // or that of the process, driver/caches.h
+//   LAPIS_TRY(CodeImage image, codegen::emit(plan, cache));
+#pragma once
+
+#include <list>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "codegen/step_code.h"
+
+namespace lapis::codegen {
+
+class CodeCache {
+ public:
+  using Bytes = std::shared_ptr<const std::vector<uint8_t>>;
+  struct Counts {
+    size_t hits = 0, misses = 0, functions = 0, bytes = 0;
+  };
+
+  explicit CodeCache(size_t most_bytes = size_t{64} << 20) : most_bytes_(most_bytes) {}
+
+  // The code of that structure. Two threads that miss it at the same time both emit it, and the first one's stays.
+  Bytes code_of(const StepCode& step);
+  Counts counts() const;
+
+ private:
+  struct Entry {
+    std::string key;
+    Bytes code;
+    size_t bytes() const { return key.size() + code->size(); }
+  };
+  Bytes find(const std::string& key);
+  void shrink();
+
+  const size_t most_bytes_;
+  mutable std::mutex mutex_;
+  std::list<Entry> entries_;  // the one that was asked for last in front
+  std::unordered_map<std::string_view, std::list<Entry>::iterator> by_key_;
+  Counts counts_;
+};
+
+}  // namespace lapis::codegen

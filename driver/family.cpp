@@ -1,0 +1,205 @@
+#include "driver/family.h"
+
+#include <algorithm>
+
+#include "base/guard.h"
+#include "base/suggest.h"
+#include "ir/infer.h"
+#include "passes/pipeline.h"
+
+namespace lapis {
+namespace {
+
+// What is left to do once shapes are known: all was simplified as far as it could be. Mostly folding is enough.
+constexpr std::string_view kBound = "simplify", kFolded = "fold-constants,inline-branches,fold-constants,dce";
+
+Shape as_far_as_fixed(const Type& type) {
+  Shape shape;
+  for (const Dim& d : *type.dims) shape.push_back(d.constant().value_or(kFree));
+  return shape;
+}
+
+std::vector<IoInfo> describe(const std::vector<Value*>& values) {
+  std::vector<IoInfo> infos;
+  for (const Value* v : values)
+    infos.push_back({v->name(), v->dtype(), v->type().ranked() ? as_far_as_fixed(v->type()) : Shape{}});
+  return infos;
+}
+
+Status check_ranges(const Graph& graph, const ExtentRanges& ranges) {
+  const std::vector<std::string> symbols = free_symbols(graph);
+  Diagnostics found;
+  for (const auto& [name, range] : ranges) {
+    if (std::ranges::find(symbols, name) == symbols.end())
+      found.push_back(error(ErrorKind::Usage, "the model has no symbolic dimension '" + name + "' to give a range")
+                          .help(symbols.empty() ? "leave it out: its shapes are fixed" : suggestion(name, symbols)));
+    if (range.lowest < 0 || range.lowest > range.highest)
+      found.push_back(error(ErrorKind::Usage, "'" + name + "' cannot be from " + std::to_string(range.lowest) + " to " +
+                                                  std::to_string(range.highest))
+                          .help("give the lowest extent first, 0 or more"));
+  }
+  return status_of(std::move(found));
+}
+
+}  // namespace
+
+ModelFamily::ModelFamily(std::unique_ptr<Graph> graph, ExtentRanges ranges, CompileOptions options)
+    : graph_(std::move(graph)),
+      ranges_(std::move(ranges)),
+      options_(std::move(options)),
+      inputs_(describe(graph_->inputs())),
+      outputs_(describe(graph_->outputs())) {
+  for (const Value* constant : graph_->constants()) hashes_.remember(constant->constant());
+  options_.pipeline = *parse_pipeline(kBound);
+  options_.hashes = &hashes_;
+}
+
+Result<std::shared_ptr<ModelFamily>> ModelFamily::make(const Graph& graph, ExtentRanges ranges,
+                                                       CompileOptions options) {
+  LAPIS_CHECK(check_ranges(graph, ranges));
+  LAPIS_TRY(Prepared prepared, run_symbolic_passes(graph, options));
+  return std::shared_ptr<ModelFamily>(
+      new ModelFamily(std::move(prepared.graph), std::move(ranges), std::move(options)));
+}
+
+// Extents of symbols that stand alone; bind_shapes finds whatever contradicts the model.
+Status ModelFamily::check(const std::vector<Shape>& shapes) const {
+  if (shapes.size() != graph_->inputs().size())
+    return error(ErrorKind::Mismatch, "the model takes " + std::to_string(graph_->inputs().size()) + " inputs, got " +
+                                          std::to_string(shapes.size()));
+  Diagnostics found;
+  for (size_t i = 0; i < shapes.size(); ++i) {
+    const Value& input = *graph_->inputs()[i];
+    const Dims& dims = *input.type().dims;
+    for (size_t d = 0; d < std::min(dims.size(), shapes[i].size()); ++d) {
+      const std::vector<std::string> symbols = dims[d].symbols();
+      if (symbols.size() != 1 || !(dims[d] == Dim::symbol(symbols[0]))) continue;
+      const auto known = ranges_.find(symbols[0]);
+      const ExtentRange range = known == ranges_.end() ? ExtentRange{} : known->second;
+      if (shapes[i][d] >= range.lowest && shapes[i][d] <= range.highest) continue;
+      found.push_back(error(ErrorKind::Mismatch, "input '" + input.name() + "' is " + to_string(shapes[i]) +
+                                                     ", where '" + symbols[0] + "' must be from " +
+                                                     std::to_string(range.lowest) + " to " +
+                                                     std::to_string(range.highest))
+                          .help("give an input within the range, or compile the model for a larger one"));
+    }
+  }
+  return status_of(std::move(found));
+}
+
+// Of symbols that stand alone somewhere.
+ModelFamily::Extents ModelFamily::extents_of(const std::vector<Shape>& shapes) const {
+  Extents extents;
+  for (size_t i = 0; i < shapes.size(); ++i) {
+    const Dims& dims = *graph_->inputs()[i]->type().dims;
+    for (size_t d = 0; d < std::min(dims.size(), shapes[i].size()); ++d)
+      if (const std::vector<std::string> symbols = dims[d].symbols();
+          symbols.size() == 1 && dims[d] == Dim::symbol(symbols[0]))
+        extents[symbols[0]] = shapes[i][d];
+  }
+  return extents;
+}
+
+Result<std::unique_ptr<Graph>> ModelFamily::bound_to(const Extents& extents) const {
+  std::unique_ptr<Graph> bound = graph_->clone();
+  LAPIS_CHECK(bind_symbols(*bound, extents));
+  return bound;
+}
+
+Result<Plan> ModelFamily::plan_at(const Extents& extents) const {
+  LAPIS_TRY(const std::unique_ptr<Graph> bound, bound_to(extents));
+  return lower_model(*bound, options_);
+}
+
+bool ModelFamily::only_folds_at(const Extents& extents) const {
+  const Result<std::unique_ptr<Graph>> bound = bound_to(extents);
+  if (!bound.ok()) return false;
+  CompileOptions options = options_;
+  options.pipeline = *parse_pipeline(std::string(kFolded) + "," + std::string(kBound));
+  const Result<Prepared> prepared = run_passes(**bound, options);
+  return prepared.ok() && !prepared->passes.back().changed;
+}
+
+// From two shapes that a model of this kind may well have. Nothing where it cannot: then each shape has code of its own.
+ModelFamily::Nominal ModelFamily::make_nominal(const Extents& ones) const {
+  Extents nominal = ones, other = ones;
+  int64_t next = 0;
+  for (const std::string& symbol : free_symbols(*graph_)) {
+    if (ones.contains(symbol)) continue;
+    const auto known = ranges_.find(symbol);
+    const ExtentRange range = known == ranges_.end() ? ExtentRange{} : known->second;
+    nominal[symbol] = std::clamp<int64_t>(128 + 32 * next, range.lowest, range.highest);
+    other[symbol] = std::clamp<int64_t>(192 + 32 * next++, range.lowest, range.highest);
+  }
+  const Result<Plan> a = plan_at(nominal), b = plan_at(other);
+  if (!a.ok() || !b.ok()) return {};
+  return {std::make_shared<const codegen::Forms>(*a, *b), a->weights, only_folds_at(nominal) && only_folds_at(other)};
+}
+
+ModelFamily::Nominal ModelFamily::nominal_for(const Extents& extents) {
+  Extents ones;
+  for (const auto& [symbol, extent] : extents)
+    if (extent == 1) ones.emplace(symbol, 1);
+  const std::scoped_lock lock(nominal_mutex_);
+  const auto [known, is_new] = nominal_.try_emplace(std::move(ones));
+  if (is_new) known->second = make_nominal(known->first);
+  return known->second;
+}
+
+// Programs have them now.
+void ModelFamily::forget_weights() {
+  const std::scoped_lock lock(nominal_mutex_);
+  for (auto& [ones, nominal] : nominal_) nominal.weights = {};
+}
+
+Result<Executable> ModelFamily::compile_for(const std::vector<Shape>& shapes) {
+  LAPIS_CHECK(check(shapes));
+  CompileOptions options = options_;
+  const Nominal nominal = nominal_for(extents_of(shapes));
+  options.forms = nominal.forms;
+  if (nominal.only_folds) options.pipeline = *parse_pipeline(kFolded);
+  const std::unique_ptr<Graph> bound = graph_->clone();
+  std::map<std::string, Shape> by_name;
+  for (size_t i = 0; i < shapes.size(); ++i) by_name[bound->inputs()[i]->name()] = shapes[i];
+  LAPIS_CHECK(bind_shapes(*bound, by_name));
+  Result<Compiled> compiled = compile(*bound, options);
+  if (!compiled.ok() && nominal.only_folds) compiled = compile(*bound, options_);  // this shape wants more than folding
+  if (!compiled.ok()) return std::move(compiled).diagnostics();
+  forget_weights();
+  return Executable::from(std::move(compiled->program));
+}
+
+// Who finds an entry waits for it; who does not has to keep the promise.
+std::optional<ModelFamily::Made> ModelFamily::find_or_claim(const std::vector<Shape>& shapes, Promise& promise) {
+  const std::scoped_lock lock(mutex_);
+  const auto known = std::ranges::find(entries_, shapes, &Entry::shapes);
+  if (known != entries_.end()) {
+    entries_.splice(entries_.begin(), entries_, known);
+    return known->made;
+  }
+  entries_.push_front({shapes, promise.get_future().share()});
+  if (entries_.size() > kMostPrograms) entries_.pop_back();
+  return std::nullopt;
+}
+
+Result<Executable> ModelFamily::at(const std::vector<Shape>& shapes) {
+  Promise promise;
+  if (const std::optional<Made> known = find_or_claim(shapes, promise)) return known->get();
+  Result<Executable> made = guarded([&] { return compile_for(shapes); });
+  if (!made.ok()) forget(shapes);
+  promise.set_value(made);
+  return made;
+}
+
+// A shape that failed is tried again: memory may have been short.
+void ModelFamily::forget(const std::vector<Shape>& shapes) {
+  const std::scoped_lock lock(mutex_);
+  entries_.remove_if([&](const Entry& e) { return e.shapes == shapes; });
+}
+
+size_t ModelFamily::programs() const {
+  const std::scoped_lock lock(mutex_);
+  return entries_.size();
+}
+
+}  // namespace lapis
