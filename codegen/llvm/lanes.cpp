@@ -185,6 +185,14 @@ Value* rounded_to_odd(const Lanes& l, Value* x) {
   return b.CreateBitCast(b.CreateSelect(b.CreateFCmpONE(back, x), odd, bits), nearest->getType());
 }
 
+// Half precision in memory only. The fence keeps what has computed the float from being done in halves: that gains nothing without
+// instructions for them, and the extreme of two scalars would become a call of fminf.
+Value* half_bits(const Lanes& l, Value* x) {
+  auto& b = l.b;
+  Value* half = b.CreateFPTrunc(b.CreateArithmeticFence(x, x->getType()), l.shaped(b.getHalfTy(), x));
+  return b.CreateBitCast(half, l.shaped(b.getInt16Ty(), x));
+}
+
 // Highest value of the register type that is below 2^bits.
 double below_power(const Type* scalar, int bits) {
   return scalar->isFloatTy() ? static_cast<double>(std::nextafter(std::ldexp(1.0f, bits), 0.0f))
@@ -203,8 +211,7 @@ Value* Lanes::from_memory(Value* raw, DType dtype) const {
 
 Value* Lanes::to_memory(Value* value, DType dtype) const {
   if (dtype == DType::Bool) return b.CreateZExt(value, shaped(b.getInt8Ty(), value));
-  if (dtype == DType::Float16)
-    return b.CreateBitCast(b.CreateFPTrunc(value, shaped(b.getHalfTy(), value)), shaped(b.getInt16Ty(), value));
+  if (dtype == DType::Float16) return half_bits(*this, value);
   if (dtype == DType::BFloat16) return bfloat_bits(*this, value);
   return value;
 }

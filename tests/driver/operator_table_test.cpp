@@ -240,10 +240,13 @@ TEST_P(OperatorTable, BoundsGivenAtRunTime) {
   Table t(dtype());
   const Tensor values = specials(dtype());
   Value* x = t.input("x", values);
+  Value* scalar = t.constant(*evaluate_op(ops::Gather, {values, Tensor::scalar(int64_t{2})}));
   for (const int64_t i : {int64_t{0}, values.size() - 1, values.size() - 2}) {
     Value* bound = t.input("bound" + std::to_string(i), *evaluate_op(ops::Gather, {values, Tensor::scalar(i)}));
-    t.add(kExact, ops::Clip, {x, bound});
-    t.add(kExact, ops::Clip, {x, nullptr, bound});
+    for (Value* clipped : {x, scalar}) {
+      t.add(kExact, ops::Clip, {clipped, bound});
+      t.add(kExact, ops::Clip, {clipped, nullptr, bound});
+    }
   }
   t.check();
 }
