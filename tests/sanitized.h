@@ -1,5 +1,5 @@
 // Whether this build has sanitizers, for tests of what they cannot bear: they map more address space than any RLIMIT_AS allows, and
-// start no threads after a fork.
+// that of threads starts none after a fork.
 //
 //   if (kSanitized) GTEST_SKIP() << "sanitizers need unlimited address space";
 #pragma once
@@ -10,6 +10,14 @@ namespace lapis::testing {
 inline constexpr bool kSanitized = true;
 #else
 inline constexpr bool kSanitized = false;
+#endif
+
+#if defined(__SANITIZE_THREAD__)  // gcc
+inline constexpr bool kThreadSanitized = true;
+#elif defined(__has_feature)  // clang
+inline constexpr bool kThreadSanitized = __has_feature(thread_sanitizer);
+#else
+inline constexpr bool kThreadSanitized = false;
 #endif
 
 }  // namespace lapis::testing

@@ -221,7 +221,7 @@ TEST(Session, WithoutProcessesIsAResult) {
 }
 
 TEST(Session, RunsInAForkedChildOnThreadsOfItsOwn) {
-  if (kSanitized) GTEST_SKIP() << "no threads after a fork";
+  if (testing::kThreadSanitized) GTEST_SKIP() << "the thread sanitizer has no threads after a fork";
   auto session = std::make_unique<Session>(session_of(sample_program(), {.threads = 3}));
   const auto right = [&] {
     const auto y = session->run({tensor_of(sample_input())});

@@ -11,6 +11,7 @@
 #include "runtime/thread_pool.h"
 #include "tests/runtime/executors.h"
 #include "tests/runtime/sample_program.h"
+#include "tests/sanitized.h"
 
 namespace lapis {
 namespace {
@@ -108,12 +109,6 @@ TEST(SharedPool, ServesSessionsInsideOfItsOwnWork) {
     });
 }
 
-#if defined(__SANITIZE_THREAD__)
-constexpr bool kStartsThreadsAfterFork = false;
-#else
-constexpr bool kStartsThreadsAfterFork = true;
-#endif
-
 template <class Test> bool in_child(Test&& test) {
   const pid_t child = ::fork();
   if (child == 0) ::_exit(test() ? 0 : 1);
@@ -122,7 +117,7 @@ template <class Test> bool in_child(Test&& test) {
 }
 
 TEST(SharedPool, StartsThreadsInAForkedChild) {
-  if (!kStartsThreadsAfterFork) GTEST_SKIP() << "the thread sanitizer has no threads after a fork";
+  if (testing::kThreadSanitized) GTEST_SKIP() << "the thread sanitizer has no threads after a fork";
   std::shared_ptr<ThreadPool> pool = *ThreadPool::create(3);
   Session a = session_on(mixed(), pool), b = session_on(mixed(), pool);
   EXPECT_TRUE(right(a, 0));
@@ -139,7 +134,7 @@ TEST(SharedPool, StartsThreadsInAForkedChild) {
 
 // A pool at work in another thread when the process forks: nothing of it may be waited for in the child.
 TEST(SharedPool, IsUsableInAChildForkedDuringARun) {
-  if (!kStartsThreadsAfterFork) GTEST_SKIP() << "the thread sanitizer has no threads after a fork";
+  if (testing::kThreadSanitized) GTEST_SKIP() << "the thread sanitizer has no threads after a fork";
   const std::shared_ptr<ThreadPool> pool = *ThreadPool::create(2);
   std::atomic<bool> stop{false};
   std::thread busy([&] {
