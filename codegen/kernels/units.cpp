@@ -88,6 +88,14 @@ class UnitMaker {
 
 }  // namespace
 
+int64_t bytes_to_last_channel(const Contraction& c, size_t column) {
+  if (column == 0) return c.group_stride * (c.groups - 1) * bit_width(c.a) / 8;
+  if (column == 1) return (c.channels - 1) * bit_width(c.output.dtype) / 8;
+  const auto operand = std::ranges::find(c.operands, static_cast<int>(column), &EpilogueOperand::column);
+  const bool channels = operand != c.operands.end() && operand->kind == EpilogueOperand::Kind::PerElement;
+  return channels ? (c.channels - 1) * bit_width(operand->view.dtype) / 8 : 0;
+}
+
 std::vector<Unit> make_units(const Contraction& c, const Blocking& blocking) { return UnitMaker(c, blocking).make(); }
 
 std::vector<int32_t> words_of(const std::vector<Unit>& units) {

@@ -19,6 +19,9 @@ enum : int { kWeights, kParams, kTable, kBig, kSmall, kKind, kAddresses };
 }
 inline int64_t words_of_unit(const Blocking& blocking) { return unit_word::kAddresses + blocking.columns; }
 
+// Bytes from where a pixel of a column begins to where its last channel does: what blocks add to its address, at most.
+int64_t bytes_to_last_channel(const Contraction& c, size_t column);
+
 // Units in execution order, as c.schedule says: blocks outside and runs of pixels inside, or the other way round. A run lies in one slab.
 std::vector<Unit> make_units(const Contraction& c, const Blocking& blocking);
 // The unit table.

@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "codegen/kernels/schedule.h"
+#include "codegen/kernels/units.h"
 #include "codegen/lower/computed_weights.h"
 #include "codegen/lower/loop_builder.h"
 #include "codegen/lower/lowering.h"
@@ -44,7 +45,7 @@ class ContractionBuilder {
       matrix();
     bias();
     epilogue();
-    c_.output = l_.allocate_channels(region_.result(), axis_);
+    c_.output = l_.allocate(region_.result());
     build_grid();
     if (too_large_) return report(too_large_);
     if (c_.computed) pack();
@@ -334,7 +335,8 @@ class ContractionBuilder {
       grid.columns.push_back(column(pixel_strides(operand.view), operand.view.offset, operand.view.dtype));
     }
     merge_dimensions();
-    for (const PixelGrid::Column& column : grid.columns) check_reach(column);
+    for (size_t i = 0; i < grid.columns.size(); ++i)
+      check_reach(grid.columns[i], kernels::bytes_to_last_channel(c_, i));
   }
 
   // Dimensions that all columns pass through at one distance are one: longer runs. Those of batches stay apart from the others.
@@ -367,9 +369,9 @@ class ContractionBuilder {
     return true;
   }
 
-  // All addresses are 32-bit numbers in the tables.
-  void check_reach(const PixelGrid::Column& column) {
-    int64_t highest = column.origin;
+  // All addresses are 32-bit numbers in the tables, those of a pixel's last channel too.
+  void check_reach(const PixelGrid::Column& column, int64_t last_channel) {
+    int64_t highest = column.origin + last_channel;
     bool fits = true;
     for (size_t d = 0; d < column.strides.size(); ++d) {
       int64_t distance = 0;

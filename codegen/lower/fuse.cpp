@@ -1,18 +1,13 @@
 #include "codegen/lower/fuse.h"
 
 #include <algorithm>
-#include <map>
 #include <set>
 
 #include "codegen/kernels/schedule.h"
 #include "codegen/lower/computed_weights.h"
-#include "codegen/lower/layout.h"
 #include "ir/ops/ops.h"
 
 namespace lapis::codegen {
-int64_t channel_axis(const Node& contraction) {
-  return has_window(contraction) ? 1 : contraction.output()->type().rank() - 1;
-}
 
 const Value* addend_of(const Node& contraction) {
   return operand_of(contraction, row_of(contraction)->product->addend);
@@ -46,69 +41,27 @@ constexpr int kMostEpilogue = 32;  // nodes behind a contraction
 
 class Fuser {
  public:
-  Fuser(const Graph& graph, const FuseOptions& options, const std::unordered_set<const Node*>& alone)
-      : graph_(graph), options_(options), alone_(alone) {}
+  Fuser(const Graph& graph, const NodeForms& forms, Placements& placements,
+        const std::unordered_set<const Node*>& alone)
+      : graph_(graph), forms_(forms), placements_(placements), alone_(alone) {
+    for (const Node* node : graph_.nodes()) order_.emplace(node, static_cast<int64_t>(order_.size()));
+  }
 
-  Result<Fusion> run() {
-    LAPIS_CHECK(classify());
+  Regions run(bool enabled) {
     for (const Node* node : graph_.nodes()) {
-      const Role role = role_of(node);
-      if (!claimed_.contains(node) && (role == Role::Contraction || role == Role::Loop)) claim_chain(*node, role);
+      const Role role = forms_.role(*node);
+      if (!claimed_.contains(node) && (role == Role::Contraction || role == Role::Loop))
+        claim_chain(*node, role, enabled && !alone_.contains(node));
     }
-    if (options_.enabled)
+    if (enabled)
       for (const Node* node : graph_.nodes()) inline_into_readers(*node);
-    collect_regions();
-    return std::move(fusion_);
+    return regions();
   }
 
  private:
-  struct Refused {
-    std::vector<std::string> names;
-    std::string help;
-  };
-
-  // Every node must be lowerable; those that are not are reported together, one diagnostic per operator and reason.
-  Status classify() {
-    std::map<std::pair<std::string, std::string>, Refused> refused;
-    for (const Node* node : graph_.nodes()) {
-      order_.emplace(node, static_cast<int64_t>(order_.size()));
-      const Result<const Form*> form = form_of(*node);
-      const Form* taken = form.ok() ? *form : options_.host_calls ? host_form_of(*node) : nullptr;
-      if (taken) {
-        forms_[node] = taken;
-        continue;
-      }
-      const Diagnostic& why = form.diagnostics().front();
-      Refused& group = refused[{std::string(node->op().name), why.message}];
-      group.names.push_back(node->origin());
-      group.help = why.hint;
-    }
-    Diagnostics diagnostics;
-    for (const auto& [key, group] : refused) diagnostics.push_back(report(key.first, key.second, group));
-    return status_of(std::move(diagnostics));
-  }
-
-  Diagnostic report(const std::string& op, const std::string& reason, const Refused& group) const {
-    std::string list;
-    for (size_t i = 0; i < std::min<size_t>(group.names.size(), 4); ++i)
-      list += (i ? ", " : "") + ("'" + group.names[i] + "'");
-    if (group.names.size() > 4) list += ", ...";
-    const std::string help =
-        group.help.empty() ? "`lapis run --backend=reference` evaluates the model without compiling it" : group.help;
-    return error(ErrorKind::Unsupported,
-                 "cannot compile " + std::to_string(group.names.size()) + " x " + op + ": " + reason)
-        .at(graph_.name())
-        .note("nodes " + list)
-        .help(help);
-  }
-
-  Role role_of(const Node* node) const { return forms_.at(node)->role; }
-  // Of this graph: what is computed around it has storage of its own.
-  bool is_view(const Node* node) const { return forms_.contains(node) && role_of(node) == Role::View; }
-
-  void claim_chain(const Node& anchor, Role role) {
-    FusedRegion region{&anchor, forms_.at(&anchor), {}};
-    if (options_.enabled && !alone_.contains(&anchor)) region.chain = chain_behind(anchor, role);
+  void claim_chain(const Node& anchor, Role role, bool fused) {
+    FusedRegion region{&anchor, &forms_.of(anchor), {}};
+    if (fused) region.chain = chain_behind(anchor, role);
     claimed_[&anchor] = &anchor;
     for (const Node* node : region.chain) claimed_[node] = &anchor;
     sizes_[&anchor] = 1 + static_cast<int>(region.chain.size());
@@ -130,7 +83,7 @@ class Fuser {
       if (role == Role::Contraction && !fits_epilogue(*next, channel_axis(anchor), chain)) break;
       chain.nodes.push_back(next);
       value = next->output();
-      if (waiting.empty() && ends_chain(*next, role)) closed = chain.nodes.size();
+      if (waiting.empty() && ends_chain(*next, anchor, role)) closed = chain.nodes.size();
     }
     chain.nodes.resize(closed);
     return chain.nodes;
@@ -138,14 +91,10 @@ class Fuser {
 
   // False if someone reads the value who cannot be in its chain.
   bool add_readers(const Value& value, std::set<std::pair<int64_t, const Node*>>& waiting) const {
-    if (value.is_graph_output()) return false;
+    if (!forms_.goes_on(value)) return false;
     for (const Use& use : value.uses()) {
-      const Node* reader = use.node;
-      const auto form = forms_.find(reader);
-      if (form == forms_.end() || form->second->role != Role::Scalar || claimed_.contains(reader) ||
-          reader->output()->type().shape() != value.type().shape())
-        return false;
-      waiting.emplace(order_.at(reader), reader);
+      if (claimed_.contains(use.node)) return false;
+      waiting.emplace(order_.at(use.node), use.node);
     }
     return true;
   }
@@ -180,10 +129,13 @@ class Fuser {
     return program.add({Op::Load, type, {-1, -1, -1}, static_cast<int32_t>(program.instrs.size())});
   }
 
-  // A result that widens is computed in place by its reader, if it has one, from fewer bytes; not every type leaves an epilogue.
-  static bool ends_chain(const Node& node, Role role) {
-    return (!widens(node) || node.output()->is_graph_output()) &&
-           (role != Role::Contraction || kernels::epilogue_stores(node.output()->dtype()));
+  // A result that widens is computed in place by its reader, if it has one, from fewer bytes. A kernel stores some types only, and
+  // vectors of channels.
+  bool ends_chain(const Node& node, const Node& anchor, Role role) {
+    const Value& result = *node.output();
+    if (widens(node) && !result.is_graph_output()) return false;
+    return role != Role::Contraction ||
+           (kernels::epilogue_stores(result.dtype()) && placements_.of(result).dense_along(channel_axis(anchor)));
   }
 
   static bool widens(const Node& node) {
@@ -217,12 +169,11 @@ class Fuser {
     const Value* v = node.input(i);
     if (const auto scalar = scalar_constant(v)) return trial.constant(v->dtype(), *scalar);
     if (is_table(node, i)) return load(trial, v->dtype());
-    const Type& type = node.output()->type();
-    const bool per_channel = v->is_constant() && per_channel_constant(node, i, type.shape(), axis);
-    fits = fits && (per_channel || per_element(v, type, axis));
-    const Value* loaded = v;
-    if (!v->is_constant() && v->producer() && is_cheap(*v->producer()))
-      loaded = v->producer()->input(0);  // inlined into the epilogue
+    const Shape shape = node.output()->type().shape();
+    const bool per_channel = v->is_constant() && per_channel_constant(node, i, shape, axis);
+    const bool cheap = v->producer() && is_cheap(*v->producer());
+    const Value* loaded = cheap ? v->producer()->input(0) : v;  // it may come to be inlined into the epilogue
+    fits = fits && (per_channel || (per_element(*v, shape, axis) && placements_.of(*loaded).dense_along(axis)));
     int id = load(trial, loaded->dtype());
     if (loaded != v)
       id = translate(*v->producer(), trial, [&](size_t k) { return k == 0 ? id : trial.constant(DType::Float32, 0); });
@@ -237,19 +188,15 @@ class Fuser {
     return is_per_channel(parameter, shape, axis);
   }
 
-  // Full-shaped, and stored with contiguous channels once lowered; where this guess is wrong, lowering makes a copy.
-  bool per_element(const Value* v, const Type& type, int64_t axis) const {
-    if (v->is_constant() || v->type().shape() != type.shape()) return false;
-    const Value* stored = v->producer() && is_cheap(*v->producer()) ? v->producer()->input(0) : v;
-    const bool view = stored->producer() != nullptr && is_view(stored->producer());
-    return !view && (axis == type.rank() - 1 || stored->producer() != nullptr);
+  // Full-shaped, and a kernel can load vectors of its channels.
+  bool per_element(const Value& v, const Shape& shape, int64_t axis) {
+    return !v.is_constant() && v.type().shape() == shape && placements_.of(v).dense_along(axis);
   }
 
   // Recomputing it costs less than storing it: one instruction or two on fewer bytes.
   bool is_cheap(const Node& node) const {
-    const auto form = forms_.find(&node);
     const OpLowering* row = row_of(node);
-    return form != forms_.end() && row && row->recompute && row->recompute(node);
+    return forms_.is_scalar(node) && row->recompute && row->recompute(node);
   }
 
   // A node is computed in place if all its readers can, and none of their regions becomes too large.
@@ -260,7 +207,7 @@ class Fuser {
     for (const Use& use : node.output()->uses())
       if (size_of_region(*use.node) + size > kMostNodes) return;
     for (const Use& use : node.output()->uses()) size_of_region(*use.node) += size;
-    fusion_.inlined.insert(&node);
+    inlined_.insert(&node);
   }
 
   // Nodes computed in the region of `node` so far.
@@ -270,7 +217,7 @@ class Fuser {
   }
 
   bool may_inline(const Node& node) const {
-    if (role_of(&node) != Role::Scalar || claimed_.contains(&node)) return false;
+    if (!forms_.is_scalar(node) || claimed_.contains(&node)) return false;
     const Value* value = node.output();
     if (value->is_graph_output() || value->uses().empty()) return false;
     if (value->uses().size() > 1 && !is_cheap(node)) return false;
@@ -280,8 +227,9 @@ class Fuser {
 
   bool accepts_inlined(const Use& use, const Node& producer) const {
     const Node& user = *use.node;
-    if (!forms_.contains(&user)) return false;
-    switch (role_of(&user)) {
+    const Form* form = forms_.find(user);
+    if (!form) return false;
+    switch (form->role) {
       case Role::Scalar: {
         if (user.output()->type().shape() != producer.output()->type().shape()) return false;
         if (claimed_.contains(&user)) return in_loop_chain(user) || is_cheap(producer);
@@ -294,39 +242,45 @@ class Fuser {
 
   bool in_loop_chain(const Node& user) const {
     const auto anchor = claimed_.find(&user);
-    return anchor != claimed_.end() && anchor->second != &user && role_of(anchor->second) == Role::Loop;
+    return anchor != claimed_.end() && anchor->second != &user && forms_.role(*anchor->second) == Role::Loop;
   }
   bool read_by_epilogue(const Value& value) const {
     return std::any_of(value.uses().begin(), value.uses().end(), [&](const Use& use) {
       const auto anchor = claimed_.find(use.node);
-      return anchor != claimed_.end() && role_of(anchor->second) == Role::Contraction;
+      return anchor != claimed_.end() && forms_.role(*anchor->second) == Role::Contraction;
     });
   }
 
-  void collect_regions() {
+  Regions regions() {
+    Regions regions;
     for (const Node* node : graph_.nodes()) {
-      if (const auto it = anchored_.find(node); it != anchored_.end())
-        fusion_.regions.push_back(it->second);
-      else if (!claimed_.contains(node) && !fusion_.inlined.contains(node))
-        fusion_.regions.push_back({node, forms_.at(node), {}});
+      const auto last = anchored_.find(node);
+      if (last != anchored_.end())
+        regions.push_back(last->second);
+      else if (claimed_.contains(node) || inlined_.contains(node))
+        placements_.drop(*node->output());
+      else
+        regions.push_back({node, &forms_.of(*node), {}});
     }
+    return regions;
   }
 
   const Graph& graph_;
-  const FuseOptions options_;
+  const NodeForms& forms_;
+  Placements& placements_;
   const std::unordered_set<const Node*>& alone_;
-  std::unordered_map<const Node*, const Form*> forms_;
   std::unordered_map<const Node*, int64_t> order_;         // in the graph
   std::unordered_map<const Node*, const Node*> claimed_;   // by anchors and their chains, to the anchor
   std::unordered_map<const Node*, FusedRegion> anchored_;  // by last node
   std::unordered_map<const Node*, int> sizes_;             // nodes computed in one region, by its anchor
-  Fusion fusion_;
+  std::unordered_set<const Node*> inlined_;
 };
 
 }  // namespace
 
-Result<Fusion> fuse(const Graph& graph, const FuseOptions& options, const std::unordered_set<const Node*>& alone) {
-  return Fuser(graph, options, alone).run();
+Regions fuse(const Graph& graph, const NodeForms& forms, Placements& placements, bool enabled,
+             const std::unordered_set<const Node*>& alone) {
+  return Fuser(graph, forms, placements, alone).run(enabled);
 }
 
 }  // namespace lapis::codegen

@@ -1,12 +1,11 @@
 // Fusion: which nodes are computed in one region. A region has an anchor (the operator that shapes its loops), a chain of elementwise
-// nodes behind it, and elementwise producers that are computed in place wherever they are needed ("inlined").
+// nodes behind it, and elementwise producers that are computed in place wherever they are needed ("inlined"). What kernels would have to
+// read or write in another order than it is placed in is not fused into them.
 #pragma once
 
-#include <unordered_map>
 #include <unordered_set>
 
-#include "base/result.h"
-#include "codegen/lower/op_lowering.h"
+#include "codegen/lower/placement.h"
 #include "ir/ops/attributes.h"
 
 namespace lapis::codegen {
@@ -19,13 +18,7 @@ struct FusedRegion {
   const Value* result() const { return last()->output(); }
 };
 
-struct Fusion {
-  std::vector<FusedRegion> regions;  // in execution order: by the position of their last node
-  std::unordered_set<const Node*> inlined;
-};
-
-// The axis of a contraction's output that the kernel keeps contiguous: 1 for convolutions, the last one for matrix products.
-int64_t channel_axis(const Node& contraction);
+using Regions = std::vector<FusedRegion>;  // in execution order: by the position of their last node
 
 // What a contraction adds to its sums, or null; and whether sums can start from it: a constant of one value for each channel.
 const Value* addend_of(const Node& contraction);
@@ -37,12 +30,9 @@ ops::GemmAttrs factors_of(const Node& product);
 // how many elements it has: [M,1] and [1,N] are different things where M == N.
 bool is_per_channel(const Shape& constant, const Shape& shape, int64_t axis);
 
-struct FuseOptions {
-  bool enabled = true;      // off: one region a node
-  bool host_calls = false;  // what has no code is called in the reference evaluator
-};
-
-// Anchors in `alone` keep their region to themselves.
-Result<Fusion> fuse(const Graph& graph, const FuseOptions& options, const std::unordered_set<const Node*>& alone = {});
+// Values that no region stores are dropped from the placements. Anchors in `alone` keep their region to themselves; without `enabled`
+// every node does.
+Regions fuse(const Graph& graph, const NodeForms& forms, Placements& placements, bool enabled,
+             const std::unordered_set<const Node*>& alone = {});
 
 }  // namespace lapis::codegen

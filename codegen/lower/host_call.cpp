@@ -37,7 +37,7 @@ void lower_host_call(Lowering& l, const FusedRegion& region) {
   for (const Value* v : node.inputs())
     if (v) call.inputs.push_back(l.row_major(l.view_of(v), v->name()));
   for (const Value* v : node.outputs())
-    if (v) call.outputs.push_back(l.plain_result(v));
+    if (v) call.outputs.push_back(l.allocate(v));
   l.emit(std::move(call), region, "reference");
 }
 

@@ -6,8 +6,8 @@
 
 namespace lapis::codegen {
 
-Placement straight(const Shape& shape) {
-  Placement p{shape, std::vector<int64_t>(shape.size())};
+Mapping straight(const Shape& shape) {
+  Mapping p{shape, std::vector<int64_t>(shape.size())};
   std::iota(p.axis.begin(), p.axis.end(), 0);
   return p;
 }
@@ -25,44 +25,44 @@ int LoopBuilder::add_placed_view(View view) {
   return static_cast<int>(loop_.views.size()) - 1;
 }
 
-int LoopBuilder::add_view(View view, const Placement& placement) {
-  const View full = broadcast_to(view, placement.shape);
+int LoopBuilder::add_view(View view, const Mapping& mapping) {
+  const View full = broadcast_to(view, mapping.shape);
   View placed{view.buffer, view.dtype, {}, {}, view.offset};
-  for (int64_t axis : placement.axis) placed.strides.push_back(axis < 0 ? 0 : full.strides[static_cast<size_t>(axis)]);
+  for (int64_t axis : mapping.axis) placed.strides.push_back(axis < 0 ? 0 : full.strides[static_cast<size_t>(axis)]);
   return add_placed_view(std::move(placed));
 }
 
 // Operand i of an elementwise node. Parameters are vectors along an axis, not trailing ones; a vector of one is a number.
-int LoopBuilder::operand(const Node& node, size_t i, const Placement& placement) {
+int LoopBuilder::operand(const Node& node, size_t i, const Mapping& mapping) {
   const Value* v = node.input(i);
   if (is_table(node, i)) {
     const View table = l_.view_of(v);
-    return load_view(add_placed_view({table.buffer, table.dtype, {}, Shape(placement.axis.size(), 0), table.offset}));
+    return load_view(add_placed_view({table.buffer, table.dtype, {}, Shape(mapping.axis.size(), 0), table.offset}));
   }
   const auto axis = row_of(node)->parameter_axis;
-  if (i == 0 || !axis || v->type().rank() == 0 || scalar_constant(v)) return load(v, placement);
+  if (i == 0 || !axis || v->type().rank() == 0 || scalar_constant(v)) return load(v, mapping);
   const int64_t count = v->type().shape()[0];
-  Shape shape(placement.shape.size(), 1);
+  Shape shape(mapping.shape.size(), 1);
   if (count != 1) shape[static_cast<size_t>(axis(node))] = count;
-  return load_view(add_view(*reshaped(l_.view_of(v), shape), placement));
+  return load_view(add_view(*reshaped(l_.view_of(v), shape), mapping));
 }
 
-int LoopBuilder::load(const Value* value, const Placement& placement) {
+int LoopBuilder::load(const Value* value, const Mapping& mapping) {
   if (const auto it = known_.find(value); it != known_.end()) return it->second;
   if (const auto scalar = scalar_constant(value)) return k(value->dtype(), *scalar);
-  if (l_.is_inlined(value)) return compute(*value->producer(), placement);
-  return known_[value] = load_view(add_view(l_.view_of(value), placement));
+  if (l_.is_inlined(value)) return compute(*value->producer(), mapping);
+  return known_[value] = load_view(add_view(l_.view_of(value), mapping));
 }
 
-int LoopBuilder::compute(const Node& node, const Placement& placement) {
-  const int id = translate(node, program, [&](size_t i) { return operand(node, i, placement); });
+int LoopBuilder::compute(const Node& node, const Mapping& mapping) {
+  const int id = translate(node, program, [&](size_t i) { return operand(node, i, mapping); });
   return known_[node.output()] = id;
 }
 
-int LoopBuilder::apply_chain(const FusedRegion& region, int result, const Placement& placement) {
+int LoopBuilder::apply_chain(const FusedRegion& region, int result, const Mapping& mapping) {
   result = to(region.anchor->output()->dtype(), result);  // from the type that was accumulated in
   known_[region.anchor->output()] = result;
-  for (const Node* node : region.chain) result = compute(*node, placement);
+  for (const Node* node : region.chain) result = compute(*node, mapping);
   return result;
 }
 
@@ -72,7 +72,7 @@ std::string precision_of(const Value* value) {
 
 void lower_elementwise(Lowering& l, const FusedRegion& region) {
   const Value* out = region.result();
-  const Placement here = straight(out->type().shape());
+  const Mapping here = straight(out->type().shape());
   LoopBuilder b(l, out->name(), here.shape);
   const int result = b.compute(*region.anchor, here);
   b.store(b.add_view(l.allocate(out), here), result);
@@ -82,7 +82,7 @@ void lower_elementwise(Lowering& l, const FusedRegion& region) {
 
 void lower_copy(Lowering& l, const FusedRegion& region, const View& from, const View& to) {
   LoopBuilder b(l, region.result()->name(), to.shape);
-  const Placement here = straight(to.shape);
+  const Mapping here = straight(to.shape);
   const int loaded = b.load_view(b.add_view(from, here));
   b.store(b.add_view(to, here), loaded);
   b.end_phase(Loop::Over::Row);

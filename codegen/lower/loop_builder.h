@@ -8,7 +8,7 @@
 namespace lapis::codegen {
 
 // How the dimensions of a value map to the loop's domain: domain dimension i runs along `axis[i]` of the value, -1: not at all.
-struct Placement {
+struct Mapping {
   Shape shape;  // values are broadcast to this shape first
   std::vector<int64_t> axis;
 };
@@ -27,16 +27,16 @@ class LoopBuilder {
   int to(DType type, int x) { return program[x].type == type ? x : program.add(Op::Cast, type, {x, -1, -1}); }
   int k(DType type, Immediate value) { return program.constant(type, value); }
 
-  int add_view(View view, const Placement& placement);  // broadcasts and places; equal views share a slot
-  int add_placed_view(View view);                       // strides already follow the domain
+  int add_view(View view, const Mapping& mapping);  // broadcasts and places; equal views share a slot
+  int add_placed_view(View view);                   // strides already follow the domain
   int load_view(int slot) {
     return program.add({Op::Load, loop_.views[static_cast<size_t>(slot)].dtype, {-1, -1, -1}, slot});
   }
   // The value at the current point: a constant, an inlined computation, or a load.
-  int load(const Value* value, const Placement& placement);
-  int compute(const Node& node, const Placement& placement);  // an elementwise node
+  int load(const Value* value, const Mapping& mapping);
+  int compute(const Node& node, const Mapping& mapping);  // an elementwise node
   // The elementwise chain behind the region's anchor, whose value is instruction `result`.
-  int apply_chain(const FusedRegion& region, int result, const Placement& placement);
+  int apply_chain(const FusedRegion& region, int result, const Mapping& mapping);
   void store(int slot, int value) { stores_.push_back({slot, value}); }
   int reduce(Loop::Reduce kind, int value);  // its number, for reduced()
   int reduced(int number);
@@ -45,7 +45,7 @@ class LoopBuilder {
   Loop finish() { return std::move(loop_); }
 
  private:
-  int operand(const Node& node, size_t i, const Placement& placement);
+  int operand(const Node& node, size_t i, const Mapping& mapping);
   Lowering& l_;
   Loop loop_;
   std::vector<Loop::Reduction> reductions_;
@@ -60,7 +60,7 @@ void lower_copy(Lowering& lowering, const FusedRegion& region, const View& from,
 // What explain calls the type that a value is computed in: "fp32", "int8".
 std::string precision_of(const Value* value);
 
-// Placement that runs the domain along the value's own axes.
-Placement straight(const Shape& shape);
+// Mapping that runs the domain along the value's own axes.
+Mapping straight(const Shape& shape);
 
 }  // namespace lapis::codegen

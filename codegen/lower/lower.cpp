@@ -41,14 +41,25 @@ static bool is_empty(const FusedRegion& region) {
 // Results without elements need storage that others can point to, and no code.
 void Lowering::declare_empty(const FusedRegion& region) {
   for (const Value* v : region.last()->outputs())
-    if (v) stored(v, false, outputs_.contains(v));
+    if (v) allocate(v);
 }
 
 void Lowering::lower_region(const FusedRegion& region) {
   if (is_empty(region)) return declare_empty(region);
   const size_t before = diagnostics_.size();
   region.form->lower(*this, region);
-  if (diagnostics_.size() != before) declare_empty(region);  // others may read it
+  if (diagnostics_.size() != before) return declare_empty(region);  // others may read it
+  for (const Value* v : region.last()->outputs())
+    LAPIS_ASSERT(!v || is_as_placed(*v), "'" << v->name() << "' is not stored as it was placed");
+}
+
+// Fusion went by its placement. Strides that lead nowhere may be any.
+bool Lowering::is_as_placed(const Value& value) {
+  const View &stored = view_of(&value), &placed = placements_.of(value).view;
+  bool same = stored.dtype == placed.dtype && stored.shape == placed.shape && stored.offset == placed.offset;
+  for (size_t i = 0; same && i < stored.shape.size(); ++i)
+    same = stored.shape[i] <= 1 || stored.strides[i] == placed.strides[i];
+  return same;
 }
 
 // Outputs that no region stored in place: aliases, inputs, constants, channels-last results, one value returned twice.
@@ -120,14 +131,13 @@ Status Lowering::schedule_contractions() {
 }
 
 bool Lowering::lower_graph(const Graph& graph) {
-  Result<Fusion> fusion = fuse(graph, {options_.fuse, options_.host_calls}, alone_);
-  for (const Diagnostic& d : fusion.diagnostics()) report(d);
-  if (!fusion.ok()) return false;
+  const Result<NodeForms> forms = NodeForms::choose(graph, options_.host_calls);
+  for (const Diagnostic& d : forms.diagnostics()) report(d);
+  if (!forms.ok()) return false;
+  placements_.add(graph, *forms);
+  const Regions& regions = regions_.emplace_back(fuse(graph, *forms, placements_, options_.fuse, alone_));
   const size_t before = diagnostics_.size();
-  scopes_.push_back({*std::move(fusion), assign_layouts(graph)});
-  Scope* const around = std::exchange(scope_, &scopes_.back());
-  for (const FusedRegion& region : scope_->fusion.regions) lower_region(region);
-  scope_ = around;
+  for (const FusedRegion& region : regions) lower_region(region);
   return diagnostics_.size() == before;
 }
 

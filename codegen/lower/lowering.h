@@ -7,7 +7,7 @@
 #include <unordered_set>
 
 #include "codegen/kernels/constants.h"
-#include "codegen/lower/layout.h"
+#include "codegen/lower/fuse.h"
 #include "codegen/lower/lower.h"
 #include "codegen/lower/scalar.h"
 #include "codegen/lower/view.h"
@@ -24,10 +24,10 @@ class Lowering {
 
   // ---- storage (storage.cpp) ----
   const View& view_of(const Value* value);  // where an already computed value (or constant, or input) lies
-  // Storage for a result, in its layout; emits the halo's fill.
+  // Storage for a result, as it was placed; emits the halo's fill.
   View allocate(const Value* value);
-  // The same for who stores vectors along `axis`: that axis is contiguous.
-  View allocate_channels(const Value* value, int64_t axis);
+  // Storage for something else; its buffer is in the arena.
+  View storage(const std::string& name, const Placement& placed);
   View constant(const Tensor& tensor, const std::string& name);
   View shared_constant(const Tensor& tensor, const std::string& name);  // one for loops to read, in the weights
   int arena_buffer(const std::string& name, int64_t bytes);
@@ -45,7 +45,6 @@ class Lowering {
 
   // ---- for calls and blocks ----
   View plain_storage(const std::string& name, DType type, const Shape& shape);  // row-major, in the arena
-  View plain_result(const Value* value);                                        // the same as the value's storage
   View row_major(const View& view, const std::string& name);                    // itself or a copy
   // The nodes of the model or of a body, behind the steps so far. Inputs must have views, outputs have them then. False: something is
   // reported.
@@ -59,9 +58,8 @@ class Lowering {
   // The region cannot be lowered after all; run() fails.
   void report(Diagnostic diagnostic) { diagnostics_.push_back(std::move(diagnostic)); }
 
-  bool is_inlined(const Value* value) const {
-    return value->producer() && scope_->fusion.inlined.contains(value->producer());
-  }
+  // Fusion left it to its readers to compute.
+  bool is_inlined(const Value* value) { return placements_.of(*value).home == Placement::Home::Nowhere; }
   Plan& plan() { return plan_; }
 
  private:
@@ -71,20 +69,14 @@ class Lowering {
   Status schedule_contractions();
   void lower_region(const FusedRegion& region);
   void store_outputs();
-  View channels_last_storage(const std::string& name, DType dtype, const Shape& shape, const std::optional<Halo>& halo);
-
-  View stored(const Value* value, bool channels_last, bool in_output);
+  bool is_as_placed(const Value& value);
+  void fill_halo(const View& view, const Halo& halo, const std::string& name);
 
   const Graph& graph_;
   const LowerOptions options_;
   const std::unordered_set<const Node*>& alone_;
-  // What is decided for one graph: the model, or a body in it.
-  struct Scope {
-    Fusion fusion;
-    Layouts layouts;
-  };
-  std::deque<Scope> scopes_;  // all so far; steps point to their regions
-  Scope* scope_ = nullptr;
+  Placements placements_;
+  std::deque<Regions> regions_;  // of the model and of bodies in it; steps point to them
   Plan plan_;
   kernels::ConstantPool constants_{plan_, options_.weights, options_.hashes};
   Diagnostics diagnostics_;
@@ -92,14 +84,14 @@ class Lowering {
   std::vector<const FusedRegion*> sources_;  // of the plan's steps; null for helper steps
   std::unordered_map<const Value*, const PlanIo*> outputs_;
   std::unordered_map<const Value*, View> views_;
-  std::unordered_map<const Value*, Halo> halos_;  // of values whose storage really has one
   int constant_buffer(Space space, int64_t offset, int64_t bytes, const std::string& name);
   std::map<std::tuple<Space, int64_t, int64_t>, int> constant_buffers_;  // by offset and bytes
 };
 
-// What rows share: all of Role::Contraction and Role::Scalar, and nodes that have no row.
+// What rows share: all of Role::Contraction, Role::Scalar and Role::View, and nodes that have no row.
 void lower_host_call(Lowering& lowering, const FusedRegion& region);
 void lower_contraction(Lowering& lowering, const FusedRegion& region);
 void lower_elementwise(Lowering& lowering, const FusedRegion& region);
+void lower_view(Lowering& lowering, const FusedRegion& region);
 
 }  // namespace lapis::codegen

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "codegen/lower/scalar.h"
+#include "codegen/plan.h"
 #include "ir/op.h"
 
 namespace lapis::codegen {
@@ -42,6 +43,10 @@ constexpr bool in_mask(OperandMask mask, size_t operand) { return operand < 32 &
 using LowerFn = void (*)(Lowering&, const FusedRegion&);
 // Ok, or the reason why the form does not take the node, and what to do.
 using LegalFn = Status (*)(const Node&);
+
+// Where an output lies that is no storage of its own: how it looks at operand 0, which lies as the view says, or at what its producer
+// keeps anyway. Nothing: strides cannot say it of this operand; of a row-major one they can.
+using ViewFn = std::optional<View> (*)(const Node&, size_t output, const View& operand);
 
 // One way to compute an operator.
 struct Form {
@@ -79,11 +84,12 @@ struct OpLowering {
   int64_t (*parameter_axis)(const Node&) = nullptr;
   bool (*recompute)(const Node&) = nullptr;  // computing it again costs less than storing its result
   PaddingFn padding = nullptr;
+  ViewFn result_view = nullptr;
   std::optional<Product> product = std::nullopt;
 
   OpLowering& contraction(LegalFn legal, const Product& operands);
   OpLowering& loop(LowerFn lower, LegalFn legal = nullptr) { return form({Role::Loop, lower, legal}); }
-  OpLowering& view(LowerFn lower, LegalFn legal = nullptr) { return form({Role::View, lower, legal}); }
+  OpLowering& view(ViewFn results);
   OpLowering& copy(LowerFn lower, LegalFn legal = nullptr) { return form({Role::Copy, lower, legal}); }
   OpLowering& call(LowerFn lower, LegalFn legal = nullptr) { return form({Role::Call, lower, legal}); }
   OpLowering& block(LowerFn lower, LegalFn legal = nullptr) { return form({Role::Block, lower, legal}); }
@@ -95,6 +101,7 @@ struct OpLowering {
   OpLowering& channels_last() { return layout = LayoutFlow::ChannelsLast, *this; }
   OpLowering& window(PaddingFn around) { return padding = around, channels_last(); }
   OpLowering& parameters(int64_t (*axis)(const Node&)) { return parameter_axis = axis, *this; }
+  OpLowering& keeps(ViewFn results) { return result_view = results, *this; }
   OpLowering& recomputed_if(bool (*cheap)(const Node&)) { return recompute = cheap, *this; }
 
  private:
@@ -118,6 +125,8 @@ inline const OpLowering* row_of(const Node& node) { return row_of(node.op()); }
 // Of a node in its scalar form.
 inline bool is_table(const Node& node, size_t operand) { return in_mask(row_of(node)->tables, operand); }
 bool has_window(const Node& node);
+// The axis of a contraction's output that the kernel keeps contiguous: 1 for convolutions, the last one for matrix products.
+int64_t channel_axis(const Node& contraction);
 
 // ---- for rows --------------------------------------------------------------------------------------------------------------------
 

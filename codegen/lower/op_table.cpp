@@ -69,6 +69,8 @@ OpLowering& OpLowering::scalar(Translate t, LegalFn legal) {
   return form({Role::Scalar, lower_elementwise, legal}).follows();
 }
 
+OpLowering& OpLowering::view(ViewFn results) { return form({Role::View, lower_view}).keeps(results); }
+
 const OpLowering* row_of(const OpDef& op) {
   const auto it = table().find(&op);
   return it == table().end() ? nullptr : &it->second;
@@ -121,6 +123,10 @@ const std::vector<const OpDef*>& ops_without_code() {
 bool has_window(const Node& node) {
   const OpLowering* row = row_of(node);
   return row && row->padding;
+}
+
+int64_t channel_axis(const Node& contraction) {
+  return has_window(contraction) ? 1 : contraction.output()->type().rank() - 1;
 }
 
 Diagnostic refuse(std::string reason, std::string help) {

@@ -28,10 +28,10 @@ std::vector<bool> axis_mask(const std::vector<int64_t>& axes, int64_t rank) {
   return mask;
 }
 
-// Where results drop the reduced axes, their placement skips them.
-static Placement result_placement(const Reducing& r, const Shape& result) {
+// Where results drop the reduced axes, their mapping skips them.
+static Mapping result_mapping(const Reducing& r, const Shape& result) {
   if (result.size() == r.outer.shape.size()) return {result, r.outer.axis};
-  Placement p{result, {}};
+  Mapping p{result, {}};
   int64_t next = 0;
   for (size_t i = 0; i < r.domain.size(); ++i)
     p.axis.push_back(i + static_cast<size_t>(r.reduced) < r.domain.size() ? next++ : -1);
@@ -40,9 +40,9 @@ static Placement result_placement(const Reducing& r, const Shape& result) {
 
 void finish_rows(Lowering& l, const FusedRegion& region, LoopBuilder& b, int result, const Reducing& r) {
   const Value* out = region.result();
-  const Placement placement = result_placement(r, out->type().shape());
-  result = b.apply_chain(region, result, placement);
-  b.store(b.add_view(l.allocate(out), placement), result);
+  const Mapping mapping = result_mapping(r, out->type().shape());
+  result = b.apply_chain(region, result, mapping);
+  b.store(b.add_view(l.allocate(out), mapping), result);
   b.end_phase(Loop::Over::Row);
   l.emit(b.finish(), region, precision_of(out));
 }

@@ -11,7 +11,7 @@ struct Reducing {
   int64_t inner_size() const;
   Shape domain;
   int reduced = 0;
-  Placement inner, outer;  // outer: values shaped like the result with 1s at the reduced axes
+  Mapping inner, outer;  // outer: values shaped like the result with 1s at the reduced axes
 };
 
 // Which of `rank` axes are listed; all of them if none is.

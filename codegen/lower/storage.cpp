@@ -1,4 +1,4 @@
-// Storage: buffers, layouts and halos of values, and the copies and fills that keep them true.
+// Storage: the buffers that values are placed in, and the copies and fills that keep their halos true.
 #include <algorithm>
 #include <span>
 
@@ -11,21 +11,6 @@ namespace {
 
 constexpr int64_t kReadSlack = 64;      // kernels read whole vectors past the end of a buffer
 constexpr int64_t kShared = 64 * 1024;  // bytes of a constant from which on it is worth sharing
-
-// Strides of [N, C, spatial...] stored as [N, spatial..., C] with the halo's room; offset of element 0 past the halo.
-View channels_last_view(int buffer, DType dtype, const Shape& shape, const std::optional<Halo>& halo) {
-  View view{buffer, dtype, shape, Shape(shape.size()), 0};
-  int64_t stride = shape[1];
-  view.strides[1] = 1;
-  for (size_t i = shape.size(); i-- > 2;) {
-    const int64_t begin = halo ? halo->begin[i - 2] : 0, end = halo ? halo->end[i - 2] : 0;
-    view.strides[i] = stride;
-    view.offset += begin * stride;
-    stride *= begin + shape[i] + end;
-  }
-  view.strides[0] = stride;
-  return view;
-}
 
 Loop store_loop(const std::string& name, const View& to) {
   Loop loop;
@@ -43,42 +28,31 @@ int Lowering::arena_buffer(const std::string& name, int64_t bytes) {
   return static_cast<int>(plan_.buffers.size()) - 1;
 }
 
-View Lowering::channels_last_storage(const std::string& name, DType dtype, const Shape& shape,
-                                     const std::optional<Halo>& halo) {
-  View view = channels_last_view(0, dtype, shape, halo);
-  view.buffer = arena_buffer(name, byte_size(dtype, view.strides[0] * shape[0]));
-  if (!halo) return view;
-  // The border as disjoint slabs: axis by axis, inner axes padded, outer axes not.
-  View padded = view;
-  for (size_t i = shape.size(); i-- > 2;) {
-    const int64_t begin = halo->begin[i - 2], end = halo->end[i - 2];
-    const auto axis = static_cast<int64_t>(i);
-    if (begin) emit_fill(sliced(padded, axis, -begin, 1, begin), halo->fill, name);
-    if (end) emit_fill(sliced(padded, axis, shape[i], 1, end), halo->fill, name);
-    padded = sliced(padded, axis, -begin, 1, begin + shape[i] + end);
-  }
+View Lowering::storage(const std::string& name, const Placement& placed) {
+  View view = placed.view;
+  view.buffer = arena_buffer(name, byte_size(view.dtype, placed.elements));
+  if (placed.halo) fill_halo(view, *placed.halo, name);
   return view;
 }
 
-View Lowering::stored(const Value* value, bool channels_last, bool in_output) {
-  const Shape shape = value->type().shape();
-  if (in_output) return views_[value] = row_major_view(outputs_.at(value)->buffer, value->dtype(), shape);
-  if (!channels_last) return views_[value] = plain_storage(value->name(), value->dtype(), shape);
-  const auto layout = scope_->layouts.find(value);
-  const std::optional<Halo> halo = layout == scope_->layouts.end() ? std::nullopt : layout->second.halo;
-  if (halo) halos_[value] = *halo;
-  return views_[value] = channels_last_storage(value->name(), value->dtype(), shape, halo);
+// The border as disjoint slabs: axis by axis, inner axes padded, outer axes not.
+void Lowering::fill_halo(const View& view, const Halo& halo, const std::string& name) {
+  View padded = view;
+  for (size_t i = view.shape.size(); i-- > 2;) {
+    const int64_t begin = halo.begin[i - 2], extent = view.shape[i], end = halo.end[i - 2];
+    const auto axis = static_cast<int64_t>(i);
+    if (begin) emit_fill(sliced(padded, axis, -begin, 1, begin), halo.fill, name);
+    if (end) emit_fill(sliced(padded, axis, extent, 1, end), halo.fill, name);
+    padded = sliced(padded, axis, -begin, 1, begin + extent + end);
+  }
 }
 
 View Lowering::allocate(const Value* value) {
-  const auto layout = scope_->layouts.find(value);
-  return stored(value, layout != scope_->layouts.end() && layout->second.channels_last, outputs_.contains(value));
-}
-
-// Channels are the last axis, as of every matrix product, or axis 1.
-View Lowering::allocate_channels(const Value* value, int64_t axis) {
-  const bool channels_last = axis != value->type().rank() - 1;
-  return stored(value, channels_last, !channels_last && outputs_.contains(value));
+  const Placement& placed = placements_.of(*value);
+  if (placed.home != Placement::Home::Output) return views_[value] = storage(value->name(), placed);
+  View view = placed.view;
+  view.buffer = outputs_.at(value)->buffer;
+  return views_[value] = view;
 }
 
 View Lowering::constant(const Tensor& tensor, const std::string& name) {
@@ -118,11 +92,12 @@ static bool in_arena(const Plan& plan, const View& view) {
 
 View Lowering::windowed_input(const Value* value, const std::optional<Halo>& halo, DType type, bool needs_slack) {
   const View view = view_of(value);
-  const bool halo_fits = !halo || (halos_.contains(value) && halos_.at(value).covers(*halo));
+  const std::optional<Halo>& around = placements_.of(*value).halo;
+  const bool halo_fits = !halo || (around && around->covers(*halo));
   const bool dense_channels = view.shape[1] == 1 || view.strides[1] == 1;
   const bool readable = in_arena(plan_, view) || !needs_slack;
   if (halo_fits && dense_channels && readable && view.dtype == type) return view;
-  const View copy = channels_last_storage(value->name() + ".padded", type, view.shape, halo);
+  const View copy = storage(value->name() + ".padded", channels_last_storage(type, view.shape, halo));
   emit_copy(view, copy, value->name() + ".padded");
   return copy;
 }
@@ -131,8 +106,8 @@ View Lowering::contiguous_along(const View& view, int64_t axis, DType type, bool
   const auto a = static_cast<size_t>(axis);
   const bool dense = view.shape[a] == 1 || view.strides[a] == 1;
   if (dense && (in_arena(plan_, view) || !needs_slack) && view.dtype == type) return view;
-  const View copy = a + 1 == view.shape.size() ? plain_storage(name, type, view.shape)
-                                               : channels_last_storage(name, type, view.shape, std::nullopt);
+  const View copy = storage(name, a + 1 == view.shape.size() ? row_major_storage(type, view.shape)
+                                                             : channels_last_storage(type, view.shape, std::nullopt));
   emit_copy(view, copy, name);
   return copy;
 }
@@ -192,10 +167,8 @@ size_t Lowering::emit(Region region, const FusedRegion& source, std::string prec
 }
 
 View Lowering::plain_storage(const std::string& name, DType type, const Shape& shape) {
-  return row_major_view(arena_buffer(name, byte_size(type, element_count(shape))), type, shape);
+  return storage(name, row_major_storage(type, shape));
 }
-
-View Lowering::plain_result(const Value* value) { return stored(value, false, outputs_.contains(value)); }
 
 View Lowering::row_major(const View& view, const std::string& name) {
   if (is_row_major(view)) return view;

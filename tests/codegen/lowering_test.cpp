@@ -431,6 +431,15 @@ TEST_F(LoweringTest, WhatTablesCannotAddressIsRefused) {
   EXPECT_NE(text.find("an operand is larger than 2 GiB"), std::string::npos) << text;
 }
 
+// The last pixel begins below 2 GiB, its last channel does not.
+TEST_F(LoweringTest, WhatTablesCannotAddressOfAPixelIsRefused) {
+  Value* image = g.add_input("image", Type::tensor(DType::Float32, Shape{1, 1, 11184811, 2}));
+  g.set_outputs({node(ops::Conv, {image, constant(random({24, 1, 1, 1}))})});
+  const Result<Plan> plan = codegen::lower(g, {*Target::parse("x86-64+avx2")});
+  ASSERT_FALSE(plan.ok());
+  EXPECT_NE(to_string(plan.diagnostics()).find("an operand is larger than 2 GiB"), std::string::npos);
+}
+
 TEST_F(LoweringTest, UnsupportedNodesAreAllReported) {
   Value* x = input("x", random({4, 4}));
   Value* a = node(ops::Trilu, {x});

@@ -177,6 +177,76 @@ constexpr TextCase kEdgeCases[] = {
      "Pad(a, p) z = Pad(a, "
      "q) }",
      true},
+    // ---- values that readers want in different ways ----
+    {"output_and_residual_of_a_matrix_product",
+     "(float[2,3,8] a, float[2,3,8] c, float[8,8] w) => (float[2,3,8] r, float[2,3,8] m, float[2,3,8] y) { r = Neg(c) "
+     "m "
+     "= MatMul(a, w) n = MatMul(r, w) y = Add(n, r) }",
+     false},
+    {"output_and_quantized_residual",
+     "(float[1,8,6,6] a, float[1,8,6,6] c, float[8,8,1,1] w) => (uint8[1,8,6,6] q, float[1,8,6,6] y) <float s = "
+     "{0.02}, "
+     "uint8 z = {100}> { q = QuantizeLinear(a, s, z) r = DequantizeLinear(q, s, z) d = Conv(c, w) y = Add(d, r) }",
+     false},
+    {"output_read_by_windows_of_all_kinds",
+     "(float[1,6,7,5] a, float[6,1,3,3] w) => (float[1,6,7,5] r, float[1,6,7,5] y, float[1,6,4,3] z, float[1,6,7,5] m, "
+     "float[1,6,5,3] n) { r = Abs(a) y = Conv<group = 6, pads = [1,1,1,1]>(r, w) z = Conv<group = 6, pads = [2,2,2,2], "
+     "strides = [2,2], dilations = [2,2]>(r, w) m = MaxPool<kernel_shape = [5,3], pads = [2,1,2,1]>(r) n = "
+     "Conv<group = 6>(r, w) }",
+     false},
+    {"inner_outputs_of_a_residual_chain",
+     "(float[1,8,5,5] a, float[8,8,3,3] w, float[8] b) => (float[1,8,5,5] c, float[1,8,5,5] s, float[1,8,5,5] t, "
+     "float[1,8,5,5] y) { c = Conv<pads = [1,1,1,1]>(a, w, b) d = Conv<pads = [1,1,1,1]>(c, w, b) s = Add(d, c) e = "
+     "Conv<pads = [1,1,1,1]>(s, w) t = Relu(e) f = Add(t, s) y = Mul(f, c) }",
+     false},
+    {"concatenated_again_and_again",
+     "(float[1,4,5,5] a, float[4,4,1,1] w) => (float[1,12,5,5] k, float[1,24,5,5] y, float[1,4,5,5] z) { c = Conv(a, "
+     "w) "
+     "k = Concat<axis = 1>(c, a, c) y = Concat<axis = 1>(k, k) d = Conv(c, w) z = Add(d, c) }",
+     false},
+    {"parts_as_residuals",
+     "(float[1,8,5,4] a, float[4,4,1,1] w) => (float[1,4,5,4] y, float[1,4,5,4] z, float[1,4,5,4] u, float[1,4,4,5] v) "
+     "<int64[1] one = {1}, int64[1] five = {5}, int64[1] last = {-1}, int64[1] all = {-9}, int64[1] three = {3}> { r = "
+     "Relu(a) s, t = Split<axis = 1, num_outputs = 2>(r) c = Conv(s, w) y = Add(c, t) m = Slice(r, one, five, one) d = "
+     "Conv(m, w) z = Add(d, t) back = Slice(t, last, all, three, last) e = Conv(s, w) u = Sub(e, back) f = "
+     "Transpose<perm = [0,1,3,2]>(t) g = Conv(f, w) v = Mul(g, f) }",
+     false},
+    {"expanded_residuals",
+     "(float[1,8,1,1] a, float[1,8,4,3] c, float[6,7] d, float[1,7] e, float[8,8,1,1] w, float[7,7] b) => "
+     "(float[1,8,4,3] y, float[6,7] z) <int64[4] image = {1, 8, 4, 3}, int64[2] rows = {6, 7}> { r = Relu(a) x = "
+     "Expand(r, image) f = Conv(c, w) y = Add(f, x) u = Relu(e) v = Expand(u, rows) m = MatMul(d, b) z = Mul(m, v) }",
+     false},
+    {"views_of_inputs_as_outputs",
+     "(float[1,5,4,6] a, float[6,6,3,3] w) => (float[1,6,5,4] t, float[1,6,5,4] y, float[1,6,5,2] p, float[6,20] v) "
+     "<int64[1] zero = {0}, int64[1] two = {2}, int64[1] axis = {3}, int64[2] flat = {6, 20}> { t = Transpose<perm = "
+     "[0,3,1,2]>(a) y = Conv<pads = [1,1,1,1]>(t, w) p = Slice(t, zero, two, axis) v = Reshape(t, flat) }",
+     false},
+    {"channels_last_from_outside",
+     "(float[1,5,4,6] a, float[1,5,4,6] c, float[6,6,1,1] w) => (float[1,5,4,6] y) { s = Transpose<perm = "
+     "[0,3,1,2]>(a) "
+     "t = Transpose<perm = [0,3,1,2]>(c) d = Conv(s, w) e = Add(d, t) y = Transpose<perm = [0,2,3,1]>(e) }",
+     false},
+    {"product_and_convolution_meet",
+     "(float[1,6,6] a, float[6,6,1] w, float[6,6] b) => (float[1,6,6] s, float[1,6,6] y) { c = Conv(a, w) m = "
+     "MatMul(a, "
+     "b) s = Add(m, c) r = Relu(s) d = Conv(r, w) n = MatMul(r, b) y = Add(d, n) }",
+     false},
+    {"outputs_of_one_pixel",
+     "(float[2,8,4,4] a, float[8,8,4,4] w) => (float[2,8,1,1] c, float[2,8,1,1] y, float[2,8,4,4] z, float[2,8] v) "
+     "<int64[2] flat = {2, 8}> { c = Conv(a, w) g = GlobalAveragePool(a) y = Add(c, g) z = Mul(a, y) v = Reshape(y, "
+     "flat) }",
+     false},
+    {"nothing_beside_something",
+     "(float[1,4,3,3] a, float[1,0,3,3] e, float[4,4,3,3] w) => (float[1,4,3,3] y, float[1,0,3,3] t, float[1,4,0,3] u, "
+     "float[1,4,3,3] z) <int64[2] parts = {4, 0}, int64[1] zero = {0}, int64[1] axis = {2}> { k = Concat<axis = 1>(e, "
+     "a, e) c = Conv<pads = [1,1,1,1]>(k, w) s, t = Split<axis = 1>(c, parts) y = Relu(s) u = Slice(c, zero, zero, "
+     "axis) d = Conv<pads = [1,1,1,1]>(s, w) z = Add(d, s) }",
+     false},
+    {"results_of_branches_as_residuals",
+     "(bool p, float[1,4,5,5] a, float[4,4,3,3] w) => (float[1,4,5,5] r, float[1,4,5,5] y) { r = If(p) <then_branch = "
+     "g() => (float[1,4,5,5] u) { u = Conv<pads = [1,1,1,1]>(a, w) }, else_branch = h() => (float[1,4,5,5] v) { v = "
+     "Neg(a) }> c = Conv<pads = [1,1,1,1]>(r, w) y = Add(c, r) }",
+     false},
     // ---- what is fused behind a sum ----
     {"float_depthwise_quantized",
      "(float[1,83,4,3] a, float[83,1,2,2] w, float[83] b) => (uint8[1,83,3,2] y, int8[1,83,4,3] z) <float s = {0.01}, "

@@ -22,7 +22,7 @@ void top_k(Lowering& l, const FusedRegion& region) {
   const DType types[] = {x->dtype(), DType::Int64};
   for (size_t i = 0; i < 2; ++i) {
     const Value* y = node.output(i);
-    call.outputs.push_back(y ? l.plain_result(y) : l.plain_storage(node.name() + ".unused", types[i], shape));
+    call.outputs.push_back(y ? l.allocate(y) : l.plain_storage(node.name() + ".unused", types[i], shape));
   }
   l.emit(std::move(call), region, std::string(name_of(x->dtype())));
 }
@@ -30,7 +30,7 @@ void top_k(Lowering& l, const FusedRegion& region) {
 // The same elements in another type.
 void convert(Lowering& l, const View& from, const View& to, const std::string& name) {
   LoopBuilder b(l, name, to.shape);
-  const Placement here = straight(to.shape);
+  const Mapping here = straight(to.shape);
   const int x = b.load_view(b.add_view(from, here));
   b.store(b.add_view(to, here), b.to(to.dtype, x));
   b.end_phase(Loop::Over::Row);
@@ -47,7 +47,7 @@ void cum_sum(Lowering& l, const FusedRegion& region) {
   const DType type = half ? DType::Float64 : x->dtype();
   View in = half ? l.plain_storage(x->name() + ".wide", type, shape) : l.row_major(l.view_of(x), x->name());
   if (half) convert(l, l.view_of(x), in, x->name());
-  const View sums = half ? l.plain_storage(y->name() + ".wide", type, shape) : l.plain_result(y);
+  const View sums = half ? l.plain_storage(y->name() + ".wide", type, shape) : l.allocate(y);
   const ops::AxisView lines(shape, ops::normalized(node.input(1)->constant().as_int(0), y->type().rank()));
   l.emit(Call{node.name(),
               "cumsum",
@@ -56,7 +56,7 @@ void cum_sum(Lowering& l, const FusedRegion& region) {
               {static_cast<int64_t>(type), lines.outer, lines.extent, lines.inner, a.exclusive, a.reverse},
               {}},
          region, std::string(name_of(x->dtype())));
-  if (half) convert(l, sums, l.plain_result(y), y->name());
+  if (half) convert(l, sums, l.allocate(y), y->name());
 }
 
 }  // namespace

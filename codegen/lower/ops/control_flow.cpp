@@ -153,6 +153,9 @@ Status states_stay(const Node& node, const Graph& body, size_t first_operand, si
   return ok();
 }
 
+// Results lie where states and collections do.
+View kept_row_major(const Value& v) { return row_major_view(-1, v.dtype(), shape_of(&v)); }
+
 // ---- Loop: (iteration, condition, states...) -> (condition, states..., collected...) ---------------------------------------------
 
 size_t loop_states(const Node& node) { return node.inputs().size() > 2 ? node.inputs().size() - 2 : 0; }
@@ -164,6 +167,10 @@ Status loop_stays(const Node& node) {
   for (const Value* v : {node.input(1), a.body->inputs()[1], a.body->outputs()[0]})
     LAPIS_CHECK(check_one(v, "the condition"));
   return check_one(a.body->inputs()[0], "the iteration");
+}
+
+std::optional<View> kept_by_loop(const Node& node, size_t output, const View&) {
+  return kept_row_major(*node.output(output));
 }
 
 void loop(Lowering& l, const FusedRegion& region) {
@@ -218,7 +225,7 @@ void read_slice(Lowering& l, const View& sequence, int64_t axis, bool backwards,
   from.shape.erase(from.shape.begin() + axis);
   from.strides.erase(from.strides.begin() + axis);
   LoopBuilder b(l, slice->name(), to.shape);
-  const Placement here = straight(to.shape);
+  const Mapping here = straight(to.shape);
   int at = b.load_view(b.add_view(counter, here));
   if (backwards) {
     const int last = b.k(DType::Int64, count - 1);
@@ -236,6 +243,17 @@ View with_first_axis_at(const View& view, int64_t to) {
   for (int64_t i = 1; i < static_cast<int64_t>(view.shape.size()); ++i) order.push_back(i);
   order.insert(order.begin() + to, 0);
   return permuted(view, order);
+}
+
+// Slices are collected along axis 0, wherever they are to lie.
+std::optional<View> kept_by_scan(const Node& node, size_t output, const View&) {
+  const Value& v = *node.output(output);
+  if (output < scan_states(node)) return kept_row_major(v);
+  const auto a = node.attrs<ops::ScanAttrs>();
+  const int64_t axis = scan_axis(a.scan_output_axes, output - scan_states(node), &v);
+  Shape all = shape_of(&v);
+  std::rotate(all.begin(), all.begin() + axis, all.begin() + axis + 1);
+  return with_first_axis_at(row_major_view(-1, v.dtype(), all), axis);
 }
 
 void scan(Lowering& l, const FusedRegion& region) {
@@ -269,8 +287,8 @@ void scan(Lowering& l, const FusedRegion& region) {
 OpLowerings control_flow_rows() {
   return {
       code_for(ops::If).block(branch, branches_agree),
-      code_for(ops::Loop).block(loop, loop_stays),
-      code_for(ops::Scan).block(scan, scan_stays),
+      code_for(ops::Loop).block(loop, loop_stays).keeps(kept_by_loop),
+      code_for(ops::Scan).block(scan, scan_stays).keeps(kept_by_scan),
   };
 }
 

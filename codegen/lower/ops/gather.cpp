@@ -29,7 +29,7 @@ void gather(Lowering& l, const FusedRegion& region) {
   if (index.dtype != DType::Int64) at = b.program.add(Op::Cast, DType::Int64, {at, -1, -1});
   const Instr gather{Op::Gather,         data.dtype,      {at, -1, -1}, b.add_placed_view(table),
                      data.strides[axis], data.shape[axis]};
-  const Placement here = straight(shape);
+  const Mapping here = straight(shape);
   const int result = b.apply_chain(region, b.program.add(gather), here);
   b.store(b.add_view(l.allocate(out), here), result);
   b.end_phase(Loop::Over::Row);

@@ -47,7 +47,7 @@ View factor(Lowering& l, const Value* v, bool transposed) {
 }
 
 // alpha * sum + beta * C
-int finish_product(LoopBuilder& b, const Node& node, int sum, const Placement& rows) {
+int finish_product(LoopBuilder& b, const Node& node, int sum, const Mapping& rows) {
   const ops::GemmAttrs factors = factors_of(node);
   const DType type = b.program[sum].type;
   if (factors.alpha != 1) sum = b.op(Op::Mul, sum, b.k(type, factors.alpha));
@@ -74,7 +74,7 @@ void matrix_product(Lowering& l, const FusedRegion& region) {
   left.strides.insert(left.strides.begin() + static_cast<int64_t>(n) + 1, 0);             // [.., m, 0, k]
   right.strides = Shape(w.strides.begin(), w.strides.begin() + static_cast<int64_t>(n));  // [.., 0, n, k]
   right.strides.insert(right.strides.end(), {0, w.strides[n + 1], w.strides[n]});
-  Placement rows{result_shape, {}};
+  Mapping rows{result_shape, {}};
   for (size_t i = 0; i < n; ++i) rows.axis.push_back(static_cast<int64_t>(i));
   rows.axis.push_back(row_vector ? -1 : static_cast<int64_t>(n));
   rows.axis.push_back(column_vector ? -1 : static_cast<int64_t>(n) + (row_vector ? 0 : 1));

@@ -57,7 +57,7 @@ void pool(Lowering& l, const FusedRegion& region, Reduce kind) {
     domain.push_back(w.kernel[i]);
     window.strides.push_back(w.dilations[i] * in.strides[i + 2]);
   }
-  Placement rows{shape, {}};
+  Mapping rows{shape, {}};
   for (size_t i = 0; i < domain.size(); ++i) rows.axis.push_back(i < shape.size() ? static_cast<int64_t>(i) : -1);
   LoopBuilder b(l, out->name(), domain, static_cast<int>(w.rank()));
   const DType type = accumulator(in.dtype);

@@ -203,7 +203,7 @@ void resample(Lowering& l, const FusedRegion& region) {
   for (const Pass& pass : passes) {
     for (const ResampledAxis& a : pass.axes) shape[static_cast<size_t>(a.axis)] = a.out;
     const bool last = &pass == &passes.back();
-    const Placement here = straight(shape);
+    const Mapping here = straight(shape);
     LoopBuilder b(l, out->name(), shape);
     const int before = pass.begins ? -1 : b.load_view(b.add_view(sums, here));
     int result = Mixer(l, b, data, pass.axes, out->name()).mix(extrapolation, before);

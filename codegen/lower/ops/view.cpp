@@ -13,7 +13,7 @@ namespace {
 
 using Ints = std::vector<int64_t>;
 
-View transposed(const Node& node, const View& in) {
+std::optional<View> transposed(const Node& node, size_t, const View& in) {
   Ints permutation = node.attrs<ops::TransposeAttrs>().perm;
   if (permutation.empty()) {  // reversed
     permutation.resize(in.shape.size());
@@ -22,7 +22,7 @@ View transposed(const Node& node, const View& in) {
   return permuted(in, permutation);
 }
 
-View sliced_by(const Node& node, const View& in) {
+std::optional<View> sliced_by(const Node& node, size_t, const View& in) {
   View view = in;
   const auto rank = static_cast<int64_t>(view.shape.size());
   const Ints starts = node.input(1)->constant().as_ints();
@@ -41,50 +41,50 @@ View sliced_by(const Node& node, const View& in) {
   return view;
 }
 
-void split(Lowering& l, const FusedRegion& region) {
-  const Node& node = *region.anchor;
-  const View in = l.view_of(node.input(0));
+std::optional<View> split(const Node& node, size_t output, const View& in) {
   const int64_t axis = ops::normalized(node.attrs<ops::SplitAttrs>().axis, static_cast<int64_t>(in.shape.size()));
+  const auto count = [&](size_t i) {
+    LAPIS_ASSERT(node.output(i) != nullptr, "Split with an absent output");
+    return node.output(i)->type().shape()[static_cast<size_t>(axis)];
+  };
   int64_t start = 0;
-  for (const Value* output : node.outputs()) {
-    LAPIS_ASSERT(output != nullptr, "Split with an absent output");
-    const int64_t count = output->type().shape()[static_cast<size_t>(axis)];
-    l.alias(output, sliced(in, axis, start, 1, count));
-    start += count;
-  }
+  for (size_t i = 0; i < output; ++i) start += count(i);
+  return sliced(in, axis, start, 1, count(output));
 }
 
-View expanded(const Node& node, const View& in) { return broadcast_to(in, node.output()->type().shape()); }
+std::optional<View> expanded(const Node& node, size_t, const View& in) {
+  return broadcast_to(in, node.output()->type().shape());
+}
 
 // Reshape, Flatten, Squeeze, Unsqueeze: the same elements in row-major order.
-View reinterpreted(Lowering& l, const Node& node, const View& in) {
-  const Shape shape = node.output()->type().shape();
-  if (auto view = reshaped(in, shape)) return *view;
-  return *reshaped(l.row_major(in, node.input(0)->name()), shape);
-}
-
-// The row whose result is `view` of operand 0.
-template <View (*kView)(const Node&, const View&)> void alias(Lowering& l, const FusedRegion& region) {
-  const Node& node = *region.anchor;
-  l.alias(node.output(), kView(node, l.view_of(node.input(0))));
-}
-void reinterpret(Lowering& l, const FusedRegion& region) {
-  const Node& node = *region.anchor;
-  l.alias(node.output(), reinterpreted(l, node, l.view_of(node.input(0))));
+std::optional<View> reinterpreted(const Node& node, size_t, const View& in) {
+  return reshaped(in, node.output()->type().shape());
 }
 
 }  // namespace
 
+void lower_view(Lowering& l, const FusedRegion& region) {
+  const Node& node = *region.anchor;
+  const ViewFn view_of_result = row_of(node)->result_view;
+  const Value* operand = node.input(0);
+  for (size_t i = 0; i < node.outputs().size(); ++i) {
+    if (!node.output(i)) continue;
+    std::optional<View> view = view_of_result(node, i, l.view_of(operand));
+    if (!view) view = view_of_result(node, i, l.row_major(l.view_of(operand), operand->name()));
+    l.alias(node.output(i), *std::move(view));
+  }
+}
+
 OpLowerings view_rows() {
   return {
-      code_for(ops::Transpose).view(alias<transposed>),
-      code_for(ops::Slice).view(alias<sliced_by>).constants({1, 2, 3, 4}).follows(),
-      code_for(ops::Expand).view(alias<expanded>).constants({1}),
+      code_for(ops::Transpose).view(transposed),
+      code_for(ops::Slice).view(sliced_by).constants({1, 2, 3, 4}).follows(),
+      code_for(ops::Expand).view(expanded).constants({1}),
       code_for(ops::Split).view(split).constants({1}).follows(),
-      code_for(ops::Reshape).view(reinterpret).constants({1}),
-      code_for(ops::Flatten).view(reinterpret),
-      code_for(ops::Squeeze).view(reinterpret).constants({1}),
-      code_for(ops::Unsqueeze).view(reinterpret).constants({1}),
+      code_for(ops::Reshape).view(reinterpreted).constants({1}),
+      code_for(ops::Flatten).view(reinterpreted),
+      code_for(ops::Squeeze).view(reinterpreted).constants({1}),
+      code_for(ops::Unsqueeze).view(reinterpreted).constants({1}),
   };
 }
 
