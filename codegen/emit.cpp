@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "codegen/llvm/emit.h"
+#include "codegen/verify_code.h"
 #include "codegen/x86/emit.h"
 
 namespace lapis::codegen {
@@ -76,7 +77,10 @@ Result<CodeImage> emit(const Plan& plan, CodeCache& cache) {
     LAPIS_TRY(std::optional<StepCode> step, std::visit(Describe(plan), plan.steps[s].region));
     image.add(symbol_of(s, plan.steps[s]), std::move(step));
   }
-  return image.take();
+  CodeImage made = image.take();
+  const Diagnostics broken = verify(made, plan);
+  LAPIS_ASSERT(broken.empty(), "code breaks its invariants:\n" << to_string(broken));
+  return made;
 }
 
 Result<CodeImage> emit(const Plan& plan) {

@@ -1,38 +1,25 @@
 #include "codegen/verify_plan.h"
 
 #include <algorithm>
-#include <numeric>
+#include <limits>
 #include <set>
-#include <unordered_set>
+#include <unordered_map>
 #include <utility>
 
 #include "codegen/kernels/blocking.h"
 #include "codegen/kernels/schedule.h"
 #include "codegen/kernels/table.h"
+#include "codegen/kernels/units.h"
 #include "codegen/lower/memory.h"
 #include "codegen/lower/view.h"
 #include "codegen/print_plan.h"
+#include "codegen/reach.h"
 #include "codegen/scalar/ops.h"
 #include "codegen/scalar/program.h"
 #include "runtime/abi.h"
 
 namespace lapis::codegen {
 namespace {
-
-// The elements that a view reaches, relative to its buffer: [first, last], nothing if first > last.
-struct Reach {
-  int64_t first = 0, last = 0;
-  void along(int64_t stride, int64_t extent) { (stride < 0 ? first : last) += stride * (extent - 1); }
-};
-
-Reach reach_of(const View& view) {
-  Reach reach{view.offset, view.offset};
-  for (size_t i = 0; i < view.shape.size(); ++i) {
-    if (view.shape[i] == 0) return {0, -1};
-    reach.along(view.strides[i], view.shape[i]);
-  }
-  return reach;
-}
 
 int64_t element_bytes(DType type) { return bit_width(type) / 8; }
 
@@ -48,8 +35,8 @@ class Verifier {
     check_steps(0, plan_.steps.size());
     step_ = plan_.steps.size();
     for (const PlanIo& output : plan_.outputs)
-      require(element_count(output.shape) == 0 || written_.contains(output.buffer),
-              "nothing writes '" + output.name + "'");
+      require(written(output.buffer) >= byte_size(output.dtype, element_count(output.shape)),
+              "nothing writes '" + output.name + "', or not all of it");
     return std::move(found_);
   }
 
@@ -81,6 +68,7 @@ class Verifier {
     step_ = plan_.steps.size();
     check_io(plan_.inputs, Space::Input, 0);
     check_io(plan_.outputs, Space::Output, static_cast<int64_t>(plan_.inputs.size()));
+    require(plan_.weight_hashes.size() == plan_.weights.all().size(), "a part of the weights has no hash");
     for (const Step& step : plan_.steps)
       for (const int buffer : touched_buffers(step.region))
         require(buffer >= 0 && buffer < static_cast<int>(plan_.buffers.size()),
@@ -143,15 +131,32 @@ class Verifier {
   }
 
   const Buffer& buffer_of(const View& view) const { return plan_.buffers[static_cast<size_t>(view.buffer)]; }
-  void read(const View& view) {
-    const Buffer& b = buffer_of(view);
-    require(is_constant(b) || b.space == Space::Input || written_.contains(view.buffer),
-            "'" + b.name + "' is read before it is written");
+  int64_t written(int buffer) const {
+    const auto known = written_.find(buffer);
+    return known == written_.end() ? 0 : known->second;
   }
-  void write(const View& view) {
+
+  // Of a view that reaches over so many elements.
+  void read(const View& view, int64_t reached) {
+    const Buffer& b = buffer_of(view);
+    if (is_constant(b) || b.space == Space::Input) return;
+    const int64_t bytes = reached * element_bytes(view.dtype), there = written(view.buffer);
+    require(bytes <= there, "'" + b.name + "' is read before it is written: over " + std::to_string(bytes) +
+                                " bytes, of which " + std::to_string(there) + " are there");
+  }
+  void read(const View& view) { read(view, reach_of(view).count()); }
+
+  void write(const View& view, int64_t elements) {
     const Buffer& b = buffer_of(view);
     require(b.space == Space::Arena || b.space == Space::Output, "'" + b.name + "' must not be written");
-    written_.insert(view.buffer);
+    int64_t& bytes = written_[view.buffer];
+    bytes = std::min(b.bytes, bytes + elements * element_bytes(view.dtype));
+  }
+  void write(const View& view) { write(view, element_count(view.shape)); }
+
+  void check_inside(const View& view, const Reach& reach, const std::string& what) {
+    const int64_t bytes = element_bytes(view.dtype);
+    check_inside(view, reach.first * bytes, (reach.last + 1) * bytes, what);
   }
 
   // Bytes [first, end) of the view's buffer.
@@ -165,9 +170,10 @@ class Verifier {
 
   // ---- programs -----------------------------------------------------------------------------------------------------
 
-  // `loaded` gives the type behind a slot of loads, or nothing if there is no such slot.
+  // `loaded` gives the type behind a slot of loads, or nothing if there is no such slot. Without a loop it is an epilogue.
   template <class Loaded>
-  void check_program(const std::vector<Instr>& body, const std::vector<DType>& reduced, Loaded loaded) {
+  void check_program(const std::vector<Instr>& body, const Loop* loop, const std::vector<DType>& reduced,
+                     Loaded loaded) {
     for (size_t id = 0; id < body.size(); ++id) {
       const Instr& i = body[id];
       const auto name = [&] { return "%" + std::to_string(id) + " = " + to_string(i); };
@@ -175,16 +181,31 @@ class Verifier {
       for (int32_t arg : i.args) earlier &= arg < static_cast<int32_t>(id);
       if (!require(earlier, name() + " uses what comes later")) continue;
       if (!require(arguments(i) == scalar::row_of(i.op).arity, name() + " has too few or too many arguments")) continue;
-      if (scalar::reads_view(i.op)) {
-        const std::optional<DType> type = loaded(i.slot);
-        require(type == i.type, name() + " is not the type of what it loads");
-      } else if (i.op == Op::Reduced) {
-        const bool exists = i.slot >= 0 && i.slot < static_cast<int32_t>(reduced.size());
-        require(exists && reduced[static_cast<size_t>(i.slot)] == i.type,
-                name() + " names no earlier reduction of its type");
-      } else {
-        require(types_match(i, body), name() + " mixes types");
-      }
+      const char* flaw = scalar::reads_view(i.op) ? flaw_of_access(i, body, loop, loaded(i.slot))
+                                                  : flaw_of_operation(i, body, loop, reduced);
+      if (flaw) report(name() + flaw);
+    }
+  }
+
+  static const char* flaw_of_access(const Instr& i, const std::vector<Instr>& body, const Loop* loop,
+                                    std::optional<DType> loaded) {
+    if (loaded != i.type) return " is not the type of what it loads";
+    const bool indexed = i.op != Op::Gather || (loop && is_integer(scalar::operand_types(i, body)[0]));
+    return indexed ? nullptr : " is no gather of a loop by integers";
+  }
+
+  static const char* flaw_of_operation(const Instr& i, const std::vector<Instr>& body, const Loop* loop,
+                                       const std::vector<DType>& reduced) {
+    const auto exists = [&](size_t count) { return i.slot >= 0 && i.slot < static_cast<int32_t>(count); };
+    switch (i.op) {
+      case Op::Reduced:
+        return exists(reduced.size()) && reduced[static_cast<size_t>(i.slot)] == i.type
+                   ? nullptr
+                   : " names no earlier reduction of its type";
+      case Op::Accumulator: return !loop && &i == body.data() ? nullptr : " is not the beginning of an epilogue";
+      case Op::Index:
+        return loop && exists(loop->domain.size()) && i.type == DType::Int64 ? nullptr : " names no dimension";
+      default: return types_match(i, body) ? nullptr : " mixes types";
     }
   }
 
@@ -225,11 +246,13 @@ class Verifier {
     if (!require(view.strides.size() == loop.domain.size() && element_bytes(view.dtype) > 0,
                  "a view does not follow the loop"))
       return false;
-    View placed = view;
-    placed.shape = loop.domain;
-    const Reach reach = reach_of(placed);
-    check_inside(view, reach.first * element_bytes(view.dtype), (reach.last + 1) * element_bytes(view.dtype), "a view");
+    check_inside(view, reach_in(loop, view), "a view");
     return true;
+  }
+
+  static Reach reach_in(const Loop& loop, View view) {
+    view.shape = loop.domain;
+    return reach_of(view);
   }
 
   void check_phase(const Loop& loop, const Loop::Phase& phase, std::vector<DType>& reduced) {
@@ -237,14 +260,14 @@ class Verifier {
     auto view_of = [&](int32_t slot) {
       return slot >= 0 && slot < count ? &loop.views[static_cast<size_t>(slot)] : nullptr;
     };
-    check_program(phase.body, reduced, [&](int32_t slot) {
+    check_program(phase.body, &loop, reduced, [&](int32_t slot) {
       const View* view = view_of(slot);
       return view ? std::optional(view->dtype) : std::nullopt;
     });
     const bool runs = phase.over == Loop::Over::Row || element_count(loop.domain) > 0;
     for (const Instr& i : runs ? phase.body : std::vector<Instr>())
       if (const View* view = scalar::reads_view(i.op) ? view_of(i.slot) : nullptr) {
-        read(*view);
+        read(*view, reach_in(loop, *view).count());
         if (i.op == Op::Gather) check_gather(loop, *view, i);
         if (i.op == Op::Table) check_inside(*view, view->offset, view->offset + kTableBytes, "a table");
       }
@@ -255,8 +278,39 @@ class Verifier {
     for (const Loop::Store& s : phase.stores) {
       const View* view = view_of(s.view);
       if (require(view && has_value(phase.body, s.value, view->dtype), "a store has no value of its view's type"))
-        write(*view);
+        check_store(loop, phase, *view);
     }
+  }
+
+  // Inner dimensions that a view does not follow, it stores to again and again: within one row.
+  void check_store(const Loop& loop, const Loop::Phase& phase, const View& view) {
+    const size_t rows = loop.domain.size() - static_cast<size_t>(loop.reduced);
+    std::vector<Steps> steps;
+    int64_t elements = 1;
+    for (size_t d = 0; d < loop.domain.size(); ++d) {
+      const bool inner = d >= rows;
+      if (inner && (phase.over == Loop::Over::Row || view.strides[d] == 0)) continue;
+      steps.push_back({view.strides[d], loop.domain[d]});
+      elements *= loop.domain[d];
+    }
+    if (elements == 0) return;
+    require(all_different(steps), "rows store to the same elements of '" + buffer_of(view).name + "'");
+    for (const View& other : loop.views) {
+      if (&other == &view || other.buffer != view.buffer) continue;
+      steps.push_back({other.offset - view.offset, 2});
+      require(is_stored(loop, other) && element_bytes(other.dtype) == element_bytes(view.dtype) &&
+                  other.strides == view.strides && all_different(steps),
+              "'" + buffer_of(view).name + "' is stored to and accessed through another view");
+      steps.pop_back();
+    }
+    write(view, elements);
+  }
+
+  static bool is_stored(const Loop& loop, const View& view) {
+    const auto slot = &view - loop.views.data();
+    return std::ranges::any_of(loop.phases, [&](const Loop::Phase& phase) {
+      return std::ranges::any_of(phase.stores, [&](const Loop::Store& s) { return s.view == slot; });
+    });
   }
 
   static bool has_value(const std::vector<Instr>& body, int32_t id, DType type) {
@@ -268,10 +322,8 @@ class Verifier {
     whole.shape = loop.domain;
     whole.shape.push_back(gather.imm2.as_int());
     whole.strides.push_back(gather.imm.as_int());
-    const Reach reach = reach_of(whole);
     require(whole.shape.back() > 0, "a gather has nothing to choose from");
-    check_inside(view, reach.first * element_bytes(view.dtype), (reach.last + 1) * element_bytes(view.dtype),
-                 "a gather");
+    check_inside(view, reach_of(whole), "a gather");
   }
 
   // ---- contractions -------------------------------------------------------------------------------------------------
@@ -279,17 +331,17 @@ class Verifier {
   void check(const Contraction& c) {
     if (!check_sizes(c)) return;
     check_operands(c);
-    check_program(c.epilogue, {}, [&](int32_t slot) {
+    check_program(c.epilogue, nullptr, {}, [&](int32_t slot) {
       const bool exists = slot >= 0 && slot < static_cast<int32_t>(c.operands.size());
       return exists ? std::optional(c.operands[static_cast<size_t>(slot)].view.dtype) : std::nullopt;
     });
     require(c.epilogue.back().type == c.output.dtype, "the epilogue's last type is not the output's");
     require(kernels::epilogue_stores(c.output.dtype), "an epilogue cannot store the output's type");
     check_pixels(c);
+    check_addresses(c);
     if (check_schedule(c) && c.computed) check_computed(c);
-    read(c.input);
     for (const EpilogueOperand& operand : c.operands) read(operand.view);
-    write(c.output);
+    check_result(c);
   }
 
   bool check_sizes(const Contraction& c) {
@@ -337,16 +389,14 @@ class Verifier {
       if (!require(fits, table ? "a table is not a constant of 256 elements"
                                : "an operand of channels is not one constant a channel"))
         continue;
-      const Reach reach = reach_of(operand.view);
-      const int64_t bytes = element_bytes(operand.view.dtype);
-      check_inside(operand.view, reach.first * bytes, (reach.last + 1) * bytes, "an operand");
+      check_inside(operand.view, reach_of(operand.view), "an operand");
     }
   }
 
   // Lowest and highest address of a column, in bytes.
   static std::pair<int64_t, int64_t> column_range(const Contraction& c, int column) {
     const PixelGrid::Column& of = c.grid.columns[static_cast<size_t>(column)];
-    Reach reach{of.origin, of.origin};
+    Reach reach(of.origin);
     for (size_t d = 0; d < of.strides.size(); ++d) reach.along(of.strides[d], c.grid.extents[d]);
     return {reach.first, reach.last};
   }
@@ -354,10 +404,11 @@ class Verifier {
   void check_pixels(const Contraction& c) {
     const auto [lowest_tap, highest_tap] = std::minmax_element(c.taps.begin(), c.taps.end());
     const auto [first, last] = column_range(c, 0);
-    const int64_t bytes = element_bytes(c.a);
-    const int64_t tap = is_integer(c.a) ? (c.k + 3) / 4 * 4 : c.k * bytes;  // single bytes are read in groups of four
-    check_inside(c.input, first + *lowest_tap, last + *highest_tap + c.group_stride * (c.groups - 1) * bytes + tap,
-                 "a tap");
+    const int64_t bytes = element_bytes(c.a), begin = first + *lowest_tap,
+                  end = last + *highest_tap + c.group_stride * (c.groups - 1) * bytes + c.k * bytes;
+    const int64_t beyond = is_integer(c.a) ? (4 - c.k % 4) % 4 : 0;  // single bytes are read in groups of four
+    check_inside(c.input, begin, end + beyond, "a tap");
+    if (require(c.input.dtype == c.a, "the input has another type")) read(c.input, (end - begin) / bytes);
     check_column(c, c.output, 1, false);
     for (const EpilogueOperand& operand : c.operands)
       if (operand.has_column())
@@ -368,8 +419,37 @@ class Verifier {
     if (!require(column >= 1 && column < static_cast<int>(c.grid.columns.size()),
                  "an operand has no column in the grid"))
       return;
+    const int64_t bytes = element_bytes(view.dtype);
     const auto [first, last] = column_range(c, column);
-    check_inside(view, first, last + (one ? 1 : c.channels) * element_bytes(view.dtype), "a pixel");
+    check_inside(view, first, last + (one ? 1 : c.channels) * bytes, "a pixel");
+    const Reach reach = reach_of(view);
+    require(first == reach.first * bytes && last + (one ? 1 : c.channels) * bytes == (reach.last + 1) * bytes,
+            "a column of pixels is not where its view is");
+  }
+
+  // Units, of some channels of some pixels each, run at the same time.
+  void check_result(const Contraction& c) {
+    const int64_t bytes = element_bytes(c.output.dtype);
+    std::vector<Steps> steps = {{bytes, c.channels}};
+    for (size_t d = 0; d < c.grid.extents.size(); ++d)
+      steps.push_back({c.grid.columns[1].strides[d], c.grid.extents[d]});
+    require(all_different(std::move(steps), bytes), "pixels store to the same elements");
+    const std::vector<int> touched = touched_buffers(c);
+    require(std::ranges::count(touched, c.output.buffer) == 1, "it stores to a buffer that it reads");
+    write(c.output);
+  }
+
+  void check_addresses(const Contraction& c) {
+    constexpr int64_t kMost = std::numeric_limits<int32_t>::max();
+    for (size_t i = 0; i < c.grid.columns.size(); ++i) {
+      const auto [first, last] = column_range(c, static_cast<int>(i));
+      require(first >= 0 && last <= kMost - kernels::bytes_to_last_channel(c, i), "an address does not fit 32 bits");
+    }
+    for (const int64_t bytes : c.packed_bytes)
+      require(bytes <= kMost, "an offset in what is packed does not fit 32 bits");
+    if (c.computed)
+      for (const View* image : {&c.computed->panels, c.computed->starts ? &*c.computed->starts : nullptr})
+        require(!image || buffer_of(*image).bytes <= kMost, "an offset in computed weights does not fit 32 bits");
   }
 
   void check_computed(const Contraction& c) {
@@ -381,7 +461,7 @@ class Verifier {
   void check_image(const View& view, int64_t bytes) {
     require(buffer_of(view).space == Space::Arena && view.offset == 0, "computed weights have no buffer of their own");
     check_inside(view, 0, bytes, "computed weights");
-    read(view);
+    require(written(view.buffer) > 0, "computed weights are read before they are written");
   }
 
   bool check_schedule(const Contraction& c) {
@@ -409,8 +489,10 @@ class Verifier {
       check_tensor(view, "an operand");
       read(view);
     }
+    const std::vector<int> touched = touched_buffers(call);
     for (const View& view : call.outputs) {
       check_tensor(view, "a result");
+      require(std::ranges::count(touched, view.buffer) == 1, "two results, or a result and an operand, share a buffer");
       write(view);
     }
   }
@@ -418,8 +500,7 @@ class Verifier {
   // Row-major, and inside of its buffer.
   void check_tensor(const View& view, const char* what) {
     require(is_row_major(view) && element_bytes(view.dtype) > 0, std::string(what) + " is not row-major");
-    const Reach reach = reach_of(view);
-    check_inside(view, reach.first * element_bytes(view.dtype), (reach.last + 1) * element_bytes(view.dtype), what);
+    check_inside(view, reach_of(view), what);
   }
 
   void check_one(const View& view, DType type, const char* what) {
@@ -436,11 +517,11 @@ class Verifier {
     if (!check_block(branch.otherwise, first, end) ||
         !check_block(branch.end, static_cast<size_t>(branch.otherwise), end))
       return;
-    const std::unordered_set<int> before = written_;
+    const Written before = written_;
     check_steps(first, static_cast<size_t>(branch.otherwise));
-    const std::unordered_set<int> then = std::exchange(written_, before);
+    Written then = std::exchange(written_, before);
     check_steps(static_cast<size_t>(branch.otherwise), static_cast<size_t>(branch.end));
-    std::erase_if(written_, [&](int buffer) { return !then.contains(buffer); });
+    for (auto& [buffer, bytes] : written_) bytes = std::min(bytes, then[buffer]);
     next_ = static_cast<size_t>(branch.end);
   }
 
@@ -453,11 +534,11 @@ class Verifier {
     require(repeat.trips || repeat.condition, "it never ends");
     const size_t first = next_;
     if (!check_block(repeat.end, first, last_)) return;
-    std::unordered_set<int> before = written_;
+    Written before = written_;
     check_steps(first, static_cast<size_t>(repeat.end));
     for (const Repeat::Collection& c : repeat.collections) {
       check_collection(c);
-      before.insert(c.all.buffer);
+      before[c.all.buffer] = written(c.all.buffer);
     }
     written_ = std::move(before);
     next_ = static_cast<size_t>(repeat.end);
@@ -483,10 +564,12 @@ class Verifier {
                    "its block ends outside of the block around it");
   }
 
+  using Written = std::unordered_map<int, int64_t>;  // bytes of a buffer
+
   const Plan& plan_;
   size_t step_ = 0;
   size_t next_ = 0, last_ = 0;  // of the steps being checked: the one behind this, the first behind all
-  std::unordered_set<int> written_;
+  Written written_;
   Diagnostics found_;
 };
 

@@ -13,6 +13,7 @@ namespace lapis {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 class VerifyPlan : public ::testing::Test {
  protected:
@@ -81,6 +82,14 @@ TEST_F(VerifyPlan, B1ViewsHaveABuffer) {
   contraction().output.buffer = static_cast<int>(plan.buffers.size());
   EXPECT_THAT(findings(), HasSubstr("has no buffer"));
 }
+TEST_F(VerifyPlan, B1WeightsLieInTheirParts) {
+  plan.buffers.push_back({"w", Space::Weights, 64, static_cast<int64_t>(plan.weights.size())});
+  EXPECT_THAT(findings(), HasSubstr("buffer 'w' lies outside of its memory"));
+}
+TEST_F(VerifyPlan, B1PartsOfWeightsHaveHashes) {
+  plan.weight_hashes.clear();
+  EXPECT_THAT(findings(), HasSubstr("has no hash"));
+}
 TEST_F(VerifyPlan, B2LivingBuffersDoNotOverlap) {
   buffer(contraction().output.buffer).offset = buffer(contraction().input.buffer).offset;
   EXPECT_THAT(findings(), HasSubstr("overlap while both are in use"));
@@ -95,6 +104,17 @@ TEST_F(VerifyPlan, B3NothingIsReadBeforeItIsWritten) {
     return l && l->views.size() == 1 && l->views[0].buffer == written;
   });
   EXPECT_THAT(findings(), HasSubstr("is read before it is written"));
+}
+TEST_F(VerifyPlan, B3HalosAreWrittenToo) {
+  std::erase_if(plan.steps, [&](const Step& s) {
+    const auto* l = std::get_if<Loop>(&s.region);
+    return l && l->views.size() == 1 && l->views[0].buffer == contraction().input.buffer;
+  });
+  EXPECT_THAT(findings(), HasSubstr("is read before it is written: over"));
+}
+TEST_F(VerifyPlan, B3OutputsAreWrittenAsAWhole) {
+  loop(Op::Gather).domain[1] -= 1;
+  EXPECT_THAT(findings(), HasSubstr("or not all of it"));
 }
 TEST_F(VerifyPlan, B3InputsAreNotWritten) {
   Loop& l = loop(Op::Sigmoid);
@@ -120,6 +140,10 @@ TEST_F(VerifyPlan, P1StoresHaveAValue) {
   loop(Op::Sigmoid).phases[0].stores[0].value = 99;
   EXPECT_THAT(findings(), HasSubstr("a store has no value"));
 }
+TEST_F(VerifyPlan, P1IndicesNameADimension) {
+  loop(Op::Sigmoid).phases[0].body.push_back({Op::Index, DType::Int64, {-1, -1, -1}, 4});
+  EXPECT_THAT(findings(), HasSubstr("names no dimension"));
+}
 TEST_F(VerifyPlan, P2ArithmeticHasOneType) {
   for (Instr& i : contraction().epilogue)
     if (i.op == Op::Add) i.type = DType::Int32;
@@ -128,6 +152,30 @@ TEST_F(VerifyPlan, P2ArithmeticHasOneType) {
 TEST_F(VerifyPlan, P2LoadsHaveTheTypeOfTheirView) {
   operand(EpilogueOperand::Kind::PerElement).view.dtype = DType::Int32;
   EXPECT_THAT(findings(), HasSubstr("is not the type of what it loads"));
+}
+TEST_F(VerifyPlan, P2GathersTakeIntegers) {
+  for (Loop::Phase& phase : loop(Op::Gather).phases)
+    for (Instr& i : phase.body)
+      if (i.op == Op::Gather) {
+        phase.body[static_cast<size_t>(i.args[0])] = {Op::Constant, DType::Float32};
+      }
+  EXPECT_THAT(findings(), HasSubstr("is no gather of a loop by integers"));
+}
+TEST_F(VerifyPlan, P3SumsAreOfKernelsOnly) {
+  loop(Op::Sigmoid).phases[0].body.push_back({Op::Accumulator, DType::Float32});
+  EXPECT_THAT(findings(), HasSubstr("is not the beginning of an epilogue"));
+}
+TEST_F(VerifyPlan, P3SumsAreThereOnce) {
+  contraction().epilogue.push_back({Op::Accumulator, DType::Float32});
+  EXPECT_THAT(findings(), HasSubstr("is not the beginning of an epilogue"));
+}
+TEST_F(VerifyPlan, P3EpiloguesGatherNothing) {
+  contraction().epilogue.push_back({Op::Gather, DType::Float32, {0, -1, -1}, 0});
+  EXPECT_THAT(findings(), HasSubstr("is no gather of a loop"));
+}
+TEST_F(VerifyPlan, P3EpiloguesHaveNoReductions) {
+  contraction().epilogue.push_back({Op::Reduced, DType::Float32, {-1, -1, -1}, 0});
+  EXPECT_THAT(findings(), HasSubstr("names no earlier reduction"));
 }
 TEST_F(VerifyPlan, L1ViewsFollowTheLoop) {
   loop(Op::Sigmoid).views[0].strides.pop_back();
@@ -142,11 +190,49 @@ TEST_F(VerifyPlan, L1ViewsBeginInTheirBuffers) {
   view.strides[1] = -view.strides[1];
   EXPECT_THAT(findings(), HasSubstr("reaches bytes -"));
 }
+TEST_F(VerifyPlan, L1StridesMayBeOfAnySize) {
+  loop(Op::Sigmoid).views[0].strides[1] = INT64_MAX / 2;
+  EXPECT_THAT(findings(), HasSubstr("reaches bytes"));
+}
 TEST_F(VerifyPlan, L1GathersStayOnTheirAxis) {
   for (Loop::Phase& phase : loop(Op::Gather).phases)
     for (Instr& i : phase.body)
       if (i.op == Op::Gather) i.imm2 = 60;
   EXPECT_THAT(findings(), HasSubstr("a gather reaches bytes"));
+}
+TEST_F(VerifyPlan, L2RowsStoreToDifferentElements) {
+  Loop& l = loop(Op::Sigmoid);
+  l.views[static_cast<size_t>(l.phases[0].stores[0].view)].strides[2] = 0;
+  EXPECT_THAT(findings(), HasSubstr("rows store to the same elements"));
+}
+TEST_F(VerifyPlan, L2RowsDoNotStoreAcrossOneAnother) {
+  Loop& l = loop(Op::Sigmoid);
+  l.views[static_cast<size_t>(l.phases[0].stores[0].view)].strides[2] = 4;  // eight channels a pixel
+  EXPECT_THAT(findings(), HasSubstr("rows store to the same elements"));
+}
+TEST_F(VerifyPlan, L3WhatIsStoredToHasOneView) {
+  Loop& l = loop(Op::Sigmoid);
+  l.views.push_back(l.views[static_cast<size_t>(l.phases[0].stores[0].view)]);
+  EXPECT_THAT(findings(), HasSubstr("accessed through another view"));
+}
+TEST_F(VerifyPlan, L3StoresMayGoSideBySide) {
+  Loop& l = loop(Op::Sigmoid);
+  const Loop::Store first = l.phases[0].stores[0];
+  View& view = l.views[static_cast<size_t>(first.view)];
+  View beside = view;
+  view.buffer = beside.buffer = static_cast<int>(plan.buffers.size());
+  plan.buffers.push_back({"wide", Space::Arena, 4096, plan.arena_bytes});
+  plan.arena_bytes += 4096;
+  beside.offset += 392;  // behind the halo of the first
+  l.phases[0].stores.push_back({static_cast<int32_t>(l.views.size()), first.value});
+  l.views.push_back(beside);
+  EXPECT_THAT(findings(), Not(HasSubstr("through another view")));
+  l.views.back().offset -= 391;
+  EXPECT_THAT(findings(), HasSubstr("through another view"));
+}
+TEST_F(VerifyPlan, C1TheInputIsOfItsType) {
+  contraction().input.dtype = DType::Int32;
+  EXPECT_THAT(findings(), HasSubstr("the input has another type"));
 }
 TEST_F(VerifyPlan, C1SizesFit) {
   contraction().k += 1;
@@ -184,6 +270,10 @@ TEST_F(VerifyPlan, C3OperandsHaveAColumn) {
   operand(EpilogueOperand::Kind::PerElement).column = 9;
   EXPECT_THAT(findings(), HasSubstr("has no column"));
 }
+TEST_F(VerifyPlan, C3ColumnsAreWhereViewsAre) {
+  contraction().grid.columns[1].origin += 4;
+  EXPECT_THAT(findings(), HasSubstr("a column of pixels is not where its view is"));
+}
 TEST_F(VerifyPlan, C1BatchesAreWholeDimensions) {
   contraction().computed = ComputedWeights{7, contraction().input, {}};
   EXPECT_THAT(findings(), HasSubstr("has another size"));
@@ -200,6 +290,41 @@ TEST_F(VerifyPlan, C4ItIsScheduled) {
 TEST_F(VerifyPlan, C4PackedImagesLieInTheConstants) {
   contraction().packed_offset[2] += static_cast<int64_t>(plan.constants.size());
   EXPECT_THAT(findings(), HasSubstr("outside of the constants"));
+}
+
+TEST_F(VerifyPlan, C4PackedWeightsLieInTheWeights) {
+  contraction().packed_offset[0] += static_cast<int64_t>(plan.weights.size());
+  EXPECT_THAT(findings(), HasSubstr("outside of the weights"));
+}
+TEST_F(VerifyPlan, C5PixelsStoreToDifferentElements) {
+  contraction().grid.columns[1].strides.back() = 0;
+  EXPECT_THAT(findings(), HasSubstr("pixels store to the same elements"));
+}
+TEST_F(VerifyPlan, C5PixelsDoNotStoreAcrossOneAnother) {
+  contraction().grid.columns[1].strides.back() = 28;  // eight channels of four bytes
+  EXPECT_THAT(findings(), HasSubstr("pixels store to the same elements"));
+}
+TEST_F(VerifyPlan, C5NothingIsReadWhereItStores) {
+  contraction().input.buffer = contraction().output.buffer;
+  EXPECT_THAT(findings(), HasSubstr("it stores to a buffer that it reads"));
+}
+TEST_F(VerifyPlan, C6AddressesFitTables) {
+  contraction().grid.columns[0].origin = int64_t{1} << 31;
+  EXPECT_THAT(findings(), HasSubstr("an address does not fit 32 bits"));
+}
+TEST_F(VerifyPlan, C6OffsetsFitTables) {
+  contraction().packed_bytes[0] = int64_t{1} << 31;
+  EXPECT_THAT(findings(), HasSubstr("an offset in what is packed does not fit 32 bits"));
+}
+TEST_F(VerifyPlan, C6OffsetsInComputedWeightsFitTables) {
+  contraction().computed = ComputedWeights{1, contraction().input, {}};
+  buffer(contraction().input.buffer).bytes = plan.arena_bytes = int64_t{1} << 32;
+  EXPECT_THAT(to_string(codegen::verify(plan)), HasSubstr("overlap"));  // with what is behind it: seen first
+  for (Buffer& b : plan.buffers)
+    if (b.space == Space::Arena && &b != &buffer(contraction().input.buffer)) b.offset += int64_t{1} << 32;
+  buffer(contraction().input.buffer).offset = 0;
+  plan.arena_bytes = int64_t{1} << 33;
+  EXPECT_THAT(findings(), HasSubstr("an offset in computed weights does not fit 32 bits"));
 }
 
 // Made by hand, as small as such a plan can be: y = x, copied by one of two copies, or again and again.
@@ -261,6 +386,13 @@ TEST_F(VerifyControlFlow, K1ResultsLieInTheirBuffers) {
 TEST_F(VerifyControlFlow, K1ItIsARoutineOrAHostFunction) {
   add(Call{"call", "host", {view(0)}, {view(1)}, {}, {}});
   EXPECT_THAT(findings(), HasSubstr("a host function or is a routine"));
+}
+TEST_F(VerifyControlFlow, K2ResultsHaveBuffersOfTheirOwn) {
+  add(Call{"call", "topk", {view(2, {1})}, {view(2, {1})}, {}, {}});
+  EXPECT_THAT(findings(), HasSubstr("share a buffer"));
+  plan.steps.clear();
+  add(Call{"call", "topk", {view(0, {1})}, {view(1, {1}), view(1, {1})}, {}, {}});
+  EXPECT_THAT(findings(), HasSubstr("share a buffer"));
 }
 TEST_F(VerifyControlFlow, F1ConditionsAreOneBool) {
   add_branch();
