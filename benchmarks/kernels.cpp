@@ -178,12 +178,20 @@ class Bench {
         w = static_cast<int8_t>(i++ * 37 % 251 - 125);
   }
 
+  static Shape channels_last(int64_t channels, int64_t size) {
+    return {size * size * channels, 1, size * channels, channels};
+  }
+
   void addresses() {
     const int64_t element = bit_width(c_.a) / 8, pitch = layer_.in * element;
     const int64_t width = (layer_.size - 1) * layer_.stride + layer_.kernel;
-    c_.input = {buffer(width * width * pitch), c_.a, {}, {}, 0};
+    c_.input = {buffer(width * width * pitch), c_.a, {1, layer_.in, width, width}, channels_last(layer_.in, width), 0};
     out_type_ = integer_ ? DType::UInt8 : c_.a;
-    c_.output = {buffer(c_.pixels * c_.channels * element), out_type_, {}, {}, 0};
+    c_.output = {buffer(c_.pixels * c_.channels * element),
+                 out_type_,
+                 {1, c_.channels, layer_.size, layer_.size},
+                 channels_last(c_.channels, layer_.size),
+                 0};
     const int64_t step = layer_.stride * pitch, out = c_.channels * element;
     c_.grid = {{layer_.size, layer_.size}, {{0, {width * step, step}}, {0, {layer_.size * out, out}}}};
     if (layer_.residual) c_.grid.columns.push_back(c_.grid.columns[1]);

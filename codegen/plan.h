@@ -9,6 +9,7 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <variant>
@@ -198,6 +199,13 @@ struct Schedule {
   bool operator==(const Schedule&) const = default;
 };
 
+// A library of this process that computes a contraction: code jumps to its function, whose block begins as codegen/kernels/library.h says.
+struct LibraryCall {
+  std::string kernel;  // the row, for messages
+  abi::StepFn function = nullptr;
+  std::shared_ptr<const void> context;
+};
+
 // Where the pixels of a contraction lie: the points of a grid in row-major order. Addresses are affine in the indices, so nobody needs a
 // table of them all (codegen/kernels/slabs.h); the last dimension is runs of pixels at one distance.
 struct PixelGrid {
@@ -262,6 +270,7 @@ struct Contraction {
   // Filled by kernels::schedule:
   Schedule schedule;
   int64_t units = 0;
+  std::optional<LibraryCall> library;  // if the row is one; there are no tables then
   // Of weights in the plan's weights; of bias, pixel table and unit table in its constants.
   std::array<int64_t, 4> packed_offset = {};
   std::array<int64_t, 4> packed_bytes = {};

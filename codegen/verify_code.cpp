@@ -51,7 +51,7 @@ class Verifier {
     for (const abi::Argument& a : symbol.arguments) {
       if (a.kind == Kind::Number || a.kind == Kind::Status) continue;
       const bool buffer = std::ranges::any_of(touched, [&](int b) { return is_address_of(a, b); });
-      require(buffer || is_packed(a, region), "it gets the address of what it does not touch");
+      require(buffer || is_packed(a, region) || is_library(a, region), "it gets the address of what it does not touch");
       require(!a.written || is_writable(a), "it may store to what nobody may store to");
     }
     for (const int stored : std::visit([](const auto& r) { return stored_buffers(r); }, region))
@@ -78,6 +78,13 @@ class Verifier {
       if (a == bytes_at(part == 0 ? Kind::Weights : Kind::Constants, c->packed_offset[part], c->packed_bytes[part]))
         return true;
     return false;
+  }
+
+  static bool is_library(const abi::Argument& a, const Region& region) {
+    const auto* c = std::get_if<Contraction>(&region);
+    if (!c || !c->library || a.kind != Kind::Process) return false;
+    return a.value == reinterpret_cast<uint64_t>(c->library->function) ||
+           a.value == reinterpret_cast<uint64_t>(c->library->context.get());
   }
 
   static bool form_fits(const Loop& loop) {

@@ -467,10 +467,12 @@ class Verifier {
   bool check_schedule(const Contraction& c) {
     const auto rows = static_cast<int>(kernels::table().size());
     const Schedule& s = c.schedule;
-    if (!require(s.row >= 0 && s.row < rows && s.mr > 0 && s.nr > 0 && s.splits > 0 &&
-                     s.order != Schedule::Order::Any && c.units >= 0,
+    const bool known = s.row >= 0 && s.row < rows, library = known && kernels::row_of(c).library();
+    if (!require(known && (library || (s.mr > 0 && s.nr > 0)) && s.splits > 0 && s.order != Schedule::Order::Any &&
+                     c.units >= 0,
                  "it is not scheduled"))
       return false;
+    require(library == c.library.has_value(), "a library computes it without being its row, or the other way round");
     const auto constants = static_cast<int64_t>(plan_.constants.size());
     require(c.computed || in_weights(c.packed_offset[0], c.packed_bytes[0]),
             "its packed weights lie outside of the weights");

@@ -22,7 +22,7 @@
 //   C2  The output and operands of pixels are contiguous in channels; operands of channels are constants of that many elements.
 //   C3  Every pixel's taps, result and operands lie in their buffers, and a column of the grid reaches as far as its view.
 //   C4  It is scheduled: a row of the kernel table, tiles, no negative number of work units; what was packed lies in the weights and the
-//       constants, what is computed in the arena.
+//       constants, what is computed in the arena. A library is called where the row is one, and nowhere else.
 //   C5  Pixels store to different elements, of a buffer that nothing is read from.
 //   C6  What tables hold fits 32 bits: the addresses of all channels of all pixels, and offsets in what is packed.
 // Calls

@@ -124,6 +124,20 @@ std::vector<IoInfo> describe(const std::vector<PlanIo>& list) {
   return infos;
 }
 
+// What a program keeps alive.
+struct Owned {
+  std::shared_ptr<std::byte> memory;
+  std::vector<std::shared_ptr<const void>> libraries;  // what its code calls
+};
+
+std::vector<std::shared_ptr<const void>> libraries_of(const Plan& plan) {
+  std::vector<std::shared_ptr<const void>> libraries;
+  for (const Step& step : plan.steps)
+    if (const auto* c = std::get_if<Contraction>(&step.region); c && c->library)
+      libraries.push_back(c->library->context);
+  return libraries;
+}
+
 // Code and constants in one allocation: aligned, on huge pages where they are large.
 Status own_bytes(Program& program, const Plan& plan, const CodeImage& code) {
   const auto constants = static_cast<int64_t>(plan.constants.size());
@@ -132,7 +146,7 @@ Status own_bytes(Program& program, const Plan& plan, const CodeImage& code) {
   if (!code.bytes.empty()) std::memcpy(memory.get() + constants, code.bytes.data(), code.bytes.size());
   program.constants = {memory.get(), plan.constants.size()};
   program.code = {memory.get() + constants, code.bytes.size()};
-  program.owner = memory;
+  program.owner = std::make_shared<const Owned>(Owned{memory, libraries_of(plan)});
   return ok();
 }
 
@@ -190,7 +204,7 @@ Result<Program> make_program(const Plan& plan, const CodeImage& code, uint64_t s
   program.weights = plan.weights;
   LAPIS_CHECK(own_bytes(program, plan, code));
   for (const Step& step : plan.steps)
-    if (const auto* c = std::get_if<Contraction>(&step.region)) add_tables(program, *c, plan);
+    if (const auto* c = std::get_if<Contraction>(&step.region); c && !c->library) add_tables(program, *c, plan);
   const auto flaw = flaw_of_tables(program);
   LAPIS_ASSERT(!flaw, *flaw);
   return program;

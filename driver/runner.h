@@ -23,6 +23,7 @@ struct RunnerOptions {
   bool artifact_of_any_name = false;  // for model_kind
   Backend backend = Backend::Jit;
   Target target = Target::host();
+  codegen::Schedules schedules;  // of the contractions of a model compiled now
   int threads = 1;
   bool profile = false;
   bool perf_map = false;  // name the generated functions for `perf report`

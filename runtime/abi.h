@@ -24,13 +24,14 @@ inline constexpr int64_t kAlignment = 64;  // of constants, the arena and every 
 // threads gives the same bytes. System V calling convention; needs no stack alignment beyond it, leaves vector state clean.
 using StepFn = void (*)(const uint64_t* block, int64_t begin, int64_t end);
 
-// What one word of a block is: a number, the address of the status, or an address in one of the memories of a run.
+// What one word of a block is: a number, the address of the status, an address in one of the memories of a run, or one of this process, which
+// no file can hold.
 struct Argument {
-  enum class Kind : uint8_t { Number, Status, Constants, Weights, Arena, Io };
+  enum class Kind : uint8_t { Number, Status, Constants, Weights, Arena, Io, Process };
   Kind kind = Kind::Number;
   bool written = false;  // code stores there
   uint64_t io = 0;       // Io: which of the inputs and outputs
-  uint64_t value = 0;    // the number, or how far into the memory a region begins
+  uint64_t value = 0;    // the number, the address (Process), or how far into the memory a region begins
   uint64_t bytes = 0;    // of the region, all that code reaches by this address
   uint64_t within = 0;   // the byte of the region that has the address
   bool operator==(const Argument&) const = default;
@@ -48,7 +49,8 @@ struct Frame {
 inline uint64_t word_of(const Argument& a, const Frame& frame) {
   const auto address = [&](const void* base) { return reinterpret_cast<uint64_t>(base) + a.value + a.within; };
   switch (a.kind) {
-    case Argument::Kind::Number: return a.value;
+    case Argument::Kind::Number:
+    case Argument::Kind::Process: return a.value;
     case Argument::Kind::Status: return reinterpret_cast<uint64_t>(frame.status);
     case Argument::Kind::Constants: return address(frame.constants);
     case Argument::Kind::Weights: return reinterpret_cast<uint64_t>(frame.weights->at(a.value)) + a.within;
@@ -67,6 +69,7 @@ inline std::vector<uint64_t> block_of(std::span<const Argument> arguments, const
 enum Fault : int32_t {
   kNoFault = 0,
   kIndexOutOfRange = 1,  // Gather-like access; the access itself was clamped into the tensor
+  kLibraryFailed = 2,    // a library that computes a step could not, for want of memory
 };
 
 }  // namespace lapis::abi

@@ -224,7 +224,7 @@ void write(Writer& w, const abi::Argument& a) {
 }
 abi::Argument read_argument(Reader& r) {
   abi::Argument a;
-  a.kind = static_cast<abi::Argument::Kind>(r.number_below(6));
+  a.kind = static_cast<abi::Argument::Kind>(r.number_below(static_cast<uint64_t>(abi::Argument::Kind::Process)));
   a.written = r.number_below(2) != 0;
   for (uint64_t* word : {&a.io, &a.value, &a.bytes, &a.within}) *word = r.u64();
   return a;
@@ -503,16 +503,27 @@ std::vector<std::span<const std::byte>> ArtifactImage::parts() const {
   return parts;
 }
 
-// What a step needs that no file can hold.
-static Status check_storable(const Program& program) {
+static bool calls_library(const StepInfo& s) {
+  return std::ranges::any_of(s.arguments,
+                             [](const abi::Argument& a) { return a.kind == abi::Argument::Kind::Process; });
+}
+
+Status check_storable(const Program& program) {
   Diagnostics found;
-  for (const StepInfo& s : program.steps)
-    if (const auto* call = std::get_if<CallInfo>(&s.action); call && call->host)
-      found.push_back(
-          error(ErrorKind::Unsupported, "'" + s.name + "' (" + s.op +
-                                            ") is evaluated by the reference in the process that compiled the "
-                                            "model, so the program cannot be saved")
-              .help("compile the model without calls into the reference, which names what has no code"));
+  const auto refuse = [&](const StepInfo& s, const std::string& how, const char* help) {
+    found.push_back(error(ErrorKind::Unsupported, "'" + s.name + "' (" + s.op + ") is " + how +
+                                                      " in the process that compiled the model, so the program "
+                                                      "cannot be saved")
+                        .help(help));
+  };
+  for (const StepInfo& s : program.steps) {
+    const auto* call = std::get_if<CallInfo>(&s.action);
+    if (call && call->host)
+      refuse(s, "evaluated by the reference",
+             "compile the model without calls into the reference, which names what has no code");
+    if (calls_library(s))
+      refuse(s, "computed by " + s.kernel + ", a library", "leave that kernel out of its schedules");
+  }
   return status_of(std::move(found));
 }
 

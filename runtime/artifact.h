@@ -39,6 +39,8 @@ struct LoadOptions {
   bool verify = false;  // compare the sums of the constants now instead of at the first run
 };
 
+// Names the steps that need what no file can hold (ErrorKind::Unsupported).
+Status check_storable(const Program& program);
 Status save_artifact(std::span<const Program> variants, const Path& path);
 inline Status save_artifact(const Program& program, const Path& path) {
   return save_artifact(std::span(&program, 1), path);

@@ -153,6 +153,9 @@ Status Session::run_alone(void* const* io) {
   if (*status_ == abi::kIndexOutOfRange)
     return error(ErrorKind::Mismatch, "an index in the inputs lies outside of the tensor it selects from")
         .help("check index inputs (token ids, positions) against the model's tables");
+  if (*status_ == abi::kLibraryFailed)
+    return error(ErrorKind::Resource, "a library that computes a step of the model has no memory for it")
+        .help("free memory, or use fewer threads");
   return ok();
 }
 

@@ -56,7 +56,8 @@ bool fits(const Program& p, const abi::Argument& a) {
   };
   switch (a.kind) {
     case Kind::Number:
-    case Kind::Status: return true;
+    case Kind::Status:
+    case Kind::Process: return true;
     case Kind::Constants: return in(Place::Base::Constants);
     case Kind::Weights: return in(Place::Base::Weights);
     case Kind::Arena: return in(Place::Base::Arena);

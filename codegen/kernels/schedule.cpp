@@ -6,6 +6,7 @@
 
 #include "base/hash.h"
 #include "codegen/kernels/blocking.h"
+#include "codegen/kernels/library.h"
 #include "codegen/kernels/pack.h"
 #include "codegen/kernels/units.h"
 
@@ -66,12 +67,16 @@ Choice cheapest_tile(int row, const Contraction& c, const Schedule& wanted) {
   return best;
 }
 
+Diagnostic refused(const Contraction& c, const Misfit& why) {
+  return error(ErrorKind::Unsupported, "'" + c.name + "' cannot be computed: " + why.reason).help(why.help);
+}
+
 Result<Schedule> cheapest(const Contraction& c, const Target& target, const Schedule& wanted) {
   Choice best;
   Misfit why{"no kernel multiplies " + std::string(name_of(c.a)) + " by " + std::string(name_of(c.b)), {}};
   for (int row = 0; row < static_cast<int>(table().size()); ++row) {
     const Kernel& kernel = table()[static_cast<size_t>(row)];
-    if (wanted.row >= 0 ? row != wanted.row : kernel.a != c.a || kernel.b != c.b) continue;
+    if (wanted.row >= 0 ? row != wanted.row : kernel.a != c.a || kernel.b != c.b || kernel.library()) continue;
     std::optional<Misfit> reason = misfit(kernel, c, target);
     if (!reason) reason = misfit_of_tile(kernel, c, wanted);
     if (reason) {
@@ -82,7 +87,29 @@ Result<Schedule> cheapest(const Contraction& c, const Target& target, const Sche
     if (choice.cycles < best.cycles) best = choice;
   }
   if (best.schedule.row >= 0) return best.schedule;
-  return error(ErrorKind::Unsupported, "'" + c.name + "' cannot be computed: " + why.reason).help(why.help);
+  return refused(c, why);
+}
+
+Diagnostic too_many_splits(const Contraction& c, int64_t most, const char* of, int64_t wanted) {
+  return error(ErrorKind::Unsupported, "'" + c.name + "' has " + std::to_string(most) + " " + of +
+                                           " of pixels, which cannot be cut into " + std::to_string(wanted))
+      .help("use fewer runs");
+}
+
+// What a library computes it also cuts into tiles; only how often it is called is ours to say.
+Result<Schedule> choose_library(const Contraction& c, const Target& target, const Schedule& wanted) {
+  constexpr int64_t kPixels = 64, kMostCalls = 32;  // pixels that are worth a call, of those that serve many threads
+  const Kernel& k = table()[static_cast<size_t>(wanted.row)];
+  if (wanted.mr != 0 || wanted.nr != 0 || wanted.order == Order::Weights)
+    return refused(c, {std::string(k.name) + " is a library, which chooses its tiles and their order",
+                       "write " + std::string(k.name) + " 0x0 pixels"});
+  if (auto reason = misfit(k, c, target)) return refused(c, *reason);
+  const int64_t most = k.structure.library->most_splits(c);
+  if (wanted.splits > most) return too_many_splits(c, most, "rows", wanted.splits);
+  Schedule s = wanted;
+  s.order = Order::Pixels;
+  if (s.splits == 0) s.splits = std::clamp<int64_t>(c.pixels / kPixels, 1, std::min(most, kMostCalls));
+  return s;
 }
 
 // ---- order of work ----
@@ -120,11 +147,12 @@ std::optional<Misfit> misfit(const Kernel& k, const Contraction& c, const Target
     return Misfit{std::string(k.name) + " multiplies " + std::string(lapis::name_of(k.a)) + " by " +
                       std::string(lapis::name_of(k.b)) + ", not " + std::string(lapis::name_of(c.a)) + " by " +
                       std::string(lapis::name_of(c.b)),
-                  {}};
+                  "choose a kernel for these types, or leave the choice open"};
   if (!target.has(k.needs))
     return Misfit{"the target '" + target.to_string() + "' has too few instructions",
                   "compile with --target=x86-64+avx2 or above"};
   if (auto reason = k.structure.fits(k, c)) return reason;
+  if (k.library()) return std::nullopt;
   if (c.channels * c.weights_per_channel() * bit_width(c.b) / 8 > kMostBytes / 2)
     return Misfit{"its weights are larger than one GiB", "split the operator along its output channels"};
   if (c.operands.size() > 8)
@@ -137,14 +165,23 @@ bool multiplies(DType a, DType b, const Target& target) {
   return std::ranges::any_of(table(), [&](const Kernel& k) { return k.a == a && k.b == b && target.has(k.needs); });
 }
 
-static WeightCache::Weights packed_weights(const Contraction& c, const Blocking& blocking, ConstantPool& constants) {
-  const Weights& w = c.weights;
-  const std::string key = weight_format(c, blocking) + " of " + hex(constants.tensor_hash(w.source)) + " " +
-                          std::to_string(w.rows) + "x" + std::to_string(w.columns);
-  return constants.weights().get(key, [&] {
-    const Tensor in_order = w.in_order();
-    return WeightCache::Made{pack_weights(c, blocking, in_order), weight_sums(c, in_order)};
-  });
+using Pack = std::function<WeightCache::Made(const Tensor& in_order)>;
+
+static WeightCache::Weights packed_weights(const Weights& w, const std::string& format, ConstantPool& constants,
+                                           const Pack& pack) {
+  const std::string key = format + " of " + hex(constants.tensor_hash(w.source)) + " " + std::to_string(w.rows) + "x" +
+                          std::to_string(w.columns);
+  return constants.weights().get(key, [&] { return pack(w.in_order()); });
+}
+
+static void place_weights(Contraction& c, const WeightCache::Weights& weights, ConstantPool& constants) {
+  c.packed_offset[0] = constants.add_weights(weights);
+  c.packed_bytes[0] = static_cast<int64_t>(weights->bytes.size());
+}
+
+static void place(Contraction& c, size_t part, std::span<const uint8_t> bytes, ConstantPool& constants) {
+  c.packed_offset[part] = constants.add(bytes);
+  c.packed_bytes[part] = static_cast<int64_t>(bytes.size());
 }
 
 std::string_view name_of_row(int row) { return table()[static_cast<size_t>(row)].name; }
@@ -152,40 +189,48 @@ std::string_view name_of_row(int row) { return table()[static_cast<size_t>(row)]
 Result<Schedule> choose(const Contraction& c, const Target& target, const Schedule& wanted) {
   LAPIS_ASSERT(c.channels % c.groups == 0,
                "'" << c.name << "' has " << c.channels << " channels in " << c.groups << " groups");
+  if (wanted.row >= 0 && table()[static_cast<size_t>(wanted.row)].library()) return choose_library(c, target, wanted);
   LAPIS_TRY(Schedule s, cheapest(c, target, wanted));
   const Blocking blocking(c, s);
   if (blocking.all_weight_bytes(c) * c.batches() > kMostBytes)
     return error(ErrorKind::Unsupported,
                  "'" + c.name + "' cannot be computed: its packed weights are larger than two GiB")
         .help("split the operator along its output channels");
-  if (s.splits > most_splits(c, blocking))
-    return error(ErrorKind::Unsupported, "'" + c.name + "' has " + std::to_string(most_splits(c, blocking)) +
-                                             " tiles of pixels, which cannot be cut into " + std::to_string(s.splits))
-        .help("use fewer runs");
+  if (s.splits > most_splits(c, blocking)) return too_many_splits(c, most_splits(c, blocking), "tiles", s.splits);
   if (s.order == Order::Any) s.order = weights_dominate(c, blocking.all_blocks(c)) ? Order::Weights : Order::Pixels;
   if (s.splits == 0) s.splits = natural_splits(c, s, blocking);
   return s;
 }
 
+static Status bind_library(Contraction& c, ConstantPool& constants) {
+  LAPIS_TRY(LibraryKernel kernel, row_of(c).structure.library->bind(c));
+  c.units = kernel.units;
+  c.library = std::move(kernel.call);
+  const auto pack = [&](const Tensor& in_order) { return WeightCache::Made{kernel.pack(in_order), {}}; };
+  place_weights(c, packed_weights(c.weights, kernel.weight_format, constants, pack), constants);
+  place(c, 1, bytes_of(c.bias.data<float>()), constants);
+  return ok();
+}
+
 Status schedule(Contraction& c, Plan& plan, ConstantPool& constants, const Schedule& wanted) {
   LAPIS_TRY(c.schedule, choose(c, plan.target, wanted));
+  c.library.reset();
+  if (row_of(c).library()) return bind_library(c, constants);
   const Blocking blocking(c);
   const std::vector<Unit> units = make_units(c, blocking);
   c.units = static_cast<int64_t>(units.size());
   std::vector<int32_t> sums;
   if (!c.computed) {
-    const WeightCache::Weights weights = packed_weights(c, blocking, constants);
-    c.packed_offset[0] = constants.add_weights(weights);
-    c.packed_bytes[0] = static_cast<int64_t>(weights->bytes.size());
+    const auto weights = packed_weights(c.weights, weight_format(c, blocking), constants, [&](const Tensor& in_order) {
+      return WeightCache::Made{pack_weights(c, blocking, in_order), weight_sums(c, in_order)};
+    });
+    place_weights(c, weights, constants);
     sums = weights->sums;
   }
   const std::vector<uint8_t> images[] = {pack_parameters(c, blocking, plan, sums),
                                          bytes_of(std::span<const int32_t>(Slabs(c).table())),
                                          bytes_of(std::span<const int32_t>(words_of(units)))};
-  for (size_t i = 0; i < std::size(images); ++i) {
-    c.packed_offset[i + 1] = constants.add(images[i]);
-    c.packed_bytes[i + 1] = static_cast<int64_t>(images[i].size());
-  }
+  for (size_t i = 0; i < std::size(images); ++i) place(c, i + 1, images[i], constants);
   return ok();
 }
 

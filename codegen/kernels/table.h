@@ -10,6 +10,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/result.h"
 #include "codegen/plan.h"
 
 namespace lapis::kernels {
@@ -28,6 +29,7 @@ enum class WeightFormat : uint8_t {
   Panels,       // sums over channels: 64 of them, [tap][step of four bytes][channel], the same for all rows
   Taps,         // one input channel per output channel: [tap][vector][lane]
   Interleaved,  // the same, of bytes: [step of four taps][four vectors][lane]
+  Library,      // as a library likes them
 };
 
 constexpr int kTileRows = 16;  // of Dot::Tile: most pixels of a tile
@@ -38,17 +40,27 @@ struct Misfit {
 };
 
 struct Kernel;
+struct LibraryKernel;  // codegen/kernels/library.h
+
+// What stands behind a row whose emission is a call: a library that brings tiles and weights of its own.
+struct Library {
+  // Runs that the pixels of a contraction that fits can be cut into.
+  int64_t (*most_splits)(const Contraction& c);
+  // What is called for a contraction that fits and has a schedule.
+  Result<LibraryKernel> (*bind)(const Contraction& c);
+};
 
 // What kernels that form their sums in the same way have in common: a new way to do that is one of these and an emitter.
 struct Structure {
   WeightFormat weights;
   // Whether it can, types and instructions aside; nothing if so.
   std::optional<Misfit> (*fits)(const Kernel& kernel, const Contraction& c);
-  // Pixels that a tile of `nr` vectors can have: what registers allow for sums, operands and the epilogue. 0: none.
+  // Of rows that form sums in tiles; a library has none of the two. Pixels that a tile of `nr` vectors can have: what registers allow for sums, operands and the epilogue. 0: none.
   int (*most_pixels)(const Kernel& kernel, const Contraction& c, int nr);
   // Cycles of one tile; `steps` of four bytes (of 64 in matrix tiles), `epilogue` cycles for each of its vectors.
   double (*tile_cycles)(const Kernel& kernel, double steps, double epilogue, int mr, int nr);
   std::vector<uint8_t> (*emit)(const Contraction& c, const Plan& plan);
+  const Library* library = nullptr;
 };
 
 struct Kernel {
@@ -63,7 +75,8 @@ struct Kernel {
   int registers() const { return lanes == 16 ? 32 : 16; }
   WeightFormat weights() const { return structure.weights; }
   // One input channel per output channel, instead of a sum over channels.
-  bool depthwise() const { return weights() != WeightFormat::Panels; }
+  bool depthwise() const { return weights() == WeightFormat::Taps || weights() == WeightFormat::Interleaved; }
+  bool library() const { return structure.library != nullptr; }
 };
 
 std::span<const Kernel> table();  // in codegen/x86/rows.cpp

@@ -66,17 +66,28 @@ llvm::SmallVector<char, 0> object_bytes(const Plan& plan, const CodeImage& image
   return object;
 }
 
-// Routines are embedded; the reference evaluator is not.
+// Who computes a region if no object can hold it, and what helps. Routines are embedded; the reference evaluator and libraries are not.
+struct Foreign {
+  std::string who, help;
+};
+std::optional<Foreign> foreign(const Region& region) {
+  const std::string cut = "run the model with `lapis run`, or cut it there";
+  if (const auto* call = std::get_if<Call>(&region)) {
+    if (call->host) return Foreign{"the reference evaluator", cut};
+    if (!routine_assembly(call->routine, "x")) return Foreign{"the routine '" + call->routine + "'", cut};
+  }
+  if (const auto* c = std::get_if<Contraction>(&region); c && c->library)
+    return Foreign{c->library->kernel + ", a library of the process", "leave that kernel out of the model's schedules"};
+  return std::nullopt;
+}
+
 Status check_calls(const Plan& plan) {
   Diagnostics found;
-  for (const Step& step : plan.steps) {
-    const auto* call = std::get_if<Call>(&step.region);
-    if (!call || (!call->host && routine_assembly(call->routine, "x"))) continue;
-    const std::string who = call->host ? "the reference evaluator" : "the routine '" + call->routine + "'";
-    found.push_back(error(ErrorKind::Unsupported, "'" + call->name + "' (" + step.op + ") is computed by " + who +
-                                                      ", which an object file cannot hold")
-                        .help("run the model with `lapis run`, or cut it there"));
-  }
+  for (const Step& step : plan.steps)
+    if (const auto f = foreign(step.region))
+      found.push_back(error(ErrorKind::Unsupported, "'" + name_of(step.region) + "' (" + step.op + ") is computed by " +
+                                                        f->who + ", which an object file cannot hold")
+                          .help(f->help));
   return status_of(std::move(found));
 }
 

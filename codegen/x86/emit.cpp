@@ -7,18 +7,41 @@
 #include "base/check.h"
 #include "codegen/kernels/blocking.h"
 #include "codegen/kernels/epilogue_analysis.h"
+#include "codegen/kernels/library.h"
 #include "codegen/x86/block.h"
 
 namespace lapis::x86 {
 
 using codegen::StructureKey;
 
-static std::vector<abi::Argument> arguments_of(const Contraction& c, const Plan& plan) {
-  std::vector<abi::Argument> words(kOperands + c.operands.size());
-  using Kind = abi::Argument::Kind;
-  const auto packed = [&](Kind memory, size_t part) {
-    return codegen::bytes_at(memory, c.packed_offset[part], c.packed_bytes[part]);
+using Kind = abi::Argument::Kind;
+
+static abi::Argument packed_part(const Contraction& c, Kind memory, size_t part) {
+  return codegen::bytes_at(memory, c.packed_offset[part], c.packed_bytes[part]);
+}
+
+static std::vector<abi::Argument> arguments_of_library(const Contraction& c, const Plan& plan) {
+  namespace word = kernels::library_word;
+  std::vector<abi::Argument> words(word::kOperands + c.operands.size());
+  const auto here = [](auto* address) {
+    return abi::Argument{.kind = Kind::Process, .value = reinterpret_cast<uint64_t>(address)};
   };
+  words[word::kFunction] = here(c.library->function);
+  words[word::kContext] = here(c.library->context.get());
+  words[word::kStatus] = {.kind = Kind::Status};
+  words[word::kWeights] = packed_part(c, Kind::Weights, 0);
+  words[word::kBias] = packed_part(c, Kind::Constants, 1);
+  words[word::kInput] = codegen::address_in(plan, c.input.buffer, 0, false);
+  words[word::kOutput] = codegen::address_in(plan, c.output.buffer, 0, true);
+  for (size_t i = 0; i < c.operands.size(); ++i)
+    words[word::kOperands + i] = codegen::address_in(plan, c.operands[i].view.buffer, 0, false);
+  return words;
+}
+
+static std::vector<abi::Argument> arguments_of(const Contraction& c, const Plan& plan) {
+  if (c.library) return arguments_of_library(c, plan);
+  std::vector<abi::Argument> words(kOperands + c.operands.size());
+  const auto packed = [&](Kind memory, size_t part) { return packed_part(c, memory, part); };
   const auto image = [&](const View& view) { return codegen::address_in(plan, view.buffer, 0, false); };
   const bool starts = c.computed && c.computed->starts;
   words[kPackedWeights] = c.computed ? image(c.computed->panels) : packed(Kind::Weights, 0);
@@ -54,6 +77,7 @@ static void add_operands(StructureKey& key, const Contraction& c, const Plan& pl
 
 static std::string key_of(const Contraction& c, const Plan& plan) {
   StructureKey key;
+  if (c.library) return key.add('j').take();  // all jump alike
   key.add('c', plan.target.bits(), c.schedule.row, c.a, c.b, c.output.dtype, c.schedule.nr, c.schedule.mr);
   add_blocking(key, kernels::Blocking(c));
   key.add_list(c.taps).add_program(c.epilogue);

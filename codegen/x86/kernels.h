@@ -17,4 +17,7 @@ std::vector<uint8_t> emit_depthwise_float(const Contraction& c, const Plan& plan
 // Of bytes: the bytes of four taps are interleaved, so that a dot instruction sums four taps of 16 channels.
 std::vector<uint8_t> emit_depthwise_bytes(const Contraction& c, const Plan& plan);
 
+// A row that is a library: a jump to the function that its block begins with (codegen/kernels/library.h).
+std::vector<uint8_t> emit_library_call(const Contraction& c, const Plan& plan);
+
 }  // namespace lapis::x86

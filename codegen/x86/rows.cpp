@@ -1,5 +1,6 @@
 // The rows of the kernel table (codegen/kernels/table.h): they stand here because a row knows its emitter, which codegen/kernels does not.
 #include "codegen/kernels/structures.h"
+#include "codegen/onednn/row.h"
 #include "codegen/x86/kernels.h"
 
 namespace lapis::kernels {
@@ -16,6 +17,8 @@ constexpr Structure kTaps = {WeightFormat::Taps, fits_depthwise, most_pixels_of_
                              x86::emit_depthwise_float};
 constexpr Structure kInterleaved = {WeightFormat::Interleaved, fits_depthwise, most_pixels_interleaved,
                                     interleaved_tile_cycles, x86::emit_depthwise_bytes};
+constexpr Structure kOneDnn = {WeightFormat::Library,  onednn::fits,     nullptr, nullptr,
+                               x86::emit_library_call, &onednn::kLibrary};
 
 // clang-format off
 constexpr Kernel kTable[] = {
@@ -47,6 +50,7 @@ constexpr Kernel kTable[] = {
     {"dw_f32_avx2",              kF32, kF32, kF32, Dot::Fma,  8,  4, Isa::Avx2,        kTaps},
     {"dw_u8s8_avx2",             kU8,  kS8,  kS32, Dot::Madd, 8,  4, Isa::Avx2,        kInterleaved},
     {"dw_s8s8_avx2",             kS8,  kS8,  kS32, Dot::Madd, 8,  4, Isa::Avx2,        kInterleaved},
+    {"onednn_f32",               kF32, kF32, kF32, Dot::Fma,  8,  0, Isa::Avx2,        kOneDnn},
 };
 // clang-format on
 

@@ -9,6 +9,7 @@
 #include <ostream>
 #include <random>
 #include <sstream>
+#include <thread>
 #include <utility>
 
 #include "codegen/kernels/schedule.h"
@@ -108,12 +109,17 @@ void KernelCase::build_input(const KernelShape& s) {
   const Tensor x = random(a_, {bytes / element}, is_byte(a_) ? (is_signed ? -128 : 0) : -1,
                           is_byte(a_) ? (is_signed ? 127 : 255) : 1);
   std::memcpy(io_[0]->data(), x.raw(), static_cast<size_t>(bytes));
-  c_.input = {0, a_, {width * height * s.in_channels}, {1}, 0};
+  c_.input = {0,
+              a_,
+              {1, s.in_channels, height, width},
+              {width * height * s.in_channels, 1, width * s.in_channels, s.in_channels},
+              0};
   const int64_t out_element = bit_width(out_) / 8, pitch = s.out_channels + s.pad_channels;
   plan_.buffers.push_back({"y", Space::Output, 0, 1});
   io_.push_back(
       std::make_unique<GuardedBytes>(static_cast<size_t>(((c_.pixels - 1) * pitch + s.out_channels) * out_element)));
-  c_.output = {1, out_, {c_.pixels, s.out_channels}, {pitch, 1}, 0};
+  c_.output = {
+      1, out_, {1, s.out_channels, s.pixels_h, s.pixels_w}, {c_.pixels * pitch, 1, s.pixels_w * pitch, pitch}, 0};
   const int64_t step = s.stride * s.in_channels * element;
   c_.grid = {{s.pixels_h, s.pixels_w},
              {{0, {width * step, step}}, {0, {s.pixels_w * pitch * out_element, pitch * out_element}}}};
@@ -335,6 +341,27 @@ std::string KernelCase::compare(const std::vector<uint8_t>& expected) {
 }
 
 std::string KernelCase::check(const Schedule& wanted, const std::vector<int64_t>& cuts) {
+  return check_called(wanted, [&](abi::StepFn function, const uint64_t* block, int64_t units) {
+    int64_t begin = 0;
+    for (const int64_t cut : cuts) {
+      const int64_t end = std::clamp(cut, begin, units);
+      function(block, begin, end);
+      begin = end;
+    }
+    function(block, begin, units);
+  });
+}
+
+std::string KernelCase::check_on_threads(const Schedule& wanted, int threads) {
+  return check_called(wanted, [&](abi::StepFn function, const uint64_t* block, int64_t units) {
+    std::vector<std::thread> running;
+    for (int i = 0; i < threads; ++i)
+      running.emplace_back([=] { function(block, units * i / threads, units * (i + 1) / threads); });
+    for (std::thread& t : running) t.join();
+  });
+}
+
+std::string KernelCase::check_called(const Schedule& wanted, const Call& call) {
   if (plan_.target == Target())
     plan_.target = Target::host().with(kernels::table()[static_cast<size_t>(wanted.row)].needs);  // AMX may be emulated
   Contraction& c = c_;
@@ -350,15 +377,8 @@ std::string KernelCase::check(const Schedule& wanted, const std::vector<int64_t>
                          &status};
   const std::vector<uint64_t> block = abi::block_of(step.arguments, frame);
   std::memset(io_[1]->data(), kCanary, io_[1]->size());
-  const std::string fault = run_with_amx([&] {
-    int64_t begin = 0;
-    for (const int64_t cut : cuts) {
-      const int64_t end = std::clamp(cut, begin, c.units);
-      code.function()(block.data(), begin, end);
-      begin = end;
-    }
-    code.function()(block.data(), begin, c.units);
-  });
+  const std::string fault = run_with_amx([&] { call(code.function(), block.data(), c.units); });
+  if (status != 0) return "the code stored the fault " + std::to_string(status);
   return fault.empty() ? compare(reference()) : fault;
 }
 
@@ -367,7 +387,7 @@ std::vector<int> runnable_rows() {
   for (size_t i = 0; i < kernels::table().size(); ++i) {
     const kernels::Kernel& kernel = kernels::table()[i];
     const Isa executed = kernel.dot == kernels::Dot::Tile ? Isa::Avx512Vnni : kernel.needs;  // tiles are emulated
-    if (Target::host().has(executed)) rows.push_back(static_cast<int>(i));
+    if (Target::host().has(executed) && !kernel.library()) rows.push_back(static_cast<int>(i));
   }
   return rows;
 }

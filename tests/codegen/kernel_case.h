@@ -65,8 +65,13 @@ class KernelCase {
   // unless the plan has a target.
   std::string check(int row, const std::vector<int64_t>& cuts = {}) { return check(Schedule{.row = row}, cuts); }
   std::string check(const Schedule& wanted, const std::vector<int64_t>& cuts = {});
+  // The same with the units divided over so many threads at the same time.
+  std::string check_on_threads(const Schedule& wanted, int threads);
 
  private:
+  // Calls some code with its block, in pieces.
+  using Call = std::function<void(abi::StepFn, const uint64_t* block, int64_t units)>;
+  std::string check_called(const Schedule& wanted, const Call& call);
   void build_input(const KernelShape& shape);
   void build_weights();
   Tensor random(DType type, Shape shape, double low, double high);
@@ -88,7 +93,7 @@ class KernelCase {
   uint32_t seed_;
 };
 
-// Every kernel row that this machine can run, AMX emulated (amx_emulator.h), by index.
+// Every kernel row that this machine can run, AMX emulated (amx_emulator.h), by index; libraries have tests of their own.
 std::vector<int> runnable_rows();
 void PrintTo(const KernelShape& shape, std::ostream* out);
 

@@ -84,6 +84,10 @@ TEST_F(VerifyCode, A2PackedWeightsAreItsOwn) {
   argument(kProduct, abi::Argument::Kind::Weights).value += 64;
   EXPECT_THAT(findings(), HasSubstr("what it does not touch"));
 }
+TEST_F(VerifyCode, A2OnlyALibraryIsOfThisProcess) {
+  argument(kProduct, abi::Argument::Kind::Weights) = {.kind = abi::Argument::Kind::Process, .value = 4096};
+  EXPECT_THAT(findings(), HasSubstr("gets the address of what it does not touch"));
+}
 TEST_F(VerifyCode, A3InputsAreNotWritten) {
   argument(kProduct, abi::Argument::Kind::Io).written = true;
   EXPECT_THAT(findings(), HasSubstr("what nobody may store to"));

@@ -287,6 +287,10 @@ TEST_F(VerifyPlan, C4ItIsScheduled) {
   contraction().units = -1;
   EXPECT_THAT(findings(), HasSubstr("it is not scheduled"));
 }
+TEST_F(VerifyPlan, C4ALibraryIsCalledWhereTheRowIsOne) {
+  contraction().library.emplace();
+  EXPECT_THAT(findings(), HasSubstr("a library computes it without being its row"));
+}
 TEST_F(VerifyPlan, C4PackedImagesLieInTheConstants) {
   contraction().packed_offset[2] += static_cast<int64_t>(plan.constants.size());
   EXPECT_THAT(findings(), HasSubstr("outside of the constants"));

@@ -161,6 +161,7 @@ Action declare_bench(CLI::App& app) {
   auto flags = std::make_shared<Flags>();
   flags->model.add_model(app, ModelFlags::Takes::ArtifactsToo);
   flags->model.add_running(app);
+  flags->model.add_schedules(app);
   app.add_option("--against", flags->against, "Runtimes to measure in turn with Lapis: onnxruntime, openvino")
       ->delimiter(',')
       ->check(CLI::IsMember({"onnxruntime", "openvino"}));

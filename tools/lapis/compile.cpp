@@ -14,7 +14,7 @@ struct Flags {
   ModelFlags model;
   std::string output, emit = "artifact";
   std::vector<std::string> targets = {"host"};
-  std::string schedules, save_schedules;
+  std::string save_schedules;
 };
 
 Result<uint64_t> hash_of(const Path& file) {
@@ -79,7 +79,10 @@ Result<std::optional<Output>> open_output(const Flags& flags) {
 Status save(const std::vector<Compiled>& variants, const Flags& flags, const std::optional<Output>& output) {
   if (!output) return save_object(variants.front(), flags.output);
   std::vector<Program> programs;
-  for (const Compiled& c : variants) programs.push_back(c.program);
+  for (const Compiled& c : variants) {
+    LAPIS_CHECK(check_storable(c.program));
+    programs.push_back(c.program);
+  }
   return output->write(ArtifactImage(programs).parts());
 }
 
@@ -88,16 +91,10 @@ Result<std::vector<Target>> targets_of(const Flags& flags) {
   if (flags.emit == "object" && targets.size() > 1)
     return error(ErrorKind::Usage, "an object is code for one machine, and --target names several")
         .help("compile an object for each, and ask NAME_supported() which of them to call");
-  if (targets.size() > 1 && !(flags.schedules.empty() && flags.save_schedules.empty()))
+  if (targets.size() > 1 && !(flags.model.schedules.empty() && flags.save_schedules.empty()))
     return error(ErrorKind::Usage, "schedules are for one machine, and --target names several")
         .help("compile for each machine with its own");
   return targets;
-}
-
-Result<codegen::Schedules> schedules_of(const Flags& flags) {
-  if (flags.schedules.empty()) return codegen::Schedules{};
-  LAPIS_TRY(const std::string text, read_file(flags.schedules));
-  return codegen::parse_schedules(text, flags.schedules);
 }
 
 Status save_schedules(const Compiled& compiled, const Flags& flags) {
@@ -112,7 +109,7 @@ Result<Report> compile(const Flags& flags) {
   LAPIS_TRY(const std::optional<Output> output, open_output(flags));
   CompileOptions options;
   LAPIS_TRY(const ModelOptions model, flags.model.model_options());
-  LAPIS_TRY(options.schedules, schedules_of(flags));
+  LAPIS_TRY(options.schedules, flags.model.read_schedules());
   LAPIS_TRY(options.source_hash, hash_of(flags.model.model));
   LAPIS_TRY(const std::unique_ptr<Graph> graph, flags.model.load(flags.model.model, model));
   const Result<std::vector<Compiled>> variants = compile_variants(*graph, targets, std::move(options));
@@ -141,9 +138,7 @@ Action declare_compile(CLI::App& app) {
       ->type_name("TARGET[,TARGET...]")
       ->delimiter(',')
       ->capture_default_str();
-  app.add_option("--schedules", flags->schedules,
-                 "Kernels and tiles to use instead of those that the cost model chooses")
-      ->type_name("FILE");
+  flags->model.add_schedules(app);
   app.add_option("--save-schedules", flags->save_schedules, "Write those that were used, to be edited and given back")
       ->type_name("FILE");
   return [flags] { return compile(*flags); };

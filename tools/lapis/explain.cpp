@@ -83,6 +83,7 @@ Action declare_explain(CLI::App& app) {
   auto flags = std::make_shared<Flags>();
   flags->model.add_model(app, ModelFlags::Takes::ArtifactsToo);
   flags->model.add_running(app);
+  flags->model.add_schedules(app);
   app.add_option("--runs", flags->runs, "Runs; times are medians over them")
       ->capture_default_str()
       ->check(CLI::Range(1, 100000));

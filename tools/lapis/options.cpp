@@ -37,6 +37,17 @@ void ModelFlags::add_running(CLI::App& app) {
       ->check(CLI::IsMember({"jit", "reference", "reference-after-passes"}));
 }
 
+void ModelFlags::add_schedules(CLI::App& app) {
+  app.add_option("--schedules", schedules, "Kernels and tiles to use instead of those that the cost model chooses")
+      ->type_name("FILE");
+}
+
+Result<codegen::Schedules> ModelFlags::read_schedules() const {
+  if (schedules.empty()) return codegen::Schedules{};
+  LAPIS_TRY(const std::string text, read_file(schedules));
+  return codegen::parse_schedules(text, schedules);
+}
+
 static Result<std::pair<std::string, std::string>> split(const std::string& text, const std::string& flag,
                                                          const std::string& form) {
   const size_t at = text.find('=');
@@ -89,6 +100,7 @@ Result<RunnerOptions> ModelFlags::runner_options() const {
   RunnerOptions options;
   LAPIS_TRY(options.model, model_options());
   LAPIS_TRY(options.target, Target::parse(target));
+  LAPIS_TRY(options.schedules, read_schedules());
   if (backend == "reference") options.backend = Backend::Reference;
   if (backend == "reference-after-passes") options.backend = Backend::ReferenceAfterPasses;
   options.threads = threads;
@@ -143,7 +155,11 @@ Result<std::unique_ptr<Graph>> ModelFlags::load(const Path& file, const ModelOpt
 
 // Shapes and machine were fixed when the artifact was compiled.
 Status ModelFlags::check_artifact(const Path& file) const {
-  const char* flag = !dims.empty() ? "--dim" : !shapes.empty() ? "--shape" : target != "host" ? "--target" : nullptr;
+  const char* flag = !dims.empty()        ? "--dim"
+                     : !shapes.empty()    ? "--shape"
+                     : target != "host"   ? "--target"
+                     : !schedules.empty() ? "--schedules"
+                                          : nullptr;
   if (!flag) return ok();
   return error(ErrorKind::Usage, std::string(flag) + " does nothing for an artifact, whose code is generated already")
       .at(file.string())

@@ -8,9 +8,9 @@
 
 namespace lapis::cli {
 
-// MODEL --dim N=1 --shape x=1x3x8x8 --target T --threads N --backend jit|reference|reference-after-passes
+// MODEL --dim N=1 --shape x=1x3x8x8 --target T --schedules FILE --threads N --backend jit|reference|reference-after-passes
 struct ModelFlags {
-  std::string model, target = "host", backend = "jit";
+  std::string model, target = "host", backend = "jit", schedules;
   std::vector<std::string> dims, shapes;
   int threads = 1;
   bool perf_map = false, artifact = false;
@@ -18,6 +18,8 @@ struct ModelFlags {
   enum class Takes { Models, ArtifactsToo };
   void add_model(CLI::App& app, Takes takes = Takes::Models);  // the positional argument and the shape flags
   void add_running(CLI::App& app);                             // target, threads, backend
+  void add_schedules(CLI::App& app);
+  Result<codegen::Schedules> read_schedules() const;  // none if the flag is not given
   Result<ModelOptions> model_options() const;
   Result<RunnerOptions> runner_options() const;
 

@@ -74,6 +74,7 @@ Action declare_run(CLI::App& app) {
   auto flags = std::make_shared<Flags>();
   flags->model.add_model(app, ModelFlags::Takes::ArtifactsToo);
   flags->model.add_running(app);
+  flags->model.add_schedules(app);
   app.add_option("--input", flags->inputs, "Value of an input, repeatable")->type_name("NAME=@FILE.npy");
   app.add_option("--output", flags->output, "Folder for the outputs as .npy files, listed; default: print them")
       ->type_name("DIR");

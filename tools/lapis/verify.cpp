@@ -245,6 +245,7 @@ Action declare_verify(CLI::App& app) {
   auto flags = std::make_shared<Flags>();
   flags->model.add_model(app, ModelFlags::Takes::ArtifactsToo);
   flags->model.add_running(app);
+  flags->model.add_schedules(app);
   auto* inputs = app.add_option("--input", flags->inputs, "Value of an input, repeatable; default: random values")
                      ->type_name("NAME=@FILE.npy");
   app.add_option("--seed", flags->seeds, "Seeds of the random inputs, comma separated")
