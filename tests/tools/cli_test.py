@@ -506,6 +506,31 @@ class Works(Cli):
         self.fails(UNSUPPORTED, "compile", self.quantized, "-o", "c.lapis", "--schedules", "tile.txt", says="31x4")
         self.fails(USAGE, "compile", self.quantized, "-o", "c.lapis", "--schedules", "all.txt", "--target", "host,x86-64+avx2", says="one machine")
 
+    def test_tune(self):
+        report = self.json("tune", MODEL, "-o", "all.txt", "--rounds", "2")
+        self.assertEqual(len(report["contractions"]), len((self.folder / "all.txt").read_text().splitlines()))
+        for contraction in report["contractions"]:
+            tried = {t["schedule"]: t["microseconds"] for t in contraction["tried"]}
+            self.assertIn(contraction["chosen"], tried)
+            self.assertGreater(min(tried.values()), 0)
+        for verb in (("verify",), ("explain", "--runs", "1"), ("bench", "--rounds", "1", "--round-seconds", "0.01")):
+            self.passes(verb[0], MODEL, "--schedules", "all.txt", *verb[1:])
+        self.passes("tune", MODEL, "-o", "code.txt", "--rounds", "1", "--code-only")
+        self.assertNotIn("onednn", (self.folder / "code.txt").read_text())
+        self.passes("compile", MODEL, "-o", "a.lapis", "--schedules", "code.txt")
+        self.fails(USAGE, "bench", "a.lapis", "--schedules", "code.txt", says="--schedules does nothing for an artifact")
+
+    def test_library_rows_are_in_no_file(self):
+        self.passes("compile", MODEL, "-o", "a.lapis", "--save-schedules", "all.txt")
+        lines = [line.split(" : ")[1] for line in (self.folder / "all.txt").read_text().splitlines()]
+        self.write("library.txt", f"onednn_f32 : {lines[-1]}\n")
+        for form, name in (("artifact", "b.lapis"), ("object", "b")):
+            self.fails(UNSUPPORTED, "compile", MODEL, "-o", name, "--emit", form, "--schedules", "library.txt", says="onednn")
+        self.passes("compile", self.quantized, "-o", "a.lapis", "--save-schedules", "bytes.txt")
+        line = (self.folder / "bytes.txt").read_text().splitlines()[0]
+        self.write("bytes.txt", f"onednn_f32 : {line.split(' : ')[1]}\n")
+        self.fails(UNSUPPORTED, "explain", self.quantized, "--schedules", "bytes.txt", says="onednn_f32 multiplies float by float, not uint8 by int8")
+
     def test_compile_is_deterministic(self):
         for name in ("a.lapis", "b.lapis"):
             self.passes("compile", self.quantized, "-o", name)

@@ -21,6 +21,7 @@ constexpr Verb kVerbs[] = {
     {"opt", "Run passes on a model", declare_opt},
     {"quantize", "Quantize a model to int8 with calibration data", declare_quantize},
     {"compile", "Compile ahead of time to an artifact or an object file", declare_compile},
+    {"tune", "Measure the kernels that fit and write the fastest schedules", declare_tune},
     {"run", "Run a model on given inputs", declare_run},
     {"eval", "Measure the accuracy of a model on a dataset", declare_eval},
     {"bench", "Measure the speed of a model, beside other runtimes", declare_bench},

@@ -49,6 +49,7 @@ Action declare_opt(CLI::App& app);
 Action declare_quantize(CLI::App& app);
 Action declare_reduce(CLI::App& app);
 Action declare_run(CLI::App& app);
+Action declare_tune(CLI::App& app);
 Action declare_verify(CLI::App& app);
 
 }  // namespace lapis::cli
