@@ -51,7 +51,9 @@ class EpilogueReader {
     if (!first && same(i.args[1]) != chain_) return false;
     if (at(other).op != Op::Load || at(other).type != DType::Float32) return false;
     const int operand = at(other).slot;
-    if (c_.operands[static_cast<size_t>(operand)].kind != EpilogueOperand::Kind::PerElement) return false;
+    const EpilogueOperand& o = c_.operands[static_cast<size_t>(operand)];
+    const bool by_channel = o.kind == EpilogueOperand::Kind::PerChannel && o.view.strides == Shape{1};
+    if (!by_channel && o.kind != EpilogueOperand::Kind::PerElement) return false;
     finish.push_back({Finish::Kind::Add, operand});
     chain_ = id;
     return true;

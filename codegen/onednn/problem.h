@@ -13,7 +13,8 @@ namespace lapis::onednn {
 
 // What follows the sums, by Lapis, behind each call: the library's own bounds turn NaN into a number.
 struct Finish {
-  enum class Kind : uint8_t { Add, AtLeast, AtMost };  // an operand of pixels; bounds as Op::AtLeast and Op::AtMost
+  // An operand of pixels or channels; bounds as Op::AtLeast and Op::AtMost.
+  enum class Kind : uint8_t { Add, AtLeast, AtMost };
   Kind kind;
   int operand = -1;  // of the contraction
   float bound = 0;

@@ -99,14 +99,23 @@ class Work {
     bool whole;
   };
 
+  // What a step behind the sums reads besides: a word of the block, and where in that buffer. Bounds read nothing.
+  struct Source {
+    size_t word = kOutput;
+    int64_t offset = 0;            // of an operand of channels
+    std::optional<size_t> column;  // of the grid, of one of pixels
+  };
+  static Source source_of(const Contraction& c, const Finish& step) {
+    if (step.kind != Finish::Kind::Add) return {};
+    const auto number = static_cast<size_t>(step.operand);
+    const EpilogueOperand& o = c.operands[number];
+    if (o.has_column()) return {kOperands + number, 0, static_cast<size_t>(o.column)};
+    return {kOperands + number, o.view.offset * kFloat, std::nullopt};
+  }
+
   Work(const Api& api, const Contraction& c, const Problem& problem, int64_t splits)
       : api_(api), problem_(problem), pieces_(problem.pieces(splits)), grid_(c.grid), first_tap_(c.taps[0]) {
-    for (const Finish& f : problem.finish) {
-      const auto operand = static_cast<size_t>(f.operand);
-      const bool reads = f.kind == Finish::Kind::Add;
-      columns_.push_back(reads ? static_cast<size_t>(c.operands[operand].column) : 1);
-      operand_words_.push_back(reads ? kOperands + operand : kOutput);
-    }
+    for (const Finish& f : problem.finish) sources_.push_back(source_of(c, f));
   }
 
   Piece piece(int64_t unit) const {
@@ -149,14 +158,14 @@ class Work {
   void finish_run(int64_t pixel, int64_t pixels, const float* sums, const uint64_t* block) const {
     const uint64_t output = block[kOutput] + static_cast<uint64_t>(grid_.address(1, pixel));
     std::vector<uint64_t> operands;
-    for (size_t s = 0; s < columns_.size(); ++s)
-      operands.push_back(block[operand_words_[s]] + static_cast<uint64_t>(grid_.address(columns_[s], pixel)));
+    for (const Source& s : sources_)
+      operands.push_back(block[s.word] + static_cast<uint64_t>(s.column ? grid_.address(*s.column, pixel) : s.offset));
     for (int64_t i = 0; i < pixels; ++i) {
       auto* const to = at<float>(output, i * step_of(1));
       const float* from = sums + i * problem_.channels;
-      for (size_t s = 0; s < columns_.size(); ++s)
-        finish(problem_.finish[s], to, std::exchange(from, to), at<float>(operands[s], i * step_of(columns_[s])),
-               problem_.channels);
+      for (size_t s = 0; s < sources_.size(); ++s)
+        finish(problem_.finish[s], to, std::exchange(from, to),
+               at<float>(operands[s], sources_[s].column ? i * step_of(*sources_[s].column) : 0), problem_.channels);
       if (from != to) std::memcpy(to, from, static_cast<size_t>(problem_.channels * kFloat));
     }
   }
@@ -168,8 +177,7 @@ class Work {
   const kernels::Tiles pieces_;  // rows of an image
   const PixelGrid grid_;
   const int64_t first_tap_;
-  // For each step behind the sums, what it reads besides: a column of the grid and the word of its buffer. Bounds read nothing.
-  std::vector<size_t> columns_, operand_words_;
+  std::vector<Source> sources_;  // of the steps behind the sums
   std::unique_ptr<Primitive> whole_, less_;
 };
 

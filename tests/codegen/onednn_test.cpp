@@ -117,7 +117,8 @@ TEST_F(OneDnn, WhatFollowsTheSums) {
       KernelCase k(s, kF32, kF32, seed_++);
       const int sum = k.add(Op::Add, kF32, {k.per_element(kF32, -1, 1), 0});
       const int other = k.add(Op::Add, kF32, {sum, k.add(Op::Cast, kF32, {k.per_element(kF32, -1, 1)})});
-      const int low = k.add(Op::AtLeast, kF32, {other, k.constant(kF32, 0)});
+      const int shifted = k.add(Op::Add, kF32, {other, k.per_channel(kF32, -1, 1)});
+      const int low = k.add(Op::AtLeast, kF32, {shifted, k.constant(kF32, 0)});
       k.add(Op::Cast, kF32, {k.add(Op::AtMost, kF32, {low, k.constant(kF32, 0.75)})});
       EXPECT_EQ(k.check(row()), "") << s.to_string();
     }
