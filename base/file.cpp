@@ -8,10 +8,12 @@
 #include <atomic>
 #include <cerrno>
 #include <cstring>
+#include <map>
 #include <mutex>
 #include <set>
 
 #include "base/descriptor.h"
+#include "base/pages.h"
 
 namespace lapis {
 namespace {
@@ -53,7 +55,52 @@ void remember(const struct stat& info) {
   reads().files.emplace(info.st_dev, info.st_ino);
 }
 
+// What is mapped now, by its first byte: the address space is one for the process, too.
+class Mappings {
+ public:
+  void add(const std::byte* first, size_t size) {
+    const std::lock_guard lock(mutex_);
+    sizes_.emplace(first, size);
+  }
+  void remove(const std::byte* first) {
+    const std::lock_guard lock(mutex_);
+    ::munmap(const_cast<std::byte*>(first), sizes_.at(first));
+    sizes_.erase(first);
+  }
+  bool hold(const std::byte* at) const {
+    const std::lock_guard lock(mutex_);
+    return holds(at);
+  }
+  void let_go(std::span<const std::byte> bytes) const {
+    constexpr uintptr_t kPage = 4096;
+    const auto begin = (reinterpret_cast<uintptr_t>(bytes.data()) + kPage - 1) / kPage * kPage,
+               end = reinterpret_cast<uintptr_t>(bytes.data() + bytes.size()) / kPage * kPage;
+    const std::lock_guard lock(mutex_);
+    if (begin < end && holds(bytes.data())) ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
+  }
+
+ private:
+  bool holds(const std::byte* at) const {
+    const auto next = sizes_.upper_bound(at);
+    if (next == sizes_.begin()) return false;
+    const auto& [first, size] = *std::prev(next);
+    return at < first + size;
+  }
+
+  mutable std::mutex mutex_;
+  std::map<const std::byte*, size_t> sizes_;
+};
+
+Mappings& mappings() {
+  static Mappings& one = *new Mappings;  // files may be mapped until the process ends
+  return one;
+}
+
 }  // namespace
+
+bool in_mapped_file(const std::byte* at) { return mappings().hold(at); }
+
+void let_go_of_pages(std::span<const std::byte> bytes) { mappings().let_go(bytes); }
 
 Status check_regular(const Path& path) {
   struct stat info {};
@@ -84,9 +131,9 @@ Result<MappedFile> map_file(const Path& path) {
   if (size == 0) return MappedFile{};
   void* memory = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file.get(), 0);
   if (memory == MAP_FAILED) return read_error(path, "cannot map the file");
-  return MappedFile{{static_cast<const std::byte*>(memory),
-                     [size](const std::byte* p) { ::munmap(const_cast<std::byte*>(p), size); }},
-                    size};
+  const auto* const first = static_cast<const std::byte*>(memory);
+  mappings().add(first, size);
+  return MappedFile{{first, [](const std::byte* p) { mappings().remove(p); }}, size};
 }
 
 Result<std::string> read_file(const Path& path) {

@@ -284,22 +284,24 @@ void use_onnx_writers(PassRunnerOptions& options) {
   if (!options.print) options.print = [](const Graph& graph) { return to_onnx_text(graph); };
 }
 
+static Result<Prepared> prepare(std::unique_ptr<Graph> graph, CompileOptions options, const Graph* named) {
+  LAPIS_CHECK(check_io(*graph));
+  Prepared result{std::move(graph), {}};
+  use_onnx_writers(options.passes);
+  options.context.target = options.target;
+  const Pipeline pipeline = options.pipeline.empty() ? compile_pipeline() : options.pipeline;
+  const auto run = [&] { return PassRunner(options.passes).run(*result.graph, pipeline, options.context); };
+  LAPIS_TRY(result.passes, named ? as_step(*named, "passes", run) : run());
+  return result;
+}
+
 Result<Prepared> run_passes(const Graph& graph, CompileOptions options) {
   LAPIS_CHECK(check_symbols(graph));
   return run_symbolic_passes(graph, std::move(options));
 }
 
 Result<Prepared> run_symbolic_passes(const Graph& graph, CompileOptions options) {
-  LAPIS_CHECK(check_io(graph));
-  Prepared result;
-  result.graph = graph.clone();
-  use_onnx_writers(options.passes);
-  options.context.target = options.target;
-  const Pipeline pipeline = options.pipeline.empty() ? compile_pipeline() : options.pipeline;
-  LAPIS_TRY(result.passes, as_step(graph, "passes", [&] {
-              return PassRunner(options.passes).run(*result.graph, pipeline, options.context);
-            }));
-  return result;
+  return prepare(graph.clone(), std::move(options), &graph);
 }
 
 static Result<Plan> lower_prepared(const Graph& graph, const CompileOptions& options, const Plan* beside) {
@@ -333,15 +335,25 @@ static Status generate(const Graph& named, const CompileOptions& options, const 
 }
 
 Result<Compiled> compile(const Graph& graph, CompileOptions options) {
+  return compile(graph.clone(), std::move(options), &graph);
+}
+
+Result<Compiled> compile(std::unique_ptr<Graph> graph, CompileOptions options, const Graph* named) {
   const Target target = options.target;
-  LAPIS_TRY(std::vector<Compiled> variants, compile_variants(graph, {target}, std::move(options)));
+  LAPIS_TRY(auto variants, compile_variants(std::move(graph), {target}, std::move(options), named));
   return std::move(variants.front());
 }
 
 Result<std::vector<Compiled>> compile_variants(const Graph& graph, const std::vector<Target>& targets,
                                                CompileOptions options) {
+  return compile_variants(graph.clone(), targets, std::move(options), &graph);
+}
+
+Result<std::vector<Compiled>> compile_variants(std::unique_ptr<Graph> graph, const std::vector<Target>& targets,
+                                               CompileOptions options, const Graph* named) {
+  LAPIS_CHECK(check_symbols(*graph));
   const Stopwatch passes;
-  LAPIS_TRY(Prepared prepared, run_passes(graph, options));
+  LAPIS_TRY(Prepared prepared, prepare(std::move(graph), options, named));
   const double seconds = passes.seconds();
   std::vector<Compiled> variants;
   variants.reserve(targets.size());
@@ -352,7 +364,7 @@ Result<std::vector<Compiled>> compile_variants(const Graph& graph, const std::ve
     next.passes = prepared.passes;
     next.seconds.passes = seconds;
     next.graph = variants.size() == targets.size() ? std::move(prepared.graph) : prepared.graph->clone();
-    LAPIS_CHECK(generate(graph, options, beside, next));
+    LAPIS_CHECK(generate(named ? *named : *next.graph, options, beside, next));
   }
   return variants;
 }

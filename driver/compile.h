@@ -82,6 +82,12 @@ Result<Compiled> compile(const Graph& graph, CompileOptions options = {});
 // constants that variants have in common are in the image of the last one once; those of the others are how it begins.
 Result<std::vector<Compiled>> compile_variants(const Graph& graph, const std::vector<Target>& targets,
                                                CompileOptions options = {});
+
+// The same of a graph that is given away, which saves memory and a copy. A Crash holds `named`, the model that it comes from, if there is one.
+Result<Compiled> compile(std::unique_ptr<Graph> graph, CompileOptions options, const Graph* named = nullptr);
+Result<std::vector<Compiled>> compile_variants(std::unique_ptr<Graph> graph, const std::vector<Target>& targets,
+                                               CompileOptions options, const Graph* named = nullptr);
+
 // "x86-64+avx2,x86-64+avx512vnni": one target or several, no two alike.
 Result<std::vector<Target>> parse_targets(std::string_view text);
 

@@ -14,8 +14,8 @@ template <class Visit> void for_each_block(const Contraction& c, const Blocking&
 
 // A channel's weights and its lane of the image.
 struct Row {
-  const uint8_t* from;
-  uint8_t* to;
+  const std::byte* from;
+  std::byte* to;
 };
 
 // The k elements of every tap of each channel, spread over its lane's steps of four bytes; the last step of a tap is
@@ -26,8 +26,8 @@ void pack_rows(std::span<const Row> rows, int64_t taps, int64_t tap_bytes, int64
   for (int64_t t = 0; t < taps; ++t)
     for (int64_t first = 0; first < steps; first += kLine)
       for (const Row& row : rows) {
-        const uint8_t* from = row.from + t * tap_bytes;
-        uint8_t* to = row.to + t * steps * stride;
+        const std::byte* from = row.from + t * tap_bytes;
+        std::byte* to = row.to + t * steps * stride;
         const int64_t end = std::min(first + kLine, steps);
         for (int64_t s = first; s < std::min(end, whole); ++s) std::memcpy(to + s * stride, from + 4 * s, 4);
         if (end > whole) std::memcpy(to + whole * stride, from + 4 * whole, static_cast<size_t>(tap_bytes - 4 * whole));
@@ -35,7 +35,7 @@ void pack_rows(std::span<const Row> rows, int64_t taps, int64_t tap_bytes, int64
 }
 
 // Rows of three taps, each for the left and then for the right pixel of a pair.
-void pack_paired_channel(const uint8_t* from, uint8_t* to, int64_t rows, int64_t stride) {
+void pack_paired_channel(const std::byte* from, std::byte* to, int64_t rows, int64_t stride) {
   for (int64_t row = 0; row < rows; ++row, from += 3, to += 2 * stride) {
     std::memcpy(to, from, 3);
     std::memcpy(to + stride + 1, from, 3);
@@ -44,16 +44,24 @@ void pack_paired_channel(const uint8_t* from, uint8_t* to, int64_t rows, int64_t
 
 // Vectors of four bytes a lane, each followed by an empty one, become the words of bytes 0 and 2 and those of bytes 1
 // and 3.
-void widen(std::vector<uint8_t>& image, int lanes) {
+void widen(std::span<std::byte> image, int lanes) {
   for (size_t pair = 0; pair < image.size(); pair += static_cast<size_t>(lanes) * 8)
     for (int lane = 0; lane < lanes; ++lane) {
-      uint8_t* even = image.data() + pair + lane * 4;
+      std::byte* even = image.data() + pair + lane * 4;
       int8_t bytes[4];
       std::memcpy(bytes, even, 4);
       const int16_t words[2][2] = {{bytes[0], bytes[2]}, {bytes[1], bytes[3]}};
       std::memcpy(even, words[0], 4);
       std::memcpy(even + lanes * 4, words[1], 4);
     }
+}
+
+void add_sums(std::vector<int32_t>& sums, const int8_t* weights, int64_t channels, int64_t per_channel) {
+  for (int64_t c = 0; c < channels; ++c, weights += per_channel) {
+    uint32_t sum = 0;
+    for (int64_t i = 0; i < per_channel; ++i) sum += static_cast<uint32_t>(int32_t{weights[i]});
+    sums.push_back(static_cast<int32_t>(sum));
+  }
 }
 
 // The 32-bit pattern the sum of a channel starts from.
@@ -102,38 +110,27 @@ std::string weight_format(const Contraction& c, const Blocking& blocking) {
   return text;
 }
 
-std::vector<int32_t> weight_sums(const Contraction& c, const Tensor& weights) {
-  if (c.b != DType::Int8) return {};
-  const auto all = weights.data<int8_t>();
-  const size_t row = all.size() / static_cast<size_t>(c.channels);
-  std::vector<int32_t> sums;
-  for (size_t at = 0; sums.size() < static_cast<size_t>(c.channels); at += row) {
-    uint32_t sum = 0;
-    for (const int8_t w : all.subspan(at, row)) sum += static_cast<uint32_t>(int32_t{w});
-    sums.push_back(static_cast<int32_t>(sum));
-  }
-  return sums;
-}
-
-std::vector<uint8_t> pack_weights(const Contraction& c, const Blocking& blocking, const Tensor& weights) {
-  const auto* from = reinterpret_cast<const uint8_t*>(weights.raw());
-  const int64_t channel_bytes = weights.bytes() / c.channels, tap_bytes = channel_bytes / blocking.taps;
+std::vector<int32_t> pack_weights(const Contraction& c, const Blocking& blocking, std::span<std::byte> to) {
+  const int64_t channel_bytes = c.weights.bytes() / c.channels, tap_bytes = channel_bytes / blocking.taps;
   const int64_t group_bytes = blocking.group_weight_bytes(), vector_bytes = blocking.lanes * (blocking.words ? 8 : 4);
-  std::vector<uint8_t> image(static_cast<size_t>(blocking.all_weight_bytes(c)));
+  OrderedChannels channels(c.weights, c.channels);
+  std::vector<int32_t> sums;
   std::vector<Row> rows;
   for_each_block(c, blocking, [&](int64_t first, int64_t group, int64_t index) {
     const Block& b = blocking.block(index);
-    uint8_t* to = image.data() + group * group_bytes + blocking.weight_offset(index);
+    const std::byte* const from = channels.of(first, b.channels);
+    std::byte* const block = to.data() + group * group_bytes + blocking.weight_offset(index);
+    if (c.b == DType::Int8) add_sums(sums, reinterpret_cast<const int8_t*>(from), b.channels, channel_bytes);
     rows.clear();
     for (int v = 0; v < blocking.weight_vectors(b); ++v)
       for (int lane = 0; lane < blocking.lanes; ++lane)
         if (const int64_t channel = blocking.weight_channel(v, lane); channel < b.channels)
-          rows.push_back({from + (first + channel) * channel_bytes, to + v * vector_bytes + lane * 4});
+          rows.push_back({from + channel * channel_bytes, block + v * vector_bytes + lane * 4});
     if (!blocking.paired) return pack_rows(rows, blocking.taps, tap_bytes, blocking.steps, b.pitch);
     for (const Row& row : rows) pack_paired_channel(row.from, row.to, blocking.steps / 2, b.pitch);
   });
-  if (blocking.words) widen(image, blocking.lanes);
-  return image;
+  if (blocking.words) widen(to, blocking.lanes);
+  return sums;
 }
 
 std::vector<uint8_t> pack_parameters(const Contraction& c, const Blocking& blocking, const Plan& plan,

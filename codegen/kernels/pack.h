@@ -9,12 +9,25 @@
 
 namespace lapis::kernels {
 
+// The weights of neighbouring channels in order, a panel of them at a time: nobody needs a turned copy of them all.
+class OrderedChannels {
+ public:
+  OrderedChannels(const Weights& weights, int64_t channels) : weights_(weights), channels_(channels) {}
+  // Of channels [first, first + count), one behind the other; valid until the next call.
+  const std::byte* of(int64_t first, int64_t count);
+
+ private:
+  void load(int64_t first, int64_t count);
+  const Weights& weights_;
+  const int64_t channels_;
+  int64_t first_ = 0, count_ = 0;  // of the channels in the window
+  std::vector<std::byte> window_;
+};
+
 // All on which the order depends besides the weights themselves.
 std::string weight_format(const Contraction& c, const Blocking& blocking);
-// `weights`: those of c, in order.
-std::vector<uint8_t> pack_weights(const Contraction& c, const Blocking& blocking, const Tensor& weights);
-// Of each output channel's weights, if they are integers.
-std::vector<int32_t> weight_sums(const Contraction& c, const Tensor& weights);
+// The weights of a contraction to `to`, which is zeros. Gives the sum of each output channel's weights, if they are integers.
+std::vector<int32_t> pack_weights(const Contraction& c, const Blocking& blocking, std::span<std::byte> to);
 // Nothing if sums start from what is computed. Bias with the compensation for the input's zero point, then the per-channel operands, whose values are in
 // plan.constants. `sums` are those of the weights.
 std::vector<uint8_t> pack_parameters(const Contraction& c, const Blocking& blocking, const Plan& plan,

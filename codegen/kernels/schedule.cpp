@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "base/hash.h"
+#include "base/pages.h"
 #include "codegen/kernels/blocking.h"
 #include "codegen/kernels/library.h"
 #include "codegen/kernels/pack.h"
@@ -165,13 +166,19 @@ bool multiplies(DType a, DType b, const Target& target) {
   return std::ranges::any_of(table(), [&](const Kernel& k) { return k.a == a && k.b == b && target.has(k.needs); });
 }
 
-using Pack = std::function<WeightCache::Made(const Tensor& in_order)>;
+static std::string key_of(const Weights& w, const std::string& format, const ConstantPool& constants) {
+  return format + " of " + hex(constants.tensor_hash(w.source)) + " " + std::to_string(w.rows) + "x" +
+         std::to_string(w.columns);
+}
 
-static WeightCache::Weights packed_weights(const Weights& w, const std::string& format, ConstantPool& constants,
-                                           const Pack& pack) {
-  const std::string key = format + " of " + hex(constants.tensor_hash(w.source)) + " " + std::to_string(w.rows) + "x" +
-                          std::to_string(w.columns);
-  return constants.weights().get(key, [&] { return pack(w.in_order()); });
+static WeightCache::Weights packed_weights(const Contraction& c, const Blocking& blocking, ConstantPool& constants) {
+  const Weights& w = c.weights;
+  const auto bytes = static_cast<size_t>(blocking.all_weight_bytes(c));
+  return constants.weights().get(key_of(w, weight_format(c, blocking), constants), bytes, [&](std::span<std::byte> to) {
+    std::vector<int32_t> sums = pack_weights(c, blocking, to);
+    let_go_of_pages({w.source.raw(), static_cast<size_t>(w.bytes())});
+    return sums;
+  });
 }
 
 static void place_weights(Contraction& c, const WeightCache::Weights& weights, ConstantPool& constants) {
@@ -206,8 +213,8 @@ static Status bind_library(Contraction& c, ConstantPool& constants) {
   LAPIS_TRY(LibraryKernel kernel, row_of(c).structure.library->bind(c));
   c.units = kernel.units;
   c.library = std::move(kernel.call);
-  const auto pack = [&](const Tensor& in_order) { return WeightCache::Made{kernel.pack(in_order), {}}; };
-  place_weights(c, packed_weights(c.weights, kernel.weight_format, constants, pack), constants);
+  const std::string key = key_of(c.weights, kernel.weight_format, constants);
+  place_weights(c, constants.weights().get(key, [&] { return kernel.pack(c.weights.in_order()); }), constants);
   place(c, 1, bytes_of(c.bias.data<float>()), constants);
   return ok();
 }
@@ -221,9 +228,7 @@ Status schedule(Contraction& c, Plan& plan, ConstantPool& constants, const Sched
   c.units = static_cast<int64_t>(units.size());
   std::vector<int32_t> sums;
   if (!c.computed) {
-    const auto weights = packed_weights(c.weights, weight_format(c, blocking), constants, [&](const Tensor& in_order) {
-      return WeightCache::Made{pack_weights(c, blocking, in_order), weight_sums(c, in_order)};
-    });
+    const WeightCache::Weights weights = packed_weights(c, blocking, constants);
     place_weights(c, weights, constants);
     sums = weights->sums;
   }

@@ -78,14 +78,25 @@ int64_t Slabs::reach(size_t column) const {
 }
 
 std::vector<int32_t> Slabs::table() const {
-  const size_t columns = grid_.columns.size();
-  std::vector<int32_t> table(static_cast<size_t>(most_pixels()) * columns);
-  for (size_t column = 0; column < columns; ++column) {
-    const int64_t from = base(column, 0);
-    for (int64_t p = 0; p < most_pixels(); ++p)
-      table[static_cast<size_t>(p) * columns + column] = static_cast<int32_t>(grid_.address(column, p) - from);
-  }
+  std::vector<int32_t> table(static_cast<size_t>(most_pixels()) * grid_.columns.size());
+  for (size_t column = 0; column < grid_.columns.size(); ++column) fill(table, column);
   return table;
+}
+
+// Counts through the pixels as an odometer does.
+void Slabs::fill(std::vector<int32_t>& table, size_t column) const {
+  const Shape& strides = grid_.columns[column].strides;
+  std::vector<int64_t> index(extents_.size(), 0);
+  int64_t at = -lowest(column);
+  for (size_t entry = column; entry < table.size(); entry += grid_.columns.size()) {
+    table[entry] = static_cast<int32_t>(at);
+    for (size_t i = extents_.size(); i-- > 0;) {
+      at += strides[dimension_ + i];
+      if (++index[i] < extents_[i]) break;
+      at -= strides[dimension_ + i] * extents_[i];
+      index[i] = 0;
+    }
+  }
 }
 
 }  // namespace lapis::kernels

@@ -38,6 +38,7 @@ class Slabs {
   std::vector<int32_t> table() const;
 
  private:
+  void fill(std::vector<int32_t>& table, size_t column) const;
   int64_t lowest(size_t column) const;
   // From the first pixel of the table to the last, along dimension `i` of its extents.
   int64_t distance(size_t column, size_t i) const;

@@ -1,9 +1,9 @@
 #include "codegen/kernels/weight_cache.h"
 
 #include <algorithm>
-#include <cstring>
 
 #include "base/content_hash.h"
+#include "base/pages.h"
 #include "runtime/abi.h"
 
 namespace lapis::kernels {
@@ -13,6 +13,10 @@ constexpr size_t kAlignment = static_cast<size_t>(abi::kAlignment), kFirstSlab =
                  kLargestSlab = size_t{32} << 20;
 
 size_t aligned(size_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kAlignment; }
+
+std::span<const std::byte> bytes_of(const Tensor& tensor) {
+  return {tensor.raw(), static_cast<size_t>(tensor.bytes())};
+}
 
 std::shared_ptr<std::byte> from_heap(size_t bytes) {
   auto memory = std::make_shared<Tensor>(DType::UInt8, Shape{static_cast<int64_t>(bytes)});
@@ -25,22 +29,47 @@ WeightCache::WeightCache() : WeightCache(from_heap) {}
 WeightCache::WeightCache(Allocate allocate, size_t kept_bytes)
     : allocate_(std::move(allocate)), kept_bytes_(kept_bytes) {}
 
-WeightCache::Weights WeightCache::get(const std::string& key, const std::function<Made()>& make) {
-  {
-    const std::scoped_lock lock(mutex_);
-    if (Weights known = find(key)) {
-      ++counts_.hits;
-      return known;
-    }
-    ++counts_.misses;
-  }
-  Made made = make();
-  const std::scoped_lock lock(mutex_);
-  if (Weights known = find(key)) return known;
+WeightCache::Weights WeightCache::get(const std::string& key, size_t bytes, const Make& make) {
+  if (Weights known = look_up(key)) return known;
+  const std::shared_ptr<std::byte> to = reserve(bytes);
+  PackedWeights made{{to.get(), bytes}, make({to.get(), bytes}), 0, to};
   return store(key, std::move(made));
 }
 
-// With the lock held, as all that follows.
+WeightCache::Weights WeightCache::get(const std::string& key, const std::function<std::vector<uint8_t>()>& make) {
+  if (Weights known = look_up(key)) return known;
+  const std::vector<uint8_t> bytes = make();
+  const std::shared_ptr<std::byte> to = reserve(bytes.size());
+  std::ranges::copy(std::as_bytes(std::span(bytes)), to.get());
+  return store(key, {{to.get(), bytes.size()}, {}, 0, to});
+}
+
+std::shared_ptr<std::byte> WeightCache::reserve(size_t bytes) {
+  const std::scoped_lock lock(mutex_);
+  return place(bytes);
+}
+
+WeightCache::Weights WeightCache::get(const std::string& key, const Tensor& tensor) {
+  const auto bytes = bytes_of(tensor);
+  const bool usable = reinterpret_cast<uintptr_t>(tensor.raw()) % kAlignment == 0 && !in_mapped_file(tensor.raw());
+  if (!usable)
+    return get(key, bytes.size(), [&](std::span<std::byte> to) {
+      std::ranges::copy(bytes, to.begin());
+      return std::vector<int32_t>();
+    });
+  if (Weights known = look_up(key)) return known;
+  return store(key, {bytes, {}, 0, std::make_shared<const Tensor>(tensor)});
+}
+
+// Counts whether it is there.
+WeightCache::Weights WeightCache::look_up(const std::string& key) {
+  const std::scoped_lock lock(mutex_);
+  Weights known = find(key);
+  ++(known ? counts_.hits : counts_.misses);
+  return known;
+}
+
+// With the lock held.
 WeightCache::Weights WeightCache::find(const std::string& key) {
   const auto known = known_.find(key);
   Weights weights = known == known_.end() ? nullptr : known->second.weights.lock();
@@ -48,28 +77,29 @@ WeightCache::Weights WeightCache::find(const std::string& key) {
   return weights;
 }
 
-WeightCache::Weights WeightCache::store(const std::string& key, Made made) {
+// Unless somebody else was faster.
+WeightCache::Weights WeightCache::store(const std::string& key, PackedWeights made) {
+  const std::scoped_lock lock(mutex_);
+  if (Weights known = find(key)) return known;
   forget_the_dead();
-  const size_t size = made.bytes.size();
-  const std::shared_ptr<std::byte> to = place(size);
-  if (size) std::memcpy(to.get(), made.bytes.data(), size);
   Hasher hash;
   hash.add(key);
-  const auto stored =
-      std::make_shared<const PackedWeights>(PackedWeights{{to.get(), size}, std::move(made.sums), hash.value(), to});
+  made.hash = hash.value();
+  const auto stored = std::make_shared<const PackedWeights>(std::move(made));
   Entry& entry = known_[key];
   entry.weights = stored;
   keep(entry, stored);
   return stored;
 }
 
-// Entries of weights that nobody has any more; rarely, so that it costs nothing an entry.
+// With the lock held. Entries of weights that nobody has any more; rarely, so that it costs nothing an entry.
 void WeightCache::forget_the_dead() {
   if (known_.size() < next_cleaning_) return;
   std::erase_if(known_, [](const auto& known) { return known.second.weights.expired(); });
   next_cleaning_ = 2 * known_.size() + 64;
 }
 
+// With the lock held.
 std::shared_ptr<std::byte> WeightCache::place(size_t bytes) {
   std::shared_ptr<std::byte> slab = slab_.lock();
   if (!slab || slab_size_ - slab_used_ < bytes) {
@@ -84,6 +114,7 @@ std::shared_ptr<std::byte> WeightCache::place(size_t bytes) {
   return {std::move(slab), at};
 }
 
+// With the lock held.
 void WeightCache::keep(Entry& entry, const Weights& weights) {
   if (entry.kept) return kept_.splice(kept_.begin(), kept_, entry.at);
   kept_.emplace_front(&entry, weights);
@@ -107,10 +138,6 @@ WeightCache::Counts WeightCache::counts() const {
       counts.bytes += alive->bytes.size();
     }
   return counts;
-}
-
-static std::span<const std::byte> bytes_of(const Tensor& tensor) {
-  return {tensor.raw(), static_cast<size_t>(tensor.bytes())};
 }
 
 void TensorHashes::remember(const Tensor& tensor) {

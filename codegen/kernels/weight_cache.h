@@ -3,7 +3,7 @@
 // next compilation, up to a bound.
 //
 //   WeightCache cache;
-//   const PackedWeights packed = cache.get(key, [&] { return pack_weights(...); });
+//   const auto packed = cache.get(key, size, [&](std::span<std::byte> to) { return pack_weights(..., to); });
 #pragma once
 
 #include <functional>
@@ -31,10 +31,8 @@ class WeightCache {
   using Weights = std::shared_ptr<const PackedWeights>;
   // Zeroed memory, page-aligned where it is large; std::bad_alloc if it cannot be had.
   using Allocate = std::function<std::shared_ptr<std::byte>(size_t bytes)>;
-  struct Made {
-    std::vector<uint8_t> bytes;
-    std::vector<int32_t> sums;
-  };
+  // Writes weights to zeroed memory and gives their sums.
+  using Make = std::function<std::vector<int32_t>(std::span<std::byte> to)>;
   struct Counts {
     size_t hits = 0, misses = 0, alive = 0, bytes = 0;  // of those alive
   };
@@ -43,7 +41,11 @@ class WeightCache {
   explicit WeightCache(Allocate allocate, size_t kept_bytes = size_t{64} << 20);
 
   // `key` says what is packed and how. Threads that miss the same key at the same time all make it; the first one's stays.
-  Weights get(const std::string& key, const std::function<Made()>& make);
+  Weights get(const std::string& key, size_t bytes, const Make& make);
+  // The same of weights whose size is known once they are made.
+  Weights get(const std::string& key, const std::function<std::vector<uint8_t>()>& make);
+  // Of a tensor as it is. Its memory is that of the weights where it can be: aligned, and not that of a file, which may change.
+  Weights get(const std::string& key, const Tensor& tensor);
   Counts counts() const;
 
  private:
@@ -52,8 +54,10 @@ class WeightCache {
     bool kept = false;
     std::list<std::pair<Entry*, Weights>>::iterator at;  // in kept_, if it is
   };
+  Weights look_up(const std::string& key);
   Weights find(const std::string& key);
-  Weights store(const std::string& key, Made made);
+  Weights store(const std::string& key, PackedWeights made);
+  std::shared_ptr<std::byte> reserve(size_t bytes);
   std::shared_ptr<std::byte> place(size_t bytes);
   void keep(Entry& entry, const Weights& weights);
   void forget_the_dead();

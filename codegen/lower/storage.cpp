@@ -63,10 +63,7 @@ View Lowering::constant(const Tensor& tensor, const std::string& name) {
 
 View Lowering::shared_constant(const Tensor& tensor, const std::string& name) {
   const std::string key = std::to_string(tensor.bytes()) + " bytes of " + hex(constants_.tensor_hash(tensor));
-  const auto weights = constants_.weights().get(key, [&] {
-    const std::span bytes(reinterpret_cast<const uint8_t*>(tensor.raw()), static_cast<size_t>(tensor.bytes()));
-    return kernels::WeightCache::Made{{bytes.begin(), bytes.end()}, {}};
-  });
+  const auto weights = constants_.weights().get(key, tensor);
   const int buffer = constant_buffer(Space::Weights, constants_.add_weights(weights), tensor.bytes(), name);
   return row_major_view(buffer, tensor.dtype(), tensor.shape());
 }

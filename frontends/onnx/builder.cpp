@@ -38,12 +38,13 @@ std::string function_id(const std::string& domain, const std::string& name, cons
 
 class Builder {
  public:
-  Builder(onnx::ModelProto& model, ExternalFiles& files, const ImportOptions& options)
+  Builder(onnx::ModelProto& model, const RawData& raw, ExternalFiles& files, const ImportOptions& options)
       : model_(model),
+        raw_(raw),
         files_(files),
         opsets_(opsets_of(model.opset_import())),
         symbols_(options),
-        expansion_(nodes_written(model), model.ByteSizeLong()) {}
+        expansion_(nodes_written(model), model.ByteSizeLong() + raw.size()) {}
 
   Result<std::unique_ptr<Graph>> run() {
     if (Diagnostics found = check_versions(model_, opsets_); !found.empty()) return found;
@@ -86,9 +87,11 @@ class Builder {
   }
 
   void add_initializers(onnx::GraphProto& proto, Scope& scope) {
-    for (auto& tensor : *proto.mutable_initializer()) {
+    for (int i = 0; i < proto.initializer_size(); ++i) {
+      onnx::TensorProto& tensor = *proto.mutable_initializer(i);
       const std::string name = tensor.name();
-      add_initializer(name, to_tensor(tensor, files_), scope);
+      const auto raw = scope.is_top() ? raw_.of(static_cast<size_t>(i)) : std::nullopt;
+      add_initializer(name, to_tensor(tensor, files_, raw), scope);
     }
     for (auto& tensor : *proto.mutable_sparse_initializer()) {
       const std::string name = tensor.values().name();
@@ -446,6 +449,7 @@ class Builder {
   }
 
   onnx::ModelProto& model_;
+  const RawData& raw_;
   ExternalFiles& files_;
   const Opsets opsets_;
   std::unordered_map<std::string, const onnx::FunctionProto*> functions_;
@@ -502,9 +506,9 @@ Status Builder::upgrade(onnx::NodeProto& node, int version, Scope& scope) {
 
 }  // namespace
 
-Result<std::unique_ptr<Graph>> build_graph(onnx::ModelProto& model, ExternalFiles& files,
+Result<std::unique_ptr<Graph>> build_graph(onnx::ModelProto& model, const RawData& raw, ExternalFiles& files,
                                            const ImportOptions& options) {
-  return Builder(model, files, options).run();
+  return Builder(model, raw, files, options).run();
 }
 
 }  // namespace lapis::onnx_frontend

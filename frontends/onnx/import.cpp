@@ -21,8 +21,9 @@ Result<std::unique_ptr<Graph>> import_with(const std::string& name, ExternalFile
   return frontend::importing(name, [&]() -> Result<std::unique_ptr<Graph>> {
     try {
       onnx::ModelProto model;
-      LAPIS_CHECK(read(model));
-      return build_graph(model, files, options);
+      RawData raw;
+      LAPIS_CHECK(read(model, raw));
+      return build_graph(model, raw, files, options);
     } catch (const InternalError&) {
       throw;
     } catch (const std::bad_alloc&) {
@@ -48,20 +49,21 @@ Result<std::unique_ptr<Graph>> import_onnx(const Path& file, const ImportOptions
 }
 
 Result<std::unique_ptr<Graph>> import_onnx(const Path& file, const MappedFile& mapped, const ImportOptions& options) {
-  return import_with(file.filename().string(), ExternalFiles(file), options, [&](onnx::ModelProto& model) {
-    return is_text(file) ? read_text({reinterpret_cast<const char*>(mapped.data.get()), mapped.size}, model)
-                         : read_model(mapped.bytes(), model);
-  });
+  return import_with(
+      file.filename().string(), ExternalFiles(file), options, [&](onnx::ModelProto& model, RawData& raw) {
+        return is_text(file) ? read_text({reinterpret_cast<const char*>(mapped.data.get()), mapped.size}, model)
+                             : read_model(mapped, model, raw);
+      });
 }
 
 Result<std::unique_ptr<Graph>> import_onnx(std::span<const std::byte> bytes, const std::string& name,
                                            const ImportOptions& options) {
-  return import_with(name, {}, options, [&](onnx::ModelProto& model) { return read_model(bytes, model); });
+  return import_with(name, {}, options, [&](onnx::ModelProto& model, RawData&) { return read_model(bytes, model); });
 }
 
 Result<std::unique_ptr<Graph>> parse_onnx_text(std::string_view text, const std::string& name,
                                                const ImportOptions& options) {
-  return import_with(name, {}, options, [&](onnx::ModelProto& model) { return read_text(text, model); });
+  return import_with(name, {}, options, [&](onnx::ModelProto& model, RawData&) { return read_text(text, model); });
 }
 
 }  // namespace lapis

@@ -7,10 +7,13 @@
 
 #include <climits>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "frontends/common/foreign.h"
+#include "frontends/onnx/raw_data.h"
+#include "frontends/onnx/wire.h"
 
 namespace lapis::onnx_frontend {
 namespace {
@@ -19,38 +22,6 @@ constexpr int kMaxTypes = 16;      // sequences of optionals of sequences ...
 constexpr int kMaxBrackets = 100;  // of text
 // Messages within messages: a body takes three (graph, node, attribute), a type two; what else a file has lies flat.
 constexpr int kMaxNesting = 3 * kMaxBodies + 2 * kMaxTypes + 16;
-
-// Protobuf's wire format: keys, numbers and lengths.
-class WireReader {
- public:
-  explicit WireReader(std::span<const std::byte> bytes) : bytes_(bytes) {}
-  size_t at() const { return at_; }
-  size_t left() const { return bytes_.size() - at_; }
-
-  std::optional<uint64_t> varint() {
-    uint64_t value = 0;
-    for (int shift = 0; shift < 64 && left() > 0; shift += 7) {
-      const auto byte = std::to_integer<uint64_t>(bytes_[at_++]);
-      value |= (byte & 0x7F) << shift;
-      if (byte < 0x80) return value;
-    }
-    return std::nullopt;
-  }
-  bool skip(uint64_t bytes) {
-    if (bytes > left()) return false;
-    at_ += bytes;
-    return true;
-  }
-  // A value that is no message, by its wire type; groups are not known to ONNX.
-  bool skip_value(uint64_t wire_type) {
-    if (wire_type == 0) return varint().has_value();
-    return wire_type == 1 ? skip(8) : wire_type == 5 && skip(4);
-  }
-
- private:
-  std::span<const std::byte> bytes_;
-  size_t at_ = 0;
-};
 
 // The outermost layer of the wire format, to tell a truncated model from something that never was one.
 class WireScan {
@@ -221,7 +192,23 @@ bool looks_like_model(std::span<const std::byte> bytes) {
   return scan.whole() && scan.has_graph();
 }
 
-Status read_model(std::span<const std::byte> bytes, onnx::ModelProto& model) {
+static bool parse(std::span<const std::byte> bytes, onnx::ModelProto& model) {
+  google::protobuf::io::ArrayInputStream stream(bytes.data(), static_cast<int>(bytes.size()));
+  google::protobuf::io::CodedInputStream input(&stream);
+  input.SetRecursionLimit(kMaxNesting);
+  return model.ParseFromCodedStream(&input) && input.ConsumedEntireMessage();
+}
+
+// Without raw data that is set apart, if there is much of it.
+static bool parse_around(const MappedFile& file, onnx::ModelProto& model, RawData& raw) {
+  std::optional<SplitModel> split = split_model(file);
+  if (!split) return parse(file.bytes(), model);
+  raw = std::move(split->raw);
+  return parse(std::as_bytes(std::span(split->message)), model);
+}
+
+template <class Parse>
+static Status read_with(Parse parse, std::span<const std::byte> bytes, const onnx::ModelProto& model) {
   if (bytes.empty()) return error(ErrorKind::Input, "the file is empty").help("copy or download it again");
   if (bytes.size() > INT_MAX) {
     if (const auto foreign = frontend::foreign_format(bytes)) return frontend::not_read(*foreign, "an ONNX model");
@@ -229,13 +216,18 @@ Status read_model(std::span<const std::byte> bytes, onnx::ModelProto& model) {
         .help("save the model with external data: onnx.save(model, path, save_as_external_data=True)");
   }
   if (auto d = nests_too_deep(bytes)) return *std::move(d);
-  google::protobuf::io::ArrayInputStream stream(bytes.data(), static_cast<int>(bytes.size()));
-  google::protobuf::io::CodedInputStream input(&stream);
-  input.SetRecursionLimit(kMaxNesting);
-  if (!model.ParseFromCodedStream(&input) || !input.ConsumedEntireMessage()) return not_a_model(bytes);
+  if (!parse()) return not_a_model(bytes);
   if (!WireScan(bytes).whole() || !model.has_graph())
     return not_a_model(bytes);  // parses, but only as fields that ONNX does not have
   return ok();
+}
+
+Status read_model(std::span<const std::byte> bytes, onnx::ModelProto& model) {
+  return read_with([&] { return parse(bytes, model); }, bytes, model);
+}
+
+Status read_model(const MappedFile& file, onnx::ModelProto& model, RawData& raw) {
+  return read_with([&] { return parse_around(file, model, raw); }, file.bytes(), model);
 }
 
 Status read_text(std::string_view text, onnx::ModelProto& model) {

@@ -4,10 +4,12 @@
 #include <span>
 #include <string_view>
 
-#include "base/result.h"
+#include "base/file.h"
 #include "frontends/onnx/protos.h"
 
 namespace lapis::onnx_frontend {
+
+class RawData;
 
 // Bodies of control flow within each other: far more than any model has, far fewer than any stack bears.
 inline constexpr int kMaxBodies = 64;
@@ -16,6 +18,8 @@ inline constexpr int kMaxBodies = 64;
 bool looks_like_model(std::span<const std::byte> bytes);
 
 Status read_model(std::span<const std::byte> bytes, onnx::ModelProto& model);
+// The raw data of large tensors stays in the file: `raw` says where (frontends/onnx/raw_data.h).
+Status read_model(const MappedFile& file, onnx::ModelProto& model, RawData& raw);
 Status read_text(std::string_view text, onnx::ModelProto& model);
 
 }  // namespace lapis::onnx_frontend

@@ -34,12 +34,16 @@ Diagnostic size_error(const std::string& what, int64_t have, const Shape& shape,
 using frontend::can_borrow;
 using frontend::over_bytes;
 
-Result<Tensor> from_raw(onnx::TensorProto& proto, DType dtype, Shape shape) {
-  const int64_t size = byte_size(dtype, element_count(shape));
-  if (static_cast<int64_t>(proto.raw_data().size()) != size)
-    return size_error("bytes", static_cast<int64_t>(proto.raw_data().size()), shape, dtype, size);
+Bytes raw_data_of(onnx::TensorProto& proto) {
   const auto text = std::make_shared<const std::string>(std::move(*proto.mutable_raw_data()));
-  return over_bytes(dtype, std::move(shape), {text, reinterpret_cast<const std::byte*>(text->data())});
+  return {{text, reinterpret_cast<const std::byte*>(text->data())}, text->size()};
+}
+
+Result<Tensor> from_bytes(Bytes bytes, DType dtype, Shape shape) {
+  const int64_t size = byte_size(dtype, element_count(shape));
+  if (bytes.size != static_cast<uint64_t>(size))
+    return size_error("bytes", static_cast<int64_t>(bytes.size), shape, dtype, size);
+  return over_bytes(dtype, std::move(shape), std::move(bytes.data));
 }
 
 Result<uint64_t> parse_number(const std::string& key, const std::string& text) {
@@ -66,11 +70,9 @@ Result<Tensor> from_external(const onnx::TensorProto& proto, DType dtype, Shape 
   const int64_t size = byte_size(dtype, element_count(shape));
   if (dtype == DType::String) return error(ErrorKind::Input, "strings cannot be external data");
   if (!length) length = static_cast<uint64_t>(size);
-  LAPIS_TRY(ExternalFiles::Range range, files.range(location, offset, length));
-  if (range.length != static_cast<uint64_t>(size))
-    return size_error("bytes", static_cast<int64_t>(range.length), shape, dtype, size);
-  if (!can_borrow(range.bytes.get(), size)) LAPIS_CHECK(files.allow_copy(range.length));
-  return over_bytes(dtype, std::move(shape), std::move(range.bytes));
+  LAPIS_TRY(Bytes bytes, files.range(location, offset, length));
+  if (!can_borrow(dtype, bytes.data.get(), size)) LAPIS_CHECK(files.allow_copy(bytes.size));
+  return from_bytes(std::move(bytes), dtype, std::move(shape));
 }
 
 // ---- typed fields -------------------------------------------------------------------------------------------------------------------
@@ -113,7 +115,7 @@ Result<Tensor> from_fields(const onnx::TensorProto& proto, DType dtype, Shape sh
   return from_field<uint8_t>(proto.int32_data(), dtype, std::move(shape));  // packed types: one field value a byte
 }
 
-Result<Tensor> to_unnamed_tensor(onnx::TensorProto& proto, ExternalFiles& files) {
+Result<Tensor> to_unnamed_tensor(onnx::TensorProto& proto, ExternalFiles& files, std::optional<Bytes> raw) {
   const auto dtype = dtype_from_proto(proto.data_type());
   if (!dtype)
     return error(ErrorKind::Unsupported,
@@ -122,7 +124,8 @@ Result<Tensor> to_unnamed_tensor(onnx::TensorProto& proto, ExternalFiles& files)
   LAPIS_TRY(Shape shape, checked_shape(*dtype, proto.dims()));
   if (proto.data_location() == onnx::TensorProto::EXTERNAL)
     return from_external(proto, *dtype, std::move(shape), files);
-  if (proto.has_raw_data() && *dtype != DType::String) return from_raw(proto, *dtype, std::move(shape));
+  if (!raw && proto.has_raw_data()) raw = raw_data_of(proto);
+  if (raw && *dtype != DType::String) return from_bytes(*std::move(raw), *dtype, std::move(shape));
   return from_fields(proto, *dtype, std::move(shape));
 }
 
@@ -211,8 +214,7 @@ Status ExternalFiles::allow_copy(uint64_t bytes) {
                    " bytes of files of " + std::to_string(mapped_bytes_) + " bytes");
 }
 
-Result<ExternalFiles::Range> ExternalFiles::range(const std::string& location, uint64_t offset,
-                                                  std::optional<uint64_t> length) {
+Result<Bytes> ExternalFiles::range(const std::string& location, uint64_t offset, std::optional<uint64_t> length) {
   if (!folder_)
     return error(ErrorKind::Input, "its data is in the file '" + location + "', but the model was given as bytes")
         .help("import the model by its path");
@@ -240,11 +242,11 @@ Result<ExternalFiles::Range> ExternalFiles::range(const std::string& location, u
                                        std::to_string(offset) + "+" + std::to_string(length.value_or(0)) + " of '" +
                                        location + "', which has only " + std::to_string(file.size))
         .help("copy " + location + " again; it may be truncated or belong to another model");
-  return Range{{file.data, file.data.get() + offset}, length.value_or(file.size - offset)};
+  return Bytes{{file.data, file.data.get() + offset}, length.value_or(file.size - offset)};
 }
 
-Result<Tensor> to_tensor(onnx::TensorProto& proto, ExternalFiles& files) {
-  Result<Tensor> tensor = to_unnamed_tensor(proto, files);
+Result<Tensor> to_tensor(onnx::TensorProto& proto, ExternalFiles& files, std::optional<Bytes> raw) {
+  Result<Tensor> tensor = to_unnamed_tensor(proto, files, std::move(raw));
   if (!tensor.ok()) return located(std::move(tensor).diagnostics(), quoted(proto.name()));
   return with_truth_values(*std::move(tensor));
 }

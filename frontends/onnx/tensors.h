@@ -5,9 +5,9 @@
 #include <optional>
 #include <string>
 
-#include "base/file.h"
 #include "base/tensor.h"
 #include "frontends/onnx/protos.h"
+#include "frontends/onnx/raw_data.h"
 
 namespace lapis::onnx_frontend {
 
@@ -18,11 +18,7 @@ class ExternalFiles {
   ExternalFiles() = default;  // the model came from memory: there are none
   explicit ExternalFiles(const Path& model);
   // Bytes [offset, offset + length) of the file; without a length up to its end.
-  struct Range {
-    std::shared_ptr<const std::byte> bytes;
-    uint64_t length;
-  };
-  Result<Range> range(const std::string& location, uint64_t offset, std::optional<uint64_t> length);
+  Result<Bytes> range(const std::string& location, uint64_t offset, std::optional<uint64_t> length);
   // `stored` bytes become `dense` ones; bytes of an external file are copied. Errors once the total is out of proportion.
   Status allow_dense(uint64_t stored, uint64_t dense);
   Status allow_copy(uint64_t bytes);
@@ -35,8 +31,8 @@ class ExternalFiles {
   uint64_t stored_bytes_ = 0, dense_bytes_ = 0, mapped_bytes_ = 0, copied_bytes_ = 0;
 };
 
-// Large raw data moves out of the message into the tensor, which is why the message is not const.
-Result<Tensor> to_tensor(onnx::TensorProto& proto, ExternalFiles& files);
+// Large raw data moves out of the message into the tensor, which is why the message is not const. `raw`: what was set apart from it.
+Result<Tensor> to_tensor(onnx::TensorProto& proto, ExternalFiles& files, std::optional<Bytes> raw = std::nullopt);
 Result<Tensor> to_tensor(onnx::SparseTensorProto& proto, ExternalFiles& files);
 
 void to_proto(const Tensor& tensor, onnx::TensorProto& proto);

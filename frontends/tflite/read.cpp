@@ -191,7 +191,7 @@ class Reader {
     if (static_cast<int64_t>(data.size()) != wanted)
       return damaged("holds " + std::to_string(data.size()) + " bytes, but " + std::string(name_of(dtype)) +
                      to_string(shape) + " needs " + std::to_string(wanted));
-    if (!frontend::can_borrow(data.data(), wanted) && !copies_.add_bytes(data.size()))
+    if (!frontend::can_borrow(dtype, data.data(), wanted) && !copies_.add_bytes(data.size()))
       return copies_.explosion("tensors that share their bytes");
     value.constant = with_truth_values(frontend::over_bytes(dtype, shape, {mapped_.data, data.data()}));
     value.type = Type::of(value.constant);

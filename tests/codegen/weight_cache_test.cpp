@@ -2,23 +2,30 @@
 #include "codegen/kernels/weight_cache.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
-#include <numeric>
+#include <algorithm>
 #include <thread>
+
+#include "base/file.h"
+#include "base/pages.h"
 
 namespace lapis::kernels {
 namespace {
 
-WeightCache::Made bytes(size_t count, uint8_t value) { return {std::vector<uint8_t>(count, value), {1, 2}}; }
+WeightCache::Weights get(WeightCache& cache, const std::string& key, size_t count, uint8_t value, int* made = nullptr) {
+  return cache.get(key, count, [&](std::span<std::byte> to) {
+    std::ranges::fill(to, std::byte{value});
+    if (made) ++*made;
+    return std::vector<int32_t>{1, 2};
+  });
+}
 
 TEST(WeightCache, MakesThingsOnce) {
   WeightCache cache;
   int made = 0;
-  const auto make = [&] {
-    ++made;
-    return bytes(100, 7);
-  };
-  const auto a = cache.get("a", make), again = cache.get("a", make), b = cache.get("b", make);
+  const auto a = get(cache, "a", 100, 7, &made), again = get(cache, "a", 100, 7, &made),
+             b = get(cache, "b", 100, 7, &made);
   EXPECT_EQ(made, 2);
   EXPECT_EQ(a, again);
   EXPECT_NE(a->bytes.data(), b->bytes.data());
@@ -37,12 +44,12 @@ TEST(WeightCache, KeepsNoMoreThanItMay) {
     return std::shared_ptr<std::byte>(memory, memory->mutable_raw());
   };
   WeightCache cache(allocate, 1000);
-  const auto used = cache.get("used", [] { return bytes(900, 1); });
-  for (int i = 0; i < 200; ++i) static_cast<void>(cache.get(std::to_string(i), [] { return bytes(400, 2); }));
+  const auto used = get(cache, "used", 900, 1);
+  for (int i = 0; i < 200; ++i) static_cast<void>(get(cache, std::to_string(i), 400, 2));
   EXPECT_LE(cache.counts().alive, 3U);
-  EXPECT_EQ(cache.get("used", [] { return bytes(1, 1); }), used);  // somebody has it, so the cache does
+  EXPECT_EQ(get(cache, "used", 900, 1), used);  // somebody has it, so the cache does
   EXPECT_EQ(cache.counts().misses, 201U);
-  static_cast<void>(cache.get("large", [] { return bytes(size_t{3} << 20, 3); }));
+  static_cast<void>(get(cache, "large", size_t{3} << 20, 3));
   EXPECT_GE(slabs.back(), size_t{3} << 20);
   EXPECT_LE(slabs.size(), 2U);
 }
@@ -51,10 +58,31 @@ TEST(WeightCache, ServesManyThreads) {
   WeightCache cache;
   std::vector<WeightCache::Weights> got(8);
   std::vector<std::thread> threads;
-  for (size_t t = 0; t < got.size(); ++t)
-    threads.emplace_back([&, t] { got[t] = cache.get("same", [] { return bytes(5000, 9); }); });
+  for (size_t t = 0; t < got.size(); ++t) threads.emplace_back([&, t] { got[t] = get(cache, "same", 5000, 9); });
   for (std::thread& thread : threads) thread.join();
   for (const auto& weights : got) EXPECT_EQ(weights, got[0]);
+}
+
+// No copy of what lies well already; a copy of what lies badly, or in a file that somebody may change.
+TEST(WeightCache, TakesTensorsAsTheyAre) {
+  WeightCache cache;
+  const Tensor tensor = Tensor::vector<float>(std::vector<float>(100, 2.5F));
+  const auto shared = cache.get("shared", tensor);
+  EXPECT_EQ(shared->bytes.data(), tensor.raw());
+  EXPECT_EQ(cache.get("shared", tensor), shared);
+  const auto owner = std::make_shared<const Tensor>(tensor);
+  const Tensor within(DType::Float32, {9}, {owner, owner->raw() + 4});
+  const auto copied = cache.get("copied", within);
+  EXPECT_NE(copied->bytes.data(), within.raw());
+  EXPECT_TRUE(std::ranges::equal(copied->bytes, shared->bytes.subspan(4, 36)));
+  EXPECT_EQ(reinterpret_cast<uintptr_t>(copied->bytes.data()) % 64, 0U);
+  const Path path = std::filesystem::temp_directory_path() / ("lapis_weights_" + std::to_string(::getpid()));
+  ASSERT_TRUE(write_file(path, std::string(8192, 'w')).ok());
+  const MappedFile file = *map_file(path);
+  std::filesystem::remove(path);
+  const auto out_of_file = cache.get("file", Tensor(DType::UInt8, {8192}, file.data));
+  EXPECT_FALSE(in_mapped_file(out_of_file->bytes.data()));
+  EXPECT_EQ(out_of_file->bytes[8191], std::byte{'w'});
 }
 
 TEST(TensorHashes, AreOfTheBytes) {

@@ -111,9 +111,10 @@ Result<Report> compile(const Flags& flags) {
   LAPIS_TRY(const ModelOptions model, flags.model.model_options());
   LAPIS_TRY(options.schedules, flags.model.read_schedules());
   LAPIS_TRY(options.source_hash, hash_of(flags.model.model));
-  LAPIS_TRY(const std::unique_ptr<Graph> graph, flags.model.load(flags.model.model, model));
-  const Result<std::vector<Compiled>> variants = compile_variants(*graph, targets, std::move(options));
-  if (!variants.ok()) return in_file(variants.diagnostics(), flags.model.model, graph->name());
+  LAPIS_TRY(std::unique_ptr<Graph> graph, flags.model.load(flags.model.model, model));
+  const std::string name = graph->name();
+  const Result<std::vector<Compiled>> variants = compile_variants(std::move(graph), targets, std::move(options));
+  if (!variants.ok()) return in_file(variants.diagnostics(), flags.model.model, name);
   LAPIS_CHECK(save(*variants, flags, output));
   LAPIS_CHECK(save_schedules(variants->front(), flags));
   Report report = describe(*variants, flags.output);
