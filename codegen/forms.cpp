@@ -32,36 +32,81 @@ std::vector<bool> differences(const Shape& a, const Shape& b) {
 
 bool any(const std::vector<bool>& flags) { return std::ranges::find(flags, true) != flags.end(); }
 
-std::shared_ptr<const LoopForm> form_of(const Loop& nominal, const Loop& other) {
-  if (!alike(nominal, other)) return nullptr;
+LoopForm form_of(const Loop& nominal, const Loop& other) {
   LoopForm form{nominal.domain, {}, differences(nominal.domain, other.domain), {}};
-  bool varies = any(form.free);
   for (size_t v = 0; v < nominal.views.size(); ++v) {
     form.strides.push_back(nominal.views[v].strides);
     form.free_strides.push_back(differences(nominal.views[v].strides, other.views[v].strides));
-    varies = varies || any(form.free_strides[v]);
   }
-  return varies ? std::make_shared<const LoopForm>(std::move(form)) : nullptr;
+  return form;
+}
+
+bool varies(const LoopForm& form) { return any(form.free) || std::ranges::any_of(form.free_strides, any); }
+
+// What does not vary is as it is in the form.
+bool fits(const Loop& loop, const LoopForm& form) {
+  const auto same = [](const Shape& a, const Shape& b, const std::vector<bool>& free) {
+    for (size_t i = 0; i < a.size(); ++i)
+      if (!free[i] && a[i] != b[i]) return false;
+    return true;
+  };
+  for (size_t v = 0; v < loop.views.size(); ++v)
+    if (!same(loop.views[v].strides, form.strides[v], form.free_strides[v])) return false;
+  return same(loop.domain, form.domain, form.free);
+}
+
+using Loops = std::unordered_map<std::string, std::vector<const Loop*>>;
+
+Loops by_name(const Plan& plan) {
+  Loops loops;
+  for (const Step& step : plan.steps)
+    if (const auto* loop = std::get_if<Loop>(&step.region)) loops[loop->name].push_back(loop);
+  return loops;
 }
 
 }  // namespace
 
+// Panels of 64 channels, narrower ones in steps of 16, words of four bytes (kernels/blocking.h).
+AlikeExtents extents_like(int64_t extent) {
+  const bool whole = extent >= 64;
+  if (extent % 64 == 0) return {128, 192};
+  if (extent % 16 == 0) return whole ? AlikeExtents{128 + 48, 192 + 32} : AlikeExtents{48, 32};
+  const int64_t bytes = extent % 4, panels = whole ? 128 : 0;
+  return {panels + 36 + bytes, panels + (whole ? 64 : 0) + 24 + bytes};
+}
+
 Forms::Forms(const Plan& nominal, const Plan& other) {
-  if (nominal.steps.size() != other.steps.size()) return;
-  for (size_t s = 0; s < nominal.steps.size(); ++s) {
-    Form& form = forms_.emplace_back();
-    const auto* a = std::get_if<Loop>(&nominal.steps[s].region);
-    const auto* b = std::get_if<Loop>(&other.steps[s].region);
-    if (a && b) form = {*a, form_of(*a, *b)};
+  const Loops others = by_name(other);
+  for (const auto& [name, loops] : by_name(nominal)) {
+    const auto twins = others.find(name);
+    if (twins == others.end() || twins->second.size() != loops.size()) continue;
+    for (size_t i = 0; i < loops.size(); ++i) {
+      if (!alike(*loops[i], *twins->second[i])) continue;
+      LoopForm form = form_of(*loops[i], *twins->second[i]);
+      const bool varying = varies(form);
+      forms_[name].push_back({*loops[i], std::make_shared<const LoopForm>(std::move(form)), varying});
+    }
   }
 }
 
-void Forms::attach(Plan& plan) const {
-  if (plan.steps.size() != forms_.size()) return;
-  for (size_t s = 0; s < forms_.size(); ++s) {
-    auto* loop = std::get_if<Loop>(&plan.steps[s].region);
-    if (loop && forms_[s].form && alike(*loop, forms_[s].loop)) loop->form = forms_[s].form;
+const Forms::Form* Forms::find(const Loop& loop) const {
+  const auto known = forms_.find(loop.name);
+  if (known == forms_.end()) return nullptr;
+  const auto form =
+      std::ranges::find_if(known->second, [&](const Form& f) { return alike(loop, f.loop) && fits(loop, *f.form); });
+  return form == known->second.end() ? nullptr : &*form;
+}
+
+bool Forms::attach(Plan& plan) const {
+  bool all_known = true;
+  for (Step& step : plan.steps) {
+    auto* loop = std::get_if<Loop>(&step.region);
+    if (!loop || loop->form) continue;
+    const Form* const form = find(*loop);
+    if (form && form->varies) loop->form = form->form;
+    all_known &= form != nullptr;
   }
+  return all_known;
 }
 
 }  // namespace lapis::codegen

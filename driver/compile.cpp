@@ -311,7 +311,7 @@ static Result<Plan> lower_prepared(const Graph& graph, const CompileOptions& opt
   lower.schedules = options.schedules;
   lower.host_calls = options.host_calls;
   LAPIS_TRY(Plan plan, codegen::lower(graph, lower));
-  if (options.forms) options.forms->attach(plan);
+  if (options.forms) options.forms(plan);
   return plan;
 }
 

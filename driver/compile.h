@@ -6,7 +6,6 @@
 #pragma once
 
 #include "base/target.h"
-#include "codegen/forms.h"
 #include "codegen/schedules.h"
 #include "driver/caches.h"
 #include "ir/evaluate.h"
@@ -40,7 +39,7 @@ struct CompileOptions {
   codegen::Schedules schedules;  // of contractions by name, instead of what the cost model chooses
   uint64_t source_hash = 0;      // of the model file; recorded in artifacts
   std::shared_ptr<Caches> caches = process_caches();
-  std::shared_ptr<const codegen::Forms> forms;    // of the model at other shapes; may be null
+  std::function<void(Plan&)> forms;               // gives loops their forms (codegen/forms.h); may be empty
   const kernels::TensorHashes* hashes = nullptr;  // of tensors that outlive the compilation, to hash them once for many
   PassRunnerOptions passes;                       // dump and print are filled in with ONNX writers where empty
   PassContext context;

@@ -10,6 +10,7 @@
 namespace lapis {
 namespace {
 
+constexpr int64_t kSomeExtent = 128;  // large enough for all that is done with large ones
 // What is left to do once shapes are known: all was simplified as far as it could be. Mostly folding is enough.
 constexpr std::string_view kBound = "simplify", kFolded = "fold-constants,inline-branches,fold-constants,dce";
 
@@ -106,9 +107,11 @@ Result<std::unique_ptr<Graph>> ModelFamily::bound_to(const Extents& extents) con
   return bound;
 }
 
-Result<Plan> ModelFamily::plan_at(const Extents& extents) const {
+Result<Plan> ModelFamily::plan_at(const Extents& extents, bool only_folds) const {
   LAPIS_TRY(const std::unique_ptr<Graph> bound, bound_to(extents));
-  return lower_model(*bound, options_);
+  CompileOptions options = options_;
+  if (only_folds) options.pipeline = *parse_pipeline(kFolded);
+  return lower_model(*bound, options);
 }
 
 bool ModelFamily::only_folds_at(const Extents& extents) const {
@@ -120,30 +123,43 @@ bool ModelFamily::only_folds_at(const Extents& extents) const {
   return prepared.ok() && !prepared->passes.back().changed;
 }
 
-// From two shapes that a model of this kind may well have. Nothing where it cannot: then each shape has code of its own.
-ModelFamily::Nominal ModelFamily::make_nominal(const Extents& ones) const {
-  Extents nominal = ones, other = ones;
-  int64_t next = 0;
+ModelFamily::Nominal ModelFamily::make_nominal(const Extents& like, const Nominal* general) const {
+  Extents nominal, other;
   for (const std::string& symbol : free_symbols(*graph_)) {
-    if (ones.contains(symbol)) continue;
     const auto known = ranges_.find(symbol);
     const ExtentRange range = known == ranges_.end() ? ExtentRange{} : known->second;
-    nominal[symbol] = std::clamp<int64_t>(128 + 32 * next, range.lowest, range.highest);
-    other[symbol] = std::clamp<int64_t>(192 + 32 * next++, range.lowest, range.highest);
+    const int64_t extent = like.contains(symbol) ? like.at(symbol) : kSomeExtent;
+    const codegen::AlikeExtents alike = extent == 1 ? codegen::AlikeExtents{1, 1} : codegen::extents_like(extent);
+    nominal[symbol] = std::clamp(alike.nominal, range.lowest, range.highest);
+    other[symbol] = std::clamp(alike.other, range.lowest, range.highest);
   }
-  const Result<Plan> a = plan_at(nominal), b = plan_at(other);
-  if (!a.ok() || !b.ok()) return {};
-  return {std::make_shared<const codegen::Forms>(*a, *b), a->weights, only_folds_at(nominal) && only_folds_at(other)};
+  const bool only_folds = general ? general->only_folds : only_folds_at(nominal) && only_folds_at(other);
+  const Result<Plan> a = plan_at(nominal, only_folds), b = plan_at(other, only_folds);
+  if (!a.ok() || !b.ok()) return {nullptr, {}, only_folds};  // then each shape has code of its own
+  return {std::make_shared<const codegen::Forms>(*a, *b), a->weights, only_folds};
 }
 
-ModelFamily::Nominal ModelFamily::nominal_for(const Extents& extents) {
-  Extents ones;
-  for (const auto& [symbol, extent] : extents)
-    if (extent == 1) ones.emplace(symbol, 1);
+// They stay where they are. Whoever asks meanwhile waits.
+const ModelFamily::Nominal& ModelFamily::nominal_at(const Extents& like, const Nominal* general) {
   const std::scoped_lock lock(nominal_mutex_);
-  const auto [known, is_new] = nominal_.try_emplace(std::move(ones));
-  if (is_new) known->second = make_nominal(known->first);
+  const auto [known, is_new] = nominal_.try_emplace(like);
+  if (is_new) known->second = make_nominal(like, general);
   return known->second;
+}
+
+// Of shapes with an extent of 1 where these have it: then much is simpler.
+const ModelFamily::Nominal& ModelFamily::general_nominal(const Extents& extents) {
+  Extents like;
+  for (const auto& [symbol, extent] : extents) like[symbol] = extent == 1 ? 1 : kSomeExtent;
+  return nominal_at(like, nullptr);
+}
+
+void ModelFamily::attach_forms(Plan& plan, const Extents& extents) {
+  const Nominal& general = general_nominal(extents);
+  if (general.forms && general.forms->attach(plan)) return;
+  Extents like;
+  for (const auto& [symbol, extent] : extents) like[symbol] = extent == 1 ? 1 : codegen::extents_like(extent).nominal;
+  if (const Nominal& like_these = nominal_at(like, &general); like_these.forms) like_these.forms->attach(plan);
 }
 
 // Programs have them now.
@@ -152,18 +168,23 @@ void ModelFamily::forget_weights() {
   for (auto& [ones, nominal] : nominal_) nominal.weights = {};
 }
 
-Result<Executable> ModelFamily::compile_for(const std::vector<Shape>& shapes) {
-  LAPIS_CHECK(check(shapes));
-  CompileOptions options = options_;
-  const Nominal nominal = nominal_for(extents_of(shapes));
-  options.forms = nominal.forms;
-  if (nominal.only_folds) options.pipeline = *parse_pipeline(kFolded);
-  const std::unique_ptr<Graph> bound = graph_->clone();
+Result<Compiled> ModelFamily::compile_at(const std::vector<Shape>& shapes, const CompileOptions& options) const {
+  std::unique_ptr<Graph> bound = graph_->clone();
   std::map<std::string, Shape> by_name;
   for (size_t i = 0; i < shapes.size(); ++i) by_name[bound->inputs()[i]->name()] = shapes[i];
   LAPIS_CHECK(bind_shapes(*bound, by_name));
-  Result<Compiled> compiled = compile(*bound, options);
-  if (!compiled.ok() && nominal.only_folds) compiled = compile(*bound, options_);  // this shape wants more than folding
+  return compile(std::move(bound), options, graph_.get());
+}
+
+Result<Executable> ModelFamily::compile_for(const std::vector<Shape>& shapes) {
+  LAPIS_CHECK(check(shapes));
+  CompileOptions options = options_;
+  const Extents extents = extents_of(shapes);
+  const bool only_folds = general_nominal(extents).only_folds;
+  options.forms = [&](Plan& plan) { attach_forms(plan, extents); };
+  if (only_folds) options.pipeline = *parse_pipeline(kFolded);
+  Result<Compiled> compiled = compile_at(shapes, options);
+  if (!compiled.ok() && only_folds) compiled = compile_at(shapes, options_);  // it wants more than folding
   if (!compiled.ok()) return std::move(compiled).diagnostics();
   forget_weights();
   return Executable::from(std::move(compiled->program));

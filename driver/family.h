@@ -9,6 +9,7 @@
 #include <future>
 #include <limits>
 
+#include "codegen/forms.h"
 #include "driver/compile.h"
 #include "runtime/flexible.h"
 
@@ -47,17 +48,21 @@ class ModelFamily final : public ExecutableFamily {
   Status check(const std::vector<Shape>& shapes) const;
   using Extents = std::map<std::string, int64_t>;
   Extents extents_of(const std::vector<Shape>& shapes) const;
+  // Two shapes that a model of this kind may well have: what differs between them varies.
   struct Nominal {
-    std::shared_ptr<const codegen::Forms> forms;
-    Parts weights;            // so that the first program finds them
+    std::shared_ptr<const codegen::Forms> forms;  // null where the model cannot have these shapes
+    Parts weights;                                // so that the first program finds them
     bool only_folds = false;  // what shapes decide is constants: nothing is left to simplify once they are folded
   };
-  Nominal nominal_for(const Extents& extents);
-  Nominal make_nominal(const Extents& ones) const;
+  const Nominal& nominal_at(const Extents& like, const Nominal* general);
+  Nominal make_nominal(const Extents& like, const Nominal* general) const;
+  const Nominal& general_nominal(const Extents& extents);
+  void attach_forms(Plan& plan, const Extents& extents);
   void forget_weights();
   Result<std::unique_ptr<Graph>> bound_to(const Extents& extents) const;
-  Result<Plan> plan_at(const Extents& extents) const;
+  Result<Plan> plan_at(const Extents& extents, bool only_folds) const;
   bool only_folds_at(const Extents& extents) const;
+  Result<Compiled> compile_at(const std::vector<Shape>& shapes, const CompileOptions& options) const;
   Result<Executable> compile_for(const std::vector<Shape>& shapes);
   void forget(const std::vector<Shape>& shapes);
 
@@ -68,9 +73,8 @@ class ModelFamily final : public ExecutableFamily {
   std::vector<IoInfo> inputs_, outputs_;
   mutable std::mutex mutex_;
   std::list<Entry> entries_;  // the one that was asked for last in front
-  // What varies depends on which symbols are 1: then much is simpler.
   std::mutex nominal_mutex_;
-  std::map<Extents, Nominal> nominal_;
+  std::map<Extents, Nominal> nominal_;  // by the first of their shapes
 };
 
 }  // namespace lapis

@@ -118,6 +118,31 @@ TEST(ModelFamily, SaysTheRange) {
   EXPECT_FALSE(ModelFamily::make(*graph, {{"S", {5, 4}}}).ok());
 }
 
+// Products of computed operands are packed in panels, of which a length leaves narrower ones: its loops are those of lengths like it.
+TEST(Forms, AreFoundAtExtentsThatAreAlike) {
+  const auto graph = encoder();
+  Fresh fresh;
+  const auto plan_at = [&](int64_t s) {
+    const std::unique_ptr<Graph> bound = graph->clone();
+    EXPECT_TRUE(bind_model(*bound, {.dims = {{"N", 1}, {"S", s}}}).ok());
+    return *lower_model(*bound, fresh.options);
+  };
+  std::map<int64_t, codegen::Forms> known;
+  int alone = 0;
+  for (int64_t s = 2; s < 300; s += 7) {
+    const auto [nominal, other] = codegen::extents_like(s);
+    EXPECT_EQ(codegen::extents_like(nominal).nominal, nominal);
+    EXPECT_EQ(codegen::extents_like(other).nominal, nominal);
+    if (!known.contains(nominal)) known.emplace(nominal, codegen::Forms(plan_at(nominal), plan_at(other)));
+    Plan plan = plan_at(s);
+    alone += !known.at(nominal).attach(plan);
+  }
+  EXPECT_LE(alone, 4) << "a panel of one channel, for one, is walked in its own way";
+  EXPECT_GT(known.size(), 8U);
+  Plan plan = plan_at(165);
+  EXPECT_FALSE(known.at(128).attach(plan)) << "no narrower panels there";
+}
+
 // A change of one node leaves the weights and the code of all others as they are.
 TEST(Caches, ServeTheNextCompilation) {
   const auto graph = encoder();
