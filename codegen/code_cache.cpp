@@ -1,6 +1,16 @@
 #include "codegen/code_cache.h"
 
+#include <algorithm>
+#include <cstdlib>
+
+#include "base/check.h"
+
 namespace lapis::codegen {
+
+void verify_code(const StepCode& step, std::span<const uint8_t> code) {
+  static const bool kVerifies = std::getenv("LAPIS_VERIFY_CODE") != nullptr;
+  LAPIS_ASSERT(!kVerifies || std::ranges::equal(step.emit(), code), "two steps of one structure have different code");
+}
 
 // With the lock held.
 CodeCache::Bytes CodeCache::find(const std::string& key) {
@@ -10,14 +20,17 @@ CodeCache::Bytes CodeCache::find(const std::string& key) {
   return known->second->code;
 }
 
+CodeCache::Bytes CodeCache::known_code(const std::string& key) {
+  const std::scoped_lock lock(mutex_);
+  Bytes known = find(key);
+  ++(known ? counts_.hits : counts_.misses);
+  return known;
+}
+
 CodeCache::Bytes CodeCache::code_of(const StepCode& step) {
-  {
-    const std::scoped_lock lock(mutex_);
-    if (Bytes known = find(step.key)) {
-      ++counts_.hits;
-      return known;
-    }
-    ++counts_.misses;
+  if (Bytes known = known_code(step.key)) {
+    verify_code(step, *known);
+    return known;
   }
   auto emitted = std::make_shared<const std::vector<uint8_t>>(step.emit());
   const std::scoped_lock lock(mutex_);

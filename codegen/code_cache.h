@@ -8,6 +8,7 @@
 #include <list>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -16,6 +17,10 @@
 #include "codegen/step_code.h"
 
 namespace lapis::codegen {
+
+// Whether the key of the step says all that its code depends on: where the environment has LAPIS_VERIFY_CODE=1, as all tests have, it is emitted
+// once more and must be `code`.
+void verify_code(const StepCode& step, std::span<const uint8_t> code);
 
 class CodeCache {
  public:
@@ -37,6 +42,7 @@ class CodeCache {
     size_t bytes() const { return key.size() + code->size(); }
   };
   Bytes find(const std::string& key);
+  Bytes known_code(const std::string& key);  // and counts
   void shrink();
 
   const size_t most_bytes_;

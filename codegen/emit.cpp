@@ -43,7 +43,10 @@ class ImageBuilder {
     added.name = std::move(symbol);
     if (!step) return;
     const auto [known, is_new] = functions_.try_emplace(step->key);
-    if (is_new) known->second = append(*cache_.code_of(*step));
+    if (is_new)
+      known->second = append(*cache_.code_of(*step));
+    else
+      verify_code(*step, std::span(image_.bytes).subspan(known->second.offset, known->second.size));
     added.offset = known->second.offset;
     added.size = known->second.size;
     added.units = step->units;

@@ -72,6 +72,7 @@ struct Kernel {
   Isa needs;
   const Structure& structure;
 
+  bool in_tiles() const { return dot == Dot::Tile; }
   int registers() const { return lanes == 16 ? 32 : 16; }
   WeightFormat weights() const { return structure.weights; }
   // One input channel per output channel, instead of a sum over channels.

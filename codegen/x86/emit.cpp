@@ -75,6 +75,12 @@ static void add_operands(StructureKey& key, const Contraction& c, const Plan& pl
   }
 }
 
+// Matrix tiles load pixels as they lie where each has the same distance from the one before.
+static void add_runs(StructureKey& key, const Contraction& c) {
+  if (kernels::row_of(c).in_tiles())
+    for (const int mr : {c.schedule.mr, c.schedule.mr - 1}) key.add(kernels::pixels_in_runs(c, mr));
+}
+
 static std::string key_of(const Contraction& c, const Plan& plan) {
   StructureKey key;
   if (c.library) return key.add('j').take();  // all jump alike
@@ -82,6 +88,7 @@ static std::string key_of(const Contraction& c, const Plan& plan) {
   add_blocking(key, kernels::Blocking(c));
   key.add_list(c.taps).add_program(c.epilogue);
   add_operands(key, c, plan);
+  add_runs(key, c);
   return key.take();
 }
 

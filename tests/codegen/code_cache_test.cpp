@@ -74,8 +74,8 @@ TEST(CodeCache, WhatCodeDependsOnIsInTheKey) {
   EXPECT_NE(key(sums(0, 1, 30000, 40)), before);
 }
 
-codegen::StepCode kernel(KernelCase& k) {
-  k.plan().target = Target().with(Isa::Avx512Vnni);
+codegen::StepCode kernel(KernelCase& k, Isa isa = Isa::Avx512Vnni) {
+  k.plan().target = Target().with(isa);
   EXPECT_TRUE(kernels::schedule(k.contraction(), k.plan()).ok());
   return x86::step_code(k.contraction(), k.plan());
 }
@@ -94,6 +94,20 @@ TEST(CodeCache, KernelsDoNotDependOnPixelsNorWeights) {
   EXPECT_EQ(a.emit(), b.emit());
   EXPECT_NE(a.key, c.key);
   EXPECT_NE(a.emit(), c.emit());
+}
+
+// Of 128 pixels, the ones of a tile are equally far from each other in one image and not in the other.
+TEST(CodeCache, TilesTellRunsOfPixelsApart) {
+  const auto of_width = [](int64_t width) {
+    auto k = std::make_unique<KernelCase>(
+        KernelShape{.pixels_h = 128 / width, .pixels_w = width, .stride = 2, .in_channels = 64, .out_channels = 32},
+        DType::UInt8, DType::Int32, 1);
+    return k;
+  };
+  const auto runs = of_width(16), others = of_width(8);
+  const codegen::StepCode a = kernel(*runs, Isa::AmxInt8), b = kernel(*others, Isa::AmxInt8);
+  EXPECT_NE(a.emit(), b.emit());
+  EXPECT_NE(a.key, b.key);
 }
 
 TEST(CodeCache, KnowsWhatWasEmittedBefore) {
