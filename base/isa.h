@@ -90,7 +90,7 @@ inline constexpr IsaRow kRows[] = {
     {.isa = Isa::AmxBf16, .name = "amxbf16", .title = "AMX-TILE, AMX-BF16", .implies = bit(Isa::Avx512Bf16) | bit(Isa::Avx512Vnni), .vector_bytes = 64,
      .cpuid = {{{7, 0, Edx, 24}, {7, 0, Edx, 22}}},
      .xcr0 = 0x60000, .tiles = true, .llvm = "",
-     .fp32 = {}, .int8 = {}, .bf16 = {}, .used = ""},
+     .fp32 = {}, .int8 = {}, .bf16 = {}, .used = "kernels"},
 };
 // clang-format on
 

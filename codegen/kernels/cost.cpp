@@ -8,7 +8,7 @@ namespace {
 
 // Times that a tile multiplies: four bytes of every pixel, 64 in matrix tiles.
 double steps_of(const Kernel& kernel, const Contraction& c) {
-  const int64_t bytes = c.k * bit_width(kernel.b) / 8, at_once = kernel.dot == Dot::Tile ? 64 : 4;
+  const int64_t bytes = c.k * bit_width(kernel.b) / 8, at_once = kernel.in_tiles() ? 64 : 4;
   return static_cast<double>(static_cast<int64_t>(c.taps.size()) * ((bytes + at_once - 1) / at_once));
 }
 

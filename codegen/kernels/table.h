@@ -17,11 +17,12 @@ namespace lapis::kernels {
 
 // How four bytes of input meet four bytes of weights in a 32-bit lane.
 enum class Dot : uint8_t {
-  Fma,   // vfmadd231ps: the four bytes are one float
-  Vnni,  // vpdpbusd: unsigned input; int8 input is flipped to input + 128 and the compensation follows
-  Madd,  // vpmaddwd on bytes widened to words: exact, where vpmaddubsw would saturate
-  Tile,  // tdpbusd, tdpbssd: 16 pixels by 16 channels by 64 bytes of matrices in tile registers
-  Bf16,  // vdpbf16ps: two bfloat16 products into a float; what it rounds and flushes says docs/numerics.md
+  Fma,       // vfmadd231ps: the four bytes are one float
+  Vnni,      // vpdpbusd: unsigned input; int8 input is flipped to input + 128 and the compensation follows
+  Madd,      // vpmaddwd on bytes widened to words: exact, where vpmaddubsw would saturate
+  Tile,      // tdpbusd, tdpbssd: 16 pixels by 16 channels by 64 bytes of matrices in tile registers
+  Bf16,      // vdpbf16ps: two bfloat16 products into a float; what it rounds and flushes says docs/numerics.md
+  TileBf16,  // tdpbf16ps: the same sums in tile registers, in an order of their own
 };
 
 // How the weights of a block of channels lie in the packed image (blocking.h).
@@ -32,7 +33,7 @@ enum class WeightFormat : uint8_t {
   Library,      // as a library likes them
 };
 
-constexpr int kTileRows = 16;  // of Dot::Tile: most pixels of a tile
+constexpr int kTileRows = 16;  // most pixels of a tile of matrices
 
 // Why a kernel cannot compute a contraction, and what helps.
 struct Misfit {
@@ -72,7 +73,7 @@ struct Kernel {
   Isa needs;
   const Structure& structure;
 
-  bool in_tiles() const { return dot == Dot::Tile; }
+  bool in_tiles() const { return dot == Dot::Tile || dot == Dot::TileBf16; }
   int registers() const { return lanes == 16 ? 32 : 16; }
   WeightFormat weights() const { return structure.weights; }
   // One input channel per output channel, instead of a sum over channels.

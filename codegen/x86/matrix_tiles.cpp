@@ -1,5 +1,5 @@
-// Dense contractions of bytes with AMX. A tile register holds 16 rows of 64 bytes: 16 pixels of 64 input bytes, or 16 steps of four bytes
-// of 16 channels, which is a piece of a panel as it is. Up to four of them are the sums of 16 pixels by 64 channels. Those go to the
+// Dense contractions of bytes and bfloat16 with AMX. A tile register holds 16 rows of 64 bytes: 16 pixels of 64 input bytes, or 16 steps of
+// four bytes of 16 channels, which is a piece of a panel as it is. Up to four of them are the sums of 16 pixels by 64 channels. Those go to the
 // frame in the end, from where the epilogue takes them as it takes sums of other kernels that wait there.
 #include <cstring>
 #include <numeric>
@@ -21,15 +21,16 @@ class MatrixTiles : public TileKernel {
  public:
   MatrixTiles(const Contraction& c, const Plan& plan)
       : TileKernel(c, plan),
-        rounds_(static_cast<int>(blocking_.steps / kStepsAtOnce)),
-        rest_(static_cast<int>(blocking_.steps % kStepsAtOnce)) {}
+        half_step_(c.a == DType::BFloat16 && c.k % 2 != 0),
+        rounds_(static_cast<int>((blocking_.steps - half_step_) / kStepsAtOnce)),
+        rest_(static_cast<int>(blocking_.steps) - rounds_ * kStepsAtOnce) {}
 
  private:
   int frame_vectors() const override { return most_sums() + kRows; }
 
   void constants() override {
     if (rest_ == 0) return;
-    mov(at_, ~uint64_t{0} >> (kRowBytes - 4 * rest_));
+    mov(at_, ~uint64_t{0} >> (kRowBytes - 4 * rest_ + 2 * half_step_));
     kmovq(kRest, at_);
   }
 
@@ -62,7 +63,7 @@ class MatrixTiles : public TileKernel {
     mr_ = mr;
     nr_ = block.nr;
     pitch_ = block.pitch;
-    direct_ = kernels::pixels_in_runs(c_, mr);
+    direct_ = !half_step_ && kernels::pixels_in_runs(c_, mr);
     prefetch_results(block, mr, weights_, at_);
     load_bias();
     point_at_pixels();
@@ -107,40 +108,45 @@ class MatrixTiles : public TileKernel {
       Label again;
       mov(count_.cvt32(), rounds_);
       L(again);
-      multiply(Tmm(kInputTile), Tmm(kWeightTile), kRowBytes);
+      multiply(Tmm(kInputTile), Tmm(kWeightTile));
       add(at_, kRowBytes);
       add(weights_, kStepsAtOnce * pitch_);
       dec(count_);
       jnz(again, T_NEAR);
     }
     if (rest_ == 0) return;
-    multiply(Tmm(kInputRest), Tmm(kWeightRest), 4 * rest_);
+    multiply(Tmm(kInputRest), Tmm(kWeightRest));
     add(weights_, rest_ * pitch_);
   }
 
-  void multiply(const Tmm& input, const Tmm& weights, int bytes) {
+  void multiply(const Tmm& input, const Tmm& weights) {
     if (direct_) {
       lea(address_, ptr[pixel_ + at_]);
     } else {
-      copy_pixels(bytes);
+      copy_pixels(input.getIdx() == kInputTile);
       lea(address_, vector_slot(most_sums()));
     }
     tileloadd(input, ptr[address_ + pixel_pitch_]);
     for (int n = 0; n < nr_; ++n) {
       tileloadd(weights, ptr[weights_ + panel_pitch_ + n * kRowBytes]);
-      if (c_.a == DType::UInt8)
-        tdpbusd(Tmm(n), input, weights);
-      else
-        tdpbssd(Tmm(n), input, weights);
+      dot(Tmm(n), input, weights);
+    }
+  }
+
+  void dot(const Tmm& sums, const Tmm& input, const Tmm& weights) {
+    switch (c_.a) {
+      case DType::BFloat16: return tdpbf16ps(sums, input, weights);
+      case DType::UInt8: return tdpbusd(sums, input, weights);
+      default: return tdpbssd(sums, input, weights);
     }
   }
 
   // Of pixels that do not lie one as far from the next as all others: a row each into the frame.
-  void copy_pixels(int bytes) {
+  void copy_pixels(bool whole) {
     for (int m = 0; m < mr_; ++m) {
       movsxd(address_, dword[table_ + row_of_pixel(m)]);
       add(address_, unit_input_);
-      if (bytes == kRowBytes)
+      if (whole)
         vmovups(vec(0), ptr[address_ + at_]);
       else
         vmovdqu8(vec(0) | kRest | T_z, ptr[address_ + at_]);
@@ -156,6 +162,8 @@ class MatrixTiles : public TileKernel {
 
   const Reg64 pixel_ = gpr(0), pixel_pitch_ = gpr(1), panel_pitch_ = gpr(2), table_ = gpr(3), unit_input_ = gpr(4),
               address_ = gpr(5), weights_ = gpr(12), at_ = gpr(13), count_ = gpr(14);
+  const bool
+      half_step_;  // the last step of a tap has one bfloat16, and what lies behind it may be no number: it is in the rest
   const int rounds_, rest_;  // of a tap: steps in sixteens, and those that are left
   int mr_ = 0, nr_ = 0, pitch_ = 0;
   bool direct_ = false;

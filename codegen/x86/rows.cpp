@@ -25,6 +25,7 @@ constexpr Kernel kTable[] = {
     // name                      a     b     sum   dot       lanes nr needs            structure
     {"conv_f32_avx512",          kF32, kF32, kF32, Dot::Fma,  16, 4, Isa::Avx512,      kPanels},
     {"conv_bf16_avx512bf16",     kBf16, kBf16, kF32, Dot::Bf16, 16, 4, Isa::Avx512Bf16, kPanels},
+    {"conv_bf16_amx",            kBf16, kBf16, kF32, Dot::TileBf16, 16, 4, Isa::AmxBf16, kMatrixTiles},
     {"conv_u8s8_amx",            kU8,  kS8,  kS32, Dot::Tile, 16, 4, Isa::AmxInt8,     kMatrixTiles},
     {"conv_s8s8_amx",            kS8,  kS8,  kS32, Dot::Tile, 16, 4, Isa::AmxInt8,     kMatrixTiles},
     {"conv_u8s8_avx512vnni",     kU8,  kS8,  kS32, Dot::Vnni, 16, 4, Isa::Avx512Vnni,  kPanels},

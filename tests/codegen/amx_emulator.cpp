@@ -5,10 +5,15 @@
 #include <ucontext.h>
 
 #include <algorithm>
+#include <bit>
+#include <cmath>
 #include <cstring>
+#include <limits>
 #include <mutex>
+#include <span>
 
 #include "base/host.h"
+#include "base/small_float.h"
 
 namespace lapis::testing {
 namespace {
@@ -32,6 +37,7 @@ constexpr Encoding kEncodings[] = {
     {0x49, kNone, true, Kind::Configure}, {0x49, kNone, false, Kind::Release}, {0x49, kF2, false, Kind::Zero},
     {0x4B, kF2, true, Kind::Load},        {0x4B, kF3, true, Kind::Store},      {0x5E, kNone, false, Kind::DotUU},
     {0x5E, k66, false, Kind::DotUS},      {0x5E, kF3, false, Kind::DotSU},     {0x5E, kF2, false, Kind::DotSS},
+    {0x5C, kF3, false, Kind::DotBf16},
 };
 
 struct Fields {
@@ -100,7 +106,7 @@ std::optional<AmxInstruction> decode_amx(const uint8_t* code) {
 
 std::string AmxInstruction::to_string() const {
   static constexpr const char* kNames[] = {"ldtilecfg", "tilerelease", "tilezero", "tileloadd", "tilestored",
-                                           "tdpbuud",   "tdpbusd",     "tdpbsud",  "tdpbssd"};
+                                           "tdpbuud",   "tdpbusd",     "tdpbsud",  "tdpbssd",   "tdpbf16ps"};
   static constexpr const char* kRegisters[] = {"rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi",
                                                "r8",  "r9",  "r10", "r11", "r12", "r13", "r14", "r15"};
   const std::string name = kNames[static_cast<size_t>(kind)];
@@ -168,6 +174,41 @@ std::string TileState::store(int tile, uint8_t* base, int64_t pitch) const {
   return "";
 }
 
+namespace {
+
+// One 32-bit lane of a product: a row of the first factor by a column of pairs, or of four bytes, of the second. `at(k)` is where
+// step k of the column is.
+template <class At> uint32_t sum_of_bytes(Kind kind, uint32_t sum, std::span<const uint8_t> row, At at) {
+  const bool signed_x = kind == Kind::DotSU || kind == Kind::DotSS,
+             signed_y = kind == Kind::DotUS || kind == Kind::DotSS;
+  auto number = [](uint8_t byte, bool is_signed) {
+    return is_signed ? static_cast<int8_t>(byte) : static_cast<int>(byte);
+  };
+  for (size_t k = 0; k < row.size(); ++k)
+    sum += static_cast<uint32_t>(number(row[k], signed_x) * number(at(k / 4)[k % 4], signed_y));
+  return sum;
+}
+
+float flushed(float x) { return std::abs(x) < std::numeric_limits<float>::min() ? std::copysign(0.0f, x) : x; }
+
+float half_at(const uint8_t* at) {
+  BFloat16 half;
+  std::memcpy(&half, at, sizeof half);
+  return flushed(to_float(half));
+}
+
+// Products of even elements and of odd ones are added apart, each in order; then both together to the sum. Every addition rounds half
+// to even, and subnormal numbers are zeros before and behind it.
+template <class At> uint32_t sum_of_halves(uint32_t bits, std::span<const uint8_t> row, At at) {
+  float sums[2] = {};
+  for (size_t k = 0; k < row.size() / 4; ++k)
+    for (size_t i = 0; i < 2; ++i)
+      sums[i] = flushed(std::fma(half_at(&row[4 * k + 2 * i]), half_at(at(k) + 2 * i), sums[i]));
+  return std::bit_cast<uint32_t>(flushed(flushed(std::bit_cast<float>(bits)) + flushed(sums[0] + sums[1])));
+}
+
+}  // namespace
+
 std::string TileState::multiply(Kind kind, int sums, int a, int b) {
   for (const int tile : {sums, a, b})
     if (const std::string why = usable(tile); !why.empty()) return why;
@@ -176,17 +217,13 @@ std::string TileState::multiply(Kind kind, int sums, int a, int b) {
   if (c.rows != x.rows || c.bytes != y.bytes || x.bytes != 4 * y.rows || c.bytes % 4 != 0)
     return "the shapes of tmm" + std::to_string(sums) + ", tmm" + std::to_string(a) + " and tmm" + std::to_string(b) +
            " do not belong together";
-  const bool signed_x = kind == Kind::DotSU || kind == Kind::DotSS,
-             signed_y = kind == Kind::DotUS || kind == Kind::DotSS;
-  auto number = [](uint8_t byte, bool is_signed) {
-    return is_signed ? static_cast<int8_t>(byte) : static_cast<int>(byte);
-  };
   for (size_t m = 0; m < static_cast<size_t>(c.rows); ++m)
     for (size_t n = 0; n < static_cast<size_t>(c.bytes); n += 4) {
       uint32_t sum;
       std::memcpy(&sum, &c.data[m][n], 4);
-      for (size_t k = 0; k < static_cast<size_t>(x.bytes); ++k)
-        sum += static_cast<uint32_t>(number(x.data[m][k], signed_x) * number(y.data[k / 4][n + k % 4], signed_y));
+      const std::span row(x.data[m].data(), static_cast<size_t>(x.bytes));
+      auto column = [&](size_t k) { return &y.data[k][n]; };
+      sum = kind == Kind::DotBf16 ? sum_of_halves(sum, row, column) : sum_of_bytes(kind, sum, row, column);
       std::memcpy(&c.data[m][n], &sum, 4);
     }
   return "";

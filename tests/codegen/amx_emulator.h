@@ -17,7 +17,7 @@
 namespace lapis::testing {
 
 struct AmxInstruction {
-  enum class Kind : uint8_t { Configure, Release, Zero, Load, Store, DotUU, DotUS, DotSU, DotSS };
+  enum class Kind : uint8_t { Configure, Release, Zero, Load, Store, DotUU, DotUS, DotSU, DotSS, DotBf16 };
   Kind kind;
   int tile = 0;               // what is written, or stored
   int a = 0, b = 0;           // factors, of Dot*

@@ -27,8 +27,8 @@ class Disassembler {
     LLVMInitializeX86TargetInfo();
     LLVMInitializeX86TargetMC();
     LLVMInitializeX86Disassembler();
-    context_ =
-        LLVMCreateDisasmCPUFeatures("x86_64-unknown-linux", "", "+amx-tile,+amx-int8", nullptr, 0, nullptr, nullptr);
+    context_ = LLVMCreateDisasmCPUFeatures("x86_64-unknown-linux", "", "+amx-tile,+amx-int8,+amx-bf16", nullptr, 0,
+                                           nullptr, nullptr);
     LLVMSetDisasmOptions(context_, LLVMDisassembler_Option_AsmPrinterVariant);  // Intel syntax
   }
   ~Disassembler() { LLVMDisasmDispose(context_); }
@@ -55,7 +55,7 @@ TEST(Amx, DecodesWhatLlvmDoes) {
   int decoded = 0;
   for (int trial = 0; trial < 400000; ++trial) {
     std::array<uint8_t, 16> code = {0xC4, static_cast<uint8_t>((random() & 0xE0) | 2), static_cast<uint8_t>(random()),
-                                    std::array<uint8_t, 3>{0x49, 0x4B, 0x5E}[random() % 3]};
+                                    std::array<uint8_t, 4>{0x49, 0x4B, 0x5C, 0x5E}[random() % 4]};
     for (size_t i = 4; i < 10; ++i) code[i] = static_cast<uint8_t>(random());
     if (random() % 4 != 0)
       code[2] = static_cast<uint8_t>((code[2] & 0x3B) | 0x40);  // mostly W = L = 0, a register below 8

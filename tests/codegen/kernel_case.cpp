@@ -251,11 +251,25 @@ static float add_product(float sum, double x, double w) {
   return flushed(std::fma(flushed(x), flushed(w), flushed(sum)));
 }
 
+static double half_at(const uint8_t* from, int64_t i) { return element(from + 2 * i, DType::BFloat16); }
+
+// What tdpbf16ps does with each 32 of them: sums of the even and of the odd ones begin at zero, then are added.
+static float add_products_in_tiles(float sum, const uint8_t* x, const uint8_t* w, int64_t k) {
+  for (int64_t first = 0; first < k; first += 32) {
+    float even = 0, odd = 0;
+    for (int64_t i = first; i < std::min(first + 32, k); i += 2) {
+      even = add_product(even, half_at(x, i), half_at(w, i));
+      odd = i + 1 < k ? add_product(odd, half_at(x, i + 1), half_at(w, i + 1)) : add_product(odd, 0, 0);
+    }
+    sum = add_product(sum, 1, add_product(odd, 1, even));
+  }
+  return sum;
+}
+
 static float add_products(float sum, const uint8_t* x, const uint8_t* w, int64_t k) {
-  auto at = [](const uint8_t* from, int64_t i) { return element(from + 2 * i, DType::BFloat16); };
   for (int64_t i = 0; i < k; i += 2) {
-    sum = i + 1 < k ? add_product(sum, at(x, i + 1), at(w, i + 1)) : add_product(sum, 0, 0);
-    sum = add_product(sum, at(x, i), at(w, i));
+    sum = i + 1 < k ? add_product(sum, half_at(x, i + 1), half_at(w, i + 1)) : add_product(sum, 0, 0);
+    sum = add_product(sum, half_at(x, i), half_at(w, i));
   }
   return sum;
 }
@@ -270,7 +284,8 @@ double KernelCase::reference_sum(int64_t pixel, int64_t channel, double& magnitu
   magnitude = std::abs(sum);
   if (a_ == DType::BFloat16) {
     auto bits = static_cast<float>(sum);
-    for (const int32_t tap : c_.taps) bits = add_products(bits, x + tap, std::exchange(w, w + 2 * c_.k), c_.k);
+    const auto add = kernels::row_of(c_).in_tiles() ? add_products_in_tiles : add_products;
+    for (const int32_t tap : c_.taps) bits = add(bits, x + tap, std::exchange(w, w + 2 * c_.k), c_.k);
     return bits;
   }
   for (const int32_t tap : c_.taps)
@@ -386,7 +401,9 @@ std::vector<int> runnable_rows() {
   std::vector<int> rows;
   for (size_t i = 0; i < kernels::table().size(); ++i) {
     const kernels::Kernel& kernel = kernels::table()[i];
-    const Isa executed = kernel.dot == kernels::Dot::Tile ? Isa::Avx512Vnni : kernel.needs;  // tiles are emulated
+    const Isa executed = !kernel.in_tiles()            ? kernel.needs
+                         : kernel.a == DType::BFloat16 ? Isa::Avx512Bf16
+                                                       : Isa::Avx512Vnni;  // tiles are emulated
     if (Target::host().has(executed) && !kernel.library()) rows.push_back(static_cast<int>(i));
   }
   return rows;
