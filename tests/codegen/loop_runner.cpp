@@ -83,6 +83,7 @@ View strided_view(int buffer, DType dtype, Shape shape, Shape strides, int64_t o
 std::vector<Target> runnable_levels() {
   std::vector<Target> levels = {Target().with(Isa::Avx2)};
   if (Target::host().has(Isa::Avx512)) levels.push_back(Target().with(Isa::Avx512));
+  if (Target::host() != levels.back()) levels.push_back(Target::host());
   return levels;
 }
 

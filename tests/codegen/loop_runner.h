@@ -28,7 +28,7 @@ struct RunResult {
 // Runs all units of each loop in `pieces` calls, last piece first. Fails the current test if a guard byte changed.
 RunResult run_loops(const LoopPlan& loops, const Target& target, int pieces = 1);
 
-// The levels that this host can execute, weakest first: AVX2 and, if present, AVX-512.
+// The levels that this host can execute, weakest first: AVX2, AVX-512 if present, and all that it has.
 std::vector<Target> runnable_levels();
 
 }  // namespace lapis::testing
