@@ -3,11 +3,14 @@
 
 #include <cstdlib>
 #include <cstring>
+#include <random>
 
 #include "driver/runner.h"
+#include "ir/ops/loops.h"
 #include "passes/pipeline.h"
 #include "passes/quantize/quantize.h"
 #include "tests/driver/compare.h"
+#include "tests/models/exact.h"
 #include "tests/models/recorded.h"
 
 namespace lapis {
@@ -56,27 +59,13 @@ std::unique_ptr<Graph> quantized(const Path& model, const Dataset& data) {
   return *std::move(graph);
 }
 
-// Every level of this host with 1 and 2 threads, on `count` samples.
+// The first samples as they are.
 void expect_reference_bytes(const Graph& graph, const Dataset& data, int64_t count) {
   const auto reference = open_graph(graph, {.backend = Backend::ReferenceAfterPasses});
   ASSERT_TRUE(reference.ok()) << to_string(reference.diagnostics());
-  std::vector<std::unique_ptr<Runner>> runners;
-  std::vector<std::string> names;
-  for (const Target& target : testing::host_levels()) {
-    CompileOptions options;
-    options.target = target;
-    const auto compiled = compile(graph, std::move(options));
-    ASSERT_TRUE(compiled.ok()) << to_string(compiled.diagnostics());
-    for (const int threads : {1, 2}) {
-      runners.push_back(*open_program(compiled->program, {.threads = threads}));
-      names.push_back(target.to_string() + ", " + std::to_string(threads) + " threads");
-    }
-  }
-  for (const Feeds& feeds : samples(data, count)) {
-    const std::vector<Tensor> inputs = *ordered(feeds, (*reference)->inputs());
-    const std::vector<Tensor> wanted = *(*reference)->run(inputs);
-    for (size_t r = 0; r < runners.size(); ++r) EXPECT_EQ(*runners[r]->run(inputs), wanted) << names[r];
-  }
+  std::vector<std::vector<Tensor>> runs;
+  for (const Feeds& feeds : samples(data, count)) runs.push_back(*ordered(feeds, (*reference)->inputs()));
+  testing::expect_reference_bytes(graph, runs);
 }
 
 #define SKIP_WITHOUT(path) \
@@ -138,6 +127,80 @@ TEST(MiniLm, FloatGivesTheRecordedEmbeddings) {
     expect_recorded(**runner, *inputs, static_cast<size_t>(pooled - outputs.begin()), row(recorded, i));
   }
 }
+
+// ---- the exact part of every other model ----------------------------------------------------------------------------------------
+
+struct ZooModel {
+  const char* file;
+  ModelOptions shapes = {};
+  bool is_quantized = false;
+};
+
+void PrintTo(const ZooModel& model, std::ostream* out) { *out << model.file; }
+
+// Token ids, positions and flags are 0 or 1, which every table has.
+Tensor drawn(DType dtype, const Shape& shape, std::mt19937& random) {
+  Tensor t(dtype, shape);
+  if (bit_width(dtype) == 8 && dtype != DType::Bool) {
+    for (int64_t i = 0; i < t.size(); ++i) t.mutable_raw()[i] = static_cast<std::byte>(random());
+    return t;
+  }
+  std::normal_distribution<float> normal;
+  std::vector<double> values(static_cast<size_t>(t.size()));
+  for (double& v : values)
+    v = is_float(dtype) ? static_cast<double>(normal(random)) : static_cast<double>(random() % 2);
+  return ops::from_doubles(dtype, shape, values);
+}
+
+Feeds drawn_feeds(const Graph& graph, std::mt19937& random) {
+  Feeds feeds;
+  for (const Value* input : graph.inputs()) feeds[input->name()] = drawn(input->dtype(), input->type().shape(), random);
+  return feeds;
+}
+
+class ExactPart : public ::testing::TestWithParam<ZooModel> {};
+
+TEST_P(ExactPart, IsTheReferencesBytes) {
+  const char* extra = std::getenv("LAPIS_ZOO_EXTRA");
+  Path file = kZoo / GetParam().file;
+  if (!std::filesystem::exists(file) && extra) file = Path(extra) / GetParam().file;
+  SKIP_WITHOUT(file);
+  auto graph = load_model(file, GetParam().shapes);
+  ASSERT_TRUE(graph.ok()) << to_string(graph.diagnostics());
+  std::mt19937 random(1);
+  std::vector<Feeds> calibration;
+  for (int i = 0; i < 3; ++i) calibration.push_back(drawn_feeds(**graph, random));
+  PassRunnerOptions run;
+  PassContext context;
+  use_onnx_writers(run);
+  ASSERT_TRUE(PassRunner(run).run(**graph, *parse_pipeline("simplify"), context).ok());
+  if (!GetParam().is_quantized) {
+    const auto report = quantize_static(**graph, *jit_evaluator(2), samples_of(calibration));
+    ASSERT_TRUE(report.ok()) << to_string(report.diagnostics());
+  }
+  const auto prepared = run_passes(**graph);
+  ASSERT_TRUE(prepared.ok()) << to_string(prepared.diagnostics());
+  const std::unique_ptr<Graph> exact = testing::exact_part(*prepared->graph);
+  std::vector<Tensor> inputs;
+  for (const Value* v : exact->inputs()) inputs.push_back(drawn(v->dtype(), v->type().shape(), random));
+  testing::expect_reference_bytes(*exact, {inputs});
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Zoo, ExactPart,
+    ::testing::Values(ZooModel{"basic-pitch/nmp.onnx", {}}, ZooModel{"magika/model.onnx", {}},
+                      ZooModel{"ncf-movielens/gmf.onnx", {}}, ZooModel{"ncf-movielens/mlp.onnx", {}},
+                      ZooModel{"ppocr-v4-det/det.onnx", {.shapes = {{"x", {1, 3, 96, 128}}}}},
+                      ZooModel{"ppocr-v4-rec/rec.onnx", {.shapes = {{"x", {1, 3, 48, 96}}}}},
+                      ZooModel{"resnet8-mlperf-tiny/resnet8_fp32.tflite", {}},
+                      ZooModel{.file = "resnet8-mlperf-tiny/resnet8_int8.tflite", .is_quantized = true},
+                      ZooModel{"minilm-l3/paraphrase-MiniLM-L3-v2.onnx",
+                               {.shapes = {{"input_ids", {1, 64}}, {"attention_mask", {1, 64}}}}}),
+    [](const auto& info) {
+      std::string name = Path(info.param.file).parent_path().filename().string() + std::to_string(info.index);
+      std::ranges::replace(name, '-', '_');
+      return name;
+    });
 
 }  // namespace
 }  // namespace lapis
