@@ -34,7 +34,7 @@ PUBLIC = "lapis"  # headers of include/lapis are included as <lapis/...>
 # Third-party header prefix -> the only folders that may include it, directly or through a header of ours.
 THIRD_PARTY = {
     "llvm/": ["codegen/llvm", "codegen/object"],
-    "llvm-c/": [],
+    "llvm-c/": ["codegen/llvm"],
     "xbyak/": ["codegen/x86"],
     "oneapi/": ["codegen/onednn"],
     "onnx/": ["frontends/onnx"],

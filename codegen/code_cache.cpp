@@ -42,6 +42,22 @@ CodeCache::Bytes CodeCache::code_of(const StepCode& step) {
   return emitted;
 }
 
+void CodeCache::add(std::string key, Bytes code) {
+  const std::scoped_lock lock(mutex_);
+  if (by_key_.contains(key)) return;
+  entries_.push_back({std::move(key), std::move(code)});
+  by_key_.emplace(entries_.back().key, std::prev(entries_.end()));
+  counts_.bytes += entries_.back().bytes();
+  shrink();
+}
+
+std::vector<std::pair<std::string, CodeCache::Bytes>> CodeCache::all() const {
+  const std::scoped_lock lock(mutex_);
+  std::vector<std::pair<std::string, Bytes>> all;
+  for (const Entry& e : entries_) all.emplace_back(e.key, e.code);
+  return all;
+}
+
 // With the lock held. Who has code of an entry that goes keeps it.
 void CodeCache::shrink() {
   while (counts_.bytes > most_bytes_ && !entries_.empty()) {

@@ -12,6 +12,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "codegen/step_code.h"
@@ -33,6 +34,9 @@ class CodeCache {
 
   // The code of that structure. Two threads that miss it at the same time both emit it, and the first one's stays.
   Bytes code_of(const StepCode& step);
+  // Behind all others, unless the structure is known: what another process has emitted.
+  void add(std::string key, Bytes code);
+  std::vector<std::pair<std::string, Bytes>> all() const;  // the one that was asked for last comes first
   Counts counts() const;
 
  private:

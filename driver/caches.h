@@ -5,16 +5,34 @@
 #pragma once
 
 #include <memory>
+#include <mutex>
 
+#include "base/file.h"
 #include "codegen/code_cache.h"
 #include "codegen/kernels/weight_cache.h"
 
 namespace lapis {
 
-struct Caches {
+class Caches {
+ public:
   Caches();
+  // Code comes from this file too, and what is new goes there (codegen/code_file.h). Without the file everything works as well, so
+  // that one which cannot be read or written is no error.
+  explicit Caches(Path code_file);
+
   codegen::CodeCache code;
   kernels::WeightCache weights;
+
+  void keep_code();              // in the file, if there is one and code is new
+  Diagnostics warnings() const;  // why the file was not used
+
+ private:
+  void note(Status status);
+
+  const Path code_file_;
+  mutable std::mutex mutex_;
+  size_t kept_ = 0;  // misses of `code` when it was kept last
+  Diagnostics warnings_;
 };
 
 const std::shared_ptr<Caches>& process_caches();

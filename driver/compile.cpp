@@ -366,6 +366,7 @@ Result<std::vector<Compiled>> compile_variants(std::unique_ptr<Graph> graph, con
     next.graph = variants.size() == targets.size() ? std::move(prepared.graph) : prepared.graph->clone();
     LAPIS_CHECK(generate(named ? *named : *next.graph, options, beside, next));
   }
+  options.caches->keep_code();
   return variants;
 }
 

@@ -17,8 +17,15 @@ static ModelOptions model_options(const CompileOptions& options) {
   return bound;
 }
 
-static lapis::Result<std::vector<Program>> compile_fixed(const Graph& graph, const std::vector<Target>& targets) {
-  LAPIS_TRY(std::vector<Compiled> variants, compile_variants(graph, targets));
+static lapis::CompileOptions driver_options(const CompileOptions& options) {
+  lapis::CompileOptions result;
+  if (!options.code_cache.empty()) result.caches = std::make_shared<Caches>(options.code_cache);
+  return result;
+}
+
+static lapis::Result<std::vector<Program>> compile_fixed(const Graph& graph, const CompileOptions& options,
+                                                         const std::vector<Target>& targets) {
+  LAPIS_TRY(std::vector<Compiled> variants, compile_variants(graph, targets, driver_options(options)));
   std::vector<Program> programs;
   for (Compiled& c : variants) programs.push_back(std::move(c.program));
   return programs;
@@ -36,7 +43,7 @@ static lapis::Result<std::shared_ptr<Executable::Impl>> compile_free(const Graph
                                                                      const std::vector<Target>& targets) {
   ExtentRanges ranges;
   for (const auto& [name, range] : options.ranges) ranges[name] = {range.lowest, range.highest};
-  lapis::CompileOptions compile_options;
+  lapis::CompileOptions compile_options = driver_options(options);
   compile_options.target = target_here(targets);
   LAPIS_TRY(std::shared_ptr<ModelFamily> family, ModelFamily::make(graph, std::move(ranges), compile_options));
   return make_impl(std::move(family), compile_options.target.to_string());
@@ -50,7 +57,7 @@ static lapis::Result<std::shared_ptr<Executable::Impl>> compile_here(const std::
     return result.ok() ? std::move(result) : decltype(result)(in_file(result.diagnostics(), model, graph->name()));
   };
   if (!options.ranges.empty() || !free_symbols(*graph).empty()) return located(compile_free(*graph, options, targets));
-  LAPIS_TRY(std::vector<Program> programs, located(compile_fixed(*graph, targets)));
+  LAPIS_TRY(std::vector<Program> programs, located(compile_fixed(*graph, options, targets)));
   LAPIS_TRY(Program program, best_variant(std::move(programs)));
   LAPIS_TRY(lapis::Executable executable, lapis::Executable::from(std::move(program)));
   return make_impl(std::move(executable));
@@ -65,7 +72,7 @@ static Status compile_to_file(const std::filesystem::path& artifact, const std::
   LAPIS_CHECK(check_writable(artifact));
   LAPIS_TRY(const std::vector<Target> targets, parse_targets(options.target));
   LAPIS_TRY(const std::unique_ptr<Graph> graph, load_model(model, model_options(options)));
-  lapis::Result<std::vector<Program>> programs = compile_fixed(*graph, targets);
+  lapis::Result<std::vector<Program>> programs = compile_fixed(*graph, options, targets);
   if (!programs.ok()) return in_file(std::move(programs).diagnostics(), model, graph->name());
   return save_artifact(*programs, artifact);
 }

@@ -86,6 +86,7 @@ Result<std::unique_ptr<Runner>> open_graph(const Graph& graph, const RunnerOptio
   compile_options.target = options.target;
   compile_options.host_calls = true;
   compile_options.schedules = options.schedules;
+  compile_options.caches = options.caches;
   if (options.model.all_free && !free_symbols(graph).empty()) {
     LAPIS_TRY(auto family, ModelFamily::make(graph, {}, std::move(compile_options)));
     LAPIS_TRY(auto session, FlexibleSession::make(std::move(family), {options.threads}));

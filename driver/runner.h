@@ -26,6 +26,7 @@ struct RunnerOptions {
   codegen::Schedules schedules;  // of the contractions of a model compiled now
   int threads = 1;
   bool profile = false;
+  std::shared_ptr<Caches> caches = process_caches();
   bool perf_map = false;  // name the generated functions for `perf report`
 };
 

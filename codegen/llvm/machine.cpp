@@ -1,5 +1,6 @@
 #include "codegen/llvm/machine.h"
 
+#include <llvm-c/Core.h>
 #include <llvm/Analysis/CGSCCPassManager.h>
 #include <llvm/Analysis/LoopAnalysisManager.h>
 #include <llvm/IR/LegacyPassManager.h>
@@ -44,6 +45,12 @@ const llvm::Target& x86() {
 }
 
 }  // namespace
+
+std::string version() {
+  unsigned major = 0, minor = 0, patch = 0;
+  LLVMGetVersion(&major, &minor, &patch);
+  return std::to_string(major) + "." + std::to_string(minor) + "." + std::to_string(patch);
+}
 
 std::string features_of(const Target& target) {
   std::string features;

@@ -2,9 +2,11 @@
 #include "codegen/code_cache.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <thread>
 
+#include "codegen/code_file.h"
 #include "codegen/emit.h"
 #include "codegen/kernels/schedule.h"
 #include "codegen/llvm/emit.h"
@@ -143,6 +145,64 @@ TEST(CodeCache, ServesManyThreads) {
     });
   for (std::thread& thread : threads) thread.join();
   EXPECT_EQ(cache.counts().functions, 4U);
+}
+
+// ---- in a file ----------------------------------------------------------------------------------------------------------------
+
+class CodeFile : public ::testing::Test {
+ protected:
+  void TearDown() override { std::filesystem::remove(file_); }
+  std::vector<uint8_t> emit(int64_t columns, codegen::CodeCache& cache) const {
+    return codegen::emit(plan_of_sums({30000}, columns).plan, cache)->bytes;
+  }
+  std::string written(int64_t columns) const {
+    codegen::CodeCache cache;
+    emit(columns, cache);
+    EXPECT_TRUE(codegen::save_code(cache, file_).ok());
+    return *read_file(file_);
+  }
+  const Path file_ = std::filesystem::temp_directory_path() / ("lapis_code_" + std::to_string(::getpid()));
+};
+
+TEST_F(CodeFile, ServesTheNextProcess) {
+  codegen::CodeCache first, next;
+  const std::vector<uint8_t> wanted = emit(40, first);
+  ASSERT_TRUE(codegen::load_code(file_, next).ok()) << "a file that is not there yet";
+  ASSERT_TRUE(codegen::save_code(first, file_).ok());
+  ASSERT_TRUE(codegen::load_code(file_, next).ok());
+  EXPECT_EQ(emit(40, next), wanted);
+  EXPECT_EQ(next.counts().misses, 0U);
+}
+
+TEST_F(CodeFile, KeepsWhatOthersHaveWritten) {
+  written(40);
+  written(41);
+  codegen::CodeCache both;
+  ASSERT_TRUE(codegen::load_code(file_, both).ok());
+  EXPECT_EQ(both.counts().functions, 2U);
+}
+
+TEST_F(CodeFile, DamageIsFoundAndMended) {
+  const std::string whole = written(40);
+  const auto is_refused = [&](const std::string& bytes) {
+    codegen::CodeCache cache;
+    return write_file(file_, bytes).ok() && !codegen::load_code(file_, cache).ok() && cache.counts().functions == 0;
+  };
+  for (size_t i = 0; i < whole.size(); i += i < 64 ? 1 : 61) {
+    std::string damaged = whole;
+    damaged[i] = static_cast<char>(damaged[i] ^ 4);
+    EXPECT_TRUE(is_refused(damaged)) << "byte " << i;
+    if (i > 0) EXPECT_TRUE(is_refused(whole.substr(0, i))) << "its first " << i << " bytes";
+  }
+  EXPECT_EQ(written(40), whole);
+}
+
+TEST_F(CodeFile, NothingElseIsReplaced) {
+  codegen::CodeCache cache;
+  ASSERT_TRUE(write_file(file_, "a model, say").ok());
+  EXPECT_FALSE(codegen::load_code(file_, cache).ok());
+  EXPECT_FALSE(codegen::save_code(cache, file_).ok());
+  EXPECT_EQ(*read_file(file_), "a model, say");
 }
 
 }  // namespace

@@ -46,6 +46,18 @@ TEST_F(Api, ShapesFixDimensionsToo) {
   EXPECT_EQ(executable->outputs()[0].shape, (std::vector<int64_t>{2, 5}));
 }
 
+TEST_F(Api, CodeIsKeptInAFileWhereThatCanBeWritten) {
+  const auto file = folder_ / "kept.code";
+  ASSERT_TRUE(lapis::compile(model(kRelu), {.dims = {{"S", 3}}, .code_cache = file}).ok());
+  const auto written = std::filesystem::last_write_time(file);
+  ASSERT_TRUE(lapis::compile(model(kRelu), {.dims = {{"S", 3}}, .code_cache = file}).ok());
+  EXPECT_EQ(std::filesystem::last_write_time(file), written) << "nothing was new";
+  for (const char* useless : {"/dev/null", "/nowhere/at/all", "/"}) {
+    const auto executable = lapis::compile(model(kRelu), {.dims = {{"S", 3}}, .code_cache = useless});
+    EXPECT_TRUE(executable.ok()) << executable.error().message;
+  }
+}
+
 TEST_F(Api, DimensionsMayStayFree) {
   const lapis::Executable executable = lapis::compile(model(kRelu), {.ranges = {{"S", {1, 4}}}}).value();
   EXPECT_EQ(executable.inputs()[0].shape, (std::vector<int64_t>{1, -1}));

@@ -531,6 +531,24 @@ class Works(Cli):
         self.write("bytes.txt", f"onednn_f32 : {line.split(' : ')[1]}\n")
         self.fails(UNSUPPORTED, "explain", self.quantized, "--schedules", "bytes.txt", says="onednn_f32 multiplies float by float, not uint8 by int8")
 
+    def test_code_cache(self):
+        floats(self.folder / "image.npy", [1, 1, 28, 28])
+        run_it = ["run", self.quantized, "--input", "image=@image.npy"]
+        plain = self.passes(*run_it)
+        for _ in range(2):
+            self.assertEqual(self.passes(*run_it, "--code-cache", "kept.code"), plain)
+            kept = self.files()["kept.code"]
+        self.passes("compile", self.quantized, "-o", "a.lapis", "--code-cache", "kept.code")
+        self.passes("compile", self.quantized, "-o", "b.lapis")
+        self.assertEqual((self.folder / "a.lapis").read_bytes(), (self.folder / "b.lapis").read_bytes())
+        self.assertEqual(self.files()["kept.code"], kept, "nothing was new")
+        for useless in (self.write("other", "something else"), self.folder, "no/such/folder/kept.code"):
+            run = self.lapis(*run_it, "--code-cache", useless)
+            self.assertEqual((run.returncode, run.stdout), (OK, plain), run.stderr)
+            self.assertIn("warning", run.stderr)
+        self.assertEqual((self.folder / "other").read_text(), "something else")
+        self.fails(USAGE, "run", "a.lapis", "--code-cache", "kept.code", says="--code-cache")
+
     def test_compile_is_deterministic(self):
         for name in ("a.lapis", "b.lapis"):
             self.passes("compile", self.quantized, "-o", name)

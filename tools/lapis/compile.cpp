@@ -111,10 +111,12 @@ Result<Report> compile(const Flags& flags) {
   LAPIS_TRY(const ModelOptions model, flags.model.model_options());
   LAPIS_TRY(options.schedules, flags.model.read_schedules());
   LAPIS_TRY(options.source_hash, hash_of(flags.model.model));
+  options.caches = flags.model.caches();
   LAPIS_TRY(std::unique_ptr<Graph> graph, flags.model.load(flags.model.model, model));
   const std::string name = graph->name();
-  const Result<std::vector<Compiled>> variants = compile_variants(std::move(graph), targets, std::move(options));
+  const Result<std::vector<Compiled>> variants = compile_variants(std::move(graph), targets, options);
   if (!variants.ok()) return in_file(variants.diagnostics(), flags.model.model, name);
+  std::fputs(to_string(options.caches->warnings()).c_str(), stderr);
   LAPIS_CHECK(save(*variants, flags, output));
   LAPIS_CHECK(save_schedules(variants->front(), flags));
   Report report = describe(*variants, flags.output);
@@ -140,6 +142,7 @@ Action declare_compile(CLI::App& app) {
       ->delimiter(',')
       ->capture_default_str();
   flags->model.add_schedules(app);
+  flags->model.add_code_cache(app);
   app.add_option("--save-schedules", flags->save_schedules, "Write those that were used, to be edited and given back")
       ->type_name("FILE");
   return [flags] { return compile(*flags); };

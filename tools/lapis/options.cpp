@@ -28,6 +28,7 @@ void ModelFlags::add_model(CLI::App& app, Takes takes) {
 void ModelFlags::add_running(CLI::App& app) {
   app.add_option("--target", target, "Machine to generate code for, e.g. x86-64+avx2")->capture_default_str();
   app.add_option("--threads", threads, "Threads; 0: one per core")->capture_default_str()->check(CLI::Range(0, 1024));
+  add_code_cache(app);
   app.add_flag("--perf-map", perf_map, "Write /tmp/perf-PID.map, so that `perf report` names generated functions");
   app.add_flag("--artifact", artifact, "Run machine code from an artifact that is not named .lapis");
   app.add_option("--backend", backend,
@@ -46,6 +47,15 @@ Result<codegen::Schedules> ModelFlags::read_schedules() const {
   if (schedules.empty()) return codegen::Schedules{};
   LAPIS_TRY(const std::string text, read_file(schedules));
   return codegen::parse_schedules(text, schedules);
+}
+
+void ModelFlags::add_code_cache(CLI::App& app) {
+  app.add_option("--code-cache", code_cache, "Take code from this file, and keep what is new there for the next time")
+      ->type_name("FILE");
+}
+
+std::shared_ptr<Caches> ModelFlags::caches() const {
+  return code_cache.empty() ? process_caches() : std::make_shared<Caches>(code_cache);
 }
 
 static Result<std::pair<std::string, std::string>> split(const std::string& text, const std::string& flag,
@@ -104,6 +114,7 @@ Result<RunnerOptions> ModelFlags::runner_options() const {
   if (backend == "reference") options.backend = Backend::Reference;
   if (backend == "reference-after-passes") options.backend = Backend::ReferenceAfterPasses;
   options.threads = threads;
+  options.caches = caches();
   options.perf_map = perf_map;
   options.artifact_of_any_name = artifact;
   return options;
@@ -155,11 +166,12 @@ Result<std::unique_ptr<Graph>> ModelFlags::load(const Path& file, const ModelOpt
 
 // Shapes and machine were fixed when the artifact was compiled.
 Status ModelFlags::check_artifact(const Path& file) const {
-  const char* flag = !dims.empty()        ? "--dim"
-                     : !shapes.empty()    ? "--shape"
-                     : target != "host"   ? "--target"
-                     : !schedules.empty() ? "--schedules"
-                                          : nullptr;
+  const char* flag = !dims.empty()         ? "--dim"
+                     : !shapes.empty()     ? "--shape"
+                     : target != "host"    ? "--target"
+                     : !schedules.empty()  ? "--schedules"
+                     : !code_cache.empty() ? "--code-cache"
+                                           : nullptr;
   if (!flag) return ok();
   return error(ErrorKind::Usage, std::string(flag) + " does nothing for an artifact, whose code is generated already")
       .at(file.string())
@@ -193,6 +205,7 @@ Result<std::unique_ptr<Runner>> ModelFlags::open(const Path& file, const RunnerO
   LAPIS_TRY(const std::unique_ptr<Graph> graph, load(file, options.model));
   Result<std::unique_ptr<Runner>> runner = open_graph(*graph, options);
   if (!runner.ok()) return in_file(std::move(runner).diagnostics(), file, graph->name());
+  std::fputs(to_string(options.caches->warnings()).c_str(), stderr);
   if (Session* session = (*runner)->session()) warn_of_host_calls(session->program(), file);
   return runner;
 }

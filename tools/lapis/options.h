@@ -10,7 +10,7 @@ namespace lapis::cli {
 
 // MODEL --dim N=1 --shape x=1x3x8x8 --target T --schedules FILE --threads N --backend jit|reference|reference-after-passes
 struct ModelFlags {
-  std::string model, target = "host", backend = "jit", schedules;
+  std::string model, target = "host", backend = "jit", schedules, code_cache;
   std::vector<std::string> dims, shapes;
   int threads = 1;
   bool perf_map = false, artifact = false;
@@ -20,6 +20,8 @@ struct ModelFlags {
   void add_running(CLI::App& app);                             // target, threads, backend
   void add_schedules(CLI::App& app);
   Result<codegen::Schedules> read_schedules() const;  // none if the flag is not given
+  void add_code_cache(CLI::App& app);                 // of add_running too
+  std::shared_ptr<Caches> caches() const;
   Result<ModelOptions> model_options() const;
   Result<RunnerOptions> runner_options() const;
 
