@@ -333,11 +333,11 @@ TEST_F(ExternalData, OnlyRegularFilesAreOpened) {
 TEST_F(ExternalData, CopiesStayInProportion) {
   write(folder_ / "model/big.bin", (1 << 20) + 1);
   onnx::ModelProto model = empty_model();
-  for (int i = 0; i < 100; ++i) {  // 100 MiB out of one, at an odd offset
+  for (int i = 0; i < 100; ++i) {  // 100 MiB out of one, where no float can lie
     onnx::TensorProto& w = *model.mutable_graph()->add_initializer();
     w.set_name("w" + std::to_string(i));
-    w.set_data_type(onnx::TensorProto::UINT8);
-    w.add_dims(1 << 20);
+    w.set_data_type(onnx::TensorProto::FLOAT);
+    w.add_dims(1 << 18);
     w.set_data_location(onnx::TensorProto::EXTERNAL);
     const std::pair<const char*, const char*> entries[] = {{"location", "big.bin"}, {"offset", "1"}};
     for (const auto& [key, value] : entries) {

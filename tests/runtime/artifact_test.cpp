@@ -326,8 +326,8 @@ TEST_F(Artifact, ArgumentsThatAddressOtherMemoryAreRefused) {
   EXPECT_TRUE(refused(0, 1, [](Argument& a) { a.bytes = 65; }));
   EXPECT_TRUE(refused(0, 2, [](Argument& a) { a.written = true; }));  // constants
   EXPECT_TRUE(refused(0, 2, [](Argument& a) { a.bytes = 65; }));
-  EXPECT_TRUE(refused(0, 2, [](Argument& a) { a.kind = Argument::Kind::Weights; }));  // there are none
-  EXPECT_TRUE(refused(0, 2, [](Argument& a) { a.kind = static_cast<Argument::Kind>(6); }));
+  EXPECT_TRUE(refused(0, 2, [](Argument& a) { a.kind = Argument::Kind::Weights; }));         // there are none
+  EXPECT_TRUE(refused(0, 2, [](Argument& a) { a.kind = static_cast<Argument::Kind>(7); }));  // there is none
   EXPECT_FALSE(refused(1, 0, [](Argument& a) { a.written = false; }));
 }
 
