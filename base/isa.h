@@ -19,6 +19,7 @@ enum class Isa : uint32_t {
   Avx512Bf16 = 1 << 5,
   AmxInt8 = 1 << 6,
   AmxBf16 = 1 << 7,
+  Gfni = 1 << 8,
 };
 
 constexpr uint32_t bit(Isa isa) { return static_cast<uint32_t>(isa); }
@@ -67,6 +68,10 @@ inline constexpr IsaRow kRows[] = {
      .cpuid = {{{7, 1, Eax, 4}}},
      .xcr0 = 0, .tiles = false, .llvm = "",
      .fp32 = {}, .int8 = {Vpdpbusd, 4}, .bf16 = {}, .used = "kernels"},
+    {.isa = Isa::Gfni, .name = "gfni", .title = "GFNI", .implies = bit(Isa::Avx2), .vector_bytes = 32,
+     .cpuid = {{{7, 0, Ecx, 8}}},
+     .xcr0 = 0, .tiles = false, .llvm = "+gfni",  // shifts of bytes are one instruction
+     .fp32 = {}, .int8 = {}, .bf16 = {}, .used = "loops"},
     {.isa = Isa::Avx512, .name = "avx512", .title = "AVX-512 F, CD, BW, DQ, VL", .implies = bit(Isa::Avx2), .vector_bytes = 64,
      .cpuid = {{{7, 0, Ebx, 16}, {7, 0, Ebx, 17}, {7, 0, Ebx, 28}, {7, 0, Ebx, 30}, {7, 0, Ebx, 31}}},  // F, DQ, CD, BW, VL
      .xcr0 = 0xE0, .tiles = false, .llvm = "+avx512f,+avx512bw,+avx512dq,+avx512vl,+avx512cd,+evex512",
