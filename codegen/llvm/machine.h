@@ -14,7 +14,7 @@ template <typename T> class SmallVectorImpl;
 
 namespace lapis::llvm_backend {
 
-std::string version();                           // of the library that this process has
+std::string version();                          // of the library that this process has
 std::string features_of(const Target& target);  // in LLVM's notation
 std::unique_ptr<llvm::TargetMachine> create_machine(const Target& target);
 std::unique_ptr<llvm::TargetMachine>
