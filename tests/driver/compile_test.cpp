@@ -165,6 +165,8 @@ Tensor random_tensor(const Type& type, std::mt19937& random) {
   } else if (t.dtype() == DType::BFloat16) {
     for (BFloat16& x : t.mutable_data<BFloat16>())
       x = to_bfloat16(std::uniform_real_distribution<float>(-1, 1)(random));
+  } else if (t.dtype() == DType::Bool) {
+    for (bool& x : t.mutable_data<bool>()) x = random() % 2 != 0;
   } else {
     for (int64_t i = 0; i < t.bytes(); ++i) t.mutable_raw()[i] = static_cast<std::byte>(random());
   }
