@@ -88,6 +88,17 @@ TEST(Join, SplitEvenlyUnevenlyAndAsTold) {
   EXPECT_FALSE(run(ops::Split, {ramp({4}), ints({1, 2})}, {}, 2).ok());
 }
 
+// A file of a few bytes can say so: nothing may be as long as that axis.
+TEST(Movement, EmptyTensorsMayHaveLongAxes) {
+  const int64_t longest = int64_t{1} << 40;
+  const Tensor x(DType::UInt8, {0, 7, longest});
+  EXPECT_EQ(run1(ops::Transpose, {x}, {{"perm", std::vector<int64_t>{2, 0, 1}}}).shape(), (Shape{longest, 0, 7}));
+  EXPECT_EQ(run1(ops::Slice, {x, ints({1}), ints({3}), ints({1})}).shape(), (Shape{0, 2, longest}));
+  EXPECT_EQ(run1(ops::Gather, {x, ints({5, 5})}, {{"axis", int64_t{1}}}).shape(), (Shape{0, 2, longest}));
+  EXPECT_EQ(run1(ops::Concat, {x, x}, {{"axis", int64_t{1}}}).shape(), (Shape{0, 14, longest}));
+  EXPECT_EQ(run1(ops::Relu, {Tensor(DType::Int8, {longest, 0})}).shape(), (Shape{longest, 0}));
+}
+
 TEST(Slice, NegativePositionsStepsAndEmptyResults) {
   const Tensor x = ramp({5});
   auto slice = [&](int64_t start, int64_t end, int64_t step) {
