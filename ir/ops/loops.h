@@ -56,7 +56,8 @@ template <class T> std::vector<Line<T>> lines_along(std::span<T> values, const S
   lines.reserve(static_cast<size_t>(view.outer * view.inner));
   for (int64_t o = 0; o < view.outer; ++o)
     for (int64_t i = 0; i < view.inner; ++i)
-      lines.emplace_back(values.data() + o * view.extent * view.inner + i, view.inner, view.extent);
+      lines.emplace_back(values.data() + (view.extent == 0 ? 0 : o * view.extent * view.inner + i), view.inner,
+                         view.extent);
   return lines;
 }
 template <class T> std::vector<Line<T>> lines_along(std::vector<T>& values, const Shape& shape, int64_t axis) {

@@ -1,5 +1,6 @@
 // Operators that turn positions into masks and masks into positions: OneHot, NonZero, Trilu, Compress.
 #include <algorithm>
+#include <cmath>
 
 #include "ir/ops/data_attributes.h"
 #include "ir/ops/elementwise.h"
@@ -42,8 +43,10 @@ Status evaluate_one_hot(EvalContext& c) {
   const AxisView view(shape, axis);
   std::vector<int64_t> index(static_cast<size_t>(element_count(shape)), 0);  // 0: off, 1: on
   for (int64_t i = 0; i < indices.size(); ++i) {
-    const auto hot = normalized(static_cast<int64_t>(indices.as_double(i)), depth);
-    if (hot < 0 || hot >= depth) continue;  // all off
+    const double wanted = indices.as_double(i);
+    if (!(std::abs(wanted) <= static_cast<double>(depth))) continue;  // all off; NaN is no index either
+    const auto hot = normalized(static_cast<int64_t>(wanted), depth);
+    if (hot < 0 || hot >= depth) continue;
     index[static_cast<size_t>((i / view.inner * depth + hot) * view.inner + i % view.inner)] = 1;
   }
   c.set_out(0, pick(c.in(2), std::move(shape), std::move(index)));

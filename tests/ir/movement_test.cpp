@@ -1,5 +1,8 @@
 // Operators that move, select or index elements, on hand-worked numbers.
 #include "ir/ops/movement.h"
+
+#include <limits>
+
 #include "tests/ir/one_node.h"
 
 namespace lapis::testing {
@@ -234,6 +237,9 @@ TEST(Masks, OneHotNonZeroTriluCompress) {
   const Tensor on_off = Tensor::vector<float>({-1, 1}), depth = Tensor::scalar<int64_t>(3);
   EXPECT_EQ(run1(ops::OneHot, {ints({1, -1, 7}), depth, on_off}),
             (Tensor::of<float>({3, 3}, {-1, 1, -1, -1, -1, 1, -1, -1, -1})));
+  const float infinity = std::numeric_limits<float>::infinity(), nan = std::numeric_limits<float>::quiet_NaN();
+  EXPECT_EQ(run1(ops::OneHot, {Tensor::vector<float>({2, -3e38f, infinity, nan}), depth, on_off}),
+            (Tensor::of<float>({4, 3}, {-1, -1, 1, -1, -1, -1, -1, -1, -1, -1, -1, -1})));
   EXPECT_EQ(run1(ops::OneHot, {ints({2, 0}), depth, on_off}, {{"axis", int64_t{0}}}),
             (Tensor::of<float>({3, 2}, {-1, 1, -1, -1, 1, -1})));
   EXPECT_EQ(run1(ops::NonZero, {Tensor::of<float>({2, 2}, {0, 3, 4, 0})}), (Tensor::of<int64_t>({2, 2}, {0, 1, 1, 0})));
