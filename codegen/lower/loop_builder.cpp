@@ -25,7 +25,17 @@ int LoopBuilder::add_placed_view(View view) {
   return static_cast<int>(loop_.views.size()) - 1;
 }
 
+// Bounds of a Clip may be vectors of one, where what they bound is a scalar.
+static View without_surplus_axes(View view, size_t rank) {
+  while (view.shape.size() > rank && view.shape.front() == 1) {
+    view.shape.erase(view.shape.begin());
+    view.strides.erase(view.strides.begin());
+  }
+  return view;
+}
+
 int LoopBuilder::add_view(View view, const Mapping& mapping) {
+  view = without_surplus_axes(std::move(view), mapping.shape.size());
   const View full = broadcast_to(view, mapping.shape);
   View placed{view.buffer, view.dtype, {}, {}, view.offset};
   for (int64_t axis : mapping.axis) placed.strides.push_back(axis < 0 ? 0 : full.strides[static_cast<size_t>(axis)]);

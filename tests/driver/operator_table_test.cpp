@@ -242,11 +242,14 @@ TEST_P(OperatorTable, BoundsGivenAtRunTime) {
   Value* x = t.input("x", values);
   Value* scalar = t.constant(*evaluate_op(ops::Gather, {values, Tensor::scalar(int64_t{2})}));
   for (const int64_t i : {int64_t{0}, values.size() - 1, values.size() - 2}) {
-    Value* bound = t.input("bound" + std::to_string(i), *evaluate_op(ops::Gather, {values, Tensor::scalar(i)}));
-    for (Value* clipped : {x, scalar}) {
-      t.add(kExact, ops::Clip, {clipped, bound});
-      t.add(kExact, ops::Clip, {clipped, nullptr, bound});
-    }
+    const Tensor one = *evaluate_op(ops::Gather, {values, Tensor::scalar(i)});
+    Value* bound = t.input("bound" + std::to_string(i), one);
+    Value* vector = t.input("vector" + std::to_string(i), one.reshaped({1}));
+    for (Value* clipped : {x, scalar})
+      for (Value* limit : {bound, vector}) {
+        t.add(kExact, ops::Clip, {clipped, limit});
+        t.add(kExact, ops::Clip, {clipped, nullptr, limit});
+      }
   }
   t.check();
 }
