@@ -8,16 +8,11 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "benchmarks/required.h"
 #include "driver/compile.h"
 
 namespace lapis {
 namespace {
-
-template <class T> T required(Result<T> result) {
-  if (result.ok()) return *std::move(result);
-  std::fputs(to_string(result.diagnostics()).c_str(), stderr);
-  std::exit(1);
-}
 
 struct Times {
   double passes = 1e9, lower = 1e9, emit = 1e9, all = 1e9;

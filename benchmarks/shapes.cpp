@@ -17,17 +17,12 @@
 #include <string>
 #include <thread>
 
+#include "benchmarks/required.h"
 #include "driver/family.h"
 #include "frontends/frontend.h"
 
 namespace lapis {
 namespace {
-
-template <class T> T required(Result<T> result) {
-  if (result.ok()) return *std::move(result);
-  std::fputs(to_string(result.diagnostics()).c_str(), stderr);
-  std::exit(1);
-}
 
 double now() {
   using namespace std::chrono;

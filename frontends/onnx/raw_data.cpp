@@ -23,31 +23,31 @@ std::string varint(uint64_t value, size_t width) {
   return text;
 }
 
+// The one field of that number, which has bytes; nothing if the message is damaged or has none or several.
+std::optional<WireField> only_field(WireReader reader, uint64_t number) {
+  std::optional<WireField> only;
+  while (reader.left() > 0) {
+    const std::optional<WireField> field = reader.field();
+    if (!field) return std::nullopt;
+    if (field->number != number) continue;
+    if (only || !field->has_length) return std::nullopt;
+    only = field;
+  }
+  return only;
+}
+
 class Splitter {
  public:
   explicit Splitter(const MappedFile& file) : bytes_(file.bytes()), raw_(file.data) {}
 
   std::optional<SplitModel> run() {
-    const std::optional<WireField> graph = only_graph();
+    const std::optional<WireField> graph = only_field(WireReader(bytes_), kGraph);
     if (!graph || !cut_initializers(*graph) || removed_ < bytes_.size() / 2) return std::nullopt;
     edits_.insert(edits_.begin(), shorter(*graph, removed_));
     return SplitModel{edited(), std::move(raw_)};
   }
 
  private:
-  std::optional<WireField> only_graph() const {
-    std::optional<WireField> graph;
-    WireReader reader(bytes_);
-    while (reader.left() > 0) {
-      const std::optional<WireField> field = reader.field();
-      if (!field) return std::nullopt;
-      if (field->number != kGraph) continue;
-      if (graph || !field->has_length) return std::nullopt;
-      graph = field;
-    }
-    return graph;
-  }
-
   // False if the graph is damaged.
   bool cut_initializers(const WireField& graph) {
     WireReader reader(bytes_.first(graph.end), graph.content);
@@ -71,15 +71,7 @@ class Splitter {
 
   // Of a tensor that is whole and has one.
   std::optional<WireField> large_raw_data(const WireField& tensor) const {
-    std::optional<WireField> raw;
-    WireReader reader(bytes_.first(tensor.end), tensor.content);
-    while (reader.left() > 0) {
-      const std::optional<WireField> field = reader.field();
-      if (!field) return std::nullopt;
-      if (field->number != kRawData) continue;
-      if (raw || !field->has_length) return std::nullopt;
-      raw = field;
-    }
+    const auto raw = only_field(WireReader(bytes_.first(tensor.end), tensor.content), kRawData);
     const bool large = raw && raw->end - raw->content >= static_cast<size_t>(frontend::kWorthBorrowing);
     return large ? raw : std::nullopt;
   }
