@@ -32,23 +32,15 @@ void Lowering::declare_io() {
   for (size_t i = 0; i < plan_.outputs.size(); ++i) outputs_.try_emplace(graph_.outputs()[i], &plan_.outputs[i]);
 }
 
-static bool is_empty(const FusedRegion& region) {
-  const std::vector<Value*>& results = region.last()->outputs();
-  return std::all_of(results.begin(), results.end(),
-                     [](const Value* v) { return !v || element_count(v->type().shape()) == 0; });
-}
-
-// Results without elements need storage that others can point to, and no code.
-void Lowering::declare_empty(const FusedRegion& region) {
-  for (const Value* v : region.last()->outputs())
+void Lowering::declare_results(const Node& node) {
+  for (const Value* v : node.outputs())
     if (v) allocate(v);
 }
 
 void Lowering::lower_region(const FusedRegion& region) {
-  if (is_empty(region)) return declare_empty(region);
   const size_t before = diagnostics_.size();
   region.form->lower(*this, region);
-  if (diagnostics_.size() != before) return declare_empty(region);  // others may read it
+  if (diagnostics_.size() != before) return declare_results(*region.last());  // others may read them
   for (const Value* v : region.last()->outputs())
     LAPIS_ASSERT(!v || is_as_placed(*v), "'" << v->name() << "' is not stored as it was placed");
 }

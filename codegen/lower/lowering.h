@@ -26,6 +26,7 @@ class Lowering {
   const View& view_of(const Value* value);  // where an already computed value (or constant, or input) lies
   // Storage for a result, as it was placed; emits the halo's fill.
   View allocate(const Value* value);
+  void declare_results(const Node& node);  // allocates all
   // Storage for something else; its buffer is in the arena.
   View storage(const std::string& name, const Placement& placed);
   View constant(const Tensor& tensor, const std::string& name);
@@ -64,7 +65,6 @@ class Lowering {
 
  private:
   void declare_io();
-  void declare_empty(const FusedRegion& region);
   Status check_schedules() const;
   Status schedule_contractions();
   void lower_region(const FusedRegion& region);

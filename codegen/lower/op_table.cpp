@@ -50,6 +50,13 @@ Status check_values(const Node& node) {
   return ok();
 }
 
+// Results without elements need storage that others can point to, and no code.
+const Form kNothing{Role::Call, [](Lowering& l, const FusedRegion& region) { l.declare_results(*region.anchor); }};
+
+bool has_elements(const Node& node) {
+  return std::ranges::any_of(node.outputs(), [](const Value* v) { return v && element_count(v->type().shape()) > 0; });
+}
+
 Status check_constants(const Node& node, OperandMask mask) {
   for (size_t i = 0; i < node.inputs().size(); ++i)
     if (in_mask(mask, i) && node.input(i) && !node.input(i)->is_constant())
@@ -78,6 +85,7 @@ const OpLowering* row_of(const OpDef& op) {
 
 Result<const Form*> form_of(const Node& node) {
   LAPIS_CHECK(check_values(node));
+  if (!has_elements(node)) return &kNothing;
   const OpLowering* row = row_of(node);
   if (!row && !node.op().domain.empty()) return refuse("operators of domain '" + std::string(node.op().domain) + "'");
   if (!row) return refuse("no code generation for this operator yet");

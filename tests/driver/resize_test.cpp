@@ -207,5 +207,11 @@ TEST_F(ResizeTest, OperandsOfEveryLayout) {
   check();
 }
 
+// A file of a few bytes can say so: no table may be as long as that axis.
+TEST_F(ResizeTest, WithoutElementsIsNoWork) {
+  output(by_sizes(input(random(DType::Float32, {1, 1, 7, 14})), {0, 16, 1, int64_t{1} << 31}, {{"mode", "linear"}}));
+  check();
+}
+
 }  // namespace
 }  // namespace lapis
