@@ -111,11 +111,13 @@ endfunction()
 # What tests find in their environment. Under sanitizers, which need address space without limit, no single allocation may have more
 # than 3 GiB instead, and LAPIS_SANITIZE tells the tests in Python. A failed allocation is an exception for the code under test, which
 # has to survive it, not the end of the process.
-set(test_environment LAPIS_SOURCE_DIR=${PROJECT_SOURCE_DIR} LAPIS_BINARY_DIR=${PROJECT_BINARY_DIR} LAPIS_VERIFY_CODE=1)
+set(test_environment LAPIS_SOURCE_DIR=${PROJECT_SOURCE_DIR} LAPIS_BINARY_DIR=${PROJECT_BINARY_DIR})
 if(LAPIS_SANITIZE)
   set(allocations allocator_may_return_null=1:max_allocation_size_mb=3072:malloc_context_size=8)
   list(APPEND test_environment LAPIS_SANITIZE=${LAPIS_SANITIZE} ASAN_OPTIONS=${allocations} TSAN_OPTIONS=${allocations}
        UBSAN_OPTIONS=print_stacktrace=1)
+else()
+  list(APPEND test_environment LAPIS_VERIFY_CODE=1)  # emits what is shared again, and compares
 endif()
 
 # lapis_add_test(NAME command...): a ctest entry that runs at the root of the tree, labelled with the part of NAME

@@ -151,17 +151,19 @@ void gather_columns(const Geometry& g, const T* x, int64_t first, int64_t count,
 }
 
 // Sums over the window in `sums`, which holds [batch, output channel, position] and is added to.
-template <class T> void convolve(const Geometry& g, const T* x, const T* w, Accumulator<T>* sums) {
+template <class T>
+void convolve(const Geometry& g, const std::vector<T>& x, const std::vector<T>& w, std::vector<Accumulator<T>>& sums) {
   constexpr int64_t kTile = 128;  // positions at a time: their columns stay in the cache for all output channels
   const int64_t depth = g.in_channels * g.taps;
   std::vector<T> columns(static_cast<size_t>(depth * std::min(kTile, std::max<int64_t>(g.out_size, 1))));
   for (int64_t image = 0; image < g.batch * g.groups; ++image) {
-    const T* weight = w + image % g.groups * g.out_channels * depth;
+    const auto weight = std::span(w).subspan(static_cast<size_t>(image % g.groups * g.out_channels * depth));
     for (int64_t first = 0; first < g.out_size; first += kTile) {
       const int64_t count = std::min(kTile, g.out_size - first);
-      gather_columns(g, x + image * g.in_channels * g.in_size, first, count, columns);
-      accumulate_product(g.out_channels, count, depth, weight, columns.data(), count,
-                         sums + image * g.out_channels * g.out_size + first, g.out_size);
+      gather_columns(g, x.data() + image * g.in_channels * g.in_size, first, count, columns);
+      accumulate_product<T>(g.out_channels, count, depth, weight, columns, count,
+                            std::span(sums).subspan(static_cast<size_t>(image * g.out_channels * g.out_size + first)),
+                            g.out_size);
     }
   }
 }
@@ -178,8 +180,7 @@ Status evaluate_float(EvalContext& c) {
   fill_bias(sums, c.has(2) ? to_doubles(c.in(2)) : std::vector<double>(), g.out_size);
   visit_operand(c.in(0).dtype(), [&](auto tag) {
     using T = decltype(tag);
-    if constexpr (!std::is_integral_v<T>)
-      convolve<T>(g, operand<T>(c.in(0)).data(), operand<T>(c.in(1)).data(), sums.data());
+    if constexpr (!std::is_integral_v<T>) convolve<T>(g, operand<T>(c.in(0)), operand<T>(c.in(1)), sums);
   });
   c.set_out(0, from_doubles(c.in(0).dtype(), g.y_shape, sums));
   return ok();
@@ -202,7 +203,7 @@ std::vector<uint32_t> integer_sums(const Geometry& g, const Tensor& x, const Ten
                                    const Tensor* w_zero, const Tensor* bias) {
   std::vector<uint32_t> sums(static_cast<size_t>(element_count(g.y_shape)), 0);
   if (bias) fill_bias(sums, operand<uint32_t>(*bias), g.out_size);
-  convolve<int16_t>(g, centered(x, x_zero, 1).data(), centered(w, w_zero, w.dim(0)).data(), sums.data());
+  convolve<int16_t>(g, centered(x, x_zero, 1), centered(w, w_zero, w.dim(0)), sums);
   return sums;
 }
 
@@ -308,8 +309,9 @@ Status evaluate_transpose(EvalContext& c) {
     for (int64_t r = 0; r < rows; ++r)
       for (int64_t i = 0; i < in; ++i) turned[static_cast<size_t>(r * in + i)] = group_weight[i * rows + r];
     std::vector<double> columns(static_cast<size_t>(rows * positions), 0.0);
-    accumulate_product(rows, positions, in, turned.data(), values.data() + image * in * positions, positions,
-                       columns.data(), positions);
+    accumulate_product<double>(rows, positions, in, turned,
+                               std::span(values).subspan(static_cast<size_t>(image * in * positions)), positions,
+                               columns, positions);
     for (int64_t r = 0; r < rows; ++r)
       for (int64_t p = 0; p < positions; ++p) {
         const int64_t offset = offsets[static_cast<size_t>(r % t.window.taps() * positions + p)];

@@ -126,12 +126,16 @@ std::vector<Accumulator<T>> multiply(const Product& p, const std::vector<T>& a, 
   std::vector<Accumulator<T>> sums(static_cast<size_t>(element_count(p.lead) * m * n), 0);
   if (sums.empty()) return sums;
   Shape index(p.lead.size(), 0);
-  Accumulator<T>* out = sums.data();
+  const std::span<const T> lefts(a), rights(b);
+  std::span<Accumulator<T>> out(sums);
   do {
-    const T *left = a.data() + p.a.matrix(index) * m * k, *right = b.data() + p.b.matrix(index) * k * n;
-    for (int64_t j = 0; j < n; j += kTile)
-      accumulate_product(m, std::min(kTile, n - j), k, left, right + j, n, out + j, n);
-    out += m * n;
+    const auto left = lefts.subspan(static_cast<size_t>(p.a.matrix(index) * m * k)),
+               right = rights.subspan(static_cast<size_t>(p.b.matrix(index) * k * n));
+    for (int64_t j = 0; j < n; j += kTile) {
+      const auto from = static_cast<size_t>(j);
+      accumulate_product<T>(m, std::min(kTile, n - j), k, left, right.subspan(from), n, out.subspan(from), n);
+    }
+    out = out.subspan(static_cast<size_t>(m * n));
   } while (next_index(index, p.lead));
   return sums;
 }

@@ -145,7 +145,7 @@ Tensor KernelCase::random(DType type, Shape shape, double low, double high) {
   Tensor t(type, std::move(shape));
   auto* to = reinterpret_cast<uint8_t*>(t.mutable_raw());
   for (int64_t i = 0; i < t.size(); ++i) {
-    double x = std::uniform_real_distribution<double>(low, high)(generator);
+    double x = low + (high - low) * generator() / static_cast<double>(generator.max());
     if (is_byte(type) || type == DType::Int32) {
       x = std::round(x);
       if (is_byte(type) && shape_.fill == Fill::AllMax) x = high;
@@ -299,6 +299,7 @@ double KernelCase::reference_sum(int64_t pixel, int64_t channel, double& magnitu
 
 Immediate KernelCase::evaluate(const scalar::Expansion& program, int64_t pixel, int64_t channel, double sum) {
   std::vector<Immediate> v;
+  v.reserve(program.body.size());
   for (const Instr& i : program.body) {
     if (i.op == Op::Accumulator) {
       v.push_back(Immediate(sum).held_as(i.type));

@@ -127,6 +127,7 @@ TEST(LoopMath, FunctionsKeepTheBoundsOfTheirRows) {
 // A written out function of x, instruction by instruction.
 float by_the_program(const scalar::Expansion& program, float x) {
   std::vector<Immediate> v = {x};
+  v.reserve(program.body.size());
   for (size_t id = 1; id < program.body.size(); ++id) {
     const Instr& i = program.body[id];
     std::array<Immediate, 3> args;

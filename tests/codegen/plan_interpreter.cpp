@@ -121,6 +121,8 @@ class Interpreter {
   std::vector<Immediate> evaluate(const Loop& loop, const Loop::Phase& phase, const Shape& point,
                                   const std::vector<Immediate>& reduced) {
     Values v;
+    v.numbers.reserve(phase.body.size());
+    v.types.reserve(phase.body.size());
     for (const Instr& i : phase.body) {
       Immediate value;
       if (i.op == Op::Load)
