@@ -36,7 +36,7 @@ class Verifier {
     step_ = plan_.steps.size();
     for (const PlanIo& output : plan_.outputs)
       require(written(output.buffer) >= byte_size(output.dtype, element_count(output.shape)),
-              "nothing writes '" + output.name + "', or not all of it");
+              [&] { return "nothing writes '" + output.name + "', or not all of it"; });
     return std::move(found_);
   }
 
@@ -57,9 +57,14 @@ class Verifier {
                                   : "plan";
     found_.push_back(error(ErrorKind::Internal, std::move(what)).at(where));
   }
-  bool require(bool holds, const std::string& what) {
-    if (!holds) report(what);
-    return holds;
+  // `what`, a text or what makes one, is asked for only where it is needed: plans of many steps are verified for every shape of a model.
+  template <class What> bool require(bool holds, const What& what) {
+    if (holds) return true;
+    if constexpr (std::is_invocable_v<What>)
+      report(what());
+    else
+      report(what);
+    return false;
   }
 
   // ---- buffers ------------------------------------------------------------------------------------------------------
@@ -72,7 +77,7 @@ class Verifier {
     for (const Step& step : plan_.steps)
       for (const int buffer : touched_buffers(step.region))
         require(buffer >= 0 && buffer < static_cast<int>(plan_.buffers.size()),
-                "a view of '" + name_of(step.region) + "' has no buffer");
+                [&] { return "a view of '" + name_of(step.region) + "' has no buffer"; });
     if (!found_.empty()) return;
     const std::vector<LiveRange> ranges = live_ranges(plan_);
     for (size_t b = 0; b < ranges.size(); ++b)
@@ -89,19 +94,20 @@ class Verifier {
     if (b.space == Space::Input || b.space == Space::Output) return;
     const int64_t all = b.space == Space::Constant ? static_cast<int64_t>(plan_.constants.size()) : plan_.arena_bytes;
     const bool inside = b.space == Space::Weights ? in_weights(b.offset, b.bytes) : b.bytes <= all - b.offset;
-    require(b.bytes >= 0 && b.offset >= 0 && inside, "buffer '" + b.name + "' lies outside of its memory");
-    require(b.offset % abi::kAlignment == 0, "buffer '" + b.name + "' is not aligned");
+    require(b.bytes >= 0 && b.offset >= 0 && inside,
+            [&] { return "buffer '" + b.name + "' lies outside of its memory"; });
+    require(b.offset % abi::kAlignment == 0, [&] { return "buffer '" + b.name + "' is not aligned"; });
   }
 
   void check_io(const std::vector<PlanIo>& list, Space space, int64_t first) {
     for (size_t i = 0; i < list.size(); ++i) {
       const PlanIo& io = list[i];
       const auto count = static_cast<int>(plan_.buffers.size());
-      if (!require(io.buffer >= 0 && io.buffer < count, "'" + io.name + "' has no buffer")) continue;
+      if (!require(io.buffer >= 0 && io.buffer < count, [&] { return "'" + io.name + "' has no buffer"; })) continue;
       const Buffer& b = plan_.buffers[static_cast<size_t>(io.buffer)];
       require(b.space == space && b.offset == first + static_cast<int64_t>(i) &&
                   b.bytes == byte_size(io.dtype, element_count(io.shape)),
-              "'" + io.name + "' is not the buffer it should be");
+              [&] { return "'" + io.name + "' is not the buffer it should be"; });
     }
   }
 
@@ -127,7 +133,7 @@ class Verifier {
   void check_apart(size_t low, size_t high) {
     const Buffer &x = plan_.buffers[low], &y = plan_.buffers[high];
     require(x.offset + x.bytes <= y.offset,
-            "buffers '" + x.name + "' and '" + y.name + "' overlap while both are in use");
+            [&] { return "buffers '" + x.name + "' and '" + y.name + "' overlap while both are in use"; });
   }
 
   const Buffer& buffer_of(const View& view) const { return plan_.buffers[static_cast<size_t>(view.buffer)]; }
@@ -141,14 +147,17 @@ class Verifier {
     const Buffer& b = buffer_of(view);
     if (is_constant(b) || b.space == Space::Input) return;
     const int64_t bytes = reached * element_bytes(view.dtype), there = written(view.buffer);
-    require(bytes <= there, "'" + b.name + "' is read before it is written: over " + std::to_string(bytes) +
-                                " bytes, of which " + std::to_string(there) + " are there");
+    require(bytes <= there, [&] {
+      return "'" + b.name + "' is read before it is written: over " + std::to_string(bytes) + " bytes, of which " +
+             std::to_string(there) + " are there";
+    });
   }
   void read(const View& view) { read(view, reach_of(view).count()); }
 
   void write(const View& view, int64_t elements) {
     const Buffer& b = buffer_of(view);
-    require(b.space == Space::Arena || b.space == Space::Output, "'" + b.name + "' must not be written");
+    require(b.space == Space::Arena || b.space == Space::Output,
+            [&] { return "'" + b.name + "' must not be written"; });
     int64_t& bytes = written_[view.buffer];
     bytes = std::min(b.bytes, bytes + elements * element_bytes(view.dtype));
   }
@@ -163,9 +172,10 @@ class Verifier {
   void check_inside(const View& view, int64_t first, int64_t end, const std::string& what) {
     const Buffer& b = buffer_of(view);
     if (first < end)
-      require(first >= 0 && end <= b.bytes, what + " reaches bytes " + std::to_string(first) + " to " +
-                                                std::to_string(end) + " of '" + b.name + "', which has " +
-                                                std::to_string(b.bytes));
+      require(first >= 0 && end <= b.bytes, [&] {
+        return what + " reaches bytes " + std::to_string(first) + " to " + std::to_string(end) + " of '" + b.name +
+               "', which has " + std::to_string(b.bytes);
+      });
   }
 
   // ---- programs -----------------------------------------------------------------------------------------------------
@@ -179,8 +189,10 @@ class Verifier {
       const auto name = [&] { return "%" + std::to_string(id) + " = " + to_string(i); };
       bool earlier = true;
       for (int32_t arg : i.args) earlier &= arg < static_cast<int32_t>(id);
-      if (!require(earlier, name() + " uses what comes later")) continue;
-      if (!require(arguments(i) == scalar::row_of(i.op).arity, name() + " has too few or too many arguments")) continue;
+      if (!require(earlier, [&] { return name() + " uses what comes later"; })) continue;
+      if (!require(arguments(i) == scalar::row_of(i.op).arity,
+                   [&] { return name() + " has too few or too many arguments"; }))
+        continue;
       const char* flaw = scalar::reads_view(i.op) ? flaw_of_access(i, body, loop, loaded(i.slot))
                                                   : flaw_of_operation(i, body, loop, reduced);
       if (flaw) report(name() + flaw);
@@ -250,9 +262,11 @@ class Verifier {
     return true;
   }
 
-  static Reach reach_in(const Loop& loop, View view) {
-    view.shape = loop.domain;
-    return reach_of(view);
+  static Reach reach_in(const Loop& loop, const View& view) {
+    if (element_count(loop.domain) == 0) return {};
+    Reach reach(view.offset);
+    for (size_t d = 0; d < loop.domain.size(); ++d) reach.along(view.strides[d], loop.domain[d]);
+    return reach;
   }
 
   void check_phase(const Loop& loop, const Loop::Phase& phase, std::vector<DType>& reduced) {
@@ -265,8 +279,8 @@ class Verifier {
       return view ? std::optional(view->dtype) : std::nullopt;
     });
     const bool runs = phase.over == Loop::Over::Row || element_count(loop.domain) > 0;
-    for (const Instr& i : runs ? phase.body : std::vector<Instr>())
-      if (const View* view = scalar::reads_view(i.op) ? view_of(i.slot) : nullptr) {
+    for (const Instr& i : phase.body)
+      if (const View* view = runs && scalar::reads_view(i.op) ? view_of(i.slot) : nullptr) {
         read(*view, reach_in(loop, *view).count());
         if (i.op == Op::Gather) check_gather(loop, *view, i);
         if (i.op == Op::Table) check_inside(*view, view->offset, view->offset + kTableBytes, "a table");
@@ -294,13 +308,13 @@ class Verifier {
       elements *= loop.domain[d];
     }
     if (elements == 0) return;
-    require(all_different(steps), "rows store to the same elements of '" + buffer_of(view).name + "'");
+    require(all_different(steps), [&] { return "rows store to the same elements of '" + buffer_of(view).name + "'"; });
     for (const View& other : loop.views) {
       if (&other == &view || other.buffer != view.buffer) continue;
       steps.push_back({other.offset - view.offset, 2});
       require(is_stored(loop, other) && element_bytes(other.dtype) == element_bytes(view.dtype) &&
                   other.strides == view.strides && all_different(steps),
-              "'" + buffer_of(view).name + "' is stored to and accessed through another view");
+              [&] { return "'" + buffer_of(view).name + "' is stored to and accessed through another view"; });
       steps.pop_back();
     }
     write(view, elements);
@@ -373,7 +387,7 @@ class Verifier {
     const auto axis = static_cast<size_t>(c.axis);
     const bool dense = axis < view.shape.size() && axis < view.strides.size() && view.shape[axis] == c.channels &&
                        (c.channels == 1 || view.strides[axis] == 1);
-    require(dense, std::string(what) + " is not contiguous in channels");
+    require(dense, [&] { return std::string(what) + " is not contiguous in channels"; });
   }
 
   void check_operands(const Contraction& c) {
@@ -501,12 +515,14 @@ class Verifier {
 
   // Row-major, and inside of its buffer.
   void check_tensor(const View& view, const char* what) {
-    require(is_row_major(view) && element_bytes(view.dtype) > 0, std::string(what) + " is not row-major");
+    require(is_row_major(view) && element_bytes(view.dtype) > 0,
+            [&] { return std::string(what) + " is not row-major"; });
     check_inside(view, reach_of(view), what);
   }
 
   void check_one(const View& view, DType type, const char* what) {
-    require(view.dtype == type && element_count(view.shape) == 1, std::string(what) + " is not one number of its type");
+    require(view.dtype == type && element_count(view.shape) == 1,
+            [&] { return std::string(what) + " is not one number of its type"; });
     const int64_t first = reach_of(view).first * element_bytes(type);
     check_inside(view, first, first + element_bytes(type), what);
   }
