@@ -193,7 +193,6 @@ void add_tables(Program& program, const Contraction& c, const Plan& plan) {
 Result<Program> make_program(const Plan& plan, const CodeImage& code, uint64_t source_hash) {
   Program program;
   program.target = plan.target.to_string();
-  program.plan_hash = plan.hash();
   program.source_hash = source_hash;
   program.producer = std::string(kVersion);
   program.inputs = describe(plan.inputs);
@@ -330,6 +329,7 @@ static Status generate(const Graph& named, const CompileOptions& options, const 
             as_step(named, "code generation", [&] { return codegen::emit(result.plan, options.caches->code); }));
   LAPIS_TRY(result.program,
             as_step(named, "linking", [&] { return make_program(result.plan, result.code, options.source_hash); }));
+  if (options.identify) result.program.plan_hash = result.plan.hash();
   result.seconds.emit = emission.seconds();
   return ok();
 }

@@ -38,6 +38,7 @@ struct CompileOptions {
   bool host_calls = false;
   codegen::Schedules schedules;  // of contractions by name, instead of what the cost model chooses
   uint64_t source_hash = 0;      // of the model file; recorded in artifacts
+  bool identify = true;          // by Program::plan_hash; recorded in artifacts
   std::shared_ptr<Caches> caches = process_caches();
   std::function<void(Plan&)> forms;               // gives loops their forms (codegen/forms.h); may be empty
   const kernels::TensorHashes* hashes = nullptr;  // of tensors that outlive the compilation, to hash them once for many

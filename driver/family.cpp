@@ -5,6 +5,7 @@
 #include "base/guard.h"
 #include "base/suggest.h"
 #include "ir/infer.h"
+#include "ir/structure.h"
 #include "passes/pipeline.h"
 
 namespace lapis {
@@ -12,7 +13,10 @@ namespace {
 
 constexpr int64_t kSomeExtent = 128;  // large enough for all that is done with large ones
 // What is left to do once shapes are known: all was simplified as far as it could be. Mostly folding is enough.
-constexpr std::string_view kBound = "simplify", kFolded = "fold-constants,inline-branches,fold-constants,dce";
+constexpr std::string_view kBound = "simplify", kFolded = "fold-constants",
+                           kFoldedBranches = "fold-constants,inline-branches,fold-constants,dce";
+
+bool has_bodies(const Graph& graph) { return total_node_count(graph) != graph.node_count(); }
 
 Shape as_far_as_fixed(const Type& type) {
   Shape shape;
@@ -52,7 +56,9 @@ ModelFamily::ModelFamily(std::unique_ptr<Graph> graph, ExtentRanges ranges, Comp
       outputs_(describe(graph_->outputs())) {
   for (const Value* constant : graph_->constants()) hashes_.remember(constant->constant());
   options_.pipeline = *parse_pipeline(kBound);
+  folded_ = *parse_pipeline(has_bodies(*graph_) ? kFoldedBranches : kFolded);
   options_.hashes = &hashes_;
+  options_.identify = false;  // nobody saves these programs
 }
 
 Result<std::shared_ptr<ModelFamily>> ModelFamily::make(const Graph& graph, ExtentRanges ranges,
@@ -110,17 +116,13 @@ Result<std::unique_ptr<Graph>> ModelFamily::bound_to(const Extents& extents) con
 Result<Plan> ModelFamily::plan_at(const Extents& extents, bool only_folds) const {
   LAPIS_TRY(const std::unique_ptr<Graph> bound, bound_to(extents));
   CompileOptions options = options_;
-  if (only_folds) options.pipeline = *parse_pipeline(kFolded);
+  if (only_folds) options.pipeline = folded_;
   return lower_model(*bound, options);
 }
 
-bool ModelFamily::only_folds_at(const Extents& extents) const {
-  const Result<std::unique_ptr<Graph>> bound = bound_to(extents);
-  if (!bound.ok()) return false;
-  CompileOptions options = options_;
-  options.pipeline = *parse_pipeline(std::string(kFolded) + "," + std::string(kBound));
-  const Result<Prepared> prepared = run_passes(**bound, options);
-  return prepared.ok() && !prepared->passes.back().changed;
+bool ModelFamily::is_of_folded(const Plan& plan, const Extents& extents) const {
+  const Result<Plan> folded = plan_at(extents, true);
+  return folded.ok() && folded->hash() == plan.hash();
 }
 
 ModelFamily::Nominal ModelFamily::make_nominal(const Extents& like, const Nominal* general) const {
@@ -133,9 +135,10 @@ ModelFamily::Nominal ModelFamily::make_nominal(const Extents& like, const Nomina
     nominal[symbol] = std::clamp(alike.nominal, range.lowest, range.highest);
     other[symbol] = std::clamp(alike.other, range.lowest, range.highest);
   }
-  const bool only_folds = general ? general->only_folds : only_folds_at(nominal) && only_folds_at(other);
-  const Result<Plan> a = plan_at(nominal, only_folds), b = plan_at(other, only_folds);
-  if (!a.ok() || !b.ok()) return {nullptr, {}, only_folds};  // then each shape has code of its own
+  const bool folds = general && general->only_folds;
+  const Result<Plan> a = plan_at(nominal, folds), b = plan_at(other, folds);
+  if (!a.ok() || !b.ok()) return {nullptr, {}, folds};  // then each shape has code of its own
+  const bool only_folds = general ? folds : is_of_folded(*a, nominal) && is_of_folded(*b, other);
   return {std::make_shared<const codegen::Forms>(*a, *b), a->weights, only_folds};
 }
 
@@ -182,7 +185,7 @@ Result<Executable> ModelFamily::compile_for(const std::vector<Shape>& shapes) {
   const Extents extents = extents_of(shapes);
   const bool only_folds = general_nominal(extents).only_folds;
   options.forms = [&](Plan& plan) { attach_forms(plan, extents); };
-  if (only_folds) options.pipeline = *parse_pipeline(kFolded);
+  if (only_folds) options.pipeline = folded_;
   Result<Compiled> compiled = compile_at(shapes, options);
   if (!compiled.ok() && only_folds) compiled = compile_at(shapes, options_);  // it wants more than folding
   if (!compiled.ok()) return std::move(compiled).diagnostics();

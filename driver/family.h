@@ -52,7 +52,8 @@ class ModelFamily final : public ExecutableFamily {
   struct Nominal {
     std::shared_ptr<const codegen::Forms> forms;  // null where the model cannot have these shapes
     Parts weights;                                // so that the first program finds them
-    bool only_folds = false;  // what shapes decide is constants: nothing is left to simplify once they are folded
+    bool only_folds =
+        false;  // what shapes decide is constants: once they are folded, simplifying more makes no other plan
   };
   const Nominal& nominal_at(const Extents& like, const Nominal* general);
   Nominal make_nominal(const Extents& like, const Nominal* general) const;
@@ -61,7 +62,7 @@ class ModelFamily final : public ExecutableFamily {
   void forget_weights();
   Result<std::unique_ptr<Graph>> bound_to(const Extents& extents) const;
   Result<Plan> plan_at(const Extents& extents, bool only_folds) const;
-  bool only_folds_at(const Extents& extents) const;
+  bool is_of_folded(const Plan& plan, const Extents& extents) const;
   Result<Compiled> compile_at(const std::vector<Shape>& shapes, const CompileOptions& options) const;
   Result<Executable> compile_for(const std::vector<Shape>& shapes);
   void forget(const std::vector<Shape>& shapes);
@@ -69,6 +70,7 @@ class ModelFamily final : public ExecutableFamily {
   const std::unique_ptr<const Graph> graph_;  // after the passes
   const ExtentRanges ranges_;
   CompileOptions options_;
+  Pipeline folded_;  // what is left to do where all that shapes decide is constants
   kernels::TensorHashes hashes_;
   std::vector<IoInfo> inputs_, outputs_;
   mutable std::mutex mutex_;

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdio>
 #include <unordered_set>
+#include <utility>
 
 #include "base/suggest.h"
 #include "ir/printer.h"
@@ -53,8 +54,9 @@ Result<std::vector<PassReport>> PassRunner::run(Graph& graph, const Pipeline& pi
   own.explain = once_each(context.explain);
   std::vector<PassReport> reports;
   LAPIS_CHECK(show(graph, "input", 0, false));
+  uint64_t now = fingerprint(graph);
   for (const Pass& pass : pipeline) {
-    LAPIS_TRY(PassReport report, run_pass(graph, pass, own));
+    LAPIS_TRY(PassReport report, run_pass(graph, pass, own, now));
     LAPIS_CHECK(show(graph, pass.name, reports.size() + 1, report.changed));
     reports.push_back(std::move(report));
     if (pass.name == options_.stop_after) break;
@@ -62,10 +64,10 @@ Result<std::vector<PassReport>> PassRunner::run(Graph& graph, const Pipeline& pi
   return reports;
 }
 
-Result<PassReport> PassRunner::run_pass(Graph& graph, const Pass& pass, PassContext& context) {
+Result<PassReport> PassRunner::run_pass(Graph& graph, const Pass& pass, PassContext& context, uint64_t& now) {
   const std::shared_ptr<const Graph> before = options_.keep_model ? graph.clone() : nullptr;
   try {
-    return run_checked(graph, pass, context);
+    return run_checked(graph, pass, context, now);
   } catch (const Crash&) {
     throw;  // of a model that the pass compiled
   } catch (const InternalError& e) {
@@ -73,14 +75,13 @@ Result<PassReport> PassRunner::run_pass(Graph& graph, const Pass& pass, PassCont
   }
 }
 
-Result<PassReport> PassRunner::run_checked(Graph& graph, const Pass& pass, PassContext& context) {
+Result<PassReport> PassRunner::run_checked(Graph& graph, const Pass& pass, PassContext& context, uint64_t& now) {
   PassReport report{pass.name, 0, total_node_count(graph), 0, false};
-  const uint64_t old = fingerprint(graph);
   const auto start = std::chrono::steady_clock::now();
   LAPIS_CHECK(pass.run(graph, pass.set, context));
   report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   report.nodes_after = total_node_count(graph);
-  report.changed = fingerprint(graph) != old;
+  report.changed = std::exchange(now, fingerprint(graph)) != now;
   assert_valid(graph, options_.verify && report.changed ? VerifyLevel::Full : VerifyLevel::Structure);
   return report;
 }

@@ -140,8 +140,9 @@ class PassRunner {
 
  private:
   Status check_options(const Pipeline& pipeline) const;
-  Result<PassReport> run_pass(Graph& graph, const Pass& pass, PassContext& context);
-  Result<PassReport> run_checked(Graph& graph, const Pass& pass, PassContext& context);
+  // `now` is the graph's fingerprint.
+  Result<PassReport> run_pass(Graph& graph, const Pass& pass, PassContext& context, uint64_t& now);
+  Result<PassReport> run_checked(Graph& graph, const Pass& pass, PassContext& context, uint64_t& now);
   Status show(const Graph& graph, const std::string& name, size_t number, bool changed) const;
   PassRunnerOptions options_;
 };

@@ -353,12 +353,6 @@ constexpr int kMostRegisters = 12;  // what a tile of one pixel leaves with 16 r
 
 // As if every load were per element, so that lowering need not know yet which kind each will be.
 bool epilogue_supports(const std::vector<Instr>& program) {
-  const scalar::Expansion expansion = scalar::expand(program);
-  for (const Instr& i : expansion.body) {
-    const bool last = &i == &expansion.body[static_cast<size_t>(expansion.ids.back())];
-    if (!scalar::fits_epilogue(i, scalar::operand_types(i, expansion.body)) || (i.op == Op::Table && !last))
-      return false;
-  }
   Contraction c;
   c.epilogue = program;
   for (Instr& i : c.epilogue) {
@@ -367,8 +361,14 @@ bool epilogue_supports(const std::vector<Instr>& program) {
     i.slot = static_cast<int32_t>(c.operands.size());
     c.operands.push_back({table ? EpilogueOperand::Kind::Table : EpilogueOperand::Kind::PerElement, {}, -1});
   }
+  scalar::Expansion expansion = scalar::expand(c.epilogue);
+  for (const Instr& i : expansion.body) {
+    const bool last = &i == &expansion.body[static_cast<size_t>(expansion.ids.back())];
+    if (!scalar::fits_epilogue(i, scalar::operand_types(i, expansion.body)) || (i.op == Op::Table && !last))
+      return false;
+  }
   return static_cast<int>(c.operands.size()) <= kMostLoads &&
-         EpilogueAnalysis(c, nullptr).registers() <= kMostRegisters;
+         EpilogueAnalysis(c, nullptr, std::move(expansion)).registers() <= kMostRegisters;
 }
 
 bool epilogue_stores(DType dtype) {

@@ -21,6 +21,7 @@ struct EpilogueAnalysis {
   // `plan` gives the values of per-channel constants; null: nothing is known about them (register counts need no
   // values).
   EpilogueAnalysis(const Contraction& c, const Plan* plan);
+  EpilogueAnalysis(const Contraction& c, const Plan* plan, scalar::Expansion expansion);  // of its epilogue
 
   std::vector<Instr> program;  // the epilogue, functions written out, simplified
   int result;                  // the instruction that is stored
@@ -42,7 +43,6 @@ struct EpilogueAnalysis {
   DType stored() const { return program[static_cast<size_t>(result)].type; }  // before the table
 
  private:
-  EpilogueAnalysis(const Contraction& c, const Plan* plan, scalar::Expansion expansion);
   void find_ranges(const Contraction& c, const Plan* plan);
   void take_table();
   void forward_bits();

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstring>
 
 namespace lapis::kernels {
 namespace {
@@ -64,33 +65,39 @@ void add_sums(std::vector<int32_t>& sums, const int8_t* weights, int64_t channel
   }
 }
 
-// The 32-bit pattern the sum of a channel starts from.
-uint32_t initial_sum(const Contraction& c, int64_t channel, std::span<const int32_t> sums) {
-  if (!is_integer(c.a)) return std::bit_cast<uint32_t>(c.bias.data<float>()[static_cast<size_t>(channel)]);
-  const auto bias = static_cast<uint32_t>(c.bias.data<int32_t>()[static_cast<size_t>(channel)]);
+// The 32-bit patterns that the sums of all channels start from.
+std::vector<uint32_t> initial_sums(const Contraction& c, std::span<const int32_t> sums) {
+  std::vector<uint32_t> words(static_cast<size_t>(c.channels));
+  std::memcpy(words.data(), c.bias.raw(), words.size() * sizeof(uint32_t));
   const auto start = static_cast<uint32_t>(start_per_weight(c, row_of(c)));
-  return start == 0 ? bias : bias + start * static_cast<uint32_t>(sums[static_cast<size_t>(channel)]);
+  for (size_t i = 0; start != 0 && i < words.size(); ++i) words[i] += start * static_cast<uint32_t>(sums[i]);
+  return words;
 }
 
-// Element of a per-channel constant; integers widened to int32, halves to float.
-uint32_t operand_word(const View& view, const Plan& plan, int64_t channel) {
-  uint32_t word = 0;
-  const auto base = static_cast<size_t>(plan.buffers[static_cast<size_t>(view.buffer)].offset);
-  visit_dtype(view.dtype, [&](auto tag) {
-    using T = decltype(tag);
-    T value;
-    std::memcpy(
-        &value,
-        plan.constants.data() + base + (view.offset + channel * view.strides[0]) * static_cast<int64_t>(sizeof(T)),
-        sizeof(T));
-    if constexpr (std::is_same_v<T, float>)
-      word = std::bit_cast<uint32_t>(value);
-    else if constexpr (std::is_same_v<T, BFloat16>)
-      word = std::bit_cast<uint32_t>(to_float(value));
-    else if constexpr (std::is_integral_v<T>)
-      word = static_cast<uint32_t>(static_cast<int32_t>(value));
+template <class T> uint32_t word_of(T value) {
+  if constexpr (std::is_same_v<T, float>)
+    return std::bit_cast<uint32_t>(value);
+  else if constexpr (std::is_same_v<T, BFloat16>)
+    return std::bit_cast<uint32_t>(to_float(value));
+  else
+    return static_cast<uint32_t>(static_cast<int32_t>(value));
+}
+
+// A per-channel constant; integers widened to int32, halves to float.
+std::vector<uint32_t> operand_words(const View& view, const Plan& plan) {
+  std::vector<uint32_t> words(static_cast<size_t>(view.shape[0]));
+  const uint8_t* const base = plan.constants.data() + plan.buffers[static_cast<size_t>(view.buffer)].offset;
+  visit_dtype(view.dtype, [&]<class T>(T) {
+    if constexpr (std::is_integral_v<T> || std::is_same_v<T, float> || std::is_same_v<T, BFloat16>)
+      for (size_t i = 0; i < words.size(); ++i) {
+        T value;
+        std::memcpy(&value,
+                    base + (view.offset + static_cast<int64_t>(i) * view.strides[0]) * static_cast<int64_t>(sizeof(T)),
+                    sizeof(T));
+        words[i] = word_of(value);
+      }
   });
-  return word;
+  return words;
 }
 
 }  // namespace
@@ -136,20 +143,18 @@ std::vector<int32_t> pack_weights(const Contraction& c, const Blocking& blocking
 std::vector<uint8_t> pack_parameters(const Contraction& c, const Blocking& blocking, const Plan& plan,
                                      std::span<const int32_t> sums) {
   if (c.computed && c.computed->starts) return {};
+  std::vector<std::vector<uint32_t>> rows = {initial_sums(c, sums)};
+  for (const EpilogueOperand& o : c.operands)
+    if (o.kind == EpilogueOperand::Kind::PerChannel) rows.push_back(operand_words(o.view, plan));
   std::vector<uint32_t> image;
   for_each_block(c, blocking, [&](int64_t first, int64_t, int64_t index) {
     const Block& b = blocking.block(index);
-    auto row = [&](auto word) {
+    for (const std::vector<uint32_t>& words : rows)
       for (int v = 0; v < b.nr; ++v)
         for (int lane = 0; lane < blocking.lanes; ++lane) {
           const int64_t channel = blocking.channel(v, lane);
-          image.push_back(channel < b.channels ? word(first + channel) : 0);
+          image.push_back(channel < b.channels ? words[static_cast<size_t>(first + channel)] : 0);
         }
-    };
-    row([&](int64_t channel) { return initial_sum(c, channel, sums); });
-    for (const EpilogueOperand& o : c.operands)
-      if (o.kind == EpilogueOperand::Kind::PerChannel)
-        row([&](int64_t channel) { return operand_word(o.view, plan, channel); });
   });
   return bytes_of(std::span<const uint32_t>(image));
 }
