@@ -6,37 +6,35 @@ namespace lapis::kernels {
 namespace {
 
 struct BlockAt {
-  int64_t weights = 0, params = 0, input = 0, channel = 0;
+  int64_t weights = 0, params = 0;
   int kind = 0;
+  std::vector<int64_t> offsets = {};  // bytes from the first channel of a pixel to where it begins, by column
 };
+
+std::vector<int64_t> offsets_of(const Contraction& c, int64_t channel, int64_t group) {
+  std::vector<int64_t> offsets(c.grid.columns.size(), 0);
+  offsets[0] = (row_of(c).depthwise() ? channel : group * c.group_stride) * bit_width(c.a) / 8;
+  offsets[1] = channel * bit_width(c.output.dtype) / 8;
+  for (const EpilogueOperand& o : c.operands)
+    if (o.kind == EpilogueOperand::Kind::PerElement)
+      offsets[static_cast<size_t>(o.column)] = channel * bit_width(o.view.dtype) / 8;
+  return offsets;
+}
 
 std::vector<BlockAt> blocks_of_batch(const Contraction& c, const Blocking& blocking, int64_t batch) {
   std::vector<BlockAt> blocks;
   BlockAt at{batch * blocking.all_weight_bytes(c),
              c.computed && c.computed->starts ? batch * blocking.all_param_bytes(c) : 0};
-  const int64_t element = bit_width(c.a) / 8;
   const int64_t weights = at.weights;
   for (int64_t g = 0; g < blocking.groups_of(c); ++g)
     for (int64_t b = 0; b < blocking.blocks(); ++b) {
       at.kind = blocking.kind_of(b);
-      at.channel = g * blocking.per_group + blocking.first_channel(b);
-      at.input = (row_of(c).depthwise() ? at.channel : g * c.group_stride) * element;
+      at.offsets = offsets_of(c, g * blocking.per_group + blocking.first_channel(b), g);
       at.weights = weights + g * blocking.group_weight_bytes() + blocking.weight_offset(b);
       blocks.push_back(at);
       at.params += blocking.param_bytes(blocking.block(b));
     }
   return blocks;
-}
-
-// Bytes from the first channel of a pixel to where a block begins.
-std::vector<int64_t> offsets_of(const Contraction& c, const BlockAt& at) {
-  std::vector<int64_t> offsets(c.grid.columns.size(), 0);
-  offsets[0] = at.input;
-  offsets[1] = at.channel * bit_width(c.output.dtype) / 8;
-  for (const EpilogueOperand& o : c.operands)
-    if (o.kind == EpilogueOperand::Kind::PerElement)
-      offsets[static_cast<size_t>(o.column)] = at.channel * bit_width(o.view.dtype) / 8;
-  return offsets;
 }
 
 class UnitMaker {
@@ -73,9 +71,9 @@ class UnitMaker {
     u.big = static_cast<int32_t>(std::clamp<int64_t>(tiles.big - from, 0, to - from));
     u.small = static_cast<int32_t>(to - from) - u.big;
     u.kind = at.kind;
-    const std::vector<int64_t> offsets = offsets_of(c_, at);
-    for (size_t column = 0; column < offsets.size(); ++column)
-      u.addresses.push_back(static_cast<int32_t>(slabs_.base(column, slab) + offsets[column]));
+    u.addresses.reserve(at.offsets.size());
+    for (size_t column = 0; column < at.offsets.size(); ++column)
+      u.addresses.push_back(static_cast<int32_t>(slabs_.base(column, slab) + at.offsets[column]));
     units_.push_back(std::move(u));
   }
 
@@ -100,6 +98,7 @@ std::vector<Unit> make_units(const Contraction& c, const Blocking& blocking) { r
 
 std::vector<int32_t> words_of(const std::vector<Unit>& units) {
   std::vector<int32_t> words;
+  words.reserve(units.empty() ? 0 : units.size() * (6 + units[0].addresses.size()));
   for (const Unit& u : units) {
     words.insert(words.end(), {u.weights, u.params, u.table, u.big, u.small, u.kind});
     words.insert(words.end(), u.addresses.begin(), u.addresses.end());
