@@ -37,6 +37,7 @@ std::vector<std::string> precision_names() { return names_in(kPrecisions); }
 std::vector<std::string> granularity_names() { return names_in(kGranularities); }
 
 std::string Scheme::to_string() const {
+  if (is_float(type)) return std::string(lapis::name_of(type));
   return std::string(lapis::name_of(type)) + (symmetric ? " symmetric per " : " asymmetric per ") +
          std::string(name_of(granularity)) + (block ? " of " + std::to_string(block) : "");
 }

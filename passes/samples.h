@@ -1,4 +1,4 @@
-// Samples of a model's inputs, one after the other: what passes calibrate with.
+// Samples of a model's inputs, by number: what passes calibrate with, as often as they need to.
 #pragma once
 
 #include <functional>
@@ -9,8 +9,8 @@
 
 namespace lapis {
 
-// The next sample, nullopt after the last one, or why it cannot be had.
-using SampleSource = std::function<Result<std::optional<Feeds>>()>;
+// Sample `index` from 0 on, nullopt behind the last one, or why it cannot be had.
+using SampleSource = std::function<Result<std::optional<Feeds>>(int64_t index)>;
 SampleSource samples_of(std::vector<Feeds> feeds);
 
 }  // namespace lapis

@@ -40,7 +40,8 @@ class Reader : YamlReader {
   }
 
  private:
-  static inline const std::vector<std::string> kSettings = {"precision", "data", "weights", "range", "algorithm"};
+  static inline const std::vector<std::string> kSettings = {"precision", "data",   "weights",  "range",
+                                                            "algorithm", "smooth", "equalize", "correct_bias"};
   static inline const std::vector<std::string> kSelectors = {"node", "pattern", "type", "contraction"};
 
   void check_version(const YAML::Node& root) {
@@ -98,10 +99,27 @@ class Reader : YamlReader {
       if (value(range, "percentile", percentile, "a number")) s.percentile = percentile;
       if (s.percentile && !(*s.percentile >= 50 && *s.percentile <= 100))
         complain(range["percentile"], "`percentile` must lie between 50 and 100");
-      if (s.percentile && s.method == RangeMethod::MinMax)
-        complain(range["percentile"], "`percentile` is for the method percentile; minmax cuts nothing off");
+      if (s.percentile && s.method && s.method != RangeMethod::Percentile)
+        complain(range["percentile"],
+                 "`percentile` is for the method percentile; " + std::string(name_of(*s.method)) + " has none");
+    }
+    s.smooth = smoothing(node);
+    for (const auto& [key, to] : {std::pair("equalize", &s.equalize), std::pair("correct_bias", &s.correct_bias)}) {
+      bool wanted = false;
+      if (value(node, key, wanted, "true or false")) *to = wanted;
     }
     return s;
+  }
+
+  std::optional<Smoothing> smoothing(const YAML::Node& node) {
+    std::string word;
+    if (!node["smooth"] || !value(node, "smooth", word, "off, auto or a number")) return std::nullopt;
+    if (word == "off") return Smoothing{};
+    if (word == "auto") return Smoothing{0, true};
+    double alpha = 0;
+    if (value(node, "smooth", alpha, "off, auto or a number") && !(alpha >= 0 && alpha <= 1))
+      complain(node["smooth"], "`smooth` must lie between 0 and 1");
+    return Smoothing{alpha};
   }
 
   SchemeSettings scheme(const YAML::Node& node, const std::string& section) {

@@ -276,6 +276,18 @@ Status evaluate_gemm(EvalContext& c) {
 
 constexpr TypeSet kScales = types(DType::Float32, DType::Float16, DType::BFloat16);
 
+// Weights in few bits, dequantized in front of a product of floats.
+Capability weights_alone() {
+  Capability row{Quant::Contraction, Precision::Int8, {{DType::Float32}}, {}, {}};
+  for (const DType type : {DType::Int8, DType::UInt8, DType::Int4, DType::UInt4}) {
+    const bool symmetric = type == DType::Int8 || type == DType::Int4;
+    row.weights.push_back({type, symmetric, Granularity::Channel, 0});
+    for (const int64_t block : {16, 32, 64, 128, 256})
+      row.weights.push_back({type, symmetric, Granularity::Block, block});
+  }
+  return row;
+}
+
 }  // namespace
 
 const OpDef Gemm = op("Gemm")
@@ -289,7 +301,8 @@ const OpDef Gemm = op("Gemm")
                        .infer(infer_gemm)
                        .evaluate(evaluate_gemm)
                        .traits(Trait::Pure | Trait::Contraction)
-                       .quant(Quant::Contraction);
+                       .quant(Quant::Contraction)
+                       .quant(weights_alone());
 
 const OpDef MatMul = op("MatMul")
                          .since(13)
@@ -300,7 +313,8 @@ const OpDef MatMul = op("MatMul")
                          .infer(infer_matmul)
                          .evaluate(evaluate_matmul)
                          .traits(Trait::Pure | Trait::Contraction)
-                         .quant(Quant::Contraction);
+                         .quant(Quant::Contraction)
+                         .quant(weights_alone());
 
 const OpDef MatMulInteger = op("MatMulInteger")
                                 .since(10)

@@ -3,7 +3,7 @@
 //   LAPIS_TRY(Calibration c, calibrate(graph, {"x", "relu_3"}, *reference_evaluator(), samples_of(feeds), {}));
 //   Range r = c.range("relu_3", {.method = RangeMethod::Percentile, .percentile = 99.999});
 //
-// Memory is constant per value (2048 bins), however many samples there are; one run serves every method.
+// Memory is constant per value (2048 bins), however many samples there are; one run serves every method (ranges.h).
 #pragma once
 
 #include <functional>
@@ -13,17 +13,10 @@
 #include <vector>
 
 #include "ir/evaluate.h"
-#include "passes/quantize/histogram.h"
-#include "passes/quantize/recipe.h"
+#include "passes/quantize/ranges.h"
 #include "passes/samples.h"
 
 namespace lapis {
-
-struct Range {
-  float low = 0, high = 0;
-  bool operator==(const Range&) const = default;
-};
-inline Range unite(Range a, Range b) { return {std::min(a.low, b.low), std::max(a.high, b.high)}; }
 
 using Ranges = std::map<std::string, Range>;  // by value name
 
@@ -33,7 +26,7 @@ struct CalibrateOptions {
 };
 
 struct Calibration {
-  std::map<std::string, Histogram> histograms;  // by value name
+  std::map<std::string, Observed> values;  // by name
   int64_t samples = 0;
   Diagnostics warnings;  // values that were NaN or infinite in some sample
 
@@ -44,6 +37,6 @@ struct Calibration {
 // inputs; symbolic dimensions take the sample's extents. Fails if a sample does not fit, if there is none, or if a
 // value was never finite.
 Result<Calibration> calibrate(const Graph& graph, const std::vector<std::string>& values, Evaluator& evaluator,
-                              const SampleSource& next, const CalibrateOptions& options = {});
+                              const SampleSource& source, const CalibrateOptions& options = {});
 
 }  // namespace lapis

@@ -50,7 +50,7 @@ void Histogram::cover(float low, float high) {
   max_ = high;
 }
 
-void Histogram::add(std::span<const float> values) {
+std::optional<Range> Histogram::add(std::span<const float> values) {
   float low = INFINITY, high = -INFINITY;
   int64_t finite = 0;
   for (const float v : values) {
@@ -60,12 +60,13 @@ void Histogram::add(std::span<const float> values) {
     high = std::max(high, v);
   }
   not_finite_ += static_cast<int64_t>(values.size()) - finite;
-  if (finite == 0) return;
+  if (finite == 0) return std::nullopt;
   cover(low, high);
   const double scale = std::ldexp(1.0, -exponent_);
   for (const float v : values)
     if (std::isfinite(v)) ++bins_[static_cast<size_t>(static_cast<int64_t>(std::floor(v * scale)) - first_)];
   count_ += finite;
+  return Range{low, high};
 }
 
 void Histogram::merge(const Histogram& other) {

@@ -4,17 +4,25 @@
 // histograms.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
 namespace lapis {
 
+struct Range {
+  float low = 0, high = 0;
+  bool operator==(const Range&) const = default;
+};
+inline Range unite(Range a, Range b) { return {std::min(a.low, b.low), std::max(a.high, b.high)}; }
+
 class Histogram {
  public:
   static constexpr int64_t kBins = 2048;
 
-  void add(std::span<const float> values);
+  std::optional<Range> add(std::span<const float> values);  // the range of the finite ones among them
   void merge(const Histogram& other);
 
   int64_t count() const { return count_; }            // finite values
@@ -23,6 +31,8 @@ class Histogram {
   float min() const { return min_; }  // exact, of the finite values; 0 if there are none
   float max() const { return max_; }
   double bin_width() const;
+  const std::vector<uint64_t>& bins() const { return bins_; }  // kBins of them, or none if it is empty
+  int64_t first_bin() const { return first_; }  // bin i holds the values in (first_bin() + i + [0, 1)) * bin_width()
 
   // The value below which the share `q` (0..1) of all values lies, linear within a bin and never outside of [min, max].
   float quantile(double q) const;

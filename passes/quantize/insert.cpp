@@ -6,6 +6,7 @@
 #include "ir/infer.h"
 #include "ir/ops/attributes.h"
 #include "ir/ops/ops.h"
+#include "passes/quantize/dynamic.h"
 #include "passes/quantize/place.h"
 #include "passes/quantize/roles.h"
 #include "passes/quantize/scales.h"
@@ -27,6 +28,9 @@ class Inserter {
       insert_pair(placement_.values[i], groups.group_of[i], groups.ranges[groups.group_of[i]]);
     for (Node* node : order_)
       if (placement_.quantized.contains(node) && quant_of(*node) == Quant::Contraction) quantize_operands(*node);
+    DynamicInserter dynamic(graph_);
+    for (Node* node : order_)
+      if (placement_.dynamic.contains(node)) dynamic.quantize(*node, weights_by_channel(*node));
     graph_.erase_unused_constants();
     return std::move(report_);
   }
@@ -100,10 +104,14 @@ class Inserter {
     const float data_scale = pairs_.at(role->data).scale;
     const int64_t channels = role->weight->constant().dim(role->axis);
     const Tensor bias = role->bias ? one_per_channel(role->bias->constant(), channels) : Tensor();
-    const bool per_channel = placement_.recipes.of(node).weights.granularity == Granularity::Channel;
+    const bool per_channel = weights_by_channel(node);
     const QuantizedWeight q = quantize_weight(role->weight->constant(), role->axis, bias, data_scale, per_channel);
     node.set_input(1, weight_values(*role, q, !per_channel, node));
     if (role->bias) node.set_input(2, bias_values(*role->bias, q, data_scale, node));
+  }
+
+  bool weights_by_channel(const Node& node) const {
+    return placement_.recipes.of(node).weights.granularity == Granularity::Channel;
   }
 
   static Tensor one_per_channel(const Tensor& bias, int64_t channels) {

@@ -5,7 +5,7 @@
 #include <optional>
 
 #include "base/tensor.h"
-#include "passes/quantize/calibrate.h"
+#include "passes/quantize/histogram.h"
 
 namespace lapis {
 

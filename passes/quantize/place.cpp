@@ -5,6 +5,7 @@
 
 #include "ir/op.h"
 #include "ir/ops/ops.h"
+#include "passes/quantize/front_end.h"
 #include "passes/quantize/roles.h"
 
 namespace lapis {
@@ -15,7 +16,9 @@ namespace {
 
 class Planner {
  public:
-  Planner(const Graph& graph, NodeRecipes recipes) : graph_(graph) { placement_.recipes = std::move(recipes); }
+  Planner(const Graph& graph, NodeRecipes recipes) : graph_(graph), logarithms_(logarithms_behind(graph)) {
+    placement_.recipes = std::move(recipes);
+  }
 
   Result<Placement> run() {
     for (const Node* node : graph_.nodes()) consider(*node);
@@ -37,6 +40,14 @@ class Planner {
       reasons_[&node] = *reason;
       return;
     }
+    if (placement_.recipes.of(node).weights_alone()) {
+      placement_.weights_alone.insert(&node);
+      return;
+    }
+    if (is_dynamic(node)) {
+      placement_.dynamic.insert(&node);
+      return;
+    }
     placement_.quantized.insert(&node);
     const auto operands = data_operands(node);
     const bool keeps =
@@ -45,12 +56,21 @@ class Planner {
       if (node.is(ops::Conv) || (keeps && same_rank(v, operands.front()))) feature_maps_.insert(v);
   }
 
+  bool is_dynamic(const Node& node) const { return placement_.recipes.of(node).range.method == RangeMethod::Dynamic; }
+
   std::optional<std::string> refusal(const Node& node) const {
     if (auto reason = placement_.recipes.keeps_float(node)) return reason;
+    if (placement_.recipes.of(node).weights_alone() && !has_weights_alone(node.op()))
+      return "only weights alone are wanted in fewer bits, which it has not";
+    if (is_dynamic(node) && quant_of(node) != Quant::Contraction)
+      return "ranges are found during inference only for " + std::string(kDynamicOperators);
     const auto operands = data_operands(node);
     switch (quant_of(node)) {
       case Quant::KeepFloat: return "there is no int8 form of " + std::string(node.op().name);
       case Quant::Contraction: {
+        if (const auto log = logarithms_.find(&node);
+            log != logarithms_.end() && !placement_.recipes.asked_by_name(node))
+          return "the logarithm '" + log->second->name() + "' behind it would magnify its errors";
         const auto role = contraction_role(node);
         return role.ok() ? std::nullopt : std::optional(role.diagnostics().front().message);
       }
@@ -144,17 +164,20 @@ class Planner {
 
   // What someone asked for by name and did not get.
   void warn(const Node& node) {
-    if (!placement_.quantized.contains(&node) && placement_.recipes.asked_by_name(node))
+    if (!placement_.in_fewer_bits(node) && placement_.recipes.asked_by_name(node))
       placement_.warnings.push_back(warning("the recipe asks for int8, but it stays fp32: " + reasons_.at(&node))
                                         .at("node '" + node.name() + "' (" + std::string(node.op().name) + ")"));
   }
 
   NodeDecision decision(const Node& node) const {
-    NodeDecision d{node.name(), std::string(node.op().name), placement_.quantized.contains(&node), ""};
+    NodeDecision d{node.name(), std::string(node.op().name), placement_.in_fewer_bits(node), ""};
     d.note = d.quantized ? how(node) : reasons_.at(&node);
     return d;
   }
   std::string how(const Node& node) const {
+    if (placement_.weights_alone.contains(&node))
+      return "weights in " + placement_.recipes.of(node).weights.to_string() + ", float data";
+    if (placement_.dynamic.contains(&node)) return "int8 operands with ranges found during inference, float output";
     switch (quant_of(node)) {
       case Quant::Contraction: {
         const Value* y = node.output();
@@ -168,6 +191,7 @@ class Planner {
   }
 
   const Graph& graph_;
+  const std::unordered_map<const Node*, const Node*> logarithms_;  // by contraction that is part of a spectrogram
   Placement placement_;
   Diagnostics found_;
   std::unordered_set<const Value*> feature_maps_;
@@ -190,7 +214,8 @@ size_t QuantizeReport::quantized_count() const {
 
 Result<Placement> plan_qdq(const Graph& graph, const Recipe& recipe, const Target& target) {
   for (const Node* node : graph.nodes())
-    if (node->is(ops::QuantizeLinear) || node->is(ops::QLinearConv) || node->is(ops::QLinearMatMul))
+    if (node->is(ops::QuantizeLinear) || node->is(ops::QLinearConv) || node->is(ops::QLinearMatMul) ||
+        node->is(ops::DynamicQuantizeLinear))
       return error(ErrorKind::Usage,
                    "the model is quantized already: node '" + node->name() + "' is a " + std::string(node->op().name))
           .help("quantize the float model, or compile this one as it is");

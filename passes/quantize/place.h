@@ -6,7 +6,8 @@
 // there);
 //   * elementwise chains between feature maps stay in float registers: a pair only where a value is stored;
 //   * operators that move or select values keep the scale of their operand;
-//   * results that nothing in int8 reads stay float: the last Gemm has int8 operands and a float output.
+//   * results that nothing in int8 reads stay float: the last Gemm has int8 operands and a float output;
+//   * a contraction whose range is found during inference stands alone: it takes floats and gives floats (dynamic.h).
 #pragma once
 
 #include <string>
@@ -15,6 +16,7 @@
 
 #include "ir/graph.h"
 #include "passes/quantize/calibrate.h"
+#include "passes/quantize/damage.h"
 #include "passes/quantize/params.h"
 #include "passes/quantize/recipe.h"
 
@@ -31,9 +33,15 @@ struct Placement {
   std::vector<Value*> values;           // that get a pair, in order of definition
   std::vector<RangeOptions> ranges;     // how the range of each of them is found
   std::unordered_set<const Node*> quantized;
+  std::unordered_set<const Node*>
+      dynamic;  // contractions whose data becomes bytes during inference; none of them in `quantized`
+  std::unordered_set<const Node*>
+      weights_alone;  // products of matrices whose data stays float; none of them in the two others
   NodeRecipes recipes;
   Diagnostics warnings;  // nodes that the recipe names, but that cannot be int8 here
   std::vector<std::string> value_names() const;
+  bool is_int8(const Node& node) const { return quantized.contains(&node) || dynamic.contains(&node); }
+  bool in_fewer_bits(const Node& node) const { return is_int8(node) || weights_alone.contains(&node); }
 };
 
 struct QuantizedValue {
@@ -47,6 +55,7 @@ struct QuantizeReport {
   std::vector<QuantizedValue> values;
   std::vector<std::string> notes;  // scales that were not shared, and why
   Recipe recipe;                   // what was done: every node with its precision; quantizing by it does the same again
+  std::optional<Damage> damage;    // on some of the samples; none: not measured
   Diagnostics warnings;
   size_t quantized_count() const;
 };

@@ -1,12 +1,19 @@
 #include "passes/quantize/quantize.h"
 
+#include <set>
+
+#include "passes/quantize/bias_correction.h"
+#include "passes/quantize/equalize.h"
+#include "passes/quantize/smooth.h"
+#include "passes/quantize/weights_alone.h"
+
 namespace lapis {
 namespace {
 
 Status check_complete(const Placement& placement, const Calibration& calibration) {
   Diagnostics found;
   for (const std::string& name : placement.value_names())
-    if (!calibration.histograms.contains(name))
+    if (!calibration.values.contains(name))
       found.push_back(error(ErrorKind::Mismatch, "the calibration has no range for it")
                           .at("value '" + name + "'")
                           .help("calibrate this very graph: simplify it first, then calibrate and quantize"));
@@ -14,55 +21,140 @@ Status check_complete(const Placement& placement, const Calibration& calibration
 }
 
 QuantizeReport insert(Graph& graph, const Placement& placement, const Calibration& calibration,
-                      const QuantizeOptions& options) {
+                      const QuantizeOptions& options, const MomentsOf& moments = {}) {
   Ranges ranges;
   for (size_t i = 0; i < placement.values.size(); ++i) {
     const std::string& name = placement.values[i]->name();
     ranges[name] = calibration.range(name, placement.ranges[i]);
   }
   QuantizeReport report = insert_qdq(graph, placement, ranges, options.recipe);
+  insert_weights_alone(graph, placement, moments);
   report.warnings = placement.warnings;
   report.warnings.insert(report.warnings.end(), calibration.warnings.begin(), calibration.warnings.end());
   return report;
 }
 
+// At most `wanted` of the first `count` samples, evenly spread.
+Result<std::vector<Feeds>> some_of(const SampleSource& source, int64_t count, int64_t wanted) {
+  std::vector<Feeds> some;
+  const int64_t taken = std::min(count, wanted);
+  for (int64_t i = 0; i < taken; ++i) {
+    LAPIS_TRY(std::optional<Feeds> feeds, source(i * count / taken));
+    LAPIS_ASSERT(feeds.has_value(), "a source lost a sample");
+    some.push_back(*std::move(feeds));
+  }
+  return some;
+}
+
+// Plans the model with channels of its weights evened out where the recipe says so, which needs no data.
+Result<Placement> equalized(Graph& graph, const QuantizeOptions& options) {
+  LAPIS_TRY(Placement placement, plan_qdq(graph, options.recipe, options.target));
+  return equalize(graph, placement) ? plan_qdq(graph, options.recipe, options.target)
+                                    : Result<Placement>(std::move(placement));
+}
+
+// The same with all that changes weights: what the model computes stays, but for what rounding shifts.
+Result<Placement> adjusted(Graph& graph, Evaluator& evaluator, const SampleSource& source,
+                           const QuantizeOptions& options) {
+  LAPIS_TRY(Placement placement, equalized(graph, options));
+  for (const auto step : {smooth, correct_biases}) {
+    LAPIS_TRY(const bool changed, step(graph, placement, evaluator, source, options.calibrate.samples));
+    if (changed) {
+      LAPIS_TRY(placement, plan_qdq(graph, options.recipe, options.target));
+    }
+  }
+  return placement;
+}
+
+// The recipe of what was done is for the model as it was.
+void forget_added_nodes(Recipe& recipe, const Graph& original) {
+  std::set<std::string_view> names;
+  for (const Node* node : original.nodes()) names.insert(node->name());
+  std::erase_if(recipe.rules, [&](const RecipeRule& rule) {
+    return rule.nodes.by == Selector::By::Name && !names.contains(rule.nodes.text);
+  });
+}
+
+// What adjusts weights by what it sees of the data.
+const char* needs_samples(const NodeRecipe& recipe) {
+  return recipe.algorithm == WeightAlgorithm::Gptq  ? "algorithm: gptq"
+         : recipe.algorithm == WeightAlgorithm::Awq ? "algorithm: awq"
+         : recipe.weights_alone()                   ? nullptr
+         : recipe.smooth.on()                       ? "smooth"
+         : recipe.correct_bias                      ? "correct_bias"
+                                                    : nullptr;
+}
+
+Status check_unadjusted(const Graph& graph, const Placement& placement) {
+  for (const Node* node : graph.nodes()) {
+    const char* setting = placement.in_fewer_bits(*node) ? needs_samples(placement.recipes.of(*node)) : nullptr;
+    if (setting)
+      return error(ErrorKind::Usage, "`" + std::string(setting) + "` needs samples to run the model on")
+          .at("node '" + node->name() + "'")
+          .help("give samples and an evaluator, or leave it out of the recipe");
+  }
+  return ok();
+}
+
+Diagnostic lacks_samples() {
+  return error(ErrorKind::Usage, "the pass 'quantize' needs samples to calibrate with")
+      .help(
+          "give --calibration DATA, or a recipe whose ranges are all found during inference (`range: {method: "
+          "dynamic}`)");
+}
+
 struct PassOptions {
-  int64_t samples = 100;
+  int64_t samples = 100, damage = 16;
   static constexpr auto fields =
-      std::tuple(option("samples", &PassOptions::samples, "Samples to calibrate with, at most", 1));
+      std::tuple(option("samples", &PassOptions::samples, "Samples to calibrate with, at most", 1),
+                 option("damage", &PassOptions::damage, "Samples of those to measure the damage on, at most", 0));
 };
 
 Status run_pass(Graph& graph, const PassOptions& options, PassContext& context) {
-  if (!context.evaluator || !context.samples)
-    return error(ErrorKind::Usage, "the pass 'quantize' needs samples to calibrate with")
-        .help("`lapis opt --calibration DATA` gives them, and so does `lapis quantize`");
   const QuantizeOptions quantize{
-      context.recipe ? *context.recipe : Recipe(), {options.samples, context.progress}, context.target};
-  LAPIS_TRY(const QuantizeReport report, quantize_static(graph, *context.evaluator, context.samples, quantize));
+      context.recipe ? *context.recipe : Recipe(), {options.samples, context.progress}, context.target, options.damage};
+  const bool data = context.evaluator && context.samples;
+  LAPIS_TRY(const QuantizeReport report, data ? quantize_static(graph, *context.evaluator, context.samples, quantize)
+                                              : quantize_dynamic(graph, quantize));
   if (context.quantized) context.quantized(report);
   return ok();
 }
 
 }  // namespace
 
-Result<QuantizeReport> quantize_static(Graph& graph, Evaluator& evaluator, const SampleSource& next,
+Result<QuantizeReport> quantize_static(Graph& graph, Evaluator& evaluator, const SampleSource& source,
                                        const QuantizeOptions& options) {
-  LAPIS_TRY(const Placement placement, plan_qdq(graph, options.recipe, options.target));
+  const std::unique_ptr<Graph> original = graph.clone();
+  LAPIS_TRY(const Placement placement, adjusted(graph, evaluator, source, options));
+  LAPIS_TRY(const MomentsOf moments, measure_moments(graph, placement, evaluator, source, options.calibrate.samples));
   LAPIS_TRY(const Calibration calibration,
-            calibrate(graph, placement.value_names(), evaluator, next, options.calibrate));
-  return insert(graph, placement, calibration, options);
+            calibrate(graph, placement.value_names(), evaluator, source, options.calibrate));
+  QuantizeReport report = insert(graph, placement, calibration, options, moments);
+  forget_added_nodes(report.recipe, *original);
+  if (options.damage_samples == 0) return report;
+  LAPIS_TRY(const std::vector<Feeds> some, some_of(source, calibration.samples, options.damage_samples));
+  LAPIS_TRY(report.damage, measure_damage(*original, graph, evaluator, some));
+  for (Diagnostic& d : warnings_of(*report.damage)) report.warnings.push_back(std::move(d));
+  return report;
+}
+
+Result<QuantizeReport> quantize_dynamic(Graph& graph, const QuantizeOptions& options) {
+  LAPIS_TRY(const Placement placement, equalized(graph, options));
+  if (!placement.values.empty()) return lacks_samples();
+  LAPIS_CHECK(check_unadjusted(graph, placement));
+  return insert(graph, placement, {}, options);
 }
 
 Result<QuantizeReport> quantize_static(Graph& graph, const Calibration& calibration, const QuantizeOptions& options) {
   LAPIS_TRY(const Placement placement, plan_qdq(graph, options.recipe, options.target));
+  LAPIS_CHECK(check_unadjusted(graph, placement));
   LAPIS_CHECK(check_complete(placement, calibration));
   return insert(graph, placement, calibration, options);
 }
 
 Pipeline quantize_passes() {
-  return {pass<PassOptions>("quantize",
-                            "what the recipe asks for, and can be, stands between QuantizeLinear and DequantizeLinear",
-                            run_pass)};
+  return {pass<PassOptions>(
+      "quantize", "what the recipe asks for, and can be, is computed in integers or between Q/DQ pairs", run_pass)};
 }
 
 }  // namespace lapis

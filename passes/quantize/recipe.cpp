@@ -19,8 +19,9 @@ namespace lapis {
 
 namespace {
 
-constexpr std::array<std::string_view, 2> kMethods = {"minmax", "percentile"};
-constexpr std::array<std::string_view, 1> kAlgorithms = {"round"};
+constexpr std::array<std::string_view, 6> kMethods = {"minmax",  "percentile", "moving_average",
+                                                      "entropy", "mse",        "dynamic"};
+constexpr std::array<std::string_view, 3> kAlgorithms = {"round", "awq", "gptq"};
 
 template <class Enum, size_t N>
 std::optional<Enum> enum_of(const std::array<std::string_view, N>& names, std::string_view name) {
@@ -54,7 +55,16 @@ NodeRecipe NodeSettings::applied_to(NodeRecipe recipe) const {
   recipe.weights = weights.applied_to(recipe.weights);
   recipe.range = {method.value_or(recipe.range.method), percentile.value_or(recipe.range.percentile)};
   recipe.algorithm = algorithm.value_or(recipe.algorithm);
+  recipe.smooth = smooth.value_or(recipe.smooth);
+  recipe.equalize = equalize.value_or(recipe.equalize);
+  recipe.correct_bias = correct_bias.value_or(recipe.correct_bias);
   return recipe;
+}
+
+bool has_weights_alone(const OpDef& op) {
+  return std::any_of(op.quant.begin(), op.quant.end(), [](const Capability& row) {
+    return std::any_of(row.data.begin(), row.data.end(), [](const Scheme& s) { return s.type == DType::Float32; });
+  });
 }
 
 std::optional<std::string> NodeRecipes::keeps_float(const Node& node) const {
@@ -182,11 +192,28 @@ class RecipeResolver {
     if (rule.settings.precision == Precision::Int8 && rows.empty())
       report_once(rule.where, "there is no int8 form of " + std::string(node.op().name))
           .help("leave it fp32; a rule by `pattern` asks for int8 only where there is such a form");
+    check_forms(rule, node.op());
     const bool weightless =
         std::all_of(rows.begin(), rows.end(), [](const Capability* c) { return c->weights.empty(); });
-    if (weightless && (!rule.settings.weights.empty() || rule.settings.algorithm))
+    if (!weightless) return;
+    const NodeSettings& s = rule.settings;
+    if (!s.weights.empty() || s.algorithm || s.equalize || s.correct_bias)
       report_once(rule.where, std::string(node.op().name) + " has no weights that are quantized")
-          .help("Conv, Gemm and MatMul have");
+          .help(std::string(kDynamicOperators) + " have");
+    if (s.method == RangeMethod::Dynamic)
+      report_once(rule.where, std::string(node.op().name) + " has no form whose ranges are found during inference")
+          .help(std::string(kDynamicOperators) + " have");
+  }
+
+  // What only products of matrices can.
+  void check_forms(const RecipeRule& rule, const OpDef& op) {
+    if (has_weights_alone(op)) return;
+    if (rule.settings.smooth && rule.settings.smooth->on())
+      report_once(rule.where, "the data of " + std::string(op.name) + " cannot be smoothed")
+          .help("that of Gemm and MatMul can");
+    if (rule.settings.data.type == DType::Float32)
+      report_once(rule.where, std::string(op.name) + " cannot have its weights alone in fewer bits")
+          .help("Gemm and MatMul can");
   }
 
   void check_schemes(const NodeRecipe& wanted, const Node& node, const std::string& where) {
@@ -197,19 +224,28 @@ class RecipeResolver {
     const bool possible = std::any_of(rows.begin(), rows.end(), [&](const Capability* row) {
       return holds(row->data, wanted.data) && (row->weights.empty() || holds(row->weights, wanted.weights));
     });
-    if (rows.empty() || possible) return;
+    if (wanted.algorithm != WeightAlgorithm::Round && !wanted.weights_alone() && !rows.empty())
+      report_once(where, "the algorithm " + std::string(name_of(wanted.algorithm)) + " is for weights alone")
+          .help("set `data: {type: float}` beside it");
+    // A default of weights alone is for those operators that can; the others stay fp32.
+    if (rows.empty() || possible || (wanted.weights_alone() && !has_weights_alone(node.op()))) return;
     const bool weights = !rows.front()->weights.empty();
     report_once(where, std::string(node.op().name) + " has no int8 form with data in " + wanted.data.to_string() +
                            (weights ? " and weights in " + wanted.weights.to_string() : ""))
         .help("it has: " + described(rows));
   }
 
+  // Schemes that differ only in their block are said once.
+  static std::string listed(const std::vector<Scheme>& schemes) {
+    std::string text;
+    for (size_t i = 0; i < schemes.size(); ++i) {
+      const bool again = i > 0 && schemes[i].block && schemes[i - 1].block && schemes[i].type == schemes[i - 1].type;
+      text += again ? ", " + std::to_string(schemes[i].block) : (text.empty() ? "" : " or ") + schemes[i].to_string();
+    }
+    return text;
+  }
+
   static std::string described(const std::vector<const Capability*>& rows) {
-    const auto listed = [](const std::vector<Scheme>& schemes) {
-      std::string text;
-      for (const Scheme& s : schemes) text += (text.empty() ? "" : " or ") + s.to_string();
-      return text;
-    };
     std::string text;
     for (const Capability* row : rows)
       text += (text.empty() ? "data in " : "; data in ") + listed(row->data) +
@@ -294,6 +330,8 @@ std::string print_bool(bool value) { return value ? "true" : "false"; }
 std::string print_int(int64_t value) { return std::to_string(value); }
 template <class T> std::string print_name(T value) { return std::string(name_of(value)); }
 
+std::string print_smoothing(Smoothing s) { return s.automatic ? "auto" : s.on() ? number(s.alpha) : "off"; }
+
 FlowMap flow(const SchemeSettings& s) {
   FlowMap map;
   map.add("type", s.type, print_name<DType>);
@@ -312,6 +350,9 @@ FlowMap flow(const NodeSettings& s) {
   range.add("percentile", s.percentile, number);
   if (!range.empty()) map.add("range", range.text());
   map.add("algorithm", s.algorithm, print_name<WeightAlgorithm>);
+  map.add("smooth", s.smooth, print_smoothing);
+  map.add("equalize", s.equalize, print_bool);
+  map.add("correct_bias", s.correct_bias, print_bool);
   return map;
 }
 
@@ -348,6 +389,9 @@ std::string to_yaml(const Recipe& recipe, const std::unordered_map<std::string, 
   text += "  precision: " + print_name(recipe.defaults.precision) + "\n  data: " + full(recipe.defaults.data) +
           "\n  weights: " + full(recipe.defaults.weights) + "\n  range: " + full(recipe.defaults.range) +
           "\n  algorithm: " + print_name(recipe.defaults.algorithm) + "\n";
+  if (recipe.defaults.smooth.on()) text += "  smooth: " + print_smoothing(recipe.defaults.smooth) + "\n";
+  if (recipe.defaults.equalize) text += "  equalize: true\n";
+  if (recipe.defaults.correct_bias) text += "  correct_bias: true\n";
   if (!recipe.rules.empty()) text += "rules:\n";
   for (const RecipeRule& rule : recipe.rules) {
     const auto comment = rule.nodes.by == Selector::By::Name ? comments.find(rule.nodes.text) : comments.end();

@@ -19,9 +19,14 @@
 
 namespace lapis {
 
+// (ranges.h)
 enum class RangeMethod : uint8_t {
-  MinMax,      // "minmax": everything seen
-  Percentile,  // "percentile": that share of all values, the rest cut off evenly at both ends
+  MinMax,         // "minmax": everything seen
+  Percentile,     // "percentile": that share of all values, the rest cut off evenly at both ends
+  MovingAverage,  // "moving_average": of the extremes of each sample
+  Entropy,        // "entropy": the least Kullback-Leibler divergence between the values and their bytes
+  Mse,            // "mse": the least mean squared error of the values' bytes
+  Dynamic,        // "dynamic": of the values of this very inference, found in it; for Conv, Gemm and MatMul
 };
 
 // How the range of a value follows from the values that calibration saw.
@@ -34,6 +39,16 @@ struct RangeOptions {
 // How weights become integers.
 enum class WeightAlgorithm : uint8_t {
   Round,  // "round": to the nearest step
+  Awq,    // "awq": with input channels scaled up by how large their data is (smooth.h); of weights alone
+  Gptq,  // "gptq": so that later weights make good what rounding earlier ones loses; of weights alone (weights_alone.h)
+};
+
+// Whether the channels of the data of a Gemm or MatMul are evened out at the expense of its weights (smooth.h).
+struct Smoothing {
+  double alpha = 0;        // 0: not at all; 1: the weights take all
+  bool automatic = false;  // the alpha with the least error on the samples, for each value
+  bool operator==(const Smoothing&) const = default;
+  bool on() const { return automatic || alpha > 0; }
 };
 
 struct NodeRecipe {
@@ -42,7 +57,11 @@ struct NodeRecipe {
   Scheme weights{DType::Int8, true, Granularity::Channel, 0};
   RangeOptions range;  // of its data
   WeightAlgorithm algorithm = WeightAlgorithm::Round;
+  Smoothing smooth;           // of the data of Gemm and MatMul
+  bool equalize = false;      // channels between two contractions (equalize.h)
+  bool correct_bias = false;  // of what rounding the weights shifts the mean of each channel by (bias_correction.h)
   bool operator==(const NodeRecipe&) const = default;
+  bool weights_alone() const { return data.type == DType::Float32; }  // only they are stored in fewer bits
 };
 
 // Part of a Scheme or NodeRecipe: what is given replaces what holds so far.
@@ -61,6 +80,8 @@ struct NodeSettings {
   std::optional<RangeMethod> method = {};
   std::optional<double> percentile = {};
   std::optional<WeightAlgorithm> algorithm = {};
+  std::optional<Smoothing> smooth = {};
+  std::optional<bool> equalize = {}, correct_bias = {};
   bool operator==(const NodeSettings&) const = default;
   bool empty() const { return *this == NodeSettings(); }
   NodeRecipe applied_to(NodeRecipe recipe) const;
@@ -95,12 +116,18 @@ struct Recipe {
   void keep_float(Selector nodes) { set(std::move(nodes), {.precision = Precision::Float32}); }
 };
 
+inline constexpr std::string_view kDynamicOperators =
+    "Conv, Gemm and MatMul";  // whose data RangeMethod::Dynamic is for
+
 std::string_view name_of(RangeMethod method);
 std::string_view name_of(WeightAlgorithm algorithm);
 std::optional<RangeMethod> range_method_from_name(std::string_view name);
 std::optional<WeightAlgorithm> weight_algorithm_from_name(std::string_view name);
 std::vector<std::string> range_method_names();
 std::vector<std::string> weight_algorithm_names();
+
+// The operator can have its weights in fewer bits while its data stays float.
+bool has_weights_alone(const OpDef& op);
 
 // A recipe for the nodes of one graph.
 class NodeRecipes {

@@ -114,7 +114,7 @@ TEST(Calibrate, CollectsInputsInnerValuesAndOutputsOverBatchesOfAnySize) {
   EXPECT_EQ(c->samples, 3);
   EXPECT_EQ(c->range("x", all), (Range{-3, 4}));
   EXPECT_EQ(c->range("y", all), (Range{-20, 10}));
-  EXPECT_EQ(c->histograms.at("p").count(), 8);
+  EXPECT_EQ(c->values.at("p").histogram.count(), 8);
 }
 
 TEST(Calibrate, PercentileCutsBothEnds) {

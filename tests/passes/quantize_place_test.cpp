@@ -114,6 +114,26 @@ TEST(InsertQdq, RefusesAModelThatIsQuantizedAlready) {
   EXPECT_EQ(again.diagnostics()[0].kind, ErrorKind::Usage);
 }
 
+// ---- spectrograms ---------------------------------------------------------------------------------------------------
+
+TEST(InsertQdq, KeepsWhatALogarithmReadsFloatButNotWhatIsLearnedInFrontOfIt) {
+  Net net;
+  Value* learned = net.add(ops::Relu, {net.conv(net.input({1, 3, 8, 8}), 4, 3, "learned")});
+  Value* fourier = net.conv(learned, 4, 3, "fourier");
+  Value* power = net.add(ops::Mul, {fourier, fourier});
+  power = net.add(ops::Reshape, {power, net.ints({4, 64})});
+  Value* bands = net.add(ops::MatMul, {power, net.constant(random_tensor({64, 8}, 1))}, {}, "bands");
+  Value* log = net.add(ops::Log, {net.clip(bands, 1e-6f, 1e6f)}, {}, "log");
+  net.graph.set_outputs({net.add(ops::MatMul, {log, net.constant(random_tensor({8, 2}, 2))}, {}, "behind")});
+  const QuantizeReport report = net.quantize();
+  for (const char* name : {"fourier", "bands"}) {
+    EXPECT_EQ(decision(report, name).note, "the logarithm 'log' behind it would magnify its errors");
+    EXPECT_FALSE(decision(report, name).quantized);
+  }
+  EXPECT_TRUE(decision(report, "learned").quantized);
+  EXPECT_TRUE(decision(report, "behind").quantized);
+}
+
 // ---- scales -----------------------------------------------------------------------------------------------------
 
 TEST(ShareScales, ValuePreservingOperatorsKeepTheScale) {

@@ -366,6 +366,31 @@ class Works(Cli):
         self.assertEqual(sum(n["quantized"] for n in report["nodes"]), report["quantized_nodes"])
         self.assertGreater(report["quantized_nodes"], 20)
         self.assertTrue(all(v["low"] <= v["high"] for v in report["values"]))
+        damage = report["damage"]
+        self.assertGreater(damage["samples"], 9)
+        self.assertEqual([o["output"] for o in damage["outputs"]], ["logits"])
+        self.assertGreater(damage["outputs"][0]["sqnr"], 25)
+        self.assertEqual(len(damage["worst"]), 5)
+        self.assertNotIn("warnings", report)
+
+    def test_quantize_says_how_far_it_is_from_the_float_model(self):
+        command = ["quantize", MODEL, "--calibration", DATA, "--samples", 4, "-o", "q.onnx"]
+        self.assertRegex(self.passes(*command), r"against the float model, on 4 samples:\n  output 'logits': \d+\.\d dB\n  \w+ '")
+        self.assertNotIn("against the float model", self.passes(*command, "--damage-samples", 0))
+        bad = self.passes(*command, "--method", "percentile", "--percentile", 60)
+        self.assertRegex(bad, r"output 'logits': warning: -?\d+\.\d dB of signal to quantization noise: far from the float model; most of the noise arises at '")
+        self.assertIn("hint: keep '", bad)
+        for method in ("moving_average", "entropy", "mse"):
+            damage = self.json(*command, "--method", method)["damage"]
+            self.assertGreater(damage["outputs"][0]["sqnr"], 3, method)
+
+    def test_quantize_without_data(self):
+        report = self.json("quantize", MODEL, "--method", "dynamic", "-o", "q.onnx")
+        self.assertGreater(report["quantized_nodes"], 2)
+        self.assertIn("DynamicQuantizeLinear", self.json("inspect", "q.onnx")["operators"])
+        self.fails(USAGE, "quantize", MODEL, "-o", "q.onnx", says=["--calibration", "method: dynamic"])
+        report = self.json("quantize", MODEL, "--method", "dynamic", "--calibration", DATA, "--samples", 2, "-o", "q.onnx")
+        self.assertGreater(report["damage"]["outputs"][0]["sqnr"], 25)
 
     def test_quantize_takes_what_run_takes(self):
         """Sizes that the samples give, also where operators compute with them."""

@@ -50,12 +50,14 @@ rules:
   - {pattern: "encoder/.*", range: {method: minmax}}
   - node: "a b"
     data: {block: 16}
+  - {type: MatMul, smooth: auto, correct_bias: true, algorithm: gptq}
+  - {type: Gemm, smooth: 0.75, correct_bias: false}
 )",
                                    "r.yaml");
   ASSERT_TRUE(recipe.ok()) << to_string(recipe.diagnostics());
   EXPECT_EQ(recipe->share_limit, 3);
   EXPECT_EQ(recipe->defaults.range, (RangeOptions{RangeMethod::Percentile, 99.9}));
-  ASSERT_EQ(recipe->rules.size(), 4u);
+  ASSERT_EQ(recipe->rules.size(), 6u);
   EXPECT_EQ(recipe->rules[0].nodes.by, Selector::By::First);
   EXPECT_EQ(recipe->rules[0].settings.precision, Precision::Float32);
   EXPECT_EQ(recipe->rules[1].settings.weights.granularity, Granularity::Tensor);
@@ -63,6 +65,10 @@ rules:
   EXPECT_EQ(recipe->rules[2].where, "r.yaml:13");
   EXPECT_EQ(recipe->rules[3].nodes.text, "a b");
   EXPECT_EQ(recipe->rules[3].settings.data.block, 16);
+  EXPECT_EQ(recipe->rules[4].settings.smooth, (Smoothing{0, true}));
+  EXPECT_EQ(recipe->rules[4].settings.correct_bias, true);
+  EXPECT_EQ(recipe->rules[4].settings.algorithm, WeightAlgorithm::Gptq);
+  EXPECT_EQ(recipe->rules[5].settings.smooth, Smoothing{0.75});
 }
 
 TEST(RecipeFile, ReadsBackWhatIsPrinted) {
@@ -73,6 +79,10 @@ TEST(RecipeFile, ReadsBackWhatIsPrinted) {
   recipe.keep_float({Selector::By::Name, "1e5"});
   recipe.set({Selector::By::Pattern, "x[0-9]+"}, {.weights = {.granularity = Granularity::Tensor}, .percentile = 77});
   recipe.set({Selector::By::Last}, {.precision = Precision::Int8, .algorithm = WeightAlgorithm::Round});
+  recipe.set({Selector::By::First}, {.smooth = Smoothing{0.3}, .equalize = true, .correct_bias = false});
+  recipe.set({Selector::By::First}, {.smooth = Smoothing{}});
+  recipe.defaults.smooth = {0, true};
+  recipe.defaults.equalize = recipe.defaults.correct_bias = true;
   const std::string text = to_yaml(recipe, {{"1e5", "# why: \n not"}});
   const auto read = parse_recipe(text, "r.yaml");
   ASSERT_TRUE(read.ok()) << text << to_string(read.diagnostics());
@@ -88,12 +98,18 @@ TEST(RecipeFile, FindingsNameTheLineAndWhatWasMeant) {
   expect_finding("recipe: 1\nshare_limit: .nan\n", "`share_limit` must be 1 or more");
   expect_finding("recipe: 1\ndefault: {precision: bf16}\n", "r.yaml:2: error: there is no precision 'bf16'");
   expect_finding("recipe: 1\ndefault: {precision: bf16}\n", "known are fp32, int8");
-  expect_finding("recipe: 1\ndefault: {algorithm: gptq}\n", "there is no algorithm 'gptq'");
+  expect_finding("recipe: 1\ndefault: {algorithm: gtpq}\n", "there is no algorithm 'gtpq'");
   expect_finding("recipe: 1\ndefault: {weights: {type: int9}}\n", "there is no type 'int9'");
   expect_finding("recipe: 1\ndefault: {weights: {granularity: row}}\n", "there is no granularity 'row'");
-  expect_finding("recipe: 1\ndefault: {range: {method: entropy}}\n", "known are minmax, percentile");
+  expect_finding("recipe: 1\ndefault: {range: {method: kl}}\n",
+                 "known are minmax, percentile, moving_average, entropy, mse, dynamic");
   expect_finding("recipe: 1\ndefault: {range: {percentile: 10}}\n", "`percentile` must lie between 50 and 100");
-  expect_finding("recipe: 1\ndefault: {range: {method: minmax, percentile: 99}}\n", "minmax cuts nothing off");
+  expect_finding("recipe: 1\ndefault: {range: {method: minmax, percentile: 99}}\n", "minmax has none");
+  expect_finding("recipe: 1\ndefault: {range: {method: mse, percentile: 99}}\n",
+                 "for the method percentile; mse has none");
+  expect_finding("recipe: 1\ndefault: {smooth: 2}\n", "`smooth` must lie between 0 and 1");
+  expect_finding("recipe: 1\ndefault: {smooth: much}\n", "`smooth` must be off, auto or a number");
+  expect_finding("recipe: 1\ndefault: {correct_bias: 1.5}\n", "`correct_bias` must be true or false");
   expect_finding("recipe: 1\nrules: {type: Conv}\n", "`rules` must be a list");
   expect_finding("recipe: 1\nrules:\n  - {precision: fp32}\n", "r.yaml:3: error: the rule names no nodes");
   expect_finding("recipe: 1\nrules:\n  - {node: a, type: Conv, precision: fp32}\n",

@@ -1,5 +1,8 @@
-// lapis quantize M.onnx --calibration DATA [--recipe R.yaml] [--save-recipe R.yaml] -o Q.onnx
+// lapis quantize M.onnx [--calibration DATA] [--recipe R.yaml] [--save-recipe R.yaml] -o Q.onnx
 #include "passes/quantize/quantize.h"
+
+#include <cmath>
+
 #include "base/printable.h"
 #include "passes/pipeline.h"
 #include "tools/lapis/calibrating.h"
@@ -12,13 +15,38 @@ namespace {
 struct Flags {
   ModelFlags model;
   std::string calibration, output, recipe, save_recipe;
-  int64_t samples = 100;
+  int64_t samples = 100, damage_samples = 16;
   // What changes the recipe.
   std::optional<std::string> method;
   std::optional<double> percentile, share_limit;
   std::vector<std::string> exclude_nodes, exclude_patterns, exclude_types;
   bool keep_first = false, keep_last = false, per_tensor = false;
 };
+
+// JSON has no infinities: what is exact or has no ratio is said in words.
+nlohmann::ordered_json sqnr_json(double sqnr) {
+  if (std::isfinite(sqnr)) return sqnr;
+  return print_sqnr(sqnr);
+}
+
+nlohmann::ordered_json as_json(const NodeDamage& n) {
+  return {{"node", n.node},
+          {"operator", n.op},
+          {"quantized", n.quantized},
+          {"sqnr", sqnr_json(n.sqnr)},
+          {"operands", sqnr_json(n.operands)}};
+}
+
+nlohmann::ordered_json as_json(const Damage& damage) {
+  nlohmann::ordered_json json = {{"samples", damage.samples}};
+  for (const OutputDamage& o : damage.outputs) {
+    nlohmann::ordered_json output = {{"output", o.output}, {"sqnr", sqnr_json(o.sqnr)}};
+    if (o.cause) output["cause"] = {{"node", o.cause->node.node}, {"quantized", o.cause->quantized}};
+    json["outputs"].push_back(std::move(output));
+  }
+  for (const NodeDamage& n : damage.worst) json["worst"].push_back(as_json(n));
+  return json;
+}
 
 nlohmann::ordered_json as_json(const QuantizeReport& report) {
   nlohmann::ordered_json json;
@@ -28,7 +56,21 @@ nlohmann::ordered_json as_json(const QuantizeReport& report) {
   for (const QuantizedValue& v : report.values)
     json["values"].push_back({{"value", v.value}, {"low", v.range.low}, {"high", v.range.high}});
   for (const std::string& note : report.notes) json["notes"].push_back(note);
+  if (report.damage) json["damage"] = as_json(*report.damage);
+  for (const Diagnostic& d : report.warnings)
+    json["warnings"].push_back({{"location", d.location}, {"message", d.message}, {"hint", d.hint}});
   return json;
+}
+
+std::string as_text(const Damage& damage) {
+  std::string text = "signal to quantization noise against the float model, on " + std::to_string(damage.samples) +
+                     (damage.samples == 1 ? " sample:\n" : " samples:\n");
+  for (const OutputDamage& o : damage.outputs)
+    text += "  output '" + printable(o.output) + "': " + print_sqnr(o.sqnr) + "\n";
+  for (const NodeDamage& n : damage.worst)
+    text += "  " + n.op + " '" + printable(n.node) + "'" + (n.quantized ? "" : " (float)") + ": from " +
+            print_sqnr(n.operands) + " to " + print_sqnr(n.sqnr) + "\n";
+  return text;
 }
 
 std::string as_text(const QuantizeReport& report, const std::string& output) {
@@ -37,6 +79,7 @@ std::string as_text(const QuantizeReport& report, const std::string& output) {
   for (const NodeDecision& d : report.decisions)
     if (!d.quantized) text += "  float: " + d.op + " '" + printable(d.node) + "': " + printable(d.note) + "\n";
   for (const std::string& note : report.notes) text += "  " + printable(note) + "\n";
+  if (report.damage) text += as_text(*report.damage);
   return text + to_string(report.warnings);
 }
 
@@ -74,16 +117,20 @@ Result<Report> quantize(const Flags& flags) {
   LAPIS_TRY(const ModelOptions model, flags.model.model_options());
   LAPIS_TRY(const Output output, Output::open(flags.output, flags.model.model));
   LAPIS_TRY(const std::unique_ptr<Graph> graph, flags.model.import(flags.model.model, model));
-  LAPIS_TRY(const Calibrating calibrating, Calibrating::with(flags.calibration, flags.samples, *graph, flags.model));
+  std::optional<Calibrating> calibrating;
+  if (!flags.calibration.empty()) {
+    LAPIS_TRY(calibrating, Calibrating::with(flags.calibration, flags.samples, *graph, flags.model));
+  }
   QuantizeReport report;
   PassContext context;
-  calibrating.serve(context);
+  if (calibrating) calibrating->serve(context);
   context.recipe = std::make_shared<Recipe>(std::move(recipe));
   context.quantized = [&](const QuantizeReport& done) { report = done; };
   PassRunnerOptions run;
   use_onnx_writers(run);
-  const std::string samples = std::to_string(std::max<int64_t>(calibrating.samples(), 1));
-  LAPIS_TRY(const Pipeline pipeline, parse_pipeline("simplify,quantize{samples=" + samples + "}"));
+  const std::string samples = std::to_string(calibrating ? std::max<int64_t>(calibrating->samples(), 1) : 1);
+  LAPIS_TRY(const Pipeline pipeline, parse_pipeline("simplify,quantize{samples=" + samples +
+                                                    ",damage=" + std::to_string(flags.damage_samples) + "}"));
   if (auto done = PassRunner(run).run(*graph, pipeline, context); !done.ok())
     return in_file(std::move(done).diagnostics(), flags.model.model, graph->name());
   LAPIS_CHECK(output.write_model(*graph));
@@ -96,10 +143,14 @@ Result<Report> quantize(const Flags& flags) {
 Action declare_quantize(CLI::App& app) {
   auto flags = std::make_shared<Flags>();
   flags->model.add_model(app);
-  add_calibration(app, flags->calibration, flags->model)->required();
+  add_calibration(app, flags->calibration, flags->model);
   app.add_option("--samples", flags->samples, "Calibration samples, evenly spread over the data")
       ->capture_default_str()
       ->check(at_least(1));
+  app.add_option("--damage-samples", flags->damage_samples,
+                 "Samples of those on which the distance to the float model is measured; 0: it is not")
+      ->capture_default_str()
+      ->check(at_least(0));
   app.add_option("-o,--output", flags->output, "Where to write the quantized model; - for standard output")
       ->required()
       ->type_name("Q.onnx");

@@ -1,0 +1,306 @@
+#include "passes/quantize/damage.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "ir/ops/ops.h"
+#include "passes/quantize/roles.h"
+#include "passes/quantize/sample_runner.h"
+#include "passes/quantize/typed.h"
+
+namespace lapis {
+
+namespace {
+
+// ---- which values correspond ----------------------------------------------------------------------------------------
+
+// The value that a Q/DQ pair stores, or `v` itself.
+const Value* before_pair(const Value* v) {
+  const Node* dq = v->producer();
+  if (!dq || !dq->is(ops::DequantizeLinear) || !dq->input(0)->producer()) return v;
+  const Node* q = dq->input(0)->producer();
+  return q->is(ops::QuantizeLinear) ? q->input(0) : v;
+}
+
+bool reads_bytes(const Node& node) {
+  return std::any_of(node.inputs().begin(), node.inputs().end(),
+                     [](const Value* v) { return v && v->producer() && v->producer()->is(ops::DequantizeLinear); });
+}
+
+// The node of the quantized model that computes a value, in fewer bits or not.
+bool computes_otherwise(const Node& original, const Value* twin) {
+  const Node* node = before_pair(twin)->producer();
+  return !node || !node->is(original.op()) || reads_bytes(*node);
+}
+
+// What readers of `v` see: the pair behind a result that is stored in bytes. A pair on a float result is part of its readers.
+const Value* as_read(const Node& original, Value* v) {
+  if (!v->used_once() || !computes_otherwise(original, v)) return v;
+  const Node* q = v->uses()[0].node;
+  if (!q->is(ops::QuantizeLinear) || q->output()->uses().empty()) return v;
+  const Node* dq = q->output()->uses()[0].node;
+  return dq->is(ops::DequantizeLinear) ? dq->output() : v;
+}
+
+// ---- both models as one graph -----------------------------------------------------------------------------------------
+
+// Copies the nodes of a model, in order, into a graph that has its inputs.
+class Copier {
+ public:
+  Copier(const Graph& from, Graph& to) : to_(to) {
+    for (const Value* input : from.inputs()) values_[input] = to.find_value(input->name());
+    for (const Value* c : from.constants()) values_[c] = to.add_constant(c->constant(), c->name());
+    for (const Node* node : from.nodes()) waiting_.push_back(node);
+    std::reverse(waiting_.begin(), waiting_.end());
+  }
+  Value* of(const Value* v) const { return values_.at(v); }
+
+  void copy_until(const Node& last) {
+    while (!copied_.contains(&last)) {
+      LAPIS_ASSERT(!waiting_.empty(), "'" << last.name() << "' is not of the model");
+      if (!folded(*waiting_.back())) copy(*waiting_.back());
+      copied_.insert(waiting_.back());
+      waiting_.pop_back();
+    }
+  }
+
+ private:
+  // Weights in fewer bits are constants here as they are in the float model: code for computed ones is slower, or there is none.
+  bool folded(const Node& node) {
+    const auto is_constant = [](const Value* v) { return !v || v->is_constant(); };
+    if (!node.is(ops::DequantizeLinear) || !std::all_of(node.inputs().begin(), node.inputs().end(), is_constant))
+      return false;
+    std::vector<const Tensor*> inputs;
+    for (const Value* v : node.inputs()) inputs.push_back(v ? &v->constant() : nullptr);
+    const auto floats = evaluate_node(node, inputs);
+    if (floats.ok()) values_[node.output()] = to_.add_constant(floats->front());
+    return floats.ok();
+  }
+
+  void copy(const Node& node) {
+    std::vector<Value*> inputs;
+    for (const Value* v : node.inputs()) inputs.push_back(v ? values_.at(v) : nullptr);
+    Attributes attributes;
+    for (const auto& [name, attribute] : node.attributes()) {
+      const auto* body = std::get_if<std::shared_ptr<Graph>>(&attribute);
+      attributes.emplace(name, body ? Attribute(to_.copy_subgraph(**body, values_)) : attribute);
+    }
+    std::vector<std::string> names;
+    for (const Value* v : node.outputs()) names.push_back(v ? v->name() : "");
+    Node* twin = to_.add_node(node.op(), std::move(inputs), std::move(attributes), std::move(names));
+    for (size_t i = 0; i < node.outputs().size(); ++i) adopt(node.output(i), *twin, i);
+  }
+
+  void adopt(const Value* v, Node& twin, size_t i) {
+    if (!v) return to_.drop_output(&twin, i);
+    twin.output(i)->set_type(v->type());
+    values_[v] = twin.output(i);
+  }
+
+  Graph& to_;
+  std::unordered_map<const Value*, Value*> values_;
+  std::vector<const Node*> waiting_;  // the next one at the end
+  std::unordered_set<const Node*> copied_;
+};
+
+// A result of both models.
+struct Compared {
+  const Node* node = nullptr;  // of the float model
+  bool quantized = false;
+  Value *signal = nullptr, *noise = nullptr;  // their lengths, in one sample
+  double signal_power = 0, noise_power = 0;   // over all samples
+  double ratio() const {
+    if (!std::isfinite(signal_power)) return NAN;
+    return noise_power == 0 ? 0 : noise_power / signal_power;
+  }
+  double sqnr() const { return -10 * std::log10(ratio()); }
+};
+
+class SideBySide {
+ public:
+  SideBySide(const Graph& original, const Graph& quantized) : graph(std::make_unique<Graph>("both")) {
+    for (const Value* input : original.inputs()) graph->add_input(input->name(), input->type());
+    find_pairs(original, quantized);
+    build(original, quantized);
+  }
+
+  std::unique_ptr<Graph> graph;
+  std::unordered_map<const Value*, Compared> values;  // by value of the float model
+
+ private:
+  void find_pairs(const Graph& original, const Graph& quantized) {
+    for (const Node* node : original.nodes())
+      for (const Value* expected : data_outputs(*node)) {
+        Value* twin = quantized.find_value(expected->name());
+        if (!twin || !twin->producer()) continue;
+        values[expected] = {node, computes_otherwise(*node, twin)};
+        expected_of_[as_read(*node, twin)] = expected;
+      }
+  }
+
+  // Each node beside its twin, so that few values are alive at a time.
+  void build(const Graph& original, const Graph& quantized) {
+    Copier floats(original, *graph), bits(quantized, *graph);
+    std::vector<Value*> outputs;
+    for (const Node* node : quantized.nodes()) {
+      bits.copy_until(*node);
+      for (const Value* got : node->outputs()) {
+        const auto it = expected_of_.find(got);
+        if (it == expected_of_.end()) continue;
+        Compared& c = values.at(it->second);
+        floats.copy_until(*c.node);
+        Value* expected = floats.of(it->second);
+        c.signal = length(expected);
+        c.noise = length(add_typed(*graph, ops::Sub, {expected, bits.of(got)}));
+        outputs.insert(outputs.end(), {c.signal, c.noise});
+      }
+    }
+    graph->set_outputs(std::move(outputs));
+  }
+
+  Value* length(Value* v) { return add_typed(*graph, ops::ReduceL2, {v}, {{"keepdims", int64_t{0}}}); }
+
+  std::unordered_map<const Value*, const Value*> expected_of_;  // by value of the quantized model
+};
+
+double squared(const Feeds& results, const Value& v) { return std::pow(results.at(v.name()).as_double(0), 2); }
+
+// ---- what the sums say --------------------------------------------------------------------------------------------------
+
+class Judge {
+ public:
+  Judge(const Graph& original, const std::unordered_map<const Value*, Compared>& values)
+      : original_(original), values_(values) {}
+
+  Damage run() const {
+    Damage damage;
+    for (const Value* v : original_.outputs())
+      if (const auto it = values_.find(v); it != values_.end())
+        damage.outputs.push_back({v->name(), it->second.sqnr(), cause(*v)});
+    std::vector<const Compared*> nodes;
+    for (const Node* node : original_.nodes()) consider(*node, nodes);
+    std::stable_sort(nodes.begin(), nodes.end(), [&](auto* a, auto* b) { return added(*a) > added(*b); });
+    if (nodes.size() > 5) nodes.resize(5);
+    for (const Compared* c : nodes) damage.worst.push_back(describe(*c));
+    return damage;
+  }
+
+ private:
+  // Of its first float result that both models have.
+  const Compared* of(const Node& node) const {
+    for (const Value* v : data_outputs(node))
+      if (const auto it = values_.find(v); it != values_.end()) return &it->second;
+    return nullptr;
+  }
+  void consider(const Node& node, std::vector<const Compared*>& nodes) const {
+    const Compared* c = of(node);
+    if (c && added(*c) > 0) nodes.push_back(c);
+  }
+
+  double operands_ratio(const Node& node) const {
+    double worst = 0;
+    for (const Value* v : node.inputs())
+      if (const auto it = values_.find(v); it != values_.end()) worst = std::max(worst, it->second.ratio());
+    return worst;
+  }
+  // Noise relative to the signal that arises in the node. Not a number compares false: such nodes are in no list.
+  double added(const Compared& c) const { return c.ratio() - operands_ratio(*c.node); }
+
+  NodeDamage describe(const Compared& c) const {
+    return {c.node->name(), std::string(c.node->op().name), c.quantized, c.sqnr(),
+            -10 * std::log10(operands_ratio(*c.node))};
+  }
+
+  // The nodes that `y` is computed from, the nearest first. `enter`: whether to go on behind a node.
+  template <class Enter> std::vector<const Node*> upstream(const Node& last, Enter&& enter) const {
+    std::vector<const Node*> found{&last};
+    std::unordered_set<const Node*> seen{&last};
+    for (size_t i = 0; i < found.size(); ++i) {
+      if (!enter(*found[i])) continue;
+      for (const Value* v : found[i]->inputs())
+        if (v && v->producer() && seen.insert(v->producer()).second) found.push_back(v->producer());
+    }
+    return found;
+  }
+
+  std::optional<DamageCause> cause(const Value& output) const {
+    const Compared* worst = nullptr;
+    for (const Node* node : upstream(*output.producer(), [](const Node&) { return true; })) {
+      const Compared* c = of(*node);
+      if (c && added(*c) > (worst ? added(*worst) : 0)) worst = c;
+    }
+    if (!worst) return std::nullopt;
+    return DamageCause{describe(*worst), blamed(*worst)};
+  }
+
+  // The node itself, or the contractions in fewer bits whose errors it magnifies.
+  std::vector<std::string> blamed(const Compared& worst) const {
+    if (worst.quantized) return {worst.node->name()};
+    const auto is_contraction = [](const Node& n) { return quant_of(n) == Quant::Contraction; };
+    std::vector<std::string> names;
+    for (const Node* node : upstream(*worst.node, [&](const Node& n) { return !is_contraction(n); }))
+      if (const Compared* c = of(*node); c && c->quantized && is_contraction(*node)) names.push_back(node->name());
+    return names;
+  }
+
+  const Graph& original_;
+  const std::unordered_map<const Value*, Compared>& values_;
+};
+
+std::string quoted_list(const std::vector<std::string>& names) {
+  std::string text;
+  for (size_t i = 0; i < std::min<size_t>(names.size(), 4); ++i) text += (i ? ", '" : "'") + names[i] + "'";
+  return names.size() > 4 ? text + ", ..." : text;
+}
+
+}  // namespace
+
+std::string print_sqnr(double sqnr) {
+  if (std::isnan(sqnr)) return "not finite";
+  if (std::isinf(sqnr)) return sqnr > 0 ? "exact" : "no signal";
+  char text[32];
+  std::snprintf(text, sizeof text, "%.1f dB", sqnr);
+  return text;
+}
+
+Result<Damage> measure_damage(const Graph& original, const Graph& quantized, Evaluator& evaluator,
+                              const std::vector<Feeds>& samples) {
+  SideBySide both(original, quantized);
+  SampleRunner runner(*both.graph, {}, evaluator);
+  for (size_t i = 0; i < samples.size(); ++i) {
+    LAPIS_TRY(const Feeds results, runner.run(samples[i], static_cast<int64_t>(i)));
+    for (auto& [value, c] : both.values) {
+      c.signal_power += squared(results, *c.signal);
+      c.noise_power += squared(results, *c.noise);
+    }
+  }
+  Damage damage = Judge(original, both.values).run();
+  damage.samples = static_cast<int64_t>(samples.size());
+  return damage;
+}
+
+Diagnostics warnings_of(const Damage& damage) {
+  Diagnostics found;
+  for (const OutputDamage& o : damage.outputs) {
+    if (!(o.sqnr < kLoudDamage)) continue;
+    std::string text = print_sqnr(o.sqnr) + " of signal to quantization noise: far from the float model";
+    Diagnostic d = warning("");
+    if (o.cause) {
+      const NodeDamage& n = o.cause->node;
+      text += "; most of the noise arises at '" + n.node + "' (" + n.op + "), with " + print_sqnr(n.operands) +
+              " before and " + print_sqnr(n.sqnr) + " behind it";
+      const std::string blamed = quoted_list(o.cause->quantized);
+      if (!n.quantized && !blamed.empty()) text += ", which magnifies the errors of " + blamed;
+      d.help(blamed.empty() ? "give better ranges: more samples, or another `range` (docs/quantization.md)"
+                            : "keep " + blamed + " fp32: --exclude, or a rule `precision: fp32` in the recipe");
+    }
+    d.message = std::move(text);
+    found.push_back(std::move(d.at("output '" + o.output + "'")));
+  }
+  return found;
+}
+
+}  // namespace lapis
