@@ -41,6 +41,7 @@ THIRD_PARTY = {
     "google/protobuf/": ["frontends"],
     "opencv2/": ["tuning"],
     "yaml-cpp/": ["tuning"],
+    "zlib.h": ["tuning"],
     "nlohmann/": ["tuning", "tools"],
     "CLI/": ["tools"],
     "fmt/": ["tools"],

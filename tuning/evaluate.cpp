@@ -1,40 +1,188 @@
 #include "tuning/evaluate.h"
 
+#include <algorithm>
 #include <chrono>
 
 namespace lapis {
+namespace {
 
-static Result<size_t> output_index(const Runner& runner, const std::string& name, const std::string& where) {
+Result<size_t> output_index(const std::vector<IoInfo>& outputs, const std::string& name, const std::string& where) {
   std::string known;
-  for (size_t i = 0; i < runner.outputs().size(); ++i) {
-    if (name.empty() || runner.outputs()[i].name == name) return i;
-    known += (known.empty() ? "" : ", ") + runner.outputs()[i].name;
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    if (outputs[i].name == name) return i;
+    known += (known.empty() ? "" : ", ") + outputs[i].name;
   }
   return error(ErrorKind::Mismatch, "the model has no output '" + name + "'")
       .at(where)
       .help("its outputs are " + known);
 }
 
-Result<Accuracy> measure_accuracy(Runner& runner, const Dataset& dataset, const Progress& progress) {
-  LAPIS_TRY(const std::unique_ptr<Metric> metric, make_metric(dataset.metric()));
-  LAPIS_TRY(const size_t output, output_index(runner, dataset.metric().output, dataset.metric().where));
-  Accuracy accuracy;
-  accuracy.metric = dataset.metric().name;
-  for (int64_t i = 0; i < dataset.size(); ++i) {
-    LAPIS_TRY(const Feeds feeds, dataset.sample(i));
+// One metric of the dataset, and which outputs of a model it reads.
+struct Watched {
+  std::unique_ptr<Metric> metric;
+  std::vector<size_t> outputs, reference;
+};
+
+Result<std::vector<size_t>> outputs_of(const MetricConfig& config, const Runner& runner) {
+  std::vector<size_t> indexes;
+  for (const std::string& role : config.row.outputs) {
+    const size_t next = indexes.size();
+    if (!config.settings.has(role) && next >= runner.outputs().size())
+      return config.settings.problem("the metric " + config.row.name + " reads " +
+                                     std::to_string(config.row.outputs.size()) + " outputs, the model has " +
+                                     std::to_string(runner.outputs().size()));
+    size_t index = next;
+    if (config.settings.has(role)) {
+      LAPIS_TRY(index, output_index(runner.outputs(), config.settings.text(role), config.settings.where));
+    }
+    indexes.push_back(index);
+  }
+  return indexes;
+}
+
+// Runs the samples and shows them to the metrics.
+class Evaluation {
+ public:
+  Evaluation(Runner& runner, const Dataset& dataset, Runner* reference)
+      : runner_(runner), dataset_(dataset), reference_(reference) {}
+
+  Status prepare() {
+    if (dataset_.metrics().empty())
+      return error(ErrorKind::Input, "the dataset file names no metric")
+          .at(dataset_.where())
+          .help("known metrics are in docs/datasets.md: add metric: {name: top1}, say");
+    for (const MetricConfig& config : dataset_.metrics()) LAPIS_CHECK(watch(config));
+    for (const Carry& carry : dataset_.carried()) {
+      LAPIS_TRY(const size_t own, output_index(runner_.outputs(), carry.output, carry.where));
+      carried_.push_back(own);
+    }
+    return ok();
+  }
+
+  Status run(int64_t sample) {
+    LAPIS_TRY(Feeds feeds, dataset_.sample(sample));
+    LAPIS_TRY(const std::vector<Tensor> outputs, outputs_for(runner_, feeds, state_, true));
+    std::vector<Tensor> wanted;
+    if (compares_) {
+      LAPIS_TRY(wanted, reference_ == &runner_ ? Result<std::vector<Tensor>>(outputs)
+                                               : outputs_for(*reference_, feeds, reference_state_, false));
+    }
+    for (size_t m = 0; m < watched_.size(); ++m) LAPIS_CHECK(show(m, sample, feeds, outputs, wanted));
+    return ok();
+  }
+
+  Result<Accuracy> finish() {
+    Accuracy accuracy;
+    for (size_t m = 0; m < watched_.size(); ++m) {
+      Measure measure;
+      const MetricRow& row = dataset_.metrics()[m].row;
+      measure.metric = row.name;
+      measure.higher_is_better = row.higher_is_better && !dataset_.metrics()[m].settings.flag("lower_is_better");
+      LAPIS_TRY(measure.value, watched_[m].metric->value());
+      measure.scores = watched_[m].metric->scores();
+      measure.unusable = watched_[m].metric->unusable();
+      if (m == 0)
+        static_cast<Measure&>(accuracy) = std::move(measure);
+      else
+        accuracy.others.push_back(std::move(measure));
+    }
+    accuracy.milliseconds = std::move(milliseconds_);
+    return accuracy;
+  }
+
+ private:
+  Status watch(const MetricConfig& config) {
+    Watched w;
+    LAPIS_TRY(w.metric, config.row.make({config.settings, dataset_.size()}));
+    LAPIS_TRY(w.outputs, outputs_of(config, runner_));
+    if (config.row.label == LabelKind::Reference) {
+      if (!reference_)
+        return error(ErrorKind::Input,
+                     "the metric " + config.row.name + " compares with another model, and there is none")
+            .at(config.settings.where)
+            .help("name it as `reference: model.onnx` in the file, or with --against");
+      LAPIS_TRY(w.reference, outputs_of(config, *reference_));
+      compares_ = true;
+    }
+    watched_.push_back(std::move(w));
+    return ok();
+  }
+
+  // Carried inputs become what this model gave for the sample before.
+  Result<std::vector<Tensor>> outputs_for(Runner& runner, Feeds& feeds, std::vector<Tensor>& state, bool timed) {
+    const std::vector<Carry>& carried = dataset_.carried();
+    for (size_t c = 0; c < state.size(); ++c) feeds[carried[c].input] = state[c];
     LAPIS_TRY(const std::vector<Tensor> inputs, ordered(feeds, runner.inputs()));
     LAPIS_CHECK(runner.prepare(inputs));
     const auto start = std::chrono::steady_clock::now();
-    LAPIS_TRY(const std::vector<Tensor> outputs, runner.run(inputs));
-    accuracy.milliseconds.push_back(
-        std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count());
-    LAPIS_CHECK(metric->add(i, outputs[output]));
+    LAPIS_TRY(std::vector<Tensor> outputs, runner.run(inputs));
+    if (timed)
+      milliseconds_.push_back(
+          std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count());
+    state.clear();
+    for (size_t c = 0; c < carried.size(); ++c) {
+      size_t index = carried_[c];
+      if (!timed) {
+        LAPIS_TRY(index, output_index(runner.outputs(), carried[c].output, carried[c].where));
+      }
+      state.push_back(outputs[index]);
+    }
+    return outputs;
+  }
+
+  Status show(size_t m, int64_t sample, const Feeds& feeds, const std::vector<Tensor>& outputs,
+              const std::vector<Tensor>& wanted) {
+    const Watched& w = watched_[m];
+    Observation seen{sample, {}, {}, &feeds};
+    for (const size_t o : w.outputs) seen.outputs.push_back(outputs[o]);
+    if (w.reference.empty()) {
+      LAPIS_TRY(seen.label, dataset_.label(sample, m));
+    } else {
+      seen.label = wanted[w.reference[0]];
+    }
+    return w.metric->add(seen);
+  }
+
+  Runner& runner_;
+  const Dataset& dataset_;
+  Runner* reference_;
+  std::vector<Watched> watched_;
+  std::vector<size_t> carried_;  // outputs of the runner
+  std::vector<Tensor> state_, reference_state_;
+  std::vector<double> milliseconds_;
+  bool compares_ = false;
+};
+
+}  // namespace
+
+Result<Dataset> with_state(Runner& runner, const Dataset& dataset, int64_t count) {
+  const std::vector<Carry>& carried = dataset.carried();
+  if (carried.empty()) return dataset.limited_to(count);
+  const int64_t all = dataset.size(), wanted = count > 0 ? std::min(count, all) : all;
+  std::vector<Feeds> samples;
+  std::vector<Tensor> outputs;
+  for (int64_t i = 0; static_cast<int64_t>(samples.size()) < wanted; ++i) {
+    LAPIS_TRY(Feeds feeds, dataset.sample(i));
+    for (const Carry& c : carried) {
+      LAPIS_TRY(const size_t index, output_index(runner.outputs(), c.output, c.where));
+      if (i > 0) feeds[c.input] = outputs[index];
+    }
+    LAPIS_TRY(const std::vector<Tensor> inputs, ordered(feeds, runner.inputs()));
+    LAPIS_CHECK(runner.prepare(inputs));
+    LAPIS_TRY(outputs, runner.run(inputs));
+    if (i >= static_cast<int64_t>(samples.size()) * all / wanted) samples.push_back(std::move(feeds));
+  }
+  return Dataset::from_feeds(std::move(samples), dataset.where());
+}
+
+Result<Accuracy> measure_accuracy(Runner& runner, const Dataset& dataset, const Progress& progress, Runner* reference) {
+  Evaluation evaluation(runner, dataset, reference);
+  LAPIS_CHECK(evaluation.prepare());
+  for (int64_t i = 0; i < dataset.size(); ++i) {
+    LAPIS_CHECK(evaluation.run(i));
     if (progress) progress(i + 1, dataset.size());
   }
-  accuracy.value = metric->value();
-  accuracy.scores = metric->scores();
-  accuracy.unusable = metric->unusable();
-  return accuracy;
+  return evaluation.finish();
 }
 
 }  // namespace lapis

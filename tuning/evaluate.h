@@ -1,21 +1,36 @@
-// Accuracy of a runnable model on a dataset.
+// Accuracy of a runnable model on a dataset: what each of its metrics says.
+//
+//   LAPIS_TRY(const Accuracy a, measure_accuracy(*runner, dataset));
+//   a.value, a.higher_is_better     // of the first metric, which tuning looks at
 #pragma once
 
 #include "driver/runner.h"
-#include "tuning/metrics/metric.h"
+#include "tuning/data/dataset.h"
 
 namespace lapis {
 
 using Progress = std::function<void(int64_t done, int64_t total)>;
 
-struct Accuracy {
+struct Measure {
   std::string metric;
   double value = 0;
-  std::vector<double> scores;        // per sample, where the metric has them
-  std::vector<double> milliseconds;  // latency of each sample
-  int64_t unusable = 0;              // samples whose output holds NaN: they count as wrong
+  bool higher_is_better = true;
+  std::vector<double> scores;  // per sample, where the metric has them: their mean is `value`
+  int64_t unusable = 0;        // samples whose output holds NaN: they count as wrong
 };
 
-Result<Accuracy> measure_accuracy(Runner& runner, const Dataset& dataset, const Progress& progress = {});
+struct Accuracy : Measure {          // of the first metric
+  std::vector<Measure> others;       // of the others, in the order of the dataset file
+  std::vector<double> milliseconds;  // latency of each sample
+};
+
+// Samples go through the model in their order, each alone; what the dataset carries goes from one to the next. `reference` is what
+// metrics like sqnr compare with, and may be the runner itself; without one they are an error.
+Result<Accuracy> measure_accuracy(Runner& runner, const Dataset& dataset, const Progress& progress = {},
+                                  Runner* reference = nullptr);
+
+// At most `count` samples (0: all), evenly spread, where each has the state that the model has by then: what calibrates runs samples alone.
+// A dataset that carries nothing is only limited.
+Result<Dataset> with_state(Runner& runner, const Dataset& dataset, int64_t count);
 
 }  // namespace lapis

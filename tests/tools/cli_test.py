@@ -143,7 +143,7 @@ class BadInputs(Cli):
         images = f"images: {{npy: {EXAMPLE}/test_images.npy, layout: NHW}}"
         labels = f"labels: {{npy: {EXAMPLE}/test_labels.npy}}"
         top1 = "metric: {name: top1}"
-        floats(self.folder / "few.npy", [3])
+        floats(self.folder / "numbers.npy", [2000])
         npy(self.folder / "few_labels.npy", "<i8", [3], bytes(24))
         for code, text, says in (
             (INPUT, "", "inputs"),
@@ -155,7 +155,7 @@ class BadInputs(Cli):
             (INPUT, "inputs: [{name: image}]", "image"),
             (INPUT, "inputs: [{name: image, images: {folder: gone}}]", "gone"),
             (INPUT, f"inputs: [{{name: image, {images}}}]\nlabels: {{npy: few_labels.npy}}\n{top1}", "3 labels for 2000"),
-            (INPUT, f"inputs: [{{name: image, {images}}}]\nlabels: {{npy: few.npy}}\n{top1}", "integers"),
+            (INPUT, f"inputs: [{{name: image, {images}}}]\nlabels: {{npy: numbers.npy}}\n{top1}", "integers"),
             (INPUT, f"inputs: [{{name: image, {images}, scale: red}}]\n{labels}\n{top1}", "not a valid dataset file"),
             (INPUT, f"inputs: [{{name: image, {images}}}]\n{labels}\nmetric: {{name: top7}}", "top7"),
             (INPUT, f"inputs: [{{name: image, {images}}}]\n{top1}", "labels"),

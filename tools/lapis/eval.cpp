@@ -10,7 +10,7 @@ struct Flags {
   int64_t samples = 0;
 };
 
-Result<Accuracy> accuracy_of(const std::string& model, const Flags& flags, const Dataset& dataset) {
+Result<std::unique_ptr<Runner>> opened(const std::string& model, const Flags& flags, const Dataset& dataset) {
   LAPIS_TRY(RunnerOptions options, flags.model.runner_options());
   if (options.backend == Backend::Jit) {
     options.model.all_free = true;  // samples may be of any length
@@ -18,44 +18,64 @@ Result<Accuracy> accuracy_of(const std::string& model, const Flags& flags, const
     LAPIS_TRY(const Feeds first, dataset.sample(0));
     bind_to(first, options.model);
   }
-  LAPIS_TRY(const std::unique_ptr<Runner> runner, flags.model.open(model, options));
-  return measure_accuracy(*runner, dataset, progress_bar(model));
+  return flags.model.open(model, options);
+}
+
+nlohmann::ordered_json as_json(const Measure& m) {
+  return {
+      {"metric", m.metric}, {"value", m.value}, {"higher_is_better", m.higher_is_better}, {"nan_samples", m.unusable}};
 }
 
 nlohmann::ordered_json as_json(const Accuracy& a) {
-  return {{"metric", a.metric},
-          {"value", a.value},
-          {"samples", a.milliseconds.size()},
-          {"p50_ms", percentile(a.milliseconds, 50)},
-          {"p99_ms", percentile(a.milliseconds, 99)},
-          {"nan_samples", a.unusable}};
+  nlohmann::ordered_json json{{"metric", a.metric},
+                              {"value", a.value},
+                              {"samples", a.milliseconds.size()},
+                              {"p50_ms", percentile(a.milliseconds, 50)},
+                              {"p99_ms", percentile(a.milliseconds, 99)},
+                              {"nan_samples", a.unusable}};
+  json["metrics"].push_back(as_json(static_cast<const Measure&>(a)));
+  for (const Measure& m : a.others) json["metrics"].push_back(as_json(m));
+  return json;
 }
 
 std::string as_text(const std::string& model, const Accuracy& a) {
-  return model + ": " + a.metric + " " + fixed(a.value, 4) + " on " + std::to_string(a.milliseconds.size()) +
-         " samples, p50 " + fixed(percentile(a.milliseconds, 50), 3) + " ms, p99 " +
-         fixed(percentile(a.milliseconds, 99), 3) + " ms" +
+  std::string values = a.metric + " " + fixed(a.value, 4);
+  for (const Measure& m : a.others) values += ", " + m.metric + " " + fixed(m.value, 4);
+  return model + ": " + values + " on " + std::to_string(a.milliseconds.size()) + " samples, p50 " +
+         fixed(percentile(a.milliseconds, 50), 3) + " ms, p99 " + fixed(percentile(a.milliseconds, 99), 3) + " ms" +
          (a.unusable ? ", NaN in " + std::to_string(a.unusable) + " of them, which count as wrong" : "") + "\n";
 }
 
-Result<Report> eval(const Flags& flags) {
-  LAPIS_TRY(const Dataset whole, Dataset::load(flags.data));
-  const Dataset dataset = whole.limited_to(flags.samples);
-  LAPIS_TRY(const Accuracy own, accuracy_of(flags.model.model, flags, dataset));
-  Report report{as_text(flags.model.model, own), as_json(own)};
-  if (flags.against.empty()) return report;
-  LAPIS_TRY(const Accuracy other, accuracy_of(flags.against, flags, dataset));
-  report.text += as_text(flags.against, other);
-  report.json["against"] = as_json(other);
+void add_difference(const Accuracy& own, const Accuracy& other, Report& report) {
   report.json["difference"] = own.value - other.value;
   if (own.scores.empty()) {
     report.text += "difference " + fixed(own.value - other.value, 4) + "\n";
-    return report;
+    return;
   }
   const Interval d = paired_difference(other.scores, own.scores);
   report.json["difference_ci95"] = {d.low, d.high};
   report.text +=
       "difference " + fixed(d.mean, 4) + ", 95 % interval [" + fixed(d.low, 4) + ", " + fixed(d.high, 4) + "]\n";
+}
+
+Result<Report> eval(const Flags& flags) {
+  LAPIS_TRY(const Dataset whole, Dataset::load(flags.data));
+  const Dataset dataset = whole.limited_to(flags.samples);
+  LAPIS_TRY(const std::unique_ptr<Runner> runner, opened(flags.model.model, flags, dataset));
+  const std::string reference = flags.against.empty() ? dataset.reference().string() : flags.against;
+  std::unique_ptr<Runner> other_runner;
+  if (!reference.empty()) {
+    LAPIS_TRY(other_runner, opened(reference, flags, dataset));
+  }
+  LAPIS_TRY(const Accuracy own,
+            measure_accuracy(*runner, dataset, progress_bar(flags.model.model), other_runner.get()));
+  Report report{as_text(flags.model.model, own), as_json(own)};
+  if (flags.against.empty()) return report;
+  LAPIS_TRY(const Accuracy other,
+            measure_accuracy(*other_runner, dataset, progress_bar(flags.against), other_runner.get()));
+  report.text += as_text(flags.against, other);
+  report.json["against"] = as_json(other);
+  add_difference(own, other, report);
   return report;
 }
 

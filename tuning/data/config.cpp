@@ -5,7 +5,6 @@
 #include <set>
 
 #include "base/suggest.h"
-#include "tuning/metrics/metric.h"
 #include "tuning/yaml_reader.h"
 
 namespace lapis {
@@ -13,10 +12,26 @@ namespace {
 
 constexpr const char* kKind = "dataset file";
 constexpr const char* kHint = "docs/datasets.md describes the file";
+constexpr double kMost = 1e15;
+
+// The short form of the transforms that pictures usually need.
+const std::vector<std::string> kImageKeys = {"scale", "mean", "std", "deliver", "dtype"};
+
+template <class Row> std::vector<std::string> names_of(const std::vector<Row>& rows) {
+  std::vector<std::string> names;
+  for (const Row& row : rows) names.push_back(row.name);
+  return names;
+}
+
+template <class Row> const Row* find(const std::vector<Row>& rows, const std::string& name) {
+  const auto at = std::find_if(rows.begin(), rows.end(), [&](const Row& row) { return row.name == name; });
+  return at == rows.end() ? nullptr : &*at;
+}
 
 class Reader : YamlReader {
  public:
-  explicit Reader(const Path& file) : YamlReader(file, kKind, kHint) {}
+  Reader(const Path& file, const DatasetTables& tables)
+      : YamlReader(file, kKind, kHint), folder_(file.parent_path()), tables_(tables) {}
 
   Result<DatasetConfig> read(const YAML::Node& root) {
     DatasetConfig config;
@@ -24,14 +39,17 @@ class Reader : YamlReader {
       complain(root, "the file has no list `inputs`");
       return std::move(found_);
     }
-    known_keys(root, "the file", {"inputs", "labels", "metric", "calibration"});
+    known_keys(root, "the file", {"inputs", "labels", "metric", "calibration", "reference"});
     read_inputs(root, config.inputs);
+    text(root, "reference", config.reference);
     if (const YAML::Node node = root["labels"]) config.labels = labels(node);
-    if (const YAML::Node node = root["metric"]) config.metric = metric(node);
+    if (const YAML::Node node = root["metric"]) read_metrics(node, config.metrics);
     if (const YAML::Node node = root["calibration"]) {
-      config.calibration = images(node, "calibration");
-      const bool replaces = std::any_of(config.inputs.begin(), config.inputs.end(),
-                                        [](const InputConfig& i) { return i.images.has_value(); });
+      const Format images = *find(tables_.formats, "images");
+      config.calibration = SourceConfig{images, settings(node, "`calibration`", images.options)};
+      const bool replaces = std::any_of(config.inputs.begin(), config.inputs.end(), [](const InputConfig& i) {
+        return i.source && i.source->format.name == "images";
+      });
       if (!replaces && !config.inputs.empty())
         complain(node, "`calibration` names other images, but no input has `images`",
                  "name the calibration data as the `inputs` of a second dataset file");
@@ -41,26 +59,146 @@ class Reader : YamlReader {
   }
 
  private:
-  void positive(const YAML::Node& section, const std::string& key, int64_t& to, int64_t most) {
-    if (value(section, key, to, "a whole number") && (to < 1 || to > most))
-      complain(section[key],
-               "`" + key + "` must lie between 1 and " + std::to_string(most) + ", got " + std::to_string(to));
+  // ---- options of rows ----------------------------------------------------------------------------------------------------------
+
+  // A map of options, or the value of the first one alone, or nothing. `at` is where findings are about.
+  Settings settings(const YAML::Node& node, const std::string& title, const std::vector<Option>& options,
+                    const YAML::Node& at, const std::vector<std::string>& others = {}) {
+    Settings s(place(at), folder_);
+    const bool is_short = node.IsScalar() || node.IsSequence();
+    if (is_short && options.empty())
+      complain(at, title + " has no options");
+    else if (is_short)
+      read_option(node, options[0], s);
+    else if (node.IsMap())
+      read_options(node, title, options, others, s);
+    for (const Option& o : options) {
+      const bool is_given = is_short ? &o == &options[0] : node.IsMap() && node[o.name];
+      if (o.required && !is_given) complain(at, title + " needs `" + o.name + "`: " + o.doc);
+    }
+    return s;
+  }
+  Settings settings(const YAML::Node& node, const std::string& title, const std::vector<Option>& options) {
+    return settings(node, title, options, node);
   }
 
-  void numbers(const YAML::Node& section, const std::string& key, std::vector<double>& to, bool may_be_zero) {
-    const YAML::Node node = section[key];
-    double single = 0;
-    if (node && node.IsScalar() ? value(section, key, single, "a number or a list of numbers") : false) to = {single};
-    if (node && !node.IsScalar() && value(section, key, to, "a number or a list of numbers") && to.empty())
-      complain(node, "`" + key + "` is empty");
-    for (const double v : to)
-      if (!std::isfinite(v) || (v == 0 && !may_be_zero))
-        complain(node, "`" + key + "` cannot be " + (v == 0 ? "0" : "infinite or NaN"));
+  void read_options(const YAML::Node& node, const std::string& title, const std::vector<Option>& options,
+                    const std::vector<std::string>& others, Settings& s) {
+    known_keys(node, title, with(names_of(options), others));
+    for (const Option& o : options)
+      if (const YAML::Node value = node[o.name]) read_option(value, o, s);
   }
 
-  void exactly_one(const YAML::Node& node, const std::string& section, const std::string& a, const std::string& b) {
-    if (!node[a] && !node[b]) complain(node, section + " needs `" + a + "` or `" + b + "`");
-    if (node[a] && node[b]) complain(node, section + " has `" + a + "` and `" + b + "`: which of them?");
+  void read_option(const YAML::Node& node, const Option& o, Settings& s) {
+    switch (o.kind) {
+      case OptionKind::Text:
+      case OptionKind::File: return read_texts(node, o, false, "a text", s);
+      case OptionKind::Texts:
+      case OptionKind::Files: return read_texts(node, o, true, "a name or a list of names", s);
+      case OptionKind::Whole: return read_numbers<int64_t>(node, o, false, "a whole number", s);
+      case OptionKind::Wholes: return read_numbers<int64_t>(node, o, true, "a whole number or a list of them", s);
+      case OptionKind::Number: return read_numbers<double>(node, o, false, "a number", s);
+      case OptionKind::Numbers: return read_numbers<double>(node, o, true, "a number or a list of numbers", s);
+      case OptionKind::Type: return read_type(node, o, s);
+      case OptionKind::Flag: {
+        bool flag = false;
+        if (decoded(node, o, flag, "true or false")) s.set(o.name, flag);
+      }
+    }
+  }
+
+  template <class T> bool decoded(const YAML::Node& node, const Option& o, T& to, const std::string& wanted) {
+    if (YAML::convert<T>::decode(node, to)) return true;
+    complain(node, "not a valid dataset file: `" + o.name + "` must be " + wanted +
+                       (node.IsScalar() ? ", got '" + node.Scalar() + "'" : ""));
+    return false;
+  }
+
+  template <class T>
+  std::vector<T> list(const YAML::Node& node, const Option& o, bool many, const std::string& wanted, bool& fits) {
+    std::vector<T> values;
+    if (many && node.IsSequence()) {
+      fits = decoded(node, o, values, wanted);
+    } else {
+      T one{};
+      fits = decoded(node, o, one, wanted);
+      values = {one};
+    }
+    return values;
+  }
+
+  template <class T>
+  void read_numbers(const YAML::Node& node, const Option& o, bool many, const std::string& wanted, Settings& s) {
+    bool fits = false;
+    const std::vector<T> values = list<T>(node, o, many, wanted, fits);
+    if (!fits) return;
+    if (values.empty() && o.kind == OptionKind::Numbers) complain(node, "`" + o.name + "` is empty");
+    for (const T v : values) check_number(node, o, static_cast<double>(v));
+    s.set(o.name, values);
+  }
+
+  void check_number(const YAML::Node& node, const Option& o, double v) {
+    if (!std::isfinite(v) || (v == 0 && o.nonzero))
+      complain(node, "`" + o.name + "` cannot be " +
+                         (v == 0      ? "0"
+                          : o.nonzero ? "0, infinite or NaN"
+                                      : "infinite or NaN"));
+    else if (v < o.low || v > o.high)
+      complain(node,
+               "`" + o.name + "` must lie between " + number(o.low) + " and " + number(o.high) + ", got " + number(v));
+  }
+
+  static std::string number(double v) {
+    if (v == std::nearbyint(v) && std::abs(v) <= kMost) return std::to_string(static_cast<int64_t>(v));
+    std::string text = std::to_string(v);
+    while (text.back() == '0') text.pop_back();
+    return text;
+  }
+
+  void read_texts(const YAML::Node& node, const Option& o, bool many, const std::string& wanted, Settings& s) {
+    bool fits = false;
+    const std::vector<std::string> values = list<std::string>(node, o, many, wanted, fits);
+    if (!fits) return;
+    if (values.empty() || std::find(values.begin(), values.end(), "") != values.end())
+      return complain(node, "`" + o.name + "` " + (many ? "names no file" : "is empty"));
+    for (const std::string& v : values)
+      if (!o.choices.empty() && std::find(o.choices.begin(), o.choices.end(), v) == o.choices.end())
+        return complain(node, "unknown " + o.name + " '" + v + "'", suggestion(v, o.choices));
+    s.set(o.name, values);
+  }
+
+  void read_type(const YAML::Node& node, const Option& o, Settings& s) {
+    bool fits = false;
+    const std::vector<std::string> values = list<std::string>(node, o, false, "the name of a type", fits);
+    if (!fits) return;
+    if (!parse_dtype(values[0]))
+      return complain(node, "there is no type '" + values[0] + "'", "types are float32, int64, uint8, bool, ...");
+    s.set(o.name, values);
+  }
+
+  // ---- sections -----------------------------------------------------------------------------------------------------------------
+
+  // The one key of `node` that is a format.
+  std::optional<SourceConfig> source(const YAML::Node& node, const std::string& title,
+                                     const std::vector<std::string>& instead = {}) {
+    std::optional<SourceConfig> result;
+    std::vector<std::string> given;
+    for (const std::string& key : instead)
+      if (node[key]) given.push_back(key);
+    for (const Format& format : tables_.formats)
+      if (const YAML::Node section = node[format.name]) {
+        given.push_back(format.name);
+        result = SourceConfig{format, settings(section, "`" + format.name + "`", format.options)};
+      }
+    if (given.empty())
+      complain(node, title + " has no data", "it needs one of " + joined(with(names_of(tables_.formats), instead)));
+    if (given.size() > 1) complain(node, title + " has `" + joined(given, "` and `") + "`: which of them?");
+    return result;
+  }
+
+  static std::vector<std::string> with(std::vector<std::string> a, const std::vector<std::string>& b) {
+    a.insert(a.end(), b.begin(), b.end());
+    return a;
   }
 
   void read_inputs(const YAML::Node& root, std::vector<InputConfig>& inputs) {
@@ -78,86 +216,146 @@ class Reader : YamlReader {
   InputConfig input(const YAML::Node& node) {
     InputConfig c;
     c.where = place(node);
-    if (!known_keys(node, "an entry of `inputs`",
-                    {"name", "npy", "images", "scale", "mean", "std", "deliver", "dtype"}))
+    if (!known_keys(
+            node, "an entry of `inputs`",
+            with(with(names_of(tables_.formats), {"name", "transforms", "windows", "batch", "carry"}), kImageKeys)))
       return c;
     if (!node["name"]) complain(node, "an entry of `inputs` has no name");
     text(node, "name", c.name);
-    exactly_one(node, "the input '" + c.name + "'", "npy", "images");
-    if (const YAML::Node npy = node["npy"]) files(npy, c.npy);
-    if (const YAML::Node section = node["images"]) c.images = images(section, "images");
-    for (const char* key : {"scale", "mean", "std", "deliver", "dtype"})
-      if (node[key] && !node["images"])
-        complain(node[key], std::string("`") + key + "` changes images; rows of `npy` are fed as they are",
-                 "store the rows as the model wants them, or use `images`");
-    if (value(node, "scale", c.scale, "a number") && (!std::isfinite(c.scale) || c.scale == 0))
-      complain(node["scale"], "`scale` cannot be 0, infinite or NaN");
-    numbers(node, "mean", c.mean, true);
-    numbers(node, "std", c.std, false);
-    one_of(node, "deliver", c.deliver, {"NCHW", "NHWC"});
-    one_of(node, "dtype", c.dtype, {"float32", "uint8", "int8"});
+    text(node, "carry", c.carry);
+    value(node, "batch", c.batch, "true or false");
+    c.source = source(node, "the input '" + c.name + "'");
+    if (const YAML::Node list = node["transforms"]) read_transforms(list, c.transforms);
+    if (const YAML::Node section = node["windows"]) c.windows = windows(section);
+    if (c.source && c.source->format.name == "images" && !node["transforms"])
+      image_transforms_of(node, c.transforms);
+    else
+      refuse_image_keys(node);
     return c;
   }
 
-  void one_of(const YAML::Node& section, const std::string& key, std::string& to,
-              const std::vector<std::string>& known) {
-    text(section, key, to);
-    if (std::find(known.begin(), known.end(), to) == known.end())
-      complain(section[key], "unknown " + key + " '" + to + "'", suggestion(to, known));
+  void refuse_image_keys(const YAML::Node& node) {
+    for (const std::string& key : kImageKeys)
+      if (node[key] && node["transforms"])
+        complain(node[key], "`" + key + "` is short for a transform, and the input has a list of them",
+                 "put normalize, transpose or cast into `transforms`");
+      else if (node[key])
+        complain(node[key], "`" + key + "` changes images; rows of `npy` are fed as they are",
+                 "use `transforms: [{normalize: ...}]`, store the rows as the model wants them, or use `images`");
   }
 
-  void files(const YAML::Node& node, std::vector<std::string>& to) {
-    if (node.IsScalar())
-      to = {node.Scalar()};
-    else if (!YAML::convert<std::vector<std::string>>::decode(node, to))
-      complain(node, "`npy` must be the name of a file or a list of names");
-    if (to.empty() || std::find(to.begin(), to.end(), "") != to.end()) complain(node, "`npy` names no file");
+  // scale, mean, std, deliver and dtype as the transforms that they are short for.
+  void image_transforms_of(const YAML::Node& node, std::vector<TransformConfig>& to) {
+    const Transform normalize = *find(tables_.transforms, "normalize"),
+                    transpose = *find(tables_.transforms, "transpose"), cast = *find(tables_.transforms, "cast");
+    const Option deliver{.name = "deliver", .choices = {"NCHW", "NHWC"}},
+        dtype{.name = "dtype", .choices = {"float32", "uint8", "int8"}};
+    std::vector<Option> options(normalize.options.begin(), normalize.options.begin() + 3);
+    options.push_back(deliver), options.push_back(dtype);
+    Settings s(place(node), folder_);
+    for (const Option& o : options)
+      if (const YAML::Node given = node[o.name]) read_option(given, o, s);
+    to.push_back({normalize, s});
+    if (s.text("deliver", "NCHW") == "NCHW") {
+      Settings channels_first(s.where, folder_);
+      channels_first.set("axes", std::vector<int64_t>{2, 0, 1});
+      to.push_back({transpose, channels_first});
+    }
+    if (s.has("dtype")) to.push_back({cast, s});
   }
 
-  ImagesConfig images(const YAML::Node& node, const std::string& key) {
-    ImagesConfig c;
-    c.where = place(node);
-    if (!known_keys(node, "`" + key + "`", {"npy", "folder", "layout", "center_crop"})) return c;
-    exactly_one(node, "`" + key + "`", "npy", "folder");
-    text(node, "npy", c.npy);
-    text(node, "folder", c.folder);
-    if (node["layout"]) one_of(node, "layout", c.layout, {"NHW", "NHWC"});
-    if (node["layout"] && node["folder"]) complain(node["layout"], "`layout` is for arrays; decoded images are RGB");
-    if (node["center_crop"] && !node["folder"])
-      complain(node["center_crop"], "`center_crop` is for images of a `folder`");
-    positive(node, "center_crop", c.center_crop, 1 << 15);
-    return c;
+  void read_transforms(const YAML::Node& list, std::vector<TransformConfig>& to) {
+    if (!list.IsSequence()) return complain(list, "`transforms` must be a list");
+    for (const YAML::Node& node : list) {
+      const bool is_name = node.IsScalar();
+      if (!is_name && !(node.IsMap() && node.size() == 1)) {
+        complain(node, "an entry of `transforms` is one name, or one name and its options",
+                 "write - center_crop: 224, say");
+        continue;
+      }
+      const std::string name = is_name ? node.Scalar() : node.begin()->first.Scalar();
+      const Transform* transform = find(tables_.transforms, name);
+      if (!transform)
+        complain(node, "unknown transform '" + name + "'", suggestion(name, names_of(tables_.transforms)));
+      else
+        to.push_back({*transform, settings(is_name ? YAML::Node() : node.begin()->second, "`" + name + "`",
+                                           transform->options, node)});
+    }
+  }
+
+  Windows windows(const YAML::Node& node) {
+    if (!node.IsMap()) complain(node, "`windows` must have keys: size, step, before");
+    const Settings s = settings(node, "`windows`", window_options());
+    return {s.whole("size", 1), s.whole("step", 1), s.whole("before")};
   }
 
   LabelsConfig labels(const YAML::Node& node) {
     LabelsConfig c;
     c.where = place(node);
-    if (!known_keys(node, "`labels`", {"npy", "file_name_digits"})) return c;
-    exactly_one(node, "`labels`", "npy", "file_name_digits");
-    text(node, "npy", c.npy);
-    positive(node, "file_name_digits", c.file_name_digits, 18);
+    const std::vector<std::string> of_names = {"file_name_digits", "folders"};
+    if (!known_keys(node, "`labels`", with(with(names_of(tables_.formats), of_names), {"transforms", "grouped"})))
+      return c;
+    c.source = source(node, "`labels`", of_names);
+    if (const YAML::Node list = node["transforms"]) read_transforms(list, c.transforms);
+    value(node, "grouped", c.is_grouped, "true or false");
+    if (value(node, "folders", c.folders, "true or false") && !c.folders)
+      complain(node["folders"], "`folders: false` names no labels");
+    const Option digits{.name = "file_name_digits", .kind = OptionKind::Whole, .low = 1, .high = 18};
+    if (const YAML::Node given = node["file_name_digits"]) {
+      Settings s;
+      read_option(given, digits, s);
+      c.file_name_digits = s.whole("file_name_digits");
+    }
     return c;
   }
 
-  MetricSection metric(const YAML::Node& node) {
-    MetricSection c;
-    c.where = place(node);
-    if (!known_keys(node, "`metric`", {"name", "output", "scores"})) return c;
-    if (!node["name"]) complain(node, "`metric` has no name", "known metrics are " + joined(metric_names()));
-    text(node, "name", c.name);
-    text(node, "output", c.output);
-    text(node, "scores", c.scores);
-    const std::vector<std::string> known = metric_names();
-    if (!c.name.empty() && std::find(known.begin(), known.end(), c.name) == known.end())
-      complain(node["name"], "unknown metric '" + c.name + "'", suggestion(c.name, known));
-    return c;
+  void read_metrics(const YAML::Node& node, std::vector<MetricConfig>& to) {
+    if (node.IsSequence() && node.size() == 0) complain(node, "`metric` is empty");
+    if (!node.IsSequence()) return read_metric(node, to);
+    for (const YAML::Node& each : node) read_metric(each, to);
   }
+
+  void read_metric(const YAML::Node& node, std::vector<MetricConfig>& to) {
+    std::string name;
+    if (!node.IsMap() || !node["name"])
+      return complain(node, "`metric` has no name", "known metrics are " + joined(names_of(tables_.metrics)));
+    text(node, "name", name);
+    const MetricRow* row = find(tables_.metrics, name);
+    if (!row)
+      return complain(node["name"], "unknown metric '" + name + "'", suggestion(name, names_of(tables_.metrics)));
+    std::vector<Option> options = row->options;
+    for (const std::string& output : row->outputs) options.push_back({.name = output, .doc = "an output of the model"});
+    to.push_back({*row, settings(node, "the metric " + name, options, node, {"name"})});
+  }
+
+  Path folder_;
+  const DatasetTables& tables_;
 };
 
 }  // namespace
 
-Result<DatasetConfig> parse_dataset_config(const std::string& text, const Path& file) {
-  return read_yaml(text, file, kKind, kHint, [&](const YAML::Node& root) { return Reader(file).read(root); });
+std::vector<Option> window_options() {
+  return {{.name = "size",
+           .kind = OptionKind::Whole,
+           .doc = "elements of a window",
+           .required = true,
+           .low = 1,
+           .high = 1e9},
+          {.name = "step",
+           .kind = OptionKind::Whole,
+           .doc = "elements from one window to the next",
+           .required = true,
+           .low = 1,
+           .high = 1e9},
+          {.name = "before",
+           .kind = OptionKind::Whole,
+           .doc = "elements of a window that belong to the one before; zeros in the first",
+           .low = 0,
+           .high = 1e9}};
+}
+
+Result<DatasetConfig> parse_dataset_config(const std::string& text, const Path& file, const DatasetTables& tables) {
+  return read_yaml(text, file, kKind, kHint, [&](const YAML::Node& root) { return Reader(file, tables).read(root); });
 }
 
 }  // namespace lapis

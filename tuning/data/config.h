@@ -7,42 +7,68 @@
 #include <vector>
 
 #include "base/file.h"
+#include "tuning/data/formats.h"
+#include "tuning/data/transforms.h"
+#include "tuning/metrics/metric.h"
 
 namespace lapis {
 
-struct ImagesConfig {
-  std::string where;        // "data.yaml:4"
-  std::string npy, folder;  // one of the two
-  std::string layout;       // NHW, NHWC, or empty: as the array's rank says
-  int64_t center_crop = 0;  // 0: the largest square
+// What a dataset file can name. Programs add rows of their own:
+//
+//   DatasetTables tables;
+//   tables.metrics.push_back({.name = "mine", .doc = "...", .label = LabelKind::Class, .make = make_mine});
+//   LAPIS_TRY(const Dataset data, Dataset::load("data.yaml", tables));
+struct DatasetTables {
+  std::vector<Format> formats = lapis::formats();
+  std::vector<Transform> transforms = lapis::transforms();
+  std::vector<MetricRow> metrics = lapis::metrics();
+};
+
+// The options of `windows` and of inputs' short form of transforms, for the table in the documentation.
+std::vector<Option> window_options();
+
+struct SourceConfig {
+  Format format;
+  Settings settings;
+};
+
+struct TransformConfig {
+  Transform transform;
+  Settings settings;
 };
 
 struct InputConfig {
   std::string where, name;
-  std::vector<std::string> npy;  // rows as they are, or
-  std::optional<ImagesConfig> images;
-  double scale = 1;
-  std::vector<double> mean, std;
-  std::string deliver = "NCHW", dtype = "float32";  // what the model takes
+  std::optional<SourceConfig> source;
+  std::vector<TransformConfig> transforms;
+  std::optional<Windows> windows;
+  bool batch = true;  // a leading 1 is added
+  std::string carry;  // the output of the sample before
 };
 
 struct LabelsConfig {
-  std::string where, npy;
+  std::string where;
+  std::optional<SourceConfig> source;
+  std::vector<TransformConfig> transforms;
+  bool is_grouped = false;
   int64_t file_name_digits = 0;
+  bool folders = false;
 };
 
-struct MetricSection {
-  std::string where, name, output, scores;
+struct MetricConfig {
+  MetricRow row;
+  Settings settings;
 };
 
 struct DatasetConfig {
   std::vector<InputConfig> inputs;
-  std::optional<ImagesConfig> calibration;
+  std::optional<SourceConfig> calibration;
   std::optional<LabelsConfig> labels;
-  std::optional<MetricSection> metric;
+  std::vector<MetricConfig> metrics;
+  std::string reference;
 };
 
-// `file` is for messages only. All findings at once.
-Result<DatasetConfig> parse_dataset_config(const std::string& text, const Path& file);
+// `file` is for messages, and names are relative to its folder. All findings at once.
+Result<DatasetConfig> parse_dataset_config(const std::string& text, const Path& file, const DatasetTables& tables = {});
 
 }  // namespace lapis

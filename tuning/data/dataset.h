@@ -2,53 +2,60 @@
 //
 //   inputs:                        # one entry per model input
 //     - name: image
-//       images: {npy: test.npy, layout: NHWC}          # or {folder: images, center_crop: 224}
-//       scale: 0.0039, mean: [..], std: [..]           # float32 = (pixel * scale - mean) / std, per channel, NCHW
-//     - {name: ids, npy: ids.npy}                      # rows as they are; a list of files is concatenated
-//   labels: {npy: labels.npy}                          # or {file_name_digits: 4}, with images from a folder
-//   metric: {name: top1}
-//   calibration: {npy: train.npy}                      # other images for calibration; default: the samples themselves
+//       images: {folder: images}                       # a format of formats.h; arrays, pictures, text, ...
+//       transforms: [{resize: 256}, {center_crop: 224}, {normalize: {scale: 0.0039}}, {transpose: [2, 0, 1]}]
+//     - {name: state, constant: {value: 0, shape: [2, 1, 128]}, batch: false, carry: stateN}
+//   labels: {npy: labels.npy}
+//   metric: {name: top1}           # or a list of metrics; the first is what tuning looks at
+//   calibration: {npy: train.npy}  # other images for calibration; default: the samples themselves
 #pragma once
 
-#include <functional>
 #include <memory>
 
 #include "base/file.h"
 #include "ir/evaluate.h"
+#include "tuning/data/config.h"
 
 namespace lapis {
 
-struct MetricConfig {
-  std::string where;            // "data.yaml:7", for messages
-  std::string name;             // top1, top5, cosine_pearson, cosine_spearman
-  std::string output;           // the model output it reads; empty: the first
-  std::vector<int64_t> labels;  // classification
-  std::vector<double> scores;   // similarity of sample i and sample i + n
+// An input that is what the model gave in an output for the sample before; its first value is the dataset's.
+struct Carry {
+  std::string input, output, where;
 };
-
-// Row `index` of a table, as a batch of one.
-Tensor row(const Tensor& table, int64_t index);
 
 class Dataset {
  public:
-  static Result<Dataset> load(const Path& config);
+  // `tables` says what the file can name: the rows of Lapis, and whatever a program adds.
+  static Result<Dataset> load(const Path& config, const DatasetTables& tables = {});
   // A .npy file whose first axis counts samples, for a model with one input.
   static Result<Dataset> from_npy(const Path& file, const std::string& input);
 
+  // Ready inputs, one set a sample, all of the same names.
+  static Dataset from_feeds(std::vector<Feeds> samples, const std::string& where);
+
   int64_t size() const { return size_; }
-  Result<Feeds> sample(int64_t index) const {
-    return sample_(index);
-  }  // each tensor with a leading batch dimension of 1
-  const MetricConfig& metric() const { return metric_; }
+  // Each tensor with a leading 1, unless its input says `batch: false`; carried inputs have their first value.
+  Result<Feeds> sample(int64_t index) const;
+  // The label that metric `metric` needs of a sample; undefined for metrics without labels, and for those that compare two models.
+  Result<Tensor> label(int64_t index, size_t metric = 0) const;
+  const std::vector<MetricConfig>& metrics() const;
+  const std::vector<Carry>& carried() const;
+  const Path& reference() const;  // the model that metrics of LabelKind::Reference compare with; empty: none is named
+  const std::string& where() const;
   const Dataset& calibration() const { return calibration_ ? *calibration_ : *this; }
-  // Evenly spread over the whole; with scores, pairs of samples.
+  // Evenly spread over the whole; the first ones where something is carried. Pairs of samples stay together.
   Dataset limited_to(int64_t samples) const;
 
  private:
-  Dataset limited_to_pairs(int64_t samples) const;
+  struct Content;
+  friend class DatasetLoader;
+  static Dataset with(Content content);
+  bool has_pairs() const;
+  int64_t original(int64_t index) const { return chosen_.empty() ? index : chosen_[static_cast<size_t>(index)]; }
+
+  std::shared_ptr<const Content> content_;
   int64_t size_ = 0;
-  std::function<Result<Feeds>(int64_t)> sample_;
-  MetricConfig metric_;
+  std::vector<int64_t> chosen_;  // of the whole; empty: all of it
   std::shared_ptr<const Dataset> calibration_;
 };
 

@@ -4,7 +4,9 @@
 #include <cstddef>
 #include <cstring>
 
+#include "base/suggest.h"
 #include "base/truth.h"
+#include "tuning/data/zip.h"
 
 namespace lapis {
 namespace {
@@ -63,10 +65,7 @@ Tensor over(const MappedFile& file, size_t offset, DType dtype, Shape shape) {
   return copy;
 }
 
-}  // namespace
-
-Result<Tensor> read_npy(const Path& path) {
-  LAPIS_TRY(const MappedFile file, map_file(path));
+Result<Tensor> parse_npy(const Path& path, const MappedFile& file) {
   const char* data = reinterpret_cast<const char*>(file.data.get());
   if (file.size < 12 || std::string_view(data, kMagic.size()) != kMagic) return bad(path, "not a .npy file");
   const size_t width = data[6] == 1 ? 2 : 4;
@@ -86,6 +85,29 @@ Result<Tensor> read_npy(const Path& path) {
   if (static_cast<size_t>(byte_size(*dtype, element_count(*shape))) > file.size - offset)
     return bad(path, "the file is truncated: shape " + to_string(*shape) + " needs more bytes than it has");
   return with_truth_values(over(file, offset, *dtype, *shape));
+}
+
+}  // namespace
+
+Result<Tensor> read_npy(const Path& path) {
+  LAPIS_TRY(const MappedFile file, map_file(path));
+  return parse_npy(path, file);
+}
+
+Result<Tensor> read_npz(const Path& path, const std::string& array) {
+  LAPIS_TRY(const MappedFile archive, map_file(path));
+  LAPIS_TRY(const std::vector<ZipEntry> entries, zip_entries(path, archive));
+  std::vector<std::string> names;
+  for (const ZipEntry& entry : entries) {
+    if (entry.name == array + ".npy") {
+      LAPIS_TRY(const MappedFile file, unzipped(path, archive, entry));
+      return parse_npy(path, file);
+    }
+    names.push_back(entry.name.ends_with(".npy") ? entry.name.substr(0, entry.name.size() - 4) : entry.name);
+  }
+  return error(ErrorKind::Input, "there is no array '" + array + "' in the archive")
+      .at(path.string())
+      .help(names.empty() ? "the archive is empty" : suggestion(array, names));
 }
 
 static std::string descriptor(DType dtype) {
