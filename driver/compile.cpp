@@ -14,6 +14,7 @@
 #include "frontends/frontend.h"
 #include "frontends/onnx/export.h"
 #include "ir/infer.h"
+#include "ir/ops/loops.h"
 #include "passes/pipeline.h"
 #include "runtime/memory.h"
 
@@ -240,7 +241,31 @@ Status check_io(const Graph& graph) {
 
 }  // namespace
 
+// An input that is one number becomes a constant.
+static Status fix_input(Graph& graph, const std::string& name, double value) {
+  Value* input = graph.find_value(name);
+  if (!input || !input->is_input())
+    return error(ErrorKind::Mismatch, "the model has no input '" + name + "' to give a value");
+  const Type& type = input->type();
+  if (!type.is_tensor() || !type.is_static() || element_count(type.shape()) != 1 || input->is_graph_output())
+    return error(ErrorKind::Mismatch, "the input '" + name + "' is " + type.to_string() + ", not one number")
+        .help("give it at run time");
+  graph.replace_all_uses(input, graph.add_constant(ops::from_doubles(type.dtype, type.shape(), {value})));
+  graph.remove_input(input);
+  return ok();
+}
+
+static Status fix_inputs(Graph& graph, const std::map<std::string, double>& values) {
+  if (values.empty()) return ok();
+  for (const auto& [name, value] : values) LAPIS_CHECK(fix_input(graph, name, value));
+  PassContext context;
+  const auto decided = parse_pipeline("fold-constants,inline-branches,fold-constants,dce");
+  auto done = PassRunner({}).run(graph, *decided, context);
+  return done.ok() ? ok() : Status(std::move(done).diagnostics());
+}
+
 Status bind_model(Graph& graph, const ModelOptions& options) {
+  LAPIS_CHECK(fix_inputs(graph, options.values));
   if (!options.shapes.empty()) LAPIS_CHECK(bind_shapes(graph, options.shapes));
   std::map<std::string, int64_t> dims = options.dims;
   for (const std::string& symbol : batch_symbols(graph))
@@ -273,7 +298,7 @@ Pipeline empty_pipeline() {
 Pipeline compile_pipeline() {
   auto pipeline =
       // Again: what `integer` frees (scales, bias sums) folds now. Last what leaves bodies: rules do not look across their border.
-      parse_pipeline("simplify,integer,simplify,hoist-invariants");
+      parse_pipeline("simplify,expand,integer,simplify,hoist-invariants");
   LAPIS_ASSERT(pipeline.ok(), to_string(pipeline.diagnostics()));
   return *std::move(pipeline);
 }

@@ -17,8 +17,11 @@ namespace lapis {
 struct ModelOptions {
   std::map<std::string, int64_t> dims;  // values of symbolic dimensions
   std::map<std::string, Shape> shapes;  // concrete input shapes
-  std::set<std::string> free;           // symbols that stay: a batch among them does not become 1
-  bool all_free = false;                // all that have no value stay
+  // Inputs that are always the same number: constants of the model, which has no such inputs then. What follows from them is decided before
+  // shapes are fixed, so that the branch of an If that other shapes are meant for is gone.
+  std::map<std::string, double> values = {};
+  std::set<std::string> free;  // symbols that stay: a batch among them does not become 1
+  bool all_free = false;       // all that have no value stay
 };
 
 // Imports a model file of any format (frontends/frontend.h) and fixes its shapes. Symbols that are only ever the leading dimension of inputs (a batch) and are not given

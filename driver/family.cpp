@@ -13,7 +13,7 @@ namespace {
 
 constexpr int64_t kSomeExtent = 128;  // large enough for all that is done with large ones
 // What is left to do once shapes are known: all was simplified as far as it could be. Mostly folding is enough.
-constexpr std::string_view kBound = "simplify", kFolded = "fold-constants",
+constexpr std::string_view kBound = "expand,simplify", kFolded = "fold-constants",
                            kFoldedBranches = "fold-constants,inline-branches,fold-constants,dce";
 
 bool has_bodies(const Graph& graph) { return total_node_count(graph) != graph.node_count(); }

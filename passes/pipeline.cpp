@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/suggest.h"
+#include "passes/expand/expand.h"
 #include "passes/quantize/integer.h"
 #include "passes/quantize/quantize.h"
 #include "passes/simplify/simplify.h"
@@ -12,6 +13,7 @@ namespace lapis {
 const Pipeline& all_passes() {
   static const Pipeline kAll = [] {
     Pipeline all = simplify_passes();
+    for (Pass& pass : expand_passes()) all.push_back(std::move(pass));
     for (Pass& pass : quantize_passes()) all.push_back(std::move(pass));
     for (Pass& pass : integer_passes()) all.push_back(std::move(pass));
     return all;
@@ -22,6 +24,7 @@ const Pipeline& all_passes() {
 std::vector<std::string> rule_names() {
   std::vector<std::string> names = {"cse", std::string(kByteTableRule)};
   for (const Rule& rule : all_rules()) names.emplace_back(rule.name);
+  for (const Rule& rule : expand_rules()) names.emplace_back(rule.name);
   for (const auto rules : {byte_rules(), requantize_rules(), accumulate_rules(), leftover_rules()})
     for (const Rule& rule : rules) names.emplace_back(rule.name);
   return names;

@@ -103,6 +103,7 @@ const Form* host_form_of(const Node& node) {
   return can_be_called(node) && check_values(node).ok() ? &kHost : nullptr;
 }
 
+// ConvTranspose, DynamicQuantizeLinear, GRU, LSTM and RNN are other operators after the pass `expand`, but where it says why not.
 const std::vector<const OpDef*>& ops_without_code() {
   static const std::vector<const OpDef*> kOps = {&ops::ArgMax,
                                                  &ops::ArgMin,
@@ -113,12 +114,15 @@ const std::vector<const OpDef*>& ops_without_code() {
                                                  &ops::Dropout,
                                                  &ops::DynamicQuantizeLinear,
                                                  &ops::EyeLike,
+                                                 &ops::GRU,
                                                  &ops::GatherElements,
                                                  &ops::GatherND,
                                                  &ops::GroupNormalization,
                                                  &ops::LRN,
+                                                 &ops::LSTM,
                                                  &ops::NonZero,
                                                  &ops::OneHot,
+                                                 &ops::RNN,
                                                  &ops::Range,
                                                  &ops::ScatterElements,
                                                  &ops::ScatterND,

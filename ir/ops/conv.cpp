@@ -326,6 +326,17 @@ Status evaluate_transpose(EvalContext& c) {
 
 }  // namespace
 
+std::optional<Window> transposed_window(const Node& node) {
+  const Type& x = node.input(0)->type();
+  const auto a = node.attrs<ConvTransposeAttrs>();
+  const Shape weight = node.input(1)->type().shape();
+  const Dims in(x.dims->begin() + 2, x.dims->end());
+  Window window = transposed_geometry(a, {weight.begin() + 2, weight.end()}, in).window;
+  const bool is_derived = window.same_padding() || !a.output_shape.empty();
+  if (is_derived && !std::ranges::all_of(in, &Dim::is_constant)) return std::nullopt;
+  return window;
+}
+
 const OpDef Conv = op("Conv")
                        .since(22)
                        .doc("Convolution over the spatial axes, with groups, dilations and an optional bias.")

@@ -32,6 +32,8 @@ Offsets identity_offsets(const lapis::Shape& shape);
 std::optional<lapis::Shape> broadcast_shapes(const lapis::Shape& a, const lapis::Shape& b);
 Tensor expand(const Tensor& source, const lapis::Shape& shape);  // shape must be a broadcast of the source's
 Tensor transpose(const Tensor& source, const std::vector<int64_t>& permutation);
+// The element of an axis of `size` elements that Pad puts at position i, counted from the first of them; negative: the constant.
+int64_t padded_position(const std::string& mode, int64_t i, int64_t size);
 // Several tensors of one dtype behind each other.
 Tensor concat(const std::vector<Tensor>& parts, int64_t axis);
 

@@ -213,8 +213,8 @@ Status evaluate_dynamic(EvalContext& c) {
   const auto x = c.in(0).data<float>();
   float lowest = 0, highest = 0;  // the range must hold zero
   for (float v : x) {
-    lowest = std::min(lowest, v);
-    highest = std::max(highest, v);
+    lowest = min_of(lowest, v);
+    highest = max_of(highest, v);
   }
   const float scale = highest == lowest ? 1.0f : (highest - lowest) / 255.0f;
   const int64_t zero_point = quantize(0.0f - lowest / scale, 0, kRange);

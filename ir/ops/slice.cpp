@@ -143,18 +143,6 @@ std::optional<Dims> propagate_slice(const InferContext& c) {
 
 // ---- Pad -----------------------------------------------------------------------------------------------------------
 
-// Position in the input of position i (from the input's first element on) of the padded axis; negative: the fill value.
-int64_t padded_position(const std::string& mode, int64_t i, int64_t size) {
-  if (i >= 0 && i < size) return i;
-  if (mode == "edge") return std::clamp<int64_t>(i, 0, size - 1);
-  if (mode == "wrap") return ((i % size) + size) % size;
-  if (mode == "constant") return -1;
-  if (size == 1) return 0;
-  // reflect: a walk to and fro that does not repeat the border
-  const int64_t period = 2 * (size - 1), at = ((i % period) + period) % period;
-  return at < size ? at : period - at;
-}
-
 template <class Context>
 Result<std::vector<int64_t>> pad_axes(const Context& c, int64_t rank, size_t pads,
                                       const std::optional<std::vector<int64_t>>& given) {
@@ -223,6 +211,17 @@ Status evaluate_pad(EvalContext& c) {
 }
 
 }  // namespace
+
+int64_t padded_position(const std::string& mode, int64_t i, int64_t size) {
+  if (i >= 0 && i < size) return i;
+  if (mode == "edge") return std::clamp<int64_t>(i, 0, size - 1);
+  if (mode == "wrap") return ((i % size) + size) % size;
+  if (mode == "constant") return -1;
+  if (size == 1) return 0;
+  // reflect: a walk to and fro that does not repeat the border
+  const int64_t period = 2 * (size - 1), at = ((i % period) + period) % period;
+  return at < size ? at : period - at;
+}
 
 const OpDef Pad =
     op("Pad")

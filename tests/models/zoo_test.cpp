@@ -3,20 +3,19 @@
 
 #include <cstdlib>
 #include <cstring>
-#include <random>
 
 #include "driver/runner.h"
-#include "ir/ops/loops.h"
 #include "passes/pipeline.h"
 #include "passes/quantize/quantize.h"
 #include "tests/driver/compare.h"
+#include "tests/models/drawn.h"
 #include "tests/models/exact.h"
 #include "tests/models/recorded.h"
 
 namespace lapis {
 namespace {
 
-using testing::load;
+using testing::drawn, testing::drawn_feeds, testing::load;
 
 const Path kZoo = Path(LAPIS_SOURCE_DIR) / "../shared/zoo";
 constexpr double kTolerance = 1e-4;
@@ -137,26 +136,6 @@ struct ZooModel {
 };
 
 void PrintTo(const ZooModel& model, std::ostream* out) { *out << model.file; }
-
-// Token ids, positions and flags are 0 or 1, which every table has.
-Tensor drawn(DType dtype, const Shape& shape, std::mt19937& random) {
-  Tensor t(dtype, shape);
-  if (bit_width(dtype) == 8 && dtype != DType::Bool) {
-    for (int64_t i = 0; i < t.size(); ++i) t.mutable_raw()[i] = static_cast<std::byte>(random());
-    return t;
-  }
-  std::normal_distribution<float> normal;
-  std::vector<double> values(static_cast<size_t>(t.size()));
-  for (double& v : values)
-    v = is_float(dtype) ? static_cast<double>(normal(random)) : static_cast<double>(random() % 2);
-  return ops::from_doubles(dtype, shape, values);
-}
-
-Feeds drawn_feeds(const Graph& graph, std::mt19937& random) {
-  Feeds feeds;
-  for (const Value* input : graph.inputs()) feeds[input->name()] = drawn(input->dtype(), input->type().shape(), random);
-  return feeds;
-}
 
 class ExactPart : public ::testing::TestWithParam<ZooModel> {};
 

@@ -1,4 +1,4 @@
-// Every tests/text/{passes,quantize}/*.onnxtxt: a graph, the passes to run on it, and the graph that must come out.
+// Every tests/text/{passes,quantize,expand}/*.onnxtxt: a graph, the passes to run on it, and the graph that must come out.
 //
 //   # why this must be so
 //   # RUN: opt --passes=simplify
@@ -107,7 +107,8 @@ TEST_P(PassText, GivesTheExpectedGraph) {
 
 std::vector<Path> cases() {
   std::vector<Path> paths;
-  for (const char* folder : {LAPIS_SOURCE_DIR "/tests/text/passes", LAPIS_SOURCE_DIR "/tests/text/quantize"})
+  for (const char* folder : {LAPIS_SOURCE_DIR "/tests/text/passes", LAPIS_SOURCE_DIR "/tests/text/quantize",
+                             LAPIS_SOURCE_DIR "/tests/text/expand"})
     for (const auto& entry : std::filesystem::directory_iterator(folder))
       if (entry.path().extension() == ".onnxtxt") paths.push_back(entry.path());
   std::sort(paths.begin(), paths.end());

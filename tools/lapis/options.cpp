@@ -23,6 +23,9 @@ void ModelFlags::add_model(CLI::App& app, Takes takes) {
   app.add_option("--dim", dims, "Value of a symbolic dimension, e.g. --dim S=64 (a batch dimension defaults to 1)")
       ->type_name("NAME=VALUE");
   app.add_option("--shape", shapes, "Shape of an input, e.g. --shape image=1x3x224x224")->type_name("INPUT=SHAPE");
+  app.add_option("--value", values,
+                 "Number that an input always is, which the model then has no more, e.g. --value sr=16000")
+      ->type_name("INPUT=NUMBER");
 }
 
 void ModelFlags::add_running(CLI::App& app) {
@@ -73,6 +76,12 @@ static std::optional<int64_t> parse_int(const std::string& text) {
   return std::stoll(text);
 }
 
+static std::optional<double> parse_number(const std::string& text) {
+  double value = 0;
+  const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), value);
+  return failed == std::errc() && end == text.data() + text.size() ? std::optional(value) : std::nullopt;
+}
+
 static Diagnostic given_twice(const std::string& flag, const std::string& name) {
   return error(ErrorKind::Usage, flag + " gives '" + name + "' twice").help("leave one of them out");
 }
@@ -102,6 +111,13 @@ Result<ModelOptions> ModelFlags::model_options() const {
     LAPIS_TRY(const auto pair, split(shape, "--shape", "INPUT=1x3x224x224"));
     LAPIS_TRY(Shape parsed, parse_shape(pair.second, shape));
     if (!options.shapes.emplace(pair.first, std::move(parsed)).second) return given_twice("--shape", pair.first);
+  }
+  for (const std::string& text : values) {
+    LAPIS_TRY(const auto pair, split(text, "--value", "INPUT=NUMBER"));
+    const auto value = parse_number(pair.second);
+    if (!value)
+      return error(ErrorKind::Usage, "--value '" + text + "' is not a number").help("write --value INPUT=NUMBER");
+    if (!options.values.emplace(pair.first, *value).second) return given_twice("--value", pair.first);
   }
   return options;
 }
@@ -139,10 +155,13 @@ static Status check_names(const Graph& graph, const Path& file, const ModelOptio
       found.push_back(error(ErrorKind::Usage, "--dim: the model has no symbolic dimension '" + name + "'")
                           .help(symbols.empty() ? "leave it out: the inputs have fixed shapes (`lapis inspect`)"
                                                 : suggestion(name, symbols)));
-  for (const auto& [name, shape] : flags.shapes)
+  const auto check_input = [&](const std::string& flag, const std::string& name) {
     if (!contains(inputs, name))
-      found.push_back(error(ErrorKind::Usage, "--shape: the model has no input '" + name + "'")
+      found.push_back(error(ErrorKind::Usage, flag + ": the model has no input '" + name + "'")
                           .help(inputs.empty() ? "leave it out: the model has no inputs" : suggestion(name, inputs)));
+  };
+  for (const auto& [name, shape] : flags.shapes) check_input("--shape", name);
+  for (const auto& [name, value] : flags.values) check_input("--value", name);
   return status_of(in_file(std::move(found), file));
 }
 
@@ -150,7 +169,7 @@ Result<std::unique_ptr<Graph>> ModelFlags::import(const Path& file, const ModelO
   LAPIS_TRY(const ModelOptions flags, model_options());
   LAPIS_TRY(std::unique_ptr<Graph> graph, import_model(file));
   LAPIS_CHECK(check_names(*graph, file, flags));
-  if (options.dims.empty() && options.shapes.empty()) return graph;
+  if (options.dims.empty() && options.shapes.empty() && options.values.empty()) return graph;
   if (Status bound = bind_model(*graph, options); !bound.ok())
     return in_file(std::move(bound).diagnostics(), file, graph->name());
   return graph;
@@ -168,6 +187,7 @@ Result<std::unique_ptr<Graph>> ModelFlags::load(const Path& file, const ModelOpt
 Status ModelFlags::check_artifact(const Path& file) const {
   const char* flag = !dims.empty()         ? "--dim"
                      : !shapes.empty()     ? "--shape"
+                     : !values.empty()     ? "--value"
                      : target != "host"    ? "--target"
                      : !schedules.empty()  ? "--schedules"
                      : !code_cache.empty() ? "--code-cache"

@@ -129,7 +129,7 @@ Result<Report> quantize(const Flags& flags) {
   PassRunnerOptions run;
   use_onnx_writers(run);
   const std::string samples = std::to_string(calibrating ? std::max<int64_t>(calibrating->samples(), 1) : 1);
-  LAPIS_TRY(const Pipeline pipeline, parse_pipeline("simplify,quantize{samples=" + samples +
+  LAPIS_TRY(const Pipeline pipeline, parse_pipeline("simplify,expand,quantize{samples=" + samples +
                                                     ",damage=" + std::to_string(flags.damage_samples) + "}"));
   if (auto done = PassRunner(run).run(*graph, pipeline, context); !done.ok())
     return in_file(std::move(done).diagnostics(), flags.model.model, graph->name());

@@ -4,6 +4,7 @@
 #include "codegen/lower/loop_builder.h"
 #include "codegen/lower/ops/families.h"
 #include "ir/ops/data_attributes.h"
+#include "ir/ops/movement.h"
 #include "ir/ops/ops.h"
 
 namespace lapis::codegen {
@@ -40,12 +41,29 @@ std::pair<Ints, Ints> pads_of(const Node& node, size_t rank) {
   return {begin, end};
 }
 
-void pad(Lowering& l, const FusedRegion& region) {
+// What lies around the input: a number, or a computed value that is copied everywhere.
+class Border {
+ public:
+  Border(Lowering& l, const Node& node) : l_(l), name_(node.output()->name()), value_(node.input(2)) {}
+  void fill(const View& part) {
+    if (value_ && !value_->is_constant())
+      l_.emit_copy(broadcast_to(*reshaped(l_.view_of(value_), {}), part.shape), part, name_);
+    else
+      l_.emit_fill(part, value_ ? Immediate::element(value_->constant(), 0) : Immediate(0), name_);
+  }
+
+ private:
+  Lowering& l_;
+  const std::string name_;
+  const Value* const value_;
+};
+
+void pad_with_constant(Lowering& l, const FusedRegion& region) {
   const Node& node = *region.anchor;
   View from = l.view_of(node.input(0));
   const View out = l.allocate(node.output());
   const auto [begin, end] = pads_of(node, out.shape.size());
-  const Immediate value = node.input(2) ? Immediate::element(node.input(2)->constant(), 0) : Immediate(0);
+  Border border(l, node);
   View interior = out, whole = out;
   for (size_t i = 0; i < out.shape.size(); ++i) {
     const auto axis = static_cast<int64_t>(i);
@@ -55,11 +73,65 @@ void pad(Lowering& l, const FusedRegion& region) {
     const int64_t cropped = kept ? left - begin[i] : 0;
     from = sliced(from, axis, cropped, 1, kept);
     interior = sliced(interior, axis, left, 1, kept);
-    if (left) l.emit_fill(sliced(whole, axis, 0, 1, left), value, node.output()->name());
-    if (right) l.emit_fill(sliced(whole, axis, left + kept, 1, right), value, node.output()->name());
+    if (left) border.fill(sliced(whole, axis, 0, 1, left));
+    if (right) border.fill(sliced(whole, axis, left + kept, 1, right));
     whole = sliced(whole, axis, left, 1, kept);  // later axes fill only beside what is already done
   }
   lower_copy(l, region, from, interior);
+}
+
+// A stretch of the result along one axis that is one of the input: elements from, from + step, ..., with a step of 1, -1 or 0.
+struct Stretch {
+  int64_t start, count, from, step;
+};
+using Stretches = std::vector<Stretch>;  // of one axis, in order
+
+// One more element behind the stretch, if it goes on there.
+bool goes_on(Stretch& s, int64_t position) {
+  const int64_t step = s.count == 1 ? position - s.from : s.step;
+  if (step < -1 || step > 1 || position != s.from + s.count * step) return false;
+  s.step = step;
+  ++s.count;
+  return true;
+}
+
+Stretches stretches_along(const std::string& mode, int64_t begin, int64_t input, int64_t result) {
+  Stretches stretches;
+  for (int64_t i = 0; i < result; ++i) {
+    const int64_t position = ops::padded_position(mode, i - begin, input);
+    if (stretches.empty() || !goes_on(stretches.back(), position)) stretches.push_back({i, 1, position, 1});
+  }
+  return stretches;
+}
+
+std::vector<Stretches> stretches_of(const Node& node) {
+  const Shape in = node.input(0)->type().shape(), out = node.output()->type().shape();
+  const Ints begin = pads_of(node, out.size()).first;
+  std::vector<Stretches> all;
+  for (size_t i = 0; i < out.size(); ++i)
+    all.push_back(stretches_along(node.attrs<ops::PadAttrs>().mode, begin[i], in[i], out[i]));
+  return all;
+}
+
+Shape counts_of(const std::vector<Stretches>& stretches) {
+  Shape counts;
+  for (const Stretches& s : stretches) counts.push_back(static_cast<int64_t>(s.size()));
+  return counts;
+}
+
+// Each combination of one stretch of every axis is a copy of a part of the input, which may run backwards or stand still.
+void pad_with_copies(Lowering& l, const FusedRegion& region) {
+  const View from = l.view_of(region.anchor->input(0)), out = l.allocate(region.anchor->output());
+  const std::vector<Stretches> stretches = stretches_of(*region.anchor);
+  for_each_index(counts_of(stretches), [&](const Shape& index) {
+    View source = from, target = out;
+    for (size_t i = 0; i < index.size(); ++i) {
+      const Stretch& s = stretches[i][static_cast<size_t>(index[i])];
+      source = sliced(source, static_cast<int64_t>(i), s.from, s.step, s.count);
+      target = sliced(target, static_cast<int64_t>(i), s.start, 1, s.count);
+    }
+    lower_copy(l, region, source, target);
+  });
 }
 
 // Each axis is two loops: repeats outside, the input's elements inside.
@@ -105,9 +177,14 @@ void depth_space(Lowering& l, const FusedRegion& region) {
 }
 
 Status constant_mode(const Node& node) {
-  const std::string mode = node.attrs<ops::PadAttrs>().mode;
-  if (mode != "constant") return refuse("mode '" + mode + "'");
-  return ok();
+  return node.attrs<ops::PadAttrs>().mode == "constant" ? ok() : Status(refuse("it copies parts of the input"));
+}
+
+// Only borders far wider than the input come to more.
+Status few_copies(const Node& node) {
+  constexpr int64_t kMostCopies = 256;
+  if (element_count(counts_of(stretches_of(node))) <= kMostCopies) return ok();
+  return refuse("the input is repeated more than " + std::to_string(kMostCopies) + " times around itself");
 }
 
 }  // namespace
@@ -115,7 +192,11 @@ Status constant_mode(const Node& node) {
 OpLowerings copy_rows() {
   return {
       code_for(ops::Concat).copy(concat).follows(),
-      code_for(ops::Pad).copy(pad, constant_mode).constants({1, 2, 3}).follows(),
+      code_for(ops::Pad)
+          .copy(pad_with_constant, constant_mode)
+          .copy(pad_with_copies, few_copies)
+          .constants({1, 3})
+          .follows(),
       code_for(ops::Tile).copy(tile).constants({1}),
       code_for(ops::DepthToSpace).copy(depth_space),
       code_for(ops::SpaceToDepth).copy(depth_space),

@@ -147,9 +147,10 @@ class PerturbedRun {
     return value->is_constant() ? &value->constant() : &tensors_.at(value);
   }
 
-  // Sums and functions of half precision are computed in float; a BatchNormalization may become a product and a sum of halves.
+  // Sums and functions of half precision are computed in float; what becomes several operators is rounded to halves between them.
   static DType operand_precision(const Node& node, DType dtype) {
-    return dtype == DType::Float64 || node.op().name == "BatchNormalization" ? dtype : DType::Float32;
+    static const std::set<std::string_view> kComposite = {"BatchNormalization", "GRU", "LSTM", "RNN"};
+    return dtype == DType::Float64 || kComposite.contains(node.op().name) ? dtype : DType::Float32;
   }
 
   // Lines whose mean and variance a normalization takes; 0 if it takes them from elsewhere.

@@ -74,7 +74,7 @@ std::optional<Proposal> propose_generic(Draft& d, const OpDef& op) {
 ProposerTable all_tables() {
   ProposerTable all;
   for (const auto& table : {contraction_proposers, movement_proposers, indexing_proposers, reduction_proposers,
-                            elementwise_proposers, control_flow_proposers})
+                            elementwise_proposers, control_flow_proposers, recurrent_proposers})
     all.merge(table());
   return all;
 }

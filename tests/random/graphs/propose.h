@@ -20,6 +20,7 @@ ProposerTable indexing_proposers();
 ProposerTable reduction_proposers();
 ProposerTable elementwise_proposers();
 ProposerTable control_flow_proposers();
+ProposerTable recurrent_proposers();
 const ProposerTable& proposers();
 
 // nullopt if there is nothing to draw (an operator of types that tensors are not drawn of).

@@ -1,0 +1,22 @@
+// Pass "expand": operators that others make up are written as those, all of them plain ONNX. What is known about the parts (kernels, fusion,
+// quantization) then serves the whole: a transposed convolution is a convolution whose results are shuffled, an LSTM a matrix product over
+// the whole sequence and a Scan of small ones, dynamic quantization two reductions and a product whose zero point is taken out of the sums.
+//
+// Models that are saved for other runtimes keep the composite operators, which those have code for, unless they are quantized here.
+#pragma once
+
+#include "passes/pass.h"
+
+namespace lapis {
+
+// Each application leaves one composite operator less, or one computed zero point less, and adds none.
+std::span<const Rule> transposed_convolution_rules();  // ConvTranspose with constant weights
+std::span<const Rule> recurrent_rules();               // LSTM, GRU, RNN
+std::span<const Rule> dynamic_quantization_rules();    // DynamicQuantizeLinear, MatMulInteger and ConvInteger behind it
+std::vector<Rule> expand_rules();
+
+// Expects a simplified graph, and leaves one.
+Status expand(Graph& graph, PassContext& context);
+Pipeline expand_passes();
+
+}  // namespace lapis
