@@ -71,29 +71,54 @@ Result<std::unique_ptr<Runner>> reference_runner(const Graph& graph, Backend bac
   return std::unique_ptr<Runner>(std::make_unique<ReferenceRunner>(std::move(prepared.graph)));
 }
 
+Result<std::unique_ptr<Runner>> session_runner(const Executable& executable, const RunnerOptions& options) {
+  LAPIS_TRY(Session session, executable.session({options.threads, options.profile}));
+  return std::unique_ptr<Runner>(std::make_unique<CompiledRunner>(std::move(session)));
+}
+
+Result<std::unique_ptr<Runner>> family_runner(const std::shared_ptr<ModelFamily>& family,
+                                              const RunnerOptions& options) {
+  LAPIS_TRY(FlexibleSession session, FlexibleSession::make(family, {options.threads}));
+  return std::unique_ptr<Runner>(std::make_unique<FamilyRunner>(std::move(session)));
+}
+
+template <class Make> Result<std::vector<std::unique_ptr<Runner>>> repeated(int times, Make&& make) {
+  std::vector<std::unique_ptr<Runner>> runners;
+  for (int i = 0; i < times; ++i) {
+    LAPIS_TRY(runners.emplace_back(), make());
+  }
+  return runners;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Runner>> open_program(Program program, const RunnerOptions& options) {
   LAPIS_TRY(const Executable executable, Executable::from(std::move(program)));
   if (options.perf_map) executable.write_perf_map();
-  LAPIS_TRY(Session session, executable.session({options.threads, options.profile}));
-  return std::unique_ptr<Runner>(std::make_unique<CompiledRunner>(std::move(session)));
+  return session_runner(executable, options);
 }
 
 Result<std::unique_ptr<Runner>> open_graph(const Graph& graph, const RunnerOptions& options) {
-  if (options.backend != Backend::Jit) return reference_runner(graph, options.backend);
+  LAPIS_TRY(std::vector<std::unique_ptr<Runner>> runners, open_graph(graph, options, 1));
+  return std::move(runners.front());
+}
+
+Result<std::vector<std::unique_ptr<Runner>>> open_graph(const Graph& graph, const RunnerOptions& options, int callers) {
+  if (options.backend != Backend::Jit)
+    return repeated(callers, [&] { return reference_runner(graph, options.backend); });
   CompileOptions compile_options;
   compile_options.target = options.target;
   compile_options.host_calls = true;
   compile_options.schedules = options.schedules;
   compile_options.caches = options.caches;
   if (options.model.all_free && !free_symbols(graph).empty()) {
-    LAPIS_TRY(auto family, ModelFamily::make(graph, {}, std::move(compile_options)));
-    LAPIS_TRY(auto session, FlexibleSession::make(std::move(family), {options.threads}));
-    return std::unique_ptr<Runner>(std::make_unique<FamilyRunner>(std::move(session)));
+    LAPIS_TRY(const std::shared_ptr<ModelFamily> family, ModelFamily::make(graph, {}, std::move(compile_options)));
+    return repeated(callers, [&] { return family_runner(family, options); });
   }
   LAPIS_TRY(Compiled compiled, compile(graph, std::move(compile_options)));
-  return open_program(std::move(compiled.program), options);
+  LAPIS_TRY(const Executable executable, Executable::from(std::move(compiled.program)));
+  if (options.perf_map) executable.write_perf_map();
+  return repeated(callers, [&] { return session_runner(executable, options); });
 }
 
 Result<ModelKind> model_kind(const Path& file, bool any_name) {

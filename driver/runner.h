@@ -47,6 +47,8 @@ class Runner {
 Result<std::unique_ptr<Runner>> open_model(const Path& file, const RunnerOptions& options = {});
 // Symbols without a value are an error, unless options.model.all_free: then code takes any in each run.
 Result<std::unique_ptr<Runner>> open_graph(const Graph& graph, const RunnerOptions& options = {});
+// The same, compiled once, for so many callers that run at the same time.
+Result<std::vector<std::unique_ptr<Runner>>> open_graph(const Graph& graph, const RunnerOptions& options, int callers);
 Result<std::unique_ptr<Runner>> open_program(Program program, const RunnerOptions& options = {});
 
 // Feeds by name in the order of `wanted`; missing, unknown and ill-fitting ones are all reported.

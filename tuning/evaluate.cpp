@@ -1,7 +1,14 @@
 #include "tuning/evaluate.h"
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
+#include <numeric>
+#include <optional>
+#include <span>
+#include <thread>
+
+#include "base/guard.h"
 
 namespace lapis {
 namespace {
@@ -62,6 +69,11 @@ class Evaluation {
   Status run(int64_t sample) {
     LAPIS_TRY(Feeds feeds, dataset_.sample(sample));
     LAPIS_TRY(const std::vector<Tensor> outputs, outputs_for(runner_, feeds, state_, true));
+    return judge(sample, feeds, outputs);
+  }
+
+  // What a runner of the model gave for the sample.
+  Status judge(int64_t sample, Feeds& feeds, const std::vector<Tensor>& outputs) {
     std::vector<Tensor> wanted;
     if (compares_) {
       LAPIS_TRY(wanted, reference_ == &runner_ ? Result<std::vector<Tensor>>(outputs)
@@ -71,14 +83,21 @@ class Evaluation {
     return ok();
   }
 
+  const Metric& first() const { return *watched_[0].metric; }
+  void took(double milliseconds) { milliseconds_.push_back(milliseconds); }
+
+  // There are no values where not all samples were seen.
   Result<Accuracy> finish() {
+    const bool all = static_cast<int64_t>(milliseconds_.size()) == dataset_.size();
     Accuracy accuracy;
     for (size_t m = 0; m < watched_.size(); ++m) {
       Measure measure;
       const MetricRow& row = dataset_.metrics()[m].row;
       measure.metric = row.name;
       measure.higher_is_better = row.higher_is_better && !dataset_.metrics()[m].settings.flag("lower_is_better");
-      LAPIS_TRY(measure.value, watched_[m].metric->value());
+      if (all) {
+        LAPIS_TRY(measure.value, watched_[m].metric->value());
+      }
       measure.scores = watched_[m].metric->scores();
       measure.unusable = watched_[m].metric->unusable();
       if (m == 0)
@@ -153,7 +172,82 @@ class Evaluation {
   bool compares_ = false;
 };
 
+struct Ran {
+  Feeds feeds;
+  std::vector<Tensor> outputs;
+  double milliseconds = 0;
+};
+
+Result<Ran> run_alone(Runner& runner, const Dataset& dataset, int64_t sample) {
+  LAPIS_TRY(Feeds feeds, dataset.sample(sample));
+  LAPIS_TRY(const std::vector<Tensor> inputs, ordered(feeds, runner.inputs()));
+  LAPIS_CHECK(runner.prepare(inputs));
+  const auto start = std::chrono::steady_clock::now();
+  LAPIS_TRY(std::vector<Tensor> outputs, runner.run(inputs));
+  const std::chrono::duration<double, std::milli> spent = std::chrono::steady_clock::now() - start;
+  return Ran{std::move(feeds), std::move(outputs), spent.count()};
+}
+
+// What some of the samples give, each runner taking the next one that is left.
+using Results = std::vector<std::optional<Result<Ran>>>;
+Results run_side_by_side(const Runners& runners, const Dataset& dataset, std::span<const int64_t> samples) {
+  Results results(samples.size());
+  std::atomic<size_t> next = 0;
+  const auto work = [&](Runner& runner) {
+    for (size_t i; (i = next.fetch_add(1)) < samples.size();)
+      results[i] = guarded([&] { return run_alone(runner, dataset, samples[i]); });
+  };
+  std::vector<std::thread> threads;
+  for (size_t r = 1; r < std::min(runners.size(), samples.size()); ++r)
+    threads.emplace_back([&work, runner = runners[r].get()] { work(*runner); });
+  work(*runners[0]);
+  for (std::thread& t : threads) t.join();
+  return results;
+}
+
+std::vector<int64_t> in_order(int64_t count) {
+  std::vector<int64_t> order(static_cast<size_t>(count));
+  std::iota(order.begin(), order.end(), 0);
+  return order;
+}
+
+// Shows a block of samples to the metrics; true if it is enough.
+Result<bool> evaluate_block(Evaluation& evaluation, const Runners& runners, const Dataset& dataset,
+                            std::span<const int64_t> samples, int64_t done, const EvaluateOptions& options) {
+  const bool alone = runners.size() == 1 || !dataset.carried().empty();
+  Results results;
+  if (!alone) results = run_side_by_side(runners, dataset, samples);
+  for (size_t i = 0; i < samples.size(); ++i) {
+    if (alone) {
+      LAPIS_CHECK(evaluation.run(samples[i]));
+    } else {
+      LAPIS_TRY(Ran ran, std::move(*results[i]));
+      evaluation.took(ran.milliseconds);
+      LAPIS_CHECK(evaluation.judge(samples[i], ran.feeds, ran.outputs));
+    }
+    ++done;
+    if (options.progress) options.progress(done, dataset.size());
+    if (options.enough && options.enough(done, evaluation.first())) return true;
+  }
+  return false;
+}
+
 }  // namespace
+
+Result<Accuracy> measure_accuracy(const Runners& runners, const Dataset& dataset, const EvaluateOptions& options) {
+  LAPIS_ASSERT(!runners.empty(), "nothing to measure");
+  Evaluation evaluation(*runners[0], dataset, options.reference);
+  LAPIS_CHECK(evaluation.prepare());
+  const std::vector<int64_t> order =
+      options.order.empty() || !dataset.carried().empty() ? in_order(dataset.size()) : options.order;
+  const size_t block = 8 * runners.size();  // whose outputs are in memory at once
+  bool enough = false;
+  for (size_t begin = 0; begin < order.size() && !enough; begin += block) {
+    const std::span<const int64_t> samples(&order[begin], std::min(block, order.size() - begin));
+    LAPIS_TRY(enough, evaluate_block(evaluation, runners, dataset, samples, static_cast<int64_t>(begin), options));
+  }
+  return evaluation.finish();
+}
 
 Result<Dataset> with_state(Runner& runner, const Dataset& dataset, int64_t count) {
   const std::vector<Carry>& carried = dataset.carried();

@@ -6,6 +6,7 @@
 
 #include "driver/runner.h"
 #include "tuning/data/dataset.h"
+#include "tuning/metrics/metric.h"
 
 namespace lapis {
 
@@ -28,6 +29,18 @@ struct Accuracy : Measure {          // of the first metric
 // metrics like sqnr compare with, and may be the runner itself; without one they are an error.
 Result<Accuracy> measure_accuracy(Runner& runner, const Dataset& dataset, const Progress& progress = {},
                                   Runner* reference = nullptr);
+
+struct EvaluateOptions {
+  Runner* reference = nullptr;      // as above
+  std::vector<int64_t> order = {};  // in which samples are evaluated; empty: as they stand
+  // Asked after each sample about the first metric: true if the rest, and with it all values, can be left out.
+  std::function<bool(int64_t done, const Metric& metric)> enough = {};
+  Progress progress = {};
+};
+
+// The same with several runners of one model, each on a thread of its own; one, and in order, where the dataset carries something.
+using Runners = std::vector<std::unique_ptr<Runner>>;
+Result<Accuracy> measure_accuracy(const Runners& runners, const Dataset& dataset, const EvaluateOptions& options);
 
 // At most `count` samples (0: all), evenly spread, where each has the state that the model has by then: what calibrates runs samples alone.
 // A dataset that carries nothing is only limited.

@@ -22,10 +22,14 @@ class Reader : YamlReader {
  public:
   explicit Reader(const Path& file) : YamlReader(file, kKind, kHint) {}
 
+  Result<Recipe> read_whole(const YAML::Node& root) {
+    if (root.IsMap()) check_version(root);
+    return read(root);
+  }
+
   Result<Recipe> read(const YAML::Node& root) {
     Recipe recipe;
     if (known_keys(root, "the recipe", {"recipe", "share_limit", "default", "rules"})) {
-      check_version(root);
       if (value(root, "share_limit", recipe.share_limit, "a number") &&
           !(std::isfinite(recipe.share_limit) && recipe.share_limit >= 1))
         complain(root["share_limit"], "`share_limit` must be 1 or more");
@@ -147,8 +151,10 @@ class Reader : YamlReader {
 }  // namespace
 
 Result<Recipe> parse_recipe(const std::string& text, const Path& file) {
-  return read_yaml(text, file, kKind, kHint, [&](const YAML::Node& root) { return Reader(file).read(root); });
+  return read_yaml(text, file, kKind, kHint, [&](const YAML::Node& root) { return Reader(file).read_whole(root); });
 }
+
+Result<Recipe> recipe_of(const YAML::Node& section, const Path& file) { return Reader(file).read(section); }
 
 Result<Recipe> read_recipe(const Path& file) {
   LAPIS_TRY(const std::string text, read_file(file));

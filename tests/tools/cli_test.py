@@ -531,8 +531,8 @@ class Works(Cli):
         self.fails(UNSUPPORTED, "compile", self.quantized, "-o", "c.lapis", "--schedules", "tile.txt", says="31x4")
         self.fails(USAGE, "compile", self.quantized, "-o", "c.lapis", "--schedules", "all.txt", "--target", "host,x86-64+avx2", says="one machine")
 
-    def test_tune(self):
-        report = self.json("tune", MODEL, "-o", "all.txt", "--rounds", "2")
+    def test_schedule(self):
+        report = self.json("schedule", MODEL, "-o", "all.txt", "--rounds", "2")
         self.assertEqual(len(report["contractions"]), len((self.folder / "all.txt").read_text().splitlines()))
         for contraction in report["contractions"]:
             tried = {t["schedule"]: t["microseconds"] for t in contraction["tried"]}
@@ -540,7 +540,7 @@ class Works(Cli):
             self.assertGreater(min(tried.values()), 0)
         for verb in (("verify",), ("explain", "--runs", "1"), ("bench", "--rounds", "1", "--round-seconds", "0.01")):
             self.passes(verb[0], MODEL, "--schedules", "all.txt", *verb[1:])
-        self.passes("tune", MODEL, "-o", "code.txt", "--rounds", "1", "--code-only")
+        self.passes("schedule", MODEL, "-o", "code.txt", "--rounds", "1", "--code-only")
         self.assertNotIn("onednn", (self.folder / "code.txt").read_text())
         self.passes("compile", MODEL, "-o", "a.lapis", "--schedules", "code.txt")
         self.fails(USAGE, "bench", "a.lapis", "--schedules", "code.txt", says="--schedules does nothing for an artifact")

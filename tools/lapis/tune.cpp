@@ -1,74 +1,153 @@
-// lapis tune M -o SCHEDULES: times the kernels that fit each contraction and writes the fastest of each.
-#include "codegen/kernels/schedule.h"
-#include "tools/lapis/inputs.h"
+// lapis tune CONFIG.yaml: the fastest quantized model within an accuracy target.
+#include "tuning/tune.h"
+
+#include <algorithm>
+
 #include "tools/lapis/options.h"
 #include "tools/lapis/output.h"
-#include "tuning/schedules.h"
 
 namespace lapis::cli {
 namespace {
 
 struct Flags {
-  ModelFlags model;
-  std::string output;
-  int threads = 1, rounds = 15;
-  bool code_only = false;
+  std::string config, workspace;
+  bool resume = false, restart = false, quiet = false;
+  std::optional<int> max_trials;
 };
 
-std::string row_name(const Schedule& s) { return std::string(kernels::name_of_row(s.row)); }
+// "Conv 18+1, Gemm 0+1": int8 + fp32 of the operators that are int8 somewhere.
+std::string precisions_of(const Trial& t) {
+  std::string text;
+  for (const auto& [op, n] : t.precisions)
+    if (n.int8 > 0)
+      text += (text.empty() ? "" : ", ") + op + " " + std::to_string(n.int8) + "+" + std::to_string(n.fp32);
+  return text.empty() ? "all fp32" : text;
+}
 
-nlohmann::ordered_json json_of(const ContractionTrials& c) {
-  nlohmann::ordered_json json = {{"contraction", c.name}, {"chosen", kernels::to_string(c.best().schedule)}};
-  for (const ScheduleTrial& t : c.tried)
-    json["tried"].push_back({{"schedule", kernels::to_string(t.schedule)}, {"microseconds", t.microseconds}});
+std::string samples_of(const Trial& t) { return std::to_string(t.samples) + (t.early ? " (clear early)" : ""); }
+
+// One line as soon as a trial is done.
+std::string line_of(const Trial& t) {
+  const std::string head = t.number == 0 ? "fp32" : "trial " + std::to_string(t.number);
+  if (!t.measured()) return head + ": failed: " + t.failure + "\n";
+  return head + ": " + (t.passes ? "passes" : "misses") + ", " + fixed(t.accuracy, 4) + " on " + samples_of(t) +
+         " samples, " + fixed(t.costs.milliseconds, 3) + " ms, " + fixed(t.improvement, 2) +
+         "x; int8+fp32: " + precisions_of(t) + "\n";
+}
+
+std::vector<std::string> row_of(const Trial& t, const History& history) {
+  return {std::to_string(t.number),
+          fixed(t.accuracy, 4),
+          fixed(t.gain, 4) + (t.early ? " [" + fixed(t.gain_low, 4) + ", " + fixed(t.gain_high, 4) + "]" : ""),
+          samples_of(t),
+          fixed(t.costs.milliseconds, 3),
+          fixed(t.improvement, 2),
+          fixed(t.costs.size_bytes / 1e6, 2),
+          std::to_string(t.int8_nodes()),
+          std::string(t.passes ? "yes" : "no") + (history.best() == &t ? ", best" : "")};
+}
+
+std::string front_table(const TuneResult& result) {
+  std::vector<std::vector<std::string>> rows = {
+      {"trial", result.metric, "change", "samples", "ms", "times better", "MB", "int8 nodes", "meets the target"}};
+  const std::vector<const Trial*> front = result.history.front();
+  for (const Trial* t : front) rows.push_back(row_of(*t, result.history));
+  const Trial* best = result.history.best();
+  if (std::find(front.begin(), front.end(), best) == front.end()) rows.push_back(row_of(*best, result.history));
+  return "Pareto front (no other trial is more accurate and better by the objective):\n" + table(rows);
+}
+
+std::string precision_table(const Trial& best) {
+  std::vector<std::vector<std::string>> rows = {{"operator", "total", "int8", "fp32"}};
+  for (const auto& [op, n] : best.precisions)
+    rows.push_back({op, std::to_string(n.int8 + n.fp32), std::to_string(n.int8), std::to_string(n.fp32)});
+  return "Precision statistics of trial " + std::to_string(best.number) + ":\n" + table(rows);
+}
+
+std::string worst_table(const TuneResult& result) {
+  constexpr size_t kShown = 5;
+  const Attribution& a = *result.history.attribution;
+  const Configuration& best = result.history.best()->configuration;
+  std::vector<std::vector<std::string>> rows = {{"dB alone", "ms saved", "in the best model", "operator", "node"}};
+  for (const size_t u : a.worst(kShown))
+    rows.push_back({fixed(decibels(a.units[u].noise), 1), fixed(a.units[u].milliseconds, 3),
+                    best.fp32[u] ? "fp32" : "int8", result.space.units[u].op, result.space.units[u].name});
+  return "What int8 disturbs most (signal to noise of the outputs with this node alone in int8; all of them: " +
+         fixed(decibels(a.noise), 1) + " dB):\n" + table(rows, 100);
+}
+
+nlohmann::ordered_json json_of(const Trial& t) {
+  nlohmann::ordered_json json = {{"trial", t.number},
+                                 {"accuracy", t.accuracy},
+                                 {"gain", t.gain},
+                                 {"samples", t.samples},
+                                 {"early", t.early},
+                                 {"milliseconds", t.costs.milliseconds},
+                                 {"improvement", t.improvement},
+                                 {"size_bytes", t.costs.size_bytes},
+                                 {"meets_target", t.passes}};
+  for (const auto& [op, n] : t.precisions) json["precisions"][op] = {{"int8", n.int8}, {"fp32", n.fp32}};
   return json;
 }
 
-// A line for each contraction: the cost model's kernel, the fastest of the others, and the ratio of their times.
-Report describe(const ScheduleTrials& trials, const std::string& output) {
-  Report report;
-  std::vector<std::vector<std::string>> rows = {{"us", "kernel", "best other us", "kernel", "ratio", "contraction"}};
-  double before = 0, after = 0;
-  int changed = 0;
-  for (const ContractionTrials& c : trials.contractions) {
-    const ScheduleTrial &own = c.tried.front(), &best = c.best();
-    const auto other = std::ranges::min_element(c.tried.begin() + 1, c.tried.end(), {}, &ScheduleTrial::microseconds);
-    before += own.microseconds;
-    after += best.microseconds;
-    changed += best.schedule != own.schedule;
-    const bool any = other != c.tried.end();
-    rows.push_back({fixed(own.microseconds, 1), row_name(own.schedule), any ? fixed(other->microseconds, 1) : "",
-                    any ? row_name(other->schedule) : "", any ? fixed(own.microseconds / other->microseconds, 2) : "",
-                    c.name});
-    report.json["contractions"].push_back(json_of(c));
-  }
-  report.json["output"] = output;
-  report.json["microseconds"] = before;
-  report.json["tuned_microseconds"] = after;
-  report.text = table(rows) + output + ": " + std::to_string(changed) + " of " +
-                std::to_string(trials.contractions.size()) + " contractions changed, " + fixed(before, 1) + " us -> " +
-                fixed(after, 1) + " us\n";
-  return report;
+nlohmann::ordered_json json_of(const TuneResult& r) {
+  nlohmann::ordered_json json = {{"met", r.history.met()},
+                                 {"verdict", r.verdict},
+                                 {"metric", r.metric},
+                                 {"allowed_loss", r.allowed_loss},
+                                 {"trials", r.history.trials.size() - 1},
+                                 {"best_model", r.best.string()},
+                                 {"history", r.history_file.string()}};
+  json["fp32"] = json_of(r.history.trials.front());
+  json["best"] = json_of(*r.history.best());
+  for (const Trial* t : r.history.front()) json["front"].push_back(json_of(*t));
+  const Attribution& a = *r.history.attribution;
+  for (const size_t u : a.worst(a.units.size()))
+    json["nodes"].push_back({{"node", r.space.units[u].name},
+                             {"operator", r.space.units[u].op},
+                             {"sqnr_db", decibels(a.units[u].noise)},
+                             {"milliseconds", a.units[u].milliseconds},
+                             {"precision", r.history.best()->configuration.fp32[u] ? "fp32" : "int8"}});
+  return json;
+}
+
+// One bar at a time: a new one where the work has another name.
+TuneObserver observer_of(bool quiet) {
+  struct State {
+    std::string what;
+    Progress bar;
+  };
+  TuneObserver observer;
+  const auto state = std::make_shared<State>();
+  observer.progress = [state](const std::string& what, int64_t done, int64_t total) {
+    if (what != state->what) *state = {what, progress_bar(what)};
+    if (state->bar) state->bar(done, total);
+  };
+  if (quiet) return observer;
+  observer.trial = [state](const Trial& t) {
+    *state = {};
+    std::fputs(line_of(t).c_str(), stderr);
+  };
+  return observer;
 }
 
 Result<Report> tune(const Flags& flags) {
-  LAPIS_TRY(const Output output, Output::open(flags.output, flags.model.model));
-  LAPIS_TRY(const ModelOptions model, flags.model.model_options());
-  LAPIS_TRY(const std::unique_ptr<Graph> graph, flags.model.load(flags.model.model, model));
-  MeasureOptions options;
-  options.threads = flags.threads;
-  options.rounds = flags.rounds;
-  options.libraries = !flags.code_only;
-  options.compile.host_calls = true;
-  options.progress = progress_bar("measuring");
-  const auto inputs_for = [&](const std::vector<IoInfo>& inputs) { return random_inputs(inputs, 1, graph.get()); };
-  const Result<ScheduleTrials> trials = measure_schedules(*graph, inputs_for, options);
-  if (!trials.ok()) return in_file(trials.diagnostics(), flags.model.model, graph->name());
-  const std::string text = codegen::to_text(trials->best());
-  const std::span<const std::byte> bytes[] = {std::as_bytes(std::span(text))};
-  LAPIS_CHECK(output.write(bytes));
-  Report report = describe(*trials, flags.output);
-  report.on_stderr = output.is_stdout();
+  LAPIS_TRY(TuneConfig config, read_tune_config(flags.config));
+  if (!flags.workspace.empty()) config.workspace = flags.workspace;
+  config.exit.max_trials = flags.max_trials.value_or(config.exit.max_trials);
+  LAPIS_CHECK(check_folder(config.workspace));
+  TuneOptions options;
+  options.begin = flags.resume    ? Workspace::Begin::Resume
+                  : flags.restart ? Workspace::Begin::Restart
+                                  : Workspace::Begin::Fresh;
+  options.observer = observer_of(flags.quiet);
+  LAPIS_TRY(const TuneResult result, lapis::tune(config, options));
+  std::fputs(to_string(result.warnings).c_str(), stderr);
+  Report report;
+  report.json = json_of(result);
+  report.text = front_table(result) + precision_table(*result.history.best()) + worst_table(result) +
+                result.best.string() + ": " + result.verdict + "\n";
+  report.exit_code = result.history.met() ? kOk : kCheckFailed;
   return report;
 }
 
@@ -76,17 +155,21 @@ Result<Report> tune(const Flags& flags) {
 
 Action declare_tune(CLI::App& app) {
   auto flags = std::make_shared<Flags>();
-  flags->model.add_model(app);
-  app.add_option("-o,--output", flags->output, "The schedules, for --schedules (- for standard output)")
+  app.add_option("config", flags->config, "The configuration: `lapis init MODEL` writes one (docs/tuning.md)")
       ->required()
-      ->type_name("FILE");
-  app.add_option("--threads", flags->threads, "Threads to measure with; 0: one per core")
-      ->capture_default_str()
-      ->check(CLI::Range(0, 1024));
-  app.add_option("--rounds", flags->rounds, "Runs of each candidate, in turn; the least time counts")
-      ->capture_default_str()
-      ->check(CLI::Range(1, 10000));
-  app.add_flag("--code-only", flags->code_only, "Try no kernel that is a library, which artifacts and objects refuse");
+      ->type_name("CONFIG.yaml");
+  app.add_option("--workspace", flags->workspace, "Where results go, instead of what the configuration says")
+      ->type_name("DIR");
+  app.add_option("--max-trials", flags->max_trials, "Trials at most, instead of what the configuration says")
+      ->check(CLI::Range(1, 1000000));
+  CLI::Option* resume = app.add_flag("--resume", flags->resume, "Go on with the run that the workspace holds");
+  app.add_flag("--restart", flags->restart, "Replace the run that the workspace holds")->excludes(resume);
+  app.add_flag("--quiet", flags->quiet, "No line for each trial");
+  app.footer(
+      "After every trial the workspace holds everything that was found: history.json, best.onnx with its recipe, and "
+      "the Pareto\n"
+      "front. Exit code 0: a quantized model meets the target; 1: none does, and the best one is in the workspace all "
+      "the same.");
   return [flags] { return tune(*flags); };
 }
 

@@ -44,11 +44,13 @@ Action declare_compile(CLI::App& app);
 Action declare_convert(CLI::App& app);
 Action declare_eval(CLI::App& app);
 Action declare_explain(CLI::App& app);
+Action declare_init(CLI::App& app);
 Action declare_inspect(CLI::App& app);
 Action declare_opt(CLI::App& app);
 Action declare_quantize(CLI::App& app);
 Action declare_reduce(CLI::App& app);
 Action declare_run(CLI::App& app);
+Action declare_schedule(CLI::App& app);
 Action declare_tune(CLI::App& app);
 Action declare_verify(CLI::App& app);
 

@@ -1,0 +1,178 @@
+"""`lapis tune` and `lapis init` as a user has them: what they print and leave behind, also when they are killed.
+
+    LAPIS_BINARY_DIR=build python3 tests/tools/tune_test.py
+"""
+import json
+import random
+import signal
+import struct
+import subprocess
+import time
+
+from cli import CHECK_FAILED, DATA, INPUT, INTERRUPTED, LAPIS, MISMATCH, MODEL, OK, SANITIZED, USAGE, Cli, main, npy
+
+KILLS = 2 if SANITIZED else 20
+CONFIG = """model: {{path: {model}}}
+quantization: {{calibration: {{samples: 20}}}}
+tuning:
+  strategy: {strategy}
+  accuracy_criterion: {{{criterion}}}
+  objective: {objective}
+  exit_policy: {{max_trials: {trials}}}
+  sensitivity_samples: 4
+  workspace: {{path: {workspace}}}
+evaluation:
+  accuracy: {{data: {data}, samples: 200}}
+  performance: {{rounds: 1, round_seconds: 0.001}}
+"""
+
+
+class Tune(Cli):
+    def config(self, name="tune.yaml", **values):
+        defaults = {"model": MODEL, "data": DATA, "strategy": "pareto", "criterion": "relative: 0.02", "objective": "latency",
+                    "trials": 6, "workspace": "tuned"}
+        return self.write(name, CONFIG.format(**(defaults | values)))
+
+    def tune(self, *args, code=OK):
+        run = self.lapis("tune", *args)
+        self.assertEqual(run.returncode, code, run.stderr)
+        return run
+
+    def history(self, workspace="tuned"):
+        return json.loads((self.folder / workspace / "history.json").read_text())
+
+    def test_the_example(self):
+        run = self.tune(self.config(), "--json")
+        report, history = json.loads(run.stdout), self.history()
+        self.assertTrue(report["met"])
+        self.assertEqual(report["trials"], len(history["trials"]) - 1)
+        self.assertLessEqual(report["trials"], 6)
+        self.assertGreater(report["best"]["precisions"]["Conv"]["int8"], 0)
+        self.assertIn("int8+fp32: ", run.stderr)
+        self.assertEqual(history["best"], report["best"]["trial"])
+        self.passes("run", self.folder / "tuned/best.onnx", "--input", "image=@" + str(self.image()))
+        for trial in history["front"]:
+            for kind in ("onnx", "yaml"):
+                self.assertTrue((self.folder / f"tuned/front/{trial:03d}.{kind}").exists())
+        self.assertEqual(len(list((self.folder / "tuned/front").iterdir())), 2 * len(history["front"]))
+        # The recipe beside it makes the same model.
+        self.passes("quantize", MODEL, "--calibration", DATA, "--samples", "20", "--recipe", "tuned/best.yaml", "-o", "again.onnx")
+        self.assertEqual((self.folder / "again.onnx").read_bytes(), (self.folder / "tuned/best.onnx").read_bytes())
+
+    def image(self):
+        npy(self.folder / "image.npy", "<f4", [1, 1, 28, 28], struct.pack("<f", 0.5) * 784)
+        return self.folder / "image.npy"
+
+    def test_init(self):
+        self.passes("init", MODEL, "--data", DATA)
+        text = (self.folder / "tune.yaml").read_text()
+        self.assertIn("image: float[", text)
+        self.fails(USAGE, "init", MODEL, says=["tune.yaml", "there is such a file already"])
+        self.write("short.yaml", text.replace("max_trials: 100", "max_trials: 1").replace("samples: 0 ", "samples: 100 "))
+        self.tune("short.yaml", "--workspace", "elsewhere", "--quiet")
+        self.assertEqual(len(self.history("elsewhere")["trials"]), 2)
+        self.assertEqual(self.lapis("init", MODEL, "-o", "-").stdout.count("evaluation:"), 1)
+
+    def test_an_impossible_target(self):
+        run = self.tune(self.config(criterion="value: 1.5"), code=CHECK_FAILED)
+        self.assertIn("out of reach", run.stdout)
+        self.assertTrue((self.folder / "tuned/best.onnx").exists())
+        self.assertGreater(len(self.history()["front"]), 0)
+        self.assertFalse(self.history()["met"])
+
+    def test_what_is_wrong_is_said_where_it_is(self):
+        for code, text, says in (
+            (INPUT, "tunning: {}\n", ["tune.yaml:1: ", "did you mean 'tuning'?"]),
+            (INPUT, "model: [", "not a valid tuning configuration"),
+            (INPUT, self.config().read_text().replace("max_trials", "max_trial"), ["tune.yaml:7: ", "did you mean 'max_trials'?"]),
+            (INPUT, self.config().read_text() + "pruning: {}\n", "pruning is not implemented"),
+            (INPUT, self.config(model="gone.onnx").read_text(), "gone.onnx"),
+            (INPUT, self.config(data="gone.yaml").read_text(), "gone.yaml"),
+        ):
+            self.fails(code, "tune", self.write("tune.yaml", text), says=says)
+        self.fails(INPUT, "tune", "nowhere.yaml", says="nowhere.yaml")
+        self.fails(USAGE, "tune", self.config(), "--resume", "--restart", says="--re")
+
+    def dataset(self, shape, data, labels):
+        npy(self.folder / "x.npy", "<f4", shape, data)
+        npy(self.folder / "labels.npy", "<i8", [len(labels)], struct.pack(f"<{len(labels)}q", *labels))
+        return self.write("data.yaml", "inputs: [{name: image, npy: x.npy}]\nlabels: {npy: labels.npy}\nmetric: {name: top1}\n")
+
+    def test_data_that_cannot_be_used(self):
+        self.fails(INPUT, "tune", self.config(data=self.dataset([0, 1, 28, 28], b"", [])), says="no samples")
+        nan = struct.pack("<f", float("nan")) * 784 * 2
+        self.fails(MISMATCH, "tune", self.config(data=self.dataset([2, 1, 28, 28], nan, [1, 2])), says="NaN or infinite")
+        self.fails(INPUT, "tune", self.config(data=self.dataset([2, 1, 28, 28], bytes(4 * 2 * 784), [1])), says="1 labels for 2 samples")
+        self.fails(MISMATCH, "tune", self.config(data=self.dataset([1, 1, 8, 8], bytes(256), [1])), says="[1,1,8,8]")
+
+    def test_a_workspace_is_not_replaced(self):
+        self.tune(self.config(trials=1))
+        self.fails(USAGE, "tune", self.config(trials=1), says=["history.json", "--resume"])
+        self.tune(self.config(trials=1), "--restart")
+        self.fails(USAGE, "tune", self.config(trials=1, strategy="random"), "--resume", says="another model, data set or configuration")
+        self.write("tuned/history.json", "{}")
+        self.fails(INPUT, "tune", self.config(trials=1), "--resume", says="history.json")
+
+    # ---- what a killed run leaves -------------------------------------------------------------------------------------
+
+    def start(self, config, *flags):
+        return subprocess.Popen([LAPIS, "tune", config, *flags], cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+    @staticmethod
+    def without_clocks(history):
+        for trial in history["trials"]:
+            del trial["milliseconds"], trial["seconds"]
+        for unit in history["attribution"]["units"]:
+            del unit["milliseconds"]
+        return history
+
+    def check_whole(self, workspace):
+        """Whatever is there under its own name is complete."""
+        folder = self.folder / workspace
+        if (folder / "history.json").exists():
+            json.loads((folder / "history.json").read_text())
+        if (folder / "best.onnx").exists():
+            self.passes("inspect", folder / "best.onnx")
+
+    def test_kill_and_resume_give_the_same(self):
+        options = {"strategy": "random", "objective": "model_size", "trials": 24}
+        self.tune(self.config(workspace="whole", **options))
+        config = self.config(workspace="killed", **options)
+        draw = random.Random(1)
+        killed = 0
+        for _ in range(KILLS):
+            process = self.start(config, "--resume")
+            time.sleep(draw.uniform(0.05, 1.2))
+            process.send_signal(signal.SIGKILL)
+            process.communicate()
+            killed += process.returncode == -signal.SIGKILL
+            self.check_whole("killed")
+        self.assertGreater(killed, 0)
+        self.tune(config, "--resume")
+        self.assertEqual(self.without_clocks(self.history("killed")), self.without_clocks(self.history("whole")))
+        for name in ("best.onnx", "best.yaml"):
+            self.assertEqual((self.folder / "killed" / name).read_bytes(), (self.folder / "whole" / name).read_bytes())
+        names = [sorted(p.name for p in (self.folder / w / "front").iterdir() if not p.name.startswith(".")) for w in ("killed", "whole")]
+        self.assertEqual(*names)
+
+    def test_what_was_measured_is_not_measured_again(self):
+        config = self.config(trials=3)
+        self.tune(config)
+        before = self.history()
+        self.tune(self.config(trials=5), "--resume")
+        self.assertEqual(self.history()["trials"][:4], before["trials"])
+        self.assertEqual(self.history()["attribution"], before["attribution"])
+
+    def test_interrupted(self):
+        process = self.start(self.config(strategy="random", trials=1000))
+        while not (self.folder / "tuned/history.json").exists() and process.poll() is None:
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        process.communicate()
+        self.assertEqual(process.returncode, INTERRUPTED)
+        self.check_whole("tuned")
+        self.tune(self.config(strategy="random", trials=len(self.history()["trials"])), "--resume")
+
+
+if __name__ == "__main__":
+    main()

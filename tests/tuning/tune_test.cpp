@@ -1,0 +1,231 @@
+// Tuning on models that are hard on purpose.
+#include "tuning/tune.h"
+
+#include <gtest/gtest.h>
+
+#include "passes/quantize/quantize.h"
+#include "tests/tuning/hard_models.h"
+#include "tuning/recipe.h"
+
+namespace lapis {
+namespace {
+
+using testing::HardModel;
+
+TuneResult tuned(const TuneConfig& config, TuneOptions options = {}) {
+  options.begin = options.begin == Workspace::Begin::Fresh ? Workspace::Begin::Restart : options.begin;
+  Result<TuneResult> result = tune(config, options);
+  EXPECT_TRUE(result.ok()) << to_string(result.diagnostics());
+  return *std::move(result);
+}
+
+size_t unit_of(const SearchSpace& space, const std::string& op) {
+  for (size_t u = space.units.size(); u-- > 0;)
+    if (space.units[u].op == op) return u;
+  ADD_FAILURE() << "no unit of " << op;
+  return 0;
+}
+
+class Hard : public ::testing::TestWithParam<std::unique_ptr<HardModel> (*)()> {};
+
+// What the quantizer makes by itself misses the target by far; tuning finds a model that meets it, and names the node.
+TEST_P(Hard, PlainQuantizationFailsAndTuningRecovers) {
+  const std::unique_ptr<HardModel> model = GetParam()();
+  TuneConfig config = model->config();
+  config.objectives.of = {{Objective::ModelSize, 1}};  // which no clock decides
+  const TuneResult result = tuned(config);
+  const Trial &plain = result.history.trials[1], &best = *result.history.best();
+  EXPECT_EQ(plain.configuration, result.space.int8(0));
+  EXPECT_LT(plain.gain, -0.2);
+  EXPECT_FALSE(plain.passes);
+  ASSERT_TRUE(result.history.met()) << result.verdict;
+  const size_t culprit = unit_of(result.space, model->culprit_op);
+  EXPECT_TRUE(best.configuration.fp32[culprit]);
+  EXPECT_LT(best.configuration.fp32_units(), result.space.units.size() / 2 + 1) << "the rest stays int8";
+  EXPECT_EQ(result.history.attribution->worst(1), std::vector<size_t>{culprit});
+  EXPECT_NE(result.verdict.find("meets the target"), std::string::npos);
+  // What is on disk is that model.
+  EXPECT_TRUE(std::filesystem::exists(result.best));
+  const auto recipe = read_recipe(config.workspace / "best.yaml");
+  ASSERT_TRUE(recipe.ok()) << to_string(recipe.diagnostics());
+  for (const Trial* t : result.history.front()) {
+    char name[16];
+    std::snprintf(name, sizeof name, "%03d.onnx", t->number);
+    EXPECT_TRUE(std::filesystem::exists(config.workspace / "front" / name)) << name;
+  }
+}
+INSTANTIATE_TEST_SUITE_P(Tune, Hard, ::testing::Values(testing::outlier_channels, testing::shared_concat));
+
+class Strategies : public ::testing::TestWithParam<std::string> {
+ protected:
+  static HardModel& model() {
+    static const std::unique_ptr<HardModel> one = testing::shared_concat();
+    return *one;
+  }
+};
+
+TEST_P(Strategies, FindAModelThatMeetsTheTarget) {
+  TuneConfig config = model().config();
+  config.strategy = GetParam();
+  config.workspace = model().folder / GetParam();
+  config.exit.max_trials = 40;
+  config.exit.stop = ExitPolicy::Stop::FirstPass;
+  const TuneResult result = tuned(config);
+  EXPECT_TRUE(result.history.met()) << result.verdict;
+  EXPECT_TRUE(result.history.trials.back().passes) << "the first that passes ends it";
+}
+
+// With an objective that no clock decides, the same seed gives the same trials, and so does going on after any of them.
+TEST_P(Strategies, AreDeterministicAndGoOnWhereTheyWere) {
+  TuneConfig config = model().config();
+  config.strategy = GetParam();
+  config.workspace = model().folder / (GetParam() + "_twice");
+  config.objectives.of = {{Objective::ModelSize, 1}};
+  config.exit.max_trials = 14;
+  const TuneResult whole = tuned(config);
+  config.exit.max_trials = 5;
+  tuned(config);
+  config.exit.max_trials = 14;
+  const TuneResult resumed = tuned(config, {.begin = Workspace::Begin::Resume});
+  ASSERT_EQ(resumed.history.trials.size(), whole.history.trials.size());
+  for (size_t i = 0; i < whole.history.trials.size(); ++i) {
+    const Trial &a = whole.history.trials[i], &b = resumed.history.trials[i];
+    EXPECT_EQ(a.configuration.key(), b.configuration.key()) << i;
+    EXPECT_EQ(a.accuracy, b.accuracy) << i;
+    EXPECT_EQ(a.improvement, b.improvement) << i;
+  }
+  EXPECT_EQ(resumed.history.best()->number, whole.history.best()->number);
+}
+INSTANTIATE_TEST_SUITE_P(Tune, Strategies, ::testing::ValuesIn(strategy_names()),
+                         [](const auto& info) { return info.param; });
+
+TEST(Tune, AnImpossibleTargetLeavesTheFrontAndSaysSo) {
+  const std::unique_ptr<HardModel> model = testing::shared_concat();
+  TuneConfig config = model->config();
+  config.criterion = {.value = 1.5};
+  config.exit.max_trials = 8;
+  const TuneResult result = tuned(config);
+  EXPECT_FALSE(result.history.met());
+  EXPECT_NE(result.verdict.find("out of reach"), std::string::npos) << result.verdict;
+  EXPECT_GE(result.history.best()->number, 1);
+  EXPECT_FALSE(result.history.front().empty());
+  EXPECT_TRUE(std::filesystem::exists(result.best));
+}
+
+TEST(Tune, FindsTheMostAccurateModelWithinALatency) {
+  const std::unique_ptr<HardModel> model = testing::shared_concat();
+  TuneConfig config = model->config();
+  config.criterion = {};
+  config.exit.latency_milliseconds = 1e6;  // any
+  config.exit.max_trials = 20;
+  const TuneResult result = tuned(config);
+  EXPECT_TRUE(result.history.met());
+  for (const Trial& t : result.history.trials) EXPECT_LE(t.gain, result.history.trials[0].gain);
+  EXPECT_GT(result.history.best()->gain, -0.02);
+  EXPECT_FALSE(result.history.best()->early) << "accuracy itself is wanted";
+}
+
+TEST(Tune, AWorkspaceIsNotReplacedUnasked) {
+  const std::unique_ptr<HardModel> model = testing::shared_concat();
+  TuneConfig config = model->config();
+  config.exit.max_trials = 1;
+  tuned(config);
+  const Result<TuneResult> again = tune(config);
+  ASSERT_FALSE(again.ok());
+  EXPECT_NE(to_string(again.diagnostics()).find("--resume goes on"), std::string::npos);
+  config.seed = 7;
+  const Result<TuneResult> other = tune(config, {.begin = Workspace::Begin::Resume});
+  ASSERT_FALSE(other.ok());
+  EXPECT_NE(to_string(other.diagnostics()).find("another model, data set or configuration"), std::string::npos);
+}
+
+// A strategy of one's own, and what fails is a failed trial.
+TEST(Tune, TakesAStrategyOfTheCaller) {
+  class OneByOne final : public Strategy {
+    Status search(Trials& trials) override {
+      for (size_t u = 0; u < trials.space().units.size(); ++u)
+        if (!trials.run(trials.space().int8(0).with(u, true))) break;
+      return ok();
+    }
+  };
+  const std::unique_ptr<HardModel> model = testing::shared_concat();
+  int told = 0;
+  TuneOptions options;
+  options.strategy = std::make_shared<OneByOne>();
+  options.observer.trial = [&](const Trial&) { ++told; };
+  const TuneResult result = tuned(model->config(), options);
+  EXPECT_EQ(result.history.trials.size(), result.space.units.size() + 1);
+  EXPECT_EQ(told, static_cast<int>(result.history.trials.size()));
+}
+
+TEST(History, BestAndFront) {
+  const auto trial = [](int number, double gain, double improvement, bool passes) {
+    Trial t;
+    t.number = number;
+    t.gain = gain;
+    t.improvement = improvement;
+    t.passes = passes;
+    t.score = passes ? improvement : gain;
+    t.configuration = {0, {number % 2 == 0, number > 1}};
+    return t;
+  };
+  const SearchSpace space{{{"c", {}}}, {{"a", "Conv", {"a"}}, {"b", "Conv", {"b"}}}};
+  History history{"f", Attribution{0, 0.5, {{0.1, 2, 3}, {0.2, 4, 5}}}, {}};
+  history.trials = {trial(0, 0, 1, true), trial(1, -0.5, 3, false), trial(2, -0.01, 2, true),
+                    trial(3, -0.02, 1.5, true)};
+  EXPECT_EQ(history.best()->number, 2);
+  std::vector<int> front;
+  for (const Trial* t : history.front()) front.push_back(t->number);
+  EXPECT_EQ(front, (std::vector<int>{0, 2, 1}));
+  const auto read = parse_history(to_json(history, space), space, "here");
+  ASSERT_TRUE(read.ok()) << to_string(read.diagnostics());
+  EXPECT_EQ(to_json(*read, space), to_json(history, space));
+  // Quantized, but slower than fp32: fp32 is best. Nothing passes: the nearest.
+  history.trials[2].improvement = history.trials[2].score = 0.5;
+  history.trials[3].passes = false;
+  EXPECT_EQ(history.best()->number, 0);
+  EXPECT_TRUE(history.met());
+  history.trials[0].passes = history.trials[2].passes = false;
+  for (Trial& t : history.trials) t.score = t.gain;
+  EXPECT_EQ(history.best()->number, 2);
+  EXPECT_FALSE(history.met());
+}
+
+TEST(Report, IsOneFileThatNamesEverything) {
+  const SearchSpace space{{{"c", {}}}, {{"a<b>", "Conv", {"a<b>"}}}};
+  History history{"f", Attribution{0, 0.5, {{0.1, 2, 3}}}, {}};
+  for (int number = 0; number < 3; ++number) {
+    Trial t;
+    t.number = number;
+    t.configuration = {0, {number == 0}};
+    t.accuracy = 0.9 - number;
+    t.improvement = 1 + number;
+    t.precisions["Conv"] = {1, 0};
+    history.trials.push_back(t);
+  }
+  const std::string html = to_html(history, space, {"m & n.onnx", "top1"});
+  for (const char* wanted : {"m &amp; n.onnx", "a&lt;b&gt;", "<svg", "class='front'", "Conv"})
+    EXPECT_NE(html.find(wanted), std::string::npos) << wanted;
+  for (const char* unwanted : {"<script", "http", "a<b>", "nan"})
+    EXPECT_EQ(html.find(unwanted), std::string::npos) << unwanted;
+  EXPECT_EQ(to_html({}, space, {}).find("nan"), std::string::npos);
+}
+
+TEST(History, RefusesWhatIsNone) {
+  const SearchSpace space{{{"c", {}}}, {{"a", "Conv", {"a"}}}};
+  for (const char* text : {"", "{", "[]", "{\"fingerprint\": 1}", "{\"fingerprint\": \"f\", \"trials\": [{}]}",
+                           "{\"fingerprint\": \"f\", \"trials\": [{\"number\": 0, \"configuration\": \"9:1\"}]}"}) {
+    const auto history = parse_history(text, space, "history.json");
+    ASSERT_FALSE(history.ok()) << text;
+    EXPECT_EQ(history.diagnostics()[0].location, "history.json");
+  }
+}
+
+TEST(Objectives, WeighWhatTheyAreGiven) {
+  const Objectives both{{{Objective::Latency, 3}, {Objective::ModelSize, 1}}};
+  EXPECT_DOUBLE_EQ(both.improvement({.milliseconds = 1, .size_bytes = 100}, {.milliseconds = 2, .size_bytes = 400}),
+                   (3 * 2 + 4) / 4.0);
+}
+
+}  // namespace
+}  // namespace lapis

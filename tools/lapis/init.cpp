@@ -1,0 +1,55 @@
+// lapis init M [--data eval.yaml] -o tune.yaml: a commented configuration for `lapis tune`.
+#include "tools/lapis/options.h"
+#include "tools/lapis/output.h"
+#include "tuning/search/config.h"
+
+namespace lapis::cli {
+namespace {
+
+struct Flags {
+  std::string model, output = "tune.yaml", data = "eval.yaml";
+};
+
+// As the configuration names it: relative to its own folder.
+std::string seen_from(const Path& file, const Path& folder) {
+  if (file.is_absolute()) return file.string();
+  std::error_code failed;
+  const Path relative = std::filesystem::relative(file, folder.empty() ? Path(".") : folder, failed);
+  return failed || relative.empty() ? file.string() : relative.string();
+}
+
+Result<Report> init(const Flags& flags) {
+  std::error_code failed;
+  if (flags.output != "-" && std::filesystem::exists(flags.output, failed))
+    return error(ErrorKind::Usage, "there is such a file already")
+        .at(flags.output)
+        .help("choose another name with -o; nobody's settings are replaced");
+  LAPIS_TRY(const Output output, Output::open(flags.output, flags.model));
+  ModelFlags model;
+  LAPIS_TRY(const std::unique_ptr<Graph> graph, model.import(flags.model, {}));
+  const Path folder = Path(flags.output).parent_path();
+  const std::string text = tune_config_template(*graph, seen_from(flags.model, folder), seen_from(flags.data, folder));
+  const std::span<const std::byte> bytes[] = {std::as_bytes(std::span(text))};
+  LAPIS_CHECK(output.write(bytes));
+  Report report;
+  report.text = flags.output + ": edit it, then run `lapis tune " + flags.output + "`\n";
+  report.json = {{"output", flags.output}, {"model", flags.model}, {"data", flags.data}};
+  report.on_stderr = output.is_stdout();
+  return report;
+}
+
+}  // namespace
+
+Action declare_init(CLI::App& app) {
+  auto flags = std::make_shared<Flags>();
+  app.add_option("model", flags->model, "A model: ONNX or TFLite")->required()->type_name("MODEL");
+  app.add_option("-o,--output", flags->output, "The configuration; it must not exist yet")
+      ->capture_default_str()
+      ->type_name("FILE");
+  app.add_option("--data", flags->data, "The dataset file that it names, with a metric (docs/datasets.md)")
+      ->capture_default_str()
+      ->type_name("DATA.yaml");
+  return [flags] { return init(*flags); };
+}
+
+}  // namespace lapis::cli

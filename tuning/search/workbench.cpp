@@ -1,0 +1,367 @@
+#include "tuning/search/workbench.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <numeric>
+#include <random>
+#include <thread>
+#include <tuple>
+
+#include "frontends/frontend.h"
+#include "ir/infer.h"
+#include "passes/pipeline.h"
+
+namespace lapis {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+int cores() { return std::max(1, static_cast<int>(std::thread::hardware_concurrency())); }
+
+SampleSource source_of(const Dataset& data) {
+  return [&data](int64_t index) -> Result<std::optional<Feeds>> {
+    if (index >= data.size()) return std::optional<Feeds>();
+    LAPIS_TRY(Feeds feeds, data.sample(index));
+    return std::optional<Feeds>(std::move(feeds));
+  };
+}
+
+// Fisher-Yates with the generator's own bits: the same order wherever the standard library comes from.
+std::vector<int64_t> shuffled(int64_t count, uint64_t seed) {
+  std::vector<int64_t> order(static_cast<size_t>(count));
+  std::iota(order.begin(), order.end(), 0);
+  std::mt19937_64 random(seed);
+  for (size_t i = order.size(); i > 1; --i) std::swap(order[i - 1], order[random() % i]);
+  return order;
+}
+
+// Recipes that nobody asked for are left out where the model cannot be quantized by them.
+std::vector<Candidate> fitting(std::vector<Candidate> candidates, const Graph& graph, const Target& target) {
+  std::vector<Candidate> fit = candidates;
+  std::erase_if(fit, [&](const Candidate& c) { return !plan_qdq(graph, c.recipe, target).ok(); });
+  return fit.empty() ? candidates : fit;
+}
+
+// What looks at samples again, so that one calibration does not do for it.
+bool adjusts_weights(const Recipe& recipe) {
+  const NodeRecipe& d = recipe.defaults;
+  return d.algorithm != WeightAlgorithm::Round || d.smooth.on() || d.equalize || d.correct_bias ||
+         std::any_of(recipe.rules.begin(), recipe.rules.end(), [](const RecipeRule& rule) {
+           const NodeSettings& s = rule.settings;
+           return s.algorithm || s.smooth || s.equalize || s.correct_bias;
+         });
+}
+
+double constant_bytes(const Graph& graph) {
+  double bytes = 0;
+  for (const Value* v : graph.constants()) bytes += static_cast<double>(v->constant().bytes());
+  return bytes;
+}
+
+// Mean milliseconds of so many runs.
+Result<double> timed(Runner& runner, const std::vector<Tensor>& inputs, int64_t runs) {
+  const auto start = Clock::now();
+  for (int64_t i = 0; i < runs; ++i) LAPIS_CHECK(runner.run(inputs));
+  return std::chrono::duration<double, std::milli>(Clock::now() - start).count() / static_cast<double>(runs);
+}
+
+// The least mean time of both over the rounds, in turn, so that a changing clock or a busy core hurts both alike.
+Result<std::pair<double, double>> timed_in_turn(Runner& a, Runner& b, const std::vector<Tensor>& inputs, int rounds,
+                                                double seconds) {
+  LAPIS_CHECK(a.prepare(inputs));
+  LAPIS_CHECK(b.prepare(inputs));
+  LAPIS_TRY(const double first_a, timed(a, inputs, 1));
+  LAPIS_TRY(const double first_b, timed(b, inputs, 1));
+  const auto runs = [&](double ms) {
+    return std::clamp<int64_t>(static_cast<int64_t>(1e3 * seconds / std::max(ms, 1e-6)), 1, 100000);
+  };
+  double least_a = first_a, least_b = first_b;
+  for (int i = 0; i < rounds; ++i) {
+    LAPIS_TRY(const double ms_a, timed(a, inputs, runs(least_a)));
+    LAPIS_TRY(const double ms_b, timed(b, inputs, runs(least_b)));
+    least_a = std::min(least_a, ms_a);
+    least_b = std::min(least_b, ms_b);
+  }
+  return std::pair(least_a, least_b);
+}
+
+}  // namespace
+
+// What is not finite is as wrong as can be.
+void Powers::add(const Tensor& wanted, const Tensor& got) {
+  const auto a = wanted.data<float>(), b = got.data<float>();
+  for (size_t i = 0; i < std::min(a.size(), b.size()); ++i) {
+    const double value = a[i], error = b[i] - value;
+    signal += value * value;
+    noise += std::isfinite(error) ? error * error : value * value + 1;
+  }
+}
+
+double output_noise(const Workbench::Outputs& wanted, const Workbench::Outputs& got) {
+  double sum = 0;
+  int outputs = 0;
+  for (size_t o = 0; !wanted.empty() && o < wanted[0].size(); ++o) {
+    if (wanted[0][o].dtype() != DType::Float32) continue;
+    Powers powers;
+    for (size_t s = 0; s < wanted.size(); ++s) powers.add(wanted[s][o], got[s][o]);
+    sum += powers.ratio();
+    ++outputs;
+  }
+  return outputs ? sum / outputs : 0;
+}
+
+// ---- making one -----------------------------------------------------------------------------------------------------
+
+Result<std::unique_ptr<Workbench>> Workbench::make(const TuneConfig& config, const TuneObserver& observer) {
+  std::unique_ptr<Workbench> bench(new Workbench(config, observer));
+  LAPIS_CHECK(bench->read());
+  LAPIS_CHECK(bench->calibrate());
+  LAPIS_CHECK(bench->measure_baseline());
+  return bench;
+}
+
+Progress Workbench::progress(const std::string& what) const {
+  if (!observer_.progress) return {};
+  return [this, what](int64_t done, int64_t total) { observer_.progress(what, done, total); };
+}
+
+Status Workbench::read() {
+  LAPIS_TRY(target_, Target::parse(config_.target));
+  LAPIS_TRY(graph_, import_model(config_.model));
+  if (!config_.shapes.dims.empty() || !config_.shapes.shapes.empty()) {
+    if (Status bound = bind_model(*graph_, config_.shapes); !bound.ok())
+      return in_file(std::move(bound).diagnostics(), config_.model, graph_->name());
+  }
+  LAPIS_TRY(const Dataset whole, Dataset::load(config_.data));
+  data_ = whole.limited_to(config_.samples);
+  LAPIS_TRY(const Dataset other,
+            config_.calibration.empty() ? Result<Dataset>(whole) : Dataset::load(config_.calibration));
+  PassRunnerOptions run;
+  use_onnx_writers(run);
+  LAPIS_TRY(const Pipeline simplify, parse_pipeline("simplify"));
+  PassContext context;
+  context.target = target_;
+  if (auto done = PassRunner(run).run(*graph_, simplify, context); !done.ok())
+    return in_file(std::move(done).diagnostics(), config_.model, graph_->name());
+  const bool own = !config_.candidates.empty();
+  Result<SearchSpace> space =
+      make_space(*graph_, own ? config_.candidates : fitting(default_candidates(), *graph_, target_), target_);
+  if (!space.ok()) return in_file(std::move(space).diagnostics(), config_.model, graph_->name());
+  space_ = *std::move(space);
+  return choose_samples(other.calibration());
+}
+
+// State is what the model makes of the samples before.
+Status Workbench::choose_samples(const Dataset& all) {
+  if (all.carried().empty()) {
+    calibration_data_ = all.limited_to(config_.calibration_samples);
+  } else {
+    LAPIS_TRY(const Runners runners, open(*graph_, 1, 1));
+    LAPIS_TRY(calibration_data_, with_state(*runners[0], all, config_.calibration_samples));
+  }
+  return ok();
+}
+
+Status Workbench::calibrate() {
+  const std::unique_ptr<Evaluator> evaluator = jit_evaluator(0);
+  const CalibrateOptions options{config_.calibration_samples, progress("calibrating")};
+  Result<Calibration> calibration =
+      lapis::calibrate(*graph_, values_to_calibrate(*graph_), *evaluator, source_of(*calibration_data_), options);
+  if (!calibration.ok()) return std::move(calibration).diagnostics();
+  calibration_ = *std::move(calibration);
+  return ok();
+}
+
+Status Workbench::measure_baseline() {
+  if (data_->carried().empty()) order_ = shuffled(data_->size(), config_.seed);
+  LAPIS_TRY(baseline_runners_, open(*graph_));
+  EvaluateOptions options;
+  options.reference = baseline_runners_[0].get();
+  options.progress = progress("evaluating fp32");
+  LAPIS_TRY(baseline_, measure_accuracy(baseline_runners_, *data_, options));
+  if (!std::isfinite(baseline_.value))
+    return error(ErrorKind::Mismatch,
+                 "the metric of the fp32 model is not a number, so that nothing can be compared with it")
+        .at(config_.data.string())
+        .help("look at its outputs: `lapis run`, `lapis eval`");
+  higher_is_better_ = config_.higher_is_better.value_or(baseline_.higher_is_better);
+  LAPIS_TRY(const Feeds feeds, data_->sample(0));
+  LAPIS_TRY(first_, ordered(feeds, baseline_runners_[0]->inputs()));
+  return ok();
+}
+
+// ---- trials ---------------------------------------------------------------------------------------------------------
+
+Result<Built> Workbench::build(const Configuration& configuration) const {
+  Built built{graph_->clone(), {}};
+  if (configuration.all_fp32()) {
+    for (const Node* node : graph_->nodes())
+      built.report.decisions.push_back({node->name(), std::string(node->op().name), false, "the fp32 model"});
+    built.report.recipe.defaults.precision = Precision::Float32;
+    return built;
+  }
+  const QuantizeOptions options{space_.recipe(configuration), {calibration_data_->size(), {}}, target_, 0};
+  if (adjusts_weights(options.recipe)) {
+    const std::unique_ptr<Evaluator> evaluator = jit_evaluator(0);
+    LAPIS_TRY(built.report, quantize_static(*built.graph, *evaluator, source_of(*calibration_data_), options));
+  } else {
+    LAPIS_TRY(built.report, quantize_static(*built.graph, calibration_, options));
+  }
+  return built;
+}
+
+Result<Runners> Workbench::open(const Graph& graph) const { return open(graph, 1, cores()); }
+
+// A batch becomes 1; other free dimensions stay, because samples may be of any length.
+Result<Runners> Workbench::open(const Graph& graph, int threads, int callers) const {
+  const std::unique_ptr<Graph> bound = graph.clone();
+  LAPIS_CHECK(bind_model(*bound, {}));
+  RunnerOptions options;
+  options.target = target_;
+  options.threads = threads;
+  options.model.all_free = true;
+  return open_graph(*bound, options, callers);
+}
+
+Result<double> Workbench::throughput(Runners& runners) const {
+  std::vector<std::thread> threads;
+  std::vector<Result<double>> times(runners.size(), 0.0);
+  LAPIS_TRY(const double one, timed(*runners[0], first_, 1));
+  const double seconds = config_.round_seconds * config_.rounds;
+  const auto runs = std::max<int64_t>(1, static_cast<int64_t>(1e3 * seconds / std::max(one, 1e-6)));
+  for (size_t r = 0; r < runners.size(); ++r)
+    threads.emplace_back([&, r] { times[r] = timed(*runners[r], first_, runs); });
+  for (std::thread& t : threads) t.join();
+  double sum = 0;
+  for (Result<double>& ms : times) {
+    LAPIS_TRY(const double each, std::move(ms));
+    sum += 1e3 / each;
+  }
+  return sum;
+}
+
+Result<Workbench::Measured> Workbench::costs(const Graph& graph, Runners& runners) {
+  Measured m;
+  Runners threaded, threaded_baseline;
+  if (config_.threads != 1) {
+    LAPIS_TRY(threaded, open(graph, config_.threads, 1));
+    LAPIS_TRY(threaded_baseline, open(*graph_, config_.threads, 1));
+  }
+  Runner* const own = threaded.empty() ? runners[0].get() : threaded[0].get();
+  Runner* const fp32 = threaded.empty() ? baseline_runners_[0].get() : threaded_baseline[0].get();
+  LAPIS_TRY(const auto times, timed_in_turn(*own, *fp32, first_, config_.rounds, config_.round_seconds));
+  std::tie(m.costs.milliseconds, m.baseline.milliseconds) = times;
+  m.costs.size_bytes = constant_bytes(graph);
+  m.baseline.size_bytes = constant_bytes(*graph_);
+  if (config_.objectives.contain(Objective::Throughput)) {
+    LAPIS_TRY(m.costs.throughput, throughput(runners));
+    LAPIS_TRY(m.baseline.throughput, throughput(baseline_runners_));
+  }
+  if (config_.objectives.contain(Objective::MemoryFootprint)) {
+    LAPIS_TRY(m.costs.memory_bytes, footprint(*own));
+    LAPIS_TRY(m.baseline.memory_bytes, footprint(*fp32));
+  }
+  return m;
+}
+
+Result<double> Workbench::footprint(Runner& runner) const {
+  if (!runner.session())
+    return error(ErrorKind::Usage, "the memory footprint of a model with free dimensions is not one number")
+        .at(config_.model.string())
+        .help("give them in `model.dims` or `model.shapes`");
+  const Program& p = runner.session()->program();
+  return static_cast<double>(lapis::constant_bytes(p) + p.code.size() + static_cast<uint64_t>(p.arena_bytes));
+}
+
+Status Workbench::accuracy(Runners& runners, Trial& trial, Answer& answer) {
+  const double sign = higher_is_better_ ? 1 : -1;
+  const bool limited = config_.exit.latency_milliseconds.has_value();  // the value itself is wanted
+  const double allowed = limited ? 0 : config_.criterion.allowed_loss(baseline_.value, higher_is_better_);
+  const bool paired = !baseline_.scores.empty() && !order_.empty();
+  SequentialTest test({data_->size(), allowed, limited ? 1 : config_.criterion.confidence});
+  EvaluateOptions options;
+  options.reference = baseline_runners_[0].get();
+  options.order = order_;
+  options.progress =
+      progress("trial " + std::to_string(trial.number) + " of at most " + std::to_string(config_.exit.max_trials));
+  options.enough = [&](int64_t done, const Metric& metric) {
+    if (!paired || !test.is_look(done)) return false;
+    const std::vector<double> scores = metric.scores();
+    for (auto i = static_cast<size_t>(test.samples()); i < static_cast<size_t>(done); ++i) {
+      const auto sample = static_cast<size_t>(order_[i]);
+      test.add(sign * baseline_.scores[sample], sign * scores[sample]);
+    }
+    return test.answer() != Answer::Open;
+  };
+  LAPIS_TRY(const Accuracy measured, measure_accuracy(runners, *data_, options));
+  trial.samples = static_cast<int64_t>(measured.milliseconds.size());
+  trial.unusable = measured.unusable;
+  trial.early = trial.samples < data_->size();
+  const auto interval = test.interval();
+  trial.gain = trial.early ? interval.mean : sign * (measured.value - baseline_.value);
+  trial.gain_low = trial.early ? interval.low : trial.gain;
+  trial.gain_high = trial.early ? interval.high : trial.gain;
+  trial.accuracy = trial.early ? baseline_.value + sign * trial.gain : measured.value;
+  constexpr double kRounding = 1e-12;
+  answer = trial.early ? test.answer() : trial.gain >= -allowed - kRounding ? Answer::Passes : Answer::Fails;
+  if (std::isfinite(trial.accuracy)) return ok();
+  return error(ErrorKind::Mismatch, "the metric is not a number");
+}
+
+// ---- looking into models --------------------------------------------------------------------------------------------
+
+Result<std::vector<Feeds>> Workbench::probes() const {
+  const Dataset some = calibration_data_->limited_to(config_.sensitivity_samples);
+  std::vector<Feeds> probes;
+  for (int64_t i = 0; i < some.size(); ++i) {
+    LAPIS_TRY(probes.emplace_back(), some.sample(i));
+  }
+  return probes;
+}
+
+Result<Workbench::Outputs> Workbench::outputs(Runner& runner, const std::vector<Feeds>& probes) const {
+  Outputs all;
+  for (const Feeds& feeds : probes) {
+    LAPIS_TRY(const std::vector<Tensor> inputs, ordered(feeds, runner.inputs()));
+    LAPIS_TRY(all.emplace_back(), runner.run(inputs));
+  }
+  return all;
+}
+
+Result<Workbench::Outputs> Workbench::baseline_outputs(const std::vector<Feeds>& probes) const {
+  return outputs(*baseline_runners_[0], probes);
+}
+
+Result<double> Workbench::noise(const Graph& graph, const std::vector<Feeds>& probes, const Outputs& wanted) const {
+  LAPIS_TRY(const Runners runners, open(graph));
+  LAPIS_TRY(const Outputs got, outputs(*runners[0], probes));
+  return output_noise(wanted, got);
+}
+
+Result<double> Workbench::noise_of(const Configuration& configuration, const std::vector<Feeds>& probes,
+                                   const Outputs& wanted) const {
+  LAPIS_TRY(const Built built, build(configuration));
+  return noise(*built.graph, probes, wanted);
+}
+
+Result<std::vector<Feeds>> Workbench::values(const Graph& graph, const std::vector<Feeds>& probes,
+                                             const std::vector<std::string>& watched) const {
+  std::vector<Feeds> all;
+  const std::unique_ptr<Evaluator> evaluator = jit_evaluator(1);
+  std::map<std::string, Shape> loaded;
+  for (const Feeds& feeds : probes) {
+    std::map<std::string, Shape> shapes;
+    for (const auto& [name, tensor] : feeds) shapes[name] = tensor.shape();
+    if (all.empty() || shapes != loaded) {
+      const std::unique_ptr<Graph> bound = graph.clone();
+      LAPIS_CHECK(bind_shapes(*bound, shapes));
+      LAPIS_CHECK(evaluator->load(*bound, watched));
+      loaded = shapes;
+    }
+    LAPIS_TRY(all.emplace_back(), evaluator->run(feeds));
+  }
+  return all;
+}
+
+}  // namespace lapis

@@ -1,0 +1,102 @@
+// Where trials are made: the simplified float model, calibrated once, its fp32 results, and what turns a configuration into a quantized model, runs it
+// and measures it. Weights and code that trials have in common are packed and generated once (driver/caches.h).
+#pragma once
+
+#include "passes/quantize/quantize.h"
+#include "tuning/evaluate.h"
+#include "tuning/search/config.h"
+#include "tuning/search/history.h"
+#include "tuning/search/report.h"
+#include "tuning/search/sequential.h"
+
+namespace lapis {
+
+// How far a tuning run is, for people; any of it may be empty.
+struct TuneObserver {
+  std::function<void(const std::string& what, int64_t done, int64_t total)> progress;
+  std::function<void(const Trial& trial)> trial;  // each one when it is measured
+  std::function<void(const std::string& text)> note;
+};
+
+// A configuration as a model.
+struct Built {
+  std::unique_ptr<Graph> graph;
+  QuantizeReport report;
+};
+
+class Workbench {
+ public:
+  // Reads the model and both datasets, calibrates, and measures the fp32 model. `config` and `observer` must outlive it.
+  static Result<std::unique_ptr<Workbench>> make(const TuneConfig& config, const TuneObserver& observer);
+
+  const Graph& graph() const { return *graph_; }
+  const SearchSpace& space() const { return space_; }
+  const Accuracy& baseline() const { return baseline_; }
+  bool higher_is_better() const { return higher_is_better_; }
+  ReportTitle title() const { return {config_.model.filename().string(), baseline_.metric}; }
+  Diagnostics warnings() const { return calibration_.warnings; }
+
+  Result<Built> build(const Configuration& configuration) const;
+  // A built model ready to run samples, one at a time: once for each core, or for one caller with so many threads.
+  Result<Runners> open(const Graph& graph) const;
+  Result<Runners> open(const Graph& graph, int threads, int callers) const;
+  // Time of one run, beside the fp32 model's in the same rounds, and the sizes.
+  struct Measured {
+    Costs costs, baseline;
+  };
+  Result<Measured> costs(const Graph& graph, Runners& runners);
+  // The metric, as far as it takes to know whether no more is lost than is allowed.
+  Status accuracy(Runners& runners, Trial& trial, Answer& answer);
+
+  // ---- what strategies look into models with ----
+
+  // Some calibration samples, evenly spread.
+  Result<std::vector<Feeds>> probes() const;
+  // A model's outputs for each of them.
+  using Outputs = std::vector<std::vector<Tensor>>;
+  Result<Outputs> outputs(Runner& runner, const std::vector<Feeds>& probes) const;
+  Result<Outputs> baseline_outputs(const std::vector<Feeds>& probes) const;
+  // Noise to signal of the outputs of a built model, or of a configuration, against those of fp32.
+  Result<double> noise(const Graph& graph, const std::vector<Feeds>& probes, const Outputs& wanted) const;
+  Result<double> noise_of(const Configuration& configuration, const std::vector<Feeds>& probes,
+                          const Outputs& wanted) const;
+  // Values inside of a graph by name, for each of the samples.
+  Result<std::vector<Feeds>> values(const Graph& graph, const std::vector<Feeds>& probes,
+                                    const std::vector<std::string>& watched) const;
+
+ private:
+  Workbench(const TuneConfig& config, const TuneObserver& observer) : config_(config), observer_(observer) {}
+  Status read();
+  Status choose_samples(const Dataset& all);
+  Status calibrate();
+  Status measure_baseline();
+  Result<double> throughput(Runners& runners) const;
+  Result<double> footprint(Runner& runner) const;
+  Progress progress(const std::string& what) const;
+
+  const TuneConfig& config_;
+  const TuneObserver& observer_;
+  Target target_;
+  std::unique_ptr<Graph> graph_;
+  std::optional<Dataset> data_, calibration_data_;
+  Calibration calibration_;
+  SearchSpace space_;
+  Runners baseline_runners_;
+  Accuracy baseline_;
+  bool higher_is_better_ = true;
+  std::vector<Tensor> first_;  // inputs that are timed
+  std::vector<int64_t>
+      order_;  // in which samples are evaluated; empty: in their own, because state goes from one to the next
+};
+
+// Noise to signal of `got` against `wanted`, over all samples, the mean over the float outputs.
+double output_noise(const Workbench::Outputs& wanted, const Workbench::Outputs& got);
+
+// Sums of squares, for what is noise and what is signal.
+struct Powers {
+  double signal = 0, noise = 0;
+  void add(const Tensor& wanted, const Tensor& got);  // of float32
+  double ratio() const { return noise / (signal > 1e-30 ? signal : 1e-30); }
+};
+
+}  // namespace lapis

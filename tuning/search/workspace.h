@@ -1,0 +1,44 @@
+// The folder of a tuning run. After every trial it holds all that was found: whatever ends the process, no more than the running trial is lost.
+//
+//   history.json      every trial, which of them is best and which are the front, and what each unit does
+//   best.onnx, .yaml  the best model so far, and its recipe, with the reason beside each node
+//   report.html       the same as charts and tables
+//   front/007.onnx, .yaml   the models that no other one beats in both accuracy and cost, by the numbers of their trials
+//
+// Files appear under their names when they are complete (base/file.h), the history last.
+#pragma once
+
+#include <set>
+
+#include "tuning/search/workbench.h"
+
+namespace lapis {
+
+class Workspace {
+ public:
+  enum class Begin { Fresh, Resume, Restart };
+  // Fails where there is a history, unless it is to be gone on with or to be replaced. The folder is made by the first save.
+  static Result<Workspace> open(const Path& folder, Begin begin);
+
+  // What an interrupted run left; only its fingerprint is set where there is nothing to go on with.
+  Result<History> recorded(const SearchSpace& space, const std::string& fingerprint) const;
+  Status save(const History& history, const Workbench& bench);
+
+  const Path& folder() const { return folder_; }
+  Path history_file() const { return folder_ / "history.json"; }
+  Path best_file() const { return folder_ / "best.onnx"; }
+  Path front_file(int trial) const;
+
+ private:
+  Workspace(Path folder, Begin begin) : folder_(std::move(folder)), begin_(begin) {}
+  Status make_folders() const;
+  Status save_model(const Trial& trial, const Path& file, const Workbench& bench) const;
+  void forget_others() const;
+
+  Path folder_;
+  Begin begin_;
+  int best_ = -1;
+  std::set<int> front_;
+};
+
+}  // namespace lapis

@@ -1,0 +1,75 @@
+#include "tuning/strategies/moves.h"
+
+#include <algorithm>
+#include <numeric>
+
+namespace lapis {
+
+const Trial* try_candidates(Trials& trials) {
+  const Trial* best = nullptr;
+  for (size_t c = 0; c < trials.space().candidates.size(); ++c) {
+    const Trial* trial = trials.run(trials.space().int8(c));
+    if (!trial) return best;
+    if (!best || better(*trial, *best)) best = trial;
+  }
+  return best;
+}
+
+const Trial* accumulate(Trials& trials, const Trial* from, const std::vector<size_t>& order, Keep keep) {
+  const Trial* best = from;
+  Configuration so_far = from->configuration;
+  for (const size_t unit : order) {
+    const Configuration next = so_far.with(unit, true);
+    if (next == so_far || next.all_fp32()) continue;
+    const Trial* trial = trials.run(next);
+    if (!trial) return best;
+    if (better(*trial, *best)) best = trial;
+    if (keep == Keep::All || best == trial) so_far = next;
+  }
+  return best;
+}
+
+const Trial* toggle_each(Trials& trials, const Trial* best, const std::vector<size_t>& order) {
+  for (const size_t unit : order) {
+    const Configuration next = best->configuration.with(unit, !best->configuration.fp32[unit]);
+    if (next.all_fp32()) continue;
+    const Trial* trial = trials.run(next);
+    if (!trial) return best;
+    if (better(*trial, *best)) best = trial;
+  }
+  return best;
+}
+
+std::vector<size_t> descending(const std::vector<double>& values) {
+  std::vector<size_t> order(values.size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return values[a] > values[b]; });
+  return order;
+}
+
+uint64_t below(std::mt19937_64& random, uint64_t limit) { return random() % limit; }
+
+double unit_interval(std::mt19937_64& random) { return static_cast<double>(random() >> 11) * 0x1p-53; }
+
+Configuration random_configuration(Trials& trials) {
+  const SearchSpace& space = trials.space();
+  const size_t units = space.units.size();
+  Configuration c = space.int8(below(trials.random(), space.candidates.size()));
+  std::vector<size_t> order(units);
+  std::iota(order.begin(), order.end(), size_t{0});
+  const size_t in_fp32 = below(trials.random(), units);
+  for (size_t i = 0; i < in_fp32; ++i) {
+    std::swap(order[i], order[i + below(trials.random(), units - i)]);
+    c.fp32[order[i]] = true;
+  }
+  return c;
+}
+
+std::optional<Configuration> new_configuration(Trials& trials) {
+  constexpr int kDraws = 1000;
+  for (int i = 0; i < kDraws; ++i)
+    if (const Configuration c = random_configuration(trials); !trials.known(c)) return c;
+  return std::nullopt;
+}
+
+}  // namespace lapis
