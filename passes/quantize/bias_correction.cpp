@@ -66,7 +66,7 @@ std::vector<Biased> wanted(const Graph& graph, const Placement& placement) {
   std::vector<Biased> found;
   for (Node* node : graph.nodes()) {
     if (!placement.is_int8(*node) || quant_of(*node) != Quant::Contraction) continue;
-    if (!placement.recipes.of(*node).correct_bias) continue;
+    if (!placement.recipes.of(*node).correct_bias.value_or(node->is(ops::Conv))) continue;
     if (const auto b = biased(*node)) found.push_back(*b);
   }
   return found;

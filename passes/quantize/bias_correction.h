@@ -11,7 +11,8 @@
 
 namespace lapis {
 
-// Corrects the Conv and Gemm that compute in int8 and whose recipe says `correct_bias`; one without a bias gets one. False if there was nothing
+// Corrects the Conv, Gemm and MatMul that compute in int8 and whose recipe says `correct_bias`; where it says nothing, the Conv: positions of
+// sequences may be padding, which no mean should count. One without a bias gets one. False if there was nothing
 // to do; else `placement` is of an older graph.
 Result<bool> correct_biases(Graph& graph, const Placement& placement, Evaluator& evaluator, const SampleSource& source,
                             int64_t samples);

@@ -30,19 +30,26 @@ bool reads_bytes(const Node& node) {
                      [](const Value* v) { return v && v->producer() && v->producer()->is(ops::DequantizeLinear); });
 }
 
-// The node of the quantized model that computes a value, in fewer bits or not.
-bool computes_otherwise(const Node& original, const Value* twin) {
-  const Node* node = before_pair(twin)->producer();
-  return !node || !node->is(original.op()) || reads_bytes(*node);
+// The dequantized value of a pair that all readers of `v` take; null if there is none.
+const Value* behind_pair(const Value* v) {
+  if (!v->used_once()) return nullptr;
+  const Node* q = v->uses()[0].node;
+  if (!q->is(ops::QuantizeLinear) || q->output()->uses().empty()) return nullptr;
+  const Node* dq = q->output()->uses()[0].node;
+  return dq->is(ops::DequantizeLinear) ? dq->output() : nullptr;
 }
 
-// What readers of `v` see: the pair behind a result that is stored in bytes. A pair on a float result is part of its readers.
-const Value* as_read(const Node& original, Value* v) {
-  if (!v->used_once() || !computes_otherwise(original, v)) return v;
-  const Node* q = v->uses()[0].node;
-  if (!q->is(ops::QuantizeLinear) || q->output()->uses().empty()) return v;
-  const Node* dq = q->output()->uses()[0].node;
-  return dq->is(ops::DequantizeLinear) ? dq->output() : v;
+// The node of the quantized model that computes a value takes or gives fewer bits.
+bool in_fewer_bits(const Node& original, const Value* twin) {
+  const Value* result = before_pair(twin);
+  const Node* node = result->producer();
+  return !node || !node->is(original.op()) || reads_bytes(*node) || result != twin || behind_pair(twin);
+}
+
+// What readers of `v` see.
+const Value* as_read(const Value* v) {
+  const Value* floats = behind_pair(v);
+  return floats ? floats : v;
 }
 
 // ---- both models as one graph -----------------------------------------------------------------------------------------
@@ -136,8 +143,8 @@ class SideBySide {
       for (const Value* expected : data_outputs(*node)) {
         Value* twin = quantized.find_value(expected->name());
         if (!twin || !twin->producer()) continue;
-        values[expected] = {node, computes_otherwise(*node, twin)};
-        expected_of_[as_read(*node, twin)] = expected;
+        values[expected] = {node, in_fewer_bits(*node, twin)};
+        expected_of_[as_read(twin)] = expected;
       }
   }
 
@@ -173,7 +180,11 @@ double squared(const Feeds& results, const Value& v) { return std::pow(results.a
 class Judge {
  public:
   Judge(const Graph& original, const std::unordered_map<const Value*, Compared>& values)
-      : original_(original), values_(values) {}
+      : original_(original), values_(values) {
+    for (const Node* node : original.nodes())
+      for (const Value* v : node->outputs())
+        if (v) ratios_[v] = ratio(*v);
+  }
 
   Damage run() const {
     Damage damage;
@@ -200,10 +211,16 @@ class Judge {
     if (c && added(*c) > 0) nodes.push_back(c);
   }
 
+  // Noise to signal; of a value that has none (it is not finite, or not in both models) that of the worst it is computed from.
+  double ratio(const Value& v) const {
+    const auto it = values_.find(&v);
+    if (it != values_.end() && !std::isnan(it->second.ratio())) return it->second.ratio();
+    return operands_ratio(*v.producer());
+  }
   double operands_ratio(const Node& node) const {
     double worst = 0;
     for (const Value* v : node.inputs())
-      if (const auto it = values_.find(v); it != values_.end()) worst = std::max(worst, it->second.ratio());
+      if (const auto it = ratios_.find(v); it != ratios_.end()) worst = std::max(worst, it->second);
     return worst;
   }
   // Noise relative to the signal that arises in the node. Not a number compares false: such nodes are in no list.
@@ -214,21 +231,30 @@ class Judge {
             -10 * std::log10(operands_ratio(*c.node))};
   }
 
-  // The nodes that `y` is computed from, the nearest first. `enter`: whether to go on behind a node.
-  template <class Enter> std::vector<const Node*> upstream(const Node& last, Enter&& enter) const {
-    std::vector<const Node*> found{&last};
-    std::unordered_set<const Node*> seen{&last};
+  enum class Way { Up, Down };
+  static std::vector<const Node*> neighbours(const Node& node, Way way) {
+    std::vector<const Node*> found;
+    for (const Value* v : way == Way::Up ? node.inputs() : std::vector<Value*>())
+      if (v && v->producer()) found.push_back(v->producer());
+    for (const Value* v : way == Way::Down ? node.outputs() : std::vector<Value*>())
+      for (const Use& use : v ? v->uses() : std::vector<Use>()) found.push_back(use.node);
+    return found;
+  }
+  // A node and those that it is computed from, or that are computed from it, the nearest first. `enter`: whether to go on behind one.
+  template <class Enter> static std::vector<const Node*> along(const Node& first, Way way, Enter&& enter) {
+    std::vector<const Node*> found{&first};
+    std::unordered_set<const Node*> seen{&first};
     for (size_t i = 0; i < found.size(); ++i) {
       if (!enter(*found[i])) continue;
-      for (const Value* v : found[i]->inputs())
-        if (v && v->producer() && seen.insert(v->producer()).second) found.push_back(v->producer());
+      for (const Node* next : neighbours(*found[i], way))
+        if (seen.insert(next).second) found.push_back(next);
     }
     return found;
   }
 
   std::optional<DamageCause> cause(const Value& output) const {
     const Compared* worst = nullptr;
-    for (const Node* node : upstream(*output.producer(), [](const Node&) { return true; })) {
+    for (const Node* node : along(*output.producer(), Way::Up, [](const Node&) { return true; })) {
       const Compared* c = of(*node);
       if (c && added(*c) > (worst ? added(*worst) : 0)) worst = c;
     }
@@ -236,18 +262,21 @@ class Judge {
     return DamageCause{describe(*worst), blamed(*worst)};
   }
 
-  // The node itself, or the contractions in fewer bits whose errors it magnifies.
+  static bool is_contraction(const Node& node) { return quant_of(node) == Quant::Contraction; }
+
+  // Contractions in fewer bits: the node itself, those that read what it stores in bytes, or those whose errors it magnifies.
   std::vector<std::string> blamed(const Compared& worst) const {
-    if (worst.quantized) return {worst.node->name()};
-    const auto is_contraction = [](const Node& n) { return quant_of(n) == Quant::Contraction; };
+    if (worst.quantized && is_contraction(*worst.node)) return {worst.node->name()};
     std::vector<std::string> names;
-    for (const Node* node : upstream(*worst.node, [&](const Node& n) { return !is_contraction(n); }))
+    for (const Node* node :
+         along(*worst.node, worst.quantized ? Way::Down : Way::Up, [](const Node& n) { return !is_contraction(n); }))
       if (const Compared* c = of(*node); c && c->quantized && is_contraction(*node)) names.push_back(node->name());
     return names;
   }
 
   const Graph& original_;
   const std::unordered_map<const Value*, Compared>& values_;
+  std::unordered_map<const Value*, double> ratios_;
 };
 
 std::string quoted_list(const std::vector<std::string>& names) {

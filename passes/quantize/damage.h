@@ -21,12 +21,13 @@ inline constexpr double kLoudDamage = 20;  // dB: an output below this is warned
 
 struct NodeDamage {
   std::string node, op;    // of the float model
-  bool quantized = false;  // it computes otherwise than there; else it only passes on, or magnifies, what comes in
+  bool quantized = false;  // it takes or gives fewer bits; else it only passes on, or magnifies, what comes in
   double sqnr = 0;         // of its result; infinite: exact
   double operands = 0;     // of the worst of its operands
 };
 
-// Where the largest part of an output's noise arises, and which nodes in fewer bits are to blame: this one, or those before it.
+// Where the largest part of an output's noise arises, and which contractions in fewer bits are to blame: the node itself, those that read
+// what it stores in bytes, or those whose errors a float node magnifies.
 struct DamageCause {
   NodeDamage node;
   std::vector<std::string> quantized;

@@ -80,8 +80,8 @@ const char* needs_samples(const NodeRecipe& recipe) {
   return recipe.algorithm == WeightAlgorithm::Gptq  ? "algorithm: gptq"
          : recipe.algorithm == WeightAlgorithm::Awq ? "algorithm: awq"
          : recipe.weights_alone()                   ? nullptr
-         : recipe.smooth.on()                       ? "smooth"
-         : recipe.correct_bias                      ? "correct_bias"
+         : recipe.smooth && recipe.smooth->on()     ? "smooth"
+         : recipe.correct_bias.value_or(false)      ? "correct_bias"
                                                     : nullptr;
 }
 

@@ -55,9 +55,9 @@ NodeRecipe NodeSettings::applied_to(NodeRecipe recipe) const {
   recipe.weights = weights.applied_to(recipe.weights);
   recipe.range = {method.value_or(recipe.range.method), percentile.value_or(recipe.range.percentile)};
   recipe.algorithm = algorithm.value_or(recipe.algorithm);
-  recipe.smooth = smooth.value_or(recipe.smooth);
+  if (smooth) recipe.smooth = smooth;
   recipe.equalize = equalize.value_or(recipe.equalize);
-  recipe.correct_bias = correct_bias.value_or(recipe.correct_bias);
+  if (correct_bias) recipe.correct_bias = correct_bias;
   return recipe;
 }
 
@@ -389,9 +389,9 @@ std::string to_yaml(const Recipe& recipe, const std::unordered_map<std::string, 
   text += "  precision: " + print_name(recipe.defaults.precision) + "\n  data: " + full(recipe.defaults.data) +
           "\n  weights: " + full(recipe.defaults.weights) + "\n  range: " + full(recipe.defaults.range) +
           "\n  algorithm: " + print_name(recipe.defaults.algorithm) + "\n";
-  if (recipe.defaults.smooth.on()) text += "  smooth: " + print_smoothing(recipe.defaults.smooth) + "\n";
+  if (recipe.defaults.smooth) text += "  smooth: " + print_smoothing(*recipe.defaults.smooth) + "\n";
   if (recipe.defaults.equalize) text += "  equalize: true\n";
-  if (recipe.defaults.correct_bias) text += "  correct_bias: true\n";
+  if (recipe.defaults.correct_bias) text += "  correct_bias: " + print_bool(*recipe.defaults.correct_bias) + "\n";
   if (!recipe.rules.empty()) text += "rules:\n";
   for (const RecipeRule& rule : recipe.rules) {
     const auto comment = rule.nodes.by == Selector::By::Name ? comments.find(rule.nodes.text) : comments.end();

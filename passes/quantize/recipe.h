@@ -51,15 +51,18 @@ struct Smoothing {
   bool on() const { return automatic || alpha > 0; }
 };
 
+inline constexpr Smoothing kUsualSmoothing{0.75};
+
 struct NodeRecipe {
   Precision precision = Precision::Int8;  // fp32, or int8 where the node and its neighbours can
   Scheme data{DType::UInt8, false, Granularity::Tensor, 0};
   Scheme weights{DType::Int8, true, Granularity::Channel, 0};
   RangeOptions range;  // of its data
   WeightAlgorithm algorithm = WeightAlgorithm::Round;
-  Smoothing smooth;           // of the data of Gemm and MatMul
-  bool equalize = false;      // channels between two contractions (equalize.h)
-  bool correct_bias = false;  // of what rounding the weights shifts the mean of each channel by (bias_correction.h)
+  std::optional<Smoothing> smooth;  // of the data of Gemm and MatMul; unset: kUsualSmoothing where smooth.h says so
+  bool equalize = false;            // channels between two contractions (equalize.h)
+  std::optional<bool>
+      correct_bias;  // of what rounding weights shifts the mean of a channel by (bias_correction.h); unset: of Conv
   bool operator==(const NodeRecipe&) const = default;
   bool weights_alone() const { return data.type == DType::Float32; }  // only they are stored in fewer bits
 };

@@ -40,12 +40,20 @@ struct Group {
   std::vector<float> rows;  // some rows of x, for `auto`
 };
 
+// A product of sequences that are floats: the Mul is free in the loop that makes bytes of them. In front of it bytes would become floats again.
+bool is_of_an_encoder(const Placement& placement, const Node& node) {
+  const Value& x = *node.input(0);
+  return placement.quantized.contains(&node) && node.is(ops::MatMul) && x.type().ranked() && x.type().rank() >= 3 &&
+         !(x.producer() && placement.quantized.contains(x.producer()));
+}
+
 std::optional<Smoothing> wanted(const Placement& placement, const Node& node) {
   if (!(node.is(ops::Gemm) || node.is(ops::MatMul))) return std::nullopt;
   const NodeRecipe& recipe = placement.recipes.of(node);
   if (placement.weights_alone.contains(&node) && recipe.algorithm == WeightAlgorithm::Awq) return Smoothing{0, true};
-  if (placement.is_int8(node) && recipe.smooth.on()) return recipe.smooth;
-  return std::nullopt;
+  if (!placement.is_int8(node)) return std::nullopt;
+  if (recipe.smooth) return recipe.smooth->on() ? recipe.smooth : std::nullopt;
+  return is_of_an_encoder(placement, node) ? std::optional(kUsualSmoothing) : std::nullopt;
 }
 
 std::vector<Group> groups_of(const Graph& graph, const Placement& placement) {

@@ -76,6 +76,19 @@ TEST(Smooth, TheRecipeOfWhatWasDoneDoesTheSameAgain) {
   EXPECT_EQ(expression(net.graph.outputs()[0]), expression(again.graph.outputs()[0]));
 }
 
+TEST(Smooth, IsUsualForProductsOfSequencesInFloatsUnlessTheRecipeSaysOff) {
+  const auto quantized = [](Shape shape, Recipe recipe) {
+    Net net;
+    net.graph.set_outputs(
+        {net.add(ops::MatMul, {net.input(std::move(shape)), net.constant(random_tensor({8, 6}, 1))})});
+    net.quantize(std::move(recipe));
+    return expression(net.graph.outputs()[0]);
+  };
+  EXPECT_EQ(quantized({2, 3, 8}, {}), "MatMul(DQ(Q(Mul(x))))");
+  EXPECT_EQ(quantized({3, 8}, {}), "MatMul(DQ(Q(x)))");
+  EXPECT_EQ(quantized({2, 3, 8}, smoothing({})), "MatMul(DQ(Q(x)))");
+}
+
 TEST(Smooth, IsRefusedForConvolutionsByName) {
   Net net;
   net.graph.set_outputs({net.conv(net.input({1, 3, 6, 6}), 4, 3, "conv_c")});
@@ -212,6 +225,22 @@ template <class Make> void expect_means_restored(Make&& make, int64_t axis, int6
 TEST(BiasCorrection, RestoresTheMeanOfEveryChannelOfConvolutions) {
   const auto make = [](Net& net) { net.graph.set_outputs({net.conv(net.input({2, 3, 6, 6}), 4, 3, "y")}); };
   expect_means_restored(make, 0, 4, 36);
+}
+
+TEST(BiasCorrection, IsUsualForConvolutionsUnlessTheRecipeSaysFalse) {
+  Net net;
+  net.graph.set_outputs({net.gemm(net.add(ops::Flatten, {net.conv(net.input({1, 3, 4, 4}), 2, 3, "conv_c")}), 2)});
+  const auto corrects = [&](const Recipe& recipe) {
+    const auto graph = net.graph.clone();
+    return *correct_biases(*graph, *plan_qdq(*graph, recipe), *reference_evaluator(), samples_of({net.feeds()}), 1);
+  };
+  EXPECT_TRUE(corrects({}));
+  Recipe recipe;
+  recipe.defaults.correct_bias = false;
+  EXPECT_FALSE(corrects(recipe));
+  recipe.defaults.correct_bias.reset();
+  recipe.keep_float({Selector::By::Type, "Conv"});
+  EXPECT_FALSE(corrects(recipe));
 }
 
 TEST(BiasCorrection, GivesABiasToWhatHasNone) {

@@ -81,8 +81,9 @@ TEST(RecipeFile, ReadsBackWhatIsPrinted) {
   recipe.set({Selector::By::Last}, {.precision = Precision::Int8, .algorithm = WeightAlgorithm::Round});
   recipe.set({Selector::By::First}, {.smooth = Smoothing{0.3}, .equalize = true, .correct_bias = false});
   recipe.set({Selector::By::First}, {.smooth = Smoothing{}});
-  recipe.defaults.smooth = {0, true};
-  recipe.defaults.equalize = recipe.defaults.correct_bias = true;
+  recipe.defaults.smooth = Smoothing{0, true};
+  recipe.defaults.equalize = true;
+  recipe.defaults.correct_bias = true;
   const std::string text = to_yaml(recipe, {{"1e5", "# why: \n not"}});
   const auto read = parse_recipe(text, "r.yaml");
   ASSERT_TRUE(read.ok()) << text << to_string(read.diagnostics());
