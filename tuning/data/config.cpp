@@ -28,6 +28,26 @@ template <class Row> const Row* find(const std::vector<Row>& rows, const std::st
   return at == rows.end() ? nullptr : &*at;
 }
 
+std::vector<Option> window_options() {
+  return {{.name = "size",
+           .kind = OptionKind::Whole,
+           .doc = "elements of a window",
+           .required = true,
+           .low = 1,
+           .high = 1e9},
+          {.name = "step",
+           .kind = OptionKind::Whole,
+           .doc = "elements from one window to the next",
+           .required = true,
+           .low = 1,
+           .high = 1e9},
+          {.name = "before",
+           .kind = OptionKind::Whole,
+           .doc = "elements of a window that belong to the one before; zeros in the first",
+           .low = 0,
+           .high = 1e9}};
+}
+
 class Reader : YamlReader {
  public:
   Reader(const Path& file, const DatasetTables& tables)
@@ -333,26 +353,6 @@ class Reader : YamlReader {
 };
 
 }  // namespace
-
-std::vector<Option> window_options() {
-  return {{.name = "size",
-           .kind = OptionKind::Whole,
-           .doc = "elements of a window",
-           .required = true,
-           .low = 1,
-           .high = 1e9},
-          {.name = "step",
-           .kind = OptionKind::Whole,
-           .doc = "elements from one window to the next",
-           .required = true,
-           .low = 1,
-           .high = 1e9},
-          {.name = "before",
-           .kind = OptionKind::Whole,
-           .doc = "elements of a window that belong to the one before; zeros in the first",
-           .low = 0,
-           .high = 1e9}};
-}
 
 Result<DatasetConfig> parse_dataset_config(const std::string& text, const Path& file, const DatasetTables& tables) {
   return read_yaml(text, file, kKind, kHint, [&](const YAML::Node& root) { return Reader(file, tables).read(root); });

@@ -24,9 +24,6 @@ struct DatasetTables {
   std::vector<MetricRow> metrics = lapis::metrics();
 };
 
-// The options of `windows` and of inputs' short form of transforms, for the table in the documentation.
-std::vector<Option> window_options();
-
 struct SourceConfig {
   Format format;
   Settings settings;
