@@ -46,7 +46,8 @@ std::vector<Candidate> fitting(std::vector<Candidate> candidates, const Graph& g
 // What looks at samples again, so that one calibration does not do for it.
 bool adjusts_weights(const Recipe& recipe) {
   const NodeRecipe& d = recipe.defaults;
-  return d.algorithm != WeightAlgorithm::Round || d.smooth.on() || d.equalize || d.correct_bias ||
+  return d.algorithm != WeightAlgorithm::Round || (d.smooth && d.smooth->on()) || d.equalize ||
+         d.correct_bias.value_or(false) ||
          std::any_of(recipe.rules.begin(), recipe.rules.end(), [](const RecipeRule& rule) {
            const NodeSettings& s = rule.settings;
            return s.algorithm || s.smooth || s.equalize || s.correct_bias;
