@@ -202,11 +202,13 @@ Result<Built> Workbench::build(const Configuration& configuration) const {
     built.report.recipe.defaults.precision = Precision::Float32;
     return built;
   }
-  const QuantizeOptions options{space_.recipe(configuration), {calibration_data_->size(), {}}, target_, 0};
+  QuantizeOptions options{space_.recipe(configuration), {calibration_data_->size(), {}}, target_, 0};
   if (adjusts_weights(options.recipe)) {
     const std::unique_ptr<Evaluator> evaluator = jit_evaluator(0);
     LAPIS_TRY(built.report, quantize_static(*built.graph, *evaluator, source_of(*calibration_data_), options));
-  } else {
+  } else {  // and the recipe says so, so that quantizing by it makes the same model
+    options.recipe.defaults.smooth = Smoothing();
+    options.recipe.defaults.correct_bias = false;
     LAPIS_TRY(built.report, quantize_static(*built.graph, calibration_, options));
   }
   return built;
