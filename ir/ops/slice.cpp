@@ -153,6 +153,10 @@ Result<std::vector<int64_t>> pad_axes(const Context& c, int64_t rank, size_t pad
   return axes;
 }
 
+template <class Context> Diagnostic nothing_to_repeat(const Context& c, const std::string& mode) {
+  return c.error("mode '" + mode + "' has nothing to repeat on an empty axis");
+}
+
 template <class Context> Diagnostic too_large(const Context& c, const Dim& size, const Dim& begin, const Dim& end) {
   return c.error("pads " + begin.to_string() + " and " + end.to_string() + " make an axis of " + size.to_string() +
                  " larger than any memory");
@@ -174,6 +178,7 @@ Result<Types> infer_pad(const InferContext& c) {
     Dim& d = dims[static_cast<size_t>(normal[i])];
     const Dim padded = d + (*pads)[i] + (*pads)[i + normal.size()];
     if (padded.is_too_large()) return too_large(c, d, (*pads)[i], (*pads)[i + normal.size()]);
+    if (mode != "constant" && d.constant() == 0 && padded.constant().value_or(0) > 0) return nothing_to_repeat(c, mode);
     d = padded;
     if (d.is_constant() && d.value() < 0) return c.error("pads remove more of " + data.to_string() + " than there is");
   }
@@ -195,8 +200,7 @@ Status evaluate_pad(EvalContext& c) {
     if (!padded.is_constant() || std::max(std::abs(begin / 2), std::abs(end / 2)) > kMaxTensorBytes)
       return too_large(c, size, begin, end);
     if (padded.value() < 0) return c.error("pads remove more of " + to_string(data.shape()) + " than there is");
-    if (size == 0 && mode != "constant" && padded.value() > 0)
-      return c.error("mode '" + mode + "' has nothing to repeat on an empty axis");
+    if (size == 0 && mode != "constant" && padded.value() > 0) return nothing_to_repeat(c, mode);
     offsets[axis].clear();
     offsets[axis].reserve(static_cast<size_t>(std::min(padded.value(), kMaxTensorBytes)));
     for (int64_t i = -begin; i < size + end; ++i) {

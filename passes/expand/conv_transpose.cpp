@@ -1,8 +1,10 @@
 // ConvTranspose as a convolution that computes all results that fall between two inputs at once, as channels, and a shuffle of these.
 //
 // Along one axis, with stride s and x[i] adding w[a] to y[s i + a]: the results y[s q + r] of phase r are sums of x[q - m] w[s m + r], a
-// convolution of ceil(reach / s) taps. No product is computed that is not needed, but where s does not divide the reach.
+// convolution of ceil((reach - r) / s) taps. Phases of as many taps are channels of one convolution, others are convolutions beside each
+// other: a product with a 0 that stands for none would make NaN of infinity.
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 
 #include "ir/match.h"
@@ -30,13 +32,16 @@ struct Phased {
   Ints taps, begins, ends;         // of the convolution: its kernel and pads
   Ints cut_begins, cut_ends;       // what is cut off its results in the end
   int64_t group, inputs, outputs;  // of the weights: groups, channels of one group
+  bool alike = true;               // all phases have as many taps
+  std::optional<Ints> only = {};   // the one phase that is computed
   int64_t phases() const { return product_of(window.strides); }
   bool phases_first() const {
-    return group == 1;
+    return group == 1 || !alike;
   }  // in the channels: as DepthToSpace takes them; else behind each channel
 
   // Of channel `number` of the convolution: its channel of the result, and its phase of every axis.
   std::pair<int64_t, Ints> channel(int64_t number) const {
+    if (only) return {number, *only};
     int64_t phase = phases_first() ? number / outputs : number % phases();
     const int64_t channel = phases_first() ? number % outputs : number / phases();
     Ints by_axis(window.rank());
@@ -44,14 +49,12 @@ struct Phased {
     return {channel, by_axis};
   }
 
-  // Where element (channel, input, tap...) of its weights is found in those of the transposed one; -1: nowhere, it is 0.
+  // Where element (channel, input, tap...) of its weights is found in those of the transposed one.
   int64_t source(const Shape& index) const {
     const auto [out, phase] = channel(index[0]);
     int64_t at = (out / outputs * inputs + index[1]) * outputs + out % outputs;
     for (size_t i = 0; i < window.rank(); ++i) {
-      const int64_t reach = window.strides[i] * (taps[i] - 1 - index[i + 2]) + phase[i], d = window.dilations[i];
-      if (reach % d != 0 || reach / d >= window.kernel[i]) return -1;
-      at = at * window.kernel[i] + reach / d;
+      at = at * window.kernel[i] + window.strides[i] * (taps[i] - 1 - index[i + 2]) + phase[i];
     }
     return at;
   }
@@ -84,11 +87,11 @@ std::optional<Phased> phased(const Node& node) {
   Phased p{*window, {}, {}, {}, {}, {}, group, weight[0] / group, weight[1]};
   for (size_t i = 0; i < window->rank(); ++i) {
     const int64_t s = window->strides[i], begin = window->begins[i], reach = window->reach(i);
-    if (begin < 0) return std::nullopt;
-    const int64_t taps = (reach + std::max<int64_t>(0, -(*surplus)[i]) + s - 1) / s,
-                  end = s * taps - reach + (*surplus)[i];
+    const int64_t taps = (reach + s - 1) / s, fewest = reach / s, end = s * taps - reach + (*surplus)[i];
+    if (begin < 0 || end < 0 || fewest == 0 || window->dilations[i] != 1) return std::nullopt;
+    p.alike &= fewest == taps;
     // What is cut off as whole steps of x need not be computed.
-    const int64_t fewer_before = std::min(begin / s, taps - 1), fewer_behind = std::min(end / s, taps - 1);
+    const int64_t fewer_before = std::min(begin / s, fewest - 1), fewer_behind = std::min(end / s, taps - 1);
     p.taps.push_back(taps);
     p.begins.push_back(taps - 1 - fewer_before);
     p.ends.push_back(taps - 1 - fewer_behind);
@@ -107,7 +110,13 @@ bool is_known(const Value* v) {
          dq->attrs<ops::DequantizeLinearAttrs>().block_size == 0;
 }
 
-int64_t channels_of(const Phased& p) { return p.group * p.outputs * p.phases(); }
+int64_t channels_of(const Phased& p) { return p.group * p.outputs * (p.only ? 1 : p.phases()); }
+
+bool is_finite(const Value& known) {
+  const Tensor& t = known.is_constant() ? known.constant() : known.producer()->input(1)->constant();
+  const std::vector<double> values = ops::to_doubles(t);
+  return std::ranges::all_of(values, [](double v) { return std::isfinite(v); });
+}
 
 // What each channel of the convolution takes of a parameter with one element a channel.
 Value* by_channel(const Phased& p, Value* given, Rewriter& rw) {
@@ -122,33 +131,29 @@ Value* scale_by_channel(const Phased& p, Value* given, Rewriter& rw) {
   return given->constant().size() == 1 ? rw.reshape(given, {}) : by_channel(p, given, rw);
 }
 
-// The weights of all phases; what is none is 0, as `zero` has it for bytes.
-Value* weights(const Phased& p, const Tensor& given, const Value* zero, Rewriter& rw) {
+// In the order of the channels of the convolution.
+Value* weights(const Phased& p, const Tensor& given, Rewriter& rw) {
   Shape shape = {channels_of(p), p.inputs};
   shape.insert(shape.end(), p.taps.begin(), p.taps.end());
   const std::vector<double> from = ops::to_doubles(given);
   std::vector<double> to;
   to.reserve(static_cast<size_t>(element_count(shape)));
   Shape index(shape.size(), 0);
-  do {
-    const int64_t at = p.source(index), count = zero ? zero->constant().size() : 1;
-    const double none = zero ? zero->constant().as_double(p.channel(index[0]).first % count) : 0;
-    to.push_back(at < 0 ? none : from[static_cast<size_t>(at)]);
-  } while (ops::next_index(index, shape));
+  do to.push_back(from[static_cast<size_t>(p.source(index))]);
+  while (ops::next_index(index, shape));
   return rw.constant(ops::from_doubles(given.dtype(), shape, to));
 }
 
 // A parameter of the convolution from that of the transposed one; bytes stay bytes.
 template <class Sort> Value* sorted(const Phased& p, Value* given, Rewriter& rw, Sort&& sort) {
   if (!given) return nullptr;
-  if (given->is_constant()) return sort(given, nullptr);
+  if (given->is_constant()) return sort(given);
   const Node& dq = *given->producer();
   Attributes attributes = dq.attributes();
   attributes["axis"] = int64_t{0};
-  return rw.add(
-      ops::DequantizeLinear,
-      {sort(dq.input(0), dq.input(2)), scale_by_channel(p, dq.input(1), rw), scale_by_channel(p, dq.input(2), rw)},
-      std::move(attributes));
+  return rw.add(ops::DequantizeLinear,
+                {sort(dq.input(0)), scale_by_channel(p, dq.input(1), rw), scale_by_channel(p, dq.input(2), rw)},
+                std::move(attributes));
 }
 
 Value* convolution(const Phased& p, const Node& node, Rewriter& rw) {
@@ -157,9 +162,30 @@ Value* convolution(const Phased& p, const Node& node, Rewriter& rw) {
   a.kernel_shape = p.taps;
   a.pads = p.begins;
   a.pads.insert(a.pads.end(), p.ends.begin(), p.ends.end());
-  Value* w = sorted(p, node.input(1), rw, [&](Value* v, Value* zero) { return weights(p, v->constant(), zero, rw); });
-  Value* b = sorted(p, node.input(2), rw, [&](Value* v, Value*) { return by_channel(p, v, rw); });
+  Value* w = sorted(p, node.input(1), rw, [&](Value* v) { return weights(p, v->constant(), rw); });
+  Value* b = sorted(p, node.input(2), rw, [&](Value* v) { return by_channel(p, v, rw); });
   return rw.add(ops::Conv, {node.input(0), w, b}, a);
+}
+
+// The convolution of one phase.
+Phased alone(const Phased& all, const Ints& phase) {
+  Phased p = all;
+  p.only = phase;
+  for (size_t i = 0; i < phase.size(); ++i) {
+    const int64_t s = all.window.strides[i];
+    p.taps[i] = (all.window.reach(i) - phase[i] + s - 1) / s;
+    p.begins[i] -= all.taps[i] - p.taps[i];
+  }
+  return p;
+}
+
+Value* convolutions(const Phased& p, const Node& node, Rewriter& rw) {
+  if (p.alike) return convolution(p, node, rw);
+  std::vector<Value*> parts;
+  Ints phase(p.window.rank(), 0);
+  do parts.push_back(convolution(alone(p, phase), node, rw));
+  while (ops::next_index(phase, p.window.strides));
+  return rw.add(ops::Concat, std::move(parts), {{"axis", int64_t{1}}});
 }
 
 bool is_square_image(const Ints& strides) { return strides.size() == 2 && strides[0] == strides[1]; }
@@ -172,7 +198,7 @@ Value* spread(const Phased& p, Value* channels, Rewriter& rw) {
   Ints split = {wide[0]}, order = {0}, joined = {wide[0], p.group * p.outputs};
   if (!p.phases_first()) split.push_back(p.group * p.outputs);
   split.insert(split.end(), s.begin(), s.end());
-  if (p.phases_first()) split.push_back(p.outputs);
+  if (p.phases_first()) split.push_back(p.group * p.outputs);
   split.insert(split.end(), wide.begin() + 2, wide.end());
   order.push_back(p.phases_first() ? 1 + axes : 1);
   for (int64_t i = 0; i < axes; ++i) {
@@ -203,6 +229,7 @@ Value* cut(const Phased& p, Value* whole, Rewriter& rw) {
 }
 
 // ConvTranspose(x, w, b)  =>  Slice(DepthToSpace(Conv(x, w of all phases, b)))
+//                             Slice(DepthToSpace(Concat(Conv(x, w of one phase, b), ...)))
 bool transposed_convolution(Value& y, Rewriter& rw) {
   Value *x, *w, *b = nullptr;
   Node* node;
@@ -210,11 +237,14 @@ bool transposed_convolution(Value& y, Rewriter& rw) {
   if (!is_known(w) || !is_known(b)) return rw.skip(y, "its weights or its bias are computed");
   if (!x->type().ranked() || !y.type().ranked()) return rw.skip(y, "the rank of its data is not known");
   const auto p = phased(*node);
-  if (!p) return rw.skip(y, "its pads follow from sizes that are not known, or are negative");
+  if (!is_finite(*w)) return rw.skip(y, "weights that are no numbers meet no padding");
+  if (!p)
+    return rw.skip(
+        y, "its pads follow from sizes that are not known, or it is dilated, or some results are sums of nothing");
   if (!is_square_image(p->window.strides) && p->phases() > 1 &&
       (!facts::is_static(*x) || element_count(x->type().shape()) == 0))
     return rw.skip(y, "the strides of its axes differ, and their sizes are not known");
-  return rw.replace(y, cut(*p, shuffled(*p, convolution(*p, *node, rw), rw), rw));
+  return rw.replace(y, cut(*p, shuffled(*p, convolutions(*p, *node, rw), rw), rw));
 }
 
 constexpr Rule kRules[] = {{"expand.transposed-convolution", transposed_convolution}};

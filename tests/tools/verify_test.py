@@ -158,7 +158,7 @@ class IntegerForm(Verify):
     def test_every_pass(self):
         lines = self.verify(OK, 2, "--each-pass", "--tolerance", "0")
         self.assertEqual([l["stage"] for l in lines],
-                         ["01-simplify", "02-integer", "03-simplify", "04-hoist-invariants", "model", "integer form"])
+                         ["01-simplify", "02-expand", "03-integer", "04-simplify", "05-hoist-invariants", "model", "integer form"])
 
 
 @unittest.skipUnless(has_onnxruntime(), f"{PYTHON} has no package onnxruntime")
@@ -183,7 +183,7 @@ class OnnxRuntime(Verify):
 
     def test_every_pass(self):
         report = self.json("verify", MODEL, "--against", "onnxruntime", "--each-pass")
-        self.assertEqual(len(report["outputs"]), 6)
+        self.assertEqual(len(report["outputs"]), 7)
 
     def test_the_current_folder_is_no_package(self):
         for name in ("numpy.py", "onnxruntime.py", "json.py"):

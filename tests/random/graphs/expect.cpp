@@ -78,6 +78,8 @@ double largest(const Tensor& t) {
   return result;
 }
 
+double largest_finite(const Tensor& t) { return largest(magnitudes(t)); }
+
 double smallest_but_zero(const Tensor& t) {
   double result = std::numeric_limits<double>::infinity();
   for (int64_t i = 0; i < t.size(); ++i)
@@ -124,6 +126,17 @@ void spread_everything(std::vector<Tensor>& results, Random& random) {
       }
     });
   }
+}
+
+// 0 where the magnitude is within the extent: sums that cancel.
+Tensor without_small(const Tensor& t, double extent) {
+  Tensor result = t;
+  visit_dtype(t.dtype(), [&]<class T>(T) {
+    const auto values = result.mutable_data<T>();
+    for (size_t i = 0; i < values.size(); ++i)
+      if (std::abs(t.as_double(static_cast<int64_t>(i))) <= extent) values[i] = T();
+  });
+  return result;
 }
 
 class PerturbedRun {
@@ -239,6 +252,20 @@ class PerturbedRun {
     });
   }
 
+  // Each step rounds a sum of products of gates, which are near 0 or 1, and states.
+  static bool is_recurrent(const Node& node) {
+    static const std::set<std::string_view> kNames = {"GRU", "LSTM", "RNN", "Loop", "Scan"};
+    return kNames.contains(node.op().name);
+  }
+  void shift_states(std::vector<Tensor>& results) {
+    constexpr double kSteps = 8;
+    for (Tensor& t : results) {
+      if (!t.defined() || !perturbable(t)) continue;
+      const double extent = kSteps * kUnits * unit_of(t.dtype()) * std::max(largest_finite(t), 1.0);
+      t = random_->chance(25) ? without_small(t, extent) : shifted(t, extent, *random_);
+    }
+  }
+
   // Operands a little off: what a backward stable algorithm may have computed with.
   Result<std::vector<Tensor>> evaluate_off(const Node& node, const std::vector<const Tensor*>& in) {
     std::vector<Tensor> copies;
@@ -293,6 +320,7 @@ class PerturbedRun {
               results[i], kUnits / 2 * unit_of(results[i].dtype()), extents ? &(*extents)[i] : nullptr,
               kUnits * unit_of(results[i].dtype() == DType::Float64 ? DType::Float64 : DType::Float32), *random_);
     }
+    if (off && is_recurrent(node)) shift_states(results);
     if (off && node.op().name.ends_with("Normalization")) results[0] = off_centre(node, *in[0], results[0]);
     if (off && is_logarithm_of_sum(node))
       results[0] = shifted(results[0], kUnits * unit_of(results[0].dtype()), *random_);
@@ -408,6 +436,9 @@ bool is_exact(const Node& node) {
                                                     "TopK",
                                                     "ReduceMax",
                                                     "ReduceMin"};
+  for (const Graph* body : node.subgraphs())
+    for (const Node* inner : body->nodes())
+      if (!is_exact(*inner)) return false;
   if (!float_result(node) || node.op().has(Trait::ValuePreserving) || node.op().has(Trait::Movement)) return true;
   return kExact.contains(node.op().name);
 }
