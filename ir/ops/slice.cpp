@@ -162,6 +162,17 @@ template <class Context> Diagnostic too_large(const Context& c, const Dim& size,
                  " larger than any memory");
 }
 
+Result<Dim> padded(const InferContext& c, const Dim& size, const Dim& begin, const Dim& end) {
+  const std::string mode = c.attrs<PadAttrs>().mode;
+  Dim result = size + begin + end;
+  if (result.is_too_large()) return too_large(c, size, begin, end);
+  if (result.is_constant() && result.value() < 0)
+    return c.error("pads remove more of " + c.in(0).to_string() + " than there is");
+  if (mode != "constant" && size.constant() == 0 && result.constant().value_or(0) > 0)
+    return nothing_to_repeat(c, mode);
+  return result;
+}
+
 Result<Types> infer_pad(const InferContext& c) {
   const Type& data = c.in(0);
   const std::string mode = c.attrs<PadAttrs>().mode;
@@ -176,11 +187,7 @@ Result<Types> infer_pad(const InferContext& c) {
   Dims dims = *data.dims;
   for (size_t i = 0; i < normal.size(); ++i) {
     Dim& d = dims[static_cast<size_t>(normal[i])];
-    const Dim padded = d + (*pads)[i] + (*pads)[i + normal.size()];
-    if (padded.is_too_large()) return too_large(c, d, (*pads)[i], (*pads)[i + normal.size()]);
-    if (mode != "constant" && d.constant() == 0 && padded.constant().value_or(0) > 0) return nothing_to_repeat(c, mode);
-    d = padded;
-    if (d.is_constant() && d.value() < 0) return c.error("pads remove more of " + data.to_string() + " than there is");
+    LAPIS_TRY(d, padded(c, d, (*pads)[i], (*pads)[i + normal.size()]));
   }
   return Types{Type::tensor(data.dtype, std::move(dims))};
 }
