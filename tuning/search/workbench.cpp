@@ -140,10 +140,10 @@ Status Workbench::read() {
             config_.calibration.empty() ? Result<Dataset>(whole) : Dataset::load(config_.calibration));
   PassRunnerOptions run;
   use_onnx_writers(run);
-  LAPIS_TRY(const Pipeline simplify, parse_pipeline("simplify"));
+  LAPIS_TRY(const Pipeline written_out, parse_pipeline("simplify,expand"));
   PassContext context;
   context.target = target_;
-  if (auto done = PassRunner(run).run(*graph_, simplify, context); !done.ok())
+  if (auto done = PassRunner(run).run(*graph_, written_out, context); !done.ok())
     return in_file(std::move(done).diagnostics(), config_.model, graph_->name());
   const bool own = !config_.candidates.empty();
   Result<SearchSpace> space =
