@@ -5,6 +5,7 @@
 //
 // A sequence of one step needs no Scan.
 #include <algorithm>
+#include <array>
 #include <functional>
 
 #include "ir/infer.h"
@@ -37,8 +38,10 @@ class Place {
   Value* add(const OpDef& op, std::vector<Value*> inputs, const T& attributes) {
     return add(op, std::move(inputs), encode_attributes(attributes));
   }
-  Value* mul(Value* a, Value* b) { return add(ops::Mul, {a, b}); }
-  Value* sum(Value* a, Value* b) { return add(ops::Add, {a, b}); }
+  // In braces operands are made in the order in which they stand, whoever compiles this: so are the nodes.
+  using Two = std::array<Value*, 2>;
+  Value* mul(const Two& of) { return add(ops::Mul, {of[0], of[1]}); }
+  Value* sum(const Two& of) { return add(ops::Add, {of[0], of[1]}); }
   // Constants stand in front, for all steps.
   Value* number(double value, DType type) { return rw_.scalar(value, type); }
   Value* ints(Ints values) { return rw_.ints(std::move(values)); }
@@ -80,7 +83,7 @@ class Step {
     switch (l_.r.gates) {
       case 4: return lstm();
       case 3: return {gru(), nullptr};
-      default: return {activated(0, at_.sum(input_, at_.add(ops::MatMul, {s_.h, l_.recurrence}))), nullptr};
+      default: return {activated(0, at_.sum({input_, at_.add(ops::MatMul, {s_.h, l_.recurrence})})), nullptr};
     }
   }
 
@@ -92,8 +95,8 @@ class Step {
 
   Value* plain(const ChosenActivation& a, Value* x) {
     const std::string_view name = a.function->name;
-    if (name == "Affine") return at_.sum(at_.mul(x, number(a.alpha)), number(a.beta));
-    if (name == "ScaledTanh") return at_.mul(at_.add(ops::Tanh, {at_.mul(x, number(a.beta))}), number(a.alpha));
+    if (name == "Affine") return at_.sum({at_.mul({x, number(a.alpha)}), number(a.beta)});
+    if (name == "ScaledTanh") return at_.mul({at_.add(ops::Tanh, {at_.mul({x, number(a.beta)})}), number(a.alpha)});
     Attributes attributes;
     if (a.function->alpha) attributes["alpha"] = a.alpha;
     if (a.function->beta) attributes["beta"] = a.beta;
@@ -105,17 +108,18 @@ class Step {
   }
   Value* with_peephole(Value* gate, int64_t number, Value* state) {
     if (!l_.peepholes) return gate;
-    return at_.sum(gate, at_.mul(slice_of(at_, l_.peepholes, 0, number * l_.hidden, (number + 1) * l_.hidden), state));
+    return at_.sum(
+        {gate, at_.mul({slice_of(at_, l_.peepholes, 0, number * l_.hidden, (number + 1) * l_.hidden), state})});
   }
   Value* one_minus(Value* x) { return at_.add(ops::Sub, {number(1), x}); }
 
   States lstm() {
-    Value* all = at_.sum(input_, at_.add(ops::MatMul, {s_.h, l_.recurrence}));
+    Value* all = at_.sum({input_, at_.add(ops::MatMul, {s_.h, l_.recurrence})});
     Value* in = activated(0, with_peephole(gates(all, 0, 1), 0, s_.c));
     Value* forget = l_.r.input_forget ? one_minus(in) : activated(0, with_peephole(gates(all, 2, 1), 2, s_.c));
-    Value* c = at_.sum(at_.mul(forget, s_.c), at_.mul(in, activated(1, gates(all, 3, 1))));
+    Value* c = at_.sum({at_.mul({forget, s_.c}), at_.mul({in, activated(1, gates(all, 3, 1))})});
     Value* out = activated(0, with_peephole(gates(all, 1, 1), 1, c));
-    return {at_.mul(out, activated(2, c)), c};
+    return {at_.mul({out, activated(2, c)}), c};
   }
 
   Value* recurrent_part(Value* state, int64_t first, int64_t count) {
@@ -125,18 +129,18 @@ class Step {
   Value* gru() {
     const bool resets_products = l_.r.linear_before_reset;
     Value* products = resets_products ? at_.add(ops::MatMul, {s_.h, l_.recurrence}) : recurrent_part(s_.h, 0, 2);
-    Value* first = activated(0, at_.sum(gates(input_, 0, 2), gates(products, 0, 2)));
+    Value* first = activated(0, at_.sum({gates(input_, 0, 2), gates(products, 0, 2)}));
     Value *update = gates(first, 0, 1), *reset = gates(first, 1, 1);
     Value* recurrent = nullptr;
     if (resets_products) {
       recurrent = gates(products, 2, 1);
-      if (l_.recurrent_bias) recurrent = at_.sum(recurrent, l_.recurrent_bias);
-      recurrent = at_.mul(reset, recurrent);
+      if (l_.recurrent_bias) recurrent = at_.sum({recurrent, l_.recurrent_bias});
+      recurrent = at_.mul({reset, recurrent});
     } else {
-      recurrent = recurrent_part(at_.mul(reset, s_.h), 2, 1);
+      recurrent = recurrent_part(at_.mul({reset, s_.h}), 2, 1);
     }
-    Value* candidate = activated(1, at_.sum(gates(input_, 2, 1), recurrent));
-    return at_.sum(at_.mul(one_minus(update), candidate), at_.mul(update, s_.h));
+    Value* candidate = activated(1, at_.sum({gates(input_, 2, 1), recurrent}));
+    return at_.sum({at_.mul({one_minus(update), candidate}), at_.mul({update, s_.h})});
   }
 
   Place& at_;
@@ -239,7 +243,7 @@ class Expansion {
       Value* none = rw_.constant(Tensor(x_->dtype(), {hidden_}));
       recurrent = at_.add(ops::Concat, {slice_of(at_, recurrent, 0, 0, 2 * hidden_), none}, ops::ConcatAttrs{0});
     }
-    return at_.sum(product, at_.sum(bias, recurrent));
+    return at_.sum({product, at_.sum({bias, recurrent})});
   }
 
   Results direction(int64_t d) {
