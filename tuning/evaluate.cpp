@@ -279,4 +279,12 @@ Result<Accuracy> measure_accuracy(Runner& runner, const Dataset& dataset, const 
   return evaluation.finish();
 }
 
+SampleSource samples_of(Dataset dataset) {
+  return [data = std::move(dataset)](int64_t index) -> Result<std::optional<Feeds>> {
+    if (index >= data.size()) return std::optional<Feeds>();
+    LAPIS_TRY(Feeds feeds, data.sample(index));
+    return std::optional<Feeds>(std::move(feeds));
+  };
+}
+
 }  // namespace lapis

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "driver/runner.h"
+#include "passes/samples.h"
 #include "tuning/data/dataset.h"
 #include "tuning/metrics/metric.h"
 
@@ -45,5 +46,8 @@ Result<Accuracy> measure_accuracy(const Runners& runners, const Dataset& dataset
 // At most `count` samples (0: all), evenly spread, where each has the state that the model has by then: what calibrates runs samples alone.
 // A dataset that carries nothing is only limited.
 Result<Dataset> with_state(Runner& runner, const Dataset& dataset, int64_t count);
+
+// What calibration reads.
+SampleSource samples_of(Dataset dataset);
 
 }  // namespace lapis

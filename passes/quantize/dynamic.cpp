@@ -1,6 +1,7 @@
 #include "passes/quantize/dynamic.h"
 
 #include "ir/op.h"
+#include "ir/ops/movement.h"
 #include "ir/ops/ops.h"
 #include "passes/quantize/params.h"
 #include "passes/quantize/roles.h"
@@ -9,16 +10,6 @@
 namespace lapis {
 
 namespace {
-
-Tensor transposed(const Tensor& matrix) {
-  const int64_t rows = matrix.dim(0), columns = matrix.dim(1);
-  Tensor t(DType::Int8, {columns, rows});
-  for (int64_t r = 0; r < rows; ++r)
-    for (int64_t c = 0; c < columns; ++c)
-      t.mutable_data<int8_t>()[static_cast<size_t>(c * rows + r)] =
-          matrix.data<int8_t>()[static_cast<size_t>(r * columns + c)];
-  return t;
-}
 
 // [C] as [C,1,1], which broadcasts against [N,C,H,W]; the channels of a product of matrices are its last axis already.
 Tensor along_channels(const Tensor& t, int64_t spatial) {
@@ -49,9 +40,9 @@ const DynamicInserter::Weight& DynamicInserter::weight(const ContractionRole& ro
   const QuantizedWeight q = quantize_weight(w, role.axis, {}, 1, per_channel);
   const std::string& name = role.weight->name();
   const Tensor scale = per_channel ? q.scales : Tensor::scalar(q.scales.data<float>()[0]);
-  return it->second = {
-             graph_.add_constant(is_conv || role.axis == 1 ? q.values : transposed(q.values), name + "_quantized"),
-             graph_.add_constant(along_channels(scale, is_conv ? w.rank() - 2 : 0), name + "_scale")};
+  return it->second = {graph_.add_constant(is_conv || role.axis == 1 ? q.values : ops::transpose(q.values, {1, 0}),
+                                           name + "_quantized"),
+                       graph_.add_constant(along_channels(scale, is_conv ? w.rank() - 2 : 0), name + "_scale")};
 }
 
 void DynamicInserter::quantize(Node& node, bool per_channel) {

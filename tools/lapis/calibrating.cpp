@@ -37,11 +37,7 @@ Result<Calibrating> Calibrating::with(const std::string& data, int64_t samples, 
 void Calibrating::serve(PassContext& context) const {
   context.evaluator = evaluator_.get();
   context.progress = progress_bar("calibrating");
-  context.samples = [data = data_](int64_t index) -> Result<std::optional<Feeds>> {
-    if (index >= data.size()) return std::optional<Feeds>();
-    LAPIS_TRY(Feeds feeds, data.sample(index));
-    return std::optional<Feeds>(std::move(feeds));
-  };
+  context.samples = samples_of(data_);
 }
 
 }  // namespace lapis::cli

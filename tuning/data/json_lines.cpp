@@ -51,4 +51,17 @@ Result<nlohmann::json> ask(Process& process, const Settings& settings, const nlo
   return settings.problem(about + "the process says: " + (said.is_string() ? said.get<std::string>() : said.dump()));
 }
 
+std::vector<Option> process_options() {
+  return {{.name = "command", .kind = OptionKind::Texts, .doc = "the program and its arguments", .required = true},
+          {.name = "seconds",
+           .kind = OptionKind::Number,
+           .doc = "limit of an answer; default: 60",
+           .low = 0.001,
+           .high = 1e6}};
+}
+
+Result<std::shared_ptr<Process>> start_process(const Settings& settings) {
+  return Process::start(settings.texts("command"), settings.where, settings.number("seconds", 60));
+}
+
 }  // namespace lapis

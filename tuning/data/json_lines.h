@@ -20,4 +20,8 @@ std::optional<Tensor> tensor_from_json(const nlohmann::json& json);
 Result<nlohmann::json> ask(Process& process, const Settings& settings, const nlohmann::json& question,
                            const std::string& about = "");
 
+// The options of rows that ask a process, and the process that these options describe.
+std::vector<Option> process_options();
+Result<std::shared_ptr<Process>> start_process(const Settings& settings);
+
 }  // namespace lapis

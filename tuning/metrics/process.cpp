@@ -49,27 +49,20 @@ class ProcessMetric final : public Metric {
 };
 
 Result<std::unique_ptr<Metric>> make_process(const MetricSetup& setup) {
-  LAPIS_TRY(std::shared_ptr<Process> process, Process::start(setup.settings.texts("command"), setup.settings.where,
-                                                             setup.settings.number("seconds", 60)));
+  LAPIS_TRY(std::shared_ptr<Process> process, start_process(setup.settings));
   return std::unique_ptr<Metric>(std::make_unique<ProcessMetric>(setup, std::move(process)));
 }
 
 }  // namespace
 
 std::vector<MetricRow> process_metrics() {
-  return {
-      {.name = "process",
-       .doc = "what a program of yours answers, in lines of JSON",
-       .options =
-           {{.name = "command", .kind = OptionKind::Texts, .doc = "the program and its arguments", .required = true},
-            {.name = "seconds",
-             .kind = OptionKind::Number,
-             .doc = "limit of an answer; default: 60",
-             .low = 0.001,
-             .high = 1e6},
-            {.name = "lower_is_better", .kind = OptionKind::Flag, .doc = "default: false"}},
-       .label = LabelKind::Optional,
-       .make = make_process}};
+  std::vector<Option> options = process_options();
+  options.push_back({.name = "lower_is_better", .kind = OptionKind::Flag, .doc = "default: false"});
+  return {{.name = "process",
+           .doc = "what a program of yours answers, in lines of JSON",
+           .options = std::move(options),
+           .label = LabelKind::Optional,
+           .make = make_process}};
 }
 
 }  // namespace lapis

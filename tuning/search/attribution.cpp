@@ -11,8 +11,6 @@ class Measurement {
       : bench_(bench), space_(bench.space()), config_(config), observer_(observer) {}
 
   Result<Attribution> run() {
-    LAPIS_TRY(probes_, bench_.probes());
-    LAPIS_TRY(wanted_, bench_.baseline_outputs(probes_));
     Attribution found;
     LAPIS_TRY(found.candidate, quietest(found.noise));
     LAPIS_TRY(const Effect whole, effect(space_.int8(found.candidate)));
@@ -33,7 +31,7 @@ class Measurement {
     std::optional<size_t> best;
     Diagnostics why;
     for (size_t c = 0; c < space_.candidates.size(); ++c) {
-      const Result<double> noise = bench_.noise_of(space_.int8(c), probes_, wanted_);
+      const Result<double> noise = bench_.noise(space_.int8(c));
       if (!noise.ok())
         why.insert(why.end(), noise.diagnostics().begin(), noise.diagnostics().end());
       else if (!best || *noise < least)
@@ -46,10 +44,9 @@ class Measurement {
   Result<Effect> effect(const Configuration& c) {
     LAPIS_TRY(const Built built, bench_.build(c));
     LAPIS_TRY(Runners runners, bench_.open(*built.graph));
-    LAPIS_TRY(const Workbench::Outputs got, bench_.outputs(*runners[0], probes_));
+    LAPIS_TRY(const double noise, bench_.noise(*runners[0]));
     LAPIS_TRY(const Workbench::Measured costs, bench_.costs(*built.graph, runners));
-    return Effect{output_noise(wanted_, got), costs.costs.milliseconds,
-                  config_.objectives.improvement(costs.costs, costs.baseline)};
+    return Effect{noise, costs.costs.milliseconds, config_.objectives.improvement(costs.costs, costs.baseline)};
   }
 
   // A configuration that cannot be made says nothing about its unit.
@@ -68,7 +65,7 @@ class Measurement {
   std::optional<double> noise_alone(size_t candidate, size_t unit) {
     const Result<Built> built = bench_.build(space_.float32(candidate).with(unit, false));
     if (!built.ok() || built->report.quantized_count() == 0) return std::nullopt;
-    const Result<double> noise = bench_.noise(*built->graph, probes_, wanted_);
+    const Result<double> noise = bench_.noise(*built->graph);
     return noise.ok() ? std::optional(*noise) : std::nullopt;
   }
 
@@ -76,8 +73,6 @@ class Measurement {
   const SearchSpace& space_;
   const TuneConfig& config_;
   const TuneObserver& observer_;
-  std::vector<Feeds> probes_;
-  Workbench::Outputs wanted_;
 };
 
 }  // namespace

@@ -11,6 +11,7 @@
 #include "frontends/frontend.h"
 #include "ir/infer.h"
 #include "passes/pipeline.h"
+#include "passes/quantize/sample_runner.h"
 
 namespace lapis {
 namespace {
@@ -18,14 +19,6 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 int cores() { return std::max(1, static_cast<int>(std::thread::hardware_concurrency())); }
-
-SampleSource source_of(const Dataset& data) {
-  return [&data](int64_t index) -> Result<std::optional<Feeds>> {
-    if (index >= data.size()) return std::optional<Feeds>();
-    LAPIS_TRY(Feeds feeds, data.sample(index));
-    return std::optional<Feeds>(std::move(feeds));
-  };
-}
 
 // Fisher-Yates with the generator's own bits: the same order wherever the standard library comes from.
 std::vector<int64_t> shuffled(int64_t count, uint64_t seed) {
@@ -99,19 +92,6 @@ void Powers::add(const Tensor& wanted, const Tensor& got) {
   }
 }
 
-double output_noise(const Workbench::Outputs& wanted, const Workbench::Outputs& got) {
-  double sum = 0;
-  int outputs = 0;
-  for (size_t o = 0; !wanted.empty() && o < wanted[0].size(); ++o) {
-    if (wanted[0][o].dtype() != DType::Float32) continue;
-    Powers powers;
-    for (size_t s = 0; s < wanted.size(); ++s) powers.add(wanted[s][o], got[s][o]);
-    sum += powers.ratio();
-    ++outputs;
-  }
-  return outputs ? sum / outputs : 0;
-}
-
 // ---- making one -----------------------------------------------------------------------------------------------------
 
 Result<std::unique_ptr<Workbench>> Workbench::make(const TuneConfig& config, const TuneObserver& observer) {
@@ -168,7 +148,7 @@ Status Workbench::calibrate() {
   const std::unique_ptr<Evaluator> evaluator = jit_evaluator(0);
   const CalibrateOptions options{config_.calibration_samples, progress("calibrating")};
   Result<Calibration> calibration =
-      lapis::calibrate(*graph_, values_to_calibrate(*graph_), *evaluator, source_of(*calibration_data_), options);
+      lapis::calibrate(*graph_, values_to_calibrate(*graph_), *evaluator, samples_of(*calibration_data_), options);
   if (!calibration.ok()) return std::move(calibration).diagnostics();
   calibration_ = *std::move(calibration);
   return ok();
@@ -205,7 +185,7 @@ Result<Built> Workbench::build(const Configuration& configuration) const {
   QuantizeOptions options{space_.recipe(configuration), {calibration_data_->size(), {}}, target_, 0};
   if (adjusts_weights(options.recipe)) {
     const std::unique_ptr<Evaluator> evaluator = jit_evaluator(0);
-    LAPIS_TRY(built.report, quantize_static(*built.graph, *evaluator, source_of(*calibration_data_), options));
+    LAPIS_TRY(built.report, quantize_static(*built.graph, *evaluator, samples_of(*calibration_data_), options));
   } else {  // and the recipe says so, so that quantizing by it makes the same model
     options.recipe.defaults.smooth = Smoothing();
     options.recipe.defaults.correct_bias = false;
@@ -314,55 +294,63 @@ Status Workbench::accuracy(Runners& runners, Trial& trial, Answer& answer) {
 
 // ---- looking into models --------------------------------------------------------------------------------------------
 
-Result<std::vector<Feeds>> Workbench::probes() const {
+Result<const Workbench::Probes*> Workbench::probes() {
+  if (probes_) return &*probes_;
   const Dataset some = calibration_data_->limited_to(config_.sensitivity_samples);
-  std::vector<Feeds> probes;
+  Probes made;
   for (int64_t i = 0; i < some.size(); ++i) {
-    LAPIS_TRY(probes.emplace_back(), some.sample(i));
+    LAPIS_TRY(made.feeds.emplace_back(), some.sample(i));
   }
-  return probes;
+  LAPIS_TRY(made.wanted, outputs(*baseline_runners_[0], made.feeds));
+  return &probes_.emplace(std::move(made));
 }
 
-Result<Workbench::Outputs> Workbench::outputs(Runner& runner, const std::vector<Feeds>& probes) const {
+Result<Workbench::Outputs> Workbench::outputs(Runner& runner, const std::vector<Feeds>& feeds) const {
   Outputs all;
-  for (const Feeds& feeds : probes) {
-    LAPIS_TRY(const std::vector<Tensor> inputs, ordered(feeds, runner.inputs()));
+  for (const Feeds& sample : feeds) {
+    LAPIS_TRY(const std::vector<Tensor> inputs, ordered(sample, runner.inputs()));
     LAPIS_TRY(all.emplace_back(), runner.run(inputs));
   }
   return all;
 }
 
-Result<Workbench::Outputs> Workbench::baseline_outputs(const std::vector<Feeds>& probes) const {
-  return outputs(*baseline_runners_[0], probes);
+// Over all samples, the mean over the float outputs.
+double Workbench::noise(const Outputs& wanted, const Outputs& got) {
+  double sum = 0;
+  int outputs = 0;
+  for (size_t o = 0; !wanted.empty() && o < wanted[0].size(); ++o) {
+    if (wanted[0][o].dtype() != DType::Float32) continue;
+    Powers powers;
+    for (size_t s = 0; s < wanted.size(); ++s) powers.add(wanted[s][o], got[s][o]);
+    sum += powers.ratio();
+    ++outputs;
+  }
+  return outputs ? sum / outputs : 0;
 }
 
-Result<double> Workbench::noise(const Graph& graph, const std::vector<Feeds>& probes, const Outputs& wanted) const {
+Result<double> Workbench::noise(Runner& runner) {
+  LAPIS_TRY(const Probes* const probes, this->probes());
+  LAPIS_TRY(const Outputs got, outputs(runner, probes->feeds));
+  return noise(probes->wanted, got);
+}
+
+Result<double> Workbench::noise(const Graph& graph) {
   LAPIS_TRY(const Runners runners, open(graph));
-  LAPIS_TRY(const Outputs got, outputs(*runners[0], probes));
-  return output_noise(wanted, got);
+  return noise(*runners[0]);
 }
 
-Result<double> Workbench::noise_of(const Configuration& configuration, const std::vector<Feeds>& probes,
-                                   const Outputs& wanted) const {
+Result<double> Workbench::noise(const Configuration& configuration) {
   LAPIS_TRY(const Built built, build(configuration));
-  return noise(*built.graph, probes, wanted);
+  return noise(*built.graph);
 }
 
-Result<std::vector<Feeds>> Workbench::values(const Graph& graph, const std::vector<Feeds>& probes,
-                                             const std::vector<std::string>& watched) const {
-  std::vector<Feeds> all;
+Result<std::vector<Feeds>> Workbench::values(const Graph& graph, const std::vector<std::string>& watched) {
+  LAPIS_TRY(const Probes* const probes, this->probes());
   const std::unique_ptr<Evaluator> evaluator = jit_evaluator(1);
-  std::map<std::string, Shape> loaded;
-  for (const Feeds& feeds : probes) {
-    std::map<std::string, Shape> shapes;
-    for (const auto& [name, tensor] : feeds) shapes[name] = tensor.shape();
-    if (all.empty() || shapes != loaded) {
-      const std::unique_ptr<Graph> bound = graph.clone();
-      LAPIS_CHECK(bind_shapes(*bound, shapes));
-      LAPIS_CHECK(evaluator->load(*bound, watched));
-      loaded = shapes;
-    }
-    LAPIS_TRY(all.emplace_back(), evaluator->run(feeds));
+  SampleRunner runner(graph, watched, *evaluator);
+  std::vector<Feeds> all;
+  for (const Feeds& feeds : probes->feeds) {
+    LAPIS_TRY(all.emplace_back(), runner.run(feeds, static_cast<int64_t>(all.size())));
   }
   return all;
 }

@@ -50,19 +50,13 @@ class Workbench {
 
   // ---- what strategies look into models with ----
 
-  // Some calibration samples, evenly spread.
-  Result<std::vector<Feeds>> probes() const;
-  // A model's outputs for each of them.
-  using Outputs = std::vector<std::vector<Tensor>>;
-  Result<Outputs> outputs(Runner& runner, const std::vector<Feeds>& probes) const;
-  Result<Outputs> baseline_outputs(const std::vector<Feeds>& probes) const;
-  // Noise to signal of the outputs of a built model, or of a configuration, against those of fp32.
-  Result<double> noise(const Graph& graph, const std::vector<Feeds>& probes, const Outputs& wanted) const;
-  Result<double> noise_of(const Configuration& configuration, const std::vector<Feeds>& probes,
-                          const Outputs& wanted) const;
-  // Values inside of a graph by name, for each of the samples.
-  Result<std::vector<Feeds>> values(const Graph& graph, const std::vector<Feeds>& probes,
-                                    const std::vector<std::string>& watched) const;
+  // On some calibration samples, evenly spread: noise to signal of the outputs of an opened model, a built one, or a configuration, against
+  // those of fp32.
+  Result<double> noise(Runner& runner);
+  Result<double> noise(const Graph& graph);
+  Result<double> noise(const Configuration& configuration);
+  // Values inside of a graph by name, for each of these samples.
+  Result<std::vector<Feeds>> values(const Graph& graph, const std::vector<std::string>& watched);
 
  private:
   Workbench(const TuneConfig& config, const TuneObserver& observer) : config_(config), observer_(observer) {}
@@ -72,6 +66,14 @@ class Workbench {
   Status measure_baseline();
   Result<double> throughput(Runners& runners) const;
   Result<double> footprint(Runner& runner) const;
+  using Outputs = std::vector<std::vector<Tensor>>;  // of each sample
+  struct Probes {
+    std::vector<Feeds> feeds;
+    Outputs wanted;  // of the fp32 model
+  };
+  Result<const Probes*> probes();
+  Result<Outputs> outputs(Runner& runner, const std::vector<Feeds>& feeds) const;
+  static double noise(const Outputs& wanted, const Outputs& got);
   Progress progress(const std::string& what) const;
 
   const TuneConfig& config_;
@@ -84,13 +86,11 @@ class Workbench {
   Runners baseline_runners_;
   Accuracy baseline_;
   bool higher_is_better_ = true;
-  std::vector<Tensor> first_;  // inputs that are timed
+  std::optional<Probes> probes_;  // once somebody asks
+  std::vector<Tensor> first_;     // inputs that are timed
   std::vector<int64_t>
       order_;  // in which samples are evaluated; empty: in their own, because state goes from one to the next
 };
-
-// Noise to signal of `got` against `wanted`, over all samples, the mean over the float outputs.
-double output_noise(const Workbench::Outputs& wanted, const Workbench::Outputs& got);
 
 // Sums of squares, for what is noise and what is signal.
 struct Powers {

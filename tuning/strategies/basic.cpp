@@ -18,8 +18,7 @@ Status basic(Trials& trials) {
     recovered[u] = trial->measured() ? trial->gain - whole->gain : -1e30;
   }
   const std::vector<size_t> order = descending(recovered);
-  accumulate(trials, whole, order, Keep::IfBetter);
-  accumulate(trials, whole, order, Keep::All);
+  accumulate_twice(trials, whole, order);
   return ok();
 }
 

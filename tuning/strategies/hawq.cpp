@@ -68,15 +68,12 @@ class Search {
   Status run() {
     const Trial* whole = try_candidates(trials_);
     if (!whole) return ok();
-    LAPIS_TRY(probes_, bench_.probes());
-    LAPIS_TRY(wanted_, bench_.baseline_outputs(probes_));
     std::vector<double> sensitivities;
     for (const NodeGroup& unit : trials_.space().units) {
       LAPIS_TRY(sensitivities.emplace_back(), sensitivity(unit));
     }
     const std::vector<size_t> order = descending(sensitivities);
-    accumulate(trials_, whole, order, Keep::IfBetter);
-    accumulate(trials_, whole, order, Keep::All);
+    accumulate_twice(trials_, whole, order);
     return ok();
   }
 
@@ -103,13 +100,11 @@ class Search {
     const auto to = values.mutable_data<float>();
     for (size_t i = 0; i < to.size(); ++i) to[i] += static_cast<float>(signs[i] ? step : -step);
     node_named(*moved, unit.name)->set_input(weight.operand, moved->add_constant(std::move(values)));
-    return bench_.noise(*moved, probes_, wanted_);
+    return bench_.noise(*moved);
   }
 
   Trials& trials_;
   Workbench& bench_;
-  std::vector<Feeds> probes_;
-  Workbench::Outputs wanted_;
 };
 
 }  // namespace

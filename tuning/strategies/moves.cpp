@@ -29,6 +29,10 @@ const Trial* accumulate(Trials& trials, const Trial* from, const std::vector<siz
   return best;
 }
 
+void accumulate_twice(Trials& trials, const Trial* from, const std::vector<size_t>& order) {
+  for (const Keep keep : {Keep::IfBetter, Keep::All}) accumulate(trials, from, order, keep);
+}
+
 const Trial* toggle_each(Trials& trials, const Trial* best, const std::vector<size_t>& order) {
   for (const size_t unit : order) {
     const Configuration next = best->configuration.with(unit, !best->configuration.fp32[unit]);

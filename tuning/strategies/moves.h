@@ -11,6 +11,8 @@ const Trial* try_candidates(Trials& trials);
 // Units go to fp32 in this order, each on top of what is kept so far: all are kept, or only those that make a better trial.
 enum class Keep { All, IfBetter };
 const Trial* accumulate(Trials& trials, const Trial* from, const std::vector<size_t>& order, Keep keep);
+// Keeping what is better, then, from the beginning again, all.
+void accumulate_twice(Trials& trials, const Trial* from, const std::vector<size_t>& order);
 
 // Changes single units of the best trial, in this order, and keeps what is better.
 const Trial* toggle_each(Trials& trials, const Trial* best, const std::vector<size_t>& order);

@@ -18,14 +18,13 @@ Result<std::vector<double>> value_errors(Trials& trials, const Configuration& co
   for (const NodeGroup& unit : trials.space().units) names.push_back(last_value(bench.graph(), unit));
   for (const std::string& name : names)
     if (!name.empty()) watched.push_back(name);
-  LAPIS_TRY(const std::vector<Feeds> probes, bench.probes());
   LAPIS_TRY(const Built built, bench.build(configuration));
-  LAPIS_TRY(const std::vector<Feeds> wanted, bench.values(bench.graph(), probes, watched));
-  LAPIS_TRY(const std::vector<Feeds> got, bench.values(*built.graph, probes, watched));
+  LAPIS_TRY(const std::vector<Feeds> wanted, bench.values(bench.graph(), watched));
+  LAPIS_TRY(const std::vector<Feeds> got, bench.values(*built.graph, watched));
   std::vector<double> errors;
   for (const std::string& name : names) {
     Powers powers;
-    for (size_t s = 0; s < probes.size() && !name.empty(); ++s) powers.add(wanted[s].at(name), got[s].at(name));
+    for (size_t s = 0; s < wanted.size() && !name.empty(); ++s) powers.add(wanted[s].at(name), got[s].at(name));
     errors.push_back(powers.ratio());
   }
   return errors;
@@ -39,8 +38,7 @@ Status mse(Trials& trials) {
   LAPIS_TRY(const std::vector<double> errors, value_errors(trials, best->configuration));
   const std::vector<size_t> order = descending(errors);
   const Trial* const whole = best;
-  accumulate(trials, whole, order, Keep::IfBetter);
-  accumulate(trials, whole, order, Keep::All);
+  accumulate_twice(trials, whole, order);
   return ok();
 }
 

@@ -16,8 +16,6 @@ class Search {
   Status run() {
     const Trial* at = try_candidates(trials_);
     if (!at || !at->measured()) return ok();
-    LAPIS_TRY(probes_, trials_.bench().probes());
-    LAPIS_TRY(wanted_, trials_.bench().baseline_outputs(probes_));
     std::vector<size_t> changed;  // in the order of their impact
     while (at && !at->passes && changed.size() + 1 < at->configuration.fp32.size() && !trials_.over()) {
       LAPIS_TRY(const size_t unit, worst(at->configuration));
@@ -39,15 +37,13 @@ class Search {
     double least = std::numeric_limits<double>::infinity();
     for (size_t u = 0; u < at.fp32.size(); ++u) {
       if (at.fp32[u]) continue;
-      LAPIS_TRY(const double noise, trials_.bench().noise_of(at.with(u, true), probes_, wanted_));
+      LAPIS_TRY(const double noise, trials_.bench().noise(at.with(u, true)));
       if (noise < least || found == at.fp32.size()) found = u, least = noise;
     }
     return found;
   }
 
   Trials& trials_;
-  std::vector<Feeds> probes_;
-  Workbench::Outputs wanted_;
 };
 
 }  // namespace

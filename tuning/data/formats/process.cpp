@@ -10,8 +10,7 @@ namespace {
 using Json = nlohmann::json;
 
 Result<Column> open_process(const Settings& settings, Role role) {
-  LAPIS_TRY(const std::shared_ptr<Process> process,
-            Process::start(settings.texts("command"), settings.where, settings.number("seconds", 60)));
+  LAPIS_TRY(const std::shared_ptr<Process> process, start_process(settings));
   const std::string wanted = role == Role::Labels ? "labels" : "input";
   LAPIS_TRY(const Json size, ask(*process, settings, {{"open", wanted}}));
   if (!size.contains("size") || !size["size"].is_number_unsigned())
@@ -30,17 +29,10 @@ Result<Column> open_process(const Settings& settings, Role role) {
 }  // namespace
 
 std::vector<Format> process_formats() {
-  return {
-      {.name = "process",
-       .doc = "what a program of yours answers, in lines of JSON",
-       .options =
-           {{.name = "command", .kind = OptionKind::Texts, .doc = "the program and its arguments", .required = true},
-            {.name = "seconds",
-             .kind = OptionKind::Number,
-             .doc = "limit of an answer; default: 60",
-             .low = 0.001,
-             .high = 1e6}},
-       .open = open_process}};
+  return {{.name = "process",
+           .doc = "what a program of yours answers, in lines of JSON",
+           .options = process_options(),
+           .open = open_process}};
 }
 
 }  // namespace lapis
