@@ -10,6 +10,7 @@
 #include "driver/compile.h"
 #include "frontends/onnx/export.h"
 #include "frontends/onnx/import.h"
+#include "tests/sanitized.h"
 
 namespace lapis {
 namespace {
@@ -56,9 +57,7 @@ void write_model(const Path& path) {
 }
 
 TEST(CompileMemory, IsThatOfTheProgramAndAMatrix) {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-  GTEST_SKIP() << "sanitizers have memory of their own";
-#endif
+  if (testing::kSanitized) GTEST_SKIP() << "sanitizers have memory of their own";
   const Path path = std::filesystem::temp_directory_path() / ("lapis_memory_" + std::to_string(::getpid()) + ".onnx");
   write_model(path);
   CompileOptions options;
