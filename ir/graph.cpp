@@ -53,10 +53,13 @@ std::string Graph::unique_name(std::string_view hint) {
 Value* Graph::new_value(std::list<Value>& values, std::string name, Type type) {
   Value* value = &values.emplace_back();
   value->position_ = std::prev(values.end());
-  value->name_ = unique_name(name);
   value->type_ = std::move(type);
   value->graph_ = this;
-  top_of(*this).names_[value->name_] = value;
+  auto& names = top_of(*this).names_;
+  if (!name.empty() && names.try_emplace(name, value).second)
+    value->name_ = std::move(name);
+  else
+    names[value->name_ = unique_name(name)] = value;
   return value;
 }
 
@@ -282,7 +285,9 @@ std::shared_ptr<Graph> Graph::copy_subgraph(const Graph& body, std::unordered_ma
 std::unique_ptr<Graph> Graph::clone() const {
   LAPIS_ASSERT(!parent_, "only a whole model is cloned");
   auto copy = std::make_unique<Graph>(name_);
+  copy->names_.reserve(names_.size());
   std::unordered_map<const Value*, Value*> values;
+  values.reserve(names_.size());
   clone_into(*copy, values);
   copy->next_id_ = next_id_;
   return copy;

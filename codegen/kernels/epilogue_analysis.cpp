@@ -1,6 +1,7 @@
 #include "codegen/kernels/epilogue_analysis.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -299,16 +300,19 @@ bool EpilogueAnalysis::in_register(int id, const Contraction& c) const {
 
 // Operands of `id` that are in registers and die there.
 int EpilogueAnalysis::dying(int id, const Contraction& c) const {
-  std::set<int32_t> args;
+  std::array<int32_t, 12> read;  // its own and those of comparisons that it makes
+  auto end = read.begin();
+  const auto note = [&](int32_t arg) {
+    if (arg >= 0 && std::find(read.begin(), end, arg) == end) *end++ = arg;
+  };
   for (const int32_t arg : program[static_cast<size_t>(id)].args) {
-    if (arg < 0) continue;
-    args.insert(arg);
-    if (!in_select[static_cast<size_t>(arg)]) continue;
-    for (const int32_t compared : program[static_cast<size_t>(arg)].args)
-      if (compared >= 0) args.insert(compared);
+    note(arg);
+    if (arg >= 0 && in_select[static_cast<size_t>(arg)])
+      std::ranges::for_each(program[static_cast<size_t>(arg)].args, note);
   }
-  return static_cast<int>(std::ranges::count_if(
-      args, [&](int32_t arg) { return in_register(arg, c) && last_use[static_cast<size_t>(arg)] == id; }));
+  return static_cast<int>(std::count_if(read.begin(), end, [&](int32_t arg) {
+    return in_register(arg, c) && last_use[static_cast<size_t>(arg)] == id;
+  }));
 }
 
 // The most registers that an instruction takes besides its operands: for the result, for operands that come from memory, for what it

@@ -224,8 +224,8 @@ Status schedule(Contraction& c, Plan& plan, ConstantPool& constants, const Sched
   c.library.reset();
   if (row_of(c).library()) return bind_library(c, constants);
   const Blocking blocking(c);
-  const std::vector<Unit> units = make_units(c, blocking);
-  c.units = static_cast<int64_t>(units.size());
+  const std::vector<int32_t> units = unit_table(c, blocking);
+  c.units = static_cast<int64_t>(units.size()) / words_of_unit(blocking);
   std::vector<int32_t> sums;
   if (!c.computed) {
     const WeightCache::Weights weights = packed_weights(c, blocking, constants);
@@ -234,7 +234,7 @@ Status schedule(Contraction& c, Plan& plan, ConstantPool& constants, const Sched
   }
   const std::vector<uint8_t> images[] = {pack_parameters(c, blocking, plan, sums),
                                          bytes_of(std::span<const int32_t>(Slabs(c).table())),
-                                         bytes_of(std::span<const int32_t>(words_of(units)))};
+                                         bytes_of(std::span<const int32_t>(units))};
   for (size_t i = 0; i < std::size(images); ++i) place(c, i + 1, images[i], constants);
   return ok();
 }

@@ -1,6 +1,7 @@
 #include "codegen/kernels/structures.h"
 
 #include <algorithm>
+#include <ranges>
 
 #include "codegen/kernels/blocking.h"
 #include "codegen/kernels/epilogue_analysis.h"
@@ -13,8 +14,20 @@ constexpr int kQuad = 4;         // vectors that interleaved rows compute togeth
 
 // Registers that an epilogue takes from the sums: none where they may wait in memory. It has them all then, but those of the
 // quad whose results are packed together.
+// Rows and tiles are tried one after another for the same contraction, so that the last answer is kept.
 int epilogue_registers(const Contraction& c) {
-  return scalar::has_functions(c.epilogue) ? 0 : EpilogueAnalysis(c, nullptr).registers();
+  struct Answer {
+    std::vector<Instr> epilogue;
+    std::vector<EpilogueOperand::Kind> kinds;
+    int registers = 0;
+  };
+  thread_local Answer last;
+  const auto kinds = std::views::transform(c.operands, &EpilogueOperand::kind);
+  if (last.epilogue != c.epilogue || !std::ranges::equal(last.kinds, kinds))
+    last = {c.epilogue,
+            {kinds.begin(), kinds.end()},
+            scalar::has_functions(c.epilogue) ? 0 : EpilogueAnalysis(c, nullptr).registers()};
+  return last.registers;
 }
 
 // The most pixels of `vectors` sums each that fit beside what stays (`resident`) and what either the sum or the epilogue needs.

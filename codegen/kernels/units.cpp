@@ -42,7 +42,7 @@ class UnitMaker {
   UnitMaker(const Contraction& c, const Blocking& blocking)
       : c_(c), blocking_(blocking), slabs_(c), runs_((c.schedule.splits + slabs_.of_batch() - 1) / slabs_.of_batch()) {}
 
-  std::vector<Unit> make() {
+  std::vector<int32_t> make() {
     for (int64_t batch = 0; batch < c_.batches(); ++batch) {
       const std::vector<BlockAt> blocks = blocks_of_batch(c_, blocking_, batch);
       const int64_t first = batch * slabs_.of_batch() * runs_, end = first + slabs_.of_batch() * runs_;
@@ -54,7 +54,7 @@ class UnitMaker {
           for (const BlockAt& at : blocks) add(at, run);
       }
     }
-    return std::move(units_);
+    return std::move(words_);
   }
 
  private:
@@ -64,24 +64,19 @@ class UnitMaker {
     const Tiles tiles = tiles_of(slabs_.pixels_of(slab), blocking_.kinds[static_cast<size_t>(at.kind)].mr);
     const int64_t from = tiles.count() * part / runs_, to = tiles.count() * (part + 1) / runs_;
     if (from == to) return;
-    Unit u;
-    u.weights = static_cast<int32_t>(at.weights);
-    u.params = static_cast<int32_t>(at.params);
-    u.table = static_cast<int32_t>(tiles.first_pixel(from) * blocking_.columns * 4);
-    u.big = static_cast<int32_t>(std::clamp<int64_t>(tiles.big - from, 0, to - from));
-    u.small = static_cast<int32_t>(to - from) - u.big;
-    u.kind = at.kind;
-    u.addresses.reserve(at.offsets.size());
+    const int64_t big = std::clamp<int64_t>(tiles.big - from, 0, to - from);
+    for (const int64_t word : {at.weights, at.params, tiles.first_pixel(from) * blocking_.columns * 4, big,
+                               to - from - big, int64_t{at.kind}})
+      words_.push_back(static_cast<int32_t>(word));
     for (size_t column = 0; column < at.offsets.size(); ++column)
-      u.addresses.push_back(static_cast<int32_t>(slabs_.base(column, slab) + at.offsets[column]));
-    units_.push_back(std::move(u));
+      words_.push_back(static_cast<int32_t>(slabs_.base(column, slab) + at.offsets[column]));
   }
 
   const Contraction& c_;
   const Blocking& blocking_;
   const Slabs slabs_;
   const int64_t runs_;  // of a slab
-  std::vector<Unit> units_;
+  std::vector<int32_t> words_;
 };
 
 }  // namespace
@@ -94,16 +89,8 @@ int64_t bytes_to_last_channel(const Contraction& c, size_t column) {
   return channels ? (c.channels - 1) * bit_width(operand->view.dtype) / 8 : 0;
 }
 
-std::vector<Unit> make_units(const Contraction& c, const Blocking& blocking) { return UnitMaker(c, blocking).make(); }
-
-std::vector<int32_t> words_of(const std::vector<Unit>& units) {
-  std::vector<int32_t> words;
-  words.reserve(units.empty() ? 0 : units.size() * (6 + units[0].addresses.size()));
-  for (const Unit& u : units) {
-    words.insert(words.end(), {u.weights, u.params, u.table, u.big, u.small, u.kind});
-    words.insert(words.end(), u.addresses.begin(), u.addresses.end());
-  }
-  return words;
+std::vector<int32_t> unit_table(const Contraction& c, const Blocking& blocking) {
+  return UnitMaker(c, blocking).make();
 }
 
 }  // namespace lapis::kernels

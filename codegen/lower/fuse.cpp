@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "base/hash.h"
 #include "codegen/kernels/schedule.h"
 #include "codegen/lower/computed_weights.h"
 #include "ir/ops/ops.h"
@@ -38,6 +39,17 @@ namespace {
 
 constexpr int kMostNodes = 128;    // computed in one region: compilers take more than linear time for a body
 constexpr int kMostEpilogue = 32;  // nodes behind a contraction
+
+struct HashOfOperations {
+  size_t operator()(const std::vector<Instr>& program) const {
+    Hasher h;
+    for (const Instr& i : program) {
+      h.add(static_cast<uint64_t>(i.op) << 32 | static_cast<uint64_t>(i.type));
+      h.add(static_cast<uint64_t>(i.args[0]) << 32 ^ static_cast<uint64_t>(i.args[1]));
+    }
+    return h.value();
+  }
+};
 
 class Fuser {
  public:
@@ -158,11 +170,17 @@ class Fuser {
       return known != chain.values.end() ? known->second : epilogue_operand(node, i, axis, trial, fits);
     };
     const int result = translate(node, trial, operand);
-    fits = fits && kernels::epilogue_supports(trial.instrs);
-    if (!fits) return false;
+    if (!fits || !is_supported(trial.instrs)) return false;
     chain.values[node.output()] = result;
     chain.epilogue = std::move(trial);
     return true;
+  }
+
+  // Layers repeat: what was asked of the kernels once is known.
+  bool is_supported(const std::vector<Instr>& epilogue) {
+    const auto [known, is_new] = supported_.try_emplace(epilogue);
+    if (is_new) known->second = kernels::epilogue_supports(epilogue);
+    return known->second;
   }
 
   int epilogue_operand(const Node& node, size_t i, int64_t axis, Program& trial, bool& fits) {
@@ -274,6 +292,7 @@ class Fuser {
   std::unordered_map<const Node*, FusedRegion> anchored_;  // by last node
   std::unordered_map<const Node*, int> sizes_;             // nodes computed in one region, by its anchor
   std::unordered_set<const Node*> inlined_;
+  std::unordered_map<std::vector<Instr>, bool, HashOfOperations> supported_;
 };
 
 }  // namespace
