@@ -44,21 +44,23 @@ if(LAPIS_SANITIZE)
   endif()
 endif()
 
-# lapis_reads_headers_once(TARGET [header...]): without optimization, reading the same headers for every file is more than half of the
-# work; sanitized builds read these once a target. Others state what each file includes, and so check it.
+# lapis_reads_headers_once(TARGET [header...]): reading the same headers for every file is more than half of the work of a sanitized
+# build, which reads these once a target: <theirs>, or ours, from the root of the tree. Others state what each file includes, and so
+# check it.
 function(lapis_reads_headers_once target)
   if(LAPIS_SANITIZE)
+    list(TRANSFORM ARGN PREPEND ${PROJECT_SOURCE_DIR}/ REGEX "^[^<]")
     target_precompile_headers(
       ${target} PRIVATE <algorithm> <functional> <map> <memory> <optional> <set> <span> <sstream> <string> <unordered_map> <variant>
       <vector> ${ARGN})
   endif()
 endfunction()
 
-# lapis_library(NAME [SOURCES glob...] [EXCLUDE regex...] [PUBLIC targets...] [PRIVATE targets...])
+# lapis_library(NAME [SOURCES glob...] [EXCLUDE regex...] [PUBLIC targets...] [PRIVATE targets...] [READ_ONCE headers...])
 # Library lapis_NAME of all .cpp under the calling folder, or of the given globs. PUBLIC is what its headers need,
-# PRIVATE the rest.
+# PRIVATE the rest; READ_ONCE goes to lapis_reads_headers_once.
 function(lapis_library name)
-  cmake_parse_arguments(ARG "" "" "SOURCES;PUBLIC;PRIVATE;EXCLUDE" ${ARGN})
+  cmake_parse_arguments(ARG "" "" "SOURCES;PUBLIC;PRIVATE;EXCLUDE;READ_ONCE" ${ARGN})
   if(NOT ARG_SOURCES)
     set(ARG_SOURCES *.cpp)
   endif()
@@ -75,7 +77,7 @@ function(lapis_library name)
   add_library(lapis_${name} STATIC ${sources})
   target_include_directories(lapis_${name} PUBLIC ${PROJECT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/include)
   target_link_libraries(lapis_${name} PUBLIC ${ARG_PUBLIC} PRIVATE ${ARG_PRIVATE})
-  lapis_reads_headers_once(lapis_${name})
+  lapis_reads_headers_once(lapis_${name} ${ARG_READ_ONCE})
   if(LAPIS_SANITIZE)
     target_compile_options(lapis_${name} PRIVATE -O1)  # tests spend their time here, and compilation in themselves
   endif()
@@ -89,9 +91,10 @@ function(lapis_calls_generated_code target)
   endif()
 endfunction()
 
-# lapis_test(NAME targets...): all .cpp in tests/NAME make one GoogleTest binary and one ctest entry, every *_test.py
-# one entry more.
+# lapis_test(NAME targets... [READ_ONCE headers...]): all .cpp in tests/NAME make one GoogleTest binary and one ctest entry, every
+# *_test.py one entry more.
 function(lapis_test name)
+  cmake_parse_arguments(ARG "" "" "READ_ONCE" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${name}/*.cpp)
   file(GLOB scripts CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${name}/*_test.py)
   if(sources)
@@ -100,8 +103,8 @@ function(lapis_test name)
       lapis_test_${name} PRIVATE LAPIS_SOURCE_DIR="${PROJECT_SOURCE_DIR}" LAPIS_BINARY_DIR="${PROJECT_BINARY_DIR}")
     # Tests name the options they mean and leave the rest at their defaults; EXPECT_* inside an unbraced if is no ambiguity.
     target_compile_options(lapis_test_${name} PRIVATE -Wno-missing-field-initializers -Wno-dangling-else)
-    target_link_libraries(lapis_test_${name} PRIVATE ${ARGN} GTest::gtest GTest::gmock GTest::gtest_main)
-    lapis_reads_headers_once(lapis_test_${name} <gtest/gtest.h> <gmock/gmock.h>)
+    target_link_libraries(lapis_test_${name} PRIVATE ${ARG_UNPARSED_ARGUMENTS} GTest::gtest GTest::gmock GTest::gtest_main)
+    lapis_reads_headers_once(lapis_test_${name} <gtest/gtest.h> <gmock/gmock.h> ${ARG_READ_ONCE})
     if(LAPIS_SANITIZE)
       target_compile_definitions(lapis_test_${name} PRIVATE LAPIS_SANITIZED)  # see tests/sanitized.h
     endif()
@@ -118,7 +121,7 @@ endfunction()
 # has to survive it, not the end of the process.
 set(test_environment LAPIS_SOURCE_DIR=${PROJECT_SOURCE_DIR} LAPIS_BINARY_DIR=${PROJECT_BINARY_DIR})
 if(LAPIS_SANITIZE)
-  set(allocations allocator_may_return_null=1:max_allocation_size_mb=3072:malloc_context_size=8)
+  set(allocations allocator_may_return_null=1:max_allocation_size_mb=3072:malloc_context_size=2:detect_stack_use_after_return=0)
   list(APPEND test_environment LAPIS_SANITIZE=${LAPIS_SANITIZE} ASAN_OPTIONS=${allocations} TSAN_OPTIONS=${allocations}
        UBSAN_OPTIONS=print_stacktrace=1)
 else()
