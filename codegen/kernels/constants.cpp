@@ -24,7 +24,7 @@ static uint64_t hash_of(std::span<const uint8_t> bytes) {
 
 ConstantPool::ConstantPool(Plan& plan, WeightCache* cache, const TensorHashes* hashes)
     : plan_(plan), cache_(cache), hashes_(hashes) {
-  constexpr size_t kUsual = 1 << 20;  // what most models have is not moved while it grows; pages that are not written cost nothing
+  constexpr size_t kUsual = 1 << 20;  // is not moved while it grows; pages that are not written cost nothing
   plan_.constants.reserve(kUsual);
   if (cache) return;
   own_cache_ = std::make_unique<WeightCache>();

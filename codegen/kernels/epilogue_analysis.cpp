@@ -310,9 +310,8 @@ int EpilogueAnalysis::dying(int id, const Contraction& c) const {
     if (arg >= 0 && in_select[static_cast<size_t>(arg)])
       std::ranges::for_each(program[static_cast<size_t>(arg)].args, note);
   }
-  return static_cast<int>(std::count_if(read.begin(), end, [&](int32_t arg) {
-    return in_register(arg, c) && last_use[static_cast<size_t>(arg)] == id;
-  }));
+  return static_cast<int>(std::count_if(
+      read.begin(), end, [&](int32_t arg) { return in_register(arg, c) && last_use[static_cast<size_t>(arg)] == id; }));
 }
 
 // The most registers that an instruction takes besides its operands: for the result, for operands that come from memory, for what it

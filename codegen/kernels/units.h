@@ -8,13 +8,13 @@ namespace lapis::kernels {
 // What a work unit is to the generated function: a row of the unit table, which are 32-bit words in this order.
 namespace unit_word {
 enum : int {
-  kWeights,
-  kParams,  // byte offsets of the block's image
-  kTable,   // byte offset of the first pixel's row of the table
-  kBig,
-  kSmall,     // tiles
-  kKind,      // index into Blocking::kinds
-  kAddresses  // for each column: bytes from the start of its buffer to what the table counts from, group and channel included
+  kWeights,  // byte offset of the block's image
+  kParams,
+  kTable,  // byte offset of the first pixel's row of the table
+  kBig,    // tiles
+  kSmall,
+  kKind,  // index into Blocking::kinds
+  kAddresses,  // for each column, group and channel included: bytes from the start of its buffer to what the table counts from
 };
 }
 inline int64_t words_of_unit(const Blocking& blocking) { return unit_word::kAddresses + blocking.columns; }
