@@ -101,8 +101,10 @@ function(lapis_test name)
     add_executable(lapis_test_${name} ${sources})
     target_compile_definitions(
       lapis_test_${name} PRIVATE LAPIS_SOURCE_DIR="${PROJECT_SOURCE_DIR}" LAPIS_BINARY_DIR="${PROJECT_BINARY_DIR}")
-    # Tests name the options they mean and leave the rest at their defaults; EXPECT_* inside an unbraced if is no ambiguity.
-    target_compile_options(lapis_test_${name} PRIVATE -Wno-missing-field-initializers -Wno-dangling-else)
+    # Tests name the options they mean and leave the rest at their defaults; EXPECT_* inside an unbraced if is no ambiguity. What runs
+    # once is not worth the time to optimize it.
+    target_compile_options(lapis_test_${name} PRIVATE -Wno-missing-field-initializers -Wno-dangling-else
+                                                      $<$<CONFIG:Release>:-O1>)
     target_link_libraries(lapis_test_${name} PRIVATE ${ARG_UNPARSED_ARGUMENTS} GTest::gtest GTest::gmock GTest::gtest_main)
     lapis_reads_headers_once(lapis_test_${name} <gtest/gtest.h> <gmock/gmock.h> ${ARG_READ_ONCE})
     if(LAPIS_SANITIZE)

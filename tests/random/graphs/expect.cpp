@@ -266,6 +266,12 @@ class PerturbedRun {
     }
   }
 
+  // Of terms of one sign, which do not cancel.
+  void round_each_addition(Tensor& sum) {
+    constexpr double kAdditions = 8;
+    if (perturbable(sum)) sum = perturbed(sum, kAdditions * kUnits * unit_of(sum.dtype()), nullptr, 0, *random_);
+  }
+
   // Operands a little off: what a backward stable algorithm may have computed with.
   Result<std::vector<Tensor>> evaluate_off(const Node& node, const std::vector<const Tensor*>& in) {
     std::vector<Tensor> copies;
@@ -322,6 +328,7 @@ class PerturbedRun {
     }
     if (off && is_recurrent(node)) shift_states(results);
     if (off && node.op().name.ends_with("Normalization")) results[0] = off_centre(node, *in[0], results[0]);
+    if (off && node.op().name == "ReduceSumSquare") round_each_addition(results[0]);
     if (off && is_logarithm_of_sum(node))
       results[0] = shifted(results[0], kUnits * unit_of(results[0].dtype()), *random_);
     if (off && may_leave_range(node, in)) spread_everything(results, *random_);
