@@ -140,7 +140,7 @@ endfunction()
 
 # lapis_fuzz(NAME targets...): a libFuzzer binary of tests/fuzz/NAME_fuzz.cpp, part of the target `fuzzers`, and a ctest entry that fuzzes
 # for LAPIS_FUZZ_SECONDS of the environment (30) and from one seed, from the inputs in tests/fuzz/corpus/NAME where there are any; models and arrays begin
-# with those of tests/cases, TFLite models with those of tests/frontends/tflite.
+# with those of tests/cases, models of other formats with those of tests/frontends.
 function(lapis_fuzz name)
   add_executable(lapis_fuzz_${name} ${CMAKE_CURRENT_SOURCE_DIR}/fuzz/${name}_fuzz.cpp)
   target_link_libraries(lapis_fuzz_${name} PRIVATE ${ARGN} -fsanitize=fuzzer)
@@ -153,6 +153,9 @@ function(lapis_fuzz name)
   endif()
   if(name STREQUAL tflite)
     list(APPEND corpus ${PROJECT_SOURCE_DIR}/tests/frontends/tflite/cases)
+  endif()
+  if(name MATCHES "^(mxnet|pytorch)$")
+    list(APPEND corpus ${PROJECT_SOURCE_DIR}/tests/frontends/${name})
   endif()
   set(timed "exec \"$0\" -max_total_time=\${LAPIS_FUZZ_SECONDS:-30} -seed=1 -timeout=10 -max_len=8192 \"$@\"")
   lapis_add_test(fuzz.${name} sh -c ${timed} $<TARGET_FILE:lapis_fuzz_${name}> ${found} ${corpus})

@@ -1,6 +1,7 @@
 #include "frontends/frontend.h"
 
 #include "frontends/common/foreign.h"
+#include "frontends/mxnet/import.h"
 #include "frontends/onnx/import.h"
 #include "frontends/tflite/import.h"
 
@@ -10,14 +11,10 @@ namespace {
 constexpr Frontend kFrontends[] = {
     {"onnx", "ONNX", is_onnx, import_onnx},
     {"tflite", "TFLite", is_tflite, import_tflite},
+    {"mxnet", "MXNet", is_mxnet, import_mxnet},
 };
 
-// "an ONNX or TFLite model"
-std::string any_model() {
-  std::string titles;
-  for (const Frontend& f : kFrontends) titles += (titles.empty() ? "an " : " or ") + std::string(f.title);
-  return titles + " model";
-}
+constexpr const char* kAnyModel = "a model that Lapis reads";
 
 const Frontend* recognize(const Path& path, std::span<const std::byte> bytes) {
   for (const Frontend& f : kFrontends)
@@ -47,9 +44,9 @@ Result<std::unique_ptr<Graph>> import_model(const Path& path, const ImportOption
   }
   if (const Frontend* f = recognize(path, file.bytes())) return f->import(path, file, options);
   if (const auto foreign = frontend::foreign_folder(path))
-    return frontend::not_read(*foreign, any_model()).at(path.string());
+    return frontend::not_read(*foreign, kAnyModel).at(path.string());
   if (const auto foreign = frontend::foreign_format(file.bytes()))
-    return frontend::not_read(*foreign, any_model()).at(path.filename().string());
+    return frontend::not_read(*foreign, kAnyModel).at(path.filename().string());
   return import_onnx(path, file, options);  // ONNX has no magic number, so its reader says what a damaged file lacks
 }
 

@@ -35,7 +35,7 @@ bool fits_operand(const Node& node, const Type& declared) {
 
 Status complete_type(Value& value, const Type& declared) {
   const bool contradicts = value.type().is_tensor() && declared.is_tensor() && value.dtype() != DType::Undefined &&
-                           value.dtype() != declared.dtype;
+                           declared.dtype != DType::Undefined && value.dtype() != declared.dtype;
   if (contradicts)
     return error(ErrorKind::Input, "output '" + value.name() + "' is declared as " + declared.to_string() + " but is " +
                                        value.type().to_string());

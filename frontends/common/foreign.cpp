@@ -187,10 +187,6 @@ Foreign zip(View bytes) {
 // ---- text ---------------------------------------------------------------------------------------------------------
 
 std::optional<Foreign> json(View head) {
-  if (has(head, "\"arg_nodes\"") || has(head, "\"heads\""))
-    return Foreign{
-        "an MXNet symbol file",
-        "mxnet.onnx.export_model(SYMBOL_JSON, PARAMS, input_shapes, onnx_file_path='model.onnx') writes ONNX"};
   if (has(head, "layers-model") || has(head, "graph-model"))
     return Foreign{"a TensorFlow.js model", "export the model it was converted from to ONNX"};
   if (has(head, "\"weight_map\""))
@@ -256,8 +252,6 @@ constexpr Magic kMagics[] = {
      "load it in Keras and call model.export('model.onnx', format='onnx')"},
     {0, "GGUF", "a GGUF file",
      "it holds weights without a graph: export the model it was made from, e.g. with optimum-cli export onnx"},
-    {0, View("\x12\x01\0\0\0\0\0\0", 8), "an MXNet parameter file",
-     "mxnet.onnx.export_model(SYMBOL_JSON, PARAMS, input_shapes, onnx_file_path='model.onnx') writes ONNX"},
     {0, "\x93NUMPY", "a numpy array", "`lapis run MODEL --input NAME=@FILE` feeds it to a model"},
     {0, "\x1f\x8b", "a gzip archive", kUnpack},
     {0,

@@ -28,13 +28,14 @@ struct SourceValue {
   std::string unsupported;                   // what no node can have: "sparse tensors"; empty: nothing
 };
 
-using SourceAttribute = std::variant<bool, int64_t, double, std::string, std::vector<int64_t>>;
+using SourceAttribute = std::variant<bool, int64_t, double, std::string, std::vector<int64_t>, std::vector<double>>;
 
 struct SourceNode {
   std::string op, name;  // as the format names them
   int64_t version = 1;   // of the operator
   std::map<std::string, SourceAttribute, std::less<>> attributes;
   std::vector<std::string> inputs, outputs;  // "": absent
+  std::string written_at = {};               // "model.py:17", where the framework kept it
 };
 
 struct SourceGraph {
@@ -45,6 +46,6 @@ struct SourceGraph {
   size_t file_bytes = 0;          // what the model brings, which limits what it may ask for
 };
 
-std::string location_of(const SourceNode& node);  // "node 'features/conv1' (CONV_2D)"
+std::string location_of(const SourceNode& node);  // "node 'features/conv1' (CONV_2D, model.py:17)"
 
 }  // namespace lapis::frontend

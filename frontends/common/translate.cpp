@@ -137,7 +137,11 @@ class Import {
     for (Diagnostic& d : found) {
       const std::string hint = d.hint.empty() ? std::string(dialect_.hint) : d.hint;
       if (d.kind == ErrorKind::Unsupported)
-        findings_.unsupported({.op = node.op, .where = node.name, .reason = d.message, .note = "", .hint = hint});
+        findings_.unsupported({.op = node.op,
+                               .where = node.name,
+                               .reason = d.message,
+                               .note = node.written_at.empty() ? "" : "written at " + node.written_at,
+                               .hint = hint});
       else
         findings_.report(d.at(location_of(node)));
     }
@@ -187,7 +191,9 @@ class Import {
 
 }  // namespace
 
-std::string location_of(const SourceNode& node) { return "node " + quoted(node.name) + " (" + node.op + ")"; }
+std::string location_of(const SourceNode& node) {
+  return "node " + quoted(node.name) + " (" + node.op + (node.written_at.empty() ? "" : ", " + node.written_at) + ")";
+}
 
 Result<std::unique_ptr<Graph>> translate(const SourceGraph& source, const Dialect& dialect,
                                          const ImportOptions& options) {

@@ -77,6 +77,11 @@ class Translation {
   Result<Value*> add(const OpDef& op, std::vector<Value*> inputs, Attributes attributes = {}) {
     return values_.add(op, std::move(inputs), std::move(attributes));
   }
+  // The same with several outputs.
+  Result<std::vector<Value*>> add_all(const OpDef& op, std::vector<Value*> inputs, Attributes attributes,
+                                      size_t outputs) {
+    return values_.add_all(op, std::move(inputs), std::move(attributes), outputs);
+  }
   template <class Attrs> Result<Value*> add(const OpDef& op, std::vector<Value*> inputs, const Attrs& attributes) {
     return add(op, std::move(inputs), encode_attributes(attributes));
   }

@@ -61,17 +61,34 @@ void Values::enter(std::string name, std::string where) {
 
 Result<Value*> Values::add(const OpDef& op, std::vector<Value*> inputs, Attributes attributes,
                            const std::string& output) {
+  LAPIS_TRY(Node * node, add_node(op, std::move(inputs), std::move(attributes), {output}));
+  return node->output();
+}
+
+Result<std::vector<Value*>> Values::add_all(const OpDef& op, std::vector<Value*> inputs, Attributes attributes,
+                                            size_t outputs) {
+  LAPIS_TRY(Node * node, add_node(op, std::move(inputs), std::move(attributes), std::vector<std::string>(outputs)));
+  return node->outputs();
+}
+
+// Outputs without a name are named after what they are made for.
+Result<Node*> Values::add_node(const OpDef& op, std::vector<Value*> inputs, Attributes attributes,
+                               std::vector<std::string> outputs) {
   const std::string name = name_ + "/" + std::string(op.name);
-  if (!expansion_.add_node() || !expansion_.add_bytes(name.size())) return expansion_.explosion("its nodes");
-  Node* node = graph_.add_node(op, std::move(inputs), std::move(attributes),
-                               {output.empty() ? names_.made(name) : output}, nullptr, names_.node(name, scope_));
+  for (std::string& output : outputs) {
+    if (!expansion_.add_bytes(name.size())) return expansion_.explosion("its nodes");
+    if (output.empty()) output = names_.made(name);
+  }
+  if (!expansion_.add_node()) return expansion_.explosion("its nodes");
+  Node* node = graph_.add_node(op, std::move(inputs), std::move(attributes), std::move(outputs), nullptr,
+                               names_.node(name, scope_));
   node->set_origin(name_);
   if (Status typed = infer_types(*node); !typed.ok()) {
     Diagnostics found = std::move(typed).diagnostics();
     for (Diagnostic& d : found) d.at(where_);
     return found;
   }
-  return node->output();
+  return node;
 }
 
 Status Values::copies(size_t bytes) {

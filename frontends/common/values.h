@@ -24,6 +24,8 @@ class Values {
   // A node with one typed output, which is named after what it is made for.
   Result<Value*> add(const OpDef& op, std::vector<Value*> inputs, Attributes attributes,
                      const std::string& output = "");
+  Result<std::vector<Value*>> add_all(const OpDef& op, std::vector<Value*> inputs, Attributes attributes,
+                                      size_t outputs);
   Value* constant(Tensor tensor) { return graph_.add_constant(std::move(tensor), names_.made(name_ + "/constant")); }
 
   void add_input(const std::string& name, Type type);
@@ -55,6 +57,8 @@ class Values {
 
   const SourceValue& source(const std::string& name) const { return source_.values.at(name); }
   const Forms* find(const std::string& name) const;
+  Result<Node*> add_node(const OpDef& op, std::vector<Value*> inputs, Attributes attributes,
+                         std::vector<std::string> outputs);
   Value* add_constant(Tensor tensor, const std::string& name) {
     return graph_.add_constant(std::move(tensor), names_.made(name));
   }

@@ -39,8 +39,6 @@ FILES = {
     "HDF5": b"\x89HDF\r\n\x1a\n" + bytes(50),
     "GGUF": b"GGUF\3\0\0\0" + bytes(50),
     "safetensors": struct.pack("<Q", 60) + json.dumps({"w": {"dtype": "F32", "shape": [1]}}).ljust(60).encode() + bytes(4),
-    "MXNet symbol": json.dumps({"nodes": [{"op": "null", "name": "data"}], "arg_nodes": [0], "heads": [[0, 0, 0]]}).encode(),
-    "MXNet parameter": struct.pack("<QQ", 0x112, 0) + bytes(50),
     "pickle": pickle.dumps({"weight": [1.0] * 10}),
     "PyTorch checkpoint": archive("archive/data.pkl", "archive/version", "archive/data/0"),
     "TorchScript": archive("model/data.pkl", "model/constants.pkl", "model/code/__torch__.py"),
@@ -71,7 +69,7 @@ FILES = {
 
 class Foreign(Cli):
     def refused(self, file, *says, verb=("inspect",)):
-        return self.fails(INPUT, verb[0], file, *verb[1:], says=["not an ONNX or TFLite model but", *says])
+        return self.fails(INPUT, verb[0], file, *verb[1:], says=["not a model that Lapis reads but", *says])
 
     def test_files(self):
         for what, content in FILES.items():

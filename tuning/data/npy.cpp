@@ -4,9 +4,9 @@
 #include <cstddef>
 #include <cstring>
 
+#include "base/archive/zip.h"
 #include "base/suggest.h"
 #include "base/truth.h"
-#include "tuning/data/zip.h"
 
 namespace lapis {
 namespace {
@@ -94,13 +94,20 @@ Result<Tensor> read_npy(const Path& path) {
   return parse_npy(path, file);
 }
 
+template <class T> static Result<T> of_archive(const Path& path, Result<T> result) {
+  if (result.ok()) return result;
+  Diagnostics found = std::move(result).diagnostics();
+  for (Diagnostic& d : found) d.at(path.string()).help("numpy.savez writes archives that Lapis reads");
+  return found;
+}
+
 Result<Tensor> read_npz(const Path& path, const std::string& array) {
   LAPIS_TRY(const MappedFile archive, map_file(path));
-  LAPIS_TRY(const std::vector<ZipEntry> entries, zip_entries(path, archive));
+  LAPIS_TRY(const std::vector<ZipEntry> entries, of_archive(path, zip_entries(archive)));
   std::vector<std::string> names;
   for (const ZipEntry& entry : entries) {
     if (entry.name == array + ".npy") {
-      LAPIS_TRY(const MappedFile file, unzipped(path, archive, entry));
+      LAPIS_TRY(const MappedFile file, of_archive(path, unzipped(archive, entry)));
       return parse_npy(path, file);
     }
     names.push_back(entry.name.ends_with(".npy") ? entry.name.substr(0, entry.name.size() - 4) : entry.name);

@@ -1,8 +1,8 @@
 // Files that well-known data sets come in: MNIST's and FashionMNIST's IDX, CIFAR's binary batches.
 #include <cstring>
 
+#include "base/archive/zip.h"
 #include "tuning/data/formats.h"
-#include "tuning/data/zip.h"
 
 namespace lapis {
 namespace {

@@ -1,4 +1,4 @@
-#include "tuning/data/zip.h"
+#include "base/archive/zip.h"
 
 #include <zlib.h>
 
@@ -9,12 +9,9 @@
 namespace lapis {
 namespace {
 
-constexpr uint64_t kMost = uint64_t{1} << 34;  // bytes that a file may unfold to
 constexpr int kRawDeflate = -15, kGzip = 15 + 16;
 
-Diagnostic bad(const Path& path, const std::string& what) {
-  return error(ErrorKind::Input, what).at(path.string()).help("numpy.savez writes archives that Lapis reads");
-}
+Diagnostic bad(const std::string& what) { return error(ErrorKind::Input, what); }
 
 // Little-endian numbers; false behind the end.
 template <class T> bool read_at(const MappedFile& file, uint64_t at, T& to) {
@@ -66,18 +63,39 @@ class Inflater {
   bool ready_ = false;
 };
 
-constexpr uint32_t kEndSignature = 0x06054b50, kEntrySignature = 0x02014b50;
-constexpr uint64_t kEndSize = 22, kEntrySize = 46, kLocalSize = 30;
+constexpr uint32_t kEndSignature = 0x06054b50, kEntrySignature = 0x02014b50, kLocalSignature = 0x04034b50;
+constexpr uint32_t kLargeEndSignature = 0x06064b50, kLocatorSignature = 0x07064b50;
+constexpr uint64_t kEndSize = 22, kEntrySize = 46, kLocalSize = 30, kLocatorSize = 20;
 
-// Where the directory begins: the end record is the last thing in the file but for a comment.
-std::optional<std::pair<uint64_t, uint64_t>> directory_of(const MappedFile& archive) {
+struct Directory {
+  uint64_t offset = 0, count = 0;
+};
+
+// Of archives beyond 4 GB or 65535 entries: a locator in front of the end record leads to a larger one.
+std::optional<Directory> large_directory_of(const MappedFile& archive, uint64_t end) {
+  uint32_t locator = 0, signature = 0;
+  uint64_t at = 0;
+  Directory found;
+  const bool is_whole = end >= kLocatorSize && read_at(archive, end - kLocatorSize, locator) &&
+                        locator == kLocatorSignature && read_at(archive, end - kLocatorSize + 8, at) &&
+                        read_at(archive, at, signature) && signature == kLargeEndSignature &&
+                        at <= archive.size - kEndSize && read_at(archive, at + 32, found.count) &&
+                        read_at(archive, at + 48, found.offset);
+  return is_whole ? std::optional(found) : std::nullopt;
+}
+
+// The end record is the last thing in the file but for a comment.
+std::optional<Directory> directory_of(const MappedFile& archive) {
   for (uint64_t back = kEndSize; back <= std::min<uint64_t>(archive.size, kEndSize + 65535); ++back) {
     const uint64_t at = archive.size - back;
     uint32_t signature = 0, offset = 0;
     uint16_t count = 0;
-    if (read_at(archive, at, signature) && signature == kEndSignature && read_at(archive, at + 10, count) &&
-        read_at(archive, at + 16, offset))
-      return std::pair<uint64_t, uint64_t>(offset, count);
+    if (!read_at(archive, at, signature) || signature != kEndSignature || !read_at(archive, at + 10, count) ||
+        !read_at(archive, at + 16, offset))
+      continue;
+    if (count == 0xFFFF || offset == 0xFFFFFFFF)
+      if (const auto large = large_directory_of(archive, at)) return large;
+    return Directory{offset, count};
   }
   return std::nullopt;
 }
@@ -118,32 +136,36 @@ std::optional<ZipEntry> entry_at(const MappedFile& archive, uint64_t& at) {
 
 }  // namespace
 
-Result<std::vector<ZipEntry>> zip_entries(const Path& path, const MappedFile& archive) {
+Result<std::vector<ZipEntry>> zip_entries(const MappedFile& archive) {
   const auto directory = directory_of(archive);
-  if (!directory) return bad(path, "not a zip archive");
+  if (!directory) return bad("not a zip archive, or cut off");
   std::vector<ZipEntry> entries;
-  uint64_t at = directory->first;
-  for (uint64_t i = 0; i < directory->second; ++i) {
+  uint64_t at = directory->offset;
+  for (uint64_t i = 0; i < directory->count; ++i) {
     const auto entry = entry_at(archive, at);
     if (!entry)
-      return bad(path, "entry " + std::to_string(i) +
-                           " of the archive is damaged, encrypted, or compressed in an unknown way");
+      return bad("entry " + std::to_string(i) +
+                 " of the archive is damaged, encrypted, or compressed in an unknown way");
     entries.push_back(*entry);
   }
   return entries;
 }
 
-Result<MappedFile> unzipped(const Path& path, const MappedFile& archive, const ZipEntry& entry) {
+Result<MappedFile> unzipped(const MappedFile& archive, const ZipEntry& entry, uint64_t most) {
+  uint32_t signature = 0;
   uint16_t name = 0, extra = 0;
-  if (!read_at(archive, entry.offset + 26, name) || !read_at(archive, entry.offset + 28, extra))
-    return bad(path, "the archive ends before '" + entry.name + "'");
+  if (!read_at(archive, entry.offset, signature) || signature != kLocalSignature ||
+      !read_at(archive, entry.offset + 26, name) || !read_at(archive, entry.offset + 28, extra))
+    return bad("the archive has nothing where '" + entry.name + "' should be");
   const uint64_t begin = entry.offset + kLocalSize + name + extra;
   if (begin > archive.size || entry.packed > archive.size - begin)
-    return bad(path, "the archive ends inside of '" + entry.name + "'");
+    return bad("the archive ends inside of '" + entry.name + "'");
   if (!entry.is_deflated)
     return MappedFile{std::shared_ptr<const std::byte>(archive.data, archive.data.get() + begin), entry.packed};
-  auto bytes = Inflater(kRawDeflate, archive.bytes().subspan(begin, entry.packed)).all(std::min(entry.size, kMost));
-  if (!bytes || bytes->size() != entry.size) return bad(path, "'" + entry.name + "' is damaged");
+  if (entry.size > most)
+    return bad("'" + entry.name + "' unfolds to " + std::to_string(entry.size) + " bytes, which is out of proportion");
+  auto bytes = Inflater(kRawDeflate, archive.bytes().subspan(begin, entry.packed)).all(entry.size);
+  if (!bytes || bytes->size() != entry.size) return bad("'" + entry.name + "' is damaged");
   return owning(*std::move(bytes));
 }
 
@@ -151,7 +173,7 @@ Result<MappedFile> map_maybe_gzip(const Path& path) {
   LAPIS_TRY(const MappedFile file, map_file(path));
   uint16_t magic = 0;
   if (!read_at(file, 0, magic) || magic != 0x8b1f) return file;
-  auto bytes = Inflater(kGzip, file.bytes()).all(kMost);
+  auto bytes = Inflater(kGzip, file.bytes()).all(kMostUnzipped);
   if (!bytes)
     return error(ErrorKind::Input, "the compressed data is damaged").at(path.string()).help("`gunzip -t` checks it");
   return owning(*std::move(bytes));

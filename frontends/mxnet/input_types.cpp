@@ -1,0 +1,123 @@
+#include "frontends/mxnet/input_types.h"
+
+#include <algorithm>
+
+#include "frontends/common/symbols.h"
+
+namespace lapis::mxnet_frontend {
+namespace {
+
+template <class T> const T* attribute(const SymbolNode& node, std::string_view name) {
+  const auto it = node.attributes.find(name);
+  return it == node.attributes.end() ? nullptr : std::get_if<T>(&it->second);
+}
+
+// The rank that a list among the attributes implies.
+struct RankRow {
+  std::string_view op, list;
+  size_t times, plus;  // rank = length / times + plus
+};
+constexpr RankRow kRanks[] = {{"Convolution", "kernel", 1, 2}, {"Deconvolution", "kernel", 1, 2},
+                              {"Pooling", "kernel", 1, 2},     {"transpose", "axes", 1, 0},
+                              {"Pad", "pad_width", 2, 0},      {"pad", "pad_width", 2, 0}};
+
+// Operators whose data always has as many axes.
+struct FixedRow {
+  std::string_view op;
+  size_t rank;
+};
+constexpr FixedRow kFixed[] = {{"FullyConnected", 2},
+                               {"Embedding", 2},
+                               {"UpSampling", 4},
+                               {"LRN", 4},
+                               {"_contrib_BilinearResize2D", 4},
+                               {"_contrib_AdaptiveAvgPooling2D", 4}};
+
+// Operators whose result has the shape of their first operand.
+constexpr std::string_view kSameShape[] = {
+    "Activation",    "BatchNorm",     "BatchNorm_v1", "Cast",         "Dropout",      "LeakyReLU",     "_copy",
+    "_div_scalar",   "_minus_scalar", "_mul_scalar",  "_plus_scalar", "amp_cast",     "broadcast_add", "broadcast_div",
+    "broadcast_mul", "broadcast_sub", "cast",         "clip",         "elemwise_add", "elemwise_div",  "elemwise_mul",
+    "elemwise_sub",  "identity",      "relu",         "sigmoid",      "tanh"};
+
+template <class Rows> auto row_of(const Rows& rows, std::string_view op) {
+  return std::find_if(std::begin(rows), std::end(rows), [&](const auto& row) { return row.op == op; });
+}
+
+bool keeps_shape(std::string_view op) {
+  return std::find(std::begin(kSameShape), std::end(kSameShape), op) != std::end(kSameShape);
+}
+
+}  // namespace
+
+InputTypes::InputTypes(const Symbol& symbol, const Parameters& parameters)
+    : symbol_(symbol), parameters_(parameters), readers_(symbol.nodes.size()) {
+  for (size_t i = 0; i < symbol.nodes.size(); ++i)
+    for (size_t operand = 0; operand < symbol.nodes[i].inputs.size(); ++operand)
+      if (symbol.nodes[i].is_needed) readers_[symbol.nodes[i].inputs[operand].node].push_back({i, operand});
+}
+
+Result<Type> InputTypes::of(size_t variable) const {
+  const SymbolNode& node = symbol_.nodes[variable];
+  auto dims = declared(node);
+  if (!dims) dims = told_by_readers(variable);
+  if (!dims)
+    return error(ErrorKind::Unsupported, "neither the symbol nor what reads it tells how many axes it has")
+        .help("give the variable a shape when the symbol is made: mx.sym.Variable(NAME, shape=...)");
+  for (size_t axis = 0; axis < dims->size(); ++axis)
+    if (!(*dims)[axis].is_known()) (*dims)[axis] = frontend::Symbols::unnamed(node.name, axis);
+  return Type::tensor(DType::Float32, *std::move(dims));
+}
+
+// "__shape__", where 0 and -1 are open sizes.
+std::optional<Dims> InputTypes::declared(const SymbolNode& variable) const {
+  const auto* shape = attribute<std::vector<int64_t>>(variable, "__shape__");
+  if (!shape || shape->empty() || shape->size() > kMaxRank) return std::nullopt;
+  Dims dims;
+  for (const int64_t size : *shape) dims.push_back(size > 0 ? Dim(size) : Dim::unknown());
+  return dims;
+}
+
+std::optional<Dims> InputTypes::told_by_readers(size_t variable) const {
+  std::vector<size_t> open = {variable};
+  std::vector<bool> seen(symbol_.nodes.size());
+  for (size_t i = 0; i < open.size(); ++i)
+    for (const Reader& reader : readers_[open[i]]) {
+      if (auto dims = told_by(reader)) return dims;
+      if (keeps_shape(symbol_.nodes[reader.node].op) && reader.operand == 0 && !seen[reader.node]) {
+        seen[reader.node] = true;
+        open.push_back(reader.node);
+      }
+    }
+  return std::nullopt;
+}
+
+std::optional<Shape> InputTypes::parameter(const SymbolNode& node, size_t operand) const {
+  if (operand >= node.inputs.size()) return std::nullopt;
+  const SymbolNode& from = symbol_.nodes[node.inputs[operand].node];
+  const auto it = from.is_variable() ? parameters_.find(from.name) : parameters_.end();
+  return it == parameters_.end() ? std::nullopt : std::optional(it->second.shape());
+}
+
+std::optional<Dims> InputTypes::told_by(const Reader& reader) const {
+  const SymbolNode& node = symbol_.nodes[reader.node];
+  if (reader.operand != 0) return std::nullopt;
+  size_t rank = 0;
+  if (const auto row = row_of(kRanks, node.op); row != std::end(kRanks)) {
+    const auto* list = attribute<std::vector<int64_t>>(node, row->list);
+    if (list && !list->empty()) rank = list->size() / row->times + row->plus;
+  } else if (const auto fixed = row_of(kFixed, node.op); fixed != std::end(kFixed)) {
+    rank = fixed->rank;
+  }
+  if (rank == 0 || rank > kMaxRank) return std::nullopt;
+  Dims dims(rank);
+  const auto weights = parameter(node, 1);
+  const auto* groups = attribute<int64_t>(node, "num_group");
+  if (!weights || weights->size() < 2) return dims;
+  if (node.op == "Convolution") dims[1] = Dim((*weights)[1]) * Dim(groups ? *groups : 1);
+  if (node.op == "Deconvolution") dims[1] = (*weights)[0];
+  if (node.op == "FullyConnected") dims[1] = (*weights)[1];
+  return dims;
+}
+
+}  // namespace lapis::mxnet_frontend

@@ -1,0 +1,112 @@
+#include "frontends/mxnet/symbol.h"
+
+#include <algorithm>
+
+#include "frontends/common/json.h"
+#include "frontends/mxnet/literal.h"
+
+namespace lapis::mxnet_frontend {
+namespace {
+
+using frontend::Json;
+
+constexpr size_t kMostOutputs = 4096;
+
+// Operators that only training tells from what they compute: their label is dropped.
+constexpr std::string_view kWithLabel[] = {"SoftmaxOutput",          "Softmax",
+                                           "LinearRegressionOutput", "LogisticRegressionOutput",
+                                           "MAERegressionOutput",    "SVMOutput"};
+
+bool has_label(std::string_view op) {
+  return std::find(std::begin(kWithLabel), std::end(kWithLabel), op) != std::end(kWithLabel);
+}
+
+Diagnostic damaged(std::string message) {
+  return error(ErrorKind::Input, std::move(message)).help("copy or save the model again");
+}
+
+class Parser {
+ public:
+  Result<Symbol> run(const Json& file) {
+    const auto& nodes = frontend::elements(file, "nodes");
+    if (nodes.empty()) return damaged("the symbol has no nodes");
+    for (const Json& node : nodes) {
+      LAPIS_TRY(symbol_.nodes.emplace_back(), parse_node(node));
+    }
+    for (const Json& head : frontend::elements(file, "heads")) {
+      LAPIS_TRY(symbol_.heads.emplace_back(), entry(head, "the list of outputs", nodes.size()));
+    }
+    for (const SymbolNode& node : symbol_.nodes) {
+      LAPIS_CHECK(count_outputs(node.inputs));
+    }
+    LAPIS_CHECK(count_outputs(symbol_.heads));
+    mark_needed();
+    return std::move(symbol_);
+  }
+
+ private:
+  Result<SymbolNode> parse_node(const Json& json) {
+    SymbolNode node;
+    node.op = frontend::text(json, "op");
+    node.name = frontend::text(json, "name");
+    if (node.op.empty()) return damaged("node " + std::to_string(symbol_.nodes.size()) + " has no operator");
+    if (node.name.empty()) node.name = "node_" + std::to_string(symbol_.nodes.size());
+    // "param" in files of MXNet 0.8, "attr" in those of 0.9 to 0.12, "attrs" since.
+    for (const char* list : {"param", "attr", "attrs"})
+      for (const auto& [name, value] : frontend::members(json, list))
+        if (const auto parsed = parse_literal(frontend::text(value))) node.attributes.insert_or_assign(name, *parsed);
+    if (!frontend::elements(json, "subgraphs").empty()) node.attributes.emplace("subgraphs", true);
+    for (const Json& input : frontend::elements(json, "inputs")) {
+      if (has_label(node.op) && node.inputs.size() == 1) break;
+      LAPIS_TRY(node.inputs.emplace_back(), entry(input, "node '" + node.name + "'", symbol_.nodes.size()));
+    }
+    return node;
+  }
+
+  // [node, output] or [node, output, version]. Nodes come behind what they read.
+  Result<Entry> entry(const Json& json, const std::string& where, size_t nodes) {
+    const auto& numbers = frontend::elements(json);
+    const auto at = [&](size_t i) {
+      const auto value = i < numbers.size() ? frontend::integer(numbers[i]) : std::nullopt;
+      return value && *value >= 0 ? std::optional(static_cast<size_t>(*value)) : std::nullopt;
+    };
+    const auto node = at(0), output = numbers.size() == 1 ? std::optional<size_t>(0) : at(1);
+    if (!node || !output || *node >= nodes || *output >= kMostOutputs)
+      return damaged("reads what no node before it computes").at(where);
+    return Entry{*node, *output};
+  }
+
+  Status count_outputs(const std::vector<Entry>& entries) {
+    for (const Entry& e : entries) {
+      SymbolNode& node = symbol_.nodes[e.node];
+      if (node.is_variable() && e.output > 0) return damaged("a variable has one value").at("'" + node.name + "'");
+      node.outputs = std::max(node.outputs, e.output + 1);
+    }
+    return ok();
+  }
+
+  void mark_needed() {
+    std::vector<size_t> open;
+    const auto need = [&](const std::vector<Entry>& entries) {
+      for (const Entry& e : entries)
+        if (!std::exchange(symbol_.nodes[e.node].is_needed, true)) open.push_back(e.node);
+    };
+    need(symbol_.heads);
+    while (!open.empty()) {
+      const size_t node = open.back();
+      open.pop_back();
+      need(symbol_.nodes[node].inputs);
+    }
+  }
+
+  Symbol symbol_;
+};
+
+}  // namespace
+
+Result<Symbol> parse_symbol(std::span<const std::byte> bytes) {
+  LAPIS_TRY(const Json file, frontend::parse_json(bytes));
+  return Parser().run(file);
+}
+
+}  // namespace lapis::mxnet_frontend

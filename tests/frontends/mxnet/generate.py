@@ -1,0 +1,185 @@
+#!/usr/bin/env python3
+"""Makes the MXNet models of this folder and records what MXNet computes: generate.py. Needs mxnet==1.9.1 and numpy==1.23.5.
+
+A model is NAME-symbol.json, NAME-0000.params and NAME.npz with arrays in_NAME and out0, out1, ... Each has many operators, an output for each, so
+that there are few files. REFUSED has models that cannot be imported, with what the message must say."""
+import json
+import pathlib
+
+import mxnet as mx
+import numpy as np
+
+HERE = pathlib.Path(__file__).parent
+S = mx.sym
+random = np.random.default_rng(7)
+x, y = S.Variable("x"), S.Variable("y")
+
+
+def array(*shape, low=-2.0, high=2.0):
+    return random.uniform(low, high, shape).astype(np.float32)
+
+
+def weights(symbol, shapes):
+    """Random values for everything that is not fed."""
+    args, _, aux = symbol.infer_shape(**shapes)
+    made = {}
+    for name, shape in zip(symbol.list_arguments(), args):
+        if name not in shapes:
+            made["arg:" + name] = mx.nd.array(array(*shape))
+    for name, shape in zip(symbol.list_auxiliary_states(), aux):
+        made["aux:" + name] = mx.nd.array(array(*shape, low=0.5, high=1.5))
+    return made
+
+
+def record(name, outputs, inputs, values=None):
+    symbol = S.Group(outputs)
+    params = weights(symbol, {k: v.shape for k, v in inputs.items()}) | (values or {})
+    symbol.save(str(HERE / f"{name}-symbol.json"))
+    mx.nd.save(str(HERE / f"{name}-0000.params"), params)
+    feeds = {k: mx.nd.array(v) for k, v in inputs.items()} | {k[4:]: v for k, v in params.items() if k.startswith("arg:")}
+    states = {k[4:]: v for k, v in params.items() if k.startswith("aux:")}
+    results = symbol.bind(mx.cpu(), feeds, aux_states=states, grad_req="null").forward(is_train=False)
+    recorded = {"in_" + k: v for k, v in inputs.items()} | {f"out{i}": r.asnumpy() for i, r in enumerate(results)}
+    np.savez_compressed(HERE / f"{name}.npz", **recorded)
+
+
+def of_shape(name, *shape):
+    return S.Variable(name, shape=shape)
+
+
+def elementwise():
+    a, b = of_shape("a", 2, 3, 4), of_shape("b", 2, 3, 4)
+    unary = ["relu", "sigmoid", "tanh", "exp", "abs", "negative", "floor", "ceil", "sign", "erf", "sin", "cos", "square", "trunc", "fix", "softsign",
+             "zeros_like", "ones_like", "logical_not", "expm1", "arctan", "sinh", "cosh", "arcsinh", "identity", "stop_gradient", "make_loss"]
+    positive = ["log", "sqrt", "rsqrt", "reciprocal", "log1p"]
+    small = ["tan", "arcsin", "arccos", "arctanh"]
+    outputs = [getattr(S, op)(a) for op in unary] + [getattr(S, op)(S.abs(a) + 0.5) for op in positive]
+    outputs += [getattr(S, op)(a * 0.4) for op in small] + [S.arccosh(S.abs(a) + 1.5)]
+    outputs += [a + b, a - b, a * b, a / (S.abs(b) + 1), S.abs(a) ** b, S.maximum(a, b), S.minimum(a, b), a > b, a >= b, a < b, a <= b, a == b, a != b]
+    outputs += [a + 2, a - 2, 2 - a, a * 2, a / 2, 2 / (S.abs(a) + 1), S.abs(a) ** 2, 2**a, S.maximum(a, 0.5), S.minimum(a, 0.5)]
+    outputs += [a > 0.5, a >= 0.5, a < 0.5, a <= 0.5, a == 0.5, a != 0.5]
+    row = of_shape("row", 1, 3, 1)
+    outputs += [getattr(S, "broadcast_" + op)(a, row) for op in
+                ("add", "sub", "mul", "maximum", "minimum", "equal", "not_equal", "greater", "greater_equal", "lesser", "lesser_equal",
+                 "logical_and", "logical_or", "logical_xor")] + [S._internal._logical_and(a, b), S._internal._logical_or(a, b), S._internal._logical_xor(a, b)]
+    outputs += [S.broadcast_div(a, S.abs(row) + 1), S.broadcast_power(S.abs(a), row)]
+    outputs += [S.add_n(a, b, a), S.clip(a, a_min=-1, a_max=0.5), S.hard_sigmoid(a), S.where(a > 0, a, b), S.Cast(a, dtype="int32"), S.softmax(a),
+                S.softmax(a, axis=1, temperature=2.0), S.log_softmax(a), S.contrib.div_sqrt_dim(a)]
+    outputs += [S.Activation(a, act_type=t) for t in ("relu", "sigmoid", "tanh", "softrelu", "softsign")]
+    outputs += [S.LeakyReLU(a, act_type=t) for t in ("leaky", "elu", "selu", "gelu")] + [S.Dropout(a, p=0.5), S.amp_cast(a, dtype="float32")]
+    record("elementwise", outputs, {"a": array(2, 3, 4), "b": array(2, 3, 4), "row": array(1, 3, 1)})
+
+
+def shapes():
+    a, like, other = of_shape("a", 2, 6, 4), of_shape("like", 1, 3, 2), of_shape("other", 6, 8)
+    outputs = [S.Flatten(a), S.Reshape(a, shape=(0, -1)), S.Reshape(a, shape=(-2, 1)), S.Reshape(a, shape=(-3, 0)), S.Reshape(a, shape=(0, -4, 2, -1, 0)),
+               S.Reshape(a, shape=(4, 12)), S.transpose(a), S.transpose(a, axes=(0, 2, 1)), S.swapaxes(a, dim1=0, dim2=2), S.expand_dims(a, axis=1),
+               S.squeeze(S.expand_dims(a, axis=1)), S.squeeze(S.expand_dims(a, axis=1), axis=1), S.concat(a, a, dim=2), S.stack(a, a, axis=1)]
+    parts = S.SliceChannel(a, num_outputs=3, axis=1)
+    outputs += [parts[0], parts[2], S.split(a, num_outputs=2, axis=0, squeeze_axis=True)[1],
+                S.split_v2(a, 3, axis=1)[1], S.slice(a, begin=(0, 1, None), end=(2, 5, 3)),
+                S.slice(a, begin=(None, None, 3), end=(None, None, 0), step=(None, None, -1)), S.slice_axis(a, axis=1, begin=1, end=4),
+                S.slice_axis(a, axis=2, begin=-2, end=None), S.slice_like(a, like),
+                S.slice_like(a, like, axes=(1,)), S.reshape_like(a, other), S.tile(a, reps=(2, 1, 2)),
+                S.tile(a, reps=(2, 1, 1, 1)), S.broadcast_to(S.slice_axis(a, axis=1, begin=0, end=1), shape=(0, 6, 0)),
+                S.broadcast_axis(S.slice_axis(a, axis=1, begin=0, end=1), axis=1, size=5), S.shape_array(a)]
+    image = of_shape("image", 1, 2, 4, 5)
+    outputs += [S.Pad(image, mode="constant", pad_width=(0, 0, 0, 0, 1, 2, 3, 0), constant_value=1.5),
+                S.Pad(image, mode="edge", pad_width=(0, 0, 0, 0, 1, 2, 3, 0)), S.Pad(image, mode="reflect", pad_width=(0, 0, 0, 0, 1, 2, 3, 0))]
+    outputs += [S.zeros(shape=(2, 3)), S.ones(shape=(3,)), S.arange(5), S.arange(start=1, stop=7, step=2)]
+    record("shapes", outputs, {"a": array(2, 6, 4), "like": array(1, 3, 2), "other": array(6, 8), "image": array(1, 2, 4, 5)})
+
+
+def reductions():
+    a = of_shape("a", 2, 3, 4)
+    outputs = []
+    for op in (S.sum, S.mean, S.max, S.min, S.prod):
+        outputs += [op(a), op(a, axis=1), op(a, axis=(0, 2), keepdims=True), op(a, axis=1, exclude=True)]
+    outputs += [S.norm(a), S.norm(a, ord=1, axis=1), S.argmax(a, axis=1), S.argmin(a, axis=2, keepdims=True), S.argmax(a)]
+    outputs += [S.topk(a, k=2), S.topk(a, k=2, axis=1, ret_typ="value", is_ascend=True), S.topk(a, k=1, ret_typ="both")[1]]
+    record("reductions", outputs, {"a": array(2, 3, 4)})
+
+
+def windows():
+    image = of_shape("image", 1, 4, 9, 8)
+    outputs = [S.Convolution(image, kernel=(3, 3), num_filter=3, name="plain"),
+               S.Convolution(image, kernel=(3, 2), num_filter=4, num_group=2, stride=(2, 1), pad=(1, 0), dilate=(1, 2), no_bias=True, name="grouped"),
+               S.Deconvolution(image, kernel=(3, 3), num_filter=2, stride=(2, 2), pad=(1, 1), adj=(1, 1), name="up"),
+               S.Deconvolution(image, kernel=(2, 2), num_filter=4, num_group=2, no_bias=False, name="up_grouped")]
+    for kind in ("max", "avg", "sum"):
+        outputs += [S.Pooling(image, kernel=(2, 3), stride=(2, 2), pad=(1, 1), pool_type=kind), S.Pooling(image, kernel=(1, 1), global_pool=True, pool_type=kind)]
+    outputs += [S.Pooling(image, kernel=(2, 2), stride=(2, 2), pool_type="max", pooling_convention="full"),
+                S.Pooling(image, kernel=(3, 3), stride=(2, 2), pad=(1, 1), pool_type="max", pooling_convention="full"),
+                S.Pooling(image, kernel=(2, 2), stride=(2, 2), pool_type="avg", count_include_pad=False, pad=(1, 1)), S.Pooling(image, kernel=(2, 2), pool_type="max"),
+                S.UpSampling(image, scale=2, sample_type="nearest"), S.contrib.BilinearResize2D(image, height=5, width=11),
+                S.contrib.AdaptiveAvgPooling2D(image, output_size=(3, 4)), S.contrib.AdaptiveAvgPooling2D(image)]
+    outputs += [S.LeakyReLU(image, act_type="prelu", name="prelu"), S.SoftmaxActivation(image, mode="channel"), S.LRN(image, nsize=3),
+                S.BatchNorm(image, name="bn"), S.BatchNorm(image, fix_gamma=False, eps=0.01, name="bn_free"), S.InstanceNorm(image, name="in"), S.GroupNorm(image, num_groups=2, name="gn"),
+                S.L2Normalization(image), S.L2Normalization(image, mode="channel"), S.L2Normalization(image, mode="spatial")]
+    line = of_shape("line", 2, 3, 7)
+    outputs += [S.Convolution(line, kernel=(3,), num_filter=2, pad=(1,), name="line_conv"), S.Pooling(line, kernel=(2,), stride=(2,), pool_type="max")]
+    record("windows", outputs, {"image": array(1, 4, 9, 8), "line": array(2, 3, 7)})
+
+
+def products():
+    a, b, batch = of_shape("a", 3, 4), of_shape("b", 4, 5), of_shape("batch", 2, 3, 4)
+    label, tokens = S.Variable("softmax_label"), S.Variable("tokens", shape=(2, 3))
+    fc = S.FullyConnected(batch, num_hidden=3, name="flat")
+    outputs = [fc, S.FullyConnected(batch, num_hidden=3, flatten=False, name="last"), S.FullyConnected(a, num_hidden=2, no_bias=True, name="bare"), S.dot(a, b),
+               S.dot(a, a, transpose_b=True), S.dot(batch, b), S.batch_dot(batch, batch, transpose_b=True), S.linalg_gemm2(batch, batch, transpose_a=True, alpha=0.5),
+               S.LayerNorm(batch, name="ln"), S.LayerNorm(batch, eps=0.1, name="ln2"), S.SoftmaxOutput(fc, label, name="softmax"),
+               S.Embedding(tokens, input_dim=7, output_dim=4, name="table"), S.take(a, tokens),
+               S.one_hot(tokens, depth=7)]
+    numbers = random.integers(0, 7, (2, 3)).astype(np.float32)
+    target = S.Variable("target")
+    outputs += [S.LinearRegressionOutput(fc, target), S.LogisticRegressionOutput(fc, target), S.MAERegressionOutput(fc, target)]
+    values = {"arg:softmax_label": mx.nd.zeros((2,)), "arg:target": mx.nd.zeros((2, 3))}
+    record("products", outputs, {"a": array(3, 4), "b": array(4, 5), "batch": array(2, 3, 4), "tokens": numbers}, values)
+
+
+def gluon():
+    """A network as Gluon exports it: names with a prefix, and an input whose shape follows from what reads it."""
+    net = mx.gluon.nn.HybridSequential(prefix="net_")
+    with net.name_scope():
+        net.add(mx.gluon.nn.Conv2D(4, 3, padding=1), mx.gluon.nn.BatchNorm(), mx.gluon.nn.Activation("relu"), mx.gluon.nn.MaxPool2D(),
+                mx.gluon.nn.GlobalAvgPool2D(), mx.gluon.nn.Flatten(), mx.gluon.nn.Dense(5))
+    net.initialize(mx.init.Normal(0.5))
+    net.hybridize()
+    image = array(2, 3, 8, 8)
+    result = net(mx.nd.array(image))
+    net.export(str(HERE / "gluon"), epoch=0)
+    np.savez_compressed(HERE / "gluon.npz", in_data=image, out0=result.asnumpy())
+
+
+REFUSED = {
+    "unsupported": ([S.contrib.box_nms(x), S.Pooling(x, kernel=(2, 2), pool_type="lp", p_value=2), S.Pooling(x, kernel=(1, 1), stride=(2, 2), pooling_convention="full"),
+                     S.round(x)],
+                    "operator _contrib_box_nms is not supported (1 node)\noperator Pooling is not supported: the pool type lp (1 node)\n"
+                    "operator Pooling is not supported: the pooling convention full with windows that may lie in the padding (1 node)\n"
+                    "operator round is not supported (1 node)"),
+    "unknown_rank": ([x + y], "variable 'x': error: neither the symbol nor what reads it tells how many axes it has"),
+    "missing": ([S.Convolution(x, kernel=(3, 3), num_filter=2, name="conv")],
+                "node 'conv' (Convolution): error: the parameter 'conv_weight' is not in the file of parameters\nthe parameter 'conv_bias'"),
+}
+
+
+def refused():
+    for name, (outputs, says) in REFUSED.items():
+        S.Group(outputs).save(str(HERE / f"{name}-symbol.json"))
+        mx.nd.save(str(HERE / f"{name}-0000.params"), {"arg:nothing": mx.nd.zeros((1,))})
+        (HERE / f"{name}.error").write_text(says + "\n")
+
+
+def smaller():
+    """Attributes that say nothing."""
+    for file in HERE.glob("*-symbol.json"):
+        symbol = json.loads(file.read_text())
+        for node in symbol["nodes"]:
+            for attribute in ("__init__", "__storage_type__"):
+                node.get("attrs", {}).pop(attribute, None)
+        file.write_text(json.dumps(symbol, separators=(",", ":")) + "\n")
+
+
+if __name__ == "__main__":
+    for make in (elementwise, shapes, reductions, windows, products, gluon, refused, smaller):
+        make()
