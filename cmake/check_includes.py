@@ -17,6 +17,7 @@ ALLOWED = {
     "frontends/common": ["base", "ir"],
     "frontends/mxnet": ["base", "ir", "frontends/common"],
     "frontends/onnx": ["base", "ir", "frontends/common"],
+    "frontends/pytorch": ["base", "ir", "frontends/common"],
     "frontends/tflite": ["base", "ir", "frontends/common"],
     "passes": ["base", "ir"],
     "codegen": ["base", "ir", "runtime/abi.h"],

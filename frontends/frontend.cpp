@@ -3,6 +3,7 @@
 #include "frontends/common/foreign.h"
 #include "frontends/mxnet/import.h"
 #include "frontends/onnx/import.h"
+#include "frontends/pytorch/import.h"
 #include "frontends/tflite/import.h"
 
 namespace lapis {
@@ -12,6 +13,7 @@ constexpr Frontend kFrontends[] = {
     {"onnx", "ONNX", is_onnx, import_onnx},
     {"tflite", "TFLite", is_tflite, import_tflite},
     {"mxnet", "MXNet", is_mxnet, import_mxnet},
+    {"pytorch", "PyTorch", is_pytorch, import_pytorch},
 };
 
 constexpr const char* kAnyModel = "a model that Lapis reads";

@@ -162,16 +162,11 @@ std::string names_in_zip(View bytes) {
 }
 
 constexpr const char* kTorchExport =
-    "load it in the program that defines the model and call torch.onnx.export(model, inputs, 'model.onnx')";
+    "it holds weights without a graph: load it in the program that defines the model and call "
+    "torch.export.save(torch.export.export(model, inputs), 'model.pt2')";
 
 Foreign zip(View bytes) {
   const std::string names = names_in_zip(bytes);
-  if (has(names, "constants.pkl") || has(names, "/code/"))
-    return {"a TorchScript archive",
-            "load it with torch.jit.load and call torch.onnx.export(model, inputs, 'model.onnx')"};
-  if (has(names, "exported_program") || has(names, "archive_format"))
-    return {"a PyTorch exported program (.pt2)",
-            "torch.onnx.export(torch.export.load(FILE), f='model.onnx') writes ONNX"};
   if (has(names, "data.pkl")) return {"a PyTorch checkpoint", kTorchExport};
   if (has(names, "model.weights.h5"))
     return {"a Keras model (.keras)", "load it in Keras and call model.export('model.onnx', format='onnx')"};
@@ -181,7 +176,7 @@ Foreign zip(View bytes) {
   if (has(names, ".npy\n"))
     return {"a .npz archive of numpy arrays", "it holds weights or data; the model is another file"};
   return {"a zip archive",
-          "unpack it first; PyTorch, TorchScript and Keras files are zip archives too and must be exported to ONNX"};
+          "unpack it first; PyTorch checkpoints and Keras files are zip archives too and must be exported"};
 }
 
 // ---- text ---------------------------------------------------------------------------------------------------------

@@ -41,8 +41,6 @@ FILES = {
     "safetensors": struct.pack("<Q", 60) + json.dumps({"w": {"dtype": "F32", "shape": [1]}}).ljust(60).encode() + bytes(4),
     "pickle": pickle.dumps({"weight": [1.0] * 10}),
     "PyTorch checkpoint": archive("archive/data.pkl", "archive/version", "archive/data/0"),
-    "TorchScript": archive("model/data.pkl", "model/constants.pkl", "model/code/__torch__.py"),
-    ".pt2": archive("archive_format", "models/model.json", "data/weights/w0"),
     ".keras": archive("metadata.json", "config.json", "model.weights.h5"),
     "zip archive": archive("readme.txt"),
     "zip archive with an ONNX": archive("model.onnx"),

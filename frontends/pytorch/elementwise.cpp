@@ -1,0 +1,437 @@
+// Arithmetic, comparisons, logic and casts.
+#include <cmath>
+#include <numbers>
+
+#include "frontends/pytorch/translators.h"
+#include "ir/ops/attributes.h"
+#include "ir/ops/data_attributes.h"
+
+namespace lapis::pytorch_frontend {
+namespace {
+
+// ---- arithmetic ----------------------------------------------------------------------------------------------------------------
+
+enum class Order : uint8_t { AsWritten, Reversed };
+
+// a + alpha b, a - alpha b; reversed b - alpha a.
+Status with_alpha(Translation& t, const OpDef& op, Order order) {
+  Args args(t);
+  const double alpha = args.number("alpha", 1);
+  LAPIS_TRY(Pair p, pair(t, args));
+  LAPIS_CHECK(args.status());
+  if (order == Order::Reversed) std::swap(p.a, p.b);
+  if (alpha != 1) {
+    LAPIS_TRY(p.b, t.add(ops::Mul, {p.b, number_like(t, alpha, p.b)}));
+  }
+  return finish(t, t.add(p.a->dtype() == DType::Bool ? ops::Or : op, {p.a, p.b}));
+}
+
+Status add(Translation& t) { return with_alpha(t, ops::Add, Order::AsWritten); }
+Status sub(Translation& t) { return with_alpha(t, ops::Sub, Order::AsWritten); }
+Status rsub(Translation& t) { return with_alpha(t, ops::Sub, Order::Reversed); }
+
+Status mul(Translation& t) {
+  Args args(t);
+  LAPIS_TRY(const Pair p, pair(t, args));
+  return finish(t, t.add(p.a->dtype() == DType::Bool ? ops::And : ops::Mul, {p.a, p.b}));
+}
+
+Result<Value*> truncated(Translation& t, Value* x) {
+  if (!is_float(x->dtype())) return x;
+  LAPIS_TRY(Value * size, t.add(ops::Abs, {x}));
+  LAPIS_TRY(Value * whole, t.add(ops::Floor, {size}));
+  LAPIS_TRY(Value * sign, t.add(ops::Sign, {x}));
+  return t.add(ops::Mul, {whole, sign});
+}
+
+Result<Pair> as_reals(Translation& t, Pair p) {
+  LAPIS_TRY(p.a, as_real(t, p.a));
+  LAPIS_TRY(p.b, as_real(t, p.b));
+  return p;
+}
+
+// The largest integer below a / b; of integers too, which ONNX divides toward zero.
+Result<Value*> floored(Translation& t, const Pair& p) {
+  if (is_float(p.a->dtype())) {
+    LAPIS_TRY(Value * quotient, t.add(ops::Div, {p.a, p.b}));
+    return t.add(ops::Floor, {quotient});
+  }
+  LAPIS_TRY(Value * rest, t.add(ops::Mod, {p.a, p.b}));
+  LAPIS_TRY(Value * whole, t.add(ops::Sub, {p.a, rest}));
+  return t.add(ops::Div, {whole, p.b});
+}
+
+Status div(Translation& t) {
+  Args args(t);
+  const std::string mode = args.word("rounding_mode", "");
+  LAPIS_TRY(const Pair p, pair(t, args));
+  LAPIS_CHECK(args.status());
+  if (mode == "floor") return finish(t, floored(t, p));
+  if (mode == "trunc") {
+    LAPIS_TRY(Value * quotient, t.add(ops::Div, {p.a, p.b}));
+    return finish(t, truncated(t, quotient));
+  }
+  LAPIS_TRY(const Pair reals, as_reals(t, p));
+  return finish(t, t.add(ops::Div, {reals.a, reals.b}));
+}
+
+Status floor_divide(Translation& t) {
+  Args args(t);
+  LAPIS_TRY(const Pair p, pair(t, args));
+  return finish(t, floored(t, p));
+}
+
+// The sign of the divisor.
+Status remainder(Translation& t) {
+  Args args(t);
+  LAPIS_TRY(const Pair p, pair(t, args));
+  if (!is_float(p.a->dtype())) return finish(t, t.add(ops::Mod, {p.a, p.b}));
+  LAPIS_TRY(Value * times, floored(t, p));
+  LAPIS_TRY(Value * whole, t.add(ops::Mul, {times, p.b}));
+  return finish(t, t.add(ops::Sub, {p.a, whole}));
+}
+
+Status fmod(Translation& t) {
+  Args args(t);
+  LAPIS_TRY(const Pair p, pair(t, args));
+  return finish(t, t.add(ops::Mod, {p.a, p.b}, ops::ModAttrs{true}));
+}
+
+Status pow(Translation& t) {
+  Args args(t);
+  LAPIS_TRY(const Pair p, pair(t, args, "self", "exponent"));
+  return finish(t, t.add(ops::Pow, {p.a, p.b}));
+}
+
+// self + value * tensor1 (* or /) tensor2
+Status add_combined(Translation& t, const OpDef& op) {
+  Args a(t);
+  const double value = a.number("value", 1);
+  LAPIS_CHECK(a.status());
+  LAPIS_TRY(Value * x, self(a));
+  LAPIS_TRY(Value * left, a.tensor("tensor1"));
+  LAPIS_TRY(Value * right, a.tensor("tensor2"));
+  LAPIS_TRY(Value * y, t.add(op, {left, right}));
+  if (value != 1) {
+    LAPIS_TRY(y, t.add(ops::Mul, {y, number_like(t, value, y)}));
+  }
+  return finish(t, t.add(ops::Add, {x, y}));
+}
+Status addcmul(Translation& t) { return add_combined(t, ops::Mul); }
+Status addcdiv(Translation& t) { return add_combined(t, ops::Div); }
+
+// self + weight * (end - self)
+Status lerp(Translation& t) {
+  Args a(t);
+  LAPIS_TRY(Value * x, self(a));
+  LAPIS_TRY(Value * end, a.tensor("end"));
+  LAPIS_TRY(Value * weight, a.number_or_tensor("weight", x->dtype()));
+  LAPIS_TRY(Value * way, t.add(ops::Sub, {end, x}));
+  LAPIS_TRY(Value * part, t.add(ops::Mul, {way, weight}));
+  return finish(t, t.add(ops::Add, {x, part}));
+}
+
+// ---- functions ------------------------------------------------------------------------------------------------------------------
+
+Result<Value*> real_self(Translation& t) {
+  Args a(t);
+  LAPIS_TRY(Value * x, self(a));
+  return as_real(t, x);
+}
+
+Status rsqrt(Translation& t) {
+  LAPIS_TRY(Value * x, real_self(t));
+  LAPIS_TRY(Value * root, t.add(ops::Sqrt, {x}));
+  return finish(t, t.add(ops::Reciprocal, {root}));
+}
+
+Status square(Translation& t) {
+  Args a(t);
+  LAPIS_TRY(Value * x, self(a));
+  return finish(t, t.add(ops::Mul, {x, x}));
+}
+
+Status logarithm(Translation& t, double factor) {
+  LAPIS_TRY(Value * x, real_self(t));
+  LAPIS_TRY(Value * y, t.add(ops::Log, {x}));
+  return finish(t, t.add(ops::Mul, {y, number_like(t, factor, y)}));
+}
+Status log2(Translation& t) { return logarithm(t, std::numbers::log2e); }
+Status log10(Translation& t) { return logarithm(t, std::numbers::log10e); }
+
+Status log1p(Translation& t) {
+  LAPIS_TRY(Value * x, real_self(t));
+  LAPIS_TRY(Value * more, t.add(ops::Add, {x, number_like(t, 1, x)}));
+  return finish(t, t.add(ops::Log, {more}));
+}
+
+Status expm1(Translation& t) {
+  LAPIS_TRY(Value * x, real_self(t));
+  LAPIS_TRY(Value * power, t.add(ops::Exp, {x}));
+  return finish(t, t.add(ops::Sub, {power, number_like(t, 1, x)}));
+}
+
+Status exp2(Translation& t) {
+  LAPIS_TRY(Value * x, real_self(t));
+  return finish(t, t.add(ops::Pow, {number_like(t, 2, x), x}));
+}
+
+Status trunc(Translation& t) {
+  Args a(t);
+  LAPIS_TRY(Value * x, self(a));
+  return finish(t, truncated(t, x));
+}
+
+// Of integers nothing is left to round.
+template <const OpDef& Op> Status rounded(Translation& t) {
+  Args a(t);
+  const int64_t decimals = a.integer("decimals", 0);
+  LAPIS_CHECK(a.status());
+  if (decimals != 0) return Translation::unsupported("decimals");
+  LAPIS_TRY(Value * x, self(a));
+  return finish(t, is_float(x->dtype()) ? t.add(Op, {x}) : Result<Value*>(x));
+}
+
+// ---- limits ---------------------------------------------------------------------------------------------------------------------
+
+Result<Value*> limited(Translation& t, Args& a, Value* x, std::string_view limit, const OpDef& op) {
+  if (!a.has(limit)) return x;
+  LAPIS_TRY(Value * bound, a.number_or_tensor(limit, x->dtype()));
+  LAPIS_TRY(bound, frontend::cast(t, bound, x->dtype()));
+  return t.add(op, {x, bound});
+}
+
+Status clamp(Translation& t) {
+  Args a(t);
+  LAPIS_TRY(Value * x, self(a));
+  if (a.has("min") && a.has("max") && !a.is_operand("min") && !a.is_operand("max")) {
+    const double low = a.number("min", 0), high = a.number("max", 0);
+    LAPIS_CHECK(a.status());
+    return finish(t, t.add(ops::Clip, {x, number_like(t, low, x), number_like(t, high, x)}));
+  }
+  LAPIS_TRY(x, limited(t, a, x, "min", ops::Max));
+  LAPIS_TRY(x, limited(t, a, x, "max", ops::Min));
+  LAPIS_CHECK(a.status());
+  return finish(t, x);
+}
+
+// ---- comparisons and logic ---------------------------------------------------------------------------------------------------------
+
+template <const OpDef& Op> Status opposite(Translation& t) {
+  Args a(t);
+  LAPIS_TRY(const Pair p, pair(t, a));
+  LAPIS_TRY(Value * y, t.add(Op, {p.a, p.b}));
+  return finish(t, t.add(ops::Not, {y}));
+}
+
+// ONNX orders numbers only.
+template <const OpDef& Op> Status ordered(Translation& t) {
+  Args a(t);
+  LAPIS_TRY(Pair p, pair(t, a));
+  if (p.a->dtype() == DType::Bool) {
+    LAPIS_TRY(p.a, frontend::cast(t, p.a, DType::Int32));
+    LAPIS_TRY(p.b, frontend::cast(t, p.b, DType::Int32));
+  }
+  return finish(t, t.add(Op, {p.a, p.b}));
+}
+
+template <const OpDef& Op> Status logic(Translation& t) {
+  Args a(t);
+  LAPIS_TRY(Pair p, pair(t, a));
+  LAPIS_TRY(p.a, frontend::cast(t, p.a, DType::Bool));
+  LAPIS_TRY(p.b, frontend::cast(t, p.b, DType::Bool));
+  return finish(t, t.add(Op, {p.a, p.b}));
+}
+
+// Of truth values the logical operator, else that of bits.
+template <const OpDef& OfTruth, const OpDef& OfBits> Status bitwise(Translation& t) {
+  Args a(t);
+  LAPIS_TRY(const Pair p, pair(t, a));
+  return finish(t, t.add(p.a->dtype() == DType::Bool ? OfTruth : OfBits, {p.a, p.b}));
+}
+
+Status logical_not(Translation& t) {
+  Args a(t);
+  LAPIS_TRY(Value * x, self(a));
+  LAPIS_TRY(x, frontend::cast(t, x, DType::Bool));
+  return finish(t, t.add(ops::Not, {x}));
+}
+
+Status bitwise_not(Translation& t) {
+  Args a(t);
+  LAPIS_TRY(Value * x, self(a));
+  return finish(t, t.add(x->dtype() == DType::Bool ? ops::Not : ops::BitwiseNot, {x}));
+}
+
+Status where(Translation& t) {
+  Args a(t);
+  LAPIS_TRY(Value * condition, a.tensor("condition"));
+  LAPIS_TRY(condition, frontend::cast(t, condition, DType::Bool));
+  if (!a.is_operand("self") && !a.is_operand("other")) {
+    const double yes = a.number("self", 0), no = a.number("other", 0);
+    LAPIS_CHECK(a.status());
+    return finish(t, t.add(ops::Where, {condition, frontend::scalar(t, yes, DType::Float32),
+                                        frontend::scalar(t, no, DType::Float32)}));
+  }
+  LAPIS_TRY(const Pair p, pair(t, a));
+  return finish(t, t.add(ops::Where, {condition, p.a, p.b}));
+}
+
+Status masked_fill(Translation& t) {
+  Args a(t);
+  LAPIS_TRY(Value * x, self(a));
+  LAPIS_TRY(Value * mask, a.tensor("mask"));
+  LAPIS_TRY(Value * value, a.number_or_tensor("value", x->dtype()));
+  LAPIS_TRY(value, frontend::cast(t, value, x->dtype()));
+  LAPIS_CHECK(a.status());
+  return finish(t, t.add(ops::Where, {mask, value, x}));
+}
+
+Status is_nan(Translation& t) {
+  LAPIS_TRY(Value * x, real_self(t));
+  return finish(t, t.add(ops::IsNaN, {x}));
+}
+
+Status is_inf(Translation& t) {
+  LAPIS_TRY(Value * x, real_self(t));
+  return finish(t, t.add(ops::IsInf, {x}));
+}
+
+// ---- casts --------------------------------------------------------------------------------------------------------------------------
+
+// To a type by number, or to that of another tensor; what is said about devices and memory means nothing here.
+Status to(Translation& t) {
+  Args a(t);
+  LAPIS_TRY(Value * x, self(a));
+  if (a.is_operand("other")) {
+    LAPIS_TRY(const Value* like, a.tensor("other"));
+    return finish(t, frontend::cast(t, x, like->dtype()));
+  }
+  const auto dtype = a.dtype();
+  LAPIS_CHECK(a.status());
+  return finish(t, dtype ? frontend::cast(t, x, *dtype) : Result<Value*>(x));
+}
+
+template <DType Type> Status cast_to(Translation& t) {
+  Args a(t);
+  LAPIS_TRY(Value * x, self(a));
+  return finish(t, frontend::cast(t, x, Type));
+}
+
+// self.copy_(src): the values of src in the shape and type of self.
+Status copy(Translation& t) {
+  Args a(t);
+  LAPIS_TRY(Value * x, self(a));
+  LAPIS_TRY(Value * from, a.tensor("src"));
+  LAPIS_TRY(from, frontend::cast(t, from, x->dtype()));
+  LAPIS_TRY(Value * shape, t.add(ops::ShapeOf, {x}));
+  return finish(t, t.add(ops::Expand, {from, shape}));
+}
+
+Status dropout(Translation& t) {
+  Args a(t);
+  const bool trains = a.flag("train", false) && a.number("p", 0.5) > 0;
+  LAPIS_CHECK(a.status());
+  if (trains) return Translation::unsupported("training: call model.eval() before the model is exported");
+  return same(t);
+}
+
+constexpr AtenRow kRows[] = {
+    {"aten.__and__", "self other", bitwise<ops::And, ops::BitwiseAnd>},
+    {"aten.__or__", "self other", bitwise<ops::Or, ops::BitwiseOr>},
+    {"aten.__xor__", "self other", bitwise<ops::Xor, ops::BitwiseXor>},
+    {"aten._to_copy", "self *dtype layout device pin_memory non_blocking memory_format", to},
+    {"aten.abs", "self", unary<ops::Abs>},
+    {"aten.acos", "self", real<ops::Acos>},
+    {"aten.acosh", "self", real<ops::Acosh>},
+    {"aten.add", "self other *alpha", add},
+    {"aten.addcdiv", "self tensor1 tensor2 *value", addcdiv},
+    {"aten.addcmul", "self tensor1 tensor2 *value", addcmul},
+    {"aten.alias", "self", same},
+    {"aten.alpha_dropout", "input p train", dropout},
+    {"aten.asin", "self", real<ops::Asin>},
+    {"aten.asinh", "self", real<ops::Asinh>},
+    {"aten.atan", "self", real<ops::Atan>},
+    {"aten.atanh", "self", real<ops::Atanh>},
+    {"aten.bitwise_and", "self other", bitwise<ops::And, ops::BitwiseAnd>},
+    {"aten.bitwise_not", "self", bitwise_not},
+    {"aten.bitwise_or", "self other", bitwise<ops::Or, ops::BitwiseOr>},
+    {"aten.bitwise_xor", "self other", bitwise<ops::Xor, ops::BitwiseXor>},
+    {"aten.bool", "self", cast_to<DType::Bool>},
+    {"aten.ceil", "self", rounded<ops::Ceil>},
+    {"aten.clamp", "self min max", clamp},
+    {"aten.clamp_max", "self max", clamp},
+    {"aten.clamp_min", "self min", clamp},
+    {"aten.clip", "self min max", clamp},
+    {"aten.clone", "self *memory_format", same},
+    {"aten.contiguous", "self *memory_format", same},
+    {"aten.copy", "self src non_blocking", copy},
+    {"aten.cos", "self", real<ops::Cos>},
+    {"aten.cosh", "self", real<ops::Cosh>},
+    {"aten.cpu", "self", same},
+    {"aten.detach", "self", same},
+    {"aten.div", "self other *rounding_mode", div},
+    {"aten.double", "self", cast_to<DType::Float64>},
+    {"aten.dropout", "input p train", dropout},
+    {"aten.eq", "self other", binary<ops::Equal>},
+    {"aten.erf", "self", real<ops::Erf>},
+    {"aten.exp", "self", real<ops::Exp>},
+    {"aten.exp2", "self", exp2},
+    {"aten.expm1", "self", expm1},
+    {"aten.feature_dropout", "input p train", dropout},
+    {"aten.float", "self", cast_to<DType::Float32>},
+    {"aten.floor", "self", rounded<ops::Floor>},
+    {"aten.floor_divide", "self other", floor_divide},
+    {"aten.fmod", "self other", fmod},
+    {"aten.ge", "self other", ordered<ops::GreaterOrEqual>},
+    {"aten.gt", "self other", ordered<ops::Greater>},
+    {"aten.half", "self", cast_to<DType::Float16>},
+    {"aten.int", "self", cast_to<DType::Int32>},
+    {"aten.isinf", "self", is_inf},
+    {"aten.isnan", "self", is_nan},
+    {"aten.le", "self other", ordered<ops::LessOrEqual>},
+    {"aten.lerp", "self end weight", lerp},
+    {"aten.lift_fresh", "self", same},
+    {"aten.lift_fresh_copy", "self", same},
+    {"aten.log", "self", real<ops::Log>},
+    {"aten.log10", "self", log10},
+    {"aten.log1p", "self", log1p},
+    {"aten.log2", "self", log2},
+    {"aten.logical_and", "self other", logic<ops::And>},
+    {"aten.logical_not", "self", logical_not},
+    {"aten.logical_or", "self other", logic<ops::Or>},
+    {"aten.logical_xor", "self other", logic<ops::Xor>},
+    {"aten.long", "self", cast_to<DType::Int64>},
+    {"aten.lt", "self other", ordered<ops::Less>},
+    {"aten.masked_fill", "self mask value", masked_fill},
+    {"aten.maximum", "self other", binary<ops::Max>},
+    {"aten.minimum", "self other", binary<ops::Min>},
+    {"aten.mul", "self other", mul},
+    {"aten.ne", "self other", opposite<ops::Equal>},
+    {"aten.neg", "self", unary<ops::Neg>},
+    {"aten.pow", "self exponent", pow},
+    {"aten.positive", "self", same},
+    {"aten.reciprocal", "self", real<ops::Reciprocal>},
+    {"aten.remainder", "self other", remainder},
+    {"aten.round", "self *decimals", rounded<ops::Round>},
+    {"aten.rsqrt", "self", rsqrt},
+    {"aten.rsub", "self other alpha", rsub},
+    {"aten.sign", "self", unary<ops::Sign>},
+    {"aten.sin", "self", real<ops::Sin>},
+    {"aten.sinh", "self", real<ops::Sinh>},
+    {"aten.sqrt", "self", real<ops::Sqrt>},
+    {"aten.square", "self", square},
+    {"aten.sub", "self other *alpha", sub},
+    {"aten.tan", "self", real<ops::Tan>},
+    {"aten.to", "self dtype non_blocking copy memory_format", to},
+    {"aten.true_divide", "self other", div},
+    {"aten.trunc", "self", trunc},
+    {"aten.type_as", "self other", to},
+    {"aten.where", "condition self other", where},
+};
+
+}  // namespace
+
+std::span<const AtenRow> elementwise_rows() { return kRows; }
+
+}  // namespace lapis::pytorch_frontend

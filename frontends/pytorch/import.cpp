@@ -1,0 +1,53 @@
+#include "frontends/pytorch/import.h"
+
+#include <cstring>
+
+#include "frontends/common/importing.h"
+#include "frontends/pytorch/exported.h"
+#include "frontends/pytorch/script.h"
+
+namespace lapis {
+namespace {
+
+// `options` are left without what the reader has used.
+Result<frontend::SourceGraph> read(const MappedFile& file, ImportOptions& options) {
+  if (!pytorch_frontend::is_torchscript(file.bytes())) return pytorch_frontend::read_exported_program(file, options);
+  LAPIS_TRY(pytorch_frontend::ScriptModel model, pytorch_frontend::read_torchscript(file, options));
+  for (const std::string& number : model.numbers) options.dims.erase(number);
+  return std::move(model.graph);
+}
+
+Result<std::unique_ptr<Graph>> import_file(const MappedFile& file, const std::string& name, ImportOptions options) {
+  return frontend::importing(name, [&]() -> Result<std::unique_ptr<Graph>> {
+    LAPIS_TRY(const frontend::SourceGraph source, read(file, options));
+    const frontend::Dialect dialect{
+        pytorch_frontend::translators(),
+        "torch.onnx.export(model, inputs, 'model.onnx', dynamo=True) may convert the model to ONNX"};
+    return translate(source, dialect, options);
+  });
+}
+
+// Constants lie in the bytes, which the caller may not keep.
+MappedFile copy_of(std::span<const std::byte> bytes) {
+  Tensor copy(DType::UInt8, {static_cast<int64_t>(bytes.size())});
+  if (!bytes.empty()) std::memcpy(copy.mutable_raw(), bytes.data(), bytes.size());
+  const auto owner = std::make_shared<const Tensor>(std::move(copy));
+  return {{owner, owner->raw()}, bytes.size()};
+}
+
+}  // namespace
+
+bool is_pytorch(const Path&, std::span<const std::byte> bytes) {
+  return pytorch_frontend::is_exported_program(bytes) || pytorch_frontend::is_torchscript(bytes);
+}
+
+Result<std::unique_ptr<Graph>> import_pytorch(const Path& path, const MappedFile& file, const ImportOptions& options) {
+  return import_file(file, path.filename().string(), options);
+}
+
+Result<std::unique_ptr<Graph>> import_pytorch(std::span<const std::byte> bytes, const std::string& name,
+                                              const ImportOptions& options) {
+  return import_file(copy_of(bytes), name, options);
+}
+
+}  // namespace lapis

@@ -1,0 +1,283 @@
+// Matrix products, attention, normalizations and embeddings.
+#include <cmath>
+
+#include "frontends/pytorch/translators.h"
+#include "ir/ops/attributes.h"
+#include "ir/ops/data_attributes.h"
+
+namespace lapis::pytorch_frontend {
+namespace {
+
+// ---- products --------------------------------------------------------------------------------------------------------------------
+
+bool is_matrix(const Value* x) { return x->type().ranked() && x->type().rank() == 2; }
+
+// x W^T + b
+Status linear(Translation& t) {
+  Args a(t);
+  LAPIS_TRY(Value * x, a.tensor("input"));
+  LAPIS_TRY(Value * weight, a.tensor("weight"));
+  Value* bias = nullptr;
+  if (a.has("bias")) {
+    LAPIS_TRY(bias, a.tensor("bias"));
+  }
+  if (is_matrix(x) && is_matrix(weight)) {
+    std::vector<Value*> inputs = {x, weight};
+    if (bias) inputs.push_back(bias);
+    return finish(t, t.add(ops::Gemm, inputs, ops::GemmAttrs{.transB = true}));
+  }
+  LAPIS_TRY(const int64_t rank, frontend::rank_of(weight));
+  LAPIS_TRY(Value * turned, rank == 2 ? frontend::transpose_matrices(t, weight) : Result<Value*>(weight));
+  LAPIS_TRY(Value * y, t.add(ops::MatMul, {x, turned}));
+  return finish(t, bias ? t.add(ops::Add, {y, bias}) : Result<Value*>(y));
+}
+
+// beta self + alpha mat1 mat2
+Status addmm(Translation& t) {
+  Args a(t);
+  const ops::GemmAttrs attributes{static_cast<float>(a.number("alpha", 1)), static_cast<float>(a.number("beta", 1)),
+                                  false, false};
+  LAPIS_CHECK(a.status());
+  LAPIS_TRY(Value * c, self(a));
+  LAPIS_TRY(Value * left, a.tensor("mat1"));
+  LAPIS_TRY(Value * right, a.tensor("mat2"));
+  return finish(t, t.add(ops::Gemm, {left, right, c}, attributes));
+}
+
+Status baddbmm(Translation& t) {
+  Args a(t);
+  const double alpha = a.number("alpha", 1), beta = a.number("beta", 1);
+  LAPIS_CHECK(a.status());
+  LAPIS_TRY(Value * c, self(a));
+  LAPIS_TRY(Value * left, a.tensor("batch1"));
+  LAPIS_TRY(Value * right, a.tensor("batch2"));
+  LAPIS_TRY(Value * y, t.add(ops::MatMul, {left, right}));
+  if (alpha != 1) {
+    LAPIS_TRY(y, t.add(ops::Mul, {y, number_like(t, alpha, y)}));
+  }
+  if (beta == 0) return frontend::result(t, 0, y);
+  if (beta != 1) {
+    LAPIS_TRY(c, t.add(ops::Mul, {c, number_like(t, beta, c)}));
+  }
+  return finish(t, t.add(ops::Add, {y, c}));
+}
+
+Status product_with(Translation& t, std::string_view name) {
+  Args a(t);
+  LAPIS_TRY(Value * left, self(a));
+  LAPIS_TRY(Value * right, a.tensor(name));
+  return finish(t, t.add(ops::MatMul, {left, right}));
+}
+Status matmul(Translation& t) { return product_with(t, "other"); }
+Status mm(Translation& t) { return product_with(t, "mat2"); }
+Status mv(Translation& t) { return product_with(t, "vec"); }
+Status dot(Translation& t) { return product_with(t, "tensor"); }
+
+// softmax(Q K^T * scale + mask) V
+Result<Value*> scores(Translation& t, Args& a, Value* query, Value* key) {
+  if (!query->type().ranked() || query->type().rank() < 2 || !query->type().dim(-1).is_constant())
+    return Translation::unsupported("heads of open size");
+  const auto width = static_cast<double>(query->type().dim(-1).value());
+  const double scale = a.number("scale", 1 / std::sqrt(width));
+  LAPIS_CHECK(a.status());
+  LAPIS_TRY(Value * turned, frontend::transpose_matrices(t, key));
+  LAPIS_TRY(Value * y, t.add(ops::MatMul, {query, turned}));
+  return t.add(ops::Mul, {y, number_like(t, scale, y)});
+}
+
+// Truth values say what may be seen; others are added.
+Result<Value*> masked(Translation& t, Value* scores, Value* mask) {
+  if (mask->dtype() != DType::Bool) return t.add(ops::Add, {scores, mask});
+  return t.add(ops::Where, {mask, scores, number_like(t, -INFINITY, scores)});
+}
+
+// Nobody sees what comes behind.
+Result<Value*> causal(Translation& t, Value* scores) {
+  LAPIS_TRY(Value * shape, t.add(ops::ShapeOf, {scores}));
+  LAPIS_TRY(Value * last, frontend::slice(t, shape, 0, -2, INT64_MAX));
+  LAPIS_TRY(Value * ones, t.add(ops::Expand, {frontend::scalar(t, 1, DType::Float32), last}));
+  LAPIS_TRY(Value * lower, t.add(ops::Trilu, {ones}, ops::TriluAttrs{false}));
+  LAPIS_TRY(Value * mask, frontend::cast(t, lower, DType::Bool));
+  return masked(t, scores, mask);
+}
+
+Status attention(Translation& t) {
+  Args a(t);
+  const bool is_causal = a.flag("is_causal", false), groups = a.flag("enable_gqa", false);
+  if (a.number("dropout_p", 0) != 0 || groups) return Translation::unsupported("dropout, or heads in groups");
+  LAPIS_CHECK(a.status());
+  LAPIS_TRY(Value * query, a.tensor("query"));
+  LAPIS_TRY(Value * key, a.tensor("key"));
+  LAPIS_TRY(Value * value, a.tensor("value"));
+  LAPIS_TRY(Value * y, scores(t, a, query, key));
+  if (a.has("attn_mask")) {
+    LAPIS_TRY(Value * mask, a.tensor("attn_mask"));
+    LAPIS_TRY(y, masked(t, y, mask));
+  }
+  if (is_causal) {
+    LAPIS_TRY(y, causal(t, y));
+  }
+  LAPIS_TRY(Value * weights, t.add(ops::Softmax, {y}, ops::SoftmaxAttrs{}));
+  return finish(t, t.add(ops::MatMul, {weights, value}));
+}
+
+// ---- normalizations ----------------------------------------------------------------------------------------------------------------
+
+Result<Value*> tensor_or(Translation& t, Args& a, std::string_view name, double fallback, Shape shape) {
+  if (a.has(name)) return a.tensor(name);
+  return frontend::filled(t, fallback, Type::tensor(DType::Float32, shape));
+}
+
+float epsilon_of(Args& a) { return static_cast<float>(a.number("eps", 1e-5)); }
+
+constexpr const char* kTraining = "training: call model.eval() before the model is exported";
+
+Status batch_norm(Translation& t) {
+  Args a(t);
+  const bool trains = a.flag("training", a.flag("train", false));
+  const float epsilon = epsilon_of(a);
+  LAPIS_CHECK(a.status());
+  if (trains || !a.has("running_mean") || !a.has("running_var")) return Translation::unsupported(kTraining);
+  LAPIS_TRY(Value * x, a.tensor(a.has("input") ? "input" : "self"));
+  LAPIS_TRY(Value * mean, a.tensor("running_mean"));
+  LAPIS_TRY(Value * variance, a.tensor("running_var"));
+  if (!mean->type().is_static()) return Translation::unsupported("statistics of open size");
+  LAPIS_TRY(Value * weight, tensor_or(t, a, "weight", 1, mean->type().shape()));
+  LAPIS_TRY(Value * bias, tensor_or(t, a, "bias", 0, mean->type().shape()));
+  return finish(t, t.add(ops::BatchNormalization, {x, weight, bias, mean, variance},
+                         ops::BatchNormalizationAttrs{.epsilon = epsilon}));
+}
+
+// Statistics of the operand itself, over all axes but that of channels: how instance normalization is decomposed.
+Status batch_norm_of_itself(Translation& t) {
+  Args a(t);
+  const float epsilon = epsilon_of(a);
+  LAPIS_CHECK(a.status());
+  if (a.has("running_mean")) return Translation::unsupported(kTraining);
+  LAPIS_TRY(Value * x, a.tensor("input"));
+  LAPIS_TRY(const int64_t rank, frontend::rank_of(x));
+  Axes axes = {0}, others;
+  for (int64_t axis = 2; axis < rank; ++axis) axes.push_back(axis), others.push_back(axis - 1);
+  LAPIS_TRY(Value * mean, frontend::reduce(t, ops::ReduceMean, x, axes, true));
+  LAPIS_TRY(Value * away, t.add(ops::Sub, {x, mean}));
+  LAPIS_TRY(Value * squares, t.add(ops::Mul, {away, away}));
+  LAPIS_TRY(Value * variance, frontend::reduce(t, ops::ReduceMean, squares, axes, true));
+  LAPIS_TRY(variance, t.add(ops::Add, {variance, number_like(t, epsilon, x)}));
+  LAPIS_TRY(Value * root, t.add(ops::Sqrt, {variance}));
+  LAPIS_TRY(Value * y, t.add(ops::Div, {away, root}));
+  for (const auto& [name, op] : {std::pair("weight", &ops::Mul), std::pair("bias", &ops::Add)}) {
+    if (!a.has(name)) continue;
+    LAPIS_TRY(Value * each, a.tensor(name));
+    if (!others.empty()) {
+      LAPIS_TRY(each, frontend::unsqueeze(t, each, others));
+    }
+    LAPIS_TRY(y, t.add(*op, {y, each}));
+  }
+  return frontend::result(t, 0, y);
+}
+
+Status layer_norm(Translation& t) {
+  Args a(t);
+  const std::vector<int64_t> shape = a.list("normalized_shape");
+  const float epsilon = epsilon_of(a);
+  LAPIS_CHECK(a.status());
+  LAPIS_TRY(Value * x, a.tensor("input"));
+  if (const auto problem = shape_problem(DType::Float32, shape))
+    return error(ErrorKind::Input, "normalizes what cannot be: " + *problem);
+  LAPIS_TRY(Value * weight, tensor_or(t, a, "weight", 1, shape));
+  std::vector<Value*> inputs = {x, weight};
+  if (a.has("bias")) {
+    LAPIS_TRY(inputs.emplace_back(), a.tensor("bias"));
+  }
+  const ops::LayerNormalizationAttrs attributes{.axis = -static_cast<int64_t>(shape.size()), .epsilon = epsilon};
+  return finish(t, t.add(ops::LayerNormalization, inputs, attributes));
+}
+
+// x / sqrt(mean(x^2) + eps) * weight
+Status rms_norm(Translation& t) {
+  Args a(t);
+  const std::vector<int64_t> shape = a.list("normalized_shape");
+  const double epsilon = a.number("eps", 1.1920928955078125e-7);
+  LAPIS_CHECK(a.status());
+  LAPIS_TRY(Value * x, a.tensor("input"));
+  Axes axes;
+  for (auto axis = -static_cast<int64_t>(shape.size()); axis < 0; ++axis) axes.push_back(axis);
+  LAPIS_TRY(Value * squares, t.add(ops::Mul, {x, x}));
+  LAPIS_TRY(Value * mean, frontend::reduce(t, ops::ReduceMean, squares, axes, true));
+  LAPIS_TRY(mean, t.add(ops::Add, {mean, number_like(t, epsilon, x)}));
+  LAPIS_TRY(Value * root, t.add(ops::Sqrt, {mean}));
+  LAPIS_TRY(Value * y, t.add(ops::Div, {x, root}));
+  if (!a.has("weight")) return frontend::result(t, 0, y);
+  LAPIS_TRY(Value * weight, a.tensor("weight"));
+  return finish(t, t.add(ops::Mul, {y, weight}));
+}
+
+Result<Shape> channels_of(const Value* x) {
+  if (!x->type().ranked() || x->type().rank() < 2 || !x->type().dim(1).is_constant())
+    return Translation::unsupported("channels of open number");
+  return Shape{x->type().dim(1).value()};
+}
+
+Status group_norm(Translation& t) {
+  Args a(t);
+  const int64_t groups = a.integer(a.has("num_groups") ? "num_groups" : "group", 1);
+  const float epsilon = epsilon_of(a);
+  LAPIS_CHECK(a.status());
+  LAPIS_TRY(Value * x, a.tensor("input"));
+  LAPIS_TRY(const Shape channels, channels_of(x));
+  LAPIS_TRY(Value * weight, tensor_or(t, a, "weight", 1, channels));
+  LAPIS_TRY(Value * bias, tensor_or(t, a, "bias", 0, channels));
+  return finish(t, t.add(ops::GroupNormalization, {x, weight, bias},
+                         ops::GroupNormalizationAttrs{.epsilon = epsilon, .num_groups = groups}));
+}
+
+Status instance_norm(Translation& t) {
+  Args a(t);
+  const float epsilon = epsilon_of(a);
+  const bool uses_input = a.flag("use_input_stats", true);
+  LAPIS_CHECK(a.status());
+  if (!uses_input) return Translation::unsupported("statistics of training");
+  LAPIS_TRY(Value * x, a.tensor("input"));
+  LAPIS_TRY(const Shape channels, channels_of(x));
+  LAPIS_TRY(Value * weight, tensor_or(t, a, "weight", 1, channels));
+  LAPIS_TRY(Value * bias, tensor_or(t, a, "bias", 0, channels));
+  return finish(t, t.add(ops::InstanceNormalization, {x, weight, bias}, ops::InstanceNormalizationAttrs{epsilon}));
+}
+
+Status embedding(Translation& t) {
+  Args a(t);
+  LAPIS_TRY(Value * table, a.tensor("weight"));
+  LAPIS_TRY(Value * indices, a.tensor("indices"));
+  return finish(t, t.add(ops::Gather, {table, indices}));
+}
+
+constexpr AtenRow kRows[] = {
+    {"aten._native_batch_norm_legit", "input weight bias training momentum eps", batch_norm_of_itself},
+    {"aten._native_batch_norm_legit_no_training", "input weight bias running_mean running_var momentum eps",
+     batch_norm},
+    {"aten.addmm", "self mat1 mat2 *beta alpha", addmm},
+    {"aten.baddbmm", "self batch1 batch2 *beta alpha", baddbmm},
+    {"aten.batch_norm", "input weight bias running_mean running_var training momentum eps cudnn_enabled", batch_norm},
+    {"aten.bmm", "self mat2", mm},
+    {"aten.dot", "self tensor", dot},
+    {"aten.embedding", "weight indices padding_idx scale_grad_by_freq sparse", embedding},
+    {"aten.group_norm", "input num_groups weight bias eps cudnn_enabled", group_norm},
+    {"aten.instance_norm", "input weight bias running_mean running_var use_input_stats momentum eps cudnn_enabled",
+     instance_norm},
+    {"aten.layer_norm", "input normalized_shape weight bias eps cudnn_enable", layer_norm},
+    {"aten.linear", "input weight bias", linear},
+    {"aten.matmul", "self other", matmul},
+    {"aten.mm", "self mat2", mm},
+    {"aten.mv", "self vec", mv},
+    {"aten.native_batch_norm", "input weight bias running_mean running_var training momentum eps", batch_norm},
+    {"aten.native_group_norm", "input weight bias N C HxW group eps", group_norm},
+    {"aten.native_layer_norm", "input normalized_shape weight bias eps", layer_norm},
+    {"aten.rms_norm", "input normalized_shape weight eps", rms_norm},
+    {"aten.scaled_dot_product_attention", "query key value attn_mask dropout_p is_causal *scale enable_gqa", attention},
+};
+
+}  // namespace
+
+std::span<const AtenRow> product_rows() { return kRows; }
+
+}  // namespace lapis::pytorch_frontend

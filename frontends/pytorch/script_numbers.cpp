@@ -1,0 +1,274 @@
+#include "frontends/pytorch/script_numbers.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace lapis::pytorch_frontend {
+namespace {
+
+using Kind = Item::Kind;
+using Items = std::vector<Item>;
+using Computed = Result<std::optional<Item>>;
+
+constexpr size_t kMostElements = 1 << 20;
+
+bool is_integer(const Item& item) { return item.is(Kind::Int) || item.is(Kind::Bool); }
+bool is_number(const Item& item) { return is_integer(item) || item.is(Kind::Float); }
+int64_t integer_of(const Item& item) { return item.is(Kind::Bool) ? item.truth : item.integer; }
+double real_of(const Item& item) { return item.is(Kind::Float) ? item.real : static_cast<double>(integer_of(item)); }
+
+Diagnostic failed(const std::string& what) { return error(ErrorKind::Input, "its code " + what); }
+
+// ---- numbers --------------------------------------------------------------------------------------------------------------------
+
+// nullopt where the result leaves 64 bits, or none exists.
+using OfIntegers = std::optional<int64_t> (*)(int64_t, int64_t);
+using OfReals = double (*)(double, double);
+
+std::optional<int64_t> added(int64_t a, int64_t b) {
+  int64_t r = 0;
+  return __builtin_add_overflow(a, b, &r) ? std::nullopt : std::optional(r);
+}
+std::optional<int64_t> subtracted(int64_t a, int64_t b) {
+  int64_t r = 0;
+  return __builtin_sub_overflow(a, b, &r) ? std::nullopt : std::optional(r);
+}
+std::optional<int64_t> multiplied(int64_t a, int64_t b) {
+  int64_t r = 0;
+  return __builtin_mul_overflow(a, b, &r) ? std::nullopt : std::optional(r);
+}
+std::optional<int64_t> floored(int64_t a, int64_t b) {
+  if (b == 0 || (a == INT64_MIN && b == -1)) return std::nullopt;
+  return a / b - (a % b != 0 && (a < 0) != (b < 0) ? 1 : 0);
+}
+std::optional<int64_t> rest(int64_t a, int64_t b) {
+  const auto whole = floored(a, b);
+  return whole ? std::optional(a - *whole * b) : std::nullopt;
+}
+std::optional<int64_t> smaller(int64_t a, int64_t b) { return std::min(a, b); }
+std::optional<int64_t> larger(int64_t a, int64_t b) { return std::max(a, b); }
+
+struct ArithmeticRow {
+  std::string_view name;
+  OfIntegers integers;  // null: the result is real
+  OfReals reals;
+};
+constexpr ArithmeticRow kArithmetic[] = {
+    {"add", added, [](double a, double b) { return a + b; }},
+    {"sub", subtracted, [](double a, double b) { return a - b; }},
+    {"mul", multiplied, [](double a, double b) { return a * b; }},
+    {"div", nullptr, [](double a, double b) { return a / b; }},
+    {"floordiv", floored, [](double a, double b) { return std::floor(a / b); }},
+    {"floor_divide", floored, [](double a, double b) { return std::floor(a / b); }},
+    {"remainder", rest, [](double a, double b) { return a - b * std::floor(a / b); }},
+    {"pow", nullptr, [](double a, double b) { return std::pow(a, b); }},
+    {"min", smaller, [](double a, double b) { return std::min(a, b); }},
+    {"max", larger, [](double a, double b) { return std::max(a, b); }},
+};
+
+Computed arithmetic(const ArithmeticRow& row, const Item& a, const Item& b) {
+  if (!row.integers || !is_integer(a) || !is_integer(b))
+    return std::optional(Item::of_float(row.reals(real_of(a), real_of(b))));
+  const auto result = row.integers(integer_of(a), integer_of(b));
+  if (!result) return failed("computes a number that does not exist or does not fit 64 bits");
+  return std::optional(Item::of_int(*result));
+}
+
+struct ComparisonRow {
+  std::string_view name;
+  bool (*compare)(double, double);
+};
+constexpr ComparisonRow kComparisons[] = {
+    {"eq", [](double a, double b) { return a == b; }}, {"ne", [](double a, double b) { return a != b; }},
+    {"lt", [](double a, double b) { return a < b; }},  {"le", [](double a, double b) { return a <= b; }},
+    {"gt", [](double a, double b) { return a > b; }},  {"ge", [](double a, double b) { return a >= b; }},
+};
+
+// Of known numbers, strings and flat lists of them; nullopt for others.
+std::optional<bool> equal(const Item& a, const Item& b) {
+  if (is_number(a) && is_number(b)) return real_of(a) == real_of(b);
+  if (a.is(Kind::String) && b.is(Kind::String)) return a.text == b.text;
+  if (a.is_none() || b.is_none()) return a.is_none() && b.is_none();
+  if (!a.is_sequence() || !b.is_sequence()) return std::nullopt;
+  if (a.elements().size() != b.elements().size()) return false;
+  for (size_t i = 0; i < a.elements().size(); ++i) {
+    const Item &x = a.elements()[i], &y = b.elements()[i];
+    if (!is_number(x) || !is_number(y)) return std::nullopt;
+    if (real_of(x) != real_of(y)) return false;
+  }
+  return true;
+}
+
+// ---- functions --------------------------------------------------------------------------------------------------------------------
+
+Computed none() { return std::optional<Item>(); }
+Computed some(Item item) { return std::optional(std::move(item)); }
+
+Computed binary_number(std::string_view name, const Items& a) {
+  if (a.size() != 2 || !is_number(a[0]) || !is_number(a[1])) return none();
+  for (const ArithmeticRow& row : kArithmetic)
+    if (row.name == name) return arithmetic(row, a[0], a[1]);
+  for (const ComparisonRow& row : kComparisons)
+    if (row.name == name) return some(Item::of_bool(row.compare(real_of(a[0]), real_of(a[1]))));
+  return none();
+}
+
+Computed equality(std::string_view name, const Items& a) {
+  if (a.size() != 2) return none();
+  const bool asks_identity = name == "__is__" || name == "__isnot__";
+  const bool wanted = name == "eq" || name == "__is__";
+  if (asks_identity) return some(Item::of_bool((a[0].is_none() && a[1].is_none()) == wanted));
+  const auto same = equal(a[0], a[1]);
+  return same ? some(Item::of_bool(*same == wanted)) : none();
+}
+
+Computed logic(std::string_view name, const Items& a) {
+  const auto left = a.empty() ? std::nullopt : truth_of(a[0]);
+  if (!left) return none();
+  if (name == "__not__" && a.size() == 1) return some(Item::of_bool(!*left));
+  const auto right = a.size() == 2 ? truth_of(a[1]) : std::nullopt;
+  if (!right || name == "__not__") return none();
+  return some(Item::of_bool(name == "__and__" ? *left && *right : *left || *right));
+}
+
+Computed negative(std::string_view, const Items& a) {
+  if (a.size() != 1 || !is_number(a[0])) return none();
+  if (a[0].is(Kind::Float)) return some(Item::of_float(-a[0].real));
+  const auto result = subtracted(0, integer_of(a[0]));
+  if (!result) return failed("computes a number that does not fit 64 bits");
+  return some(Item::of_int(*result));
+}
+
+Computed length(std::string_view, const Items& a) {
+  if (a.size() != 1) return none();
+  if (a[0].is_sequence()) return some(Item::of_int(static_cast<int64_t>(a[0].elements().size())));
+  if (a[0].is(Kind::Dict)) return some(Item::of_int(static_cast<int64_t>(a[0].elements().size() / 2)));
+  if (a[0].is(Kind::String)) return some(Item::of_int(static_cast<int64_t>(a[0].text.size())));
+  if (a[0].is(Kind::Weight) && a[0].weight->defined() && a[0].weight->rank() > 0)
+    return some(Item::of_int(a[0].weight->dim(0)));
+  return none();
+}
+
+Computed contains(std::string_view, const Items& a) {
+  if (a.size() != 2) return none();
+  if (a[0].is(Kind::Dict)) return some(Item::of_bool(a[1].is(Kind::String) && a[0].find(a[1].text)));
+  bool found = false;
+  for (const Item& item : a[0].elements()) {
+    const auto same = equal(item, a[1]);
+    if (!same) return none();
+    found |= *same;
+  }
+  return a[0].is_sequence() ? some(Item::of_bool(found)) : none();
+}
+
+Computed append(std::string_view, const Items& a) {
+  if (a.size() != 2 || !a[0].is(Kind::List)) return none();
+  if (!a[1].is_flat()) return failed("puts lists of lists into a list");
+  if (a[0].items->size() >= kMostElements) return failed("makes lists that are out of proportion");
+  a[0].items->push_back(a[1].items ? Item::list(a[1].elements(), a[1].kind) : a[1]);  // never itself
+  return some(a[0]);
+}
+
+Computed joined(std::string_view name, const Items& a) {
+  if (a.size() != 2 || !a[0].is_sequence() || !a[1].is_sequence() || name != "add") return none();
+  if (a[0].elements().size() + a[1].elements().size() > kMostElements)
+    return failed("makes lists that are out of proportion");
+  Items all = a[0].elements();
+  all.insert(all.end(), a[1].elements().begin(), a[1].elements().end());
+  return some(Item::list(std::move(all)));
+}
+
+// Numbers of the turns of `range(begin, end, step)`, and the number in turn i.
+Computed range_length(std::string_view, const Items& a) {
+  if (a.size() != 3 || !is_integer(a[0]) || !is_integer(a[1]) || !is_integer(a[2])) return none();
+  const int64_t step = integer_of(a[2]);
+  const auto distance = subtracted(integer_of(a[1]), integer_of(a[0]));
+  if (!distance || step == 0 || step == INT64_MIN) return failed("counts without end");
+  const auto turns = step > 0 ? floored(*distance, step) : floored(-*distance, -step);
+  const bool has_rest = turns && *distance % step != 0;
+  return some(Item::of_int(std::max<int64_t>(0, turns.value_or(0) + (has_rest ? 1 : 0))));
+}
+Computed derived_index(std::string_view, const Items& a) {
+  if (a.size() != 3 || !is_integer(a[0]) || !is_integer(a[1]) || !is_integer(a[2])) return none();
+  const auto way = multiplied(integer_of(a[0]), integer_of(a[2]));
+  const auto at = way ? added(integer_of(a[1]), *way) : std::nullopt;
+  return at ? some(Item::of_int(*at)) : Computed(failed("counts beyond 64 bits"));
+}
+
+Computed rounded(std::string_view name, const Items& a) {
+  if (a.size() != 1 || !is_number(a[0])) return none();
+  if (is_integer(a[0])) return some(Item::of_int(integer_of(a[0])));
+  const double whole = name == "ceil" ? std::ceil(a[0].real) : std::floor(a[0].real);
+  constexpr double kLimit = 9e18;
+  if (!(std::abs(whole) < kLimit)) return failed("computes a number that does not fit 64 bits");
+  return some(Item::of_int(static_cast<int64_t>(whole)));
+}
+
+Computed root(std::string_view, const Items& a) {
+  return a.size() == 1 && is_number(a[0]) ? some(Item::of_float(std::sqrt(real_of(a[0])))) : none();
+}
+
+Computed copied_list(std::string_view, const Items& a) {
+  return a.size() == 1 && a[0].is_sequence() ? some(Item::list(a[0].elements())) : none();
+}
+
+// Texts are for messages, which nobody will see.
+Computed text(std::string_view, const Items&) { return some(Item::of_string("")); }
+Computed no(std::string_view, const Items&) { return some(Item::of_bool(false)); }
+Computed nothing(std::string_view, const Items&) { return some({}); }
+
+struct FunctionRow {
+  std::string_view name;
+  Computed (*compute)(std::string_view, const Items&);
+};
+constexpr FunctionRow kFunctions[] = {
+    {"__and__", logic},
+    {"__contains__", contains},
+    {"__derive_index", derived_index},
+    {"__is__", equality},
+    {"__isnot__", equality},
+    {"__not__", logic},
+    {"__or__", logic},
+    {"__range_length", range_length},
+    {"append", append},
+    {"ceil", rounded},
+    {"eq", equality},
+    {"floor", rounded},
+    {"format", text},
+    {"is_grad_enabled", no},
+    {"is_scripting", no},
+    {"len", length},
+    {"list", copied_list},
+    {"ne", equality},
+    {"neg", negative},
+    {"set_grad_enabled", nothing},
+    {"sqrt", root},
+    {"warn", nothing},
+    {"add", joined},
+    {"device", nothing},
+};
+
+}  // namespace
+
+Result<std::optional<Item>> compute(std::string_view function, const std::vector<Item>& arguments) {
+  LAPIS_TRY(std::optional<Item> number, binary_number(function, arguments));
+  if (number) return number;
+  for (const FunctionRow& row : kFunctions)
+    if (row.name == function) return row.compute(function, arguments);
+  return none();
+}
+
+std::optional<bool> truth_of(const Item& item) {
+  switch (item.kind) {
+    case Kind::Bool: return item.truth;
+    case Kind::Int: return item.integer != 0;
+    case Kind::Float: return item.real != 0;
+    case Kind::String: return !item.text.empty();
+    case Kind::None: return false;
+    case Kind::List:
+    case Kind::Dict: return !item.elements().empty();
+    default: return std::nullopt;
+  }
+}
+
+}  // namespace lapis::pytorch_frontend

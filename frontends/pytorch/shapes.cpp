@@ -1,0 +1,589 @@
+// Operators that move elements or change shapes.
+#include <algorithm>
+#include <numeric>
+
+#include "frontends/pytorch/translators.h"
+#include "ir/ops/attributes.h"
+#include "ir/ops/data_attributes.h"
+
+namespace lapis::pytorch_frontend {
+namespace {
+
+using frontend::ints;
+
+// No tensor has more elements on an axis, and sums of two such numbers fit 64 bits.
+Status check_positions(std::initializer_list<int64_t> numbers) {
+  constexpr int64_t kMost = kMaxTensorBytes;
+  for (const int64_t number : numbers)
+    if (number < -kMost || number > kMost) return error(ErrorKind::Input, "names position " + std::to_string(number));
+  return ok();
+}
+
+// ---- shapes --------------------------------------------------------------------------------------------------------------------
+
+// One size that is computed is what the others leave over, where none is open already.
+Result<Value*> wanted_shape(Translation& t, std::vector<Size> sizes) {
+  const auto is_computed = [](const Size& s) { return s.computed != nullptr; };
+  const bool has_open =
+      std::any_of(sizes.begin(), sizes.end(), [](const Size& s) { return !s.computed && s.number < 1; });
+  if (!has_open && std::count_if(sizes.begin(), sizes.end(), is_computed) == 1)
+    *std::find_if(sizes.begin(), sizes.end(), is_computed) = {-1};
+  return shape_of(t, sizes);
+}
+
+Result<Value*> reshaped(Translation& t, Value* x, std::vector<Size> sizes) {
+  const bool has_zero =
+      std::any_of(sizes.begin(), sizes.end(), [](const Size& s) { return !s.computed && s.number == 0; });
+  LAPIS_TRY(Value * shape, wanted_shape(t, std::move(sizes)));
+  return t.add(ops::Reshape, {x, shape}, ops::ReshapeAttrs{.allowzero = has_zero});
+}
+
+Status view(Translation& t) {
+  Args a(t);
+  LAPIS_TRY(Value * x, self(a));
+  if (a.has("dtype")) return Translation::unsupported("bits that are read as another type");
+  LAPIS_TRY(std::vector<Size> sizes, a.sizes(a.has("size") ? "size" : "shape"));
+  LAPIS_CHECK(a.status());
+  return finish(t, reshaped(t, x, std::move(sizes)));
+}
+
+Status view_as(Translation& t) {
+  Args a(t);
+  LAPIS_TRY(Value * x, self(a));
+  LAPIS_TRY(Value * other, a.tensor("other"));
+  LAPIS_TRY(Value * shape, t.add(ops::ShapeOf, {other}));
+  return finish(t, t.add(ops::Reshape, {x, shape}));
+}
+
+// Sizes 0 copy where the axes before stand still; then one -1 is what is merged.
+Status flatten(Translation& t) {
+  Args a(t);
+  const int64_t from = a.integer("start_dim", 0), to = a.integer("end_dim", -1);
+  LAPIS_CHECK(a.status());
+  LAPIS_TRY(Value * x, self(a));
+  LAPIS_TRY(const int64_t rank, frontend::rank_of(x));
+  if (rank == 0) return finish(t, frontend::reshape(t, x, {1}));
+  LAPIS_TRY(const int64_t first, frontend::axis_of(from, rank));
+  LAPIS_TRY(const int64_t last, frontend::axis_of(to, rank));
+  if (last == rank - 1 && first == 1) return finish(t, t.add(ops::Flatten, {x}, ops::FlattenAttrs{1}));
+  if (last < first)
+    return error(ErrorKind::Input, "flattens from axis " + std::to_string(first) + " to " + std::to_string(last));
+  Shape shape(static_cast<size_t>(first), 0);
+  shape.push_back(-1);
+  for (int64_t axis = last + 1; axis < rank; ++axis) {
+    const Dim& size = x->type().dim(axis);
+    if (!size.is_constant()) return Translation::unsupported("axes of open size behind those that are merged");
+    shape.push_back(size.value());
+  }
+  return finish(t, frontend::reshape(t, x, std::move(shape)));
+}
+
+Status unflatten(Translation& t) {
+  Args a(t);
+  const int64_t dim = a.integer("dim", 0);
+  LAPIS_TRY(const std::vector<Size> sizes, a.sizes("sizes"));
+  LAPIS_CHECK(a.status());
+  LAPIS_TRY(Value * x, self(a));
+  LAPIS_TRY(const int64_t rank, frontend::rank_of(x));
+  LAPIS_TRY(const int64_t axis, frontend::axis_of(dim, rank));
+  LAPIS_TRY(Value * all, t.add(ops::ShapeOf, {x}));
+  LAPIS_TRY(Value * before, frontend::slice(t, all, 0, 0, axis));
+  LAPIS_TRY(Value * after, frontend::slice(t, all, 0, axis + 1, INT64_MAX));
+  LAPIS_TRY(Value * parts, shape_of(t, sizes));
+  LAPIS_TRY(Value * shape, t.add(ops::Concat, {before, parts, after}, ops::ConcatAttrs{0}));
+  return finish(t, t.add(ops::Reshape, {x, shape}));
+}
+
+Status squeeze(Translation& t) {
+  Args a(t);
+  Axes axes = a.list("dim");
+  LAPIS_CHECK(a.status());
+  LAPIS_TRY(Value * x, self(a));
+  LAPIS_TRY(const int64_t rank, frontend::rank_of(x));
+  LAPIS_TRY(axes, frontend::axes_of(axes, std::max<int64_t>(rank, 1)));
+  if (!a.has("dim")) return finish(t, frontend::squeeze(t, x, {}));
+  // Axes of another size stay as they are.
+  std::erase_if(axes, [&](int64_t axis) {
+    return rank == 0 || (x->type().dim(axis).is_constant() && !x->type().dim(axis).is(1));
+  });
+  return finish(t, axes.empty() ? Result<Value*>(x) : frontend::squeeze(t, x, std::move(axes)));
+}
+
+Status unsqueeze(Translation& t) {
+  Args a(t);
+  const int64_t dim = a.integer("dim", 0);
+  LAPIS_CHECK(a.status());
+  LAPIS_TRY(Value * x, self(a));
+  return finish(t, frontend::unsqueeze(t, x, {dim}));
+}
+
+Status permute(Translation& t) {
+  Args a(t);
+  Axes perm = a.list("dims");
+  LAPIS_CHECK(a.status());
+  LAPIS_TRY(Value * x, self(a));
+  LAPIS_TRY(const int64_t rank, frontend::rank_of(x));
+  LAPIS_TRY(perm, frontend::axes_of(perm, rank));
+  return finish(t, t.add(ops::Transpose, {x}, ops::TransposeAttrs{perm}));
+}
+
+Status transpose(Translation& t) {
+  Args a(t);
+  const bool are_axes = a.has("axis0");
+  const int64_t first = a.integer(are_axes ? "axis0" : "dim0", 0), second = a.integer(are_axes ? "axis1" : "dim1", 1);
+  LAPIS_CHECK(a.status());
+  LAPIS_TRY(Value * x, self(a));
+  return finish(t, frontend::swap_axes(t, x, first, second));
+}
+
+Status transposed_matrices(Translation& t) {
+  Args a(t);
+  LAPIS_TRY(Value * x, self(a));
+  return finish(t, frontend::transpose_matrices(t, x));
+}
+
+// The axes the other way around: of a matrix, or of any tensor.
+Status reversed_axes(Translation& t) {
+  Args a(t);
+  LAPIS_TRY(Value * x, self(a));
+  return finish(t, t.add(ops::Transpose, {x}));
+}
+
+Status movedim(Translation& t) {
+  Args a(t);
+  Axes from = a.list("source"), to = a.list("destination");
+  LAPIS_CHECK(a.status());
+  LAPIS_TRY(Value * x, self(a));
+  LAPIS_TRY(const int64_t rank, frontend::rank_of(x));
+  LAPIS_TRY(from, frontend::axes_of(from, rank));
+  LAPIS_TRY(to, frontend::axes_of(to, rank));
+  if (from.size() != to.size()) return error(ErrorKind::Input, "moves not as many axes as it names places");
+  Axes perm(static_cast<size_t>(rank), -1);
+  for (size_t i = 0; i < from.size(); ++i) perm[static_cast<size_t>(to[i])] = from[i];
+  int64_t next = 0;
+  for (int64_t& axis : perm) {
+    while (std::find(from.begin(), from.end(), next) != from.end()) ++next;
+    if (axis < 0) axis = next++;
+  }
+  return finish(t, t.add(ops::Transpose, {x}, ops::TransposeAttrs{perm}));
+}
+
+// -1 leaves a size as it is, as 1 does where ONNX expands.
+Status expand(Translation& t) {
+  Args a(t);
+  LAPIS_TRY(std::vector<Size> sizes, a.sizes("size"));
+  LAPIS_CHECK(a.status());
+  for (Size& size : sizes)
+    if (!size.computed && size.number == -1) size.number = 1;
+  LAPIS_TRY(Value * x, self(a));
+  LAPIS_TRY(Value * shape, shape_of(t, sizes));
+  return finish(t, t.add(ops::Expand, {x, shape}));
+}
+
+Status expand_as(Translation& t) {
+  Args a(t);
+  LAPIS_TRY(Value * x, self(a));
+  LAPIS_TRY(Value * other, a.tensor("other"));
+  LAPIS_TRY(Value * shape, t.add(ops::ShapeOf, {other}));
+  return finish(t, t.add(ops::Expand, {x, shape}));
+}
+
+Status repeat(Translation& t) {
+  Args a(t);
+  LAPIS_TRY(std::vector<Size> times, a.sizes(a.has("repeats") ? "repeats" : "dims"));
+  LAPIS_CHECK(a.status());
+  LAPIS_TRY(Value * x, self(a));
+  LAPIS_TRY(const int64_t rank, frontend::rank_of(x));
+  Axes front;
+  for (int64_t axis = 0; axis < static_cast<int64_t>(times.size()) - rank; ++axis) front.push_back(axis);
+  if (!front.empty()) {
+    LAPIS_TRY(x, frontend::unsqueeze(t, x, front));
+  }
+  for (auto i = static_cast<int64_t>(times.size()); i < rank; ++i) times.insert(times.begin(), Size{1});
+  LAPIS_TRY(Value * shape, shape_of(t, times));
+  return finish(t, t.add(ops::Tile, {x, shape}));
+}
+
+// ---- parts -----------------------------------------------------------------------------------------------------------------------
+
+Status joined(Translation& t, bool stacks) {
+  Args a(t);
+  const int64_t dim = a.integer("dim", 0);
+  LAPIS_CHECK(a.status());
+  LAPIS_TRY(std::vector<Value*> all, a.tensors("tensors"));
+  if (all.empty() || std::count(all.begin(), all.end(), nullptr) > 0)
+    return error(ErrorKind::Input, "has no tensors to join");
+  DType type = all[0]->dtype();
+  for (const Value* x : all) type = promoted(type, x->dtype());
+  for (Value*& x : all) {
+    LAPIS_TRY(x, frontend::cast(t, x, type));
+    if (stacks) {
+      LAPIS_TRY(x, frontend::unsqueeze(t, x, {dim}));
+    }
+  }
+  return finish(t, t.add(ops::Concat, all, ops::ConcatAttrs{dim}));
+}
+Status cat(Translation& t) { return joined(t, false); }
+Status stack(Translation& t) { return joined(t, true); }
+
+Result<std::vector<Value*>> parts_of(Translation& t, Value* x, int64_t dim, const std::vector<int64_t>& sizes) {
+  return t.add_all(ops::Split, {x, ints(t, sizes)}, encode_attributes(ops::SplitAttrs{dim, std::nullopt}),
+                   sizes.size());
+}
+
+constexpr int64_t kMostParts = 4096;
+
+// Parts of `size`, the last of what is left.
+Result<std::vector<int64_t>> even_sizes(const Value* x, int64_t dim, int64_t size) {
+  LAPIS_TRY(const int64_t rank, frontend::rank_of(x));
+  LAPIS_TRY(const int64_t axis, frontend::axis_of(dim, rank));
+  const Dim& whole = x->type().dim(axis);
+  if (!whole.is_constant()) return Translation::unsupported("parts of an axis of open size");
+  if (size < 1 || whole.value() / size > kMostParts)
+    return error(ErrorKind::Input, "has parts of size " + std::to_string(size));
+  std::vector<int64_t> sizes(static_cast<size_t>(whole.value() / size), size);
+  if (whole.value() % size > 0) sizes.push_back(whole.value() % size);
+  if (sizes.empty()) sizes.push_back(0);
+  return sizes;
+}
+
+// Parts of one size of an axis of any size; of the last, what is there.
+Status slices(Translation& t, Value* x, int64_t dim, int64_t size) {
+  LAPIS_CHECK(check_positions({size}));
+  const auto count = static_cast<int64_t>(t.node().outputs.size());
+  if (size < 1 || count > kMostParts) return error(ErrorKind::Input, "has parts of size " + std::to_string(size));
+  for (int64_t i = 0; i < count; ++i) {
+    if (t.node().outputs[static_cast<size_t>(i)].empty()) continue;
+    LAPIS_TRY(Value * part, frontend::slice(t, x, dim, i * size, (i + 1) * size));
+    LAPIS_CHECK(frontend::result(t, static_cast<size_t>(i), part));
+  }
+  return ok();
+}
+
+Status split(Translation& t) {
+  Args a(t);
+  const int64_t dim = a.integer("dim", 0);
+  const bool is_one_size = a.has("split_size") && t.get<int64_t>("split_size", -1) >= 0;
+  const std::vector<int64_t> sizes = a.list(a.has("split_sizes") ? "split_sizes" : "split_size");
+  LAPIS_CHECK(a.status());
+  LAPIS_TRY(Value * x, self(a));
+  if (is_one_size) return slices(t, x, dim, sizes[0]);
+  if (sizes.empty() || sizes.size() > static_cast<size_t>(kMostParts))
+    return error(ErrorKind::Input, "has no sizes of its parts");
+  LAPIS_TRY(const std::vector<Value*> parts, parts_of(t, x, dim, sizes));
+  return finish_some(t, parts);
+}
+
+Status chunk(Translation& t) {
+  Args a(t);
+  const int64_t dim = a.integer("dim", 0), chunks = a.integer("chunks", 1);
+  LAPIS_CHECK(a.status());
+  LAPIS_TRY(Value * x, self(a));
+  LAPIS_TRY(const int64_t rank, frontend::rank_of(x));
+  LAPIS_TRY(const int64_t axis, frontend::axis_of(dim, rank));
+  const Dim& whole = x->type().dim(axis);
+  if (!whole.is_constant()) return Translation::unsupported("parts of an axis of open size");
+  if (chunks < 1 || chunks > kMostParts) return error(ErrorKind::Input, "has " + std::to_string(chunks) + " parts");
+  const int64_t size = std::max<int64_t>(1, whole.value() / chunks + (whole.value() % chunks > 0 ? 1 : 0));
+  LAPIS_TRY(const std::vector<int64_t> sizes, even_sizes(x, axis, size));
+  LAPIS_TRY(const std::vector<Value*> parts, parts_of(t, x, axis, sizes));
+  return finish_some(t, parts);
+}
+
+Status unbind(Translation& t) {
+  Args a(t);
+  const int64_t dim = a.integer("dim", 0);
+  LAPIS_CHECK(a.status());
+  LAPIS_TRY(Value * x, self(a));
+  for (size_t i = 0; i < t.node().outputs.size(); ++i) {
+    if (t.node().outputs[i].empty()) continue;
+    Value* at = frontend::scalar(t, static_cast<double>(i), DType::Int64);
+    LAPIS_TRY(Value * part, t.add(ops::Gather, {x, at}, ops::AxisAttrs{dim}));
+    LAPIS_CHECK(frontend::result(t, i, part));
+  }
+  return ok();
+}
+
+Status select(Translation& t) {
+  Args a(t);
+  const int64_t dim = a.integer("dim", 0);
+  LAPIS_TRY(const Size index, a.size("index", 0));
+  LAPIS_CHECK(a.status());
+  LAPIS_TRY(Value * x, self(a));
+  Value* at = index.computed ? index.computed : frontend::scalar(t, static_cast<double>(index.number), DType::Int64);
+  return finish(t, t.add(ops::Gather, {x, at}, ops::AxisAttrs{dim}));
+}
+
+struct Range {
+  Value *begin, *end, *step;
+};
+
+Result<Range> range(Translation& t, Args& a) {
+  LAPIS_TRY(const Size begin, a.size("start", 0));
+  LAPIS_TRY(const Size end, a.size("end", INT64_MAX));
+  LAPIS_TRY(const Size step, a.size("step", 1));
+  Range r{};
+  LAPIS_TRY(r.begin, as_value(t, begin));
+  LAPIS_TRY(r.end, as_value(t, end));
+  LAPIS_TRY(r.step, as_value(t, step));
+  return r;
+}
+
+Status slice(Translation& t) {
+  Args a(t);
+  const int64_t dim = a.integer("dim", 0);
+  LAPIS_TRY(const Range r, range(t, a));
+  LAPIS_CHECK(a.status());
+  LAPIS_TRY(Value * x, self(a));
+  return finish(t, t.add(ops::Slice, {x, r.begin, r.end, ints(t, {dim}), r.step}));
+}
+
+Status narrow(Translation& t) {
+  Args a(t);
+  const int64_t dim = a.integer("dim", 0), start = a.integer("start", 0), length = a.integer("length", 0);
+  LAPIS_CHECK(a.status());
+  LAPIS_CHECK(check_positions({start, length}));
+  LAPIS_TRY(Value * x, self(a));
+  const int64_t end = start + length == 0 ? INT64_MAX : start + length;
+  return finish(t, frontend::slice(t, x, dim, start, end));
+}
+
+// The positions 0, 1, ... of an axis, int64[n].
+Result<Value*> positions(Translation& t, Value* x, int64_t axis) {
+  LAPIS_TRY(Value * sizes, t.add(ops::ShapeOf, {x}));
+  LAPIS_TRY(Value * size, t.add(ops::Gather, {sizes, frontend::scalar(t, static_cast<double>(axis), DType::Int64)}));
+  return t.add(ops::Range, {frontend::scalar(t, 0, DType::Int64), size, frontend::scalar(t, 1, DType::Int64)});
+}
+
+// `x` with `from` at `at` (int64[n]) of an axis: a scatter whose indices are `at`, repeated over the other axes.
+Result<Value*> with_part(Translation& t, Value* x, Value* from, Value* at, int64_t axis) {
+  LAPIS_TRY(const int64_t rank, frontend::rank_of(x));
+  Shape shape(static_cast<size_t>(rank), 1);
+  shape[static_cast<size_t>(axis)] = -1;
+  LAPIS_TRY(Value * lined, frontend::reshape(t, at, shape));
+  LAPIS_TRY(Value * sizes, t.add(ops::ShapeOf, {from}));
+  LAPIS_TRY(Value * indices, t.add(ops::Expand, {lined, sizes}));
+  return t.add(ops::ScatterElements, {x, indices, from}, ops::ScatterElementsAttrs{axis, "none"});
+}
+
+Status slice_scatter(Translation& t) {
+  Args a(t);
+  const int64_t dim = a.integer("dim", 0);
+  LAPIS_TRY(const Range r, range(t, a));
+  LAPIS_CHECK(a.status());
+  LAPIS_TRY(Value * x, self(a));
+  LAPIS_TRY(Value * from, a.tensor("src"));
+  LAPIS_TRY(const int64_t rank, frontend::rank_of(x));
+  LAPIS_TRY(const int64_t axis, frontend::axis_of(dim, rank));
+  LAPIS_TRY(Value * all, positions(t, x, axis));
+  LAPIS_TRY(Value * at, t.add(ops::Slice, {all, r.begin, r.end, ints(t, {0}), r.step}));
+  return finish(t, with_part(t, x, from, at, axis));
+}
+
+Status select_scatter(Translation& t) {
+  Args a(t);
+  const int64_t dim = a.integer("dim", 0), index = a.integer("index", 0);
+  LAPIS_CHECK(a.status());
+  LAPIS_TRY(Value * x, self(a));
+  LAPIS_TRY(Value * from, a.tensor("src"));
+  LAPIS_TRY(const int64_t rank, frontend::rank_of(x));
+  LAPIS_TRY(const int64_t axis, frontend::axis_of(dim, rank));
+  LAPIS_TRY(from, frontend::unsqueeze(t, from, {axis}));
+  return finish(t, with_part(t, x, from, ints(t, {index}), axis));
+}
+
+// ---- padding and order --------------------------------------------------------------------------------------------------------------
+
+// Pairs from the last axis to the front.
+Result<std::vector<int64_t>> onnx_pads(const std::vector<int64_t>& pairs, int64_t rank) {
+  const auto axes = static_cast<int64_t>(pairs.size() / 2);
+  if (pairs.size() % 2 != 0 || axes > rank)
+    return error(ErrorKind::Input,
+                 "has " + std::to_string(pairs.size()) + " paddings for " + std::to_string(rank) + " axes");
+  std::vector<int64_t> pads(2 * static_cast<size_t>(rank), 0);
+  for (int64_t i = 0; i < axes; ++i) {
+    const auto axis = static_cast<size_t>(rank - 1 - i), at = static_cast<size_t>(2 * i);
+    pads[axis] = pairs[at];
+    pads[axis + static_cast<size_t>(rank)] = pairs[at + 1];
+  }
+  return pads;
+}
+
+Result<Value*> padded(Translation& t, Args& a, const std::string& mode, double value) {
+  const std::vector<int64_t> pairs = a.list(a.has("pad") ? "pad" : "padding");
+  LAPIS_CHECK(a.status());
+  LAPIS_TRY(Value * x, self(a));
+  LAPIS_TRY(const int64_t rank, frontend::rank_of(x));
+  LAPIS_TRY(const std::vector<int64_t> pads, onnx_pads(pairs, rank));
+  std::vector<Value*> inputs = {x, ints(t, pads)};
+  if (value != 0) inputs.push_back(number_like(t, value, x));
+  return t.add(ops::Pad, inputs, ops::PadAttrs{mode});
+}
+
+Status pad(Translation& t) {
+  struct Row {
+    std::string_view torch, onnx;
+  };
+  constexpr Row kModes[] = {
+      {"constant", "constant"}, {"reflect", "reflect"}, {"replicate", "edge"}, {"circular", "wrap"}};
+  Args a(t);
+  const std::string mode = a.word("mode", "constant");
+  const double value = a.number("value", 0);
+  for (const Row& row : kModes)
+    if (row.torch == mode) return finish(t, padded(t, a, std::string(row.onnx), value));
+  return Translation::unsupported("the mode '" + mode + "'");
+}
+
+Status constant_pad(Translation& t) {
+  Args a(t);
+  const double value = a.number("value", 0);
+  return finish(t, padded(t, a, "constant", value));
+}
+Status reflection_pad(Translation& t) {
+  Args a(t);
+  return finish(t, padded(t, a, "reflect", 0));
+}
+Status replication_pad(Translation& t) {
+  Args a(t);
+  return finish(t, padded(t, a, "edge", 0));
+}
+
+Status flip(Translation& t) {
+  Args a(t);
+  const Axes axes = a.list("dims");
+  LAPIS_CHECK(a.status());
+  LAPIS_TRY(Value * x, self(a));
+  const std::vector<int64_t> from(axes.size(), -1), to(axes.size(), INT64_MIN), by(axes.size(), -1);
+  return finish(t, t.add(ops::Slice, {x, ints(t, from), ints(t, to), ints(t, axes), ints(t, by)}));
+}
+
+Status roll(Translation& t) {
+  Args a(t);
+  const std::vector<int64_t> shifts = a.list("shifts"), dims = a.list("dims");
+  LAPIS_CHECK(a.status());
+  LAPIS_TRY(Value * x, self(a));
+  if (shifts.size() != dims.size()) return Translation::unsupported("a shift of all elements");
+  for (size_t i = 0; i < dims.size(); ++i) {
+    LAPIS_CHECK(check_positions({shifts[i]}));
+    LAPIS_TRY(Value * behind, frontend::slice(t, x, dims[i], -shifts[i], INT64_MAX));
+    LAPIS_TRY(Value * before, frontend::slice(t, x, dims[i], 0, -shifts[i]));
+    if (shifts[i] != 0) {
+      LAPIS_TRY(x, t.add(ops::Concat, {behind, before}, ops::ConcatAttrs{dims[i]}));
+    }
+  }
+  return finish(t, x);
+}
+
+Status pixel_shuffle(Translation& t) {
+  Args a(t);
+  const int64_t factor = a.integer("upscale_factor", 1);
+  LAPIS_CHECK(a.status());
+  LAPIS_TRY(Value * x, self(a));
+  return finish(t, t.add(ops::DepthToSpace, {x}, ops::DepthToSpaceAttrs{factor, "CRD"}));
+}
+
+// Channels in groups, one of each group in turn.
+Status channel_shuffle(Translation& t) {
+  Args a(t);
+  const int64_t groups = a.integer("groups", 1);
+  LAPIS_CHECK(a.status());
+  LAPIS_TRY(Value * x, self(a));
+  if (!x->type().ranked() || x->type().rank() != 4 || !x->type().dim(1).is_constant() || groups < 1)
+    return Translation::unsupported("channels of open number");
+  LAPIS_TRY(Value * shape, t.add(ops::ShapeOf, {x}));
+  LAPIS_TRY(Value * apart, frontend::reshape(t, x, {0, groups, x->type().dim(1).value() / groups, -1}));
+  LAPIS_TRY(Value * turned, frontend::transpose(t, apart, {0, 2, 1, 3}));
+  return finish(t, t.add(ops::Reshape, {turned, shape}));
+}
+
+template <bool Upper> Status triangle(Translation& t) {
+  Args a(t);
+  const int64_t diagonal = a.integer("diagonal", 0);
+  LAPIS_CHECK(a.status());
+  LAPIS_TRY(Value * x, self(a));
+  return finish(t, t.add(ops::Trilu, {x, frontend::scalar(t, static_cast<double>(diagonal), DType::Int64)},
+                         ops::TriluAttrs{Upper}));
+}
+
+// Each element `repeats` times, one after the other.
+Status repeat_interleave(Translation& t) {
+  Args a(t);
+  const int64_t times = a.integer("repeats", 1), dim = a.integer("dim", 0);
+  LAPIS_CHECK(a.status());
+  LAPIS_TRY(Value * x, self(a));
+  if (!a.has("dim")) return Translation::unsupported("all elements in one row");
+  LAPIS_TRY(const int64_t rank, frontend::rank_of(x));
+  LAPIS_TRY(const int64_t axis, frontend::axis_of(dim, rank));
+  const Dim& size = x->type().dim(axis);
+  LAPIS_CHECK(check_positions({times}));
+  if (!size.is_constant() || times < 1 || size.value() > kMaxTensorBytes / times)
+    return Translation::unsupported("an axis of open size");
+  LAPIS_TRY(Value * apart, frontend::unsqueeze(t, x, {axis + 1}));
+  Shape tiles(static_cast<size_t>(rank) + 1, 1), shape(static_cast<size_t>(axis), 0);
+  tiles[static_cast<size_t>(axis) + 1] = times;
+  LAPIS_TRY(Value * tiled, t.add(ops::Tile, {apart, ints(t, tiles)}));
+  LAPIS_TRY(Value * sizes, t.add(ops::ShapeOf, {x}));
+  LAPIS_TRY(Value * before, frontend::slice(t, sizes, 0, 0, axis));
+  LAPIS_TRY(Value * after, frontend::slice(t, sizes, 0, axis + 1, INT64_MAX));
+  LAPIS_TRY(Value * wanted, t.add(ops::Concat, {before, ints(t, {size.value() * times}), after}, ops::ConcatAttrs{0}));
+  return finish(t, t.add(ops::Reshape, {tiled, wanted}));
+}
+
+constexpr AtenRow kRows[] = {
+    {"aten._reshape_copy", "self size", view},
+    {"aten._unsafe_view", "self size", view},
+    {"aten.cat", "tensors dim", cat},
+    {"aten.channel_shuffle", "self groups", channel_shuffle},
+    {"aten.chunk", "self chunks dim", chunk},
+    {"aten.concat", "tensors dim", cat},
+    {"aten.constant_pad_nd", "self pad value", constant_pad},
+    {"aten.expand", "self size *implicit", expand},
+    {"aten.expand_as", "self other", expand_as},
+    {"aten.flatten", "self start_dim end_dim", flatten},
+    {"aten.flip", "self dims", flip},
+    {"aten.mT", "self", transposed_matrices},
+    {"aten.movedim", "self source destination", movedim},
+    {"aten.narrow", "self dim start length", narrow},
+    {"aten.numpy_T", "self", reversed_axes},
+    {"aten.pad", "self pad mode value", pad},
+    {"aten.permute", "self dims", permute},
+    {"aten.pixel_shuffle", "self upscale_factor", pixel_shuffle},
+    {"aten.reflection_pad1d", "self padding", reflection_pad},
+    {"aten.reflection_pad2d", "self padding", reflection_pad},
+    {"aten.reflection_pad3d", "self padding", reflection_pad},
+    {"aten.repeat", "self repeats", repeat},
+    {"aten.repeat_interleave", "self repeats dim *output_size", repeat_interleave},
+    {"aten.replication_pad1d", "self padding", replication_pad},
+    {"aten.replication_pad2d", "self padding", replication_pad},
+    {"aten.replication_pad3d", "self padding", replication_pad},
+    {"aten.reshape", "self shape", view},
+    {"aten.reshape_as", "self other", view_as},
+    {"aten.roll", "self shifts dims", roll},
+    {"aten.select", "self dim index", select},
+    {"aten.select_scatter", "self src dim index", select_scatter},
+    {"aten.slice", "self dim start end step", slice},
+    {"aten.slice_scatter", "self src dim start end step", slice_scatter},
+    {"aten.split", "self split_size dim", split},
+    {"aten.split_with_sizes", "self split_sizes dim", split},
+    {"aten.squeeze", "self dim", squeeze},
+    {"aten.stack", "tensors dim", stack},
+    {"aten.swapaxes", "self axis0 axis1", transpose},
+    {"aten.t", "self", reversed_axes},
+    {"aten.tile", "self dims", repeat},
+    {"aten.transpose", "self dim0 dim1", transpose},
+    {"aten.tril", "self diagonal", triangle<false>},
+    {"aten.triu", "self diagonal", triangle<true>},
+    {"aten.unbind", "self dim", unbind},
+    {"aten.unflatten", "self dim sizes", unflatten},
+    {"aten.unsafe_chunk", "self chunks dim", chunk},
+    {"aten.unsafe_split", "self split_size dim", split},
+    {"aten.unsqueeze", "self dim", unsqueeze},
+    {"aten.view", "self size", view},
+    {"aten.view_as", "self other", view_as},
+};
+
+}  // namespace
+
+std::span<const AtenRow> shape_rows() { return kRows; }
+
+}  // namespace lapis::pytorch_frontend

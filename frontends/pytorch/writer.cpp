@@ -1,0 +1,322 @@
+#include "frontends/pytorch/writer.h"
+
+#include <algorithm>
+
+namespace lapis::pytorch_frontend {
+namespace {
+
+using frontend::SourceNode;
+using frontend::SourceValue;
+
+constexpr const char* kStale = "values that an operator has changed in place through another view";
+
+// Operators whose result may share its elements with their first operand.
+constexpr std::string_view kViews[] = {
+    "aten.alias",      "aten.chunk",   "aten.detach",    "aten.diagonal",         "aten.expand",  "aten.expand_as",
+    "aten.flatten",    "aten.movedim", "aten.narrow",    "aten.numpy_T",          "aten.permute", "aten.reshape",
+    "aten.select",     "aten.slice",   "aten.split",     "aten.split_with_sizes", "aten.squeeze", "aten.t",
+    "aten.transpose",  "aten.unbind",  "aten.unflatten", "aten.unsqueeze",        "aten.view",    "aten.view_as",
+    "aten.contiguous", "aten.dropout", "aten.to"};
+
+bool is_view(std::string_view op) { return std::find(std::begin(kViews), std::end(kViews), op) != std::end(kViews); }
+
+// "aten.relu_", but not "aten.__and__".
+bool is_in_place(const std::string& op) { return op.ends_with('_') && !op.ends_with("__"); }
+
+bool is_reference(const Item& item) {
+  return item.is(Item::Kind::Weight) || item.is(Item::Kind::Tensor) || item.is(Item::Kind::Symbol);
+}
+
+// Numbers as they stand; nullopt if there is another kind of element.
+template <class T> std::optional<std::vector<T>> numbers(const std::vector<Item>& items) {
+  std::vector<T> values;
+  for (const Item& item : items) {
+    if (item.is(Item::Kind::Int))
+      values.push_back(static_cast<T>(item.integer));
+    else if (item.is(Item::Kind::Bool))
+      values.push_back(static_cast<T>(item.truth));
+    else if (item.is(Item::Kind::Float) && std::is_same_v<T, double>)
+      values.push_back(static_cast<T>(item.real));
+    else
+      return std::nullopt;
+  }
+  return values;
+}
+
+Diagnostic no_argument(const Argument& argument) {
+  return error(ErrorKind::Unsupported, "its argument '" + argument.name + "' is " + argument.value.description());
+}
+
+}  // namespace
+
+// ---- values -----------------------------------------------------------------------------------------------------------------
+
+// What is read before anything defines it is found when nodes are put in order.
+void Writer::define(const std::string& name) {
+  if (!name.empty()) graph_.values.emplace(name, SourceValue());
+}
+
+void Writer::add_input(const std::string& name, Type type) {
+  SourceValue value;
+  value.type = std::move(type);
+  value.given = true;
+  graph_.values.emplace(name, std::move(value));
+  graph_.inputs.push_back(name);
+}
+
+void Writer::add_constant(const std::string& name, Tensor tensor) {
+  SourceValue value;
+  value.type = Type::of(tensor);
+  value.constant = std::move(tensor);
+  value.given = true;
+  graph_.values.emplace(name, std::move(value));
+}
+
+std::string Writer::name_of_weight(const Item& weight, const std::string& hint) {
+  std::string& name = weights_[weight.weight.get()];
+  if (!name.empty()) return name;
+  name = unique(hint.empty() ? "constant" : hint);
+  kept_.push_back(weight.weight);
+  if (weight.weight->defined()) {
+    add_constant(name, *weight.weight);
+  } else {
+    SourceValue value;
+    value.given = true;
+    value.unsupported = "tensors of a type that Lapis does not have";
+    graph_.values.emplace(name, std::move(value));
+  }
+  return name;
+}
+
+std::string Writer::unique(const std::string& hint) {
+  std::string name = hint;
+  size_t& suffix = suffixes_[hint];
+  while (is_taken(name)) name = hint + "_" + std::to_string(++suffix);
+  return name;
+}
+
+// A name that is missing is one that nothing defines.
+std::string Writer::current(std::string name) const {
+  if (name.empty()) return "?";
+  for (auto it = versions_.find(name); it != versions_.end(); it = versions_.find(name)) name = it->second;
+  return name;
+}
+
+Result<frontend::SourceGraph> Writer::finish(const std::vector<Item>& outputs) && {
+  std::unordered_set<std::string> listed;
+  for (const Item& item : outputs) {
+    if (!is_reference(item))
+      return error(ErrorKind::Unsupported, "the model gives " + item.description() + " beside tensors");
+    std::string name = item.is(Item::Kind::Weight) ? name_of_weight(item, "output") : current(item.text);
+    if (stale_.contains(name)) return error(ErrorKind::Unsupported, std::string("the model gives ") + kStale);
+    define(name);
+    if (!listed.insert(name).second) {  // an output has a name of its own
+      const std::string copy = unique(name);
+      LAPIS_CHECK(add({"aten.clone", "", copy, "", {{"self", Item::tensor(name)}}, {copy}}));
+      name = copy;
+    }
+    graph_.outputs.push_back(std::move(name));
+  }
+  drop_unread();
+  return std::move(graph_);
+}
+
+// Nodes that no output needs, and outputs of others that nobody reads, so that what cannot be translated may stand there.
+void Writer::drop_unread() {
+  std::unordered_map<std::string_view, size_t> producers;
+  for (size_t i = 0; i < graph_.nodes.size(); ++i)
+    for (const std::string& output : graph_.nodes[i].outputs) producers.emplace(output, i);
+  std::unordered_set<std::string_view> read(graph_.outputs.begin(), graph_.outputs.end());
+  std::vector<std::string_view> open(read.begin(), read.end());
+  std::vector<bool> needed(graph_.nodes.size());
+  while (!open.empty()) {
+    const auto producer = producers.find(open.back());
+    open.pop_back();
+    if (producer == producers.end() || needed[producer->second]) continue;
+    needed[producer->second] = true;
+    for (const std::string& input : graph_.nodes[producer->second].inputs)
+      if (read.insert(input).second) open.push_back(input);
+  }
+  std::vector<SourceNode> kept;
+  for (size_t i = 0; i < graph_.nodes.size(); ++i) {
+    if (!needed[i]) continue;
+    SourceNode& node = graph_.nodes[i];
+    std::vector<std::string> outputs = node.outputs;
+    for (size_t output = 1; output < outputs.size(); ++output)
+      if (!read.contains(outputs[output])) outputs[output].clear();
+    kept.push_back(std::move(node));
+    kept.back().outputs = std::move(outputs);
+  }
+  graph_.nodes = std::move(kept);
+}
+
+// ---- arguments ----------------------------------------------------------------------------------------------------------------
+
+int64_t Writer::refer(const Item& item, SourceNode& node) {
+  std::string name = item.is(Item::Kind::Weight) ? name_of_weight(item, item.text) : current(item.text);
+  if (stale_.contains(name)) {
+    SourceValue value;
+    value.given = true;
+    value.unsupported = kStale;
+    name = unique("changed");
+    graph_.values.emplace(name, std::move(value));
+  }
+  define(name);
+  node.inputs.push_back(std::move(name));
+  return static_cast<int64_t>(node.inputs.size()) - 1;
+}
+
+Status Writer::encode(const Argument& argument, SourceNode& node) {
+  const Item& item = argument.value;
+  auto& attributes = node.attributes;
+  if (is_reference(item)) {
+    attributes.insert_or_assign(argument.name + "@", std::vector<int64_t>{refer(item, node)});
+    return ok();
+  }
+  switch (item.kind) {
+    case Item::Kind::None: return ok();
+    case Item::Kind::Bool: attributes.insert_or_assign(argument.name, item.truth); return ok();
+    case Item::Kind::Int: attributes.insert_or_assign(argument.name, item.integer); return ok();
+    case Item::Kind::Float: attributes.insert_or_assign(argument.name, item.real); return ok();
+    case Item::Kind::String: attributes.insert_or_assign(argument.name, item.text); return ok();
+    case Item::Kind::List:
+    case Item::Kind::Tuple: return encode_list(argument, node);
+    default: return no_argument(argument);
+  }
+}
+
+Status Writer::encode_list(const Argument& argument, SourceNode& node) {
+  const std::vector<Item>& items = argument.value.elements();
+  if (auto whole = numbers<int64_t>(items)) {
+    node.attributes.insert_or_assign(argument.name, *std::move(whole));
+    return ok();
+  }
+  if (auto real = numbers<double>(items)) {
+    node.attributes.insert_or_assign(argument.name, *std::move(real));
+    return ok();
+  }
+  std::vector<int64_t> literals, references;
+  for (const Item& item : items) {
+    if (!is_reference(item) && !item.is_none() && !item.is(Item::Kind::Int)) return no_argument(argument);
+    literals.push_back(item.is(Item::Kind::Int) ? item.integer : 0);
+    references.push_back(is_reference(item) ? refer(item, node) : item.is_none() ? kAbsent : kLiteral);
+  }
+  node.attributes.insert_or_assign(argument.name, std::move(literals));
+  node.attributes.insert_or_assign(argument.name + "@", std::move(references));
+  return ok();
+}
+
+// ---- nodes --------------------------------------------------------------------------------------------------------------------
+
+// Without its arguments.
+SourceNode Writer::node_of(const Call& call) {
+  SourceNode node;
+  node.op = is_in_place(call.op) ? call.op.substr(0, call.op.size() - 1) : call.op;
+  node.name = call.name;
+  for (size_t i = 1; !node_names_.insert(node.name).second; ++i) node.name = call.name + "_" + std::to_string(i);
+  node.written_at = call.written_at;
+  if (!call.overload.empty()) node.attributes.emplace("overload", call.overload);
+  node.outputs = call.outputs;
+  return node;
+}
+
+Status Writer::add(Call call) {
+  SourceNode node = node_of(call);
+  for (const Argument& argument : call.arguments)
+    if (Status encoded = encode(argument, node); !encoded.ok()) {
+      Diagnostics found = std::move(encoded).diagnostics();
+      for (Diagnostic& d : found) d.at(location_of(node));
+      return found;
+    }
+  const bool has_base = !call.arguments.empty() && is_reference(call.arguments[0].value);
+  const std::string base = has_base ? node.inputs[0] : "";
+  for (const std::string& output : call.outputs) define(output);
+  numbers_[call.name] = graph_.nodes.size();
+  graph_.nodes.push_back(std::move(node));
+  return has_base ? relate(call, base) : ok();
+}
+
+// What a call makes of its first operand: another version of it, or views.
+Status Writer::relate(const Call& call, const std::string& base) {
+  if (is_in_place(call.op) && !call.outputs.empty()) return change(call, base);
+  const std::string whole = call.outputs.size() == 1 ? call.op : "";
+  if (is_view(call.op))
+    for (const std::string& output : call.outputs) note_view(output, {whole, base, root(base), call.arguments});
+  return ok();
+}
+
+const std::string& Writer::root(const std::string& name) const {
+  const auto it = views_.find(name);
+  return it == views_.end() ? name : it->second.root;
+}
+
+void Writer::note_view(const std::string& output, View view) {
+  families_[view.root].push_back(output);
+  views_[output] = std::move(view);
+}
+
+std::string Writer::output(const std::string& node, size_t i) {
+  SourceNode& from = graph_.nodes[numbers_.at(node)];
+  while (from.outputs.size() <= i) {
+    from.outputs.push_back(unique(node));
+    define(from.outputs.back());
+    if (is_view(from.op) && !from.inputs.empty())
+      note_view(from.outputs.back(), {"", from.inputs[0], root(from.inputs[0]), {}});
+  }
+  return from.outputs[i];
+}
+
+// `changed` is now what the call gives. Views of it, and what it is a view of, are stale, unless they can be written again.
+Status Writer::change(const Call& call, const std::string& changed) {
+  const std::string top = root(changed), result = call.outputs[0];
+  std::vector<std::string> relatives = families_[top];
+  families_.erase(top);
+  relatives.push_back(top);
+  for (const std::string& relative : relatives)
+    if (relative != changed) stale_.insert(relative);
+  versions_[changed] = result;
+  return write_back(changed, result);
+}
+
+// What the view was taken of, and what that was taken of, with the changed view in its place.
+Status Writer::write_back(std::string changed, std::string result) {
+  constexpr int kMostLevels = 16;
+  for (int level = 0; level < kMostLevels; ++level) {
+    const auto it = views_.find(changed);
+    if (it == views_.end()) return ok();
+    const View view = it->second;
+    auto call = written_back(view, result);
+    if (!call) return ok();
+    stale_.erase(view.base);
+    result = call->outputs[0];
+    LAPIS_CHECK(add(*std::move(call)));
+    views_.erase(result);
+    versions_[view.base] = result;
+    changed = view.base;
+  }
+  return ok();
+}
+
+// nullopt: that cannot be said.
+std::optional<Call> Writer::written_back(const View& view, const std::string& result) {
+  constexpr std::string_view kReshapes[] = {"aten.view", "aten.reshape", "aten.unsqueeze", "aten.squeeze",
+                                            "aten.flatten"};
+  const bool scatters = view.op == "aten.slice" || view.op == "aten.select";
+  if (!scatters && std::find(std::begin(kReshapes), std::end(kReshapes), view.op) == std::end(kReshapes))
+    return std::nullopt;
+  Call call{scatters ? view.op + "_scatter" : "aten.view_as",
+            "",
+            view.base + "_changed",
+            "",
+            {},
+            {unique(view.base + "_changed")}};
+  if (!scatters) {
+    call.arguments = {{"self", Item::tensor(result)}, {"other", Item::tensor(view.base)}};
+    return call;
+  }
+  call.arguments = {{"self", Item::tensor(view.base)}, {"src", Item::tensor(result)}};
+  call.arguments.insert(call.arguments.end(), view.arguments.begin() + 1, view.arguments.end());
+  return call;
+}
+
+}  // namespace lapis::pytorch_frontend

@@ -1,0 +1,84 @@
+// Writer: nodes of PyTorch's operators into a SourceGraph, in which values never change. Operators that work in place give their operand a new
+// version; what else was a view of it is written back where that can be said, and otherwise must not be read any more.
+//
+//   Writer writer(file_bytes);
+//   writer.add_input("x", Type::tensor(DType::Float32, {Dim::symbol("N"), 3}));
+//   writer.add({.op = "aten.relu_", .name = "relu_", .arguments = {{"self", Item::tensor("x")}}, .outputs = {"relu_"}});
+//   return std::move(writer).finish({Item::tensor("x")});   // the output of relu_
+//
+// Arguments become attributes and inputs of the node: a tensor is an input, whose number is in the attribute "self@"; numbers that are computed are
+// inputs too. Lists have numbers in "size" and, where elements are computed, the inputs in "size@" (args.h reads this).
+#pragma once
+
+#include <optional>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "base/result.h"
+#include "frontends/common/source_graph.h"
+#include "frontends/pytorch/item.h"
+
+namespace lapis::pytorch_frontend {
+
+inline constexpr int64_t kLiteral = -1, kAbsent = -2;  // in "size@": the number is in "size"; None
+
+struct Argument {
+  std::string name;
+  Item value;
+};
+
+struct Call {
+  std::string op, overload, name, written_at;  // "aten.add", "Tensor", "add_3", "model.py:17"
+  std::vector<Argument> arguments;
+  std::vector<std::string> outputs;  // names that nothing else has
+};
+
+class Writer {
+ public:
+  explicit Writer(size_t file_bytes) { graph_.file_bytes = file_bytes; }
+
+  void add_input(const std::string& name, Type type);
+  void add_constant(const std::string& name, Tensor tensor);
+  // The same tensor gets one name, whoever uses it.
+  std::string name_of_weight(const Item& weight, const std::string& hint);
+  std::string unique(const std::string& hint);
+  bool is_taken(const std::string& name) const { return graph_.values.contains(name); }
+  // An error for arguments that no operator can have.
+  Status add(Call call);
+  // The value that the last node of this name gives as its result number i, for operators of which is not said how many they have.
+  std::string output(const std::string& node, size_t i);
+  Result<frontend::SourceGraph> finish(const std::vector<Item>& outputs) &&;
+
+ private:
+  struct View {
+    std::string op, base, root;  // "": one that cannot be written back
+    std::vector<Argument> arguments;
+  };
+
+  frontend::SourceNode node_of(const Call& call);
+  Status relate(const Call& call, const std::string& base);
+  Status encode(const Argument& argument, frontend::SourceNode& node);
+  Status encode_list(const Argument& argument, frontend::SourceNode& node);
+  // The number of an operand.
+  int64_t refer(const Item& item, frontend::SourceNode& node);
+  std::string current(std::string name) const;
+  const std::string& root(const std::string& name) const;
+  void note_view(const std::string& output, View view);
+  Status change(const Call& call, const std::string& changed);
+  Status write_back(std::string changed, std::string result);
+  std::optional<Call> written_back(const View& view, const std::string& result);
+  void define(const std::string& name);
+  void drop_unread();
+
+  frontend::SourceGraph graph_;
+  std::unordered_map<std::string, std::string> versions_;  // what stands for a value that was changed in place
+  std::unordered_map<std::string, View> views_;            // by the name of the view
+  std::unordered_map<std::string, std::vector<std::string>> families_;  // views of one tensor, by its name
+  std::unordered_set<std::string> stale_, node_names_;
+  std::unordered_map<std::string, size_t> numbers_;  // of nodes, by name
+  std::unordered_map<const Tensor*, std::string> weights_;
+  std::vector<std::shared_ptr<const Tensor>> kept_;  // so that no address comes twice
+  std::unordered_map<std::string, size_t> suffixes_;
+};
+
+}  // namespace lapis::pytorch_frontend

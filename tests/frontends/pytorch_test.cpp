@@ -1,0 +1,225 @@
+// PyTorch models: what is refused and why, what the graph looks like, and what damaged files do. What they compute: tests/models/pytorch_test.cpp.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <random>
+#include <set>
+
+#include "frontends/common/limits.h"
+#include "frontends/frontend.h"
+#include "frontends/pytorch/expression.h"
+#include "frontends/pytorch/import.h"
+#include "frontends/pytorch/pickle.h"
+#include "frontends/pytorch/script_ast.h"
+#include "ir/op.h"
+#include "ir/ops/ops.h"
+#include "ir/verify.h"
+#include "tests/frontends/damage.h"
+
+namespace lapis {
+namespace {
+
+using ::testing::HasSubstr;
+
+const Path kFolder = Path(LAPIS_SOURCE_DIR) / "tests/frontends/pytorch";
+
+std::string content(const std::string& file) {
+  auto bytes = read_file(kFolder / file);
+  EXPECT_TRUE(bytes.ok()) << file;
+  return bytes.ok() ? *bytes : "";
+}
+
+Result<std::unique_ptr<Graph>> imported(const std::string& bytes, const ImportOptions& options = {}) {
+  return import_pytorch(std::as_bytes(std::span(bytes)), "m", options);
+}
+
+std::string refusal(const std::string& file) {
+  const auto graph = import_model(kFolder / file);
+  EXPECT_FALSE(graph.ok()) << file;
+  return to_string(graph.diagnostics());
+}
+
+TEST(Pytorch, RowsAreAlphabeticalAndOperatorsHaveOne) {
+  std::string_view before;
+  for (const frontend::Translator& row : pytorch_frontend::translators()) {
+    EXPECT_LT(before, row.op);
+    EXPECT_TRUE(row.translate) << row.op;
+    before = row.op;
+  }
+  EXPECT_GT(pytorch_frontend::translators().size(), 250u);
+}
+
+TEST(Pytorch, WhatImportsIsAValidModel) {
+  for (const auto& entry : std::filesystem::directory_iterator(kFolder)) {
+    const std::string name = entry.path().filename().string();
+    const bool is_model = name.ends_with(".pt2") || name.ends_with(".pt");
+    if (!is_model || name.starts_with("unsupported") || name.starts_with("branching") || name.starts_with("stateful"))
+      continue;
+    const auto graph = import_model(entry.path());
+    ASSERT_TRUE(graph.ok()) << name << ": " << to_string(graph.diagnostics());
+    const Diagnostics found = verify(**graph);
+    EXPECT_TRUE(found.empty()) << name << ": " << to_string(found);
+  }
+}
+
+// ---- what is refused ------------------------------------------------------------------------------------------------------------
+
+TEST(Pytorch, EveryUnsupportedOperatorIsNamedWithItsLine) {
+  const std::string message = refusal("unsupported.pt2");
+  for (const char* says :
+       {"unsupported.pt2: error: operator aten.fft_fft is not supported (1 node)",
+        "operator aten.linalg_det is not supported", "positions of the largest elements", "written at generate.py:"})
+    EXPECT_THAT(message, HasSubstr(says));
+}
+
+TEST(Pytorch, WhatAGraphCannotKeepIsRefused) {
+  EXPECT_THAT(refusal("branching.pt"),
+              HasSubstr("a branch depends on values that are not known before the model runs"));
+  EXPECT_THAT(refusal("stateful.pt"), HasSubstr("forward() changes 'state'"));
+  EXPECT_THAT(refusal("eager.pth"), HasSubstr("a PyTorch checkpoint"));
+}
+
+// ---- symbols ------------------------------------------------------------------------------------------------------------------------
+
+TEST(Pytorch, OpenSizesAreSymbolsWithinTheirRanges) {
+  const std::string net = content("net.pt2");
+  const auto graph = imported(net);
+  ASSERT_TRUE(graph.ok()) << to_string(graph.diagnostics());
+  const Type& type = (*graph)->inputs()[0]->type();
+  EXPECT_FALSE(type.dim(0).is_constant());
+  EXPECT_EQ(type.dim(1), Dim(3));
+  const std::string batch = type.dim(0).to_string();
+  const auto bound = imported(net, {.dims = {{batch, 4}}});
+  ASSERT_TRUE(bound.ok()) << to_string(bound.diagnostics());
+  EXPECT_EQ((*bound)->outputs()[0]->type().to_string(), "float[4,5]");
+  const auto beyond = imported(net, {.dims = {{batch, 1000}}});
+  EXPECT_THAT(to_string(beyond.diagnostics()), HasSubstr("cannot be 1000"));
+}
+
+TEST(Pytorch, NumbersAmongTheInputsOfTorchScriptAreGiven) {
+  const std::string scripted = content("scripted.pt");
+  const auto count = [&](const ImportOptions& options) {
+    const auto graph = imported(scripted, options);
+    EXPECT_TRUE(graph.ok()) << to_string(graph.diagnostics());
+    size_t relus = 0;
+    for (const Node* node : (*graph)->nodes()) relus += node->is(ops::Relu);
+    return relus;
+  };
+  EXPECT_EQ(count({}), 4u);
+  EXPECT_EQ(count({.dims = {{"times", 3}}}), 6u);
+}
+
+TEST(Pytorch, ExpressionsOfSizes) {
+  using pytorch_frontend::parse_expression;
+  EXPECT_EQ(parse_expression("Symbol('s77', positive=True, integer=True)"), Dim::symbol("s77"));
+  EXPECT_EQ(parse_expression("Add(Mul(Integer(2), Symbol('s0')), Integer(-1))"), Dim(2) * Dim::symbol("s0") - Dim(1));
+  EXPECT_EQ(parse_expression("FloorDiv(Symbol('s0'), Integer(2))"), floor_div(Dim::symbol("s0"), Dim(2)));
+  for (const char* odd : {"", "Add(", "Symbol(s0)", "Max(Symbol('a'), Integer(1))", "Integer(x)",
+                          "Add(Integer(1), Integer(2)))", "Symbol('a'"})
+    EXPECT_FALSE(parse_expression(odd).is_known()) << odd;
+  EXPECT_FALSE(parse_expression(std::string(100000, '(')).is_known());
+}
+
+// ---- pickles ------------------------------------------------------------------------------------------------------------------------
+
+Result<pytorch_frontend::Item> unpickled(const std::string& text) {
+  frontend::Expansion copies(0, text.size());
+  return pytorch_frontend::read_pickle(
+      std::as_bytes(std::span(text)), [](const std::string&) -> Result<MappedFile> { return MappedFile{}; }, copies);
+}
+
+TEST(HostilePickle, NothingIsImportedOrCalled) {
+  for (const char* name :
+       {"os\nsystem", "builtins\neval", "posix\nsystem", "torch\nload", "torch._utils\n_rebuild_anything"}) {
+    const auto item = unpickled(std::string("\x80\2c") + name + "\nX\2\0\0\0id\x85R.");
+    ASSERT_FALSE(item.ok()) << name;
+    EXPECT_THAT(to_string(item.diagnostics()), HasSubstr("which a model has no need of"));
+  }
+  const std::string call("\x80\2c__torch__.A\nB\n)R.");
+  EXPECT_FALSE(unpickled(call).ok());
+}
+
+TEST(HostilePickle, CyclesAndDepthsAreRefused) {
+  const std::string itself("\x80\2]q\0h\0a.", 9);
+  EXPECT_THAT(to_string(unpickled(itself).diagnostics()), HasSubstr("a list holds itself"));
+  const std::string through_another("\x80\2]q\0]q\1h\0ah\0h\1a.", 16);  // b = [a]; a.append(b)
+  EXPECT_THAT(to_string(unpickled(through_another).diagnostics()), HasSubstr("what is part of something else changes"));
+  const std::string deep = "\x80\2" + std::string(100000, ']') + std::string(99999, 'a') + ".";
+  EXPECT_THAT(to_string(unpickled(deep).diagnostics()), HasSubstr("deep"));
+  std::string remembered = "\x80\2";
+  for (int i = 0; i < 1000; ++i)
+    remembered += std::string("]q\1", 3) + (i ? std::string("h\2a", 3) : "") + std::string("h\1q\2", 4);
+  EXPECT_FALSE(unpickled(remembered + ".").ok());
+}
+
+TEST(HostilePickle, EveryTruncationIsAnError) {
+  const std::string list("\x80\2](K\1M\2\0J\3\0\0\0X\1\0\0\0aNe\x86.", 25);
+  for (size_t length = 0; length < list.size(); ++length)
+    EXPECT_FALSE(unpickled(list.substr(0, length)).ok()) << length;
+}
+
+// ---- code -----------------------------------------------------------------------------------------------------------------------------
+
+TEST(Script, WhatTheArchivesHoldIsParsed) {
+  const auto file = pytorch_frontend::parse_script(
+      "class A(Module):\n  __parameters__ = [\"w\", ]\n  w : Tensor\n  n : Final[int] = 3\n  def forward(self: "
+      "__torch__.A,\n    x: Tensor,\n    k: int=2) -> Tensor:\n"
+      "    a, b, = (self).f(x, )\n    if torch.gt(k, -1):\n      c = (a)[0]\n    else:\n      pass\n    for i in "
+      "range(k):\n      c = torch.add(c, 1.5, alpha=2)\n"
+      "    return (a, (b,), annotate(Dict[str, int], {\"x\": 1}))\ndef g() -> NoneType:\n  return None\n",
+      "a.py");
+  ASSERT_TRUE(file.ok()) << to_string(file.diagnostics());
+  const auto& type = file->classes.at("A");
+  EXPECT_EQ(type.constants.at("n").integer, 3);
+  ASSERT_EQ(type.methods.at("forward").parameters.size(), 3u);
+  EXPECT_EQ(type.methods.at("forward").body.size(), 4u);
+  EXPECT_TRUE(file->functions.contains("g"));
+}
+
+TEST(HostileScript, DamagedCodeIsAnError) {
+  for (const char* code :
+       {"def", "def f(:\n  pass\n", "class A(Module):\n", "def f():\n  x = \n", "def f():\n  x = \"abc\n",
+        "def f():\n  return ((((\n", "def f():\npass\n", "x = 1 +\n", "def f():\n  if x:\n  pass\n", "\x01"})
+    EXPECT_FALSE(pytorch_frontend::parse_script(code, "a.py").ok()) << code;
+  EXPECT_FALSE(pytorch_frontend::parse_script("def f():\n  return " + std::string(100000, '('), "a.py").ok());
+  std::string nested = "def f():\n";
+  for (size_t depth = 1; depth < 300; ++depth) nested += std::string(depth, ' ') + "if x:\n";
+  EXPECT_FALSE(pytorch_frontend::parse_script(nested + std::string(300, ' ') + "pass\n", "a.py").ok());
+}
+
+// ---- damaged archives -------------------------------------------------------------------------------------------------------------
+
+bool survives(const std::string& bytes) {
+  const auto graph = imported(bytes);
+  if (!graph.ok()) {
+    EXPECT_FALSE(to_string(graph.diagnostics()).empty());
+    return false;
+  }
+  const Diagnostics found = verify(**graph, VerifyLevel::Structure);
+  EXPECT_TRUE(found.empty()) << to_string(found);
+  return true;
+}
+
+TEST(HostilePytorch, TruncationsAreErrors) {
+  for (const char* name : {"net.pt2", "net_old.pt2", "net.pt"}) {
+    const std::string whole = content(name);
+    ASSERT_TRUE(survives(whole)) << name;
+    for (size_t length = 0; length < whole.size(); length += 61)
+      EXPECT_FALSE(survives(whole.substr(0, length))) << name << " cut to " << length;
+  }
+}
+
+TEST(HostilePytorch, BitFlipsAreSurvived) {
+  std::mt19937 random(7);
+  for (const char* name : {"net_old.pt2", "net.pt", "quantized.pt2"}) {
+    const std::string whole = content(name);
+    for (int i = 0; i < 250; ++i) {
+      std::string damaged = whole;
+      damaged[random() % damaged.size()] ^= static_cast<char>(1 << random() % 8);
+      survives(damaged);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace lapis

@@ -1,0 +1,69 @@
+// PyTorch models compute what PyTorch recorded (tests/frontends/pytorch/generate.py), evaluated and compiled: exported programs, the same decomposed to
+// Core ATen and in the older archive, and TorchScript. Networks of the zoo too.
+#include <gtest/gtest.h>
+
+#include "tests/models/recorded_models.h"
+
+namespace lapis {
+namespace {
+
+using testing::load;
+
+const Path kZoo = Path(LAPIS_SOURCE_DIR) / "../shared/zoo";
+constexpr double kTolerance = 2e-5;
+
+void expect_all_as_recorded(const std::string& ending, size_t fewest) {
+  const auto models = testing::recorded_models(Path(LAPIS_SOURCE_DIR) / "tests/frontends/pytorch", ending);
+  ASSERT_GE(models.size(), fewest) << ending;
+  for (const auto& model : models) {
+    SCOPED_TRACE(model.model.filename().string());
+    testing::expect_as_recorded(model, kTolerance);
+  }
+}
+
+TEST(Pytorch, ExportedProgramsComputeWhatPytorchRecorded) { expect_all_as_recorded(".pt2", 8); }
+TEST(Pytorch, CoreAtenComputesTheSame) { expect_all_as_recorded("_core.pt2", 5); }
+TEST(Pytorch, TheOlderArchiveComputesTheSame) { expect_all_as_recorded("_old.pt2", 1); }
+TEST(Pytorch, TorchScriptComputesTheSame) { expect_all_as_recorded(".pt", 7); }
+
+void expect_recorded(const Path& model, const Tensor& input, const Tensor& wanted) {
+  const auto graph = import_model(model);
+  ASSERT_TRUE(graph.ok()) << to_string(graph.diagnostics());
+  ASSERT_EQ((*graph)->inputs().size(), 1u);
+  const auto runner =
+      open_model(model, {.model = {.shapes = {{(*graph)->inputs()[0]->name(), input.shape()}}}, .threads = 2});
+  ASSERT_TRUE(runner.ok()) << to_string(runner.diagnostics());
+  const auto got = (*runner)->run({input});
+  ASSERT_TRUE(got.ok()) << to_string(got.diagnostics());
+  EXPECT_LE(testing::relative_error((*got)[0], wanted), 1e-4) << model;
+}
+
+TEST(Pytorch, ResNet20OfTheZooGivesItsRecordedLogits) {
+  const Path folder = kZoo / "resnet20-cifar10";
+  if (!std::filesystem::exists(folder)) GTEST_SKIP() << folder << " is not here";
+  for (const char* file : {"resnet20.pt2", "resnet20.pt"})
+    expect_recorded(folder / file, load(folder / "ref/input.npy"), load(folder / "ref/output.npy"));
+}
+
+// (x - 127) / 128, channels first.
+Tensor normalized(const Tensor& pixels) {
+  Tensor image(DType::Float32, {1, 3, pixels.dim(1), pixels.dim(2)});
+  const int64_t area = pixels.dim(1) * pixels.dim(2);
+  for (int64_t p = 0; p < area; ++p)
+    for (int64_t c = 0; c < 3; ++c)
+      image.mutable_data<float>()[static_cast<size_t>(c * area + p)] =
+          (static_cast<float>(pixels.as_int(p * 3 + c)) - 127) / 128;
+  return image;
+}
+
+TEST(Pytorch, EfficientNetLite0OfTheZooGivesItsRecordedLogits) {
+  const Path folder = kZoo / "efficientnet-lite0";
+  if (!std::filesystem::exists(folder)) GTEST_SKIP() << folder << " is not here";
+  const Tensor pixels = row(load(folder / "ref/input_u8_nhwc.npy"), 0),
+               wanted = row(load(folder / "ref/output.npy"), 0);
+  for (const char* file : {"efficientnet-lite0.pt2", "efficientnet-lite0.pt"})
+    expect_recorded(folder / file, normalized(pixels), wanted);
+}
+
+}  // namespace
+}  // namespace lapis
