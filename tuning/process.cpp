@@ -1,6 +1,5 @@
 #include "tuning/process.h"
 
-#include <fcntl.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -8,10 +7,10 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <csignal>
 #include <cstring>
 #include <thread>
 
+#include "base/spawn.h"
 #include "base/suggest.h"
 
 namespace lapis {
@@ -19,17 +18,6 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 constexpr size_t kLongestAnswer = size_t{1} << 30;
-
-[[noreturn]] void become(const std::vector<char*>& argv, int socket) {
-  ::dup2(socket, STDIN_FILENO);
-  ::dup2(socket, STDOUT_FILENO);
-  sigset_t none;
-  sigemptyset(&none);
-  ::sigprocmask(SIG_SETMASK, &none, nullptr);
-  ::setpgid(0, 0);  // so that all of it can be ended at once
-  ::execvp(argv[0], argv.data());
-  ::_exit(127);
-}
 
 int milliseconds_until(Clock::time_point deadline) {
   const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now()).count();
@@ -66,22 +54,18 @@ Status Process::launch() {
   int ends[2];
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
     return failed(std::string("cannot be started: ") + std::strerror(errno));
-  std::vector<char*> argv;  // made before the fork, behind which nothing may be allocated
-  for (const std::string& word : command_) argv.push_back(const_cast<char*>(word.c_str()));
-  argv.push_back(nullptr);
-  pid_ = ::fork();
-  if (pid_ == 0) become(argv, ends[1]);
-  ::close(ends[1]);
   socket_ = ends[0];
-  if (pid_ < 0) return failed(std::string("cannot be started: ") + std::strerror(errno));
-  ::setpgid(pid_, pid_);  // whoever of the two comes first
+  const Result<pid_t> child = spawn(command_, {.in = ends[1], .out = ends[1]});
+  ::close(ends[1]);
+  if (!child.ok()) return failed(child.diagnostics()[0].message);
+  pid_ = *child;
   return ok();
 }
 
 Process::~Process() {
   if (socket_ >= 0) ::close(socket_);
   if (pid_ <= 0) return;
-  ::kill(-pid_, SIGKILL);
+  end_group(pid_);
   ::waitpid(pid_, nullptr, 0);
 }
 
@@ -99,7 +83,7 @@ Diagnostic Process::ended() {
   while ((done = ::waitpid(pid_, &status, WNOHANG)) == 0 && Clock::now() < deadline)
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
   if (done != pid_) return failed("closed its output instead of answering");
-  ::kill(-pid_, SIGKILL);  // what it has started
+  end_group(pid_);  // what it has started
   pid_ = -1;
   if (WIFSIGNALED(status))
     return failed("was ended by signal " + std::to_string(WTERMSIG(status)) + " instead of answering");

@@ -74,13 +74,6 @@ Status watch_for_interrupts() {
   return ok();
 }
 
-void restore_signals() {
-  sigset_t none;
-  sigemptyset(&none);
-  ::sigprocmask(SIG_SETMASK, &none, nullptr);
-  for (const int number : {SIGPIPE, SIGXFSZ}) std::signal(number, SIG_DFL);
-}
-
 Result<TemporaryFolder> TemporaryFolder::make() {
   std::error_code failed;
   const Path parent = std::filesystem::temp_directory_path(failed);

@@ -9,9 +9,6 @@ namespace lapis::cli {
 // A thread waits for the signals, so that what happens then is ordinary code; to be called once, before any other thread exists.
 Status watch_for_interrupts();
 
-// For a child between fork and exec: the signals as a program expects them, whatever Lapis does with them for itself.
-void restore_signals();
-
 // A folder that disappears with the object, or when the program is interrupted.
 class TemporaryFolder {
  public:

@@ -10,7 +10,7 @@
 #include <cstring>
 
 #include "base/file.h"
-#include "tools/lapis/interrupt.h"
+#include "base/spawn.h"
 
 namespace lapis::cli {
 namespace {
