@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <cstring>
 #include <numeric>
 #include <optional>
 #include <span>
@@ -70,6 +71,12 @@ class Evaluation {
     LAPIS_TRY(Feeds feeds, dataset_.sample(sample));
     LAPIS_TRY(const std::vector<Tensor> outputs, outputs_for(runner_, feeds, state_, true));
     return judge(sample, feeds, outputs);
+  }
+
+  // Whether judging needs more of a sample than the outputs and its label.
+  bool needs_inputs() const {
+    return compares_ || std::any_of(dataset_.metrics().begin(), dataset_.metrics().end(),
+                                    [](const MetricConfig& m) { return m.settings.has("mask"); });
   }
 
   // What a runner of the model gave for the sample.
@@ -173,7 +180,7 @@ class Evaluation {
 };
 
 struct Ran {
-  Feeds feeds;
+  Feeds feeds;  // empty where another rank ran it
   std::vector<Tensor> outputs;
   double milliseconds = 0;
 };
@@ -205,26 +212,111 @@ Results run_side_by_side(const Runners& runners, const Dataset& dataset, std::sp
   return results;
 }
 
+// ---- what ranks tell each other -----------------------------------------------------------------------------------------
+
+constexpr size_t kShared = 32;  // samples of a block, whatever the number of cores, which ranks may differ in
+
+bool shares(const EvaluateOptions& options, const Runner& runner, const Dataset& dataset) {
+  const bool numbers = std::none_of(runner.outputs().begin(), runner.outputs().end(),
+                                    [](const IoInfo& o) { return o.dtype == DType::String; });
+  return options.team && !options.team->alone() && dataset.carried().empty() && numbers;
+}
+
+template <class T> void put(std::string& to, const T& value) {
+  to.append(reinterpret_cast<const char*>(&value), sizeof value);
+}
+
+Result<std::string> packed(Results results) {
+  std::string text;
+  for (std::optional<Result<Ran>>& result : results) {
+    LAPIS_TRY(const Ran ran, std::move(*result));
+    put(text, ran.milliseconds);
+    put(text, ran.outputs.size());
+    for (const Tensor& t : ran.outputs) {
+      put(text, t.dtype());
+      put(text, t.shape().size());
+      for (const int64_t extent : t.shape()) put(text, extent);
+      text.append(reinterpret_cast<const char*>(t.raw()), static_cast<size_t>(t.bytes()));
+    }
+  }
+  return text;
+}
+
+// Reads what packed() wrote, in this process or in one of the same program.
+class Unpacker {
+ public:
+  explicit Unpacker(const std::string& text) : text_(text) {}
+
+  Ran ran() {
+    Ran one;
+    one.milliseconds = get<double>();
+    one.outputs.resize(get<size_t>());
+    for (Tensor& t : one.outputs) t = tensor();
+    return one;
+  }
+
+ private:
+  template <class T> T get() {
+    LAPIS_ASSERT(sizeof(T) <= text_.size() - at_, "what the ranks share is not whole");
+    T value;
+    std::memcpy(&value, text_.data() + at_, sizeof value);
+    at_ += sizeof value;
+    return value;
+  }
+  Tensor tensor() {
+    const auto dtype = get<DType>();
+    Shape shape(get<size_t>());
+    for (int64_t& extent : shape) extent = get<int64_t>();
+    Tensor t(dtype, std::move(shape));
+    const auto bytes = static_cast<size_t>(t.bytes());
+    LAPIS_ASSERT(bytes <= text_.size() - at_, "what the ranks share is not whole");
+    if (bytes > 0) std::memcpy(t.mutable_raw(), text_.data() + at_, bytes);
+    at_ += bytes;
+    return t;
+  }
+
+  const std::string& text_;
+  size_t at_ = 0;
+};
+
+// One block of all, by whichever rank runs it.
+Result<Results> run_by_ranks(const Runners& runners, const Dataset& dataset, const std::vector<int64_t>& order,
+                             size_t block, const EvaluateOptions& options) {
+  std::vector<std::string> names;
+  for (size_t b = 0; b * kShared < order.size(); ++b) names.push_back(options.name + " block " + std::to_string(b));
+  const auto samples = [&](size_t b) {
+    return std::span(order).subspan(b * kShared, std::min(kShared, order.size() - b * kShared));
+  };
+  LAPIS_TRY(const std::string text, options.team->piece(names, block, [&](size_t b) {
+    return packed(run_side_by_side(runners, dataset, samples(b)));
+  }));
+  Results results;
+  Unpacker reader(text);
+  for (size_t i = 0; i < samples(block).size(); ++i) results.emplace_back(reader.ran());
+  return results;
+}
+
 std::vector<int64_t> in_order(int64_t count) {
   std::vector<int64_t> order(static_cast<size_t>(count));
   std::iota(order.begin(), order.end(), 0);
   return order;
 }
 
-// Shows a block of samples to the metrics; true if it is enough.
-Result<bool> evaluate_block(Evaluation& evaluation, const Runners& runners, const Dataset& dataset,
+Status show(Evaluation& evaluation, const Dataset& dataset, int64_t sample, Result<Ran> result) {
+  LAPIS_TRY(Ran ran, std::move(result));
+  evaluation.took(ran.milliseconds);
+  if (ran.feeds.empty() && evaluation.needs_inputs()) {
+    LAPIS_TRY(ran.feeds, dataset.sample(sample));
+  }
+  return evaluation.judge(sample, ran.feeds, ran.outputs);
+}
+
+// Shows a block of samples to the metrics; true if it is enough. `results`: of the samples, or of none, which then run one after the other.
+Result<bool> evaluate_block(Evaluation& evaluation, Results results, const Dataset& dataset,
                             std::span<const int64_t> samples, int64_t done, const EvaluateOptions& options) {
-  const bool alone = runners.size() == 1 || !dataset.carried().empty();
-  Results results;
-  if (!alone) results = run_side_by_side(runners, dataset, samples);
   for (size_t i = 0; i < samples.size(); ++i) {
-    if (alone) {
-      LAPIS_CHECK(evaluation.run(samples[i]));
-    } else {
-      LAPIS_TRY(Ran ran, std::move(*results[i]));
-      evaluation.took(ran.milliseconds);
-      LAPIS_CHECK(evaluation.judge(samples[i], ran.feeds, ran.outputs));
-    }
+    LAPIS_CHECK(results.empty() ? evaluation.run(samples[i])
+                                : show(evaluation, dataset, samples[i], std::move(*results[i])));
     ++done;
     if (options.progress) options.progress(done, dataset.size());
     if (options.enough && options.enough(done, evaluation.first())) return true;
@@ -240,18 +332,25 @@ Result<Accuracy> measure_accuracy(const Runners& runners, const Dataset& dataset
   LAPIS_CHECK(evaluation.prepare());
   const std::vector<int64_t> order =
       options.order.empty() || !dataset.carried().empty() ? in_order(dataset.size()) : options.order;
-  const size_t block = 8 * runners.size();  // whose outputs are in memory at once
+  const bool shared = shares(options, *runners[0], dataset), alone = runners.size() == 1 || !dataset.carried().empty();
+  const size_t block = shared ? kShared : 8 * runners.size();  // whose outputs are in memory at once
   bool enough = false;
   for (size_t begin = 0; begin < order.size() && !enough; begin += block) {
     const std::span<const int64_t> samples(&order[begin], std::min(block, order.size() - begin));
-    LAPIS_TRY(enough, evaluate_block(evaluation, runners, dataset, samples, static_cast<int64_t>(begin), options));
+    Results results;
+    if (shared) {
+      LAPIS_TRY(results, run_by_ranks(runners, dataset, order, begin / block, options));
+    } else if (!alone) {
+      results = run_side_by_side(runners, dataset, samples);
+    }
+    LAPIS_TRY(enough,
+              evaluate_block(evaluation, std::move(results), dataset, samples, static_cast<int64_t>(begin), options));
   }
   return evaluation.finish();
 }
 
-Result<Dataset> with_state(Runner& runner, const Dataset& dataset, int64_t count) {
+static Result<Dataset> with_state(Runner& runner, const Dataset& dataset, int64_t count) {
   const std::vector<Carry>& carried = dataset.carried();
-  if (carried.empty()) return dataset.limited_to(count);
   const int64_t all = dataset.size(), wanted = count > 0 ? std::min(count, all) : all;
   std::vector<Feeds> samples;
   std::vector<Tensor> outputs;
@@ -267,6 +366,13 @@ Result<Dataset> with_state(Runner& runner, const Dataset& dataset, int64_t count
     if (i >= static_cast<int64_t>(samples.size()) * all / wanted) samples.push_back(std::move(feeds));
   }
   return Dataset::from_feeds(std::move(samples), dataset.where());
+}
+
+Result<Dataset> calibration_samples(const Dataset& dataset, int64_t count, const std::function<OpenedRunner()>& open) {
+  const Dataset& own = dataset.calibration();
+  if (own.carried().empty()) return own.limited_to(count);
+  LAPIS_TRY(const std::unique_ptr<Runner> runner, open());
+  return with_state(*runner, own, count);
 }
 
 Result<Accuracy> measure_accuracy(Runner& runner, const Dataset& dataset, const Progress& progress, Runner* reference) {

@@ -8,6 +8,7 @@
 #include "passes/samples.h"
 #include "tuning/data/dataset.h"
 #include "tuning/metrics/metric.h"
+#include "tuning/team.h"
 
 namespace lapis {
 
@@ -37,15 +38,19 @@ struct EvaluateOptions {
   // Asked after each sample about the first metric: true if the rest, and with it all values, can be left out.
   std::function<bool(int64_t done, const Metric& metric)> enough = {};
   Progress progress = {};
+  // Runs blocks of samples together with other ranks, who know this evaluation by its name. All of them see the outputs of all samples.
+  Team* team = nullptr;
+  std::string name = {};
 };
 
 // The same with several runners of one model, each on a thread of its own; one, and in order, where the dataset carries something.
 using Runners = std::vector<std::unique_ptr<Runner>>;
 Result<Accuracy> measure_accuracy(const Runners& runners, const Dataset& dataset, const EvaluateOptions& options);
 
-// At most `count` samples (0: all), evenly spread, where each has the state that the model has by then: what calibrates runs samples alone.
-// A dataset that carries nothing is only limited.
-Result<Dataset> with_state(Runner& runner, const Dataset& dataset, int64_t count);
+// What a model is calibrated with: at most `count` samples (0: all) of those that the dataset has for it, evenly spread. Where something is carried
+// from one to the next, each has the state that the model has by then, which `open` runs: what calibrates runs samples alone.
+using OpenedRunner = Result<std::unique_ptr<Runner>>;
+Result<Dataset> calibration_samples(const Dataset& dataset, int64_t count, const std::function<OpenedRunner()>& open);
 
 // What calibration reads.
 SampleSource samples_of(Dataset dataset);

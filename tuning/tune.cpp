@@ -79,33 +79,43 @@ Status check(const TuneConfig& config) {
       .help("fill in TuneConfig::criterion, or exit.latency_milliseconds");
 }
 
+TuneResult result_of(const TuneConfig& config, const Workbench& bench, const Trials& trials,
+                     const Workspace& workspace) {
+  TuneResult result;
+  result.history = trials.history();
+  result.space = bench.space();
+  result.metric = bench.baseline().metric;
+  result.higher_is_better = bench.higher_is_better();
+  result.samples = trials.baseline().samples;
+  result.allowed_loss = config.exit.latency_milliseconds
+                            ? 0
+                            : config.criterion.allowed_loss(trials.baseline().accuracy, bench.higher_is_better());
+  result.best = workspace.best_file();
+  result.history_file = workspace.history_file();
+  result.warnings = bench.warnings();
+  result.verdict = verdict_of(config, result);
+  return result;
+}
+
 }  // namespace
 
 Result<TuneResult> tune(const TuneConfig& config, const TuneOptions& options) {
   LAPIS_CHECK(check(config));
-  LAPIS_TRY(Workspace workspace, Workspace::open(config.workspace, options.begin));
-  LAPIS_TRY(const std::unique_ptr<Workbench> bench, Workbench::make(config, options.observer));
+  LAPIS_TRY(Team team, Team::from_environment(config.workspace));
+  const TuneObserver observer = team.speaks() ? options.observer : TuneObserver();
+  LAPIS_TRY(Workspace workspace, Workspace::open(config.workspace, options.begin, config.tensorboard, team));
+  LAPIS_TRY(const std::unique_ptr<Workbench> bench, Workbench::make(config, observer, team));
   LAPIS_TRY(const std::string fingerprint, fingerprint_of(config, bench->space()));
-  LAPIS_TRY(History recorded, workspace.recorded(bench->space(), fingerprint));
-  Trials trials(*bench, config, options.observer, workspace, std::move(recorded));
+  LAPIS_TRY(History recorded, workspace.recorded(bench->space(), fingerprint, team));
+  Trials trials(*bench, config, observer, workspace, std::move(recorded));
   LAPIS_CHECK(trials.begin());
   const std::shared_ptr<Strategy> strategy = options.strategy ? options.strategy : make_strategy(config.strategy);
   LAPIS_CHECK(strategy->search(trials));
   LAPIS_CHECK(trials.status());
-  LAPIS_CHECK(trials.save());
-  TuneResult result;
-  result.history = trials.history();
-  result.space = bench->space();
-  result.metric = bench->baseline().metric;
-  result.higher_is_better = bench->higher_is_better();
-  result.samples = trials.baseline().samples;
-  result.allowed_loss = config.exit.latency_milliseconds
-                            ? 0
-                            : config.criterion.allowed_loss(trials.baseline().accuracy, bench->higher_is_better());
-  result.best = workspace.best_file();
-  result.history_file = workspace.history_file();
-  result.warnings = bench->warnings();
-  result.verdict = verdict_of(config, result);
+  LAPIS_CHECK(trials.confirm_best());
+  LAPIS_CHECK(trials.save_last());
+  TuneResult result = result_of(config, *bench, trials, workspace);
+  result.speaks = team.speaks();
   return result;
 }
 

@@ -7,6 +7,7 @@
 #include <unordered_set>
 
 #include "ir/ops/ops.h"
+#include "passes/quantize/pairs.h"
 #include "passes/quantize/roles.h"
 #include "passes/quantize/sample_runner.h"
 #include "passes/quantize/typed.h"
@@ -30,26 +31,11 @@ bool reads_bytes(const Node& node) {
                      [](const Value* v) { return v && v->producer() && v->producer()->is(ops::DequantizeLinear); });
 }
 
-// The dequantized value of a pair that all readers of `v` take; null if there is none.
-const Value* behind_pair(const Value* v) {
-  if (!v->used_once()) return nullptr;
-  const Node* q = v->uses()[0].node;
-  if (!q->is(ops::QuantizeLinear) || q->output()->uses().empty()) return nullptr;
-  const Node* dq = q->output()->uses()[0].node;
-  return dq->is(ops::DequantizeLinear) ? dq->output() : nullptr;
-}
-
 // The node of the quantized model that computes a value takes or gives fewer bits.
 bool in_fewer_bits(const Node& original, const Value* twin) {
   const Value* result = before_pair(twin);
   const Node* node = result->producer();
   return !node || !node->is(original.op()) || reads_bytes(*node) || result != twin || behind_pair(twin);
-}
-
-// What readers of `v` see.
-const Value* as_read(const Value* v) {
-  const Value* floats = behind_pair(v);
-  return floats ? floats : v;
 }
 
 // ---- both models as one graph -----------------------------------------------------------------------------------------

@@ -121,12 +121,13 @@ TEST_F(Evaluate, CarriesStateFromSampleToSample) {
   ASSERT_TRUE(a.ok()) << to_string(a.diagnostics());
   EXPECT_EQ(a->value, 0);
   EXPECT_FALSE(a->higher_is_better);
-  const auto alone = with_state(model, *d, 2);  // samples 0 and 1 of 3
+  const auto open = [&]() -> OpenedRunner { return std::unique_ptr<Runner>(std::make_unique<Function>(model)); };
+  const auto alone = calibration_samples(*d, 2, open);  // samples 0 and 1 of 3
   ASSERT_TRUE(alone.ok()) << to_string(alone.diagnostics());
   ASSERT_EQ(alone->size(), 2);
   EXPECT_EQ(alone->sample(1)->at("x"), Tensor::of<float>({1, 2}, {5, 4}));
   EXPECT_EQ(alone->sample(1)->at("s"), Tensor::of<float>({1, 2}, {1, 2}));
-  EXPECT_EQ(with_state(model, *d, 0)->sample(2)->at("s"), Tensor::of<float>({1, 2}, {6, 6}));
+  EXPECT_EQ(calibration_samples(*d, 0, open)->sample(2)->at("s"), Tensor::of<float>({1, 2}, {6, 6}));
 }
 
 // ---- the user's own ---------------------------------------------------------------------------------------------------------------

@@ -111,6 +111,9 @@ TuneConfig HardModel::config() const {
   config.round_seconds = 0.001;
   config.candidates = {{"minmax", {}}};
   config.candidates[0].recipe.defaults.range.method = RangeMethod::MinMax;
+  NodeRecipe& plain = config.candidates[0].recipe.defaults;
+  plain.smooth = Smoothing();
+  plain.correct_bias = false;
   config.candidates[0].recipe.share_limit = share_limit;
   return config;
 }

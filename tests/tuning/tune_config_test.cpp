@@ -108,8 +108,21 @@ TEST(TuneConfig, RefusesWhatNothingImplements) {
   expect_finding(kModel + kEvaluation + kTuning + "quantization: {approach: qat}\n", "'qat' is not searched over");
   expect_finding(kModel + kEvaluation + kTuning + "mixed_precision: {precisions: [int8, bf16, fp32]}\n",
                  "it has no 'bf16'");
-  expect_finding(kModel + kEvaluation + "tuning: {accuracy_criterion: {relative: 0.1}, tensorboard: true}\n",
-                 "`tensorboard` is not implemented");
+  expect_finding(kModel + kEvaluation + "tuning: {accuracy_criterion: {relative: 0.1}, diagnosis: {}}\n",
+                 "`diagnosis` is not implemented");
+}
+
+TEST(TuneConfig, WritesForTensorBoardWhereItIsTold) {
+  const auto folder = [](const std::string& value) {
+    const auto config = parse_tune_config(
+        kModel + kEvaluation + "tuning: {accuracy_criterion: {relative: 0.1}, tensorboard: " + value + "}\n",
+        "some/t.yaml");
+    return config.ok() ? config->tensorboard.string() : to_string(config.diagnostics());
+  };
+  EXPECT_EQ(folder("true"), "some/lapis_tuning/tensorboard");
+  EXPECT_EQ(folder("false"), "");
+  EXPECT_EQ(folder("logs"), "some/logs");
+  EXPECT_NE(folder("[]").find("`tensorboard` must be"), std::string::npos) << folder("[]");
 }
 
 TEST(TuneConfig, ReadsItsOwnTemplate) {

@@ -155,7 +155,7 @@ TEST(Tune, TakesAStrategyOfTheCaller) {
   options.observer.trial = [&](const Trial&) { ++told; };
   const TuneResult result = tuned(model->config(), options);
   EXPECT_EQ(result.history.trials.size(), result.space.units.size() + 1);
-  EXPECT_EQ(told, static_cast<int>(result.history.trials.size()));
+  EXPECT_EQ(told, static_cast<int>(result.history.trials.size() + result.history.whole.size()));
 }
 
 TEST(History, BestAndFront) {
@@ -191,24 +191,50 @@ TEST(History, BestAndFront) {
   EXPECT_FALSE(history.met());
 }
 
-TEST(Report, IsOneFileThatNamesEverything) {
-  const SearchSpace space{{{"c", {}}}, {{"a<b>", "Conv", {"a<b>"}}}};
-  History history{"f", Attribution{0, 0.5, {{0.1, 2, 3}}}, {}};
+// What all samples say counts, once they are asked; the trial as the search saw it stays.
+TEST(History, WhatWasMeasuredOnAllSamplesCounts) {
+  History history;
   for (int number = 0; number < 3; ++number) {
     Trial t;
     t.number = number;
     t.configuration = {0, {number == 0}};
-    t.accuracy = 0.9 - number;
-    t.improvement = 1 + number;
-    t.precisions["Conv"] = {1, 0};
+    t.passes = true;
+    t.early = number > 0;
+    t.improvement = t.score = 1 + number;
     history.trials.push_back(t);
   }
-  const std::string html = to_html(history, space, {"m & n.onnx", "top1"});
-  for (const char* wanted : {"m &amp; n.onnx", "a&lt;b&gt;", "<svg", "class='front'", "Conv"})
-    EXPECT_NE(html.find(wanted), std::string::npos) << wanted;
-  for (const char* unwanted : {"<script", "http", "a<b>", "nan"})
-    EXPECT_EQ(html.find(unwanted), std::string::npos) << unwanted;
-  EXPECT_EQ(to_html({}, space, {}).find("nan"), std::string::npos);
+  EXPECT_EQ(history.best()->number, 2);
+  Trial whole = history.trials[2];
+  whole.passes = whole.early = false;
+  whole.score = whole.gain = -0.3;
+  history.whole.push_back(whole);
+  EXPECT_EQ(history.best()->number, 1);
+  EXPECT_TRUE(history.trials[2].passes);
+  EXPECT_EQ(history.confirmed(history.trials[2]).gain, -0.3);
+  EXPECT_EQ(history.front().back()->gain, -0.3);
+  const SearchSpace space{{{"c", {}}}, {{"a", "Conv", {"a"}}}};
+  const auto read = parse_history(to_json(history, space), space, "here");
+  ASSERT_TRUE(read.ok()) << to_string(read.diagnostics());
+  EXPECT_EQ(read->whole.size(), 1u);
+  EXPECT_EQ(to_json(*read, space), to_json(history, space));
+}
+
+// An early answer is enough to go on with, but not to be declared: the best model has seen all samples.
+TEST(Tune, TheBestIsMeasuredOnAllSamples) {
+  const std::unique_ptr<HardModel> model = testing::shared_concat();
+  TuneConfig config = model->config();
+  config.objectives.of = {{Objective::ModelSize, 1}};
+  config.exit.max_trials = 8;
+  const TuneResult result = tuned(config);
+  const Trial& best = *result.history.best();
+  EXPECT_FALSE(best.early);
+  EXPECT_EQ(best.samples, result.samples);
+  const Trial& seen = result.history.trials[static_cast<size_t>(best.number)];
+  ASSERT_TRUE(seen.early) << "the test needs a model whose answer comes early";
+  EXPECT_LT(seen.samples, best.samples);
+  // Going on changes nothing, and measures nothing again.
+  const TuneResult again = tuned(config, {.begin = Workspace::Begin::Resume});
+  EXPECT_EQ(to_json(again.history, again.space), to_json(result.history, result.space));
 }
 
 TEST(History, RefusesWhatIsNone) {

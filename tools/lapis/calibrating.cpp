@@ -15,22 +15,18 @@ CLI::Option* add_calibration(CLI::App& app, std::string& calibration, ModelFlags
       ->type_name("DATA");
 }
 
-// State is what the model makes of the samples before.
-static Result<Dataset> chosen_samples(const Dataset& whole, int64_t samples, const Graph& graph,
-                                      const ModelFlags& flags) {
-  if (whole.carried().empty()) return whole.limited_to(samples);
+static OpenedRunner opened(const Graph& graph, const ModelFlags& flags) {
   RunnerOptions options;
   options.threads = flags.threads;
   options.model.all_free = flags.backend != "reference";
   if (flags.backend == "reference") options.backend = Backend::Reference;
-  LAPIS_TRY(const std::unique_ptr<Runner> runner, open_graph(graph, options));
-  return with_state(*runner, whole, samples);
+  return open_graph(graph, options);
 }
 
 Result<Calibrating> Calibrating::with(const std::string& data, int64_t samples, const Graph& graph,
                                       const ModelFlags& flags) {
   LAPIS_TRY(const Dataset whole, load_dataset(data, graph.inputs().empty() ? "" : graph.inputs()[0]->name()));
-  LAPIS_TRY(const Dataset chosen, chosen_samples(whole.calibration(), samples, graph, flags));
+  LAPIS_TRY(const Dataset chosen, calibration_samples(whole, samples, [&] { return opened(graph, flags); }));
   return Calibrating(chosen, flags.backend == "reference" ? reference_evaluator() : jit_evaluator(flags.threads));
 }
 

@@ -62,6 +62,7 @@ int print(const std::string& text, std::FILE* to = stdout) {
 }
 
 int print(const Report& report, bool json) {
+  if (report.text.empty() && report.json.is_null()) return kOk;
   constexpr auto kReplace = nlohmann::json::error_handler_t::replace;  // names need not be UTF-8, JSON must be
   return print(json ? report.json.dump(2, ' ', false, kReplace) + "\n" : report.text,
                report.on_stderr ? stderr : stdout);

@@ -10,7 +10,7 @@ namespace lapis::cli {
 namespace {
 
 struct Flags {
-  std::string config, workspace;
+  std::string config, workspace, tensorboard;
   bool resume = false, restart = false, quiet = false;
   std::optional<int> max_trials;
 };
@@ -44,7 +44,7 @@ std::vector<std::string> row_of(const Trial& t, const History& history) {
           fixed(t.improvement, 2),
           fixed(t.costs.size_bytes / 1e6, 2),
           std::to_string(t.int8_nodes()),
-          std::string(t.passes ? "yes" : "no") + (history.best() == &t ? ", best" : "")};
+          std::string(t.passes ? "yes" : "no") + (history.best()->number == t.number ? ", best" : "")};
 }
 
 std::string front_table(const TuneResult& result) {
@@ -131,23 +131,31 @@ TuneObserver observer_of(bool quiet) {
   return observer;
 }
 
+void move_to(const Path& workspace, TuneConfig& config) {
+  if (config.tensorboard == config.workspace / "tensorboard") config.tensorboard = workspace / "tensorboard";
+  config.workspace = workspace;
+}
+
 Result<Report> tune(const Flags& flags) {
   LAPIS_TRY(TuneConfig config, read_tune_config(flags.config));
-  if (!flags.workspace.empty()) config.workspace = flags.workspace;
+  if (!flags.workspace.empty()) move_to(flags.workspace, config);
+  if (!flags.tensorboard.empty()) config.tensorboard = flags.tensorboard;
   config.exit.max_trials = flags.max_trials.value_or(config.exit.max_trials);
   LAPIS_CHECK(check_folder(config.workspace));
+  if (!config.tensorboard.empty()) LAPIS_CHECK(check_folder(config.tensorboard));
   TuneOptions options;
   options.begin = flags.resume    ? Workspace::Begin::Resume
                   : flags.restart ? Workspace::Begin::Restart
                                   : Workspace::Begin::Fresh;
   options.observer = observer_of(flags.quiet);
   LAPIS_TRY(const TuneResult result, lapis::tune(config, options));
-  std::fputs(to_string(result.warnings).c_str(), stderr);
+  if (result.speaks) std::fputs(to_string(result.warnings).c_str(), stderr);
   Report report;
+  report.exit_code = result.history.met() ? kOk : kCheckFailed;
+  if (!result.speaks) return report;
   report.json = json_of(result);
   report.text = front_table(result) + precision_table(*result.history.best()) + worst_table(result) +
                 result.best.string() + ": " + result.verdict + "\n";
-  report.exit_code = result.history.met() ? kOk : kCheckFailed;
   return report;
 }
 
@@ -160,6 +168,7 @@ Action declare_tune(CLI::App& app) {
       ->type_name("CONFIG.yaml");
   app.add_option("--workspace", flags->workspace, "Where results go, instead of what the configuration says")
       ->type_name("DIR");
+  app.add_option("--tensorboard", flags->tensorboard, "Also write event files for TensorBoard there")->type_name("DIR");
   app.add_option("--max-trials", flags->max_trials, "Trials at most, instead of what the configuration says")
       ->check(CLI::Range(1, 1000000));
   CLI::Option* resume = app.add_flag("--resume", flags->resume, "Go on with the run that the workspace holds");

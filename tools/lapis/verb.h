@@ -24,7 +24,7 @@ enum ExitCode : int {
   kInterrupted = 130,
 };
 
-// What a finished verb says: text for people, the same facts as JSON for --json.
+// What a finished verb says: text for people, the same facts as JSON for --json; neither: another process says it.
 struct Report {
   std::string text;
   nlohmann::ordered_json json;

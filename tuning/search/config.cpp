@@ -143,10 +143,9 @@ class Reader : YamlReader {
     one_of(node, "strategy", config_->strategy, strategy_names());
     number<uint64_t>(node, "random_seed", config_->seed, 0, UINT64_MAX, "a whole number from 0");
     number<int64_t>(node, "sensitivity_samples", config_->sensitivity_samples, 1, 1 << 20, "a whole number from 1");
-    for (const char* later : {"tensorboard", "diagnosis"})
-      if (node[later])
-        complain(node[later], "`" + std::string(later) + "` is not implemented",
-                 "leave it out; history.json in the workspace has every number");
+    if (node["diagnosis"])
+      complain(node["diagnosis"], "`diagnosis` is not implemented",
+               "leave it out; report.html and history.json in the workspace have every number");
     if (const YAML::Node exit = node["exit_policy"]) exit_policy(exit);
     if (const YAML::Node objective = node["objective"]) objectives(objective);
     const YAML::Node criterion = node["accuracy_criterion"];
@@ -161,6 +160,17 @@ class Reader : YamlReader {
     if (const YAML::Node workspace = node["workspace"]; workspace && known_keys(workspace, "`workspace`", {"path"}))
       path(workspace, "path", config_->workspace);
     if (config_->workspace.empty()) config_->workspace = resolved("lapis_tuning");
+    if (node["tensorboard"]) tensorboard(node);
+  }
+
+  // A folder, or `true` for one in the workspace.
+  void tensorboard(const YAML::Node& node) {
+    bool wanted = false;
+    if (!YAML::convert<bool>::decode(node["tensorboard"], wanted)) {
+      path(node, "tensorboard", config_->tensorboard);
+    } else if (wanted) {
+      config_->tensorboard = config_->workspace / "tensorboard";
+    }
   }
 
   void accuracy_criterion(const YAML::Node& node) {
@@ -252,10 +262,14 @@ std::vector<Candidate> default_candidates() {
     candidates.push_back({name, {}});
     candidates.back().recipe.defaults.range.method = *range_method_from_name(name);
   }
-  // What `lapis quantize` does comes first.
+  // What `lapis quantize` does comes first, and the same without what it does to weights and biases last.
   const RangeMethod usual = Recipe().defaults.range.method;
   std::stable_partition(candidates.begin(), candidates.end(),
                         [&](const Candidate& c) { return c.recipe.defaults.range.method == usual; });
+  Candidate plain{"unadjusted", {}};
+  plain.recipe.defaults.smooth = Smoothing();
+  plain.recipe.defaults.correct_bias = false;
+  candidates.push_back(std::move(plain));
   return candidates;
 }
 

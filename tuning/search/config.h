@@ -36,6 +36,7 @@ struct TuneConfig {
   uint64_t seed = 1978;
   int64_t sensitivity_samples = 16;  // calibration samples that the effect of each unit is measured on
   Path workspace;
+  Path tensorboard;  // where event files for TensorBoard go; empty: there are none
 };
 
 // Every way to find ranges, with its usual settings.

@@ -33,10 +33,15 @@ std::vector<size_t> Attribution::worst(size_t most) const {
 
 double decibels(double noise) { return noise > 1e-20 ? -10 * std::log10(noise) : 200; }
 
+const Trial& History::confirmed(const Trial& trial) const {
+  const auto at = std::find_if(whole.begin(), whole.end(), [&](const Trial& t) { return t.number == trial.number; });
+  return at == whole.end() ? trial : *at;
+}
+
 const Trial* History::best() const {
   const Trial* best = nullptr;
   for (const Trial& t : trials)
-    if (t.number > 0 && t.measured() && (!best || better(t, *best))) best = &t;
+    if (t.number > 0 && t.measured() && (!best || better(confirmed(t), *best))) best = &confirmed(t);
   if (trials.empty()) return nullptr;
   return !best || (best->passes && better(trials[0], *best)) ? &trials[0] : best;
 }
@@ -44,7 +49,7 @@ const Trial* History::best() const {
 std::vector<const Trial*> History::front() const {
   std::vector<const Trial*> order, front;
   for (const Trial& t : trials)
-    if (t.measured()) order.push_back(&t);
+    if (t.measured()) order.push_back(&confirmed(t));
   // An estimate does not make a model more accurate than fp32.
   const auto certain = [](const Trial* t) { return t->early ? std::min(t->gain, 0.0) : t->gain; };
   std::stable_sort(order.begin(), order.end(), [&](const Trial* a, const Trial* b) {
@@ -56,14 +61,14 @@ std::vector<const Trial*> History::front() const {
 }
 
 bool History::met() const {
-  return std::any_of(trials.begin(), trials.end(), [](const Trial& t) { return t.number > 0 && t.passes; });
+  return std::any_of(trials.begin(), trials.end(), [&](const Trial& t) { return t.number > 0 && confirmed(t).passes; });
 }
 
 // ---- files ----------------------------------------------------------------------------------------------------------
 
 namespace {
 
-constexpr int kVersion = 1;
+constexpr int kVersion = 2;
 
 Json json_of(const Trial& t) {
   Json json = {{"number", t.number}, {"configuration", t.configuration.key()}};
@@ -144,21 +149,38 @@ std::string to_json(const History& history, const SearchSpace& space) {
   if (history.attribution) json["attribution"] = json_of(*history.attribution, space);
   json["trials"] = Json::array();
   for (const Trial& t : history.trials) json["trials"].push_back(json_of(t));
+  json["on_all_samples"] = Json::array();
+  for (const Trial& t : history.whole) json["on_all_samples"].push_back(json_of(t));
   return json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
-Result<History> parse_history(const std::string& text, const SearchSpace& space, const std::string& where) {
+std::string to_json(const Trial& trial) { return json_of(trial).dump(-1, ' ', false, Json::error_handler_t::replace); }
+
+// What `read` makes of the text; it may throw what nlohmann does.
+template <class Read>
+static auto read_json(const std::string& text, const std::string& where, Read&& read)
+    -> Result<decltype(read(std::declval<Json>()))> {
   try {
-    const Json json = Json::parse(text);
-    History history{json.at("fingerprint").get<std::string>(), {}, {}};
-    if (json.contains("attribution")) history.attribution = attribution_of(json["attribution"], space);
-    for (const Json& trial : json.at("trials")) history.trials.push_back(trial_of(trial, space));
-    return history;
+    return read(Json::parse(text));
   } catch (const Json::exception& e) {
     return error(ErrorKind::Input, "not the history of this model's tuning: " + printable(e.what()))
         .at(where)
         .help("choose another workspace, or begin anew with --restart");
   }
+}
+
+Result<Trial> parse_trial(const std::string& text, const SearchSpace& space, const std::string& where) {
+  return read_json(text, where, [&](const Json& json) { return trial_of(json, space); });
+}
+
+Result<History> parse_history(const std::string& text, const SearchSpace& space, const std::string& where) {
+  return read_json(text, where, [&](const Json& json) {
+    History history{json.at("fingerprint").get<std::string>(), {}, {}, {}};
+    if (json.contains("attribution")) history.attribution = attribution_of(json["attribution"], space);
+    for (const Json& trial : json.at("trials")) history.trials.push_back(trial_of(trial, space));
+    for (const Json& trial : json.at("on_all_samples")) history.whole.push_back(trial_of(trial, space));
+    return history;
+  });
 }
 
 }  // namespace lapis

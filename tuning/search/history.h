@@ -65,8 +65,11 @@ double decibels(double noise);  // SQNR; 200 where there is no noise
 struct History {
   std::string fingerprint;  // of everything that decides what is measured and in which order
   std::optional<Attribution> attribution;
-  std::deque<Trial> trials;  // the fp32 model first; they stay where they are
+  std::deque<Trial> trials;  // the fp32 model first, as the search saw them; they stay where they are
+  std::deque<Trial> whole;   // of them, those that were measured again on all samples
 
+  // As measured on all samples, if it was.
+  const Trial& confirmed(const Trial& trial) const;
   // The best quantized model; the fp32 model where it is better than the best one that passes, or there is no other.
   const Trial* best() const;
   // Trials that no other one beats in accuracy without losing improvement, most accurate first.
@@ -75,6 +78,9 @@ struct History {
 };
 
 std::string to_json(const History& history, const SearchSpace& space);
+// One trial, and back.
+std::string to_json(const Trial& trial);
+Result<Trial> parse_trial(const std::string& text, const SearchSpace& space, const std::string& where);
 // Reads what to_json wrote for the same space.
 Result<History> parse_history(const std::string& text, const SearchSpace& space, const std::string& where);
 

@@ -33,6 +33,10 @@ class Trials {
 
   // The result for a configuration: measured now, or known. Null: the search is over, and the strategy returns.
   const Trial* run(const Configuration& configuration);
+  // Says what is to be run next, as far as no result changes that, so that several ranks measure side by side; alone, nothing happens.
+  void run_ahead(const std::vector<Configuration>& configurations);
+  // How many configurations it is worth to say that of.
+  size_t width() const { return static_cast<size_t>(bench_.team().size()); }
   bool known(const Configuration& configuration) const { return find(configuration) != nullptr; }
   bool over() const { return over_; }
 
@@ -47,24 +51,39 @@ class Trials {
   // ---- for tune() ----
   // Measures the fp32 model and what each unit does to it, as far as they are not recorded.
   Status begin();
+  // Measures the best trial on all samples if its answer came early, and the next best one if it is that no more, before it is declared.
+  Status confirm_best();
   // Why the results could not be kept; ok: they are all in the workspace.
   const Status& status() const { return status_; }
   Status save();
+  Status save_last();  // once all ranks have come to the end
 
  private:
   const Trial* find(const Configuration& configuration) const;
   bool spent() const;
+  enum class By { ThisRank, AllRanks };
+  struct Opened {  // what a trial is measured with
+    Built built;
+    Runners runners;
+    Answer answer = Answer::Passes;
+  };
   Trial measure(const Configuration& configuration);
-  Status fill_in(Trial& trial);
+  Trial measured(const Configuration& configuration, By by);
+  Status open(const Trial& trial, Opened& opened);
+  Status evaluate(Trial& trial, Opened& opened, const std::string& name);
+  Status weigh(Trial& trial, Opened& opened);
+  Trial agreed(const std::string& name, const std::function<Trial()>& measure);
   void judge(Trial& trial, Answer answer) const;
   const Trial* keep(Trial trial, bool is_new);
+  Trial measure_whole(const Trial& trial);
+  const Trial& confirm(const Trial& trial);
 
   Workbench& bench_;
   const TuneConfig& config_;
   const TuneObserver& observer_;
   Workspace& workspace_;
   History history_;
-  std::unordered_map<std::string, Trial> recorded_;
+  std::unordered_map<std::string, Trial> recorded_, recorded_whole_;
   std::unordered_map<std::string, const Trial*> known_;
   std::mt19937_64 random_;
   bool over_ = false;

@@ -65,7 +65,8 @@ constexpr std::string_view kTuning =
   random_seed: 1978
   sensitivity_samples: 16   # calibration samples that the effect of each node is measured on
   workspace:
-    path: lapis_tuning      # everything that was found, after every trial: history.json, best.onnx, front/
+    path: lapis_tuning      # everything that was found, after every trial: history.json, report.html, best.onnx, front/
+  tensorboard: false        # true: event files for TensorBoard in the workspace; or the folder for them
 )";
 
 }  // namespace

@@ -6,9 +6,18 @@
 namespace lapis {
 namespace {
 
-double seconds_since(std::chrono::steady_clock::time_point start) {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+void fail(Trial& trial, const Status& why) {
+  trial.failure = why.diagnostics()[0].message;
+  trial.passes = trial.early = false;
+  trial.score = trial.gain = trial.accuracy = 0;
 }
+
+// What ranks know a trial by.
+std::string name_of(const Configuration& configuration) { return "trial " + configuration.key(); }
 
 }  // namespace
 
@@ -18,6 +27,7 @@ Trials::Trials(Workbench& bench, const TuneConfig& config, const TuneObserver& o
   history_.fingerprint = recorded.fingerprint;
   history_.attribution = std::move(recorded.attribution);
   for (Trial& t : recorded.trials) recorded_.emplace(t.configuration.key(), std::move(t));
+  for (Trial& t : recorded.whole) recorded_whole_.emplace(t.configuration.key(), std::move(t));
 }
 
 Status Trials::begin() {
@@ -53,57 +63,106 @@ const Trial* Trials::run(const Configuration& configuration) {
   return at != recorded_.end() ? keep(at->second, false) : keep(measure(configuration), true);
 }
 
+void Trials::run_ahead(const std::vector<Configuration>& configurations) {
+  if (bench_.team().alone() || over_ || spent()) return;
+  const size_t room = static_cast<size_t>(config_.exit.max_trials) + 1 - history_.trials.size();
+  std::vector<Configuration> wanted;
+  std::vector<std::string> names;
+  for (const Configuration& c : configurations) {
+    if (c.all_fp32() || known(c) || recorded_.contains(c.key()) || wanted.size() == room) continue;
+    wanted.push_back(c);
+    names.push_back(name_of(c));
+  }
+  for (size_t i = 0; i < wanted.size(); ++i) {
+    const auto made = bench_.team().piece(
+        names, i, [&](size_t k) -> Result<std::string> { return to_json(measured(wanted[k], By::ThisRank)); });
+    if (!made.ok()) return;  // run() says so, if it comes to that
+  }
+}
+
 const Trial* Trials::keep(Trial trial, bool is_new) {
   trial.number = static_cast<int>(history_.trials.size());
   history_.trials.push_back(std::move(trial));
   const Trial* kept = &history_.trials.back();
   known_[kept->configuration.key()] = kept;
-  if (is_new) status_ = save();
+  if (is_new && status_.ok()) status_ = save();
   if (observer_.trial) observer_.trial(*kept);
   const bool first_pass = config_.exit.stop == ExitPolicy::Stop::FirstPass && kept->number > 0 && kept->passes;
-  over_ = over_ || first_pass || !status_.ok();
+  over_ = over_ || !status_.ok() || (first_pass && confirm(*kept).passes);
   return kept;
 }
 
-Status Trials::save() { return workspace_.save(history_, bench_); }
+Status Trials::save() { return bench_.team().speaks() ? workspace_.save(history_, bench_) : ok(); }
 
-Trial Trials::measure(const Configuration& configuration) {
+Status Trials::save_last() {
+  return bench_.team().conclude([&] { return workspace_.save(history_, bench_); });
+}
+
+// ---- measuring --------------------------------------------------------------------------------------------------------
+
+// What one rank has measured, for all of them.
+Trial Trials::agreed(const std::string& name, const std::function<Trial()>& measure) {
+  if (bench_.team().alone()) return measure();
+  const auto shared = [&]() -> Result<Trial> {
+    LAPIS_TRY(const std::string text,
+              bench_.team().once(name, [&]() -> Result<std::string> { return to_json(measure()); }));
+    return parse_trial(text, space(), name);
+  }();
+  if (shared.ok()) return *shared;
+  status_ = shared.diagnostics();
+  Trial failed;
+  fail(failed, status_);
+  return failed;
+}
+
+Trial Trials::measure(const Configuration& configuration) { return measured(configuration, By::AllRanks); }
+
+// Ranks evaluate a trial together; what a clock or the memory says is measured by one of them.
+Trial Trials::measured(const Configuration& configuration, By by) {
   Trial trial;
   trial.number = static_cast<int>(history_.trials.size());
   trial.configuration = configuration;
-  const auto start = std::chrono::steady_clock::now();
-  if (const Status filled = fill_in(trial); !filled.ok()) {
-    trial.failure = filled.diagnostics()[0].message;
-    trial.passes = false;
-    trial.score = trial.gain = trial.accuracy = 0;
-  }
-  trial.seconds = seconds_since(start);
-  return trial;
+  const auto start = Clock::now();
+  const std::string name = by == By::AllRanks ? name_of(configuration) : "";
+  Opened opened;
+  Status done = bench_.team().has(name) ? ok() : evaluate(trial, opened, name);
+  const auto finished = [&] {
+    if (done.ok()) done = weigh(trial, opened);
+    if (!done.ok()) fail(trial, done);
+    trial.seconds = seconds_since(start);
+    return trial;
+  };
+  return by == By::AllRanks ? agreed(name, finished) : finished();
 }
 
-Status Trials::fill_in(Trial& trial) {
-  LAPIS_TRY(const Built built, bench_.build(trial.configuration));
-  for (const NodeDecision& d : built.report.decisions) {
+Status Trials::open(const Trial& trial, Opened& opened) {
+  LAPIS_TRY(opened.built, bench_.build(trial.configuration));
+  LAPIS_TRY(opened.runners, bench_.open(*opened.built.graph));
+  return ok();
+}
+
+Status Trials::evaluate(Trial& trial, Opened& opened, const std::string& name) {
+  LAPIS_CHECK(open(trial, opened));
+  for (const NodeDecision& d : opened.built.report.decisions) {
     Precisions& p = trial.precisions[d.op];
     ++(d.quantized ? p.int8 : p.fp32);
   }
-  LAPIS_TRY(Runners runners, bench_.open(*built.graph));
-  Answer answer = Answer::Passes;
-  if (trial.configuration.all_fp32()) {
-    trial.accuracy = bench_.baseline().value;
-    trial.samples = static_cast<int64_t>(bench_.baseline().milliseconds.size());
-    trial.unusable = bench_.baseline().unusable;
-    const double allowed = config_.exit.latency_milliseconds
-                               ? 0
-                               : config_.criterion.allowed_loss(trial.accuracy, bench_.higher_is_better());
-    answer = allowed >= 0 ? Answer::Passes : Answer::Fails;
-  } else {
-    LAPIS_CHECK(bench_.accuracy(runners, trial, answer));
-  }
-  LAPIS_TRY(const Workbench::Measured costs, bench_.costs(*built.graph, runners));
+  if (!trial.configuration.all_fp32())
+    return bench_.accuracy(opened.runners, trial, opened.answer, Workbench::Samples::Enough, name);
+  trial.accuracy = bench_.baseline().value;
+  trial.samples = static_cast<int64_t>(bench_.baseline().milliseconds.size());
+  trial.unusable = bench_.baseline().unusable;
+  const double allowed =
+      config_.exit.latency_milliseconds ? 0 : config_.criterion.allowed_loss(trial.accuracy, bench_.higher_is_better());
+  opened.answer = allowed >= 0 ? Answer::Passes : Answer::Fails;
+  return ok();
+}
+
+Status Trials::weigh(Trial& trial, Opened& opened) {
+  LAPIS_TRY(const Workbench::Measured costs, bench_.costs(*opened.built.graph, opened.runners));
   trial.costs = costs.costs;
   trial.improvement = trial.configuration.all_fp32() ? 1 : config_.objectives.improvement(costs.costs, costs.baseline);
-  judge(trial, answer);
+  judge(trial, opened.answer);
   return ok();
 }
 
@@ -115,6 +174,44 @@ void Trials::judge(Trial& trial, Answer answer) const {
     trial.passes = answer == Answer::Passes;
     trial.score = trial.passes ? trial.improvement : trial.gain;
   }
+}
+
+// ---- on all samples -----------------------------------------------------------------------------------------------------
+
+Trial Trials::measure_whole(const Trial& trial) {
+  Trial whole = trial;
+  const auto start = Clock::now();
+  const std::string name = "whole " + trial.configuration.key();
+  const Status done = [&]() -> Status {
+    Opened opened;
+    LAPIS_CHECK(open(trial, opened));
+    LAPIS_CHECK(bench_.accuracy(opened.runners, whole, opened.answer, Workbench::Samples::All, name));
+    judge(whole, opened.answer);
+    return ok();
+  }();
+  if (!done.ok()) fail(whole, done);
+  whole.seconds = seconds_since(start);
+  return agreed(name, [&] { return whole; });
+}
+
+const Trial& Trials::confirm(const Trial& trial) {
+  if (!trial.early) return trial;
+  const auto at = recorded_whole_.find(trial.configuration.key());
+  Trial whole = at != recorded_whole_.end() ? at->second : measure_whole(trial);
+  whole.number = trial.number;
+  history_.whole.push_back(std::move(whole));
+  if (status_.ok()) status_ = save();
+  if (observer_.trial) observer_.trial(history_.whole.back());
+  return history_.whole.back();
+}
+
+Status Trials::confirm_best() {
+  while (status_.ok()) {
+    const Trial* best = history_.best();
+    if (!best || !best->early) break;
+    confirm(*best);
+  }
+  return status_;
 }
 
 }  // namespace lapis

@@ -10,8 +10,8 @@
 
 #include "frontends/frontend.h"
 #include "ir/infer.h"
+#include "ir/ops/ops.h"
 #include "passes/pipeline.h"
-#include "passes/quantize/sample_runner.h"
 
 namespace lapis {
 namespace {
@@ -36,11 +36,19 @@ std::vector<Candidate> fitting(std::vector<Candidate> candidates, const Graph& g
   return fit.empty() ? candidates : fit;
 }
 
-// What looks at samples again, so that one calibration does not do for it.
-bool adjusts_weights(const Recipe& recipe) {
+bool has_node(const Graph& graph, const OpDef& op) {
+  for (const Node* node : graph.nodes())
+    if (node->is(op)) return true;
+  return false;
+}
+
+// What looks at samples again, so that one calibration does not do for it. Where the recipe says nothing, biases of convolutions are corrected
+// and products of sequences smoothed.
+bool adjusts_weights(const Recipe& recipe, const Graph& graph) {
   const NodeRecipe& d = recipe.defaults;
-  return d.algorithm != WeightAlgorithm::Round || (d.smooth && d.smooth->on()) || d.equalize ||
-         d.correct_bias.value_or(false) ||
+  const bool corrects = d.correct_bias.value_or(has_node(graph, ops::Conv)),
+             smooths = d.smooth ? d.smooth->on() : has_node(graph, ops::MatMul);
+  return d.algorithm != WeightAlgorithm::Round || d.equalize || corrects || smooths ||
          std::any_of(recipe.rules.begin(), recipe.rules.end(), [](const RecipeRule& rule) {
            const NodeSettings& s = rule.settings;
            return s.algorithm || s.smooth || s.equalize || s.correct_bias;
@@ -82,20 +90,10 @@ Result<std::pair<double, double>> timed_in_turn(Runner& a, Runner& b, const std:
 
 }  // namespace
 
-// What is not finite is as wrong as can be.
-void Powers::add(const Tensor& wanted, const Tensor& got) {
-  const auto a = wanted.data<float>(), b = got.data<float>();
-  for (size_t i = 0; i < std::min(a.size(), b.size()); ++i) {
-    const double value = a[i], error = b[i] - value;
-    signal += value * value;
-    noise += std::isfinite(error) ? error * error : value * value + 1;
-  }
-}
-
 // ---- making one -----------------------------------------------------------------------------------------------------
 
-Result<std::unique_ptr<Workbench>> Workbench::make(const TuneConfig& config, const TuneObserver& observer) {
-  std::unique_ptr<Workbench> bench(new Workbench(config, observer));
+Result<std::unique_ptr<Workbench>> Workbench::make(const TuneConfig& config, const TuneObserver& observer, Team& team) {
+  std::unique_ptr<Workbench> bench(new Workbench(config, observer, team));
   LAPIS_CHECK(bench->read());
   LAPIS_CHECK(bench->calibrate());
   LAPIS_CHECK(bench->measure_baseline());
@@ -130,17 +128,14 @@ Status Workbench::read() {
       make_space(*graph_, own ? config_.candidates : fitting(default_candidates(), *graph_, target_), target_);
   if (!space.ok()) return in_file(std::move(space).diagnostics(), config_.model, graph_->name());
   space_ = *std::move(space);
-  return choose_samples(other.calibration());
+  return choose_samples(other);
 }
 
-// State is what the model makes of the samples before.
 Status Workbench::choose_samples(const Dataset& all) {
-  if (all.carried().empty()) {
-    calibration_data_ = all.limited_to(config_.calibration_samples);
-  } else {
-    LAPIS_TRY(const Runners runners, open(*graph_, 1, 1));
-    LAPIS_TRY(calibration_data_, with_state(*runners[0], all, config_.calibration_samples));
-  }
+  LAPIS_TRY(calibration_data_, calibration_samples(all, config_.calibration_samples, [&]() -> OpenedRunner {
+              LAPIS_TRY(Runners runners, open(*graph_, 1, 1));
+              return std::move(runners[0]);
+            }));
   return ok();
 }
 
@@ -160,6 +155,8 @@ Status Workbench::measure_baseline() {
   EvaluateOptions options;
   options.reference = baseline_runners_[0].get();
   options.progress = progress("evaluating fp32");
+  options.team = &team_;
+  options.name = "fp32";
   LAPIS_TRY(baseline_, measure_accuracy(baseline_runners_, *data_, options));
   if (!std::isfinite(baseline_.value))
     return error(ErrorKind::Mismatch,
@@ -183,7 +180,7 @@ Result<Built> Workbench::build(const Configuration& configuration) const {
     return built;
   }
   QuantizeOptions options{space_.recipe(configuration), {calibration_data_->size(), {}}, target_, 0};
-  if (adjusts_weights(options.recipe)) {
+  if (adjusts_weights(options.recipe, *graph_)) {
     const std::unique_ptr<Evaluator> evaluator = jit_evaluator(0);
     LAPIS_TRY(built.report, quantize_static(*built.graph, *evaluator, samples_of(*calibration_data_), options));
   } else {  // and the recipe says so, so that quantizing by it makes the same model
@@ -257,15 +254,29 @@ Result<double> Workbench::footprint(Runner& runner) const {
   return static_cast<double>(lapis::constant_bytes(p) + p.code.size() + static_cast<uint64_t>(p.arena_bytes));
 }
 
-Status Workbench::accuracy(Runners& runners, Trial& trial, Answer& answer) {
+// `sign`: -1 where lower values are better.
+void Workbench::take_over(Trial& trial, const Accuracy& measured, const SequentialTest::Interval& interval,
+                          double sign) const {
+  trial.samples = static_cast<int64_t>(measured.milliseconds.size());
+  trial.unusable = measured.unusable;
+  trial.early = trial.samples < data_->size();
+  trial.gain = trial.early ? interval.mean : sign * (measured.value - baseline_.value);
+  trial.gain_low = trial.early ? interval.low : trial.gain;
+  trial.gain_high = trial.early ? interval.high : trial.gain;
+  trial.accuracy = trial.early ? baseline_.value + sign * trial.gain : measured.value;
+}
+
+Status Workbench::accuracy(Runners& runners, Trial& trial, Answer& answer, Samples samples, const std::string& name) {
   const double sign = higher_is_better_ ? 1 : -1;
   const bool limited = config_.exit.latency_milliseconds.has_value();  // the value itself is wanted
   const double allowed = limited ? 0 : config_.criterion.allowed_loss(baseline_.value, higher_is_better_);
-  const bool paired = !baseline_.scores.empty() && !order_.empty();
+  const bool paired = samples == Samples::Enough && !baseline_.scores.empty() && !order_.empty();
   SequentialTest test({data_->size(), allowed, limited ? 1 : config_.criterion.confidence});
   EvaluateOptions options;
   options.reference = baseline_runners_[0].get();
   options.order = order_;
+  options.team = name.empty() ? nullptr : &team_;
+  options.name = name;
   options.progress =
       progress("trial " + std::to_string(trial.number) + " of at most " + std::to_string(config_.exit.max_trials));
   options.enough = [&](int64_t done, const Metric& metric) {
@@ -278,81 +289,11 @@ Status Workbench::accuracy(Runners& runners, Trial& trial, Answer& answer) {
     return test.answer() != Answer::Open;
   };
   LAPIS_TRY(const Accuracy measured, measure_accuracy(runners, *data_, options));
-  trial.samples = static_cast<int64_t>(measured.milliseconds.size());
-  trial.unusable = measured.unusable;
-  trial.early = trial.samples < data_->size();
-  const auto interval = test.interval();
-  trial.gain = trial.early ? interval.mean : sign * (measured.value - baseline_.value);
-  trial.gain_low = trial.early ? interval.low : trial.gain;
-  trial.gain_high = trial.early ? interval.high : trial.gain;
-  trial.accuracy = trial.early ? baseline_.value + sign * trial.gain : measured.value;
+  take_over(trial, measured, test.interval(), sign);
   constexpr double kRounding = 1e-12;
   answer = trial.early ? test.answer() : trial.gain >= -allowed - kRounding ? Answer::Passes : Answer::Fails;
   if (std::isfinite(trial.accuracy)) return ok();
   return error(ErrorKind::Mismatch, "the metric is not a number");
-}
-
-// ---- looking into models --------------------------------------------------------------------------------------------
-
-Result<const Workbench::Probes*> Workbench::probes() {
-  if (probes_) return &*probes_;
-  const Dataset some = calibration_data_->limited_to(config_.sensitivity_samples);
-  Probes made;
-  for (int64_t i = 0; i < some.size(); ++i) {
-    LAPIS_TRY(made.feeds.emplace_back(), some.sample(i));
-  }
-  LAPIS_TRY(made.wanted, outputs(*baseline_runners_[0], made.feeds));
-  return &probes_.emplace(std::move(made));
-}
-
-Result<Workbench::Outputs> Workbench::outputs(Runner& runner, const std::vector<Feeds>& feeds) const {
-  Outputs all;
-  for (const Feeds& sample : feeds) {
-    LAPIS_TRY(const std::vector<Tensor> inputs, ordered(sample, runner.inputs()));
-    LAPIS_TRY(all.emplace_back(), runner.run(inputs));
-  }
-  return all;
-}
-
-// Over all samples, the mean over the float outputs.
-double Workbench::noise(const Outputs& wanted, const Outputs& got) {
-  double sum = 0;
-  int outputs = 0;
-  for (size_t o = 0; !wanted.empty() && o < wanted[0].size(); ++o) {
-    if (wanted[0][o].dtype() != DType::Float32) continue;
-    Powers powers;
-    for (size_t s = 0; s < wanted.size(); ++s) powers.add(wanted[s][o], got[s][o]);
-    sum += powers.ratio();
-    ++outputs;
-  }
-  return outputs ? sum / outputs : 0;
-}
-
-Result<double> Workbench::noise(Runner& runner) {
-  LAPIS_TRY(const Probes* const probes, this->probes());
-  LAPIS_TRY(const Outputs got, outputs(runner, probes->feeds));
-  return noise(probes->wanted, got);
-}
-
-Result<double> Workbench::noise(const Graph& graph) {
-  LAPIS_TRY(const Runners runners, open(graph));
-  return noise(*runners[0]);
-}
-
-Result<double> Workbench::noise(const Configuration& configuration) {
-  LAPIS_TRY(const Built built, build(configuration));
-  return noise(*built.graph);
-}
-
-Result<std::vector<Feeds>> Workbench::values(const Graph& graph, const std::vector<std::string>& watched) {
-  LAPIS_TRY(const Probes* const probes, this->probes());
-  const std::unique_ptr<Evaluator> evaluator = jit_evaluator(1);
-  SampleRunner runner(graph, watched, *evaluator);
-  std::vector<Feeds> all;
-  for (const Feeds& feeds : probes->feeds) {
-    LAPIS_TRY(all.emplace_back(), runner.run(feeds, static_cast<int64_t>(all.size())));
-  }
-  return all;
 }
 
 }  // namespace lapis

@@ -4,10 +4,12 @@
 
 #include "passes/quantize/quantize.h"
 #include "tuning/evaluate.h"
+#include "tuning/reports/insight.h"
+#include "tuning/reports/report.h"
 #include "tuning/search/config.h"
 #include "tuning/search/history.h"
-#include "tuning/search/report.h"
 #include "tuning/search/sequential.h"
+#include "tuning/team.h"
 
 namespace lapis {
 
@@ -24,11 +26,19 @@ struct Built {
   QuantizeReport report;
 };
 
+// What a compiled model spends in one of its functions, in one run.
+struct StepTime {
+  std::string op;                  // of its anchor
+  std::vector<std::string> nodes;  // that it computes
+  double milliseconds = 0;
+};
+
 class Workbench {
  public:
-  // Reads the model and both datasets, calibrates, and measures the fp32 model. `config` and `observer` must outlive it.
-  static Result<std::unique_ptr<Workbench>> make(const TuneConfig& config, const TuneObserver& observer);
+  // Reads the model and both datasets, calibrates, and measures the fp32 model. What it is given must outlive it.
+  static Result<std::unique_ptr<Workbench>> make(const TuneConfig& config, const TuneObserver& observer, Team& team);
 
+  Team& team() const { return team_; }
   const Graph& graph() const { return *graph_; }
   const SearchSpace& space() const { return space_; }
   const Accuracy& baseline() const { return baseline_; }
@@ -37,6 +47,9 @@ class Workbench {
   Diagnostics warnings() const { return calibration_.warnings; }
 
   Result<Built> build(const Configuration& configuration) const;
+  // Nearly the same in a fraction of the time, for the effects of nodes: what build() measures on samples for each model anew is left out (the
+  // correction of biases) or taken from the model that is all int8 (smoothing).
+  Result<Built> sketch(const Configuration& configuration);
   // A built model ready to run samples, one at a time: once for each core, or for one caller with so many threads.
   Result<Runners> open(const Graph& graph) const;
   Result<Runners> open(const Graph& graph, int threads, int callers) const;
@@ -45,28 +58,44 @@ class Workbench {
     Costs costs, baseline;
   };
   Result<Measured> costs(const Graph& graph, Runners& runners);
-  // The metric, as far as it takes to know whether no more is lost than is allowed.
-  Status accuracy(Runners& runners, Trial& trial, Answer& answer);
+  // The metric on all samples, or on as many as it takes to know whether no more is lost than is allowed.
+  // `name`: what the ranks know this evaluation by, if they are to share it.
+  enum class Samples { Enough, All };
+  Status accuracy(Runners& runners, Trial& trial, Answer& answer, Samples samples, const std::string& name);
 
   // ---- what strategies look into models with ----
 
-  // On some calibration samples, evenly spread: noise to signal of the outputs of an opened model, a built one, or a configuration, against
-  // those of fp32.
+  // On some calibration samples, evenly spread: noise to signal of the outputs of an opened model, a built one, or the sketch of a configuration,
+  // against those of fp32.
   Result<double> noise(Runner& runner);
   Result<double> noise(const Graph& graph);
   Result<double> noise(const Configuration& configuration);
   // Values inside of a graph by name, for each of these samples.
   Result<std::vector<Feeds>> values(const Graph& graph, const std::vector<std::string>& watched);
+  // The same as distributions, in the order of `values` ("": none), with so many values of a sample in memory.
+  Result<std::vector<Seen>> distributions(const Graph& graph, const std::vector<std::string>& values, size_t at_once);
+  // Where the time of a model goes, with the threads that latency is measured with.
+  Result<std::vector<StepTime>> profile(const Graph& graph) const;
 
  private:
-  Workbench(const TuneConfig& config, const TuneObserver& observer) : config_(config), observer_(observer) {}
+  Workbench(const TuneConfig& config, const TuneObserver& observer, Team& team)
+      : config_(config), observer_(observer), team_(team) {}
   Status read();
   Status choose_samples(const Dataset& all);
   Status calibrate();
   Status measure_baseline();
+  void take_over(Trial& trial, const Accuracy& measured, const SequentialTest::Interval& interval, double sign) const;
   Result<double> throughput(Runners& runners) const;
   Result<double> footprint(Runner& runner) const;
+  static constexpr int kProfiledRuns = 10;
+  Status watch(const Graph& graph, const std::vector<std::string>& watched,
+               const std::function<void(Feeds results)>& use);
   using Outputs = std::vector<std::vector<Tensor>>;  // of each sample
+  struct Smoothed {                                  // as a candidate has it that is all int8
+    std::unique_ptr<Graph> graph;
+    Calibration calibration;
+  };
+  Result<const Smoothed*> smoothed(size_t candidate);
   struct Probes {
     std::vector<Feeds> feeds;
     Outputs wanted;  // of the fp32 model
@@ -78,6 +107,7 @@ class Workbench {
 
   const TuneConfig& config_;
   const TuneObserver& observer_;
+  Team& team_;
   Target target_;
   std::unique_ptr<Graph> graph_;
   std::optional<Dataset> data_, calibration_data_;
@@ -87,7 +117,8 @@ class Workbench {
   Accuracy baseline_;
   bool higher_is_better_ = true;
   std::optional<Probes> probes_;  // once somebody asks
-  std::vector<Tensor> first_;     // inputs that are timed
+  std::map<size_t, Smoothed> smoothed_;
+  std::vector<Tensor> first_;  // inputs that are timed
   std::vector<int64_t>
       order_;  // in which samples are evaluated; empty: in their own, because state goes from one to the next
 };

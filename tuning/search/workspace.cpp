@@ -3,32 +3,52 @@
 #include <cstdio>
 
 #include "frontends/onnx/export.h"
-#include "tuning/search/report.h"
+#include "tuning/reports/report.h"
 
 namespace lapis {
 
-Result<Workspace> Workspace::open(const Path& folder, Begin begin) {
-  Workspace workspace(folder, begin);
+Status Workspace::check_free() const {
   std::error_code failed;
-  if (begin == Begin::Fresh && std::filesystem::exists(workspace.history_file(), failed))
+  if (begin_ == Begin::Fresh && std::filesystem::exists(history_file(), failed))
     return error(ErrorKind::Usage, "the workspace holds a tuning run already")
-        .at(workspace.history_file().string())
+        .at(history_file().string())
         .help("--resume goes on with it, --restart begins anew, or choose another `tuning.workspace.path`");
-  if (std::filesystem::exists(folder, failed)) LAPIS_CHECK(check_writable(workspace.history_file()));
+  return std::filesystem::exists(folder_, failed) ? check_writable(history_file()) : ok();
+}
+
+// Whether it is free is asked before one of the ranks writes there, once for all of them.
+Result<Workspace> Workspace::open(const Path& folder, Begin begin, const Path& tensorboard, Team& team) {
+  Workspace workspace(folder, begin, tensorboard);
+  LAPIS_CHECK(team.once("workspace", [&]() -> Result<std::string> {
+    LAPIS_CHECK(workspace.check_free());
+    team.forget_others();
+    return std::string();
+  }));
   return workspace;
 }
 
-Result<History> Workspace::recorded(const SearchSpace& space, const std::string& fingerprint) const {
+// Empty where there is nothing to go on with.
+Result<std::string> Workspace::history_text() const {
   std::error_code failed;
-  if (begin_ != Begin::Resume || !std::filesystem::exists(history_file(), failed)) return History{fingerprint, {}, {}};
-  LAPIS_TRY(const std::string text, read_file(history_file()));
+  if (begin_ != Begin::Resume || !std::filesystem::exists(history_file(), failed)) return std::string();
+  return read_file(history_file());
+}
+
+Result<History> Workspace::recorded(const SearchSpace& space, const std::string& fingerprint, Team& team) const {
+  LAPIS_TRY(const std::string begun, team.once("fingerprint", [&]() -> Result<std::string> { return fingerprint; }));
+  if (begun != fingerprint)
+    return error(ErrorKind::Usage, "another rank tunes another model, data set or configuration")
+        .at("rank " + std::to_string(team.rank()))
+        .help("give all ranks the same files, and where machines differ, a `device.target` that all of them have");
+  LAPIS_TRY(const std::string text, team.once("history", [&] { return history_text(); }));
+  if (text.empty()) return History{fingerprint, {}, {}, {}};
   LAPIS_TRY(History history, parse_history(text, space, history_file().string()));
   if (history.fingerprint == fingerprint) return history;
   return error(ErrorKind::Usage, "the workspace is that of another model, data set or configuration")
       .at(history_file().string())
       .help(
-          "only `exit_policy`, `workspace` and `performance` may change between a run and its continuation; --restart "
-          "begins anew");
+          "only `exit_policy`, `workspace`, `tensorboard` and `performance` may change between a run and its "
+          "continuation; --restart begins anew");
 }
 
 Path Workspace::front_file(int trial) const {
@@ -66,7 +86,7 @@ Status Workspace::make_folders() const {
       .help("name a folder where you may write in `tuning.workspace.path`");
 }
 
-Status Workspace::save(const History& history, const Workbench& bench) {
+Status Workspace::save(const History& history, Workbench& bench) {
   LAPIS_CHECK(make_folders());
   std::set<int> front;
   for (const Trial* t : history.front()) {
@@ -74,11 +94,14 @@ Status Workspace::save(const History& history, const Workbench& bench) {
     if (!front_.contains(t->number)) LAPIS_CHECK(save_model(*t, front_file(t->number), bench));
   }
   front_ = std::move(front);
-  if (const Trial* best = history.best(); best && best->number != best_) {
+  const Trial* best = history.best();
+  if (best && best->number != best_) {
     LAPIS_CHECK(save_model(*best, best_file(), bench));
     best_ = best->number;
   }
-  LAPIS_CHECK(write_file(folder_ / "report.html", to_html(history, bench.space(), bench.title())));
+  const Insight nothing, &insight = best && history.attribution ? insights_.of(*best, bench) : nothing;
+  LAPIS_CHECK(write_file(folder_ / "report.html", to_html(history, bench.space(), bench.title(), insight)));
+  LAPIS_CHECK(tensorboard_.write(history, bench.title().metric, bench.graph(), insight));
   LAPIS_CHECK(write_file(history_file(), to_json(history, bench.space())));
   forget_others();
   return ok();

@@ -10,6 +10,8 @@
 
 #include <set>
 
+#include "tuning/reports/insight.h"
+#include "tuning/reports/tensorboard.h"
 #include "tuning/search/workbench.h"
 
 namespace lapis {
@@ -18,11 +20,12 @@ class Workspace {
  public:
   enum class Begin { Fresh, Resume, Restart };
   // Fails where there is a history, unless it is to be gone on with or to be replaced. The folder is made by the first save.
-  static Result<Workspace> open(const Path& folder, Begin begin);
+  // Event files for TensorBoard go to `tensorboard`, if that is not empty.
+  static Result<Workspace> open(const Path& folder, Begin begin, const Path& tensorboard, Team& team);
 
   // What an interrupted run left; only its fingerprint is set where there is nothing to go on with.
-  Result<History> recorded(const SearchSpace& space, const std::string& fingerprint) const;
-  Status save(const History& history, const Workbench& bench);
+  Result<History> recorded(const SearchSpace& space, const std::string& fingerprint, Team& team) const;
+  Status save(const History& history, Workbench& bench);
 
   const Path& folder() const { return folder_; }
   Path history_file() const { return folder_ / "history.json"; }
@@ -30,13 +33,18 @@ class Workspace {
   Path front_file(int trial) const;
 
  private:
-  Workspace(Path folder, Begin begin) : folder_(std::move(folder)), begin_(begin) {}
+  Workspace(Path folder, Begin begin, const Path& tensorboard)
+      : folder_(std::move(folder)), begin_(begin), tensorboard_(tensorboard) {}
+  Status check_free() const;
+  Result<std::string> history_text() const;
   Status make_folders() const;
   Status save_model(const Trial& trial, const Path& file, const Workbench& bench) const;
   void forget_others() const;
 
   Path folder_;
   Begin begin_;
+  Insights insights_;
+  TensorBoard tensorboard_;
   int best_ = -1;
   std::set<int> front_;
 };

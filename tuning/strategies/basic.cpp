@@ -12,6 +12,9 @@ Status basic(Trials& trials) {
   const Configuration start = best->configuration;
   const Trial* const whole = best;
   std::vector<double> recovered(start.fp32.size(), 0);
+  std::vector<Configuration> alone;
+  for (size_t u = start.fp32.size(); u-- > 0;) alone.push_back(start.with(u, true));
+  trials.run_ahead(alone);
   for (size_t u = start.fp32.size(); u-- > 0 && start.fp32.size() > 1;) {
     const Trial* trial = trials.run(start.with(u, true));
     if (!trial) return ok();

@@ -12,8 +12,11 @@ Status exhaustive(Trials& trials) {
     std::vector<bool> set(space.units.size(), false);
     std::fill_n(set.begin(), in_fp32, true);
     do {
-      for (size_t c = 0; c < space.candidates.size(); ++c)
-        if (!trials.run({c, set})) return ok();
+      std::vector<Configuration> all;
+      for (size_t c = 0; c < space.candidates.size(); ++c) all.push_back({c, set});
+      trials.run_ahead(all);
+      for (const Configuration& c : all)
+        if (!trials.run(c)) return ok();
     } while (std::prev_permutation(set.begin(), set.end()));
   }
   return ok();

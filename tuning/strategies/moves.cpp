@@ -7,17 +7,27 @@ namespace lapis {
 
 const Trial* try_candidates(Trials& trials) {
   const Trial* best = nullptr;
-  for (size_t c = 0; c < trials.space().candidates.size(); ++c) {
-    const Trial* trial = trials.run(trials.space().int8(c));
+  std::vector<Configuration> all;
+  for (size_t c = 0; c < trials.space().candidates.size(); ++c) all.push_back(trials.space().int8(c));
+  trials.run_ahead(all);
+  for (const Configuration& c : all) {
+    const Trial* trial = trials.run(c);
     if (!trial) return best;
     if (!best || better(*trial, *best)) best = trial;
   }
   return best;
 }
 
+static void run_prefixes_ahead(Trials& trials, Configuration so_far, const std::vector<size_t>& order) {
+  std::vector<Configuration> all;
+  for (const size_t unit : order) all.push_back(so_far = so_far.with(unit, true));
+  trials.run_ahead(all);
+}
+
 const Trial* accumulate(Trials& trials, const Trial* from, const std::vector<size_t>& order, Keep keep) {
   const Trial* best = from;
   Configuration so_far = from->configuration;
+  if (keep == Keep::All) run_prefixes_ahead(trials, so_far, order);
   for (const size_t unit : order) {
     const Configuration next = so_far.with(unit, true);
     if (next == so_far || next.all_fp32()) continue;
@@ -33,9 +43,15 @@ void accumulate_twice(Trials& trials, const Trial* from, const std::vector<size_
   for (const Keep keep : {Keep::IfBetter, Keep::All}) accumulate(trials, from, order, keep);
 }
 
+static Configuration toggled(const Configuration& c, size_t unit) { return c.with(unit, !c.fp32[unit]); }
+
 const Trial* toggle_each(Trials& trials, const Trial* best, const std::vector<size_t>& order) {
-  for (const size_t unit : order) {
-    const Configuration next = best->configuration.with(unit, !best->configuration.fp32[unit]);
+  for (size_t i = 0; i < order.size(); ++i) {
+    std::vector<Configuration> likely;  // unless one of them is better
+    for (size_t k = i; k < std::min(i + trials.width(), order.size()); ++k)
+      likely.push_back(toggled(best->configuration, order[k]));
+    trials.run_ahead(likely);
+    const Configuration next = likely.front();
     if (next.all_fp32()) continue;
     const Trial* trial = trials.run(next);
     if (!trial) return best;
@@ -69,10 +85,12 @@ Configuration random_configuration(Trials& trials) {
   return c;
 }
 
-std::optional<Configuration> new_configuration(Trials& trials) {
+std::optional<Configuration> new_configuration(Trials& trials, const std::vector<Configuration>& but) {
   constexpr int kDraws = 1000;
-  for (int i = 0; i < kDraws; ++i)
-    if (const Configuration c = random_configuration(trials); !trials.known(c)) return c;
+  for (int i = 0; i < kDraws; ++i) {
+    const Configuration c = random_configuration(trials);
+    if (!trials.known(c) && std::find(but.begin(), but.end(), c) == but.end()) return c;
+  }
   return std::nullopt;
 }
 

@@ -24,7 +24,7 @@ uint64_t below(std::mt19937_64& random, uint64_t limit);
 double unit_interval(std::mt19937_64& random);
 // Any candidate, and as many units in fp32 as comes, from none to all but one.
 Configuration random_configuration(Trials& trials);
-// One that was not tried; nullopt if a thousand draws find none.
-std::optional<Configuration> new_configuration(Trials& trials);
+// One that was not tried and is none of these; nullopt if a thousand draws find none.
+std::optional<Configuration> new_configuration(Trials& trials, const std::vector<Configuration>& but = {});
 
 }  // namespace lapis

@@ -5,9 +5,18 @@
 namespace lapis::strategies {
 
 Status random(Trials& trials) {
-  while (const auto configuration = new_configuration(trials))
-    if (!trials.run(*configuration)) break;
-  return ok();
+  for (;;) {
+    std::vector<Configuration> drawn;  // as many as ranks can measure side by side
+    while (drawn.size() < trials.width()) {
+      const auto configuration = new_configuration(trials, drawn);
+      if (!configuration) break;
+      drawn.push_back(*configuration);
+    }
+    trials.run_ahead(drawn);
+    for (const Configuration& c : drawn)
+      if (!trials.run(c)) return ok();
+    if (drawn.empty()) return ok();
+  }
 }
 
 }  // namespace lapis::strategies
