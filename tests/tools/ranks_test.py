@@ -8,7 +8,7 @@ import subprocess
 import time
 import unittest
 
-from cli import CHECK_FAILED, DATA, INPUT, LAPIS, MODEL, OK, SANITIZED, USAGE, Cli, main
+from cli import DATA, LAPIS, MODEL, OK, USAGE, Cli, main
 
 os.environ.pop("LAPIS_VERIFY_CODE", None)  # that code is the same when it is made again is shown elsewhere
 CONFIG = """model: {{path: {model}}}
@@ -28,6 +28,7 @@ evaluation:
   accuracy: {{data: {data}, samples: 160}}
   performance: {{rounds: 1, round_seconds: 0.001}}
 """
+THOROUGH = "LAPIS_KILLS" in os.environ  # ./dev reports
 jobs = itertools.count()
 
 
@@ -69,7 +70,7 @@ class Ranks(Cli):
         self.assertEqual(run.returncode, OK, run.stderr)
 
     def test_two_ranks_find_what_one_finds(self):
-        for strategy in ("pareto",) if SANITIZED else ("pareto", "random", "basic"):
+        for strategy in ("pareto", "random", "basic") if THOROUGH else ("pareto",):
             with self.subTest(strategy):
                 self.alone("one_" + strategy, strategy=strategy)
                 config = self.config("two_" + strategy, strategy=strategy)
@@ -81,7 +82,7 @@ class Ranks(Cli):
         values = {"strategy": "random", "trials": 8}
         self.alone("one", **values)
         config = self.config("killed", **values)
-        for victim in range(2):
+        for victim in range(2) if THOROUGH else (0,):
             job = f"killed {os.getpid()} {victim}"
             ranks = [self.start(config, r, 2, job, "--restart") for r in range(2)]
             history = self.folder / "killed/history.json"

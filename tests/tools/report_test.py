@@ -30,8 +30,8 @@ class Report(Cli):
         self.assertTrue(self.console(page, "--dump-dom")[0])
 
     def test_the_report_opens(self):
-        config = CONFIG.format(model=MODEL, data=DATA, strategy="pareto", criterion="relative: 0.02", objective="latency", trials=8,
-                               workspace="tuned", samples=200)
+        config = CONFIG.format(model=MODEL, data=DATA, strategy="pareto", criterion="relative: 0.02", objective="latency", trials=4,
+                               workspace="tuned", samples=100)
         run = self.lapis("tune", self.write("tune.yaml", config))
         self.assertEqual(run.returncode, OK, run.stderr)
         page = self.folder / "tuned/report.html"
