@@ -38,7 +38,8 @@ std::string pixel(double value) {
 }
 
 Scale::Scale(double low, double high, double from, double to) : from_(from), to_(to) {
-  const double room = std::max((high - low) * 0.05, 1e-9 * std::max(1.0, std::abs(high)));
+  // Four digits of a number are shown: ends that are all but the same are drawn apart.
+  const double room = std::max((high - low) * 0.05, 2e-3 * std::max(1e-6, std::abs(high)));
   low_ = low - room;
   high_ = high + room;
 }
