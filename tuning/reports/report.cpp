@@ -143,8 +143,8 @@ std::string inside(const Insight& insight, const History& history, const SearchS
   if (insight.trial < 0) return "";
   const std::string title = "trial " + std::to_string(insight.trial);
   if (!insight.problem.empty()) return "<p>" + title + " cannot be looked into: " + escaped(insight.problem) + "</p>\n";
-  return "<h2>Time by node</h2>\n<p>Of one run: grey in fp32, blue in " + title + ".</p>\n" +
-         time_chart(insight.times) +
+  return "<h2>Time by node</h2>\n<p>Of one run: grey in fp32, blue in " + title +
+         "; 0 where a node is computed along with another one.</p>\n" + time_chart(insight.times) +
          "<h2>Values in fp32 and int8</h2>\n<p>Of the nodes that int8 disturbs most, on calibration samples: grey in "
          "fp32, blue in " +
          title + ". Heights are logarithms of counts.</p>\n" + histograms(insight, history, space);
