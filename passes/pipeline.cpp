@@ -4,6 +4,8 @@
 
 #include "base/suggest.h"
 #include "passes/expand/expand.h"
+#include "passes/precision/bf16.h"
+#include "passes/prune/prune.h"
 #include "passes/quantize/integer.h"
 #include "passes/quantize/quantize.h"
 #include "passes/simplify/simplify.h"
@@ -14,7 +16,9 @@ const Pipeline& all_passes() {
   static const Pipeline kAll = [] {
     Pipeline all = simplify_passes();
     for (Pass& pass : expand_passes()) all.push_back(std::move(pass));
+    for (Pass& pass : prune_passes()) all.push_back(std::move(pass));
     for (Pass& pass : quantize_passes()) all.push_back(std::move(pass));
+    for (Pass& pass : precision_passes()) all.push_back(std::move(pass));
     for (Pass& pass : integer_passes()) all.push_back(std::move(pass));
     return all;
   }();

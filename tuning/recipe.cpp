@@ -44,8 +44,8 @@ class Reader : YamlReader {
   }
 
  private:
-  static inline const std::vector<std::string> kSettings = {"precision", "data",   "weights",  "range",
-                                                            "algorithm", "smooth", "equalize", "correct_bias"};
+  static inline const std::vector<std::string> kSettings = {
+      "precision", "floats", "data", "weights", "range", "algorithm", "smooth", "equalize", "correct_bias", "sparsity"};
   static inline const std::vector<std::string> kSelectors = {"node", "pattern", "type", "contraction"};
 
   void check_version(const YAML::Node& root) {
@@ -93,7 +93,7 @@ class Reader : YamlReader {
 
   NodeSettings settings(const YAML::Node& node) {
     NodeSettings s;
-    named(node, "precision", s.precision, precision_from_name, precision_names());
+    floats(node, s);
     named(node, "algorithm", s.algorithm, weight_algorithm_from_name, weight_algorithm_names());
     if (const YAML::Node data = node["data"]) s.data = scheme(data, "`data`");
     if (const YAML::Node weights = node["weights"]) s.weights = scheme(weights, "`weights`");
@@ -108,11 +108,33 @@ class Reader : YamlReader {
                  "`percentile` is for the method percentile; " + std::string(name_of(*s.method)) + " has none");
     }
     s.smooth = smoothing(node);
+    if (const YAML::Node sparsity = node["sparsity"]) s.sparsity = sparsity_settings(sparsity);
     for (const auto& [key, to] : {std::pair("equalize", &s.equalize), std::pair("correct_bias", &s.correct_bias)}) {
       bool wanted = false;
       if (value(node, key, wanted, "true or false")) *to = wanted;
     }
     return s;
+  }
+
+  // `precision: bf16` is short for fp32 whose floats are bf16.
+  void floats(const YAML::Node& node, NodeSettings& s) {
+    const auto from_name = [](const std::string& name) {
+      return name == "bf16"   ? std::optional(DType::BFloat16)
+             : name == "fp32" ? std::optional(DType::Float32)
+                              : std::nullopt;
+    };
+    named(node, "floats", s.floats, from_name, {"fp32", "bf16"});
+    std::string precision;
+    if (!value(node, "precision", precision, "a name")) return;
+    if (precision != "bf16") {
+      std::vector<std::string> known = precision_names();
+      known.push_back("bf16");
+      return named(node, "precision", s.precision, precision_from_name, known);
+    }
+    if (s.floats == DType::Float32)
+      complain(node["floats"], "`precision: bf16` and `floats: fp32` contradict each other");
+    s.precision = Precision::Float32;
+    s.floats = DType::BFloat16;
   }
 
   std::optional<Smoothing> smoothing(const YAML::Node& node) {
@@ -124,6 +146,24 @@ class Reader : YamlReader {
     if (value(node, "smooth", alpha, "off, auto or a number") && !(alpha >= 0 && alpha <= 1))
       complain(node["smooth"], "`smooth` must lie between 0 and 1");
     return Smoothing{alpha};
+  }
+
+  SparsitySettings sparsity_settings(const YAML::Node& node) {
+    SparsitySettings s;
+    if (!known_keys(node, "`sparsity`", {"ratio", "pattern", "scope", "compensate"})) return s;
+    double ratio = 0;
+    if (value(node, "ratio", ratio, "a number")) s.ratio = ratio;
+    if (s.ratio && !(*s.ratio >= 0 && *s.ratio < 1))
+      complain(node["ratio"], "`ratio` must be 0 or more and less than 1");
+    std::string pattern;
+    if (value(node, "pattern", pattern, "a pattern")) s.pattern = sparsity_pattern_from_name(pattern);
+    if (node["pattern"] && !s.pattern)
+      complain(node["pattern"], "there is no pattern '" + pattern + "'",
+               "patterns are " + std::string(kSparsityPatterns));
+    named(node, "scope", s.scope, sparsity_scope_from_name, sparsity_scope_names());
+    bool compensate = false;
+    if (value(node, "compensate", compensate, "true or false")) s.compensate = compensate;
+    return s;
   }
 
   SchemeSettings scheme(const YAML::Node& node, const std::string& section) {

@@ -38,6 +38,14 @@ bool in_fewer_bits(const Node& original, const Value* twin) {
   return !node || !node->is(original.op()) || reads_bytes(*node) || result != twin || behind_pair(twin);
 }
 
+// Pruned channels are in one of the models only.
+bool same_sizes(const Type& a, const Type& b) {
+  if (!a.ranked() || !b.ranked() || a.rank() != b.rank()) return true;
+  for (int64_t i = 0; i < a.rank(); ++i)
+    if (a.dim(i).is_constant() && b.dim(i).is_constant() && a.dim(i).value() != b.dim(i).value()) return false;
+  return true;
+}
+
 // ---- both models as one graph -----------------------------------------------------------------------------------------
 
 // Copies the nodes of a model, in order, into a graph that has its inputs.
@@ -118,6 +126,7 @@ class SideBySide {
     for (const Value* input : original.inputs()) graph->add_input(input->name(), input->type());
     find_pairs(original, quantized);
     build(original, quantized);
+    std::erase_if(values, [](const auto& entry) { return !entry.second.signal; });  // another stands for what is read
   }
 
   std::unique_ptr<Graph> graph;
@@ -128,7 +137,7 @@ class SideBySide {
     for (const Node* node : original.nodes())
       for (const Value* expected : data_outputs(*node)) {
         Value* twin = quantized.find_value(expected->name());
-        if (!twin || !twin->producer()) continue;
+        if (!twin || !twin->producer() || !same_sizes(expected->type(), twin->type())) continue;
         values[expected] = {node, in_fewer_bits(*node, twin)};
         expected_of_[as_read(twin)] = expected;
       }
@@ -147,13 +156,18 @@ class SideBySide {
         floats.copy_until(*c.node);
         Value* expected = floats.of(it->second);
         c.signal = length(expected);
-        c.noise = length(add_typed(*graph, ops::Sub, {expected, bits.of(got)}));
+        c.noise = length(add_typed(*graph, ops::Sub, {expected, as_float(bits.of(got))}));
         outputs.insert(outputs.end(), {c.signal, c.noise});
       }
     }
     graph->set_outputs(std::move(outputs));
   }
 
+  // Values that one model has in bfloat16.
+  Value* as_float(Value* v) {
+    if (v->dtype() == DType::Float32) return v;
+    return add_typed(*graph, ops::Cast, {v}, {{"to", static_cast<int64_t>(DType::Float32)}});
+  }
   Value* length(Value* v) { return add_typed(*graph, ops::ReduceL2, {v}, {{"keepdims", int64_t{0}}}); }
 
   std::unordered_map<const Value*, const Value*> expected_of_;  // by value of the quantized model
@@ -182,6 +196,8 @@ class Judge {
     std::stable_sort(nodes.begin(), nodes.end(), [&](auto* a, auto* b) { return added(*a) > added(*b); });
     if (nodes.size() > 5) nodes.resize(5);
     for (const Compared* c : nodes) damage.worst.push_back(describe(*c));
+    for (const Node* node : original_.nodes())
+      if (const Compared* c = of(*node)) damage.nodes.push_back(describe(*c));
     return damage;
   }
 

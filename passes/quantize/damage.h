@@ -43,6 +43,7 @@ struct Damage {
   int64_t samples = 0;
   std::vector<OutputDamage> outputs;  // the float32 ones
   std::vector<NodeDamage> worst;      // at most five, by the noise relative to their signal that arises in them
+  std::vector<NodeDamage> nodes;      // all that both models have
 };
 
 // `quantized` was made from `original`: values of the same name correspond. Fails if a sample does not fit, or if the evaluator cannot run

@@ -22,6 +22,8 @@
 
 namespace lapis {
 
+struct PruneReport;  // passes/prune/prune.h
+
 struct NodeDecision {
   std::string node, op;
   bool quantized = false;
@@ -56,6 +58,7 @@ struct QuantizeReport {
   std::vector<std::string> notes;  // scales that were not shared, and why
   Recipe recipe;                   // what was done: every node with its precision; quantizing by it does the same again
   std::optional<Damage> damage;    // on some of the samples; none: not measured
+  std::shared_ptr<const PruneReport> pruned;  // what the recipe's `sparsity` did; null: it asks for none
   Diagnostics warnings;
   size_t quantized_count() const;
 };

@@ -2,6 +2,7 @@
 
 #include <set>
 
+#include "passes/prune/prune.h"
 #include "passes/quantize/bias_correction.h"
 #include "passes/quantize/equalize.h"
 #include "passes/quantize/smooth.h"
@@ -66,6 +67,16 @@ Result<Placement> adjusted(Graph& graph, Evaluator& evaluator, const SampleSourc
   return placement;
 }
 
+// Prunes the model as the recipe says. Null if it asks for nothing.
+Result<std::shared_ptr<const PruneReport>> pruned(Graph& graph, const QuantizeOptions& options,
+                                                  Evaluator* evaluator = nullptr, const SampleSource& source = {}) {
+  LAPIS_TRY(PruneReport report,
+            prune(graph, {options.recipe, options.target, options.calibrate.samples}, evaluator, source));
+  const bool asked = std::any_of(report.weights.begin(), report.weights.end(),
+                                 [](const PrunedWeights& w) { return !w.pattern.empty(); });
+  return asked ? std::make_shared<const PruneReport>(std::move(report)) : nullptr;
+}
+
 // The recipe of what was done is for the model as it was.
 void forget_added_nodes(Recipe& recipe, const Graph& original) {
   std::set<std::string_view> names;
@@ -83,6 +94,16 @@ const char* needs_samples(const NodeRecipe& recipe) {
          : recipe.smooth && recipe.smooth->on()     ? "smooth"
          : recipe.correct_bias.value_or(false)      ? "correct_bias"
                                                     : nullptr;
+}
+
+// Ranges are of the very model that is quantized.
+Status check_unpruned(const Graph& graph, const Placement& placement) {
+  for (const Node* node : graph.nodes())
+    if (node->op().has(Trait::Contraction) && placement.recipes.of(*node).sparsity.on())
+      return error(ErrorKind::Usage, "`sparsity` changes the model that was calibrated")
+          .at("node '" + node->name() + "'")
+          .help("prune it first, then calibrate and quantize, or leave it out of the recipe");
+  return ok();
 }
 
 Status check_unadjusted(const Graph& graph, const Placement& placement) {
@@ -125,11 +146,13 @@ Status run_pass(Graph& graph, const PassOptions& options, PassContext& context) 
 Result<QuantizeReport> quantize_static(Graph& graph, Evaluator& evaluator, const SampleSource& source,
                                        const QuantizeOptions& options) {
   const std::unique_ptr<Graph> original = graph.clone();
+  LAPIS_TRY(const auto prune_report, pruned(graph, options, &evaluator, source));
   LAPIS_TRY(const Placement placement, adjusted(graph, evaluator, source, options));
   LAPIS_TRY(const MomentsOf moments, measure_moments(graph, placement, evaluator, source, options.calibrate.samples));
   LAPIS_TRY(const Calibration calibration,
             calibrate(graph, placement.value_names(), evaluator, source, options.calibrate));
   QuantizeReport report = insert(graph, placement, calibration, options, moments);
+  report.pruned = prune_report;
   forget_added_nodes(report.recipe, *original);
   if (options.damage_samples == 0) return report;
   LAPIS_TRY(const std::vector<Feeds> some, some_of(source, calibration.samples, options.damage_samples));
@@ -139,15 +162,19 @@ Result<QuantizeReport> quantize_static(Graph& graph, Evaluator& evaluator, const
 }
 
 Result<QuantizeReport> quantize_dynamic(Graph& graph, const QuantizeOptions& options) {
+  LAPIS_TRY(const auto prune_report, pruned(graph, options));
   LAPIS_TRY(const Placement placement, equalized(graph, options));
   if (!placement.values.empty()) return lacks_samples();
   LAPIS_CHECK(check_unadjusted(graph, placement));
-  return insert(graph, placement, {}, options);
+  QuantizeReport report = insert(graph, placement, {}, options);
+  report.pruned = prune_report;
+  return report;
 }
 
 Result<QuantizeReport> quantize_static(Graph& graph, const Calibration& calibration, const QuantizeOptions& options) {
   LAPIS_TRY(const Placement placement, plan_qdq(graph, options.recipe, options.target));
   LAPIS_CHECK(check_unadjusted(graph, placement));
+  LAPIS_CHECK(check_unpruned(graph, placement));
   LAPIS_CHECK(check_complete(placement, calibration));
   return insert(graph, placement, calibration, options);
 }

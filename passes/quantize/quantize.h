@@ -1,4 +1,4 @@
-// Quantization of a simplified float model by a recipe: plan, calibrate, insert, measure the damage. The result is a standard ONNX model:
+// Quantization of a simplified float model by a recipe: prune where it says so, plan, calibrate, insert, measure the damage. The result is a standard ONNX model:
 // QDQ where ranges are calibrated, integer operators where they are found during inference.
 //
 //   Recipe recipe;

@@ -51,6 +51,7 @@ Scheme SchemeSettings::applied_to(Scheme scheme) const {
 
 NodeRecipe NodeSettings::applied_to(NodeRecipe recipe) const {
   recipe.precision = precision.value_or(recipe.precision);
+  recipe.floats = floats.value_or(recipe.floats);
   recipe.data = data.applied_to(recipe.data);
   recipe.weights = weights.applied_to(recipe.weights);
   recipe.range = {method.value_or(recipe.range.method), percentile.value_or(recipe.range.percentile)};
@@ -58,6 +59,7 @@ NodeRecipe NodeSettings::applied_to(NodeRecipe recipe) const {
   if (smooth) recipe.smooth = smooth;
   recipe.equalize = equalize.value_or(recipe.equalize);
   if (correct_bias) recipe.correct_bias = correct_bias;
+  recipe.sparsity = sparsity.applied_to(recipe.sparsity);
   return recipe;
 }
 
@@ -105,6 +107,8 @@ class RecipeResolver {
   }
 
  private:
+  static constexpr const char* kSparsityHelp = "docs/pruning.md lists patterns and scopes, and what they have";
+
   // ---- which nodes a rule is about ----
 
   void check_selectors() {
@@ -173,6 +177,7 @@ class RecipeResolver {
       where = rule.where;
       check_possible(rule, node);
     }
+    if (const auto problem = resolved.recipe.sparsity.problem()) report_once(where, *problem).help(kSparsityHelp);
     if (resolved.recipe.precision == Precision::Int8) check_schemes(resolved.recipe, node, where);
   }
 
@@ -193,6 +198,9 @@ class RecipeResolver {
       report_once(rule.where, "there is no int8 form of " + std::string(node.op().name))
           .help("leave it fp32; a rule by `pattern` asks for int8 only where there is such a form");
     check_forms(rule, node.op());
+    if (rule.settings.sparsity.ratio.value_or(rule.settings.sparsity.pattern ? 1 : 0) > 0 && !has_weights(node.op()))
+      report_once(rule.where, std::string(node.op().name) + " has no weights that are pruned")
+          .help(std::string(kDynamicOperators) + " have");
     const bool weightless =
         std::all_of(rows.begin(), rows.end(), [](const Capability* c) { return c->weights.empty(); });
     if (!weightless) return;
@@ -203,6 +211,10 @@ class RecipeResolver {
     if (s.method == RangeMethod::Dynamic)
       report_once(rule.where, std::string(node.op().name) + " has no form whose ranges are found during inference")
           .help(std::string(kDynamicOperators) + " have");
+  }
+
+  static bool has_weights(const OpDef& op) {
+    return std::any_of(op.quant.begin(), op.quant.end(), [](const Capability& row) { return !row.weights.empty(); });
   }
 
   // What only products of matrices can.
@@ -332,6 +344,8 @@ template <class T> std::string print_name(T value) { return std::string(name_of(
 
 std::string print_smoothing(Smoothing s) { return s.automatic ? "auto" : s.on() ? number(s.alpha) : "off"; }
 
+std::string print_floats(DType type) { return type == DType::BFloat16 ? "bf16" : "fp32"; }
+
 FlowMap flow(const SchemeSettings& s) {
   FlowMap map;
   map.add("type", s.type, print_name<DType>);
@@ -341,9 +355,23 @@ FlowMap flow(const SchemeSettings& s) {
   return map;
 }
 
+std::string print_pattern(SparsityPattern p) {
+  return p.kind == SparsityPattern::Kind::Groups ? '"' + name_of(p) + '"' : name_of(p);
+}
+
+FlowMap flow(const SparsitySettings& s) {
+  FlowMap map;
+  map.add("ratio", s.ratio, number);
+  map.add("pattern", s.pattern, print_pattern);
+  map.add("scope", s.scope, print_name<SparsityScope>);
+  map.add("compensate", s.compensate, print_bool);
+  return map;
+}
+
 FlowMap flow(const NodeSettings& s) {
   FlowMap map, range;
   map.add("precision", s.precision, print_name<Precision>);
+  map.add("floats", s.floats, print_floats);
   if (!s.data.empty()) map.add("data", flow(s.data).text());
   if (!s.weights.empty()) map.add("weights", flow(s.weights).text());
   range.add("method", s.method, print_name<RangeMethod>);
@@ -353,6 +381,7 @@ FlowMap flow(const NodeSettings& s) {
   map.add("smooth", s.smooth, print_smoothing);
   map.add("equalize", s.equalize, print_bool);
   map.add("correct_bias", s.correct_bias, print_bool);
+  if (!s.sparsity.empty()) map.add("sparsity", flow(s.sparsity).text());
   return map;
 }
 
@@ -366,6 +395,12 @@ std::string full(const RangeOptions& range) {
   map.add("method", print_name(range.method));
   if (range.method == RangeMethod::Percentile) map.add("percentile", number(range.percentile));
   return map.text();
+}
+
+std::string full(const Sparsity& s) {
+  const bool counted = s.pattern.kind == SparsityPattern::Kind::Groups;
+  return flow(SparsitySettings{s.ratio, s.pattern, counted ? std::nullopt : std::optional(s.scope), s.compensate})
+      .text();
 }
 
 std::string print_rule(const RecipeRule& rule) {
@@ -386,12 +421,15 @@ std::string print_rule(const RecipeRule& rule) {
 
 std::string to_yaml(const Recipe& recipe, const std::unordered_map<std::string, std::string>& comments) {
   std::string text = "recipe: 1\nshare_limit: " + number(recipe.share_limit) + "\ndefault:\n";
-  text += "  precision: " + print_name(recipe.defaults.precision) + "\n  data: " + full(recipe.defaults.data) +
-          "\n  weights: " + full(recipe.defaults.weights) + "\n  range: " + full(recipe.defaults.range) +
-          "\n  algorithm: " + print_name(recipe.defaults.algorithm) + "\n";
+  text += "  precision: " + print_name(recipe.defaults.precision) +
+          (recipe.defaults.floats == DType::Float32 ? "" : "\n  floats: " + print_floats(recipe.defaults.floats)) +
+          "\n  data: " + full(recipe.defaults.data) + "\n  weights: " + full(recipe.defaults.weights) +
+          "\n  range: " + full(recipe.defaults.range) + "\n  algorithm: " + print_name(recipe.defaults.algorithm) +
+          "\n";
   if (recipe.defaults.smooth) text += "  smooth: " + print_smoothing(*recipe.defaults.smooth) + "\n";
   if (recipe.defaults.equalize) text += "  equalize: true\n";
   if (recipe.defaults.correct_bias) text += "  correct_bias: " + print_bool(*recipe.defaults.correct_bias) + "\n";
+  if (!(recipe.defaults.sparsity == Sparsity())) text += "  sparsity: " + full(recipe.defaults.sparsity) + "\n";
   if (!recipe.rules.empty()) text += "rules:\n";
   for (const RecipeRule& rule : recipe.rules) {
     const auto comment = rule.nodes.by == Selector::By::Name ? comments.find(rule.nodes.text) : comments.end();

@@ -16,6 +16,7 @@
 #include "base/result.h"
 #include "ir/graph.h"
 #include "ir/quant.h"
+#include "passes/prune/sparsity.h"
 
 namespace lapis {
 
@@ -55,6 +56,7 @@ inline constexpr Smoothing kUsualSmoothing{0.75};
 
 struct NodeRecipe {
   Precision precision = Precision::Int8;  // fp32, or int8 where the node and its neighbours can
+  DType floats = DType::Float32;          // of what is not int8: or BFloat16, where the node can (passes/precision)
   Scheme data{DType::UInt8, false, Granularity::Tensor, 0};
   Scheme weights{DType::Int8, true, Granularity::Channel, 0};
   RangeOptions range;  // of its data
@@ -63,6 +65,7 @@ struct NodeRecipe {
   bool equalize = false;            // channels between two contractions (equalize.h)
   std::optional<bool>
       correct_bias;  // of what rounding weights shifts the mean of a channel by (bias_correction.h); unset: of Conv
+  Sparsity sparsity = {};  // of its weights, whatever the precision (passes/prune)
   bool operator==(const NodeRecipe&) const = default;
   bool weights_alone() const { return data.type == DType::Float32; }  // only they are stored in fewer bits
 };
@@ -79,12 +82,14 @@ struct SchemeSettings {
 };
 struct NodeSettings {
   std::optional<Precision> precision = {};
+  std::optional<DType> floats = {};
   SchemeSettings data = {}, weights = {};
   std::optional<RangeMethod> method = {};
   std::optional<double> percentile = {};
   std::optional<WeightAlgorithm> algorithm = {};
   std::optional<Smoothing> smooth = {};
   std::optional<bool> equalize = {}, correct_bias = {};
+  SparsitySettings sparsity = {};
   bool operator==(const NodeSettings&) const = default;
   bool empty() const { return *this == NodeSettings(); }
   NodeRecipe applied_to(NodeRecipe recipe) const;

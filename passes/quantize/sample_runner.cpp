@@ -59,4 +59,14 @@ Status SampleRunner::bind(std::map<std::string, Shape> shapes) {
   return ok();
 }
 
+Result<std::vector<Feeds>> first_samples(const SampleSource& source, int64_t count) {
+  std::vector<Feeds> samples;
+  for (int64_t i = 0; source && i < count; ++i) {
+    LAPIS_TRY(std::optional<Feeds> sample, source(i));
+    if (!sample) break;
+    samples.push_back(*std::move(sample));
+  }
+  return samples;
+}
+
 }  // namespace lapis

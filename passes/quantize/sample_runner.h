@@ -29,4 +29,7 @@ class SampleRunner {
   std::map<std::string, Shape> shapes_;
 };
 
+// The first `count` samples, or all if there are fewer.
+Result<std::vector<Feeds>> first_samples(const SampleSource& source, int64_t count);
+
 }  // namespace lapis

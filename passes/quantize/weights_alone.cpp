@@ -43,37 +43,6 @@ Steps steps_of(const double* weights, int64_t count, const Scheme& scheme) {
   return {scale, std::clamp(static_cast<int64_t>(std::nearbyint(-low / scale)), int64_t{0}, top), 0, top};
 }
 
-// The upper triangle U with inverse(moments) = U^T U: the inverse of R in moments = R R^T, both by rows.
-std::vector<double> inverse_root(Moments h, int64_t n) {
-  const auto row = [n](std::vector<double>& m, int64_t i) { return m.data() + i * n; };
-  double mean = 0;
-  for (int64_t i = 0; i < n; ++i) mean += row(h, i)[i] / static_cast<double>(n);
-  for (int64_t i = 0; i < n; ++i) row(h, i)[i] += row(h, i)[i] == 0 ? 1 : kDamping * mean;
-  for (int64_t j = n - 1; j >= 0; --j) {
-    double* rj = row(h, j);
-    for (int64_t i = 0; i <= j; ++i) {
-      double* ri = row(h, i);
-      double sum = ri[j];
-      for (int64_t k = j + 1; k < n; ++k) sum -= ri[k] * rj[k];
-      ri[j] = sum;
-    }
-    rj[j] = std::sqrt(std::max(rj[j], 1e-12 * mean + 1e-300));
-    for (int64_t i = 0; i < j; ++i) row(h, i)[j] /= rj[j];
-  }
-  std::vector<double> u(static_cast<size_t>(n * n), 0);
-  for (int64_t i = n - 1; i >= 0; --i) {
-    const double* r = row(h, i);
-    double* ui = row(u, i);
-    ui[i] = 1;
-    for (int64_t k = i + 1; k < n; ++k) {
-      const double* uk = row(u, k);
-      for (int64_t j = k; j < n; ++j) ui[j] -= r[k] * uk[j];
-    }
-    for (int64_t j = i; j < n; ++j) ui[j] /= r[i];
-  }
-  return u;
-}
-
 class Rounder {
  public:
   Rounder(int64_t inputs, const Scheme& scheme, const Moments* moments)
@@ -84,13 +53,14 @@ class Rounder {
   // The weights of one output channel. What rounding a weight takes away is made good by those that are still to be rounded.
   void round(double* w, RoundedWeights& to) const {
     Steps steps;
+    const std::vector<double> original(w, w + inputs_);
     for (int64_t k = 0; k < inputs_; ++k) {
       if (k % block_ == 0) {
         steps = steps_of(w + k, std::min(block_, inputs_ - k), scheme_);
         to.scales.push_back(static_cast<float>(steps.scale));
         to.zeros.push_back(steps.zero);
       }
-      to.integers.push_back(steps.round(w[k]));
+      to.integers.push_back(original[static_cast<size_t>(k)] == 0 ? steps.zero : steps.round(w[k]));
       if (root_.empty()) continue;
       const double* u = root_.data() + k * inputs_;
       const double error = (w[k] - steps.value(to.integers.back())) / u[k];
@@ -170,6 +140,36 @@ class Inserter {
 };
 
 }  // namespace
+
+std::vector<double> inverse_root(Moments h, int64_t n) {
+  const auto row = [n](std::vector<double>& m, int64_t i) { return m.data() + i * n; };
+  double mean = 0;
+  for (int64_t i = 0; i < n; ++i) mean += row(h, i)[i] / static_cast<double>(n);
+  for (int64_t i = 0; i < n; ++i) row(h, i)[i] += row(h, i)[i] == 0 ? 1 : kDamping * mean;
+  for (int64_t j = n - 1; j >= 0; --j) {
+    double* rj = row(h, j);
+    for (int64_t i = 0; i <= j; ++i) {
+      double* ri = row(h, i);
+      double sum = ri[j];
+      for (int64_t k = j + 1; k < n; ++k) sum -= ri[k] * rj[k];
+      ri[j] = sum;
+    }
+    rj[j] = std::sqrt(std::max(rj[j], 1e-12 * mean + 1e-300));
+    for (int64_t i = 0; i < j; ++i) row(h, i)[j] /= rj[j];
+  }
+  std::vector<double> u(static_cast<size_t>(n * n), 0);
+  for (int64_t i = n - 1; i >= 0; --i) {
+    const double* r = row(h, i);
+    double* ui = row(u, i);
+    ui[i] = 1;
+    for (int64_t k = i + 1; k < n; ++k) {
+      const double* uk = row(u, k);
+      for (int64_t j = k; j < n; ++j) ui[j] -= r[k] * uk[j];
+    }
+    for (int64_t j = i; j < n; ++j) ui[j] /= r[i];
+  }
+  return u;
+}
 
 RoundedWeights round_weights(std::vector<double> weights, int64_t inputs, const Scheme& scheme,
                              const Moments* moments) {

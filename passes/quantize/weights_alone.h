@@ -3,7 +3,7 @@
 //   y = MatMul(x, w)   =>   y = MatMul(x, DequantizeLinear(wq, scales, zero points))
 //
 // int8, uint8, int4 or uint4, with a scale for each output channel, or for each block of the inputs of one (ONNX's `block_size`, opset 21).
-// Rounded to the nearest step, or by GPTQ: Frantar et al., "GPTQ: Accurate Post-Training Quantization for Generative Pre-trained
+// A weight that is 0 stays 0, so that what was pruned stays pruned. Rounded to the nearest step, or by GPTQ: Frantar et al., "GPTQ: Accurate Post-Training Quantization for Generative Pre-trained
 // Transformers", 2022, algorithm 1, columns in their order, damped by a hundredth of the mean of the diagonal.
 #pragma once
 
@@ -28,6 +28,9 @@ struct RoundedWeights {
 
 // Rounds [outputs][inputs] weights. `moments`: of the inputs, for GPTQ; null: to the nearest step.
 RoundedWeights round_weights(std::vector<double> weights, int64_t inputs, const Scheme& scheme, const Moments* moments);
+
+// The upper triangle U with inverse(moments) = U^T U, by rows; `moments` [n, n] damped by a hundredth of the mean of their diagonal.
+std::vector<double> inverse_root(Moments moments, int64_t n);
 
 // Of the data that GPTQ needs: what nodes of `placement.weights_alone` with that algorithm read.
 Result<MomentsOf> measure_moments(const Graph& graph, const Placement& placement, Evaluator& evaluator,

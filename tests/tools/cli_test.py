@@ -22,6 +22,8 @@ class BadModels(Cli):
         "convert": ["-o", "out.onnx"],
         "inspect": [],
         "opt": ["-o", "out.onnx"],
+        "optimize": ["-o", "out.onnx"],
+        "prune": ["--sparsity", "0.3", "-o", "out.onnx"],
         "quantize": ["--calibration", DATA, "-o", "out.onnx"],
         "compile": ["-o", "out.lapis"],
         "run": [],
@@ -436,7 +438,7 @@ class Works(Cli):
         for text, code, says in (
             ("recipe: 1\nrules:\n  - {node: gone, precision: fp32}\n", USAGE, ["in.yaml:3", "'gone'"]),
             ("recipe: 1\nrules:\n  - {type: Conv, data: {type: int16}}\n", USAGE, ["in.yaml:3", "int16", "it has: data in uint8"]),
-            ("recipe: 1\ndefault: {precision: bf16}\n", INPUT, ["in.yaml:2", "'bf16'", "known are fp32, int8"]),
+            ("recipe: 1\ndefault: {precision: fp16}\n", INPUT, ["in.yaml:2", "'fp16'", "known are fp32, int8, bf16"]),
             ("recipe: 1\nrule: []\n", INPUT, ["in.yaml:2", "did you mean 'rules'"]),
         ):
             self.fails(code, *command, "--recipe", self.write("in.yaml", text), "-o", "x.onnx", says=says)

@@ -15,13 +15,9 @@
 
 #include <gtest/gtest.h>
 
-#include <algorithm>
-#include <cstdlib>
-
-#include "frontends/onnx/export.h"
-#include "frontends/onnx/import.h"
 #include "passes/pipeline.h"
 #include "passes/quantize/quantize.h"
+#include "tests/tuning/recipe_case.h"
 
 namespace lapis {
 namespace {
@@ -52,12 +48,14 @@ rules:
     data: {block: 16}
   - {type: MatMul, smooth: auto, correct_bias: true, algorithm: gptq}
   - {type: Gemm, smooth: 0.75, correct_bias: false}
+  - {type: Conv, sparsity: {ratio: 0.5, pattern: "2:4", compensate: true}, floats: bf16}
+  - {node: b, precision: bf16, sparsity: {scope: global}}
 )",
                                    "r.yaml");
   ASSERT_TRUE(recipe.ok()) << to_string(recipe.diagnostics());
   EXPECT_EQ(recipe->share_limit, 3);
   EXPECT_EQ(recipe->defaults.range, (RangeOptions{RangeMethod::Percentile, 99.9}));
-  ASSERT_EQ(recipe->rules.size(), 6u);
+  ASSERT_EQ(recipe->rules.size(), 8u);
   EXPECT_EQ(recipe->rules[0].nodes.by, Selector::By::First);
   EXPECT_EQ(recipe->rules[0].settings.precision, Precision::Float32);
   EXPECT_EQ(recipe->rules[1].settings.weights.granularity, Granularity::Tensor);
@@ -69,6 +67,13 @@ rules:
   EXPECT_EQ(recipe->rules[4].settings.correct_bias, true);
   EXPECT_EQ(recipe->rules[4].settings.algorithm, WeightAlgorithm::Gptq);
   EXPECT_EQ(recipe->rules[5].settings.smooth, Smoothing{0.75});
+  EXPECT_EQ(recipe->rules[6].settings.sparsity.pattern, sparsity_pattern_from_name("2:4"));
+  EXPECT_EQ(recipe->rules[6].settings.sparsity.ratio, 0.5);
+  EXPECT_EQ(recipe->rules[6].settings.sparsity.compensate, true);
+  EXPECT_EQ(recipe->rules[6].settings.floats, DType::BFloat16);
+  EXPECT_EQ(recipe->rules[7].settings.floats, DType::BFloat16);
+  EXPECT_EQ(recipe->rules[7].settings.precision, Precision::Float32);
+  EXPECT_EQ(recipe->rules[7].settings.sparsity.scope, SparsityScope::Global);
 }
 
 TEST(RecipeFile, ReadsBackWhatIsPrinted) {
@@ -81,6 +86,10 @@ TEST(RecipeFile, ReadsBackWhatIsPrinted) {
   recipe.set({Selector::By::Last}, {.precision = Precision::Int8, .algorithm = WeightAlgorithm::Round});
   recipe.set({Selector::By::First}, {.smooth = Smoothing{0.3}, .equalize = true, .correct_bias = false});
   recipe.set({Selector::By::First}, {.smooth = Smoothing{}});
+  recipe.set({Selector::By::First},
+             {.floats = DType::BFloat16, .sparsity = {.ratio = 0.25, .scope = SparsityScope::Channel}});
+  recipe.defaults.floats = DType::BFloat16;
+  recipe.defaults.sparsity = SparsitySettings{{}, sparsity_pattern_from_name("1:4"), {}, true}.applied_to({});
   recipe.defaults.smooth = Smoothing{0, true};
   recipe.defaults.equalize = true;
   recipe.defaults.correct_bias = true;
@@ -88,6 +97,7 @@ TEST(RecipeFile, ReadsBackWhatIsPrinted) {
   const auto read = parse_recipe(text, "r.yaml");
   ASSERT_TRUE(read.ok()) << text << to_string(read.diagnostics());
   EXPECT_EQ(to_yaml(*read), to_yaml(recipe));
+  EXPECT_EQ(read->defaults, recipe.defaults);
   EXPECT_EQ(read->rules[0].nodes.text, recipe.rules[0].nodes.text);
 }
 
@@ -97,8 +107,15 @@ TEST(RecipeFile, FindingsNameTheLineAndWhatWasMeant) {
   expect_finding("share_limit: 2\n", "does not begin with `recipe: 1`");
   expect_finding("recipe: 2\n", "recipes of version 2 are not known");
   expect_finding("recipe: 1\nshare_limit: .nan\n", "`share_limit` must be 1 or more");
-  expect_finding("recipe: 1\ndefault: {precision: bf16}\n", "r.yaml:2: error: there is no precision 'bf16'");
-  expect_finding("recipe: 1\ndefault: {precision: bf16}\n", "known are fp32, int8");
+  expect_finding("recipe: 1\ndefault: {precision: fp16}\n", "r.yaml:2: error: there is no precision 'fp16'");
+  expect_finding("recipe: 1\ndefault: {precision: fp16}\n", "known are fp32, int8, bf16");
+  expect_finding("recipe: 1\ndefault: {precision: bf16, floats: fp32}\n", "contradict each other");
+  expect_finding("recipe: 1\ndefault: {floats: int8}\n", "there is no floats 'int8'");
+  expect_finding("recipe: 1\ndefault:\n  sparsity: {ratio: 1}\n",
+                 "r.yaml:3: error: `ratio` must be 0 or more and less than 1");
+  expect_finding("recipe: 1\ndefault: {sparsity: {pattern: 4:2}}\n", "there is no pattern '4:2'");
+  expect_finding("recipe: 1\ndefault: {sparsity: {scope: layer}}\n", "there is no scope 'layer'");
+  expect_finding("recipe: 1\ndefault: {sparsity: {patern: 2x2}}\n", "did you mean 'pattern'?");
   expect_finding("recipe: 1\ndefault: {algorithm: gtpq}\n", "there is no algorithm 'gtpq'");
   expect_finding("recipe: 1\ndefault: {weights: {type: int9}}\n", "there is no type 'int9'");
   expect_finding("recipe: 1\ndefault: {weights: {granularity: row}}\n", "there is no granularity 'row'");
@@ -126,28 +143,6 @@ TEST(RecipeFile, FindingsNameTheLineAndWhatWasMeant) {
 
 // ---- texts ----------------------------------------------------------------------------------------------------------
 
-constexpr std::string_view kRecipe = "# ---- recipe\n", kExpect = "# ---- expect\n";
-
-struct TextCase {
-  std::string input, recipe, expected;
-};
-
-TextCase read_case(const Path& path) {
-  const std::string text = *read_file(path);
-  TextCase c;
-  const size_t split = text.find(kExpect);
-  c.input = text.substr(0, split);
-  if (split != std::string::npos) c.expected = text.substr(split + kExpect.size());
-  const size_t begin = c.input.find(kRecipe);
-  EXPECT_NE(begin, std::string::npos) << path << " has no recipe";
-  for (size_t at = begin + kRecipe.size(); c.input.compare(at, 2, "# ") == 0;) {
-    const size_t end = c.input.find('\n', at) + 1;
-    c.recipe += c.input.substr(at + 2, end - at - 2);
-    at = end;
-  }
-  return c;
-}
-
 // From -1 to 1 and from -2 to 2, so that ranges are simple.
 SampleSource ramps(const Graph& graph) {
   std::vector<Feeds> samples(2);
@@ -163,12 +158,10 @@ SampleSource ramps(const Graph& graph) {
   return samples_of(std::move(samples));
 }
 
-std::string canonical(const Graph& graph) { return to_onnx_text(graph, {.canonical_names = true}); }
-
 class RecipeText : public ::testing::TestWithParam<Path> {};
 
 TEST_P(RecipeText, GivesTheExpectedGraph) {
-  const TextCase c = read_case(GetParam());
+  const RecipeCase c = read_recipe_case(GetParam());
   auto graph = parse_onnx_text(c.input, GetParam().filename().string());
   ASSERT_TRUE(graph.ok()) << to_string(graph.diagnostics());
   auto recipe = parse_recipe(c.recipe, GetParam());
@@ -191,24 +184,10 @@ TEST_P(RecipeText, GivesTheExpectedGraph) {
     context.recipe = std::make_shared<Recipe>(*std::move(again));
   }
   EXPECT_EQ(results[0], results[1]);
-  if (std::getenv("LAPIS_BLESS")) {
-    ASSERT_TRUE(write_file(GetParam(), c.input + std::string(kExpect) + results[0]).ok());
-    return;
-  }
-  const auto expected = parse_onnx_text(c.expected, "expectation");
-  ASSERT_TRUE(expected.ok()) << to_string(expected.diagnostics()) << "\ncame out:\n" << results[0];
-  EXPECT_EQ(canonical(**expected), results[0]) << "LAPIS_BLESS=1 accepts this";
+  expect_text(GetParam(), c, results[0]);
 }
 
-std::vector<Path> cases() {
-  std::vector<Path> paths;
-  for (const auto& entry : std::filesystem::directory_iterator(LAPIS_SOURCE_DIR "/tests/text/recipe"))
-    paths.push_back(entry.path());
-  std::sort(paths.begin(), paths.end());
-  return paths;
-}
-
-INSTANTIATE_TEST_SUITE_P(Files, RecipeText, ::testing::ValuesIn(cases()),
+INSTANTIATE_TEST_SUITE_P(Files, RecipeText, ::testing::ValuesIn(recipe_cases("recipe")),
                          [](const auto& info) { return info.param.stem().string(); });
 
 }  // namespace

@@ -19,6 +19,8 @@ constexpr Verb kVerbs[] = {
     {"convert", "Read a model and write it as ONNX in its canonical form", declare_convert},
     {"inspect", "Show a model: inputs, operators, shapes, text", declare_inspect},
     {"opt", "Run passes on a model", declare_opt},
+    {"optimize", "Make a float model faster as it is: graph optimization, in fp32 or bf16", declare_optimize},
+    {"prune", "Set weights to 0, or remove channels, without training", declare_prune},
     {"quantize", "Quantize a model to int8 with calibration data", declare_quantize},
     {"init", "Write a commented configuration for `lapis tune`", declare_init},
     {"tune", "Find the fastest quantized model within an accuracy target", declare_tune},
@@ -29,6 +31,7 @@ constexpr Verb kVerbs[] = {
     {"bench", "Measure the speed of a model, beside other runtimes", declare_bench},
     {"verify", "Compare a model's results with the reference or another runtime", declare_verify},
     {"reduce", "Make a model that fails as small as possible", declare_reduce},
+    {"diff", "Compare two models of one network by node: precision, error, time, size", declare_diff},
     {"explain", "Show what each node became: precision, kernel, region, time", declare_explain},
 };
 
@@ -95,7 +98,7 @@ int run(int argc, char** argv) {
   app.require_subcommand(0, 1);  // none is reported below, after flags that do not exist
   app.set_version_flag("--version", std::string(kVersion));
   app.footer(
-      "run, eval, bench, verify, explain and inspect also take what `lapis compile` made.\n"
+      "run, eval, bench, verify, explain, diff and inspect also take what `lapis compile` made.\n"
       "Exit codes: 0 ok, 1 a check failed, 2 usage, 3 bad input file, 4 unsupported model, 5 data does not fit the "
       "model, 6 target, 7 the system refused, 70 a bug in Lapis, 130 interrupted.");
   std::map<CLI::App*, Action> actions;

@@ -1,11 +1,11 @@
 // lapis quantize M.onnx [--calibration DATA] [--recipe R.yaml] [--save-recipe R.yaml] -o Q.onnx
 #include "passes/quantize/quantize.h"
 
-#include <cmath>
-
 #include "base/printable.h"
 #include "passes/pipeline.h"
+#include "passes/precision/bf16.h"
 #include "tools/lapis/calibrating.h"
+#include "tools/lapis/compression.h"
 #include "tools/lapis/output.h"
 #include "tuning/recipe.h"
 
@@ -23,32 +23,7 @@ struct Flags {
   bool keep_first = false, keep_last = false, per_tensor = false;
 };
 
-// JSON has no infinities: what is exact or has no ratio is said in words.
-nlohmann::ordered_json sqnr_json(double sqnr) {
-  if (std::isfinite(sqnr)) return sqnr;
-  return print_sqnr(sqnr);
-}
-
-nlohmann::ordered_json as_json(const NodeDamage& n) {
-  return {{"node", n.node},
-          {"operator", n.op},
-          {"quantized", n.quantized},
-          {"sqnr", sqnr_json(n.sqnr)},
-          {"operands", sqnr_json(n.operands)}};
-}
-
-nlohmann::ordered_json as_json(const Damage& damage) {
-  nlohmann::ordered_json json = {{"samples", damage.samples}};
-  for (const OutputDamage& o : damage.outputs) {
-    nlohmann::ordered_json output = {{"output", o.output}, {"sqnr", sqnr_json(o.sqnr)}};
-    if (o.cause) output["cause"] = {{"node", o.cause->node.node}, {"quantized", o.cause->quantized}};
-    json["outputs"].push_back(std::move(output));
-  }
-  for (const NodeDamage& n : damage.worst) json["worst"].push_back(as_json(n));
-  return json;
-}
-
-nlohmann::ordered_json as_json(const QuantizeReport& report) {
+nlohmann::ordered_json report_json(const QuantizeReport& report) {
   nlohmann::ordered_json json;
   json["quantized_nodes"] = report.quantized_count();
   for (const NodeDecision& d : report.decisions)
@@ -56,30 +31,21 @@ nlohmann::ordered_json as_json(const QuantizeReport& report) {
   for (const QuantizedValue& v : report.values)
     json["values"].push_back({{"value", v.value}, {"low", v.range.low}, {"high", v.range.high}});
   for (const std::string& note : report.notes) json["notes"].push_back(note);
+  if (report.pruned) json["pruned"] = as_json(*report.pruned);
   if (report.damage) json["damage"] = as_json(*report.damage);
   for (const Diagnostic& d : report.warnings)
     json["warnings"].push_back({{"location", d.location}, {"message", d.message}, {"hint", d.hint}});
   return json;
 }
 
-std::string as_text(const Damage& damage) {
-  std::string text = "signal to quantization noise against the float model, on " + std::to_string(damage.samples) +
-                     (damage.samples == 1 ? " sample:\n" : " samples:\n");
-  for (const OutputDamage& o : damage.outputs)
-    text += "  output '" + printable(o.output) + "': " + print_sqnr(o.sqnr) + "\n";
-  for (const NodeDamage& n : damage.worst)
-    text += "  " + n.op + " '" + printable(n.node) + "'" + (n.quantized ? "" : " (float)") + ": from " +
-            print_sqnr(n.operands) + " to " + print_sqnr(n.sqnr) + "\n";
-  return text;
-}
-
-std::string as_text(const QuantizeReport& report, const std::string& output) {
+std::string report_text(const QuantizeReport& report, const std::string& output) {
   std::string text = output + ": " + std::to_string(report.quantized_count()) + " of " +
                      std::to_string(report.decisions.size()) + " nodes in int8\n";
   for (const NodeDecision& d : report.decisions)
     if (!d.quantized) text += "  float: " + d.op + " '" + printable(d.node) + "': " + printable(d.note) + "\n";
   for (const std::string& note : report.notes) text += "  " + printable(note) + "\n";
-  if (report.damage) text += as_text(*report.damage);
+  if (report.pruned) text += as_text(*report.pruned);
+  if (report.damage) text += as_text(*report.damage, "quantization");
   return text + to_string(report.warnings);
 }
 
@@ -123,19 +89,28 @@ Result<Report> quantize(const Flags& flags) {
   }
   QuantizeReport report;
   PassContext context;
+  LAPIS_TRY(context.target, Target::parse(flags.model.target));
   if (calibrating) calibrating->serve(context);
   context.recipe = std::make_shared<Recipe>(std::move(recipe));
+  Bf16Report mixed;
+  const auto convert = [&](Graph& g, PassContext& c) -> Status {
+    LAPIS_TRY(mixed, to_bf16(g, {*c.recipe, c.target}));
+    return ok();
+  };
   context.quantized = [&](const QuantizeReport& done) { report = done; };
   PassRunnerOptions run;
   use_onnx_writers(run);
   const std::string samples = std::to_string(calibrating ? std::max<int64_t>(calibrating->samples(), 1) : 1);
-  LAPIS_TRY(const Pipeline pipeline, parse_pipeline("simplify,expand,quantize{samples=" + samples +
-                                                    ",damage=" + std::to_string(flags.damage_samples) + "}"));
+  LAPIS_TRY(Pipeline pipeline, parse_pipeline("simplify,expand,quantize{samples=" + samples +
+                                              ",damage=" + std::to_string(flags.damage_samples) + "}"));
+  pipeline.push_back({"bf16", "what the recipe asks for, and can be, is computed in bfloat16", convert});
   if (auto done = PassRunner(run).run(*graph, pipeline, context); !done.ok())
     return in_file(std::move(done).diagnostics(), flags.model.model, graph->name());
   LAPIS_CHECK(output.write_model(*graph));
   if (!flags.save_recipe.empty()) LAPIS_CHECK(save_recipe(report, flags.save_recipe));
-  return Report{as_text(report, flags.output), as_json(report), kOk, output.is_stdout()};
+  Report said{report_text(report, flags.output) + as_text(mixed), report_json(report), kOk, output.is_stdout()};
+  if (!mixed.decisions.empty()) said.json["bf16"] = as_json(mixed);
+  return said;
 }
 
 }  // namespace
@@ -144,6 +119,7 @@ Action declare_quantize(CLI::App& app) {
   auto flags = std::make_shared<Flags>();
   flags->model.add_model(app);
   add_calibration(app, flags->calibration, flags->model);
+  app.add_option("--target", flags->model.target, "Machine that the model is made for")->capture_default_str();
   app.add_option("--samples", flags->samples, "Calibration samples, evenly spread over the data")
       ->capture_default_str()
       ->check(at_least(1));

@@ -42,11 +42,14 @@ struct Verb {
 Action declare_bench(CLI::App& app);
 Action declare_compile(CLI::App& app);
 Action declare_convert(CLI::App& app);
+Action declare_diff(CLI::App& app);
 Action declare_eval(CLI::App& app);
 Action declare_explain(CLI::App& app);
 Action declare_init(CLI::App& app);
 Action declare_inspect(CLI::App& app);
 Action declare_opt(CLI::App& app);
+Action declare_optimize(CLI::App& app);
+Action declare_prune(CLI::App& app);
 Action declare_quantize(CLI::App& app);
 Action declare_reduce(CLI::App& app);
 Action declare_run(CLI::App& app);

@@ -48,10 +48,10 @@ bool adjusts_weights(const Recipe& recipe, const Graph& graph) {
   const NodeRecipe& d = recipe.defaults;
   const bool corrects = d.correct_bias.value_or(has_node(graph, ops::Conv)),
              smooths = d.smooth ? d.smooth->on() : has_node(graph, ops::MatMul);
-  return d.algorithm != WeightAlgorithm::Round || d.equalize || corrects || smooths ||
+  return d.algorithm != WeightAlgorithm::Round || d.equalize || corrects || smooths || d.sparsity.on() ||
          std::any_of(recipe.rules.begin(), recipe.rules.end(), [](const RecipeRule& rule) {
            const NodeSettings& s = rule.settings;
-           return s.algorithm || s.smooth || s.equalize || s.correct_bias;
+           return s.algorithm || s.smooth || s.equalize || s.correct_bias || !s.sparsity.empty();
          });
 }
 

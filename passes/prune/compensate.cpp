@@ -1,0 +1,150 @@
+#include "passes/prune/compensate.h"
+
+#include <algorithm>
+
+namespace lapis {
+
+namespace {
+
+constexpr int64_t kColumnsAtOnce = 128;
+
+// Rows with their biases as last column, and the root of the inverse moments.
+class Elimination {
+ public:
+  Elimination(const Rows& rows, const Moments& moments, int64_t size)
+      : size_(size), inputs_(rows.bias.empty() ? size : size - 1), root_(inverse_root(moments, size)) {
+    const size_t count = rows.weights.size() / static_cast<size_t>(inputs_);
+    for (size_t r = 0; r < count; ++r) {
+      const auto from = rows.weights.begin() + static_cast<std::ptrdiff_t>(r) * inputs_;
+      w_.insert(w_.end(), from, from + inputs_);
+      if (!rows.bias.empty()) w_.push_back(rows.bias[r]);
+    }
+  }
+
+  int64_t inputs() const { return inputs_; }
+  int64_t rows() const { return static_cast<int64_t>(w_.size()) / size_; }
+
+  // What the weights of some columns are worth now.
+  Worths worths(int64_t from, int64_t to) const {
+    Worths worths{rows(), to - from};
+    for (int64_t r = 0; r < rows(); ++r)
+      for (int64_t k = from; k < to; ++k) {
+        const double w = w_[static_cast<size_t>(r * size_ + k)] / root(k)[k];
+        worths.values.push_back(w * w);
+      }
+    return worths;
+  }
+
+  // mask: [rows][to - from]
+  void prune(int64_t from, int64_t to, const Mask& mask) {
+    for (int64_t r = 0; r < rows(); ++r) {
+      double* w = w_.data() + r * size_;
+      for (int64_t k = from; k < to; ++k)
+        if (mask[static_cast<size_t>(r * (to - from) + k - from)]) eliminate(w, k);
+    }
+  }
+
+  void store(Rows& rows) const {
+    for (int64_t r = 0; r < this->rows(); ++r) {
+      const double* w = w_.data() + r * size_;
+      std::copy(w, w + inputs_, rows.weights.begin() + r * inputs_);
+      if (!rows.bias.empty()) rows.bias[static_cast<size_t>(r)] = w[inputs_];
+    }
+  }
+
+ private:
+  const double* root(int64_t k) const { return root_.data() + k * size_; }
+
+  // What it takes away goes to the columns behind it.
+  void eliminate(double* w, int64_t k) const {
+    const double* u = root(k);
+    const double error = w[k] / u[k];
+    for (int64_t j = k + 1; j < size_; ++j) w[j] -= error * u[j];
+    w[k] = 0;
+  }
+
+  const int64_t size_, inputs_;
+  const std::vector<double> root_;
+  std::vector<double> w_;
+};
+
+// The columns of a mask [rows][columns].
+Mask columns_of(const Mask& mask, int64_t rows, int64_t columns, int64_t from, int64_t to) {
+  Mask part;
+  for (int64_t r = 0; r < rows; ++r)
+    part.insert(part.end(), mask.begin() + r * columns + from, mask.begin() + r * columns + to);
+  return part;
+}
+
+// How many columns are looked at together: whole groups and blocks.
+int64_t columns_at_once(const SparsityPattern& pattern) {
+  if (pattern.kind == SparsityPattern::Kind::Groups) return pattern.columns;
+  return kColumnsAtOnce / pattern.columns * pattern.columns;
+}
+
+}  // namespace
+
+Rows rows_of(const WeightMatrix& m, const InputMoments* moments) {
+  Rows rows{m.read(), {}};
+  if (!moments || !moments->bias) return rows;
+  const Value* bias = m.node->input(2);
+  rows.bias.resize(static_cast<size_t>(m.rows()), 0);
+  for (size_t i = 0; bias && i < rows.bias.size(); ++i) rows.bias[i] = bias->constant().data<float>()[i];
+  return rows;
+}
+
+void store_rows(Graph& graph, const WeightMatrix& m, const Rows& rows) {
+  Node& node = *m.node;
+  node.set_input(1, graph.add_constant(m.stored(rows.weights), m.weight->name() + "_pruned"));
+  if (rows.bias.empty()) return;
+  Tensor bias(DType::Float32, {m.rows()});
+  for (size_t i = 0; i < rows.bias.size(); ++i) bias.mutable_data<float>()[i] = static_cast<float>(rows.bias[i]);
+  const Value* old = node.input(2);
+  if (old) bias = bias.reshaped(old->constant().shape());
+  node.set_input(
+      2, graph.add_constant(std::move(bias), (old ? old->name() : node.output()->name() + "_bias") + "_pruned"));
+}
+
+Mask prune_group(Rows& rows, const Moments& moments, int64_t size, const Sparsity& sparsity, Mask mask) {
+  Elimination e(rows, moments, size);
+  const bool choose = mask.empty();
+  if (choose) mask.resize(rows.weights.size());
+  const int64_t step = columns_at_once(sparsity.pattern);
+  for (int64_t from = 0; from < e.inputs(); from += step) {
+    const int64_t to = std::min(from + step, e.inputs());
+    const Mask part =
+        choose ? choose_mask(e.worths(from, to), sparsity) : columns_of(mask, e.rows(), e.inputs(), from, to);
+    e.prune(from, to, part);
+    for (int64_t r = 0; r < e.rows(); ++r)
+      std::copy_n(part.begin() + r * (to - from), to - from, mask.begin() + r * e.inputs() + from);
+  }
+  e.store(rows);
+  return mask;
+}
+
+void remove_inputs(Rows& rows, const Moments& moments, int64_t size, const Mask& gone) {
+  std::vector<int64_t> order;  // those that leave first
+  for (const bool leaves : {true, false})
+    for (int64_t k = 0; k < size; ++k)
+      if ((k < static_cast<int64_t>(gone.size()) && gone[static_cast<size_t>(k)]) == leaves) order.push_back(k);
+  const auto leaving = std::count(gone.begin(), gone.end(), 1);
+  Moments sorted(moments.size());
+  for (int64_t i = 0; i < size; ++i)
+    for (int64_t j = 0; j < size; ++j)
+      sorted[static_cast<size_t>(i * size + j)] = moments[static_cast<size_t>(order[i] * size + order[j])];
+  const int64_t inputs = static_cast<int64_t>(gone.size());
+  const int64_t count = static_cast<int64_t>(rows.weights.size()) / inputs;
+  Rows turned = rows;
+  for (int64_t r = 0; r < count; ++r)
+    for (int64_t k = 0; k < inputs; ++k)
+      turned.weights[static_cast<size_t>(r * inputs + k)] = rows.weights[static_cast<size_t>(r * inputs + order[k])];
+  Elimination e(turned, sorted, size);
+  e.prune(0, leaving, Mask(static_cast<size_t>(count * leaving), 1));
+  e.store(turned);
+  for (int64_t r = 0; r < count; ++r)
+    for (int64_t k = 0; k < inputs; ++k)
+      rows.weights[static_cast<size_t>(r * inputs + order[k])] = turned.weights[static_cast<size_t>(r * inputs + k)];
+  rows.bias = turned.bias;
+}
+
+}  // namespace lapis

@@ -1,0 +1,28 @@
+// Pruning by the second derivatives of the error (moments.h): what a weight loses is made good by those that stay.
+//
+// Frantar and Alistarh, "SparseGPT: Massive Language Models Can Be Accurately Pruned in One-Shot", 2023, algorithm 1: columns in their order, the
+// mask of the next ones (128; the M of N:M) chosen by w^2 / [H^-1]_cc of the weights as they are by then. Where the mask is given, or whole inputs
+// leave the model, the same elimination runs over it: with the inputs that leave first, it is the exact least squares solution.
+#pragma once
+
+#include "passes/prune/mask.h"
+#include "passes/prune/moments.h"
+
+namespace lapis {
+
+// Rows of weights, and a bias for each (0 where the node has none); `bias` is empty where moments have none.
+struct Rows {
+  std::vector<double> weights, bias;
+};
+
+// The rows of a node with moments, and back.
+Rows rows_of(const WeightMatrix& matrix, const InputMoments* moments);
+void store_rows(Graph& graph, const WeightMatrix& matrix, const Rows& rows);
+
+// Prunes the rows of one group. `mask`: what to prune; empty: chosen on the way, and returned.
+Mask prune_group(Rows& rows, const Moments& moments, int64_t size, const Sparsity& sparsity, Mask mask = {});
+
+// Sets the inputs with `gone` to 0 in all rows.
+void remove_inputs(Rows& rows, const Moments& moments, int64_t size, const Mask& gone);
+
+}  // namespace lapis
