@@ -18,6 +18,7 @@ ALLOWED = {
     "frontends/mxnet": ["base", "ir", "frontends/common"],
     "frontends/onnx": ["base", "ir", "frontends/common"],
     "frontends/pytorch": ["base", "ir", "frontends/common"],
+    "frontends/tensorflow": ["base", "ir", "frontends/common"],
     "frontends/tflite": ["base", "ir", "frontends/common"],
     "passes": ["base", "ir"],
     "codegen": ["base", "ir", "runtime/abi.h"],

@@ -1,9 +1,12 @@
 #include "frontends/frontend.h"
 
+#include "frontends/common/cut.h"
 #include "frontends/common/foreign.h"
+#include "frontends/common/importing.h"
 #include "frontends/mxnet/import.h"
 #include "frontends/onnx/import.h"
 #include "frontends/pytorch/import.h"
+#include "frontends/tensorflow/import.h"
 #include "frontends/tflite/import.h"
 
 namespace lapis {
@@ -12,6 +15,7 @@ namespace {
 constexpr Frontend kFrontends[] = {
     {"onnx", "ONNX", is_onnx, import_onnx},
     {"tflite", "TFLite", is_tflite, import_tflite},
+    {"tensorflow", "TensorFlow", is_tensorflow, import_tensorflow, true},
     {"mxnet", "MXNet", is_mxnet, import_mxnet},
     {"pytorch", "PyTorch", is_pytorch, import_pytorch},
 };
@@ -29,6 +33,15 @@ bool is_folder(const Path& path) {
   return std::filesystem::is_directory(path, failed);
 }
 
+Result<std::unique_ptr<Graph>> import_part(const Frontend& f, const Path& path, const MappedFile& file,
+                                           const ImportOptions& options) {
+  LAPIS_TRY(std::unique_ptr<Graph> graph, f.import(path, file, options));
+  if (f.imports_parts) return graph;
+  if (Status done = frontend::cut(*graph, options); !done.ok())
+    return frontend::in_file(std::move(done).diagnostics(), path.filename().string());
+  return graph;
+}
+
 }  // namespace
 
 std::span<const Frontend> frontends() { return kFrontends; }
@@ -44,12 +57,13 @@ Result<std::unique_ptr<Graph>> import_model(const Path& path, const ImportOption
   if (!is_folder(path)) {
     LAPIS_TRY(file, map_file(path));
   }
-  if (const Frontend* f = recognize(path, file.bytes())) return f->import(path, file, options);
+  if (const Frontend* f = recognize(path, file.bytes())) return import_part(*f, path, file, options);
   if (const auto foreign = frontend::foreign_folder(path))
     return frontend::not_read(*foreign, kAnyModel).at(path.string());
   if (const auto foreign = frontend::foreign_format(file.bytes()))
     return frontend::not_read(*foreign, kAnyModel).at(path.filename().string());
-  return import_onnx(path, file, options);  // ONNX has no magic number, so its reader says what a damaged file lacks
+  return import_part(kFrontends[0], path, file,
+                     options);  // ONNX has no magic number, so its reader says what a damaged file lacks
 }
 
 }  // namespace lapis

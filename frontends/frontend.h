@@ -22,6 +22,7 @@ struct Frontend {
   bool (*recognizes)(const Path& path, std::span<const std::byte> bytes);
   // Everything that is wrong or unsupported is reported at once, located in the file.
   Result<std::unique_ptr<Graph>> (*import)(const Path& path, const MappedFile& file, const ImportOptions& options);
+  bool imports_parts = false;  // knows inputs, outputs and signatures of the options; else the graph is cut behind it
 };
 
 // In the order in which they are asked.

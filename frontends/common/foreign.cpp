@@ -6,6 +6,8 @@
 #include <string_view>
 #include <vector>
 
+#include "frontends/common/protobuf.h"
+
 namespace lapis::frontend {
 namespace {
 
@@ -38,48 +40,7 @@ std::string head_of_text(View bytes) {
 
 // ---- protocol buffers of other formats ----------------------------------------------------------------------------
 
-struct Field {
-  uint64_t number = 0, wire_type = 0, value = 0;
-  View bytes;  // of a field with a length
-};
-
-class Message {
- public:
-  explicit Message(View bytes) : bytes_(bytes) {}
-
-  std::optional<Field> next() {
-    const auto key = varint();
-    if (!key || *key >> 3 == 0) return std::nullopt;
-    Field field{*key >> 3, *key & 7, 0, {}};
-    if (field.wire_type == 1 || field.wire_type == 5)
-      return skip(field.wire_type == 1 ? 8 : 4) ? std::optional(field) : std::nullopt;
-    const auto value = varint();
-    if (!value || (field.wire_type != 0 && field.wire_type != 2)) return std::nullopt;
-    field.value = *value;
-    if (field.wire_type == 0) return field;
-    field.bytes = bytes_.substr(at_, *value);
-    return skip(*value) ? std::optional(field) : std::nullopt;
-  }
-
- private:
-  bool skip(uint64_t count) {
-    if (count > bytes_.size() - at_) return false;
-    at_ += count;
-    return true;
-  }
-  std::optional<uint64_t> varint() {
-    uint64_t value = 0;
-    for (int shift = 0; shift < 64 && at_ < bytes_.size(); shift += 7) {
-      const auto byte = static_cast<unsigned char>(bytes_[at_++]);
-      value |= static_cast<uint64_t>(byte & 0x7F) << shift;
-      if (byte < 0x80) return value;
-    }
-    return std::nullopt;
-  }
-
-  View bytes_;
-  size_t at_ = 0;
-};
+using Message = ProtoReader;
 
 bool is_identifier(View text) {
   return !text.empty() && std::isalpha(static_cast<unsigned char>(text[0])) &&
@@ -88,26 +49,6 @@ bool is_identifier(View text) {
 
 bool is_text(View text) {
   return !text.empty() && std::all_of(text.begin(), text.end(), [](unsigned char c) { return c >= 0x20; });
-}
-
-// GraphDef { node = 1 { name = 1, op = 2 "Placeholder" } ... }
-bool is_tensorflow_graph(View bytes) {
-  const auto node = Message(bytes).next();
-  if (!node || node->number != 1 || node->wire_type != 2) return false;
-  Message fields(node->bytes);
-  const auto name = fields.next(), op = fields.next();
-  return name && op && name->number == 1 && op->number == 2 && is_text(name->bytes) && is_identifier(op->bytes);
-}
-
-// SavedModel { saved_model_schema_version = 1, meta_graphs = 2 { meta_info_def = 1 ..., graph_def = 2 } }
-bool is_saved_model(View bytes) {
-  Message fields(bytes);
-  const auto version = fields.next(), graph = fields.next();
-  if (!version || !graph || version->number != 1 || version->wire_type != 0 || graph->number != 2 ||
-      graph->wire_type != 2 || is_text(graph->bytes))
-    return false;
-  const auto info = Message(graph->bytes).next();
-  return info && info->wire_type == 2 && (info->number == 1 || info->number == 2);
 }
 
 // ProgramDesc { blocks = 1 { idx = 1, parent_idx = 2, ... } }
@@ -221,9 +162,7 @@ std::optional<Foreign> text(View head) {
   if (is_caffe(head))
     return Foreign{"a Caffe network (.prototxt)", "caffe2onnx converts it together with its .caffemodel"};
   if (has(head, "node {") && has(head, "op:"))
-    return Foreign{"a TensorFlow graph as text (.pbtxt)",
-                   "freeze it to a .pb and run python -m tf2onnx.convert --graphdef FILE --inputs X:0 --outputs Y:0 "
-                   "--output model.onnx"};
+    return Foreign{"a TensorFlow graph as text (.pbtxt)", "import_model reads it"};
   if (head.starts_with("<")) return Foreign{"a text file", "was a download page saved instead of the model?"};
   return Foreign{"a text file", "give the .onnx file itself"};
 }
@@ -290,15 +229,12 @@ std::optional<Foreign> binary(View bytes) {
 }
 
 std::optional<Foreign> protobuf(View bytes) {
-  if (is_tensorflow_graph(bytes))
-    return Foreign{
-        "a frozen TensorFlow graph (.pb)",
-        "python -m tf2onnx.convert --graphdef FILE --inputs X:0 --outputs Y:0 --output model.onnx converts it"};
+  if (is_tensorflow_graph(bytes)) return Foreign{"a frozen TensorFlow graph (.pb)", "import_model reads it"};
   if (is_core_ml(bytes))
     return Foreign{"a Core ML model", "export the model to ONNX from the framework it was trained in"};
   if (is_saved_model(bytes))
     return Foreign{"the graph of a TensorFlow SavedModel",
-                   "python -m tf2onnx.convert --saved-model FOLDER --output model.onnx converts the folder it lies in"};
+                   "import_model reads the folder it lies in, under its name saved_model.pb"};
   if (is_paddle_program(bytes))
     return Foreign{"a PaddlePaddle program",
                    "paddle2onnx --model_dir FOLDER --model_filename FILE --params_filename PARAMS --save_file "
@@ -331,9 +267,10 @@ Listing list(const Path& folder) {
 }
 
 Foreign folder_kind(const Listing& files) {
-  if (files.has("saved_model.pb") || files.has("saved_model.pbtxt"))
-    return {"a TensorFlow SavedModel",
-            "python -m tf2onnx.convert --saved-model FOLDER --output model.onnx converts it"};
+  if (files.has("saved_model.pb")) return {"a TensorFlow SavedModel", "import_model reads it"};
+  if (files.has("saved_model.pbtxt"))
+    return {"a TensorFlow SavedModel as text",
+            "load it in TensorFlow and save it again: as binary, which is the default"};
   if (files.has("Manifest.json") && files.has("Data"))
     return {"a Core ML package", "export the model to ONNX from the framework it was trained in"};
   if (const std::string model = files.first_with(".onnx"); !model.empty())
@@ -348,6 +285,32 @@ Foreign folder_kind(const Listing& files) {
 }
 
 }  // namespace
+
+// GraphDef { node = 1 { name = 1, op = 2 "Placeholder" } ... }
+bool is_tensorflow_graph(std::string_view bytes) {
+  const auto node = Message(bytes).next();
+  if (!node || node->number != 1 || node->wire_type != 2) return false;
+  Message fields(node->bytes);
+  const auto name = fields.next(), op = fields.next();
+  return name && op && name->number == 1 && op->number == 2 && is_text(name->bytes) && is_identifier(op->bytes);
+}
+
+// SavedModel { saved_model_schema_version = 1, meta_graphs = 2 { meta_info_def = 1 ..., graph_def = 2 } }
+bool is_saved_model(std::string_view bytes) {
+  Message fields(bytes);
+  const auto version = fields.next(), graph = fields.next();
+  if (!version || !graph || version->number != 1 || version->wire_type != 0 || graph->number != 2 ||
+      graph->wire_type != 2 || is_text(graph->bytes))
+    return false;
+  const auto info = Message(graph->bytes).next();
+  return info && info->wire_type == 2 && (info->number == 1 || info->number == 2);
+}
+
+bool is_tensorflow_text(std::string_view bytes) {
+  constexpr size_t kHead = 4096;
+  const std::string head = head_of_text(bytes.substr(0, kHead));
+  return has(head, "node {") && has(head, "op:") && !is_onnx_text(head) && !is_caffe(head);
+}
 
 std::optional<Foreign> foreign_format(std::span<const std::byte> bytes) {
   const View view(reinterpret_cast<const char*>(bytes.data()), bytes.size());

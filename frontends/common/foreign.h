@@ -8,6 +8,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 
 #include "base/file.h"
 
@@ -17,6 +18,10 @@ struct Foreign {
   std::string what, advice;
 };
 
+// A GraphDef of TensorFlow, binary or as text.
+bool is_tensorflow_graph(std::string_view bytes);
+bool is_saved_model(std::string_view bytes);
+bool is_tensorflow_text(std::string_view bytes);
 std::optional<Foreign> foreign_format(std::span<const std::byte> bytes);
 // A model that is a folder, or a folder with a model in it.
 std::optional<Foreign> foreign_folder(const Path& path);

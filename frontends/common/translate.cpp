@@ -24,6 +24,7 @@ class Import {
         expansion_(source.nodes.size(), source.file_bytes),
         values_(source, *graph_, names_, expansion_) {
     for (const Translator& row : dialect.translators) rows_.emplace(row.op, &row);
+    if (dialect.folds_constants) values_.fold_constants();
   }
 
   Result<std::unique_ptr<Graph>> run() {
@@ -34,11 +35,21 @@ class Import {
     symbols_.check(findings_);
     if (findings_.empty()) findings_.collect(infer_types(*graph_));
     if (!findings_.empty()) return findings_.all();
+    if (dialect_.folds_constants) erase_unused_nodes();
     graph_->erase_unused_constants();
     return std::move(graph_);
   }
 
  private:
+  // What computed a shape that turned out to be known is left over.
+  void erase_unused_nodes() {
+    std::vector<Node*> nodes;
+    for (Node* node : graph_->nodes()) nodes.push_back(node);
+    for (auto node = nodes.rbegin(); node != nodes.rend(); ++node)
+      if (std::ranges::all_of((*node)->outputs(), [](const Value* v) { return !v || v->unused(); }))
+        graph_->erase(*node);
+  }
+
   // ---- inputs and outputs -------------------------------------------------------------------------------------------
 
   void add_inputs() {
@@ -85,11 +96,13 @@ class Import {
   Result<Value*> output(const std::string& name) {
     Value* const none = nullptr;
     if (values_.is_poisoned(name)) return none;
-    if (!values_.is_defined(name) && !source_.values.at(name).constant.defined()) {
+    if (!values_.is_defined(name) && !values_.source(name).constant.defined()) {
       if (!findings_.empty()) return none;
       return error(ErrorKind::Input, "nothing in the model defines it");
     }
-    return values_.stored(name, Layout::AsWritten);
+    LAPIS_TRY(Value * value, values_.stored(name, Layout::AsWritten));
+    if (!dialect_.folds_constants || !value->is_constant() || value->name() == name) return value;
+    return values_.add(ops::Identity, {value}, {}, name);
   }
 
   // ---- nodes --------------------------------------------------------------------------------------------------------
@@ -102,8 +115,16 @@ class Import {
         [&](size_t i) { return location_of(source_.nodes[i]); });
     findings_.collect(std::move(order.diagnostics));
     for (const SourceNode& node : source_.nodes)
-      if (const Translator* row = row_of(node); row && row->wants_channels_first) values_.prefer_channels_first();
+      if (const Translator* row = row_of(node); row && row->wants_channels_first && !has_channels_first(node))
+        values_.prefer_channels_first();
     for (const size_t i : order.nodes) visit(source_.nodes[i]);
+  }
+
+  // Formats that know both orders name theirs.
+  static bool has_channels_first(const SourceNode& node) {
+    const auto it = node.attributes.find("data_format");
+    const auto* format = it == node.attributes.end() ? nullptr : std::get_if<std::string>(&it->second);
+    return format && format->starts_with("NC");
   }
 
   static OrderedNode names_of(const SourceNode& node) {
@@ -173,7 +194,7 @@ class Import {
 
   Status check_outputs(const SourceNode& node) const {
     for (const std::string& name : node.outputs)
-      if (!name.empty() && !values_.is_defined(name))
+      if (!name.empty() && !values_.is_defined(name) && !values_.source(name).constant.defined())
         return error(ErrorKind::Input, "defines " + quoted(name) + " beyond what the operator computes");
     return ok();
   }

@@ -30,12 +30,14 @@ struct Translator {
   int64_t oldest, newest;             // versions of the operator that the function understands
   size_t fewest_inputs, most_inputs;  // those up to `fewest_inputs` must be present
   Status (*translate)(Translation&);  // sets every output, or says why not (Translation::unsupported, or any error)
-  bool wants_channels_first = false;  // a window over pixels: the model's inputs with as many axes are images
+  bool wants_channels_first = false;  // a window over pixels: the model's inputs of 4 and 5 axes are images
 };
 
 struct Dialect {
   std::span<const Translator> translators;
   std::string_view hint;  // for what cannot be imported
+  // Nodes say what others declare: what they compute of constants alone is folded, and counts as a constant for the translators behind.
+  bool folds_constants = false;
 };
 
 Result<std::unique_ptr<Graph>> translate(const SourceGraph& source, const Dialect& dialect,
@@ -50,7 +52,11 @@ class Translation {
 
   const SourceNode& node() const { return node_; }
   bool has(size_t i) const { return i < node_.inputs.size() && !node_.inputs[i].empty(); }
-  const SourceValue& input(size_t i) const { return source_.values.at(node_.inputs.at(i)); }
+  size_t input_count() const { return node_.inputs.size(); }
+  size_t output_count() const { return node_.outputs.size(); }
+  const SourceValue& input(size_t i) const { return values_.source(node_.inputs.at(i)); }
+  // What a small integer operand holds, symbols included, where shapes tell it; nullopt if it is not known.
+  std::optional<Dims> contents(size_t i) const { return values_.contents(node_.inputs.at(i)); }
   const SourceValue& output(size_t i) const { return source_.values.at(node_.outputs.at(i)); }
   // An attribute of the node, or `fallback` if the file leaves it out.
   template <class T> T get(std::string_view name, T fallback) const {
@@ -89,6 +95,11 @@ class Translation {
   // Layout::FlattenedPlanes.
   Status set(size_t i, Value* real, Layout layout, int64_t channels = 0) {
     return values_.define(node_.outputs.at(i), real, layout, channels);
+  }
+
+  // Output i as a constant; integers that stand for reals have a quantization.
+  void set_constant(size_t i, Tensor tensor, std::optional<Quantization> quantization = {}) {
+    values_.define_constant(node_.outputs.at(i), std::move(tensor), std::move(quantization));
   }
 
   // To be returned where the format allows what Lapis does not: "filters that are computed".

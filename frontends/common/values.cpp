@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "frontends/common/declared.h"
+#include "ir/evaluate.h"
 #include "ir/infer.h"
 #include "ir/ops/attributes.h"
 #include "ir/ops/data_attributes.h"
@@ -62,7 +63,7 @@ void Values::enter(std::string name, std::string where) {
 Result<Value*> Values::add(const OpDef& op, std::vector<Value*> inputs, Attributes attributes,
                            const std::string& output) {
   LAPIS_TRY(Node * node, add_node(op, std::move(inputs), std::move(attributes), {output}));
-  return node->output();
+  return folds_ && output.empty() ? folded(node) : Result<Value*>(node->output());
 }
 
 Result<std::vector<Value*>> Values::add_all(const OpDef& op, std::vector<Value*> inputs, Attributes attributes,
@@ -89,6 +90,29 @@ Result<Node*> Values::add_node(const OpDef& op, std::vector<Value*> inputs, Attr
     return found;
   }
   return node;
+}
+
+// Weights are only moved, shapes and numbers are computed. Q/DQ pairs stay: they say how the model is meant to be quantized.
+Result<Value*> Values::folded(Node* node) {
+  constexpr int64_t kSmall = 1 << 16;
+  const OpDef& op = node->op();
+  const Type& type = node->output()->type();
+  const auto is_constant = [](const Value* v) { return !v || v->is_constant(); };
+  if (!std::ranges::all_of(node->inputs(), is_constant) || !op.has(Trait::Pure) || !op.evaluate ||
+      op.name == ops::DequantizeLinear.name || op.name == ops::QuantizeLinear.name || !type.is_static())
+    return node->output();
+  std::vector<const Tensor*> tensors;
+  int64_t most = kSmall;
+  for (const Value* v : node->inputs()) {
+    tensors.push_back(v ? &v->constant() : nullptr);
+    if (v && op.has(Trait::Movement)) most += v->constant().size();
+  }
+  if (element_count(type.shape()) > most) return node->output();
+  Result<std::vector<Tensor>> results = evaluate_node(*node, tensors);
+  if (!results.ok()) return node->output();  // its meaning is an error, which is for those who run it
+  LAPIS_CHECK(copies(static_cast<size_t>((*results)[0].bytes())));
+  graph_.erase(node);
+  return constant(std::move((*results)[0]));
 }
 
 Status Values::copies(size_t bytes) {
@@ -124,9 +148,10 @@ Layout Values::layout(const std::string& name) const {
   const auto has = [&](Layout layout) { return forms && forms->stored[static_cast<size_t>(layout)]; };
   if (has(Layout::ChannelsFirst)) return Layout::ChannelsFirst;
   if (has(Layout::FlattenedPlanes) && !has(Layout::AsWritten)) return Layout::FlattenedPlanes;
-  constexpr int64_t kImage = 4;
+  constexpr int64_t kImage = 4, kVolume = 5;
   const Type& type = source(name).type;
-  const bool is_image = images_ && forms && forms->is_input && type.ranked() && type.rank() == kImage;
+  const bool is_image =
+      images_ && forms && forms->is_input && type.ranked() && (type.rank() == kImage || type.rank() == kVolume);
   return is_image ? Layout::ChannelsFirst : Layout::AsWritten;
 }
 
@@ -142,6 +167,14 @@ std::string Values::name_in(const std::string& name, Layout layout) const {
 }
 
 Status Values::define(const std::string& name, Value* real, Layout layout, int64_t channels) {
+  if (folds_ && real->is_constant() && layout == Layout::AsWritten && !source(name).quantization) {
+    define_constant(name, real->constant());
+    return ok();
+  }
+  if (folds_ && !real->producer()) {
+    LAPIS_TRY(Node * same, add_node(ops::Identity, {real}, {}, {""}));
+    real = same->output();
+  }
   LAPIS_ASSERT(real->producer(), "'" << name << "' must be computed by a node of its own");
   Forms& forms = forms_[name];
   const SourceValue& as = source(name);
@@ -159,7 +192,59 @@ Status Values::define(const std::string& name, Value* real, Layout layout, int64
   if (!merge(value->type(), declared))
     return error(ErrorKind::Input,
                  "'" + name + "' is declared as " + as.type.to_string() + " but is " + value->type().to_string());
-  return complete_type(*value, declared);
+  if (declared.dtype != DType::Undefined) return complete_type(*value, declared);
+  note_type(name, *value, layout);
+  return ok();
+}
+
+// In the order of axes that the source knows.
+void Values::note_type(const std::string& name, const Value& value, Layout layout) {
+  SourceValue known = source(name);
+  known.type = value.type();
+  const auto rank = known.type.ranked() ? static_cast<size_t>(known.type.rank()) : 0;
+  if (layout == Layout::ChannelsFirst && rank > 0) {
+    Dims& written = *known.type.dims;
+    for (size_t axis = 0; axis < rank; ++axis)
+      written[axis] = value.type().dim(axis_in(layout, static_cast<int64_t>(axis), rank));
+  }
+  defined_.insert_or_assign(name, std::move(known));
+}
+
+void Values::define_constant(const std::string& name, Tensor tensor, std::optional<Quantization> quantization) {
+  SourceValue known = source(name);
+  known.type = Type::of(tensor);
+  known.constant = std::move(tensor);
+  known.quantization = std::move(quantization);
+  defined_.insert_or_assign(name, std::move(known));
+}
+
+// A ConstantOfShape of it would have these extents: what inference knows of shapes is asked that way.
+std::optional<Dims> Values::contents(const std::string& name) {
+  const SourceValue& known = source(name);
+  if (known.constant.defined()) {
+    if (!is_integer(known.constant.dtype())) return std::nullopt;
+    const std::vector<int64_t> numbers = known.constant.as_ints();
+    return Dims(numbers.begin(), numbers.end());
+  }
+  const auto forms = forms_.find(name);
+  Value* value = forms == forms_.end() ? nullptr : forms->second.stored_in(Layout::AsWritten);
+  if (!value || !is_integer(value->dtype()) || !value->type().ranked() || value->type().rank() > 1) return std::nullopt;
+  std::vector<Node*> probe;
+  const auto append = [&](const OpDef& op, std::vector<Value*> inputs, Attributes attributes) {
+    probe.push_back(graph_.add_node(op, std::move(inputs), std::move(attributes)));
+    return infer_types(*probe.back()).ok() ? probe.back()->output() : nullptr;
+  };
+  Value* flat = append(ops::Reshape, {value, constant(Tensor::vector<int64_t>({-1}))}, {});
+  if (flat)
+    flat = append(ops::Cast, {flat}, encode_attributes(ops::CastAttrs{.to = static_cast<int64_t>(DType::Int64)}));
+  const Value* shaped = flat ? append(ops::ConstantOfShape, {flat}, {}) : nullptr;
+  std::optional<Dims> dims = shaped ? shaped->type().dims : std::nullopt;
+  while (!probe.empty()) {
+    graph_.erase(probe.back());
+    probe.pop_back();
+  }
+  if (dims && std::ranges::none_of(*dims, [](const Dim& d) { return d.is_known(); })) return std::nullopt;
+  return dims;
 }
 
 Result<Value*> Values::stored(const std::string& name, Layout layout) {

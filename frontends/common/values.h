@@ -19,6 +19,14 @@ class Values {
   Values(const SourceGraph& source, Graph& graph, Names& names, Expansion& expansion)
       : source_(source), graph_(graph), names_(names), expansion_(expansion), scope_{&graph} {}
 
+  // What is known of a value of the source: as its reader found it, or, where that says nothing, as it was defined since.
+  const SourceValue& source(const std::string& name) const {
+    const auto it = defined_.find(name);
+    return it == defined_.end() ? source_.values.at(name) : it->second;
+  }
+  // From now on nodes whose operands are all constant are computed at once and become constants.
+  void fold_constants() { folds_ = true; }
+
   // Nodes that are added from now on belong to this part of the source: their origin is `name`, findings about them are located at `where`.
   void enter(std::string name, std::string where);
   // A node with one typed output, which is named after what it is made for.
@@ -31,6 +39,10 @@ class Values {
   void add_input(const std::string& name, Type type);
   // What a node computes. Quantizes it where the source says that the value is, and gives it the source's name.
   Status define(const std::string& name, Value* real, Layout layout, int64_t channels);
+  // A constant, of integers that mean reals if `quantization` says so.
+  void define_constant(const std::string& name, Tensor tensor, std::optional<Quantization> quantization = {});
+  // What a small integer value holds, as far as shapes tell it; nullopt if it is not known.
+  std::optional<Dims> contents(const std::string& name);
   void poison(const std::string& name) {
     if (!name.empty()) forms_[name].poisoned = true;
   }
@@ -55,7 +67,6 @@ class Values {
     Value*& real_in(Layout layout) { return real[static_cast<size_t>(layout)]; }
   };
 
-  const SourceValue& source(const std::string& name) const { return source_.values.at(name); }
   const Forms* find(const std::string& name) const;
   Result<Node*> add_node(const OpDef& op, std::vector<Value*> inputs, Attributes attributes,
                          std::vector<std::string> outputs);
@@ -74,15 +85,18 @@ class Values {
   Result<Value*> computed_parameter(const std::string& name, const Axes& perm);
   Result<Value*> parameter_of(const std::string& name, Tensor tensor, int64_t axis);
   Status copies(size_t bytes);
+  Result<Value*> folded(Node* node);
+  void note_type(const std::string& name, const Value& value, Layout layout);
 
   const SourceGraph& source_;
   Graph& graph_;
   Names& names_;
   Expansion& expansion_;
   const Scope scope_;
-  bool images_ = false;
+  bool images_ = false, folds_ = false;
   std::string name_, where_;
   std::unordered_map<std::string, Forms> forms_;
+  std::unordered_map<std::string, SourceValue> defined_;  // what is known of values whose type the source does not tell
   std::map<std::pair<std::string, Axes>, Value*> parameters_;  // by name and permutation; planes by {-channels}
 };
 

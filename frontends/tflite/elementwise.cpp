@@ -1,6 +1,5 @@
 // Operators that work on each element, whatever the order of axes, and Softmax.
-#include <algorithm>
-
+#include "frontends/common/elementwise.h"
 #include "frontends/tflite/translators.h"
 #include "ir/ops/attributes.h"
 #include "ir/ops/data_attributes.h"
@@ -9,29 +8,11 @@
 namespace lapis::tflite_frontend {
 namespace {
 
-// The layout in which two operands meet: channels first where one of them is so and the other can be turned like it.
-Layout common_layout(const Translation& t) {
-  const auto rank = [&](size_t i) { return t.input(i).type.rank(); };
-  const auto can_follow = [&](size_t i, size_t leader) {
-    return t.layout(leader) == Layout::ChannelsFirst &&
-           (t.input(i).constant.defined() ? rank(i) <= rank(leader) : rank(i) == rank(leader));
-  };
-  return can_follow(1, 0) || can_follow(0, 1) ? Layout::ChannelsFirst : Layout::AsWritten;
-}
-
-Result<Value*> operand(Translation& t, size_t i, Layout layout) {
-  if (layout == Layout::AsWritten || !t.input(i).constant.defined()) return t.real(i, layout);
-  const int64_t rank = std::max(t.input(0).type.rank(), t.input(1).type.rank());
-  return t.parameter(i, frontend::to_channels_first(static_cast<size_t>(rank)));
-}
-
 Status binary(Translation& t, const OpDef& op) {
-  const Layout layout = common_layout(t);
-  LAPIS_TRY(Value * a, operand(t, 0, layout));
-  LAPIS_TRY(Value * b, operand(t, 1, layout));
-  LAPIS_TRY(Value * result, t.add(op, {a, b}));
+  LAPIS_TRY(const frontend::Aligned both, frontend::aligned(t, {0, 1}));
+  LAPIS_TRY(Value * result, t.add(op, both.operands));
   LAPIS_TRY(Value * y, activated(t, result));
-  return t.set(0, y, layout);
+  return t.set(0, y, both.layout);
 }
 
 // QUANTIZE and DEQUANTIZE: what they do lies in the types of their operand and result.

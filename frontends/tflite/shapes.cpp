@@ -1,6 +1,7 @@
 // Operators that know the axes of their operands: RESHAPE, PAD, MEAN, FULLY_CONNECTED.
 #include <algorithm>
 
+#include "frontends/common/elementwise.h"
 #include "frontends/tflite/translators.h"
 #include "ir/ops/attributes.h"
 #include "ir/ops/data_attributes.h"
@@ -8,11 +9,6 @@
 
 namespace lapis::tflite_frontend {
 namespace {
-
-// Padding and averages take values in any layout but that of planes.
-Layout as_it_is(const Translation& t) {
-  return t.layout(0) == Layout::ChannelsFirst ? Layout::ChannelsFirst : Layout::AsWritten;
-}
 
 // In TFLite a 0 in a shape is a size, not "copy this dimension".
 bool has_zero(const Dims& dims) {
@@ -92,27 +88,6 @@ Result<Value*> product_of_last_axis(Translation& t) {
   return t.add(ops::Add, {y, bias});
 }
 
-// ---- MEAN and PAD -----------------------------------------------------------------------------------------------------------------
-
-// The axes that are left stand in the written order, also where the operand is not.
-bool keeps_order(const std::vector<int64_t>& gone, Layout layout, int64_t rank) {
-  std::vector<int64_t> left;
-  for (int64_t axis = 0; axis < rank; ++axis)
-    if (std::find(gone.begin(), gone.end(), axis) == gone.end())
-      left.push_back(frontend::axis_in(layout, axis, static_cast<size_t>(rank)));
-  return std::is_sorted(left.begin(), left.end());
-}
-
-Result<std::vector<int64_t>> reduced_axes(const Translation& t, int64_t rank) {
-  LAPIS_TRY(std::vector<int64_t> axes, numbers(t, 1, "axes"));
-  for (int64_t& axis : axes) {
-    if (axis < -rank || axis >= rank)
-      return error(ErrorKind::Input, "reduces axis " + std::to_string(axis) + " of " + std::to_string(rank));
-    if (axis < 0) axis += rank;
-  }
-  return axes;
-}
-
 }  // namespace
 
 Status fully_connected(Translation& t) {
@@ -124,17 +99,8 @@ Status fully_connected(Translation& t) {
 }
 
 Status mean(Translation& t) {
-  const int64_t rank = t.input(0).type.rank();
-  LAPIS_TRY(std::vector<int64_t> axes, reduced_axes(t, rank));
-  const bool keeps_axes = t.get<bool>("keep_dims", false);
-  Layout layout = as_it_is(t);
-  if (!keeps_axes && !keeps_order(axes, layout, rank)) layout = Layout::AsWritten;
-  LAPIS_TRY(Value * x, t.real(0, layout));
-  for (int64_t& axis : axes) axis = frontend::axis_in(layout, axis, static_cast<size_t>(rank));
-  std::sort(axes.begin(), axes.end());
-  const ops::ReduceAttrs attributes{.keepdims = keeps_axes, .noop_with_empty_axes = true};
-  LAPIS_TRY(Value * y, t.add(ops::ReduceMean, {x, t.constant(Tensor::vector(axes))}, attributes));
-  return t.set(0, y, keeps_axes ? layout : Layout::AsWritten);
+  LAPIS_TRY(std::vector<int64_t> axes, numbers(t, 1, "axes"));
+  return frontend::reduce(t, ops::ReduceMean, std::move(axes), t.get<bool>("keep_dims", false));
 }
 
 // With zeros: of quantized values the byte that means 0.
@@ -144,7 +110,7 @@ Status pad(Translation& t) {
   if (written.size() != 2 * rank || std::any_of(written.begin(), written.end(), [](int64_t p) { return p < 0; }))
     return error(ErrorKind::Input,
                  "its paddings are not two numbers from 0 on for each of " + std::to_string(rank) + " axes");
-  const Layout layout = as_it_is(t);
+  const Layout layout = frontend::plain_layout(t);
   std::vector<int64_t> pads(2 * rank);
   for (size_t axis = 0; axis < rank; ++axis) {
     const auto to = static_cast<size_t>(frontend::axis_in(layout, static_cast<int64_t>(axis), rank));

@@ -1,8 +1,6 @@
 // Convolutions and pools: windows over pixels, in NHWC.
-#include <algorithm>
-
+#include "frontends/common/windows.h"
 #include "frontends/tflite/translators.h"
-#include "ir/ops/attributes.h"
 #include "ir/ops/ops.h"
 
 namespace lapis::tflite_frontend {
@@ -11,39 +9,7 @@ namespace {
 constexpr size_t kRank = 4;
 enum class Padding : uint8_t { Same, Valid };  // by number
 
-struct Window {
-  std::vector<int64_t> kernel, strides, dilations;
-  std::string auto_pad = "NOTSET";
-  std::vector<int64_t> pads = {};
-};
-
-Status check(const Window& w) {
-  constexpr int64_t kMost = INT32_MAX;
-  for (const auto* list : {&w.kernel, &w.strides, &w.dilations})
-    for (const int64_t v : *list)
-      if (v < 1 || v > kMost)
-        return error(ErrorKind::Input, "has a kernel, stride or dilation of " + std::to_string(v));
-  return ok();
-}
-
-// SAME: as many results as strides, the odd pixel of padding behind. Numbers where the size of the image is known.
-void pad_same(Window& w, const Type& image) {
-  w.auto_pad = "SAME_UPPER";
-  std::vector<int64_t> begins, ends;
-  for (size_t i = 0; i < w.kernel.size(); ++i) {
-    const Dim& size = (*image.dims)[2 + i];
-    if (!size.is_constant()) return;
-    const int64_t reach = (w.kernel[i] - 1) * w.dilations[i] + 1;
-    const int64_t results = (size.value() + w.strides[i] - 1) / w.strides[i];
-    const int64_t total = std::max<int64_t>(0, (results - 1) * w.strides[i] + reach - size.value());
-    begins.push_back(total / 2);
-    ends.push_back(total - total / 2);
-  }
-  w.auto_pad = "NOTSET";
-  w.pads = begins;
-  w.pads.insert(w.pads.end(), ends.begin(), ends.end());
-  if (std::all_of(w.pads.begin(), w.pads.end(), [](int64_t p) { return p == 0; })) w.pads.clear();
-}
+using frontend::Window;
 
 // The window of an operator on an image with channels first.
 Result<Window> window(const Translation& t, std::vector<int64_t> kernel, const Type& image) {
@@ -52,10 +18,10 @@ Result<Window> window(const Translation& t, std::vector<int64_t> kernel, const T
   Window w{std::move(kernel),
            {t.get<int64_t>("stride_h", 0), t.get<int64_t>("stride_w", 0)},
            {t.get<int64_t>("dilation_h", 1), t.get<int64_t>("dilation_w", 1)}};
-  LAPIS_CHECK(check(w));
+  LAPIS_CHECK(frontend::check(w));
   const auto padding = t.get<int64_t>("padding", 0);
   if (padding == static_cast<int64_t>(Padding::Same))
-    pad_same(w, image);
+    frontend::pad_same(w, image);
   else if (padding != static_cast<int64_t>(Padding::Valid))
     return error(ErrorKind::Input, "has the padding number " + std::to_string(padding));
   return w;
@@ -108,22 +74,13 @@ Result<Value*> ties_away_from_zero(Translation& t, Value* y, const Window& w) {
   return t.add(ops::Add, {y, nudge});
 }
 
-template <class Attrs> Attrs pool_attributes(const Window& w) {
-  Attrs attributes;
-  attributes.auto_pad = w.auto_pad;
-  attributes.kernel_shape = w.kernel;
-  attributes.pads = w.pads;
-  attributes.strides = w.strides;
-  return attributes;
-}
-
 Result<Value*> averaged(Translation& t, Value* x, const Window& w) {
-  LAPIS_TRY(Value * y, t.add(ops::AveragePool, {x}, pool_attributes<ops::AveragePoolAttrs>(w)));
+  LAPIS_TRY(Value * y, t.add(ops::AveragePool, {x}, frontend::pool_attributes<ops::AveragePoolAttrs>(w)));
   return ties_away_from_zero(t, y, w);
 }
 
 Result<Value*> largest(Translation& t, Value* x, const Window& w) {
-  return t.add(ops::MaxPool, {x}, pool_attributes<ops::MaxPoolAttrs>(w));
+  return t.add(ops::MaxPool, {x}, frontend::pool_attributes<ops::MaxPoolAttrs>(w));
 }
 
 using Pool = Result<Value*> (*)(Translation&, Value*, const Window&);

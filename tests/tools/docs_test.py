@@ -40,6 +40,8 @@ def prepare(folder):
     for file in EXAMPLE.iterdir():
         shutil.copy(file, folder)
     shutil.copy(SOURCE / "tests/frontends/tflite/resnet8_int8.tflite", folder / "M.tflite")
+    shutil.copy(SOURCE / "tests/frontends/tensorflow/cases.pb", folder / "M.pb")
+    shutil.copytree(SOURCE / "tests/frontends/tensorflow/saved", folder / "saved")
     for file, name in {"mxnet/gluon-symbol.json": "M-symbol.json", "mxnet/gluon-0000.params": "M-0000.params", "pytorch/net.pt2": "M.pt2"}.items():
         shutil.copy(SOURCE / "tests/frontends" / file, folder / name)
     (folder / "examples").symlink_to(SOURCE / "examples")

@@ -52,7 +52,6 @@ FILES = {
     "OpenVINO": b'<?xml version="1.0"?>\n<net name="m" version="11"><layers></layers></net>',
     "TensorFlow.js": b'{"format": "graph-model", "modelTopology": {}}',
     "Hugging Face": b'{"architectures": ["BertModel"], "model_type": "bert"}',
-    "frozen TensorFlow": NODE + field(1, field(1, "relu") + field(2, "Relu") + field(3, "input")) + field(4, field(1, 27)),
     "SavedModel": SAVED_MODEL,
     "PaddlePaddle": field(1, field(1, 0) + field(2, 2**64 - 1) + field(3, field(1, "x"))) + field(4, field(1, 0)),
     "Core ML": field(1, 5) + field(2, field(1, field(1, "image"))) + field(500, field(1, field(1, "conv"))),
@@ -88,7 +87,7 @@ class Foreign(Cli):
 
     def test_folders(self):
         for what, files in {
-            "SavedModel": ["saved_model.pb", "keras_metadata.pb"],
+            "SavedModel": ["saved_model.pbtxt", "keras_metadata.pb"],
             "PaddlePaddle": ["inference.pdmodel", "inference.pdiparams"],
             "Core ML": ["Manifest.json", "Data"],
             "Hugging Face": ["config.json", "model.safetensors"],

@@ -1,5 +1,8 @@
 // lapis compile M -o OUT [--emit artifact|object] [--target T[,T...]] [--schedules FILE]
 #include "driver/compile.h"
+
+#include <algorithm>
+
 #include "base/hash.h"
 #include "base/suggest.h"
 #include "codegen/object/object.h"
@@ -17,10 +20,24 @@ struct Flags {
   std::string save_schedules;
 };
 
-Result<uint64_t> hash_of(const Path& file) {
-  LAPIS_TRY(const MappedFile mapped, map_file(file));
+// The files of a model: itself, or those in its folder.
+std::vector<Path> files_of(const Path& model) {
+  std::error_code failed;
+  if (!std::filesystem::is_directory(model, failed)) return {model};
+  std::vector<Path> files;
+  for (auto it = std::filesystem::recursive_directory_iterator(model, failed); !failed && it != end(it);
+       it.increment(failed))
+    if (it->is_regular_file(failed)) files.push_back(it->path());
+  std::sort(files.begin(), files.end());
+  return files;
+}
+
+Result<uint64_t> hash_of(const Path& model) {
   Hasher h;
-  h.add_bytes(mapped.data.get(), mapped.size);
+  for (const Path& file : files_of(model)) {
+    LAPIS_TRY(const MappedFile mapped, map_file(file));
+    h.add_bytes(mapped.data.get(), mapped.size);
+  }
   return h.value();
 }
 
@@ -110,9 +127,9 @@ Result<Report> compile(const Flags& flags) {
   CompileOptions options;
   LAPIS_TRY(const ModelOptions model, flags.model.model_options());
   LAPIS_TRY(options.schedules, flags.model.read_schedules());
-  LAPIS_TRY(options.source_hash, hash_of(flags.model.model));
   options.caches = flags.model.caches();
   LAPIS_TRY(std::unique_ptr<Graph> graph, flags.model.load(flags.model.model, model));
+  LAPIS_TRY(options.source_hash, hash_of(flags.model.model));
   const std::string name = graph->name();
   const Result<std::vector<Compiled>> variants = compile_variants(std::move(graph), targets, options);
   if (!variants.ok()) return in_file(variants.diagnostics(), flags.model.model, name);

@@ -6,6 +6,7 @@
 #include <charconv>
 #include <cstdlib>
 #include <limits>
+#include <utility>
 
 #include "base/suggest.h"
 #include "frontends/frontend.h"
@@ -16,8 +17,9 @@ namespace lapis::cli {
 
 void ModelFlags::add_model(CLI::App& app, Takes takes) {
   app.add_option("model", model,
-                 takes == Takes::Models ? "A model: ONNX or TFLite"
-                                        : "A model (ONNX or TFLite), or an artifact made by `lapis compile`")
+                 takes == Takes::Models
+                     ? "A model: ONNX, TFLite or TensorFlow"
+                     : "A model (ONNX, TFLite or TensorFlow), or an artifact made by `lapis compile`")
       ->required()
       ->type_name("MODEL");
   app.add_option("--dim", dims, "Value of a symbolic dimension, e.g. --dim S=64 (a batch dimension defaults to 1)")
@@ -26,6 +28,12 @@ void ModelFlags::add_model(CLI::App& app, Takes takes) {
   app.add_option("--value", values,
                  "Number that an input always is, which the model then has no more, e.g. --value sr=16000")
       ->type_name("INPUT=NUMBER");
+  app.add_option("--inputs", part.inputs, "Values at which the wanted part of a TensorFlow model begins")
+      ->delimiter(',')
+      ->type_name("NAME,...");
+  app.add_option("--outputs", part.outputs, "Values at which it ends")->delimiter(',')->type_name("NAME,...");
+  app.add_option("--signature", part.signature, "Signature of a SavedModel; serving_default if it has that")
+      ->type_name("NAME");
 }
 
 void ModelFlags::add_running(CLI::App& app) {
@@ -166,11 +174,17 @@ static Status check_names(const Graph& graph, const Path& file, const ModelOptio
 }
 
 Result<std::unique_ptr<Graph>> ModelFlags::import(const Path& file, const ModelOptions& options) const {
-  LAPIS_TRY(const ModelOptions flags, model_options());
-  LAPIS_TRY(std::unique_ptr<Graph> graph, import_model(file));
+  LAPIS_TRY(ModelOptions flags, model_options());
+  ModelOptions left = options;
+  ImportOptions wanted = part;
+  if (const Frontend* frontend = frontend_of(file); frontend && frontend->imports_parts) {
+    wanted.values = std::exchange(left.values, {});
+    flags.values.clear();
+  }
+  LAPIS_TRY(std::unique_ptr<Graph> graph, import_model(file, wanted));
   LAPIS_CHECK(check_names(*graph, file, flags));
-  if (options.dims.empty() && options.shapes.empty() && options.values.empty()) return graph;
-  if (Status bound = bind_model(*graph, options); !bound.ok())
+  if (left.dims.empty() && left.shapes.empty() && left.values.empty()) return graph;
+  if (Status bound = bind_model(*graph, left); !bound.ok())
     return in_file(std::move(bound).diagnostics(), file, graph->name());
   return graph;
 }
@@ -185,13 +199,16 @@ Result<std::unique_ptr<Graph>> ModelFlags::load(const Path& file, const ModelOpt
 
 // Shapes and machine were fixed when the artifact was compiled.
 Status ModelFlags::check_artifact(const Path& file) const {
-  const char* flag = !dims.empty()         ? "--dim"
-                     : !shapes.empty()     ? "--shape"
-                     : !values.empty()     ? "--value"
-                     : target != "host"    ? "--target"
-                     : !schedules.empty()  ? "--schedules"
-                     : !code_cache.empty() ? "--code-cache"
-                                           : nullptr;
+  const char* flag = !dims.empty()             ? "--dim"
+                     : !shapes.empty()         ? "--shape"
+                     : !values.empty()         ? "--value"
+                     : !part.inputs.empty()    ? "--inputs"
+                     : !part.outputs.empty()   ? "--outputs"
+                     : !part.signature.empty() ? "--signature"
+                     : target != "host"        ? "--target"
+                     : !schedules.empty()      ? "--schedules"
+                     : !code_cache.empty()     ? "--code-cache"
+                                               : nullptr;
   if (!flag) return ok();
   return error(ErrorKind::Usage, std::string(flag) + " does nothing for an artifact, whose code is generated already")
       .at(file.string())

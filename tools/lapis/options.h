@@ -2,16 +2,18 @@
 #pragma once
 
 #include "driver/runner.h"
+#include "frontends/frontend.h"
 #include "tools/lapis/terminal.h"
 #include "tools/lapis/verb.h"
 #include "tuning/evaluate.h"
 
 namespace lapis::cli {
 
-// MODEL --dim N=1 --shape x=1x3x8x8 --value sr=16000 --target T --schedules FILE --threads N --backend jit|reference|reference-after-passes
+// MODEL --dim N=1 --shape x=1x3x8x8 --value sr=16000 --inputs a,b --outputs c --signature S --target T --schedules FILE --threads N --backend jit|reference|reference-after-passes
 struct ModelFlags {
   std::string model, target = "host", backend = "jit", schedules, code_cache;
   std::vector<std::string> dims, shapes, values;
+  ImportOptions part;  // --inputs, --outputs, --signature
   int threads = 1;
   bool perf_map = false, artifact = false;
 

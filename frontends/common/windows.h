@@ -1,0 +1,30 @@
+// Windows over pixels: what convolutions and pools of all formats have in common.
+#pragma once
+
+#include "ir/ops/attributes.h"
+#include "ir/type.h"
+
+namespace lapis::frontend {
+
+struct Window {
+  std::vector<int64_t> kernel, strides, dilations;
+  std::string auto_pad = "NOTSET";
+  std::vector<int64_t> pads = {};
+};
+
+// Sizes below 1 and beyond 32 bits are errors.
+Status check(const Window& window);
+
+// SAME: as many results as strides, the odd pixel of padding behind. Numbers where the size of the image, which has its channels first, is known.
+void pad_same(Window& window, const Type& image);
+
+template <class Attrs> Attrs pool_attributes(const Window& w) {
+  Attrs attributes;
+  attributes.auto_pad = w.auto_pad;
+  attributes.kernel_shape = w.kernel;
+  attributes.pads = w.pads;
+  attributes.strides = w.strides;
+  return attributes;
+}
+
+}  // namespace lapis::frontend
