@@ -53,6 +53,10 @@ function(lapis_reads_headers_once target)
     target_precompile_headers(
       ${target} PRIVATE <algorithm> <functional> <map> <memory> <optional> <set> <span> <sstream> <string> <unordered_map> <variant>
       <vector> ${ARGN})
+    if(CMAKE_CXX_COMPILER_ID STREQUAL Clang)
+      # A compiler cache brings back what was made for headers of another time: their content counts.
+      target_compile_options(${target} PRIVATE "SHELL:-Xclang -fno-pch-timestamp")
+    endif()
   endif()
 endfunction()
 
