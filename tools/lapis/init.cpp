@@ -42,7 +42,7 @@ Result<Report> init(const Flags& flags) {
 
 Action declare_init(CLI::App& app) {
   auto flags = std::make_shared<Flags>();
-  app.add_option("model", flags->model, "A model: ONNX, TFLite or TensorFlow")->required()->type_name("MODEL");
+  app.add_option("model", flags->model, "A model of any format that Lapis reads")->required()->type_name("MODEL");
   app.add_option("-o,--output", flags->output, "The configuration; it must not exist yet")
       ->capture_default_str()
       ->type_name("FILE");

@@ -18,8 +18,8 @@ namespace lapis::cli {
 void ModelFlags::add_model(CLI::App& app, Takes takes) {
   app.add_option("model", model,
                  takes == Takes::Models
-                     ? "A model: ONNX, TFLite or TensorFlow"
-                     : "A model (ONNX, TFLite or TensorFlow), or an artifact made by `lapis compile`")
+                     ? "A model of any format that Lapis reads"
+                     : "A model of any format that Lapis reads, or an artifact made by `lapis compile`")
       ->required()
       ->type_name("MODEL");
   app.add_option("--dim", dims, "Value of a symbolic dimension, e.g. --dim S=64 (a batch dimension defaults to 1)")
