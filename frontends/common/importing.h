@@ -1,11 +1,14 @@
 // How every import ends: its findings are located in the file, and memory that a file asks for and that cannot be had is a finding too.
 #pragma once
 
+#include <cstring>
 #include <memory>
 #include <new>
+#include <span>
 #include <stdexcept>
 #include <string>
 
+#include "base/file.h"
 #include "base/guard.h"
 #include "ir/graph.h"
 
@@ -25,6 +28,14 @@ template <class Function> Result<std::unique_ptr<Graph>> importing(const std::st
   return current_exception_diagnostic().at(name);
 } catch (const std::length_error&) {
   return current_exception_diagnostic().at(name);
+}
+
+// Constants lie in the bytes of a model, which a caller may not keep.
+inline MappedFile copy_of(std::span<const std::byte> bytes) {
+  Tensor copy(DType::UInt8, {static_cast<int64_t>(bytes.size())});
+  if (!bytes.empty()) std::memcpy(copy.mutable_raw(), bytes.data(), bytes.size());
+  const auto owner = std::make_shared<const Tensor>(std::move(copy));
+  return {{owner, owner->raw()}, bytes.size()};
 }
 
 }  // namespace lapis::frontend

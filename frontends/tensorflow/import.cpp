@@ -1,7 +1,5 @@
 #include "frontends/tensorflow/import.h"
 
-#include <cstring>
-
 #include "frontends/common/foreign.h"
 #include "frontends/common/importing.h"
 #include "frontends/tensorflow/saved_model.h"
@@ -21,18 +19,13 @@ Part part_of(const ImportOptions& options) {
   return part;
 }
 
-MappedFile copy_of(std::string_view bytes) {
-  const auto owner = std::make_shared<const std::string>(bytes);
-  return {{owner, reinterpret_cast<const std::byte*>(owner->data())}, owner->size()};
-}
-
 Result<std::unique_ptr<Graph>> import_graph(const MappedFile& mapped, const std::string& name,
                                             const ImportOptions& options) {
   return frontend::importing(name, [&]() -> Result<std::unique_ptr<Graph>> {
     MappedFile file = mapped;
     if (frontend::is_tensorflow_text(text_of(mapped.bytes()))) {
       LAPIS_TRY(const std::string binary, graph_from_text(text_of(mapped.bytes())));
-      file = copy_of(binary);
+      file = frontend::copy_of(std::as_bytes(std::span(binary)));
     }
     Model model;
     LAPIS_TRY(model.graph, parse_graph(text_of(file.bytes())));
@@ -68,7 +61,7 @@ Result<std::unique_ptr<Graph>> import_tensorflow(const Path& path, const MappedF
 
 Result<std::unique_ptr<Graph>> import_tensorflow(std::span<const std::byte> bytes, const std::string& name,
                                                  const ImportOptions& options) {
-  return import_graph(copy_of(text_of(bytes)), name, options);
+  return import_graph(frontend::copy_of(bytes), name, options);
 }
 
 namespace tensorflow_frontend {

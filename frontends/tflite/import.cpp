@@ -21,14 +21,6 @@ Result<std::unique_ptr<Graph>> import_file(const MappedFile& file, const std::st
   });
 }
 
-// Constants lie in the bytes, which the caller may not keep.
-MappedFile copy_of(std::span<const std::byte> bytes) {
-  Tensor copy(DType::UInt8, {static_cast<int64_t>(bytes.size())});
-  if (!bytes.empty()) std::memcpy(copy.mutable_raw(), bytes.data(), bytes.size());
-  const auto owner = std::make_shared<const Tensor>(std::move(copy));
-  return {{owner, owner->raw()}, bytes.size()};
-}
-
 }  // namespace
 
 bool is_tflite(const Path&, std::span<const std::byte> bytes) {
@@ -43,7 +35,7 @@ Result<std::unique_ptr<Graph>> import_tflite(const Path& path, const MappedFile&
 
 Result<std::unique_ptr<Graph>> import_tflite(std::span<const std::byte> bytes, const std::string& name,
                                              const ImportOptions& options) {
-  return import_file(copy_of(bytes), name, options);
+  return import_file(frontend::copy_of(bytes), name, options);
 }
 
 }  // namespace lapis

@@ -5,7 +5,20 @@
 
 #include <string>
 
+#include "ir/verify.h"
+
 namespace lapis::testing {
+
+// Whether a file was imported; whatever came out must hold together, and a refusal must say why.
+inline bool survives(const Result<std::unique_ptr<Graph>>& graph) {
+  if (!graph.ok()) {
+    EXPECT_FALSE(to_string(graph.diagnostics()).empty());
+    return false;
+  }
+  const Diagnostics found = verify(**graph, VerifyLevel::Structure);
+  EXPECT_TRUE(found.empty()) << to_string(found);
+  return true;
+}
 
 // Every bit of the file flipped alone: `imports` says whether a file is a model. Some bits are contents of constants, others are not.
 template <class Imports> void expect_bit_flips_survived(const std::string& file, Imports&& imports) {

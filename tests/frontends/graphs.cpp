@@ -4,6 +4,7 @@
 
 #include "frontends/onnx/import.h"
 #include "ir/op.h"
+#include "ir/ops/ops.h"
 #include "ir/printer.h"
 #include "ir/structure.h"
 
@@ -79,6 +80,15 @@ std::string operators_of(const Graph& graph) {
   std::string text;
   for (const Node* node : graph.nodes()) text += (text.empty() ? "" : ", ") + std::string(node->op().name);
   return text;
+}
+
+size_t transposes_inside(const Graph& graph) {
+  size_t count = 0;
+  for (const Node* node : graph.nodes()) {
+    const bool at_edge = node->is(ops::Transpose) && (node->input(0)->is_input() || node->output()->is_graph_output());
+    count += node->is(ops::Transpose) && !at_edge;
+  }
+  return count;
 }
 
 }  // namespace lapis

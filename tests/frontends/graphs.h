@@ -19,5 +19,7 @@ std::string difference(const Graph& a, const Graph& b);
 
 // "Squeeze, Relu": the operators in order.
 std::string operators_of(const Graph& graph);
+// Transposes that neither read an input of the model nor make an output.
+size_t transposes_inside(const Graph& graph);
 
 }  // namespace lapis

@@ -152,14 +152,7 @@ TEST(Mxnet, LiteralsAreWhatPythonWrote) {
 // ---- damaged files ----------------------------------------------------------------------------------------------------------------
 
 bool survives(const std::string& symbol, const std::string& params) {
-  const auto graph = imported(symbol, params);
-  if (!graph.ok()) {
-    EXPECT_FALSE(to_string(graph.diagnostics()).empty());
-    return false;
-  }
-  const Diagnostics found = verify(**graph, VerifyLevel::Structure);
-  EXPECT_TRUE(found.empty()) << to_string(found);
-  return true;
+  return testing::survives(imported(symbol, params));
 }
 
 TEST(HostileMxnet, EveryTruncationIsSurvived) {

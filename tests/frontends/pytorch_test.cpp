@@ -189,16 +189,7 @@ TEST(HostileScript, DamagedCodeIsAnError) {
 
 // ---- damaged archives -------------------------------------------------------------------------------------------------------------
 
-bool survives(const std::string& bytes) {
-  const auto graph = imported(bytes);
-  if (!graph.ok()) {
-    EXPECT_FALSE(to_string(graph.diagnostics()).empty());
-    return false;
-  }
-  const Diagnostics found = verify(**graph, VerifyLevel::Structure);
-  EXPECT_TRUE(found.empty()) << to_string(found);
-  return true;
-}
+bool survives(const std::string& bytes) { return testing::survives(imported(bytes)); }
 
 TEST(HostilePytorch, TruncationsAreErrors) {
   for (const char* name : {"net.pt2", "net_old.pt2", "net.pt"}) {

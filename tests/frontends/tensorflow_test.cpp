@@ -18,6 +18,7 @@
 #include "ir/verify.h"
 #include "tests/driver/compare.h"
 #include "tests/frontends/damage.h"
+#include "tests/frontends/graphs.h"
 
 namespace lapis {
 namespace {
@@ -137,16 +138,6 @@ TEST(Tensorflow, EveryTranslatorHasACase) {
 size_t count(const Graph& graph, const OpDef& op) {
   size_t count = 0;
   for (const Node* node : graph.nodes()) count += node->is(op);
-  return count;
-}
-
-// Transposes that neither read an input of the model nor make an output.
-size_t transposes_inside(const Graph& graph) {
-  size_t count = 0;
-  for (const Node* node : graph.nodes()) {
-    const bool at_edge = node->is(ops::Transpose) && (node->input(0)->is_input() || node->output()->is_graph_output());
-    count += node->is(ops::Transpose) && !at_edge;
-  }
   return count;
 }
 
@@ -343,16 +334,8 @@ TEST(Tensorflow, SnappyExpandsOrRefuses) {
 
 // ---- damaged files --------------------------------------------------------------------------------------------------
 
-// True if it imports; whatever comes out must hold together.
 bool survives(const std::string& bytes) {
-  const auto graph = import_tensorflow(std::as_bytes(std::span(bytes)), "m.pb");
-  if (!graph.ok()) {
-    EXPECT_FALSE(to_string(graph.diagnostics()).empty());
-    return false;
-  }
-  const Diagnostics found = verify(**graph, VerifyLevel::Structure);
-  EXPECT_TRUE(found.empty()) << to_string(found);
-  return true;
+  return testing::survives(import_tensorflow(std::as_bytes(std::span(bytes)), "m.pb"));
 }
 
 TEST(HostileTensorflow, TruncationsAndBitFlipsAreSurvived) {

@@ -15,6 +15,7 @@
 #include "ir/ops/ops.h"
 #include "ir/verify.h"
 #include "tests/frontends/damage.h"
+#include "tests/frontends/graphs.h"
 
 namespace lapis {
 namespace {
@@ -92,16 +93,6 @@ TEST(Tflite, EveryTranslatorHasACase) {
 
 // ---- layouts --------------------------------------------------------------------------------------------------------
 
-// Transposes that neither read an input of the model nor make an output, and are not those of weights.
-size_t transposes_inside(const Graph& graph) {
-  size_t count = 0;
-  for (const Node* node : graph.nodes()) {
-    const bool at_edge = node->is(ops::Transpose) && (node->input(0)->is_input() || node->output()->is_graph_output());
-    count += node->is(ops::Transpose) && !at_edge;
-  }
-  return count;
-}
-
 TEST(Tflite, TransposesStandAtInputsAndOutputsOnly) {
   // One reads the values of a flattened image in their written order, the other turns weights that a node widens.
   const std::set<std::string> expected = {"conv_of_half_weights", "planes_that_others_read"};
@@ -170,17 +161,7 @@ TEST(Tflite, IntegersAndScalesAreThoseOfTheFile) {
 
 // ---- damaged files --------------------------------------------------------------------------------------------------
 
-// True if it imports; whatever comes out must hold together.
-bool survives(const std::string& bytes) {
-  const auto graph = imported(bytes);
-  if (!graph.ok()) {
-    EXPECT_FALSE(to_string(graph.diagnostics()).empty());
-    return false;
-  }
-  const Diagnostics found = verify(**graph, VerifyLevel::Structure);
-  EXPECT_TRUE(found.empty()) << to_string(found);
-  return true;
-}
+bool survives(const std::string& bytes) { return testing::survives(imported(bytes)); }
 
 TEST(HostileTflite, EveryTruncationIsSurvived) {
   for (const char* name : {"adds", "conv_int8", "dense_of_planes", "quantize_and_back"}) {

@@ -1,9 +1,8 @@
 // lapis optimize M.onnx [--precision bf16] [--target T] [--calibration DATA --min-sqnr 30] -o N.onnx
 #include "passes/pipeline.h"
 #include "passes/precision/bf16.h"
-#include "tools/lapis/calibrating.h"
 #include "tools/lapis/compression.h"
-#include "tools/lapis/output.h"
+#include "tools/lapis/conversion.h"
 #include "tuning/recipe.h"
 
 namespace lapis::cli {
@@ -36,35 +35,25 @@ Result<Recipe> recipe_of(const Flags& flags) {
 
 Result<Report> optimize(const Flags& flags) {
   LAPIS_TRY(Recipe recipe, recipe_of(flags));
-  LAPIS_TRY(const ModelOptions model, flags.model.model_options());
-  LAPIS_TRY(const Output output, Output::open(flags.output, flags.model.model));
-  LAPIS_TRY(const std::unique_ptr<Graph> graph, flags.model.import(flags.model.model, model));
-  std::optional<Calibrating> calibrating;
-  if (!flags.calibration.empty()) {
-    LAPIS_TRY(calibrating, Calibrating::with(flags.calibration, flags.samples, *graph, flags.model));
-  }
+  LAPIS_TRY(const Conversion conversion,
+            Conversion::begin(flags.model, flags.output, flags.calibration, flags.samples));
   Bf16Report mixed;
   PassContext context;
   LAPIS_TRY(context.target, Target::parse(flags.model.target));
-  if (calibrating) calibrating->serve(context);
   const Bf16Options options{std::move(recipe), context.target, static_cast<double>(flags.min_sqnr), flags.samples};
   const auto convert = [&](Graph& g, PassContext& c) -> Status {
     LAPIS_TRY(mixed, to_bf16(g, options, c.evaluator, c.samples));
     return ok();
   };
-  PassRunnerOptions run;
-  use_onnx_writers(run);
   LAPIS_TRY(Pipeline pipeline, parse_pipeline("simplify"));
   pipeline.push_back({"bf16", "what the recipe asks for, and can be, is computed in bfloat16", convert});
-  const size_t before = graph->node_count();
-  if (auto ran = PassRunner(run).run(*graph, pipeline, context); !ran.ok())
-    return in_file(std::move(ran).diagnostics(), flags.model.model, graph->name());
-  LAPIS_CHECK(output.write_model(*graph));
+  const size_t before = conversion.graph().node_count();
+  LAPIS_CHECK(conversion.run(pipeline, std::move(context)));
   Report report;
-  report.on_stderr = output.is_stdout();
-  report.text = flags.output + ": " + std::to_string(before) + " nodes before, " + std::to_string(graph->node_count()) +
-                " now\n" + as_text(mixed);
-  report.json = {{"output", flags.output}, {"nodes_before", before}, {"nodes", graph->node_count()}};
+  report.on_stderr = conversion.is_stdout();
+  report.text = flags.output + ": " + std::to_string(before) + " nodes before, " +
+                std::to_string(conversion.graph().node_count()) + " now\n" + as_text(mixed);
+  report.json = {{"output", flags.output}, {"nodes_before", before}, {"nodes", conversion.graph().node_count()}};
   if (!mixed.decisions.empty()) report.json["bf16"] = as_json(mixed);
   return report;
 }

@@ -2,9 +2,8 @@
 #include "passes/prune/prune.h"
 
 #include "passes/pipeline.h"
-#include "tools/lapis/calibrating.h"
 #include "tools/lapis/compression.h"
-#include "tools/lapis/output.h"
+#include "tools/lapis/conversion.h"
 #include "tuning/recipe.h"
 
 namespace lapis::cli {
@@ -50,18 +49,10 @@ Result<Recipe> recipe_of(const Flags& flags) {
 
 Result<Report> prune(const Flags& flags) {
   LAPIS_TRY(Recipe recipe, recipe_of(flags));
-  LAPIS_TRY(const ModelOptions model, flags.model.model_options());
-  LAPIS_TRY(const Output output, Output::open(flags.output, flags.model.model));
-  LAPIS_TRY(const std::unique_ptr<Graph> graph, flags.model.import(flags.model.model, model));
-  std::optional<Calibrating> calibrating;
-  if (!flags.calibration.empty()) {
-    LAPIS_TRY(calibrating, Calibrating::with(flags.calibration, flags.samples, *graph, flags.model));
-  }
+  LAPIS_TRY(const Conversion conversion,
+            Conversion::begin(flags.model, flags.output, flags.calibration, flags.samples));
   PruneReport done;
   PassContext context;
-  if (calibrating) calibrating->serve(context);
-  PassRunnerOptions run;
-  use_onnx_writers(run);
   const PruneOptions options{std::move(recipe), Target::host(), flags.samples, flags.damage_samples};
   const auto prune_it = [&](Graph& g, PassContext& c) -> Status {
     LAPIS_TRY(done, lapis::prune(g, options, c.evaluator, c.samples));
@@ -69,11 +60,9 @@ Result<Report> prune(const Flags& flags) {
   };
   LAPIS_TRY(Pipeline pipeline, parse_pipeline("simplify"));
   pipeline.push_back({"prune", "the recipe's `sparsity` holds", prune_it});
-  if (auto ran = PassRunner(run).run(*graph, pipeline, context); !ran.ok())
-    return in_file(std::move(ran).diagnostics(), flags.model.model, graph->name());
-  LAPIS_CHECK(output.write_model(*graph));
+  LAPIS_CHECK(conversion.run(pipeline, std::move(context)));
   Report report{as_text(done) + (done.damage ? as_text(*done.damage, "pruning") : ""), as_json(done), kOk,
-                output.is_stdout()};
+                conversion.is_stdout()};
   report.json["output"] = flags.output;
   return report;
 }

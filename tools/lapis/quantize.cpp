@@ -4,9 +4,8 @@
 #include "base/printable.h"
 #include "passes/pipeline.h"
 #include "passes/precision/bf16.h"
-#include "tools/lapis/calibrating.h"
 #include "tools/lapis/compression.h"
-#include "tools/lapis/output.h"
+#include "tools/lapis/conversion.h"
 #include "tuning/recipe.h"
 
 namespace lapis::cli {
@@ -80,17 +79,11 @@ Status save_recipe(const QuantizeReport& report, const Path& file) {
 
 Result<Report> quantize(const Flags& flags) {
   LAPIS_TRY(Recipe recipe, recipe_of(flags));
-  LAPIS_TRY(const ModelOptions model, flags.model.model_options());
-  LAPIS_TRY(const Output output, Output::open(flags.output, flags.model.model));
-  LAPIS_TRY(const std::unique_ptr<Graph> graph, flags.model.import(flags.model.model, model));
-  std::optional<Calibrating> calibrating;
-  if (!flags.calibration.empty()) {
-    LAPIS_TRY(calibrating, Calibrating::with(flags.calibration, flags.samples, *graph, flags.model));
-  }
+  LAPIS_TRY(const Conversion conversion,
+            Conversion::begin(flags.model, flags.output, flags.calibration, flags.samples));
   QuantizeReport report;
   PassContext context;
   LAPIS_TRY(context.target, Target::parse(flags.model.target));
-  if (calibrating) calibrating->serve(context);
   context.recipe = std::make_shared<Recipe>(std::move(recipe));
   Bf16Report mixed;
   const auto convert = [&](Graph& g, PassContext& c) -> Status {
@@ -98,17 +91,13 @@ Result<Report> quantize(const Flags& flags) {
     return ok();
   };
   context.quantized = [&](const QuantizeReport& done) { report = done; };
-  PassRunnerOptions run;
-  use_onnx_writers(run);
-  const std::string samples = std::to_string(calibrating ? std::max<int64_t>(calibrating->samples(), 1) : 1);
+  const std::string samples = std::to_string(std::max<int64_t>(conversion.samples(), 1));
   LAPIS_TRY(Pipeline pipeline, parse_pipeline("simplify,expand,quantize{samples=" + samples +
                                               ",damage=" + std::to_string(flags.damage_samples) + "}"));
   pipeline.push_back({"bf16", "what the recipe asks for, and can be, is computed in bfloat16", convert});
-  if (auto done = PassRunner(run).run(*graph, pipeline, context); !done.ok())
-    return in_file(std::move(done).diagnostics(), flags.model.model, graph->name());
-  LAPIS_CHECK(output.write_model(*graph));
+  LAPIS_CHECK(conversion.run(pipeline, std::move(context)));
   if (!flags.save_recipe.empty()) LAPIS_CHECK(save_recipe(report, flags.save_recipe));
-  Report said{report_text(report, flags.output) + as_text(mixed), report_json(report), kOk, output.is_stdout()};
+  Report said{report_text(report, flags.output) + as_text(mixed), report_json(report), kOk, conversion.is_stdout()};
   if (!mixed.decisions.empty()) said.json["bf16"] = as_json(mixed);
   return said;
 }

@@ -1,0 +1,26 @@
+#include "tools/lapis/conversion.h"
+
+namespace lapis::cli {
+
+Result<Conversion> Conversion::begin(const ModelFlags& flags, const std::string& output, const std::string& calibration,
+                                     int64_t samples) {
+  LAPIS_TRY(const ModelOptions model, flags.model_options());
+  LAPIS_TRY(Output file, Output::open(output, flags.model));
+  LAPIS_TRY(std::unique_ptr<Graph> graph, flags.import(flags.model, model));
+  Conversion conversion(flags, std::move(file), std::move(graph));
+  if (!calibration.empty()) {
+    LAPIS_TRY(conversion.calibrating_, Calibrating::with(calibration, samples, *conversion.graph_, flags));
+  }
+  return conversion;
+}
+
+Status Conversion::run(const Pipeline& pipeline, PassContext context) const {
+  if (calibrating_) calibrating_->serve(context);
+  PassRunnerOptions options;
+  use_onnx_writers(options);
+  if (auto done = PassRunner(options).run(*graph_, pipeline, context); !done.ok())
+    return in_file(std::move(done).diagnostics(), flags_->model, graph_->name());
+  return output_.write_model(*graph_);
+}
+
+}  // namespace lapis::cli
