@@ -26,6 +26,21 @@ Status combine(Translation& t, const OpDef& op);                            // o
 template <const OpDef& op> Status unary(Translation& t) { return apply(t, op); }
 template <const OpDef& op> Status binary(Translation& t) { return combine(t, op); }
 
+// Operand 0, what `compute` makes of it, in the same order of axes:
+//   of_one(t, [&](Value* x) { return t.add(ops::Mul, {x, x}); })
+template <class Compute> Status of_one(Translation& t, Compute compute) {
+  const Layout layout = plain_layout(t);
+  LAPIS_TRY(Value * x, t.real(0, layout));
+  LAPIS_TRY(Value * y, compute(x));
+  return t.set(0, y, layout);
+}
+// The same of operands 0 and 1, which broadcast.
+template <class Compute> Status of_two(Translation& t, Compute compute) {
+  LAPIS_TRY(const Aligned both, aligned(t, {0, 1}));
+  LAPIS_TRY(Value * y, compute(both.operands[0], both.operands[1]));
+  return t.set(0, y, both.layout);
+}
+
 // `axes` as written, negative ones from the end; all of them if there are none.
 Status reduce(Translation& t, const OpDef& op, std::vector<int64_t> axes, bool keeps_axes);
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <unordered_map>
@@ -30,12 +31,16 @@ struct SourceValue {
 
 using SourceAttribute = std::variant<bool, int64_t, double, std::string, std::vector<int64_t>, std::vector<double>>;
 
+struct SourceGraph;
+
 struct SourceNode {
   std::string op, name;  // as the format names them
   int64_t version = 1;   // of the operator
   std::map<std::string, SourceAttribute, std::less<>> attributes;
   std::vector<std::string> inputs, outputs;  // "": absent
   std::string written_at = {};               // "model.py:17", where the framework kept it
+  // Graphs that it runs: they see nothing around them, and their names begin with that of the node.
+  std::vector<std::shared_ptr<const SourceGraph>> bodies = {};
 };
 
 struct SourceGraph {

@@ -24,6 +24,7 @@ class Import {
         expansion_(source.nodes.size(), source.file_bytes),
         values_(source, *graph_, names_, expansion_) {
     for (const Translator& row : dialect.translators) rows_.emplace(row.op, &row);
+    for (const Refused& row : dialect.refused) refused_.emplace(row.op, &row);
     if (dialect.folds_constants) values_.fold_constants();
   }
 
@@ -141,11 +142,17 @@ class Import {
     return it == rows_.end() ? nullptr : it->second;
   }
 
+  Diagnostic refusal(const SourceNode& node) const {
+    const auto it = refused_.find(node.op);
+    if (it == refused_.end()) return error(ErrorKind::Unsupported, "");
+    return error(ErrorKind::Unsupported, std::string(it->second->reason)).help(std::string(it->second->hint));
+  }
+
   // What is wrong with a node by itself is found behind other errors too; only then comes what an earlier error has poisoned.
   void visit(const SourceNode& node) {
     values_.enter(node.name, location_of(node));
     const Translator* row = row_of(node);
-    Status done = row ? check(node, *row) : error(ErrorKind::Unsupported, "");
+    Status done = row ? check(node, *row) : refusal(node);
     const bool poisoned = std::any_of(node.inputs.begin(), node.inputs.end(),
                                       [&](const std::string& name) { return values_.is_poisoned(name); });
     if (done.ok() && !poisoned) done = translate(node, *row);
@@ -169,7 +176,7 @@ class Import {
   }
 
   Status translate(const SourceNode& node, const Translator& row) {
-    Translation translation(source_, node, values_);
+    Translation translation(source_, node, dialect_, values_);
     LAPIS_CHECK(row.translate(translation));
     return check_outputs(node);
   }
@@ -184,8 +191,12 @@ class Import {
       for (const std::string& name : *names)
         if (const auto it = source_.values.find(name); it != source_.values.end() && !it->second.unsupported.empty())
           return error(ErrorKind::Unsupported, "it has " + it->second.unsupported);
-    const auto present = std::find(node.inputs.begin(), node.inputs.end(), "") - node.inputs.begin();
-    if (static_cast<size_t>(present) < row.fewest_inputs || node.inputs.size() > row.most_inputs)
+    const auto present =
+        static_cast<size_t>(std::find(node.inputs.begin(), node.inputs.end(), "") - node.inputs.begin());
+    // Of operators that take any number, none may be absent.
+    if (row.most_inputs == SIZE_MAX && present < node.inputs.size())
+      return error(ErrorKind::Input, "lacks operand " + std::to_string(present));
+    if (present < row.fewest_inputs || node.inputs.size() > row.most_inputs)
       return error(ErrorKind::Input, "has " + std::to_string(node.inputs.size()) + " operands, of which the first " +
                                          std::to_string(row.fewest_inputs) + " must be present and " +
                                          std::to_string(row.most_inputs) + " can be");
@@ -202,6 +213,7 @@ class Import {
   const SourceGraph& source_;
   const Dialect& dialect_;
   std::unordered_map<std::string_view, const Translator*> rows_;
+  std::unordered_map<std::string_view, const Refused*> refused_;
   std::unique_ptr<Graph> graph_;
   Names names_;
   Symbols symbols_;
@@ -219,6 +231,15 @@ std::string location_of(const SourceNode& node) {
 Result<std::unique_ptr<Graph>> translate(const SourceGraph& source, const Dialect& dialect,
                                          const ImportOptions& options) {
   return Import(source, dialect, options).run();
+}
+
+Result<std::shared_ptr<Graph>> Translation::body(size_t i) {
+  if (i >= node_.bodies.size()) return error(ErrorKind::Input, "has no graph to run");
+  SourceGraph source = *node_.bodies[i];
+  source.file_bytes = source_.file_bytes;
+  LAPIS_TRY(const std::unique_ptr<Graph> graph, frontend::translate(source, dialect_, {}));
+  std::unordered_map<const Value*, Value*> nothing_around;
+  return values_.graph().copy_subgraph(*graph, nothing_around);
 }
 
 }  // namespace lapis::frontend

@@ -33,11 +33,19 @@ struct Translator {
   bool wants_channels_first = false;  // a window over pixels: the model's inputs of 4 and 5 axes are images
 };
 
+// An operator of the format that has no translator: why, and what to do.
+struct Refused {
+  std::string_view op, reason, hint;
+};
+
 struct Dialect {
   std::span<const Translator> translators;
   std::string_view hint;  // for what cannot be imported
   // Nodes say what others declare: what they compute of constants alone is folded, and counts as a constant for the translators behind.
   bool folds_constants = false;
+  std::span<const Refused> refused = {};
+  // What becomes of every result before it is set: the activation that an operator has fused into it. Null: nothing.
+  Result<Value*> (*finish)(Translation& t, Value* real) = nullptr;
 };
 
 Result<std::unique_ptr<Graph>> translate(const SourceGraph& source, const Dialect& dialect,
@@ -47,8 +55,8 @@ Result<std::unique_ptr<Graph>> translate(const SourceGraph& source, const Dialec
 // reads must be present, as the row of the table says or has() tells.
 class Translation {
  public:
-  Translation(const SourceGraph& source, const SourceNode& node, Values& values)
-      : source_(source), node_(node), values_(values) {}
+  Translation(const SourceGraph& source, const SourceNode& node, const Dialect& dialect, Values& values)
+      : source_(source), node_(node), dialect_(dialect), values_(values) {}
 
   const SourceNode& node() const { return node_; }
   bool has(size_t i) const { return i < node_.inputs.size() && !node_.inputs[i].empty(); }
@@ -69,6 +77,8 @@ class Translation {
   Layout layout(size_t i) const { return values_.layout(node_.inputs[i]); }
   // An operand as a real number (dequantized where it is quantized).
   Result<Value*> real(size_t i, Layout layout) { return values_.real(node_.inputs[i], layout); }
+  // An operand as it is stored: integers that stand for reals stay integers.
+  Result<Value*> stored(size_t i, Layout layout) { return values_.stored(node_.inputs[i], layout); }
   // Weights and other parameters, transposed. Constants are so at once (before that they get axes of 1 in front, up to the rank of `perm`) and
   // then dequantized, so that their integers and scales stay.
   Result<Value*> parameter(size_t i, const Axes& perm) { return values_.parameter(node_.inputs[i], perm); }
@@ -94,8 +104,18 @@ class Translation {
   // Output i, as a real number that a node of this translation computes; it is quantized where the source says so. `channels` are those of
   // Layout::FlattenedPlanes.
   Status set(size_t i, Value* real, Layout layout, int64_t channels = 0) {
+    if (dialect_.finish) {
+      LAPIS_TRY(real, dialect_.finish(*this, real));
+    }
     return values_.define(node_.outputs.at(i), real, layout, channels);
   }
+
+  // The same of what is stored already.
+  Status set_stored(size_t i, Value* value, Layout layout) {
+    return values_.define_stored(node_.outputs.at(i), value, layout);
+  }
+  // Body i of the node as a subgraph, whose inputs and outputs are stored as written.
+  Result<std::shared_ptr<Graph>> body(size_t i);
 
   // Output i as a constant; integers that stand for reals have a quantization.
   void set_constant(size_t i, Tensor tensor, std::optional<Quantization> quantization = {}) {
@@ -108,6 +128,7 @@ class Translation {
  private:
   const SourceGraph& source_;
   const SourceNode& node_;
+  const Dialect& dialect_;
   Values& values_;
 };
 

@@ -171,28 +171,42 @@ Status Values::define(const std::string& name, Value* real, Layout layout, int64
     define_constant(name, real->constant());
     return ok();
   }
-  if (folds_ && !real->producer()) {
-    LAPIS_TRY(Node * same, add_node(ops::Identity, {real}, {}, {""}));
-    real = same->output();
-  }
-  LAPIS_ASSERT(real->producer(), "'" << name << "' must be computed by a node of its own");
-  Forms& forms = forms_[name];
-  const SourceValue& as = source(name);
-  const std::string output = name_in(name, layout);
+  LAPIS_TRY(real, own(real));
   Value* value = real;
-  if (as.quantization) {
+  if (const SourceValue& as = source(name); as.quantization) {
     const auto rank = static_cast<size_t>(real->type().ranked() ? real->type().rank() : 0);
-    LAPIS_TRY(value, quantized(real, as, axis_in(layout, as.quantization->axis, rank), output));
+    LAPIS_TRY(value, quantized(real, as, axis_in(layout, as.quantization->axis, rank), name_in(name, layout)));
   } else {
-    graph_.rename(value, output);
+    graph_.rename(value, name_in(name, layout));
   }
-  forms.stored_in(layout) = value;
-  forms.channels = channels;
+  forms_[name].channels = channels;
+  return keep(name, value, layout);
+}
+
+Status Values::define_stored(const std::string& name, Value* value, Layout layout) {
+  LAPIS_TRY(value, own(value));
+  graph_.rename(value, name_in(name, layout));
+  return keep(name, value, layout);
+}
+
+// What folding has made a constant is computed by a node after all.
+Result<Value*> Values::own(Value* value) {
+  if (folds_ && !value->producer()) {
+    LAPIS_TRY(Node * same, add_node(ops::Identity, {value}, {}, {""}));
+    value = same->output();
+  }
+  LAPIS_ASSERT(value->producer(), "'" << value->name() << "' must be computed by a node of its own");
+  return value;
+}
+
+Status Values::keep(const std::string& name, Value* value, Layout layout) {
+  const SourceValue& as = source(name);
+  forms_[name].stored_in(layout) = value;
   const Type declared = in_order(as.type, layout);
   if (!merge(value->type(), declared))
     return error(ErrorKind::Input,
                  "'" + name + "' is declared as " + as.type.to_string() + " but is " + value->type().to_string());
-  if (declared.dtype != DType::Undefined) return complete_type(*value, declared);
+  if (declared.dtype != DType::Undefined) LAPIS_CHECK(complete_type(*value, declared));
   note_type(name, *value, layout);
   return ok();
 }

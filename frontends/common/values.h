@@ -36,9 +36,12 @@ class Values {
                                       size_t outputs);
   Value* constant(Tensor tensor) { return graph_.add_constant(std::move(tensor), names_.made(name_ + "/constant")); }
 
+  Graph& graph() const { return graph_; }
   void add_input(const std::string& name, Type type);
   // What a node computes. Quantizes it where the source says that the value is, and gives it the source's name.
   Status define(const std::string& name, Value* real, Layout layout, int64_t channels);
+  // The same of what is stored already.
+  Status define_stored(const std::string& name, Value* value, Layout layout);
   // A constant, of integers that mean reals if `quantization` says so.
   void define_constant(const std::string& name, Tensor tensor, std::optional<Quantization> quantization = {});
   // What a small integer value holds, as far as shapes tell it; nullopt if it is not known.
@@ -84,6 +87,8 @@ class Values {
   Result<Value*> dequantized(Value* integers, const Quantization& as, int64_t axis, const std::string& output);
   Result<Value*> computed_parameter(const std::string& name, const Axes& perm);
   Result<Value*> parameter_of(const std::string& name, Tensor tensor, int64_t axis);
+  Result<Value*> own(Value* value);
+  Status keep(const std::string& name, Value* value, Layout layout);
   Status copies(size_t bytes);
   Result<Value*> folded(Node* node);
   void note_type(const std::string& name, const Value& value, Layout layout);

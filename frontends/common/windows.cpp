@@ -3,6 +3,21 @@
 #include <algorithm>
 
 namespace lapis::frontend {
+namespace {
+
+// What is cut off the result, and what is added behind it, along one axis.
+struct Cut {
+  int64_t begin = 0, end = 0, added = 0;
+};
+Result<Cut> cut_of(const Dim& in, const Dim& out, int64_t reach, int64_t stride, bool same) {
+  const Dim total = (in - 1) * Dim(stride) + Dim(reach) - out;
+  if (!total.is_constant()) return error(ErrorKind::Unsupported, "a result whose size is not known");
+  if (total.value() < 0) return Cut{0, 0, -total.value()};
+  if (!same) return Cut{0, total.value(), 0};
+  return Cut{total.value() / 2, total.value() - total.value() / 2, 0};
+}
+
+}  // namespace
 
 Status check(const Window& w) {
   constexpr int64_t kMost = INT32_MAX;
@@ -29,6 +44,23 @@ void pad_same(Window& w, const Type& image) {
   w.pads = begins;
   w.pads.insert(w.pads.end(), ends.begin(), ends.end());
   if (std::ranges::all_of(w.pads, [](int64_t p) { return p == 0; })) w.pads.clear();
+}
+
+Result<ops::ConvTransposeAttrs> transposed(const Window& w, const Type& image, const Dims& sizes, bool same) {
+  ops::ConvTransposeAttrs attributes;
+  attributes.dilations = w.dilations;
+  attributes.kernel_shape = w.kernel;
+  attributes.strides = w.strides;
+  std::vector<int64_t> ends;
+  for (size_t i = 0; i < w.kernel.size(); ++i) {
+    const int64_t reach = (w.kernel[i] - 1) * w.dilations[i] + 1;
+    LAPIS_TRY(const Cut cut, cut_of(image.dim(static_cast<int64_t>(i) + 2), sizes[i], reach, w.strides[i], same));
+    attributes.pads.push_back(cut.begin);
+    ends.push_back(cut.end);
+    attributes.output_padding.push_back(cut.added);
+  }
+  attributes.pads.insert(attributes.pads.end(), ends.begin(), ends.end());
+  return attributes;
 }
 
 }  // namespace lapis::frontend

@@ -18,6 +18,9 @@ Status check(const Window& window);
 // SAME: as many results as strides, the odd pixel of padding behind. Numbers where the size of the image, which has its channels first, is known.
 void pad_same(Window& window, const Type& image);
 
+// The other way around, to `sizes` pixels: SAME cuts off both ends alike, otherwise the end; what is missing is added there.
+Result<ops::ConvTransposeAttrs> transposed(const Window& window, const Type& image, const Dims& sizes, bool same);
+
 template <class Attrs> Attrs pool_attributes(const Window& w) {
   Attrs attributes;
   attributes.auto_pad = w.auto_pad;

@@ -11,22 +11,10 @@ namespace {
 
 using frontend::Aligned;
 using frontend::aligned;
+using frontend::of_one;
+using frontend::of_two;
 using frontend::plain_layout;
 using frontend::scalar_like;
-
-// Operand 0, what `compute` makes of it, in the same order of axes.
-template <class Compute> Status of_one(Translation& t, Compute compute) {
-  const Layout layout = plain_layout(t);
-  LAPIS_TRY(Value * x, t.real(0, layout));
-  LAPIS_TRY(Value * y, compute(x));
-  return t.set(0, y, layout);
-}
-
-template <class Compute> Status of_two(Translation& t, Compute compute) {
-  LAPIS_TRY(const Aligned both, aligned(t, {0, 1}));
-  LAPIS_TRY(Value * y, compute(both.operands[0], both.operands[1]));
-  return t.set(0, y, both.layout);
-}
 
 // x + number, number - x, ...
 Result<Value*> with_number(Translation& t, const OpDef& op, Value* x, double number) {
@@ -54,7 +42,6 @@ Status along_last(Translation& t, const OpDef& op) {
 
 bool is_floating(const Translation& t) { return is_float(t.input(0).type.dtype); }
 
-// The first kind of Select may choose rows by a vector.
 Result<Value*> of_rows(Translation& t, int64_t rank) {
   std::vector<int64_t> axes(static_cast<size_t>(rank - 1));
   std::iota(axes.begin(), axes.end(), 1);
@@ -211,13 +198,16 @@ Status rsqrt(Translation& t) {
   });
 }
 
+// The first kind may choose rows by a vector.
 Status select(Translation& t) {
   LAPIS_TRY(const int64_t rank, rank_of(t, 1));
   LAPIS_TRY(const int64_t condition_rank, rank_of(t, 0));
-  if (t.node().op == "Select" && condition_rank == 1 && rank > 1) {
-    LAPIS_TRY(Value * chosen, of_rows(t, rank));
-    return t.set(0, chosen, Layout::AsWritten);
-  }
+  if (condition_rank != 1 || rank <= 1) return select_v2(t);
+  LAPIS_TRY(Value * chosen, of_rows(t, rank));
+  return t.set(0, chosen, Layout::AsWritten);
+}
+
+Status select_v2(Translation& t) {
   LAPIS_TRY(const Aligned all, aligned(t, {0, 1, 2}));
   LAPIS_TRY(Value * chosen, t.add(ops::Where, all.operands));
   return t.set(0, chosen, all.layout);

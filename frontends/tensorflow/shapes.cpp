@@ -82,8 +82,9 @@ bool is_identity(const Axes& perm) { return std::ranges::is_sorted(perm); }
 
 }  // namespace
 
-Status reshape(Translation& t) {
-  const auto sizes = wanted(t);
+Status reshape(Translation& t) { return reshape_to(t, wanted(t)); }
+
+Status reshape_to(Translation& t, const std::optional<std::vector<int64_t>>& sizes) {
   const auto width = frontend::width_of_planes(t);
   if (width && sizes && makes_rows(t, *sizes, *width)) return frontend::set_planes(t, *width);
   LAPIS_TRY(Value * x, t.real(0, Layout::AsWritten));

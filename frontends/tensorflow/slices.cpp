@@ -16,24 +16,11 @@ int64_t placed(Layout layout, int64_t axis, int64_t rank) {
   return frontend::axis_in(layout, axis, static_cast<size_t>(rank));
 }
 
-// ---- joining ----------------------------------------------------------------------------------------------------------
-
-Status concat_of(Translation& t, size_t begin, size_t end, size_t axis_operand) {
-  if (begin >= end) return error(ErrorKind::Input, "joins nothing");
-  LAPIS_TRY(const int64_t rank, rank_of(t, begin));
-  LAPIS_TRY(int64_t axis, number(t, axis_operand, "axes"));
-  LAPIS_TRY(axis, axis_of(axis, rank));
-  Layout layout = Layout::AsWritten;
-  for (size_t i = begin; i < end; ++i)
-    if (t.layout(i) == Layout::ChannelsFirst) layout = Layout::ChannelsFirst;
-  std::vector<Value*> parts;
-  for (size_t i = begin; i < end; ++i) {
-    const bool turns = layout == Layout::ChannelsFirst && t.input(i).constant.defined();
-    LAPIS_TRY(parts.emplace_back(),
-              turns ? t.parameter(i, frontend::to_channels_first(static_cast<size_t>(rank))) : t.real(i, layout));
-  }
-  LAPIS_TRY(Value * y, t.add(ops::Concat, parts, ops::ConcatAttrs{.axis = placed(layout, axis, rank)}));
-  return t.set(0, y, layout);
+// The number of an axis of operand `of`, as operand `i` says.
+Result<int64_t> axis_operand(const Translation& t, size_t i, size_t of) {
+  LAPIS_TRY(const int64_t rank, rank_of(t, of));
+  LAPIS_TRY(const int64_t axis, number(t, i, "axes"));
+  return axis_of(axis, rank);
 }
 
 // ---- taking apart -----------------------------------------------------------------------------------------------------
@@ -45,11 +32,10 @@ Status check_parts(const Translation& t, int64_t parts) {
                                      std::to_string(t.output_count()));
 }
 
-Status split_of(Translation& t, size_t data, size_t axis_operand, int64_t parts, Value* sizes) {
+Status split_of(Translation& t, size_t data, size_t axis_at, int64_t parts, Value* sizes) {
   LAPIS_CHECK(check_parts(t, parts));
   LAPIS_TRY(const int64_t rank, rank_of(t, data));
-  LAPIS_TRY(int64_t axis, number(t, axis_operand, "axes"));
-  LAPIS_TRY(axis, axis_of(axis, rank));
+  LAPIS_TRY(const int64_t axis, axis_operand(t, axis_at, data));
   const Layout layout = frontend::plain_layout(t, data);
   LAPIS_TRY(Value * x, t.real(data, layout));
   ops::SplitAttrs attributes;
@@ -180,12 +166,19 @@ Result<Value*> own(Translation& t, Value* y, const Value* x) {
 
 // ---- padding ----------------------------------------------------------------------------------------------------------
 
+// Two numbers for each axis, as written.
+Result<std::vector<int64_t>> paddings(const Translation& t, int64_t rank) {
+  LAPIS_TRY(std::vector<int64_t> written, numbers(t, 1, "paddings"));
+  if (static_cast<int64_t>(written.size()) == 2 * rank &&
+      std::ranges::none_of(written, [](int64_t p) { return p < 0; }))
+    return written;
+  return error(ErrorKind::Input,
+               "its paddings are not two numbers from 0 on for each of " + std::to_string(rank) + " axes");
+}
+
 Status padded(Translation& t, const std::string& mode) {
   LAPIS_TRY(const int64_t rank, rank_of(t, 0));
-  LAPIS_TRY(const std::vector<int64_t> written, numbers(t, 1, "paddings"));
-  if (static_cast<int64_t>(written.size()) != 2 * rank || std::ranges::any_of(written, [](int64_t p) { return p < 0; }))
-    return error(ErrorKind::Input,
-                 "its paddings are not two numbers from 0 on for each of " + std::to_string(rank) + " axes");
+  LAPIS_TRY(const std::vector<int64_t> written, paddings(t, rank));
   const Layout layout = frontend::plain_layout(t);
   std::vector<int64_t> pads(written.size());
   for (int64_t axis = 0; axis < rank; ++axis) {
@@ -199,6 +192,37 @@ Status padded(Translation& t, const std::string& mode) {
     LAPIS_TRY(inputs.emplace_back(), t.real(2, Layout::AsWritten));
   }
   LAPIS_TRY(Value * y, t.add(ops::Pad, inputs, ops::PadAttrs{.mode = mode}));
+  return t.set(0, y, layout);
+}
+
+// Mirrors that repeat the edge: c b a | a b c | c b a; ONNX has only those that do not.
+Result<Value*> mirrored(Translation& t, Value* x, int64_t axis, int64_t before, int64_t behind) {
+  const Dim& extent = x->type().dim(axis);
+  if (!extent.is_constant()) return Translation::unsupported("mirrors that repeat an edge of open size");
+  const int64_t size = extent.value();
+  constexpr int64_t kMost = int64_t{1} << 24;
+  if (size > kMost) return Translation::unsupported("mirrors of an axis of this size");
+  if (before > size || behind > size) return error(ErrorKind::Input, "mirrors more than there is");
+  std::vector<int64_t> positions(static_cast<size_t>(before + size + behind));
+  for (int64_t i = 0; i < before + size + behind; ++i) {
+    const int64_t at = i - before;
+    positions[static_cast<size_t>(i)] = at < 0 ? -1 - at : at < size ? at : 2 * size - 1 - at;
+  }
+  return t.add(ops::Gather, {x, ints(t, std::move(positions))}, ops::AxisAttrs{.axis = axis});
+}
+
+Status padded_with_edges(Translation& t) {
+  LAPIS_TRY(const int64_t rank, rank_of(t, 0));
+  LAPIS_TRY(const std::vector<int64_t> written, paddings(t, rank));
+  const Layout layout = frontend::plain_layout(t);
+  LAPIS_TRY(Value * x, t.real(0, layout));
+  Value* y = x;
+  for (int64_t axis = 0; axis < rank; ++axis) {
+    const int64_t before = written[static_cast<size_t>(2 * axis)], behind = written[static_cast<size_t>(2 * axis + 1)];
+    if (before == 0 && behind == 0) continue;
+    LAPIS_TRY(y, mirrored(t, y, placed(layout, axis, rank), before, behind));
+  }
+  LAPIS_TRY(y, own(t, y, x));
   return t.set(0, y, layout);
 }
 
@@ -234,8 +258,33 @@ Result<Blocks> blocks_of(const Translation& t, const char* edges) {
 
 }  // namespace
 
-Status concat(Translation& t) { return concat_of(t, 1, t.input_count(), 0); }
-Status concat_v2(Translation& t) { return concat_of(t, 0, t.input_count() - 1, t.input_count() - 1); }
+Status concat_of(Translation& t, size_t begin, size_t end, int64_t axis) {
+  if (begin >= end) return error(ErrorKind::Input, "joins nothing");
+  LAPIS_TRY(const int64_t rank, rank_of(t, begin));
+  LAPIS_TRY(axis, axis_of(axis, rank));
+  Layout layout = Layout::AsWritten;
+  for (size_t i = begin; i < end; ++i)
+    if (t.layout(i) == Layout::ChannelsFirst) layout = Layout::ChannelsFirst;
+  std::vector<Value*> parts;
+  for (size_t i = begin; i < end; ++i) {
+    const bool turns = layout == Layout::ChannelsFirst && t.input(i).constant.defined();
+    LAPIS_TRY(parts.emplace_back(),
+              turns ? t.parameter(i, frontend::to_channels_first(static_cast<size_t>(rank))) : t.real(i, layout));
+  }
+  LAPIS_TRY(Value * y, t.add(ops::Concat, parts, ops::ConcatAttrs{.axis = placed(layout, axis, rank)}));
+  return t.set(0, y, layout);
+}
+
+Status concat(Translation& t) {
+  LAPIS_TRY(const int64_t axis, axis_operand(t, 0, 1));
+  return concat_of(t, 1, t.input_count(), axis);
+}
+
+Status concat_v2(Translation& t) {
+  const size_t last = t.input_count() - 1;
+  LAPIS_TRY(const int64_t axis, axis_operand(t, last, 0));
+  return concat_of(t, 0, last, axis);
+}
 
 Status pack(Translation& t) {
   LAPIS_TRY(const int64_t rank, rank_of(t, 0));
@@ -270,9 +319,7 @@ Status split(Translation& t) {
 
 Status split_v(Translation& t) {
   LAPIS_TRY(std::vector<int64_t> sizes, numbers(t, 1, "sizes of parts"));
-  LAPIS_TRY(const int64_t rank, rank_of(t, 0));
-  LAPIS_TRY(int64_t axis, number(t, 2, "axes"));
-  LAPIS_TRY(axis, axis_of(axis, rank));
+  LAPIS_TRY(const int64_t axis, axis_operand(t, 2, 0));
   const auto open = std::ranges::find(sizes, -1);
   if (open != sizes.end()) {
     const Dim& whole = t.input(0).type.dim(axis);
@@ -323,11 +370,13 @@ Status slice(Translation& t) {
 }
 
 Status gather(Translation& t) {
+  if (!t.has(2)) return gather_of(t, 0);
+  LAPIS_TRY(const int64_t axis, axis_operand(t, 2, 0));
+  return gather_of(t, axis);
+}
+
+Status gather_of(Translation& t, int64_t axis) {
   LAPIS_TRY(const int64_t rank, rank_of(t, 0));
-  int64_t axis = 0;
-  if (t.has(2)) {
-    LAPIS_TRY(axis, number(t, 2, "axes"));
-  }
   LAPIS_TRY(axis, axis_of(axis, rank));
   const auto batch = t.get<int64_t>("batch_dims", 0);
   LAPIS_TRY(Value * x, t.real(0, Layout::AsWritten));
@@ -381,10 +430,9 @@ Status one_hot(Translation& t) {
 }
 
 Status pad(Translation& t) { return padded(t, "constant"); }
-Status mirror_pad(Translation& t) {
-  if (t.get<std::string>("mode", "") != "REFLECT")
-    return Translation::unsupported("mirrors that repeat the edge (mode SYMMETRIC)");
-  return padded(t, "reflect");
+Status mirror_pad(Translation& t) { return mirror_pad_of(t, t.get<std::string>("mode", "") == "SYMMETRIC"); }
+Status mirror_pad_of(Translation& t, bool repeats_edge) {
+  return repeats_edge ? padded_with_edges(t) : padded(t, "reflect");
 }
 
 Status tile(Translation& t) {

@@ -134,7 +134,7 @@ constexpr frontend::Translator kTranslators[] = {
     {"Rsqrt", 1, 1, 1, 1, rsqrt},
     {"ScatterNd", 1, 1, 3, 3, scatter_nd},
     {"Select", 1, 1, 3, 3, select},
-    {"SelectV2", 1, 1, 3, 3, select},
+    {"SelectV2", 1, 1, 3, 3, select_v2},
     {"Selu", 1, 1, 1, 1, unary<ops::Selu>},
     {"Shape", 1, 1, 1, 1, shape},
     {"Sigmoid", 1, 1, 1, 1, unary<ops::Sigmoid>},

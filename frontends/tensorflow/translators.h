@@ -31,6 +31,7 @@ Status ones_like(Translation& t);
 Status relu6(Translation& t);
 Status rsqrt(Translation& t);
 Status select(Translation& t);
+Status select_v2(Translation& t);
 Status softmax(Translation& t);
 Status square(Translation& t);
 Status squared_difference(Translation& t);
@@ -100,6 +101,12 @@ Status depthwise_conv(Translation& t);
 Status max_pool(Translation& t);
 Status resize_bilinear(Translation& t);
 Status resize_nearest(Translation& t);
+
+// The same for what TFLite writes elsewhere: axes and modes as options.
+Status concat_of(Translation& t, size_t begin, size_t end, int64_t axis);  // operands [begin, end)
+Status gather_of(Translation& t, int64_t axis);
+Status mirror_pad_of(Translation& t, bool repeats_edge);
+Status reshape_to(Translation& t, const std::optional<std::vector<int64_t>>& sizes);  // nullopt: those of operand 1
 
 // Operand 0 times operand 1, which is turned where operand 0 is an image that was flattened.
 Result<Value*> product_with_weights(Translation& t);

@@ -105,20 +105,6 @@ Status convolve(Translation& t, const Convolution& c, Value* filter, int64_t gro
 
 // ---- transposed convolutions ------------------------------------------------------------------------------------------
 
-// Begins and ends of what is cut off the result, and what is added behind it, along one axis.
-struct Cut {
-  int64_t begin = 0, end = 0, added = 0;
-};
-Result<Cut> cut_of(const Translation& t, const Dim& in, const Dim& out, int64_t kernel, int64_t stride,
-                   int64_t dilation) {
-  const Dim total = (in - 1) * Dim(stride) + Dim((kernel - 1) * dilation + 1) - out;
-  if (!total.is_constant()) return Translation::unsupported("a result whose size is not known");
-  if (total.value() < 0) return Cut{0, 0, -total.value()};
-  const auto padding = t.get<std::string>("padding", "");
-  if (padding == "SAME") return Cut{total.value() / 2, total.value() - total.value() / 2, 0};
-  return Cut{0, total.value(), 0};
-}
-
 // The sizes of the result: of all axes, or of the pixels only.
 Result<Dims> result_sizes(const Translation& t, size_t rank) {
   const auto sizes = t.contents(0);
@@ -205,19 +191,8 @@ Status conv_transpose(Translation& t) {
       dilations.size() != pixels)
     return error(ErrorKind::Input, "its data is " + x->type().to_string() + ", which does not fit its filter");
   LAPIS_TRY(const Dims sizes, result_sizes(t, filter.size()));
-  ops::ConvTransposeAttrs attributes;
-  attributes.dilations = dilations;
-  attributes.kernel_shape = w.kernel;
-  attributes.strides = strides;
-  std::vector<int64_t> ends;
-  for (size_t i = 0; i < pixels; ++i) {
-    const Dim in = x->type().dim(static_cast<int64_t>(i) + 2);
-    LAPIS_TRY(const Cut cut, cut_of(t, in, sizes[i], filter[i], strides[i], dilations[i]));
-    attributes.pads.push_back(cut.begin);
-    ends.push_back(cut.end);
-    attributes.output_padding.push_back(cut.added);
-  }
-  attributes.pads.insert(attributes.pads.end(), ends.begin(), ends.end());
+  const bool same = t.get<std::string>("padding", "") == "SAME";
+  LAPIS_TRY(const ops::ConvTransposeAttrs attributes, frontend::transposed(w, x->type(), sizes, same));
   LAPIS_TRY(Value * weights, t.parameter(1, filters_first(filter.size(), true)));
   LAPIS_TRY(Value * y, t.add(ops::ConvTranspose, {x, weights}, attributes));
   return t.set(0, y, image_layout(t));
