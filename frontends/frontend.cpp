@@ -14,7 +14,7 @@ namespace {
 
 constexpr Frontend kFrontends[] = {
     {"onnx", "ONNX", is_onnx, import_onnx},
-    {"tflite", "TFLite", is_tflite, import_tflite},
+    {"tflite", "TFLite", is_tflite, import_tflite, false, true},
     {"tensorflow", "TensorFlow", is_tensorflow, import_tensorflow, true},
     {"mxnet", "MXNet", is_mxnet, import_mxnet},
     {"pytorch", "PyTorch", is_pytorch, import_pytorch},
@@ -37,7 +37,9 @@ Result<std::unique_ptr<Graph>> import_part(const Frontend& f, const Path& path, 
                                            const ImportOptions& options) {
   LAPIS_TRY(std::unique_ptr<Graph> graph, f.import(path, file, options));
   if (f.imports_parts) return graph;
-  if (Status done = frontend::cut(*graph, options); !done.ok())
+  ImportOptions part = options;
+  if (f.has_signatures) part.signature.clear();
+  if (Status done = frontend::cut(*graph, part); !done.ok())
     return frontend::in_file(std::move(done).diagnostics(), path.filename().string());
   return graph;
 }

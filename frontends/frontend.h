@@ -22,7 +22,8 @@ struct Frontend {
   bool (*recognizes)(const Path& path, std::span<const std::byte> bytes);
   // Everything that is wrong or unsupported is reported at once, located in the file.
   Result<std::unique_ptr<Graph>> (*import)(const Path& path, const MappedFile& file, const ImportOptions& options);
-  bool imports_parts = false;  // knows inputs, outputs and signatures of the options; else the graph is cut behind it
+  bool imports_parts = false;   // knows inputs, outputs and signatures of the options; else the graph is cut behind it
+  bool has_signatures = false;  // knows those at least
 };
 
 // In the order in which they are asked.

@@ -219,6 +219,8 @@ constexpr std::string_view kBuiltins[] = {
 
 }  // namespace
 
+std::span<const std::string_view> builtins() { return kBuiltins; }
+
 std::string builtin_name(int64_t code) {
   const bool known = code >= 0 && code < static_cast<int64_t>(std::size(kBuiltins));
   return known ? std::string(kBuiltins[code]) : "number " + std::to_string(code);

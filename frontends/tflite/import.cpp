@@ -6,6 +6,7 @@
 #include "frontends/common/importing.h"
 #include "frontends/tflite/read.h"
 #include "frontends/tflite/schema.h"
+#include "frontends/tflite/translators.h"
 
 namespace lapis {
 namespace {
@@ -13,10 +14,13 @@ namespace {
 Result<std::unique_ptr<Graph>> import_file(const MappedFile& file, const std::string& name,
                                            const ImportOptions& options) {
   return frontend::importing(name, [&]() -> Result<std::unique_ptr<Graph>> {
-    LAPIS_TRY(const frontend::SourceGraph source, tflite_frontend::read_model(file));
+    LAPIS_TRY(const frontend::SourceGraph source, tflite_frontend::read_model(file, options.signature));
     const frontend::Dialect dialect{
-        tflite_frontend::translators(),
-        "`python -m tf2onnx.convert --tflite FILE --output model.onnx` may convert the model to ONNX"};
+        .translators = tflite_frontend::translators(),
+        .hint = "`python -m tf2onnx.convert --tflite FILE --output model.onnx` may convert the model to ONNX",
+        .folds_constants = true,
+        .refused = tflite_frontend::refused(),
+        .finish = tflite_frontend::activated};
     return translate(source, dialect, options);
   });
 }

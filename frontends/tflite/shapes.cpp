@@ -1,134 +1,165 @@
-// Operators that know the axes of their operands: RESHAPE, PAD, MEAN, FULLY_CONNECTED.
+// Operators that change shapes, take values apart and put them together, where TFLite says it otherwise than TensorFlow.
 #include <algorithm>
+#include <numeric>
 
+#include "frontends/common/build.h"
 #include "frontends/common/elementwise.h"
+#include "frontends/tensorflow/translators.h"
 #include "frontends/tflite/translators.h"
-#include "ir/ops/attributes.h"
 #include "ir/ops/data_attributes.h"
 #include "ir/ops/ops.h"
 
 namespace lapis::tflite_frontend {
 namespace {
 
-// In TFLite a 0 in a shape is a size, not "copy this dimension".
-bool has_zero(const Dims& dims) {
-  return std::any_of(dims.begin(), dims.end(), [](const Dim& d) { return d.is(0); });
+namespace tf = tensorflow_frontend;
+
+constexpr int64_t kMostElements = int64_t{1} << 24;  // of a table of truth values or positions that is made here
+
+// True on the diagonal.
+Result<Value*> diagonal(Translation& t, const Dim& rows, const Dim& columns) {
+  if (!rows.is_constant() || !columns.is_constant()) return Translation::unsupported("matrices of open size");
+  const int64_t m = rows.value(), n = columns.value();
+  if (n > 0 && m > kMostElements / n) return Translation::unsupported("matrices of this size");
+  Tensor mask(DType::Bool, {m, n});
+  for (int64_t i = 0; i < m * n; ++i) mask.mutable_data<bool>()[static_cast<size_t>(i)] = i / n == i % n;
+  return t.constant(std::move(mask));
 }
 
-// ---- RESHAPE ----------------------------------------------------------------------------------------------------------------------
-
-// The wanted shape: an operand, or an option of old files.
-Result<Value*> wanted_shape(Translation& t) {
-  if (t.has(1) && !t.input(1).constant.defined()) {
-    LAPIS_TRY(Value * computed, t.real(1, Layout::AsWritten));
-    return t.add(ops::Cast, {computed}, ops::CastAttrs{.to = static_cast<int64_t>(DType::Int64)});
-  }
-  if (t.has(1)) {
-    LAPIS_TRY(std::vector<int64_t> shape, numbers(t, 1, "shapes"));
-    return t.constant(Tensor::vector(std::move(shape)));
-  }
-  return t.constant(Tensor::vector(t.get<std::vector<int64_t>>("new_shape", {})));
+// Where the diagonal is true, numbers that vary along one axis; elsewhere what `others` says.
+Result<Value*> on_diagonal(Translation& t, Value* mask, Value* numbers, int64_t axis, Value* others) {
+  LAPIS_TRY(Value * spread, frontend::unsqueeze(t, numbers, {axis}));
+  return t.add(ops::Where, {mask, spread, others});
 }
 
-// [N, H, W, C] to [N, H * W * C]: the values stay in planes, and the weights of a FULLY_CONNECTED behind are turned instead.
-std::optional<Dims> planes(const Type& image, const Type& wanted) {
-  constexpr int64_t kRank = 4;
-  if (!image.ranked() || image.rank() != kRank || !wanted.ranked() || wanted.rank() != 2) return std::nullopt;
-  const Dims& d = *image.dims;
-  if (!d[1].is_constant() || !d[2].is_constant() || !d[3].is_constant()) return std::nullopt;
-  const Dim width = d[1] * d[2] * d[3];
-  const bool moves = !d[3].is(1) && !(d[1].is(1) && d[2].is(1));
-  return moves && width == wanted.dim(1) && width.never_negative() && !width.is(0) ? std::optional(Dims{d[0], width})
-                                                                                   : std::nullopt;
+// Ones in front, up to `rank` numbers.
+Result<Value*> with_ones(Translation& t, Value* shape, int64_t count, int64_t rank) {
+  if (count == rank) return shape;
+  Value* ones = frontend::ints(t, std::vector<int64_t>(static_cast<size_t>(rank - count), 1));
+  return t.add(ops::Concat, {ones, shape}, ops::ConcatAttrs{.axis = 0});
 }
 
-Status flatten(Translation& t, const Dims& shape) {
-  LAPIS_TRY(Value * x, t.real(0, Layout::ChannelsFirst));
-  Value* wanted = t.constant(Tensor::vector<int64_t>({-1, shape[1].value()}));
-  LAPIS_TRY(Value * y, t.add(ops::Reshape, {x, wanted}));
-  return t.set(0, y, Layout::FlattenedPlanes, t.input(0).type.dim(3).value());
+Result<int64_t> length_of(const Translation& t, size_t i) {
+  const Type& type = t.input(i).type;
+  if (type.ranked() && type.rank() == 1 && type.dim(0).is_constant()) return type.dim(0).value();
+  return Translation::unsupported("a shape of open length");
 }
 
-// ---- FULLY_CONNECTED ----------------------------------------------------------------------------------------------------------------
-
-Status check_product(const Translation& t) {
-  const Type& weights = t.input(1).type;
-  if (weights.rank() != 2 || weights.dim(1).is(0))
-    return error(ErrorKind::Input, "its weights are " + weights.to_string() + ", not [results, operands]");
-  if (!weights.is_static()) return Translation::unsupported("weights of open size");
-  if (t.get<int64_t>("weights_format", 0) != 0) return Translation::unsupported("shuffled weights");
-  return check_bias(t);
+// A vector along one axis of `rank`.
+Result<Value*> along(Translation& t, Value* numbers, int64_t axis, int64_t rank) {
+  Shape shape(static_cast<size_t>(rank), 1);
+  shape[static_cast<size_t>(axis)] = -1;
+  return frontend::reshape(t, numbers, std::move(shape));
 }
 
-// Data [rows, K] times weights [N, K]. Where the data lies in planes, the weights are turned to go with it.
-Result<Value*> product(Translation& t) {
-  const int64_t width = t.input(1).type.dim(1).value(), channels = t.channels(0);
-  const auto& q = t.input(1).quantization;
-  const bool planes = t.layout(0) == Layout::FlattenedPlanes && t.input(0).type.dim(1).is(width) &&
-                      t.input(1).constant.defined() && (!q || q->axis == 0);
-  LAPIS_TRY(Value * x, t.real(0, planes ? Layout::FlattenedPlanes : Layout::AsWritten));
-  LAPIS_TRY(Value * weights, planes ? t.parameter_for_planes(1, channels) : t.parameter(1, {0, 1}));
-  if (!x->type().ranked() || x->type().rank() != 2) {
-    LAPIS_TRY(x, t.add(ops::Reshape, {x, t.constant(Tensor::vector<int64_t>({-1, width}))}));
-  }
-  std::vector<Value*> inputs = {x, weights};
-  if (t.has(2)) {
-    LAPIS_TRY(inputs.emplace_back(), t.real(2, Layout::AsWritten));
-  }
-  return t.add(ops::Gemm, inputs, ops::GemmAttrs{.transB = true});
+// Where each position comes from when the first `lengths` are reversed, as a table that broadcasts to the data.
+Result<Value*> reversed_positions(Translation& t, const Dim& extent, int64_t axis, int64_t batch_axis, int64_t rank) {
+  if (!extent.is_constant() || extent.value() > kMostElements)
+    return Translation::unsupported("sequences of open size");
+  std::vector<int64_t> numbers(static_cast<size_t>(extent.value()));
+  std::iota(numbers.begin(), numbers.end(), 0);
+  LAPIS_TRY(Value * position, along(t, frontend::ints(t, std::move(numbers)), axis, rank));
+  LAPIS_TRY(Value * lengths, tf::as_int64(t, 1));
+  LAPIS_TRY(lengths, along(t, lengths, batch_axis, rank));
+  LAPIS_TRY(Value * last, t.add(ops::Sub, {lengths, frontend::scalar(t, 1, DType::Int64)}));
+  LAPIS_TRY(Value * mirrored, t.add(ops::Sub, {last, position}));
+  LAPIS_TRY(Value * inside, t.add(ops::Less, {position, lengths}));
+  return t.add(ops::Where, {inside, mirrored, position});
 }
 
-// The same on the last axis of more than two.
-Result<Value*> product_of_last_axis(Translation& t) {
-  LAPIS_TRY(Value * x, t.real(0, Layout::AsWritten));
-  LAPIS_TRY(Value * weights, t.parameter(1, {1, 0}));
-  LAPIS_TRY(Value * y, t.add(ops::MatMul, {x, weights}));
-  if (!t.has(2)) return y;
-  LAPIS_TRY(Value * bias, t.real(2, Layout::AsWritten));
-  return t.add(ops::Add, {y, bias});
+Result<Value*> shape_of(Translation& t, Value* x) {
+  if (const auto shape = x->type().static_shape()) return frontend::ints(t, *shape);
+  return t.add(ops::ShapeOf, {x});
 }
 
 }  // namespace
 
-Status fully_connected(Translation& t) {
-  LAPIS_CHECK(check_product(t));
-  const bool keeps_axes = t.get<bool>("keep_num_dims", false) && t.input(0).type.rank() > 2;
-  LAPIS_TRY(Value * product_of_all, keeps_axes ? product_of_last_axis(t) : product(t));
-  LAPIS_TRY(Value * y, activated(t, product_of_all));
+// To the shape of an operand or, in old files, of an option.
+Status reshape(Translation& t) {
+  return t.has(1) ? tf::reshape(t) : tf::reshape_to(t, t.get<std::vector<int64_t>>("new_shape", {}));
+}
+
+Status concatenation(Translation& t) { return tf::concat_of(t, 0, t.input_count(), t.get<int64_t>("axis", 0)); }
+Status gather(Translation& t) { return tf::gather_of(t, t.get<int64_t>("axis", 0)); }
+Status mirror_pad(Translation& t) { return tf::mirror_pad_of(t, t.get<int64_t>("mode", 0) == 1); }
+
+Status strided_slice(Translation& t) {
+  if (t.get<bool>("offset", false)) return Translation::unsupported("ends that count from the begin (offset)");
+  return tf::strided_slice(t);
+}
+
+// Sparse constants are dense already (sparsity.h).
+Status densify(Translation& t) {
+  const frontend::SourceValue& x = t.input(0);
+  if (!x.constant.defined()) return frontend::apply(t, ops::Identity);
+  t.set_constant(0, x.constant, x.quantization);
+  return ok();
+}
+
+// Rows of a table.
+Status embedding_lookup(Translation& t) {
+  LAPIS_TRY(Value * at, tf::as_int64(t, 0));
+  LAPIS_TRY(Value * table, t.real(1, Layout::AsWritten));
+  LAPIS_TRY(Value * y, t.add(ops::Gather, {table, at}, ops::AxisAttrs{.axis = 0}));
   return t.set(0, y, Layout::AsWritten);
 }
 
-Status mean(Translation& t) {
-  LAPIS_TRY(std::vector<int64_t> axes, numbers(t, 1, "axes"));
-  return frontend::reduce(t, ops::ReduceMean, std::move(axes), t.get<bool>("keep_dims", false));
-}
-
-// With zeros: of quantized values the byte that means 0.
-Status pad(Translation& t) {
-  const auto rank = static_cast<size_t>(t.input(0).type.rank());
-  LAPIS_TRY(const std::vector<int64_t> written, numbers(t, 1, "paddings"));
-  if (written.size() != 2 * rank || std::any_of(written.begin(), written.end(), [](int64_t p) { return p < 0; }))
-    return error(ErrorKind::Input,
-                 "its paddings are not two numbers from 0 on for each of " + std::to_string(rank) + " axes");
-  const Layout layout = frontend::plain_layout(t);
-  std::vector<int64_t> pads(2 * rank);
-  for (size_t axis = 0; axis < rank; ++axis) {
-    const auto to = static_cast<size_t>(frontend::axis_in(layout, static_cast<int64_t>(axis), rank));
-    pads[to] = written[2 * axis];
-    pads[rank + to] = written[2 * axis + 1];
-  }
-  LAPIS_TRY(Value * x, t.real(0, layout));
-  LAPIS_TRY(Value * y, t.add(ops::Pad, {x, t.constant(Tensor::vector(std::move(pads)))}));
-  return t.set(0, y, layout);
-}
-
-Status reshape(Translation& t) {
-  const Type& to = t.output(0).type;
-  if (t.layout(0) == Layout::ChannelsFirst)
-    if (const auto shape = planes(t.input(0).type, to)) return flatten(t, *shape);
+// [..., n] on the diagonals of [..., n, n].
+Status matrix_diag(Translation& t) {
+  LAPIS_TRY(const int64_t rank, tf::rank_of(t, 0));
+  if (rank == 0) return error(ErrorKind::Input, "a single number is no diagonal");
+  const Dim& n = t.input(0).type.dim(rank - 1);
+  LAPIS_TRY(Value * mask, diagonal(t, n, n));
   LAPIS_TRY(Value * x, t.real(0, Layout::AsWritten));
-  LAPIS_TRY(Value * shape, wanted_shape(t));
-  LAPIS_TRY(Value * y, t.add(ops::Reshape, {x, shape}, ops::ReshapeAttrs{.allowzero = to.dims && has_zero(*to.dims)}));
+  LAPIS_TRY(Value * zero, frontend::scalar_like(t, 0, x));
+  LAPIS_TRY(Value * y, on_diagonal(t, mask, x, -1, zero));
+  return t.set(0, y, Layout::AsWritten);
+}
+
+// Matrices with other diagonals, which are as long as the shorter side.
+Status matrix_set_diag(Translation& t) {
+  LAPIS_TRY(const int64_t rank, tf::rank_of(t, 0));
+  if (rank < 2) return error(ErrorKind::Input, "its data is " + t.input(0).type.to_string() + ", no matrix");
+  const Dim &rows = t.input(0).type.dim(rank - 2), &columns = t.input(0).type.dim(rank - 1);
+  LAPIS_TRY(Value * mask, diagonal(t, rows, columns));
+  LAPIS_TRY(Value * x, t.real(0, Layout::AsWritten));
+  LAPIS_TRY(Value * numbers, t.real(1, Layout::AsWritten));
+  LAPIS_TRY(Value * y, on_diagonal(t, mask, numbers, rows.value() < columns.value() ? -1 : -2, x));
+  return t.set(0, y, Layout::AsWritten);
+}
+
+// The shape to which two shapes broadcast.
+Status broadcast_args(Translation& t) {
+  LAPIS_TRY(const int64_t of_a, length_of(t, 0));
+  LAPIS_TRY(const int64_t of_b, length_of(t, 1));
+  LAPIS_TRY(Value * a, tf::as_int64(t, 0));
+  LAPIS_TRY(Value * b, tf::as_int64(t, 1));
+  LAPIS_TRY(a, with_ones(t, a, of_a, std::max(of_a, of_b)));
+  LAPIS_TRY(b, with_ones(t, b, of_b, std::max(of_a, of_b)));
+  LAPIS_TRY(Value * is_one, t.add(ops::Equal, {a, frontend::scalar(t, 1, DType::Int64)}));
+  LAPIS_TRY(Value * y, t.add(ops::Where, {is_one, b, a}));
+  LAPIS_TRY(y, frontend::cast(t, y, t.output(0).type.dtype));
+  return t.set(0, y, Layout::AsWritten);
+}
+
+// The first elements of each sequence in the other order.
+Status reverse_sequence(Translation& t) {
+  LAPIS_TRY(const int64_t rank, tf::rank_of(t, 0));
+  LAPIS_TRY(const int64_t axis, tf::axis_of(t.get<int64_t>("seq_dim", 0), rank));
+  LAPIS_TRY(const int64_t batch_axis, tf::axis_of(t.get<int64_t>("batch_dim", 0), rank));
+  LAPIS_TRY(Value * x, t.real(0, Layout::AsWritten));
+  LAPIS_TRY(Value * at, reversed_positions(t, x->type().dim(axis), axis, batch_axis, rank));
+  LAPIS_TRY(Value * shape, shape_of(t, x));
+  LAPIS_TRY(at, t.add(ops::Expand, {at, shape}));
+  LAPIS_TRY(Value * y, t.add(ops::GatherElements, {x, at}, ops::AxisAttrs{.axis = axis}));
+  return t.set(0, y, Layout::AsWritten);
+}
+
+// Where the elements are that are not 0, one row each.
+Status where(Translation& t) {
+  LAPIS_TRY(Value * x, t.real(0, Layout::AsWritten));
+  LAPIS_TRY(Value * columns, t.add(ops::NonZero, {x}));
+  LAPIS_TRY(Value * y, t.add(ops::Transpose, {columns}, ops::TransposeAttrs{{1, 0}}));
   return t.set(0, y, Layout::AsWritten);
 }
 

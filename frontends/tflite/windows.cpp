@@ -6,58 +6,93 @@
 namespace lapis::tflite_frontend {
 namespace {
 
-constexpr size_t kRank = 4;
 enum class Padding : uint8_t { Same, Valid };  // by number
 
 using frontend::Window;
 
-// The window of an operator on an image with channels first.
-Result<Window> window(const Translation& t, std::vector<int64_t> kernel, const Type& image) {
-  if (!image.ranked() || image.rank() != kRank)
-    return error(ErrorKind::Input, "its data is " + image.to_string() + ", but an image has 4 axes");
-  Window w{std::move(kernel),
-           {t.get<int64_t>("stride_h", 0), t.get<int64_t>("stride_w", 0)},
-           {t.get<int64_t>("dilation_h", 1), t.get<int64_t>("dilation_w", 1)}};
+// One number for each axis of pixels: stride_h, stride_w, in volumes stride_d before them.
+std::vector<int64_t> of_pixels(const Translation& t, const std::string& what, size_t axes, int64_t fallback) {
+  std::vector<int64_t> numbers;
+  for (const char* axis : {"_d", "_h", "_w"}) numbers.push_back(t.get<int64_t>(what + axis, fallback));
+  return {numbers.end() - static_cast<ptrdiff_t>(axes), numbers.end()};
+}
+
+// Of an image with channels first.
+Result<Window> window_on(const Translation& t, std::vector<int64_t> kernel, const Type& image) {
+  const size_t pixels = kernel.size();
+  if (!image.ranked() || static_cast<size_t>(image.rank()) != pixels + 2)
+    return error(ErrorKind::Input,
+                 "its data is " + image.to_string() + ", but an image has " + std::to_string(pixels + 2) + " axes");
+  Window w{std::move(kernel), of_pixels(t, "stride", pixels, 0), of_pixels(t, "dilation", pixels, 1)};
   LAPIS_CHECK(frontend::check(w));
-  const auto padding = t.get<int64_t>("padding", 0);
-  if (padding == static_cast<int64_t>(Padding::Same))
-    frontend::pad_same(w, image);
-  else if (padding != static_cast<int64_t>(Padding::Valid))
-    return error(ErrorKind::Input, "has the padding number " + std::to_string(padding));
   return w;
 }
 
-Status finish(Translation& t, Value* y) {
-  LAPIS_TRY(y, activated(t, y));
+Result<bool> pads_same(const Translation& t) {
+  const auto padding = t.get<int64_t>("padding", 0);
+  if (padding == static_cast<int64_t>(Padding::Same)) return true;
+  if (padding == static_cast<int64_t>(Padding::Valid)) return false;
+  return error(ErrorKind::Input, "has the padding number " + std::to_string(padding));
+}
+
+Result<Window> window(const Translation& t, std::vector<int64_t> kernel, const Type& image) {
+  LAPIS_TRY(Window w, window_on(t, std::move(kernel), image));
+  LAPIS_TRY(const bool same, pads_same(t));
+  if (same) frontend::pad_same(w, image);
+  return w;
+}
+
+// The filter as `perm` takes it to [results, operands of a group, pixels...].
+Result<Shape> filter_as(const Translation& t, const Axes& perm) {
+  const Type& filter = t.input(1).type;
+  if (!filter.ranked() || filter.rank() != static_cast<int64_t>(perm.size()))
+    return error(ErrorKind::Input,
+                 "its filter is " + filter.to_string() + ", not of " + std::to_string(perm.size()) + " axes");
+  if (!filter.is_static()) return Translation::unsupported("filters of open size");
+  Shape sizes;
+  for (const int64_t axis : perm) sizes.push_back(filter.dim(axis).value());
+  return sizes;
+}
+
+Result<std::vector<Value*>> operands(Translation& t, Value* x, const Axes& perm, size_t bias) {
+  LAPIS_CHECK(check_bias(t, bias));
+  std::vector<Value*> inputs = {x};
+  LAPIS_TRY(inputs.emplace_back(), t.parameter(1, perm));
+  if (t.has(bias)) {
+    LAPIS_TRY(inputs.emplace_back(), t.real(bias, Layout::AsWritten));
+  }
+  return inputs;
+}
+
+Status convolution(Translation& t, const Axes& perm) {
+  LAPIS_TRY(const Shape filter, filter_as(t, perm));
+  LAPIS_TRY(Value * x, t.real(0, Layout::ChannelsFirst));
+  LAPIS_TRY(const Window w, window(t, {filter.begin() + 2, filter.end()}, x->type()));
+  const Dim channels = x->type().dim(1);
+  if (!channels.is_constant() || filter[1] < 1 || channels.value() % filter[1] != 0)
+    return error(ErrorKind::Input,
+                 "its filter takes " + std::to_string(filter[1]) + " channels, its data is " + x->type().to_string());
+  LAPIS_TRY(const std::vector<Value*> inputs, operands(t, x, perm, 2));
+  const ops::ConvAttrs attributes{w.auto_pad, w.dilations, channels.value() / filter[1], w.kernel, w.pads, w.strides};
+  LAPIS_TRY(Value * y, t.add(ops::Conv, inputs, attributes));
   return t.set(0, y, Layout::ChannelsFirst);
 }
 
-Status check_filter(const Translation& t) {
-  const Type& filter = t.input(1).type;
-  if (filter.rank() != kRank) return error(ErrorKind::Input, "its filter is " + filter.to_string() + ", not of 4 axes");
-  if (!filter.is_static()) return Translation::unsupported("filters of open size");
-  return check_bias(t);
-}
-
-// `perm` takes the filter to [results, operands of a group, H, W].
-Status convolution(Translation& t, const Axes& perm, bool depthwise) {
-  LAPIS_CHECK(check_filter(t));
-  LAPIS_TRY(Value * x, t.real(0, Layout::ChannelsFirst));
-  const Shape filter = t.input(1).type.shape();
-  LAPIS_TRY(const Window w, window(t, {filter[1], filter[2]}, x->type()));
-  const Dim channels = x->type().dim(1);
-  const int64_t operands = depthwise ? 1 : filter[3];
-  if (!channels.is_constant() || operands < 1 || channels.value() % operands != 0)
-    return error(ErrorKind::Input,
-                 "its filter takes " + std::to_string(operands) + " channels, its data is " + x->type().to_string());
-  std::vector<Value*> inputs = {x};
-  LAPIS_TRY(inputs.emplace_back(), t.parameter(1, perm));
-  if (t.has(2)) {
-    LAPIS_TRY(inputs.emplace_back(), t.real(2, Layout::AsWritten));
-  }
-  const ops::ConvAttrs attributes{w.auto_pad, w.dilations, channels.value() / operands, w.kernel, w.pads, w.strides};
-  LAPIS_TRY(Value * y, t.add(ops::Conv, inputs, attributes));
-  return finish(t, y);
+// `perm` takes the filter to [operands, results, pixels...]; operand 0 is the shape of the result.
+Status transposed_convolution(Translation& t, const Axes& perm) {
+  LAPIS_TRY(const Shape filter, filter_as(t, perm));
+  LAPIS_TRY(Value * x, t.real(2, Layout::ChannelsFirst));
+  LAPIS_TRY(const Window w, window_on(t, {filter.begin() + 2, filter.end()}, x->type()));
+  LAPIS_TRY(const bool same, pads_same(t));
+  const auto sizes = t.contents(0);
+  if (!sizes) return Translation::unsupported("a result whose size is computed");
+  if (sizes->size() != perm.size())
+    return error(ErrorKind::Input, "the size of its result has " + std::to_string(sizes->size()) + " numbers");
+  const Dims pixels(sizes->begin() + 1, sizes->end() - 1);
+  LAPIS_TRY(const ops::ConvTransposeAttrs attributes, frontend::transposed(w, x->type(), pixels, same));
+  LAPIS_TRY(const std::vector<Value*> inputs, operands(t, x, perm, 3));
+  LAPIS_TRY(Value * y, t.add(ops::ConvTranspose, inputs, attributes));
+  return t.set(0, y, Layout::ChannelsFirst);
 }
 
 // TFLite divides the sum of the stored integers and rounds ties away from zero; ONNX would round them to even. A nudge of less than the
@@ -83,22 +118,33 @@ Result<Value*> largest(Translation& t, Value* x, const Window& w) {
   return t.add(ops::MaxPool, {x}, frontend::pool_attributes<ops::MaxPoolAttrs>(w));
 }
 
+// The root of the average of the squares.
+Result<Value*> root_of_squares(Translation& t, Value* x, const Window& w) {
+  LAPIS_TRY(Value * squares, t.add(ops::Mul, {x, x}));
+  LAPIS_TRY(Value * y, t.add(ops::AveragePool, {squares}, frontend::pool_attributes<ops::AveragePoolAttrs>(w)));
+  return t.add(ops::Sqrt, {y});
+}
+
 using Pool = Result<Value*> (*)(Translation&, Value*, const Window&);
 Status pool(Translation& t, Pool pooled) {
   LAPIS_TRY(Value * x, t.real(0, Layout::ChannelsFirst));
   LAPIS_TRY(const Window w,
             window(t, {t.get<int64_t>("filter_height", 0), t.get<int64_t>("filter_width", 0)}, x->type()));
   LAPIS_TRY(Value * y, pooled(t, x, w));
-  return finish(t, y);
+  return t.set(0, y, Layout::ChannelsFirst);
 }
 
 }  // namespace
 
-Status conv(Translation& t) { return convolution(t, {0, 3, 1, 2}, false); }           // [O, H, W, I]
-Status depthwise_conv(Translation& t) { return convolution(t, {3, 0, 1, 2}, true); }  // [1, H, W, O]
+Status conv(Translation& t) { return convolution(t, {0, 3, 1, 2}); }                             // [O, H, W, I]
+Status conv_3d(Translation& t) { return convolution(t, {4, 3, 0, 1, 2}); }                       // [D, H, W, I, O]
+Status depthwise_conv(Translation& t) { return convolution(t, {3, 0, 1, 2}); }                   // [1, H, W, O]
+Status transpose_conv(Translation& t) { return transposed_convolution(t, {3, 0, 1, 2}); }        // [O, H, W, I]
+Status conv_3d_transpose(Translation& t) { return transposed_convolution(t, {4, 3, 0, 1, 2}); }  // [D, H, W, O, I]
 
-// Both leave the padding out, as ONNX's defaults do.
+// All leave the padding out, as ONNX's defaults do.
 Status average_pool(Translation& t) { return pool(t, averaged); }
+Status l2_pool(Translation& t) { return pool(t, root_of_squares); }
 Status max_pool(Translation& t) { return pool(t, largest); }
 
 }  // namespace lapis::tflite_frontend

@@ -10,6 +10,8 @@
 #include "frontends/frontend.h"
 #include "frontends/tflite/import.h"
 #include "frontends/tflite/read.h"
+#include "frontends/tflite/schema.h"
+#include "ir/evaluate.h"
 #include "ir/op.h"
 #include "ir/ops/attributes.h"
 #include "ir/ops/ops.h"
@@ -71,13 +73,21 @@ TEST(Tflite, WhatImportsIsAValidModel) {
   }
 }
 
+std::vector<Path> recorded_files() {
+  std::vector<Path> files;
+  for (const std::string& name : cases(".out.npy")) files.push_back(kFolder / "cases" / (name + ".tflite"));
+  for (const auto& entry : std::filesystem::directory_iterator(kFolder / "families"))
+    if (entry.path().extension() == ".tflite") files.push_back(entry.path());
+  return files;
+}
+
 TEST(Tflite, EveryTranslatorHasACase) {
   std::set<std::string> seen, rows;
-  for (const std::string& name : cases(".out.npy")) {
-    const auto file = map_file(kFolder / "cases" / (name + ".tflite"));
+  for (const Path& path : recorded_files()) {
+    const auto file = map_file(path);
     ASSERT_TRUE(file.ok());
     const auto source = tflite_frontend::read_model(*file);
-    ASSERT_TRUE(source.ok()) << to_string(source.diagnostics());
+    ASSERT_TRUE(source.ok()) << path << to_string(source.diagnostics());
     for (const auto& node : source->nodes) seen.insert(node.op);
   }
   std::string_view before;
@@ -91,11 +101,49 @@ TEST(Tflite, EveryTranslatorHasACase) {
   EXPECT_EQ(seen, rows);
 }
 
+TEST(Tflite, EveryBuiltinIsTranslatedOrRefusedWithAReason) {
+  // What the reader resolves, and what has a name of its own.
+  std::multiset<std::string> known = {"CALL_ONCE", "CUSTOM", "VAR_HANDLE"};
+  for (const auto& row : tflite_frontend::translators()) known.emplace(row.op);
+  for (const auto& row : tflite_frontend::refused()) {
+    known.emplace(row.op);
+    EXPECT_FALSE(row.reason.empty() || row.hint.empty()) << row.op;
+  }
+  std::multiset<std::string> builtins;
+  for (const std::string_view op : tflite_frontend::builtins()) builtins.emplace(op);
+  EXPECT_EQ(known, builtins);
+}
+
+TEST(Tflite, TheManualNamesEveryOperator) {
+  const auto manual = read_file(Path(LAPIS_SOURCE_DIR) / "docs/importing-tflite.md");
+  ASSERT_TRUE(manual.ok());
+  for (const auto& row : tflite_frontend::translators()) EXPECT_THAT(*manual, HasSubstr(std::string(row.op)));
+  for (const auto& row : tflite_frontend::refused())
+    if (!row.op.starts_with("STABLEHLO_")) EXPECT_THAT(*manual, HasSubstr(std::string(row.op)));
+}
+
+TEST(Tflite, SignaturesChooseAGraphAndItsNames) {
+  const Path path = kFolder / "families/signature.tflite";
+  const auto twice = import_model(path, {.signature = "twice"});
+  ASSERT_TRUE(twice.ok()) << to_string(twice.diagnostics());
+  EXPECT_EQ((*twice)->inputs()[0]->name(), "x");
+  EXPECT_EQ((*twice)->outputs()[0]->name(), "y");
+  const auto got = evaluate(**twice, {{"x", Tensor::of<float>({2, 3}, {1, 2, 3, 4, 5, 6})}});
+  ASSERT_TRUE(got.ok()) << to_string(got.diagnostics());
+  EXPECT_EQ((*got)[0].as_double(5), 12);
+  const auto first = import_model(path);
+  ASSERT_TRUE(first.ok()) << to_string(first.diagnostics());
+  EXPECT_EQ((*first)->inputs()[0]->name(), "x0");
+  const auto wrong = import_model(path, {.signature = "thrice"});
+  EXPECT_THAT(to_string(wrong.diagnostics()), HasSubstr("the model has no signature 'thrice'"));
+  EXPECT_THAT(to_string(wrong.diagnostics()), HasSubstr("it has negative, twice"));
+}
+
 // ---- layouts --------------------------------------------------------------------------------------------------------
 
 TEST(Tflite, TransposesStandAtInputsAndOutputsOnly) {
-  // One reads the values of a flattened image in their written order, the other turns weights that a node widens.
-  const std::set<std::string> expected = {"conv_of_half_weights", "planes_that_others_read"};
+  // It reads the values of a flattened image in their written order.
+  const std::set<std::string> expected = {"planes_that_others_read"};
   for (const std::string& name : cases(".out.npy")) {
     const auto graph = graph_of_case(name);
     ASSERT_TRUE(graph);

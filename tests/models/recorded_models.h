@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <set>
 
 #include "driver/runner.h"
@@ -33,6 +34,17 @@ inline Tensor recorded_array(const RecordedModel& m, const std::string& array) {
   auto tensor = read_npz(m.arrays, array);
   EXPECT_TRUE(tensor.ok()) << m.name << ": " << to_string(tensor.diagnostics());
   return tensor.ok() ? *tensor : Tensor();
+}
+
+// How many steps integers are apart at most; floats relative to the largest.
+inline double distance(const Tensor& got, const Tensor& wanted) {
+  if (is_float(wanted.dtype())) return relative_error(got, wanted);
+  EXPECT_EQ(got.dtype(), wanted.dtype());
+  EXPECT_EQ(got.shape(), wanted.shape());
+  double largest = 0;
+  for (int64_t i = 0; i < std::min(got.size(), wanted.size()); ++i)
+    largest = std::max(largest, std::abs(got.as_double(i) - wanted.as_double(i)));
+  return largest;
 }
 
 // Evaluated and compiled, in the shapes that were recorded; the outputs within `tolerance` of the largest.

@@ -14,12 +14,13 @@
 #include "driver/runner.h"
 #include "runtime/artifact.h"
 #include "tests/driver/compare.h"
-#include "tests/models/recorded.h"
+#include "tests/models/recorded_models.h"
 #include "tuning/evaluate.h"
 
 namespace lapis {
 namespace {
 
+using testing::distance;
 using testing::load;
 
 const Path kFolder = Path(LAPIS_SOURCE_DIR) / "tests/frontends/tflite";
@@ -49,17 +50,6 @@ std::vector<Case> recorded_cases() {
   return cases;
 }
 
-// How many steps integers are apart at most; floats relative to the largest.
-double distance(const Tensor& got, const Tensor& wanted) {
-  if (is_float(wanted.dtype())) return testing::relative_error(got, wanted);
-  EXPECT_EQ(got.dtype(), wanted.dtype());
-  EXPECT_EQ(got.shape(), wanted.shape());
-  double largest = 0;
-  for (int64_t i = 0; i < wanted.size(); ++i)
-    largest = std::max(largest, std::abs(got.as_double(i) - wanted.as_double(i)));
-  return largest;
-}
-
 TEST(Tflite, OperatorsComputeWhatTfliteRecorded) {
   // Softmax in TFLite looks up a table of rounded exponentials, a mean multiplies in fixed point.
   const std::set<std::string> within_a_step = {"softmax_int8", "mean_int8"};
@@ -76,6 +66,42 @@ TEST(Tflite, OperatorsComputeWhatTfliteRecorded) {
       const double most = is_float(c.output.dtype()) ? of_floats : within_a_step.contains(c.name) ? 1 : 0;
       EXPECT_LE(distance((*got)[0], c.output), most) << c.name << (backend == Backend::Jit ? " compiled" : "");
     }
+}
+
+// Integers that stand for reals within a step, other numbers exactly; floats as they sum up. In 16 bits TFLite interpolates in tables and in steps of
+// 1/1024 of a pixel.
+double allowed(const std::string& family, const std::string& output, DType dtype) {
+  constexpr double kQuantizedOnTheFly = 0.02;
+  if (is_float(dtype)) return family == "hybrid" ? kQuantizedOnTheFly : kTolerance;
+  if (dtype != DType::Int8 && dtype != DType::UInt8 && dtype != DType::Int16) return 0;
+  for (const auto& [op, steps] : {std::pair("tanh", 2), std::pair("softmax", 8), std::pair("resize_bilinear", 40)})
+    if (dtype == DType::Int16 && output.starts_with(op)) return steps;
+  return 1;
+}
+
+void expect_family(const testing::RecordedModel& family, Backend backend) {
+  const auto runner = open_model(family.model, {.backend = backend});
+  ASSERT_TRUE(runner.ok()) << family.name << ": " << to_string(runner.diagnostics());
+  std::vector<Tensor> inputs;
+  for (const auto& input : (*runner)->inputs()) inputs.push_back(testing::recorded_array(family, "in_" + input.name));
+  const auto got = (*runner)->run(inputs);
+  ASSERT_TRUE(got.ok()) << family.name << ": " << to_string(got.diagnostics());
+  for (size_t i = 0; i < got->size(); ++i) {
+    const Tensor wanted = testing::recorded_array(family, "out" + std::to_string(i));
+    const std::string& name = (*runner)->outputs()[i].name;
+    EXPECT_LE(distance((*got)[i], wanted), allowed(family.name, name, wanted.dtype()))
+        << family.name << " " << name << (backend == Backend::Jit ? " compiled" : "") << "\n got "
+        << to_string((*got)[i], 24) << "\n not " << to_string(wanted, 24);
+  }
+}
+
+TEST(Tflite, FamiliesOfOperatorsComputeWhatTfliteRecorded) {
+  const auto families = testing::recorded_models(kFolder / "families", ".tflite");
+  ASSERT_GE(families.size(), 20u);
+  for (const auto& family : families) {
+    expect_family(family, Backend::Reference);
+    if (family.name != "lists") expect_family(family, Backend::Jit);  // whose sizes depend on values
+  }
 }
 
 // Every level of this host with 1 and 2 threads, and an artifact.
@@ -130,6 +156,30 @@ TEST(ResNet8, Int8GivesTheRecordedBytes) {
   for (int64_t i = 0; i < pixels.size(); ++i)
     inputs.mutable_data<int8_t>()[static_cast<size_t>(i)] = static_cast<int8_t>(std::lround(pixels.as_double(i)) - 128);
   for (const auto& runner : runners_of(kZoo / "resnet8_int8.tflite")) expect_rows(*runner, inputs, outputs, 0);
+}
+
+// Told apart by their shapes and, where these are alike, by what they hold.
+TEST(BasicPitch, GivesTheRecordedNotes) {
+  const Path folder = Path(LAPIS_SOURCE_DIR) / "../shared/zoo/basic-pitch";
+  SKIP_WITHOUT(folder);
+  constexpr int64_t kSamples = 43844;
+  const Tensor pulses = load(folder / "audio_i16.npy");
+  Tensor audio(DType::Float32, {1, kSamples, 1});
+  for (int64_t i = 0; i < kSamples; ++i)
+    audio.mutable_data<float>()[static_cast<size_t>(i)] = static_cast<float>(pulses.as_double(i)) / 32768;
+  const auto runner = open_model(folder / "nmp.tflite");
+  ASSERT_TRUE(runner.ok()) << to_string(runner.diagnostics());
+  const auto got = (*runner)->run({audio});
+  ASSERT_TRUE(got.ok()) << to_string(got.diagnostics());
+  ASSERT_EQ(got->size(), 3u);
+  for (const char* name : {"contour", "note", "onset"}) {
+    const Tensor wanted = load(folder / "ref" / (std::string(name) + ".npy"));
+    double nearest = 1;
+    for (const Tensor& y : *got)
+      if (y.size() == wanted.size())
+        nearest = std::min(nearest, testing::relative_error(y.reshaped(wanted.shape()), wanted));
+    EXPECT_LE(nearest, 1e-4) << name;
+  }
 }
 
 // TFLite's own, as ../shared/zoo/README.md has them.

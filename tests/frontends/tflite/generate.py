@@ -14,9 +14,10 @@ import zlib
 import numpy as np
 
 HERE = pathlib.Path(__file__).parent
-TYPES = {"float32": 0, "float16": 1, "int32": 2, "uint8": 3, "int64": 4, "string": 5, "int16": 7, "int8": 9, "int4": 17}
+TYPES = {"float32": 0, "float16": 1, "int32": 2, "uint8": 3, "int64": 4, "string": 5, "int16": 7, "int8": 9, "uint16": 16, "int4": 17}
 OPS = {"ADD": 0, "AVERAGE_POOL_2D": 1, "CONV_2D": 3, "DEPTHWISE_CONV_2D": 4, "DEQUANTIZE": 6, "FULLY_CONNECTED": 9, "LOGISTIC": 14,
-       "MAX_POOL_2D": 17, "MUL": 18, "RESHAPE": 22, "SOFTMAX": 25, "TANH": 28, "CUSTOM": 32, "PAD": 34, "MEAN": 40, "QUANTIZE": 114}
+       "MAX_POOL_2D": 17, "MUL": 18, "RESHAPE": 22, "SOFTMAX": 25, "SVDF": 27, "TANH": 28, "CUSTOM": 32, "PAD": 34, "MEAN": 40, "UNIQUE": 103,
+       "QUANTIZE": 114, "IF": 118, "WHILE": 119, "NON_MAX_SUPPRESSION_V4": 120, "ASSIGN_VARIABLE": 144}
 SAME, VALID = 0, 1
 NONE, RELU, RELU_N1_TO_1, RELU6 = range(4)
 
@@ -341,10 +342,10 @@ def bad(build, *says):
 
 def many(m):
     x = m.input([1, 4, 4, 2])
-    a = m.node("TANH", [x], [1, 4, 4, 2], name="first")
+    a = m.node("SVDF", [x], [1, 4, 4, 2], name="first")
     b = m.node("CONV_2D", [a, m.constant(normal(3, 1, 1, 2))], [1, 4, 4, 3], options=conv())
-    c = m.node("TANH", [b], [1, 4, 4, 3], name="second")
-    d = m.node("LOGISTIC", [c], [1, 4, 4, 3], name="third")
+    c = m.node("SVDF", [b], [1, 4, 4, 3], name="second")
+    d = m.node("NON_MAX_SUPPRESSION_V4", [c], [1, 4, 4, 3], name="third")
     return m.node("CUSTOM", [d], [1, 4, 4, 3], custom="MyOperator", name="fourth")
 
 
@@ -366,9 +367,17 @@ def with_filter(array, **more):
     return build
 
 
-def subgraphs(m):
-    m.more_subgraphs = [Table({0: [], 1: ints([]), 2: ints([]), 3: []})]
-    return m.node("ADD", [m.input([2]), m.input([2])], [2], options=add())
+def branching(then, otherwise):
+    """A branch of graphs by number; 1 has an input, 2 calls itself."""
+    def build(m):
+        def graph(nodes):
+            return Table({0: [Table({0: ints([2]), 1: i8(0), 3: Text("v")}), Table({0: ints([2]), 1: i8(0), 3: Text("w")})], 1: ints([0]), 2: ints([1]), 3: nodes, 4: Text("side")})
+        m.codes.append(Table({0: i8(OPS["IF"]), 2: i32(1), 3: i32(OPS["IF"])}))
+        def choose(a, b, inputs): return Table({0: u32(0), 1: ints(inputs), 2: ints([1]), 3: i8(92), 4: Table({0: i32(a), 1: i32(b)})})
+        m.more_subgraphs = [graph([]), graph([choose(2, 2, [0, 0])])]
+        y = m.node("IF", [m.input([2]), m.input([2])], [2], options=(92, Table({0: i32(then), 1: i32(otherwise)})), name="y")
+        return y
+    return build
 
 
 def shared(m):
@@ -391,15 +400,18 @@ def simple(op="ADD", inputs=(0, 1), shape=(2,), dtype="float32", **more):
 
 
 BAD = {
-    "unsupported_operators": bad(many, "operator TANH is not supported (2 nodes)", "at 'first', 'second'", "operator LOGISTIC is not supported (1 node)",
-                                 "operator CUSTOM MyOperator is not supported (1 node)", "hint: "),
+    "unsupported_operators": bad(many, "operator SVDF is not supported: it keeps a state from one run to the next (2 nodes)", "at 'first', 'second'",
+                                 "operator NON_MAX_SUPPRESSION_V4 is not supported: Lapis has no code for the choice of boxes (1 node)",
+                                 "end the model before it with --outputs", "operator CUSTOM MyOperator is not supported (1 node)", "hint: "),
     "string_tensor": bad(of_tensor("string", data=np.zeros(8, np.uint8)), "operator SOFTMAX is not supported: it has string tensors (1 node)"),
-    "sparse_tensor": bad(of_tensor(data=normal(3), sparse=True), "it has sparse tensors"),
+    "sparse_tensor": bad(of_tensor(data=normal(3), sparse=True), "tensor 'odd'", "its sparse data is damaged: its levels do not fit its axes"),
     "variable_tensor": bad(of_tensor(variable=True), "it has variable tensors"),
-    "int16_tensor": bad(of_tensor("int16", data=np.zeros(6, np.int16), scale=0.1), "it has tensors quantized to int16"),
-    "int4_tensor": bad(of_tensor("int4", data=np.zeros(3, np.uint8)), "it has int4 tensors"),
+    "uint16_tensor": bad(of_tensor("uint16", data=np.zeros(6, np.int16), scale=0.1), "it has tensors quantized to uint16"),
+    "int4_input": bad(lambda m: m.node("SOFTMAX", [m.input([2], "int4")], [2], options=softmax()), "input 'x0'", "int4 tensors are not supported"),
     "string_input": bad(lambda m: m.node("SOFTMAX", [m.input([2], "string")], [2], options=softmax()), "input 'x0'", "string tensors are not supported"),
-    "subgraphs": bad(subgraphs, "the model has 2 subgraphs"),
+    "no_such_graph": bad(branching(1, 7), "an operator calls graph 7 of 3"),
+    "graph_in_itself": bad(branching(2, 2), "call each other too deeply"),
+    "kept_state": bad(lambda m: m.node("ASSIGN_VARIABLE", [m.input([2]), m.input([2])], [2]), "it keeps a state from one run to the next", "an input and an output"),
     "shared_parts": bad(shared, "parts that are used again and again"),
     "old_schema": bad(old_schema, "the schema version is 2, not 3"),
     "new_version": bad(simple(options=add(), version=99), "operator ADD is not supported: version 99, versions 1 to 5 are known (1 node)"),
