@@ -90,25 +90,44 @@ class Fuser {
     size_t closed = 0;
     const size_t most = role == Role::Contraction ? kMostEpilogue : kMostNodes;
     for (const Value* value = anchor.output(); chain.nodes.size() < most;) {
-      if (!add_readers(*value, waiting) || waiting.empty()) break;
+      const auto apart = add_readers(*value, waiting);
+      if (apart) keep_apart(*apart);
+      if (apart || waiting.empty()) break;
       const Node* next = waiting.extract(waiting.begin()).value().second;
       if (role == Role::Contraction && !fits_epilogue(*next, channel_axis(anchor), chain)) break;
       chain.nodes.push_back(next);
       value = next->output();
       if (waiting.empty() && ends_chain(*next, anchor, role)) closed = chain.nodes.size();
     }
+    if (chain.nodes.size() >= most) keep_apart({Apart::Why::TooMany, chain.nodes.back()->output(), &anchor});
+    for (size_t i = closed; i < chain.nodes.size(); ++i)
+      apart_.try_emplace(chain.nodes[i], Apart{Apart::Why::SeveralResults, nullptr, &anchor});
     chain.nodes.resize(closed);
     return chain.nodes;
   }
 
-  // False if someone reads the value who cannot be in its chain.
-  bool add_readers(const Value& value, std::set<std::pair<int64_t, const Node*>>& waiting) const {
-    if (!forms_.goes_on(value)) return false;
+  // Why one of those who read the value cannot be in its chain, or nullopt.
+  std::optional<Apart> add_readers(const Value& value, std::set<std::pair<int64_t, const Node*>>& waiting) const {
+    if (!forms_.goes_on(value)) return border_of(value);
     for (const Use& use : value.uses()) {
-      if (claimed_.contains(use.node)) return false;
+      if (claimed_.contains(use.node)) return Apart{Apart::Why::OtherReader, &value, use.node};
       waiting.emplace(order_.at(use.node), use.node);
     }
-    return true;
+    return std::nullopt;
+  }
+
+  // Why no chain goes on behind a value.
+  Apart border_of(const Value& value) const {
+    if (value.is_graph_output()) return {Apart::Why::Output, &value};
+    for (const Use& use : value.uses())
+      if (!forms_.is_scalar(*use.node)) return {Apart::Why::NotElementwise, &value, use.node};
+    return {Apart::Why::OtherShape, &value};
+  }
+
+  // For all who could have been computed with what they read.
+  void keep_apart(const Apart& apart) {
+    for (const Use& use : apart.value->uses())
+      if (forms_.is_scalar(*use.node)) apart_.try_emplace(use.node, apart);
   }
 
   // What the anchor itself computes behind its sum, with operands of its own: what is fused comes on top of it.
@@ -170,7 +189,10 @@ class Fuser {
       return known != chain.values.end() ? known->second : epilogue_operand(node, i, axis, trial, fits);
     };
     const int result = translate(node, trial, operand);
-    if (!fits || !is_supported(trial.instrs)) return false;
+    if (!fits || !is_supported(trial.instrs)) {
+      apart_.try_emplace(&node, Apart{fits ? Apart::Why::Instruction : Apart::Why::Operand});
+      return false;
+    }
     chain.values[node.output()] = result;
     chain.epilogue = std::move(trial);
     return true;
@@ -278,9 +300,27 @@ class Fuser {
       else if (claimed_.contains(node) || inlined_.contains(node))
         placements_.drop(*node->output());
       else
-        regions.push_back({node, &forms_.of(*node), {}});
+        regions.push_back({node, &forms_.of(*node), {}, why_apart(*node)});
     }
     return regions;
+  }
+
+  // Of a node that begins a region of its own.
+  std::optional<Apart> why_apart(const Node& node) const {
+    if (!forms_.is_scalar(node)) return std::nullopt;
+    if (const auto known = apart_.find(&node); known != apart_.end()) return known->second;
+    for (const Value* v : node.inputs())
+      if (v && v->producer() && forms_.is_scalar(*v->producer())) return why_not_inlined(*v, node);
+    return std::nullopt;
+  }
+
+  // Why what computes a value is not computed in place in the region of one of its readers.
+  std::optional<Apart> why_not_inlined(const Value& value, const Node& reader) const {
+    if (inlined_.contains(value.producer())) return std::nullopt;
+    if (value.is_graph_output()) return Apart{Apart::Why::Output, &value};
+    if (value.uses().size() > 1) return Apart{Apart::Why::ComputedOnce, &value};
+    if (value.type().shape() != reader.output()->type().shape()) return Apart{Apart::Why::OtherShape, &value};
+    return Apart{Apart::Why::TooMany, &value, value.producer()};
   }
 
   const Graph& graph_;
@@ -292,6 +332,7 @@ class Fuser {
   std::unordered_map<const Node*, FusedRegion> anchored_;  // by last node
   std::unordered_map<const Node*, int> sizes_;             // nodes computed in one region, by its anchor
   std::unordered_set<const Node*> inlined_;
+  std::unordered_map<const Node*, Apart> apart_;
   std::unordered_map<std::vector<Instr>, bool, HashOfOperations> supported_;
 };
 

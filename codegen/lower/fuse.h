@@ -3,8 +3,10 @@
 // read or write in another order than it is placed in is not fused into them.
 #pragma once
 
+#include <optional>
 #include <unordered_set>
 
+#include "codegen/lower/apart.h"
 #include "codegen/lower/placement.h"
 #include "ir/ops/attributes.h"
 
@@ -13,7 +15,8 @@ namespace lapis::codegen {
 struct FusedRegion {
   const Node* anchor;
   const Form* form;
-  std::vector<const Node*> chain;  // elementwise nodes behind the anchor, in order
+  std::vector<const Node*> chain;   // elementwise nodes behind the anchor, in order
+  std::optional<Apart> apart = {};  // of an elementwise anchor: why it is not in the region of what it reads
   const Node* last() const { return chain.empty() ? anchor : chain.back(); }
   const Value* result() const { return last()->output(); }
 };

@@ -161,6 +161,15 @@ class Explain(Cli):
         reasons = {r["reason"] for r in self.json("explain", MODEL, "--runs", 1, "--recipe", recipe)["not_int8"]}
         self.assertIn("excluded by operator type", reasons)
 
+    def test_why_not_fused(self):
+        weights = ", ".join(str(i % 5) for i in range(36))
+        head = HEAD + f"g (float[1,1,8,8] x) => (float[1,4,6,6] y, float[1,4,6,6] c) <float[4,1,3,3] w = {{{weights}}}> "
+        self.write("two.onnxtxt", head + "{ c = Conv(x, w) y = Relu(c) }\n")
+        report = self.json("explain", "two.onnxtxt", "--runs", 2)
+        self.assertEqual(["Relu 'y': 'c' is an output of the model too"], [r["reason"] for r in report["not_fused"]])
+        self.assertIn("why not fused", self.passes("explain", "two.onnxtxt", "--runs", 1))
+        self.assertEqual(self.json("explain", MODEL, "--runs", 1)["not_fused"], [])
+
     def test_requirements(self):
         self.passes("quantize", MODEL, "--calibration", DATA, "--samples", 4, "-o", "q.onnx")
         self.passes("explain", "q.onnx", "--runs", 1, "--require", "Conv:int8")

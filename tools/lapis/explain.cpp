@@ -1,5 +1,5 @@
 // lapis explain M [--require Conv:int8]: one line a generated function: time, share, kernel, precision, and the nodes in it; then why steps are
-// not int8, and what that costs.
+// not int8 or not fused, and what that costs.
 #include <map>
 #include <regex>
 
@@ -37,7 +37,7 @@ std::vector<std::string> row_of(const MeasuredStep& step, double total) {
           s.macs ? fixed(gmacs, 1) : "",
           std::to_string(step.number),
           s.op,
-          joined(s.nodes, " + ") + (s.note.empty() ? "" : "  (" + s.note + ")")};
+          joined(s.nodes, " + ")};
 }
 
 nlohmann::ordered_json json_of(const MeasuredStep& step, const std::string& not_int8) {
@@ -49,6 +49,9 @@ nlohmann::ordered_json json_of(const MeasuredStep& step, const std::string& not_
           {"units", s.units},    {"note", s.note},
           {"not_int8", not_int8}};
 }
+
+// Of an elementwise step that could have been computed with what it reads.
+std::string why_not_fused(const StepInfo& s) { return s.note.empty() ? "" : s.op + " '" + s.nodes[0] + "': " + s.note; }
 
 bool in_floats(const StepInfo& s) { return s.precision == "fp32" || s.precision == "bf16" || s.precision == "float16"; }
 
@@ -222,20 +225,23 @@ Result<Report> explain(const Flags& flags) {
   Report report;
   report.json["steps"] = nlohmann::ordered_json::array();
   std::vector<std::vector<std::string>> rows = {{"us", "%", "kernel", "type", "GMAC/s", "step", "operator", "nodes"}};
-  Costs not_int8;
+  Costs not_int8, not_fused;
   for (const MeasuredStep& s : steps) {
     const std::string why = why_not_int8(*s.info, reasons);
     rows.push_back(row_of(s, total));
     report.json["steps"].push_back(json_of(s, why));
     add_cost(not_int8, why, s.microseconds);
+    add_cost(not_fused, why_not_fused(*s.info), s.microseconds);
   }
   const Program& program = runner->session()->program();
   const size_t width = flags.wide ? 0 : kWidth;
   report.json["not_int8"] = as_json(not_int8);
+  report.json["not_fused"] = as_json(not_fused);
   report.json["target"] = program.target;
   report.json["total_microseconds"] = total;
   report.text = table(rows, width) + "total " + fixed(total, 1) + " us, arena " + std::to_string(program.arena_bytes) +
-                " bytes, target " + program.target + "\n" + as_text(not_int8, "why not int8", total, width);
+                " bytes, target " + program.target + "\n" + as_text(not_int8, "why not int8", total, width) +
+                as_text(not_fused, "why not fused", total, width);
   if (flags.ranges) add_ranges(graph.get(), report);
   for (const Requirement& r : required) LAPIS_CHECK(Gate(steps, reasons).check(r, report));
   return report;
