@@ -30,6 +30,22 @@ def pictures():
     Image.fromarray(np.array([[[255, 0, 0], [0, 128, 255]]], np.uint8)).save(HERE / "2x1.png")
 
 
+def encoded():
+    """A file of every kind that is read, and what Pillow makes of it as RGB."""
+    random = np.random.default_rng(3)
+    small = np.asarray(Image.fromarray(random.integers(0, 256, (4, 5, 3), dtype=np.uint8)).resize((19, 13), FILTERS["bilinear"]))
+    picture, depth = Image.fromarray(small), Image.fromarray(small[..., 0].astype(np.uint16) * 257)
+    alpha = Image.fromarray(np.concatenate([small, small[..., :1]], axis=2), "RGBA")
+    files = {"color.jpg": (picture, {"quality": 90}), "progressive.jpg": (picture, {"progressive": True, "subsampling": 2}),
+             "gray.jpg": (picture.convert("L"), {}), "ink.jpg": (picture.convert("CMYK"), {}),
+             "palette.png": (picture.quantize(7), {}), "alpha.png": (alpha, {}), "deep.png": (depth, {}), "bits.png": (picture.convert("1"), {}),
+             "lossless.webp": (picture, {"lossless": True}), "lossy.webp": (picture, {"quality": 60})}
+    for name, (image, options) in files.items():
+        image.save(HERE / name, **options)
+        wanted = Image.fromarray(small[..., 0]) if name == "deep.png" else Image.open(HERE / name)
+        np.save(HERE / f"{name}.npy", np.asarray(wanted.convert("RGB")))
+
+
 def archives():
     arrays = {"a": np.arange(6, dtype=np.float32).reshape(2, 3), "labels": np.array([3, 1])}
     np.savez(HERE / "stored.npz", **arrays)
@@ -82,6 +98,7 @@ def digits():
 
 if __name__ == "__main__":
     pictures()
+    encoded()
     archives()
     records()
     digits()

@@ -1,43 +1,11 @@
-// Pictures as uint8 [H, W, C], RGB: arrays of them, and folders of files that OpenCV decodes.
+// Pictures as uint8 [H, W, C], RGB: arrays of them, and folders of files.
 #include <algorithm>
-#include <limits>
-#include <opencv2/imgcodecs.hpp>
 
 #include "tuning/data/formats.h"
 #include "tuning/data/image.h"
 #include "tuning/data/npy.h"
 
 namespace lapis {
-
-// `decode` gives OpenCV's BGR, or throws of images beyond any size: the same message as for others that it cannot decode.
-template <class Decode> static Result<Tensor> decoded(const std::string& where, Decode decode) {
-  cv::Mat image;
-  try {
-    image = decode();
-  } catch (const cv::Exception&) {
-  }
-  if (image.empty())
-    return error(ErrorKind::Input, "not an image that OpenCV can decode")
-        .at(where)
-        .help("JPEG, PNG, BMP, WebP and TIFF are");
-  Tensor pixels(DType::UInt8, {image.rows, image.cols, 3});
-  uint8_t* to = pixels.mutable_data<uint8_t>().data();
-  for (int y = 0; y < image.rows; ++y)
-    for (const uint8_t *from = image.ptr(y), *end = from + 3 * image.cols; from != end; from += 3, to += 3)
-      to[0] = from[2], to[1] = from[1], to[2] = from[0];
-  return pixels;
-}
-
-Result<Tensor> decode_image(const std::string& file) {
-  LAPIS_CHECK(check_regular(file));
-  return decoded(file, [&] { return cv::imread(file, cv::IMREAD_COLOR); });
-}
-
-Result<Tensor> decode_image(std::span<const std::byte> encoded, const std::string& where) {
-  const auto size = static_cast<int>(std::min<size_t>(encoded.size(), std::numeric_limits<int>::max()));
-  const cv::Mat bytes(1, size, CV_8U, const_cast<std::byte*>(encoded.data()));
-  return decoded(where, [&] { return cv::imdecode(bytes, cv::IMREAD_COLOR); });
-}
 
 namespace {
 
