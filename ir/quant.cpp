@@ -43,10 +43,15 @@ std::string Scheme::to_string() const {
 }
 
 Capability int8_capability(Quant form) {
-  const Scheme data{DType::UInt8, false, Granularity::Tensor};
-  if (form != Quant::Contraction) return {form, Precision::Int8, {data}, {}, {}};
+  // Kernels take bytes of both signs; 16 bits are for models that other runtimes run (here their pairs stay, and floats are computed with).
+  const std::vector<Scheme> data = {{DType::UInt8, false, Granularity::Tensor},
+                                    {DType::Int8, false, Granularity::Tensor},
+                                    {DType::Int8, true, Granularity::Tensor},
+                                    {DType::UInt16, false, Granularity::Tensor},
+                                    {DType::Int16, true, Granularity::Tensor}};
+  if (form != Quant::Contraction) return {form, Precision::Int8, data, {}, {}};
   const Scheme by_channel{DType::Int8, true, Granularity::Channel}, by_tensor{DType::Int8, true, Granularity::Tensor};
-  return {form, Precision::Int8, {data}, {by_channel, by_tensor}, {}};
+  return {form, Precision::Int8, data, {by_channel, by_tensor}, {}};
 }
 
 }  // namespace lapis

@@ -29,7 +29,7 @@ std::vector<std::string> rule_names() {
   std::vector<std::string> names = {"cse", std::string(kByteTableRule)};
   for (const Rule& rule : all_rules()) names.emplace_back(rule.name);
   for (const Rule& rule : expand_rules()) names.emplace_back(rule.name);
-  for (const auto rules : {byte_rules(), requantize_rules(), accumulate_rules(), leftover_rules()})
+  for (const auto rules : {byte_rules(), channel_rules(), requantize_rules(), accumulate_rules(), leftover_rules()})
     for (const Rule& rule : rules) names.emplace_back(rule.name);
   return names;
 }

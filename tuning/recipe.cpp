@@ -29,7 +29,10 @@ class Reader : YamlReader {
 
   Result<Recipe> read(const YAML::Node& root) {
     Recipe recipe;
-    if (known_keys(root, "the recipe", {"recipe", "share_limit", "default", "rules"})) {
+    if (known_keys(root, "the recipe", {"recipe", "share_limit", "for", "default", "rules"})) {
+      std::optional<Runtime> runtime;
+      named(root, "for", runtime, runtime_from_name, runtime_names());
+      recipe.runtime = runtime.value_or(recipe.runtime);
       if (value(root, "share_limit", recipe.share_limit, "a number") &&
           !(std::isfinite(recipe.share_limit) && recipe.share_limit >= 1))
         complain(root["share_limit"], "`share_limit` must be 1 or more");
@@ -45,7 +48,8 @@ class Reader : YamlReader {
 
  private:
   static inline const std::vector<std::string> kSettings = {
-      "precision", "floats", "data", "weights", "range", "algorithm", "smooth", "equalize", "correct_bias", "sparsity"};
+      "precision", "floats",   "data",         "weights",         "range",   "algorithm",
+      "smooth",    "equalize", "correct_bias", "correct_weights", "sparsity"};
   static inline const std::vector<std::string> kSelectors = {"node", "pattern", "type", "contraction"};
 
   void check_version(const YAML::Node& root) {
@@ -109,7 +113,8 @@ class Reader : YamlReader {
     }
     s.smooth = smoothing(node);
     if (const YAML::Node sparsity = node["sparsity"]) s.sparsity = sparsity_settings(sparsity);
-    for (const auto& [key, to] : {std::pair("equalize", &s.equalize), std::pair("correct_bias", &s.correct_bias)}) {
+    for (const auto& [key, to] : {std::pair("equalize", &s.equalize), std::pair("correct_bias", &s.correct_bias),
+                                  std::pair("correct_weights", &s.correct_weights)}) {
       bool wanted = false;
       if (value(node, key, wanted, "true or false")) *to = wanted;
     }
@@ -139,6 +144,7 @@ class Reader : YamlReader {
 
   std::optional<Smoothing> smoothing(const YAML::Node& node) {
     std::string word;
+    if (node["smooth"] && node["smooth"].IsSequence()) return smoothing_of_list(node["smooth"]);
     if (!node["smooth"] || !value(node, "smooth", word, "off, auto or a number")) return std::nullopt;
     if (word == "off") return Smoothing{};
     if (word == "auto") return Smoothing{0, true};
@@ -163,6 +169,20 @@ class Reader : YamlReader {
     named(node, "scope", s.scope, sparsity_scope_from_name, sparsity_scope_names());
     bool compensate = false;
     if (value(node, "compensate", compensate, "true or false")) s.compensate = compensate;
+    return s;
+  }
+
+  std::optional<Smoothing> smoothing_of_list(const YAML::Node& list) {
+    Smoothing s{0, true};
+    for (const YAML::Node& entry : list) {
+      double alpha = -1;
+      if (!YAML::convert<double>::decode(entry, alpha) || !(alpha >= 0 && alpha <= 1)) {
+        complain(entry, "`smooth` lists numbers between 0 and 1");
+        return std::nullopt;
+      }
+      s.alphas.push_back(alpha);
+    }
+    if (s.alphas.empty()) complain(list, "`smooth` lists nothing to try", "auto tries 0, 0.1, ..., 1");
     return s;
   }
 

@@ -12,6 +12,8 @@
 #include "frontends/common/order.h"
 #include "frontends/common/symbols.h"
 #include "frontends/onnx/attributes.h"
+#include "frontends/onnx/import.h"
+#include "frontends/onnx/matmul_nbits.h"
 #include "frontends/onnx/nodes.h"
 #include "frontends/onnx/schema.h"
 #include "frontends/onnx/scope.h"
@@ -218,8 +220,55 @@ class Builder {
 
   void emit_without_schema(onnx::NodeProto& node, const std::string& domain, Scope& scope) {
     if (find_op(node.op_type(), domain) && !domain.empty()) return emit_canonical(node, nullptr, scope);
+    if (domain == "com.microsoft" && node.op_type() == "MatMulNBits") return emit_matmul_nbits(node, scope);
     findings_.unsupported(unsupported(node, place(node, scope), scope.owner));
     poison(node, scope);
+  }
+
+  // As the product of matrices, and the Add, that it stands for.
+  void emit_matmul_nbits(onnx::NodeProto& node, Scope& scope) {
+    if (any_input_poisoned(node, scope)) return skip(node, scope);
+    const auto given = [&](int i) { return node.input_size() > i && !node.input(i).empty(); };
+    const auto constant = [&](int i) {
+      const Value* v = given(i) ? scope.value(node.input(i)) : nullptr;
+      return v && v->is_constant() ? v->constant() : Tensor();
+    };
+    const bool computed = !constant(1).defined() || !constant(2).defined() || (given(3) && !constant(3).defined());
+    if (given(4) || computed) {  // the fifth: blocks that are not in order
+      findings_.unsupported(unsupported(node, place(node, scope), scope.owner));
+      return poison(node, scope);
+    }
+    Result<BlockWeights> weights = unpack_matmul_nbits(node, constant(1), constant(2), constant(3));
+    if (!weights.ok()) return fail(node, scope, std::move(weights).diagnostics());
+    const bool biased = given(5);
+    const std::string y = node.output(0), stem = y + "_weights";
+    emit_made("DequantizeLinear",
+              {made_constant(weights->values, stem + "_packed", scope),
+               made_constant(weights->scales, stem + "_scale", scope),
+               made_constant(weights->zero_points, stem + "_zero_point", scope)},
+              stem, {{"axis", 0}, {"block_size", weights->block}}, scope);
+    emit_made("MatMul", {node.input(0), stem}, biased ? y + "_product" : y, {}, scope);
+    if (biased) emit_made("Add", {y + "_product", node.input(5)}, y, {}, scope);
+  }
+
+  static std::string made_constant(const Tensor& tensor, const std::string& name, Scope& scope) {
+    scope.values[name] = scope.graph->add_constant(tensor, name);
+    return name;
+  }
+
+  void emit_made(const std::string& op, const std::vector<std::string>& inputs, const std::string& output,
+                 const std::vector<std::pair<std::string, int64_t>>& attributes, Scope& scope) {
+    onnx::NodeProto node;
+    node.set_op_type(op);
+    for (const std::string& name : inputs) node.add_input(name);
+    node.add_output(output);
+    for (const auto& [name, value] : attributes) {
+      auto* attribute = node.add_attribute();
+      attribute->set_name(name);
+      attribute->set_type(onnx::AttributeProto::INT);
+      attribute->set_i(value);
+    }
+    emit_canonical(node, find_schema(op, kNewestOpset, ""), scope);
   }
 
   // A node of the canonical opset. `schema` may be null for operators of other domains that have a record.

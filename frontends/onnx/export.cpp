@@ -7,6 +7,7 @@
 #include <array>
 #include <climits>
 
+#include "frontends/onnx/matmul_nbits.h"
 #include "frontends/onnx/tensors.h"
 #include "frontends/onnx/to_model.h"
 #include "ir/structure.h"
@@ -80,15 +81,20 @@ class DataFile {
 
 }  // namespace
 
-Result<std::string> export_onnx(const Graph& graph) {
+Result<std::string> export_onnx(const Graph& graph, const ExportOptions& options) {
   onnx::ModelProto model;
   to_model(graph, {}, model);
+  if (options.matmul_nbits && write_matmul_nbits(model) == 0)
+    return error(ErrorKind::Usage, "no product has weights in blocks of 4 or 8 bits, which MatMulNBits is for")
+        .help(
+            "quantize weights alone: `data: {type: float}` and `weights: {type: int4, granularity: block, block: 32}` "
+            "in a recipe");
   return serialize(model);
 }
 
 Status export_onnx(const Graph& graph, const Path& file, const ExportOptions& options) {
-  if (constant_bytes(graph) <= options.largest_single_file) {
-    LAPIS_TRY(const std::string bytes, export_onnx(graph));
+  if (options.matmul_nbits || constant_bytes(graph) <= options.largest_single_file) {
+    LAPIS_TRY(const std::string bytes, export_onnx(graph, options));
     return write_file(file, bytes);
   }
   DataFile data(file.filename().string() + ".data");

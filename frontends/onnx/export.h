@@ -15,9 +15,11 @@ namespace lapis {
 struct ExportOptions {
   // Models with more bytes of constants keep them in a second file, "<file name>.data"; protobuf ends at 2 GiB.
   int64_t largest_single_file = int64_t{2'000'000'000};
+  // Products with weights in blocks of few bits as ONNX Runtime's MatMulNBits; fails where the model has none, and above the 2 GiB.
+  bool matmul_nbits = false;
 };
 Status export_onnx(const Graph& graph, const Path& file, const ExportOptions& options = {});
-Result<std::string> export_onnx(const Graph& graph);  // the bytes of a .onnx file
+Result<std::string> export_onnx(const Graph& graph, const ExportOptions& options = {});  // the bytes of a .onnx file
 
 struct TextOptions {
   int64_t largest_constant =

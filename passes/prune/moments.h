@@ -8,7 +8,8 @@
 #include <unordered_map>
 
 #include "passes/prune/weights.h"
-#include "passes/quantize/weights_alone.h"
+#include "passes/quantize/rounding.h"
+#include "passes/samples.h"
 
 namespace lapis {
 

@@ -40,10 +40,17 @@ std::optional<Biased> biased(Node& node) {
   return Biased{&node, *role, sum, other};
 }
 
+// The integers that the weights of a node become.
+IntegerTensors integers_of(const Biased& b, const Placement& placement, const RoundedOf& rounded) {
+  if (const auto own = rounded.find(b.node); own != rounded.end()) return own->second;
+  const bool per_channel = placement.recipes.of(*b.node).weights.granularity == Granularity::Channel;
+  const QuantizedWeight q = quantize_weight(b.role.weight->constant(), b.role.axis, {}, 1, per_channel);
+  return {q.values, q.scales, {}};
+}
+
 // What rounding takes from the weights.
-Tensor rounding_errors(const Biased& b, bool per_channel) {
+Tensor rounding_errors(const Biased& b, const IntegerTensors& q) {
   const Tensor& w = b.role.weight->constant();
-  const QuantizedWeight q = quantize_weight(w, b.role.axis, {}, 1, per_channel);
   Tensor errors(DType::Float32, w.shape());
   int64_t inner = 1;
   for (int64_t a = b.role.axis + 1; a < w.rank(); ++a) inner *= w.dim(a);
@@ -86,14 +93,13 @@ Tensor corrected(const Biased& b, const Tensor& old, int64_t samples) {
 }  // namespace
 
 Result<bool> correct_biases(Graph& graph, const Placement& placement, Evaluator& evaluator, const SampleSource& source,
-                            int64_t samples) {
+                            int64_t samples, const RoundedOf& rounded) {
   std::vector<Biased> all = wanted(graph, placement);
   if (all.empty()) return false;
   const std::unique_ptr<Graph> copy = graph.clone();
   std::vector<Value*> outputs;
   for (Biased& b : all) {
-    const bool per_channel = placement.recipes.of(*b.node).weights.granularity == Granularity::Channel;
-    outputs.push_back(shift_of(*copy, b, rounding_errors(b, per_channel)));
+    outputs.push_back(shift_of(*copy, b, rounding_errors(b, integers_of(b, placement, rounded))));
     b.name = outputs.back()->name();
     b.shift.resize(static_cast<size_t>(b.channels()), 0);
   }

@@ -15,6 +15,6 @@ namespace lapis {
 // sequences may be padding, which no mean should count. One without a bias gets one. False if there was nothing
 // to do; else `placement` is of an older graph.
 Result<bool> correct_biases(Graph& graph, const Placement& placement, Evaluator& evaluator, const SampleSource& source,
-                            int64_t samples);
+                            int64_t samples, const RoundedOf& rounded = {});
 
 }  // namespace lapis

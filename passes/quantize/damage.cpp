@@ -139,7 +139,9 @@ class SideBySide {
         Value* twin = quantized.find_value(expected->name());
         if (!twin || !twin->producer() || !same_sizes(expected->type(), twin->type())) continue;
         values[expected] = {node, in_fewer_bits(*node, twin)};
-        expected_of_[as_read(twin)] = expected;
+        // A pair that both models have is compared for itself.
+        const Value* read = as_read(twin);
+        expected_of_[original.find_value(read->name()) ? twin : read] = expected;
       }
   }
 

@@ -33,24 +33,30 @@ const DynamicInserter::Data& DynamicInserter::data(Value* x, Node& node) {
   return it->second = {q.output(0), q.output(1), q.output(2)};
 }
 
-const DynamicInserter::Weight& DynamicInserter::weight(const ContractionRole& role, bool per_channel, bool is_conv) {
+const DynamicInserter::Weight& DynamicInserter::nearest(const ContractionRole& role, bool per_channel, bool is_conv) {
   const auto [it, fresh] = weights_.try_emplace({role.weight, role.axis, per_channel});
   if (!fresh) return it->second;
-  const Tensor& w = role.weight->constant();
-  const QuantizedWeight q = quantize_weight(w, role.axis, {}, 1, per_channel);
-  const std::string& name = role.weight->name();
-  const Tensor scale = per_channel ? q.scales : Tensor::scalar(q.scales.data<float>()[0]);
-  return it->second = {graph_.add_constant(is_conv || role.axis == 1 ? q.values : ops::transpose(q.values, {1, 0}),
-                                           name + "_quantized"),
-                       graph_.add_constant(along_channels(scale, is_conv ? w.rank() - 2 : 0), name + "_scale")};
+  const QuantizedWeight q = quantize_weight(role.weight->constant(), role.axis, {}, 1, per_channel);
+  return it->second = weight(role, q.values, q.scales, per_channel, is_conv);
 }
 
-void DynamicInserter::quantize(Node& node, bool per_channel) {
+DynamicInserter::Weight DynamicInserter::weight(const ContractionRole& role, const Tensor& integers,
+                                                const Tensor& scales, bool per_channel, bool is_conv) {
+  const std::string& name = role.weight->name();
+  const Tensor scale = per_channel ? scales : Tensor::scalar(scales.data<float>()[0]);
+  return {
+      graph_.add_constant(is_conv || role.axis == 1 ? integers : ops::transpose(integers, {1, 0}), name + "_quantized"),
+      graph_.add_constant(along_channels(scale, is_conv ? integers.rank() - 2 : 0), name + "_scale")};
+}
+
+void DynamicInserter::quantize(Node& node, bool per_channel, const RoundedOf& rounded) {
   const auto role = contraction_role(node);
   LAPIS_ASSERT(role.ok(), "'" << node.name() << "' was planned as int8");
   const bool is_conv = node.is(ops::Conv);
   const Data x = data(role->data, node);
-  const Weight w = weight(*role, per_channel, is_conv);
+  const auto own = rounded.find(&node);
+  const Weight w = own == rounded.end() ? nearest(*role, per_channel, is_conv)
+                                        : weight(*role, own->second.values, own->second.scales, per_channel, is_conv);
   Value* sum = is_conv ? add(ops::ConvInteger, {x.bytes, w.integers, x.zero_point}, node.attributes(), node)
                        : add(ops::MatMulInteger, {x.bytes, w.integers, x.zero_point}, {}, node);
   Value* real = add(ops::Cast, {sum}, {{"to", static_cast<int64_t>(DType::Float32)}}, node);

@@ -10,7 +10,7 @@
 #include <tuple>
 #include <unordered_map>
 
-#include "ir/graph.h"
+#include "passes/quantize/place.h"
 
 namespace lapis {
 
@@ -20,8 +20,8 @@ class DynamicInserter {
  public:
   explicit DynamicInserter(Graph& graph) : graph_(graph) {}
   // Replaces a Conv, Gemm or MatMul that has a role (roles.h). Readers of one value share its bytes, nodes of one weight its integers.
-  // `per_channel`: a scale for each output channel of the weight, else one for all.
-  void quantize(Node& node, bool per_channel);
+  // `per_channel`: a scale for each output channel of the weight, else one for all; its integers are those of `rounded`, or the nearest.
+  void quantize(Node& node, bool per_channel, const RoundedOf& rounded);
 
  private:
   struct Data {
@@ -31,7 +31,9 @@ class DynamicInserter {
     Value *integers, *scale;
   };
   const Data& data(Value* x, Node& node);
-  const Weight& weight(const ContractionRole& role, bool per_channel, bool is_conv);
+  const Weight& nearest(const ContractionRole& role, bool per_channel, bool is_conv);
+  Weight weight(const ContractionRole& role, const Tensor& integers, const Tensor& scales, bool per_channel,
+                bool is_conv);
   Value* add(const OpDef& op, std::vector<Value*> inputs, Attributes attributes, Node& node);
 
   Graph& graph_;

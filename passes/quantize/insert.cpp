@@ -5,10 +5,12 @@
 
 #include "ir/infer.h"
 #include "ir/ops/attributes.h"
+#include "ir/ops/loops.h"
 #include "ir/ops/ops.h"
 #include "passes/quantize/dynamic.h"
 #include "passes/quantize/place.h"
 #include "passes/quantize/roles.h"
+#include "passes/quantize/rounded_weights.h"
 #include "passes/quantize/scales.h"
 
 namespace lapis {
@@ -17,20 +19,23 @@ namespace {
 
 class Inserter {
  public:
-  Inserter(Graph& graph, const Placement& placement) : graph_(graph), placement_(placement) {}
+  Inserter(Graph& graph, const Placement& placement, const RoundedOf& rounded)
+      : graph_(graph), placement_(placement), rounded_(rounded) {}
 
   QuantizeReport run(ScaleGroups groups) {
     report_.decisions = placement_.decisions;
     report_.notes = std::move(groups.notes);
+    if (const size_t own = placement_.own.pairs(); own > 0)
+      report_.notes.push_back("the scales of " + std::to_string(own) + " values are those of the model");
     remember_order();
     scales_.resize(groups.ranges.size());
     for (size_t i = 0; i < placement_.values.size(); ++i)
-      insert_pair(placement_.values[i], groups.group_of[i], groups.ranges[groups.group_of[i]]);
+      insert_pair(placement_.values[i], groups.group_of[i], groups.ranges[groups.group_of[i]], placement_.schemes[i]);
     for (Node* node : order_)
       if (placement_.quantized.contains(node) && quant_of(*node) == Quant::Contraction) quantize_operands(*node);
     DynamicInserter dynamic(graph_);
     for (Node* node : order_)
-      if (placement_.dynamic.contains(node)) dynamic.quantize(*node, weights_by_channel(*node));
+      if (placement_.dynamic.contains(node)) dynamic.quantize(*node, weights_by_channel(*node), rounded_);
     graph_.erase_unused_constants();
     return std::move(report_);
   }
@@ -60,19 +65,19 @@ class Inserter {
   }
 
   // All values of a group read the same two constants.
-  Parameters parameters(const Value& v, size_t group, QuantParams params) {
+  Parameters parameters(const Value& v, size_t group, QuantParams params, DType type) {
     Parameters& p = scales_[group];
     if (!p.scale) {
       p.scale = graph_.add_constant(Tensor::scalar(params.scale), v.name() + "_scale");
-      p.zero_point = graph_.add_constant(Tensor::scalar(params.zero_point), v.name() + "_zero_point");
+      p.zero_point = graph_.add_constant(ops::from_integers(type, {}, {params.zero_point}), v.name() + "_zero_point");
     }
     return p;
   }
 
-  void insert_pair(Value* v, size_t group, Range range) {
+  void insert_pair(Value* v, size_t group, Range range, const Scheme& scheme) {
     std::string name = v->name();
-    const QuantParams params = uint8_params(range);
-    const Parameters p = parameters(*v, group, params);
+    const QuantParams params = params_of(range, scheme);
+    const Parameters p = parameters(*v, group, params, scheme.type);
     Node* before = v->producer() ? next_.count(v->producer()) ? next_[v->producer()] : nullptr : order_.front();
     const std::string origin = v->producer() ? v->producer()->origin() : v->name();
     const std::vector<Use> readers = v->uses();
@@ -98,16 +103,30 @@ class Inserter {
     graph_.rename(floats, std::move(name));
   }
 
+  // The scale of the bytes that a contraction reads.
+  float data_scale(const Value* data) const {
+    const auto own = placement_.own.of(*data);
+    return own ? own->s : pairs_.at(data).scale;
+  }
+
   void quantize_operands(Node& node) {
+    if (has_own_weights(node) || placement_.own.holds(*node.input(1))) return;
     const auto role = contraction_role(node);
     LAPIS_ASSERT(role.ok(), "'" << node.name() << "' was planned as int8");
-    const float data_scale = pairs_.at(role->data).scale;
+    const float scale = data_scale(role->data);
     const int64_t channels = role->weight->constant().dim(role->axis);
     const Tensor bias = role->bias ? one_per_channel(role->bias->constant(), channels) : Tensor();
     const bool per_channel = weights_by_channel(node);
-    const QuantizedWeight q = quantize_weight(role->weight->constant(), role->axis, bias, data_scale, per_channel);
+    const QuantizedWeight q = integers_of(node, *role, bias, scale);
     node.set_input(1, weight_values(*role, q, !per_channel, node));
-    if (role->bias) node.set_input(2, bias_values(*role->bias, q, data_scale, node));
+    if (role->bias) node.set_input(2, bias_values(*role->bias, q, scale, node));
+  }
+
+  QuantizedWeight integers_of(const Node& node, const ContractionRole& role, const Tensor& bias,
+                              float data_scale) const {
+    if (const auto own = rounded_.find(&node); own != rounded_.end())
+      if (auto q = with_bias(own->second.values, own->second.scales, bias, data_scale)) return *std::move(q);
+    return quantize_weight(role.weight->constant(), role.axis, bias, data_scale, weights_by_channel(node));
   }
 
   bool weights_by_channel(const Node& node) const {
@@ -125,7 +144,8 @@ class Inserter {
     const Tensor scale = one_scale ? Tensor::scalar(q.scales.data<float>()[0]) : q.scales;
     std::vector<Value*>& known = weights_[{role.weight, role.axis}];
     for (Value* floats : known)
-      if (floats->producer()->input(1)->constant() == scale) return floats;
+      if (floats->producer()->input(1)->constant() == scale && floats->producer()->input(0)->constant() == q.values)
+        return floats;
     Value* values = graph_.add_constant(q.values, name + "_quantized");
     Value* scales = graph_.add_constant(scale, name + "_scale");
     Value* zeros = graph_.add_constant(one_scale ? Tensor::scalar<int8_t>(0) : q.zero_points, name + "_zero_point");
@@ -145,6 +165,7 @@ class Inserter {
 
   Graph& graph_;
   const Placement& placement_;
+  const RoundedOf& rounded_;
   QuantizeReport report_;
   std::vector<Node*> order_;
   std::unordered_map<const Node*, Node*> next_;
@@ -160,12 +181,15 @@ static Recipe as_done(const Placement& placement, Recipe recipe) {
   for (RecipeRule& rule : recipe.rules) rule.settings.precision.reset();
   std::erase_if(recipe.rules, [](const RecipeRule& rule) { return rule.settings.empty(); });
   for (const NodeDecision& d : placement.decisions)
-    recipe.set({Selector::By::Name, d.node}, {.precision = d.quantized ? Precision::Int8 : Precision::Float32});
+    if (!d.given)
+      recipe.set({Selector::By::Name, d.node}, {.precision = d.quantized ? Precision::Int8 : Precision::Float32});
   return recipe;
 }
 
-QuantizeReport insert_qdq(Graph& graph, const Placement& placement, const Ranges& ranges, const Recipe& recipe) {
-  QuantizeReport report = Inserter(graph, placement).run(share_scales(placement, graph, ranges, recipe.share_limit));
+QuantizeReport insert_qdq(Graph& graph, const Placement& placement, const Ranges& ranges, const Recipe& recipe,
+                          const RoundedOf& rounded) {
+  QuantizeReport report =
+      Inserter(graph, placement, rounded).run(share_scales(placement, graph, ranges, recipe.share_limit));
   report.recipe = as_done(placement, recipe);
   return report;
 }

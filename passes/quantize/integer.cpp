@@ -5,6 +5,7 @@
 
 #include "ir/infer.h"
 #include "ir/ops/ops.h"
+#include "passes/quantize/own_scales.h"
 
 namespace lapis {
 
@@ -12,6 +13,7 @@ Status integer(Graph& graph, PassContext& context) {
   LAPIS_CHECK(infer_types(graph));  // shapes may have become known since: an average needs the number of its values
   const RewriteOptions options = context.rewriting();
   std::vector<Rule> first(byte_rules().begin(), byte_rules().end());
+  first.insert(first.end(), channel_rules().begin(), channel_rules().end());
   first.insert(first.end(), requantize_rules().begin(), requantize_rules().end());
   apply_rules(graph, first, options);
   // After: a contraction behind which a quantizer stands is to take it along.
@@ -31,8 +33,6 @@ Pipeline integer_passes() {
 // ---- what is left -----------------------------------------------------------------------------------------------
 
 namespace {
-
-bool is_boundary(const Node& node) { return node.is(ops::QuantizeLinear) || node.is(ops::DequantizeLinear); }
 
 bool touches_floats(const Node& node) {
   const auto is_real = [](const Value* v) { return v && !v->is_constant() && is_float(v->dtype()); };

@@ -18,6 +18,7 @@ Pipeline integer_passes();
 // (movements, averages, contractions), or fewer pairs and weights with zero points, and none adds to what another takes
 // away, so that the pass ends: dequantizers only move down, quantizers only up, and where they meet they cancel.
 std::span<const Rule> byte_rules();        // move bytes instead of floats, cancel pairs, int8 weights with zero point 0
+std::span<const Rule> channel_rules();     // factors and shifts of channels go into scales and biases
 std::span<const Rule> requantize_rules();  // Q(contraction(DQ...)) => one integer operator with one multiply
 std::span<const Rule> accumulate_rules();  // contraction(DQ...), average(DQ...) => integer sum, then one float multiply
 std::span<const Rule> leftover_rules();    // DequantizeLinear of a constant that nobody could use => float constant

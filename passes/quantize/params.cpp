@@ -63,12 +63,21 @@ Tensor quantize_bias(const Tensor& bias, const std::vector<float>& scales, float
 
 }  // namespace
 
-QuantParams uint8_params(Range range) {
-  const float low = std::min(range.low, 0.0f), high = std::max(range.high, 0.0f);
-  const float scale = static_cast<float>((static_cast<double>(high) - low) / 255);
-  if (!(scale >= kSmallestScale)) return {};
-  return {scale, static_cast<uint8_t>(std::clamp(std::nearbyint(-low / scale), 0.0f, 255.0f))};
+QuantParams params_of(Range range, const Scheme& scheme) {
+  const IntegerRange integers = integer_range(scheme.type);
+  const double low = std::min(range.low, 0.0f), high = std::max(range.high, 0.0f);
+  const double lowest =
+      scheme.symmetric ? -static_cast<double>(integers.highest) : static_cast<double>(integers.lowest);
+  const double highest = static_cast<double>(integers.highest);
+  const auto scale =
+      static_cast<float>(scheme.symmetric ? std::max(-low, high) / highest : (high - low) / (highest - lowest));
+  if (!(scale >= kSmallestScale)) return {1, scheme.symmetric ? 0 : static_cast<int32_t>(lowest)};
+  if (scheme.symmetric) return {scale, 0};
+  const double zero = lowest + std::nearbyint(-static_cast<float>(low) / scale);
+  return {scale, static_cast<int32_t>(std::clamp(zero, lowest, highest))};
 }
+
+QuantParams uint8_params(Range range) { return params_of(range, {DType::UInt8, false, Granularity::Tensor}); }
 
 QuantizedWeight quantize_weight(const Tensor& weight, int64_t axis, const Tensor& bias, float data_scale,
                                 bool per_channel) {
@@ -82,6 +91,17 @@ QuantizedWeight quantize_weight(const Tensor& weight, int64_t axis, const Tensor
     to[i] = static_cast<int8_t>(
         std::clamp(std::nearbyint(from[i] / scales[channel(static_cast<int64_t>(i))]), -127.0f, 127.0f));
   if (bias.defined()) q.bias = quantize_bias(bias, scales, data_scale);
+  return q;
+}
+
+std::optional<QuantizedWeight> with_bias(const Tensor& values, const Tensor& scales, const Tensor& bias,
+                                         float data_scale) {
+  const auto numbers = scales.data<float>();
+  QuantizedWeight q{values, scales, Tensor(DType::Int8, scales.shape()), {}};
+  if (!bias.defined()) return q;
+  for (size_t c = 0; c < numbers.size(); ++c)
+    if (!(std::abs(bias.data<float>()[c]) <= data_scale * numbers[c] * kBiasLimit)) return std::nullopt;
+  q.bias = quantize_bias(bias, {numbers.begin(), numbers.end()}, data_scale);
   return q;
 }
 

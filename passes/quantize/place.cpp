@@ -16,8 +16,10 @@ namespace {
 
 class Planner {
  public:
-  Planner(const Graph& graph, NodeRecipes recipes) : graph_(graph), logarithms_(logarithms_behind(graph)) {
+  Planner(const Graph& graph, NodeRecipes recipes, Runtime runtime, Calibrated calibrated)
+      : graph_(graph), runtime_(runtime), calibrated_(calibrated), logarithms_(logarithms_behind(graph)) {
     placement_.recipes = std::move(recipes);
+    placement_.own = OwnScales(graph);
   }
 
   Result<Placement> run() {
@@ -26,6 +28,7 @@ class Planner {
     collect_values();
     if (!found_.empty()) return std::move(found_);
     for (const Node* node : graph_.nodes()) {
+      if (is_boundary(*node)) continue;
       placement_.decisions.push_back(decision(*node));
       warn(*node);
     }
@@ -35,7 +38,9 @@ class Planner {
  private:
   // Forward: what could be int8, given its operands.
   void consider(const Node& node) {
-    const std::optional<std::string> reason = refusal(node);
+    if (is_boundary(node)) return pass_on(node);
+    std::optional<std::string> reason = refusal(node);
+    if (!reason) reason = lacks_range(node);
     if (reason) {
       reasons_[&node] = *reason;
       return;
@@ -56,9 +61,72 @@ class Planner {
       if (node.is(ops::Conv) || (keeps && same_rank(v, operands.front()))) feature_maps_.insert(v);
   }
 
-  bool is_dynamic(const Node& node) const { return placement_.recipes.of(node).range.method == RangeMethod::Dynamic; }
+  // A pair of the model stores what it is given.
+  void pass_on(const Node& node) {
+    const Node* quantizer = node.is(ops::DequantizeLinear) ? node.input(0)->producer() : nullptr;
+    const bool pair = quantizer && quantizer->is(ops::QuantizeLinear);
+    if (pair && is_feature_map(quantizer->input(0))) feature_maps_.insert(node.output());
+  }
+
+  bool has_own_data(const Node& node) const { return node.input(0) && placement_.own.holds(*node.input(0)); }
+
+  // A range that the model has need not be found.
+  bool is_dynamic(const Node& node) const {
+    const bool wanted = placement_.recipes.of(node).range.method == RangeMethod::Dynamic ||
+                        (runtime_ == Runtime::OnnxRuntime && multiplies_sequence(node));
+    return wanted && !has_own_data(node);
+  }
+
+  // A product of sequences that are floats, as encoders have them.
+  bool multiplies_sequence(const Node& node) const {
+    const Value* x = node.is(ops::MatMul) ? node.input(0) : nullptr;
+    return x && x->type().ranked() && x->type().rank() >= 3 && !is_int8(x);
+  }
+
+  // Without weights and biases that are dequantized constants.
+  static std::vector<Value*> computed_operands(const Node& node) {
+    std::vector<Value*> operands = data_operands(node);
+    std::erase_if(operands, [](const Value* v) {
+      const Node* dq = v->producer();
+      return dq && dq->is(ops::DequantizeLinear) && dq->input(0)->is_constant();
+    });
+    return operands;
+  }
+
+  // Why a value that the node reads or gives in bytes could not become bytes, where nothing is calibrated.
+  std::optional<std::string> lacks_range(const Node& node) const {
+    if (calibrated_ == Calibrated::Yes || placement_.recipes.of(node).weights_alone() || is_dynamic(node))
+      return std::nullopt;
+    std::vector<Value*> stored = computed_operands(node);
+    std::erase_if(stored, [&](const Value* v) { return stays_in_registers(v, node); });
+    if (quant_of(node) == Quant::SharedScale)
+      for (Value* v : data_outputs(node)) stored.push_back(v);
+    for (const Value* v : stored)
+      if (!placement_.own.holds(*v)) return "the model says no range of '" + v->name() + "': give --calibration";
+    return std::nullopt;
+  }
+
+  // Weights that are integers already stay what they are.
+  std::optional<std::string> refuses_own_weights(const Node& node) const {
+    if (placement_.recipes.of(node).weights_alone()) return "its weights are in fewer bits already";
+    if (is_dynamic(node)) return "its weights are in fewer bits already, and its range would be found during inference";
+    if (node.input(0)->is_constant() || node.input(0)->dtype() != DType::Float32)
+      return "its data operand is not float32 data";
+    return std::nullopt;
+  }
+
+  std::optional<std::string> refuses_contraction(const Node& node) const {
+    if (has_own_weights(node)) return refuses_own_weights(node);
+    if (placement_.own.holds(*node.input(0)) && placement_.own.holds(*node.input(1))) return std::nullopt;
+    const auto log = logarithms_.find(&node);
+    if (log != logarithms_.end() && !placement_.recipes.asked_by_name(node))
+      return "the logarithm '" + log->second->name() + "' behind it would magnify its errors";
+    const auto role = contraction_role(node);
+    return role.ok() ? std::nullopt : std::optional(role.diagnostics().front().message);
+  }
 
   std::optional<std::string> refusal(const Node& node) const {
+    if (is_integer_operator(node)) return "it is an operator on integers";
     if (auto reason = placement_.recipes.keeps_float(node)) return reason;
     if (placement_.recipes.of(node).weights_alone() && !has_weights_alone(node.op()))
       return "only weights alone are wanted in fewer bits, which it has not";
@@ -67,13 +135,7 @@ class Planner {
     const auto operands = data_operands(node);
     switch (quant_of(node)) {
       case Quant::KeepFloat: return "there is no int8 form of " + std::string(node.op().name);
-      case Quant::Contraction: {
-        if (const auto log = logarithms_.find(&node);
-            log != logarithms_.end() && !placement_.recipes.asked_by_name(node))
-          return "the logarithm '" + log->second->name() + "' behind it would magnify its errors";
-        const auto role = contraction_role(node);
-        return role.ok() ? std::nullopt : std::optional(role.diagnostics().front().message);
-      }
+      case Quant::Contraction: return refuses_contraction(node);
       case Quant::Elementwise:
         if (operands.size() == 1 && is_int8(operands[0]) && operands[0]->used_once())
           return std::nullopt;  // the tail of its producer
@@ -101,7 +163,9 @@ class Planner {
       if (!predicate(v)) return "'" + v->name() + "' " + problem;
     return std::nullopt;
   }
-  bool is_int8(const Value* v) const { return v->producer() && placement_.quantized.contains(v->producer()); }
+  bool is_int8(const Value* v) const {
+    return (v->producer() && placement_.quantized.contains(v->producer())) || placement_.own.holds(*v);
+  }
   // Quantizing the residual sums of an encoder per tensor costs many points; those of a convolutional network do not
   // mind.
   bool is_feature_map(const Value* v) const {
@@ -124,13 +188,14 @@ class Planner {
   bool feeds_int8(const Node& node) const {
     for (const Value* v : data_outputs(node))
       for (const Use& use : v->uses())
-        if (placement_.quantized.contains(use.node)) return true;
+        if (placement_.quantized.contains(use.node) || use.node->is(ops::QuantizeLinear)) return true;
     return false;
   }
 
   // A value that lives in registers only between its producer and its one elementwise reader needs no pair.
   bool stays_in_registers(const Value* v, const Node& reader) const {
-    if (quant_of(reader) != Quant::Elementwise || !v->used_once() || !is_int8(v)) return false;
+    if (quant_of(reader) != Quant::Elementwise || !v->used_once() || !is_int8(v) || placement_.own.holds(*v))
+      return false;
     const Quant producer = quant_of(*v->producer());
     const bool unary = data_operands(reader).size() == 1;
     return producer == Quant::Elementwise || (unary && (producer == Quant::Contraction || producer == Quant::Average));
@@ -139,7 +204,7 @@ class Planner {
   void collect_values() {
     for (const Node* node : graph_.nodes()) {
       if (!placement_.quantized.contains(node)) continue;
-      for (Value* v : data_operands(*node))
+      for (Value* v : computed_operands(*node))
         if (!stays_in_registers(v, *node)) pair(v, *node);
       if (quant_of(*node) != Quant::SharedScale) continue;
       for (Value* v : data_outputs(*node))  // the other results of Split are bytes too
@@ -149,21 +214,33 @@ class Planner {
 
   // All that read a value in int8 read the same bytes.
   void pair(Value* v, const Node& node) {
-    const RangeOptions& range = placement_.recipes.of(node).range;
+    if (placement_.own.holds(*v)) return;
+    const NodeRecipe& recipe = placement_.recipes.of(node);
     const auto [at, added] = paired_.try_emplace(v, &node);
     if (added) {
       placement_.values.push_back(v);
-      placement_.ranges.push_back(range);
-    } else if (!(placement_.recipes.of(*at->second).range == range)) {
-      found_.push_back(error(ErrorKind::Usage, "'" + at->second->name() + "' and '" + node.name() +
-                                                   "' take its bytes, but the recipe wants different ranges for them")
-                           .at("value '" + v->name() + "'")
-                           .help("give both nodes the same `range`"));
+      placement_.ranges.push_back(recipe.range);
+      placement_.schemes.push_back(recipe.data);
+      return;
     }
+    const NodeRecipe& other = placement_.recipes.of(*at->second);
+    const bool one_scheme = other.data == recipe.data;
+    if (one_scheme && other.range == recipe.range) return;
+    const std::string what = one_scheme ? "ranges" : "types";
+    found_.push_back(error(ErrorKind::Usage, "'" + at->second->name() + "' and '" + node.name() +
+                                                 "' take its bytes, but the recipe wants different " + what +
+                                                 " for them")
+                         .at("value '" + v->name() + "'")
+                         .help(one_scheme ? "give both nodes the same `range`" : "give both nodes the same `data`"));
   }
 
   // What someone asked for by name and did not get.
   void warn(const Node& node) {
+    if (placement_.recipes.keeps_float(node) && has_own_weights(node) && has_own_data(node))
+      placement_.warnings.push_back(
+          warning("the recipe keeps it fp32, but its pairs are those of the model and stay: compiled, it is in int8")
+              .at("node '" + node.name() + "' (" + std::string(node.op().name) + ")")
+              .help("take its pairs out of the model"));
     if (!placement_.in_fewer_bits(node) && placement_.recipes.asked_by_name(node))
       placement_.warnings.push_back(warning("the recipe asks for int8, but it stays fp32: " + reasons_.at(&node))
                                         .at("node '" + node.name() + "' (" + std::string(node.op().name) + ")"));
@@ -172,6 +249,8 @@ class Planner {
   NodeDecision decision(const Node& node) const {
     NodeDecision d{node.name(), std::string(node.op().name), placement_.in_fewer_bits(node), ""};
     d.note = d.quantized ? how(node) : reasons_.at(&node);
+    d.given = is_integer_operator(node);
+    d.quantized |= d.given;
     return d;
   }
   std::string how(const Node& node) const {
@@ -181,8 +260,12 @@ class Planner {
     switch (quant_of(node)) {
       case Quant::Contraction: {
         const Value* y = node.output();
-        const bool stored = paired_.contains(y) || (y->used_once() && placement_.quantized.contains(y->uses()[0].node));
-        return stored ? "int8" : "int8 operands, float output";
+        const Node* reader = y->used_once() ? y->uses()[0].node : nullptr;
+        const bool stored = paired_.contains(y) ||
+                            (reader && (placement_.quantized.contains(reader) || reader->is(ops::QuantizeLinear)));
+        const bool given = has_own_data(node) && (has_own_weights(node) || placement_.own.holds(*node.input(1)));
+        const char* own = given ? ", with the scales of the model" : "";
+        return std::string(stored ? "int8" : "int8 operands, float output") + own;
       }
       case Quant::Elementwise: return "between int8 values, computed in float registers";
       case Quant::SharedScale: return "on the bytes";
@@ -191,6 +274,8 @@ class Planner {
   }
 
   const Graph& graph_;
+  const Runtime runtime_;
+  const Calibrated calibrated_;
   const std::unordered_map<const Node*, const Node*> logarithms_;  // by contraction that is part of a spectrogram
   Placement placement_;
   Diagnostics found_;
@@ -212,15 +297,9 @@ size_t QuantizeReport::quantized_count() const {
       std::count_if(decisions.begin(), decisions.end(), [](const NodeDecision& d) { return d.quantized; }));
 }
 
-Result<Placement> plan_qdq(const Graph& graph, const Recipe& recipe, const Target& target) {
-  for (const Node* node : graph.nodes())
-    if (node->is(ops::QuantizeLinear) || node->is(ops::QLinearConv) || node->is(ops::QLinearMatMul) ||
-        node->is(ops::DynamicQuantizeLinear))
-      return error(ErrorKind::Usage,
-                   "the model is quantized already: node '" + node->name() + "' is a " + std::string(node->op().name))
-          .help("quantize the float model, or compile this one as it is");
+Result<Placement> plan_qdq(const Graph& graph, const Recipe& recipe, const Target& target, Calibrated calibrated) {
   LAPIS_TRY(NodeRecipes recipes, resolve(recipe, graph, target));
-  return Planner(graph, std::move(recipes)).run();
+  return Planner(graph, std::move(recipes), recipe.runtime, calibrated).run();
 }
 
 std::vector<std::string> values_to_calibrate(const Graph& graph) {

@@ -7,7 +7,8 @@
 //   * elementwise chains between feature maps stay in float registers: a pair only where a value is stored;
 //   * operators that move or select values keep the scale of their operand;
 //   * results that nothing in int8 reads stay float: the last Gemm has int8 operands and a float output;
-//   * a contraction whose range is found during inference stands alone: it takes floats and gives floats (dynamic.h).
+//   * a contraction whose range is found during inference stands alone: it takes floats and gives floats (dynamic.h);
+//   * pairs that the model has already stay as they are, and count as such: only what they leave open is planned (own_scales.h).
 #pragma once
 
 #include <string>
@@ -17,6 +18,7 @@
 #include "ir/graph.h"
 #include "passes/quantize/calibrate.h"
 #include "passes/quantize/damage.h"
+#include "passes/quantize/own_scales.h"
 #include "passes/quantize/params.h"
 #include "passes/quantize/recipe.h"
 
@@ -27,19 +29,22 @@ struct PruneReport;  // passes/prune/prune.h
 struct NodeDecision {
   std::string node, op;
   bool quantized = false;
-  std::string note;  // how, or why not
+  std::string note;    // how, or why not
+  bool given = false;  // the model has it so: an operator on integers, which no recipe is about
 };
 
 struct Placement {
-  std::vector<NodeDecision> decisions;  // one per node, in order
+  std::vector<NodeDecision> decisions;  // one per node that computes, in order
   std::vector<Value*> values;           // that get a pair, in order of definition
   std::vector<RangeOptions> ranges;     // how the range of each of them is found
+  std::vector<Scheme> schemes;          // and how they are stored
   std::unordered_set<const Node*> quantized;
   std::unordered_set<const Node*>
       dynamic;  // contractions whose data becomes bytes during inference; none of them in `quantized`
   std::unordered_set<const Node*>
       weights_alone;  // products of matrices whose data stays float; none of them in the two others
   NodeRecipes recipes;
+  OwnScales own;         // that the model has
   Diagnostics warnings;  // nodes that the recipe names, but that cannot be int8 here
   std::vector<std::string> value_names() const;
   bool is_int8(const Node& node) const { return quantized.contains(&node) || dynamic.contains(&node); }
@@ -63,12 +68,25 @@ struct QuantizeReport {
   size_t quantized_count() const;
 };
 
-// Decides for a simplified float model what of the recipe takes place. Fails on a recipe that does not fit the model or the target
-// (resolve in recipe.h), on readers of one value that want different ranges for it, and on a model that is quantized already.
-Result<Placement> plan_qdq(const Graph& graph, const Recipe& recipe = {}, const Target& target = Target::host());
+// What there is to calibrate with. Without it, what lacks a range in the model stays float.
+enum class Calibrated : bool { No, Yes };
+
+// Decides for a simplified model what of the recipe takes place. Fails on a recipe that does not fit the model or the target
+// (resolve in recipe.h), and on readers of one value that want different ranges for it.
+Result<Placement> plan_qdq(const Graph& graph, const Recipe& recipe = {}, const Target& target = Target::host(),
+                           Calibrated calibrated = Calibrated::Yes);
+
+// Weights of nodes that are not simply rounded to the nearest (rounded_weights.h).
+struct IntegerTensors {
+  Tensor values,
+      scales;  // integers of the weight's shape; scales one for each output channel, or [inputs, outputs] of blocks like the weight
+  Tensor zero_points;  // like the scales; undefined if the scheme is symmetric
+};
+using RoundedOf = std::unordered_map<const Node*, IntegerTensors>;
 
 // Inserts what was planned for this very graph. `ranges` holds every value of the plan.
-QuantizeReport insert_qdq(Graph& graph, const Placement& placement, const Ranges& ranges, const Recipe& recipe = {});
+QuantizeReport insert_qdq(Graph& graph, const Placement& placement, const Ranges& ranges, const Recipe& recipe = {},
+                          const RoundedOf& rounded = {});
 
 // The values that any placement of this model may want, whatever is excluded: one calibration of these serves a whole
 // search.

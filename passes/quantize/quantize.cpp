@@ -5,6 +5,8 @@
 #include "passes/prune/prune.h"
 #include "passes/quantize/bias_correction.h"
 #include "passes/quantize/equalize.h"
+#include "passes/quantize/roles.h"
+#include "passes/quantize/rounded_weights.h"
 #include "passes/quantize/smooth.h"
 #include "passes/quantize/weights_alone.h"
 
@@ -22,14 +24,14 @@ Status check_complete(const Placement& placement, const Calibration& calibration
 }
 
 QuantizeReport insert(Graph& graph, const Placement& placement, const Calibration& calibration,
-                      const QuantizeOptions& options, const MomentsOf& moments = {}) {
+                      const QuantizeOptions& options, const RoundedOf& rounded) {
   Ranges ranges;
   for (size_t i = 0; i < placement.values.size(); ++i) {
     const std::string& name = placement.values[i]->name();
     ranges[name] = calibration.range(name, placement.ranges[i]);
   }
-  QuantizeReport report = insert_qdq(graph, placement, ranges, options.recipe);
-  insert_weights_alone(graph, placement, moments);
+  QuantizeReport report = insert_qdq(graph, placement, ranges, options.recipe, rounded);
+  insert_weights_alone(graph, placement, rounded);
   report.warnings = placement.warnings;
   report.warnings.insert(report.warnings.end(), calibration.warnings.begin(), calibration.warnings.end());
   return report;
@@ -48,23 +50,33 @@ Result<std::vector<Feeds>> some_of(const SampleSource& source, int64_t count, in
 }
 
 // Plans the model with channels of its weights evened out where the recipe says so, which needs no data.
-Result<Placement> equalized(Graph& graph, const QuantizeOptions& options) {
-  LAPIS_TRY(Placement placement, plan_qdq(graph, options.recipe, options.target));
-  return equalize(graph, placement) ? plan_qdq(graph, options.recipe, options.target)
+Result<Placement> equalized(Graph& graph, const QuantizeOptions& options, Calibrated calibrated = Calibrated::Yes) {
+  LAPIS_TRY(Placement placement, plan_qdq(graph, options.recipe, options.target, calibrated));
+  return equalize(graph, placement) ? plan_qdq(graph, options.recipe, options.target, calibrated)
                                     : Result<Placement>(std::move(placement));
 }
 
+struct Adjusted {
+  Placement placement;
+  RoundedOf rounded;
+};
+
 // The same with all that changes weights: what the model computes stays, but for what rounding shifts.
-Result<Placement> adjusted(Graph& graph, Evaluator& evaluator, const SampleSource& source,
-                           const QuantizeOptions& options) {
+Result<Adjusted> adjusted(Graph& graph, Evaluator& evaluator, const SampleSource& source,
+                          const QuantizeOptions& options) {
+  const int64_t samples = options.calibrate.samples;
+  const auto plan = [&] { return plan_qdq(graph, options.recipe, options.target); };
   LAPIS_TRY(Placement placement, equalized(graph, options));
-  for (const auto step : {smooth, correct_biases}) {
-    LAPIS_TRY(const bool changed, step(graph, placement, evaluator, source, options.calibrate.samples));
-    if (changed) {
-      LAPIS_TRY(placement, plan_qdq(graph, options.recipe, options.target));
-    }
+  LAPIS_TRY(const bool smoothed, smooth(graph, placement, evaluator, source, samples));
+  if (smoothed) {
+    LAPIS_TRY(placement, plan());
   }
-  return placement;
+  LAPIS_TRY(RoundedOf rounded, round_by_recipe(graph, placement, &evaluator, source, samples));
+  LAPIS_TRY(const bool corrected, correct_biases(graph, placement, evaluator, source, samples, rounded));
+  if (corrected) {
+    LAPIS_TRY(placement, plan());
+  }
+  return Adjusted{std::move(placement), std::move(rounded)};
 }
 
 // Prunes the model as the recipe says. Null if it asks for nothing.
@@ -87,13 +99,12 @@ void forget_added_nodes(Recipe& recipe, const Graph& original) {
 }
 
 // What adjusts weights by what it sees of the data.
-const char* needs_samples(const NodeRecipe& recipe) {
-  return recipe.algorithm == WeightAlgorithm::Gptq  ? "algorithm: gptq"
-         : recipe.algorithm == WeightAlgorithm::Awq ? "algorithm: awq"
-         : recipe.weights_alone()                   ? nullptr
-         : recipe.smooth && recipe.smooth->on()     ? "smooth"
-         : recipe.correct_bias.value_or(false)      ? "correct_bias"
-                                                    : nullptr;
+std::optional<std::string> needs_samples(const NodeRecipe& recipe) {
+  if (rounds_by_data(recipe) || recipe.algorithm == WeightAlgorithm::Awq)
+    return "algorithm: " + std::string(name_of(recipe.algorithm));
+  if (recipe.weights_alone()) return std::nullopt;
+  if (recipe.smooth && recipe.smooth->on()) return "smooth";
+  return recipe.correct_bias.value_or(false) ? std::optional<std::string>("correct_bias") : std::nullopt;
 }
 
 // Ranges are of the very model that is quantized.
@@ -108,9 +119,9 @@ Status check_unpruned(const Graph& graph, const Placement& placement) {
 
 Status check_unadjusted(const Graph& graph, const Placement& placement) {
   for (const Node* node : graph.nodes()) {
-    const char* setting = placement.in_fewer_bits(*node) ? needs_samples(placement.recipes.of(*node)) : nullptr;
-    if (setting)
-      return error(ErrorKind::Usage, "`" + std::string(setting) + "` needs samples to run the model on")
+    if (!placement.in_fewer_bits(*node) || quant_of(*node) != Quant::Contraction) continue;
+    if (const auto setting = needs_samples(placement.recipes.of(*node)))
+      return error(ErrorKind::Usage, "`" + *setting + "` needs samples to run the model on")
           .at("node '" + node->name() + "'")
           .help("give samples and an evaluator, or leave it out of the recipe");
   }
@@ -121,7 +132,14 @@ Diagnostic lacks_samples() {
   return error(ErrorKind::Usage, "the pass 'quantize' needs samples to calibrate with")
       .help(
           "give --calibration DATA, or a recipe whose ranges are all found during inference (`range: {method: "
-          "dynamic}`)");
+          "dynamic}`), or a model that has its own (QuantizeLinear/DequantizeLinear)");
+}
+
+// The model says something about its quantization.
+bool is_quantized(const Graph& graph) {
+  for (const Node* node : graph.nodes())
+    if (is_boundary(*node) || is_integer_operator(*node)) return true;
+  return false;
 }
 
 struct PassOptions {
@@ -147,11 +165,10 @@ Result<QuantizeReport> quantize_static(Graph& graph, Evaluator& evaluator, const
                                        const QuantizeOptions& options) {
   const std::unique_ptr<Graph> original = graph.clone();
   LAPIS_TRY(const auto prune_report, pruned(graph, options, &evaluator, source));
-  LAPIS_TRY(const Placement placement, adjusted(graph, evaluator, source, options));
-  LAPIS_TRY(const MomentsOf moments, measure_moments(graph, placement, evaluator, source, options.calibrate.samples));
+  LAPIS_TRY(const Adjusted plan, adjusted(graph, evaluator, source, options));
   LAPIS_TRY(const Calibration calibration,
-            calibrate(graph, placement.value_names(), evaluator, source, options.calibrate));
-  QuantizeReport report = insert(graph, placement, calibration, options, moments);
+            calibrate(graph, plan.placement.value_names(), evaluator, source, options.calibrate));
+  QuantizeReport report = insert(graph, plan.placement, calibration, options, plan.rounded);
   report.pruned = prune_report;
   forget_added_nodes(report.recipe, *original);
   if (options.damage_samples == 0) return report;
@@ -163,10 +180,12 @@ Result<QuantizeReport> quantize_static(Graph& graph, Evaluator& evaluator, const
 
 Result<QuantizeReport> quantize_dynamic(Graph& graph, const QuantizeOptions& options) {
   LAPIS_TRY(const auto prune_report, pruned(graph, options));
-  LAPIS_TRY(const Placement placement, equalized(graph, options));
+  const Calibrated calibrated = is_quantized(graph) ? Calibrated::No : Calibrated::Yes;
+  LAPIS_TRY(const Placement placement, equalized(graph, options, calibrated));
   if (!placement.values.empty()) return lacks_samples();
   LAPIS_CHECK(check_unadjusted(graph, placement));
-  QuantizeReport report = insert(graph, placement, {}, options);
+  LAPIS_TRY(const RoundedOf rounded, round_by_recipe(graph, placement, nullptr, {}, 0));
+  QuantizeReport report = insert(graph, placement, {}, options, rounded);
   report.pruned = prune_report;
   return report;
 }
@@ -176,7 +195,8 @@ Result<QuantizeReport> quantize_static(Graph& graph, const Calibration& calibrat
   LAPIS_CHECK(check_unadjusted(graph, placement));
   LAPIS_CHECK(check_unpruned(graph, placement));
   LAPIS_CHECK(check_complete(placement, calibration));
-  return insert(graph, placement, calibration, options);
+  LAPIS_TRY(const RoundedOf rounded, round_by_recipe(graph, placement, nullptr, {}, 0));
+  return insert(graph, placement, calibration, options, rounded);
 }
 
 Pipeline quantize_passes() {

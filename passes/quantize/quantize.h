@@ -25,7 +25,8 @@ struct QuantizeOptions {
 Result<QuantizeReport> quantize_static(Graph& graph, Evaluator& evaluator, const SampleSource& source,
                                        const QuantizeOptions& options = {});
 
-// The same without data, for a recipe that wants none: every range is found during inference (RangeMethod::Dynamic). Nothing is measured.
+// The same without data: ranges are those that the model has (own_scales.h), or are found during inference (RangeMethod::Dynamic). Fails
+// where a recipe wants calibrated ones and the model has none. Nothing is measured.
 Result<QuantizeReport> quantize_dynamic(Graph& graph, const QuantizeOptions& options);
 
 // The same with what an earlier calibration of this model collected (values_to_calibrate): how a search tries many

@@ -21,7 +21,8 @@ namespace {
 
 constexpr std::array<std::string_view, 6> kMethods = {"minmax",  "percentile", "moving_average",
                                                       "entropy", "mse",        "dynamic"};
-constexpr std::array<std::string_view, 3> kAlgorithms = {"round", "awq", "gptq"};
+constexpr std::array<std::string_view, 4> kAlgorithms = {"round", "awq", "gptq", "adaround"};
+constexpr std::array<std::string_view, 3> kRuntimes = {"lapis", "onnxruntime", "openvino"};
 
 template <class Enum, size_t N>
 std::optional<Enum> enum_of(const std::array<std::string_view, N>& names, std::string_view name) {
@@ -41,6 +42,9 @@ std::optional<WeightAlgorithm> weight_algorithm_from_name(std::string_view name)
 }
 std::vector<std::string> range_method_names() { return {kMethods.begin(), kMethods.end()}; }
 std::vector<std::string> weight_algorithm_names() { return {kAlgorithms.begin(), kAlgorithms.end()}; }
+std::string_view name_of(Runtime runtime) { return kRuntimes[static_cast<size_t>(runtime)]; }
+std::optional<Runtime> runtime_from_name(std::string_view name) { return enum_of<Runtime>(kRuntimes, name); }
+std::vector<std::string> runtime_names() { return {kRuntimes.begin(), kRuntimes.end()}; }
 
 // ---- settings -------------------------------------------------------------------------------------------------------
 
@@ -59,6 +63,7 @@ NodeRecipe NodeSettings::applied_to(NodeRecipe recipe) const {
   if (smooth) recipe.smooth = smooth;
   recipe.equalize = equalize.value_or(recipe.equalize);
   if (correct_bias) recipe.correct_bias = correct_bias;
+  recipe.correct_weights = correct_weights.value_or(recipe.correct_weights);
   recipe.sparsity = sparsity.applied_to(recipe.sparsity);
   return recipe;
 }
@@ -205,7 +210,7 @@ class RecipeResolver {
         std::all_of(rows.begin(), rows.end(), [](const Capability* c) { return c->weights.empty(); });
     if (!weightless) return;
     const NodeSettings& s = rule.settings;
-    if (!s.weights.empty() || s.algorithm || s.equalize || s.correct_bias)
+    if (!s.weights.empty() || s.algorithm || s.equalize || s.correct_bias || s.correct_weights)
       report_once(rule.where, std::string(node.op().name) + " has no weights that are quantized")
           .help(std::string(kDynamicOperators) + " have");
     if (s.method == RangeMethod::Dynamic)
@@ -236,15 +241,30 @@ class RecipeResolver {
     const bool possible = std::any_of(rows.begin(), rows.end(), [&](const Capability* row) {
       return holds(row->data, wanted.data) && (row->weights.empty() || holds(row->weights, wanted.weights));
     });
-    if (wanted.algorithm != WeightAlgorithm::Round && !wanted.weights_alone() && !rows.empty())
-      report_once(where, "the algorithm " + std::string(name_of(wanted.algorithm)) + " is for weights alone")
-          .help("set `data: {type: float}` beside it");
+    if (!rows.empty()) check_algorithm(wanted, node, where);
+    if (possible) check_dynamic(wanted, node, where);
     // A default of weights alone is for those operators that can; the others stay fp32.
     if (rows.empty() || possible || (wanted.weights_alone() && !has_weights_alone(node.op()))) return;
     const bool weights = !rows.front()->weights.empty();
     report_once(where, std::string(node.op().name) + " has no int8 form with data in " + wanted.data.to_string() +
                            (weights ? " and weights in " + wanted.weights.to_string() : ""))
         .help("it has: " + described(rows));
+  }
+
+  void check_algorithm(const NodeRecipe& wanted, const Node& node, const std::string& where) {
+    const std::string name(name_of(wanted.algorithm));
+    if (wanted.algorithm == WeightAlgorithm::Awq && !wanted.weights_alone())
+      report_once(where, "the algorithm " + name + " is for weights alone").help("set `data: {type: float}` beside it");
+    if (wanted.algorithm == WeightAlgorithm::AdaRound && wanted.weights_alone() && has_weights_alone(node.op()))
+      report_once(where, "the algorithm " + name + " is for weights beside data in integers")
+          .help("weights alone have gptq and awq");
+  }
+
+  void check_dynamic(const NodeRecipe& wanted, const Node& node, const std::string& where) {
+    if (node.op().int8_form() != Quant::Contraction || wanted.range.method != RangeMethod::Dynamic) return;
+    if (wanted.weights_alone() || wanted.data == Scheme()) return;
+    report_once(where, "ranges are found during inference only for data in " + Scheme().to_string())
+        .help("leave `data` out, or have its range calibrated");
   }
 
   // Schemes that differ only in their block are said once.
@@ -342,7 +362,12 @@ std::string print_bool(bool value) { return value ? "true" : "false"; }
 std::string print_int(int64_t value) { return std::to_string(value); }
 template <class T> std::string print_name(T value) { return std::string(name_of(value)); }
 
-std::string print_smoothing(Smoothing s) { return s.automatic ? "auto" : s.on() ? number(s.alpha) : "off"; }
+std::string print_smoothing(Smoothing s) {
+  if (s.alphas.empty()) return s.automatic ? "auto" : s.on() ? number(s.alpha) : "off";
+  std::string list;
+  for (const double alpha : s.alphas) list += (list.empty() ? "[" : ", ") + number(alpha);
+  return list + "]";
+}
 
 std::string print_floats(DType type) { return type == DType::BFloat16 ? "bf16" : "fp32"; }
 
@@ -381,6 +406,7 @@ FlowMap flow(const NodeSettings& s) {
   map.add("smooth", s.smooth, print_smoothing);
   map.add("equalize", s.equalize, print_bool);
   map.add("correct_bias", s.correct_bias, print_bool);
+  map.add("correct_weights", s.correct_weights, print_bool);
   if (!s.sparsity.empty()) map.add("sparsity", flow(s.sparsity).text());
   return map;
 }
@@ -420,7 +446,9 @@ std::string print_rule(const RecipeRule& rule) {
 }  // namespace
 
 std::string to_yaml(const Recipe& recipe, const std::unordered_map<std::string, std::string>& comments) {
-  std::string text = "recipe: 1\nshare_limit: " + number(recipe.share_limit) + "\ndefault:\n";
+  std::string text = "recipe: 1\nshare_limit: " + number(recipe.share_limit) + "\n" +
+                     (recipe.runtime == Runtime::Lapis ? "" : "for: " + print_name(recipe.runtime) + "\n") +
+                     "default:\n";
   text += "  precision: " + print_name(recipe.defaults.precision) +
           (recipe.defaults.floats == DType::Float32 ? "" : "\n  floats: " + print_floats(recipe.defaults.floats)) +
           "\n  data: " + full(recipe.defaults.data) + "\n  weights: " + full(recipe.defaults.weights) +
@@ -429,6 +457,7 @@ std::string to_yaml(const Recipe& recipe, const std::unordered_map<std::string, 
   if (recipe.defaults.smooth) text += "  smooth: " + print_smoothing(*recipe.defaults.smooth) + "\n";
   if (recipe.defaults.equalize) text += "  equalize: true\n";
   if (recipe.defaults.correct_bias) text += "  correct_bias: " + print_bool(*recipe.defaults.correct_bias) + "\n";
+  if (recipe.defaults.correct_weights) text += "  correct_weights: true\n";
   if (!(recipe.defaults.sparsity == Sparsity())) text += "  sparsity: " + full(recipe.defaults.sparsity) + "\n";
   if (!recipe.rules.empty()) text += "rules:\n";
   for (const RecipeRule& rule : recipe.rules) {

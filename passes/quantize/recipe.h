@@ -39,20 +39,22 @@ struct RangeOptions {
 
 // How weights become integers.
 enum class WeightAlgorithm : uint8_t {
-  Round,  // "round": to the nearest step
-  Awq,    // "awq": with input channels scaled up by how large their data is (smooth.h); of weights alone
-  Gptq,  // "gptq": so that later weights make good what rounding earlier ones loses; of weights alone (weights_alone.h)
+  Round,     // "round": to the nearest step
+  Awq,       // "awq": with input channels scaled up by how large their data is (smooth.h); of weights alone
+  Gptq,      // "gptq": so that later weights make good what rounding earlier ones loses (rounding.h)
+  AdaRound,  // "adaround": up or down as changes the products least (adaround.h)
 };
 
 // Whether the channels of the data of a Gemm or MatMul are evened out at the expense of its weights (smooth.h).
 struct Smoothing {
-  double alpha = 0;        // 0: not at all; 1: the weights take all
-  bool automatic = false;  // the alpha with the least error on the samples, for each value
+  double alpha = 0;                 // 0: not at all; 1: the weights take all
+  bool automatic = false;           // the alpha with the least error on the samples, for each value
+  std::vector<double> alphas = {};  // which of them are tried; empty: 0, 0.1, ..., 1
   bool operator==(const Smoothing&) const = default;
   bool on() const { return automatic || alpha > 0; }
 };
 
-inline constexpr Smoothing kUsualSmoothing{0.75};
+inline const Smoothing kUsualSmoothing{0.75};
 
 struct NodeRecipe {
   Precision precision = Precision::Int8;  // fp32, or int8 where the node and its neighbours can
@@ -63,6 +65,7 @@ struct NodeRecipe {
   WeightAlgorithm algorithm = WeightAlgorithm::Round;
   std::optional<Smoothing> smooth;  // of the data of Gemm and MatMul; unset: kUsualSmoothing where smooth.h says so
   bool equalize = false;            // channels between two contractions (equalize.h)
+  bool correct_weights = false;     // restores the mean and the deviation of rounded weights (rounding.h)
   std::optional<bool>
       correct_bias;  // of what rounding weights shifts the mean of a channel by (bias_correction.h); unset: of Conv
   Sparsity sparsity = {};  // of its weights, whatever the precision (passes/prune)
@@ -88,7 +91,7 @@ struct NodeSettings {
   std::optional<double> percentile = {};
   std::optional<WeightAlgorithm> algorithm = {};
   std::optional<Smoothing> smooth = {};
-  std::optional<bool> equalize = {}, correct_bias = {};
+  std::optional<bool> equalize = {}, correct_bias = {}, correct_weights = {};
   SparsitySettings sparsity = {};
   bool operator==(const NodeSettings&) const = default;
   bool empty() const { return *this == NodeSettings(); }
@@ -114,8 +117,17 @@ struct RecipeRule {
   std::string where = {};  // "recipe.yaml:7", for messages
 };
 
+// Who runs the model: where a placement is fast with one and slow with another.
+enum class Runtime : uint8_t {
+  Lapis,        // "lapis"
+  OnnxRuntime,  // "onnxruntime": products of float sequences find their ranges during inference, for which it has fused kernels; it has none of
+                // floats between pairs
+  OpenVino,     // "openvino": as Lapis
+};
+
 struct Recipe {
   NodeRecipe defaults;
+  Runtime runtime = Runtime::Lapis;
   double share_limit = 8;  // operands of Concat share a scale only if their ranges differ by no more than this factor
   std::vector<RecipeRule> rules;
   std::string where = {};  // of the defaults
@@ -129,10 +141,13 @@ inline constexpr std::string_view kDynamicOperators =
 
 std::string_view name_of(RangeMethod method);
 std::string_view name_of(WeightAlgorithm algorithm);
+std::string_view name_of(Runtime runtime);
 std::optional<RangeMethod> range_method_from_name(std::string_view name);
 std::optional<WeightAlgorithm> weight_algorithm_from_name(std::string_view name);
 std::vector<std::string> range_method_names();
 std::vector<std::string> weight_algorithm_names();
+std::optional<Runtime> runtime_from_name(std::string_view name);
+std::vector<std::string> runtime_names();
 
 // The operator can have its weights in fewer bits while its data stays float.
 bool has_weights_alone(const OpDef& op);

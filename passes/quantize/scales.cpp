@@ -64,6 +64,8 @@ class Sharing {
 
   void join(const std::vector<size_t>& members) {
     for (const size_t m : members) {
+      if (!(placement_.schemes[m] == placement_.schemes[members.front()]))
+        continue;  // other bytes: they are requantized
       const size_t a = find(members.front()), b = find(m);
       ranges_[a] = unite(ranges_[a], ranges_[b]);
       parent_[b] = a;
@@ -74,6 +76,7 @@ class Sharing {
   void join_concat(const Node& node) {
     const Value *narrow = nullptr, *wide = nullptr;
     for (const Value* v : data_operands(node)) {
+      if (!index_.contains(v)) return;  // a scale of the model's own, which nothing joins
       if (!narrow || group_width(v) < group_width(narrow)) narrow = v;
       if (!wide || group_width(v) > group_width(wide)) wide = v;
     }

@@ -6,9 +6,9 @@
 #include "ir/ops/ops.h"
 #include "passes/quantize/params.h"
 #include "passes/quantize/roles.h"
+#include "passes/quantize/rounding.h"
 #include "passes/quantize/sample_runner.h"
 #include "passes/quantize/typed.h"
-#include "passes/quantize/weights_alone.h"
 
 namespace lapis {
 
@@ -49,6 +49,8 @@ bool is_of_an_encoder(const Placement& placement, const Node& node) {
 
 std::optional<Smoothing> wanted(const Placement& placement, const Node& node) {
   if (!(node.is(ops::Gemm) || node.is(ops::MatMul))) return std::nullopt;
+  if (placement.own.holds(*node.input(0)) || has_own_weights(node))
+    return std::nullopt;  // scales that stay as they are
   const NodeRecipe& recipe = placement.recipes.of(node);
   if (placement.weights_alone.contains(&node) && recipe.algorithm == WeightAlgorithm::Awq) return Smoothing{0, true};
   if (!placement.is_int8(node)) return std::nullopt;
@@ -211,12 +213,18 @@ double product_error(const Group& g, const Product& p, const std::vector<float>&
   return error;
 }
 
+std::vector<double> tenths() {
+  std::vector<double> alphas;
+  for (int tenth = 0; tenth <= 10; ++tenth) alphas.push_back(tenth / 10.0);
+  return alphas;
+}
+
 std::vector<float> best_factors(const Group& g) {
   if (!g.smoothing.automatic) return factors(g, g.smoothing.alpha);
   std::vector<float> best;
   double least = INFINITY;
-  for (int tenth = 0; tenth <= 10; ++tenth) {
-    std::vector<float> s = g.weights_alone ? factors_of_weights_alone(g, tenth / 10.0) : factors(g, tenth / 10.0);
+  for (const double alpha : g.smoothing.alphas.empty() ? tenths() : g.smoothing.alphas) {
+    std::vector<float> s = g.weights_alone ? factors_of_weights_alone(g, alpha) : factors(g, alpha);
     double error = 0;
     for (const Product& p : g.products) error += product_error(g, p, s);
     if (error >= least) continue;
@@ -224,6 +232,60 @@ std::vector<float> best_factors(const Group& g) {
     best = std::move(s);
   }
   return best.empty() ? std::vector<float>(g.size.size(), 1.0f) : best;
+}
+
+// ---- clipping -------------------------------------------------------------------------------------------------------
+
+// Of one block of weights of an output, with what it meets in each row.
+struct ClippedBlock {
+  const std::vector<float>& rows;  // [rows][channels]
+  int64_t channels, first, count;
+};
+
+// The squared error of its share of the product, with weights within `limit` rounded.
+double clipping_error(const ClippedBlock& b, const std::vector<double>& weights, double limit, const Scheme& scheme) {
+  std::vector<double> clipped = weights;
+  for (double& w : clipped) w = std::clamp(w, -limit, limit);
+  const std::vector<double> q = rounded(clipped, b.count, {scheme.type, scheme.symmetric, Granularity::Channel});
+  double error = 0;
+  for (size_t row = 0; row < b.rows.size(); row += static_cast<size_t>(b.channels)) {
+    const float* x = b.rows.data() + row + b.first;
+    error += std::pow(dot(x, weights.data(), b.count) - dot(x, q.data(), b.count), 2);
+  }
+  return error;
+}
+
+// Down to half of the largest weight, in steps of a twentieth: what gives the least error.
+double best_limit(const ClippedBlock& b, const std::vector<double>& weights, const Scheme& scheme) {
+  double largest = 0;
+  for (const double w : weights) largest = std::max(largest, std::abs(w));
+  double best = largest, least = clipping_error(b, weights, largest, scheme);
+  for (int step = 19; step >= 10; --step) {
+    const double limit = largest * step / 20, error = clipping_error(b, weights, limit, scheme);
+    if (error >= least) continue;
+    least = error;
+    best = limit;
+  }
+  return best;
+}
+
+// The weights with large ones cut off where the others gain more by it than they lose.
+Tensor clipped(const Group& g, const Product& p, Tensor w, const std::vector<float>& s) {
+  std::vector<float> rows = g.rows;
+  for (size_t i = 0; i < rows.size(); ++i) rows[i] /= s[i % s.size()];
+  const int64_t k = p.inputs(), block = block_of(p.scheme, k);
+  for (int64_t n = 0; n < p.columns(); ++n)
+    for (int64_t first = 0; first < k; first += block) {
+      const ClippedBlock b{rows, k, first, std::min(block, k - first)};
+      std::vector<double> weights;
+      for (int64_t j = 0; j < b.count; ++j) weights.push_back(w.data<float>()[p.at(first + j, n)]);
+      const auto limit = static_cast<float>(best_limit(b, weights, p.scheme));
+      for (int64_t j = 0; j < b.count; ++j) {
+        float& v = w.mutable_data<float>()[p.at(first + j, n)];
+        v = std::clamp(v, -limit, limit);
+      }
+    }
+  return w;
 }
 
 // ---- the model ------------------------------------------------------------------------------------------------------
@@ -236,7 +298,9 @@ void apply(Graph& graph, const Group& g, const std::vector<float>& s) {
   x->producer()->set_origin(g.products.front().node->origin());
   for (const Product& p : g.products) {
     p.node->set_input(0, x);
-    p.node->set_input(1, graph.add_constant(scaled(p, s), p.role.weight->name() + "_smoothed"));
+    Tensor w = scaled(p, s);
+    if (g.weights_alone) w = clipped(g, p, std::move(w), s);
+    p.node->set_input(1, graph.add_constant(std::move(w), p.role.weight->name() + "_smoothed"));
   }
 }
 

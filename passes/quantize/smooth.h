@@ -7,7 +7,8 @@
 // read one value share s, with the largest weight of any of them.
 //
 // Lin et al., "AWQ: Activation-aware Weight Quantization for LLM Compression and Acceleration", 2023, section 3.2: s_j = mean|x_j|^alpha, divided by the
-// root of its largest times its smallest, so that weights that meet large data lose less by rounding. Without its search for weights to clip.
+// root of its largest times its smallest, so that weights that meet large data lose less by rounding. Afterwards each block of weights is clipped to
+// what gives the least error of its share of the product.
 #pragma once
 
 #include "passes/quantize/place.h"
@@ -17,7 +18,7 @@ namespace lapis {
 
 // Smooths the Gemm and MatMul that compute in int8 and whose recipe says `smooth`; where it says nothing, the MatMul of sequences (rank 3 and
 // more) with static ranges that no operator in int8 computes, as encoders have them, by 0.75; and those of weights alone whose algorithm is awq. The model computes
-// the same as before, but for rounding. AWQ, and `smooth: auto`, try alphas of 0, 0.1, ..., 1 for each value and keep what gives the least error of the
+// the same as before, but for rounding. AWQ, and `smooth: auto`, try alphas of 0, 0.1, ..., 1 (or those that a recipe lists) for each value and keep what gives the least error of the
 // products on some rows of the samples. False if there was nothing to do; else `placement` is of an older graph.
 Result<bool> smooth(Graph& graph, const Placement& placement, Evaluator& evaluator, const SampleSource& source,
                     int64_t samples);

@@ -106,15 +106,6 @@ TEST(InsertQdq, AnOutputThatInt8AlsoReadsKeepsItsName) {
   EXPECT_EQ(expression(net.graph.outputs()[0]), "DQ(Q(Conv(DQ(Q(x)))))");
 }
 
-TEST(InsertQdq, RefusesAModelThatIsQuantizedAlready) {
-  Net net;
-  net.graph.set_outputs({net.conv(net.input({1, 3, 6, 6}), 4)});
-  net.quantize();
-  const auto again = plan_qdq(net.graph);
-  ASSERT_FALSE(again.ok());
-  EXPECT_EQ(again.diagnostics()[0].kind, ErrorKind::Usage);
-}
-
 // ---- spectrograms ---------------------------------------------------------------------------------------------------
 
 TEST(InsertQdq, KeepsWhatALogarithmReadsFloatButNotWhatIsLearnedInFrontOfIt) {

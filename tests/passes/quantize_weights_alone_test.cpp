@@ -165,10 +165,10 @@ TEST(WeightsAlone, OtherOperatorsStayFloatAndWhatCannotHoldIsRefused) {
   EXPECT_NE(to_string(plan.diagnostics()).find("int4 symmetric per block of 16, 32, 64, 128, 256"), std::string::npos)
       << to_string(plan.diagnostics());
   Recipe recipe;
-  recipe.defaults.algorithm = WeightAlgorithm::Gptq;
+  recipe.defaults.algorithm = WeightAlgorithm::Awq;
   plan = plan_qdq(products.graph, recipe);
   ASSERT_FALSE(plan.ok());
-  EXPECT_NE(to_string(plan.diagnostics()).find("the algorithm gptq is for weights alone"), std::string::npos);
+  EXPECT_NE(to_string(plan.diagnostics()).find("the algorithm awq is for weights alone"), std::string::npos);
 }
 
 TEST(WeightsAlone, GptqNeedsSamples) {

@@ -174,10 +174,6 @@ class BadInputs(Cli):
         self.fails(INPUT, "quantize", MODEL, "--calibration", self.write("eval.yaml", text), "-o", "q.onnx",
                    says=["eval.yaml:5: ", "`calibraton`", "did you mean 'calibration'?"])
 
-    def test_quantizing_twice(self):
-        self.passes("quantize", MODEL, "--calibration", DATA, "--samples", 2, "-o", "q.onnx")
-        self.fails(USAGE, "quantize", "q.onnx", "--calibration", DATA, "-o", "qq.onnx", says="quantized already")
-
 
 class BadUse(Cli):
     def test_flags(self):
@@ -393,6 +389,23 @@ class Works(Cli):
         self.fails(USAGE, "quantize", MODEL, "-o", "q.onnx", says=["--calibration", "method: dynamic"])
         report = self.json("quantize", MODEL, "--method", "dynamic", "--calibration", DATA, "--samples", 2, "-o", "q.onnx")
         self.assertGreater(report["damage"]["outputs"][0]["sqnr"], 25)
+
+    def test_quantize_keeps_the_scales_that_a_model_has(self):
+        """What quantization-aware training wrote needs no data, and becomes int8 with its own ranges."""
+        self.passes("quantize", MODEL, "--calibration", DATA, "--samples", 2, "-o", "q.onnx")
+        report = self.json("quantize", "q.onnx", "-o", "qq.onnx")
+        self.assertGreater(report["quantized_nodes"], 20)
+        self.assertNotIn("values", report, "nothing is calibrated")
+        self.assertEqual((self.folder / "q.onnx").read_bytes(), (self.folder / "qq.onnx").read_bytes())
+        body = ("<float sx = {0.1}, uint8 zx = {128}, float[4,2] w = {1, 2, 3, 4, -1, 0.5, 0.25, 7}, float[2] sw = {0.03125, 0.0625}, int8[2] zw = {0, 0}, "
+                "float[2,2] v = {1, 2, 3, 4}> { xq = QuantizeLinear(x, sx, zx) xf = DequantizeLinear(xq, sx, zx) wq = QuantizeLinear<axis = 1>(w, sw, zw) "
+                "wf = DequantizeLinear<axis = 1>(wq, sw, zw) h = MatMul(xf, wf) t = Tanh(h) y = MatMul(t, v) }")
+        model = self.write("qat.onnxtxt", HEAD + f"g (float[1,4] x) => (float[1,2] y) {body}")
+        report = self.json("quantize", model, "-o", "int8.onnx", "--save-recipe", "done.yaml")
+        self.assertEqual({n["node"]: n["quantized"] for n in report["nodes"] if n["operator"] == "MatMul"}, {"h": True, "y": False})
+        self.assertIn("give --calibration", [n["note"] for n in report["nodes"]][-1])
+        self.passes("quantize", model, "-o", "again.onnx", "--recipe", "done.yaml")
+        self.assertEqual((self.folder / "int8.onnx").read_bytes(), (self.folder / "again.onnx").read_bytes())
 
     def test_quantize_takes_what_run_takes(self):
         """Sizes that the samples give, also where operators compute with them."""

@@ -34,6 +34,7 @@ TEST(RecipeFile, SaysAllThatARecipeCan) {
   const auto recipe = parse_recipe(R"(
 recipe: 1
 share_limit: 3
+for: onnxruntime
 default:
   precision: int8
   data: {type: uint8, symmetric: false, granularity: tensor}
@@ -50,17 +51,19 @@ rules:
   - {type: Gemm, smooth: 0.75, correct_bias: false}
   - {type: Conv, sparsity: {ratio: 0.5, pattern: "2:4", compensate: true}, floats: bf16}
   - {node: b, precision: bf16, sparsity: {scope: global}}
+  - {type: Gemm, smooth: [0.25, 0.5], correct_weights: true, algorithm: adaround}
 )",
                                    "r.yaml");
   ASSERT_TRUE(recipe.ok()) << to_string(recipe.diagnostics());
   EXPECT_EQ(recipe->share_limit, 3);
   EXPECT_EQ(recipe->defaults.range, (RangeOptions{RangeMethod::Percentile, 99.9}));
-  ASSERT_EQ(recipe->rules.size(), 8u);
+  ASSERT_EQ(recipe->rules.size(), 9u);
+  EXPECT_EQ(recipe->runtime, Runtime::OnnxRuntime);
   EXPECT_EQ(recipe->rules[0].nodes.by, Selector::By::First);
   EXPECT_EQ(recipe->rules[0].settings.precision, Precision::Float32);
   EXPECT_EQ(recipe->rules[1].settings.weights.granularity, Granularity::Tensor);
   EXPECT_EQ(recipe->rules[2].settings.method, RangeMethod::MinMax);
-  EXPECT_EQ(recipe->rules[2].where, "r.yaml:13");
+  EXPECT_EQ(recipe->rules[2].where, "r.yaml:14");
   EXPECT_EQ(recipe->rules[3].nodes.text, "a b");
   EXPECT_EQ(recipe->rules[3].settings.data.block, 16);
   EXPECT_EQ(recipe->rules[4].settings.smooth, (Smoothing{0, true}));
@@ -74,6 +77,9 @@ rules:
   EXPECT_EQ(recipe->rules[7].settings.floats, DType::BFloat16);
   EXPECT_EQ(recipe->rules[7].settings.precision, Precision::Float32);
   EXPECT_EQ(recipe->rules[7].settings.sparsity.scope, SparsityScope::Global);
+  EXPECT_EQ(recipe->rules[8].settings.smooth, (Smoothing{0, true, {0.25, 0.5}}));
+  EXPECT_EQ(recipe->rules[8].settings.correct_weights, true);
+  EXPECT_EQ(recipe->rules[8].settings.algorithm, WeightAlgorithm::AdaRound);
 }
 
 TEST(RecipeFile, ReadsBackWhatIsPrinted) {
@@ -93,6 +99,10 @@ TEST(RecipeFile, ReadsBackWhatIsPrinted) {
   recipe.defaults.smooth = Smoothing{0, true};
   recipe.defaults.equalize = true;
   recipe.defaults.correct_bias = true;
+  recipe.defaults.correct_weights = true;
+  recipe.defaults.algorithm = WeightAlgorithm::AdaRound;
+  recipe.runtime = Runtime::OpenVino;
+  recipe.set({Selector::By::Last}, {.smooth = Smoothing{0, true, {0.1, 0.9}}, .correct_weights = false});
   const std::string text = to_yaml(recipe, {{"1e5", "# why: \n not"}});
   const auto read = parse_recipe(text, "r.yaml");
   ASSERT_TRUE(read.ok()) << text << to_string(read.diagnostics());
@@ -127,6 +137,9 @@ TEST(RecipeFile, FindingsNameTheLineAndWhatWasMeant) {
                  "for the method percentile; mse has none");
   expect_finding("recipe: 1\ndefault: {smooth: 2}\n", "`smooth` must lie between 0 and 1");
   expect_finding("recipe: 1\ndefault: {smooth: much}\n", "`smooth` must be off, auto or a number");
+  expect_finding("recipe: 1\ndefault: {smooth: [0.5, 2]}\n", "`smooth` lists numbers between 0 and 1");
+  expect_finding("recipe: 1\ndefault: {smooth: []}\n", "`smooth` lists nothing to try");
+  expect_finding("recipe: 1\nfor: tensorrt\n", "known are lapis, onnxruntime, openvino");
   expect_finding("recipe: 1\ndefault: {correct_bias: 1.5}\n", "`correct_bias` must be true or false");
   expect_finding("recipe: 1\nrules: {type: Conv}\n", "`rules` must be a list");
   expect_finding("recipe: 1\nrules:\n  - {precision: fp32}\n", "r.yaml:3: error: the rule names no nodes");

@@ -14,13 +14,13 @@ Result<Conversion> Conversion::begin(const ModelFlags& flags, const std::string&
   return conversion;
 }
 
-Status Conversion::run(const Pipeline& pipeline, PassContext context) const {
+Status Conversion::run(const Pipeline& pipeline, PassContext context, const ExportOptions& file) const {
   if (calibrating_) calibrating_->serve(context);
   PassRunnerOptions options;
   use_onnx_writers(options);
   if (auto done = PassRunner(options).run(*graph_, pipeline, context); !done.ok())
     return in_file(std::move(done).diagnostics(), flags_->model, graph_->name());
-  return output_.write_model(*graph_);
+  return output_.write_model(*graph_, file);
 }
 
 }  // namespace lapis::cli

@@ -24,7 +24,7 @@ class Conversion {
   int64_t samples() const { return calibrating_ ? calibrating_->samples() : 0; }
   bool is_stdout() const { return output_.is_stdout(); }
   // Runs the passes, which find samples and an evaluator in their context, and writes the model.
-  Status run(const Pipeline& pipeline, PassContext context) const;
+  Status run(const Pipeline& pipeline, PassContext context, const ExportOptions& file = {}) const;
 
  private:
   Conversion(const ModelFlags& flags, Output output, std::unique_ptr<Graph> graph)

@@ -48,12 +48,12 @@ Status Output::write(std::span<const std::span<const std::byte>> parts) const {
   return ok();
 }
 
-Status Output::write_model(const Graph& graph) const {
+Status Output::write_model(const Graph& graph, const ExportOptions& options) const {
   if (!is_stdout()) {
     LAPIS_CHECK(spare_sources({path_, path_ + ".data"}));
-    return export_onnx(graph, path_);
+    return export_onnx(graph, path_, options);
   }
-  LAPIS_TRY(const std::string bytes, export_onnx(graph));
+  LAPIS_TRY(const std::string bytes, export_onnx(graph, options));
   const auto part = std::as_bytes(std::span(bytes));
   return write({&part, 1});
 }

@@ -6,7 +6,7 @@
 #pragma once
 
 #include "base/file.h"
-#include "ir/graph.h"
+#include "frontends/onnx/export.h"
 
 namespace lapis::cli {
 
@@ -17,7 +17,8 @@ class Output {
 
   bool is_stdout() const { return path_ == "-"; }
   Status write(std::span<const std::span<const std::byte>> parts) const;
-  Status write_model(const Graph& graph) const;  // as ONNX; a large one to a file has its weights beside it
+  // As ONNX; a large one to a file has its weights beside it.
+  Status write_model(const Graph& graph, const ExportOptions& options = {}) const;
 
  private:
   Output(std::string path, std::string source) : path_(std::move(path)), source_(std::move(source)) {}

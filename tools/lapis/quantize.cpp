@@ -16,7 +16,8 @@ struct Flags {
   std::string calibration, output, recipe, save_recipe;
   int64_t samples = 100, damage_samples = 16;
   // What changes the recipe.
-  std::optional<std::string> method;
+  std::optional<std::string> method, runtime;
+  bool matmul_nbits = false;
   std::optional<double> percentile, share_limit;
   std::vector<std::string> exclude_nodes, exclude_patterns, exclude_types;
   bool keep_first = false, keep_last = false, per_tensor = false;
@@ -55,6 +56,7 @@ Result<Recipe> recipe_of(const Flags& flags) {
     LAPIS_TRY(recipe, read_recipe(flags.recipe));
   }
   if (flags.method) recipe.defaults.range.method = *range_method_from_name(*flags.method);
+  if (flags.runtime) recipe.runtime = *runtime_from_name(*flags.runtime);
   recipe.defaults.range.percentile = flags.percentile.value_or(recipe.defaults.range.percentile);
   recipe.share_limit = flags.share_limit.value_or(recipe.share_limit);
   if (flags.per_tensor) recipe.defaults.weights.granularity = Granularity::Tensor;
@@ -95,7 +97,7 @@ Result<Report> quantize(const Flags& flags) {
   LAPIS_TRY(Pipeline pipeline, parse_pipeline("simplify,expand,quantize{samples=" + samples +
                                               ",damage=" + std::to_string(flags.damage_samples) + "}"));
   pipeline.push_back({"bf16", "what the recipe asks for, and can be, is computed in bfloat16", convert});
-  LAPIS_CHECK(conversion.run(pipeline, std::move(context)));
+  LAPIS_CHECK(conversion.run(pipeline, std::move(context), {.matmul_nbits = flags.matmul_nbits}));
   if (!flags.save_recipe.empty()) LAPIS_CHECK(save_recipe(report, flags.save_recipe));
   Report said{report_text(report, flags.output) + as_text(mixed), report_json(report), kOk, conversion.is_stdout()};
   if (!mixed.decisions.empty()) said.json["bf16"] = as_json(mixed);
@@ -125,6 +127,11 @@ Action declare_quantize(CLI::App& app) {
   app.add_option("--save-recipe", flags->save_recipe, "Where to write what was done, as a recipe")->type_name("R.yaml");
   app.add_option("--method", flags->method, "How a range follows from the values seen (default: percentile)")
       ->check(CLI::IsMember(range_method_names()));
+  app.add_option("--for", flags->runtime, "The runtime that is to run the model fast (default: lapis)")
+      ->check(CLI::IsMember(runtime_names()));
+  app.add_flag("--matmul-nbits", flags->matmul_nbits,
+               "Write products with weights in blocks of few bits as ONNX Runtime's MatMulNBits, not as "
+               "DequantizeLinear and MatMul");
   app.add_option("--percentile", flags->percentile, "Share of all values inside of the range, in percent (99.999)")
       ->check(number_between(50, 100));
   app.add_option("--exclude", flags->exclude_nodes, "Node to keep float, repeatable")->type_name("NODE");

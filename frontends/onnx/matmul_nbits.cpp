@@ -1,0 +1,247 @@
+#include "frontends/onnx/matmul_nbits.h"
+
+#include <onnx/onnx_pb.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "frontends/onnx/tensors.h"
+#include "ir/ops/loops.h"
+
+namespace lapis::onnx_frontend {
+
+namespace {
+
+int64_t number(const onnx::NodeProto& node, const std::string& name, int64_t otherwise) {
+  for (const auto& a : node.attribute())
+    if (a.name() == name) return a.i();
+  return otherwise;
+}
+
+bool has_attribute(const onnx::NodeProto& node, const std::string& name) {
+  return std::any_of(node.attribute().begin(), node.attribute().end(), [&](const auto& a) { return a.name() == name; });
+}
+
+// The sizes of a product, and where its numbers lie in packed bytes: a row for each output, blocks of it side by side, the lower bits first.
+struct Packing {
+  int64_t inputs, outputs, bits, block;
+  int64_t blocks() const { return (inputs + block - 1) / block; }
+  int64_t row_bytes() const { return blocks() * block * bits / 8; }
+  int64_t zero_bytes() const { return (blocks() * bits + 7) / 8; }  // of a row
+  int64_t middle() const { return int64_t{1} << (bits - 1); }
+};
+
+int64_t unpacked(std::span<const uint8_t> row, int64_t i, int64_t bits) {
+  const int64_t byte = row[static_cast<size_t>(i * bits / 8)];
+  return bits == 8 ? byte : byte >> (i % 2 * 4) & 15;
+}
+void pack(std::span<uint8_t> row, int64_t i, int64_t bits, int64_t value) {
+  uint8_t& byte = row[static_cast<size_t>(i * bits / 8)];
+  byte = static_cast<uint8_t>(byte | value << (bits == 8 ? 0 : i % 2 * 4));
+}
+
+Diagnostic refuse(std::string reason) { return error(ErrorKind::Unsupported, std::move(reason)); }
+
+bool has_possible_sizes(const Packing& p) {
+  constexpr int64_t kMost = int64_t{1} << 28;  // products of sizes stay numbers
+  const auto possible = [](int64_t size, int64_t least) { return size >= least && size <= kMost; };
+  return possible(p.inputs, 1) && possible(p.outputs, 1) && possible(p.block, 16) && (p.block & (p.block - 1)) == 0;
+}
+
+Status check(const Packing& p, const Tensor& packed, const Tensor& scales, const Tensor& zero_points) {
+  if (p.bits != 4 && p.bits != 8) return refuse("MatMulNBits of " + std::to_string(p.bits) + " bits");
+  if (!has_possible_sizes(p)) return refuse("MatMulNBits with these sizes");
+  const auto is = [](const Tensor& t, DType type, int64_t size) { return t.dtype() == type && t.size() == size; };
+  if (!is(packed, DType::UInt8, p.outputs * p.row_bytes()))
+    return refuse("the weights of a MatMulNBits are not its K * N numbers in uint8");
+  if (!is(scales, DType::Float32, p.outputs * p.blocks()))
+    return refuse("a MatMulNBits whose scales are not one float32 for each block");
+  if (zero_points.defined() && !is(zero_points, DType::UInt8, p.outputs * p.zero_bytes()))
+    return refuse("a MatMulNBits whose zero points are not packed in uint8");
+  return ok();
+}
+
+// ---- writing --------------------------------------------------------------------------------------------------------
+
+class Writer {
+ public:
+  explicit Writer(onnx::ModelProto& model) : model_(model), graph_(*model.mutable_graph()) {
+    for (auto& t : *graph_.mutable_initializer()) constants_[t.name()] = &t;
+    for (const auto& node : graph_.node())
+      if (node.op_type() == "DequantizeLinear") dequantized_[node.output(0)] = &node;
+  }
+
+  size_t run() {
+    google::protobuf::RepeatedPtrField<onnx::NodeProto> nodes;
+    for (const auto& node : graph_.node())
+      if (!write(node, nodes)) *nodes.Add() = node;
+    if (made_ == 0) return 0;
+    graph_.mutable_node()->Swap(&nodes);
+    drop_unused();
+    for (onnx::TensorProto& t : added_) *graph_.add_initializer() = std::move(t);
+    auto* import = model_.add_opset_import();
+    import->set_domain("com.microsoft");
+    import->set_version(1);
+    return made_;
+  }
+
+ private:
+  const onnx::NodeProto* weights_of(const onnx::NodeProto& node) const {
+    if (node.op_type() != "MatMul" && node.op_type() != "Gemm") return nullptr;
+    const auto it = dequantized_.find(node.input(1));
+    if (it == dequantized_.end() || number(*it->second, "block_size", 0) < 16) return nullptr;
+    const bool constant = std::all_of(it->second->input().begin(), it->second->input().end(),
+                                      [&](const std::string& name) { return constants_.contains(name); });
+    const bool by_inputs = number(*it->second, "axis", 1) == (number(node, "transB", 0) ? 1 : 0);
+    const bool plain = !has_attribute(node, "alpha") && !has_attribute(node, "beta") && !number(node, "transA", 0);
+    return constant && by_inputs && plain ? it->second : nullptr;
+  }
+
+  // A copy, because reading moves the bytes out of the message.
+  Tensor constant(const std::string& name) const {
+    onnx::TensorProto proto = *constants_.at(name);
+    ExternalFiles none;
+    return *to_tensor(proto, none);
+  }
+
+  bool write(const onnx::NodeProto& node, google::protobuf::RepeatedPtrField<onnx::NodeProto>& nodes) {
+    const onnx::NodeProto* dq = weights_of(node);
+    if (!dq) return false;
+    const Tensor values = constant(dq->input(0));
+    const int64_t bits = bit_width(values.dtype());
+    if ((bits != 4 && bits != 8) || values.rank() != 2) return false;
+    const bool turned = number(node, "transB", 0) != 0;  // stored as [outputs][inputs]
+    const Packing p{values.dim(turned ? 1 : 0), values.dim(turned ? 0 : 1), bits, number(*dq, "block_size", 0)};
+    const bool biased = node.input_size() > 2;
+    onnx::NodeProto& product = *nodes.Add();
+    product.set_op_type("MatMulNBits");
+    product.set_domain("com.microsoft");
+    product.set_name(node.name());
+    product.add_input(node.input(0));
+    for (const std::string& name : packed(*dq, values, p, turned)) product.add_input(name);
+    product.add_output(node.output(0) + (biased ? "_product" : ""));
+    const std::pair<const char*, int64_t> sizes[] = {
+        {"K", p.inputs}, {"N", p.outputs}, {"bits", p.bits}, {"block_size", p.block}};
+    for (const auto& [name, value] : sizes) {
+      auto* attribute = product.add_attribute();
+      attribute->set_name(name);
+      attribute->set_type(onnx::AttributeProto::INT);
+      attribute->set_i(value);
+    }
+    if (biased) add_bias(node, product.output(0), *nodes.Add());
+    ++made_;
+    return true;
+  }
+
+  static void add_bias(const onnx::NodeProto& gemm, const std::string& product, onnx::NodeProto& sum) {
+    sum.set_op_type("Add");
+    sum.set_name(gemm.name() + "_bias");
+    sum.add_input(product);
+    sum.add_input(gemm.input(2));
+    sum.add_output(gemm.output(0));
+  }
+
+  // The names of weights, scales and zero points; made once for products that share them.
+  std::vector<std::string> packed(const onnx::NodeProto& dq, const Tensor& values, const Packing& p, bool turned) {
+    std::vector<std::string>& names = packed_[dq.output(0)];
+    if (!names.empty()) return names;
+    const int64_t from_zero = is_signed(values.dtype()) ? p.middle() : 0;
+    const auto at = [&](int64_t n, int64_t i, int64_t inner) {
+      return static_cast<size_t>(turned ? n * inner + i : i * p.outputs + n);
+    };
+    const auto packed_rows = [&](const Tensor& numbers, int64_t inner, Shape shape, int64_t row_bytes) {
+      const std::vector<int64_t> integers = ops::to_integers(numbers);
+      Tensor bytes(DType::UInt8, std::move(shape));
+      for (int64_t n = 0; n < p.outputs; ++n)
+        for (int64_t i = 0; i < inner; ++i)
+          pack(row(bytes, n, row_bytes), i, p.bits, integers[at(n, i, inner)] + from_zero);
+      return bytes;
+    };
+    const Tensor scales = constant(dq.input(1));
+    Tensor by_row(DType::Float32, {p.outputs * p.blocks()});
+    for (int64_t n = 0; n < p.outputs; ++n)
+      for (int64_t b = 0; b < p.blocks(); ++b)
+        by_row.mutable_data<float>()[static_cast<size_t>(n * p.blocks() + b)] =
+            scales.data<float>()[at(n, b, p.blocks())];
+    const Shape shape = {p.outputs, p.blocks(), p.block * p.bits / 8};
+    names = {add(packed_rows(values, p.inputs, shape, p.row_bytes()), dq.input(0) + "_packed"),
+             add(by_row, dq.input(1) + "_by_row")};
+    if (dq.input_size() < 3 && from_zero) return names;  // that of integers with a sign is the default
+    const Tensor zeros = dq.input_size() > 2 ? constant(dq.input(2)) : Tensor(DType::UInt8, scales.shape());
+    const Tensor bytes = packed_rows(zeros, p.blocks(), {p.outputs * p.zero_bytes()}, p.zero_bytes());
+    names.push_back(add(bytes, dq.output(0) + "_zero_points_packed"));
+    return names;
+  }
+
+  static bool is_signed(DType type) { return integer_range(type).lowest < 0; }
+  static std::span<uint8_t> row(Tensor& t, int64_t n, int64_t bytes) {
+    return t.mutable_data<uint8_t>().subspan(static_cast<size_t>(n * bytes), static_cast<size_t>(bytes));
+  }
+
+  std::string add(const Tensor& t, const std::string& name) {
+    onnx::TensorProto& proto = added_.emplace_back();
+    to_proto(t, proto);
+    proto.set_name(name);
+    return name;
+  }
+
+  // Dequantizers that nobody reads any more, and their constants.
+  void drop_unused() {
+    const auto used = [&] {
+      std::set<std::string> names;
+      for (const auto& node : graph_.node()) names.insert(node.input().begin(), node.input().end());
+      for (const auto& v : graph_.output()) names.insert(v.name());
+      return names;
+    };
+    std::set<std::string> names = used();
+    const auto keep = [](auto& list, auto&& wanted) {
+      list.erase(std::remove_if(list.begin(), list.end(), [&](const auto& e) { return !wanted(e); }), list.end());
+    };
+    keep(*graph_.mutable_node(),
+         [&](const auto& n) { return n.op_type() != "DequantizeLinear" || names.contains(n.output(0)); });
+    names = used();
+    keep(*graph_.mutable_initializer(), [&](const auto& t) { return names.contains(t.name()); });
+    std::set<std::string> made;
+    for (const auto& node : graph_.node()) made.insert(node.output().begin(), node.output().end());
+    keep(*graph_.mutable_value_info(), [&](const auto& v) { return made.contains(v.name()); });
+  }
+
+  onnx::ModelProto& model_;
+  onnx::GraphProto& graph_;
+  std::map<std::string, const onnx::TensorProto*> constants_;
+  std::map<std::string, const onnx::NodeProto*> dequantized_;
+  std::map<std::string, std::vector<std::string>> packed_;  // by what was dequantized
+  std::vector<onnx::TensorProto> added_;
+  size_t made_ = 0;
+};
+
+}  // namespace
+
+Result<BlockWeights> unpack_matmul_nbits(const onnx::NodeProto& node, const Tensor& packed, const Tensor& scales,
+                                         const Tensor& zero_points) {
+  const Packing p{number(node, "K", 0), number(node, "N", 0), number(node, "bits", 4), number(node, "block_size", 0)};
+  LAPIS_CHECK(check(p, packed, scales, zero_points));
+  std::vector<int64_t> values(static_cast<size_t>(p.inputs * p.outputs));
+  std::vector<int64_t> zeros(static_cast<size_t>(p.blocks() * p.outputs), p.middle());
+  BlockWeights w{{}, Tensor(DType::Float32, {p.blocks(), p.outputs}), {}, p.block};
+  for (int64_t n = 0; n < p.outputs; ++n) {
+    const auto row =
+        packed.data<uint8_t>().subspan(static_cast<size_t>(n * p.row_bytes()), static_cast<size_t>(p.row_bytes()));
+    for (int64_t i = 0; i < p.inputs; ++i) values[static_cast<size_t>(i * p.outputs + n)] = unpacked(row, i, p.bits);
+    for (int64_t b = 0; b < p.blocks(); ++b) {
+      const auto at = static_cast<size_t>(b * p.outputs + n);
+      w.scales.mutable_data<float>()[at] = scales.data<float>()[static_cast<size_t>(n * p.blocks() + b)];
+      if (zero_points.defined())
+        zeros[at] = unpacked(zero_points.data<uint8_t>().subspan(static_cast<size_t>(n * p.zero_bytes())), b, p.bits);
+    }
+  }
+  const DType type = p.bits == 4 ? DType::UInt4 : DType::UInt8;
+  w.values = ops::from_integers(type, {p.inputs, p.outputs}, values);
+  w.zero_points = ops::from_integers(type, {p.blocks(), p.outputs}, zeros);
+  return w;
+}
+
+size_t write_matmul_nbits(onnx::ModelProto& model) { return Writer(model).run(); }
+
+}  // namespace lapis::onnx_frontend
