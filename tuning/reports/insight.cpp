@@ -40,7 +40,7 @@ std::string value_of(const NodesByName& nodes, const NodeGroup& unit) {
 }
 
 // A weight as it is computed with: a constant, or what a pair of constants stands for.
-Tensor dequantized(const Value* weight) {
+Tensor dequantized_constant(const Value* weight) {
   if (!weight) return {};
   if (weight->is_constant()) return weight->constant();
   const Node* dq = weight->producer();
@@ -64,7 +64,7 @@ std::optional<Distribution> weights_of(const NodeGroup& unit, const NodesByName&
   const auto& inputs = before->second->inputs();
   const auto operand = static_cast<size_t>(std::find(inputs.begin(), inputs.end(), role->weight) - inputs.begin());
   if (after != trial.end() && after->second->inputs().size() > operand)
-    if (const Tensor t = dequantized(after->second->input(operand)); t.defined()) found.trial.add(t);
+    if (const Tensor t = dequantized_constant(after->second->input(operand)); t.defined()) found.trial.add(t);
   return found;
 }
 
