@@ -47,9 +47,9 @@ class Reader : YamlReader {
   }
 
  private:
-  static inline const std::vector<std::string> kSettings = {
-      "precision", "floats",   "data",         "weights",         "range",   "algorithm",
-      "smooth",    "equalize", "correct_bias", "correct_weights", "sparsity"};
+  static inline const std::vector<std::string> kSettings = {"precision",    "floats",          "data",    "weights",
+                                                            "range",        "algorithm",       "smooth",  "equalize",
+                                                            "correct_bias", "correct_weights", "sparsity"};
   static inline const std::vector<std::string> kSelectors = {"node", "pattern", "type", "contraction"};
 
   void check_version(const YAML::Node& root) {

@@ -106,8 +106,8 @@ class Learner {
     return d;
   }
 
-  // One step of Adam. `products`: errors times moments; `unit`: what the loss is measured in.
-  void step(int t, std::span<const float> products, double unit) {
+  // One step of Adam. `products`: errors times moments; `units`: what the loss of each output is measured in, 0 where there is nothing to learn.
+  void step(int t, std::span<const float> products, const std::vector<double>& units) {
     const float progress = static_cast<float>(t) / static_cast<float>(options_.iterations);
     const float annealed = std::max(0.0f, (progress - kSoon) / (1 - kSoon));
     const float exponent = kLastExponent + (kFirstExponent - kLastExponent) * (1 - annealed);
@@ -117,7 +117,8 @@ class Learner {
     for (size_t i = 0; i < all_.size(); ++i) {
       Variable& x = all_[i];
       const Up u = up(x.v);
-      if (u.slope == 0) continue;  // decided
+      const double unit = units[i / static_cast<size_t>(inputs_)];
+      if (u.slope == 0 || unit == 0) continue;  // decided
       const float middle = 2 * u.h - 1;
       const float pull = -2 * exponent * std::pow(std::abs(middle), exponent - 1) * (middle < 0 ? -1.0f : 1.0f);
       const float loss = static_cast<float>(2 * products[i] * steps(i).scale / unit);
@@ -167,13 +168,13 @@ Result<RoundedWeights> adaround(const std::vector<double>& weights, int64_t inpu
   Learner learner(weights, inputs, scheme, options);
   LAPIS_TRY(const std::vector<double> nearest,
             losses(products, learner.errors_of([&](size_t i) { return learner.nearest(i); }), inputs));
-  double unit = 0;
-  for (const double loss : nearest) unit += loss / static_cast<double>(weights.size());
+  std::vector<double> units;  // the mean loss of a weight
+  for (const double loss : nearest)
+    units.push_back(loss > 0 && std::isfinite(loss) ? loss / static_cast<double>(inputs) : 0);
   std::vector<bool> better(nearest.size(), false);
-  if (!(unit > 0) || !std::isfinite(unit)) return learner.rounded(better);
   for (int t = 0; t < options.iterations; ++t) {
     LAPIS_TRY(const Tensor g, products.times(learner.errors()));
-    learner.step(t, g.data<float>(), unit);
+    learner.step(t, g.data<float>(), units);
   }
   LAPIS_TRY(const std::vector<double> learned,
             losses(products, learner.errors_of([&](size_t i) { return learner.learned(i); }), inputs));

@@ -14,7 +14,9 @@ namespace lapis {
 struct AdaRoundOptions {
   int iterations = 400;
   double learning_rate = 0.02;
-  double regularization = 0.05;  // of a weight, against the mean loss of a weight that is rounded to the nearest
+  // Of a weight, against the mean loss of the weights of its output that are rounded to the nearest. Much less than 1 leaves weights between two steps
+  // when the iterations end, and what rounds those then is chance.
+  double regularization = 8;
 };
 
 // Rounds the weights of `moments.size()` groups of outputs, each of which reads its own inputs. An output whose loss it does not lower is rounded

@@ -241,7 +241,7 @@ class RecipeResolver {
     const bool possible = std::any_of(rows.begin(), rows.end(), [&](const Capability* row) {
       return holds(row->data, wanted.data) && (row->weights.empty() || holds(row->weights, wanted.weights));
     });
-    if (!rows.empty()) check_algorithm(wanted, node, where);
+    if (!rows.empty()) check_algorithm(wanted, where);
     if (possible) check_dynamic(wanted, node, where);
     // A default of weights alone is for those operators that can; the others stay fp32.
     if (rows.empty() || possible || (wanted.weights_alone() && !has_weights_alone(node.op()))) return;
@@ -251,13 +251,9 @@ class RecipeResolver {
         .help("it has: " + described(rows));
   }
 
-  void check_algorithm(const NodeRecipe& wanted, const Node& node, const std::string& where) {
-    const std::string name(name_of(wanted.algorithm));
+  void check_algorithm(const NodeRecipe& wanted, const std::string& where) {
     if (wanted.algorithm == WeightAlgorithm::Awq && !wanted.weights_alone())
-      report_once(where, "the algorithm " + name + " is for weights alone").help("set `data: {type: float}` beside it");
-    if (wanted.algorithm == WeightAlgorithm::AdaRound && wanted.weights_alone() && has_weights_alone(node.op()))
-      report_once(where, "the algorithm " + name + " is for weights beside data in integers")
-          .help("weights alone have gptq and awq");
+      report_once(where, "the algorithm awq is for weights alone").help("set `data: {type: float}` beside it");
   }
 
   void check_dynamic(const NodeRecipe& wanted, const Node& node, const std::string& where) {
