@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/file.h"
 #include "ir/graph.h"
@@ -13,9 +14,9 @@ namespace lapis::testing {
 // A folder with model.onnx and eval.yaml, removed with the object.
 struct HardModel {
   Path folder;
-  std::string culprit;  // the node that must stay in fp32
-  std::string culprit_op;
-  double share_limit = 8;  // of the recipe that it is hard for
+  std::string culprit;              // the node that must stay in fp32
+  double share_limit = 8;           // of the recipe that it is hard for
+  std::vector<std::string> forced;  // nodes that this recipe wants in int8, whatever stands behind them
   ~HardModel();
 
   // Tuning it by 400 samples; one candidate.
@@ -28,5 +29,11 @@ std::unique_ptr<HardModel> outlier_channels();
 // Boxes in pixels and scores near 0 that share a scale in a Concat, behind which the boxes become small; only the scores are read. Labels are what
 // fp32 says.
 std::unique_ptr<HardModel> shared_concat();
+// A discrete Fourier transform as a Conv, the logarithm of its power, and a Gemm that hears which of eight tones is there, beside one that is a thousand
+// times as loud.
+std::unique_ptr<HardModel> spectrogram();
+// Two blocks of an encoder on a residual stream; the first normalization has two channels four hundred times as large as the others, and weights as
+// much smaller behind them. Labels are what fp32 says.
+std::unique_ptr<HardModel> residual_encoder();
 
 }  // namespace lapis::testing

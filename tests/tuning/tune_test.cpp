@@ -19,10 +19,10 @@ TuneResult tuned(const TuneConfig& config, TuneOptions options = {}) {
   return *std::move(result);
 }
 
-size_t unit_of(const SearchSpace& space, const std::string& op) {
-  for (size_t u = space.units.size(); u-- > 0;)
-    if (space.units[u].op == op) return u;
-  ADD_FAILURE() << "no unit of " << op;
+size_t unit_of(const SearchSpace& space, const std::string& node) {
+  for (size_t u = 0; u < space.units.size(); ++u)
+    if (std::count(space.units[u].nodes.begin(), space.units[u].nodes.end(), node)) return u;
+  ADD_FAILURE() << "no unit has " << node;
   return 0;
 }
 
@@ -39,11 +39,14 @@ TEST_P(Hard, PlainQuantizationFailsAndTuningRecovers) {
   EXPECT_LT(plain.gain, -0.2);
   EXPECT_FALSE(plain.passes);
   ASSERT_TRUE(result.history.met()) << result.verdict;
-  const size_t culprit = unit_of(result.space, model->culprit_op);
+  const size_t culprit = unit_of(result.space, model->culprit);
   EXPECT_TRUE(best.configuration.fp32[culprit]);
   EXPECT_LT(best.configuration.fp32_units(), result.space.units.size() / 2 + 1) << "the rest stays int8";
   EXPECT_EQ(result.history.attribution->worst(1), std::vector<size_t>{culprit});
   EXPECT_NE(result.verdict.find("meets the target"), std::string::npos);
+  const auto said = read_file(config.workspace / "report.html");
+  ASSERT_TRUE(said.ok());
+  EXPECT_NE(said->find(model->culprit), std::string::npos) << "the report names the node";
   // What is on disk is that model.
   EXPECT_TRUE(std::filesystem::exists(result.best));
   const auto recipe = read_recipe(config.workspace / "best.yaml");
@@ -54,7 +57,9 @@ TEST_P(Hard, PlainQuantizationFailsAndTuningRecovers) {
     EXPECT_TRUE(std::filesystem::exists(config.workspace / "front" / name)) << name;
   }
 }
-INSTANTIATE_TEST_SUITE_P(Tune, Hard, ::testing::Values(testing::outlier_channels, testing::shared_concat));
+INSTANTIATE_TEST_SUITE_P(Tune, Hard,
+                         ::testing::Values(testing::outlier_channels, testing::shared_concat, testing::spectrogram,
+                                           testing::residual_encoder));
 
 class Strategies : public ::testing::TestWithParam<std::string> {
  protected:
