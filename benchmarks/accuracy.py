@@ -2,18 +2,17 @@
 """Measures every model of ../shared/zoo that has labels with `lapis eval`, and prints what was recorded beside it.
 
     ./dev accuracy [--models silero-vad,magika] [--backend reference] [--threads 2] [--samples N] [--int8]
-    ./dev accuracy --peers [--nncf-python VENV/bin/python] [--write docs/accuracy.md]
+    ./dev accuracy --peers [--models resnet20-cifar10] [--nncf-python VENV/bin/python] [--fresh]
 
---peers prints another table: int8 by Lapis with default options, by ONNX Runtime (static, dynamic) and by NNCF, each calibrated on the same samples, with
-the metric and the signal to quantization noise against the float model (the least of the outputs). All are measured by `lapis eval`, which gives QDQ its exact meaning, or where it cannot,
-say so. NNCF wants a Python of its own (pip install nncf onnx onnxruntime pyyaml pillow). --write puts the table into a page.
+--peers prints another table and writes docs/accuracy.md: int8 by `lapis quantize` and `lapis tune`, by ONNX Runtime and by NNCF (accuracy_table.py). What is measured is kept in
+build/accuracy.json after every cell, so that the command goes on where it was stopped, model by model; --fresh measures again. NNCF wants a Python of its own
+(pip install nncf onnx onnxruntime pyyaml pillow).
 
 Nothing here computes a metric: benchmarks/zoo/NAME.yaml describes data and metric, `lapis eval` measures, and the zoo's own zoo.yaml
 has the numbers of its reference runtime. --int8 also measures what `lapis quantize` makes with its default options of the first --calibration samples.
 Models that zoo/get.sh fetches are looked for in the folder LAPIS_ZOO_EXTRA. Ends with 1 if a metric of a float model is not the recorded one.
 """
 import argparse
-import json
 import os
 import pathlib
 import subprocess
@@ -22,6 +21,8 @@ import tempfile
 import time
 
 import yaml
+
+import accuracy_table
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 ZOO = ROOT.parent / "shared" / "zoo"
@@ -45,6 +46,7 @@ ENTRIES = {
     "basic-pitch-tflite": ("basic-pitch/nmp.tflite", ["note_frame_F1_at_0.3"]),
     "magika": ("magika/model.onnx", ["accuracy"]),
 }
+NOT_FLOAT = {"resnet8-int8"}  # nothing is left to quantize
 
 
 def model_file(path):
@@ -53,116 +55,15 @@ def model_file(path):
     return next((f / path for f in folders if (f / path).exists()), None)
 
 
-def lapis(args, *command):
-    """(report, None), or (None, what went wrong)."""
-    done = subprocess.run([str(c) for c in (args.lapis, *command, "--json")], capture_output=True, text=True, check=False)
-    if done.returncode == 0:
-        return json.loads(done.stdout), None
-    errors = [line for line in done.stderr.splitlines() if "error" in line]
-    return None, (errors or done.stderr.splitlines() or [f"exit code {done.returncode}"])[0]
-
-
 def evaluated(args, model, name):
     flags = ["--backend", args.backend, "--threads", args.threads, *(["--samples", args.samples] if args.samples else [])]
-    report, problem = lapis(args, "eval", model, "--data", ROOT / "benchmarks/zoo" / f"{name}.yaml", *flags)
+    report, problem = accuracy_table.lapis(args.lapis, "eval", model, "--data", ROOT / "benchmarks/zoo" / f"{name}.yaml", *flags)
     return (report["metrics"] if report else None), problem
-
-
-# ---- beside other tools -----------------------------------------------------------------------------------------------
-
-PEERS = {"ORT static": ["onnxruntime-static"], "ORT static, products": ["onnxruntime-static", "--products-only"],
-         "ORT dynamic": ["onnxruntime-dynamic"], "NNCF": ["nncf"]}
-
-
-def with_sqnr(name, folder, reference):
-    """The dataset file of a model, absolute, with the distance to the float model as one more metric for each."""
-    source = ROOT / "benchmarks/zoo" / f"{name}.yaml"
-    data = yaml.safe_load(source.read_text(encoding="utf-8"))
-    absolute = lambda v: ([absolute(x) for x in v] if isinstance(v, list) else {k: absolute(x) for k, x in v.items()} if isinstance(v, dict)
-                          else str((source.parent / v).resolve()) if isinstance(v, str) and v.startswith("../") else v)
-    data = absolute(data)
-    metrics = data["metric"] if isinstance(data["metric"], list) else [data["metric"]]
-    output = {"output": metrics[0]["output"]} if "output" in metrics[0] else {}
-    data["metric"] = [*metrics, {"name": "sqnr", **output}]
-    data["reference"] = str(reference)
-    to = folder / f"{name}.yaml"
-    to.write_text(yaml.safe_dump(data), encoding="utf-8")
-    return to
-
-
-def measured(args, model, data):
-    """(metric, SQNR) as text, and the numbers; or the reason why not."""
-    flags = ["--threads", args.threads, *(["--samples", args.samples] if args.samples else [])]
-    report, problem = lapis(args, "eval", model, "--data", data, *flags)
-    if problem:
-        return problem.split(": ")[-1][:60], None
-    value, sqnr = report["metrics"][0]["value"], report["metrics"][-1]["value"]
-    return f"{value:.4f}, {sqnr:.1f} dB", (value, sqnr)
-
-
-def made_by(args, peer, model, data, output):
-    """None, or why the other tool made no model."""
-    python = args.nncf_python if peer == "NNCF" else sys.executable
-    if not python:
-        return "no --nncf-python"
-    command = [python, ROOT / "benchmarks/accuracy_peers.py", PEERS[peer][0], model, data, output, "--samples", args.calibration, *PEERS[peer][1:]]
-    try:
-        done = subprocess.run([str(c) for c in command], capture_output=True, text=True, check=False, timeout=args.timeout)
-    except subprocess.TimeoutExpired:
-        return f"more than {args.timeout} s"
-    return None if done.returncode == 0 else (done.stderr.splitlines() or ["failed"])[-1][:60]
-
-
-def peer_row(args, name, folder):
-    path, _ = ENTRIES[name]
-    model = model_file(path)
-    if not model or model.suffix != ".onnx":
-        return None
-    data = with_sqnr(name, folder, model)
-    start = time.monotonic()
-    fp32, numbers = measured(args, model, data)
-    cells = [name, fp32.split(",")[0]]
-    quantized = folder / "lapis.onnx"
-    _, problem = lapis(args, "quantize", model, "--calibration", data, "--samples", args.calibration, "-o", quantized)
-    cells.append((problem or "")[:60] if problem else measured(args, quantized, data)[0])
-    for peer in PEERS:
-        output = folder / "peer.onnx"
-        cells.append(made_by(args, peer, model, data, output) or measured(args, output, data)[0])
-    print(f"{name}: {time.monotonic() - start:.0f} s", file=sys.stderr, flush=True)
-    return cells
-
-
-PAGE = """# Accuracy beside other tools
-
-Metric, and signal to quantization noise against the float model, of int8 models of the zoo: by `lapis quantize` with its default options, by ONNX Runtime {ort} (static: QDQ, u8 data, s8 weights a channel, MinMax,
-of all operators and of Conv, Gemm and MatMul alone; dynamic) and by NNCF with its default preset; each calibrated on the same {calibration} samples, and measured by `lapis eval` on all that have labels.
-A cell without numbers has the reason. Made by
-
-    ./dev accuracy --peers --nncf-python VENV/bin/python --write docs/accuracy.md
-
-{table}
-"""
-
-
-def beside_peers(args):
-    import onnxruntime
-    rows = ["| data | fp32 | Lapis | " + " | ".join(PEERS) + " |", "|" + "---|" * (len(PEERS) + 3)]
-    print("\n".join(rows), flush=True)
-    for name in args.models.split(","):
-        with tempfile.TemporaryDirectory(prefix="lapis_accuracy_") as folder:
-            cells = peer_row(args, name, pathlib.Path(folder))
-        if cells:
-            rows.append("| " + " | ".join(c.replace("|", "/") for c in cells) + " |")
-            print(rows[-1], flush=True)
-    if args.write:
-        text = PAGE.format(ort=onnxruntime.__version__, calibration=args.calibration, table="\n".join(rows))
-        args.write.write_text(text, encoding="utf-8")
-    return 0
 
 
 def int8_metrics(args, model, name, folder):
     quantized = folder / f"{name}.onnx"
-    _, problem = lapis(args, "quantize", model, "--calibration", ROOT / "benchmarks/zoo" / f"{name}.yaml",
+    _, problem = accuracy_table.lapis(args.lapis, "quantize", model, "--calibration", ROOT / "benchmarks/zoo" / f"{name}.yaml",
                        "--samples", args.calibration, "-o", quantized)
     return (None, problem) if problem else evaluated(args, quantized, name)
 
@@ -200,14 +101,18 @@ def main():
     parser.add_argument("--peers", action="store_true", help="the table of int8 models beside those of other tools")
     parser.add_argument("--nncf-python", help="a Python that has nncf")
     parser.add_argument("--timeout", type=int, default=1200, help="seconds that another tool may take for a model")
-    parser.add_argument("--write", type=pathlib.Path, help="the page to write, with --peers")
+    parser.add_argument("--trials", type=int, default=40, help="of `lapis tune`")
+    parser.add_argument("--fresh", action="store_true", help="measure again what is measured already")
+    parser.add_argument("--state", type=pathlib.Path, default=ROOT / "build/accuracy.json", help="where cells of the table are kept")
+    parser.add_argument("--page", type=pathlib.Path, default=ROOT / "docs/accuracy.md", help="where the table goes")
     parser.add_argument("--lapis", type=pathlib.Path, default=ROOT / "build/bin/lapis")
     args = parser.parse_args()
     unknown = set(args.models.split(",")) - set(ENTRIES)
     if unknown:
         parser.error(f"unknown models: {', '.join(sorted(unknown))}; known are {', '.join(ENTRIES)}")
     if args.peers:
-        return beside_peers(args)
+        models = {n: model_file(path) for n, (path, _) in ENTRIES.items() if n not in NOT_FLOAT}
+        return accuracy_table.Table(args, models).run(args.models.split(","))
     print("| data | metric | fp32 | recorded | int8 | |\n|---|---|---|---|---|---|", flush=True)
     all_good = True
     with tempfile.TemporaryDirectory(prefix="lapis_accuracy_") as folder:
