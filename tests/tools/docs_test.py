@@ -52,7 +52,7 @@ def prepare(folder):
     (folder / "in.yaml").write_text("recipe: 1\nrules:\n  - {contraction: first, precision: fp32}\n")
     for name in ("M.onnx", "M", "model.onnx", "old.onnx"):
         shutil.copy(EXAMPLE / "fashion_mnist.onnx", folder / name)
-    for name in ("int8.onnx", "Q_ort.onnx"):
+    for name in ("int8.onnx", "Q_ort.onnx", "trained.onnx"):
         shutil.copy(folder / "Q.onnx", folder / name)
     subprocess.run([sys.executable, "-c", "import numpy as np; np.save('image.npy', np.ones((1, 1, 28, 28), 'float32'))"], cwd=folder, check=True)
 
