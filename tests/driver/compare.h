@@ -27,7 +27,8 @@ inline double relative_error(const Tensor& got, const Tensor& wanted) {
   for (int64_t i = 0; i < wanted.size(); ++i) {
     largest = std::max(largest, std::abs(wanted.as_double(i)));
     const double difference = std::abs(got.as_double(i) - wanted.as_double(i));
-    error = std::isnan(difference) ? kInfinite : std::max(error, difference);
+    if (std::isnan(difference)) return kInfinite;
+    error = std::max(error, difference);
   }
   return error == 0 ? 0 : error / largest;
 }

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <random>
 #include <string>
 
 #include "ir/verify.h"
@@ -18,6 +19,11 @@ inline bool survives(const Result<std::unique_ptr<Graph>>& graph) {
   const Diagnostics found = verify(**graph, VerifyLevel::Structure);
   EXPECT_TRUE(found.empty()) << to_string(found);
   return true;
+}
+
+inline void flip_a_bit(std::string& file, std::mt19937& random) {
+  char& byte = file[random() % file.size()];
+  byte = static_cast<char>(byte ^ (1 << random() % 8));
 }
 
 // Every bit of the file flipped alone: `imports` says whether a file is a model. Some bits are contents of constants, others are not.

@@ -34,7 +34,7 @@ std::string difference(const std::string& what, const std::vector<Value*>& a, co
 }
 
 std::string difference(const Node& a, const Node& b) {
-  const std::string what = location_of(a) + " against " + location_of(b);
+  std::string what = location_of(a) + " against " + location_of(b);
   if (&a.op() != &b.op() || a.name() != b.name()) return what;
   if (std::string d = difference(what, a.inputs(), b.inputs()); !d.empty()) return d;
   if (std::string d = difference(what, a.outputs(), b.outputs()); !d.empty()) return d;

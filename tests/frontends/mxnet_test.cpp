@@ -169,7 +169,7 @@ TEST(HostileMxnet, BitFlipsAreSurvived) {
   std::mt19937 random(7);
   for (int i = 0; i < 600; ++i) {
     std::string damaged = i % 2 ? symbol : params;
-    damaged[random() % damaged.size()] ^= static_cast<char>(1 << random() % 8);
+    testing::flip_a_bit(damaged, random);
     i % 2 ? survives(damaged, params) : survives(symbol, damaged);
   }
 }

@@ -20,6 +20,7 @@ namespace lapis {
 namespace {
 
 using ::testing::HasSubstr;
+using namespace std::string_literals;
 
 const Path kFolder = Path(LAPIS_SOURCE_DIR) / "tests/frontends/pytorch";
 
@@ -131,7 +132,7 @@ Result<pytorch_frontend::Item> unpickled(const std::string& text) {
 TEST(HostilePickle, NothingIsImportedOrCalled) {
   for (const char* name :
        {"os\nsystem", "builtins\neval", "posix\nsystem", "torch\nload", "torch._utils\n_rebuild_anything"}) {
-    const auto item = unpickled(std::string("\x80\2c") + name + "\nX\2\0\0\0id\x85R.");
+    const auto item = unpickled("\x80\2c"s + name + "\nX\2\0\0\0id\x85R."s);
     ASSERT_FALSE(item.ok()) << name;
     EXPECT_THAT(to_string(item.diagnostics()), HasSubstr("which a model has no need of"));
   }
@@ -140,20 +141,19 @@ TEST(HostilePickle, NothingIsImportedOrCalled) {
 }
 
 TEST(HostilePickle, CyclesAndDepthsAreRefused) {
-  const std::string itself("\x80\2]q\0h\0a.", 9);
+  const std::string itself = "\x80\2]q\0h\0a."s;
   EXPECT_THAT(to_string(unpickled(itself).diagnostics()), HasSubstr("a list holds itself"));
-  const std::string through_another("\x80\2]q\0]q\1h\0ah\0h\1a.", 16);  // b = [a]; a.append(b)
+  const std::string through_another = "\x80\2]q\0]q\1h\0ah\0h\1a."s;  // b = [a]; a.append(b)
   EXPECT_THAT(to_string(unpickled(through_another).diagnostics()), HasSubstr("what is part of something else changes"));
   const std::string deep = "\x80\2" + std::string(100000, ']') + std::string(99999, 'a') + ".";
   EXPECT_THAT(to_string(unpickled(deep).diagnostics()), HasSubstr("deep"));
   std::string remembered = "\x80\2";
-  for (int i = 0; i < 1000; ++i)
-    remembered += std::string("]q\1", 3) + (i ? std::string("h\2a", 3) : "") + std::string("h\1q\2", 4);
+  for (int i = 0; i < 1000; ++i) remembered += "]q\1"s + (i ? "h\2a" : "") + "h\1q\2";
   EXPECT_FALSE(unpickled(remembered + ".").ok());
 }
 
 TEST(HostilePickle, EveryTruncationIsAnError) {
-  const std::string list("\x80\2](K\1M\2\0J\3\0\0\0X\1\0\0\0aNe\x86.", 25);
+  const std::string list = "\x80\2](K\1M\2\0J\3\0\0\0X\1\0\0\0aNe\x86."s;
   for (size_t length = 0; length < list.size(); ++length)
     EXPECT_FALSE(unpickled(list.substr(0, length)).ok()) << length;
 }
@@ -206,7 +206,7 @@ TEST(HostilePytorch, BitFlipsAreSurvived) {
     const std::string whole = content(name);
     for (int i = 0; i < 250; ++i) {
       std::string damaged = whole;
-      damaged[random() % damaged.size()] ^= static_cast<char>(1 << random() % 8);
+      testing::flip_a_bit(damaged, random);
       survives(damaged);
     }
   }

@@ -179,7 +179,7 @@ TEST(Tensorflow, WhatWasTrainedForInt8IsPairsWithSignedWeights) {
 
 // ---- what is wanted of a model --------------------------------------------------------------------------------------
 
-void expect_refused(const Result<std::unique_ptr<Graph>>& graph, std::vector<std::string> says) {
+void expect_refused(const Result<std::unique_ptr<Graph>>& graph, const std::vector<std::string>& says) {
   ASSERT_FALSE(graph.ok());
   const std::string message = to_string(graph.diagnostics());
   for (const std::string& part : says) EXPECT_THAT(message, HasSubstr(part));
@@ -345,7 +345,7 @@ TEST(HostileTensorflow, TruncationsAndBitFlipsAreSurvived) {
   std::mt19937 random(7);
   for (int i = 0; i < 3000; ++i) {
     std::string damaged = whole;
-    damaged[random() % damaged.size()] ^= static_cast<char>(1 << random() % 8);
+    testing::flip_a_bit(damaged, random);
     survives(damaged);
   }
 }

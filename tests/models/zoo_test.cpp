@@ -11,6 +11,7 @@
 #include "tests/models/drawn.h"
 #include "tests/models/exact.h"
 #include "tests/models/recorded.h"
+#include "tests/sanitized.h"
 
 namespace lapis {
 namespace {
@@ -81,6 +82,7 @@ TEST(EfficientNetLite0, FloatGivesTheRecordedLogits) {
 }
 
 TEST(EfficientNetLite0, IntegersAreTheReferencesBytes) {
+  if (testing::kSanitized) GTEST_SKIP() << "half a minute in code that ResNet20's test runs too";
   const Path model = kZoo / "efficientnet-lite0/efficientnet-lite0.onnx";
   SKIP_WITHOUT(model);
   const auto data = Dataset::load(dataset_file("efficientnet-lite0"));

@@ -25,7 +25,7 @@ enum ExitCode : int {
 };
 
 // What a finished verb says: text for people, the same facts as JSON for --json; neither: another process says it.
-struct Report {
+struct Report {  // NOLINT(bugprone-exception-escape): what moving JSON asserts
   std::string text;
   nlohmann::ordered_json json;
   int exit_code = kOk;
