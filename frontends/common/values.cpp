@@ -299,6 +299,7 @@ Result<Value*> Values::reordered(const std::string& name, Forms& forms, Layout l
   }
   if (Value* turned_one = forms.stored_in(Layout::ChannelsFirst))
     return turned(turned_one, Layout::ChannelsFirst, layout, name);
+  if (!forms.stored_in(Layout::FlattenedPlanes)) return error(ErrorKind::Input, "'" + name + "' has no value");
   return planes_as_written(name, forms);
 }
 

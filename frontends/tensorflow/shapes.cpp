@@ -24,6 +24,44 @@ bool makes_rows(const Translation& t, const std::vector<int64_t>& to, int64_t wi
   return to.size() == 2 && (to[1] == width || (to[1] == -1 && to[0] != -1 && t.input(0).type.dim(0).is(to[0])));
 }
 
+// The number of elements between the first and the last axis; 0 if it is open.
+int64_t pixels_in(const Type& image) {
+  Dim all = 1;
+  for (int64_t axis = 1; axis + 1 < image.rank(); ++axis) all = all * image.dim(axis);
+  return all.is_constant() ? all.value() : 0;
+}
+
+// Sizes that make `count`, with at most one -1, which follows from the others.
+std::optional<std::vector<int64_t>> completed(std::vector<int64_t> sizes, int64_t count) {
+  for (const int64_t size : sizes) {
+    if (size == -1) continue;
+    if (size < 1 || count % size != 0) return std::nullopt;
+    count /= size;
+  }
+  const auto open = std::ranges::find(sizes, -1);
+  if (count == 0 || (open == sizes.end() && count != 1)) return std::nullopt;
+  if (open != sizes.end()) *open = count;
+  return sizes;
+}
+
+// The pixels of images in other rows and columns, as [N, H, W, C] to [N, H * W, C] or [N, 1, T, C] to [N, T, C]: their sizes, where the batch and the
+// channels stay, so that channels first stay so; nullopt otherwise.
+std::optional<std::vector<int64_t>> pixels_of(const Translation& t, const std::vector<int64_t>& to) {
+  const Type& from = t.input(0).type;
+  if (t.layout(0) != Layout::ChannelsFirst || !from.ranked() || to.size() < 3) return std::nullopt;
+  const bool keeps_channels = to.back() > 0 && from.dim(from.rank() - 1).is(to.back());
+  const bool keeps_batch = std::ranges::count(to, -1) <= 1 && (to[0] == -1 || from.dim(0).is(to[0]));
+  if (!keeps_channels || !keeps_batch) return std::nullopt;
+  return completed({to.begin() + 1, to.end() - 1}, pixels_in(from));
+}
+
+Status reshape_pixels(Translation& t, std::vector<int64_t> pixels, int64_t images) {
+  LAPIS_TRY(Value * x, t.real(0, Layout::ChannelsFirst));
+  pixels.insert(pixels.begin(), {images, x->type().dim(1).value()});
+  LAPIS_TRY(Value * y, t.add(ops::Reshape, {x, ints(t, std::move(pixels))}));
+  return t.set(0, y, Layout::ChannelsFirst);
+}
+
 // ---- axes of one element ----------------------------------------------------------------------------------------------
 
 // Whether the channel is last before and behind, so that channels first stay so.
@@ -87,6 +125,7 @@ Status reshape(Translation& t) { return reshape_to(t, wanted(t)); }
 Status reshape_to(Translation& t, const std::optional<std::vector<int64_t>>& sizes) {
   const auto width = frontend::width_of_planes(t);
   if (width && sizes && makes_rows(t, *sizes, *width)) return frontend::set_planes(t, *width);
+  if (const auto pixels = sizes ? pixels_of(t, *sizes) : std::nullopt) return reshape_pixels(t, *pixels, (*sizes)[0]);
   LAPIS_TRY(Value * x, t.real(0, Layout::AsWritten));
   Value* shape = sizes ? ints(t, *sizes) : nullptr;
   if (!shape) {

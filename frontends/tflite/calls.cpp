@@ -234,7 +234,9 @@ class Resolver {
   Status name_variable(SourceGraph& to, Copy& copy, const SourceNode& node) {
     if (node.outputs.size() != 1) return damaged("'" + node.name + "' stands for no variable");
     copy.handles[node.outputs[0]] = key_of(node);
-    to.values[copy.name(node.outputs[0])].given = true;
+    SourceValue& handle = to.values[copy.name(node.outputs[0])];
+    handle.given = true;
+    handle.unsupported = "resource tensors";
     return ok();
   }
 

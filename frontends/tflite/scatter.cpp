@@ -40,7 +40,7 @@ Status segments(Translation& t, int64_t count, const char* reduction, double fir
   LAPIS_TRY(ids, frontend::unsqueeze(t, ids, {-1}));
   Shape rows = {count + 1};
   rows.insert(rows.end(), data.begin() + id_axes, data.end());
-  Value* start = frontend::scalar(t, first, x->dtype());
+  LAPIS_TRY(Value * start, frontend::scalar_like(t, first, x));
   LAPIS_TRY(Value * base, t.add(ops::Expand, {start, frontend::ints(t, std::move(rows))}));
   LAPIS_TRY(Value * y, t.add(ops::ScatterND, {base, ids, x}, ops::ScatterNDAttrs{.reduction = reduction}));
   LAPIS_TRY(y, frontend::slice(t, y, 0, 1, count + 1));

@@ -212,8 +212,9 @@ TEST(Tflite, IntegersAndScalesAreThoseOfTheFile) {
 bool survives(const std::string& bytes) { return testing::survives(imported(bytes)); }
 
 TEST(HostileTflite, EveryTruncationIsSurvived) {
-  for (const char* name : {"adds", "conv_int8", "dense_of_planes", "quantize_and_back"}) {
-    const std::string whole = model(name);
+  for (const char* name : {"cases/adds", "cases/conv_int8", "cases/dense_of_planes", "cases/quantize_and_back",
+                           "families/control", "families/signature", "families/weights"}) {
+    const std::string whole = content(name + std::string(".tflite"));
     ASSERT_TRUE(survives(whole)) << name;
     for (size_t length = 0; length < whole.size(); ++length)
       EXPECT_FALSE(survives(whole.substr(0, length))) << name << " cut to " << length << " of " << whole.size();
@@ -222,14 +223,17 @@ TEST(HostileTflite, EveryTruncationIsSurvived) {
 
 TEST(HostileTflite, EveryBitFlipIsSurvived) {
   for (const char* name : {"conv_int8", "dense_of_planes"}) testing::expect_bit_flips_survived(model(name), survives);
+  for (const char* name : {"families/called.tflite", "families/trained.tflite"})
+    testing::expect_bit_flips_survived(content(name), survives);
 }
 
 TEST(HostileTflite, BytesRemovedRepeatedAndReplacedAreSurvived) {
   std::mt19937 random(7);
   const auto below = [&](size_t n) { return static_cast<size_t>(random() % n); };
-  const std::vector<std::string> names = cases(".out.npy");
+  std::vector<std::string> models;
+  for (const Path& path : recorded_files()) models.push_back(content(path.lexically_relative(kFolder)));
   for (int i = 0; i < 4000; ++i) {
-    std::string damaged = model(names[below(names.size())]);
+    std::string damaged = models[below(models.size())];
     for (size_t edits = 1 + below(4); edits > 0; --edits) {
       const size_t at = below(damaged.size()), length = 1 + below(std::min<size_t>(8, damaged.size() - at));
       const std::string part = damaged.substr(below(damaged.size()), length);

@@ -32,7 +32,8 @@ void ModelFlags::add_model(CLI::App& app, Takes takes) {
       ->delimiter(',')
       ->type_name("NAME,...");
   app.add_option("--outputs", part.outputs, "Values at which it ends")->delimiter(',')->type_name("NAME,...");
-  app.add_option("--signature", part.signature, "Signature of a SavedModel; serving_default if it has that")
+  app.add_option("--signature", part.signature,
+                 "Signature of a SavedModel or a TFLite model; serving_default, or the first graph")
       ->type_name("NAME");
 }
 

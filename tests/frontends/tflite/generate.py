@@ -14,10 +14,10 @@ import zlib
 import numpy as np
 
 HERE = pathlib.Path(__file__).parent
-TYPES = {"float32": 0, "float16": 1, "int32": 2, "uint8": 3, "int64": 4, "string": 5, "int16": 7, "int8": 9, "uint16": 16, "int4": 17}
+TYPES = {"float32": 0, "float16": 1, "int32": 2, "uint8": 3, "int64": 4, "string": 5, "int16": 7, "complex64": 8, "int8": 9, "uint16": 16, "int4": 17}
 OPS = {"ADD": 0, "AVERAGE_POOL_2D": 1, "CONV_2D": 3, "DEPTHWISE_CONV_2D": 4, "DEQUANTIZE": 6, "FULLY_CONNECTED": 9, "LOGISTIC": 14,
        "MAX_POOL_2D": 17, "MUL": 18, "RESHAPE": 22, "SOFTMAX": 25, "SVDF": 27, "TANH": 28, "CUSTOM": 32, "PAD": 34, "MEAN": 40, "UNIQUE": 103,
-       "QUANTIZE": 114, "IF": 118, "WHILE": 119, "NON_MAX_SUPPRESSION_V4": 120, "ASSIGN_VARIABLE": 144}
+       "QUANTIZE": 114, "IF": 118, "WHILE": 119, "NON_MAX_SUPPRESSION_V4": 120, "VAR_HANDLE": 142, "ASSIGN_VARIABLE": 144, "UNSORTED_SEGMENT_SUM": 155}
 SAME, VALID = 0, 1
 NONE, RELU, RELU_N1_TO_1, RELU6 = range(4)
 
@@ -242,6 +242,14 @@ def dense_of_planes():
     return m.bytes(m.node("FULLY_CONNECTED", [flat, m.constant(normal(7, 30)), m.constant(normal(7))], [2, 7], options=dense(RELU)))
 
 
+def pixels_in_a_row():
+    """Only pixels move, so that channels stay first between the convolutions."""
+    m = Model()
+    y = m.node("CONV_2D", [m.input([1, 5, 4, 3]), m.constant(normal(4, 1, 1, 3)), m.constant(normal(4))], [1, 5, 4, 4], options=conv())
+    row = m.node("RESHAPE", [y, m.constant(np.array([1, -1, 1, 4], np.int32))], [1, 20, 1, 4])
+    return m.bytes(m.node("CONV_2D", [row, m.constant(normal(2, 3, 1, 4)), m.constant(normal(2))], [1, 18, 1, 2], options=conv()))
+
+
 def planes_that_others_read():
     m = Model()
     y = m.node("CONV_2D", [m.input([2, 4, 3, 2]), m.constant(normal(5, 2, 2, 2)), m.constant(normal(5))], [2, 3, 2, 5], options=conv())
@@ -329,6 +337,7 @@ GOOD = {
     # New ones go here, so that the others keep their numbers.
     "mul_by_constant": one("MUL", [1, 4, 3, 5], [1, 4, 3, 5], mul(RELU6), operand=normal(3, 1)),
     "mul_int8": two_inputs("int8", ("MUL", mul()), scale=0.04, zero=-6),
+    "pixels_in_a_row": pixels_in_a_row(),
 }
 
 
@@ -411,6 +420,9 @@ BAD = {
     "string_input": bad(lambda m: m.node("SOFTMAX", [m.input([2], "string")], [2], options=softmax()), "input 'x0'", "string tensors are not supported"),
     "no_such_graph": bad(branching(1, 7), "an operator calls graph 7 of 3"),
     "graph_in_itself": bad(branching(2, 2), "call each other too deeply"),
+    "handle_as_numbers": bad(lambda m: m.node("ADD", [m.input([2]), m.node("VAR_HANDLE", [], [2])], [2], options=add()), "operator ADD is not supported: it has resource tensors"),
+    "complex_segments": bad(lambda m: m.node("UNSORTED_SEGMENT_SUM", [m.input([2], "complex64"), m.constant(np.array([0, 1], np.int32)), m.constant(np.array(2, np.int32))],
+                                             [2], "complex64", name="y"), "operator UNSORTED_SEGMENT_SUM is not supported: cannot convert to complex64"),
     "kept_state": bad(lambda m: m.node("ASSIGN_VARIABLE", [m.input([2]), m.input([2])], [2]), "it keeps a state from one run to the next", "an input and an output"),
     "shared_parts": bad(shared, "parts that are used again and again"),
     "old_schema": bad(old_schema, "the schema version is 2, not 3"),
