@@ -5,6 +5,7 @@
 
 #include "base/suggest.h"
 #include "frontends/tflite/calls.h"
+#include "frontends/tflite/lists.h"
 #include "frontends/tflite/schema.h"
 #include "frontends/tflite/tensors.h"
 
@@ -167,6 +168,7 @@ class Reader {
       graphs[i] = reader.read(subgraphs[i], is_main ? given_ : GivenNames(), is_main);
     }
     if (file_.flaw() || !findings_.empty()) return SourceGraph();
+    for (SourceGraph& graph : graphs) set_elements_in_place(graph);
     return resolve_calls(graphs, main_);
   }
 

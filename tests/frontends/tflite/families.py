@@ -474,12 +474,29 @@ def control(m):
         i, v = s.input([], "int32"), s.input([2, 3])
         s.op("ADD", [i, s.const(i32(1))], "AddOptions")
         s.op("TANH", [s.op("MUL", [v, s.const(f32(1.5))], "MulOptions", output=False)])
+    def rows_left(s):
+        i, v, rows = s.input([], "int32"), s.input([2, 3]), s.input([4, 2, 3])
+        s.op("LESS", [i, s.const(i32(4))], dtype="bool")
+    def next_row(s):
+        i, v, rows = s.input([], "int32"), s.input([2, 3]), s.input([4, 2, 3])
+        def at(position, rest):
+            one = s.op("RESHAPE", [position, s.const(i32([1]))], "ReshapeOptions", output=False, newShape=[1])
+            return s.op("CONCATENATION", [one, s.const(i32([rest, rest]))], "ConcatenationOptions", output=False)
+        last = s.op("ADD", [i, s.const(i32(1))], "AddOptions")
+        y = s.op("TANH", [v])
+        row = s.op("EXPAND_DIMS", [y, s.const(i32(0))], "ExpandDimsOptions", output=False)
+        s.t.tensors[row].shape = [1, 2, 3]
+        before = s.op("SLICE", [rows, s.const(i32([0, 0, 0])), at(i, -1)], "SliceOptions", output=False)
+        behind = s.op("SLICE", [rows, at(last, 0), s.const(i32([-1, -1, -1]))], "SliceOptions", output=False)
+        s.op("CONCATENATION", [before, row, behind], "ConcatenationOptions", axis=0)
     def double(s):
         v = s.input([2, 3])
         s.op("MUL", [v, s.const(f32(2))], "MulOptions")
     def itself(s):
         s.t.outputs.append(s.input([2, 3]))
     g.op("WHILE", [n, x], "WhileOptions", dtype=["int32", "float32"], results=2, condSubgraphIndex=graph("condition", condition), bodySubgraphIndex=graph("body", body))
+    g.op("WHILE", [g.const(i32(0)), x, g.const(np.zeros((4, 2, 3), f32))], "WhileOptions", dtype=["int32", "float32", "float32"], results=3,
+         condSubgraphIndex=graph("rows_left", rows_left), bodySubgraphIndex=graph("next_row", next_row))
     twice, same = graph("double", double), graph("itself", itself)
     for bound in (2, 7):
         c = g.op("GREATER", [n, g.const(i32(bound))], dtype="bool", output=False)
