@@ -3,6 +3,7 @@
 #include <cstdio>
 
 #include "base/content_hash.h"
+#include "tuning/strategies/moves.h"
 
 namespace lapis {
 namespace {
@@ -111,6 +112,7 @@ Result<TuneResult> tune(const TuneConfig& config, const TuneOptions& options) {
   LAPIS_CHECK(trials.begin());
   const std::shared_ptr<Strategy> strategy = options.strategy ? options.strategy : make_strategy(config.strategy);
   LAPIS_CHECK(strategy->search(trials));
+  if (const Trial* best = trials.history().best()) try_variants(trials, best);
   LAPIS_CHECK(trials.status());
   LAPIS_CHECK(trials.confirm_best());
   LAPIS_CHECK(trials.save_last());

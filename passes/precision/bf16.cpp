@@ -205,13 +205,6 @@ bool asks_for_bf16(const Graph& graph, const NodeRecipes& recipes) {
   return false;
 }
 
-Status check_target(const Target& target) {
-  if (target.has(Isa::Avx512Bf16)) return ok();
-  return error(ErrorKind::Usage,
-               "the target " + target.to_string() + " multiplies no bfloat16: AVX-512 BF16 is missing")
-      .help("leave bf16 out of the recipe, or name a machine that has it: --target x86-64+avx512bf16");
-}
-
 bool good_enough(const Damage& damage, double min_sqnr) {
   return std::all_of(damage.outputs.begin(), damage.outputs.end(),
                      [&](const OutputDamage& o) { return o.sqnr >= min_sqnr; });
@@ -248,6 +241,13 @@ Status run_pass(Graph& graph, const PassOptions& options, PassContext& context) 
 
 }  // namespace
 
+Status check_bf16(const Target& target) {
+  if (target.has(Isa::Avx512Bf16)) return ok();
+  return error(ErrorKind::Usage,
+               "the target " + target.to_string() + " multiplies no bfloat16: AVX-512 BF16 is missing")
+      .help("leave bf16 out of the recipe, or name a machine that has it: --target x86-64+avx512bf16");
+}
+
 size_t Bf16Report::bf16_count() const {
   return static_cast<size_t>(
       std::count_if(decisions.begin(), decisions.end(), [](const Bf16Decision& d) { return d.bf16; }));
@@ -258,7 +258,7 @@ Result<Bf16Report> to_bf16(Graph& graph, const Bf16Options& options, Evaluator* 
   const std::unique_ptr<Graph> original = graph.clone();
   LAPIS_TRY(const NodeRecipes recipes, resolve(options.recipe, *original, options.target));
   if (!asks_for_bf16(*original, recipes)) return Bf16Report();
-  LAPIS_CHECK(check_target(options.target));
+  LAPIS_CHECK(check_bf16(options.target));
   LAPIS_TRY(const std::vector<Feeds> samples, first_samples(source, evaluator ? options.samples : 0));
   if (options.min_sqnr > 0 && samples.empty())
     return error(ErrorKind::Usage, "a bound on the noise needs samples to measure it on")

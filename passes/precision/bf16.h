@@ -40,7 +40,10 @@ struct Bf16Options {
   int64_t samples = 16;  // to measure that on, at most
 };
 
-// What multiplies bfloat16 on the target is missing: an error that says what it needs. Nothing is done where the recipe asks for none.
+// What multiplies bfloat16 on the target is missing: an error that says what it needs.
+Status check_bf16(const Target& target);
+
+// Fails where check_bf16 does and the recipe asks for some. Nothing is done where the recipe asks for none.
 // `evaluator` may be null, and `source` empty, if min_sqnr is 0.
 Result<Bf16Report> to_bf16(Graph& graph, const Bf16Options& options, Evaluator* evaluator = nullptr,
                            const SampleSource& source = {});

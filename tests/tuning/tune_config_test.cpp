@@ -103,11 +103,30 @@ TEST(TuneConfig, ReadsCandidatesAsRecipes) {
   expect_finding(kModel + kEvaluation + kTuning + "quantization: {candidates: [gone.yaml]}\n", "gone.yaml");
 }
 
+// What is pruned stands there as in a recipe, and is refused as there.
+TEST(TuneConfig, ReadsWhatIsTriedOnTopOfCandidates) {
+  const std::string text = kModel + kEvaluation + kTuning;
+  const auto config = parse_tune_config(
+      text + "mixed_precision: {precisions: [int8, bf16, fp32]}\n" +
+          "pruning:\n  candidates: [{ratio: 0.25, pattern: channel}, {pattern: \"2:4\", compensate: true}]\n",
+      "tune.yaml");
+  ASSERT_TRUE(config.ok()) << to_string(config.diagnostics());
+  EXPECT_TRUE(config->variants.bf16);
+  ASSERT_EQ(config->variants.pruned.size(), 2u);
+  EXPECT_EQ(config->variants.pruned[0].pattern, sparsity_pattern_from_name("channel"));
+  EXPECT_EQ(config->variants.pruned[1].ratio, 0.5);
+  EXPECT_TRUE(config->variants.pruned[1].compensate);
+  expect_finding(text + "pruning: {target_sparsity: 0.5}\n", "unknown key `target_sparsity`");
+  expect_finding(text + "pruning: {}\n", "no list of `candidates`");
+  expect_finding(text + "pruning: {candidates: [{ratio: 2}]}\n", "less than 1");
+  expect_finding(text + "pruning: {candidates: [{ratio: 0.0}]}\n", "prunes nothing");
+  expect_finding(text + "pruning:\n  candidates:\n    - {raito: 0.5}\n", "some/tune.yaml:6");
+}
+
 TEST(TuneConfig, RefusesWhatNothingImplements) {
-  expect_finding(kModel + kEvaluation + kTuning + "pruning: {target_sparsity: 0.5}\n", "pruning is not implemented");
   expect_finding(kModel + kEvaluation + kTuning + "quantization: {approach: qat}\n", "'qat' is not searched over");
-  expect_finding(kModel + kEvaluation + kTuning + "mixed_precision: {precisions: [int8, bf16, fp32]}\n",
-                 "it has no 'bf16'");
+  expect_finding(kModel + kEvaluation + kTuning + "mixed_precision: {precisions: [int8, fp16, fp32]}\n",
+                 "it has no 'fp16'");
   expect_finding(kModel + kEvaluation + "tuning: {accuracy_criterion: {relative: 0.1}, diagnosis: {}}\n",
                  "`diagnosis` is not implemented");
 }

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "frontends/frontend.h"
 #include "passes/quantize/quantize.h"
 #include "tests/tuning/hard_models.h"
 #include "tuning/recipe.h"
@@ -128,6 +129,49 @@ TEST(Tune, FindsTheMostAccurateModelWithinALatency) {
   for (const Trial& t : result.history.trials) EXPECT_LE(t.gain, result.history.trials[0].gain);
   EXPECT_GT(result.history.best()->gain, -0.02);
   EXPECT_FALSE(result.history.best()->early) << "accuracy itself is wanted";
+}
+
+// Half of the channels are worth nothing for this target, so that the smaller model wins by its size; what is written is that model.
+TEST(Tune, PrunesWhereThatIsBetter) {
+  const std::unique_ptr<HardModel> model = testing::outlier_channels();
+  TuneConfig config = model->config();
+  config.criterion = {};
+  config.criterion.absolute = 0.5;
+  config.objectives.of = {{Objective::ModelSize, 1}};
+  config.variants.pruned = {{0.25, *sparsity_pattern_from_name("channel")}, {0.3, {}}};
+  config.exit.max_trials = 12;
+  const TuneResult result = tuned(config);
+  const Trial& best = *result.history.best();
+  EXPECT_EQ(best.on_top, "25 % pruned (channel)") << result.verdict;
+  EXPECT_EQ(result.space.candidates.size(), 3u);
+  EXPECT_EQ(result.space.bases(), std::vector<size_t>{0});
+  EXPECT_GT(best.int8_nodes(), 0u);
+  const std::unique_ptr<Graph> written = *import_model(result.best);
+  const auto recipe = read_recipe(config.workspace / "best.yaml");
+  ASSERT_TRUE(recipe.ok()) << to_string(recipe.diagnostics());
+  EXPECT_EQ(recipe->defaults.sparsity, config.variants.pruned[0]);
+  double bytes = 0;
+  for (const Value* v : written->constants()) bytes += static_cast<double>(v->constant().bytes());
+  EXPECT_NEAR(bytes, best.costs.size_bytes, 0.02 * bytes);
+}
+
+TEST(Tune, MixesInBf16WhereTheMachineHasIt) {
+  const std::unique_ptr<HardModel> model = testing::shared_concat();
+  TuneConfig config = model->config();
+  config.variants.bf16 = true;
+  config.objectives.of = {{Objective::ModelSize, 1}};
+  config.exit.max_trials = 20;
+  config.target = "x86-64+avx512vnni";
+  const auto refused = tune(config);
+  ASSERT_FALSE(refused.ok());
+  EXPECT_NE(to_string(refused.diagnostics()).find("AVX-512 BF16 is missing"), std::string::npos);
+  config.target = "host";
+  if (!Target::host().has(Isa::Avx512Bf16)) GTEST_SKIP() << "this machine multiplies no bfloat16";
+  const TuneResult result = tuned(config);
+  const auto mixed = std::find_if(result.history.trials.begin(), result.history.trials.end(),
+                                  [](const Trial& t) { return t.on_top == "bf16"; });
+  ASSERT_NE(mixed, result.history.trials.end());
+  EXPECT_TRUE(mixed->measured()) << mixed->failure;
 }
 
 TEST(Tune, AWorkspaceIsNotReplacedUnasked) {

@@ -19,8 +19,9 @@ struct Flags {
 std::string precisions_of(const Trial& t) {
   std::string text;
   for (const auto& [op, n] : t.precisions)
-    if (n.int8 > 0)
-      text += (text.empty() ? "" : ", ") + op + " " + std::to_string(n.int8) + "+" + std::to_string(n.fp32);
+    if (n.int8 + n.bf16 > 0)
+      text += (text.empty() ? "" : ", ") + op + " " + std::to_string(n.int8) + "+" + std::to_string(n.fp32) +
+              (n.bf16 ? " and " + std::to_string(n.bf16) + " bf16" : "");
   return text.empty() ? "all fp32" : text;
 }
 
@@ -31,8 +32,8 @@ std::string line_of(const Trial& t) {
   const std::string head = t.number == 0 ? "fp32" : "trial " + std::to_string(t.number);
   if (!t.measured()) return head + ": failed: " + t.failure + "\n";
   return head + ": " + (t.passes ? "passes" : "misses") + ", " + fixed(t.accuracy, 4) + " on " + samples_of(t) +
-         " samples, " + fixed(t.costs.milliseconds, 3) + " ms, " + fixed(t.improvement, 2) +
-         "x; int8+fp32: " + precisions_of(t) + "\n";
+         " samples, " + fixed(t.costs.milliseconds, 3) + " ms, " + fixed(t.improvement, 2) + "x; " +
+         (t.on_top.empty() ? "" : t.on_top + "; ") + "int8+fp32: " + precisions_of(t) + "\n";
 }
 
 std::vector<std::string> row_of(const Trial& t, const History& history) {
@@ -44,12 +45,13 @@ std::vector<std::string> row_of(const Trial& t, const History& history) {
           fixed(t.improvement, 2),
           fixed(t.costs.size_bytes / 1e6, 2),
           std::to_string(t.int8_nodes()),
+          t.on_top,
           std::string(t.passes ? "yes" : "no") + (history.best()->number == t.number ? ", best" : "")};
 }
 
 std::string front_table(const TuneResult& result) {
-  std::vector<std::vector<std::string>> rows = {
-      {"trial", result.metric, "change", "samples", "ms", "times better", "MB", "int8 nodes", "meets the target"}};
+  std::vector<std::vector<std::string>> rows = {{"trial", result.metric, "change", "samples", "ms", "times better",
+                                                 "MB", "int8 nodes", "on top", "meets the target"}};
   const std::vector<const Trial*> front = result.history.front();
   for (const Trial* t : front) rows.push_back(row_of(*t, result.history));
   const Trial* best = result.history.best();
@@ -58,9 +60,10 @@ std::string front_table(const TuneResult& result) {
 }
 
 std::string precision_table(const Trial& best) {
-  std::vector<std::vector<std::string>> rows = {{"operator", "total", "int8", "fp32"}};
+  std::vector<std::vector<std::string>> rows = {{"operator", "total", "int8", "bf16", "fp32"}};
   for (const auto& [op, n] : best.precisions)
-    rows.push_back({op, std::to_string(n.int8 + n.fp32), std::to_string(n.int8), std::to_string(n.fp32)});
+    rows.push_back({op, std::to_string(n.int8 + n.bf16 + n.fp32), std::to_string(n.int8), std::to_string(n.bf16),
+                    std::to_string(n.fp32)});
   return "Precision statistics of trial " + std::to_string(best.number) + ":\n" + table(rows);
 }
 
@@ -86,7 +89,9 @@ nlohmann::ordered_json json_of(const Trial& t) {
                                  {"improvement", t.improvement},
                                  {"size_bytes", t.costs.size_bytes},
                                  {"meets_target", t.passes}};
-  for (const auto& [op, n] : t.precisions) json["precisions"][op] = {{"int8", n.int8}, {"fp32", n.fp32}};
+  if (!t.on_top.empty()) json["on_top"] = t.on_top;
+  for (const auto& [op, n] : t.precisions)
+    json["precisions"][op] = {{"int8", n.int8}, {"bf16", n.bf16}, {"fp32", n.fp32}};
   return json;
 }
 

@@ -175,9 +175,11 @@ std::string trial_table(const History& history, const SearchSpace& space, const 
 }
 
 std::string precision_table(const Trial& best) {
-  std::string html = "<table>\n" + row({"operator", "total", "int8", "fp32"}, "th");
+  std::string html = "<table>\n" + row({"operator", "total", "int8", "bf16", "fp32"}, "th");
   for (const auto& [op, n] : best.precisions)
-    html += row({op, std::to_string(n.int8 + n.fp32), std::to_string(n.int8), std::to_string(n.fp32)}, "td");
+    html += row({op, std::to_string(n.int8 + n.bf16 + n.fp32), std::to_string(n.int8), std::to_string(n.bf16),
+                 std::to_string(n.fp32)},
+                "td");
   return html + "</table>\n";
 }
 

@@ -44,17 +44,18 @@ class Measurement {
   Result<size_t> quietest(double& least) {
     std::optional<size_t> best;
     Diagnostics why;
-    const std::vector<std::string> names = numbered("noise of candidate ", space_.candidates.size());
-    for (size_t c = 0; c < space_.candidates.size(); ++c) {
-      const auto text = bench_.team().piece(names, c, [&](size_t candidate) -> Result<std::string> {
-        LAPIS_TRY(const Built built, bench_.build(space_.int8(candidate)));
+    const std::vector<size_t> bases = space_.bases();
+    const std::vector<std::string> names = numbered("noise of candidate ", bases.size());
+    for (size_t c = 0; c < bases.size(); ++c) {
+      const auto text = bench_.team().piece(names, c, [&](size_t at) -> Result<std::string> {
+        LAPIS_TRY(const Built built, bench_.build(space_.int8(bases[at])));
         LAPIS_TRY(const double noise, bench_.noise(*built.graph));
         return text_of({noise});
       });
       if (!text.ok())
         why.insert(why.end(), text.diagnostics().begin(), text.diagnostics().end());
       else if (const double noise = numbers_of(*text).front(); !best || noise < least)
-        best = c, least = noise;
+        best = bases[c], least = noise;
     }
     if (!best) return why;
     return *best;

@@ -27,9 +27,7 @@ class Reader : YamlReader {
       section(root, "device", {"target", "threads"}, false, &Reader::device);
       section(root, "quantization", {"approach", "calibration", "candidates"}, false, &Reader::quantization);
       section(root, "mixed_precision", {"precisions"}, false, &Reader::mixed_precision);
-      if (root["pruning"])
-        complain(root["pruning"], "pruning is not implemented: a recipe has no sparsity yet",
-                 "leave the section `pruning` out, or prune the model before");
+      section(root, "pruning", {"candidates"}, false, &Reader::pruning);
       section(root, "tuning", kTuning, true, &Reader::tuning);
       section(root, "evaluation", {"accuracy", "performance"}, true, &Reader::evaluation);
     }
@@ -124,13 +122,34 @@ class Reader : YamlReader {
     }
   }
 
+  // Entries are what a recipe's `sparsity` says, and are read as that.
+  void pruning(const YAML::Node& node) {
+    const YAML::Node list = node["candidates"];
+    if (!list.IsDefined() || !list.IsSequence() || list.size() == 0)
+      return complain(node, "`pruning` has no list of `candidates`", "write candidates: [{ratio: 0.3}]");
+    for (const YAML::Node& entry : list) {
+      YAML::Node recipe;
+      recipe["default"]["sparsity"] = entry;
+      const Result<Recipe> read = recipe_of(recipe, file_);
+      if (!read.ok()) {
+        found_.insert(found_.end(), read.diagnostics().begin(), read.diagnostics().end());
+        continue;
+      }
+      const Sparsity& sparsity = read->defaults.sparsity;
+      if (const auto problem = sparsity.problem()) complain(entry, *problem);
+      if (!sparsity.on()) complain(entry, "the candidate prunes nothing", "give it a `ratio` above 0");
+      config_->variants.pruned.push_back(sparsity);
+    }
+  }
+
   void mixed_precision(const YAML::Node& node) {
     std::vector<std::string> precisions;
-    if (!value(node, "precisions", precisions, "a list of int8 and fp32")) return;
+    if (!value(node, "precisions", precisions, "a list of int8, bf16 and fp32")) return;
     for (const std::string& name : precisions)
-      if (name != "int8" && name != "fp32")
-        complain(node["precisions"], "the search chooses between int8 and fp32; it has no '" + name + "'",
+      if (name != "int8" && name != "bf16" && name != "fp32")
+        complain(node["precisions"], "the search chooses between int8, bf16 and fp32; it has no '" + name + "'",
                  "write `precisions: [int8, fp32]`, or leave the section out");
+    config_->variants.bf16 = std::find(precisions.begin(), precisions.end(), "bf16") != precisions.end();
     for (const char* needed : {"int8", "fp32"})
       if (std::find(precisions.begin(), precisions.end(), needed) == precisions.end())
         complain(node["precisions"], std::string("a search without ") + needed + " has nothing to choose from",

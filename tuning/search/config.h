@@ -22,6 +22,7 @@ struct TuneConfig {
   Path calibration;  // a dataset file; empty: that of the evaluation
   int64_t calibration_samples = 100;
   std::vector<Candidate> candidates;  // empty: default_candidates()
+  Variants variants;                  // on top of them
 
   Path data;            // a dataset file with a metric
   int64_t samples = 0;  // of it, evenly spread; 0: all

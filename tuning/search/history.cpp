@@ -70,9 +70,16 @@ namespace {
 
 constexpr int kVersion = 2;
 
+Json as_json(const Precisions& count) {
+  Json json = {{"int8", count.int8}, {"fp32", count.fp32}};
+  if (count.bf16) json["bf16"] = count.bf16;
+  return json;
+}
+
 Json json_of(const Trial& t) {
   Json json = {{"number", t.number}, {"configuration", t.configuration.key()}};
   if (!t.measured()) json["failure"] = t.failure;
+  if (!t.on_top.empty()) json["on_top"] = t.on_top;
   json["passes"] = t.passes;
   json["accuracy"] = t.accuracy;
   json["gain"] = {t.gain_low, t.gain, t.gain_high};
@@ -87,7 +94,7 @@ Json json_of(const Trial& t) {
   json["score"] = t.score;
   json["seconds"] = t.seconds;
   json["precisions"] = Json::object();
-  for (const auto& [op, count] : t.precisions) json["precisions"][op] = {{"int8", count.int8}, {"fp32", count.fp32}};
+  for (const auto& [op, count] : t.precisions) json["precisions"][op] = as_json(count);
   return json;
 }
 
@@ -100,6 +107,7 @@ Trial trial_of(const Json& json, const SearchSpace& space) {
   if (!configuration) throw Json::other_error::create(501, "a configuration of another model", &json);
   t.configuration = *configuration;
   t.failure = json.value("failure", "");
+  t.on_top = json.value("on_top", "");
   t.passes = json.at("passes");
   t.accuracy = json.at("accuracy");
   t.gain_low = json.at("gain").at(0);
@@ -112,7 +120,8 @@ Trial trial_of(const Json& json, const SearchSpace& space) {
   t.costs = {json.at("milliseconds"), json.at("throughput"), json.at("size_bytes"), json.at("memory_bytes")};
   t.score = json.at("score");
   t.seconds = json.at("seconds");
-  for (const auto& [op, count] : json.at("precisions").items()) t.precisions[op] = {count.at("int8"), count.at("fp32")};
+  for (const auto& [op, count] : json.at("precisions").items())
+    t.precisions[op] = {count.at("int8"), count.at("fp32"), count.value("bf16", 0)};
   return t;
 }
 

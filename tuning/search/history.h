@@ -15,13 +15,14 @@ namespace lapis {
 
 // Nodes of one operator.
 struct Precisions {
-  int int8 = 0, fp32 = 0;
+  int int8 = 0, fp32 = 0, bf16 = 0;
 };
 
 struct Trial {
   int number = 0;  // 0: the fp32 model
   Configuration configuration;
   std::string failure;  // why nothing could be measured; empty: it was
+  std::string on_top;   // of quantization: "25 % pruned, bf16"; empty: nothing
 
   double accuracy = 0;  // the metric on all samples; an estimate where `early`
   double gain = 0;      // of accuracy over the fp32 model, whichever sign is the better one: negative values are losses

@@ -91,12 +91,14 @@ static Recipe without_samples(Recipe recipe) {
   d.algorithm = WeightAlgorithm::Round;
   d.smooth = Smoothing();
   d.equalize = d.correct_bias.emplace(false);
+  d.sparsity = {};
   for (RecipeRule& rule : recipe.rules) {
     NodeSettings& s = rule.settings;
     s.algorithm.reset();
     s.smooth.reset();
     s.equalize.reset();
     s.correct_bias.reset();
+    s.sparsity = {};
   }
   return recipe;
 }
@@ -104,7 +106,7 @@ static Recipe without_samples(Recipe recipe) {
 Result<Built> Workbench::sketch(const Configuration& configuration) {
   if (configuration.all_fp32()) return build(configuration);
   LAPIS_TRY(const Smoothed* const from, smoothed(configuration.candidate));
-  Built built{from->graph->clone(), {}};
+  Built built{from->graph->clone(), {}, {}};
   const QuantizeOptions options{without_samples(space_.recipe(configuration)), {}, target_, 0};
   LAPIS_TRY(built.report, quantize_static(*built.graph, from->calibration, options));
   return built;

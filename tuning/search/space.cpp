@@ -1,6 +1,7 @@
 #include "tuning/search/space.h"
 
 #include <algorithm>
+#include <cstdio>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -8,6 +9,14 @@
 #include "passes/quantize/roles.h"
 
 namespace lapis {
+
+// "25 % pruned (channel)"
+static std::string described(const Sparsity& sparsity) {
+  char percent[32];
+  std::snprintf(percent, sizeof percent, "%.3g %% pruned", 100 * sparsity.ratio);
+  const std::string pattern = name_of(sparsity.pattern);
+  return percent + (pattern == name_of(SparsityPattern()) ? "" : " (" + pattern + ")");
+}
 
 std::string Configuration::key() const {
   std::string text = std::to_string(candidate) + ":";
@@ -45,6 +54,45 @@ Recipe SearchSpace::recipe(const Configuration& configuration) const {
     for (const std::string& node : units[u].nodes)
       if (configuration.fp32[u]) recipe.keep_float({Selector::By::Name, node});
   return recipe;
+}
+
+std::vector<size_t> SearchSpace::bases() const {
+  std::vector<size_t> found;
+  for (size_t c = 0; c < candidates.size(); ++c)
+    if (!candidates[c].base) found.push_back(c);
+  return found;
+}
+
+std::vector<Configuration> SearchSpace::variants_of(const Configuration& configuration) const {
+  const size_t base = candidates[configuration.candidate].base.value_or(configuration.candidate);
+  std::vector<Configuration> all;
+  for (size_t c = 0; c < candidates.size(); ++c)
+    if (candidates[c].base == base) all.push_back({c, configuration.fp32});
+  return all;
+}
+
+std::vector<Candidate> with_variants(std::vector<Candidate> candidates, const Variants& variants) {
+  std::vector<Sparsity> pruned = {Sparsity()};
+  pruned.insert(pruned.end(), variants.pruned.begin(), variants.pruned.end());
+  const size_t bases = candidates.size();
+  for (size_t base = 0; base < bases; ++base)
+    for (const Sparsity& sparsity : pruned)
+      for (const bool bf16 : {false, true}) {
+        if ((!sparsity.on() && !bf16) || (bf16 && !variants.bf16)) continue;
+        Candidate c = candidates[base];
+        c.base = base;
+        if (sparsity.on()) {
+          c.recipe.defaults.sparsity = sparsity;
+          c.on_top = described(sparsity);
+        }
+        if (bf16) {
+          c.recipe.defaults.floats = DType::BFloat16;
+          c.on_top += c.on_top.empty() ? "bf16" : ", bf16";
+        }
+        c.name += ", " + c.on_top;
+        candidates.push_back(std::move(c));
+      }
+  return candidates;
 }
 
 namespace {

@@ -6,6 +6,7 @@
 //   quantize_static(copy, calibration, {.recipe = space.recipe(c)});
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,7 +17,18 @@ namespace lapis {
 struct Candidate {
   std::string name;  // for people: "minmax"
   Recipe recipe;
+  // Of a candidate that is another one with pruning or bf16 on top: which, and what ("25 % pruned, bf16").
+  std::optional<size_t> base = {};
+  std::string on_top = {};
 };
+
+// What the search tries on top of its candidates.
+struct Variants {
+  std::vector<Sparsity> pruned;
+  bool bf16 = false;  // of what is not int8
+};
+// The candidates, and each of them with one or both on top.
+std::vector<Candidate> with_variants(std::vector<Candidate> candidates, const Variants& variants);
 
 // Nodes that change their precision together: one that computes (a contraction, a sum, a concatenation) and what follows it on the same
 // bytes: activations, pooling, reshapes.
@@ -46,6 +58,11 @@ struct SearchSpace {
   // All units in fp32, whatever the candidate.
   Configuration float32(size_t candidate = 0) const { return {candidate, std::vector<bool>(units.size(), true)}; }
   Recipe recipe(const Configuration& configuration) const;
+  // Nothing is done to the model.
+  bool is_untouched(const Configuration& c) const { return c.all_fp32() && !candidates[c.candidate].base; }
+  std::vector<size_t> bases() const;  // candidates with nothing on top
+  // The same with everything on top of it that there is.
+  std::vector<Configuration> variants_of(const Configuration& configuration) const;
 };
 
 // The units of a simplified float model: what any of the candidates makes int8 on the target. Fails where a candidate does not fit the

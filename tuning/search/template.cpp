@@ -47,7 +47,11 @@ quantization:
   #   - default: {range: {method: minmax}, weights: {granularity: tensor}}
 
 mixed_precision:
-  precisions: [int8, fp32]  # what the search chooses between for each node
+  precisions: [int8, fp32]  # what the search chooses between for each node; with bf16 also for all that is not int8
+
+# What is tried on top of the best model, each entry as a recipe's `sparsity` (docs/pruning.md); default: nothing.
+# pruning:
+#   candidates: [{ratio: 0.3}, {ratio: 0.25, pattern: channel, compensate: true}]
 )";
 
 constexpr std::string_view kTuning =

@@ -1,4 +1,5 @@
 #include <chrono>
+#include <set>
 
 #include "tuning/search/attribution.h"
 #include "tuning/search/strategy.h"
@@ -14,6 +15,18 @@ void fail(Trial& trial, const Status& why) {
   trial.failure = why.diagnostics()[0].message;
   trial.passes = trial.early = false;
   trial.score = trial.gain = trial.accuracy = 0;
+}
+
+std::map<std::string, Precisions> precisions_of(const Built& built) {
+  std::set<std::string_view> bf16;
+  for (const Bf16Decision& d : built.mixed.decisions)
+    if (d.bf16) bf16.insert(d.node);
+  std::map<std::string, Precisions> found;
+  for (const NodeDecision& d : built.report.decisions) {
+    Precisions& p = found[d.op];
+    ++(d.quantized ? p.int8 : bf16.contains(d.node) ? p.bf16 : p.fp32);
+  }
+  return found;
 }
 
 // What ranks know a trial by.
@@ -69,7 +82,7 @@ void Trials::run_ahead(const std::vector<Configuration>& configurations) {
   std::vector<Configuration> wanted;
   std::vector<std::string> names;
   for (const Configuration& c : configurations) {
-    if (c.all_fp32() || known(c) || recorded_.contains(c.key()) || wanted.size() == room) continue;
+    if (space().is_untouched(c) || known(c) || recorded_.contains(c.key()) || wanted.size() == room) continue;
     wanted.push_back(c);
     names.push_back(name_of(c));
   }
@@ -122,6 +135,7 @@ Trial Trials::measured(const Configuration& configuration, By by) {
   Trial trial;
   trial.number = static_cast<int>(history_.trials.size());
   trial.configuration = configuration;
+  trial.on_top = space().candidates[configuration.candidate].on_top;
   const auto start = Clock::now();
   const std::string name = by == By::AllRanks ? name_of(configuration) : "";
   Opened opened;
@@ -143,11 +157,8 @@ Status Trials::open(const Trial& trial, Opened& opened) {
 
 Status Trials::evaluate(Trial& trial, Opened& opened, const std::string& name) {
   LAPIS_CHECK(open(trial, opened));
-  for (const NodeDecision& d : opened.built.report.decisions) {
-    Precisions& p = trial.precisions[d.op];
-    ++(d.quantized ? p.int8 : p.fp32);
-  }
-  if (!trial.configuration.all_fp32())
+  trial.precisions = precisions_of(opened.built);
+  if (!space().is_untouched(trial.configuration))
     return bench_.accuracy(opened.runners, trial, opened.answer, Workbench::Samples::Enough, name);
   trial.accuracy = bench_.baseline().value;
   trial.samples = static_cast<int64_t>(bench_.baseline().milliseconds.size());
@@ -161,7 +172,8 @@ Status Trials::evaluate(Trial& trial, Opened& opened, const std::string& name) {
 Status Trials::weigh(Trial& trial, Opened& opened) {
   LAPIS_TRY(const Workbench::Measured costs, bench_.costs(*opened.built.graph, opened.runners));
   trial.costs = costs.costs;
-  trial.improvement = trial.configuration.all_fp32() ? 1 : config_.objectives.improvement(costs.costs, costs.baseline);
+  trial.improvement =
+      space().is_untouched(trial.configuration) ? 1 : config_.objectives.improvement(costs.costs, costs.baseline);
   judge(trial, opened.answer);
   return ok();
 }

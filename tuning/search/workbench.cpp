@@ -5,6 +5,7 @@
 #include <cmath>
 #include <numeric>
 #include <random>
+#include <set>
 #include <thread>
 #include <tuple>
 
@@ -53,6 +54,16 @@ bool adjusts_weights(const Recipe& recipe, const Graph& graph) {
            const NodeSettings& s = rule.settings;
            return s.algorithm || s.smooth || s.equalize || s.correct_bias || !s.sparsity.empty();
          });
+}
+
+// Without rules about nodes that quantizing has replaced.
+Recipe for_nodes_of(const Graph& graph, Recipe recipe) {
+  std::set<std::string_view> names;
+  for (const Node* node : graph.nodes()) names.insert(node->name());
+  std::erase_if(recipe.rules, [&](const RecipeRule& rule) {
+    return rule.nodes.by == Selector::By::Name && !names.contains(rule.nodes.text);
+  });
+  return recipe;
 }
 
 double constant_bytes(const Graph& graph) {
@@ -124,8 +135,9 @@ Status Workbench::read() {
   if (auto done = PassRunner(run).run(*graph_, written_out, context); !done.ok())
     return in_file(std::move(done).diagnostics(), config_.model, graph_->name());
   const bool own = !config_.candidates.empty();
-  Result<SearchSpace> space =
-      make_space(*graph_, own ? config_.candidates : fitting(default_candidates(), *graph_, target_), target_);
+  if (config_.variants.bf16) LAPIS_CHECK(check_bf16(target_));
+  std::vector<Candidate> candidates = own ? config_.candidates : fitting(default_candidates(), *graph_, target_);
+  Result<SearchSpace> space = make_space(*graph_, with_variants(std::move(candidates), config_.variants), target_);
   if (!space.ok()) return in_file(std::move(space).diagnostics(), config_.model, graph_->name());
   space_ = *std::move(space);
   return choose_samples(other);
@@ -172,8 +184,8 @@ Status Workbench::measure_baseline() {
 // ---- trials ---------------------------------------------------------------------------------------------------------
 
 Result<Built> Workbench::build(const Configuration& configuration) const {
-  Built built{graph_->clone(), {}};
-  if (configuration.all_fp32()) {
+  Built built{graph_->clone(), {}, {}};
+  if (space_.is_untouched(configuration)) {
     for (const Node* node : graph_->nodes())
       built.report.decisions.push_back({node->name(), std::string(node->op().name), false, "the fp32 model"});
     built.report.recipe.defaults.precision = Precision::Float32;
@@ -188,6 +200,7 @@ Result<Built> Workbench::build(const Configuration& configuration) const {
     options.recipe.defaults.correct_bias = false;
     LAPIS_TRY(built.report, quantize_static(*built.graph, calibration_, options));
   }
+  LAPIS_TRY(built.mixed, to_bf16(*built.graph, {for_nodes_of(*built.graph, options.recipe), target_}));
   return built;
 }
 

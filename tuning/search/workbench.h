@@ -2,6 +2,7 @@
 // and measures it. Weights and code that trials have in common are packed and generated once (driver/caches.h).
 #pragma once
 
+#include "passes/precision/bf16.h"
 #include "passes/quantize/quantize.h"
 #include "tuning/evaluate.h"
 #include "tuning/reports/insight.h"
@@ -24,6 +25,7 @@ struct TuneObserver {
 struct Built {
   std::unique_ptr<Graph> graph;
   QuantizeReport report;
+  Bf16Report mixed;
 };
 
 // What a compiled model spends in one of its functions, in one run.

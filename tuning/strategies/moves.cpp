@@ -5,10 +5,7 @@
 
 namespace lapis {
 
-const Trial* try_candidates(Trials& trials) {
-  const Trial* best = nullptr;
-  std::vector<Configuration> all;
-  for (size_t c = 0; c < trials.space().candidates.size(); ++c) all.push_back(trials.space().int8(c));
+static const Trial* best_of(Trials& trials, const Trial* best, const std::vector<Configuration>& all) {
   trials.run_ahead(all);
   for (const Configuration& c : all) {
     const Trial* trial = trials.run(c);
@@ -16,6 +13,17 @@ const Trial* try_candidates(Trials& trials) {
     if (!best || better(*trial, *best)) best = trial;
   }
   return best;
+}
+
+const Trial* try_candidates(Trials& trials) {
+  const Trial* best = nullptr;
+  std::vector<Configuration> all;
+  for (const size_t c : trials.space().bases()) all.push_back(trials.space().int8(c));
+  return best_of(trials, best, all);
+}
+
+const Trial* try_variants(Trials& trials, const Trial* best) {
+  return best_of(trials, best, trials.space().variants_of(best->configuration));
 }
 
 static void run_prefixes_ahead(Trials& trials, Configuration so_far, const std::vector<size_t>& order) {

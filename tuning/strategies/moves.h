@@ -7,6 +7,8 @@ namespace lapis {
 
 // The model all in int8 by each candidate; the best of them.
 const Trial* try_candidates(Trials& trials);
+// The best trial with everything on top that there is; the best of all.
+const Trial* try_variants(Trials& trials, const Trial* best);
 
 // Units go to fp32 in this order, each on top of what is kept so far: all are kept, or only those that make a better trial.
 enum class Keep { All, IfBetter };
