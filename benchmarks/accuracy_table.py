@@ -72,9 +72,9 @@ def machine():
     return f"{names[0] if names else platform.machine()}, {os.cpu_count()} cores, {platform.system()}"
 
 
-def commit():
-    done = subprocess.run(["git", "-C", ROOT, "log", "-1", "--format=%h, %cs"], capture_output=True, text=True, check=False)
-    return done.stdout.strip() or time.strftime("%Y-%m-%d")
+def now(binary):
+    done = subprocess.run([binary, "--version"], capture_output=True, text=True, check=False)
+    return f"{done.stdout.split(chr(10))[0]}, {time.strftime('%Y-%m-%d')}"
 
 
 class Model:
@@ -217,7 +217,7 @@ class Table:
                 start = time.monotonic()
                 row = self.rows.setdefault(name, {})
                 row[column] = model.cell(column) | {"of": self.settings(column)}
-                row["measured"] = commit()
+                row["measured"] = now(self.args.lapis)
                 self.save()
                 print(f"{name}, {column}: {time.monotonic() - start:.0f} s", file=sys.stderr, flush=True)
 

@@ -123,6 +123,14 @@ TEST(TuneConfig, ReadsWhatIsTriedOnTopOfCandidates) {
   expect_finding(text + "pruning:\n  candidates:\n    - {raito: 0.5}\n", "some/tune.yaml:6");
 }
 
+TEST(TuneConfig, KnowsWeightsAlone) {
+  const auto config =
+      parse_tune_config(kModel + kEvaluation + kTuning + "quantization: {approach: weight_only}\n", "tune.yaml");
+  ASSERT_TRUE(config.ok()) << to_string(config.diagnostics());
+  ASSERT_EQ(config->candidates.size(), 4u);
+  for (const Candidate& c : config->candidates) EXPECT_TRUE(c.recipe.defaults.weights_alone()) << c.name;
+}
+
 TEST(TuneConfig, RefusesWhatNothingImplements) {
   expect_finding(kModel + kEvaluation + kTuning + "quantization: {approach: qat}\n", "'qat' is not searched over");
   expect_finding(kModel + kEvaluation + kTuning + "mixed_precision: {precisions: [int8, fp16, fp32]}\n",

@@ -174,6 +174,19 @@ TEST(Tune, MixesInBf16WhereTheMachineHasIt) {
   EXPECT_TRUE(mixed->measured()) << mixed->failure;
 }
 
+TEST(Tune, ChoosesAmongWeightsAlone) {
+  const std::unique_ptr<HardModel> model = testing::outlier_channels();
+  TuneConfig config = model->config();
+  config.candidates = weights_alone_candidates();
+  config.objectives.of = {{Objective::ModelSize, 1}};
+  config.exit.max_trials = 10;
+  const TuneResult result = tuned(config);
+  ASSERT_TRUE(result.history.met()) << result.verdict;
+  EXPECT_GT(result.history.best()->improvement, 1);
+  EXPECT_GT(result.history.best()->precisions.at("Gemm").int8, 0);
+  EXPECT_EQ(result.history.best()->precisions.at("Conv").int8, 0);
+}
+
 TEST(Tune, AWorkspaceIsNotReplacedUnasked) {
   const std::unique_ptr<HardModel> model = testing::shared_concat();
   TuneConfig config = model->config();

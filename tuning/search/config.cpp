@@ -89,10 +89,10 @@ class Reader : YamlReader {
   void quantization(const YAML::Node& node) {
     std::string approach = "auto";
     one_of(node, "approach", approach, {"auto", "static", "dynamic", "weight_only", "qat"});
-    if (approach == "weight_only" || approach == "qat")
-      complain(node["approach"], "'" + approach + "' is not searched over",
-               approach == "qat" ? "a model with Q/DQ pairs keeps its ranges: compile it as it is"
-                                 : "give `candidates` whose recipes say `data: {type: float32}`");
+    if (approach == "qat")
+      complain(node["approach"], "'qat' is not searched over",
+               "a model with Q/DQ pairs keeps its ranges: `lapis quantize` makes the rest int8");
+    if (approach == "weight_only") config_->candidates = weights_alone_candidates();
     if (approach == "static" || approach == "dynamic") {
       config_->candidates = default_candidates();
       std::erase_if(config_->candidates, [&](const Candidate& c) {
@@ -289,6 +289,20 @@ std::vector<Candidate> default_candidates() {
   plain.recipe.defaults.smooth = Smoothing();
   plain.recipe.defaults.correct_bias = false;
   candidates.push_back(std::move(plain));
+  return candidates;
+}
+
+std::vector<Candidate> weights_alone_candidates() {
+  std::vector<Candidate> candidates;
+  const auto add = [&](const std::string& name, Scheme weights, WeightAlgorithm algorithm) {
+    NodeRecipe& recipe = candidates.emplace_back(Candidate{name, {}}).recipe.defaults;
+    recipe.data.type = DType::Float32;
+    recipe.weights = weights;
+    recipe.algorithm = algorithm;
+  };
+  add("int8 weights", {DType::Int8, true, Granularity::Channel, 0}, WeightAlgorithm::Round);
+  for (const WeightAlgorithm algorithm : {WeightAlgorithm::Gptq, WeightAlgorithm::Awq, WeightAlgorithm::Round})
+    add("int4 weights, " + std::string(name_of(algorithm)), {DType::Int4, true, Granularity::Block, 32}, algorithm);
   return candidates;
 }
 

@@ -42,6 +42,8 @@ struct TuneConfig {
 
 // Every way to find ranges, with its usual settings.
 std::vector<Candidate> default_candidates();
+// Products of matrices with their weights alone in fewer bits: int8 for each channel, int4 in blocks of 32 by each algorithm.
+std::vector<Candidate> weights_alone_candidates();
 
 // Relative paths in the file are relative to its folder.
 Result<TuneConfig> parse_tune_config(const std::string& text, const Path& file);

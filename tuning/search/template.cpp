@@ -37,7 +37,7 @@ device:
   threads: 1                # that latency is measured with; 0: one per core. Evaluation uses all cores
 
 quantization:
-  approach: auto            # static: ranges from calibration; dynamic: found during inference; auto: both, as far as the model can
+  approach: auto            # static: ranges from calibration; dynamic: found during inference; auto: both; weight_only: weights in int8 or int4
   calibration:
     samples: 100            # evenly spread over the data
   # data: train.yaml        # below `calibration`: another dataset file; default: `calibration` of the evaluation's, or its samples
