@@ -59,7 +59,8 @@ def values(entry, folder):
     """The samples of one input, preprocessed; forever if they are constant."""
     if "images" in entry:
         for picture in pictures(entry, folder):
-            yield normalized(picture, entry.get("scale", 1), entry.get("mean", 0), entry.get("std", 1)).transpose(2, 0, 1)
+            channels_last = normalized(picture, entry.get("scale", 1), entry.get("mean", 0), entry.get("std", 1))
+            yield channels_last if entry.get("deliver") == "NHWC" else channels_last.transpose(2, 0, 1)
     elif "constant" in entry:
         constant = entry["constant"]
         while True:

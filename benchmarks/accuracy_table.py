@@ -5,6 +5,7 @@ metric has scores for samples, and the signal to quantization noise against the 
 says why. Cells are kept in a file as they are measured.
 """
 import json
+import math
 import os
 import pathlib
 import platform
@@ -27,7 +28,8 @@ PAGE = """# Accuracy beside other tools
 int8 models of the zoo's float models: by `lapis quantize` with its default options, by `lapis tune` with the target of losing at most {allowed:.0%} relative ({trials} trials at most), by ONNX Runtime {ort} (static: QDQ,
 u8 data, s8 weights a channel, MinMax, of all operators and of Conv, Gemm and MatMul alone; dynamic: s8 weights) and by NNCF {nncf} with its default preset. Each is calibrated on the same {calibration} samples and measured on {evaluated}
 by `lapis eval`, whoever made it. A cell has the metric, what that is less or more than fp32's, with the 95 % interval of paired samples where the metric has scores for samples, and the SQNR of the outputs
-against fp32; `tune` also has how many times faster than fp32 the model is, both timed in turn. A cell without numbers has the reason. No model has settings of its own.
+against fp32; `tune` also has how many times faster than fp32 the model is, both timed in turn. A cell without numbers has the reason. No model has settings of its own. The interval between two int8 models is made
+of those of both.
 
     ./dev accuracy --peers --nncf-python VENV/bin/python
 
@@ -161,6 +163,13 @@ def text(cell):
     return ", ".join(parts)
 
 
+def interval_between(a, b):
+    """Half of the 95 % interval of the difference of two models, from those of each to fp32, as if these were independent."""
+    if "difference_ci95" not in a or "difference_ci95" not in b:
+        return None
+    return math.hypot(*((c["difference_ci95"][1] - c["difference_ci95"][0]) / 2 for c in (a, b)))
+
+
 def verdict(row):
     """What is asked for: within the loss that is allowed, no less than the best peer, no more noise."""
     own, fp32 = row.get("tune", {}), row.get("fp32", {})
@@ -171,11 +180,12 @@ def verdict(row):
     loss = sign * (fp32["value"] - own["value"]) / max(abs(fp32["value"]), 1e-12)
     said = [f"loses {max(loss, 0):.2%}" + ("" if loss <= ALLOWED_LOSS else ", **more than is allowed**")]
     if peers:
-        ahead = sign * own["value"] - max(sign * p["value"] for p in peers)
+        best = max(peers, key=lambda p: sign * p["value"])
+        ahead = sign * (own["value"] - best["value"])
         noise = own["sqnr"] - max(p["sqnr"] for p in peers)
-        inside = own.get("difference_ci95", [0, 0])
-        half = (inside[1] - inside[0]) / 2
-        said.append(f"{ahead:+.4f} beside the best peer" + ("" if ahead >= -half else ", **beyond the interval**"))
+        half = interval_between(own, best)
+        below = "" if ahead >= 0 else ", no interval" if half is None else ", inside the interval" if ahead >= -half else ", **beyond the interval**"
+        said.append(f"{ahead:+.4f} beside the best peer{below}")
         said.append(f"SQNR {noise:+.1f} dB" + ("" if noise >= -ALLOWED_NOISE else ", **below**"))
     return "; ".join(said)
 
