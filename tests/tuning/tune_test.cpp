@@ -131,15 +131,15 @@ TEST(Tune, FindsTheMostAccurateModelWithinALatency) {
   EXPECT_FALSE(result.history.best()->early) << "accuracy itself is wanted";
 }
 
-// Half of the channels are worth nothing for this target, so that the smaller model wins by its size; what is written is that model.
+// Nearly everything may be lost, so that the smaller model wins by its size; what is written is that model.
 TEST(Tune, PrunesWhereThatIsBetter) {
   const std::unique_ptr<HardModel> model = testing::outlier_channels();
   TuneConfig config = model->config();
   config.criterion = {};
-  config.criterion.absolute = 0.5;
+  config.criterion.absolute = 0.95;
   config.objectives.of = {{Objective::ModelSize, 1}};
   config.variants.pruned = {{0.25, *sparsity_pattern_from_name("channel")}, {0.3, {}}};
-  config.exit.max_trials = 12;
+  config.exit.max_trials = 4;
   const TuneResult result = tuned(config);
   const Trial& best = *result.history.best();
   EXPECT_EQ(best.on_top, "25 % pruned (channel)") << result.verdict;

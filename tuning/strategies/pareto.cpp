@@ -64,10 +64,11 @@ Status pareto(Trials& trials) {
     const Trial* found = bisect(trials, start->configuration, order, longest);
     if (found && better(*found, *best)) best = found;
   }
+  best = try_variants(trials, best);
   // Back to int8 what hurts least for its gain, and, where there is room, to fp32 what hurts most.
   std::vector<size_t> back(order.rbegin(), order.rend());
   std::stable_partition(back.begin(), back.end(), [&](size_t u) { return best->configuration.fp32[u]; });
-  best = try_variants(trials, drop_what_costs(trials, best));
+  best = drop_what_costs(trials, best);
   for (const Trial* before = nullptr; best != before && !trials.over();) {
     before = best;
     best = toggle_each(trials, best, back);
