@@ -15,6 +15,7 @@ ALLOWED = {
     "ir": ["base"],
     "frontends": ["base", "ir"],
     "frontends/common": ["base", "ir"],
+    "frontends/keras": ["base", "ir", "frontends/common"],
     "frontends/mxnet": ["base", "ir", "frontends/common"],
     "frontends/onnx": ["base", "ir", "frontends/common"],
     "frontends/pytorch": ["base", "ir", "frontends/common"],

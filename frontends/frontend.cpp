@@ -3,6 +3,7 @@
 #include "frontends/common/cut.h"
 #include "frontends/common/foreign.h"
 #include "frontends/common/importing.h"
+#include "frontends/keras/import.h"
 #include "frontends/mxnet/import.h"
 #include "frontends/onnx/import.h"
 #include "frontends/pytorch/import.h"
@@ -16,6 +17,7 @@ constexpr Frontend kFrontends[] = {
     {"onnx", "ONNX", is_onnx, import_onnx},
     {"tflite", "TFLite", is_tflite, import_tflite, false, true},
     {"tensorflow", "TensorFlow", is_tensorflow, import_tensorflow, true},
+    {"keras", "Keras", is_keras, import_keras},
     {"mxnet", "MXNet", is_mxnet, import_mxnet},
     {"pytorch", "PyTorch", is_pytorch, import_pytorch},
 };

@@ -4,12 +4,11 @@
 
 #include <algorithm>
 #include <cstring>
-#include <optional>
 
 namespace lapis {
 namespace {
 
-constexpr int kRawDeflate = -15, kGzip = 15 + 16;
+constexpr int kRawDeflate = -15, kZlib = 15, kGzip = 15 + 16;
 
 Diagnostic bad(const std::string& what) { return error(ErrorKind::Input, what); }
 
@@ -167,6 +166,11 @@ Result<MappedFile> unzipped(const MappedFile& archive, const ZipEntry& entry, ui
   auto bytes = Inflater(kRawDeflate, archive.bytes().subspan(begin, entry.packed)).all(entry.size);
   if (!bytes || bytes->size() != entry.size) return bad("'" + entry.name + "' is damaged");
   return owning(*std::move(bytes));
+}
+
+std::optional<std::vector<std::byte>> unfold(std::span<const std::byte> packed, uint64_t most) {
+  auto bytes = Inflater(kZlib, packed).all(most);
+  return bytes && bytes->size() <= most ? std::move(bytes) : std::nullopt;
 }
 
 Result<MappedFile> map_maybe_gzip(const Path& path) {

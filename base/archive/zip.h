@@ -6,6 +6,8 @@
 //   LAPIS_TRY(const MappedFile content, unzipped(archive, entries[0]));
 #pragma once
 
+#include <optional>
+
 #include "base/file.h"
 
 namespace lapis {
@@ -22,6 +24,9 @@ inline constexpr uint64_t kMostUnzipped = uint64_t{1} << 34;  // bytes
 Result<std::vector<ZipEntry>> zip_entries(const MappedFile& archive);
 // Stored entries borrow from the archive. An error if the entry unfolds to more than `most` bytes.
 Result<MappedFile> unzipped(const MappedFile& archive, const ZipEntry& entry, uint64_t most = kMostUnzipped);
+
+// A stream of zlib, as HDF5 keeps chunks of arrays; nullopt if it is damaged, or unfolds to more than `most` bytes.
+std::optional<std::vector<std::byte>> unfold(std::span<const std::byte> packed, uint64_t most);
 
 // The file as it is, or what it holds if it is one of gzip.
 Result<MappedFile> map_maybe_gzip(const Path& path);

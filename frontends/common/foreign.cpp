@@ -109,15 +109,12 @@ constexpr const char* kTorchExport =
 Foreign zip(View bytes) {
   const std::string names = names_in_zip(bytes);
   if (has(names, "data.pkl")) return {"a PyTorch checkpoint", kTorchExport};
-  if (has(names, "model.weights.h5"))
-    return {"a Keras model (.keras)", "load it in Keras and call model.export('model.onnx', format='onnx')"};
   if (has(names, ".mlmodel"))
     return {"a Core ML package in a zip archive", "export the model to ONNX from the framework it was trained in"};
   if (has(names, ".onnx\n")) return {"a zip archive with an ONNX model in it", "unpack it and give the .onnx file"};
   if (has(names, ".npy\n"))
     return {"a .npz archive of numpy arrays", "it holds weights or data; the model is another file"};
-  return {"a zip archive",
-          "unpack it first; PyTorch checkpoints and Keras files are zip archives too and must be exported"};
+  return {"a zip archive", "unpack it first; PyTorch checkpoints are zip archives too and must be exported"};
 }
 
 // ---- text ---------------------------------------------------------------------------------------------------------
@@ -130,7 +127,7 @@ std::optional<Foreign> json(View head) {
                    "optimum-cli export onnx --model FOLDER_OF_THE_MODEL OUTPUT_FOLDER writes ONNX"};
   if (has(head, "\"class_name\"") && has(head, "keras"))
     return Foreign{"the configuration of a Keras model",
-                   "load the model in Keras and call model.export('model.onnx', format='onnx')"};
+                   "it has no weights: save the model with model.save('model.keras')"};
   if (has(head, "\"model_type\"") || has(head, "\"architectures\""))
     return Foreign{"the configuration of a Hugging Face model",
                    "optimum-cli export onnx --model FOLDER_OF_THE_MODEL OUTPUT_FOLDER writes ONNX"};
@@ -182,8 +179,6 @@ constexpr Magic kMagics[] = {
      "model it was compiled from"},
     {4, "TFL3", "a TFLite model", "import_model reads it"},
     {4, "ORTM", "a model in ONNX Runtime's own format (.ort)", "give the .onnx file it was made from"},
-    {0, "\x89HDF", "an HDF5 file, as Keras writes it (.h5)",
-     "load it in Keras and call model.export('model.onnx', format='onnx')"},
     {0, "GGUF", "a GGUF file",
      "it holds weights without a graph: export the model it was made from, e.g. with optimum-cli export onnx"},
     {0, "\x93NUMPY", "a numpy array", "`lapis run MODEL --input NAME=@FILE` feeds it to a model"},

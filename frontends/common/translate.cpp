@@ -5,6 +5,7 @@
 
 #include "frontends/common/findings.h"
 #include "frontends/common/order.h"
+#include "frontends/common/refusal.h"
 #include "frontends/common/symbols.h"
 #include "ir/infer.h"
 #include "ir/ops/ops.h"
@@ -125,7 +126,7 @@ class Import {
   static bool has_channels_first(const SourceNode& node) {
     const auto it = node.attributes.find("data_format");
     const auto* format = it == node.attributes.end() ? nullptr : std::get_if<std::string>(&it->second);
-    return format && format->starts_with("NC");
+    return format && (format->starts_with("NC") || *format == "channels_first");
   }
 
   static OrderedNode names_of(const SourceNode& node) {
@@ -152,7 +153,8 @@ class Import {
   void visit(const SourceNode& node) {
     values_.enter(node.name, location_of(node));
     const Translator* row = row_of(node);
-    Status done = row ? check(node, *row) : refusal(node);
+    const std::string reason = refusal_of(node);
+    Status done = !reason.empty() ? error(ErrorKind::Unsupported, reason) : row ? check(node, *row) : refusal(node);
     const bool poisoned = std::any_of(node.inputs.begin(), node.inputs.end(),
                                       [&](const std::string& name) { return values_.is_poisoned(name); });
     if (done.ok() && !poisoned) done = translate(node, *row);

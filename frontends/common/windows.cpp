@@ -19,6 +19,13 @@ Result<Cut> cut_of(const Dim& in, const Dim& out, int64_t reach, int64_t stride,
 
 }  // namespace
 
+std::vector<int64_t> filters_first(size_t rank, bool swapped) {
+  const auto last = static_cast<int64_t>(rank) - 1;
+  std::vector<int64_t> perm = swapped ? std::vector<int64_t>{last, last - 1} : std::vector<int64_t>{last - 1, last};
+  for (int64_t axis = 0; axis < last - 1; ++axis) perm.push_back(axis);
+  return perm;
+}
+
 Status check(const Window& w) {
   constexpr int64_t kMost = INT32_MAX;
   for (const auto* list : {&w.kernel, &w.strides, &w.dilations})

@@ -12,6 +12,9 @@ struct Window {
   std::vector<int64_t> pads = {};
 };
 
+// The permutation that brings the last two axes of a filter [H, W, in, out] to the front, swapped or not: {3, 2, 0, 1} or {2, 3, 0, 1}.
+std::vector<int64_t> filters_first(size_t rank, bool swapped);
+
 // Sizes below 1 and beyond 32 bits are errors.
 Status check(const Window& window);
 

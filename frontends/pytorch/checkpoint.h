@@ -2,11 +2,13 @@
 // TorchScript all of its objects.
 #pragma once
 
+#include "frontends/common/archive.h"
 #include "frontends/common/limits.h"
-#include "frontends/pytorch/archive.h"
 #include "frontends/pytorch/item.h"
 
 namespace lapis::pytorch_frontend {
+
+using frontend::Archive;
 
 // `pickle` is the name of its entry, `storages` the beginning of the names of the entries of its storages: "data.pkl", "data/".
 Result<Item> read_archived_pickle(Archive& archive, const std::string& pickle, const std::string& storages,

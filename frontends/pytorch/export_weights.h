@@ -1,13 +1,15 @@
 // Where the weights, buffers and constants of an exported program are, in either generation of its archive.
 #pragma once
 
+#include "frontends/common/archive.h"
 #include "frontends/common/json.h"
 #include "frontends/common/limits.h"
-#include "frontends/pytorch/archive.h"
 #include "frontends/pytorch/item.h"
 #include "ir/type.h"
 
 namespace lapis::pytorch_frontend {
+
+using frontend::Archive;
 
 class ExportWeights {
  public:

@@ -281,7 +281,9 @@ Status check_ranges(const Json& program, const ImportOptions& options) {
 
 }  // namespace
 
-bool is_exported_program(std::span<const std::byte> bytes) { return archive_has(bytes, {"archive_format", kOldName}); }
+bool is_exported_program(std::span<const std::byte> bytes) {
+  return frontend::archive_has(bytes, {"archive_format", kOldName});
+}
 
 Result<SourceGraph> read_exported_program(const MappedFile& file, const ImportOptions& options) {
   LAPIS_TRY(Archive archive, Archive::open(file));

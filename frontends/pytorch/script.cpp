@@ -201,7 +201,7 @@ class Reader {
 
 }  // namespace
 
-bool is_torchscript(std::span<const std::byte> bytes) { return archive_has(bytes, {"constants.pkl"}); }
+bool is_torchscript(std::span<const std::byte> bytes) { return frontend::archive_has(bytes, {"constants.pkl"}); }
 
 Result<ScriptModel> read_torchscript(const MappedFile& file, const ImportOptions& options) {
   LAPIS_TRY(Archive archive, Archive::open(file));

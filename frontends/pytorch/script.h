@@ -4,11 +4,13 @@
 
 #include <set>
 
+#include "frontends/common/archive.h"
 #include "frontends/common/options.h"
 #include "frontends/common/source_graph.h"
-#include "frontends/pytorch/archive.h"
 
 namespace lapis::pytorch_frontend {
+
+using frontend::Archive;
 
 struct ScriptModel {
   frontend::SourceGraph graph;

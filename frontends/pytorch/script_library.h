@@ -3,10 +3,12 @@
 
 #include <map>
 
-#include "frontends/pytorch/archive.h"
+#include "frontends/common/archive.h"
 #include "frontends/pytorch/script_ast.h"
 
 namespace lapis::pytorch_frontend {
+
+using frontend::Archive;
 
 class ScriptLibrary {
  public:

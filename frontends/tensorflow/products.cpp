@@ -1,6 +1,7 @@
 // Products of matrices.
 #include <algorithm>
 
+#include "frontends/common/products.h"
 #include "frontends/tensorflow/translators.h"
 #include "ir/ops/attributes.h"
 #include "ir/ops/data_attributes.h"
@@ -27,23 +28,6 @@ Result<Value*> product(Translation& t, bool transposes_a, bool transposes_b) {
   LAPIS_TRY(Value * a, matrix(t, 0, transposes_a));
   LAPIS_TRY(Value * b, matrix(t, 1, transposes_b));
   return t.add(ops::MatMul, {a, b});
-}
-
-// Of an image that was flattened: the rows of the weights [H * W * C, N] are turned to go with its planes.
-Result<Value*> weights_for_planes(Translation& t) {
-  const Tensor& weights = t.input(1).constant;
-  const int64_t channels = t.channels(0), rows = weights.dim(0), columns = weights.dim(1);
-  LAPIS_TRY(Value * w, t.real(1, Layout::AsWritten));
-  LAPIS_TRY(w, t.add(ops::Reshape, {w, ints(t, {rows / channels, channels, columns})}));
-  LAPIS_TRY(w, t.add(ops::Transpose, {w}, ops::TransposeAttrs{{1, 0, 2}}));
-  return t.add(ops::Reshape, {w, ints(t, {rows, columns})});
-}
-
-bool takes_planes(const Translation& t) {
-  const frontend::SourceValue& weights = t.input(1);
-  return t.layout(0) == Layout::FlattenedPlanes && weights.constant.defined() && !weights.quantization &&
-         weights.constant.rank() == 2 && t.channels(0) > 0 && t.input(0).type.ranked() &&
-         t.input(0).type.dim(1).is(weights.constant.dim(0));
 }
 
 // ---- Einsum -----------------------------------------------------------------------------------------------------------
@@ -162,16 +146,12 @@ class Summation {
 
 }  // namespace
 
-Result<Value*> product_with_weights(Translation& t) {
-  if (!takes_planes(t)) return product(t, false, false);
-  LAPIS_TRY(Value * x, t.real(0, Layout::FlattenedPlanes));
-  LAPIS_TRY(Value * weights, weights_for_planes(t));
-  return t.add(ops::MatMul, {x, weights});
-}
+Result<Value*> product_with_weights(Translation& t) { return frontend::product_with_weights(t); }
 
 Status mat_mul(Translation& t) {
   const bool transposes_a = t.get<bool>("transpose_a", false), transposes_b = t.get<bool>("transpose_b", false);
-  LAPIS_TRY(Value * y, transposes_a || transposes_b ? product(t, transposes_a, transposes_b) : product_with_weights(t));
+  LAPIS_TRY(Value * y,
+            transposes_a || transposes_b ? product(t, transposes_a, transposes_b) : frontend::product_with_weights(t));
   return t.set(0, y, Layout::AsWritten);
 }
 

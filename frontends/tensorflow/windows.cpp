@@ -74,14 +74,6 @@ Result<Shape> filter_of(const Translation& t, size_t i) {
   return type.shape();
 }
 
-// The last two axes of a filter in front, swapped or not.
-Axes filters_first(size_t rank, bool swapped) {
-  const auto last = static_cast<int64_t>(rank) - 1;
-  Axes perm = swapped ? Axes{last, last - 1} : Axes{last - 1, last};
-  for (int64_t axis = 0; axis < last - 1; ++axis) perm.push_back(axis);
-  return perm;
-}
-
 struct Convolution {
   Value* image;
   Window window;
@@ -158,7 +150,7 @@ Status conv(Translation& t) {
   if (operands < 1 || c.channels % operands != 0)
     return error(ErrorKind::Input, "its filter takes " + std::to_string(operands) + " channels, its data has " +
                                        std::to_string(c.channels));
-  LAPIS_TRY(Value * weights, t.parameter(1, filters_first(filter.size(), true)));
+  LAPIS_TRY(Value * weights, t.parameter(1, frontend::filters_first(filter.size(), true)));
   return convolve(t, c, weights, c.channels / operands);
 }
 
@@ -169,7 +161,7 @@ Status depthwise_conv(Translation& t) {
   if (filter[2] != c.channels)
     return error(ErrorKind::Input, "its filter has " + std::to_string(filter[2]) + " channels, its data has " +
                                        std::to_string(c.channels));
-  LAPIS_TRY(Value * weights, t.parameter(1, filters_first(filter.size(), false)));
+  LAPIS_TRY(Value * weights, t.parameter(1, frontend::filters_first(filter.size(), false)));
   if (filter[3] != 1) {
     Value* shape = ints(t, {filter[2] * filter[3], 1, filter[0], filter[1]});
     LAPIS_TRY(weights, t.add(ops::Reshape, {weights, shape}));
@@ -193,7 +185,7 @@ Status conv_transpose(Translation& t) {
   LAPIS_TRY(const Dims sizes, result_sizes(t, filter.size()));
   const bool same = t.get<std::string>("padding", "") == "SAME";
   LAPIS_TRY(const ops::ConvTransposeAttrs attributes, frontend::transposed(w, x->type(), sizes, same));
-  LAPIS_TRY(Value * weights, t.parameter(1, filters_first(filter.size(), true)));
+  LAPIS_TRY(Value * weights, t.parameter(1, frontend::filters_first(filter.size(), true)));
   LAPIS_TRY(Value * y, t.add(ops::ConvTranspose, {x, weights}, attributes));
   return t.set(0, y, image_layout(t));
 }

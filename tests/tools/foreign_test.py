@@ -36,12 +36,10 @@ NODE = field(1, field(1, "input") + field(2, "Placeholder") + field(5, field(1, 
 SAVED_MODEL = field(1, 1) + field(2, field(1, field(4, "serve")) + field(2, NODE))
 FILES = {
     ".ort": b"\x1c\0\0\0ORTM" + bytes(50),
-    "HDF5": b"\x89HDF\r\n\x1a\n" + bytes(50),
     "GGUF": b"GGUF\3\0\0\0" + bytes(50),
     "safetensors": struct.pack("<Q", 60) + json.dumps({"w": {"dtype": "F32", "shape": [1]}}).ljust(60).encode() + bytes(4),
     "pickle": pickle.dumps({"weight": [1.0] * 10}),
     "PyTorch checkpoint": archive("archive/data.pkl", "archive/version", "archive/data/0"),
-    ".keras": archive("metadata.json", "config.json", "model.weights.h5"),
     "zip archive": archive("readme.txt"),
     "zip archive with an ONNX": archive("model.onnx"),
     "gzip": gzip.compress(b"x" * 100),

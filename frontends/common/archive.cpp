@@ -1,8 +1,8 @@
-#include "frontends/pytorch/archive.h"
+#include "frontends/common/archive.h"
 
 #include <algorithm>
 
-namespace lapis::pytorch_frontend {
+namespace lapis::frontend {
 namespace {
 
 constexpr uint64_t kFreeBytes = uint64_t{64} << 20, kTimesFile = 64;
@@ -64,4 +64,4 @@ bool archive_has(std::span<const std::byte> bytes, std::initializer_list<std::st
          });
 }
 
-}  // namespace lapis::pytorch_frontend
+}  // namespace lapis::frontend

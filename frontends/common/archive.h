@@ -1,11 +1,11 @@
-// Archives as PyTorch writes them: a zip file, in most versions with everything in one folder, whose name says nothing.
+// Archives that models come in: a zip file, in most versions of PyTorch with everything in one folder, whose name says nothing.
 #pragma once
 
 #include <unordered_map>
 
 #include "base/archive/zip.h"
 
-namespace lapis::pytorch_frontend {
+namespace lapis::frontend {
 
 class Archive {
  public:
@@ -28,4 +28,4 @@ class Archive {
 // Whether these bytes are a zip archive in which some name ends so; reads the directory only.
 bool archive_has(std::span<const std::byte> bytes, std::initializer_list<std::string_view> endings);
 
-}  // namespace lapis::pytorch_frontend
+}  // namespace lapis::frontend

@@ -1,0 +1,141 @@
+// Attention: each step of a query takes from all steps of the values what its keys say.
+#include <cmath>
+
+#include "frontends/keras/translators.h"
+#include "ir/ops/attributes.h"
+#include "ir/ops/data_attributes.h"
+
+namespace lapis::keras_frontend {
+namespace {
+
+constexpr double kNever = -1e9;  // the score of steps that are left out
+
+enum Slot : size_t { kQuery, kValue, kKey, kMask };
+
+size_t key_slot(const Translation& t) { return t.has(kKey) ? kKey : kValue; }
+
+Status check_operands(const Translation& t, size_t slots) {
+  for (size_t slot = 0; slot < slots; ++slot)
+    if (t.has(slot) && (!t.input(slot).type.ranked() || t.input(slot).type.rank() != 3))
+      return Translation::unsupported("data that is not [N, steps, values]");
+  if (!t.has(kValue)) return error(ErrorKind::Input, "is called without values");
+  return t.get<bool>("return_attention_scores", false) ? Status(Translation::unsupported("return_attention_scores"))
+                                                       : ok();
+}
+
+// 0, and where a step lies behind that of the query, never.
+Result<Value*> causal(Translation& t) {
+  const Dim queries = t.input(kQuery).type.dim(1), keys = t.input(kValue).type.dim(1);
+  if (!queries.is_constant() || !keys.is_constant())
+    return Translation::unsupported("a causal mask over an open number of steps");
+  LAPIS_TRY(Value * never, repeated(t, kNever, {queries.value(), keys.value()}));
+  return t.add(ops::Trilu, {never, frontend::scalar(t, 1, DType::Int64)}, ops::TriluAttrs{.upper = true});
+}
+
+// [N, queries, keys], true where a key counts, as what is added to scores.
+Result<Value*> given_mask(Translation& t) {
+  LAPIS_TRY(Value * mask, t.real(kMask, Layout::AsWritten));
+  LAPIS_TRY(mask, frontend::cast(t, mask, DType::Bool));
+  LAPIS_TRY(mask, frontend::unsqueeze(t, mask, {1}));
+  return t.add(ops::Where, {mask, frontend::scalar(t, 0, DType::Float32), frontend::scalar(t, kNever, DType::Float32)});
+}
+
+Result<Value*> masked(Translation& t, Value* scores, bool has_mask) {
+  if (t.get<bool>("use_causal_mask", t.get<bool>("causal", false))) {
+    LAPIS_TRY(Value * mask, causal(t));
+    LAPIS_TRY(scores, t.add(ops::Add, {scores, mask}));
+  }
+  if (has_mask) {
+    LAPIS_TRY(Value * mask, given_mask(t));
+    LAPIS_TRY(scores, t.add(ops::Add, {scores, mask}));
+  }
+  return scores;
+}
+
+// Softmax of the scores, times the values.
+Result<Value*> attended(Translation& t, Value* scores, Value* values) {
+  LAPIS_TRY(Value * weights, t.add(ops::Softmax, {scores}, ops::SoftmaxAttrs{.axis = -1}));
+  return t.add(ops::MatMul, {weights, values});
+}
+
+// A constant operand of any shape as this one.
+Result<Value*> weight(Translation& t, size_t operand, Shape shape) {
+  const Tensor& tensor = t.input(operand).constant;
+  if (tensor.size() != element_count(shape)) return error(ErrorKind::Input, "its weights do not fit each other");
+  return frontend::reshape(t, t.constant(tensor), std::move(shape));
+}
+
+Result<Value*> with_bias(Translation& t, Value* x, size_t operand, int64_t count) {
+  if (!t.has(operand)) return x;
+  LAPIS_TRY(Value * bias, weight(t, operand, {count}));
+  return t.add(ops::Add, {x, bias});
+}
+
+// [N, steps, values] by the kernel [values, heads, size] as [N, heads, steps, size].
+Result<Value*> by_heads(Translation& t, size_t slot, size_t kernel) {
+  const Tensor& tensor = t.input(kernel).constant;
+  if (tensor.rank() != 3) return Translation::unsupported("kernels that are not [values, heads, size]");
+  const int64_t heads = tensor.dim(1), size = tensor.dim(2);
+  LAPIS_TRY(Value * x, t.real(slot, Layout::AsWritten));
+  LAPIS_TRY(Value * w, weight(t, kernel, {tensor.dim(0), heads * size}));
+  LAPIS_TRY(Value * y, t.add(ops::MatMul, {x, w}));
+  LAPIS_TRY(y, with_bias(t, y, kernel + 1, heads * size));
+  LAPIS_TRY(y, frontend::reshape(t, y, {0, 0, heads, size}));
+  return frontend::transpose(t, y, {0, 2, 1, 3});
+}
+
+// The heads beside each other, by the kernel [heads, size, values].
+Result<Value*> joined(Translation& t, Value* x, size_t kernel) {
+  const Tensor& tensor = t.input(kernel).constant;
+  if (tensor.rank() != 3) return Translation::unsupported("an output of several axes");
+  const int64_t width = tensor.dim(0) * tensor.dim(1);
+  LAPIS_TRY(x, frontend::transpose(t, x, {0, 2, 1, 3}));
+  LAPIS_TRY(x, frontend::reshape(t, x, {0, 0, width}));
+  LAPIS_TRY(Value * w, weight(t, kernel, {width, tensor.dim(2)}));
+  LAPIS_TRY(Value * y, t.add(ops::MatMul, {x, w}));
+  return with_bias(t, y, kernel + 1, tensor.dim(2));
+}
+
+}  // namespace
+
+Status attention(Translation& t) {
+  constexpr size_t kScale = 3;
+  LAPIS_CHECK(check_operands(t, kScale));
+  if (const auto mode = t.get<std::string>("score_mode", "dot"); mode != "dot")
+    return Translation::unsupported("the score_mode '" + mode + "'");
+  LAPIS_TRY(Value * query, t.real(kQuery, Layout::AsWritten));
+  LAPIS_TRY(Value * key, t.real(key_slot(t), Layout::AsWritten));
+  LAPIS_TRY(key, frontend::transpose_matrices(t, key));
+  LAPIS_TRY(Value * scores, t.add(ops::MatMul, {query, key}));
+  if (t.has(kScale)) {
+    LAPIS_TRY(Value * scale, t.real(kScale, Layout::AsWritten));
+    LAPIS_TRY(scores, t.add(ops::Mul, {scores, scale}));
+  }
+  LAPIS_TRY(scores, masked(t, scores, false));
+  LAPIS_TRY(Value * values, t.real(kValue, Layout::AsWritten));
+  LAPIS_TRY(Value * y, attended(t, scores, values));
+  return t.set(0, y, Layout::AsWritten);
+}
+
+Status multi_head_attention(Translation& t) {
+  enum Weight : size_t { kQueryKernel = 4, kKeyKernel = 6, kValueKernel = 8, kOutputKernel = 10 };
+  LAPIS_CHECK(check_operands(t, kQueryKernel));
+  if (t.get<bool>("use_gate", false)) return Translation::unsupported("use_gate");
+  if (number(t, "sliding_window", 0) != 0) return Translation::unsupported("a sliding window");
+  const std::vector<double> axes = numbers(t, "attention_axes");
+  if (!axes.empty() && axes != std::vector<double>{1})
+    return Translation::unsupported("attention over other axes than the first");
+  LAPIS_TRY(Value * query, by_heads(t, kQuery, kQueryKernel));
+  LAPIS_TRY(Value * factor, frontend::scalar_like(t, 1 / std::sqrt(number(t, "key_dim", 1)), query));
+  LAPIS_TRY(query, t.add(ops::Mul, {query, factor}));
+  LAPIS_TRY(Value * key, by_heads(t, key_slot(t), kKeyKernel));
+  LAPIS_TRY(key, frontend::transpose_matrices(t, key));
+  LAPIS_TRY(Value * scores, t.add(ops::MatMul, {query, key}));
+  LAPIS_TRY(scores, masked(t, scores, t.has(kMask)));
+  LAPIS_TRY(Value * values, by_heads(t, kValue, kValueKernel));
+  LAPIS_TRY(Value * y, attended(t, scores, values));
+  LAPIS_TRY(y, joined(t, y, kOutputKernel));
+  return t.set(0, y, Layout::AsWritten);
+}
+
+}  // namespace lapis::keras_frontend

@@ -1,0 +1,107 @@
+#include "frontends/keras/classes.h"
+
+#include <algorithm>
+
+#include "frontends/keras/import.h"
+
+namespace lapis::keras_frontend {
+namespace {
+
+using View = std::string_view;
+
+bool is_one_of(View name, std::initializer_list<View> names) { return std::ranges::find(names, name) != names.end(); }
+
+// Layers of Keras that have no translator: they are called unsupported, not unknown.
+constexpr View kOthers[] = {"AdditiveAttention",
+                            "AugMix",
+                            "AutoContrast",
+                            "CategoryEncoding",
+                            "CenterCrop",
+                            "ConvLSTM1D",
+                            "ConvLSTM2D",
+                            "ConvLSTM3D",
+                            "CutMix",
+                            "Discretization",
+                            "EinsumDense",
+                            "Equalization",
+                            "GroupQueryAttention",
+                            "HashedCrossing",
+                            "Hashing",
+                            "IntegerLookup",
+                            "MaxNumBoundingBoxes",
+                            "MelSpectrogram",
+                            "MixUp",
+                            "NotEqual",
+                            "Pipeline",
+                            "RNN",
+                            "RandAugment",
+                            "RandomCrop",
+                            "STFTSpectrogram",
+                            "SlicingOpLambda",
+                            "Solarization",
+                            "SpectralNormalization",
+                            "StackedRNNCells",
+                            "StringLookup",
+                            "TextVectorization",
+                            "TensorFlowOpLayer"};
+
+bool has_row(const std::string& name) {
+  return std::ranges::any_of(translators(), [&](const frontend::Translator& row) { return row.op == name; });
+}
+
+bool is_known(const std::string& name) {
+  return name.starts_with("ops.") || name.starts_with("tf.") || std::ranges::find(kOthers, name) != std::end(kOthers) ||
+         has_row(name);
+}
+
+}  // namespace
+
+std::string operator_of(const Json& layer) {
+  const std::string name = class_of(layer);
+  return has_row(name) || !has_row("ops." + name) ? name : "ops." + name;
+}
+
+std::vector<View> slots_of(const std::string& layer) {
+  if (layer == "MultiHeadAttention") return {"query", "value", "key", "attention_mask"};
+  if (layer == "Attention") return {"query", "value", "key"};
+  if (layer == "LSTM") return {"sequences", "initial_state", "initial_state"};
+  if (layer == "GRU" || layer == "SimpleRNN") return {"sequences", "initial_state"};
+  if (layer == "Bidirectional")
+    return {"sequences", "initial_state", "initial_state", "initial_state", "initial_state"};
+  return {};
+}
+
+size_t output_count(const std::string& layer, const Json& config) {
+  if (layer == "Bidirectional") {
+    const Json* inner = frontend::member(config, "layer");
+    return inner ? 1 + 2 * (output_count(class_of(*inner), config_of(*inner)) - 1) : 1;
+  }
+  if (!flag(config, "return_state", false)) return 1;
+  return layer == "LSTM" ? 3 : is_one_of(layer, {"GRU", "SimpleRNN"}) ? 2 : 1;
+}
+
+bool heeds_masks(const std::string& layer) {
+  return is_one_of(layer, {"AdditiveAttention", "Attention", "Bidirectional", "GRU", "GlobalAveragePooling1D", "LSTM",
+                           "MultiHeadAttention", "RNN", "SimpleRNN", "Softmax"});
+}
+
+bool makes_mask(const std::string& layer, const Json& config) {
+  return layer == "Masking" || (layer == "Embedding" && flag(config, "mask_zero", false));
+}
+
+bool works_on_last_axis(const std::string& layer) {
+  return is_one_of(layer, {"Activation", "Dense", "Dropout", "ELU", "LeakyReLU", "ReLU"});
+}
+
+std::string refusal_of(const Json& layer) {
+  const std::string name = operator_of(layer), registered = frontend::text(layer, "registered_name");
+  if (name == "Lambda") return "it is Python code that the file keeps as bytecode, which Lapis never runs";
+  const std::string package = registered.substr(0, registered.find('>'));
+  if (package != registered && package != "Custom")
+    return "a class of the package '" + package + "', whose code the file does not hold";
+  const bool is_own = !registered.empty() && registered != frontend::text(layer, "class_name");
+  if (is_own || !is_known(name)) return "a class of the program that made the model, whose code the file does not hold";
+  return "";
+}
+
+}  // namespace lapis::keras_frontend

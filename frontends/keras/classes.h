@@ -1,0 +1,22 @@
+// What the reader must know of classes of layers, besides what translators know: how they are called, what they give, what they have to do with masks.
+#pragma once
+
+#include "frontends/keras/config.h"
+
+namespace lapis::keras_frontend {
+
+// What translators call a layer: its class, or as an operator "ops.Add", where old files do not say which of both it is.
+std::string operator_of(const Json& layer);
+// The names of its operands, for layers that have several of different kinds; a list fills neighbours of one name. Empty: all are alike.
+std::vector<std::string_view> slots_of(const std::string& layer);
+size_t output_count(const std::string& layer, const Json& config);
+// Whether it leaves out steps that a mask says, which makes it compute something else.
+bool heeds_masks(const std::string& layer);
+// Whether its output has a mask even if its data has none.
+bool makes_mask(const std::string& layer, const Json& config);
+// Whether a wrapper that applies it to each step need not take the steps apart.
+bool works_on_last_axis(const std::string& layer);
+// Why the layer cannot be translated whatever its options are; empty if a translator must know.
+std::string refusal_of(const Json& layer);
+
+}  // namespace lapis::keras_frontend

@@ -1,0 +1,41 @@
+// Dense layers, tables, and layers that do nothing once a model is trained.
+#include "frontends/common/products.h"
+#include "frontends/keras/translators.h"
+#include "ir/ops/attributes.h"
+#include "ir/ops/data_attributes.h"
+
+namespace lapis::keras_frontend {
+
+Status dense(Translation& t) {
+  LAPIS_TRY(Value * y, frontend::product_with_weights(t));
+  if (t.has(2)) {
+    LAPIS_TRY(Value * bias, t.real(2, Layout::AsWritten));
+    LAPIS_TRY(y, t.add(ops::Add, {y, bias}));
+  }
+  LAPIS_TRY(y, activated(t, y, Layout::AsWritten));
+  return t.set(0, y, Layout::AsWritten);
+}
+
+Status embedding(Translation& t) {
+  LAPIS_TRY(Value * ids, t.real(0, Layout::AsWritten));
+  LAPIS_TRY(ids, frontend::cast(t, ids, DType::Int64));
+  LAPIS_TRY(Value * table, t.real(1, Layout::AsWritten));
+  LAPIS_TRY(Value * y, t.add(ops::Gather, {table, ids}, ops::AxisAttrs{.axis = 0}));
+  return t.set(0, y, Layout::AsWritten);
+}
+
+Status identity(Translation& t) { return frontend::apply(t, ops::Identity); }
+
+// Steps that hold nothing but one value become 0. That others leave them out is the reader's matter.
+Status masking(Translation& t) {
+  LAPIS_TRY(Value * x, t.real(0, Layout::AsWritten));
+  LAPIS_TRY(Value * empty, frontend::scalar_like(t, number(t, "mask_value", 0), x));
+  LAPIS_TRY(Value * is_empty, t.add(ops::Equal, {x, empty}));
+  LAPIS_TRY(Value * is_full, t.add(ops::Not, {is_empty}));
+  LAPIS_TRY(Value * factors, frontend::cast(t, is_full, x->dtype()));
+  LAPIS_TRY(Value * factor, frontend::reduce(t, ops::ReduceMax, factors, {-1}, true));
+  LAPIS_TRY(Value * y, t.add(ops::Mul, {x, factor}));
+  return t.set(0, y, Layout::AsWritten);
+}
+
+}  // namespace lapis::keras_frontend

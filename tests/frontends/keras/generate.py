@@ -1,0 +1,371 @@
+#!/usr/bin/env python3
+"""Makes the Keras models of this folder and records what Keras computes, in two environments:
+
+    pip install tensorflow-cpu==2.21.0 keras==3.15.1 && python tests/frontends/keras/generate.py 3
+    pip install tensorflow-cpu==2.21.0 tf-keras==2.21.0 && python tests/frontends/keras/generate.py 2
+
+Names of parts behind the version make those alone. A model is kV_NAME.h5 or kV_NAME.keras (V: the version of Keras that wrote it) and kV_NAME.npz with the arrays in_INPUT and out0, out1, ... Each has many
+layers and an output for each, so that there are few files. Archives are packed again, because Keras stores everything as it is. refused.json says what the
+messages about models must say that cannot be imported. The files tiny_*.h5 hold one model in the forms of HDF5 that Keras itself does not choose.
+"""
+import json
+import os
+import pathlib
+import sys
+import zipfile
+
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
+os.environ["TF_ENABLE_ONEDNN_OPTS"] = "0"
+import h5py
+import numpy as np
+
+VERSION = int(sys.argv[1])
+if VERSION == 2:
+    import tf_keras as keras
+else:
+    import keras
+L = keras.layers
+HERE = pathlib.Path(__file__).parent
+random = np.random.default_rng(7)
+
+
+def array(*shape, low=-64, high=64):
+    """Few bits, so that the files are small."""
+    return (random.integers(low, high, shape) / 64).astype(np.float32)
+
+
+def randomize(model):
+    for weight in model.weights:
+        name = getattr(weight, "path", weight.name)
+        shape = tuple(weight.shape)
+        if "seed" in name or "count" in name:
+            continue
+        positive = any(kind in name for kind in ("variance", "gamma"))
+        weight.assign(array(*shape, low=8 if positive else -48, high=64 if positive else 48))
+    for layer in model.layers:
+        if isinstance(layer, L.Normalization):
+            layer.finalize_state()
+
+
+def save(model, name, ending):
+    path = HERE / f"k{VERSION}_{name}{ending}"
+    model.save(path, **({"include_optimizer": False} if ending == ".h5" else {}))
+    if ending == ".keras":
+        with zipfile.ZipFile(path) as old:
+            entries = {entry: old.read(entry) for entry in old.namelist()}
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as new:
+            for entry, content in entries.items():
+                new.writestr(zipfile.ZipInfo(entry, (2000, 1, 1, 0, 0, 0)), content, zipfile.ZIP_DEFLATED, 9)
+
+
+def record(name, model, feeds, endings=(".h5", ".keras"), twin=None):
+    """`twin` gives the outputs where this machine cannot compute the model."""
+    if not isinstance(feeds, dict):
+        feeds = {model.inputs[0].name.split(":")[0]: feeds}
+    randomize(model)
+    names = [i.name.split(":")[0] for i in model.inputs]
+    values = [feeds[n] for n in names]
+    outputs = twin(model, values) if twin else model(values if len(values) > 1 else values[0], training=False)
+    outputs = outputs if isinstance(outputs, (list, tuple)) else [outputs]
+    for ending in endings:
+        # One name for each file, because the arrays are found by it.
+        full = f"{name}{'_archive' if ending == '.keras' and len(endings) > 1 else ''}"
+        save(model, full, ending)
+        arrays = {f"in_{n}": v for n, v in zip(names, values)} | {f"out{i}": np.asarray(o) for i, o in enumerate(outputs)}
+        np.savez_compressed(HERE / f"k{VERSION}_{full}.npz", **arrays)
+
+
+def branches(name, shape, build, endings=None, dtype="float32", feed=None):
+    x = keras.Input(shape, name="x", dtype=dtype)
+    outputs = build(x)
+    record(name, keras.Model(x, outputs), {"x": array(2, *shape) if feed is None else feed},
+           endings or ((".h5",) if VERSION == 2 else (".keras",)))
+
+
+def images(x):
+    y = [L.Conv2D(3, 3)(x), L.Conv2D(4, (3, 2), strides=(2, 1), padding="same", activation="relu")(x),
+         L.Conv2D(2, 3, dilation_rate=2, use_bias=False, padding="same")(x), L.DepthwiseConv2D(3, depth_multiplier=2)(x),
+         L.DepthwiseConv2D(2, strides=2, padding="same", use_bias=False)(x), L.SeparableConv2D(5, 3, padding="same", activation="tanh")(x),
+         L.SeparableConv2D(3, 2, depth_multiplier=2, use_bias=False)(x)]
+    y += [L.Conv2DTranspose(3, 3)(x), L.Conv2DTranspose(3, 3, strides=2, padding="same")(x), L.Conv2DTranspose(2, 2, strides=3, padding="same")(x),
+          L.Conv2DTranspose(2, 2, strides=3)(x), L.Conv2DTranspose(2, 3, strides=2, padding="same", output_padding=1)(x),
+          L.Conv2DTranspose(2, 3, strides=2, output_padding=1, use_bias=False)(x)]
+    y += [L.MaxPooling2D()(x), L.MaxPooling2D(3, strides=2, padding="same")(x), L.AveragePooling2D((2, 3), strides=1)(x),
+          L.AveragePooling2D(3, padding="same")(x), L.GlobalAveragePooling2D()(x), L.GlobalMaxPooling2D(keepdims=True)(x)]
+    y += [L.ZeroPadding2D(((1, 2), (0, 3)))(x), L.ZeroPadding2D(2)(x), L.Cropping2D(((1, 0), (2, 1)))(x), L.Cropping2D(1)(x), L.UpSampling2D((2, 3))(x),
+          L.UpSampling2D(2, interpolation="bilinear")(x), L.Resizing(5, 11)(x), L.Resizing(6, 7, interpolation="nearest")(x)]
+    conv = L.Conv2D(3, 3)(x)
+    y += [L.BatchNormalization()(conv), L.BatchNormalization(scale=False, center=False, epsilon=0.01)(x), L.GroupNormalization(2)(x),
+          L.GroupNormalization(-1, scale=False)(x), L.LayerNormalization()(x), L.LayerNormalization(axis=[2, 3], center=False)(x),
+          L.LayerNormalization(scale=False)(x), L.UnitNormalization()(conv), L.PReLU()(conv), L.PReLU(shared_axes=[1, 2])(conv)]
+    y += [L.Dense(3)(L.Flatten()(conv)), L.Dense(2, activation="softmax")(x), L.Reshape((-1, 6))(x), L.Permute((3, 1, 2))(x), L.SpatialDropout2D(0.5)(conv),
+          L.Softmax(axis=-2)(conv), L.Softmax()(conv), L.Concatenate()([conv, L.Conv2D(2, 3)(x)]), L.Concatenate(axis=1)([conv, conv])]
+    return y
+
+
+def bicubic(x):
+    """TensorFlow takes its coefficients from a table, which costs three digits."""
+    return [L.Resizing(12, 10, interpolation="bicubic")(x), L.UpSampling2D(2, interpolation="bicubic")(x)]
+
+
+def preprocessing(x):
+    given = L.Normalization(mean=[0.5, 1.5, 2.5], variance=[1.0, 4.0, 0.25])
+    conv = L.Conv2D(2, 3)
+    y = [L.Rescaling(1 / 64, offset=-0.5)(x), conv(given(L.Rescaling(1 / 64)(x))), L.Normalization(axis=None, mean=3.0, variance=4.0)(x),
+         L.Normalization(mean=[0.5, 1.5, 2.5], variance=[1.0, 4.0, 0.25], invert=True)(x), L.Resizing(14, 12)(x)]
+    for layer in (L.RandomFlip(), L.RandomRotation(0.2), L.RandomZoom(0.2), L.RandomContrast(0.2), L.RandomTranslation(0.1, 0.1), L.RandomBrightness(0.2)):
+        x = layer(x)
+    learnt = L.Normalization()
+    learnt.build((None, 7, 6, 3))
+    return y + [conv(learnt(x))] + ([conv(L.Rescaling([0.5, 0.25, 0.125], offset=[1.0, 2.0, 3.0])(x))] if VERSION == 3 else [])
+
+
+def sequences(x):
+    y = [L.Conv1D(3, 3)(x), L.Conv1D(3, 3, padding="causal", dilation_rate=2, activation="gelu")(x), L.Conv1D(2, 3, strides=2, padding="same")(x),
+         L.DepthwiseConv1D(3, depth_multiplier=2)(x), L.SeparableConv1D(3, 3, padding="same")(x), L.Conv1DTranspose(3, 3, strides=2, padding="same")(x),
+         L.MaxPooling1D(2)(x), L.AveragePooling1D(3, strides=2, padding="same")(x), L.GlobalAveragePooling1D()(x), L.GlobalMaxPooling1D()(x)]
+    y += [L.ZeroPadding1D((1, 2))(x), L.Cropping1D((1, 2))(x), L.UpSampling1D(3)(x), L.Dense(3, activation="relu")(x), L.BatchNormalization()(x),
+          L.BatchNormalization()(L.Conv1D(3, 2)(x)), L.LayerNormalization(epsilon=1e-5)(x), L.LayerNormalization(axis=[1, 2])(x), L.SpatialDropout1D(0.3)(x),
+          L.GaussianNoise(0.1)(x), L.GaussianDropout(0.1)(x), L.AlphaDropout(0.1)(x), L.ActivityRegularization(0.1)(x), L.Masking(0.25)(x)]
+    y += [L.TimeDistributed(L.Dense(3))(x), L.TimeDistributed(L.BatchNormalization())(x), L.TimeDistributed(L.Reshape((2, 2)))(x),
+          L.RepeatVector(3)(L.Flatten()(x)), L.Dropout(0.5)(x)]
+    convnext = keras.src.applications.convnext
+    y += [L.Identity()(x), convnext.LayerScale(0.5, 4)(x), convnext.StochasticDepth(0.5)(x)]
+    if VERSION == 3:
+        y += [L.RMSNormalization()(x)]
+    inner = keras.Sequential([keras.Input((4,)), L.Dense(3, activation="tanh"), L.Dense(2)])
+    return y + [L.TimeDistributed(inner)(x)]
+
+
+def frames(x):
+    inner = keras.Sequential([keras.Input((5, 4, 2)), L.Conv2D(2, 2), L.GlobalMaxPooling2D()])
+    return [L.TimeDistributed(L.Conv2D(3, 2, activation="relu"))(x), L.TimeDistributed(L.Flatten())(x), L.TimeDistributed(inner)(x)]
+
+
+def volumes(x):
+    return [L.Conv3D(2, 2)(x), L.Conv3D(3, 3, strides=2, padding="same", activation="relu")(x), L.Conv3DTranspose(2, 2, strides=2)(x), L.MaxPooling3D()(x),
+            L.AveragePooling3D(2, padding="same")(x), L.GlobalAveragePooling3D()(x), L.GlobalMaxPooling3D()(x), L.ZeroPadding3D(((1, 0), (0, 2), (1, 1)))(x),
+            L.Cropping3D(1)(x), L.UpSampling3D((1, 2, 2))(x), L.BatchNormalization()(x), L.SpatialDropout3D(0.5)(x), L.Dense(2)(L.Flatten()(x))]
+
+
+def activations(x):
+    names = ["elu", "exponential", "gelu", "hard_sigmoid", "leaky_relu", "linear", "log_softmax", "mish", "relu", "relu6", "selu", "sigmoid", "silu", "softmax",
+             "softplus", "softsign", "swish", "tanh"]
+    if VERSION == 2:
+        names = [n for n in names if hasattr(keras.activations, n)]
+    else:
+        names += ["celu", "hard_silu", "hard_tanh", "log_sigmoid", "tanh_shrink"]
+    y = [L.Activation(n)(x) for n in names] + [L.Dense(3, activation=n)(x) for n in ("relu", "softmax")]
+    y += [L.ReLU()(x), L.ReLU(max_value=1.0)(x), L.ReLU(max_value=1.0, negative_slope=0.25)(x), L.ReLU(negative_slope=0.25)(x), L.LeakyReLU()(x),
+          L.LeakyReLU(0.1)(x), L.ELU(0.5)(x), L.PReLU()(x), L.Softmax()(x)]
+    return y + ([L.ThresholdedReLU(0.5)(x)] if VERSION == 2 else [])
+
+
+def operators(a, b):
+    if VERSION == 3:
+        o = keras.ops
+        y = [o.maximum(a, b), o.minimum(a, 0.25), o.add(a, b), o.divide(a, 2.0), o.absolute(a), o.abs(b), o.exp(a), o.log(o.exp(b)), o.negative(a),
+             o.sqrt(o.square(a)), o.relu(a), o.relu6(b * 8.0), o.sigmoid(a), o.silu(a), o.tanh(a), o.power(o.abs(a), 1.5), o.clip(a, -0.5, 0.25), o.softmax(a),
+             o.matmul(a, o.transpose(b, (0, 2, 1))), o.expand_dims(a, 1), o.reshape(a, (-1, 2, 6)), o.concatenate([a, b], axis=1)]
+        return y + [o.max(a, axis=1), o.mean(a, axis=[1, 2], keepdims=True), o.min(a, axis=-1), o.sum(a, axis=(1, 2))]
+    import tensorflow as tf
+    m = tf.math
+    y = [m.maximum(a, b), m.minimum(a, 0.25), m.add(a, b), m.divide(a, 2.0), m.subtract(a, b), m.multiply(a, b), m.abs(a), m.exp(a), m.log(m.exp(b)),
+         m.negative(a), m.sqrt(m.square(a)), tf.nn.relu(a), tf.nn.relu6(b * 8.0), m.sigmoid(a), tf.nn.silu(a), m.tanh(a), m.pow(m.abs(a), 1.5),
+         tf.clip_by_value(a, -0.5, 0.25), tf.nn.softmax(a), tf.linalg.matmul(a, tf.transpose(b, (0, 2, 1))), tf.expand_dims(a, 1), tf.reshape(a, (-1, 2, 6)),
+         tf.concat([a, b], axis=1)]
+    return y + [m.reduce_max(a, axis=1), m.reduce_mean(a, axis=[1, 2], keepdims=True), m.reduce_min(a, axis=-1), m.reduce_sum(a, axis=(1, 2))]
+
+
+def merging():
+    a, b = keras.Input((3, 4), name="a"), keras.Input((3, 4), name="b")
+    row, line = keras.Input((4,), name="row"), keras.Input((4,), name="line")
+    y = [L.Add()([a, b, a]), L.Subtract()([a, b]), L.Multiply()([a, b]), L.Average()([a, b, b]), L.Maximum()([a, b]), L.Minimum()([a, b]),
+         L.Concatenate()([a, b]), L.Concatenate(axis=1)([a, b]), L.Dot(axes=1)([row, line]), L.Dot(axes=(2, 2))([a, b]), L.Dot(axes=1, normalize=True)([row, line]),
+         L.Dot(axes=(2, 1))([a, row]), L.Dot(axes=1)([a, b])]
+    y += [a + b, a - b, a * b, a / (b + 3.0), a * 2.0, 1.0 - a, a + 1.0]
+    y += operators(a, b)
+    feeds = {"a": array(2, 3, 4), "b": array(2, 3, 4), "row": array(2, 4), "line": array(2, 4)}
+    record("merging", keras.Model([a, b, row, line], y), feeds, (".h5",) if VERSION == 2 else (".keras",))
+
+
+def recurrent(x):
+    y = [L.LSTM(3)(x), L.LSTM(3, return_sequences=True, use_bias=False)(x), L.LSTM(2, go_backwards=True, return_sequences=True)(x), L.GRU(3)(x),
+         L.LSTM(3, activation="relu", recurrent_activation="hard_sigmoid")(x), L.GRU(3, reset_after=False, return_sequences=True)(x),
+         L.GRU(2, use_bias=False, go_backwards=True)(x), L.SimpleRNN(3, return_sequences=True)(x), L.SimpleRNN(2, activation="linear")(x)]
+    y += [*L.LSTM(3, return_state=True)(x), *L.GRU(3, return_state=True, return_sequences=True)(x), *L.SimpleRNN(2, return_state=True)(x)]
+    y += [L.Bidirectional(L.LSTM(3))(x), L.Bidirectional(L.GRU(2, return_sequences=True), merge_mode="sum")(x),
+          L.Bidirectional(L.SimpleRNN(2, return_sequences=True), merge_mode="ave")(x), L.Bidirectional(L.LSTM(2, return_sequences=True), merge_mode="mul")(x),
+          *L.Bidirectional(L.LSTM(2, return_state=True))(x)]
+    states = [L.Dense(3)(L.Flatten()(x)), L.Dense(3)(L.Flatten()(x))]
+    y += [L.LSTM(3)(x, initial_state=states), L.GRU(3, return_sequences=True)(x, initial_state=states[0])]
+    stack = keras.Sequential([keras.Input((5, 4)), L.LSTM(3, return_sequences=True), L.Bidirectional(L.LSTM(2)), L.Dense(2)])
+    return y + [stack(x), L.TimeDistributed(L.LSTM(2))(L.Reshape((1, 5, 4))(x))]
+
+
+def attention():
+    a, b, mask = keras.Input((4, 6), name="a"), keras.Input((5, 6), name="b"), keras.Input((4, 5), dtype="bool", name="mask")
+    y = [L.MultiHeadAttention(2, 3)(a, b), L.MultiHeadAttention(2, 3, value_dim=4, use_bias=False)(a, a, use_causal_mask=True),
+         L.MultiHeadAttention(1, 4, output_shape=5)(a, b, attention_mask=mask), L.MultiHeadAttention(2, 2)(a, b, key=L.Dense(6)(b)),
+         L.Attention()([a, b]), L.Attention(use_scale=True)([a, b, L.Dense(6)(b)])]
+    inner_in = keras.Input((4, 6))
+    normed = L.LayerNormalization(epsilon=1e-6)(inner_in)
+    block = L.Add()([inner_in, L.MultiHeadAttention(3, 2)(normed, normed)])
+    block = L.Add()([block, L.Dense(6)(L.Dense(8, activation="gelu")(L.LayerNormalization(epsilon=1e-6)(block)))])
+    y += [keras.Model(inner_in, block, name="encoder")(a)]
+    mask_values = random.integers(0, 2, (2, 4, 5)).astype(bool)
+    mask_values[:, :, 2] = True
+    record("attention", keras.Model([a, b, mask], y), {"a": array(2, 4, 6), "b": array(2, 5, 6), "mask": mask_values})
+
+
+def graph():
+    """Models within models, called once and twice, shared layers, several inputs and outputs, an input that is an output of another."""
+    a, b = keras.Input((6, 5, 2), name="a"), keras.Input((6, 5, 2), name="b")
+    i = keras.Input((6, 5, 2))
+    shared = L.Conv2D(3, 3, padding="same", name="shared")
+    inner = keras.Model(i, [shared(i), L.Dense(2, name="inside")(L.GlobalAveragePooling2D()(L.Conv2D(2, 3)(i)))], name="inner")
+    deep_in = keras.Input((6, 5, 2))
+    deep = keras.Model(deep_in, L.BatchNormalization(name="norm")(L.Conv2D(2, 1, name="point")(deep_in)), name="deep")
+    outer_in = keras.Input((6, 5, 2))
+    outer = keras.Model(outer_in, L.ReLU()(deep(outer_in)), name="outer")
+    head = keras.Sequential([keras.Input((6, 5, 3)), L.Conv2D(2, 3, activation="relu"), L.Flatten(), L.Dense(3, name="last")], name="head")
+    image, vector = inner(a)
+    image2, vector2 = inner(b)
+    y = [head(image), head(image2), L.Add()([vector, vector2]), L.Conv2D(2, 1)(outer(a)), outer(b), shared(a), vector2]
+    feeds = {"a": array(2, 6, 5, 2), "b": array(2, 6, 5, 2)}
+    record("graph", keras.Model([a, b], y), feeds, (".h5",) if VERSION == 2 else (".h5", ".keras"))
+    # Archives of Keras 2 do not say which weights a layer has that several models share.
+    alone = keras.Model([a, b], y[:5] + y[6:])
+    if VERSION == 2:
+        record("nested", alone, feeds, (".keras",))
+
+
+def sequential():
+    record("sequential", keras.Sequential([L.Conv2D(4, 3, input_shape=(8, 8, 3), activation="relu") if VERSION == 2 else keras.Input((8, 8, 3), name="image"),
+                                           L.Conv2D(4, 3, use_bias=False), L.BatchNormalization(), L.ReLU(6.0), L.MaxPooling2D(), L.Dropout(0.3), L.Flatten(),
+                                           L.Dense(5, activation="softmax", name="scores")]), array(2, 8, 8, 3))
+
+
+def embedding():
+    ids = keras.Input((5,), dtype="int32", name="ids")
+    table = L.Embedding(7, 4)
+    y = [table(ids), L.Dense(2)(L.Flatten()(L.Embedding(7, 3, mask_zero=True)(ids)))]
+    record("embedding", keras.Model(ids, y), {"ids": random.integers(0, 7, (2, 5)).astype(np.int32)}, (".h5",) if VERSION == 2 else (".keras",))
+
+
+def channels_first_layers(first):
+    """The same layers for data in either order."""
+    f = "channels_first" if first else "channels_last"
+    axis = 1 if first else -1
+    return [[L.Conv2D(3, 3, strides=2, padding="same", data_format=f), L.BatchNormalization(axis=axis), L.PReLU(shared_axes=[2, 3] if first else [1, 2]),
+             L.MaxPooling2D(2, data_format=f)],
+            [L.DepthwiseConv2D(3, data_format=f, activation="relu"), L.GlobalAveragePooling2D(data_format=f)],
+            [L.SeparableConv2D(3, 3, data_format=f), L.Flatten(data_format=f), L.Dense(2)],
+            [L.Conv2DTranspose(2, 3, strides=2, data_format=f), L.ZeroPadding2D(((1, 0), (2, 1)), data_format=f), L.AveragePooling2D(2, data_format=f)],
+            [L.Cropping2D(1, data_format=f), L.UpSampling2D(2, data_format=f)], [L.GlobalMaxPooling2D(data_format=f, keepdims=True)],
+            [L.GroupNormalization(2, axis=axis)]]
+
+
+def channels_first():
+    """Computed by layers that have their channels last, because CPUs cannot have them first in TensorFlow."""
+    def chained(x, chains):
+        outputs = []
+        for chain in chains:
+            y = x
+            for layer in chain:
+                y = layer(y)
+            outputs.append(y)
+        return outputs
+
+    def twin(model, values):
+        x = keras.Input((7, 8, 4))
+        other = keras.Model(x, chained(x, channels_first_layers(False)))
+        other.set_weights([w.reshape(v.shape) for w, v in zip(model.get_weights(), other.get_weights())])
+        return [np.moveaxis(np.asarray(y), -1, 1) if len(y.shape) == 4 else y for y in other(np.moveaxis(values[0], 1, -1), training=False)]
+
+    x = keras.Input((4, 7, 8), name="x")
+    record("channels_first", keras.Model(x, chained(x, channels_first_layers(True))), array(2, 4, 7, 8), (".h5",) if VERSION == 2 else (".keras",), twin)
+
+
+def refused():
+    """Each with what the messages must say."""
+    says = json.loads((HERE / "refused.json").read_text()) if (HERE / "refused.json").exists() else {}
+
+    @keras.saving.register_keras_serializable("shop")
+    class Sharpen(L.Layer):
+        def call(self, x):
+            return x * 2
+
+    x = keras.Input((4,), name="x")
+    y = Sharpen(name="sharpen")(L.Lambda(lambda v: v + 1, name="code")(x))
+    y = L.Dense(2, activation="relu")(Sharpen(name="sharpen_more")(y))
+    save(keras.Model(x, y), "own_classes", ".keras")
+    says[f"k{VERSION}_own_classes.keras"] = ["operator Lambda is not supported", "never runs", "operator Sharpen is not supported", "(2 nodes)", "model.export"]
+    ids = keras.Input((5,), dtype="int32", name="ids")
+    y = L.LSTM(3)(L.Embedding(7, 4, mask_zero=True)(ids))
+    save(keras.Model(ids, y), "masks", ".h5")
+    says[f"k{VERSION}_masks.h5"] = ["operator LSTM", "mask"]
+    if VERSION == 2:
+        x = keras.Input((4,), name="x")
+        save(keras.Model(x, L.Dropout(0.5)(x, training=True)), "training", ".h5")
+        says["k2_training.h5"] = ["training=True"]
+        x, inner_x = keras.Input((4,), name="x"), keras.Input((4,))
+        shared = L.Dense(4, name="shared")
+        save(keras.Model(x, shared(keras.Model(inner_x, shared(inner_x))(x))), "shared", ".keras")
+        says["k2_shared.keras"] = ["several models have the layer 'shared'", ".h5"]
+    model = keras.Sequential([keras.Input((4,)), L.Dense(2)])
+    model.save_weights(HERE / f"k{VERSION}_only.weights.h5")
+    says[f"k{VERSION}_only.weights.h5"] = ["an HDF5 file without a model", "model.save"]
+    (HERE / "refused.json").write_text(json.dumps(says, indent=1, sort_keys=True) + "\n")
+
+
+def tiny():
+    """One dense layer of one and a half screens of weights, as the oldest and the newest HDF5 keep it, with chunks and without."""
+    config = {"class_name": "Sequential", "config": {"name": "tiny", "layers": [
+        {"class_name": "Dense", "config": {"name": "d", "batch_input_shape": [None, 20], "units": 6, "use_bias": True, "activation": "relu"}}]}}
+    kernel, bias, x = array(20, 6), array(6), array(2, 20)
+    forms = {"oldest": ("earliest", {}), "newest": ("latest", {}), "chunks": ("earliest", {"chunks": (8, 4), "compression": "gzip", "shuffle": True}),
+             "sums": ("earliest", {"chunks": (20, 6), "fletcher32": True}), "lzf": ("earliest", {"chunks": (8, 4), "compression": "lzf"}),
+             "newest_chunks": ("latest", {"chunks": (8, 4), "compression": "gzip"})}
+    for name, (libver, how) in forms.items():
+        with h5py.File(HERE / f"tiny_{name}.h5", "w", libver=libver) as file:
+            file.attrs["model_config"] = json.dumps(config)
+            file.attrs["keras_version"] = "2.15.0"
+            group = file.create_group("model_weights/d")
+            group.attrs["weight_names0"] = np.array([b"d/kernel:0"])
+            group.attrs["weight_names1"] = np.array([b"d/bias:0"])
+            group.create_dataset("d/kernel:0", data=kernel, **how)
+            group.create_dataset("d/bias:0", data=bias)
+        np.savez_compressed(HERE / f"tiny_{name}.npz", in_d_input=x, out0=np.maximum(x @ kernel + bias, 0))
+    for name in ("lzf", "newest_chunks"):
+        (HERE / f"tiny_{name}.npz").unlink()
+
+
+def main():
+    parts = {
+        "images": lambda: branches("images", (9, 8, 4), images),
+        "bicubic": lambda: branches("bicubic", (9, 8, 2), bicubic),
+        "preprocessing": lambda: branches("preprocessing", (7, 6, 3), preprocessing, dtype="uint8",
+                                          feed=random.integers(0, 255, (2, 7, 6, 3)).astype(np.uint8)),
+        "sequences": lambda: branches("sequences", (6, 4), sequences),
+        "frames": lambda: branches("frames", (3, 5, 4, 2), frames),
+        "volumes": lambda: branches("volumes", (4, 5, 6, 2), volumes),
+        "activations": lambda: branches("activations", (5,), activations),
+        "recurrent": lambda: branches("recurrent", (5, 4), recurrent, (".h5", ".keras") if VERSION == 2 else (".keras",)),
+        "attention": attention,
+        "merging": merging,
+        "graph": graph,
+        "sequential": sequential,
+        "embedding": embedding,
+        "channels_first": channels_first,
+        "refused": refused,
+    }
+    if VERSION == 3:
+        parts["tiny"] = tiny
+    for part in sys.argv[2:] or parts:
+        parts[part]()
+
+
+if __name__ == "__main__":
+    main()
