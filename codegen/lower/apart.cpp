@@ -6,7 +6,7 @@
 
 namespace lapis::codegen {
 
-std::string to_string(const Apart& apart) {
+std::string text_of(const Apart& apart) {
   const auto quoted = [](const auto& named) { return "'" + named.name() + "'"; };
   const auto other = [&] { return quoted(*apart.other) + " (" + std::string(apart.other->op().name) + ")"; };
   using enum Apart::Why;

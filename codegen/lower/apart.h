@@ -28,6 +28,6 @@ struct Apart {
   const Node* other = nullptr;
 };
 
-std::string to_string(const Apart& apart);
+std::string text_of(const Apart& apart);  // not to_string, which would hide those of lapis
 
 }  // namespace lapis::codegen

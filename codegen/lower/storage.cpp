@@ -158,7 +158,7 @@ size_t Lowering::emit(Region region, const FusedRegion& source, std::string prec
   Step step{std::move(region), {}, std::string(source.anchor->op().name), std::move(precision), {}};
   add_nodes(step.nodes, source.anchor->origin());
   for (const Node* node : source.chain) add_nodes(step.nodes, node->origin());
-  if (source.apart) step.note = to_string(*source.apart);
+  if (source.apart) step.note = text_of(*source.apart);
   plan_.steps.push_back(std::move(step));
   sources_.push_back(&source);
   return number;
