@@ -146,8 +146,6 @@ class Summation {
 
 }  // namespace
 
-Result<Value*> product_with_weights(Translation& t) { return frontend::product_with_weights(t); }
-
 Status mat_mul(Translation& t) {
   const bool transposes_a = t.get<bool>("transpose_a", false), transposes_b = t.get<bool>("transpose_b", false);
   LAPIS_TRY(Value * y,

@@ -108,8 +108,6 @@ Status gather_of(Translation& t, int64_t axis);
 Status mirror_pad_of(Translation& t, bool repeats_edge);
 Status reshape_to(Translation& t, const std::optional<std::vector<int64_t>>& sizes);  // nullopt: those of operand 1
 
-// Operand 0 times operand 1, which is turned where operand 0 is an image that was flattened.
-Result<Value*> product_with_weights(Translation& t);
 // Numbers that decide what the operator does, as an operand; an error if they are computed from data.
 Result<std::vector<int64_t>> numbers(const Translation& t, size_t i, const char* what);
 // The same of one number.

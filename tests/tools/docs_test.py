@@ -42,7 +42,8 @@ def prepare(folder):
     shutil.copy(SOURCE / "tests/frontends/tflite/resnet8_int8.tflite", folder / "M.tflite")
     shutil.copy(SOURCE / "tests/frontends/tensorflow/cases.pb", folder / "M.pb")
     shutil.copytree(SOURCE / "tests/frontends/tensorflow/saved", folder / "saved")
-    for file, name in {"mxnet/gluon-symbol.json": "M-symbol.json", "mxnet/gluon-0000.params": "M-0000.params", "pytorch/net.pt2": "M.pt2"}.items():
+    for file, name in {"mxnet/gluon-symbol.json": "M-symbol.json", "mxnet/gluon-0000.params": "M-0000.params", "pytorch/net.pt2": "M.pt2",
+                       "keras/k2_sequential.h5": "M.h5", "keras/k2_sequential_archive.keras": "M.keras"}.items():
         shutil.copy(SOURCE / "tests/frontends" / file, folder / name)
     (folder / "examples").symlink_to(SOURCE / "examples")
     (folder / "benchmarks").symlink_to(SOURCE / "benchmarks")
@@ -54,7 +55,9 @@ def prepare(folder):
         shutil.copy(EXAMPLE / "fashion_mnist.onnx", folder / name)
     for name in ("int8.onnx", "Q_ort.onnx", "trained.onnx"):
         shutil.copy(folder / "Q.onnx", folder / name)
-    subprocess.run([sys.executable, "-c", "import numpy as np; np.save('image.npy', np.ones((1, 1, 28, 28), 'float32'))"], cwd=folder, check=True)
+    arrays = {"image": (1, 1, 28, 28), "picture": (1, 8, 8, 3), "pictures": (4, 8, 8, 3)}
+    subprocess.run([sys.executable, "-c", f"import numpy as np\nfor n, s in {arrays}.items(): np.save(n + '.npy', np.ones(s, 'float32'))"],
+                   cwd=folder, check=True)
 
 
 def without_missing_peers(command):

@@ -11,7 +11,7 @@ import subprocess
 import time
 
 import events
-from cli import CHECK_FAILED, DATA, INPUT, INTERRUPTED, LAPIS, MISMATCH, MODEL, OK, SANITIZED, USAGE, Cli, main, npy
+from cli import CHECK_FAILED, DATA, HEAD, INPUT, INTERRUPTED, LAPIS, MISMATCH, MODEL, OK, SANITIZED, USAGE, Cli, floats, main, npy
 
 # `./dev reports` kills twenty times; in between code that was made twice to be compared would be most of the time.
 KILLS = int(os.environ.get("LAPIS_KILLS", 2 if SANITIZED else 6))
@@ -64,6 +64,14 @@ class Tune(Cli):
         self.assertEqual((self.folder / "again.onnx").read_bytes(), (self.folder / "tuned/best.onnx").read_bytes())
         self.check_report((self.folder / "tuned/report.html").read_text())
         self.check_events(history)
+
+    def test_samples_of_many_rows(self):
+        weights = ", ".join(str(i % 5 - 2) for i in range(12))
+        self.write("m.onnxtxt", HEAD + f"g (float[N,4] x) => (float[N,3] y) <float[4,3] w = {{{weights}}}> {{ y = MatMul(x, w) }}\n")
+        floats(self.folder / "x.npy", (6, 5, 4))
+        self.write("d.yaml", "inputs: [{name: x, npy: x.npy, batch: false}]\nmetric: [{name: sqnr}]\n")
+        config = self.config(model="m.onnxtxt", data="d.yaml", criterion="absolute: 400", objective="model_size", samples=6)
+        self.assertEqual(json.loads(self.tune(config, "--json").stdout)["best"]["precisions"]["MatMul"]["int8"], 1)
 
     def check_report(self, html):
         for heading in ("Pareto front", "What int8 disturbs", "Time by node", "Values in fp32 and int8", "Trials"):

@@ -72,6 +72,18 @@ double constant_bytes(const Graph& graph) {
   return bytes;
 }
 
+// Whether a sample has one row wherever the model takes any number of them.
+Result<bool> has_single_rows(const Graph& graph, const Dataset& data) {
+  LAPIS_TRY(const Feeds feeds, data.sample(0));
+  for (const Value* input : graph.inputs()) {
+    const auto given = feeds.find(input->name());
+    if (given == feeds.end() || given->second.rank() == 0 || !input->type().ranked() || input->type().dims->empty())
+      continue;
+    if (!input->type().dims->front().symbols().empty() && given->second.dim(0) != 1) return false;
+  }
+  return true;
+}
+
 // Mean milliseconds of so many runs.
 Result<double> timed(Runner& runner, const std::vector<Tensor>& inputs, int64_t runs) {
   const auto start = Clock::now();
@@ -125,6 +137,7 @@ Status Workbench::read() {
   }
   LAPIS_TRY(const Dataset whole, Dataset::load(config_.data));
   data_ = whole.limited_to(config_.samples);
+  LAPIS_TRY(single_rows_, has_single_rows(*graph_, *data_));
   LAPIS_TRY(const Dataset other,
             config_.calibration.empty() ? Result<Dataset>(whole) : Dataset::load(config_.calibration));
   PassRunnerOptions run;
@@ -206,10 +219,10 @@ Result<Built> Workbench::build(const Configuration& configuration) const {
 
 Result<Runners> Workbench::open(const Graph& graph) const { return open(graph, 1, cores()); }
 
-// A batch becomes 1; other free dimensions stay, because samples may be of any length.
+// A batch becomes 1 where samples have one row; other free dimensions stay, because samples may be of any length.
 Result<Runners> Workbench::open(const Graph& graph, int threads, int callers) const {
   const std::unique_ptr<Graph> bound = graph.clone();
-  LAPIS_CHECK(bind_model(*bound, {}));
+  if (single_rows_) LAPIS_CHECK(bind_model(*bound, {}));
   RunnerOptions options;
   options.target = target_;
   options.threads = threads;

@@ -113,6 +113,7 @@ class Workbench {
   Target target_;
   std::unique_ptr<Graph> graph_;
   std::optional<Dataset> data_, calibration_data_;
+  bool single_rows_ = true;  // of a sample, where the model takes a batch
   Calibration calibration_;
   SearchSpace space_;
   Runners baseline_runners_;
