@@ -132,7 +132,7 @@ struct Recipe {
   std::vector<RecipeRule> rules;
   std::string where = {};  // of the defaults
 
-  void set(Selector nodes, NodeSettings settings) { rules.push_back({std::move(nodes), settings}); }
+  void set(Selector nodes, NodeSettings settings) { rules.push_back({std::move(nodes), std::move(settings)}); }
   void keep_float(Selector nodes) { set(std::move(nodes), {.precision = Precision::Float32}); }
 };
 

@@ -31,7 +31,7 @@ std::vector<int64_t> shuffled(int64_t count, uint64_t seed) {
 }
 
 // Recipes that nobody asked for are left out where the model cannot be quantized by them.
-std::vector<Candidate> fitting(std::vector<Candidate> candidates, const Graph& graph, const Target& target) {
+std::vector<Candidate> fitting(const std::vector<Candidate>& candidates, const Graph& graph, const Target& target) {
   std::vector<Candidate> fit = candidates;
   std::erase_if(fit, [&](const Candidate& c) { return !plan_qdq(graph, c.recipe, target).ok(); });
   return fit.empty() ? candidates : fit;
