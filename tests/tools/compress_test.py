@@ -170,6 +170,18 @@ class Explain(Cli):
         self.assertIn("why not fused", self.passes("explain", "two.onnxtxt", "--runs", 1))
         self.assertEqual(self.json("explain", MODEL, "--runs", 1)["not_fused"], [])
 
+    def test_pairs_that_are_not_fused(self):
+        weights = ", ".join(str(i) for i in range(16))
+        self.write("pair.onnxtxt", HEAD + f"""g (float[1,4] x) => (float[1,4] y)
+            <float[4,4] w = {{{weights}}}, float s = {{0.5}}, uint8 zq = {{3}}, int8[4,4] wq = {{{weights}}}, int8 z = {{0}}> {{
+              a = QuantizeLinear(x, s, zq)
+              p_quantized = QLinearMatMul(a, s, zq, wq, s, z, s, zq)
+              p_dequantized = DequantizeLinear(p_quantized, s, zq)
+              q = MatMul(p_dequantized, w)
+              y = Add(q, p_dequantized) }}""")
+        reasons = [r["reason"] for r in self.json("explain", "pair.onnxtxt", "--runs", 1)["not_fused"]]
+        self.assertTrue(any(r.startswith("DequantizeLinear: ") for r in reasons), reasons)
+
     def test_requirements(self):
         self.passes("quantize", MODEL, "--calibration", DATA, "--samples", 4, "-o", "q.onnx")
         self.passes("explain", "q.onnx", "--runs", 1, "--require", "Conv:int8")

@@ -51,7 +51,11 @@ nlohmann::ordered_json json_of(const MeasuredStep& step, const std::string& not_
 }
 
 // Of an elementwise step that could have been computed with what it reads.
-std::string why_not_fused(const StepInfo& s) { return s.note.empty() ? "" : s.op + " '" + s.nodes[0] + "': " + s.note; }
+// Pairs that quantization put in stand for no node of the model.
+std::string why_not_fused(const StepInfo& s) {
+  if (s.note.empty()) return "";
+  return s.op + (s.nodes.empty() ? "" : " '" + s.nodes.front() + "'") + ": " + s.note;
+}
 
 bool in_floats(const StepInfo& s) { return s.precision == "fp32" || s.precision == "bf16" || s.precision == "float16"; }
 
