@@ -110,8 +110,8 @@ Result<Tensor> decode_image(std::span<const std::byte> encoded, const std::strin
 }
 
 Result<Tensor> decode_image(const std::string& file) {
-  LAPIS_TRY(const std::string bytes, read_file(Path(file)));
-  return decode_image(std::as_bytes(std::span(bytes)), file);
+  LAPIS_TRY(const MappedFile mapped, map_file(Path(file)));
+  return decode_image(mapped.bytes(), file);
 }
 
 }  // namespace lapis
