@@ -216,7 +216,7 @@ TEST(HostileKeras, CutFilesAreRefused) {
   for (const char* name : {"tiny_oldest.h5", "tiny_newest.h5", "tiny_chunks.h5", "k3_embedding.keras"}) {
     const std::string whole = content(name);
     ASSERT_TRUE(survives(whole)) << name;
-    for (size_t length = 0; length < whole.size(); length += 37) survives(whole.substr(0, length));
+    for (size_t length = 0; length < whole.size(); length += 37 * testing::kStride) survives(whole.substr(0, length));
   }
 }
 
@@ -226,14 +226,15 @@ TEST(HostileKeras, DamagedBytesAreSurvived) {
        {"tiny_oldest.h5", "tiny_newest.h5", "tiny_chunks.h5", "tiny_sums.h5", "k3_embedding.keras"}) {
     const std::string whole = content(name);
     size_t imported = 0;
-    for (int i = 0; i < 2000; ++i) {
+    constexpr int kFiles = 2000 / testing::kStride;
+    for (int i = 0; i < kFiles; ++i) {
       std::string damaged = whole;
       for (unsigned flips = 1 + random() % 3; flips > 0; --flips)
         damaged[random() % damaged.size()] ^= static_cast<char>(1 << random() % 8);
       imported += survives(damaged);
     }
     EXPECT_GT(imported, 0u) << "some bits are weights";
-    EXPECT_LT(imported, 2000u);
+    EXPECT_LT(imported, size_t{kFiles});
   }
 }
 
@@ -243,7 +244,7 @@ TEST(HostileKeras, OtherNumbersAreSurvived) {
     const std::string whole = content(name);
     for (const uint64_t number :
          {uint64_t{0}, uint64_t{48}, uint64_t{96}, UINT64_MAX, UINT64_MAX / 2, uint64_t{1} << 40})
-      for (size_t at = 8; at + 8 <= whole.size(); at += 24) {
+      for (size_t at = 8; at + 8 <= whole.size(); at += 24 * testing::kStride) {
         std::string damaged = whole;
         std::memcpy(damaged.data() + at, &number, sizeof number);
         survives(damaged);

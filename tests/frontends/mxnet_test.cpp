@@ -158,16 +158,16 @@ bool survives(const std::string& symbol, const std::string& params) {
 TEST(HostileMxnet, EveryTruncationIsSurvived) {
   const std::string symbol = content("gluon-symbol.json"), params = content("gluon-0000.params");
   ASSERT_TRUE(survives(symbol, params));
-  for (size_t length = 0; length + 2 < symbol.size(); length += 7)
+  for (size_t length = 0; length + 2 < symbol.size(); length += 7 * testing::kStride)
     EXPECT_FALSE(survives(symbol.substr(0, length), params)) << length;
-  for (size_t length = 0; length < params.size(); length += 5)
+  for (size_t length = 0; length < params.size(); length += 5 * testing::kStride)
     EXPECT_FALSE(survives(symbol, params.substr(0, length))) << length;
 }
 
 TEST(HostileMxnet, BitFlipsAreSurvived) {
   const std::string symbol = content("gluon-symbol.json"), params = content("gluon-0000.params");
   std::mt19937 random(7);
-  for (int i = 0; i < 600; ++i) {
+  for (int i = 0; i < 600 / testing::kStride; ++i) {
     std::string damaged = i % 2 ? symbol : params;
     testing::flip_a_bit(damaged, random);
     i % 2 ? survives(damaged, params) : survives(symbol, damaged);

@@ -11,6 +11,7 @@
 #include "frontends/onnx/import.h"
 #include "ir/verify.h"
 #include "tests/frontends/graphs.h"
+#include "tests/sanitized.h"
 
 namespace lapis {
 namespace {
@@ -95,7 +96,7 @@ TEST(RawData, OfDamagedFilesIsReadAlike) {
   const std::string model = model_of("");
   const size_t contents = model.find(std::string(reinterpret_cast<const char*>(counted(DType::Int8, {64}).raw()), 64));
   ASSERT_NE(contents, std::string::npos);
-  for (size_t byte = 0; byte < model.size(); ++byte) {
+  for (size_t byte = 0; byte < model.size(); byte += testing::kStride) {
     if (byte > contents + 4 && byte + 64 < contents + 10000) continue;  // numbers like any other
     for (const int bit : {0, 2, 7}) {
       std::string damaged = model;
