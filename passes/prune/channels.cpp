@@ -96,22 +96,30 @@ void adjust(Graph& graph, const WeightMatrix& m, const InputMoments& moments, co
   store_rows(graph, m, rows);
 }
 
+struct Loss {
+  const WeightMatrix* weights;
+  Mask inputs;  // that leave
+};
+
 Status compensate(Graph& graph, const ChannelMap& map, const std::set<int>& gone, const NodeRecipes& recipes,
                   Evaluator* evaluator, const SampleSource& source, int64_t samples) {
-  std::vector<WeightMatrix> matrices;
-  std::vector<Mask> masks;
+  std::vector<Node*> nodes;
+  std::unordered_map<const Node*, Loss> losses;
   for (const ChannelMap::End& reader : map.readers()) {
-    const Node& node = *reader.weights.node;
+    Node& node = *reader.weights.node;
     Mask mask = inputs_that_leave(map, reader, gone);
     if (!recipes.of(node).sparsity.compensate || has_no_moments(node) || !std::count(mask.begin(), mask.end(), 1))
       continue;
-    matrices.push_back(reader.weights);
-    masks.push_back(std::move(mask));
+    nodes.push_back(&node);
+    losses.emplace(&node, Loss{&reader.weights, std::move(mask)});
   }
-  if (matrices.empty()) return ok();
-  LAPIS_TRY(const InputMomentsOf moments, measure_input_moments(graph, matrices, *evaluator, source, samples));
-  for (size_t i = 0; i < matrices.size(); ++i) adjust(graph, matrices[i], moments.at(matrices[i].node), masks[i]);
-  return ok();
+  if (nodes.empty()) return ok();
+  return for_each_moments(graph, nodes, kMomentsOfRows, *evaluator, source, samples,
+                          [&](Node& node, const InputMoments& moments) -> Status {
+                            const Loss& loss = losses.at(&node);
+                            adjust(graph, *loss.weights, moments, loss.inputs);
+                            return ok();
+                          });
 }
 
 // ---- what is said of it ---------------------------------------------------------------------------------------------

@@ -86,7 +86,7 @@ int64_t columns_at_once(const SparsityPattern& pattern) {
 
 Rows rows_of(const WeightMatrix& m, const InputMoments* moments) {
   Rows rows{m.read(), {}};
-  if (!moments || !moments->bias) return rows;
+  if (!moments || !moments->ones) return rows;
   const Value* bias = m.node->input(2);
   rows.bias.resize(static_cast<size_t>(m.rows()), 0);
   for (size_t i = 0; bias && i < rows.bias.size(); ++i) rows.bias[i] = bias->constant().data<float>()[i];

@@ -1,4 +1,4 @@
-// Pruning by the second derivatives of the error (moments.h): what a weight loses is made good by those that stay.
+// Pruning by the second derivatives of the error (passes/quantize/moments.h): what a weight loses is made good by those that stay.
 //
 // Frantar and Alistarh, "SparseGPT: Massive Language Models Can Be Accurately Pruned in One-Shot", 2023, algorithm 1: columns in their order, the
 // mask of the next ones (128; the M of N:M) chosen by w^2 / [H^-1]_cc of the weights as they are by then. Where the mask is given, or whole inputs
@@ -6,7 +6,8 @@
 #pragma once
 
 #include "passes/prune/mask.h"
-#include "passes/prune/moments.h"
+#include "passes/prune/weights.h"
+#include "passes/quantize/moments.h"
 
 namespace lapis {
 
@@ -14,6 +15,9 @@ namespace lapis {
 struct Rows {
   std::vector<double> weights, bias;
 };
+
+// What nodes with their inputs in the order of WeightMatrix are measured by: a 1 among them, so that the bias makes good what the mean loses.
+inline constexpr MomentsOptions kMomentsOfRows = {InputOrder::ByTap, true};
 
 // The rows of a node with moments, and back.
 Rows rows_of(const WeightMatrix& matrix, const InputMoments* moments);

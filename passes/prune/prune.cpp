@@ -41,14 +41,18 @@ class WeightPruner {
 
   Status run(Evaluator* evaluator, const SampleSource& source, int64_t samples) {
     for (Node* node : graph_.nodes()) plan(*node);
-    std::vector<WeightMatrix> matrices;
-    for (const Task& task : tasks_)
-      if (compensates(task)) matrices.push_back(task.matrix);
-    if (!matrices.empty()) {
-      LAPIS_TRY(moments_, measure_input_moments(graph_, matrices, *evaluator, source, samples));
-    }
     choose_masks_before();
-    for (Task& task : tasks_) prune(task);
+    std::vector<Node*> compensated;
+    for (const Task& task : tasks_)
+      if (compensates(task)) compensated.push_back(task.matrix.node);
+    if (!compensated.empty())
+      LAPIS_CHECK(for_each_moments(graph_, compensated, kMomentsOfRows, *evaluator, source, samples,
+                                   [&](Node& node, const InputMoments& moments) -> Status {
+                                     prune(tasks_[task_of_.at(node.input(1))], &moments);
+                                     return ok();
+                                   }));
+    for (const Task& task : tasks_)
+      if (!compensates(task)) prune(task, nullptr);
     graph_.erase_unused_constants();
     return ok();
   }
@@ -110,9 +114,8 @@ class WeightPruner {
     }
   }
 
-  void prune(const Task& task) {
+  void prune(const Task& task, const InputMoments* moments) {
     const WeightMatrix& m = task.matrix;
-    const InputMoments* moments = compensates(task) ? &moments_.at(m.node) : nullptr;
     Rows rows = rows_of(m, moments);
     if (moments && !finite(*moments)) {
       notes[m.node] = "not compensated: its data is not finite";
@@ -152,7 +155,6 @@ class WeightPruner {
   const NodeRecipes& recipes_;
   std::vector<Task> tasks_;
   std::unordered_map<const Value*, size_t> task_of_;  // by weights
-  InputMomentsOf moments_;
 };
 
 // ---- the whole ------------------------------------------------------------------------------------------------------

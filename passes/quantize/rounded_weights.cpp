@@ -26,7 +26,7 @@ int64_t inputs_of(const ContractionRole& role) {
 
 // Each group of outputs by the moments of its own inputs.
 RoundedWeights by_gptq(const std::vector<double>& weights, int64_t inputs, const Scheme& scheme,
-                       const GroupMoments& moments) {
+                       const std::vector<Moments>& moments) {
   RoundedWeights all;
   const size_t each = weights.size() / moments.size();
   for (size_t g = 0; g < moments.size(); ++g) {
@@ -53,7 +53,7 @@ class ByRecipe {
   bool needs_data(const Node& node) const { return rounds_by_data(recipe(node)); }
 
   // `moments`: null for rounding to the nearest.
-  Status round(const Node& node, const GroupMoments* moments, Evaluator* evaluator) {
+  Status round(const Node& node, const std::vector<Moments>* moments, Evaluator* evaluator) {
     const ContractionRole role = *contraction_role(node);
     const std::vector<double> weights = rows_of(role);
     const int64_t inputs = inputs_of(role);
@@ -116,8 +116,9 @@ Result<RoundedOf> round_by_recipe(const Graph& graph, const Placement& placement
       LAPIS_CHECK(rounder.round(*node, nullptr, nullptr));
   }
   if (by_data.empty()) return std::move(rounder.done);
-  LAPIS_CHECK(for_each_moments(graph, by_data, *evaluator, source, samples,
-                               [&](Node& node, const GroupMoments& m) { return rounder.round(node, &m, evaluator); }));
+  LAPIS_CHECK(for_each_moments(
+      graph, by_data, {}, *evaluator, source, samples,
+      [&](Node& node, const InputMoments& m) { return rounder.round(node, &m.groups, evaluator); }));
   return std::move(rounder.done);
 }
 

@@ -155,6 +155,25 @@ TEST(Compensation, OfAModelIsBetterOnTheDataThatItSaw) {
   }
 }
 
+TEST(Compensation, IsThereForConvolutionsThatPadByThemselves) {
+  double qualities[2];
+  for (const bool compensate : {false, true}) {
+    Net net, original;
+    for (Net* n : {&net, &original}) {
+      Value* related = n->conv(n->input({2, 3, 9, 9}), 8, 1);  // channels that know of each other
+      n->graph.set_outputs(
+          {n->add(ops::Conv, {related, n->constant(random_tensor({16, 8, 3, 3}, 5))},
+                  {{"auto_pad", std::string("SAME_UPPER")}, {"strides", std::vector<int64_t>{2, 2}}})});
+    }
+    const auto report = prune(net.graph, {.recipe = recipe_of(sparsity("2:4"), compensate)},
+                              reference_evaluator().get(), samples_of({original.feeds(7), original.feeds(8)}));
+    ASSERT_TRUE(report.ok()) << to_string(report.diagnostics());
+    EXPECT_EQ(report->weights[1].note, "");
+    qualities[compensate] = quality(original, net);
+  }
+  EXPECT_GT(qualities[1], qualities[0] + 5);
+}
+
 TEST(Compensation, NeedsSamples) {
   Layers net;
   const auto report = prune(net.graph, {.recipe = recipe_of(sparsity("2:4"), true)});

@@ -88,38 +88,111 @@ TEST(AdaRound, OfInputsThatWereNeverSeenIsRoundingToTheNearest) {
 
 // ---- moments ------------------------------------------------------------------------------------------------------------
 
-TEST(Moments, OfAConvolutionAreThoseOfItsPatchesInEachGroup) {
-  Net net;
-  Value* x = net.input({2, 4, 5, 5});
-  Value* w = net.constant(random_tensor({6, 2, 3, 3}, 7));
-  Value* y = net.add(
-      ops::Conv, {x, w},
-      {{"group", int64_t{2}}, {"pads", std::vector<int64_t>{1, 0, 1, 0}}, {"strides", std::vector<int64_t>{2, 1}}});
-  net.graph.set_outputs({y});
-  const Feeds feeds = net.feeds();
-  GroupMoments moments;
-  Node* node = y->producer();
-  const Status measured = for_each_moments(net.graph, {&node, 1}, *reference_evaluator(), samples_of({feeds, feeds}), 2,
-                                           [&](Node&, const GroupMoments& m) -> Status {
-                                             moments = m;
+using MomentsByNode = std::map<const Node*, InputMoments>;
+
+MomentsByNode moments_of(const Net& net, const std::vector<Node*>& nodes, const MomentsOptions& options,
+                         Evaluator& evaluator, const std::vector<Feeds>& samples) {
+  MomentsByNode found;
+  const Status measured = for_each_moments(net.graph, nodes, options, evaluator, samples_of(samples), 100,
+                                           [&](Node& node, const InputMoments& m) -> Status {
+                                             found[&node] = m;
                                              return ok();
                                            });
-  ASSERT_TRUE(measured.ok()) << to_string(measured.diagnostics());
-  ASSERT_EQ(moments.size(), 2u);
-  // w^T H w is the length of the results of an output, over both samples.
-  const Tensor results = (*evaluate(net.graph, feeds))[0];
-  for (int64_t o = 0; o < 6; ++o) {
-    double expected = 0, actual = 0;
-    const int64_t plane = results.dim(2) * results.dim(3);
-    for (int64_t n = 0; n < 2; ++n)
-      for (int64_t i = 0; i < plane; ++i) expected += 2 * std::pow(results.as_double((n * 6 + o) * plane + i), 2);
-    for (int64_t i = 0; i < 18; ++i)
-      for (int64_t j = 0; j < 18; ++j)
-        actual += w->constant().as_double(o * 18 + i) *
-                  moments[static_cast<size_t>(o / 3)][static_cast<size_t>(i * 18 + j)] *
-                  w->constant().as_double(o * 18 + j);
-    EXPECT_NEAR(actual, expected, 1e-3 * expected) << o;
+  EXPECT_TRUE(measured.ok()) << to_string(measured.diagnostics());
+  return found;
+}
+
+// [outputs][inputs] weights of a convolution in the order of the moments, and its bias behind them.
+std::vector<double> rows_as_measured(const Node& conv, const InputMoments& m, InputOrder order) {
+  const Tensor& w = conv.input(1)->constant();
+  const int64_t channels = w.dim(1), taps = w.size() / w.dim(0) / channels;
+  std::vector<double> rows;
+  for (int64_t o = 0; o < w.dim(0); ++o) {
+    for (int64_t i = 0; i < channels * taps; ++i)
+      rows.push_back(w.as_double(o * channels * taps +
+                                 (order == InputOrder::ByChannel ? i : i % channels * taps + i / channels)));
+    if (m.ones) rows.push_back(conv.input(2)->constant().as_double(o));
   }
+  return rows;
+}
+
+// w^T H w is the length of the results of an output, over all samples: it holds for the right moments in the right order only.
+void expect_lengths_of_results(const Net& net, const Node& conv, const InputMoments& m, InputOrder order,
+                               const std::vector<Feeds>& samples) {
+  const std::vector<double> w = rows_as_measured(conv, m, order);
+  const auto n = static_cast<size_t>(m.size);
+  const size_t outputs = w.size() / n;
+  std::vector<double> expected(outputs, 0);
+  for (const Feeds& feeds : samples) {
+    const Tensor results = (*evaluate(net.graph, feeds))[0];
+    const int64_t plane = results.dim(2) * results.dim(3);
+    for (int64_t i = 0; i < results.size(); ++i)
+      expected[static_cast<size_t>(i / plane) % outputs] += std::pow(results.as_double(i), 2);
+  }
+  for (size_t o = 0; o < outputs; ++o) {
+    const Moments& h = m.groups[o * m.groups.size() / outputs];
+    double actual = 0;
+    for (size_t i = 0; i < n; ++i)
+      for (size_t j = 0; j < n; ++j) actual += w[o * n + i] * h[i * n + j] * w[o * n + j];
+    EXPECT_NEAR(actual, expected[o], 1e-3 * expected[o]) << o;
+  }
+}
+
+TEST(Moments, OfAConvolutionAreThoseOfItsPatchesInEachGroup) {
+  const std::vector<Attributes> paddings = {{{"pads", std::vector<int64_t>{1, 0, 1, 0}}},
+                                            {{"auto_pad", std::string("SAME_UPPER")}},
+                                            {{"auto_pad", std::string("SAME_LOWER")}},
+                                            {{"auto_pad", std::string("VALID")}}};
+  for (const Attributes& padding : paddings)
+    for (const MomentsOptions options : {MomentsOptions{InputOrder::ByChannel}, {InputOrder::ByTap, true}}) {
+      Net net;
+      Attributes attributes = padding;
+      attributes["group"] = int64_t{2};
+      attributes["strides"] = std::vector<int64_t>{2, 1};
+      std::vector<Value*> inputs = {net.input({2, 4, 5, 5}), net.constant(random_tensor({6, 2, 3, 3}, 7))};
+      if (options.ones) inputs.push_back(net.constant(random_tensor({6}, 8)));
+      Value* y = net.add(ops::Conv, inputs, attributes);
+      net.graph.set_outputs({y});
+      const std::vector<Feeds> samples = {net.feeds(1), net.feeds(2)};
+      const auto found = moments_of(net, {y->producer()}, options, *reference_evaluator(), samples);
+      const InputMoments& m = found.at(y->producer());
+      ASSERT_EQ(m.groups.size(), 2u);
+      EXPECT_EQ(m.size, options.ones ? 19 : 18);
+      expect_lengths_of_results(net, *y->producer(), m, options.order, samples);
+    }
+}
+
+// Counts what a model computes.
+class CountingEvaluator : public Evaluator {
+ public:
+  Status load(const Graph& graph, const std::vector<std::string>& watched) override {
+    most_outputs = std::max(most_outputs, graph.outputs().size());
+    return inner_->load(graph, watched);
+  }
+  Result<Feeds> run(const Feeds& feeds) override { return inner_->run(feeds); }
+  size_t most_outputs = 0;
+
+ private:
+  std::unique_ptr<Evaluator> inner_ = reference_evaluator();
+};
+
+TEST(Moments, OfNodesThatReadOneValueAreMeasuredOnce) {
+  Net net;
+  Value* x = net.input({3, 4});
+  Value* a = net.add(ops::MatMul, {x, net.constant(random_tensor({4, 6}, 1))});
+  Value* b = net.add(ops::MatMul, {x, net.constant(random_tensor({4, 2}, 2))});
+  Value* c = net.gemm(x, 5, "c");  // it can take a bias: with the 1 it is another measurement
+  net.graph.set_outputs({a, b, c});
+  const std::vector<Node*> nodes = {a->producer(), b->producer(), c->producer()};
+  CountingEvaluator evaluator;
+  const auto plain = moments_of(net, nodes, {}, evaluator, {net.feeds()});
+  EXPECT_EQ(evaluator.most_outputs, 1u);
+  EXPECT_EQ(plain.at(nodes[0]).groups, plain.at(nodes[1]).groups);
+  const auto with_ones = moments_of(net, nodes, {InputOrder::ByTap, true}, evaluator, {net.feeds()});
+  EXPECT_EQ(evaluator.most_outputs, 2u);
+  EXPECT_EQ(with_ones.at(nodes[1]).size, 4);
+  EXPECT_EQ(with_ones.at(nodes[2]).size, 5);
+  EXPECT_EQ(with_ones.at(nodes[2]).groups[0].back(), 3);  // rows
 }
 
 // ---- restored moments -----------------------------------------------------------------------------------------------------
