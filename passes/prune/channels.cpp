@@ -92,7 +92,15 @@ Mask inputs_that_leave(const ChannelMap& map, const ChannelMap::End& reader, con
 
 void adjust(Graph& graph, const WeightMatrix& m, const InputMoments& moments, const Mask& gone) {
   Rows rows = rows_of(m, &moments);
-  remove_inputs(rows, moments.groups[0], moments.size, gone);
+  remove_inputs(rows, group_of(moments, 0), gone);
+  store_rows(graph, m, rows);
+}
+
+// Nothing makes it good.
+void take_away(Graph& graph, const WeightMatrix& m, const Mask& gone) {
+  Rows rows{m.read(), {}};
+  for (size_t i = 0; i < rows.weights.size(); ++i)
+    if (gone[i % gone.size()]) rows.weights[i] = 0;
   store_rows(graph, m, rows);
 }
 
@@ -108,8 +116,11 @@ Status compensate(Graph& graph, const ChannelMap& map, const std::set<int>& gone
   for (const ChannelMap::End& reader : map.readers()) {
     Node& node = *reader.weights.node;
     Mask mask = inputs_that_leave(map, reader, gone);
-    if (!recipes.of(node).sparsity.compensate || has_no_moments(node) || !std::count(mask.begin(), mask.end(), 1))
+    if (!std::count(mask.begin(), mask.end(), 1)) continue;
+    if (!recipes.of(node).sparsity.compensate || has_no_moments(node)) {
+      take_away(graph, reader.weights, mask);
       continue;
+    }
     nodes.push_back(&node);
     losses.emplace(&node, Loss{&reader.weights, std::move(mask)});
   }

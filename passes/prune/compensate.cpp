@@ -7,18 +7,22 @@ namespace lapis {
 namespace {
 
 constexpr int64_t kColumnsAtOnce = 128;
+constexpr double kPull = 10;  // dampings of an inversion
 
 // Rows with their biases as last column, and the root of the inverse moments.
 class Elimination {
  public:
-  Elimination(const Rows& rows, const Moments& moments, int64_t size)
-      : size_(size), inputs_(rows.bias.empty() ? size : size - 1), root_(inverse_root(moments, size)) {
+  Elimination(const Rows& rows, const GroupMoments& moments)
+      : size_(moments.size),
+        inputs_(rows.bias.empty() ? size_ : size_ - 1),
+        root_(inverse_root(moments.now, moments.size)) {
     const size_t count = rows.weights.size() / static_cast<size_t>(inputs_);
     for (size_t r = 0; r < count; ++r) {
       const auto from = rows.weights.begin() + static_cast<std::ptrdiff_t>(r) * inputs_;
       w_.insert(w_.end(), from, from + inputs_);
       if (!rows.bias.empty()) w_.push_back(rows.bias[r]);
     }
+    if (moments.from) follow(moments.now, *moments.from);
   }
 
   int64_t inputs() const { return inputs_; }
@@ -54,6 +58,28 @@ class Elimination {
 
  private:
   const double* root(int64_t k) const { return root_.data() + k * size_; }
+
+  // w => w (from + pull) (now + pull)^-1: the least squares fit to the former results, drawn towards w, because few samples say little of inputs that
+  // hardly occur.
+  void follow(Moments now, const Moments& from) {
+    const auto n = static_cast<size_t>(size_);
+    std::vector<double> pull = damping_of(now, size_);
+    for (double& p : pull) p *= kPull - 1;
+    for (size_t i = 0; i < n; ++i) now[i * n + i] += pull[i];
+    const std::vector<double> more = damping_of(now, size_), root = inverse_root(std::move(now), size_);
+    std::vector<double> wanted(n), half(n);
+    for (double* w = w_.data(); w != w_.data() + w_.size(); w += n) {
+      for (size_t j = 0; j < n; ++j) wanted[j] = w[j] * (pull[j] + more[j]);
+      for (size_t i = 0; i < n; ++i)
+        for (size_t j = 0; j < n; ++j) wanted[j] += w[i] * from[i * n + j];
+      std::fill(half.begin(), half.end(), 0);
+      std::fill(w, w + n, 0);
+      for (size_t k = 0; k < n; ++k)
+        for (size_t j = k; j < n; ++j) half[k] += wanted[j] * root[k * n + j];
+      for (size_t k = 0; k < n; ++k)
+        for (size_t j = k; j < n; ++j) w[j] += half[k] * root[k * n + j];
+    }
+  }
 
   // What it takes away goes to the columns behind it.
   void eliminate(double* w, int64_t k) const {
@@ -105,8 +131,12 @@ void store_rows(Graph& graph, const WeightMatrix& m, const Rows& rows) {
       2, graph.add_constant(std::move(bias), (old ? old->name() : node.output()->name() + "_bias") + "_pruned"));
 }
 
-Mask prune_group(Rows& rows, const Moments& moments, int64_t size, const Sparsity& sparsity, Mask mask) {
-  Elimination e(rows, moments, size);
+GroupMoments group_of(const InputMoments& moments, size_t group) {
+  return {moments.groups[group], moments.from.empty() ? nullptr : &moments.from[group], moments.size};
+}
+
+Mask prune_group(Rows& rows, const GroupMoments& moments, const Sparsity& sparsity, Mask mask) {
+  Elimination e(rows, moments);
   const bool choose = mask.empty();
   if (choose) mask.resize(rows.weights.size());
   const int64_t step = columns_at_once(sparsity.pattern);
@@ -122,23 +152,30 @@ Mask prune_group(Rows& rows, const Moments& moments, int64_t size, const Sparsit
   return mask;
 }
 
-void remove_inputs(Rows& rows, const Moments& moments, int64_t size, const Mask& gone) {
+// [size][size] with rows and columns in another order.
+static Moments reordered(const Moments& m, const std::vector<int64_t>& order) {
+  const size_t n = order.size();
+  Moments sorted(m.size());
+  for (size_t i = 0; i < n; ++i)
+    for (size_t j = 0; j < n; ++j)
+      sorted[i * n + j] = m[static_cast<size_t>(order[i]) * n + static_cast<size_t>(order[j])];
+  return sorted;
+}
+
+void remove_inputs(Rows& rows, const GroupMoments& moments, const Mask& gone) {
   std::vector<int64_t> order;  // those that leave first
   for (const bool leaves : {true, false})
-    for (int64_t k = 0; k < size; ++k)
+    for (int64_t k = 0; k < moments.size; ++k)
       if ((k < static_cast<int64_t>(gone.size()) && gone[static_cast<size_t>(k)]) == leaves) order.push_back(k);
   const auto leaving = std::count(gone.begin(), gone.end(), 1);
-  Moments sorted(moments.size());
-  for (int64_t i = 0; i < size; ++i)
-    for (int64_t j = 0; j < size; ++j)
-      sorted[static_cast<size_t>(i * size + j)] = moments[static_cast<size_t>(order[i] * size + order[j])];
+  const Moments now = reordered(moments.now, order), from = moments.from ? reordered(*moments.from, order) : Moments();
   const int64_t inputs = static_cast<int64_t>(gone.size());
   const int64_t count = static_cast<int64_t>(rows.weights.size()) / inputs;
   Rows turned = rows;
   for (int64_t r = 0; r < count; ++r)
     for (int64_t k = 0; k < inputs; ++k)
       turned.weights[static_cast<size_t>(r * inputs + k)] = rows.weights[static_cast<size_t>(r * inputs + order[k])];
-  Elimination e(turned, sorted, size);
+  Elimination e(turned, {now, moments.from ? &from : nullptr, moments.size});
   e.prune(0, leaving, Mask(static_cast<size_t>(count * leaving), 1));
   e.store(turned);
   for (int64_t r = 0; r < count; ++r)

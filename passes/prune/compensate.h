@@ -16,17 +16,26 @@ struct Rows {
   std::vector<double> weights, bias;
 };
 
-// What nodes with their inputs in the order of WeightMatrix are measured by: a 1 among them, so that the bias makes good what the mean loses.
-inline constexpr MomentsOptions kMomentsOfRows = {InputOrder::ByTap, true};
+// What nodes with their inputs in the order of WeightMatrix are measured by: a 1 among them, so that the bias makes good what the mean loses, and as what
+// stands before them has been pruned.
+inline constexpr MomentsOptions kMomentsOfRows = {InputOrder::ByTap, true, true};
 
 // The rows of a node with moments, and back.
 Rows rows_of(const WeightMatrix& matrix, const InputMoments* moments);
 void store_rows(Graph& graph, const WeightMatrix& matrix, const Rows& rows);
 
-// Prunes the rows of one group. `mask`: what to prune; empty: chosen on the way, and returned.
-Mask prune_group(Rows& rows, const Moments& moments, int64_t size, const Sparsity& sparsity, Mask mask = {});
+// How the inputs of one group belong together: x^T x, and x0^T x of the inputs before anything was pruned (empty: they are what they were).
+struct GroupMoments {
+  const Moments& now;
+  const Moments* from = nullptr;
+  int64_t size = 0;
+};
+GroupMoments group_of(const InputMoments& moments, size_t group);
 
-// Sets the inputs with `gone` to 0 in all rows.
-void remove_inputs(Rows& rows, const Moments& moments, int64_t size, const Mask& gone);
+// Prunes the rows of one group, which first become those that make of the inputs as they are what they made of them as they were. `mask`: what to prune; empty: chosen on the way, and returned.
+Mask prune_group(Rows& rows, const GroupMoments& moments, const Sparsity& sparsity, Mask mask = {});
+
+// Sets the inputs with `gone` to 0 in all rows, likewise.
+void remove_inputs(Rows& rows, const GroupMoments& moments, const Mask& gone);
 
 }  // namespace lapis

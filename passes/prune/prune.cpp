@@ -42,6 +42,8 @@ class WeightPruner {
   Status run(Evaluator* evaluator, const SampleSource& source, int64_t samples) {
     for (Node* node : graph_.nodes()) plan(*node);
     choose_masks_before();
+    for (const Task& task : tasks_)
+      if (!compensates(task)) prune(task, nullptr);
     std::vector<Node*> compensated;
     for (const Task& task : tasks_)
       if (compensates(task)) compensated.push_back(task.matrix.node);
@@ -51,8 +53,6 @@ class WeightPruner {
                                      prune(tasks_[task_of_.at(node.input(1))], &moments);
                                      return ok();
                                    }));
-    for (const Task& task : tasks_)
-      if (!compensates(task)) prune(task, nullptr);
     graph_.erase_unused_constants();
     return ok();
   }
@@ -108,6 +108,7 @@ class WeightPruner {
       for (size_t j = i + 1; j < tasks_.size() && tasks_[i].sparsity.scope == SparsityScope::Global; ++j)
         if (tasks_[j].sparsity == tasks_[i].sparsity) alike.push_back(&tasks_[j]);
       std::vector<Worths> worths;
+      worths.reserve(alike.size());
       for (const Task* task : alike) worths.push_back(sizes(task->matrix));
       std::vector<Mask> masks = choose_masks(worths, tasks_[i].sparsity);
       for (size_t j = 0; j < alike.size(); ++j) alike[j]->mask = std::move(masks[j]);
@@ -133,9 +134,12 @@ class WeightPruner {
   }
 
   static bool finite(const InputMoments& moments) {
-    return std::all_of(moments.groups.begin(), moments.groups.end(), [](const Moments& sums) {
-      return std::all_of(sums.begin(), sums.end(), [](double s) { return std::isfinite(s); });
-    });
+    const auto all_finite = [](const std::vector<Moments>& groups) {
+      return std::all_of(groups.begin(), groups.end(), [](const Moments& sums) {
+        return std::all_of(sums.begin(), sums.end(), [](double s) { return std::isfinite(s); });
+      });
+    };
+    return all_finite(moments.groups) && all_finite(moments.from);
   }
 
   static void prune_group_of(const Task& task, const InputMoments& moments, int64_t group, Rows& rows) {
@@ -145,7 +149,7 @@ class WeightPruner {
       return std::vector(from, from + std::min<std::ptrdiff_t>(m.outputs * width, values.end() - from));
     };
     Rows own{part(rows.weights, m.inputs()), rows.bias.empty() ? std::vector<double>() : part(rows.bias, 1)};
-    prune_group(own, moments.groups[static_cast<size_t>(group)], moments.size, task.sparsity,
+    prune_group(own, group_of(moments, static_cast<size_t>(group)), task.sparsity,
                 task.mask.empty() ? Mask() : part(task.mask, m.inputs()));
     std::copy(own.weights.begin(), own.weights.end(), rows.weights.begin() + group * m.outputs * m.inputs());
     std::copy(own.bias.begin(), own.bias.end(), rows.bias.begin() + group * (own.bias.empty() ? 0 : m.outputs));

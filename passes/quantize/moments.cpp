@@ -1,9 +1,12 @@
 #include "passes/quantize/moments.h"
 
 #include <algorithm>
+#include <unordered_map>
+#include <unordered_set>
 
 #include "ir/ops/attributes.h"
 #include "ir/ops/ops.h"
+#include "passes/quantize/copier.h"
 #include "passes/quantize/sample_runner.h"
 #include "passes/quantize/typed.h"
 
@@ -12,13 +15,14 @@ namespace lapis {
 namespace {
 
 constexpr int64_t kMostNumbers = int64_t{1} << 25;  // of moments at a time
+constexpr int64_t kMostStages = 16;
 
 // Nodes that read the same numbers.
 struct Measured {
   std::vector<Node*> nodes;
   int64_t groups = 1, inputs = 0;  // of a group
   InputMoments moments = {};
-  std::string name = {};  // of the value with the moments of a sample
+  int64_t stage = 0;  // those of one are measured together
   int64_t numbers() const { return groups * moments.size * moments.size; }
 };
 
@@ -64,19 +68,19 @@ int64_t place(int64_t i, const Shape& kernel, InputOrder order) {
   return order == InputOrder::ByChannel ? i : i % channels * taps + i / channels;
 }
 
-// Builds what computes moments beside a copy of the model.
+// Builds what computes moments.
 class Builder {
  public:
-  Builder(Graph& copy, InputOrder order) : graph_(copy), order_(order) {}
+  Builder(Graph& graph, InputOrder order) : graph_(graph), order_(order) {}
 
-  // float[groups][size][size]
-  Value* moments(const Measured& m) {
+  // float[groups][size][rows]: the inputs of the nodes, which read x.
+  Value* columns(const Measured& m, Value* x) {
     const Node& node = *m.nodes.front();
-    Value* x = graph_.find_value(node.input(0)->name());
     Value* columns = node.is(ops::Conv) ? patches(node, x, m) : columns_of_rows(x, m);
-    if (m.moments.ones) columns = with_ones(columns);
-    return add_typed(graph_, ops::MatMul, {columns, transposed(columns, {0, 2, 1})});
+    return m.moments.ones ? with_ones(columns) : columns;
   }
+  // float[groups][size][size]
+  Value* products(Value* a, Value* b) { return add_typed(graph_, ops::MatMul, {a, transposed(b, {0, 2, 1})}); }
 
  private:
   // [1][inputs][rows]
@@ -99,8 +103,7 @@ class Builder {
   }
 
   Value* with_ones(Value* columns) {
-    return add_typed(graph_, ops::Pad,
-                     {columns, ints({0, 0, 0, 0, 1, 0}), graph_.add_constant(Tensor::scalar(1.0f))});
+    return add_typed(graph_, ops::Pad, {columns, ints({0, 0, 0, 0, 1, 0}), graph_.add_constant(Tensor::scalar(1.0f))});
   }
   Value* transposed(Value* x, std::vector<int64_t> perm) {
     return add_typed(graph_, ops::Transpose, {x}, {{"perm", std::move(perm)}});
@@ -111,28 +114,82 @@ class Builder {
   const InputOrder order_;
 };
 
-void add_sample(Measured& m, const Tensor& seen) {
-  const auto numbers = seen.data<float>();
-  const auto each = static_cast<size_t>(m.moments.size * m.moments.size);
-  m.moments.groups.resize(static_cast<size_t>(m.groups), Moments(each, 0));
-  for (size_t i = 0; i < numbers.size(); ++i) m.moments.groups[i / each][i % each] += numbers[i];
+// Sums that a sample adds to.
+struct Sums {
+  std::string name;  // of the value that holds those of a sample
+  std::vector<Moments>* to;
+
+  void add(const Tensor& seen) const {
+    const auto numbers = seen.data<float>();
+    const size_t each = numbers.size() / to->size();
+    for (size_t i = 0; i < numbers.size(); ++i) (*to)[i / each][i % each] += numbers[i];
+  }
+};
+
+// A model that computes moments.
+class Measurement {
+ public:
+  Measurement(std::unique_ptr<Graph> graph, InputOrder order) : graph_(std::move(graph)), builder_(*graph_, order) {}
+
+  Graph& graph() { return *graph_; }
+  // `was`: what the nodes read before the changes; null: nobody asks.
+  void add(Measured& m, Value* x, Value* was) {
+    Value* columns = builder_.columns(m, x);
+    add(m, builder_.products(columns, columns), m.moments.groups);
+    if (was) add(m, builder_.products(builder_.columns(m, was), columns), m.moments.from);
+  }
+
+  Status run(Evaluator& evaluator, const SampleSource& source, int64_t samples) {
+    graph_->set_outputs(outputs_);
+    SampleRunner runner(*graph_, {}, evaluator);
+    int64_t seen = 0;
+    LAPIS_CHECK(runner.run_all(source, samples, [&](const Feeds& results) -> Status {
+      for (const Sums& sums : sums_) sums.add(results.at(sums.name));
+      ++seen;
+      return ok();
+    }));
+    if (seen > 0) return ok();
+    return error(ErrorKind::Mismatch, "there is no calibration sample").help("give at least one; 100 is usual");
+  }
+
+ private:
+  void add(const Measured& m, Value* products, std::vector<Moments>& to) {
+    to.assign(static_cast<size_t>(m.groups), Moments(static_cast<size_t>(m.moments.size * m.moments.size), 0));
+    outputs_.push_back(products);
+    sums_.push_back({products->name(), &to});
+  }
+
+  std::unique_ptr<Graph> graph_;
+  Builder builder_;
+  std::vector<Value*> outputs_;
+  std::vector<Sums> sums_;
+};
+
+const Value* data_in(const Graph& graph, const Measured& m) {
+  return graph.find_value(m.nodes.front()->input(0)->name());
 }
 
-Status measure(const Graph& graph, std::span<Measured> some, InputOrder order, Evaluator& evaluator,
-               const SampleSource& source, int64_t samples) {
-  const std::unique_ptr<Graph> copy = graph.clone();
-  Builder builder(*copy, order);
-  std::vector<Value*> outputs;
-  for (Measured& m : some) {
-    outputs.push_back(builder.moments(m));
-    m.name = outputs.back()->name();
-  }
-  copy->set_outputs(outputs);
-  SampleRunner runner(*copy, {}, evaluator);
-  return runner.run_all(source, samples, [&](const Feeds& results) -> Status {
-    for (Measured& m : some) add_sample(m, results.at(m.name));
-    return ok();
-  });
+// What `copier` makes of a value.
+Value* copied(Copier& copier, const Value* v) {
+  if (v->producer()) copier.copy_until(*v->producer());
+  return copier.of(v);
+}
+
+Measurement as_it_was(const Graph& original, std::span<Measured> some, InputOrder order) {
+  Measurement measurement(original.clone(), order);
+  for (Measured& m : some)
+    measurement.add(m, measurement.graph().find_value(m.nodes.front()->input(0)->name()), nullptr);
+  return measurement;
+}
+
+// The model as it was and as it is, side by side.
+Measurement as_changed(const Graph& original, const Graph& changed, std::span<Measured> some, InputOrder order) {
+  Measurement measurement(std::make_unique<Graph>("both"), order);
+  Graph& both = measurement.graph();
+  for (const Value* input : original.inputs()) both.add_input(input->name(), input->type());
+  Copier before(original, both), now(changed, both);
+  for (Measured& m : some) measurement.add(m, copied(now, data_in(changed, m)), copied(before, data_in(original, m)));
+  return measurement;
 }
 
 std::vector<Measured> grouped(std::span<Node* const> nodes, const MomentsOptions& options) {
@@ -148,12 +205,34 @@ std::vector<Measured> grouped(std::span<Node* const> nodes, const MomentsOptions
   return all;
 }
 
+// How many of the nodes stand one behind the other in front of each of them.
+std::unordered_map<const Node*, int64_t> depths_of(const Graph& graph, std::span<Node* const> nodes) {
+  const std::unordered_set<const Node*> measured(nodes.begin(), nodes.end());
+  std::unordered_map<const Value*, int64_t> behind;
+  std::unordered_map<const Node*, int64_t> depths;
+  for (const Node* node : graph.nodes()) {
+    int64_t depth = 0;
+    for (const Value* v : node->inputs())
+      if (const auto it = behind.find(v); it != behind.end()) depth = std::max(depth, it->second);
+    if (measured.contains(node)) depths[node] = depth++;
+    for (const Value* v : node->outputs()) behind[v] = depth;
+  }
+  return depths;
+}
+
+// Those in front first; neighbours share a stage where there are many.
+void sort_into_stages(std::vector<Measured>& all, const Graph& graph, std::span<Node* const> nodes) {
+  const std::unordered_map<const Node*, int64_t> depths = depths_of(graph, nodes);
+  int64_t deepest = 1;
+  for (const auto& [node, depth] : depths) deepest = std::max(deepest, depth + 1);
+  for (Measured& m : all) m.stage = depths.at(m.nodes.front()) * std::min(kMostStages, deepest) / deepest;
+  std::stable_sort(all.begin(), all.end(), [](const Measured& a, const Measured& b) { return a.stage < b.stage; });
+}
+
 Status use_all(std::span<Measured> some, const std::function<Status(Node&, const InputMoments&)>& use) {
   for (Measured& m : some) {
-    if (m.moments.groups.empty())
-      return error(ErrorKind::Mismatch, "there is no calibration sample").help("give at least one; 100 is usual");
     for (Node* node : m.nodes) LAPIS_CHECK(use(*node, m.moments));
-    m.moments.groups = {};
+    m.moments.groups = m.moments.from = {};
   }
   return ok();
 }
@@ -173,14 +252,18 @@ std::optional<std::string> has_no_moments(const Node& node) {
 Status for_each_moments(const Graph& graph, std::span<Node* const> nodes, const MomentsOptions& options,
                         Evaluator& evaluator, const SampleSource& source, int64_t samples,
                         const std::function<Status(Node&, const InputMoments&)>& use) {
-  const std::unique_ptr<Graph> as_it_was = graph.clone();
+  const std::unique_ptr<Graph> original = graph.clone();
   std::vector<Measured> all = grouped(nodes, options);
+  if (options.as_changed) sort_into_stages(all, graph, nodes);
   for (size_t first = 0, end = 0; first < all.size(); first = end) {
     int64_t numbers = 0;
-    while (end < all.size() && (end == first || numbers + all[end].numbers() <= kMostNumbers))
+    while (end < all.size() && all[end].stage == all[first].stage &&
+           (end == first || numbers + all[end].numbers() <= kMostNumbers / (options.as_changed ? 2 : 1)))
       numbers += all[end++].numbers();
     const std::span<Measured> some(all.data() + first, end - first);
-    LAPIS_CHECK(measure(*as_it_was, some, options.order, evaluator, source, samples));
+    Measurement measurement = options.as_changed ? as_changed(*original, graph, some, options.order)
+                                                 : as_it_was(*original, some, options.order);
+    LAPIS_CHECK(measurement.run(evaluator, source, samples));
     LAPIS_CHECK(use_all(some, use));
   }
   return ok();

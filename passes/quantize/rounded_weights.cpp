@@ -116,9 +116,9 @@ Result<RoundedOf> round_by_recipe(const Graph& graph, const Placement& placement
       LAPIS_CHECK(rounder.round(*node, nullptr, nullptr));
   }
   if (by_data.empty()) return std::move(rounder.done);
-  LAPIS_CHECK(for_each_moments(
-      graph, by_data, {}, *evaluator, source, samples,
-      [&](Node& node, const InputMoments& m) { return rounder.round(node, &m.groups, evaluator); }));
+  LAPIS_CHECK(for_each_moments(graph, by_data, {}, *evaluator, source, samples, [&](Node& node, const InputMoments& m) {
+    return rounder.round(node, &m.groups, evaluator);
+  }));
   return std::move(rounder.done);
 }
 

@@ -133,11 +133,24 @@ std::vector<Steps> steps_of(const std::vector<double>& weights, int64_t inputs, 
   return steps;
 }
 
+static double mean_of_diagonal(const Moments& h, int64_t n) {
+  double mean = 0;
+  for (int64_t i = 0; i < n; ++i) mean += h[static_cast<size_t>(i * n + i)] / static_cast<double>(n);
+  return mean;
+}
+
+std::vector<double> damping_of(const Moments& h, int64_t n) {
+  const double mean = mean_of_diagonal(h, n);
+  std::vector<double> damping;
+  for (int64_t i = 0; i < n; ++i) damping.push_back(h[static_cast<size_t>(i * n + i)] == 0 ? 1 : kDamping * mean);
+  return damping;
+}
+
 std::vector<double> inverse_root(Moments h, int64_t n) {
   const auto row = [n](std::vector<double>& m, int64_t i) { return m.data() + i * n; };
-  double mean = 0;
-  for (int64_t i = 0; i < n; ++i) mean += row(h, i)[i] / static_cast<double>(n);
-  for (int64_t i = 0; i < n; ++i) row(h, i)[i] += row(h, i)[i] == 0 ? 1 : kDamping * mean;
+  const double mean = mean_of_diagonal(h, n);
+  const std::vector<double> damping = damping_of(h, n);
+  for (int64_t i = 0; i < n; ++i) row(h, i)[i] += damping[static_cast<size_t>(i)];
   for (int64_t j = n - 1; j >= 0; --j) {
     double* rj = row(h, j);
     for (int64_t i = 0; i <= j; ++i) {

@@ -40,7 +40,9 @@ int64_t block_of(const Scheme& scheme, int64_t inputs);
 // Rounds [outputs][inputs] weights. `moments`: of the inputs, for GPTQ; null: to the nearest step.
 RoundedWeights round_weights(std::vector<double> weights, int64_t inputs, const Scheme& scheme, const Moments* moments);
 
-// The upper triangle U with inverse(moments) = U^T U, by rows; `moments` [n, n] damped by a hundredth of the mean of their diagonal.
+// What is added to the diagonal of moments before they are inverted: a hundredth of its mean, and 1 where there is nothing.
+std::vector<double> damping_of(const Moments& moments, int64_t n);
+// The upper triangle U with inverse(moments) = U^T U, by rows; `moments` [n, n] damped.
 std::vector<double> inverse_root(Moments moments, int64_t n);
 
 // Restores the mean of each block of weights, by rounding those that lie nearest to the middle of two steps the other way, and then, where the block

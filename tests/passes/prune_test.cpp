@@ -101,7 +101,7 @@ TEST(Compensation, LosesLessOfTheResultsInEveryPattern) {
     Rows zeroed = before, adjusted = before;
     for (size_t i = 0; i < plain.size(); ++i)
       if (plain[i]) zeroed.weights[i] = 0;
-    const Mask mask = prune_group(adjusted, h, static_cast<int64_t>(n), sparsity(pattern));
+    const Mask mask = prune_group(adjusted, {h, nullptr, static_cast<int64_t>(n)}, sparsity(pattern));
     EXPECT_EQ(std::count(mask.begin(), mask.end(), 1), std::count(plain.begin(), plain.end(), 1)) << pattern;
     for (size_t i = 0; i < mask.size(); ++i) EXPECT_EQ(adjusted.weights[i] == 0, mask[i] == 1) << i;
     EXPECT_LT(lost(before.weights, adjusted.weights, h, n), 0.7 * lost(before.weights, zeroed.weights, h, n))
@@ -114,11 +114,20 @@ TEST(Compensation, OfInputsThatLeaveIsTheLeastSquaresFit) {
   const double xx = 5, xy = 3, yy = 4, x1 = 1, y1 = 2, n = 8;
   const Moments h = {xx, xy, x1, xy, yy, y1, x1, y1, n};
   Rows rows{{2, 3}, {0.5}};
-  remove_inputs(rows, h, 3, {0, 1});
+  remove_inputs(rows, {h, nullptr, 3}, {0, 1});
   const double determinant = xx * n - x1 * x1;
   EXPECT_EQ(rows.weights[1], 0);
   EXPECT_NEAR(rows.weights[0], 2 + 3 * (xy * n - y1 * x1) / determinant, 0.05);
   EXPECT_NEAR(rows.bias[0], 0.5 + 3 * (xx * y1 - x1 * xy) / determinant, 0.05);
+}
+
+// Inputs that have become twice as large since: half of the weights makes the same of them. The damping keeps a tenth of the way.
+TEST(Compensation, FollowsInputsThatHaveChanged) {
+  const Moments now = {4, 0, 0, 4}, from = {2, 0, 0, 2};
+  Rows rows{{3, -1}, {}};
+  prune_group(rows, {now, &from, 2}, sparsity("unstructured"), Mask{0, 1});
+  EXPECT_NEAR(rows.weights[0], 3 * 2.4 / 4.4, 0.01);
+  EXPECT_EQ(rows.weights[1], 0);
 }
 
 double quality(const Net& before, const Net& after) {

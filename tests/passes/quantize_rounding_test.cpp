@@ -109,8 +109,8 @@ std::vector<double> rows_as_measured(const Node& conv, const InputMoments& m, In
   std::vector<double> rows;
   for (int64_t o = 0; o < w.dim(0); ++o) {
     for (int64_t i = 0; i < channels * taps; ++i)
-      rows.push_back(w.as_double(o * channels * taps +
-                                 (order == InputOrder::ByChannel ? i : i % channels * taps + i / channels)));
+      rows.push_back(
+          w.as_double(o * channels * taps + (order == InputOrder::ByChannel ? i : i % channels * taps + i / channels)));
     if (m.ones) rows.push_back(conv.input(2)->constant().as_double(o));
   }
   return rows;
@@ -159,6 +159,43 @@ TEST(Moments, OfAConvolutionAreThoseOfItsPatchesInEachGroup) {
       ASSERT_EQ(m.groups.size(), 2u);
       EXPECT_EQ(m.size, options.ones ? 19 : 18);
       expect_lengths_of_results(net, *y->producer(), m, options.order, samples);
+    }
+}
+
+// y = W2 relu(W1 x): what the second product reads after the first has lost its last output, beside what it read before.
+TEST(Moments, OfAModelThatChangesAreThoseOfBothModels) {
+  Net net;
+  Value* x = net.input({5, 4});
+  Value* first = net.add(ops::MatMul, {x, net.constant(random_tensor({4, 3}, 1))});
+  Value* between = net.add(ops::Relu, {first});
+  Value* second = net.add(ops::MatMul, {between, net.constant(random_tensor({3, 2}, 2))}, {}, "y");
+  net.graph.set_outputs({between, second});
+  const Tensor was = (*evaluate(net.graph, net.feeds()))[0];
+  std::vector<Node*> nodes = {second->producer(), first->producer()};  // whatever their order
+  InputMoments found;
+  const auto use = [&](Node& node, const InputMoments& m) -> Status {
+    if (&node == second->producer()) return found = m, ok();
+    EXPECT_EQ(m.groups, m.from) << "nothing has changed before it";
+    Tensor w = node.input(1)->constant();
+    for (int64_t i = 0; i < 4; ++i) w.mutable_data<float>()[static_cast<size_t>(3 * i + 2)] = 0;
+    node.set_input(1, net.graph.add_constant(std::move(w)));
+    return ok();
+  };
+  const MomentsOptions options{InputOrder::ByTap, false, true};
+  const Status measured =
+      for_each_moments(net.graph, nodes, options, *reference_evaluator(), samples_of({net.feeds()}), 1, use);
+  ASSERT_TRUE(measured.ok()) << to_string(measured.diagnostics());
+  for (size_t i = 0; i < 3; ++i)
+    for (size_t j = 0; j < 3; ++j) {
+      double now = 0, from = 0;
+      for (int64_t r = 0; r < 5; ++r) {
+        const double a = was.as_double(3 * r + static_cast<int64_t>(i)),
+                     b = was.as_double(3 * r + static_cast<int64_t>(j));
+        from += j == 2 ? 0 : a * b;
+        now += i == 2 || j == 2 ? 0 : a * b;
+      }
+      EXPECT_NEAR(found.groups[0][i * 3 + j], now, 1e-4);
+      EXPECT_NEAR(found.from[0][i * 3 + j], from, 1e-4);
     }
 }
 
