@@ -14,6 +14,19 @@ namespace {
 // as the graph says.
 constexpr std::string_view kFixed = "fold-constants,inline-branches,fold-constants,dce";
 
+// A branch that is taken tells the sizes behind it, which may decide the next one.
+Status decide_branches(Graph& graph) {
+  LAPIS_TRY(const Pipeline pipeline, parse_pipeline("fold-constants,inline-branches"));
+  bool inlined = true;
+  while (inlined) {
+    PassContext context;
+    LAPIS_TRY(const std::vector<PassReport> reports, PassRunner({}).run(graph, pipeline, context));
+    inlined = reports.back().changed;
+    if (inlined) LAPIS_CHECK(infer_types(graph));
+  }
+  return ok();
+}
+
 class JitEvaluator final : public Evaluator {
  public:
   explicit JitEvaluator(int threads) : threads_(threads) {}
@@ -27,6 +40,7 @@ class JitEvaluator final : public Evaluator {
       if (std::find(outputs.begin(), outputs.end(), value) == outputs.end()) outputs.push_back(value);
     }
     copy->set_outputs(outputs);
+    LAPIS_CHECK(decide_branches(*copy));
     CompileOptions options;
     options.host_calls = true;
     LAPIS_TRY(options.pipeline, parse_pipeline(kFixed));

@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "base/guard.h"
+#include "tuning/fixed_inputs.h"
 
 namespace lapis {
 namespace {
@@ -23,6 +24,17 @@ Result<size_t> output_index(const std::vector<IoInfo>& outputs, const std::strin
   return error(ErrorKind::Mismatch, "the model has no output '" + name + "'")
       .at(where)
       .help("its outputs are " + known);
+}
+
+// What a sample gives a model: one that was made for a number that an input always is has no such input.
+Result<std::vector<Tensor>> inputs_of(const Runner& runner, const Dataset& dataset, const Feeds& feeds) {
+  std::vector<std::string> names;
+  for (const IoInfo& input : runner.inputs()) names.push_back(input.name);
+  const std::set<std::string> surplus = surplus_inputs(dataset, names);
+  if (surplus.empty()) return ordered(feeds, runner.inputs());
+  Feeds fitting = feeds;
+  for (const std::string& name : surplus) fitting.erase(name);
+  return ordered(fitting, runner.inputs());
 }
 
 // One metric of the dataset, and which outputs of a model it reads.
@@ -138,7 +150,7 @@ class Evaluation {
   Result<std::vector<Tensor>> outputs_for(Runner& runner, Feeds& feeds, std::vector<Tensor>& state, bool timed) {
     const std::vector<Carry>& carried = dataset_.carried();
     for (size_t c = 0; c < state.size(); ++c) feeds[carried[c].input] = state[c];
-    LAPIS_TRY(const std::vector<Tensor> inputs, ordered(feeds, runner.inputs()));
+    LAPIS_TRY(const std::vector<Tensor> inputs, inputs_of(runner, dataset_, feeds));
     LAPIS_CHECK(runner.prepare(inputs));
     const auto start = std::chrono::steady_clock::now();
     LAPIS_TRY(std::vector<Tensor> outputs, runner.run(inputs));
@@ -187,7 +199,7 @@ struct Ran {
 
 Result<Ran> run_alone(Runner& runner, const Dataset& dataset, int64_t sample) {
   LAPIS_TRY(Feeds feeds, dataset.sample(sample));
-  LAPIS_TRY(const std::vector<Tensor> inputs, ordered(feeds, runner.inputs()));
+  LAPIS_TRY(const std::vector<Tensor> inputs, inputs_of(runner, dataset, feeds));
   LAPIS_CHECK(runner.prepare(inputs));
   const auto start = std::chrono::steady_clock::now();
   LAPIS_TRY(std::vector<Tensor> outputs, runner.run(inputs));
@@ -360,7 +372,7 @@ static Result<Dataset> with_state(Runner& runner, const Dataset& dataset, int64_
       LAPIS_TRY(const size_t index, output_index(runner.outputs(), c.output, c.where));
       if (i > 0) feeds[c.input] = outputs[index];
     }
-    LAPIS_TRY(const std::vector<Tensor> inputs, ordered(feeds, runner.inputs()));
+    LAPIS_TRY(const std::vector<Tensor> inputs, inputs_of(runner, dataset, feeds));
     LAPIS_CHECK(runner.prepare(inputs));
     LAPIS_TRY(outputs, runner.run(inputs));
     if (i >= static_cast<int64_t>(samples.size()) * all / wanted) samples.push_back(std::move(feeds));

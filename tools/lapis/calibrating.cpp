@@ -1,5 +1,7 @@
 #include "tools/lapis/calibrating.h"
 
+#include "tuning/fixed_inputs.h"
+
 namespace lapis::cli {
 
 CLI::Option* add_calibration(CLI::App& app, std::string& calibration, ModelFlags& model) {
@@ -23,11 +25,13 @@ static OpenedRunner opened(const Graph& graph, const ModelFlags& flags) {
   return open_graph(graph, options);
 }
 
-Result<Calibrating> Calibrating::with(const std::string& data, int64_t samples, const Graph& graph,
-                                      const ModelFlags& flags) {
+Result<Calibrating> Calibrating::with(const std::string& data, int64_t samples, Graph& graph, const ModelFlags& flags) {
   LAPIS_TRY(const Dataset whole, load_dataset(data, graph.inputs().empty() ? "" : graph.inputs()[0]->name()));
-  LAPIS_TRY(const Dataset chosen, calibration_samples(whole, samples, [&] { return opened(graph, flags); }));
-  return Calibrating(chosen, flags.backend == "reference" ? reference_evaluator() : jit_evaluator(flags.threads));
+  LAPIS_TRY(std::vector<std::string> notes, fix_deciding_inputs(graph, whole));
+  LAPIS_TRY(const Dataset chosen,
+            calibration_samples(fitted(whole, graph), samples, [&] { return opened(graph, flags); }));
+  return Calibrating(chosen, std::move(notes),
+                     flags.backend == "reference" ? reference_evaluator() : jit_evaluator(flags.threads));
 }
 
 void Calibrating::serve(PassContext& context) const {

@@ -11,17 +11,19 @@ CLI::Option* add_calibration(CLI::App& app, std::string& calibration, ModelFlags
 
 class Calibrating {
  public:
-  // At most so many samples, evenly spread over the data, for the inputs of `graph`.
-  static Result<Calibrating> with(const std::string& data, int64_t samples, const Graph& graph,
-                                  const ModelFlags& flags);
+  // At most so many samples, evenly spread over the data, for the inputs of `graph`, which loses those that are always the same number and decide what it
+  // computes (tuning/fixed_inputs.h).
+  static Result<Calibrating> with(const std::string& data, int64_t samples, Graph& graph, const ModelFlags& flags);
   int64_t samples() const { return data_.size(); }
+  const std::vector<std::string>& notes() const { return notes_; }  // about those inputs
   // Gives a pass samples, evaluator and progress; this object must outlive it.
   void serve(PassContext& context) const;
 
  private:
-  Calibrating(Dataset data, std::unique_ptr<Evaluator> evaluator)
-      : data_(std::move(data)), evaluator_(std::move(evaluator)) {}
+  Calibrating(Dataset data, std::vector<std::string> notes, std::unique_ptr<Evaluator> evaluator)
+      : data_(std::move(data)), notes_(std::move(notes)), evaluator_(std::move(evaluator)) {}
   Dataset data_;
+  std::vector<std::string> notes_;
   std::unique_ptr<Evaluator> evaluator_;
 };
 

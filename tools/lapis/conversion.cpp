@@ -1,5 +1,8 @@
 #include "tools/lapis/conversion.h"
 
+#include "base/printable.h"
+#include "tuning/fixed_inputs.h"
+
 namespace lapis::cli {
 
 Result<Conversion> Conversion::begin(const ModelFlags& flags, const std::string& output, const std::string& calibration,
@@ -21,6 +24,14 @@ Status Conversion::run(const Pipeline& pipeline, PassContext context, const Expo
   if (auto done = PassRunner(options).run(*graph_, pipeline, context); !done.ok())
     return in_file(std::move(done).diagnostics(), flags_->model, graph_->name());
   return output_.write_model(*graph_, file);
+}
+
+void Conversion::add_notes(Report& report) const {
+  std::vector<std::string> notes = calibrating_ ? calibrating_->notes() : std::vector<std::string>();
+  const std::string undecided = undecided_branches(*graph_, "--value INPUT=NUMBER makes the model for one of them");
+  if (!undecided.empty()) notes.push_back(undecided);
+  for (const std::string& note : notes) report.text += printable(note) + "\n";
+  if (!notes.empty()) report.json["about_inputs"] = notes;
 }
 
 }  // namespace lapis::cli

@@ -11,6 +11,7 @@
 
 #include "tools/lapis/calibrating.h"
 #include "tools/lapis/output.h"
+#include "tools/lapis/verb.h"
 
 namespace lapis::cli {
 
@@ -23,6 +24,8 @@ class Conversion {
   const Graph& graph() const { return *graph_; }
   int64_t samples() const { return calibrating_ ? calibrating_->samples() : 0; }
   bool is_stdout() const { return output_.is_stdout(); }
+  // Says which inputs the model has lost because the data fixes them, and what no pass has touched because it stands in branches.
+  void add_notes(Report& report) const;
   // Runs the passes, which find samples and an evaluator in their context, and writes the model.
   Status run(const Pipeline& pipeline, PassContext context, const ExportOptions& file = {}) const;
 

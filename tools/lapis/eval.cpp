@@ -15,7 +15,8 @@ Result<std::unique_ptr<Runner>> opened(const std::string& model, const Flags& fl
   if (options.backend == Backend::Jit) {
     options.model.all_free = true;  // samples may be of any length
   } else {
-    LAPIS_TRY(const Feeds first, dataset.sample(0));
+    LAPIS_TRY(Feeds first, dataset.sample(0));
+    for (const auto& [name, number] : dataset.fixed_numbers()) first.erase(name);  // the model may not have them
     bind_to(first, options.model);
   }
   return flags.model.open(model, options);

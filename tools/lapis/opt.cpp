@@ -69,7 +69,7 @@ Status check_rules(const std::vector<std::string>& disabled) {
 }
 
 // What passes ask for that need more than the graph.
-Result<std::optional<Calibrating>> serve(const Flags& flags, const Graph& graph, PassContext& context) {
+Result<std::optional<Calibrating>> serve(const Flags& flags, Graph& graph, PassContext& context) {
   LAPIS_TRY(context.target, Target::parse(flags.model.target));
   if (!flags.recipe.empty()) {
     LAPIS_TRY(Recipe recipe, read_recipe(flags.recipe));

@@ -55,6 +55,7 @@ Result<Report> optimize(const Flags& flags) {
                 std::to_string(conversion.graph().node_count()) + " now\n" + as_text(mixed);
   report.json = {{"output", flags.output}, {"nodes_before", before}, {"nodes", conversion.graph().node_count()}};
   if (!mixed.decisions.empty()) report.json["bf16"] = as_json(mixed);
+  conversion.add_notes(report);
   return report;
 }
 

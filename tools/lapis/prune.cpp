@@ -64,6 +64,7 @@ Result<Report> prune(const Flags& flags) {
   Report report{as_text(done) + (done.damage ? as_text(*done.damage, "pruning") : ""), as_json(done), kOk,
                 conversion.is_stdout()};
   report.json["output"] = flags.output;
+  conversion.add_notes(report);
   return report;
 }
 

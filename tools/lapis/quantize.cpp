@@ -101,6 +101,7 @@ Result<Report> quantize(const Flags& flags) {
   if (!flags.save_recipe.empty()) LAPIS_CHECK(save_recipe(report, flags.save_recipe));
   Report said{report_text(report, flags.output) + as_text(mixed), report_json(report), kOk, conversion.is_stdout()};
   if (!mixed.decisions.empty()) said.json["bf16"] = as_json(mixed);
+  conversion.add_notes(said);
   return said;
 }
 

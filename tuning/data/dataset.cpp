@@ -285,6 +285,7 @@ Dataset Dataset::with(Content content) {
 Result<Feeds> Dataset::sample(int64_t index) const {
   Feeds feeds;
   for (const Content::Input& input : content_->inputs) {
+    if (left_out_.contains(input.name)) continue;
     LAPIS_TRY(Tensor t, input.column.read(original(index)));
     auto made = transformed(std::move(t), input.transforms);
     if (!made.ok()) {
@@ -308,6 +309,28 @@ const std::vector<MetricConfig>& Dataset::metrics() const { return content_->met
 const std::vector<Carry>& Dataset::carried() const { return content_->carried; }
 const Path& Dataset::reference() const { return content_->reference; }
 const std::string& Dataset::where() const { return content_->where; }
+
+std::map<std::string, double> Dataset::fixed_numbers() const {
+  std::map<std::string, double> numbers;
+  const auto is_carried = [&](const std::string& name) {
+    return std::any_of(carried().begin(), carried().end(), [&](const Carry& c) { return c.input == name; });
+  };
+  for (const Content::Input& input : content_->inputs) {
+    if (input.column.size != kAnySize || left_out_.contains(input.name) || is_carried(input.name)) continue;
+    const auto read = input.column.read(0);
+    const auto number = read.ok() ? transformed(*read, input.transforms) : read;
+    const bool single = number.ok() && number->size() == 1 && number->dtype() != DType::String;
+    if (single) numbers[input.name] = number->as_double(0);
+  }
+  return numbers;
+}
+
+Dataset Dataset::without(std::set<std::string> inputs) const {
+  Dataset d = *this;
+  d.left_out_.merge(inputs);
+  if (calibration_) d.calibration_ = std::make_shared<const Dataset>(calibration_->without(d.left_out_));
+  return d;
+}
 
 bool Dataset::has_pairs() const {
   return std::any_of(metrics().begin(), metrics().end(),

@@ -10,7 +10,9 @@
 //   calibration: {npy: train.npy}  # other images for calibration; default: the samples themselves
 #pragma once
 
+#include <map>
 #include <memory>
+#include <set>
 
 #include "base/file.h"
 #include "ir/evaluate.h"
@@ -43,6 +45,9 @@ class Dataset {
   const Path& reference() const;  // the model that metrics of LabelKind::Reference compare with; empty: none is named
   const std::string& where() const;
   const Dataset& calibration() const { return calibration_ ? *calibration_ : *this; }
+  // Inputs that are one and the same number in every sample.
+  std::map<std::string, double> fixed_numbers() const;
+  Dataset without(std::set<std::string> inputs) const;
   // Evenly spread over the whole; the first ones where something is carried. Pairs of samples stay together.
   Dataset limited_to(int64_t samples) const;
 
@@ -56,6 +61,7 @@ class Dataset {
   std::shared_ptr<const Content> content_;
   int64_t size_ = 0;
   std::vector<int64_t> chosen_;  // of the whole; empty: all of it
+  std::set<std::string> left_out_;
   std::shared_ptr<const Dataset> calibration_;
 };
 
