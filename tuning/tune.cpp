@@ -25,6 +25,9 @@ Result<std::string> fingerprint_of(const TuneConfig& config, const SearchSpace& 
   for (const Candidate& c : space.candidates) hash.add(to_yaml(c.recipe));
   for (const NodeGroup& u : space.units)
     for (const std::string& node : u.nodes) hash.add(node);
+  for (const auto& [symbol, extent] : config.shapes.dims) hash.add(symbol + "=" + std::to_string(extent));
+  for (const auto& [input, shape] : config.shapes.shapes) hash.add(input + to_string(shape));
+  for (const auto& [input, value] : config.shapes.values) hash.add(input + "=" + number(value));
   hash.add(config.strategy);
   hash.add(config.target);
   for (const int64_t n :
@@ -93,6 +96,7 @@ TuneResult result_of(const TuneConfig& config, const Workbench& bench, const Tri
                             : config.criterion.allowed_loss(trials.baseline().accuracy, bench.higher_is_better());
   result.best = workspace.best_file();
   result.history_file = workspace.history_file();
+  result.diagnosis = workspace.diagnosis();
   result.warnings = bench.warnings();
   result.verdict = verdict_of(config, result);
   return result;

@@ -31,7 +31,8 @@ struct TuneResult {
   int64_t samples = 0;      // of the data set
   double allowed_loss = 0;  // of the metric, against the fp32 model
   Path best, history_file;
-  bool speaks = true;  // false: this is a rank that leaves it to another one to say so
+  std::optional<Diagnosis> diagnosis;  // of the best quantized model, where the configuration asks for it
+  bool speaks = true;                  // false: this is a rank that leaves it to another one to say so
   Diagnostics warnings;
   // In one sentence: what the best model is, or why the target was missed.
   std::string verdict;

@@ -1,6 +1,7 @@
 """The verbs that make models smaller or faster as they are, and those that say what came of it: prune, optimize, diff, explain."""
 import json
 import signal
+import struct
 import subprocess
 import time
 import unittest
@@ -161,6 +162,21 @@ class Explain(Cli):
         reasons = {r["reason"] for r in self.json("explain", MODEL, "--runs", 1, "--recipe", recipe)["not_int8"]}
         self.assertIn("excluded by operator type", reasons)
 
+    def test_which_node_hurts(self):
+        report = self.json("explain", MODEL, "--runs", 1, "--sensitivity", DATA, "--sensitivity-samples", 4)
+        found = report["sensitivity"]
+        operators = [n["operator"] for n in found["nodes"]]
+        self.assertIn("Conv", operators)
+        self.assertEqual([n["sqnr_db"] for n in found["nodes"]], sorted(n["sqnr_db"] for n in found["nodes"]))
+        self.assertLess(found["all_int8_db"], found["nodes"][-1]["sqnr_db"])
+        # The recipe decides which nodes there are.
+        recipe = self.write("r.yaml", "recipe: 1\nrules:\n  - {type: Conv, precision: fp32}\n")
+        report = self.json("explain", MODEL, "--runs", 1, "--sensitivity", DATA, "--sensitivity-samples", 4, "--recipe", recipe)
+        self.assertNotIn("Conv", [n["operator"] for n in report["sensitivity"]["nodes"]])
+        self.assertIn("dB alone", self.passes("explain", MODEL, "--runs", 1, "--sensitivity", DATA, "--sensitivity-samples", 1))
+        self.passes("quantize", MODEL, "--calibration", DATA, "--samples", 4, "-o", "q.onnx")
+        self.fails(USAGE, "explain", "q.onnx", "--runs", 1, "--sensitivity", DATA, says=["quantized already", "lapis diff"])
+
     def test_why_not_fused(self):
         weights = ", ".join(str(i % 5) for i in range(36))
         head = HEAD + f"g (float[1,1,8,8] x) => (float[1,4,6,6] y, float[1,4,6,6] c) <float[4,1,3,3] w = {{{weights}}}> "
@@ -195,6 +211,42 @@ class Explain(Cli):
         self.passes("compile", "q.onnx", "-o", "q.lapis")
         self.fails(USAGE, "explain", "q.lapis", "--runs", 1, "--require", "Conv:int8", says="an artifact does not say")
         self.passes("explain", "q.lapis", "--runs", 1)
+
+
+class InputsThatAreAlwaysTheSameNumber(Cli):
+    """A model for several rates, of which a data set has one: what stands in branches of an If is quantized only when it is known which."""
+
+    def setUp(self):
+        super().setUp()
+        def branch(name, factor):
+            return (f"{name} () => (float[N,3] {name}_y) <float[4,3] {name}_w = {{{', '.join(str(factor * (i % 5 - 2)) for i in range(12))}}}>"
+                    f" {{ {name}_y = MatMul(x, {name}_w) }}")
+        self.write("m.onnxtxt", HEAD + "g (float[N,4] x, int64 rate) => (float[N,3] y) <int64 low = {8000}> {\n c = Equal(rate, low)\n"
+                   f" y = If (c) <then_branch = {branch('a', 1)}, else_branch = {branch('b', -1)}>\n}}\n")
+        floats(self.folder / "x.npy", (6, 4))
+        npy(self.folder / "y.npy", "<f4", (6, 3), b"\0" * 72)
+        self.data = self.write("d.yaml", "inputs: [{name: x, npy: x.npy}, {name: rate, constant: {value: 8000, dtype: int64}, batch: false}]\n"
+                               "labels: {npy: y.npy}\nmetric: {name: mae}\n")
+
+    def test_they_decide_what_is_quantized(self):
+        report = self.json("quantize", "m.onnxtxt", "--calibration", self.data, "-o", "q.onnx")
+        self.assertEqual(report["quantized_nodes"], 1)
+        self.assertIn("'rate' is 8000 in every sample", report["about_inputs"][0])
+        self.assertGreater(report["damage"]["outputs"][0]["sqnr"], 20)
+        # Neither is an obstacle that the model has no such input any more, nor that the one it is compared with has it.
+        report = self.json("eval", "q.onnx", "--data", self.data, "--against", "m.onnxtxt")
+        self.assertAlmostEqual(report["value"], report["against"]["value"], delta=0.1)
+        nodes = self.json("explain", "m.onnxtxt", "--dim", "N=1", "--runs", 1, "--sensitivity", self.data)["sensitivity"]["nodes"]
+        self.assertEqual([n["operator"] for n in nodes], ["MatMul"])
+
+    def test_what_is_missing_is_said(self):
+        npy(self.folder / "rate.npy", "<i8", (6,), struct.pack("<6q", *[8000, 16000] * 3))
+        several = self.write("s.yaml", self.data.read_text().replace("constant: {value: 8000, dtype: int64}", "npy: rate.npy"))
+        report = self.json("quantize", "m.onnxtxt", "--calibration", several, "-o", "q.onnx")
+        self.assertEqual(report["quantized_nodes"], 0)
+        self.assertRegex(report["about_inputs"][0], "2 of its products stand in branches of the If '.*', which are not quantized: 'rate' decides; --value")
+        self.fails(MISMATCH, "eval", "q.onnx", "--data", self.write("e.yaml", "inputs: [{name: x, npy: x.npy}]\nlabels: {npy: y.npy}\n"
+                                                                    "metric: {name: mae}\n"), says="'rate' is missing")
 
 
 class Diff(Cli):

@@ -11,7 +11,7 @@ import subprocess
 import time
 
 import events
-from cli import CHECK_FAILED, DATA, HEAD, INPUT, INTERRUPTED, LAPIS, MISMATCH, MODEL, OK, SANITIZED, USAGE, Cli, floats, main, npy
+from cli import CHECK_FAILED, DATA, HEAD, INPUT, INTERRUPTED, LAPIS, MISMATCH, MODEL, OK, SANITIZED, UNSUPPORTED, USAGE, Cli, floats, main, npy
 
 # `./dev reports` kills twenty times; in between code that was made twice to be compared would be most of the time.
 KILLS = int(os.environ.get("LAPIS_KILLS", 2 if SANITIZED else 6))
@@ -72,6 +72,52 @@ class Tune(Cli):
         self.write("d.yaml", "inputs: [{name: x, npy: x.npy, batch: false}]\nmetric: [{name: sqnr}]\n")
         config = self.config(model="m.onnxtxt", data="d.yaml", criterion="absolute: 400", objective="model_size", samples=6)
         self.assertEqual(json.loads(self.tune(config, "--json").stdout)["best"]["precisions"]["MatMul"]["int8"], 1)
+
+    def test_an_input_that_is_always_the_same_number(self):
+        weights = ", ".join(str(i % 5 - 2) for i in range(12))
+        branches = [f"{n} () => (float[N,3] {n}_y) <float[4,3] {n}_w = {{{weights}}}> {{ {n}_y = MatMul(x, {n}_w) }}" for n in "ab"]
+        self.write("m.onnxtxt", HEAD + "g (float[N,4] x, int64 rate) => (float[N,3] y) <int64 low = {8000}> { c = Equal(rate, low) "
+                   f"y = If (c) <then_branch = {branches[0]}, else_branch = {branches[1]}> }}\n")
+        floats(self.folder / "x.npy", (6, 4))
+        npy(self.folder / "rate.npy", "<i8", (6,), struct.pack("<6q", *[8000, 16000] * 3))
+        data = "inputs: [{name: x, npy: x.npy}, {name: rate, %s, batch: false}]\nmetric: [{name: sqnr}]\n"
+        self.write("d.yaml", data % "constant: {value: 8000, dtype: int64}")
+        self.write("several.yaml", data % "npy: rate.npy")
+        settings = {"model": "m.onnxtxt", "criterion": "absolute: 400", "objective": "model_size", "samples": 6}
+        run = self.tune(self.config(data="d.yaml", **settings), "--json")
+        self.assertIn("'rate' is 8000 in every sample", run.stderr)
+        self.assertEqual(json.loads(run.stdout)["best"]["precisions"]["MatMul"]["int8"], 1)
+        self.fails(UNSUPPORTED, "tune", self.config(data="several.yaml", workspace="other", **settings), says=["branches", "model.values"])
+
+    def test_a_diagnosis_of_the_best_model(self):
+        config = self.config(trials=2)
+        config.write_text(config.read_text().replace("tuning:\n", "tuning:\n  diagnosis: true\n"))
+        report = json.loads(self.tune(config, "--json").stdout)["diagnosis"]
+        self.assertEqual(report, json.loads((self.folder / "tuned/diagnosis.json").read_text()))
+        self.assertGreater(report["outputs"][0]["sqnr_db"], 15)
+        convolutions = [u for u in report["units"] if u["operator"] == "Conv" and u["precision"] == "int8"]
+        self.assertGreater(len(convolutions), 3)
+        for unit in convolutions:
+            self.assertGreater(unit["values"]["max"], unit["values"]["min"])
+            self.assertGreater(unit["weights"]["deviation"], 0)
+            self.assertGreater(unit["sqnr_db"], 10)
+            self.assertGreater(unit["fp32_ms"], 0)
+        self.assertTrue(any("precision: fp32" in u["advice"] for u in report["units"]))
+        self.assertIn("<h2>Diagnosis</h2>", (self.folder / "tuned/report.html").read_text())
+        config.write_text(config.read_text().replace("diagnosis: true", f"diagnosis: {{nodes: [\"{convolutions[0]['node']}\"]}}"))
+        run = self.tune(config, "--restart")
+        self.assertRegex(run.stdout, f"(?m)^ *[0-9.]+ dB +[0-9.]+ dB +int8 +Conv +{convolutions[0]['node']}$")
+        self.assertNotIn("diagnosis", self.history("tuned"))
+
+    def test_ranges_that_were_trained(self):
+        self.passes("quantize", MODEL, "--calibration", DATA, "--samples", 8, "--exclude-type", "Gemm", "-o", "trained.onnx")
+        def trained(**values):
+            config = self.config(**values)
+            config.write_text(config.read_text().replace("quantization: {", "quantization: {approach: qat, "))
+            return config
+        run = self.tune(trained(model="trained.onnx", objective="model_size"), "--json")
+        self.assertGreater(json.loads(run.stdout)["best"]["precisions"]["Gemm"]["int8"], 0)
+        self.fails(MISMATCH, "tune", trained(workspace="other"), says=["no QuantizeLinear/DequantizeLinear pairs", "train it", "approach: static"])
 
     def check_report(self, html):
         for heading in ("Pareto front", "What int8 disturbs", "Time by node", "Values in fp32 and int8", "Trials"):

@@ -31,7 +31,7 @@ TEST(TuneConfig, HasDefaultsForAllButThree) {
 
 TEST(TuneConfig, SaysAllThatTheFileCan) {
   const auto config = parse_tune_config(R"(
-model: {path: /m.onnx, dims: {S: 128}, shapes: {image: [1, 3, 8, 8]}}
+model: {path: /m.onnx, dims: {S: 128}, shapes: {image: [1, 3, 8, 8]}, values: {sr: 16000}}
 device: {target: x86-64+avx2, threads: 2}
 quantization:
   approach: static
@@ -56,6 +56,7 @@ evaluation:
   ASSERT_TRUE(config.ok()) << to_string(config.diagnostics());
   EXPECT_EQ(config->shapes.dims.at("S"), 128);
   EXPECT_EQ(config->shapes.shapes.at("image"), (Shape{1, 3, 8, 8}));
+  EXPECT_EQ(config->shapes.values.at("sr"), 16000);
   EXPECT_EQ(config->calibration_samples, 7);
   ASSERT_EQ(config->candidates.size(), 2u);
   EXPECT_EQ(config->candidates[0].recipe.defaults.range.method, RangeMethod::MinMax);
@@ -132,11 +133,31 @@ TEST(TuneConfig, KnowsWeightsAlone) {
 }
 
 TEST(TuneConfig, RefusesWhatNothingImplements) {
-  expect_finding(kModel + kEvaluation + kTuning + "quantization: {approach: qat}\n", "'qat' is not searched over");
   expect_finding(kModel + kEvaluation + kTuning + "mixed_precision: {precisions: [int8, fp16, fp32]}\n",
                  "it has no 'fp16'");
-  expect_finding(kModel + kEvaluation + "tuning: {accuracy_criterion: {relative: 0.1}, diagnosis: {}}\n",
-                 "`diagnosis` is not implemented");
+}
+
+TEST(TuneConfig, TakesModelsThatWereTrained) {
+  const auto config =
+      parse_tune_config(kModel + kEvaluation + kTuning + "quantization: {approach: qat}\n", "tune.yaml");
+  ASSERT_TRUE(config.ok()) << to_string(config.diagnostics());
+  EXPECT_TRUE(config->trained);
+  EXPECT_EQ(config->candidates.size(), 2u);
+}
+
+TEST(TuneConfig, DiagnosesWhatItIsToldTo) {
+  const auto with = [](const std::string& value) {
+    return parse_tune_config(
+        kModel + kEvaluation + "tuning: {accuracy_criterion: {relative: 0.1}, diagnosis: " + value + "}\n",
+        "some/t.yaml");
+  };
+  EXPECT_FALSE(with("false")->diagnosis.has_value());
+  EXPECT_TRUE(with("true")->diagnosis->nodes.empty());
+  EXPECT_EQ(with("{nodes: [\"conv_.*\"]}")->diagnosis->nodes, std::vector<std::string>{"conv_.*"});
+  for (const auto& [value, said] :
+       {std::pair("{nodes: [\"(\"]}", "is no regular expression"), {"{node: [a]}", "did you mean 'nodes'?"}})
+    EXPECT_NE(to_string(with(value).diagnostics()).find(said), std::string::npos)
+        << to_string(with(value).diagnostics());
 }
 
 TEST(TuneConfig, WritesForTensorBoardWhereItIsTold) {

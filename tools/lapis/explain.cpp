@@ -9,6 +9,7 @@
 #include "tools/lapis/inputs.h"
 #include "tools/lapis/options.h"
 #include "tools/lapis/reasons.h"
+#include "tools/lapis/sensitivity.h"
 #include "tools/lapis/steps.h"
 #include "tuning/recipe.h"
 
@@ -18,6 +19,7 @@ namespace {
 struct Flags {
   ModelFlags model;
   std::string recipe;
+  SensitivityFlags sensitivity;
   std::vector<std::string> required;
   int runs = 20;
   bool wide = false, ranges = false;
@@ -202,6 +204,15 @@ void add_ranges(const Graph* graph, Report& report) {
   report.text += "\n" + table(rows);
 }
 
+// Only a float model has something that int8 could disturb.
+Status check_float(const Graph* graph, const std::optional<Reasons>& reasons, const std::string& model) {
+  if (graph && !reasons->quantized()) return ok();
+  return error(ErrorKind::Usage, graph ? "--sensitivity wants a float model, and this one is quantized already"
+                                       : "--sensitivity wants a float model, and this is an artifact")
+      .at(model)
+      .help("explain the float model, or compare the two: lapis diff FLOAT QUANTIZED --data DATA");
+}
+
 Result<Report> explain(const Flags& flags) {
   std::vector<Requirement> required;
   for (const std::string& text : flags.required) {
@@ -247,6 +258,10 @@ Result<Report> explain(const Flags& flags) {
                 " bytes, target " + program.target + "\n" + as_text(not_int8, "why not int8", total, width) +
                 as_text(not_fused, "why not fused", total, width);
   if (flags.ranges) add_ranges(graph.get(), report);
+  if (!flags.sensitivity.data.empty()) {
+    LAPIS_CHECK(check_float(graph.get(), reasons, flags.model.model));
+    LAPIS_CHECK(add_sensitivity_table(flags.sensitivity, flags.model, recipe, report));
+  }
   for (const Requirement& r : required) LAPIS_CHECK(Gate(steps, reasons).check(r, report));
   return report;
 }
@@ -267,6 +282,7 @@ Action declare_explain(CLI::App& app) {
       ->type_name("NODES:PRECISION");
   app.add_option("--recipe", flags->recipe, "Why nodes of a float model would not be int8 by this recipe")
       ->type_name("R.yaml");
+  add_sensitivity(app, flags->sensitivity);
   app.add_flag("--ranges", flags->ranges, "List what the integers of every Q/DQ pair stand for");
   app.add_flag("--wide", flags->wide, "Every node of every step, however long the lines become");
   return [flags] { return explain(*flags); };

@@ -2,7 +2,9 @@
 #include "tuning/tune.h"
 
 #include <algorithm>
+#include <cmath>
 
+#include "base/printable.h"
 #include "tools/lapis/options.h"
 #include "tools/lapis/output.h"
 
@@ -79,6 +81,23 @@ std::string worst_table(const TuneResult& result) {
          fixed(decibels(a.noise), 1) + " dB):\n" + table(rows, 100);
 }
 
+std::string decibel_cell(double db) { return std::isnan(db) ? "" : print_sqnr(db); }
+
+// Those in which most noise arises, and what to do about them.
+std::string diagnosis_text(const Diagnosis& d) {
+  constexpr size_t kShown = 10;
+  if (!d.problem.empty()) return "There is no diagnosis of trial " + std::to_string(d.trial) + ": " + d.problem + "\n";
+  std::vector<std::vector<std::string>> rows = {{"gives", "reads", "precision", "operator", "node"}};
+  std::string advice;
+  for (size_t i = 0; i < std::min(kShown, d.units.size()); ++i) {
+    const UnitDiagnosis& u = d.units[i];
+    rows.push_back({decibel_cell(u.sqnr), decibel_cell(u.operands), u.int8 ? "int8" : "fp32", u.op, printable(u.node)});
+    if (!u.advice.empty()) advice += "  " + printable(u.node) + ": " + printable(u.advice) + "\n";
+  }
+  return "Diagnosis of trial " + std::to_string(d.trial) + " (signal to noise of what nodes give and read):\n" +
+         table(rows, 100) + advice + to_string(d.warnings);
+}
+
 nlohmann::ordered_json json_of(const Trial& t) {
   nlohmann::ordered_json json = {{"trial", t.number},
                                  {"accuracy", t.accuracy},
@@ -105,6 +124,7 @@ nlohmann::ordered_json json_of(const TuneResult& r) {
                                  {"history", r.history_file.string()}};
   json["fp32"] = json_of(r.history.trials.front());
   json["best"] = json_of(*r.history.best());
+  if (r.diagnosis) json["diagnosis"] = nlohmann::ordered_json::parse(to_json(*r.diagnosis));
   for (const Trial* t : r.history.front()) json["front"].push_back(json_of(*t));
   const Attribution& a = *r.history.attribution;
   for (const size_t u : a.worst(a.units.size()))
@@ -160,7 +180,8 @@ Result<Report> tune(const Flags& flags) {
   if (!result.speaks) return report;
   report.json = json_of(result);
   report.text = front_table(result) + precision_table(*result.history.best()) + worst_table(result) +
-                result.best.string() + ": " + result.verdict + "\n";
+                (result.diagnosis ? diagnosis_text(*result.diagnosis) : "") + result.best.string() + ": " +
+                result.verdict + "\n";
   return report;
 }
 

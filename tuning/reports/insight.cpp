@@ -109,6 +109,9 @@ Status Insights::look(const Trial& trial, Workbench& bench) {
     if (auto found = weights_of(unit, before, after)) insight_.weights.push_back(*std::move(found));
   LAPIS_CHECK(watch_fp32(bench));
   LAPIS_CHECK(watch_trial(bench));
+  if (bench.diagnoses() && trial.number > 0) {
+    LAPIS_TRY(insight_.damage, bench.damage(*insight_.graph));
+  }
   return compare_times(bench);
 }
 

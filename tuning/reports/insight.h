@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "ir/graph.h"
+#include "passes/quantize/damage.h"
 #include "passes/quantize/histogram.h"
 #include "tuning/search/history.h"
 
@@ -41,9 +42,10 @@ struct Insight {
   std::shared_ptr<const Graph> graph;
   std::unordered_set<std::string> int8;  // its nodes that compute in int8
   std::vector<Distribution> values,
-      weights;                  // of units, in their order: what readers of their results see; their constant weights
-  std::vector<UnitTime> times;  // the longest first
-  std::string problem;          // why there is less than that; empty: there is not
+      weights;                   // of units, in their order: what readers of their results see; their constant weights
+  std::vector<UnitTime> times;   // the longest first
+  std::optional<Damage> damage;  // of a quantized model against fp32, where the configuration asks for a diagnosis
+  std::string problem;           // why there is less than that; empty: there is not
 };
 
 // Looks into one model after the other; what it finds in the fp32 model is found once.

@@ -210,14 +210,15 @@ std::string attribution(const Attribution& a, const SearchSpace& space) {
 
 }  // namespace
 
-std::string to_html(const History& history, const SearchSpace& space, const ReportTitle& title,
-                    const Insight& insight) {
+std::string to_html(const History& history, const SearchSpace& space, const ReportTitle& title, const Insight& insight,
+                    const Diagnosis* diagnosis) {
   const std::string name = escaped(title.model);
   std::string html = "<!DOCTYPE html>\n<html lang='en'><head><meta charset='utf-8'><title>Tuning " + name +
                      "</title><link rel='icon' href='data:,'><style>" + std::string(kStyle) +
                      "</style></head><body>\n<h1>Tuning " + name + "</h1>\n" + summary(history, title.metric);
   if (history.attribution) html += attribution(*history.attribution, space);
   html += inside(insight, history, space);
+  if (diagnosis) html += to_html(*diagnosis);
   return html + "<h2>Trials</h2>\n" + trial_table(history, space, title.metric) + "</body></html>\n";
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <regex>
 
 #include "base/suggest.h"
 #include "tuning/recipe.h"
@@ -23,7 +24,7 @@ class Reader : YamlReader {
     TuneConfig config;
     config_ = &config;
     if (known_keys(root, "the configuration", kSections)) {
-      section(root, "model", {"path", "dims", "shapes"}, true, &Reader::model);
+      section(root, "model", {"path", "dims", "shapes", "values"}, true, &Reader::model);
       section(root, "device", {"target", "threads"}, false, &Reader::device);
       section(root, "quantization", {"approach", "calibration", "candidates"}, false, &Reader::quantization);
       section(root, "mixed_precision", {"precisions"}, false, &Reader::mixed_precision);
@@ -75,6 +76,7 @@ class Reader : YamlReader {
     if (!path(node, "path", config_->model)) complain(node, "`model` has no `path`");
     value(node, "dims", config_->shapes.dims, "a map from dimensions to numbers, {N: 1}");
     value(node, "shapes", config_->shapes.shapes, "a map from inputs to shapes, {image: [1, 3, 32, 32]}");
+    value(node, "values", config_->shapes.values, "a map from inputs to the number that they always are, {sr: 16000}");
   }
 
   void device(const YAML::Node& node) {
@@ -89,9 +91,8 @@ class Reader : YamlReader {
   void quantization(const YAML::Node& node) {
     std::string approach = "auto";
     one_of(node, "approach", approach, {"auto", "static", "dynamic", "weight_only", "qat"});
-    if (approach == "qat")
-      complain(node["approach"], "'qat' is not searched over",
-               "a model with Q/DQ pairs keeps its ranges: `lapis quantize` makes the rest int8");
+    config_->trained = approach == "qat";
+    if (config_->trained) config_->candidates = trained_candidates();
     if (approach == "weight_only") config_->candidates = weights_alone_candidates();
     if (approach == "static" || approach == "dynamic") {
       config_->candidates = default_candidates();
@@ -162,9 +163,7 @@ class Reader : YamlReader {
     one_of(node, "strategy", config_->strategy, strategy_names());
     number<uint64_t>(node, "random_seed", config_->seed, 0, UINT64_MAX, "a whole number from 0");
     number<int64_t>(node, "sensitivity_samples", config_->sensitivity_samples, 1, 1 << 20, "a whole number from 1");
-    if (node["diagnosis"])
-      complain(node["diagnosis"], "`diagnosis` is not implemented",
-               "leave it out; report.html and history.json in the workspace have every number");
+    if (node["diagnosis"]) diagnosis(node["diagnosis"]);
     if (const YAML::Node exit = node["exit_policy"]) exit_policy(exit);
     if (const YAML::Node objective = node["objective"]) objectives(objective);
     const YAML::Node criterion = node["accuracy_criterion"];
@@ -180,6 +179,29 @@ class Reader : YamlReader {
       path(workspace, "path", config_->workspace);
     if (config_->workspace.empty()) config_->workspace = resolved("lapis_tuning");
     if (node["tensorboard"]) tensorboard(node);
+  }
+
+  // `true` for all nodes, or which.
+  void diagnosis(const YAML::Node& node) {
+    bool wanted = true;
+    if (node.IsScalar() && YAML::convert<bool>::decode(node, wanted)) {
+      if (wanted) config_->diagnosis.emplace();
+      return;
+    }
+    if (!known_keys(node, "`diagnosis`", {"nodes"})) return;
+    value(node, "nodes", config_->diagnosis.emplace().nodes, "a list of regular expressions, [\"encoder/.*\"]");
+    for (const std::string& expression : config_->diagnosis->nodes)
+      if (const auto problem = problem_of_regex(expression))
+        complain(node["nodes"], "'" + expression + "' is no regular expression: " + *problem);
+  }
+
+  static std::optional<std::string> problem_of_regex(const std::string& expression) {
+    try {
+      const std::regex regex(expression);
+      return std::nullopt;
+    } catch (const std::regex_error& e) {
+      return e.what();
+    }
   }
 
   // A folder, or `true` for one in the workspace.
@@ -289,6 +311,12 @@ std::vector<Candidate> default_candidates() {
   plain.recipe.defaults.smooth = Smoothing();
   plain.recipe.defaults.correct_bias = false;
   candidates.push_back(std::move(plain));
+  return candidates;
+}
+
+std::vector<Candidate> trained_candidates() {
+  std::vector<Candidate> candidates = {{"own ranges, others static", {}}, {"own ranges, others dynamic", {}}};
+  candidates.back().recipe.defaults.range.method = RangeMethod::Dynamic;
   return candidates;
 }
 

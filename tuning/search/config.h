@@ -12,9 +12,13 @@
 
 namespace lapis {
 
+struct DiagnosisConfig {
+  std::vector<std::string> nodes;  // expressions, one of which the whole name of a node matches; none: all nodes
+};
+
 struct TuneConfig {
   Path model;
-  ModelOptions shapes;  // dims and shapes
+  ModelOptions shapes;  // dims, shapes and values
 
   std::string target = "host";
   int threads = 1;  // that latency is measured with; evaluation uses all cores
@@ -22,6 +26,7 @@ struct TuneConfig {
   Path calibration;  // a dataset file; empty: that of the evaluation
   int64_t calibration_samples = 100;
   std::vector<Candidate> candidates;  // empty: default_candidates()
+  bool trained = false;               // `approach: qat`: the model must bring ranges of its own
   Variants variants;                  // on top of them
 
   Path data;            // a dataset file with a metric
@@ -35,13 +40,16 @@ struct TuneConfig {
   Objectives objectives;
   ExitPolicy exit;
   uint64_t seed = 1978;
-  int64_t sensitivity_samples = 16;  // calibration samples that the effect of each unit is measured on
+  int64_t sensitivity_samples = 16;          // calibration samples that the effect of each unit is measured on
+  std::optional<DiagnosisConfig> diagnosis;  // of the best quantized model, node by node
   Path workspace;
   Path tensorboard;  // where event files for TensorBoard go; empty: there are none
 };
 
 // Every way to find ranges, with its usual settings.
 std::vector<Candidate> default_candidates();
+// For a model with ranges of its own: what it leaves open is calibrated, or found during inference.
+std::vector<Candidate> trained_candidates();
 // Products of matrices with their weights alone in fewer bits: int8 for each channel, int4 in blocks of 32 by each algorithm.
 std::vector<Candidate> weights_alone_candidates();
 

@@ -38,11 +38,16 @@ const Trial& History::confirmed(const Trial& trial) const {
   return at == whole.end() ? trial : *at;
 }
 
-const Trial* History::best() const {
+const Trial* History::best_quantized() const {
   const Trial* best = nullptr;
   for (const Trial& t : trials)
     if (t.number > 0 && t.measured() && (!best || better(confirmed(t), *best))) best = &confirmed(t);
+  return best;
+}
+
+const Trial* History::best() const {
   if (trials.empty()) return nullptr;
+  const Trial* best = best_quantized();
   return !best || (best->passes && better(trials[0], *best)) ? &trials[0] : best;
 }
 

@@ -71,6 +71,7 @@ struct History {
 
   // As measured on all samples, if it was.
   const Trial& confirmed(const Trial& trial) const;
+  const Trial* best_quantized() const;  // null: there is none
   // The best quantized model; the fp32 model where it is better than the best one that passes, or there is no other.
   const Trial* best() const;
   // Trials that no other one beats in accuracy without losing improvement, most accurate first.

@@ -148,6 +148,11 @@ Result<std::vector<Seen>> Workbench::distributions(const Graph& graph, const std
   return seen;
 }
 
+Result<Damage> Workbench::damage(const Graph& graph) {
+  LAPIS_TRY(const Probes* const probes, this->probes());
+  return measure_damage(*graph_, graph, *jit_evaluator(0), probes->feeds);
+}
+
 Result<std::vector<StepTime>> Workbench::profile(const Graph& graph) const {
   const std::unique_ptr<Graph> bound = graph.clone();
   std::map<std::string, Shape> shapes;

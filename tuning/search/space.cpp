@@ -7,6 +7,7 @@
 
 #include "passes/quantize/place.h"
 #include "passes/quantize/roles.h"
+#include "tuning/fixed_inputs.h"
 
 namespace lapis {
 
@@ -133,10 +134,13 @@ Result<SearchSpace> make_space(const Graph& graph, std::vector<Candidate> candid
     space.units[*unit].nodes.push_back(node->name());
     unit_of[node] = *unit;
   }
-  if (space.units.empty())
+  if (space.units.empty()) {
+    const std::string undecided =
+        undecided_branches(graph, "give numbers to inputs in `model.values`, or as `constant` of the dataset file");
     return error(ErrorKind::Unsupported,
                  "no candidate makes any node of the model int8, so that there is nothing to tune")
-        .help("`lapis quantize` says of each node why it stays float");
+        .help(undecided.empty() ? "`lapis quantize` says of each node why it stays float" : undecided);
+  }
   return space;
 }
 

@@ -37,7 +37,8 @@ device:
   threads: 1                # that latency is measured with; 0: one per core. Evaluation uses all cores
 
 quantization:
-  approach: auto            # static: ranges from calibration; dynamic: found during inference; auto: both; weight_only: weights in int8 or int4
+  approach: auto            # static: ranges from calibration; dynamic: found during inference; auto: both; weight_only: weights in int8 or int4;
+                            # qat: the model was trained with quantization and keeps its ranges
   calibration:
     samples: 100            # evenly spread over the data
   # data: train.yaml        # below `calibration`: another dataset file; default: `calibration` of the evaluation's, or its samples
@@ -70,6 +71,7 @@ constexpr std::string_view kTuning =
   sensitivity_samples: 16   # calibration samples that the effect of each node is measured on
   workspace:
     path: lapis_tuning      # everything that was found, after every trial: history.json, report.html, best.onnx, front/
+  diagnosis: false          # true: diagnosis.json says what the best quantized model lost, node by node, and what to do
   tensorboard: false        # true: event files for TensorBoard in the workspace; or the folder for them
 )";
 
@@ -81,7 +83,8 @@ std::string tune_config_template(const Graph& graph, const std::string& model, c
          "model:\n  path: " +
          quoted(model) + "\n# Inputs of the model:\n" + inputs_of(graph) +
          "# dims: {S: 128}           # below `model`: values of symbolic dimensions; a batch is 1 where none is given\n"
-         "# shapes: {image: [1, 3, 224, 224]}\n" +
+         "# shapes: {image: [1, 3, 224, 224]}\n"
+         "# values: {sr: 16000}      # numbers that inputs always are: the model is made for them\n" +
          std::string(kDevice) + "\ntuning:\n  # Strategies:\n" + strategies() + "  strategy: pareto\n" +
          std::string(kTuning) + "\nevaluation:\n  accuracy:\n    data: " + quoted(data) +
          "       # labelled samples and the metric (docs/datasets.md)\n    samples: 0              # of them, evenly "

@@ -13,6 +13,7 @@
 #include "ir/infer.h"
 #include "ir/ops/ops.h"
 #include "passes/pipeline.h"
+#include "tuning/fixed_inputs.h"
 
 namespace lapis {
 namespace {
@@ -35,6 +36,19 @@ std::vector<Candidate> fitting(const std::vector<Candidate>& candidates, const G
   std::vector<Candidate> fit = candidates;
   std::erase_if(fit, [&](const Candidate& c) { return !plan_qdq(graph, c.recipe, target).ok(); });
   return fit.empty() ? candidates : fit;
+}
+
+// Lapis does not train: ranges that were learned come with the model.
+Status check_trained(const Graph& graph, const Path& model) {
+  if (OwnScales(graph).pairs() > 0) return ok();
+  return error(ErrorKind::Mismatch,
+               "`approach: qat` is for models that were trained with quantization, and this one has no "
+               "QuantizeLinear/DequantizeLinear pairs")
+      .at(model.filename().string())
+      .help(
+          "train it with fake quantization (PyTorch, TensorFlow) and import the result, or write `approach: static`, "
+          "which "
+          "needs samples and no training");
 }
 
 bool has_node(const Graph& graph, const OpDef& op) {
@@ -123,6 +137,18 @@ Result<std::unique_ptr<Workbench>> Workbench::make(const TuneConfig& config, con
   return bench;
 }
 
+Result<std::unique_ptr<Workbench>> Workbench::for_effects(std::unique_ptr<Graph> graph, const Dataset& samples,
+                                                          const TuneConfig& config, const TuneObserver& observer,
+                                                          Team& team) {
+  std::unique_ptr<Workbench> bench(new Workbench(config, observer, team));
+  LAPIS_TRY(bench->target_, Target::parse(config.target));
+  bench->graph_ = std::move(graph);
+  LAPIS_CHECK(bench->take(samples, samples));
+  LAPIS_CHECK(bench->calibrate());
+  LAPIS_CHECK(bench->open_baseline());
+  return bench;
+}
+
 Progress Workbench::progress(const std::string& what) const {
   if (!observer_.progress) return {};
   return [this, what](int64_t done, int64_t total) { observer_.progress(what, done, total); };
@@ -131,15 +157,21 @@ Progress Workbench::progress(const std::string& what) const {
 Status Workbench::read() {
   LAPIS_TRY(target_, Target::parse(config_.target));
   LAPIS_TRY(graph_, import_model(config_.model));
-  if (!config_.shapes.dims.empty() || !config_.shapes.shapes.empty()) {
+  if (!config_.shapes.dims.empty() || !config_.shapes.shapes.empty() || !config_.shapes.values.empty()) {
     if (Status bound = bind_model(*graph_, config_.shapes); !bound.ok())
       return in_file(std::move(bound).diagnostics(), config_.model, graph_->name());
   }
   LAPIS_TRY(const Dataset whole, Dataset::load(config_.data));
-  data_ = whole.limited_to(config_.samples);
+  if (config_.calibration.empty()) return take(whole, whole);
+  LAPIS_TRY(const Dataset other, Dataset::load(config_.calibration));
+  return take(whole, other);
+}
+
+// The model as trials see it, what can be done to it, and the samples for it.
+Status Workbench::take(const Dataset& whole, const Dataset& other) {
+  LAPIS_CHECK(fix_inputs(whole));
+  data_ = fitted(whole, *graph_).limited_to(config_.samples);
   LAPIS_TRY(single_rows_, has_single_rows(*graph_, *data_));
-  LAPIS_TRY(const Dataset other,
-            config_.calibration.empty() ? Result<Dataset>(whole) : Dataset::load(config_.calibration));
   PassRunnerOptions run;
   use_onnx_writers(run);
   LAPIS_TRY(const Pipeline written_out, parse_pipeline("simplify,expand"));
@@ -147,13 +179,26 @@ Status Workbench::read() {
   context.target = target_;
   if (auto done = PassRunner(run).run(*graph_, written_out, context); !done.ok())
     return in_file(std::move(done).diagnostics(), config_.model, graph_->name());
+  if (config_.trained) LAPIS_CHECK(check_trained(*graph_, config_.model));
   const bool own = !config_.candidates.empty();
   if (config_.variants.bf16) LAPIS_CHECK(check_bf16(target_));
   std::vector<Candidate> candidates = own ? config_.candidates : fitting(default_candidates(), *graph_, target_);
   Result<SearchSpace> space = make_space(*graph_, with_variants(std::move(candidates), config_.variants), target_);
   if (!space.ok()) return in_file(std::move(space).diagnostics(), config_.model, graph_->name());
   space_ = *std::move(space);
-  return choose_samples(other);
+  return choose_samples(fitted(other, *graph_));
+}
+
+Status Workbench::fix_inputs(const Dataset& data) {
+  LAPIS_TRY(const std::vector<std::string> notes, fix_deciding_inputs(*graph_, data));
+  for (const std::string& note : notes) about_inputs_.push_back(warning(note).at(config_.model.filename().string()));
+  return ok();
+}
+
+Diagnostics Workbench::warnings() const {
+  Diagnostics all = about_inputs_;
+  all.insert(all.end(), calibration_.warnings.begin(), calibration_.warnings.end());
+  return all;
 }
 
 Status Workbench::choose_samples(const Dataset& all) {
@@ -174,9 +219,16 @@ Status Workbench::calibrate() {
   return ok();
 }
 
+Status Workbench::open_baseline() {
+  LAPIS_TRY(baseline_runners_, open(*graph_));
+  LAPIS_TRY(const Feeds feeds, data_->sample(0));
+  LAPIS_TRY(first_, ordered(feeds, baseline_runners_[0]->inputs()));
+  return ok();
+}
+
 Status Workbench::measure_baseline() {
   if (data_->carried().empty()) order_ = shuffled(data_->size(), config_.seed);
-  LAPIS_TRY(baseline_runners_, open(*graph_));
+  LAPIS_CHECK(open_baseline());
   EvaluateOptions options;
   options.reference = baseline_runners_[0].get();
   options.progress = progress("evaluating fp32");
@@ -189,8 +241,6 @@ Status Workbench::measure_baseline() {
         .at(config_.data.string())
         .help("look at its outputs: `lapis run`, `lapis eval`");
   higher_is_better_ = config_.higher_is_better.value_or(baseline_.higher_is_better);
-  LAPIS_TRY(const Feeds feeds, data_->sample(0));
-  LAPIS_TRY(first_, ordered(feeds, baseline_runners_[0]->inputs()));
   return ok();
 }
 

@@ -18,7 +18,6 @@ namespace lapis {
 struct TuneObserver {
   std::function<void(const std::string& what, int64_t done, int64_t total)> progress;
   std::function<void(const Trial& trial)> trial;  // each one when it is measured
-  std::function<void(const std::string& text)> note;
 };
 
 // A configuration as a model.
@@ -40,13 +39,19 @@ class Workbench {
   // Reads the model and both datasets, calibrates, and measures the fp32 model. What it is given must outlive it.
   static Result<std::unique_ptr<Workbench>> make(const TuneConfig& config, const TuneObserver& observer, Team& team);
 
+  // Of a model at hand and samples without labels: for the effects of its units, with nothing evaluated.
+  static Result<std::unique_ptr<Workbench>> for_effects(std::unique_ptr<Graph> graph, const Dataset& samples,
+                                                        const TuneConfig& config, const TuneObserver& observer,
+                                                        Team& team);
+
   Team& team() const { return team_; }
   const Graph& graph() const { return *graph_; }
   const SearchSpace& space() const { return space_; }
   const Accuracy& baseline() const { return baseline_; }
   bool higher_is_better() const { return higher_is_better_; }
   ReportTitle title() const { return {config_.model.filename().string(), baseline_.metric}; }
-  Diagnostics warnings() const { return calibration_.warnings; }
+  // About inputs that the data fixes, and what calibration found.
+  Diagnostics warnings() const;
 
   Result<Built> build(const Configuration& configuration) const;
   // Nearly the same in a fraction of the time, for the effects of nodes: what build() measures on samples for each model anew is left out (the
@@ -76,6 +81,10 @@ class Workbench {
   Result<std::vector<Feeds>> values(const Graph& graph, const std::vector<std::string>& watched);
   // The same as distributions, in the order of `values` ("": none), with so many values of a sample in memory.
   Result<std::vector<Seen>> distributions(const Graph& graph, const std::vector<std::string>& values, size_t at_once);
+  // How far a model is from fp32 on these samples, and where that arises.
+  Result<Damage> damage(const Graph& graph);
+  bool diagnoses() const { return config_.diagnosis.has_value(); }
+  const std::vector<std::string>& nodes_to_diagnose() const { return config_.diagnosis->nodes; }
   // Where the time of a model goes, with the threads that latency is measured with.
   Result<std::vector<StepTime>> profile(const Graph& graph) const;
 
@@ -83,6 +92,9 @@ class Workbench {
   Workbench(const TuneConfig& config, const TuneObserver& observer, Team& team)
       : config_(config), observer_(observer), team_(team) {}
   Status read();
+  Status take(const Dataset& whole, const Dataset& other);
+  Status open_baseline();
+  Status fix_inputs(const Dataset& data);
   Status choose_samples(const Dataset& all);
   Status calibrate();
   Status measure_baseline();
@@ -114,6 +126,7 @@ class Workbench {
   std::unique_ptr<Graph> graph_;
   std::optional<Dataset> data_, calibration_data_;
   bool single_rows_ = true;  // of a sample, where the model takes a batch
+  Diagnostics about_inputs_;
   Calibration calibration_;
   SearchSpace space_;
   Runners baseline_runners_;

@@ -86,6 +86,15 @@ Status Workspace::make_folders() const {
       .help("name a folder where you may write in `tuning.workspace.path`");
 }
 
+// Where the best model is fp32, the quantized one that is nearest to it has something to tell.
+Status Workspace::diagnose(const History& history, Workbench& bench, const Insight& of_best) {
+  const Trial* trial = history.best_quantized();
+  if (!bench.diagnoses() || !history.attribution || !trial) return ok();
+  const Insight& insight = trial->number == of_best.trial ? of_best : insights_of_quantized_.of(*trial, bench);
+  diagnosis_ = diagnosis_of(insight, *history.attribution, bench.space(), bench.nodes_to_diagnose());
+  return write_file(diagnosis_file(), to_json(*diagnosis_));
+}
+
 Status Workspace::save(const History& history, Workbench& bench) {
   LAPIS_CHECK(make_folders());
   std::set<int> front;
@@ -100,7 +109,9 @@ Status Workspace::save(const History& history, Workbench& bench) {
     best_ = best->number;
   }
   const Insight nothing, &insight = best && history.attribution ? insights_.of(*best, bench) : nothing;
-  LAPIS_CHECK(write_file(folder_ / "report.html", to_html(history, bench.space(), bench.title(), insight)));
+  LAPIS_CHECK(diagnose(history, bench, insight));
+  const Diagnosis* const diagnosis = diagnosis_ ? &*diagnosis_ : nullptr;
+  LAPIS_CHECK(write_file(folder_ / "report.html", to_html(history, bench.space(), bench.title(), insight, diagnosis)));
   LAPIS_CHECK(tensorboard_.write(history, bench.title().metric, bench.graph(), insight));
   LAPIS_CHECK(write_file(history_file(), to_json(history, bench.space())));
   forget_others();

@@ -3,6 +3,7 @@
 //   history.json      every trial, which of them is best and which are the front, and what each unit does
 //   best.onnx, .yaml  the best model so far, and its recipe, with the reason beside each node
 //   report.html       the same as charts and tables
+//   diagnosis.json    what the best quantized model lost, node by node, where the configuration asks for it
 //   front/007.onnx, .yaml   the models that no other one beats in both accuracy and cost, by the numbers of their trials
 //
 // Files appear under their names when they are complete (base/file.h), the history last.
@@ -10,7 +11,7 @@
 
 #include <set>
 
-#include "tuning/reports/insight.h"
+#include "tuning/reports/diagnosis.h"
 #include "tuning/reports/tensorboard.h"
 #include "tuning/search/workbench.h"
 
@@ -29,8 +30,11 @@ class Workspace {
 
   const Path& folder() const { return folder_; }
   Path history_file() const { return folder_ / "history.json"; }
+  Path diagnosis_file() const { return folder_ / "diagnosis.json"; }
   Path best_file() const { return folder_ / "best.onnx"; }
   Path front_file(int trial) const;
+  // As it was saved last; nullopt: none was asked for, or there is no quantized model.
+  const std::optional<Diagnosis>& diagnosis() const { return diagnosis_; }
 
  private:
   Workspace(Path folder, Begin begin, const Path& tensorboard)
@@ -40,10 +44,12 @@ class Workspace {
   Status make_folders() const;
   Status save_model(const Trial& trial, const Path& file, const Workbench& bench) const;
   void forget_others() const;
+  Status diagnose(const History& history, Workbench& bench, const Insight& of_best);
 
   Path folder_;
   Begin begin_;
-  Insights insights_;
+  Insights insights_, insights_of_quantized_;
+  std::optional<Diagnosis> diagnosis_;
   TensorBoard tensorboard_;
   int best_ = -1;
   std::set<int> front_;
