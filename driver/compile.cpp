@@ -15,6 +15,8 @@
 #include "frontends/onnx/export.h"
 #include "ir/infer.h"
 #include "ir/ops/loops.h"
+#include "ir/ops/ops.h"
+#include "ir/verify.h"
 #include "passes/pipeline.h"
 #include "runtime/memory.h"
 
@@ -255,13 +257,27 @@ static Status fix_input(Graph& graph, const std::string& name, double value) {
   return ok();
 }
 
+// Ifs whose conditions are known become the branches that are taken. The others may be ones that cannot work.
+static Status decide_branches(Graph& graph) {
+  PassContext context;
+  const auto decided = parse_pipeline("fold-constants,inline-branches,fold-constants,dce");
+  PassRunnerOptions options;
+  options.verify = false;
+  auto done = PassRunner(options).run(graph, *decided, context);
+  return done.ok() ? ok() : Status(std::move(done).diagnostics());
+}
+
 static Status fix_inputs(Graph& graph, const std::map<std::string, double>& values) {
   if (values.empty()) return ok();
   for (const auto& [name, value] : values) LAPIS_CHECK(fix_input(graph, name, value));
-  PassContext context;
-  const auto decided = parse_pipeline("fold-constants,inline-branches,fold-constants,dce");
-  auto done = PassRunner({}).run(graph, *decided, context);
-  return done.ok() ? ok() : Status(std::move(done).diagnostics());
+  return decide_branches(graph);
+}
+
+// Exporters write "squeeze this axis if it can be" as an If, one of whose branches is wrong for any shape.
+static bool has_branch_that_cannot_work(const Graph& graph) {
+  bool any_if = false;
+  for (const Node* node : graph.nodes()) any_if |= node->is(ops::If);
+  return any_if && has_errors(verify(graph));
 }
 
 Status bind_model(Graph& graph, const ModelOptions& options) {
@@ -270,7 +286,10 @@ Status bind_model(Graph& graph, const ModelOptions& options) {
   std::map<std::string, int64_t> dims = options.dims;
   for (const std::string& symbol : batch_symbols(graph))
     if (!options.all_free && !options.free.contains(symbol)) dims.emplace(symbol, 1);
-  return dims.empty() ? ok() : bind_symbols(graph, dims);
+  if (!dims.empty()) LAPIS_CHECK(bind_symbols(graph, dims));
+  if (!has_branch_that_cannot_work(graph)) return ok();
+  LAPIS_CHECK(decide_branches(graph));
+  return infer_types(graph);
 }
 
 Diagnostics in_file(Diagnostics diagnostics, const Path& file, const std::string& graph_name) {

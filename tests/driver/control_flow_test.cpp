@@ -106,6 +106,37 @@ TEST(ControlFlow, BranchesCanBeInsideOfBranches) {
   expect_reference(c);
 }
 
+// What exporters write for "squeeze the last axis if it can be": the branch that cannot work is known when shapes are.
+TEST(ControlFlow, BranchesThatAreNeverTakenNeedNotWork) {
+  constexpr std::string_view kSqueeze =
+      R"(, float[4,N] x) => (float y) <int64 last = {1}, int64 one = {1}, int64[1] axes = {1}> {
+    shape = Shape (x)
+    size = Gather (shape, last)
+    single = Equal (size, one)
+    s = If (CONDITION) <
+      then_branch = yes () => (float[4] a) { a = Squeeze (x, axes) },
+      else_branch = no () => (float[4,N] b) { b = Identity (x) }>
+    y = ReduceSum <keepdims = 0> (s)
+  })";
+  const auto squeeze = [&](const std::string& condition, int64_t n) {
+    std::string text = "(bool given" + std::string(kSqueeze);
+    text.replace(text.find("CONDITION"), 9, condition);
+    auto graph = graph_from_text(text);
+    EXPECT_TRUE(bind_model(*graph, {.dims = {{"N", n}}}).ok());
+    return graph;
+  };
+  for (const int64_t n : {1, 3}) {
+    Case c{squeeze("single", n), {}};
+    c.inputs.push_back({Tensor::scalar(true), floats({4, n})});
+    expect_reference(c);
+  }
+  const auto open = squeeze("given", 3);
+  const auto refused = compile(*open, {});
+  ASSERT_FALSE(refused.ok());
+  EXPECT_NE(to_string(refused.diagnostics()).find("cannot squeeze axis 1 of [4,3]"), std::string::npos)
+      << to_string(refused.diagnostics());
+}
+
 // Fibonacci: both states change at once.
 Case fibonacci() {
   Case c;
