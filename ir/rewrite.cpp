@@ -155,7 +155,8 @@ Value* Rewriter::named_like(Value& y, Value* with) {
   std::string name = y.name();
   graph_.rename(&y, name + "_old");
   graph_.rename(with, std::move(name));
-  if (fresh) with->producer()->set_name(y.producer()->name());
+  if (fresh && std::exchange(named_after_, y.producer()) != y.producer())
+    with->producer()->set_name(y.producer()->name());
   return with;
 }
 

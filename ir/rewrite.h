@@ -121,6 +121,8 @@ class Rewriter {
   std::unordered_set<const Node*> is_added_;
   std::vector<Value*> constants_;
   std::optional<std::string> impossible_;
+  const Node* named_after_ =
+      nullptr;  // the node whose name an added one has: of several outputs, the first hands it on
   bool changed_ = false;
 };
 

@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <set>
 
+#include "frontends/common/names.h"
+#include "frontends/common/scope.h"
 #include "frontends/onnx/attributes.h"
 #include "frontends/onnx/export.h"
 #include "frontends/onnx/schema.h"
@@ -121,7 +123,7 @@ class ModelWriter {
       proto.set_domain(std::string(node.op().domain));
       domains_.insert(std::string(node.op().domain));
     }
-    if (wants_name(node)) proto.set_name(node.name());
+    if (wants_name(node)) proto.set_name(node_names_.node(node.name(), {}));
     for (const Value* v : node.inputs()) proto.add_input(name_of(v));
     for (const Value* v : node.outputs()) proto.add_output(name_of(v));
     fit_to_schema(*proto.mutable_input(), node, &onnx::OpSchema::min_input);
@@ -156,6 +158,7 @@ class ModelWriter {
   onnx::ModelProto& model_;
   int opset_ = 0, ir_version_ = 0;
   std::set<std::string> domains_;
+  frontend::Names node_names_;  // passes keep names telling; that no two nodes have the same one is for other tools
 };
 
 }  // namespace

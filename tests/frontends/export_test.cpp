@@ -114,6 +114,18 @@ TEST(Export, MetadataSurvive) {
   expect_text_round_trip(*graph);
 }
 
+TEST(Export, NodeNamesAreMadeUnique) {
+  const auto graph = graph_of("(float[2] x) => (float[2] y) { [n] a = Relu(x) [m] b = Neg(a) y = Abs(b) }");
+  ASSERT_TRUE(graph);
+  for (Node* node : graph->nodes()) node->set_name("n");
+  onnx::ModelProto model;
+  const auto bytes = export_onnx(*graph);
+  ASSERT_TRUE(bytes.ok() && model.ParseFromString(*bytes));
+  EXPECT_EQ(model.graph().node(0).name(), "n");
+  EXPECT_EQ(model.graph().node(1).name(), "n_1");
+  EXPECT_EQ(model.graph().node(2).name(), "n_2");
+}
+
 TEST(Export, PackedConstantsKeepTheirBits) {
   Graph graph("g");
   Tensor packed(DType::Int4, {3});

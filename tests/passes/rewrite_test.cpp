@@ -100,6 +100,21 @@ TEST(Rewriter, ReplacementsInheritNameTypeAndOrigins) {
   EXPECT_EQ(g.neg->input(0)->producer()->origin(), "a + b") << "the Relu is dead and its origin lives on";
 }
 
+TEST(Rewriter, OneOfSeveralNodesHasTheNameOfTheOneTheyReplace) {
+  Graph graph;
+  Value* x = graph.add_input("x", vector_type());
+  Node* top = graph.add_node(ops::Split, {x}, {{"num_outputs", int64_t{2}}}, {"a", "b"}, nullptr, "split");
+  graph.set_outputs({top->output(0), top->output(1)});
+  ASSERT_TRUE(infer_types(graph).ok());
+  Rewriter rw(*top);
+  Value *a = rw.add(ops::Slice, {x, rw.ints({0}), rw.ints({2})}),
+        *b = rw.add(ops::Slice, {x, rw.ints({2}), rw.ints({4})});
+  ASSERT_TRUE(rw.replace({{top->output(0), a}, {top->output(1), b}}));
+  EXPECT_EQ(graph.outputs()[0]->producer()->name(), "split");
+  EXPECT_NE(graph.outputs()[1]->producer()->name(), "split");
+  EXPECT_EQ(graph.outputs()[1]->name(), "b");
+}
+
 TEST(Rewriter, GraphOutputsKeepTheirNames) {
   Chain g;
   Rewriter rw(*g.neg);
