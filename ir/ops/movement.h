@@ -2,6 +2,7 @@
 // argument checks they share.
 #pragma once
 
+#include <algorithm>
 #include <optional>
 #include <vector>
 
@@ -32,8 +33,15 @@ Offsets identity_offsets(const lapis::Shape& shape);
 std::optional<lapis::Shape> broadcast_shapes(const lapis::Shape& a, const lapis::Shape& b);
 Tensor expand(const Tensor& source, const lapis::Shape& shape);  // shape must be a broadcast of the source's
 Tensor transpose(const Tensor& source, const std::vector<int64_t>& permutation);
-// The element of an axis of `size` elements that Pad puts at position i, counted from the first of them; negative: the constant.
-int64_t padded_position(const std::string& mode, int64_t i, int64_t size);
+// An axis under Pad. Negative pads crop it first, then what is left is continued on both sides: [a b c d] with the pads -1 and 2 is
+// [b c d b c] in mode "wrap".
+struct PaddedAxis {
+  int64_t size = 0, begin = 0, end = 0;
+  int64_t first() const { return std::max<int64_t>(0, -begin); }
+  int64_t kept() const { return size - first() - std::max<int64_t>(0, -end); }  // below 1: nothing is left
+};
+// The element that Pad puts at position i, counted from the first element of the axis; negative: the constant.
+int64_t padded_position(const std::string& mode, int64_t i, const PaddedAxis& axis);
 // Several tensors of one dtype behind each other.
 Tensor concat(const std::vector<Tensor>& parts, int64_t axis);
 

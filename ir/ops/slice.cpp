@@ -154,7 +154,7 @@ Result<std::vector<int64_t>> pad_axes(const Context& c, int64_t rank, size_t pad
 }
 
 template <class Context> Diagnostic nothing_to_repeat(const Context& c, const std::string& mode) {
-  return c.error("mode '" + mode + "' has nothing to repeat on an empty axis");
+  return c.error("mode '" + mode + "' has nothing to repeat: an axis is empty, or cropped to nothing");
 }
 
 template <class Context> Diagnostic too_large(const Context& c, const Dim& size, const Dim& begin, const Dim& end) {
@@ -168,7 +168,10 @@ Result<Dim> padded(const InferContext& c, const Dim& size, const Dim& begin, con
   if (result.is_too_large()) return too_large(c, size, begin, end);
   if (result.is_constant() && result.value() < 0)
     return c.error("pads remove more of " + c.in(0).to_string() + " than there is");
-  if (mode != "constant" && size.constant() == 0 && result.constant().value_or(0) > 0)
+  const auto cropped = [](const Dim& pad) { return pad.is_constant() && pad.value() < 0 ? pad : Dim(0); };
+  const Dim kept = size + cropped(begin) + cropped(end);
+  if (mode != "constant" && result.constant().value_or(0) > 0 &&
+      kept.constant().value_or(kept.is_too_large() ? 0 : 1) < 1)
     return nothing_to_repeat(c, mode);
   return result;
 }
@@ -207,11 +210,12 @@ Status evaluate_pad(EvalContext& c) {
     if (!padded.is_constant() || std::max(std::abs(begin / 2), std::abs(end / 2)) > kMaxTensorBytes)
       return too_large(c, size, begin, end);
     if (padded.value() < 0) return c.error("pads remove more of " + to_string(data.shape()) + " than there is");
-    if (size == 0 && mode != "constant" && padded.value() > 0) return nothing_to_repeat(c, mode);
+    const PaddedAxis along{size, begin, end};
+    if (mode != "constant" && padded.value() > 0 && along.kept() < 1) return nothing_to_repeat(c, mode);
     offsets[axis].clear();
     offsets[axis].reserve(static_cast<size_t>(std::min(padded.value(), kMaxTensorBytes)));
     for (int64_t i = -begin; i < size + end; ++i) {
-      const int64_t position = padded_position(mode, i, size);
+      const int64_t position = padded_position(mode, i, along);
       offsets[axis].push_back(position < 0 ? kFill : position * strides[axis]);
     }
   }
@@ -223,15 +227,20 @@ Status evaluate_pad(EvalContext& c) {
 
 }  // namespace
 
-int64_t padded_position(const std::string& mode, int64_t i, int64_t size) {
-  if (i >= 0 && i < size) return i;
+// Position i of `size` elements that are continued on both sides.
+static int64_t continued(const std::string& mode, int64_t i, int64_t size) {
   if (mode == "edge") return std::clamp<int64_t>(i, 0, size - 1);
   if (mode == "wrap") return ((i % size) + size) % size;
-  if (mode == "constant") return -1;
   if (size == 1) return 0;
   // reflect: a walk to and fro that does not repeat the border
   const int64_t period = 2 * (size - 1), at = ((i % period) + period) % period;
   return at < size ? at : period - at;
+}
+
+int64_t padded_position(const std::string& mode, int64_t i, const PaddedAxis& axis) {
+  const int64_t first = axis.first(), kept = axis.kept();
+  if (i >= first && i < first + kept) return i;
+  return mode == "constant" ? -1 : first + continued(mode, i - first, kept);
 }
 
 const OpDef Pad =

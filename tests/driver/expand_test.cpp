@@ -86,7 +86,8 @@ TEST(Pad, CopiesWhatItsModeSays) {
     pad("float[3]", "float[17]", "7,7");  // around itself again and again
     pad("float[1,4,1]", "float[1,8,5]", "0,3,2,0,1,2");
     pad("int8[2,3,4,5]", "int8[2,3,6,9]", "0,0,1,2,0,0,1,2");
-    pad("float[6]", "float[6]", "-2,2");  // crops in front
+    pad("float[6]", "float[6]", "-2,2");           // crops in front
+    pad("float[4,5]", "float[8,7]", "5,-2,-1,4");  // goes on with what is left
   }
 }
 

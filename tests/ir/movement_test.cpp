@@ -136,6 +136,14 @@ TEST(Pad, AllModesAndCropping) {
   EXPECT_EQ(pad("reflect", {3, 0}), (Floats{2, 3, 2, 1, 2, 3}));
   EXPECT_EQ(pad("wrap", {1, 2}), (Floats{3, 1, 2, 3, 1, 2}));
   EXPECT_EQ(pad("constant", {-1, 1}), (Floats{2, 3, 0}));
+  EXPECT_EQ(pad("constant", {-4, 4}), (Floats{0, 0, 0}));
+  EXPECT_EQ(pad("wrap", {-1, 3}), (Floats{2, 3, 2, 3, 2})) << "crops first, and repeats what is left";
+  EXPECT_EQ(pad("wrap", {3, -1}), (Floats{2, 1, 2, 1, 2}));
+  EXPECT_EQ(pad("reflect", {-1, 3}), (Floats{2, 3, 2, 3, 2}));
+  EXPECT_EQ(pad("edge", {2, -2}), (Floats{1, 1, 1}));
+  for (const char* mode : {"edge", "reflect", "wrap"})
+    EXPECT_NE(inferred(ops::Pad, {ramp({3}), ints({-3, 4})}, {{"mode", text(mode)}}).find("nothing to repeat"),
+              std::string::npos);
   const Tensor x = bytes({2, 1}, {1, 2});
   EXPECT_EQ(run1(ops::Pad, {x, ints({1, 0}), Tensor::scalar<uint8_t>(128), ints({-1})}),
             bytes({2, 2}, {128, 1, 128, 2}));

@@ -95,10 +95,10 @@ bool goes_on(Stretch& s, int64_t position) {
   return true;
 }
 
-Stretches stretches_along(const std::string& mode, int64_t begin, int64_t input, int64_t result) {
+Stretches stretches_along(const std::string& mode, const ops::PaddedAxis& axis) {
   Stretches stretches;
-  for (int64_t i = 0; i < result; ++i) {
-    const int64_t position = ops::padded_position(mode, i - begin, input);
+  for (int64_t i = 0; i < axis.size + axis.begin + axis.end; ++i) {
+    const int64_t position = ops::padded_position(mode, i - axis.begin, axis);
     if (stretches.empty() || !goes_on(stretches.back(), position)) stretches.push_back({i, 1, position, 1});
   }
   return stretches;
@@ -106,10 +106,10 @@ Stretches stretches_along(const std::string& mode, int64_t begin, int64_t input,
 
 std::vector<Stretches> stretches_of(const Node& node) {
   const Shape in = node.input(0)->type().shape(), out = node.output()->type().shape();
-  const Ints begin = pads_of(node, out.size()).first;
+  const auto [begin, end] = pads_of(node, out.size());
   std::vector<Stretches> all;
   for (size_t i = 0; i < out.size(); ++i)
-    all.push_back(stretches_along(node.attrs<ops::PadAttrs>().mode, begin[i], in[i], out[i]));
+    all.push_back(stretches_along(node.attrs<ops::PadAttrs>().mode, {in[i], begin[i], end[i]}));
   return all;
 }
 
