@@ -34,6 +34,11 @@ float float_or(const NodeProto& node, std::string_view name, float fallback) {
   return a ? a->f() : fallback;
 }
 
+std::string string_or(const NodeProto& node, std::string_view name, const std::string& fallback) {
+  const auto* a = attribute(node, name);
+  return a ? a->s() : fallback;
+}
+
 std::vector<int64_t> ints(const onnx::AttributeProto& a) { return {a.ints().begin(), a.ints().end()}; }
 
 void remove_attribute(NodeProto& node, std::string_view name) {
@@ -141,6 +146,17 @@ Status dropout_12(NodeProto& node, UpgradeHost& host) {
   return ok();
 }
 
+// The mask was of the type of the data before it became truth values.
+Status dropout_10(NodeProto& node, UpgradeHost& host) {
+  if (!has_output(node, 1)) return ok();
+  const std::string data = node.input(0), mask = node.output(1), truth = host.fresh_name(mask);
+  LAPIS_CHECK(dropout_12(node, host));
+  node.set_output(1, truth);
+  host.add_before(std::move(node));
+  node = make_node("CastLike", {truth, data}, mask);
+  return ok();
+}
+
 Status grid_sample_20(NodeProto& node, UpgradeHost&) {
   const auto* mode = attribute(node, "mode");
   if (mode && mode->s() == "bilinear") set_string(node, "mode", "linear");
@@ -216,6 +232,21 @@ Status resize_11(NodeProto& node, UpgradeHost& host) {
   host.add_before(std::move(first));
   node = asymmetric_resize(std::move(node), host.add_constant(Tensor::vector(enlarge), smaller + "_scales"), "floor");
   node.set_input(0, smaller);
+  return ok();
+}
+
+// The coordinates of tf_half_pixel_for_nn lie half an element behind those of half_pixel: rounded down they are what half_pixel rounds
+// half up, and rounded half down what it rounds up.
+Status resize_13(NodeProto& node, UpgradeHost&) {
+  const auto* coordinates = attribute(node, "coordinate_transformation_mode");
+  if (!coordinates || coordinates->s() != "tf_half_pixel_for_nn") return ok();
+  const std::string mode = string_or(node, "mode", "nearest"),
+                    nearest = string_or(node, "nearest_mode", "round_prefer_floor");
+  if (mode != "nearest" || (nearest != "floor" && nearest != "round_prefer_floor"))
+    return unsupported("tf_half_pixel_for_nn with mode '" + mode + "' and nearest_mode '" + nearest +
+                       "' has no form in newer opsets");
+  set_string(node, "coordinate_transformation_mode", "half_pixel");
+  set_string(node, "nearest_mode", nearest == "floor" ? "round_prefer_ceil" : "ceil");
   return ok();
 }
 
@@ -308,6 +339,7 @@ constexpr Change kChanges[] = {
     {"BatchNormalization", 14, batch_normalization_14},
     {"Clip", 11, clip_11},
     {"DFT", 20, dft_20},
+    {"Dropout", 10, dropout_10},
     {"Dropout", 12, dropout_12},
     {"GridSample", 20, grid_sample_20},
     {"GroupNormalization", 21, group_normalization_21},
@@ -325,6 +357,7 @@ constexpr Change kChanges[] = {
     {"ReduceSum", 13, axes_to_input},
     {"ReduceSumSquare", 18, axes_to_input},
     {"Resize", 11, resize_11},
+    {"Resize", 13, resize_13},
     {"RoiAlign", 16, roi_align_16},
     {"Scan", 9, scan_9},
     {"Scatter", 11, scatter_11},

@@ -74,7 +74,9 @@ INSTANTIATE_TEST_SUITE_P(
         Case{11, "(float[4] x) => (float[1] y) { y, z = Split<axis = 0, split = [1, 3]>(x) }", "Split",
              row({1, 2, 3, 4}), row({1})},
         Case{13, "(float[4] x) => (float[2] y) { y, z = Split(x) }", "Split", row({1, 2, 3, 4}), row({1, 2})},
-        Case{10, "(float[2] x) => (float[2] y) { y = Dropout<ratio = 0.3>(x) }", "Dropout", row({1, 2}), row({1, 2})}));
+        Case{10, "(float[2] x) => (float[2] y) { y = Dropout<ratio = 0.3>(x) }", "Dropout", row({1, 2}), row({1, 2})},
+        Case{9, "(float[2] x) => (float[2] y) { a, mask = Dropout(x) y = Mul(a, mask) }", "Dropout, CastLike, Mul",
+             row({1, 2}), row({1, 2})}));
 
 constexpr double kE = 2.718281828459045;
 constexpr float kLogQuarter = -1.3862944f;
@@ -115,6 +117,15 @@ INSTANTIATE_TEST_SUITE_P(
              "Resize<mode = \"nearest\", coordinate_transformation_mode = \"asymmetric\", nearest_mode = \"floor\">(x, "
              "none, none, z) }",
              "Resize", image(1, 2, {1, 2}), image(1, 4, {1, 1, 2, 2})},
+        Case{
+            11,  // floor((i + 0.5) / 0.75)
+            "(float[1,1,1,4] x) => (float[1,1,1,3] y) <float[0] none = {}, float[4] s = {1, 1, 1, 0.75}> { y = "
+            "Resize<coordinate_transformation_mode = \"tf_half_pixel_for_nn\", nearest_mode = \"floor\">(x, none, s) }",
+            "Resize", image(1, 4, {1, 2, 3, 4}), image(1, 3, {1, 3, 4})},
+        Case{12,  // half down
+             "(float[1,1,1,4] x) => (float[1,1,1,3] y) <float[0] none = {}, float[4] s = {1, 1, 1, 0.75}> { y = "
+             "Resize<coordinate_transformation_mode = \"tf_half_pixel_for_nn\">(x, none, s) }",
+             "Resize", image(1, 4, {1, 2, 3, 4}), image(1, 3, {2, 3, 4})},
         Case{8,
              "(float[1,2,1] x) => (float[1,2,1] y) <float[2] s = {2, 3}, float[2] b = {1, 0}, float[2] m = {0, 1}, "
              "float[2] v = {1, 1}> { y = BatchNormalization<epsilon = 0.0, spatial = 1>(x, s, b, m, v) }",
@@ -128,6 +139,11 @@ INSTANTIATE_TEST_SUITE_P(
              "ScatterElements", row({1, 2, 3}), row({1, 9, 3})}));
 
 TEST(UpgradeRefuses, WhatHasNoNewForm) {
+  EXPECT_THAT(
+      errors_of("(float[1,1,1,4] x) => (float[1,1,1,8] y) <float[0] none = {}, float[4] s = {1, 1, 1, 2}> { y = "
+                "Resize<mode = \"linear\", coordinate_transformation_mode = \"tf_half_pixel_for_nn\">(x, none, s) }",
+                11),
+      HasSubstr("tf_half_pixel_for_nn with mode 'linear'"));
   EXPECT_THAT(errors_of("(float[1,2,1] x) => (float[1,2,1] y) <float[2] s = {2, 3}> { y = BatchNormalization<spatial = "
                         "0>(x, s, s, s, s) }",
                         8),
