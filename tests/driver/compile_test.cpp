@@ -519,5 +519,27 @@ TEST(JitEvaluator, ReturnsWatchedValues) {
   EXPECT_FALSE(jit->run({}).ok());
 }
 
+// As exporters write a squeeze that depends on a size: the second branch is decided by what the first one gives.
+TEST(JitEvaluator, DecidesBranchesThatSizesBehindBranchesDecide) {
+  const auto graph = graph_from_text(
+      R"((float[2,1,3] x) => (float[?,3] y) <int64 at = {1}, int64 one = {1}, int64[1] axis = {1}, int64[2] rows = {-1, 3}> {
+    s = Shape(x)  n = Gather(s, at)  c = Equal(n, one)
+    a = If (c) <then_branch = p () => (float[?,?] p1) { p1 = Squeeze(x, axis) },
+                else_branch = q () => (float[?,?,?] q1) { q1 = Identity(x) }>
+    t = Shape(a)  m = Size(t)  d = Equal(m, one)
+    b = If (d) <then_branch = u () => (float[?,?] u1) { u1 = Reshape(a, rows) },
+                else_branch = v () => (float[?,?] v1) { v1 = Relu(a) }>
+    y = Add(b, b)
+  })");
+  const auto jit = jit_evaluator(1), reference = reference_evaluator();
+  const Status loaded = jit->load(*graph, {"b"});
+  ASSERT_TRUE(loaded.ok()) << to_string(loaded.diagnostics());
+  ASSERT_TRUE(reference->load(*graph, {"b"}).ok());
+  const Feeds feeds = {{"x", Tensor::of<float>({2, 1, 3}, {1, -2, 3, -4, 5, -6})}};
+  const auto got = jit->run(feeds), wanted = reference->run(feeds);
+  ASSERT_TRUE(got.ok() && wanted.ok());
+  for (const char* name : {"b", "y"}) EXPECT_EQ(got->at(name), wanted->at(name)) << name;
+}
+
 }  // namespace
 }  // namespace lapis

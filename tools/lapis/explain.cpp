@@ -204,6 +204,32 @@ void add_ranges(const Graph* graph, Report& report) {
   report.text += "\n" + table(rows);
 }
 
+// The steps, and what it costs that some are not int8 or not fused.
+Report report_of(const std::vector<MeasuredStep>& steps, const std::optional<Reasons>& reasons, const Program& program,
+                 size_t width) {
+  double total = 0;
+  for (const MeasuredStep& s : steps) total += s.microseconds;
+  Report report;
+  report.json["steps"] = nlohmann::ordered_json::array();
+  std::vector<std::vector<std::string>> rows = {{"us", "%", "kernel", "type", "GMAC/s", "step", "operator", "nodes"}};
+  Costs not_int8, not_fused;
+  for (const MeasuredStep& s : steps) {
+    const std::string why = why_not_int8(*s.info, reasons);
+    rows.push_back(row_of(s, total));
+    report.json["steps"].push_back(json_of(s, why));
+    add_cost(not_int8, why, s.microseconds);
+    add_cost(not_fused, why_not_fused(*s.info), s.microseconds);
+  }
+  report.json["not_int8"] = as_json(not_int8);
+  report.json["not_fused"] = as_json(not_fused);
+  report.json["target"] = program.target;
+  report.json["total_microseconds"] = total;
+  report.text = table(rows, width) + "total " + fixed(total, 1) + " us, arena " + std::to_string(program.arena_bytes) +
+                " bytes, target " + program.target + "\n" + as_text(not_int8, "why not int8", total, width) +
+                as_text(not_fused, "why not fused", total, width);
+  return report;
+}
+
 // Only a float model has something that int8 could disturb.
 Status check_float(const Graph* graph, const std::optional<Reasons>& reasons, const std::string& model) {
   if (graph && !reasons->quantized()) return ok();
@@ -235,28 +261,7 @@ Result<Report> explain(const Flags& flags) {
     LAPIS_TRY(reasons, Reasons::of(*graph, recipe, options.target));
   }
   LAPIS_TRY(const std::vector<MeasuredStep> steps, measured_steps(*runner, flags.runs));
-  double total = 0;
-  for (const MeasuredStep& s : steps) total += s.microseconds;
-  Report report;
-  report.json["steps"] = nlohmann::ordered_json::array();
-  std::vector<std::vector<std::string>> rows = {{"us", "%", "kernel", "type", "GMAC/s", "step", "operator", "nodes"}};
-  Costs not_int8, not_fused;
-  for (const MeasuredStep& s : steps) {
-    const std::string why = why_not_int8(*s.info, reasons);
-    rows.push_back(row_of(s, total));
-    report.json["steps"].push_back(json_of(s, why));
-    add_cost(not_int8, why, s.microseconds);
-    add_cost(not_fused, why_not_fused(*s.info), s.microseconds);
-  }
-  const Program& program = runner->session()->program();
-  const size_t width = flags.wide ? 0 : kWidth;
-  report.json["not_int8"] = as_json(not_int8);
-  report.json["not_fused"] = as_json(not_fused);
-  report.json["target"] = program.target;
-  report.json["total_microseconds"] = total;
-  report.text = table(rows, width) + "total " + fixed(total, 1) + " us, arena " + std::to_string(program.arena_bytes) +
-                " bytes, target " + program.target + "\n" + as_text(not_int8, "why not int8", total, width) +
-                as_text(not_fused, "why not fused", total, width);
+  Report report = report_of(steps, reasons, runner->session()->program(), flags.wide ? 0 : kWidth);
   if (flags.ranges) add_ranges(graph.get(), report);
   if (!flags.sensitivity.data.empty()) {
     LAPIS_CHECK(check_float(graph.get(), reasons, flags.model.model));

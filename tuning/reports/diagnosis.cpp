@@ -125,8 +125,9 @@ std::string cell(double value) { return std::isnan(value) ? "" : std::isinf(valu
 std::string range_cell(const Spread& s) { return std::isnan(s.min) ? "" : cell(s.min) + " to " + cell(s.max); }
 
 std::string row(const std::vector<std::string>& cells, const std::string& tag) {
+  const std::string begin = "<" + tag + ">", end = "</" + tag + ">";
   std::string html = "<tr>";
-  for (const std::string& text : cells) html += "<" + tag + ">" + svg::escaped(text) + "</" + tag + ">";
+  for (const std::string& text : cells) html.append(begin).append(svg::escaped(text)).append(end);
   return html + "</tr>\n";
 }
 
