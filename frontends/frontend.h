@@ -11,6 +11,7 @@
 
 #include "base/file.h"
 #include "frontends/common/options.h"
+#include "frontends/common/support.h"
 #include "ir/graph.h"
 
 namespace lapis {
@@ -22,6 +23,8 @@ struct Frontend {
   bool (*recognizes)(const Path& path, std::span<const std::byte> bytes);
   // Everything that is wrong or unsupported is reported at once, located in the file.
   Result<std::unique_ptr<Graph>> (*import)(const Path& path, const MappedFile& file, const ImportOptions& options);
+  // The support table: what becomes of each operator that the frontend knows, or why it is refused.
+  std::vector<frontend::SupportedOperator> (*operators)();
   bool imports_parts = false;   // knows inputs, outputs and signatures of the options; else the graph is cut behind it
   bool has_signatures = false;  // knows those at least
 };
@@ -30,6 +33,8 @@ struct Frontend {
 std::span<const Frontend> frontends();
 // The frontend that reads `path`; null if none does or the file cannot be opened.
 const Frontend* frontend_of(const Path& path);
+// Whether own translators can be used together: each is of a framework that has translators, none takes the place of another one.
+Status check_translators(std::span<const frontend::OwnTranslator> translators);
 // A model file of any format, as a valid ONNX graph. Errors: ErrorKind::Input for what is no model or a damaged one (a format that is known
 // but not read is named, with advice), ErrorKind::Unsupported with every operator that cannot be imported, ErrorKind::Io.
 Result<std::unique_ptr<Graph>> import_model(const Path& path, const ImportOptions& options = {});

@@ -23,8 +23,9 @@ Result<Value*> scalar_like(Translation& t, double number, const Value* like);
 
 Status apply(Translation& t, const OpDef& op, Attributes attributes = {});  // to operand 0
 Status combine(Translation& t, const OpDef& op);                            // operands 0 and 1
-template <const OpDef& op> Status unary(Translation& t) { return apply(t, op); }
-template <const OpDef& op> Status binary(Translation& t) { return combine(t, op); }
+template <const OpDef& op> inline constexpr TranslatorFunction unary{[](Translation& t) { return apply(t, op); }, &op};
+template <const OpDef& op>
+inline constexpr TranslatorFunction binary{[](Translation& t) { return combine(t, op); }, &op};
 
 // Operand 0, what `compute` makes of it, in the same order of axes:
 //   of_one(t, [&](Value* x) { return t.add(ops::Mul, {x, x}); })

@@ -20,11 +20,18 @@ class Import {
   Import(const SourceGraph& source, const Dialect& dialect, const ImportOptions& options)
       : source_(source),
         dialect_(dialect),
+        own_(options.translators),
         graph_(std::make_unique<Graph>(source.name.empty() ? "graph" : source.name)),
         symbols_(options),
         expansion_(source.nodes.size(), source.file_bytes),
         values_(source, *graph_, names_, expansion_) {
     for (const Translator& row : dialect.translators) rows_.emplace(row.op, &row);
+    for (const OwnTranslator& own : own_)
+      own_rows_.push_back({own.op, INT64_MIN, INT64_MAX, own.fewest_inputs, own.most_inputs, {nullptr}});
+    for (size_t i = 0; i < own_.size(); ++i) {
+      rows_.emplace(own_rows_[i].op, &own_rows_[i]);
+      functions_.emplace(own_rows_[i].op, &own_[i].translate);
+    }
     for (const Refused& row : dialect.refused) refused_.emplace(row.op, &row);
     if (dialect.folds_constants) values_.fold_constants();
   }
@@ -153,7 +160,7 @@ class Import {
   void visit(const SourceNode& node) {
     values_.enter(node.name, location_of(node));
     const Translator* row = row_of(node);
-    const std::string reason = refusal_of(node);
+    const std::string reason = functions_.contains(node.op) ? "" : refusal_of(node);
     Status done = !reason.empty() ? error(ErrorKind::Unsupported, reason) : row ? check(node, *row) : refusal(node);
     const bool poisoned = std::any_of(node.inputs.begin(), node.inputs.end(),
                                       [&](const std::string& name) { return values_.is_poisoned(name); });
@@ -166,7 +173,8 @@ class Import {
   void report(const SourceNode& node, Diagnostics found) {
     for (Diagnostic& d : found) {
       const std::string hint = d.hint.empty() ? std::string(dialect_.hint) : d.hint;
-      if (d.kind == ErrorKind::Unsupported)
+      const bool is_within = !node.bodies.empty() && d.message.starts_with("operator ");  // a report of its own
+      if (d.kind == ErrorKind::Unsupported && !is_within)
         findings_.unsupported({.op = node.op,
                                .where = node.name,
                                .reason = d.message,
@@ -178,8 +186,9 @@ class Import {
   }
 
   Status translate(const SourceNode& node, const Translator& row) {
-    Translation translation(source_, node, dialect_, values_);
-    LAPIS_CHECK(row.translate(translation));
+    Translation translation(source_, node, dialect_, values_, own_);
+    const auto own = functions_.find(node.op);
+    LAPIS_CHECK(own == functions_.end() ? row.translate(translation) : (*own->second)(translation));
     return check_outputs(node);
   }
 
@@ -214,6 +223,9 @@ class Import {
 
   const SourceGraph& source_;
   const Dialect& dialect_;
+  const std::vector<OwnTranslator>& own_;  // of this framework
+  std::vector<Translator> own_rows_;
+  std::unordered_map<std::string_view, const std::function<Status(Translation&)>*> functions_;
   std::unordered_map<std::string_view, const Translator*> rows_;
   std::unordered_map<std::string_view, const Refused*> refused_;
   std::unique_ptr<Graph> graph_;
@@ -235,11 +247,30 @@ Result<std::unique_ptr<Graph>> translate(const SourceGraph& source, const Dialec
   return Import(source, dialect, options).run();
 }
 
-Result<std::shared_ptr<Graph>> Translation::body(size_t i) {
+// Where constants take the place of inputs, these are no longer listed.
+static void give(SourceGraph& body, const std::vector<SourceValue>& known) {
+  std::vector<std::string> open;
+  for (size_t i = 0; i < body.inputs.size(); ++i) {
+    SourceValue& value = body.values.at(body.inputs[i]);
+    if (i < known.size() && known[i].constant.defined()) {
+      value = known[i];
+      value.given = true;
+      continue;
+    }
+    if (i < known.size() && !value.type.ranked() && known[i].type.dtype != DType::Undefined) value.type = known[i].type;
+    open.push_back(body.inputs[i]);
+  }
+  body.inputs = std::move(open);
+}
+
+Result<std::shared_ptr<Graph>> Translation::body(size_t i) { return body(i, {}); }
+
+Result<std::shared_ptr<Graph>> Translation::body(size_t i, const std::vector<SourceValue>& inputs) {
   if (i >= node_.bodies.size()) return error(ErrorKind::Input, "has no graph to run");
   SourceGraph source = *node_.bodies[i];
   source.file_bytes = source_.file_bytes;
-  LAPIS_TRY(const std::unique_ptr<Graph> graph, frontend::translate(source, dialect_, {}));
+  give(source, inputs);
+  LAPIS_TRY(const std::unique_ptr<Graph> graph, frontend::translate(source, dialect_, {.translators = own_}));
   std::unordered_map<const Value*, Value*> nothing_around;
   return values_.graph().copy_subgraph(*graph, nothing_around);
 }

@@ -25,11 +25,21 @@ namespace lapis::frontend {
 
 class Translation;
 
+// What translates one operator: sets every output, or says why not (Translation::unsupported, or any error).
+struct TranslatorFunction {
+  Status (*run)(Translation&);
+  const OpDef* becomes = nullptr;  // where it is one operator, whatever the node says: unary<ops::Sigmoid>
+
+  constexpr TranslatorFunction(Status (*function)(Translation&), const OpDef* op = nullptr)
+      : run(function), becomes(op) {}
+  Status operator()(Translation& t) const { return run(t); }
+};
+
 struct Translator {
   std::string_view op;                // as the format names it
   int64_t oldest, newest;             // versions of the operator that the function understands
   size_t fewest_inputs, most_inputs;  // those up to `fewest_inputs` must be present
-  Status (*translate)(Translation&);  // sets every output, or says why not (Translation::unsupported, or any error)
+  TranslatorFunction translate;
   bool wants_channels_first = false;  // a window over pixels: the model's inputs of 4 and 5 axes are images
 };
 
@@ -38,12 +48,18 @@ struct Refused {
   std::string_view op, reason, hint;
 };
 
+// An operator that the reader of the format takes out of the graph, and what it makes of it.
+struct Resolved {
+  std::string_view op, meaning;
+};
+
 struct Dialect {
   std::span<const Translator> translators;
   std::string_view hint;  // for what cannot be imported
   // Nodes say what others declare: what they compute of constants alone is folded, and counts as a constant for the translators behind.
   bool folds_constants = false;
   std::span<const Refused> refused = {};
+  std::span<const Resolved> resolved = {};
   // What becomes of every result before it is set: the activation that an operator has fused into it. Null: nothing.
   Result<Value*> (*finish)(Translation& t, Value* real) = nullptr;
 };
@@ -55,8 +71,9 @@ Result<std::unique_ptr<Graph>> translate(const SourceGraph& source, const Dialec
 // reads must be present, as the row of the table says or has() tells.
 class Translation {
  public:
-  Translation(const SourceGraph& source, const SourceNode& node, const Dialect& dialect, Values& values)
-      : source_(source), node_(node), dialect_(dialect), values_(values) {}
+  Translation(const SourceGraph& source, const SourceNode& node, const Dialect& dialect, Values& values,
+              const std::vector<OwnTranslator>& own)
+      : source_(source), node_(node), dialect_(dialect), values_(values), own_(own) {}
 
   const SourceNode& node() const { return node_; }
   bool has(size_t i) const { return i < node_.inputs.size() && !node_.inputs[i].empty(); }
@@ -71,6 +88,13 @@ class Translation {
     const auto it = node_.attributes.find(name);
     const T* value = it == node_.attributes.end() ? nullptr : std::get_if<T>(&it->second);
     return value ? *value : fallback;
+  }
+
+  // The attribute itself; the truth value false if the node has none of this name.
+  const SourceAttribute& attribute(std::string_view name) const {
+    static const SourceAttribute kNone = false;
+    const auto it = node_.attributes.find(name);
+    return it == node_.attributes.end() ? kNone : it->second;
   }
 
   // The order in which an operand is at hand, for operators that take any.
@@ -116,6 +140,9 @@ class Translation {
   }
   // Body i of the node as a subgraph, whose inputs and outputs are stored as written.
   Result<std::shared_ptr<Graph>> body(size_t i);
+  // The same with what is known of the body's inputs: constants, which are no inputs then, and types where the source tells none.
+  Result<std::shared_ptr<Graph>> body(size_t i, const std::vector<SourceValue>& inputs);
+  size_t body_input_count(size_t i) const { return i < node_.bodies.size() ? node_.bodies[i]->inputs.size() : 0; }
 
   // Output i as a constant; integers that stand for reals have a quantization.
   void set_constant(size_t i, Tensor tensor, std::optional<Quantization> quantization = {}) {
@@ -130,6 +157,7 @@ class Translation {
   const SourceNode& node_;
   const Dialect& dialect_;
   Values& values_;
+  const std::vector<OwnTranslator>& own_;  // for bodies
 };
 
 }  // namespace lapis::frontend

@@ -11,47 +11,13 @@ using View = std::string_view;
 
 bool is_one_of(View name, std::initializer_list<View> names) { return std::ranges::find(names, name) != names.end(); }
 
-// Layers of Keras that have no translator: they are called unsupported, not unknown.
-constexpr View kOthers[] = {"AdditiveAttention",
-                            "AugMix",
-                            "AutoContrast",
-                            "CategoryEncoding",
-                            "CenterCrop",
-                            "ConvLSTM1D",
-                            "ConvLSTM2D",
-                            "ConvLSTM3D",
-                            "CutMix",
-                            "Discretization",
-                            "EinsumDense",
-                            "Equalization",
-                            "GroupQueryAttention",
-                            "HashedCrossing",
-                            "Hashing",
-                            "IntegerLookup",
-                            "MaxNumBoundingBoxes",
-                            "MelSpectrogram",
-                            "MixUp",
-                            "NotEqual",
-                            "Pipeline",
-                            "RNN",
-                            "RandAugment",
-                            "RandomCrop",
-                            "STFTSpectrogram",
-                            "SlicingOpLambda",
-                            "Solarization",
-                            "SpectralNormalization",
-                            "StackedRNNCells",
-                            "StringLookup",
-                            "TextVectorization",
-                            "TensorFlowOpLayer"};
-
 bool has_row(const std::string& name) {
   return std::ranges::any_of(translators(), [&](const frontend::Translator& row) { return row.op == name; });
 }
 
 bool is_known(const std::string& name) {
-  return name.starts_with("ops.") || name.starts_with("tf.") || std::ranges::find(kOthers, name) != std::end(kOthers) ||
-         has_row(name);
+  return name.starts_with("ops.") || name.starts_with("tf.") || has_row(name) ||
+         std::ranges::any_of(refused(), [&](const frontend::Refused& row) { return row.op == name; });
 }
 
 }  // namespace

@@ -51,11 +51,7 @@ Result<std::unique_ptr<Graph>> import_file(const MappedFile& file, const std::st
                                            const ImportOptions& options) {
   return frontend::importing(name, [&]() -> Result<std::unique_ptr<Graph>> {
     LAPIS_TRY(const frontend::SourceGraph source, Hdf5::is_one(file.bytes()) ? read_hdf5(file) : read_archive(file));
-    const frontend::Dialect dialect{
-        .translators = keras_frontend::translators(),
-        .hint = "model.export(FOLDER) writes a SavedModel, where the layer consists of operators; Lapis reads that too",
-        .folds_constants = true};
-    return translate(source, dialect, options);
+    return translate(source, keras_frontend::dialect(), options);
   });
 }
 
@@ -73,5 +69,18 @@ Result<std::unique_ptr<Graph>> import_keras(std::span<const std::byte> bytes, co
                                             const ImportOptions& options) {
   return import_file(frontend::copy_of(bytes), name, options);
 }
+
+namespace keras_frontend {
+
+const frontend::Dialect& dialect() {
+  static const frontend::Dialect kDialect{
+      .translators = translators(),
+      .hint = "model.export(FOLDER) writes a SavedModel, where the layer consists of operators; Lapis reads that too",
+      .folds_constants = true,
+      .refused = refused()};
+  return kDialect;
+}
+
+}  // namespace keras_frontend
 
 }  // namespace lapis

@@ -21,6 +21,8 @@ Result<std::unique_ptr<Graph>> import_keras(std::span<const std::byte> bytes, co
 namespace keras_frontend {
 // One row a layer, alphabetical.
 std::span<const frontend::Translator> translators();
+std::span<const frontend::Refused> refused();
+const frontend::Dialect& dialect();
 }  // namespace keras_frontend
 
 }  // namespace lapis

@@ -15,6 +15,17 @@ Status filled_like(Translation& t, double value) {
 
 }  // namespace
 
+Status apply(Translation& t, const OpDef& op) {
+  LAPIS_TRY(Value * x, operand(t));
+  return finish(t, t.add(op, {x}));
+}
+
+Status combine(Translation& t, const OpDef& op) {
+  LAPIS_TRY(Value * a, operand(t, 0));
+  LAPIS_TRY(Value * b, operand(t, 1));
+  return finish(t, t.add(op, {a, b}));
+}
+
 Status add_n(Translation& t) {
   std::vector<Value*> all;
   for (size_t i = 0; i < t.node().inputs.size(); ++i) {

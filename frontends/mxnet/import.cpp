@@ -92,12 +92,22 @@ Result<std::unique_ptr<Graph>> import_mxnet(std::span<const std::byte> symbol, c
     LAPIS_TRY(const mxnet_frontend::Parameters parameters, mxnet_frontend::read_params(params));
     LAPIS_TRY(const frontend::SourceGraph source,
               mxnet_frontend::read_symbol(symbol, parameters, symbol.size() + params.size));
-    const frontend::Dialect dialect{
-        mxnet_frontend::translators(),
-        "mxnet.onnx.export_model(SYMBOL_JSON, PARAMS, input_shapes, onnx_file_path='model.onnx') may convert the "
-        "model to ONNX"};
-    return translate(source, dialect, options);
+    return translate(source, mxnet_frontend::dialect(), options);
   });
 }
+
+namespace mxnet_frontend {
+
+const frontend::Dialect& dialect() {
+  static const frontend::Dialect kDialect{
+      .translators = translators(),
+      .hint =
+          "mxnet.onnx.export_model(SYMBOL_JSON, PARAMS, input_shapes, onnx_file_path='model.onnx') may convert the "
+          "model to ONNX",
+      .refused = refused()};
+  return kDialect;
+}
+
+}  // namespace mxnet_frontend
 
 }  // namespace lapis

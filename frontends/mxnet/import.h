@@ -22,6 +22,8 @@ Result<std::unique_ptr<Graph>> import_mxnet(std::span<const std::byte> symbol, c
 namespace mxnet_frontend {
 // One row an operator, alphabetical.
 std::span<const frontend::Translator> translators();
+std::span<const frontend::Refused> refused();
+const frontend::Dialect& dialect();
 }  // namespace mxnet_frontend
 
 }  // namespace lapis

@@ -118,16 +118,13 @@ Status norm(Translation& t);
 
 // ---- rows of tables ----------------------------------------------------------------------------------------------------
 
-template <const OpDef& Op> Status unary(Translation& t) {
-  LAPIS_TRY(Value * x, operand(t));
-  return finish(t, t.add(Op, {x}));
-}
-
-template <const OpDef& Op> Status binary(Translation& t) {
-  LAPIS_TRY(Value * a, operand(t, 0));
-  LAPIS_TRY(Value * b, operand(t, 1));
-  return finish(t, t.add(Op, {a, b}));
-}
+Status apply(Translation& t, const OpDef& op);    // to operand 0
+Status combine(Translation& t, const OpDef& op);  // operands 0 and 1
+template <const OpDef& op>
+inline constexpr frontend::TranslatorFunction unary{[](Translation& t) { return mxnet_frontend::apply(t, op); }, &op};
+template <const OpDef& op>
+inline constexpr frontend::TranslatorFunction binary{[](Translation& t) { return mxnet_frontend::combine(t, op); },
+                                                     &op};
 
 enum class Scalar : uint8_t { Behind, InFront };
 

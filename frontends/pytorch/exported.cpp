@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <cmath>
 
+#include "frontends/common/limits.h"
 #include "frontends/pytorch/export_weights.h"
+#include "frontends/pytorch/higher_order.h"
 #include "frontends/pytorch/types.h"
 #include "frontends/pytorch/writer.h"
 
@@ -141,10 +143,10 @@ bool is_assertion(const std::string& op) {
 
 class Reader {
  public:
-  Reader(Archive& archive, const Json& program) : program_(program), writer_(archive.file_bytes()) {}
+  explicit Reader(size_t file_bytes, int depth = 0) : depth_(depth), writer_(file_bytes) {}
 
-  Result<SourceGraph> run(ExportWeights& weights) {
-    const Json* module = frontend::member(program_, "graph_module");
+  Result<SourceGraph> run(const Json& program, ExportWeights& weights) {
+    const Json* module = frontend::member(program, "graph_module");
     const Json* graph = module ? frontend::member(*module, "graph") : nullptr;
     const Json* signature = module ? frontend::member(*module, "signature") : nullptr;
     if (!graph || !signature) return error(ErrorKind::Input, "the program has no graph").help("save the model again");
@@ -214,18 +216,54 @@ class Reader {
     name_operator(frontend::text(node, "target"), call);
     if (is_assertion(call.op)) return;
     call.written_at = written_at(node);
+    if (is_higher_order(call.op)) return add_graphs_of(std::move(call), node);
     for (const Json& input : frontend::elements(node, "inputs")) {
       const Json* value = frontend::member(input, "arg");
       std::string name = frontend::text(input, "name");
       if (name.empty()) name = "argument" + std::to_string(call.arguments.size());
       call.arguments.push_back({std::move(name), value ? argument(*value) : Item()});
     }
+    if (!add_outputs(node, call)) return;
+    if (Status added = writer_.add(std::move(call)); !added.ok()) collect(added.diagnostics());
+  }
+
+  bool add_outputs(const Json& node, Call& call) {
     for (const Json& output : frontend::elements(node, "outputs")) collect_names(argument(output), call.outputs);
     call.name = call.outputs.empty() || call.outputs[0].empty() ? call.op : call.outputs[0];
     for (const std::string& output : call.outputs)
-      if (!output.empty() && writer_.is_taken(output))
-        return report(error(ErrorKind::Input, "is defined twice").at("value '" + output + "'"));
-    if (Status added = writer_.add(std::move(call)); !added.ok()) collect(added.diagnostics());
+      if (!output.empty() && writer_.is_taken(output)) {
+        report(error(ErrorKind::Input, "is defined twice").at("value '" + output + "'"));
+        return false;
+      }
+    return true;
+  }
+
+  // ---- operators whose arguments are graphs ---------------------------------------------------------------------------------
+
+  void add_graphs_of(Call call, const Json& node) {
+    if (!add_outputs(node, call)) return;
+    const Json* inputs = frontend::member(node, "inputs");
+    const auto read = [&](const Json& graph) { return Reader(writer_.file_bytes(), depth_ + 1).body(graph); };
+    Status added = add_higher_order(std::move(call), inputs ? *inputs : Json::array(), read, writer_);
+    if (!added.ok()) collect(added.diagnostics());
+  }
+
+  // A graph that sees only its inputs.
+  Result<SourceGraph> body(const Json& graph) {
+    if (depth_ > frontend::kMaxDepth) return error(ErrorKind::Input, "graphs stand in each other too deeply");
+    graph_ = &graph;
+    for (const Json& input : frontend::elements(graph, "inputs")) {
+      const Item item = argument(input);
+      if (item.is(Item::Kind::Tensor) && !writer_.is_taken(item.text))
+        writer_.add_input(item.text, Type());
+      else
+        report(error(ErrorKind::Unsupported, "a graph has an input that is no tensor, or the same twice"));
+    }
+    for (const Json& node : frontend::elements(graph, "nodes")) add_node(node);
+    std::vector<Item> outputs;
+    for (const Json& output : frontend::elements(graph, "outputs")) outputs.push_back(argument(output));
+    if (!findings_.empty()) return findings_;
+    return std::move(writer_).finish(outputs);
   }
 
   void add_output(const Json& spec, std::vector<Item>& outputs) {
@@ -242,7 +280,7 @@ class Reader {
                  .help("call model.eval() before it is exported, or make the state an input and an output"));
   }
 
-  const Json& program_;
+  const int depth_;  // of graphs within graphs
   const Json* graph_ = nullptr;
   Writer writer_;
   Diagnostics findings_;
@@ -292,7 +330,7 @@ Result<SourceGraph> read_exported_program(const MappedFile& file, const ImportOp
   LAPIS_TRY(const Json program, frontend::parse_json(content.bytes()));
   LAPIS_CHECK(check_ranges(program, options));
   LAPIS_TRY(ExportWeights weights, ExportWeights::open(archive, name));
-  return Reader(archive, program).run(weights);
+  return Reader(archive.file_bytes()).run(program, weights);
 }
 
 }  // namespace lapis::pytorch_frontend

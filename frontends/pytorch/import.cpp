@@ -18,10 +18,7 @@ Result<frontend::SourceGraph> read(const MappedFile& file, ImportOptions& option
 Result<std::unique_ptr<Graph>> import_file(const MappedFile& file, const std::string& name, ImportOptions options) {
   return frontend::importing(name, [&]() -> Result<std::unique_ptr<Graph>> {
     LAPIS_TRY(const frontend::SourceGraph source, read(file, options));
-    const frontend::Dialect dialect{
-        pytorch_frontend::translators(),
-        "torch.onnx.export(model, inputs, 'model.onnx', dynamo=True) may convert the model to ONNX"};
-    return translate(source, dialect, options);
+    return translate(source, pytorch_frontend::dialect(), options);
   });
 }
 
@@ -39,5 +36,17 @@ Result<std::unique_ptr<Graph>> import_pytorch(std::span<const std::byte> bytes, 
                                               const ImportOptions& options) {
   return import_file(frontend::copy_of(bytes), name, options);
 }
+
+namespace pytorch_frontend {
+
+const frontend::Dialect& dialect() {
+  static const frontend::Dialect kDialect{
+      .translators = translators(),
+      .hint = "torch.onnx.export(model, inputs, 'model.onnx', dynamo=True) may convert the model to ONNX",
+      .refused = refused()};
+  return kDialect;
+}
+
+}  // namespace pytorch_frontend
 
 }  // namespace lapis

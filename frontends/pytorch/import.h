@@ -22,6 +22,8 @@ Result<std::unique_ptr<Graph>> import_pytorch(std::span<const std::byte> bytes, 
 namespace pytorch_frontend {
 // One row an operator, alphabetical.
 std::span<const frontend::Translator> translators();
+std::span<const frontend::Refused> refused();
+const frontend::Dialect& dialect();
 }  // namespace pytorch_frontend
 
 }  // namespace lapis

@@ -48,8 +48,9 @@ Result<Pair> cast_both(Translation& t, Value* a, Value* b, DType to) {
 
 std::vector<AtenRow> all_rows() {
   std::vector<AtenRow> rows;
-  for (const auto family : {activation_rows(), elementwise_rows(), shape_rows(), reduction_rows(), window_rows(),
-                            product_rows(), indexing_rows(), creation_rows(), quantization_rows(), recurrent_rows()})
+  for (const auto family :
+       {activation_rows(), elementwise_rows(), shape_rows(), reduction_rows(), window_rows(), product_rows(),
+        indexing_rows(), creation_rows(), quantization_rows(), recurrent_rows(), higher_order_rows()})
     rows.insert(rows.end(), family.begin(), family.end());
   std::sort(rows.begin(), rows.end(), [](const AtenRow& a, const AtenRow& b) { return a.op < b.op; });
   return rows;
@@ -118,6 +119,25 @@ Result<Pair> pair(Translation& t, Args& args, std::string_view left, std::string
   LAPIS_TRY(Value * b, args.number_or_tensor(right, type));
   LAPIS_CHECK(args.status());
   return cast_both(t, a, b, type);
+}
+
+Status apply(Translation& t, const OpDef& op) {
+  Args a(t);
+  LAPIS_TRY(Value * x, self(a));
+  return finish(t, t.add(op, {x}));
+}
+
+Status apply_to_real(Translation& t, const OpDef& op) {
+  Args a(t);
+  LAPIS_TRY(Value * x, self(a));
+  LAPIS_TRY(x, as_real(t, x));
+  return finish(t, t.add(op, {x}));
+}
+
+Status combine(Translation& t, const OpDef& op) {
+  Args a(t);
+  LAPIS_TRY(const Pair p, pair(t, a));
+  return finish(t, t.add(op, {p.a, p.b}));
 }
 
 Status same(Translation& t) {

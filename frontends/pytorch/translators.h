@@ -10,13 +10,13 @@ namespace lapis::pytorch_frontend {
 struct AtenRow {
   std::string_view op;         // "aten.add", without its overload
   std::string_view arguments;  // "self other *alpha": what stands behind * is passed by name only
-  Status (*translate)(Translation&);
+  frontend::TranslatorFunction translate;
 };
 std::span<const AtenRow> aten_rows();  // alphabetical
 const AtenRow* find_aten(std::string_view op);
 // The families, each in its file.
 std::span<const AtenRow> activation_rows(), elementwise_rows(), shape_rows(), reduction_rows(), window_rows(),
-    product_rows(), indexing_rows(), creation_rows(), quantization_rows(), recurrent_rows();
+    product_rows(), indexing_rows(), creation_rows(), quantization_rows(), recurrent_rows(), higher_order_rows();
 
 // Output 0, if it could be made.
 Status finish(Translation& t, Result<Value*> y);
@@ -37,23 +37,17 @@ Result<Pair> pair(Translation& t, Args& a, std::string_view left = "self", std::
 
 inline Result<Value*> self(Args& a) { return a.tensor("self"); }
 
-template <const OpDef& Op> Status unary(Translation& t) {
-  Args a(t);
-  LAPIS_TRY(Value * x, self(a));
-  return finish(t, t.add(Op, {x}));
-}
-// Of operators that only real numbers have.
-template <const OpDef& Op> Status real(Translation& t) {
-  Args a(t);
-  LAPIS_TRY(Value * x, self(a));
-  LAPIS_TRY(x, as_real(t, x));
-  return finish(t, t.add(Op, {x}));
-}
-template <const OpDef& Op> Status binary(Translation& t) {
-  Args a(t);
-  LAPIS_TRY(const Pair p, pair(t, a));
-  return finish(t, t.add(Op, {p.a, p.b}));
-}
+Status apply(Translation& t, const OpDef& op);          // to self
+Status apply_to_real(Translation& t, const OpDef& op);  // of operators that only real numbers have
+Status combine(Translation& t, const OpDef& op);        // self and other
+template <const OpDef& op>
+inline constexpr frontend::TranslatorFunction unary{[](Translation& t) { return pytorch_frontend::apply(t, op); }, &op};
+template <const OpDef& op>
+inline constexpr frontend::TranslatorFunction real{
+    [](Translation& t) { return pytorch_frontend::apply_to_real(t, op); }, &op};
+template <const OpDef& op>
+inline constexpr frontend::TranslatorFunction binary{[](Translation& t) { return pytorch_frontend::combine(t, op); },
+                                                     &op};
 
 // The operand itself: what only says how a tensor is stored, or matters in training.
 Status same(Translation& t);

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "frontends/common/bodies.h"
+
 namespace lapis::pytorch_frontend {
 namespace {
 
@@ -234,6 +236,23 @@ Status Writer::add(Call call) {
   numbers_[call.name] = graph_.nodes.size();
   graph_.nodes.push_back(std::move(node));
   return has_base ? relate(call, base) : ok();
+}
+
+Status Writer::add(Call call, std::vector<std::shared_ptr<const frontend::SourceGraph>> bodies,
+                   std::map<std::string, frontend::SourceAttribute> attributes) {
+  LAPIS_CHECK(add(std::move(call)));
+  graph_.nodes.back().bodies = std::move(bodies);
+  graph_.nodes.back().attributes.merge(std::move(attributes));
+  return ok();
+}
+
+std::vector<std::string> Writer::append(const frontend::SourceGraph& graph, const std::string& prefix,
+                                        std::vector<std::string> arguments) {
+  for (std::string& argument : arguments) {
+    argument = current(argument);
+    define(argument);
+  }
+  return frontend::append_graph(graph_, graph, prefix, arguments);
 }
 
 // What a call makes of its first operand: another version of it, or views.

@@ -37,6 +37,7 @@ class Writer {
  public:
   explicit Writer(size_t file_bytes) { graph_.file_bytes = file_bytes; }
 
+  size_t file_bytes() const { return graph_.file_bytes; }
   void add_input(const std::string& name, Type type);
   void add_constant(const std::string& name, Tensor tensor);
   // The same tensor gets one name, whoever uses it.
@@ -45,6 +46,12 @@ class Writer {
   bool is_taken(const std::string& name) const { return graph_.values.contains(name); }
   // An error for arguments that no operator can have.
   Status add(Call call);
+  // A node that runs graphs, whose operands its arguments are, and what its translator must know besides.
+  Status add(Call call, std::vector<std::shared_ptr<const frontend::SourceGraph>> bodies,
+             std::map<std::string, frontend::SourceAttribute> attributes = {});
+  // Another graph here, with these values as its inputs; the names of what it gives.
+  std::vector<std::string> append(const frontend::SourceGraph& graph, const std::string& prefix,
+                                  std::vector<std::string> arguments);
   // The value that the last node of this name gives as its result number i, for operators of which is not said how many they have.
   std::string output(const std::string& node, size_t i);
   Result<frontend::SourceGraph> finish(const std::vector<Item>& outputs) &&;

@@ -1,11 +1,14 @@
 #include "frontends/tensorflow/flatten.h"
 
 #include <algorithm>
-#include <charconv>
 #include <set>
 #include <unordered_set>
 
+#include "frontends/common/control.h"
 #include "frontends/common/symbols.h"
+#include "frontends/tensorflow/branches.h"
+#include "frontends/tensorflow/import.h"
+#include "frontends/tensorflow/refs.h"
 
 namespace lapis::tensorflow_frontend {
 namespace {
@@ -13,37 +16,6 @@ namespace {
 using frontend::SourceGraph;
 using frontend::SourceNode;
 using frontend::SourceValue;
-
-// "name", "name:1", in functions "name:output:0".
-struct Ref {
-  std::string_view node, argument;
-  size_t index = 0;
-};
-
-constexpr size_t kMostOutputs = 1 << 12;
-
-std::optional<size_t> number(std::string_view text) {
-  size_t value = 0;
-  const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), value);
-  const bool whole = failed == std::errc() && end == text.data() + text.size();
-  return whole && value < kMostOutputs ? std::optional(value) : std::nullopt;
-}
-
-bool is_control(std::string_view input) { return input.starts_with('^'); }
-
-Ref ref_of(std::string_view text) {
-  const size_t first = text.find(':');
-  if (first == std::string_view::npos) return {text, {}, 0};
-  const std::string_view node = text.substr(0, first), rest = text.substr(first + 1);
-  if (const auto index = number(rest)) return {node, {}, *index};
-  const size_t second = rest.find(':');
-  const auto index = second == std::string_view::npos ? std::optional<size_t>(0) : number(rest.substr(second + 1));
-  return {node, rest.substr(0, second), index.value_or(kMostOutputs)};
-}
-
-std::string name_of_output(const std::string& node, size_t index) {
-  return index == 0 ? node : node + ":" + std::to_string(index);
-}
 
 Diagnostic unsupported(std::string message) { return error(ErrorKind::Unsupported, std::move(message)); }
 Diagnostic damaged(std::string message) {
@@ -74,10 +46,33 @@ struct Body {
   }
 };
 
+const std::vector<NodeDef> kNoNodes;
+const Part kNothing;
+
+size_t node_count(const Model& model) {
+  size_t count = model.graph.nodes.size();
+  for (const auto& [name, function] : model.graph.functions) count += function.nodes.size();
+  return count;
+}
+
 class Flattener {
  public:
-  Flattener(const Model& model, const Part& part)
-      : model_(model), part_(part), top_(model.graph.nodes, "", 0), expansion_(node_count(model), model.bytes) {}
+  Flattener(const Model& model, const Part& part, frontend::Expansion& expansion)
+      : model_(model), part_(part), top_(model.graph.nodes, "", 0), expansion_(expansion) {}
+  // For a graph that a node of another one runs.
+  Flattener(const Flattener& around, std::string prefix, int depth)
+      : model_(around.model_),
+        part_(kNothing),
+        top_(kNoNodes, std::move(prefix), depth),
+        expansion_(around.expansion_) {
+    source_.file_bytes = model_.bytes;
+  }
+
+  static std::vector<frontend::Resolved> resolved() {
+    std::vector<frontend::Resolved> all;
+    for (const Row& row : rows()) all.push_back({row.op, row.meaning});
+    return all;
+  }
 
   Result<SourceGraph> run() {
     source_.file_bytes = model_.bytes;
@@ -95,6 +90,7 @@ class Flattener {
     std::sort(found_inputs_.begin(), found_inputs_.end());
     for (auto& [position, name] : found_inputs_) source_.inputs.push_back(name);
     LAPIS_CHECK(check_cuts());
+    structure_branches(source_);
     return std::move(source_);
   }
 
@@ -104,12 +100,6 @@ class Flattener {
     const std::vector<Resolved>& inputs;  // without those that only order
   };
   using Handler = Status (Flattener::*)(Body&, const Operation&, State&);
-
-  static size_t node_count(const Model& model) {
-    size_t count = model.graph.nodes.size();
-    for (const auto& [name, function] : model.graph.functions) count += function.nodes.size();
-    return count;
-  }
 
   static std::vector<std::string> refs_of(const std::vector<Port>& ports) {
     std::vector<std::string> refs;
@@ -234,12 +224,8 @@ class Flattener {
                                 .at(location(body, body.nodes[open.back().first]));
     State& state = body.states[found->second];
     if (state.mark == State::Mark::Open)
-      return unsupported(
-                 "nodes depend on each other in a circle: the loops of TensorFlow 1 (Enter, NextIteration, Exit)")
-          .at(location(body, body.nodes[found->second]))
-          .help(
-              "export the model with control flow v2 (tf.compat.v1.enable_control_flow_v2), or cut the loop off with "
-              "--inputs and --outputs");
+      return damaged("nodes depend on each other in a circle that is no loop")
+          .at(location(body, body.nodes[found->second]));
     if (state.mark == State::Mark::New) {
       state.mark = State::Mark::Open;
       open.emplace_back(found->second, 0);
@@ -259,8 +245,6 @@ class Flattener {
     }
     return node->op == "Switch" || node->op == "RefSwitch";
   }
-
-  static std::string_view operand(std::string_view input) { return is_control(input) ? input.substr(1) : input; }
 
   bool is_cut(const Body& body, const Ref& ref) const { return body.depth == 0 && cuts_.contains(key_of(ref)); }
 
@@ -340,37 +324,56 @@ class Flattener {
     return found;
   }
 
-  Handler handler_of(const NodeDef& node) const {
-    static const std::unordered_map<std::string_view, Handler> kHandlers = {
-        {"Assert", &Flattener::nothing},
-        {"BatchFunction", &Flattener::call},
-        {"Const", &Flattener::constant},
-        {"EnsureShape", &Flattener::alias},
-        {"CheckNumerics", &Flattener::alias},
-        {"Identity", &Flattener::alias},
-        {"IdentityN", &Flattener::aliases},
-        {"If", &Flattener::branch},
-        {"IteratorGetNext", &Flattener::input},
-        {"Merge", &Flattener::merge},
-        {"NoOp", &Flattener::nothing},
-        {"PartitionedCall", &Flattener::call},
-        {"Placeholder", &Flattener::input},
-        {"PlaceholderV2", &Flattener::input},
-        {"PlaceholderWithDefault", &Flattener::placeholder_with_default},
-        {"PlaceholderWithDefaultV2", &Flattener::placeholder_with_default},
-        {"PreventGradient", &Flattener::alias},
-        {"ReadVariableOp", &Flattener::alias},
-        {"RefMerge", &Flattener::merge},
-        {"RefSwitch", &Flattener::switched},
-        {"Snapshot", &Flattener::alias},
-        {"StatefulPartitionedCall", &Flattener::call},
-        {"StatelessIf", &Flattener::branch},
-        {"StopGradient", &Flattener::alias},
-        {"Switch", &Flattener::switched},
-        {"VarHandleOp", &Flattener::variable},
-        {"Variable", &Flattener::variable},
-        {"VariableV2", &Flattener::variable},
+  // What becomes of operators that do not stay.
+  struct Row {
+    std::string_view op;
+    Handler handler;
+    std::string_view meaning;
+  };
+  static std::span<const Row> rows() {
+    static constexpr Row kRows[] = {
+        {"Assert", &Flattener::nothing, "nothing: it checks while the model runs"},
+        {"BatchFunction", &Flattener::call, "the function that it calls"},
+        {"CheckNumerics", &Flattener::alias, "its operand"},
+        {"Const", &Flattener::constant, "a constant"},
+        {"EnsureShape", &Flattener::alias, "its operand"},
+        {"Identity", &Flattener::alias, "its operand"},
+        {"IdentityN", &Flattener::aliases, "its operands"},
+        {"If", &Flattener::branch, "the branch that is taken, where the condition is known"},
+        {"IteratorGetNext", &Flattener::input, "inputs of the model"},
+        {"Merge", &Flattener::merge, "the operand that lives"},
+        {"NoOp", &Flattener::nothing, "nothing"},
+        {"PartitionedCall", &Flattener::call, "the function that it calls"},
+        {"Placeholder", &Flattener::input, "an input of the model"},
+        {"PlaceholderV2", &Flattener::input, "an input of the model"},
+        {"PlaceholderWithDefault", &Flattener::placeholder_with_default,
+         "its default, where that is a constant, or an input"},
+        {"PlaceholderWithDefaultV2", &Flattener::placeholder_with_default,
+         "its default, where that is a constant, or an input"},
+        {"PreventGradient", &Flattener::alias, "its operand"},
+        {"ReadVariableOp", &Flattener::alias, "the value of the variable"},
+        {"RefMerge", &Flattener::merge, "the operand that lives"},
+        {"RefSwitch", &Flattener::switched, "the branch that is taken, where the condition is known"},
+        {"Snapshot", &Flattener::alias, "its operand"},
+        {"StatefulPartitionedCall", &Flattener::call, "the function that it calls"},
+        {"StatelessIf", &Flattener::branch, "the branch that is taken, where the condition is known"},
+        {"StopGradient", &Flattener::alias, "its operand"},
+        {"StatelessWhile", &Flattener::loop, "a loop"},
+        {"Switch", &Flattener::switched, "the branch that is taken, where the condition is known"},
+        {"VarHandleOp", &Flattener::variable, "the value of the variable"},
+        {"Variable", &Flattener::variable, "the value of the variable"},
+        {"VariableV2", &Flattener::variable, "the value of the variable"},
+        {"While", &Flattener::loop, "a loop"},
     };
+    return kRows;
+  }
+
+  Handler handler_of(const NodeDef& node) const {
+    static const std::unordered_map<std::string_view, Handler> kHandlers = [] {
+      std::unordered_map<std::string_view, Handler> handlers;
+      for (const Row& row : rows()) handlers.emplace(row.op, row.handler);
+      return handlers;
+    }();
     if (const auto it = kHandlers.find(node.op); it != kHandlers.end()) return it->second;
     return model_.graph.functions.contains(node.op) ? &Flattener::call : &Flattener::operation;
   }
@@ -397,14 +400,23 @@ class Flattener {
     size_t bytes = body.prefix.size() + o.node.name.size();
     for (const Resolved& input : o.inputs) bytes += input->size();
     if (!expansion_.add_node() || !expansion_.add_bytes(bytes)) return expansion_.explosion("names");
+    return add_node(body, o, state, named(body, o));
+  }
+
+  static SourceNode named(const Body& body, const Operation& o) {
     SourceNode result;
     result.op = o.node.op;
     result.name = body.prefix + o.node.name;
     result.attributes = o.node.attributes;
     for (const Resolved& input : o.inputs) result.inputs.push_back(*input);
+    return result;
+  }
+
+  // Further outputs come as they are asked for.
+  Status add_node(const Body& body, const Operation& o, State& state, SourceNode node, size_t outputs = 1) {
     state.source = source_.nodes.size();
-    source_.nodes.push_back(std::move(result));
-    return output_of(body, o.node, state, 0).ok() ? ok() : Status(expansion_.explosion("names"));
+    source_.nodes.push_back(std::move(node));
+    return output_of(body, o.node, state, outputs - 1).ok() ? ok() : Status(expansion_.explosion("names"));
   }
 
   Status constant(Body& body, const Operation& o, State& state) {
@@ -515,7 +527,7 @@ class Flattener {
     return given(body, o, state, std::move(value));
   }
 
-  // ---- branches and functions -------------------------------------------------------------------------------------------
+  // ---- branches and loops ----------------------------------------------------------------------------------------------
 
   // The predicate where it is known.
   std::optional<bool> predicate(const Resolved& value) const {
@@ -559,33 +571,129 @@ class Flattener {
 
   Status branch(Body& body, const Operation& o, State& state) {
     LAPIS_CHECK(needs(o, 1));
-    const auto taken = predicate(o.inputs[0]);
-    const auto* function = o.node.attribute<std::string>(taken.value_or(true) ? "then_branch" : "else_branch");
-    if (!taken || !function) return operation(body, o, state);
+    const std::string* functions[] = {o.node.attribute<std::string>("then_branch"),
+                                      o.node.attribute<std::string>("else_branch")};
+    if (!functions[0] || !functions[1]) return damaged("does not say what its branches are");
     const std::vector<Resolved> arguments(o.inputs.begin() + 1, o.inputs.end());
-    return inlined(body, {o.node, arguments}, state, *function);
+    if (const auto taken = predicate(o.inputs[0]))
+      return inlined(body, {o.node, arguments}, state, *functions[*taken ? 0 : 1]);
+    SourceNode node = named(body, o);
+    size_t outputs = 0;
+    for (const size_t side : {0, 1}) {
+      LAPIS_TRY(std::shared_ptr<SourceGraph> graph,
+                Flattener(*this, node.name + (side == 0 ? "/then/" : "/else/"), body.depth + 1)
+                    .as_branch(*functions[side], arguments.size()));
+      outputs = graph->outputs.size();
+      node.bodies.push_back(std::move(graph));
+    }
+    if (outputs == 0) return ok();
+    return add_node(body, o, state, std::move(node), outputs);
   }
+
+  // The condition stands twice: before the loop, and behind each iteration.
+  Status loop(Body& body, const Operation& o, State& state) {
+    const auto* condition = o.node.attribute<std::string>("cond");
+    const auto* repeated = o.node.attribute<std::string>("body");
+    if (!condition || !repeated) return damaged("does not say what it repeats");
+    LAPIS_CHECK(needs(o, 1));
+    SourceNode node = named(body, o);
+    LAPIS_TRY(const std::vector<Resolved> first, called(*condition, o.inputs, node.name + "/first/", body.depth + 1));
+    LAPIS_TRY(const std::string begins, one_condition(first));
+    node.inputs.insert(node.inputs.begin(), begins);
+    std::vector<int64_t> unchanged;
+    LAPIS_TRY(std::shared_ptr<SourceGraph> graph, Flattener(*this, node.name + "/body/", body.depth + 1)
+                                                      .as_loop(*repeated, *condition, o.inputs.size(), unchanged));
+    node.attributes.insert_or_assign(frontend::kUnchanged, std::move(unchanged));
+    node.bodies.push_back(std::move(graph));
+    return add_node(body, o, state, std::move(node), o.inputs.size());
+  }
+
+  static Result<std::string> one_condition(const std::vector<Resolved>& results) {
+    if (results.size() == 1 && results[0]) return *results[0];
+    return damaged("the condition of a loop gives " + std::to_string(results.size()) + " values");
+  }
+
+  // ---- bodies: graphs of their own ----------------------------------------------------------------------------------------
+
+  Result<std::shared_ptr<SourceGraph>> as_branch(const std::string& function, size_t arguments) {
+    LAPIS_TRY(const std::vector<Resolved> results, called(function, body_inputs(arguments), top_.prefix, top_.depth));
+    LAPIS_CHECK(add_results(results));
+    structure_branches(source_);
+    return std::make_shared<SourceGraph>(std::move(source_));
+  }
+
+  Result<std::shared_ptr<SourceGraph>> as_loop(const std::string& function, const std::string& condition, size_t states,
+                                               std::vector<int64_t>& unchanged) {
+    for (const auto& [name, dtype] : {std::pair("iteration", DType::Int64), std::pair("condition", DType::Bool)})
+      add_body_input(name, Type::tensor(dtype, Dims()));
+    const std::vector<Resolved> arguments = body_inputs(states);
+    LAPIS_TRY(std::vector<Resolved> next, called(function, arguments, top_.prefix, top_.depth));
+    if (next.size() != states)
+      return damaged("the function '" + function + "' gives " + std::to_string(next.size()) + " values for " +
+                     std::to_string(states) + " states");
+    LAPIS_TRY(const std::vector<Resolved> again, called(condition, next, top_.prefix + "again/", top_.depth));
+    LAPIS_TRY(const std::string goes_on, one_condition(again));
+    for (size_t i = 0; i < states; ++i)
+      if (next[i] == arguments[i]) unchanged.push_back(static_cast<int64_t>(i));
+    next.insert(next.begin(), goes_on);
+    LAPIS_CHECK(add_results(next));
+    structure_branches(source_);
+    return std::make_shared<SourceGraph>(std::move(source_));
+  }
+
+  const std::string& add_body_input(const std::string& name, Type type) {
+    SourceValue value;
+    value.type = std::move(type);
+    value.given = true;
+    source_.inputs.push_back(top_.prefix + name);
+    source_.values.emplace(source_.inputs.back(), std::move(value));
+    return source_.inputs.back();
+  }
+
+  std::vector<Resolved> body_inputs(size_t count) {
+    std::vector<Resolved> names;
+    for (size_t i = 0; i < count; ++i) names.emplace_back(add_body_input("argument_" + std::to_string(i), Type()));
+    return names;
+  }
+
+  // Results that are an input, a constant, or one value twice have names of their own.
+  Status add_results(const std::vector<Resolved>& results) {
+    for (size_t i = 0; i < results.size(); ++i) {
+      if (!results[i]) return unsupported("a result that lies in a branch that is not taken");
+      add_output({top_.prefix + "result_" + std::to_string(i), ""}, *results[i]);
+    }
+    return ok();
+  }
+
+  // ---- functions ----------------------------------------------------------------------------------------------------------
 
   Status call(Body& body, const Operation& o, State& state) {
     const auto* function = o.node.attribute<std::string>("f");
     return inlined(body, o, state, function ? *function : o.node.op);
   }
 
-  Status inlined(Body& body, const Operation& o, State& state, const std::string& name) {
+  Status inlined(const Body& body, const Operation& o, State& state, const std::string& function) {
+    LAPIS_TRY(state.outputs, called(function, o.inputs, body.prefix + o.node.name + "/", body.depth + 1));
+    return ok();
+  }
+
+  // What a function gives of these arguments; its nodes stand in the graph then.
+  Result<std::vector<Resolved>> called(const std::string& name, const std::vector<Resolved>& arguments,
+                                       std::string prefix, int depth) {
     const auto found = model_.graph.functions.find(name);
     if (found == model_.graph.functions.end())
       return damaged("calls function '" + name + "', which the model does not have");
-    if (body.depth >= frontend::kMaxDepth)
+    if (depth > frontend::kMaxDepth)
       return error(ErrorKind::Input,
                    "functions call each other more than " + std::to_string(frontend::kMaxDepth) + " deep");
     const FunctionDef& function = found->second;
-    if (function.inputs.size() != o.inputs.size())
-      return damaged("gives function '" + name + "' " + std::to_string(o.inputs.size()) + " arguments, which takes " +
+    if (function.inputs.size() != arguments.size())
+      return damaged("gives function '" + name + "' " + std::to_string(arguments.size()) + " arguments, which takes " +
                      std::to_string(function.inputs.size()));
     for (size_t i = 0; i < function.nodes.size(); ++i)
       if (!expansion_.add_node()) return expansion_.explosion("calls");
-    Body callee(function.nodes, body.prefix + o.node.name + "/", body.depth + 1);
-    for (size_t i = 0; i < function.inputs.size(); ++i) callee.arguments.emplace(function.inputs[i], o.inputs[i]);
+    Body callee(function.nodes, std::move(prefix), depth);
+    for (size_t i = 0; i < function.inputs.size(); ++i) callee.arguments.emplace(function.inputs[i], arguments[i]);
     std::vector<std::string> refs;
     for (const std::string& output : function.outputs) {
       const auto value = function.returns.find(output);
@@ -594,10 +702,11 @@ class Flattener {
       refs.push_back(value->second);
     }
     LAPIS_CHECK(visit_all(callee, refs));
+    std::vector<Resolved> results;
     for (const std::string& ref : refs) {
-      LAPIS_TRY(state.outputs.emplace_back(), resolve(callee, ref));
+      LAPIS_TRY(results.emplace_back(), resolve(callee, ref));
     }
-    return ok();
+    return results;
   }
 
   static constexpr size_t kMostDeadOutputs = 16;
@@ -605,7 +714,7 @@ class Flattener {
   const Model& model_;
   const Part& part_;
   Body top_;
-  frontend::Expansion expansion_;
+  frontend::Expansion& expansion_;
   SourceGraph source_;
   std::unordered_map<std::string, std::string> cuts_;  // values of the graph that are inputs, and the names of these
   std::set<std::string> read_cuts_, used_values_;
@@ -619,35 +728,14 @@ Port Part::of(const std::string& name) {
   return {first ? name.substr(0, name.size() - 2) : name, name};
 }
 
-Result<SourceGraph> flatten(const Model& model, const Part& part) { return Flattener(model, part).run(); }
+std::span<const frontend::Resolved> resolved() {
+  static const std::vector<frontend::Resolved> all = Flattener::resolved();
+  return all;
+}
 
-size_t first_output(const std::string& op, std::string_view argument) {
-  static const std::unordered_map<std::string_view, std::vector<std::string_view>> kOutputs = {
-      {"BatchNormWithGlobalNormalization", {"result"}},
-      {"CombinedNonMaxSuppression", {"nmsed_boxes", "nmsed_scores", "nmsed_classes", "valid_detections"}},
-      {"FusedBatchNorm", {"y", "batch_mean", "batch_variance", "reserve_space_1", "reserve_space_2"}},
-      {"FusedBatchNormV2", {"y", "batch_mean", "batch_variance", "reserve_space_1", "reserve_space_2"}},
-      {"FusedBatchNormV3",
-       {"y", "batch_mean", "batch_variance", "reserve_space_1", "reserve_space_2", "reserve_space_3"}},
-      {"LSTMBlockCell", {"i", "cs", "f", "o", "ci", "co", "h"}},
-      {"BlockLSTM", {"i", "cs", "f", "o", "ci", "co", "h"}},
-      {"BlockLSTMV2", {"i", "cs", "f", "o", "ci", "co", "h"}},
-      {"CudnnRNNV3", {"output", "output_h", "output_c", "reserve_space", "host_reserved"}},
-      {"MaxPoolWithArgmax", {"output", "argmax"}},
-      {"Merge", {"output", "value_index"}},
-      {"NonMaxSuppressionV4", {"selected_indices", "valid_outputs"}},
-      {"NonMaxSuppressionV5", {"selected_indices", "selected_scores", "valid_outputs"}},
-      {"Switch", {"output_false", "output_true"}},
-      {"TensorListPopBack", {"output_handle", "tensor"}},
-      {"TopK", {"values", "indices"}},
-      {"TopKV2", {"values", "indices"}},
-      {"Unique", {"y", "idx"}},
-      {"UniqueWithCounts", {"y", "idx", "count"}},
-  };
-  const auto it = kOutputs.find(op);
-  if (it == kOutputs.end()) return 0;
-  const auto at = std::ranges::find(it->second, argument);
-  return static_cast<size_t>(at == it->second.end() ? 0 : at - it->second.begin());
+Result<SourceGraph> flatten(const Model& model, const Part& part) {
+  frontend::Expansion expansion(node_count(model), model.bytes);
+  return Flattener(model, part, expansion).run();
 }
 
 }  // namespace lapis::tensorflow_frontend

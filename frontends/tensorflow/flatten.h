@@ -1,5 +1,5 @@
 // A GraphDef to a SourceGraph: the part that is wanted, without what only training or TensorFlow's runtime needs. Calls of functions are replaced by
-// what they call, Identity and its like by what they stand for, variables by their values, branches whose predicate is constant by the one that is taken.
+// what they call, Identity and its like by what they stand for, variables by their values, branches whose predicate is constant by the one that is taken. Other branches and loops keep their functions as bodies.
 #pragma once
 
 #include <functional>
@@ -30,8 +30,5 @@ struct Model {
 
 // Locations in diagnostics are nodes; the caller adds the file. `model` must live as long as nothing is left to read.
 Result<frontend::SourceGraph> flatten(const Model& model, const Part& part);
-
-// Where the outputs of an argument of an operator begin: 1 for "indices" of TopKV2. Bodies of functions name outputs so.
-size_t first_output(const std::string& op, std::string_view argument);
 
 }  // namespace lapis::tensorflow_frontend

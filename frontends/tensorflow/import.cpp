@@ -2,6 +2,7 @@
 
 #include "frontends/common/foreign.h"
 #include "frontends/common/importing.h"
+#include "frontends/tensorflow/frames.h"
 #include "frontends/tensorflow/saved_model.h"
 #include "frontends/tensorflow/text_format.h"
 
@@ -29,6 +30,7 @@ Result<std::unique_ptr<Graph>> import_graph(const MappedFile& mapped, const std:
     }
     Model model;
     LAPIS_TRY(model.graph, parse_graph(text_of(file.bytes())));
+    LAPIS_CHECK(structure_loops(model.graph));
     model.owner = file.data;
     model.bytes = file.size;
     LAPIS_TRY(const frontend::SourceGraph source, flatten(model, part_of(options)));
@@ -66,14 +68,20 @@ Result<std::unique_ptr<Graph>> import_tensorflow(std::span<const std::byte> byte
 
 namespace tensorflow_frontend {
 
-Result<std::unique_ptr<Graph>> translate_operators(const frontend::SourceGraph& source, const ImportOptions& options) {
-  const frontend::Dialect dialect{
+const frontend::Dialect& dialect() {
+  static const frontend::Dialect kDialect{
       .translators = translators(),
       .hint =
           "name the part of the model that is wanted with --inputs and --outputs, if it lies outside of it; "
-          "docs/importing-tensorflow.md lists the operators",
-      .folds_constants = true};
-  return translate(source, dialect, options);
+          "`lapis ops --framework tensorflow` lists the operators",
+      .folds_constants = true,
+      .refused = refused(),
+      .resolved = resolved()};
+  return kDialect;
+}
+
+Result<std::unique_ptr<Graph>> translate_operators(const frontend::SourceGraph& source, const ImportOptions& options) {
+  return translate(source, dialect(), options);
 }
 
 }  // namespace tensorflow_frontend

@@ -23,6 +23,9 @@ Result<std::unique_ptr<Graph>> import_tensorflow(std::span<const std::byte> byte
 namespace tensorflow_frontend {
 // One row an operator, alphabetical.
 std::span<const frontend::Translator> translators();
+std::span<const frontend::Refused> refused();
+std::span<const frontend::Resolved> resolved();  // flatten.cpp
+const frontend::Dialect& dialect();
 // What follows the reading of a file of any framework that speaks of TensorFlow's operators.
 Result<std::unique_ptr<Graph>> translate_operators(const frontend::SourceGraph& source, const ImportOptions& options);
 }  // namespace tensorflow_frontend

@@ -6,6 +6,7 @@
 #include "base/suggest.h"
 #include "frontends/common/protobuf.h"
 #include "frontends/tensorflow/bundle.h"
+#include "frontends/tensorflow/frames.h"
 
 namespace lapis::tensorflow_frontend {
 namespace {
@@ -261,6 +262,7 @@ Result<SavedModel> read_saved_model(const Path& folder, const ImportOptions& opt
   while (const auto field = fields.next())
     if (field->number == meta::Graph && field->has_bytes()) {
       LAPIS_TRY(result.model.graph, parse_graph(field->bytes));
+      LAPIS_CHECK(structure_loops(result.model.graph));
     }
   if (fields.flawed()) return damaged("the file is damaged or cut off within its graph");
   result.model.owner = result.file.data;

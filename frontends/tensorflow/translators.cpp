@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "frontends/common/control.h"
 #include "frontends/tensorflow/import.h"
 #include "ir/ops/data_attributes.h"
 #include "ir/ops/ops.h"
@@ -57,6 +58,7 @@ constexpr frontend::Translator kTranslators[] = {
     {"DivNoNan", 1, 1, 2, 2, div_no_nan},
     {"Einsum", 1, 1, 2, 2, einsum},
     {"Elu", 1, 1, 1, 1, elu},
+    {"EmptyTensorList", 1, 1, 2, 2, empty_list},
     {"Equal", 1, 1, 2, 2, binary<ops::Equal>},
     {"Erf", 1, 1, 1, 1, unary<ops::Erf>},
     {"Erfc", 1, 1, 1, 1, erfc},
@@ -80,6 +82,7 @@ constexpr frontend::Translator kTranslators[] = {
     {"Greater", 1, 1, 2, 2, binary<ops::Greater>},
     {"GreaterEqual", 1, 1, 2, 2, binary<ops::GreaterOrEqual>},
     {"Identity", 1, 1, 1, 1, identity},
+    {"If", 1, 1, 1, kAny, frontend::branch},
     {"Inv", 1, 1, 1, 1, unary<ops::Reciprocal>},
     {"IsFinite", 1, 1, 1, 1, is_finite},
     {"IsInf", 1, 1, 1, 1, unary<ops::IsInf>},
@@ -154,17 +157,34 @@ constexpr frontend::Translator kTranslators[] = {
     {"Square", 1, 1, 1, 1, square},
     {"SquaredDifference", 1, 1, 2, 2, squared_difference},
     {"Squeeze", 1, 1, 1, 1, squeeze},
+    {"StatelessIf", 1, 1, 1, kAny, frontend::branch},
+    {"StatelessWhile", 1, 1, 1, kAny, frontend::loop},
     {"StridedSlice", 1, 1, 4, 4, strided_slice},
     {"Sub", 1, 1, 2, 2, binary<ops::Sub>},
     {"Sum", 1, 1, 2, 2, sum},
     {"Tan", 1, 1, 1, 1, unary<ops::Tan>},
     {"Tanh", 1, 1, 1, 1, unary<ops::Tanh>},
+    {"TensorArrayGatherV3", 1, 1, 3, 3, gather_array},
+    {"TensorArrayReadV3", 1, 1, 3, 3, read_array},
+    {"TensorArrayScatterV3", 1, 1, 4, 4, scatter_array},
+    {"TensorArraySizeV3", 1, 1, 2, 2, array_length},
+    {"TensorArrayV3", 1, 1, 1, 1, tensor_array},
+    {"TensorArrayWriteV3", 1, 1, 4, 4, write_array},
+    {"TensorListFromTensor", 1, 1, 2, 2, list_as_tensor},
+    {"TensorListGather", 1, 1, 3, 3, list_element},
+    {"TensorListGetItem", 1, 1, 3, 3, list_element},
+    {"TensorListLength", 1, 1, 1, 1, list_length},
+    {"TensorListPushBack", 1, 1, 2, 2, push_back},
+    {"TensorListReserve", 1, 1, 2, 2, list_of_zeros},
+    {"TensorListSetItem", 1, 1, 3, 3, set_list_element},
+    {"TensorListStack", 1, 1, 2, 2, list_as_tensor},
     {"Tile", 1, 1, 2, 2, tile},
     {"TopKV2", 1, 1, 2, 2, top_k},
     {"Transpose", 1, 1, 2, 2, transpose},
     {"TruncateDiv", 1, 1, 2, 2, binary<ops::Div>},
     {"TruncateMod", 1, 1, 2, 2, truncate_mod},
     {"Unpack", 1, 1, 1, 1, unpack},
+    {"While", 1, 1, 1, kAny, frontend::loop},
     {"ZerosLike", 1, 1, 1, 1, zeros_like},
 };
 

@@ -37,6 +37,20 @@ Status square(Translation& t);
 Status squared_difference(Translation& t);
 Status truncate_mod(Translation& t);
 Status zeros_like(Translation& t);
+// lists.cpp
+Status array_length(Translation& t);
+Status empty_list(Translation& t);
+Status gather_array(Translation& t);
+Status list_as_tensor(Translation& t);
+Status list_element(Translation& t);
+Status list_length(Translation& t);
+Status list_of_zeros(Translation& t);
+Status push_back(Translation& t);
+Status read_array(Translation& t);
+Status scatter_array(Translation& t);
+Status set_list_element(Translation& t);
+Status tensor_array(Translation& t);
+Status write_array(Translation& t);
 // normalization.cpp
 Status fused_batch_norm(Translation& t);
 Status lrn(Translation& t);

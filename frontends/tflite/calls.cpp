@@ -1,5 +1,6 @@
 #include "frontends/tflite/calls.h"
 
+#include "frontends/common/control.h"
 #include "frontends/common/limits.h"
 
 namespace lapis::tflite_frontend {
@@ -217,6 +218,10 @@ class Resolver {
     LAPIS_TRY(std::vector<std::string> next, inlined(*body, graph, states, prefix, depth));
     LAPIS_TRY(std::vector<std::string> again, inlined(*body, condition, next, twin.name + "/again/", depth));
     if (again.size() != 1) return damaged("the condition of a loop gives " + std::to_string(again.size()) + " values");
+    std::vector<int64_t> unchanged;
+    for (size_t i = 0; i < next.size(); ++i)
+      if (i < states.size() && next[i] == states[i]) unchanged.push_back(static_cast<int64_t>(i));
+    twin.attributes.insert_or_assign(frontend::kUnchanged, std::move(unchanged));
     next.insert(next.begin(), again[0]);
     LAPIS_CHECK(set_outputs(*body, std::move(next), prefix));
     twin.inputs.insert(twin.inputs.begin(), first[0]);

@@ -15,13 +15,7 @@ Result<std::unique_ptr<Graph>> import_file(const MappedFile& file, const std::st
                                            const ImportOptions& options) {
   return frontend::importing(name, [&]() -> Result<std::unique_ptr<Graph>> {
     LAPIS_TRY(const frontend::SourceGraph source, tflite_frontend::read_model(file, options.signature));
-    const frontend::Dialect dialect{
-        .translators = tflite_frontend::translators(),
-        .hint = "`python -m tf2onnx.convert --tflite FILE --output model.onnx` may convert the model to ONNX",
-        .folds_constants = true,
-        .refused = tflite_frontend::refused(),
-        .finish = tflite_frontend::activated};
-    return translate(source, dialect, options);
+    return translate(source, tflite_frontend::dialect(), options);
   });
 }
 
@@ -41,5 +35,20 @@ Result<std::unique_ptr<Graph>> import_tflite(std::span<const std::byte> bytes, c
                                              const ImportOptions& options) {
   return import_file(frontend::copy_of(bytes), name, options);
 }
+
+namespace tflite_frontend {
+
+const frontend::Dialect& dialect() {
+  static const frontend::Dialect kDialect{
+      .translators = translators(),
+      .hint = "`python -m tf2onnx.convert --tflite FILE --output model.onnx` may convert the model to ONNX",
+      .folds_constants = true,
+      .refused = refused(),
+      .resolved = resolved(),
+      .finish = activated};
+  return kDialect;
+}
+
+}  // namespace tflite_frontend
 
 }  // namespace lapis

@@ -22,8 +22,10 @@ Result<std::unique_ptr<Graph>> import_tflite(std::span<const std::byte> bytes, c
 namespace tflite_frontend {
 // One row an operator, alphabetical.
 std::span<const frontend::Translator> translators();
+const frontend::Dialect& dialect();
 // The builtin operators without a row, and why. Those of StableHLO are refused as a family (names that begin so).
 std::span<const frontend::Refused> refused();
+std::span<const frontend::Resolved> resolved();
 }  // namespace tflite_frontend
 
 }  // namespace lapis

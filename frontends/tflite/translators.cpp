@@ -1,5 +1,6 @@
 #include "frontends/tflite/translators.h"
 
+#include "frontends/common/control.h"
 #include "frontends/common/elementwise.h"
 #include "frontends/tensorflow/translators.h"
 #include "frontends/tflite/import.h"
@@ -62,7 +63,7 @@ constexpr frontend::Translator kTranslators[] = {
     {"GREATER", 1, 2, 2, 2, binary<ops::Greater>},
     {"GREATER_EQUAL", 1, 3, 2, 2, binary<ops::GreaterOrEqual>},
     {"HARD_SWISH", 1, 1, 1, 1, unary<ops::HardSwish>},
-    {"IF", 1, 1, 1, kAny, branch},
+    {"IF", 1, 1, 1, kAny, frontend::branch},
     {"L2_NORMALIZATION", 1, 2, 1, 1, l2_normalization},
     {"L2_POOL_2D", 1, 1, 1, 1, l2_pool, true},
     {"LEAKY_RELU", 1, 2, 1, 1, tf::leaky_relu},
@@ -146,7 +147,7 @@ constexpr frontend::Translator kTranslators[] = {
     {"UNSORTED_SEGMENT_PROD", 1, 1, 3, 3, unsorted_segment_prod},
     {"UNSORTED_SEGMENT_SUM", 1, 1, 3, 3, unsorted_segment_sum},
     {"WHERE", 1, 2, 1, 1, where},
-    {"WHILE", 1, 1, 1, kAny, repeat},
+    {"WHILE", 1, 1, 1, kAny, frontend::loop},
     {"ZEROS_LIKE", 1, 2, 1, 1, tf::zeros_like},
 };
 
@@ -200,12 +201,18 @@ constexpr frontend::Refused kRefused[] = {
     {"UNIQUE", "the size of its result depends on values", "count or sort in the program around the model"},
 };
 
+// What calls.cpp makes of the operators that are no computation.
+constexpr frontend::Resolved kResolved[] = {{"CALL_ONCE", "the variables that it sets are constants"},
+                                            {"VAR_HANDLE", "the value of the variable"}};
+
 // By number.
 enum class Activation : uint8_t { None, Relu, ReluN1To1, Relu6, Tanh, SignBit };
 
 }  // namespace
 
 std::span<const frontend::Translator> translators() { return kTranslators; }
+
+std::span<const frontend::Resolved> resolved() { return kResolved; }
 
 std::span<const frontend::Refused> refused() {
   static const std::vector<frontend::Refused> all = [] {

@@ -11,9 +11,7 @@ using frontend::Layout;
 using frontend::Translation;
 
 // control.cpp
-Status branch(Translation& t);
 Status hand_on(Translation& t);
-Status repeat(Translation& t);
 // elementwise.cpp
 Status atan2(Translation& t);
 Status bitwise_xor(Translation& t);

@@ -1,5 +1,7 @@
 // Operators with subgraphs: If, Loop, Scan. None is marked Pure: what they read from enclosing graphs is not among
 // their operands.
+#include "ir/ops/control_flow.h"
+
 #include <algorithm>
 
 #include "ir/ops/data_attributes.h"
@@ -7,11 +9,7 @@
 #include "ir/ops/ops.h"
 
 namespace lapis::ops {
-namespace {
 
-constexpr TypeSet kBool = types(DType::Bool);
-
-// What two types have in common: the value may turn out to be either.
 std::optional<Type> common(const Type& a, const Type& b) {
   if (a.kind != b.kind) return std::nullopt;
   if (!a.is_tensor()) return a == b ? std::optional(a) : std::nullopt;
@@ -23,6 +21,10 @@ std::optional<Type> common(const Type& a, const Type& b) {
     if (!((*a.dims)[i] == (*b.dims)[i])) (*result.dims)[i] = Dim::unknown();
   return result;
 }
+
+namespace {
+
+constexpr TypeSet kBool = types(DType::Bool);
 
 Type element_type_only(const Type& type) { return type.is_tensor() ? Type::tensor(type.dtype) : type; }
 

@@ -10,6 +10,7 @@
 #include "frontends/frontend.h"
 #include "frontends/tensorflow/bundle.h"
 #include "frontends/tensorflow/flatten.h"
+#include "frontends/tensorflow/frames.h"
 #include "frontends/tensorflow/import.h"
 #include "frontends/tensorflow/text_format.h"
 #include "ir/evaluate.h"
@@ -107,11 +108,19 @@ TEST(Tensorflow, OperatorsComputeWhatTensorflowRecorded) {
   }
 }
 
+void collect_operators(const frontend::SourceGraph& graph, std::set<std::string>& seen) {
+  for (const auto& node : graph.nodes) {
+    seen.insert(node.op);
+    for (const auto& body : node.bodies) collect_operators(*body, seen);
+  }
+}
+
 TEST(Tensorflow, EveryTranslatorHasACase) {
   const auto file = map_file(kCases);
   ASSERT_TRUE(file.ok());
   Model model;
   model.graph = *parse_graph(text_of(file->bytes()));
+  ASSERT_TRUE(structure_loops(model.graph).ok());
   model.owner = file->data;
   model.bytes = file->size;
   Part part;
@@ -120,7 +129,7 @@ TEST(Tensorflow, EveryTranslatorHasACase) {
   const auto source = flatten(model, part);
   ASSERT_TRUE(source.ok()) << to_string(source.diagnostics());
   std::set<std::string> seen, rows;
-  for (const auto& node : source->nodes) seen.insert(node.op);
+  collect_operators(*source, seen);
   std::string_view before;
   for (const frontend::Translator& row : translators()) {
     EXPECT_LT(before, row.op) << "rows are alphabetical, and an operator has one";
@@ -210,7 +219,54 @@ TEST(Tensorflow, AnInputThatChoosesABranchNeedsAValue) {
   expect_refused(import_model(kCases, {.outputs = {"relu/y0"}, .values = {{"nowhere", 1}}}),
                  {"has no input 'nowhere'"});
   expect_refused(import_model(kCases, {.inputs = {"dropout/x0", "dropout/training"}, .outputs = {"dropout/y0"}}),
-                 {"operator Switch is not supported", "operator RandomUniform is not supported"});
+                 {"operator RandomUniform is not supported: its result is random"});
+}
+
+// ---- branches and loops -----------------------------------------------------------------------------------------------
+
+// Nodes of the graph and of what its nodes run.
+size_t count_everywhere(const Graph& graph, const OpDef& op) {
+  size_t count = 0;
+  for (const Node* node : graph.nodes()) {
+    count += node->is(op);
+    for (const auto& [name, attribute] : node->attributes())
+      if (const auto* body = std::get_if<std::shared_ptr<Graph>>(&attribute)) count += count_everywhere(**body, op);
+  }
+  return count;
+}
+
+TEST(Tensorflow, BranchesAndLoopsOfBothVersionsAreThoseOfOnnx) {
+  const std::map<std::string, std::pair<size_t, size_t>> wanted = {// Ifs and Loops
+                                                                   {"cond_taken", {1, 0}},
+                                                                   {"cond_nested", {2, 0}},
+                                                                   {"while", {0, 1}},
+                                                                   {"while_within", {1, 2}},
+                                                                   {"while_collected", {0, 1}}};
+  for (const auto& [name, counts] : wanted)
+    for (const char* version : {"_v1", "_v2"}) {
+      SCOPED_TRACE(name + version);
+      const auto graph = imported(name + version);
+      ASSERT_TRUE(graph.ok()) << to_string(graph.diagnostics());
+      EXPECT_EQ(count_everywhere(**graph, ops::If), counts.first);
+      EXPECT_EQ(count_everywhere(**graph, ops::Loop), counts.second);
+    }
+}
+
+TEST(Tensorflow, RecurrentLayersOfKerasAreOneOperator) {
+  const std::map<std::string, const OpDef*> wanted = {
+      {"keras_lstm", &ops::LSTM},      {"keras_lstm_open", &ops::LSTM},   {"keras_lstm_lowered", &ops::LSTM},
+      {"keras_lstm_last", &ops::LSTM}, {"keras_lstm_states", &ops::LSTM}, {"keras_lstm_last_open", &ops::LSTM},
+      {"keras_gru", &ops::GRU},        {"keras_gru_open", &ops::GRU},     {"keras_gru_lowered", &ops::GRU},
+      {"keras_gru_last", &ops::GRU},   {"keras_rnn", &ops::RNN}};
+  for (const auto& [name, op] : wanted) {
+    const auto graph = imported(name);
+    ASSERT_TRUE(graph.ok()) << name << ": " << to_string(graph.diagnostics());
+    EXPECT_EQ(count_everywhere(**graph, *op), 1u) << name;
+    EXPECT_EQ(count_everywhere(**graph, ops::Loop), 0u) << name;
+  }
+  const auto both = imported("keras_bidirectional");
+  ASSERT_TRUE(both.ok()) << to_string(both.diagnostics());
+  EXPECT_EQ(count_everywhere(**both, ops::GRU), 2u);
 }
 
 std::string graph_of(const std::string& text) {

@@ -154,7 +154,7 @@ def gluon():
 REFUSED = {
     "unsupported": ([S.contrib.box_nms(x), S.Pooling(x, kernel=(2, 2), pool_type="lp", p_value=2), S.Pooling(x, kernel=(1, 1), stride=(2, 2), pooling_convention="full"),
                      S.round(x)],
-                    "operator _contrib_box_nms is not supported (1 node)\noperator Pooling is not supported: the pool type lp (1 node)\n"
+                    "operator _contrib_box_nms is not supported: Lapis does not translate the choice of boxes (1 node)\noperator Pooling is not supported: the pool type lp (1 node)\n"
                     "operator Pooling is not supported: the pooling convention full with windows that may lie in the padding (1 node)\n"
                     "operator round is not supported (1 node)"),
     "unknown_rank": ([x + y], "variable 'x': error: neither the symbol nor what reads it tells how many axes it has"),

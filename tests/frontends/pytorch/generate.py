@@ -14,6 +14,9 @@ import numpy as np
 import torch
 import torch.ao.quantization.fx._decomposed  # registers quantized_decomposed
 import torch.nn.functional as F
+from torch._higher_order_ops import while_loop
+from torch._higher_order_ops.map import map as higher_order_map
+from torch._higher_order_ops.scan import scan
 
 HERE = pathlib.Path(__file__).parent
 torch.manual_seed(7)
@@ -62,15 +65,22 @@ def save(program, file):
 
 
 def smaller(program):
-    graph = program["graph_module"]["graph"]
     program["graph_module"]["module_call_graph"] = []
     program["guards_code"] = []
+    reduce(program["graph_module"]["graph"])
+    return program
+
+
+def reduce(graph):
+    """Of a graph, and of those that its nodes run."""
     graph["tensor_values"] = {k: v for k, v in graph["tensor_values"].items() if any(k == i.get("as_tensor", {}).get("name") for i in graph["inputs"])}
     for node in graph["nodes"]:
         trace = node["metadata"].get("stack_trace", "")
         lines = [line.replace(str(HERE) + "/", "") for line in trace.splitlines() if str(HERE) in line]
         node["metadata"] = {"stack_trace": "\n".join(lines)} if lines else {}
-    return program
+        for argument in (i["arg"] for i in node["inputs"]):
+            if "as_graph" in argument:
+                reduce(argument["as_graph"]["graph"])
 
 
 def in_old_archive(file, model):
@@ -280,6 +290,25 @@ class Stateful(torch.nn.Module):
         return self.state
 
 
+class ControlFlow(torch.nn.Module):
+    """Branches and loops that only the values decide."""
+
+    def __init__(self):
+        super().__init__()
+        self.linear = torch.nn.Linear(3, 3)
+
+    def grow(self, i, y):
+        return i + 1, y + self.linear(y).abs()
+
+    def forward(self, x, y, rows):
+        taken = [torch.cond(x.sum() > limit, lambda a: self.linear(a) * 2, lambda a: a - 1, (x,)) for limit in (-100.0, 100.0)]
+        nested = torch.cond(x.sum() > -100, lambda a: torch.cond(a[0, 0] > 100, lambda b: b + 1, lambda b: b * b, (a,)), lambda a: a.clone(), (x,))
+        turns, most = while_loop(lambda i, y: y.sum() < 40, self.grow, (torch.tensor(0), y))
+        never, same = while_loop(lambda i, y: y.sum() < -1, self.grow, (torch.tensor(0), y))
+        last, all_steps = scan(lambda state, row: (torch.tanh(self.linear(state) + row), state * 2), x * 0.5, rows, dim=0)
+        return (*taken, nested, turns, most, never, same, last, all_steps, higher_order_map(lambda row, a: row * a + 1, rows, x))
+
+
 def main():
     a = uniform(2, 3, 4)
     record("elementwise", Elementwise(), {"a": a, "b": uniform(2, 3, 4), "k": torch.randint(-4, 5, (3, 4))})
@@ -290,6 +319,7 @@ def main():
     record("recurrent", Recurrent(), {"x": uniform(5, 2, 3), "h": uniform(2, 4), "c": uniform(2, 4)}, core=False)
     d = torch.export.Dim
     record("net", Net(), {"x": uniform(2, 3, 8, 8)}, old=True, dynamic={"x": {0: d("batch", max=16), 2: d("height", max=64)}})
+    record("control_flow", ControlFlow(), {"x": uniform(2, 3), "y": uniform(2, 3).abs(), "rows": uniform(4, 2, 3)}, core=True, traced=False)
     record("quantized", Quantized(), {"x": uniform(1, 2, 5, 5)}, core=False, traced=False)
     save(torch.export.export(Unsupported(), (uniform(4, 4),)), HERE / "unsupported.pt2")
     scripted = torch.jit.script(Scripted().eval())

@@ -46,6 +46,23 @@ def add_constant(name, array):
     node.attr["value"].tensor.CopyFrom(tf.make_tensor_proto(array))
 
 
+def without_notes(node):
+    """What no reader needs: shapes, places, hints for compilers."""
+    for attribute in [a for a in node.attr if a.startswith("_")]:
+        node.attr.pop(attribute)
+    node.ClearField("experimental_debug_info")
+
+
+def add_function(function):
+    if function.signature.name in {f.signature.name for f in all_cases.library.function}:
+        return
+    function.ClearField("attr")
+    function.ClearField("arg_attr")
+    for node in function.node_def:
+        without_notes(node)
+    all_cases.library.function.add().CopyFrom(function)
+
+
 def case(name, build, inputs, open_axes=0, as_text=False):
     """`build` makes results of placeholders; their first `open_axes` sizes are not known to the graph."""
     global rng
@@ -61,12 +78,12 @@ def case(name, build, inputs, open_axes=0, as_text=False):
     for node in definition.node:
         node.name = f"{name}/{node.name}"
         node.input[:] = [f"^{name}/{i[1:]}" if i.startswith("^") else f"{name}/{i}" for i in node.input]
-        for attribute in ("_output_shapes", "_class"):
-            node.attr.pop(attribute, None)
+        without_notes(node)
+        if "frame_name" in node.attr:
+            node.attr["frame_name"].s = f"{name}/".encode() + node.attr["frame_name"].s
         all_cases.node.add().CopyFrom(node)
     for function in definition.library.function:
-        if function.signature.name not in {f.signature.name for f in all_cases.library.function}:
-            all_cases.library.function.add().CopyFrom(function)
+        add_function(function)
     for i, a in enumerate(arrays):
         add_constant(f"{name}/in{i}", a)
     for i, o in enumerate(outs):
@@ -308,6 +325,110 @@ def networks():
     case("calls", calls, lambda: [reals(2, 3)])
 
 
+# ---- branches and loops ------------------------------------------------------------------------------------------------------------------
+
+def with_control_flow(version, build):
+    """Builds with the nodes of control flow of TensorFlow 1 (Switch, Enter, ...) or those of TensorFlow 2 (If, While)."""
+    def switched(*xs):
+        (v1.enable_control_flow_v2 if version == 2 else v1.disable_control_flow_v2)()
+        try:
+            return build(*xs)
+        finally:
+            v1.enable_control_flow_v2()
+    return switched
+
+
+def in_both(name, build, inputs, **more):
+    for version in (1, 2):
+        case(f"{name}_v{version}", with_control_flow(version, build), inputs, **more)
+
+
+def control_flow():
+    def chosen(x):
+        return tf.cond(tf.reduce_sum(x) > 0, lambda: [x * 2, x + f32([1, 2])], lambda: [tf.nn.relu(x), tf.zeros_like(x)])
+    in_both("cond_taken", chosen, lambda: [positive(3, 2)])
+    in_both("cond_not_taken", chosen, lambda: [-positive(3, 2)])
+
+    def nested(x):
+        def inner():
+            return tf.cond(x[0, 0] > 1, lambda: x - 1, lambda: tf.exp(x * 0.25))
+        return tf.cond(tf.reduce_sum(x) > 0, inner, lambda: -x)
+    in_both("cond_nested", nested, lambda: [positive(3, 2) + 1])
+    in_both("cond_nested_other", nested, lambda: [positive(3, 2) * f32([0.1])])
+
+    def doubled(x, limit):
+        return tf.while_loop(lambda i, y: tf.reduce_sum(y) < limit, lambda i, y: (i + 1, tf.matmul(y, kernel(2, 2) * f32(0.25)) + y + positive_once), (0, x))
+    positive_once = f32([[0.5, 1.0]])
+    in_both("while", doubled, lambda: [positive(3, 2), f32(60)])
+    in_both("while_never", doubled, lambda: [positive(3, 2), f32(-1)])
+    in_both("while_of_open_size", doubled, lambda: [positive(3, 2), f32(60)], open_axes=1)
+
+    def within(x):
+        def body(i, y):
+            y = tf.while_loop(lambda j, z: j < i, lambda j, z: (j + 1, z * 1.5 - x), (0, y))[1]
+            return i + 1, tf.cond(y[0] > 8, lambda: y * 0.25, lambda: y + tf.cast(i, tf.float32))
+        return tf.while_loop(lambda i, y: i < 4, body, (1, x))[1]
+    in_both("while_within", within, lambda: [positive(3)])
+
+    def collected(x):
+        def body(i, y, kept):
+            y = tf.tanh(y + x[i])
+            return i + 1, y, kept.write(i, y * tf.cast(i + 1, tf.float32))
+        kept = tf.TensorArray(tf.float32, tf.shape(x)[0], element_shape=[None])
+        _, y, kept = tf.while_loop(lambda i, y, kept: i < tf.shape(x)[0], body, (0, tf.zeros_like(x[0]), kept))
+        return [y, kept.stack()]
+    in_both("while_collected", collected, lambda: [reals(4, 3)])
+
+    def through_array(x):
+        rows = tf.TensorArray(tf.float32, 4, element_shape=[3], clear_after_read=False).unstack(x)
+        total = tf.while_loop(lambda i, total: i < rows.size(), lambda i, total: (i + 1, total + rows.read(i) * tf.cast(i, tf.float32)), (0, tf.zeros([3])))[1]
+        return [total, rows.gather([2, 0])]
+    in_both("array_read", through_array, lambda: [reals(4, 3)])
+
+    def sized(x):
+        rows = tf.TensorArray(tf.float32, 4, element_shape=[3]).unstack(x)
+        return raw.TensorArraySizeV3(handle=rows.handle, flow_in=rows.flow) * 2
+    case("array_size", with_control_flow(1, sized), lambda: [reals(4, 3)])
+
+    def stateful(x):
+        branches = [tf.function(f).get_concrete_function(tf.TensorSpec([2, 3], tf.float32)) for f in (lambda a: a * 2, lambda a: a - 1)]
+        return raw.If(cond=x[0, 0] > 0, input=[x], Tout=[tf.float32], then_branch=branches[0], else_branch=branches[1])
+    case("cond_stateful", stateful, lambda: [reals(2, 3)])
+
+    def pushed(x):
+        items = raw.EmptyTensorList(element_shape=[3], max_num_elements=-1, element_dtype=tf.float32)
+        for row in (x[0], x[1] * 2):
+            items = raw.TensorListPushBack(input_handle=items, tensor=row)
+        count = raw.TensorListLength(input_handle=items)
+        return [raw.TensorListStack(input_handle=items, element_shape=[3], element_dtype=tf.float32), count,
+                raw.TensorListGather(input_handle=items, indices=[1], element_shape=[3], element_dtype=tf.float32)]
+    case("list_pushed", pushed, lambda: [reals(2, 3)])
+
+
+def recurrent():
+    """Layers of Keras as they are frozen: with While nodes, and lowered to the frames of TensorFlow 1."""
+    import keras
+    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+    layers = {"lstm": lambda: keras.layers.LSTM(3, return_sequences=True), "lstm_last": lambda: keras.layers.LSTM(3, unit_forget_bias=False, bias_initializer="random_normal"),
+              "lstm_states": lambda: keras.layers.LSTM(3, return_state=True, go_backwards=True), "gru": lambda: keras.layers.GRU(3, return_sequences=True, bias_initializer="random_normal"),
+              "gru_last": lambda: keras.layers.GRU(3), "rnn": lambda: keras.layers.SimpleRNN(3, return_sequences=True, activation="relu"),
+              "bidirectional": lambda: keras.layers.Bidirectional(keras.layers.GRU(2, return_sequences=True)),
+              "gru_before": lambda: keras.layers.GRU(3, reset_after=False)}
+    for seed, (name, make) in enumerate(layers.items()):
+        keras.utils.set_random_seed(seed)
+        layer = make()
+        layer.build((2, 5, 4))
+        forms = ((2, False), (None, False), (2, True)) if name in ("lstm", "gru") else ((2, False), (None, False)) if name == "lstm_last" else ((2, False),)
+        for batch, lowered in forms:
+            function = tf.function(lambda x: layer(x)).get_concrete_function(tf.TensorSpec([batch, 5, 4], tf.float32, "x"))
+            frozen = convert_variables_to_constants_v2(function, lower_control_flow=lowered)
+            outputs = [o.name for o in frozen.outputs]
+            definition = frozen.graph.as_graph_def()
+            suffix = "_lowered" if lowered else "_open" if batch is None else ""
+            case(f"keras_{name}{suffix}", lambda x: tf.graph_util.import_graph_def(definition, {"x": x}, outputs, name=""),
+                 lambda: [reals(2, 5, 4)], open_axes=int(batch is None))
+
+
 # ---- SavedModel ------------------------------------------------------------------------------------------------------------------------
 
 class Scorer(tf.Module):
@@ -345,7 +466,7 @@ def saved():
         add_constant(f"saved/{name}", array)
 
 
-for family in (elementwise, windows, products, shapes, quantization, networks, saved):
+for family in (elementwise, windows, products, shapes, quantization, networks, control_flow, recurrent, saved):
     family()
 (HERE / "cases.pb").write_bytes(all_cases.SerializeToString(deterministic=True))
 print(len({n.name.split("/")[0] for n in all_cases.node}), "cases,", (HERE / "cases.pb").stat().st_size, "bytes")

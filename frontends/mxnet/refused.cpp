@@ -1,0 +1,66 @@
+// MXNet's operators that are known and have no translator: why, and what helps.
+#include "frontends/mxnet/import.h"
+
+namespace lapis::mxnet_frontend {
+namespace {
+
+constexpr const char* kBoxes = "Lapis does not translate the choice of boxes";
+constexpr const char* kCutBoxes = "end the symbol before it, and choose boxes in the program around it";
+constexpr const char* kInt8 = "it computes in MXNet's own int8 form";
+constexpr const char* kFloat = "import the float symbol, and quantize it with `lapis quantize`";
+constexpr const char* kFused = "it is a fused kernel of one library";
+constexpr const char* kPlain = "save the symbol before it is optimized for a backend";
+constexpr const char* kLoops = "it runs a part of the symbol a number of times or not, which Lapis does not translate";
+constexpr const char* kUnroll = "unroll it with hybridize() off, or write it without control flow";
+constexpr const char* kRecurrent = "it is a whole recurrent layer in one operator, which Lapis does not translate";
+constexpr const char* kCells = "build the layer from cells (RNNCell.unroll)";
+constexpr const char* kSparse = "it works on sparse arrays";
+constexpr const char* kDense = "make them dense before the model is saved";
+constexpr const char* kRandom = "its result is random, so that nothing could be compared";
+constexpr const char* kGiveNumbers = "give the model its random numbers as an input";
+constexpr const char* kPython = "it calls back into a Python program, which the file does not hold";
+constexpr const char* kAsOperators = "write it with operators of MXNet";
+
+constexpr frontend::Refused kRefused[] = {
+    {"Custom", kPython, kAsOperators},
+    {"RNN", kRecurrent, kCells},
+    {"_NDArray", kPython, kAsOperators},
+    {"_Native", kPython, kAsOperators},
+    {"_TensorRT", kFused, kPlain},
+    {"_cond", kLoops, kUnroll},
+    {"_contrib_MultiBoxDetection", kBoxes, kCutBoxes},
+    {"_contrib_MultiBoxPrior", kBoxes, kCutBoxes},
+    {"_contrib_MultiBoxTarget", kBoxes, kCutBoxes},
+    {"_contrib_MultiProposal", kBoxes, kCutBoxes},
+    {"_contrib_Proposal", kBoxes, kCutBoxes},
+    {"_contrib_box_nms", kBoxes, kCutBoxes},
+    {"_contrib_dequantize", kInt8, kFloat},
+    {"_contrib_quantize", kInt8, kFloat},
+    {"_contrib_quantize_v2", kInt8, kFloat},
+    {"_contrib_quantized_act", kInt8, kFloat},
+    {"_contrib_quantized_concat", kInt8, kFloat},
+    {"_contrib_quantized_conv", kInt8, kFloat},
+    {"_contrib_quantized_elemwise_add", kInt8, kFloat},
+    {"_contrib_quantized_flatten", kInt8, kFloat},
+    {"_contrib_quantized_fully_connected", kInt8, kFloat},
+    {"_contrib_quantized_pooling", kInt8, kFloat},
+    {"_contrib_requantize", kInt8, kFloat},
+    {"_foreach", kLoops, kUnroll},
+    {"_random_normal", kRandom, kGiveNumbers},
+    {"_random_uniform", kRandom, kGiveNumbers},
+    {"_sample_multinomial", kRandom, kGiveNumbers},
+    {"_sample_normal", kRandom, kGiveNumbers},
+    {"_sample_uniform", kRandom, kGiveNumbers},
+    {"_sg_mkldnn_conv", kFused, kPlain},
+    {"_sg_mkldnn_fully_connected", kFused, kPlain},
+    {"_shuffle", kRandom, kGiveNumbers},
+    {"_sparse_retain", kSparse, kDense},
+    {"_while_loop", kLoops, kUnroll},
+    {"cast_storage", kSparse, kDense},
+};
+
+}  // namespace
+
+std::span<const frontend::Refused> refused() { return kRefused; }
+
+}  // namespace lapis::mxnet_frontend

@@ -1,0 +1,72 @@
+// ATen's operators that are known and have no translator: why, and what helps.
+#include "frontends/pytorch/import.h"
+
+namespace lapis::pytorch_frontend {
+namespace {
+
+constexpr const char* kRandom = "its result is random, so that nothing could be compared";
+constexpr const char* kGiveNumbers = "give the model its random numbers as an input";
+constexpr const char* kComplex = "it works on complex numbers, for which Lapis has no code";
+constexpr const char* kSpectrum =
+    "compute spectra in the program around the model, or write them as products with constant cosines and sines";
+constexpr const char* kSolve = "Lapis has nothing that decomposes or solves matrices";
+constexpr const char* kOutside = "do it in the program around the model";
+constexpr const char* kValues = "the size of its result depends on values";
+constexpr const char* kSparse = "it works on sparse tensors";
+constexpr const char* kDense = "make them dense before the model is exported";
+constexpr const char* kBoxes = "Lapis does not translate the choice of boxes";
+constexpr const char* kCutBoxes = "end the model before it, and choose boxes in the program around it";
+
+constexpr frontend::Refused kRefused[] = {
+    {"aten._fft_c2c", kComplex, kSpectrum},
+    {"aten._fft_c2r", kComplex, kSpectrum},
+    {"aten._fft_r2c", kComplex, kSpectrum},
+    {"aten._linalg_det", kSolve, kOutside},
+    {"aten._linalg_eigh", kSolve, kOutside},
+    {"aten._linalg_svd", kSolve, kOutside},
+    {"aten._sparse_mm", kSparse, kDense},
+    {"aten._unique2", kValues, kOutside},
+    {"aten.bernoulli", kRandom, kGiveNumbers},
+    {"aten.bincount", kValues, kOutside},
+    {"aten.cholesky", kSolve, kOutside},
+    {"aten.complex", kComplex, kSpectrum},
+    {"aten.fft_fft", kComplex, kSpectrum},
+    {"aten.fft_fft2", kComplex, kSpectrum},
+    {"aten.fft_ifft", kComplex, kSpectrum},
+    {"aten.fft_irfft", kComplex, kSpectrum},
+    {"aten.fft_rfft", kComplex, kSpectrum},
+    {"aten.fft_rfft2", kComplex, kSpectrum},
+    {"aten.histc", kValues, kOutside},
+    {"aten.inverse", kSolve, kOutside},
+    {"aten.istft", kComplex, kSpectrum},
+    {"aten.linalg_cholesky", kSolve, kOutside},
+    {"aten.linalg_det", kSolve, kOutside},
+    {"aten.linalg_eigh", kSolve, kOutside},
+    {"aten.linalg_inv", kSolve, kOutside},
+    {"aten.linalg_qr", kSolve, kOutside},
+    {"aten.linalg_solve", kSolve, kOutside},
+    {"aten.linalg_svd", kSolve, kOutside},
+    {"aten.multinomial", kRandom, kGiveNumbers},
+    {"aten.normal", kRandom, kGiveNumbers},
+    {"aten.polar", kComplex, kSpectrum},
+    {"aten.rand", kRandom, kGiveNumbers},
+    {"aten.rand_like", kRandom, kGiveNumbers},
+    {"aten.randint", kRandom, kGiveNumbers},
+    {"aten.randn", kRandom, kGiveNumbers},
+    {"aten.randn_like", kRandom, kGiveNumbers},
+    {"aten.randperm", kRandom, kGiveNumbers},
+    {"aten.sparse_mask", kSparse, kDense},
+    {"aten.stft", kComplex, kSpectrum},
+    {"aten.to_sparse", kSparse, kDense},
+    {"aten.unique", kValues, kOutside},
+    {"aten.unique_consecutive", kValues, kOutside},
+    {"aten.view_as_complex", kComplex, kSpectrum},
+    {"aten.view_as_real", kComplex, kSpectrum},
+    {"torchvision.nms", kBoxes, kCutBoxes},
+};
+
+}  // namespace
+
+std::span<const frontend::Refused> refused() { return kRefused; }
+
+}  // namespace lapis::pytorch_frontend
