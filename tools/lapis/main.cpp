@@ -18,6 +18,7 @@ namespace {
 constexpr Verb kVerbs[] = {
     {"convert", "Read a model and write it as ONNX in its canonical form", declare_convert},
     {"inspect", "Show a model: inputs, operators, shapes, text", declare_inspect},
+    {"ops", "List the operators of each framework: what they become, or why they are refused", declare_ops},
     {"opt", "Run passes on a model", declare_opt},
     {"optimize", "Make a float model faster as it is: graph optimization, in fp32 or bf16", declare_optimize},
     {"prune", "Set weights to 0, or remove channels, without training", declare_prune},

@@ -47,6 +47,7 @@ Action declare_eval(CLI::App& app);
 Action declare_explain(CLI::App& app);
 Action declare_init(CLI::App& app);
 Action declare_inspect(CLI::App& app);
+Action declare_ops(CLI::App& app);
 Action declare_opt(CLI::App& app);
 Action declare_optimize(CLI::App& app);
 Action declare_prune(CLI::App& app);
