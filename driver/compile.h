@@ -8,6 +8,7 @@
 #include "base/target.h"
 #include "codegen/schedules.h"
 #include "driver/caches.h"
+#include "frontends/frontend.h"
 #include "ir/evaluate.h"
 #include "passes/pass.h"
 #include "runtime/program.h"
@@ -20,8 +21,9 @@ struct ModelOptions {
   // Inputs that are always the same number: constants of the model, which has no such inputs then. What follows from them is decided before
   // shapes are fixed, so that the branch of an If that other shapes are meant for is gone.
   std::map<std::string, double> values = {};
-  std::set<std::string> free;  // symbols that stay: a batch among them does not become 1
-  bool all_free = false;       // all that have no value stay
+  std::set<std::string> free;                             // symbols that stay: a batch among them does not become 1
+  bool all_free = false;                                  // all that have no value stay
+  std::vector<frontend::OwnTranslator> translators = {};  // for operators that Lapis does not know
 };
 
 // Imports a model file of any format (frontends/frontend.h) and fixes its shapes. Symbols that are only ever the leading dimension of inputs (a batch) and are not given

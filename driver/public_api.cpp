@@ -3,6 +3,7 @@
 #include "lapis/compile.h"
 
 #include "driver/family.h"
+#include "frontends/public_translators.h"
 #include "ir/infer.h"
 #include "runtime/artifact.h"
 #include "runtime/public_api.h"
@@ -14,6 +15,7 @@ static ModelOptions model_options(const CompileOptions& options) {
   bound.dims = options.dims;
   for (const auto& [name, shape] : options.shapes) bound.shapes[name] = shape;
   for (const auto& [name, range] : options.ranges) bound.free.insert(name);
+  bound.translators = own_translators(options.translators);
   return bound;
 }
 

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "lapis/executable.h"
+#include "lapis/translator.h"
 
 namespace lapis {
 LAPIS_PUBLIC_NAMESPACE {
@@ -19,6 +20,8 @@ LAPIS_PUBLIC_NAMESPACE {
     std::map<std::string, std::vector<int64_t>> shapes;  // concrete input shapes
     // Symbolic dimensions that stay free within a range. Those that nothing is said about are free too, but for a batch, which is 1.
     std::map<std::string, DimRange> ranges;
+    // What operators become that Lapis does not know.
+    std::vector<Translator> translators;
     // A file that keeps generated code for later processes; empty: none. One that cannot be read or written is no error, only of no use. Who
     // can write it can run code in the processes that use it.
     std::filesystem::path code_cache;

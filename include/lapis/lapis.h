@@ -6,3 +6,4 @@
 #include "lapis/executor.h"
 #include "lapis/result.h"
 #include "lapis/tensor.h"
+#include "lapis/translator.h"

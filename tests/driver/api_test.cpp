@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cmath>
 #include <fstream>
 #include <thread>
 
@@ -44,6 +45,65 @@ TEST_F(Api, ShapesFixDimensionsToo) {
   const auto executable = lapis::compile(model(kRelu), {.shapes = {{"x", {2, 5}}}});
   ASSERT_TRUE(executable.ok()) << executable.error().message;
   EXPECT_EQ(executable->outputs()[0].shape, (std::vector<int64_t>{2, 5}));
+}
+
+// ---- translators of the program's own ---------------------------------------------------------------------------------------------
+
+void scaled_tanh(lapis::Translation& t) {
+  if (t.text("mode", "exact") != "exact") return t.refuse("the mode " + t.text("mode"));
+  const lapis::Operand tanh = t.add("Tanh", {t.input(0)});
+  t.set(0, t.add("Mul", {tanh, t.constant(t.number("scale", 1))}));
+}
+
+class OwnTranslators : public Api {
+ protected:
+  lapis::Result<lapis::Executable> compiled(const std::vector<lapis::Translator>& rows,
+                                            const std::string& attributes = "") const {
+    const auto file = folder_ / "model.pbtxt";
+    std::ofstream(file) << R"(node { name: "x" op: "Placeholder" attr { key: "dtype" value { type: DT_FLOAT } }
+      attr { key: "shape" value { shape { dim { size: 2 } } } } }
+      node { name: "y" op: "ScaledTanh" input: "x" )"
+                        << attributes << "}";
+    return lapis::compile(file, {.translators = rows});
+  }
+  std::string refusal(const std::vector<lapis::Translator>& rows, const std::string& attributes = "") const {
+    const auto executable = compiled(rows, attributes);
+    EXPECT_FALSE(executable.ok());
+    return executable.error().message;
+  }
+  const lapis::Translator row_ = {"tensorflow", "ScaledTanh", 1, 1, scaled_tanh};
+};
+
+TEST_F(OwnTranslators, SayWhatAnOperatorBecomes) {
+  const auto executable = compiled({row_}, R"(attr { key: "scale" value { f: 3 } })").value();
+  const float x[] = {-1, 0.5F};
+  const auto outputs = executable.session().value().run({{"x", {x, {2}}}}).value();
+  EXPECT_NEAR(outputs.at("y").view<float>()[0], 3 * std::tanh(-1.0), 1e-6);
+  EXPECT_NEAR(outputs.at("y").view<float>()[1], 3 * std::tanh(0.5), 1e-6);
+}
+
+TEST_F(OwnTranslators, AreOneForEachName) {
+  EXPECT_THAT(refusal({row_, row_}), HasSubstr("the translator of tensorflow's operator 'ScaledTanh' is given twice"));
+  EXPECT_THAT(refusal({row_, {"tensorflow", "Relu", 1, 1, scaled_tanh}}),
+              HasSubstr("'Relu' stands beside the one that Lapis has"));
+  EXPECT_THAT(refusal({{"tensorflaw", "ScaledTanh", 1, 1, scaled_tanh}}), HasSubstr("tensorflow"));
+  EXPECT_THAT(refusal({{"onnx", "ScaledTanh", 1, 1, scaled_tanh}}),
+              HasSubstr("ONNX's operators are what others are translated to"));
+  EXPECT_THAT(refusal({{"tensorflow", "ScaledTanh", 1, 1, nullptr}}), HasSubstr("lacks its name or its function"));
+}
+
+TEST_F(OwnTranslators, FailuresAreThoseOfTheNode) {
+  EXPECT_THAT(refusal({}), HasSubstr("operator ScaledTanh is not supported (1 node)"));
+  EXPECT_THAT(refusal({row_}, R"(attr { key: "mode" value { s: "fast" } })"),
+              HasSubstr("operator ScaledTanh is not supported: the mode fast (1 node)"));
+  const auto with = [&](auto function) { return refusal({{"tensorflow", "ScaledTanh", 1, 1, function}}); };
+  EXPECT_THAT(with([](lapis::Translation& t) { t.set(0, t.add("Tahn", {t.input(0)})); }),
+              HasSubstr("node 'y' (ScaledTanh): error: neither ONNX nor Lapis has an operator 'Tahn'"));
+  EXPECT_THAT(with([](lapis::Translation& t) { t.set(0, t.input(1)); }), HasSubstr("has no operand 1"));
+  EXPECT_THAT(with([](lapis::Translation& t) { t.set(1, t.input(0)); }), HasSubstr("sets output 1 of 1"));
+  EXPECT_THAT(with([](lapis::Translation&) {}), HasSubstr("defines 'y' beyond what the operator computes"));
+  EXPECT_THAT(with([](lapis::Translation&) { throw std::runtime_error("no idea"); }), HasSubstr("no idea"));
+  EXPECT_THAT(with([](lapis::Translation& t) { t.set(0, t.add("Concat", {t.input(0)})); }), HasSubstr("axis"));
 }
 
 TEST_F(Api, CodeIsKeptInAFileWhereThatCanBeWritten) {
