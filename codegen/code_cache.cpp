@@ -20,26 +20,33 @@ CodeCache::Bytes CodeCache::find(const std::string& key) {
   return known->second->code;
 }
 
-CodeCache::Bytes CodeCache::known_code(const std::string& key) {
-  const std::scoped_lock lock(mutex_);
-  Bytes known = find(key);
-  ++(known ? counts_.hits : counts_.misses);
+CodeCache::Bytes CodeCache::known_code(const StepCode& step) {
+  std::unique_lock lock(mutex_);
+  Bytes known = find(step.key);
+  if (!known) return nullptr;
+  ++counts_.hits;
+  lock.unlock();
+  verify_code(step, *known);
   return known;
 }
 
-CodeCache::Bytes CodeCache::code_of(const StepCode& step) {
-  if (Bytes known = known_code(step.key)) {
-    verify_code(step, *known);
-    return known;
-  }
+CodeCache::Bytes CodeCache::emit(const StepCode& step) {
   auto emitted = std::make_shared<const std::vector<uint8_t>>(step.emit());
   const std::scoped_lock lock(mutex_);
-  if (Bytes known = find(step.key)) return known;
+  ++counts_.misses;
+  if (Bytes known = find(step.key)) return known;  // added meanwhile
   entries_.push_front({step.key, emitted});
   by_key_.emplace(entries_.front().key, entries_.begin());
   counts_.bytes += entries_.front().bytes();
   shrink();
   return emitted;
+}
+
+CodeCache::Bytes CodeCache::code_of(const StepCode& step) {
+  if (Bytes known = known_code(step)) return known;
+  const Turns::Turn turn = emitting_.take(step.key);
+  if (Bytes known = known_code(step)) return known;
+  return emit(step);
 }
 
 void CodeCache::add(std::string key, Bytes code) {

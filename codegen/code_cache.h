@@ -15,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/turns.h"
 #include "codegen/step_code.h"
 
 namespace lapis::codegen {
@@ -32,7 +33,7 @@ class CodeCache {
 
   explicit CodeCache(size_t most_bytes = size_t{64} << 20) : most_bytes_(most_bytes) {}
 
-  // The code of that structure. Two threads that miss it at the same time both emit it, and the first one's stays.
+  // The code of that structure. Of threads that miss it at the same time one emits it, for which the others wait.
   Bytes code_of(const StepCode& step);
   // Behind all others, unless the structure is known: what another process has emitted.
   void add(std::string key, Bytes code);
@@ -46,7 +47,8 @@ class CodeCache {
     size_t bytes() const { return key.size() + code->size(); }
   };
   Bytes find(const std::string& key);
-  Bytes known_code(const std::string& key);  // and counts
+  Bytes known_code(const StepCode& step);  // and counts
+  Bytes emit(const StepCode& step);
   void shrink();
 
   const size_t most_bytes_;
@@ -54,6 +56,7 @@ class CodeCache {
   std::list<Entry> entries_;  // the one that was asked for last in front
   std::unordered_map<std::string_view, std::list<Entry>::iterator> by_key_;
   Counts counts_;
+  Turns emitting_;
 };
 
 }  // namespace lapis::codegen

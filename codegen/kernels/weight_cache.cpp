@@ -29,19 +29,28 @@ WeightCache::WeightCache() : WeightCache(from_heap) {}
 WeightCache::WeightCache(Allocate allocate, size_t kept_bytes)
     : allocate_(std::move(allocate)), kept_bytes_(kept_bytes) {}
 
-WeightCache::Weights WeightCache::get(const std::string& key, size_t bytes, const Make& make) {
+template <class Making> WeightCache::Weights WeightCache::find_or_store(const std::string& key, Making make) {
   if (Weights known = look_up(key)) return known;
-  const std::shared_ptr<std::byte> to = reserve(bytes);
-  PackedWeights made{{to.get(), bytes}, make({to.get(), bytes}), 0, to};
-  return store(key, std::move(made));
+  const Turns::Turn turn = making_.take(key);
+  if (Weights known = look_up(key)) return known;
+  count_miss();
+  return store(key, make());
+}
+
+WeightCache::Weights WeightCache::get(const std::string& key, size_t bytes, const Make& make) {
+  return find_or_store(key, [&] {
+    const std::shared_ptr<std::byte> to = reserve(bytes);
+    return PackedWeights{{to.get(), bytes}, make({to.get(), bytes}), 0, to};
+  });
 }
 
 WeightCache::Weights WeightCache::get(const std::string& key, const std::function<std::vector<uint8_t>()>& make) {
-  if (Weights known = look_up(key)) return known;
-  const std::vector<uint8_t> bytes = make();
-  const std::shared_ptr<std::byte> to = reserve(bytes.size());
-  std::ranges::copy(std::as_bytes(std::span(bytes)), to.get());
-  return store(key, {{to.get(), bytes.size()}, {}, 0, to});
+  return find_or_store(key, [&] {
+    const std::vector<uint8_t> bytes = make();
+    const std::shared_ptr<std::byte> to = reserve(bytes.size());
+    std::ranges::copy(std::as_bytes(std::span(bytes)), to.get());
+    return PackedWeights{{to.get(), bytes.size()}, {}, 0, to};
+  });
 }
 
 std::shared_ptr<std::byte> WeightCache::reserve(size_t bytes) {
@@ -57,16 +66,20 @@ WeightCache::Weights WeightCache::get(const std::string& key, const Tensor& tens
       std::ranges::copy(bytes, to.begin());
       return std::vector<int32_t>();
     });
-  if (Weights known = look_up(key)) return known;
-  return store(key, {bytes, {}, 0, std::make_shared<const Tensor>(tensor)});
+  return find_or_store(key, [&] { return PackedWeights{bytes, {}, 0, std::make_shared<const Tensor>(tensor)}; });
 }
 
-// Counts whether it is there.
+// Counts if it is there.
 WeightCache::Weights WeightCache::look_up(const std::string& key) {
   const std::scoped_lock lock(mutex_);
   Weights known = find(key);
-  ++(known ? counts_.hits : counts_.misses);
+  if (known) ++counts_.hits;
   return known;
+}
+
+void WeightCache::count_miss() {
+  const std::scoped_lock lock(mutex_);
+  ++counts_.misses;
 }
 
 // With the lock held.
@@ -77,15 +90,13 @@ WeightCache::Weights WeightCache::find(const std::string& key) {
   return weights;
 }
 
-// Unless somebody else was faster.
 WeightCache::Weights WeightCache::store(const std::string& key, PackedWeights made) {
   const std::scoped_lock lock(mutex_);
-  if (Weights known = find(key)) return known;
   forget_the_dead();
   Hasher hash;
   hash.add(key);
   made.hash = hash.value();
-  const auto stored = std::make_shared<const PackedWeights>(std::move(made));
+  auto stored = std::make_shared<const PackedWeights>(std::move(made));
   Entry& entry = known_[key];
   entry.weights = stored;
   keep(entry, stored);

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "base/tensor.h"
+#include "base/turns.h"
 
 namespace lapis::kernels {
 
@@ -40,7 +41,7 @@ class WeightCache {
   WeightCache();
   explicit WeightCache(Allocate allocate, size_t kept_bytes = size_t{64} << 20);
 
-  // `key` says what is packed and how. Threads that miss the same key at the same time all make it; the first one's stays.
+  // `key` says what is packed and how. Of threads that miss the same key at the same time one makes it, for which the others wait.
   Weights get(const std::string& key, size_t bytes, const Make& make);
   // The same of weights whose size is known once they are made.
   Weights get(const std::string& key, const std::function<std::vector<uint8_t>()>& make);
@@ -54,7 +55,9 @@ class WeightCache {
     bool kept = false;
     std::list<std::pair<Entry*, Weights>>::iterator at;  // in kept_, if it is
   };
+  template <class Making> Weights find_or_store(const std::string& key, Making make);
   Weights look_up(const std::string& key);
+  void count_miss();
   Weights find(const std::string& key);
   Weights store(const std::string& key, PackedWeights made);
   std::shared_ptr<std::byte> reserve(size_t bytes);
@@ -72,6 +75,7 @@ class WeightCache {
   std::weak_ptr<std::byte> slab_;
   size_t slab_size_ = 0, slab_used_ = 0;
   Counts counts_;
+  Turns making_;
 };
 
 // How a tensor is told from others: by its bytes. Large tensors whose graph outlives many compilations are hashed once:

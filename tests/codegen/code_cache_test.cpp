@@ -145,6 +145,7 @@ TEST(CodeCache, ServesManyThreads) {
     });
   for (std::thread& thread : threads) thread.join();
   EXPECT_EQ(cache.counts().functions, 4U);
+  EXPECT_EQ(cache.counts().misses, 4U) << "threads that miss the same structure emit it once";
 }
 
 // ---- in a file ----------------------------------------------------------------------------------------------------------------

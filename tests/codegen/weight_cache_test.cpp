@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <thread>
 
 #include "base/file.h"
@@ -56,11 +57,28 @@ TEST(WeightCache, KeepsNoMoreThanItMay) {
 
 TEST(WeightCache, ServesManyThreads) {
   WeightCache cache;
+  std::atomic<int> made = 0;
   std::vector<WeightCache::Weights> got(8);
   std::vector<std::thread> threads;
-  for (size_t t = 0; t < got.size(); ++t) threads.emplace_back([&, t] { got[t] = get(cache, "same", 5000, 9); });
+  for (size_t t = 0; t < got.size(); ++t)
+    threads.emplace_back([&, t] {
+      got[t] = cache.get("same", 5000, [&](std::span<std::byte>) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(20));  // all others ask meanwhile
+        ++made;
+        return std::vector<int32_t>();
+      });
+    });
   for (std::thread& thread : threads) thread.join();
   for (const auto& weights : got) EXPECT_EQ(weights, got[0]);
+  EXPECT_EQ(made, 1);
+  EXPECT_EQ(cache.counts().misses, 1U);
+}
+
+TEST(WeightCache, WhatCouldNotBeMadeIsTriedAgain) {
+  WeightCache cache;
+  const auto fails = [](std::span<std::byte>) -> std::vector<int32_t> { throw std::bad_alloc(); };
+  EXPECT_THROW(static_cast<void>(cache.get("a", 100, fails)), std::bad_alloc);
+  EXPECT_EQ(get(cache, "a", 100, 7)->bytes[0], std::byte{7});
 }
 
 // No copy of what lies well already; a copy of what lies badly, or in a file that somebody may change.
