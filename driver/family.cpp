@@ -26,6 +26,7 @@ Shape as_far_as_fixed(const Type& type) {
 
 std::vector<IoInfo> describe(const std::vector<Value*>& values) {
   std::vector<IoInfo> infos;
+  infos.reserve(values.size());
   for (const Value* v : values)
     infos.push_back({v->name(), v->dtype(), v->type().ranked() ? as_far_as_fixed(v->type()) : Shape{}});
   return infos;
@@ -125,7 +126,7 @@ bool ModelFamily::is_of_folded(const Plan& plan, const Extents& extents) const {
   return folded.ok() && folded->hash() == plan.hash();
 }
 
-ModelFamily::Nominal ModelFamily::make_nominal(const Extents& like, const Nominal* general) const {
+void ModelFamily::make_nominal(Nominal& made, const Extents& like, const Nominal* general) {
   Extents nominal, other;
   for (const std::string& symbol : free_symbols(*graph_)) {
     const auto known = ranges_.find(symbol);
@@ -136,18 +137,20 @@ ModelFamily::Nominal ModelFamily::make_nominal(const Extents& like, const Nomina
     other[symbol] = std::clamp(alike.other, range.lowest, range.highest);
   }
   const bool folds = general && general->only_folds;
+  made.only_folds = folds;
   const Result<Plan> a = plan_at(nominal, folds), b = plan_at(other, folds);
-  if (!a.ok() || !b.ok()) return {nullptr, {}, folds};  // then each shape has code of its own
-  const bool only_folds = general ? folds : is_of_folded(*a, nominal) && is_of_folded(*b, other);
-  return {std::make_shared<const codegen::Forms>(*a, *b), a->weights, only_folds};
+  if (!a.ok() || !b.ok()) return;  // then each shape has code of its own
+  keep_weights(*a);
+  made.only_folds = general ? folds : is_of_folded(*a, nominal) && is_of_folded(*b, other);
+  made.forms = std::make_shared<const codegen::Forms>(*a, *b);
 }
 
-// They stay where they are. Whoever asks meanwhile waits.
 const ModelFamily::Nominal& ModelFamily::nominal_at(const Extents& like, const Nominal* general) {
-  const std::scoped_lock lock(nominal_mutex_);
-  const auto [known, is_new] = nominal_.try_emplace(like);
-  if (is_new) known->second = make_nominal(like, general);
-  return known->second;
+  std::unique_lock lock(nominal_mutex_);
+  Nominal& nominal = nominal_[like];
+  lock.unlock();
+  std::call_once(nominal.made, [&] { make_nominal(nominal, like, general); });
+  return nominal;
 }
 
 // Of shapes with an extent of 1 where these have it: then much is simpler.
@@ -165,10 +168,15 @@ void ModelFamily::attach_forms(Plan& plan, const Extents& extents) {
   if (const Nominal& like_these = nominal_at(like, &general); like_these.forms) like_these.forms->attach(plan);
 }
 
+void ModelFamily::keep_weights(const Plan& plan) {
+  const std::scoped_lock lock(nominal_mutex_);
+  nominal_weights_.push_back(plan.weights);
+}
+
 // Programs have them now.
 void ModelFamily::forget_weights() {
   const std::scoped_lock lock(nominal_mutex_);
-  for (auto& [ones, nominal] : nominal_) nominal.weights = {};
+  nominal_weights_.clear();
 }
 
 Result<Compiled> ModelFamily::compile_at(const std::vector<Shape>& shapes, const CompileOptions& options) const {

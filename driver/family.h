@@ -50,15 +50,16 @@ class ModelFamily final : public ExecutableFamily {
   Extents extents_of(const std::vector<Shape>& shapes) const;
   // Two shapes that a model of this kind may well have: what differs between them varies.
   struct Nominal {
+    std::once_flag made;                          // by who asks first; the others wait, those of other shapes do not
     std::shared_ptr<const codegen::Forms> forms;  // null where the model cannot have these shapes
-    Parts weights;                                // so that the first program finds them
-    bool only_folds =
-        false;  // what shapes decide is constants: once they are folded, simplifying more makes no other plan
+    // What shapes decide is constants: once they are folded, simplifying more makes no other plan.
+    bool only_folds = false;
   };
   const Nominal& nominal_at(const Extents& like, const Nominal* general);
-  Nominal make_nominal(const Extents& like, const Nominal* general) const;
+  void make_nominal(Nominal& nominal, const Extents& like, const Nominal* general);
   const Nominal& general_nominal(const Extents& extents);
   void attach_forms(Plan& plan, const Extents& extents);
+  void keep_weights(const Plan& plan);
   void forget_weights();
   Result<std::unique_ptr<Graph>> bound_to(const Extents& extents) const;
   Result<Plan> plan_at(const Extents& extents, bool only_folds) const;
@@ -76,7 +77,8 @@ class ModelFamily final : public ExecutableFamily {
   mutable std::mutex mutex_;
   std::list<Entry> entries_;  // the one that was asked for last in front
   std::mutex nominal_mutex_;
-  std::map<Extents, Nominal> nominal_;  // by the first of their shapes
+  std::map<Extents, Nominal> nominal_;  // by the first of their shapes; they stay where they are
+  std::vector<Parts> nominal_weights_;  // so that the first program finds them
 };
 
 }  // namespace lapis

@@ -95,6 +95,8 @@ TEST(ModelFamily, ServesSessionsOnManyThreads) {
   for (std::thread& thread : threads) thread.join();
   EXPECT_EQ(family->programs(), wanted.size());
   EXPECT_EQ(fresh.caches->weights.counts().alive, 2U);
+  EXPECT_EQ(fresh.caches->weights.counts().misses, 2U) << "sessions that begin together pack once";
+  EXPECT_EQ(fresh.caches->code.counts().misses, fresh.caches->code.counts().functions) << "and emit once";
 }
 
 TEST(ModelFamily, SaysTheRange) {
