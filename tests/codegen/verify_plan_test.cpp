@@ -82,6 +82,15 @@ TEST_F(VerifyPlan, B1ViewsHaveABuffer) {
   contraction().output.buffer = static_cast<int>(plan.buffers.size());
   EXPECT_THAT(findings(), HasSubstr("has no buffer"));
 }
+TEST_F(VerifyPlan, B1InputsHaveABuffer) {
+  plan.inputs[0].buffer = -1;
+  EXPECT_THAT(findings(), HasSubstr("'x' has no buffer"));
+}
+TEST_F(VerifyPlan, B1ConstantsLieInTheirImage) {
+  buffer(operand(EpilogueOperand::Kind::PerChannel).view.buffer).offset =
+      static_cast<int64_t>(plan.constants.size()) / 64 * 64 + 64;
+  EXPECT_THAT(findings(), HasSubstr("lies outside of its memory"));
+}
 TEST_F(VerifyPlan, B1WeightsLieInTheirParts) {
   plan.buffers.push_back({"w", Space::Weights, 64, static_cast<int64_t>(plan.weights.size())});
   EXPECT_THAT(findings(), HasSubstr("buffer 'w' lies outside of its memory"));
@@ -122,6 +131,12 @@ TEST_F(VerifyPlan, B3InputsAreNotWritten) {
   stored = l.views[static_cast<size_t>(l.phases[0].stores[0].view == 0 ? 1 : 0)];
   EXPECT_THAT(findings(), HasSubstr("'x' must not be written"));
 }
+TEST_F(VerifyPlan, B3ConstantsAreNotWritten) {
+  Loop& l = loop(Op::Sigmoid);
+  buffer(l.views[static_cast<size_t>(l.phases[0].stores[0].view)].buffer).space = Space::Constant;
+  plan.constants.resize(static_cast<size_t>(plan.arena_bytes));
+  EXPECT_THAT(findings(), HasSubstr("must not be written"));
+}
 TEST_F(VerifyPlan, B3OutputsAreWritten) {
   plan.steps.pop_back();
   EXPECT_THAT(findings(), HasSubstr("nothing writes"));
@@ -136,6 +151,22 @@ TEST_F(VerifyPlan, P1ReductionsExist) {
       if (i.op == Op::Reduced) i.slot = 7;
   EXPECT_THAT(findings(), HasSubstr("names no earlier reduction"));
 }
+TEST_F(VerifyPlan, P1LoadsNameAView) {
+  for (Instr& i : loop(Op::Sigmoid).phases[0].body)
+    if (i.op == Op::Load) i.slot = 9;
+  EXPECT_THAT(findings(), HasSubstr("is not the type of what it loads"));
+}
+TEST_F(VerifyPlan, P1OperationsHaveTheirArguments) {
+  loop(Op::Sigmoid).phases[0].body.push_back({Op::Add, DType::Float32, {0, -1, -1}});
+  EXPECT_THAT(findings(), HasSubstr("has too few or too many arguments"));
+  loop(Op::Sigmoid).phases[0].body.back() = {Op::Neg, DType::Float32, {0, 0, -1}};
+  EXPECT_THAT(findings(), HasSubstr("has too few or too many arguments"));
+}
+TEST_F(VerifyPlan, P1ReductionsFoldAValue) {
+  for (Loop::Phase& phase : loop(Op::Reduced).phases)
+    for (Loop::Reduction& r : phase.reductions) r.value = 99;
+  EXPECT_THAT(findings(), HasSubstr("a reduction folds no value of its type"));
+}
 TEST_F(VerifyPlan, P1StoresHaveAValue) {
   loop(Op::Sigmoid).phases[0].stores[0].value = 99;
   EXPECT_THAT(findings(), HasSubstr("a store has no value"));
@@ -148,6 +179,41 @@ TEST_F(VerifyPlan, P2ArithmeticHasOneType) {
   for (Instr& i : contraction().epilogue)
     if (i.op == Op::Add) i.type = DType::Int32;
   EXPECT_THAT(findings(), HasSubstr("mixes types"));
+}
+TEST_F(VerifyPlan, P2ComparisonsGiveTruth) {
+  loop(Op::Sigmoid).phases[0].body.push_back({Op::Less, DType::Float32, {0, 0, -1}});
+  EXPECT_THAT(findings(), HasSubstr("mixes types"));
+}
+TEST_F(VerifyPlan, P2ChoicesAreByTruth) {
+  loop(Op::Sigmoid).phases[0].body.push_back({Op::Select, DType::Float32, {0, 0, 0}});
+  EXPECT_THAT(findings(), HasSubstr("mixes types"));
+}
+TEST_F(VerifyPlan, P2OperationsTakeTheirTypes) {
+  std::vector<Instr>& body = loop(Op::Sigmoid).phases[0].body;
+  body.push_back({Op::Constant, DType::Int32});
+  const auto number = static_cast<int32_t>(body.size()) - 1;
+  body.push_back({Op::Sigmoid, DType::Int32, {number, -1, -1}});
+  EXPECT_THAT(findings(), HasSubstr("mixes types"));
+}
+TEST_F(VerifyPlan, P2ReductionsAreOfTheTypeOfTheirValue) {
+  for (Loop::Phase& phase : loop(Op::Reduced).phases)
+    for (Loop::Reduction& r : phase.reductions) r.type = DType::Int64;
+  EXPECT_THAT(findings(), HasSubstr("a reduction folds no value of its type"));
+}
+TEST_F(VerifyPlan, P2StoresHaveTheTypeOfTheirView) {
+  Loop& l = loop(Op::Sigmoid);
+  l.phases[0].body.push_back({Op::Cast, DType::Int32, {0, -1, -1}});
+  l.phases[0].stores[0].value = static_cast<int32_t>(l.phases[0].body.size()) - 1;
+  EXPECT_THAT(findings(), HasSubstr("a store has no value of its view's type"));
+}
+TEST_F(VerifyPlan, P2EpiloguesGiveTheTypeOfTheOutput) {
+  contraction().epilogue.push_back({Op::Cast, DType::Int32, {0, -1, -1}});
+  EXPECT_THAT(findings(), HasSubstr("the epilogue's last type is not the output's"));
+}
+TEST_F(VerifyPlan, P2EpiloguesStoreWhatKernelsCan) {
+  contraction().epilogue.push_back({Op::Cast, DType::Int64, {0, -1, -1}});
+  contraction().output.dtype = DType::Int64;
+  EXPECT_THAT(findings(), HasSubstr("an epilogue cannot store the output's type"));
 }
 TEST_F(VerifyPlan, P2LoadsHaveTheTypeOfTheirView) {
   operand(EpilogueOperand::Kind::PerElement).view.dtype = DType::Int32;
@@ -177,6 +243,14 @@ TEST_F(VerifyPlan, P3EpiloguesHaveNoReductions) {
   contraction().epilogue.push_back({Op::Reduced, DType::Float32, {-1, -1, -1}, 0});
   EXPECT_THAT(findings(), HasSubstr("names no earlier reduction"));
 }
+TEST_F(VerifyPlan, P3EpiloguesHaveNoIndices) {
+  contraction().epilogue.push_back({Op::Index, DType::Int64, {-1, -1, -1}, 0});
+  EXPECT_THAT(findings(), HasSubstr("names no dimension"));
+}
+TEST_F(VerifyPlan, L1InnerDimensionsAreSomeOfAll) {
+  loop(Op::Sigmoid).reduced = 5;
+  EXPECT_THAT(findings(), HasSubstr("more inner dimensions than there are"));
+}
 TEST_F(VerifyPlan, L1ViewsFollowTheLoop) {
   loop(Op::Sigmoid).views[0].strides.pop_back();
   EXPECT_THAT(findings(), HasSubstr("does not follow the loop"));
@@ -199,6 +273,22 @@ TEST_F(VerifyPlan, L1GathersStayOnTheirAxis) {
     for (Instr& i : phase.body)
       if (i.op == Op::Gather) i.imm2 = 60;
   EXPECT_THAT(findings(), HasSubstr("a gather reaches bytes"));
+}
+TEST_F(VerifyPlan, L1GathersHaveAnAxis) {
+  for (Loop::Phase& phase : loop(Op::Gather).phases)
+    for (Instr& i : phase.body)
+      if (i.op == Op::Gather) i.imm2 = 0;
+  EXPECT_THAT(findings(), HasSubstr("a gather has nothing to choose from"));
+}
+TEST_F(VerifyPlan, L1TablesLieInTheirBuffers) {
+  Loop& l = loop(Op::Sigmoid);
+  const auto table = static_cast<int32_t>(l.views.size());
+  l.views.push_back({static_cast<int>(plan.buffers.size()), DType::UInt8, {}, Shape(l.domain.size(), 0), 0});
+  plan.buffers.push_back({"table", Space::Constant, 128, 0});
+  std::vector<Instr>& body = l.phases[0].body;
+  body.push_back({Op::Constant, DType::UInt8});
+  body.push_back({Op::Table, DType::UInt8, {static_cast<int32_t>(body.size()) - 1, -1, -1}, table});
+  EXPECT_THAT(findings(), HasSubstr("a table reaches bytes 0 to 256 of 'table', which has 128"));
 }
 TEST_F(VerifyPlan, L2RowsStoreToDifferentElements) {
   Loop& l = loop(Op::Sigmoid);
@@ -246,6 +336,16 @@ TEST_F(VerifyPlan, C1EpilogueBeginsWithTheSum) {
   contraction().epilogue[0].op = Op::Constant;
   EXPECT_THAT(findings(), HasSubstr("does not begin with the accumulator"));
 }
+TEST_F(VerifyPlan, C1BiasFits) {
+  contraction().bias = Tensor(DType::Float32, {7});
+  EXPECT_THAT(findings(), HasSubstr("the bias has another size or type"));
+  contraction().bias = Tensor(DType::Int32, {8});
+  EXPECT_THAT(findings(), HasSubstr("the bias has another size or type"));
+}
+TEST_F(VerifyPlan, C1TheGridIsThePixels) {
+  contraction().grid.extents.back() += 1;
+  EXPECT_THAT(findings(), HasSubstr("the grid of pixels has another size"));
+}
 TEST_F(VerifyPlan, C2OutputIsContiguousInChannels) {
   contraction().output.strides[1] = 25;
   EXPECT_THAT(findings(), HasSubstr("the output is not contiguous in channels"));
@@ -257,6 +357,18 @@ TEST_F(VerifyPlan, C2OperandsAreContiguousInChannels) {
 TEST_F(VerifyPlan, C2OperandsOfChannelsAreConstants) {
   operand(EpilogueOperand::Kind::PerChannel).view.buffer = contraction().input.buffer;
   EXPECT_THAT(findings(), HasSubstr("is not one constant a channel"));
+}
+TEST_F(VerifyPlan, C2OperandsOfChannelsLieInTheirBuffers) {
+  operand(EpilogueOperand::Kind::PerChannel).view.offset = 1;
+  EXPECT_THAT(findings(), HasSubstr("an operand reaches bytes"));
+}
+TEST_F(VerifyPlan, C2TablesAreConstants) {
+  operand(EpilogueOperand::Kind::PerChannel).kind = EpilogueOperand::Kind::Table;
+  EXPECT_THAT(findings(), HasSubstr("a table is not a constant of 256 elements"));
+}
+TEST_F(VerifyPlan, C2OperandsOfPixelsAreIntegers) {
+  operand(EpilogueOperand::Kind::PerElement).kind = EpilogueOperand::Kind::PerPixel;
+  EXPECT_THAT(findings(), HasSubstr("an operand of pixels is no int32"));
 }
 TEST_F(VerifyPlan, C3TapsLieInTheInput) {
   contraction().taps.back() += static_cast<int32_t>(buffer(contraction().input.buffer).bytes);
@@ -276,12 +388,27 @@ TEST_F(VerifyPlan, C3ColumnsAreWhereViewsAre) {
 }
 TEST_F(VerifyPlan, C1BatchesAreWholeDimensions) {
   contraction().computed = ComputedWeights{7, contraction().input, {}};
-  EXPECT_THAT(findings(), HasSubstr("has another size"));
+  EXPECT_THAT(findings(), HasSubstr("batches of computed weights share no whole pixels"));
+  std::vector<int64_t>& extents = contraction().grid.extents;
+  ASSERT_EQ(element_count(extents), 25);
+  extents = {25};
+  for (PixelGrid::Column& column : contraction().grid.columns) column.strides.resize(1);
+  contraction().computed->batches = 5;
+  EXPECT_THAT(findings(), HasSubstr("the grid of pixels has another size"));
 }
 TEST_F(VerifyPlan, C4ComputedWeightsLieInTheArena) {
   contraction().computed = ComputedWeights{1, contraction().input, {}};
   contraction().computed->panels.offset = 1;
-  EXPECT_THAT(findings(), HasSubstr("computed weights"));
+  EXPECT_THAT(findings(), HasSubstr("computed weights have no buffer of their own"));
+}
+TEST_F(VerifyPlan, C4ComputedWeightsAreAllThere) {
+  contraction().computed = ComputedWeights{1, contraction().input, {}};
+  buffer(contraction().input.buffer).bytes = 64;
+  EXPECT_THAT(findings(), HasSubstr("computed weights reaches bytes 0 to"));
+}
+TEST_F(VerifyPlan, B3ComputedWeightsAreWrittenFirst) {
+  contraction().computed = ComputedWeights{1, contraction().output, {}};
+  EXPECT_THAT(findings(), HasSubstr("computed weights are read before they are written"));
 }
 TEST_F(VerifyPlan, C4ItIsScheduled) {
   contraction().units = -1;
@@ -387,9 +514,20 @@ TEST_F(VerifyControlFlow, K1ResultsLieInTheirBuffers) {
   add(Call{"call", "topk", {view(0)}, {view(1, {2})}, {}, {}});
   EXPECT_THAT(findings(), HasSubstr("a result reaches bytes"));
 }
+TEST_F(VerifyControlFlow, K1OperandsLieInTheirBuffers) {
+  add(Call{"call", "topk", {view(0, {2})}, {view(1)}, {}, {}});
+  EXPECT_THAT(findings(), HasSubstr("an operand reaches bytes"));
+}
+TEST_F(VerifyControlFlow, K1ResultsAreRowMajor) {
+  add(Call{"call", "topk", {view(0)}, {view(3, {2, 2})}, {}, {}});
+  first<Call>().outputs[0].strides = {1, 2};
+  EXPECT_THAT(findings(), HasSubstr("a result is not row-major"));
+}
 TEST_F(VerifyControlFlow, K1ItIsARoutineOrAHostFunction) {
   add(Call{"call", "host", {view(0)}, {view(1)}, {}, {}});
   EXPECT_THAT(findings(), HasSubstr("a host function or is a routine"));
+  first<Call>().routine = "topk";
+  EXPECT_EQ(findings(), "");
 }
 TEST_F(VerifyControlFlow, K2ResultsHaveBuffersOfTheirOwn) {
   add(Call{"call", "topk", {view(2, {1})}, {view(2, {1})}, {}, {}});
@@ -408,9 +546,31 @@ TEST_F(VerifyControlFlow, F1CountersAreOneInt64) {
   first<Repeat>().counter = view(2, {2});
   EXPECT_THAT(findings(), HasSubstr("the counter is not one number of its type"));
 }
+TEST_F(VerifyControlFlow, F1TripsAreOneInt64) {
+  add_repeat();
+  first<Repeat>().trips = truth(0);
+  EXPECT_THAT(findings(), HasSubstr("the number of trips is not one number of its type"));
+}
+TEST_F(VerifyControlFlow, F1ConditionsOfRepetitionsAreOneBool) {
+  add_repeat();
+  first<Repeat>().condition = view(0);
+  EXPECT_THAT(findings(), HasSubstr("the condition is not one number of its type"));
+}
+TEST_F(VerifyControlFlow, F1ConditionsAreWrittenFirst) {
+  add_branch();
+  first<Branch>().condition = truth(2);
+  EXPECT_THAT(findings(), HasSubstr("'n' is read before it is written"));
+}
 TEST_F(VerifyControlFlow, F1BlocksEndInsideOfTheOneAround) {
   add_branch();
   first<Branch>().end = 4;
+  EXPECT_THAT(findings(), HasSubstr("ends outside of the block around it"));
+  first<Branch>().end = 3;
+  first<Branch>().otherwise = 0;
+  EXPECT_THAT(findings(), HasSubstr("ends outside of the block around it"));
+  plan.steps.clear();
+  add_repeat();
+  first<Repeat>().end = 0;
   EXPECT_THAT(findings(), HasSubstr("ends outside of the block around it"));
 }
 TEST_F(VerifyControlFlow, F2BothBranchesWrite) {
