@@ -157,25 +157,25 @@ Result<Report> bench(const Flags& flags) {
 
 }  // namespace
 
-Action declare_bench(CLI::App& app) {
+Action declare_bench(Arguments& app) {
   auto flags = std::make_shared<Flags>();
   flags->model.add_model(app, ModelFlags::Takes::ArtifactsToo);
   flags->model.add_running(app);
   flags->model.add_schedules(app);
   app.add_option("--against", flags->against, "Runtimes to measure in turn with Lapis: onnxruntime, openvino")
-      ->delimiter(',')
-      ->check(CLI::IsMember({"onnxruntime", "openvino"}));
+      .delimiter(',')
+      .check(one_of({"onnxruntime", "openvino"}));
   app.add_option("--peer-model", flags->peer_models,
                  "Model for the runtimes of --against, in their order (e.g. their own int8 version)")
-      ->delimiter(',');
+      .delimiter(',');
   app.add_option("--rounds", flags->rounds, "Rounds in which every runtime is measured once")
-      ->capture_default_str()
-      ->check(CLI::Range(1, 10000));
+      .capture_default_str()
+      .check(integer_between(1, 10000));
   app.add_option("--round-seconds", flags->seconds, "Length of one measurement")
-      ->capture_default_str()
-      ->check(number_between(0.001, 60));
+      .capture_default_str()
+      .check(number_between(0.001, 60));
   app.add_option("--cpu", flags->cpu, "Core to pin everything to; default: the present one when --threads 1")
-      ->check(CLI::Range(0, CPU_SETSIZE - 1));
+      .check(integer_between(0, CPU_SETSIZE - 1));
   return [flags] { return bench(*flags); };
 }
 

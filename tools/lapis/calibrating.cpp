@@ -4,17 +4,17 @@
 
 namespace lapis::cli {
 
-CLI::Option* add_calibration(CLI::App& app, std::string& calibration, ModelFlags& model) {
+Argument add_calibration(Arguments& app, std::string& calibration, ModelFlags& model) {
   app.add_option("--threads", model.threads, "Threads for calibration; 0: one per core")
-      ->capture_default_str()
-      ->check(CLI::Range(0, 1024));
+      .capture_default_str()
+      .check(integer_between(0, 1024));
   app.add_option("--backend", model.backend, "What runs the model during calibration")
-      ->capture_default_str()
-      ->check(CLI::IsMember({"jit", "reference"}));
+      .capture_default_str()
+      .check(one_of({"jit", "reference"}));
   return app
       .add_option("--calibration", calibration,
                   "Samples: a dataset file (docs/datasets.md), or a .npy array for a model with one input")
-      ->type_name("DATA");
+      .type_name("DATA");
 }
 
 static OpenedRunner opened(const Graph& graph, const ModelFlags& flags) {

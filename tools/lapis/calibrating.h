@@ -7,7 +7,7 @@
 namespace lapis::cli {
 
 // --calibration DATA (returned) --threads N --backend jit|reference
-CLI::Option* add_calibration(CLI::App& app, std::string& calibration, ModelFlags& model);
+Argument add_calibration(Arguments& app, std::string& calibration, ModelFlags& model);
 
 class Calibrating {
  public:

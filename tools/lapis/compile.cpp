@@ -143,25 +143,25 @@ Result<Report> compile(const Flags& flags) {
 
 }  // namespace
 
-Action declare_compile(CLI::App& app) {
+Action declare_compile(Arguments& app) {
   auto flags = std::make_shared<Flags>();
   flags->model.add_model(app);
   app.add_option("-o,--output", flags->output, "The artifact (- for standard output), or the stem of OUT.o and OUT.h")
-      ->required()
-      ->type_name("OUT");
+      .required()
+      .type_name("OUT");
   app.add_option("--emit", flags->emit,
                  "artifact: one file that the runtime maps; object: OUT.o and OUT.h for a C program, no library needed")
-      ->capture_default_str()
-      ->check(CLI::IsMember({"artifact", "object"}));
+      .capture_default_str()
+      .check(one_of({"artifact", "object"}));
   app.add_option("--target", flags->targets,
                  "Machine to generate code for; several make an artifact that chooses when it is loaded")
-      ->type_name("TARGET[,TARGET...]")
-      ->delimiter(',')
-      ->capture_default_str();
+      .type_name("TARGET[,TARGET...]")
+      .delimiter(',')
+      .capture_default_str();
   flags->model.add_schedules(app);
   flags->model.add_code_cache(app);
   app.add_option("--save-schedules", flags->save_schedules, "Write those that were used, to be edited and given back")
-      ->type_name("FILE");
+      .type_name("FILE");
   return [flags] { return compile(*flags); };
 }
 

@@ -38,12 +38,12 @@ Result<Report> convert(const Flags& flags) {
 
 }  // namespace
 
-Action declare_convert(CLI::App& app) {
+Action declare_convert(Arguments& app) {
   auto flags = std::make_shared<Flags>();
   flags->model.add_model(app);
   app.add_option("-o,--output", flags->output, "Where to write the model; - for standard output")
-      ->required()
-      ->type_name("N.onnx");
+      .required()
+      .type_name("N.onnx");
   app.add_flag("--bind", flags->bind, "Fix symbolic dimensions, a batch becomes 1");
   return [flags] { return convert(*flags); };
 }

@@ -309,22 +309,22 @@ Result<Report> diff(const Flags& flags) {
 
 }  // namespace
 
-Action declare_diff(CLI::App& app) {
+Action declare_diff(Arguments& app) {
   auto flags = std::make_shared<Flags>();
   flags->model.add_model(app, ModelFlags::Takes::ArtifactsToo);
   app.add_option("other", flags->other, "Another model of the same network, or an artifact; or both are recipes")
-      ->required()
-      ->type_name("OTHER");
+      .required()
+      .type_name("OTHER");
   flags->model.add_running(app);
-  app.add_option("--model", flags->network, "The model that two recipes are for")->type_name("M.onnx");
+  app.add_option("--model", flags->network, "The model that two recipes are for").type_name("M.onnx");
   app.add_option("--data", flags->data, "Samples to measure errors on (docs/datasets.md), or a .npy; else random ones")
-      ->type_name("DATA");
+      .type_name("DATA");
   app.add_option("--samples", flags->samples, "Samples of them, evenly spread")
-      ->capture_default_str()
-      ->check(at_least(1));
+      .capture_default_str()
+      .check(at_least(1));
   app.add_option("--runs", flags->runs, "Runs; times are medians over them")
-      ->capture_default_str()
-      ->check(CLI::Range(1, 100000));
+      .capture_default_str()
+      .check(integer_between(1, 100000));
   app.add_flag("--wide", flags->wide, "Every node of every row, however long the lines become");
   return [flags] { return diff(*flags); };
 }

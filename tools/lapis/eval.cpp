@@ -82,16 +82,16 @@ Result<Report> eval(const Flags& flags) {
 
 }  // namespace
 
-Action declare_eval(CLI::App& app) {
+Action declare_eval(Arguments& app) {
   auto flags = std::make_shared<Flags>();
   flags->model.add_model(app, ModelFlags::Takes::ArtifactsToo);
   flags->model.add_running(app);
-  app.add_option("--data", flags->data, "Dataset file (docs/datasets.md)")->required()->type_name("CONFIG.yaml");
+  app.add_option("--data", flags->data, "Dataset file (docs/datasets.md)").required().type_name("CONFIG.yaml");
   app.add_option("--samples", flags->samples, "Use only so many samples, evenly spread")
-      ->type_name("N")
-      ->check(at_least(1));
+      .type_name("N")
+      .check(at_least(1));
   app.add_option("--against", flags->against, "Another model on the same samples: prints the paired difference")
-      ->type_name("MODEL");
+      .type_name("MODEL");
   return [flags] { return eval(*flags); };
 }
 

@@ -273,20 +273,20 @@ Result<Report> explain(const Flags& flags) {
 
 }  // namespace
 
-Action declare_explain(CLI::App& app) {
+Action declare_explain(Arguments& app) {
   auto flags = std::make_shared<Flags>();
   flags->model.add_model(app, ModelFlags::Takes::ArtifactsToo);
   flags->model.add_running(app);
   flags->model.add_schedules(app);
   app.add_option("--runs", flags->runs, "Runs; times are medians over them")
-      ->capture_default_str()
-      ->check(CLI::Range(1, 100000));
+      .capture_default_str()
+      .check(integer_between(1, 100000));
   app.add_option(
          "--require", flags->required,
          "Exit with 1 unless all nodes of an operator, or whose name matches, compute so: Conv:int8, repeatable")
-      ->type_name("NODES:PRECISION");
+      .type_name("NODES:PRECISION");
   app.add_option("--recipe", flags->recipe, "Why nodes of a float model would not be int8 by this recipe")
-      ->type_name("R.yaml");
+      .type_name("R.yaml");
   add_sensitivity(app, flags->sensitivity);
   app.add_flag("--ranges", flags->ranges, "List what the integers of every Q/DQ pair stand for");
   app.add_flag("--wide", flags->wide, "Every node of every step, however long the lines become");

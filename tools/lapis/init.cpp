@@ -40,15 +40,15 @@ Result<Report> init(const Flags& flags) {
 
 }  // namespace
 
-Action declare_init(CLI::App& app) {
+Action declare_init(Arguments& app) {
   auto flags = std::make_shared<Flags>();
-  app.add_option("model", flags->model, "A model of any format that Lapis reads")->required()->type_name("MODEL");
+  app.add_option("model", flags->model, "A model of any format that Lapis reads").required().type_name("MODEL");
   app.add_option("-o,--output", flags->output, "The configuration; it must not exist yet")
-      ->capture_default_str()
-      ->type_name("FILE");
+      .capture_default_str()
+      .type_name("FILE");
   app.add_option("--data", flags->data, "The dataset file that it names, with a metric (docs/datasets.md)")
-      ->capture_default_str()
-      ->type_name("DATA.yaml");
+      .capture_default_str()
+      .type_name("DATA.yaml");
   return [flags] { return init(*flags); };
 }
 

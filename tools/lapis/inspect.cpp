@@ -151,7 +151,7 @@ Result<Report> inspect(const Flags& flags) {
 
 }  // namespace
 
-Action declare_inspect(CLI::App& app) {
+Action declare_inspect(Arguments& app) {
   auto flags = std::make_shared<Flags>();
   flags->model.add_model(app, ModelFlags::Takes::ArtifactsToo);
   app.add_flag("--text", flags->text, "The whole model in ONNX's text syntax");

@@ -1,6 +1,7 @@
 // The CLI: finds the verb, runs it, prints its report as text or JSON, and turns failures into documented exit codes.
 #include <fcntl.h>
 
+#include <CLI/CLI.hpp>
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
@@ -107,7 +108,8 @@ int run(int argc, char** argv) {
   for (const Verb& verb : kVerbs) {
     CLI::App* sub = app.add_subcommand(verb.name, verb.summary);
     sub->add_flag("--json", json, "Print the report as JSON on stdout");
-    actions[sub] = verb.declare(*sub);
+    Arguments arguments(*sub);
+    actions[sub] = verb.declare(arguments);
   }
   try {
     app.parse(argc, argv);

@@ -69,12 +69,12 @@ Result<Report> list(const Flags& flags) {
 
 }  // namespace
 
-Action declare_ops(CLI::App& app) {
+Action declare_ops(Arguments& app) {
   auto flags = std::make_shared<Flags>();
   app.add_option("--framework", flags->framework,
                  "Of one framework only: onnx, tflite, tensorflow, keras, mxnet, pytorch")
-      ->type_name("F");
-  app.add_option("--op", flags->op, "One operator, as its framework names it")->type_name("NAME");
+      .type_name("F");
+  app.add_option("--op", flags->op, "One operator, as its framework names it").type_name("NAME");
   return [flags] { return list(*flags); };
 }
 

@@ -114,26 +114,24 @@ Result<Report> opt(const Flags& flags) {
 
 }  // namespace
 
-Action declare_opt(CLI::App& app) {
+Action declare_opt(Arguments& app) {
   auto flags = std::make_shared<Flags>();
-  flags->model.add_model(app);
-  app.get_option("model")->required(false);
+  flags->model.add_model(app).optional();
   app.add_option("--passes", flags->passes, "Passes in order, comma separated (--list shows them)")
-      ->capture_default_str()
-      ->type_name("A,B{OPTION=VALUE}");
-  app.add_option("--target", flags->model.target, "Machine that the model is made for")->capture_default_str();
+      .capture_default_str()
+      .type_name("A,B{OPTION=VALUE}");
+  app.add_option("--target", flags->model.target, "Machine that the model is made for").capture_default_str();
   app.add_option("--recipe", flags->recipe, "How each node is to compute, for `quantize` (docs/quantization.md)")
-      ->type_name("R.yaml");
+      .type_name("R.yaml");
   add_calibration(app, flags->calibration, flags->model);
-  app.add_option("-o,--output", flags->output, "Where to write the model; - for standard output")->type_name("N.onnx");
-  app.add_option("--dump-each", flags->dump_each, "Write the model after every pass into this folder")
-      ->type_name("DIR");
-  app.add_option("--stop-after", flags->stop_after, "Last pass to run")->type_name("PASS");
-  app.add_option("--disable-rule", flags->disabled_rules, "Rewrite rule not to apply, repeatable")->type_name("RULE");
+  app.add_option("-o,--output", flags->output, "Where to write the model; - for standard output").type_name("N.onnx");
+  app.add_option("--dump-each", flags->dump_each, "Write the model after every pass into this folder").type_name("DIR");
+  app.add_option("--stop-after", flags->stop_after, "Last pass to run").type_name("PASS");
+  app.add_option("--disable-rule", flags->disabled_rules, "Rewrite rule not to apply, repeatable").type_name("RULE");
   app.add_option("--reproducer", flags->reproducer,
                  "Folder below which a bug in Lapis leaves lapis-crash-...: the model before the pass, the command, "
                  "the message")
-      ->type_name("DIR");
+      .type_name("DIR");
   app.add_flag("--print-on-change", flags->print_on_change, "Print the model on stderr whenever a pass changed it");
   app.add_flag("--explain", flags->explain, "Say which rules applied where, and which did not and why");
   app.add_flag("--list", flags->list, "List the passes");

@@ -61,28 +61,28 @@ Result<Report> optimize(const Flags& flags) {
 
 }  // namespace
 
-Action declare_optimize(CLI::App& app) {
+Action declare_optimize(Arguments& app) {
   auto flags = std::make_shared<Flags>();
   flags->model.add_model(app);
   app.add_option("--precision", flags->precision, "Floats to compute in; bf16 where the node and the target can")
-      ->capture_default_str()
-      ->check(CLI::IsMember({"fp32", "bf16"}));
-  app.add_option("--target", flags->model.target, "Machine that the model is made for")->capture_default_str();
+      .capture_default_str()
+      .check(one_of({"fp32", "bf16"}));
+  app.add_option("--target", flags->model.target, "Machine that the model is made for").capture_default_str();
   add_calibration(app, flags->calibration, flags->model);
   app.add_option("--samples", flags->samples, "Samples to measure the distance to the fp32 model on, evenly spread")
-      ->capture_default_str()
-      ->check(at_least(1));
+      .capture_default_str()
+      .check(at_least(1));
   app.add_option("--min-sqnr", flags->min_sqnr,
                  "dB that every output keeps of its signal: nodes that cost most stay fp32 until it does; 0: no bound")
-      ->capture_default_str()
-      ->check(CLI::Range(0, 200));
+      .capture_default_str()
+      .check(integer_between(0, 200));
   app.add_option("--recipe", flags->recipe, "Which nodes compute in bf16 (docs/mixed_precision.md)")
-      ->type_name("R.yaml");
-  app.add_option("--exclude", flags->exclude_nodes, "Node to keep fp32, repeatable")->type_name("NODE");
-  app.add_option("--exclude-type", flags->exclude_types, "Operators to keep fp32")->type_name("OP");
+      .type_name("R.yaml");
+  app.add_option("--exclude", flags->exclude_nodes, "Node to keep fp32, repeatable").type_name("NODE");
+  app.add_option("--exclude-type", flags->exclude_types, "Operators to keep fp32").type_name("OP");
   app.add_option("-o,--output", flags->output, "Where to write the model; - for standard output")
-      ->required()
-      ->type_name("N.onnx");
+      .required()
+      .type_name("N.onnx");
   return [flags] { return optimize(*flags); };
 }
 

@@ -1,11 +1,7 @@
 #include "tools/lapis/options.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <charconv>
-#include <cstdlib>
-#include <limits>
 #include <utility>
 
 #include "base/suggest.h"
@@ -15,44 +11,48 @@
 
 namespace lapis::cli {
 
-void ModelFlags::add_model(CLI::App& app, Takes takes) {
-  app.add_option("model", model,
-                 takes == Takes::Models
-                     ? "A model of any format that Lapis reads"
-                     : "A model of any format that Lapis reads, or an artifact made by `lapis compile`")
-      ->required()
-      ->type_name("MODEL");
+Argument ModelFlags::add_model(Arguments& app, Takes takes) {
+  const Argument argument =
+      app.add_option("model", model,
+                     takes == Takes::Models
+                         ? "A model of any format that Lapis reads"
+                         : "A model of any format that Lapis reads, or an artifact made by `lapis compile`")
+          .required()
+          .type_name("MODEL");
   app.add_option("--dim", dims, "Value of a symbolic dimension, e.g. --dim S=64 (a batch dimension defaults to 1)")
-      ->type_name("NAME=VALUE");
-  app.add_option("--shape", shapes, "Shape of an input, e.g. --shape image=1x3x224x224")->type_name("INPUT=SHAPE");
+      .type_name("NAME=VALUE");
+  app.add_option("--shape", shapes, "Shape of an input, e.g. --shape image=1x3x224x224").type_name("INPUT=SHAPE");
   app.add_option("--value", values,
                  "Number that an input always is, which the model then has no more, e.g. --value sr=16000")
-      ->type_name("INPUT=NUMBER");
+      .type_name("INPUT=NUMBER");
   app.add_option("--inputs", part.inputs, "Values at which the wanted part of a TensorFlow model begins")
-      ->delimiter(',')
-      ->type_name("NAME,...");
-  app.add_option("--outputs", part.outputs, "Values at which it ends")->delimiter(',')->type_name("NAME,...");
+      .delimiter(',')
+      .type_name("NAME,...");
+  app.add_option("--outputs", part.outputs, "Values at which it ends").delimiter(',').type_name("NAME,...");
   app.add_option("--signature", part.signature,
                  "Signature of a SavedModel or a TFLite model; serving_default, or the first graph")
-      ->type_name("NAME");
+      .type_name("NAME");
+  return argument;
 }
 
-void ModelFlags::add_running(CLI::App& app) {
-  app.add_option("--target", target, "Machine to generate code for, e.g. x86-64+avx2")->capture_default_str();
-  app.add_option("--threads", threads, "Threads; 0: one per core")->capture_default_str()->check(CLI::Range(0, 1024));
+void ModelFlags::add_running(Arguments& app) {
+  app.add_option("--target", target, "Machine to generate code for, e.g. x86-64+avx2").capture_default_str();
+  app.add_option("--threads", threads, "Threads; 0: one per core")
+      .capture_default_str()
+      .check(integer_between(0, 1024));
   add_code_cache(app);
   app.add_flag("--perf-map", perf_map, "Write /tmp/perf-PID.map, so that `perf report` names generated functions");
   app.add_flag("--artifact", artifact, "Run machine code from an artifact that is not named .lapis");
   app.add_option("--backend", backend,
                  "jit; reference: the slow evaluator on the model as it was read, which defines the results;\n"
                  "reference-after-passes: the same on what the compile pipeline makes of it")
-      ->capture_default_str()
-      ->check(CLI::IsMember({"jit", "reference", "reference-after-passes"}));
+      .capture_default_str()
+      .check(one_of({"jit", "reference", "reference-after-passes"}));
 }
 
-void ModelFlags::add_schedules(CLI::App& app) {
+void ModelFlags::add_schedules(Arguments& app) {
   app.add_option("--schedules", schedules, "Kernels and tiles to use instead of those that the cost model chooses")
-      ->type_name("FILE");
+      .type_name("FILE");
 }
 
 Result<codegen::Schedules> ModelFlags::read_schedules() const {
@@ -61,9 +61,9 @@ Result<codegen::Schedules> ModelFlags::read_schedules() const {
   return codegen::parse_schedules(text, schedules);
 }
 
-void ModelFlags::add_code_cache(CLI::App& app) {
+void ModelFlags::add_code_cache(Arguments& app) {
   app.add_option("--code-cache", code_cache, "Take code from this file, and keep what is new there for the next time")
-      ->type_name("FILE");
+      .type_name("FILE");
 }
 
 std::shared_ptr<Caches> ModelFlags::caches() const {
@@ -265,31 +265,6 @@ Result<Feeds> read_feeds(const std::vector<std::string>& inputs) {
 
 void bind_to(const Feeds& feeds, ModelOptions& options) {
   for (const auto& [name, tensor] : feeds) options.shapes.emplace(name, tensor.shape());
-}
-
-CLI::Validator number_between(double low, double high) {
-  const std::string range = fmt::format("a number from {} to {}", low, high);
-  return CLI::Validator(
-      [=](std::string& text) {
-        char* end = nullptr;
-        const double value = std::strtod(text.c_str(), &end);
-        const bool whole = !text.empty() && *end == '\0';
-        return whole && value >= low && value <= high ? std::string() : text + " is not " + range;
-      },
-      range, "number_between");
-}
-
-// CLI11 takes what 64 bits cannot hold for the largest number they can.
-CLI::Validator at_least(int64_t low) {
-  const std::string range = fmt::format("an integer from {} to {}", low, std::numeric_limits<int64_t>::max());
-  return CLI::Validator(
-      [=](std::string& text) {
-        int64_t value = 0;
-        const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), value);
-        const bool whole = failed == std::errc() && end == text.data() + text.size();
-        return whole && value >= low ? std::string() : text + " is not " + range;
-      },
-      range, "at_least");
 }
 
 double percentile(std::vector<double> values, double p) {

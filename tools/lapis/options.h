@@ -18,11 +18,12 @@ struct ModelFlags {
   bool perf_map = false, artifact = false;
 
   enum class Takes { Models, ArtifactsToo };
-  void add_model(CLI::App& app, Takes takes = Takes::Models);  // the positional argument and the shape flags
-  void add_running(CLI::App& app);                             // target, threads, backend
-  void add_schedules(CLI::App& app);
+  Argument add_model(Arguments& app,
+                     Takes takes = Takes::Models);  // the positional argument (returned) and the shape flags
+  void add_running(Arguments& app);                 // target, threads, backend
+  void add_schedules(Arguments& app);
   Result<codegen::Schedules> read_schedules() const;  // none if the flag is not given
-  void add_code_cache(CLI::App& app);                 // of add_running too
+  void add_code_cache(Arguments& app);                // of add_running too
   std::shared_ptr<Caches> caches() const;
   Result<ModelOptions> model_options() const;
   Result<RunnerOptions> runner_options() const;
@@ -42,10 +43,6 @@ Result<Dataset> load_dataset(const std::string& path, const std::string& first_i
 Result<Feeds> read_feeds(const std::vector<std::string>& inputs);
 // Inputs that were given fix the shapes of a model with symbolic dimensions.
 void bind_to(const Feeds& feeds, ModelOptions& options);
-
-// Accepts numbers from `low` to `high`; CLI11's own range lets NaN pass.
-CLI::Validator number_between(double low, double high);
-CLI::Validator at_least(int64_t low);  // and what 64 bits hold
 
 double percentile(std::vector<double> values, double p);
 

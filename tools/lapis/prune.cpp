@@ -68,46 +68,45 @@ Result<Report> prune(const Flags& flags) {
   return report;
 }
 
-CLI::Validator is_pattern() {
-  return {[](const std::string& text) {
+Check is_pattern() {
+  return {"PATTERN", [](const std::string& text) {
             return sparsity_pattern_from_name(text)
                        ? std::string()
                        : "there is no pattern '" + text + "'; patterns are " + std::string(kSparsityPatterns);
-          },
-          "PATTERN"};
+          }};
 }
 
 }  // namespace
 
-Action declare_prune(CLI::App& app) {
+Action declare_prune(Arguments& app) {
   auto flags = std::make_shared<Flags>();
   flags->model.add_model(app);
   add_calibration(app, flags->calibration, flags->model);
   app.add_option("--sparsity", flags->sparsity, "Share of the weights, or of the channels, that is pruned")
-      ->check(number_between(0, 0.99));
+      .check(number_between(0, 0.99));
   app.add_option("--pattern", flags->pattern,
                  "What is pruned together: unstructured (default), N:M as 2:4, ROWSxCOLUMNS as 4x1, or channel")
-      ->check(is_pattern());
+      .check(is_pattern());
   app.add_option("--scope", flags->scope, "Among which weights the smallest are looked for (default: tensor)")
-      ->check(CLI::IsMember(sparsity_scope_names()));
+      .check(one_of(sparsity_scope_names()));
   app.add_flag("--compensate", flags->compensate,
                "Adjust the weights that stay, so that they make good on the samples what is lost");
   app.add_option("--recipe", flags->recipe, "What is pruned of each node (docs/pruning.md); the other flags change it")
-      ->type_name("R.yaml");
-  app.add_option("--exclude", flags->exclude_nodes, "Node to leave whole, repeatable")->type_name("NODE");
+      .type_name("R.yaml");
+  app.add_option("--exclude", flags->exclude_nodes, "Node to leave whole, repeatable").type_name("NODE");
   app.add_option("--exclude-pattern", flags->exclude_patterns, "Nodes to leave whole, by regular expression")
-      ->type_name("REGEX");
-  app.add_option("--exclude-type", flags->exclude_types, "Operators to leave whole")->type_name("OP");
+      .type_name("REGEX");
+  app.add_option("--exclude-type", flags->exclude_types, "Operators to leave whole").type_name("OP");
   app.add_option("--samples", flags->samples, "Samples to compensate with, evenly spread over the data")
-      ->capture_default_str()
-      ->check(at_least(1));
+      .capture_default_str()
+      .check(at_least(1));
   app.add_option("--damage-samples", flags->damage_samples,
                  "Samples of those on which the distance to the model before is measured; 0: it is not")
-      ->capture_default_str()
-      ->check(at_least(0));
+      .capture_default_str()
+      .check(at_least(0));
   app.add_option("-o,--output", flags->output, "Where to write the pruned model; - for standard output")
-      ->required()
-      ->type_name("P.onnx");
+      .required()
+      .type_name("P.onnx");
   return [flags] { return prune(*flags); };
 }
 

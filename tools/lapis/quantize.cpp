@@ -107,41 +107,41 @@ Result<Report> quantize(const Flags& flags) {
 
 }  // namespace
 
-Action declare_quantize(CLI::App& app) {
+Action declare_quantize(Arguments& app) {
   auto flags = std::make_shared<Flags>();
   flags->model.add_model(app);
   add_calibration(app, flags->calibration, flags->model);
-  app.add_option("--target", flags->model.target, "Machine that the model is made for")->capture_default_str();
+  app.add_option("--target", flags->model.target, "Machine that the model is made for").capture_default_str();
   app.add_option("--samples", flags->samples, "Calibration samples, evenly spread over the data")
-      ->capture_default_str()
-      ->check(at_least(1));
+      .capture_default_str()
+      .check(at_least(1));
   app.add_option("--damage-samples", flags->damage_samples,
                  "Samples of those on which the distance to the float model is measured; 0: it is not")
-      ->capture_default_str()
-      ->check(at_least(0));
+      .capture_default_str()
+      .check(at_least(0));
   app.add_option("-o,--output", flags->output, "Where to write the quantized model; - for standard output")
-      ->required()
-      ->type_name("Q.onnx");
+      .required()
+      .type_name("Q.onnx");
   app.add_option("--recipe", flags->recipe,
                  "How each node is to compute (docs/quantization.md); the flags below change it")
-      ->type_name("R.yaml");
-  app.add_option("--save-recipe", flags->save_recipe, "Where to write what was done, as a recipe")->type_name("R.yaml");
+      .type_name("R.yaml");
+  app.add_option("--save-recipe", flags->save_recipe, "Where to write what was done, as a recipe").type_name("R.yaml");
   app.add_option("--method", flags->method, "How a range follows from the values seen (default: percentile)")
-      ->check(CLI::IsMember(range_method_names()));
+      .check(one_of(range_method_names()));
   app.add_option("--for", flags->runtime, "The runtime that is to run the model fast (default: lapis)")
-      ->check(CLI::IsMember(runtime_names()));
+      .check(one_of(runtime_names()));
   app.add_flag("--matmul-nbits", flags->matmul_nbits,
                "Write products with weights in blocks of few bits as ONNX Runtime's MatMulNBits, not as "
                "DequantizeLinear and MatMul");
   app.add_option("--percentile", flags->percentile, "Share of all values inside of the range, in percent (99.999)")
-      ->check(number_between(50, 100));
-  app.add_option("--exclude", flags->exclude_nodes, "Node to keep float, repeatable")->type_name("NODE");
+      .check(number_between(50, 100));
+  app.add_option("--exclude", flags->exclude_nodes, "Node to keep float, repeatable").type_name("NODE");
   app.add_option("--exclude-pattern", flags->exclude_patterns, "Nodes to keep float, by regular expression")
-      ->type_name("REGEX");
-  app.add_option("--exclude-type", flags->exclude_types, "Operators to keep float")->type_name("OP");
+      .type_name("REGEX");
+  app.add_option("--exclude-type", flags->exclude_types, "Operators to keep float").type_name("OP");
   app.add_option("--share-limit", flags->share_limit,
                  "Operands of Concat share a scale only if their ranges differ by at most this factor (8)")
-      ->check(number_between(1, 1e30));
+      .check(number_between(1, 1e30));
   app.add_flag("--keep-first", flags->keep_first, "Keep the first Conv, Gemm or MatMul float");
   app.add_flag("--keep-last", flags->keep_last, "Keep the last one float");
   app.add_flag("--per-tensor", flags->per_tensor, "One weight scale a tensor instead of one a channel");

@@ -482,27 +482,27 @@ Result<Report> reduce(const Flags& flags) {
 
 }  // namespace
 
-Action declare_reduce(CLI::App& app) {
+Action declare_reduce(Arguments& app) {
   auto flags = std::make_shared<Flags>();
   flags->model.add_model(app);
   flags->model.add_running(app);
   app.add_option("-o,--output", flags->output, "Where to keep the smallest model so far")
-      ->required()
-      ->type_name("SMALL.onnx");
-  auto* with =
+      .required()
+      .type_name("SMALL.onnx");
+  const Argument with =
       app.add_option("--with", flags->with,
                      "A shell command that exits with 0 as long as the model in the place of {} is of interest")
-          ->type_name("'COMMAND {}'");
+          .type_name("'COMMAND {}'");
   app.add_option("--check", flags->check, "Which failure of `lapis verify` must stay; any: the one it has now")
-      ->capture_default_str()
-      ->check(CLI::IsMember({"any", "verify", "crash"}))
-      ->excludes(with);
+      .capture_default_str()
+      .check(one_of({"any", "verify", "crash"}))
+      .excludes(with);
   app.add_option("--tolerance", flags->tolerance, "As for `lapis verify`")
-      ->capture_default_str()
-      ->check(number_between(0, 1e30));
+      .capture_default_str()
+      .check(number_between(0, 1e30));
   app.add_option("--timeout", flags->timeout, "Seconds after which an attempt counts as a hang")
-      ->capture_default_str()
-      ->check(number_between(0.1, 1e6));
+      .capture_default_str()
+      .check(number_between(0.1, 1e6));
   return [flags] { return reduce(*flags); };
 }
 

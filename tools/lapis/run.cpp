@@ -70,14 +70,14 @@ Result<Report> run(const Flags& flags) {
 
 }  // namespace
 
-Action declare_run(CLI::App& app) {
+Action declare_run(Arguments& app) {
   auto flags = std::make_shared<Flags>();
   flags->model.add_model(app, ModelFlags::Takes::ArtifactsToo);
   flags->model.add_running(app);
   flags->model.add_schedules(app);
-  app.add_option("--input", flags->inputs, "Value of an input, repeatable")->type_name("NAME=@FILE.npy");
+  app.add_option("--input", flags->inputs, "Value of an input, repeatable").type_name("NAME=@FILE.npy");
   app.add_option("--output", flags->output, "Folder for the outputs as .npy files, listed; default: print them")
-      ->type_name("DIR");
+      .type_name("DIR");
   return [flags] { return run(*flags); };
 }
 

@@ -74,18 +74,18 @@ Result<Report> schedule(const Flags& flags) {
 
 }  // namespace
 
-Action declare_schedule(CLI::App& app) {
+Action declare_schedule(Arguments& app) {
   auto flags = std::make_shared<Flags>();
   flags->model.add_model(app);
   app.add_option("-o,--output", flags->output, "The schedules, for --schedules (- for standard output)")
-      ->required()
-      ->type_name("FILE");
+      .required()
+      .type_name("FILE");
   app.add_option("--threads", flags->threads, "Threads to measure with; 0: one per core")
-      ->capture_default_str()
-      ->check(CLI::Range(0, 1024));
+      .capture_default_str()
+      .check(integer_between(0, 1024));
   app.add_option("--rounds", flags->rounds, "Runs of each candidate, in turn; the least time counts")
-      ->capture_default_str()
-      ->check(CLI::Range(1, 10000));
+      .capture_default_str()
+      .check(integer_between(1, 10000));
   app.add_flag("--code-only", flags->code_only, "Try no kernel that is a library, which artifacts and objects refuse");
   return [flags] { return schedule(*flags); };
 }

@@ -56,14 +56,14 @@ nlohmann::ordered_json as_json(const Measured& m) {
 
 }  // namespace
 
-void add_sensitivity(CLI::App& app, SensitivityFlags& flags) {
+void add_sensitivity(Arguments& app, SensitivityFlags& flags) {
   app.add_option("--sensitivity", flags.data,
                  "Which node hurts: what each does to the outputs when it alone is int8, on the samples of a dataset "
                  "file or a .npy array")
-      ->type_name("DATA");
+      .type_name("DATA");
   app.add_option("--sensitivity-samples", flags.samples, "Samples that it is measured on")
-      ->capture_default_str()
-      ->check(at_least(1));
+      .capture_default_str()
+      .check(at_least(1));
 }
 
 Status add_sensitivity_table(const SensitivityFlags& flags, const ModelFlags& model, const Recipe& recipe,

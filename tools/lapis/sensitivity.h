@@ -13,7 +13,7 @@ struct SensitivityFlags {
 };
 
 // --sensitivity DATA --sensitivity-samples N
-void add_sensitivity(CLI::App& app, SensitivityFlags& flags);
+void add_sensitivity(Arguments& app, SensitivityFlags& flags);
 // Adds the table, those that hurt most first, and its JSON to the report. Nodes of a line change their precision together.
 Status add_sensitivity_table(const SensitivityFlags& flags, const ModelFlags& model, const Recipe& recipe,
                              Report& report);

@@ -187,18 +187,18 @@ Result<Report> tune(const Flags& flags) {
 
 }  // namespace
 
-Action declare_tune(CLI::App& app) {
+Action declare_tune(Arguments& app) {
   auto flags = std::make_shared<Flags>();
   app.add_option("config", flags->config, "The configuration: `lapis init MODEL` writes one (docs/tuning.md)")
-      ->required()
-      ->type_name("CONFIG.yaml");
+      .required()
+      .type_name("CONFIG.yaml");
   app.add_option("--workspace", flags->workspace, "Where results go, instead of what the configuration says")
-      ->type_name("DIR");
-  app.add_option("--tensorboard", flags->tensorboard, "Also write event files for TensorBoard there")->type_name("DIR");
+      .type_name("DIR");
+  app.add_option("--tensorboard", flags->tensorboard, "Also write event files for TensorBoard there").type_name("DIR");
   app.add_option("--max-trials", flags->max_trials, "Trials at most, instead of what the configuration says")
-      ->check(CLI::Range(1, 1000000));
-  CLI::Option* resume = app.add_flag("--resume", flags->resume, "Go on with the run that the workspace holds");
-  app.add_flag("--restart", flags->restart, "Replace the run that the workspace holds")->excludes(resume);
+      .check(integer_between(1, 1000000));
+  const Argument resume = app.add_flag("--resume", flags->resume, "Go on with the run that the workspace holds");
+  app.add_flag("--restart", flags->restart, "Replace the run that the workspace holds").excludes(resume);
   app.add_flag("--quiet", flags->quiet, "No line for each trial");
   app.footer(
       "After every trial the workspace holds everything that was found: history.json, best.onnx with its recipe, and "

@@ -1,12 +1,12 @@
 // A verb of the CLI: one file each, declared here, listed in main.cpp. A verb registers its options and gives the function that runs.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <functional>
 #include <nlohmann/json.hpp>
 #include <string>
 
 #include "base/result.h"
+#include "tools/lapis/arguments.h"
 
 namespace lapis::cli {
 
@@ -36,26 +36,26 @@ using Action = std::function<Result<Report>()>;
 struct Verb {
   const char* name;
   const char* summary;
-  Action (*declare)(CLI::App& app);  // adds options; the action runs after parsing
+  Action (*declare)(Arguments& app);  // adds options; the action runs after parsing
 };
 
-Action declare_bench(CLI::App& app);
-Action declare_compile(CLI::App& app);
-Action declare_convert(CLI::App& app);
-Action declare_diff(CLI::App& app);
-Action declare_eval(CLI::App& app);
-Action declare_explain(CLI::App& app);
-Action declare_init(CLI::App& app);
-Action declare_inspect(CLI::App& app);
-Action declare_ops(CLI::App& app);
-Action declare_opt(CLI::App& app);
-Action declare_optimize(CLI::App& app);
-Action declare_prune(CLI::App& app);
-Action declare_quantize(CLI::App& app);
-Action declare_reduce(CLI::App& app);
-Action declare_run(CLI::App& app);
-Action declare_schedule(CLI::App& app);
-Action declare_tune(CLI::App& app);
-Action declare_verify(CLI::App& app);
+Action declare_bench(Arguments& app);
+Action declare_compile(Arguments& app);
+Action declare_convert(Arguments& app);
+Action declare_diff(Arguments& app);
+Action declare_eval(Arguments& app);
+Action declare_explain(Arguments& app);
+Action declare_init(Arguments& app);
+Action declare_inspect(Arguments& app);
+Action declare_ops(Arguments& app);
+Action declare_opt(Arguments& app);
+Action declare_optimize(Arguments& app);
+Action declare_prune(Arguments& app);
+Action declare_quantize(Arguments& app);
+Action declare_reduce(Arguments& app);
+Action declare_run(Arguments& app);
+Action declare_schedule(Arguments& app);
+Action declare_tune(Arguments& app);
+Action declare_verify(Arguments& app);
 
 }  // namespace lapis::cli

@@ -241,32 +241,33 @@ Result<Report> verify(const Flags& flags) {
 
 }  // namespace
 
-Action declare_verify(CLI::App& app) {
+Action declare_verify(Arguments& app) {
   auto flags = std::make_shared<Flags>();
   flags->model.add_model(app, ModelFlags::Takes::ArtifactsToo);
   flags->model.add_running(app);
   flags->model.add_schedules(app);
-  auto* inputs = app.add_option("--input", flags->inputs, "Value of an input, repeatable; default: random values")
-                     ->type_name("NAME=@FILE.npy");
+  const Argument inputs =
+      app.add_option("--input", flags->inputs, "Value of an input, repeatable; default: random values")
+          .type_name("NAME=@FILE.npy");
   app.add_option("--seed", flags->seeds, "Seeds of the random inputs, comma separated")
-      ->delimiter(',')
-      ->capture_default_str()
-      ->check(at_least(0))
-      ->excludes(inputs);
+      .delimiter(',')
+      .capture_default_str()
+      .check(at_least(0))
+      .excludes(inputs);
   app.add_option("--against,--with", flags->against, "What to compare with")
-      ->capture_default_str()
-      ->check(CLI::IsMember({"reference", "onnxruntime"}));
+      .capture_default_str()
+      .check(one_of({"reference", "onnxruntime"}));
   app.add_option(
          "--tolerance", flags->tolerance,
          "Largest error of floats that passes, relative to the largest magnitude of the output; 0: bytes must be "
          "equal")
-      ->capture_default_str()
-      ->check(number_between(0, 1e30));
+      .capture_default_str()
+      .check(number_between(0, 1e30));
   app.add_option("--requantization-tolerance", flags->requantization,
                  "The same between a Q/DQ model and its integer form, which round at different places")
-      ->capture_default_str()
-      ->check(number_between(0, 1e30));
-  app.add_option("--source", flags->source, "The model that an artifact was compiled from")->type_name("MODEL");
+      .capture_default_str()
+      .check(number_between(0, 1e30));
+  app.add_option("--source", flags->source, "The model that an artifact was compiled from").type_name("MODEL");
   app.add_flag("--each-pass", flags->each_pass, "Also compare the model after every pass of the compile pipeline");
   return [flags] { return verify(*flags); };
 }
