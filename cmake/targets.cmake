@@ -107,10 +107,10 @@ function(lapis_calls_generated_code target)
   endif()
 endfunction()
 
-# lapis_test(NAME targets... [READ_ONCE headers...]): all .cpp in tests/NAME make one GoogleTest binary and one ctest entry, every
-# *_test.py one entry more.
+# lapis_test(NAME targets... [SHARDS n] [READ_ONCE headers...]): all .cpp in tests/NAME make one GoogleTest binary and one ctest entry, every
+# *_test.py one entry more. SHARDS: under sanitizers so many entries NAME.1, NAME.2, ..., so that no core waits for one.
 function(lapis_test name)
-  cmake_parse_arguments(ARG "" "" "READ_ONCE" ${ARGN})
+  cmake_parse_arguments(ARG "" "SHARDS" "READ_ONCE" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${name}/*.cpp)
   file(GLOB scripts CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${name}/*_test.py)
   if(sources)
@@ -126,7 +126,15 @@ function(lapis_test name)
     if(LAPIS_SANITIZE)
       target_compile_definitions(lapis_test_${name} PRIVATE LAPIS_SANITIZED)  # see tests/sanitized.h
     endif()
-    lapis_add_test(${name} lapis_test_${name})
+    if(LAPIS_SANITIZE AND ARG_SHARDS)
+      foreach(shard RANGE 1 ${ARG_SHARDS})
+        math(EXPR index "${shard} - 1")
+        lapis_add_test(${name}.${shard} lapis_test_${name})
+        set_property(TEST ${name}.${shard} APPEND PROPERTY ENVIRONMENT GTEST_TOTAL_SHARDS=${ARG_SHARDS} GTEST_SHARD_INDEX=${index})
+      endforeach()
+    else()
+      lapis_add_test(${name} lapis_test_${name})
+    endif()
   endif()
   foreach(script ${scripts})
     cmake_path(GET script STEM stem)
