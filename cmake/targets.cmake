@@ -25,6 +25,8 @@ add_compile_options(
 if(CMAKE_CXX_COMPILER_ID STREQUAL GNU)
   # False positives of GCC 12 in std::string, std::optional and std::vector.
   add_compile_options(-Wno-restrict -Wno-maybe-uninitialized -Wno-array-bounds -Wno-stringop-overflow)
+  # The compiler looks for garbage of its own only from half a gigabyte on: a tenth of the time of a build.
+  add_compile_options("SHELL:--param ggc-min-heapsize=524288")
 endif()
 if(CMAKE_CXX_COMPILER_ID STREQUAL Clang)
   add_compile_options(-Wno-deprecated-declarations)  # of libstdc++ 12 inside of its own std::stable_sort
