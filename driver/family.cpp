@@ -58,6 +58,7 @@ ModelFamily::ModelFamily(std::unique_ptr<Graph> graph, ExtentRanges ranges, Comp
   for (const Value* constant : graph_->constants()) hashes_.remember(constant->constant());
   options_.pipeline = *parse_pipeline(kBound);
   folded_ = *parse_pipeline(has_bodies(*graph_) ? kFoldedBranches : kFolded);
+  options_.context.disabled_rules.insert("fold.parts");  // of embeddings, by length: all lengths share the whole
   options_.hashes = &hashes_;
   options_.identify = false;  // nobody saves these programs
 }

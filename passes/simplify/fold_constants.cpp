@@ -23,7 +23,10 @@ constexpr int64_t kMostGrowth = int64_t{256} << 20;  // bytes, in one run of the
 constexpr int64_t kMostForReader = int64_t{1} << 28;
 // Terms of all sums of one node, and for matrix products more for each byte of the factors.
 constexpr double kMostTerms = 1 << 26, kTermsPerByte = 1024;
-constexpr std::string_view kRule = "fold.constants";
+constexpr std::string_view kRule = "fold.constants", kPartsRule = "fold.parts";
+// Bytes of a constant of which parts are constants of their own by another rule: who binds one model to many shapes (driver/family.h) keeps
+// the whole, which all of them share.
+constexpr int64_t kShared = 64 << 10;
 
 // An integer tensor with the given contents, if all of them are numbers.
 std::optional<Tensor> tensor_of(const Dims& contents, const Type& type) {
@@ -136,13 +139,36 @@ bool fold_within(Value& y, Rewriter& rw, const Growth& growth, int64_t growth_al
   return rw.replace(replacements);
 }
 
+// Somebody takes the value as a parameter, or what is computed from it and constants alone.
+bool feeds_parameter(const Value& value, int depth = 8) {
+  const auto folds_with = [&](const Node& node) {
+    return depth > 0 && node.op().has(Trait::Pure) && node.output() &&
+           std::ranges::all_of(node.inputs(), [&](const Value* v) { return !v || v == &value || v->is_constant(); });
+  };
+  return std::ranges::any_of(value.uses(), [&](const Use& use) {
+    return is_parameter(use) || (folds_with(*use.node) && feeds_parameter(*use.node->output(), depth - 1));
+  });
+}
+
+// For nodes that may fold. Who needs a constant gets one.
+bool takes_part(const Node& node) {
+  return (node.is(ops::Slice) || node.is(ops::Gather)) && node.input(0)->constant().bytes() >= kShared &&
+         !feeds_parameter(*node.output());
+}
+
 // f(c1, c2, ...)  =>  c
 bool fold_operands(Value& y, Rewriter& rw) {
   const Node& node = *y.producer();
-  return may_fold(node) && fold_within(y, rw, growth_of(node), kGrowthOfRule);
+  return may_fold(node) && !takes_part(node) && fold_within(y, rw, growth_of(node), kGrowthOfRule);
 }
 
-constexpr Rule kRules[] = {{kRule, fold_operands}};
+// Slice(large c, c2, ...)  =>  c
+bool fold_part(Value& y, Rewriter& rw) {
+  const Node& node = *y.producer();
+  return may_fold(node) && takes_part(node) && fold_within(y, rw, growth_of(node), kGrowthOfRule);
+}
+
+constexpr Rule kRules[] = {{kRule, fold_operands}, {kPartsRule, fold_part}};
 
 // ---- known contents -------------------------------------------------------------------------------------------------
 
@@ -188,6 +214,7 @@ class Folder {
 
   bool fold_growing(Value& y, Rewriter& rw) {
     if (!may_fold(*y.producer())) return false;
+    if (takes_part(*y.producer()) && context_.disabled_rules.contains(kPartsRule)) return false;
     const Growth growth = growth_of(*y.producer());
     const int64_t more = std::max<int64_t>(growth.after - growth.before, 0);
     const int64_t allowed = more > options_.growth && reaches_parameter(y) ? kMostForReader : options_.growth;

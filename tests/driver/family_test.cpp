@@ -99,6 +99,31 @@ TEST(ModelFamily, ServesSessionsOnManyThreads) {
   EXPECT_EQ(fresh.caches->code.counts().misses, fresh.caches->code.counts().functions) << "and emit once";
 }
 
+// Embeddings of positions are read where they are: no length has a copy of its part of them.
+TEST(ModelFamily, SharesWhatLengthsTakePartsOf) {
+  auto graph = *parse_onnx_text(
+      "<ir_version: 10, opset_import: [\"\" : 21]> g (float[N,S,256] x, float[512,256] table) => (float[N,S,256] y) "
+      "<int64[1] zero = {0}, int64[1] one = {1}> { sizes = Shape(x) length = Gather(sizes, one) "
+      "positions = Slice(table, zero, length, zero) y = Add(x, positions) }",
+      "positions");
+  Value* parameter = graph->find_value("table");
+  const Tensor table = noise({512, 256}, 3);
+  graph->replace_all_uses(parameter, graph->add_constant(table, "table_"));
+  graph->remove_input(parameter);
+  Fresh fresh;
+  const auto family = *ModelFamily::make(*graph, {}, fresh.options);
+  auto session = *FlexibleSession::make(family, {});
+  for (const int64_t s : {80, 100, 200, 300, 512, 5}) {
+    const Tensor x = noise({2, s, 256}, 4);
+    const Tensor y = (*session.run({x}))[0];
+    for (int64_t i = 0; i < y.size(); i += 97)
+      ASSERT_EQ(y.data<float>()[i], x.data<float>()[i] + table.data<float>()[i % (s * 256)]) << s;
+  }
+  const auto weights = fresh.caches->weights.counts();
+  EXPECT_EQ(weights.misses, 1U);
+  EXPECT_EQ(weights.bytes, static_cast<size_t>(table.bytes()));
+}
+
 TEST(ModelFamily, SaysTheRange) {
   const auto graph = encoder();
   const auto family = *ModelFamily::make(*graph, {{"S", {2, 64}}});
