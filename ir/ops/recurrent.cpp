@@ -152,7 +152,7 @@ class Cell {
     w_ = part(to_doubles(c.in(kW)), rows_ * input_);
     u_ = part(to_doubles(c.in(kR)), rows_ * hidden_);
     b_ = part(doubles_or_zeros(c, kB, r.directions() * 2 * rows_), 2 * rows_);
-    if (c.node().is(LSTM)) p_ = part(doubles_or_zeros(c, kPeepholes, r.directions() * 3 * hidden_), 3 * hidden_);
+    if (c.node().is(LSTM) && c.has(kPeepholes)) p_ = part(to_doubles(c.in(kPeepholes)), 3 * hidden_);
   }
 
   Doubles h, c;  // states; c of an LSTM only
@@ -180,8 +180,9 @@ class Cell {
   double from_state(int64_t row, const Doubles& state) const {
     return dot(u_, row, state.data(), hidden_) + b_[static_cast<size_t>(rows_ + row)];
   }
+  // Without them nothing: 0 times an infinite state would be NaN.
   double peephole(int64_t gate, int64_t j, double state) const {
-    return p_[static_cast<size_t>(gate * hidden_ + j)] * state;
+    return p_.empty() ? 0 : p_[static_cast<size_t>(gate * hidden_ + j)] * state;
   }
   // What clip bounds is what activations take.
   double activated(size_t function, double x) const {

@@ -55,7 +55,8 @@ Sums sums_of(const Node& node) {
   const bool convolves = node.is(ops::Conv) || node.is(ops::ConvInteger) || node.is(ops::ConvTranspose);
   const Tensor& factor = node.input(convolves ? 1 : node.is(ops::QLinearConv) ? 3 : 0)->constant();
   if (factor.rank() == 0 || factor.size() == 0) return {};
-  if (convolves || node.is(ops::QLinearConv)) return {static_cast<double>(factor.size() / factor.dim(0))};
+  const int64_t of_one_channel = factor.size() / factor.dim(0);
+  if (convolves || node.is(ops::QLinearConv)) return {static_cast<double>(of_one_channel)};
   return {static_cast<double>(std::max(factor.dim(0), factor.dim(-1))),
           kMostTerms + kTermsPerByte * static_cast<double>(factor.bytes())};
 }

@@ -224,6 +224,21 @@ TEST(Recurrent, StatesAndPeepholes) {
                             .more_operands = ", , h0"}));
 }
 
+// Absent peepholes are not zeros: those would make NaN of an infinite state.
+TEST(Recurrent, StatesMayBeInfinite) {
+  const auto graph = graph_from_text(
+      "(float[1,1,1] x, float[1,4,1] w, float[1,1,1] h0, float[1,1,1] c0) => (float[1,1,1,1] y) "
+      "{ y = LSTM <hidden_size = 1> (x, w, w, , , h0, c0) }");
+  Tensor zero(DType::Float32, {1, 1, 1}), infinite = zero;
+  infinite.mutable_data<float>()[0] = INFINITY;
+  for (const Backend backend : {Backend::Reference, Backend::Jit}) {
+    const auto y =
+        (*open_graph(*graph, {.backend = backend}))->run({zero, Tensor(DType::Float32, {1, 4, 1}), zero, infinite});
+    ASSERT_TRUE(y.ok()) << to_string(y.diagnostics());
+    EXPECT_EQ((*y)[0].data<float>()[0], 0.5f) << "sigmoid(0) * tanh(inf)";
+  }
+}
+
 // ---- dynamic quantization -----------------------------------------------------------------------------------------------------------
 
 TEST(DynamicQuantization, GivesTheBytesOfTheReference) {

@@ -332,6 +332,7 @@ TEST(LargeGraphs, FansAndSinkingOperators) {
   Graph graph("fan");
   Value* x = graph.add_input("x", Type::tensor(DType::Float32, Shape{2, 3}));
   std::vector<Value*> outputs;
+  outputs.reserve(30'001);
   for (int i = 0; i < 30'000; ++i)
     outputs.push_back(graph.add_node(ops::Neg, {graph.add_node(ops::Add, {x, x})->output()})->output());
   Value* sinks = graph.add_node(ops::Transpose, {x})->output();

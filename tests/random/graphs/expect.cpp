@@ -112,14 +112,37 @@ Tensor shifted(const Tensor& t, double extent, Random& random) {
   return perturbed(t, 0, &extents, 1, random);
 }
 
-// Runs that say 0, infinity and NaN: nothing is determined.
+// What runs say in turn where nothing is determined.
+float anything(Random& random) { return std::vector<float>{0, INFINITY, NAN}[random.below(3)]; }
+
+// Sums of floats whose terms' magnitudes have an infinite sum may leave the range of their type on their way, or not, by their order.
+void spread_infinite(Tensor& sums, const Tensor& magnitudes, Random& random) {
+  if (sums.dtype() != DType::Float32 || sums.shape() != magnitudes.shape()) return;
+  const float value = anything(random);
+  const auto values = sums.mutable_data<float>();
+  for (size_t i = 0; i < values.size(); ++i)
+    if (std::abs(magnitudes.as_double(static_cast<int64_t>(i))) > 1e38) values[i] = value;
+}
+
+// The real power of integers is as exact as a double.
+void round_powers(Tensor& powers, Random& random) {
+  const auto off = [&]<class T>(T) {
+    for (T& v : powers.mutable_data<T>()) {
+      const double units = std::abs(static_cast<double>(v)) * 0x1p-52;
+      if (units >= 1 && units < 1024)
+        v = static_cast<T>(v + static_cast<T>(std::lround(units)) * (static_cast<T>(random.below(3)) - 1));
+    }
+  };
+  if (powers.dtype() == DType::Int64) off(int64_t());
+}
+
+// Nothing is determined.
 void spread_everything(std::vector<Tensor>& results, Random& random) {
-  const size_t choice = random.below(3);
-  const float value = std::vector<float>{0, INFINITY, NAN}[choice];
   for (Tensor& t : results) {
     if (!t.defined() || !perturbable(t)) continue;
     visit_dtype(t.dtype(), [&]<class T>(T) {
       for (T& v : t.mutable_data<T>()) {
+        const float value = anything(random);
         if constexpr (std::is_floating_point_v<T>) v = static_cast<T>(value);
         if constexpr (std::is_same_v<T, Float16>) v = to_float16(value);
         if constexpr (std::is_same_v<T, BFloat16>) v = to_bfloat16(value);
@@ -257,6 +280,14 @@ class PerturbedRun {
     static const std::set<std::string_view> kNames = {"GRU", "LSTM", "RNN", "Loop", "Scan"};
     return kNames.contains(node.op().name);
   }
+  // States that are multiplied with each other at every step leave the range of float where gates are not bounded.
+  static bool states_explode(const Node& node, const std::vector<const Tensor*>& in,
+                             const std::vector<Tensor>& results) {
+    const auto huge = [](const Tensor& t) { return t.defined() && perturbable(t) && largest_finite(t) > 1e17; };
+    return is_recurrent(node) && node.subgraphs().empty() &&
+           (std::any_of(results.begin(), results.end(), huge) ||
+            std::any_of(in.begin(), in.end(), [&](const Tensor* t) { return t && huge(*t); }));
+  }
   void shift_states(std::vector<Tensor>& results) {
     constexpr double kSteps = 8;
     for (Tensor& t : results) {
@@ -325,13 +356,16 @@ class PerturbedRun {
           results[i] = perturbed(
               results[i], kUnits / 2 * unit_of(results[i].dtype()), extents ? &(*extents)[i] : nullptr,
               kUnits * unit_of(results[i].dtype() == DType::Float64 ? DType::Float64 : DType::Float32), *random_);
+      for (size_t i = 0; extents && i < results.size(); ++i)
+        if (results[i].defined()) spread_infinite(results[i], (*extents)[i], *random_);
     }
+    if (random_ && node.op().name == "Pow" && is_float(in[1]->dtype())) round_powers(results[0], *random_);
     if (off && is_recurrent(node)) shift_states(results);
     if (off && node.op().name.ends_with("Normalization")) results[0] = off_centre(node, *in[0], results[0]);
     if (off && node.op().name == "ReduceSumSquare") round_each_addition(results[0]);
     if (off && is_logarithm_of_sum(node))
       results[0] = shifted(results[0], kUnits * unit_of(results[0].dtype()), *random_);
-    if (off && may_leave_range(node, in)) spread_everything(results, *random_);
+    if (off && (may_leave_range(node, in) || states_explode(node, in, results))) spread_everything(results, *random_);
     if (const double extent = random_ ? bias_rounding(node) : 0; extent > 0 && results[0].dtype() == DType::Float32)
       results[0] = shifted(results[0], extent, *random_);
     for (size_t i = 0; i < results.size(); ++i)
