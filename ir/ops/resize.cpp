@@ -97,6 +97,7 @@ std::vector<double> resample(std::vector<double>& values, Shape& shape, const Re
 }
 
 Tensor interpolated(const Tensor& x, const std::vector<ResampledAxis>& axes, double extrapolation) {
+  if (axes.empty()) return x;  // integers of any size stay what they are
   std::vector<double> values = to_doubles(x);
   Shape shape = x.shape();
   for (const ResampledAxis& axis : axes) values = resample(values, shape, axis, extrapolation);

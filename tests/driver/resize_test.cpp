@@ -213,5 +213,13 @@ TEST_F(ResizeTest, WithoutElementsIsNoWork) {
   check();
 }
 
+TEST_F(ResizeTest, OfTheSameSizeIsACopy) {
+  Tensor large(DType::Int64, {1, 1, 2, 2});
+  for (int64_t& v : large.mutable_data<int64_t>()) v = INT64_MAX - 1;  // no double
+  for (const char* mode : {"nearest", "linear", "cubic"})
+    output(by_sizes(input(large), {1, 1, 2, 2}, {{"mode", mode}}));
+  check();
+}
+
 }  // namespace
 }  // namespace lapis
