@@ -112,16 +112,18 @@ Tensor shifted(const Tensor& t, double extent, Random& random) {
   return perturbed(t, 0, &extents, 1, random);
 }
 
-// What runs say in turn where nothing is determined.
-float anything(Random& random) { return std::vector<float>{0, INFINITY, NAN}[random.below(3)]; }
+// What runs say in turn of an element that nothing determines, and not of all elements the same.
+float anything(size_t run, size_t element) {
+  constexpr float kAnything[] = {0, INFINITY, NAN};
+  return kAnything[(run + element) % 3];
+}
 
 // Sums of floats whose terms' magnitudes have an infinite sum may leave the range of their type on their way, or not, by their order.
-void spread_infinite(Tensor& sums, const Tensor& magnitudes, Random& random) {
+void spread_infinite(Tensor& sums, const Tensor& magnitudes, size_t run) {
   if (sums.dtype() != DType::Float32 || sums.shape() != magnitudes.shape()) return;
-  const float value = anything(random);
   const auto values = sums.mutable_data<float>();
   for (size_t i = 0; i < values.size(); ++i)
-    if (std::abs(magnitudes.as_double(static_cast<int64_t>(i))) > 1e38) values[i] = value;
+    if (std::abs(magnitudes.as_double(static_cast<int64_t>(i))) > 1e38) values[i] = anything(run, i);
 }
 
 // The real power of integers is as exact as a double.
@@ -137,12 +139,13 @@ void round_powers(Tensor& powers, Random& random) {
 }
 
 // Nothing is determined.
-void spread_everything(std::vector<Tensor>& results, Random& random) {
+void spread_everything(std::vector<Tensor>& results, size_t run) {
   for (Tensor& t : results) {
     if (!t.defined() || !perturbable(t)) continue;
     visit_dtype(t.dtype(), [&]<class T>(T) {
+      size_t element = 0;
       for (T& v : t.mutable_data<T>()) {
-        const float value = anything(random);
+        const float value = anything(run, element++);
         if constexpr (std::is_floating_point_v<T>) v = static_cast<T>(value);
         if constexpr (std::is_same_v<T, Float16>) v = to_float16(value);
         if constexpr (std::is_same_v<T, BFloat16>) v = to_bfloat16(value);
@@ -164,7 +167,8 @@ Tensor without_small(const Tensor& t, double extent) {
 
 class PerturbedRun {
  public:
-  PerturbedRun(const Graph& graph, const Feeds& feeds, Random* random) : graph_(graph), random_(random) {
+  PerturbedRun(const Graph& graph, const Feeds& feeds, Random* random, size_t number)
+      : graph_(graph), random_(random), number_(number) {
     for (const Value* input : graph.inputs()) tensors_[input] = feeds.at(input->name());
   }
 
@@ -357,7 +361,7 @@ class PerturbedRun {
               results[i], kUnits / 2 * unit_of(results[i].dtype()), extents ? &(*extents)[i] : nullptr,
               kUnits * unit_of(results[i].dtype() == DType::Float64 ? DType::Float64 : DType::Float32), *random_);
       for (size_t i = 0; extents && i < results.size(); ++i)
-        if (results[i].defined()) spread_infinite(results[i], (*extents)[i], *random_);
+        if (results[i].defined()) spread_infinite(results[i], (*extents)[i], number_);
     }
     if (random_ && node.op().name == "Pow" && is_float(in[1]->dtype())) round_powers(results[0], *random_);
     if (off && is_recurrent(node)) shift_states(results);
@@ -365,7 +369,7 @@ class PerturbedRun {
     if (off && node.op().name == "ReduceSumSquare") round_each_addition(results[0]);
     if (off && is_logarithm_of_sum(node))
       results[0] = shifted(results[0], kUnits * unit_of(results[0].dtype()), *random_);
-    if (off && (may_leave_range(node, in) || states_explode(node, in, results))) spread_everything(results, *random_);
+    if (off && (may_leave_range(node, in) || states_explode(node, in, results))) spread_everything(results, number_);
     if (const double extent = random_ ? bias_rounding(node) : 0; extent > 0 && results[0].dtype() == DType::Float32)
       results[0] = shifted(results[0], extent, *random_);
     for (size_t i = 0; i < results.size(); ++i)
@@ -375,6 +379,7 @@ class PerturbedRun {
 
   const Graph& graph_;
   Random* random_;
+  const size_t number_;  // of this run
   std::unordered_map<const Value*, Tensor> tensors_;
 };
 
@@ -491,7 +496,7 @@ Result<Expectation> expect(const Graph& graph, const Feeds& feeds, int runs, uin
   if (!evaluates_by_nodes(graph)) return wanted;
   Random random(seed);
   for (int i = 0; i < runs; ++i) {
-    LAPIS_TRY(std::vector<Tensor> other, PerturbedRun(graph, feeds, &random).run());
+    LAPIS_TRY(std::vector<Tensor> other, PerturbedRun(graph, feeds, &random, static_cast<size_t>(i)).run());
     wanted.others.push_back(std::move(other));
   }
   return wanted;
