@@ -1,20 +1,20 @@
 // ATen's operators that are known and have no translator: why, and what helps.
+#include "frontends/common/reasons.h"
 #include "frontends/pytorch/import.h"
 
 namespace lapis::pytorch_frontend {
 namespace {
 
-constexpr const char* kRandom = "its result is random, so that nothing could be compared";
+using frontend::reason::kBoxes;
+using frontend::reason::kComplex;
+using frontend::reason::kRandom;
+using frontend::reason::kSparse;
+using frontend::reason::kSpectrum;
+using frontend::reason::kValues;
 constexpr const char* kGiveNumbers = "give the model its random numbers as an input";
-constexpr const char* kComplex = "it works on complex numbers, for which Lapis has no code";
-constexpr const char* kSpectrum =
-    "compute spectra in the program around the model, or write them as products with constant cosines and sines";
 constexpr const char* kSolve = "Lapis has nothing that decomposes or solves matrices";
 constexpr const char* kOutside = "do it in the program around the model";
-constexpr const char* kValues = "the size of its result depends on values";
-constexpr const char* kSparse = "it works on sparse tensors";
 constexpr const char* kDense = "make them dense before the model is exported";
-constexpr const char* kBoxes = "Lapis does not translate the choice of boxes";
 constexpr const char* kCutBoxes = "end the model before it, and choose boxes in the program around it";
 
 constexpr frontend::Refused kRefused[] = {

@@ -1,33 +1,33 @@
 // TensorFlow's operators that are known and have no translator: why, and what helps.
+#include "frontends/common/reasons.h"
 #include "frontends/tensorflow/import.h"
 
 namespace lapis::tensorflow_frontend {
 namespace {
 
+using frontend::reason::kBoxes;
+using frontend::reason::kComplex;
+using frontend::reason::kPython;
+using frontend::reason::kRandom;
+using frontend::reason::kRecurrent;
+using frontend::reason::kSparse;
+using frontend::reason::kSpectrum;
+using frontend::reason::kValues;
 constexpr const char* kTexts = "it works on texts, for which Lapis has no code";
 constexpr const char* kTables = "it reads a table of texts or numbers that lives beside the graph";
 constexpr const char* kOutside = "do it in the program around the model: cut it off with --inputs";
-constexpr const char* kRandom = "its result is random, so that nothing could be compared";
 constexpr const char* kGiveNumbers = "give the model its random numbers as an input: --inputs";
 constexpr const char* kPictures = "it decodes files of pictures or records";
-constexpr const char* kComplex = "it works on complex numbers, for which Lapis has no code";
-constexpr const char* kSpectrum =
-    "compute spectra in the program around the model, or write them as products with constant cosines and sines";
-constexpr const char* kSparse = "it works on sparse tensors";
 constexpr const char* kDense = "make them dense before the model is saved (tf.sparse.to_dense)";
-constexpr const char* kBoxes = "Lapis does not translate the choice of boxes";
 constexpr const char* kCutBoxes = "end the model before it with --outputs, and choose boxes in the program around it";
-constexpr const char* kValues = "the size of its result depends on values";
 constexpr const char* kCount = "sort and count in the program around the model";
 constexpr const char* kState = "it changes a variable, which would have to live from one run to the next";
 constexpr const char* kStateOut = "make the state an input and an output of the model";
 constexpr const char* kTraining = "it only trains";
 constexpr const char* kWithoutTraining = "cut it off with --outputs";
-constexpr const char* kPython = "it calls back into a Python program, which the file does not hold";
 constexpr const char* kAsOperators = "write it with operators of TensorFlow";
 constexpr const char* kOldInt8 = "it computes in the int8 form of TensorFlow 1, with ranges that are computed";
 constexpr const char* kFakeQuant = "convert the float model, or one with FakeQuant nodes";
-constexpr const char* kFused = "it is a whole recurrent layer in one operator, which Lapis does not translate";
 constexpr const char* kUnfused = "save the layer without the fused kernel (tf.keras.layers.LSTM and GRU on a CPU)";
 
 constexpr frontend::Refused kRefused[] = {
@@ -41,16 +41,16 @@ constexpr frontend::Refused kRefused[] = {
     {"AssignSub", kState, kStateOut},
     {"AssignSubVariableOp", kState, kStateOut},
     {"AssignVariableOp", kState, kStateOut},
-    {"BlockLSTM", kFused, kUnfused},
-    {"BlockLSTMV2", kFused, kUnfused},
+    {"BlockLSTM", kRecurrent, kUnfused},
+    {"BlockLSTMV2", kRecurrent, kUnfused},
     {"CombinedNonMaxSuppression", kBoxes, kCutBoxes},
     {"Complex", kComplex, kSpectrum},
     {"ComplexAbs", kComplex, kSpectrum},
     {"Conj", kComplex, kSpectrum},
     {"Conv2DBackpropFilter", kTraining, kWithoutTraining},
-    {"CudnnRNN", kFused, kUnfused},
-    {"CudnnRNNV2", kFused, kUnfused},
-    {"CudnnRNNV3", kFused, kUnfused},
+    {"CudnnRNN", kRecurrent, kUnfused},
+    {"CudnnRNNV2", kRecurrent, kUnfused},
+    {"CudnnRNNV3", kRecurrent, kUnfused},
     {"DecodeBmp", kPictures, kOutside},
     {"DecodeGif", kPictures, kOutside},
     {"DecodeImage", kPictures, kOutside},
@@ -66,7 +66,7 @@ constexpr frontend::Refused kRefused[] = {
     {"FFT2D", kComplex, kSpectrum},
     {"FFT3D", kComplex, kSpectrum},
     {"FusedBatchNormGradV3", kTraining, kWithoutTraining},
-    {"GRUBlockCell", kFused, kUnfused},
+    {"GRUBlockCell", kRecurrent, kUnfused},
     {"HashTable", kTables, kOutside},
     {"HashTableV2", kTables, kOutside},
     {"IFFT", kComplex, kSpectrum},
@@ -75,7 +75,7 @@ constexpr frontend::Refused kRefused[] = {
     {"Imag", kComplex, kSpectrum},
     {"InitializeTableFromTextFileV2", kTables, kOutside},
     {"InitializeTableV2", kTables, kOutside},
-    {"LSTMBlockCell", kFused, kUnfused},
+    {"LSTMBlockCell", kRecurrent, kUnfused},
     {"ListDiff", kValues, kCount},
     {"LookupTableFind", kTables, kOutside},
     {"LookupTableFindV2", kTables, kOutside},

@@ -2,6 +2,7 @@
 
 #include "frontends/common/control.h"
 #include "frontends/common/elementwise.h"
+#include "frontends/common/reasons.h"
 #include "frontends/tensorflow/translators.h"
 #include "frontends/tflite/import.h"
 #include "frontends/tflite/schema.h"
@@ -151,12 +152,12 @@ constexpr frontend::Translator kTranslators[] = {
     {"ZEROS_LIKE", 1, 2, 1, 1, tf::zeros_like},
 };
 
-constexpr const char* kComplex = "it works on complex numbers, for which Lapis has no code";
+using frontend::reason::kComplex;
+using frontend::reason::kRandom;
 constexpr const char* kWithoutSpectrum =
     "leave spectra to the program around the model, or write them as products with constant cosines and sines";
 constexpr const char* kTables = "it reads a table of strings or numbers that lives beside the graph";
 constexpr const char* kOutside = "look values up before the model runs, and give it what is found";
-constexpr const char* kRandom = "its result is random, so that nothing could be compared";
 constexpr const char* kGiveNumbers = "give the model its random numbers as an input";
 constexpr const char* kState = "it keeps a state from one run to the next";
 constexpr const char* kUnroll = "convert the model with its state as an input and an output";
