@@ -123,6 +123,7 @@ StepInfo describe(const Step& step, const CodeImage::Symbol& symbol, const Plan&
 
 std::vector<IoInfo> describe(const std::vector<PlanIo>& list) {
   std::vector<IoInfo> infos;
+  infos.reserve(list.size());
   for (const PlanIo& io : list) infos.push_back({io.name, io.dtype, io.shape});
   return infos;
 }
@@ -257,14 +258,17 @@ static Status fix_input(Graph& graph, const std::string& name, double value) {
   return ok();
 }
 
-// Ifs whose conditions are known become the branches that are taken. The others may be ones that cannot work.
-static Status decide_branches(Graph& graph) {
-  PassContext context;
-  const auto decided = parse_pipeline("fold-constants,inline-branches,fold-constants,dce");
+Status decide_branches(Graph& graph) {
+  LAPIS_TRY(const Pipeline pipeline, parse_pipeline("fold-constants,inline-branches,dce"));
   PassRunnerOptions options;
   options.verify = false;
-  auto done = PassRunner(options).run(graph, *decided, context);
-  return done.ok() ? ok() : Status(std::move(done).diagnostics());
+  for (bool inlined = true; inlined;) {
+    PassContext context;
+    LAPIS_TRY(const std::vector<PassReport> reports, PassRunner(options).run(graph, pipeline, context));
+    inlined = reports[1].changed;
+    if (inlined) LAPIS_CHECK(infer_types(graph));
+  }
+  return ok();
 }
 
 static Status fix_inputs(Graph& graph, const std::map<std::string, double>& values) {

@@ -31,6 +31,10 @@ struct ModelOptions {
 Result<std::unique_ptr<Graph>> load_model(const Path& file, const ModelOptions& options = {});
 Status bind_model(Graph& graph, const ModelOptions& options);
 
+// Ifs whose conditions are known become the branches that are taken, until nothing changes: a branch that is taken tells the sizes behind
+// it, which may decide the next one. An error if one that is taken cannot work; the others may be ones that never could.
+Status decide_branches(Graph& graph);
+
 // Findings about the graph of a file name the file: nobody knows what the graph in it is called.
 Diagnostics in_file(Diagnostics diagnostics, const Path& file, const std::string& graph_name = "");
 

@@ -3,7 +3,6 @@
 
 #include "codegen/emit.h"
 #include "driver/compile.h"
-#include "ir/infer.h"
 #include "passes/pipeline.h"
 #include "runtime/executable.h"
 
@@ -13,19 +12,6 @@ namespace {
 // What the bound shapes fix becomes constant, as in every other compilation; watched values are outputs, so they stay and are computed
 // as the graph says.
 constexpr std::string_view kFixed = "fold-constants,inline-branches,fold-constants,dce";
-
-// A branch that is taken tells the sizes behind it, which may decide the next one.
-Status decide_branches(Graph& graph) {
-  LAPIS_TRY(const Pipeline pipeline, parse_pipeline("fold-constants,inline-branches"));
-  bool inlined = true;
-  while (inlined) {
-    PassContext context;
-    LAPIS_TRY(const std::vector<PassReport> reports, PassRunner({}).run(graph, pipeline, context));
-    inlined = reports.back().changed;
-    if (inlined) LAPIS_CHECK(infer_types(graph));
-  }
-  return ok();
-}
 
 class JitEvaluator final : public Evaluator {
  public:

@@ -541,5 +541,21 @@ TEST(JitEvaluator, DecidesBranchesThatSizesBehindBranchesDecide) {
   for (const char* name : {"b", "y"}) EXPECT_EQ(got->at(name), wanted->at(name)) << name;
 }
 
+// What the first branch gives is known to be too wide for the second one only when that one stands in its place.
+TEST(JitEvaluator, RefusesABranchThatIsTakenAndCannotWork) {
+  const auto graph = graph_from_text(
+      R"((float[4,3] x) => (float[?] y) <bool yes = {1}, int64[1] axis = {1}> {
+    no = Not(yes)  sure = Not(no)
+    a = If (sure) <then_branch = p () => (float[?,?] p1) { p1 = Identity(x) },
+                   else_branch = q () => (float[?,?] q1) { q1 = Concat<axis = 1>(x, x) }>
+    b = If (sure) <then_branch = u () => (float[?] u1) { u1 = Squeeze(a, axis) },
+                   else_branch = v () => (float[?] v1) { v1 = ReduceSum<keepdims = 0>(a, axis) }>
+    y = Add(b, b)
+  })");
+  const Status loaded = jit_evaluator(1)->load(*graph, {"b"});
+  ASSERT_FALSE(loaded.ok());
+  EXPECT_THAT(to_string(loaded.diagnostics()), HasSubstr("cannot squeeze axis 1 of [4,3]"));
+}
+
 }  // namespace
 }  // namespace lapis

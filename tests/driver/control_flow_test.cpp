@@ -137,6 +137,22 @@ TEST(ControlFlow, BranchesThatAreNeverTakenNeedNotWork) {
       << to_string(refused.diagnostics());
 }
 
+// Only what the passes find out shows that the Squeeze cannot be: the model's fault, and no bug of the pass that found it.
+TEST(ControlFlow, TakenBranchesThatCannotWorkAreRefused) {
+  const auto graph = graph_from_text(
+      R"((float[4,3] x) => (float[?] y) <bool yes = {1}, int64[1] axis = {1}> {
+    no = Not(yes)  sure = Not(no)
+    a = If (sure) <then_branch = p () => (float[?,?] p1) { p1 = Identity(x) },
+                   else_branch = q () => (float[?,?] q1) { q1 = Concat<axis = 1>(x, x) }>
+    y = If (sure) <then_branch = u () => (float[?] u1) { u1 = Squeeze(a, axis) },
+                   else_branch = v () => (float[?] v1) { v1 = ReduceSum<keepdims = 0>(a, axis) }>
+  })");
+  const auto refused = compile(*graph, {});
+  ASSERT_FALSE(refused.ok());
+  EXPECT_NE(to_string(refused.diagnostics()).find("cannot squeeze axis 1 of [4,3]"), std::string::npos)
+      << to_string(refused.diagnostics());
+}
+
 // Fibonacci: both states change at once.
 Case fibonacci() {
   Case c;
