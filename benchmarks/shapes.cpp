@@ -49,7 +49,9 @@ Tensor some(DType type, const Shape& shape) {
   std::mt19937 random(1);
   Tensor t(type, shape);
   const auto fill = [&]<class T>(std::span<T> values) {
-    for (T& v : values) v = static_cast<T>(type == DType::Float32 ? random() % 2000 / 1000.0 - 1 : random() % 2);
+    for (T& v : values)
+      v = static_cast<T>(type == DType::Float32 ? static_cast<double>(random() % 2000) / 1000.0 - 1
+                                                : static_cast<double>(random() % 2));
   };
   if (type == DType::Float32) fill(t.mutable_data<float>());
   if (type == DType::Int64) fill(t.mutable_data<int64_t>());
@@ -120,6 +122,7 @@ class Bench {
 
   void sessions(int count) {
     std::vector<std::thread> threads;
+    threads.reserve(static_cast<size_t>(count));
     for (int t = 0; t < count; ++t) threads.emplace_back([this, t] { session(static_cast<uint32_t>(t)); });
     for (std::thread& thread : threads) thread.join();
     print("a new shape", fresh_);
@@ -172,6 +175,7 @@ class Bench {
     for (const int64_t value : values) {
       const std::vector<Tensor> inputs = inputs_at(graph_, at(value));
       std::vector<Shape> shapes;
+      shapes.reserve(inputs.size());
       for (const Tensor& t : inputs) shapes.push_back(t.shape());
       const bool is_first = asks_first(value);
       const double start = now(), processor = processor_now();
