@@ -31,6 +31,9 @@ enum Field { Key = 1, Value = 2 };
 namespace value {
 enum Field { List = 1, Text = 2, Int = 3, Float = 4, Bool = 5, Type = 6, Shape = 7, Tensor = 8, Function = 10 };
 }
+namespace list {  // has the fields of a value, but for this one
+enum Field { Function = 9 };
+}
 namespace shape {
 enum Field { Dim = 2, UnknownRank = 3 };
 }
@@ -72,28 +75,42 @@ Entry entry_of(std::string_view message) {
 
 // ---- attributes -----------------------------------------------------------------------------------------------------
 
-// Lists of numbers, types, truth values and shapes; of text and others nothing is kept.
-Status read_list(NodeDef& result, const std::string& key, std::string_view message) {
+// Lists of numbers, types, truth values, shapes and functions; of text and others nothing is kept.
+struct List {
   std::vector<uint64_t> numbers, types;
   std::vector<ShapeProto> shapes;
-  ProtoReader fields(message);
-  while (const auto field = fields.next()) {
-    if (field->number == value::Int || field->number == value::Bool) {
-      if (!append_numbers(*field, ProtoField::Varint, numbers)) return damaged("a list");
-    } else if (field->number == value::Type) {
-      if (!append_numbers(*field, ProtoField::Varint, types)) return damaged("a list");
-    } else if (field->number == value::Shape && field->has_bytes()) {
-      LAPIS_TRY(shapes.emplace_back(), parse_shape(field->bytes));
-    }
-  }
-  if (fields.flawed()) return damaged("a list");
-  if (!shapes.empty()) {
-    if (key == "output_shapes" || key == "_output_shapes") result.output_shapes = std::move(shapes);
+  std::vector<std::string> functions;
+
+  Status read(const ProtoField& field) {
+    const auto read_numbers = [&](std::vector<uint64_t>& into) {
+      return append_numbers(field, ProtoField::Varint, into) ? ok() : Status(damaged("a list"));
+    };
+    if (field.number == value::Int || field.number == value::Bool) return read_numbers(numbers);
+    if (field.number == value::Type) return read_numbers(types);
+    if (!field.has_bytes()) return ok();
+    if (field.number == list::Function) functions.push_back(name_in(field.bytes));
+    if (field.number != value::Shape) return ok();
+    LAPIS_TRY(shapes.emplace_back(), parse_shape(field.bytes));
     return ok();
   }
-  std::vector<int64_t> list(numbers.begin(), numbers.end());
-  for (const uint64_t type : types) list.push_back(type_number(type));
-  result.attributes.insert_or_assign(key, std::move(list));
+  std::vector<int64_t> as_numbers() const {
+    std::vector<int64_t> all(numbers.begin(), numbers.end());
+    for (const uint64_t type : types) all.push_back(type_number(type));
+    return all;
+  }
+};
+
+Status read_list(NodeDef& result, const std::string& key, std::string_view message) {
+  List list;
+  ProtoReader fields(message);
+  while (const auto field = fields.next()) LAPIS_CHECK(list.read(*field));
+  if (fields.flawed()) return damaged("a list");
+  if (!list.functions.empty())
+    result.functions = std::move(list.functions);
+  else if (list.shapes.empty())
+    result.attributes.insert_or_assign(key, list.as_numbers());
+  else if (key == "output_shapes" || key == "_output_shapes")
+    result.output_shapes = std::move(list.shapes);
   return ok();
 }
 

@@ -21,6 +21,7 @@ struct NodeDef {
   std::vector<std::string> inputs;  // "name", "name:1"; in functions "name:output:0"; "^name" orders only
   // Types as the numbers of DType (0 for what Lapis has none for), shapes of known rank as sizes, functions as their names.
   std::map<std::string, frontend::SourceAttribute, std::less<>> attributes;
+  std::vector<std::string> functions;     // the attribute that is a list of them: the branches of a Case
   std::string_view tensor;                // the attribute `value` of a constant: a TensorProto
   std::vector<ShapeProto> output_shapes;  // the attribute `output_shapes` or `_output_shapes`
 

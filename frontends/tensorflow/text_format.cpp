@@ -53,7 +53,8 @@ struct Schema {
                 {"f", 4, Kind::Float},
                 {"b", 5, Kind::Bool},
                 {"type", 6, Kind::Type},
-                {"shape", 7, Kind::Message, &shape}}};
+                {"shape", 7, Kind::Message, &shape},
+                {"func", 9, Kind::Message, &function_name}}};
   Message value{{{"list", 1, Kind::Message, &list},
                  {"s", 2, Kind::Text},
                  {"i", 3, Kind::Int},

@@ -395,6 +395,16 @@ def control_flow():
         return raw.If(cond=x[0, 0] > 0, input=[x], Tout=[tf.float32], then_branch=branches[0], else_branch=branches[1])
     case("cond_stateful", stateful, lambda: [reals(2, 3)])
 
+    def selected(x, index):
+        return tf.switch_case(index, [lambda: [x * 2, x[0]], lambda: [tf.nn.relu(x), x[1]], lambda: [x - 1, x[0] + x[1]]])
+    for index in (0, 1, 2, -1, 7):  # what is none of them is the last
+        in_both(f"case_{index}".replace("-", "minus_"), selected, lambda index=index: [reals(2, 3), i32(index)])
+
+    def known(x):
+        branches = [tf.function(f).get_concrete_function(tf.TensorSpec([2, 3], tf.float32)) for f in (lambda a: a * 2, lambda a: a - 1)]
+        return [op(branch_index=1, input=[x], Tout=[tf.float32], branches=branches, output_shapes=[[2, 3]]) for op in (raw.Case, raw.StatelessCase)]
+    case("case_known", known, lambda: [reals(2, 3)])
+
     def pushed(x):
         items = raw.EmptyTensorList(element_shape=[3], max_num_elements=-1, element_dtype=tf.float32)
         for row in (x[0], x[1] * 2):
