@@ -31,7 +31,9 @@ constexpr FixedRow kFixed[] = {{"FullyConnected", 2},
                                {"UpSampling", 4},
                                {"LRN", 4},
                                {"_contrib_BilinearResize2D", 4},
-                               {"_contrib_AdaptiveAvgPooling2D", 4}};
+                               {"_contrib_AdaptiveAvgPooling2D", 4},
+                               {"RNN", 3}};
+constexpr size_t kFirstState = 2;  // of the operands of RNN, whose data and states have as many axes
 
 // Operators whose result has the shape of their first operand.
 constexpr std::string_view kSameShape[] = {
@@ -40,12 +42,25 @@ constexpr std::string_view kSameShape[] = {
     "broadcast_mul", "broadcast_sub", "cast",         "clip",         "elemwise_add", "elemwise_div",  "elemwise_mul",
     "elemwise_sub",  "identity",      "relu",         "sigmoid",      "tanh"};
 
+// Operators whose result has as many axes as their first operand, in another order.
+constexpr std::string_view kSameRank[] = {"SwapAxis", "swapaxes", "transpose"};
+
 template <class Rows> auto row_of(const Rows& rows, std::string_view op) {
   return std::find_if(std::begin(rows), std::end(rows), [&](const auto& row) { return row.op == op; });
 }
 
-bool keeps_shape(std::string_view op) {
-  return std::find(std::begin(kSameShape), std::end(kSameShape), op) != std::end(kSameShape);
+template <class List> bool is_in(const List& list, std::string_view op) {
+  return std::find(std::begin(list), std::end(list), op) != std::end(list);
+}
+
+// Of what the node reads; 0: it does not tell.
+size_t rank_of_data(const SymbolNode& node) {
+  if (const auto row = row_of(kRanks, node.op); row != std::end(kRanks)) {
+    const auto* list = attribute<std::vector<int64_t>>(node, row->list);
+    return list && !list->empty() ? list->size() / row->times + row->plus : 0;
+  }
+  const auto fixed = row_of(kFixed, node.op);
+  return fixed == std::end(kFixed) ? 0 : fixed->rank;
 }
 
 }  // namespace
@@ -79,16 +94,23 @@ std::optional<Dims> InputTypes::declared(const SymbolNode& variable) const {
 }
 
 std::optional<Dims> InputTypes::told_by_readers(size_t variable) const {
-  std::vector<size_t> open = {variable};
+  struct Open {
+    size_t node;
+    bool same_order;
+  };
+  std::vector<Open> open = {{variable, true}};
   std::vector<bool> seen(symbol_.nodes.size());
-  for (size_t i = 0; i < open.size(); ++i)
-    for (const Reader& reader : readers_[open[i]]) {
-      if (auto dims = told_by(reader)) return dims;
-      if (keeps_shape(symbol_.nodes[reader.node].op) && reader.operand == 0 && !seen[reader.node]) {
-        seen[reader.node] = true;
-        open.push_back(reader.node);
-      }
+  for (size_t i = 0; i < open.size(); ++i) {
+    const Open from = open[i];
+    for (const Reader& reader : readers_[from.node]) {
+      if (auto dims = told_by(reader)) return from.same_order ? dims : Dims(dims->size());
+      const std::string_view op = symbol_.nodes[reader.node].op;
+      const bool same_shape = is_in(kSameShape, op);
+      if ((!same_shape && !is_in(kSameRank, op)) || reader.operand != 0 || seen[reader.node]) continue;
+      seen[reader.node] = true;
+      open.push_back({reader.node, from.same_order && same_shape});
     }
+  }
   return std::nullopt;
 }
 
@@ -101,14 +123,8 @@ std::optional<Shape> InputTypes::parameter(const SymbolNode& node, size_t operan
 
 std::optional<Dims> InputTypes::told_by(const Reader& reader) const {
   const SymbolNode& node = symbol_.nodes[reader.node];
-  if (reader.operand != 0) return std::nullopt;
-  size_t rank = 0;
-  if (const auto row = row_of(kRanks, node.op); row != std::end(kRanks)) {
-    const auto* list = attribute<std::vector<int64_t>>(node, row->list);
-    if (list && !list->empty()) rank = list->size() / row->times + row->plus;
-  } else if (const auto fixed = row_of(kFixed, node.op); fixed != std::end(kFixed)) {
-    rank = fixed->rank;
-  }
+  if (reader.operand != 0 && !(node.op == "RNN" && reader.operand >= kFirstState)) return std::nullopt;
+  const size_t rank = rank_of_data(node);
   if (rank == 0 || rank > kMaxRank) return std::nullopt;
   Dims dims(rank);
   const auto weights = parameter(node, 1);

@@ -8,7 +8,6 @@ namespace {
 using frontend::reason::kBoxes;
 using frontend::reason::kPython;
 using frontend::reason::kRandom;
-using frontend::reason::kRecurrent;
 constexpr const char* kCutBoxes = "end the symbol before it, and choose boxes in the program around it";
 constexpr const char* kInt8 = "it computes in MXNet's own int8 form";
 constexpr const char* kFloat = "import the float symbol, and quantize it with `lapis quantize`";
@@ -16,7 +15,6 @@ constexpr const char* kFused = "it is a fused kernel of one library";
 constexpr const char* kPlain = "save the symbol before it is optimized for a backend";
 constexpr const char* kLoops = "it runs a part of the symbol a number of times or not, which Lapis does not translate";
 constexpr const char* kUnroll = "unroll it with hybridize() off, or write it without control flow";
-constexpr const char* kCells = "build the layer from cells (RNNCell.unroll)";
 constexpr const char* kSparse = "it works on sparse arrays";
 constexpr const char* kDense = "make them dense before the model is saved";
 constexpr const char* kGiveNumbers = "give the model its random numbers as an input";
@@ -24,7 +22,6 @@ constexpr const char* kAsOperators = "write it with operators of MXNet";
 
 constexpr frontend::Refused kRefused[] = {
     {"Custom", kPython, kAsOperators},
-    {"RNN", kRecurrent, kCells},
     {"_NDArray", kPython, kAsOperators},
     {"_Native", kPython, kAsOperators},
     {"_TensorRT", kFused, kPlain},

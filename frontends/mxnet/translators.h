@@ -116,6 +116,9 @@ Status linalg_gemm2(Translation& t);
 Status lrn(Translation& t);
 Status norm(Translation& t);
 
+// recurrent.cpp
+Status recurrent(Translation& t);
+
 // ---- rows of tables ----------------------------------------------------------------------------------------------------
 
 Status apply(Translation& t, const OpDef& op);    // to operand 0

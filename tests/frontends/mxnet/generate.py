@@ -151,6 +151,29 @@ def gluon():
     np.savez_compressed(HERE / "gluon.npz", in_data=image, out0=result.asnumpy())
 
 
+def recurrent():
+    steps = of_shape("steps", 5, 2, 3)
+    states = {"one": (1, 2, 4), "two": (2, 2, 4), "four": (4, 2, 4), "cells": (4, 2, 4)}
+    one, two, four, cells = (of_shape(name, *shape) for name, shape in states.items())
+    outputs = [*S.RNN(steps, state=four, state_cell=cells, mode="lstm", state_size=4, num_layers=2, bidirectional=True, state_outputs=True, name="lstm"),
+               *S.RNN(steps, state=two, mode="gru", state_size=4, num_layers=2, state_outputs=True, name="gru"),
+               S.RNN(steps, state=two, mode="rnn_tanh", state_size=4, num_layers=1, bidirectional=True, name="tanh"),
+               S.RNN(steps, state=one, mode="rnn_relu", state_size=4, num_layers=1, p=0.5, name="relu")]
+    record("recurrent", outputs, {"steps": array(5, 2, 3)} | {name: array(*shape) for name, shape in states.items()})
+
+
+def gluon_sequence():
+    """A network of one LSTM as Gluon exports it: its states are inputs, and the vector of parameters is made of those of the layer."""
+    net = mx.gluon.rnn.LSTM(4, layout="NTC", prefix="lstm_")
+    net.initialize(mx.init.Normal(0.5))
+    net.hybridize()
+    data, states = array(2, 5, 3), [array(1, 2, 4), array(1, 2, 4)]
+    result, last = net(mx.nd.array(data), [mx.nd.array(s) for s in states])
+    net.export(str(HERE / "gluon_sequence"), epoch=0)
+    recorded = {f"out{i}": r.asnumpy() for i, r in enumerate([result, *last])}
+    np.savez_compressed(HERE / "gluon_sequence.npz", in_data0=data, in_data1=states[0], in_data2=states[1], **recorded)
+
+
 REFUSED = {
     "unsupported": ([S.contrib.box_nms(x), S.Pooling(x, kernel=(2, 2), pool_type="lp", p_value=2), S.Pooling(x, kernel=(1, 1), stride=(2, 2), pooling_convention="full"),
                      S.round(x)],
@@ -181,5 +204,5 @@ def smaller():
 
 
 if __name__ == "__main__":
-    for make in (elementwise, shapes, reductions, windows, products, gluon, refused, smaller):
+    for make in (elementwise, shapes, reductions, windows, products, gluon, recurrent, gluon_sequence, refused, smaller):
         make()
