@@ -202,6 +202,7 @@ class Verifier {
   static const char* flaw_of_access(const Instr& i, const std::vector<Instr>& body, const Loop* loop,
                                     std::optional<DType> loaded) {
     if (loaded != i.type) return " is not the type of what it loads";
+    if (!types_match(i, body)) return " mixes types";
     const bool indexed = i.op != Op::Gather || (loop && is_integer(scalar::operand_types(i, body)[0]));
     return indexed ? nullptr : " is no gather of a loop by integers";
   }

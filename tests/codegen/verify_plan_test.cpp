@@ -47,6 +47,16 @@ class VerifyPlan : public ::testing::Test {
             if (i.op == op) return *l;
     throw std::logic_error("no loop");
   }
+  // The loop of the Sigmoid also looks a constant of type `index` up in a table of so many bytes.
+  void look_up(DType index, int64_t bytes) {
+    Loop& l = loop(Op::Sigmoid);
+    const auto table = static_cast<int32_t>(l.views.size());
+    l.views.push_back({static_cast<int>(plan.buffers.size()), DType::UInt8, {}, Shape(l.domain.size(), 0), 0});
+    plan.buffers.push_back({"table", Space::Constant, bytes, 0});
+    std::vector<Instr>& body = l.phases[0].body;
+    body.push_back({Op::Constant, index});
+    body.push_back({Op::Table, DType::UInt8, {static_cast<int32_t>(body.size()) - 1, -1, -1}, table});
+  }
   EpilogueOperand& operand(EpilogueOperand::Kind kind) {
     for (EpilogueOperand& o : contraction().operands)
       if (o.kind == kind) return o;
@@ -195,6 +205,10 @@ TEST_F(VerifyPlan, P2OperationsTakeTheirTypes) {
   body.push_back({Op::Sigmoid, DType::Int32, {number, -1, -1}});
   EXPECT_THAT(findings(), HasSubstr("mixes types"));
 }
+TEST_F(VerifyPlan, P2TablesTakeBytes) {
+  look_up(DType::Float32, 256);
+  EXPECT_THAT(findings(), HasSubstr("mixes types"));
+}
 TEST_F(VerifyPlan, P2ReductionsAreOfTheTypeOfTheirValue) {
   for (Loop::Phase& phase : loop(Op::Reduced).phases)
     for (Loop::Reduction& r : phase.reductions) r.type = DType::Int64;
@@ -281,13 +295,7 @@ TEST_F(VerifyPlan, L1GathersHaveAnAxis) {
   EXPECT_THAT(findings(), HasSubstr("a gather has nothing to choose from"));
 }
 TEST_F(VerifyPlan, L1TablesLieInTheirBuffers) {
-  Loop& l = loop(Op::Sigmoid);
-  const auto table = static_cast<int32_t>(l.views.size());
-  l.views.push_back({static_cast<int>(plan.buffers.size()), DType::UInt8, {}, Shape(l.domain.size(), 0), 0});
-  plan.buffers.push_back({"table", Space::Constant, 128, 0});
-  std::vector<Instr>& body = l.phases[0].body;
-  body.push_back({Op::Constant, DType::UInt8});
-  body.push_back({Op::Table, DType::UInt8, {static_cast<int32_t>(body.size()) - 1, -1, -1}, table});
+  look_up(DType::UInt8, 128);
   EXPECT_THAT(findings(), HasSubstr("a table reaches bytes 0 to 256 of 'table', which has 128"));
 }
 TEST_F(VerifyPlan, L2RowsStoreToDifferentElements) {
