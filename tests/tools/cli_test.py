@@ -213,6 +213,9 @@ class BadUse(Cli):
             (["run", model, "--dim", "N=1", "--dim", "N=2"], "'N' twice"),
             (["run", model, "--input", "x=@x.npy", "--input", "x=@x.npy"], ["'x'", "twice"]),
             (["opt", model, "--disable-rule", "no-ops.identit"], "no-ops.identit"),
+            (["quantize", model, "-o", "q.onnx", "--calibraton", "x.yaml"], ["no option '--calibraton'", "did you mean '--calibration'?"]),
+            (["run", model, "--thread=2"], ["no option '--thread'", "did you mean '--threads'?"]),
+            (["inspect", model, "-q"], ["no option '-q'", "lapis inspect --help"]),
         ):
             if "--input" in args:
                 floats(self.folder / "x.npy", [4])
@@ -231,6 +234,15 @@ class BadUse(Cli):
             (["--exclude-pattern", "["], "'['"),
         ):
             self.fails(USAGE, *quantize, *args, says=says)
+
+    def test_findings_of_passes_name_the_file(self):
+        body = ("g (float[4,3] x) => (y) <float[2] s = {2, 6}, float[5] five = {1, 2, 3, 4, 5}> "
+                "{ sizes = Cast<to = 7>(s) a = Reshape(x, sizes) y = Add(a, five) }\n")
+        model = self.write("wrong.onnxtxt", HEAD + body)
+        for verb in ("opt", "compile", "quantize"):
+            refused = self.lapis(verb, model, "-o", "out")
+            self.assertEqual(refused.returncode, MISMATCH, verb)
+            self.assertIn("wrong.onnxtxt: node 'y' (Add): error: cannot broadcast [5] against [2,6]", refused.stderr)
 
     def test_flags_that_name_nothing(self):
         """A slip of the pen must not be a setting without effect."""

@@ -144,6 +144,27 @@ class Outputs(Files):
         floats(self.folder / "samples.npy", [2, 1, 28, 28])
         self.fails(IO, "quantize", MODEL, "--calibration", "samples.npy", "-o", "samples.npy", says="samples")
 
+    def test_results_beside_the_model_are_files_of_their_own(self):
+        data = [MODEL, "--calibration", DATA, "--samples", 1]
+        for recipe, output in (("q.onnx", "q.onnx"), ("./q.onnx", "q.onnx"), ("q.onnx.data", "q.onnx"), ("-", "-")):
+            self.fails(USAGE, "quantize", *data, "-o", output, "--save-recipe", recipe, says="two results")
+        self.fails(USAGE, "compile", self.model, "-o", "m.lapis", "--save-schedules", "m.lapis", says="two results")
+        self.fails(USAGE, "compile", self.model, "--emit", "object", "-o", "m", "--save-schedules", "m.h", says="two results")
+        self.assertEqual(self.names(), {"m.onnxtxt"})
+
+    def test_results_beside_the_model_replace_nothing_that_was_read(self):
+        floats(self.folder / "samples.npy", [2, 1, 28, 28])
+        floats(self.folder / "y.npy", [4])
+        shutil.copy(MODEL, self.folder / "net.o")
+        before = self.files()
+        data = ["net.o", "--calibration", "samples.npy", "--samples", 1]
+        for recipe in ("net.o", "samples.npy"):
+            self.fails(IO, "quantize", *data, "-o", "q.onnx", "--save-recipe", recipe, says=[recipe, "made from"])
+        self.fails(IO, "compile", "net.o", "-o", "q.onnx", "--save-schedules", "net.o", says="made from")
+        self.fails(IO, "compile", "net.o", "--emit", "object", "-o", "net", says="made from")
+        self.fails(IO, "run", self.model, "--input", "x=@y.npy", "--output", ".", says=["y.npy", "made from"])
+        self.assertEqual(self.files(), before)
+
     def test_outputs_with_like_names_have_files_of_their_own(self):
         names = ["a/b", "a:b", "a_b"]
         self.write_onnx("names.onnx", names)

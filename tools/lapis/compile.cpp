@@ -69,6 +69,7 @@ Report describe(const std::vector<Compiled>& variants, const std::string& output
 
 // OUT.o and OUT.h; the last part of OUT, as a C identifier, prefixes every symbol.
 Status save_object(const Compiled& compiled, const Path& stem) {
+  LAPIS_CHECK(spare_sources({stem.string() + ".o", stem.string() + ".h"}));
   ObjectOptions options;
   options.name = stem.filename().string();
   options.directory = stem.has_parent_path() ? stem.parent_path() : Path(".");
@@ -114,11 +115,9 @@ Result<std::vector<Target>> targets_of(const Flags& flags) {
   return targets;
 }
 
-Status save_schedules(const Compiled& compiled, const Flags& flags) {
-  if (flags.save_schedules.empty()) return ok();
-  const std::string text = codegen::to_text(codegen::schedules_of(compiled.plan));
-  const FileContent file[] = {{flags.save_schedules, {std::as_bytes(std::span(text))}}};
-  return write_files(file);
+// A further result, beside the artifact or the two files of an object.
+Result<std::optional<Output>> open_schedules(const Flags& flags) {
+  return Output::beside(flags.save_schedules, {flags.output, flags.output + ".o", flags.output + ".h"});
 }
 
 Result<Report> compile(const Flags& flags) {
@@ -129,15 +128,16 @@ Result<Report> compile(const Flags& flags) {
   LAPIS_TRY(options.schedules, flags.model.read_schedules());
   options.caches = flags.model.caches();
   LAPIS_TRY(std::unique_ptr<Graph> graph, flags.model.load(flags.model.model, model));
+  LAPIS_TRY(const std::optional<Output> schedules, open_schedules(flags));
   LAPIS_TRY(options.source_hash, hash_of(flags.model.model));
   const std::string name = graph->name();
   const Result<std::vector<Compiled>> variants = compile_variants(std::move(graph), targets, options);
   if (!variants.ok()) return in_file(variants.diagnostics(), flags.model.model, name);
   std::fputs(to_string(options.caches->warnings()).c_str(), stderr);
   LAPIS_CHECK(save(*variants, flags, output));
-  LAPIS_CHECK(save_schedules(variants->front(), flags));
+  if (schedules) LAPIS_CHECK(schedules->write(codegen::to_text(codegen::schedules_of(variants->front().plan))));
   Report report = describe(*variants, flags.output);
-  report.on_stderr = output && output->is_stdout();
+  report.on_stderr = (output && output->is_stdout()) || (schedules && schedules->is_stdout());
   return report;
 }
 

@@ -29,8 +29,7 @@ Result<Report> init(const Flags& flags) {
   LAPIS_TRY(const std::unique_ptr<Graph> graph, model.import(flags.model, {}));
   const Path folder = Path(flags.output).parent_path();
   const std::string text = tune_config_template(*graph, seen_from(flags.model, folder), seen_from(flags.data, folder));
-  const std::span<const std::byte> bytes[] = {std::as_bytes(std::span(text))};
-  LAPIS_CHECK(output.write(bytes));
+  LAPIS_CHECK(output.write(text));
   Report report;
   report.text = flags.output + ": edit it, then run `lapis tune " + flags.output + "`\n";
   report.json = {{"output", flags.output}, {"model", flags.model}, {"data", flags.data}};

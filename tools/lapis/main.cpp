@@ -9,6 +9,7 @@
 #include <map>
 #include <sstream>
 
+#include "base/suggest.h"
 #include "driver/crash.h"
 #include "tools/lapis/interrupt.h"
 #include "tools/lapis/verb.h"
@@ -73,11 +74,30 @@ int print(const Report& report, bool json) {
                report.on_stderr ? stderr : stdout);
 }
 
+// The first option that the verb does not have, with the one that may be meant. "" if there is none, but too many words.
+std::string unknown_option(const CLI::App& verb) {
+  for (const std::string& word : verb.remaining())
+    if (word.size() > 1 && word[0] == '-') return word.substr(0, word.find('='));
+  return "";
+}
+
+Diagnostic unknown_option_error(const CLI::App& verb, const std::string& option) {
+  std::vector<std::string> known;
+  for (const CLI::Option* o : verb.get_options())
+    for (const std::string& name : o->get_lnames()) known.push_back("--" + name);
+  const std::string meant = nearest(option, known);
+  return error(ErrorKind::Usage, "`lapis " + verb.get_name() + "` has no option '" + option + "'")
+      .help((meant.empty() ? "" : "did you mean '" + meant + "'? ") + "see `lapis " + verb.get_name() + " --help`");
+}
+
 // What CLI11 found, in the form of every other message. `argument` is the first one.
 int fail_usage(const CLI::App& app, const std::string& argument, const CLI::ParseError& e) {
   const std::vector<CLI::App*> verbs = app.get_subcommands();
-  if (!verbs.empty())
+  if (!verbs.empty()) {
+    const std::string option = unknown_option(*verbs[0]);
+    if (!option.empty()) return fail({unknown_option_error(*verbs[0], option)});
     return fail({error(ErrorKind::Usage, e.what()).help("see `lapis " + verbs[0]->get_name() + " --help`")});
+  }
   const bool unknown = !argument.empty() && argument[0] != '-';
   return fail({error(ErrorKind::Usage, unknown ? "unknown verb '" + argument + "'" : std::string(e.what()))
                    .help("see `lapis --help`")});

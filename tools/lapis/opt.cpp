@@ -81,6 +81,16 @@ Result<std::optional<Calibrating>> serve(const Flags& flags, Graph& graph, PassC
   return std::optional<Calibrating>(std::move(calibrating));
 }
 
+// Findings about the graph name its file; those about flags and folders have places of their own.
+Result<std::vector<PassReport>> run_passes(const PassRunnerOptions& options, const Pipeline& pipeline, const Path& file,
+                                           Graph& graph, PassContext& context) {
+  auto ran = PassRunner(options).run(graph, pipeline, context);
+  if (ran.ok()) return ran;
+  const ErrorKind kind = ran.diagnostics()[0].kind;
+  if (kind == ErrorKind::Usage || kind == ErrorKind::Io) return ran;
+  return in_file(std::move(ran).diagnostics(), file, graph.name());
+}
+
 Result<Report> opt(const Flags& flags) {
   if (flags.list) return list_passes();
   if (flags.model.model.empty())
@@ -105,7 +115,7 @@ Result<Report> opt(const Flags& flags) {
   if (flags.explain) context.explain = [&](const Explanation& e) { explanations.push_back(e); };
   LAPIS_TRY(const std::optional<Calibrating> calibrating, serve(flags, *graph, context));
   if (calibrating) calibrating->serve(context);
-  LAPIS_TRY(const std::vector<PassReport> reports, PassRunner(run).run(*graph, pipeline, context));
+  LAPIS_TRY(const std::vector<PassReport> reports, run_passes(run, pipeline, flags.model.model, *graph, context));
   if (output) LAPIS_CHECK(output->write_model(*graph));
   Report report = describe(reports, explanations);
   report.on_stderr = output && output->is_stdout();

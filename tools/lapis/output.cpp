@@ -27,20 +27,49 @@ Result<Output> Output::open(const std::string& path, const std::string& source) 
   return Output(path, source);
 }
 
-Status Output::spare_sources(const std::vector<Path>& files) const {
-  std::error_code failed;
-  if (std::filesystem::equivalent(path_, source_, failed)) return ok();  // replaced together with its weights
+Status spare_sources(const std::vector<Path>& files) {
   for (const Path& file : files)
     if (was_read(file))
-      return error(ErrorKind::Io, "the result would replace a file that it was made from: weights or samples")
+      return error(ErrorKind::Io,
+                   "the result would replace a file that it was made from: the model, weights or samples")
           .at(file.string())
           .help("choose another name for the result");
   return ok();
 }
 
+// Also of files that are not there yet.
+static Path place_of(const std::string& file) {
+  std::error_code failed;
+  return std::filesystem::weakly_canonical(std::filesystem::absolute(file, failed), failed);
+}
+
+static bool is_same_file(const std::string& a, const std::string& b) {
+  std::error_code failed;
+  if (a == "-" || b == "-") return a == b;
+  return std::filesystem::equivalent(a, b, failed) || place_of(a) == place_of(b);
+}
+
+Result<std::optional<Output>> Output::beside(const std::string& path, const std::vector<std::string>& others) {
+  if (path.empty()) return std::optional<Output>();
+  for (const std::string& other : others)
+    if (is_same_file(path, other))
+      return error(ErrorKind::Usage, "two results of one command would be the same file")
+          .at(path)
+          .help("choose another name for one of them");
+  LAPIS_CHECK(spare_sources({path}));
+  LAPIS_TRY(Output output, open(path, ""));
+  return std::optional(std::move(output));
+}
+
+// A model is replaced together with its weights.
+Status Output::check_place(const std::vector<Path>& files) const {
+  std::error_code failed;
+  return std::filesystem::equivalent(path_, source_, failed) ? ok() : spare_sources(files);
+}
+
 Status Output::write(std::span<const std::span<const std::byte>> parts) const {
   if (!is_stdout()) {
-    LAPIS_CHECK(spare_sources({path_}));
+    LAPIS_CHECK(check_place({path_}));
     return write_file(path_, parts);
   }
   for (const auto part : parts)
@@ -48,14 +77,18 @@ Status Output::write(std::span<const std::span<const std::byte>> parts) const {
   return ok();
 }
 
+Status Output::write(std::string_view text) const {
+  const auto part = std::as_bytes(std::span(text));
+  return write({&part, 1});
+}
+
 Status Output::write_model(const Graph& graph, const ExportOptions& options) const {
   if (!is_stdout()) {
-    LAPIS_CHECK(spare_sources({path_, path_ + ".data"}));
+    LAPIS_CHECK(check_place({path_, path_ + ".data"}));
     return export_onnx(graph, path_, options);
   }
   LAPIS_TRY(const std::string bytes, export_onnx(graph, options));
-  const auto part = std::as_bytes(std::span(bytes));
-  return write({&part, 1});
+  return write(bytes);
 }
 
 Status check_files(const std::vector<Path>& files) {

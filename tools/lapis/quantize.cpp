@@ -73,16 +73,17 @@ Result<Recipe> recipe_of(const Flags& flags) {
 }
 
 // What was done, with the reason beside each node.
-Status save_recipe(const QuantizeReport& report, const Path& file) {
+Status save_recipe(const QuantizeReport& report, const Output& file) {
   std::unordered_map<std::string, std::string> comments;
   for (const NodeDecision& d : report.decisions) comments[d.node] = d.op + ": " + d.note;
-  return write_file(file, to_yaml(report.recipe, comments));
+  return file.write(to_yaml(report.recipe, comments));
 }
 
 Result<Report> quantize(const Flags& flags) {
   LAPIS_TRY(Recipe recipe, recipe_of(flags));
   LAPIS_TRY(const Conversion conversion,
             Conversion::begin(flags.model, flags.output, flags.calibration, flags.samples));
+  LAPIS_TRY(const auto saved, Output::beside(flags.save_recipe, {flags.output, flags.output + ".data"}));
   QuantizeReport report;
   PassContext context;
   LAPIS_TRY(context.target, Target::parse(flags.model.target));
@@ -98,8 +99,9 @@ Result<Report> quantize(const Flags& flags) {
                                               ",damage=" + std::to_string(flags.damage_samples) + "}"));
   pipeline.push_back({"bf16", "what the recipe asks for, and can be, is computed in bfloat16", convert});
   LAPIS_CHECK(conversion.run(pipeline, std::move(context), {.matmul_nbits = flags.matmul_nbits}));
-  if (!flags.save_recipe.empty()) LAPIS_CHECK(save_recipe(report, flags.save_recipe));
-  Report said{report_text(report, flags.output) + as_text(mixed), report_json(report), kOk, conversion.is_stdout()};
+  if (saved) LAPIS_CHECK(save_recipe(report, *saved));
+  Report said{report_text(report, flags.output) + as_text(mixed), report_json(report), kOk,
+              conversion.is_stdout() || (saved && saved->is_stdout())};
   if (!mixed.decisions.empty()) said.json["bf16"] = as_json(mixed);
   conversion.add_notes(said);
   return said;

@@ -19,6 +19,7 @@ struct Flags {
 
 std::vector<std::string> names_of(const std::vector<IoInfo>& list) {
   std::vector<std::string> names;
+  names.reserve(list.size());
   for (const IoInfo& io : list) names.push_back(io.name);
   return names;
 }
@@ -35,12 +36,13 @@ Status make_folder(const std::string& folder) {
 Status write_outputs(Report& report, const std::string& folder, const std::vector<IoInfo>& infos,
                      const std::vector<Tensor>& outputs) {
   LAPIS_CHECK(make_folder(folder));
-  const std::vector<std::string> files = file_names(names_of(infos), ".npy");
+  std::vector<Path> files;
+  for (const std::string& name : file_names(names_of(infos), ".npy")) files.push_back(Path(folder) / name);
+  LAPIS_CHECK(spare_sources(files));
   for (size_t i = 0; i < outputs.size(); ++i) {
-    const Path file = Path(folder) / files[i];
-    LAPIS_CHECK(write_npy(file, outputs[i]));
-    report.json["outputs"][infos[i].name]["file"] = file.string();
-    report.text += printable(infos[i].name) + " -> " + printable(file.string()) + "\n";
+    LAPIS_CHECK(write_npy(files[i], outputs[i]));
+    report.json["outputs"][infos[i].name]["file"] = files[i].string();
+    report.text += printable(infos[i].name) + " -> " + printable(files[i].string()) + "\n";
   }
   return ok();
 }

@@ -65,8 +65,7 @@ Result<Report> schedule(const Flags& flags) {
   const Result<ScheduleTrials> trials = measure_schedules(*graph, inputs_for, options);
   if (!trials.ok()) return in_file(trials.diagnostics(), flags.model.model, graph->name());
   const std::string text = codegen::to_text(trials->best());
-  const std::span<const std::byte> bytes[] = {std::as_bytes(std::span(text))};
-  LAPIS_CHECK(output.write(bytes));
+  LAPIS_CHECK(output.write(text));
   Report report = describe(*trials, flags.output);
   report.on_stderr = output.is_stdout();
   return report;
