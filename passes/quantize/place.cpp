@@ -36,6 +36,8 @@ class Planner {
   }
 
  private:
+  static constexpr size_t kActivationParts = 16;  // more nodes than any activation is made of
+
   // Forward: what could be int8, given its operands.
   void consider(const Node& node) {
     if (is_boundary(node)) return pass_on(node);
@@ -152,8 +154,8 @@ class Planner {
     LAPIS_UNREACHABLE("Quant column of " << node.op().name);
   }
 
-  template <class Predicate> static bool all(const std::vector<Value*>& values, Predicate&& predicate) {
-    return std::all_of(values.begin(), values.end(), predicate);
+  template <class Item, class Predicate> static bool all(const std::vector<Item>& items, Predicate&& predicate) {
+    return std::all_of(items.begin(), items.end(), predicate);
   }
   template <class Predicate>
   static std::optional<std::string> unless_all(const std::vector<Value*>& operands, Predicate&& predicate,
@@ -192,13 +194,45 @@ class Planner {
     return false;
   }
 
-  // A value that lives in registers only between its producer and its one elementwise reader needs no pair.
+  // A value that lives in registers only between its producer and its one elementwise reader needs no pair, nor does one of
+  // which its readers make an activation.
   bool stays_in_registers(const Value* v, const Node& reader) const {
-    if (quant_of(reader) != Quant::Elementwise || !v->used_once() || !is_int8(v) || placement_.own.holds(*v))
-      return false;
+    if (quant_of(reader) != Quant::Elementwise || !is_int8(v) || placement_.own.holds(*v)) return false;
     const Quant producer = quant_of(*v->producer());
-    const bool unary = data_operands(reader).size() == 1;
-    return producer == Quant::Elementwise || (unary && (producer == Quant::Contraction || producer == Quant::Average));
+    if (producer == Quant::SharedScale) return false;
+    if (!v->used_once()) return becomes_activation(v);
+    return producer == Quant::Elementwise || data_operands(reader).size() == 1;
+  }
+
+  // Whether all that reads the value comes together in one elementwise function of it alone: x * Sigmoid(x), x * Clip(x + 3, 0, 6) / 6.
+  bool becomes_activation(const Value* v) const {
+    std::vector<const Value*> parts = {v};
+    for (size_t i = 0; i < parts.size() && parts.size() < kActivationParts; ++i)
+      for (const Use& use : parts[i]->uses()) {
+        if (!is_computed_from(*use.node, parts)) continue;
+        parts.push_back(use.node->output());
+        if (is_all_that_leaves(parts)) return true;
+      }
+    return false;
+  }
+
+  // Whether the node makes another part of those that are there.
+  bool is_computed_from(const Node& node, const std::vector<const Value*>& parts) const {
+    return quant_of(node) == Quant::Elementwise && placement_.quantized.contains(&node) &&
+           !contains(parts, node.output()) &&
+           all(data_operands(node), [&](const Value* operand) { return contains(parts, operand); });
+  }
+
+  // Whether nobody reads any part but the last, except for other parts.
+  static bool is_all_that_leaves(const std::vector<const Value*>& parts) {
+    return std::all_of(parts.begin(), parts.end() - 1, [&](const Value* part) {
+      return !part->is_graph_output() &&
+             all(part->uses(), [&](const Use& use) { return contains(parts, use.node->output()); });
+    });
+  }
+
+  static bool contains(const std::vector<const Value*>& values, const Value* v) {
+    return std::find(values.begin(), values.end(), v) != values.end();
   }
 
   void collect_values() {

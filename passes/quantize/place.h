@@ -3,7 +3,7 @@
 // island:
 //   * Conv, Gemm and MatMul with constant weights take int8 operands;
 //   * a pair stands behind the activation, never between a contraction and its activation (the accumulator is exact
-// there);
+// there), even if the activation is written out and reads it several times: x * Sigmoid(x);
 //   * elementwise chains between feature maps stay in float registers: a pair only where a value is stored;
 //   * operators that move or select values keep the scale of their operand;
 //   * results that nothing in int8 reads stay float: the last Gemm has int8 operands and a float output;

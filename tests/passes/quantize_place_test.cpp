@@ -65,14 +65,25 @@ TEST(InsertQdq, KeepsTheTailOfAGemmInRegisters) {
   EXPECT_EQ(decision(report, "relu").note, "between int8 values, computed in float registers");
 }
 
-TEST(InsertQdq, StoresADiamondOfElementwiseOperatorsOnceInFrontAndOnceBehind) {
+TEST(InsertQdq, KeepsAnActivationThatIsWrittenOutInRegisters) {
+  Net net;
+  Value* c = net.conv(net.input({1, 3, 6, 6}), 4);
+  Value* gate = net.clip(net.add(ops::Add, {c, net.constant(Tensor::scalar(3.0f))}), 0, 6);
+  Value* swish = net.add(ops::Div, {net.add(ops::Mul, {c, gate}), net.constant(Tensor::scalar(6.0f))});
+  net.graph.set_outputs({net.conv(swish, 2)});
+  net.quantize();
+  EXPECT_EQ(expression(net.graph.outputs()[0]), "Conv(DQ(Q(Div(Mul(Conv(DQ(Q(x))), Clip(Add(Conv(DQ(Q(x))))))))))");
+}
+
+TEST(InsertQdq, StoresWhatIsReadByMoreThanAnActivationOnceInFrontAndOnceBehind) {
   Net net;
   Value* c = net.conv(net.input({1, 3, 6, 6}), 4);
   Value* swish = net.add(ops::Mul, {c, net.add(ops::HardSigmoid, {c})});
-  net.graph.set_outputs({net.conv(swish, 2)});
+  net.graph.set_outputs({net.conv(swish, 2), net.conv(c, 2)});
   net.quantize();
   EXPECT_EQ(expression(net.graph.outputs()[0]),
             "Conv(DQ(Q(Mul(DQ(Q(Conv(DQ(Q(x))))), HardSigmoid(DQ(Q(Conv(DQ(Q(x))))))))))");
+  EXPECT_EQ(expression(net.graph.outputs()[1]), "Conv(DQ(Q(Conv(DQ(Q(x))))))");
 }
 
 TEST(InsertQdq, LeavesWhatNothingInInt8ReadsInFloat) {
@@ -186,8 +197,7 @@ TEST(ShareScales, WhatEveryReaderCutsOffNeedsNoSteps) {
 TEST(ShareScales, AValueReadByActivationsOnlyTakesTheirBounds) {
   Net net;
   Value* c = net.conv(net.input({1, 3, 6, 6}), 4, 3, "conv_c");
-  Value* sum = net.add(ops::Add, {net.clip(c, -0.25f, 0.5f), net.add(ops::Relu, {c})});
-  net.graph.set_outputs({net.conv(sum, 2)});
+  net.graph.set_outputs({net.conv(net.clip(c, -0.25f, 0.5f), 2), net.conv(net.add(ops::Relu, {c}), 2)});
   const QuantizedValue v = quantized_value(net.quantize(), "conv_c");
   EXPECT_EQ(v.range.low, -0.25f);
   EXPECT_GT(v.range.high, 0.5f);  // Relu lets everything above 0 through
