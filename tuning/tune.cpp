@@ -1,5 +1,6 @@
 #include "tuning/tune.h"
 
+#include <algorithm>
 #include <cstdio>
 
 #include "base/content_hash.h"
@@ -50,6 +51,15 @@ std::string target_of(const TuneConfig& config, const TuneResult& result) {
          number(result.higher_is_better ? fp32 - result.allowed_loss : fp32 + result.allowed_loss);
 }
 
+// Of trials that gave no number, and why the first of them did not.
+std::string failures(const std::deque<Trial>& trials) {
+  const auto failed = [](const Trial& t) { return !t.measured(); };
+  const auto first = std::find_if(trials.begin(), trials.end(), failed);
+  if (first == trials.end()) return "";
+  return "; " + std::to_string(std::count_if(trials.begin(), trials.end(), failed)) +
+         " of them could not be measured, trial " + std::to_string(first->number) + ": " + first->failure;
+}
+
 std::string missed(const TuneConfig& config, const TuneResult& result) {
   const Trial &fp32 = result.history.trials.front(), &best = *result.history.best();
   const std::string target = target_of(config, result), trials = std::to_string(result.history.trials.size() - 1);
@@ -57,9 +67,10 @@ std::string missed(const TuneConfig& config, const TuneResult& result) {
     return "the target is out of reach: " + target + " is asked for, and the fp32 model itself has " +
            (config.exit.latency_milliseconds ? number(fp32.costs.milliseconds) + " ms" : number(fp32.accuracy)) +
            "; of " + trials + " trials the nearest is trial " + std::to_string(best.number) + " with " +
-           number(best.accuracy) + " in " + number(best.costs.milliseconds) + " ms";
+           number(best.accuracy) + " in " + number(best.costs.milliseconds) + " ms" + failures(result.history.trials);
   return "no quantized model of " + trials + " trials meets the target of " + target +
-         ", only fp32 does; the nearest is trial " + std::to_string(best.number) + " with " + number(best.accuracy);
+         ", only fp32 does; the nearest is trial " + std::to_string(best.number) + " with " + number(best.accuracy) +
+         failures(result.history.trials);
 }
 
 std::string verdict_of(const TuneConfig& config, const TuneResult& result) {

@@ -224,6 +224,15 @@ class Tune(Cli):
                 self.assertIn("data.yaml", stderr)
                 self.assertRegex(stderr, r"(?m)^  hint: \S")
 
+    def test_trials_that_cannot_be_measured(self):
+        self.write("metric.py", "import pathlib, sys\nseen = pathlib.Path('seen')\nagain = seen.exists()\nseen.touch()\n"
+                   "for line in sys.stdin: print('{\"error\": \"only once\"}' if again else '{\"score\": 1}', flush=True)\n")
+        data = self.dataset([3, 1, 28, 28], struct.pack("<f", 0.5) * 784 * 3, [1, 2, 3]).read_text()
+        data = self.write("data.yaml", data.replace("{name: top1}", "{name: process, command: [python3, metric.py]}"))
+        run = self.tune(self.config(data=data, trials=2), code=CHECK_FAILED)
+        self.assertIn("2 of them could not be measured, trial 1: ", run.stdout)
+        self.assertIn("only once", run.stdout)
+
     def refused(self, config):
         run = self.lapis("tune", config)
         self.assertEqual(run.stdout, "")

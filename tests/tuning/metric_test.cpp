@@ -174,6 +174,20 @@ TEST(Similarity, NeedsVectorsOfOneLength) {
   EXPECT_FALSE(metric->add({2, {vector({1, 2, 3})}, label(1)}).ok());
 }
 
+// As trials of a tune see them.
+TEST(Similarity, TakesSamplesInAnyOrder) {
+  std::vector<Seen> seen = pairs(
+      {vector({1, 0}), vector({1, 0}), vector({1, 0}), vector({2, 0}), vector({0, 3}), vector({-1, 0})}, {5, 3, 1});
+  auto metric = *made("{name: cosine_pearson, scores: s.npy}", 6);
+  const Feeds feeds;
+  for (const int64_t i : {4, 2, 5, 0, 1, 3})
+    ASSERT_TRUE(metric->add(seen[static_cast<size_t>(i)].at(i, feeds)).ok()) << i;
+  EXPECT_NEAR(*metric->value(), 1, 1e-12);
+  auto unequal = *made("{name: cosine_pearson, scores: s.npy}", 4);
+  EXPECT_TRUE(unequal->add({2, {vector({1, 2})}, label(1)}).ok());
+  EXPECT_FALSE(unequal->add({0, {vector({1, 2, 3})}, label(1)}).ok());
+}
+
 // ---- yes or no --------------------------------------------------------------------------------------------------------------------
 
 // Two samples of five elements.

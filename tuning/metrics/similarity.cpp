@@ -26,12 +26,13 @@ class Similarity final : public Metric {
   Status add(const Observation& seen) override {
     if (!is_numeric(seen.outputs[0]))
       return misfit(settings_, seen.sample, "its output is " + to_string(seen.outputs[0], 0));
-    const size_t sample = static_cast<size_t>(seen.sample), first = sample % wanted_.size();
+    const size_t sample = static_cast<size_t>(seen.sample), n = wanted_.size(), first = sample % n;
     LAPIS_TRY(outputs_[sample], pooled(seen));
-    if (first != sample && outputs_[first].size() != outputs_[sample].size())
+    const size_t partner = sample < n ? sample + n : first;  // which may come later
+    if (!outputs_[partner].empty() && outputs_[partner].size() != outputs_[sample].size())
       return misfit(settings_, seen.sample,
                     "its output has " + std::to_string(outputs_[sample].size()) + " numbers, that of sample " +
-                        std::to_string(first) + " " + std::to_string(outputs_[first].size()));
+                        std::to_string(partner) + " " + std::to_string(outputs_[partner].size()));
     unusable_ += holds_nan(seen.outputs[0]);
     wanted_[first] = seen.label.as_double(0);
     return ok();
