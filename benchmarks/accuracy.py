@@ -28,7 +28,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 ZOO = ROOT.parent / "shared" / "zoo"
 HALF_A_DIGIT = 0.5001e-4  # four digits are recorded
 
-# Dataset file -> model file, and the key of the zoo's record for each of its metrics.
+# Dataset file -> model file, and the key of the zoo's record for each of its metrics; None: it has no record.
 ENTRIES = {
     "efficientnet-lite0": ("efficientnet-lite0/efficientnet-lite0.onnx", ["top1", "top5"]),
     "resnet8-fp32": ("resnet8-mlperf-tiny/resnet8_fp32.tflite", ["top1_fp32_tflite"]),
@@ -40,8 +40,8 @@ ENTRIES = {
     "minilm-l3": ("minilm-l3/paraphrase-MiniLM-L3-v2.onnx", ["STS16_pearson", "STS16_spearman"]),
     "minilm-l3-sst2": ("minilm-l3/paraphrase-MiniLM-L3-v2.onnx", ["SST2_probe_accuracy"]),
     "bge-small": ("bge-small/bge-small-en-v1.5.onnx", ["STS16_pearson", "STS16_spearman"]),
-    "ncf-gmf": ("ncf-movielens/gmf.onnx", ["GMF_HR10", "GMF_NDCG10"]),
-    "ncf-mlp": ("ncf-movielens/mlp.onnx", ["MLP_HR10", "MLP_NDCG10"]),
+    "ncf-gmf": ("ncf-movielens/gmf.onnx", [None, "GMF_HR10", "GMF_NDCG10"]),
+    "ncf-mlp": ("ncf-movielens/mlp.onnx", [None, "MLP_HR10", "MLP_NDCG10"]),
     "basic-pitch-onnx": ("basic-pitch/nmp.onnx", ["note_frame_F1_at_0.3"]),
     "basic-pitch-tflite": ("basic-pitch/nmp.tflite", ["note_frame_F1_at_0.3"]),
     "magika": ("magika/model.onnx", ["accuracy"]),
@@ -83,10 +83,10 @@ def rows(args, name, folder):
     quantized, problem = int8_metrics(args, model, name, folder) if args.int8 and model.suffix == ".onnx" else (None, None)
     cells, good = [], True
     for i, (metric, key) in enumerate(zip(metrics, keys)):
-        equal = args.samples or abs(metric["value"] - recorded[key]) <= HALF_A_DIGIT
+        equal = args.samples or key is None or abs(metric["value"] - recorded[key]) <= HALF_A_DIGIT
         good &= bool(equal)
         int8 = f"{quantized[i]['value']:.4f}" if quantized else problem or ""
-        cells.append([name, metric["metric"], f"{metric['value']:.4f}", f"{recorded[key]:.4f}", int8, seconds if equal else "DIFFERS"])
+        cells.append([name, metric["metric"], f"{metric['value']:.4f}", f"{recorded[key]:.4f}" if key else "", int8, seconds if equal else "DIFFERS"])
     return cells, good
 
 

@@ -227,6 +227,18 @@ TEST(Ranking, OfTheRightCandidate) {
   EXPECT_THAT(refusal("{name: hit_rate, k: 4}", {vector({1, 2, 3, 4}), {}}), HasSubstr("more than 4"));
 }
 
+// Or a model that scores all candidates alike would be perfect.
+TEST(Ranking, DrawsTies) {
+  const std::vector<Seen> groups = {{vector({5, 1, 2, 3}), {}}, {vector({2, 1, 2, 3}), {}}, {vector({0, 1, 2, 3}), {}}};
+  EXPECT_NEAR(measured("{name: hit_rate, k: 2, ties: drawn}", groups), 1.5 / 3, 1e-12);
+  EXPECT_NEAR(measured("{name: ndcg, k: 3, ties: drawn}", groups), (1 + (std::log(2) / std::log(3) + 0.5) / 2) / 3,
+              1e-12);
+  const std::vector<Seen> all_alike = {{vector({1, 1, 1, 1}), {}}};
+  EXPECT_EQ(measured("{name: hit_rate, k: 2}", all_alike), 1);
+  EXPECT_EQ(measured("{name: hit_rate, k: 2, ties: drawn}", all_alike), 0.5);
+  EXPECT_THAT(refusal("{name: hit_rate, k: 2, ties: lost}", {vector({1, 2, 3, 4}), {}}), HasSubstr("drawn"));
+}
+
 // ---- text -------------------------------------------------------------------------------------------------------------------------
 
 // charset.txt: blank, a, b, ä, space.
