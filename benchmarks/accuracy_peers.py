@@ -5,7 +5,8 @@
 
 onnxruntime-static: QDQ, u8 data, s8 weights a channel, MinMax; --products-only: of Conv, Gemm and MatMul alone. Models of an opset below 13 are converted first,
 because ONNX Runtime quantizes none of them by channel. nncf: its default preset, and the one for encoders where the model has token ids. The samples are N of those in
-DATA.yaml (docs/datasets.md), evenly spread; only the formats and transforms of benchmarks/zoo are known here. Errors go to stderr with exit code 1.
+DATA.yaml (docs/datasets.md), evenly spread; only the formats and transforms of benchmarks/zoo are known here. Errors go to stderr with exit code 1;
+a model that comes back as it was is one.
 """
 import argparse
 import pathlib
@@ -131,6 +132,13 @@ def nncf_static(args):
     onnx.save(model, args.output)
 
 
+def quantized_nodes(graph):
+    """How many nodes there or in its branches read or make integers with scales."""
+    names = ("QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear", "MatMulInteger", "ConvInteger", "DynamicQuantizeLSTM", "DynamicQuantizeMatMul")
+    inner = [a.g for n in graph.node for a in n.attribute if a.type == onnx.AttributeProto.GRAPH]
+    return sum(n.op_type in names or n.op_type.startswith("QLinear") for n in graph.node) + sum(map(quantized_nodes, inner))
+
+
 KINDS = {"onnxruntime-static": onnxruntime_static, "onnxruntime-dynamic": onnxruntime_dynamic, "nncf": nncf_static}
 
 
@@ -145,6 +153,8 @@ def main():
     args = parser.parse_args()
     try:
         KINDS[args.kind](args)
+        if not quantized_nodes(onnx.load(args.output).graph):
+            raise ValueError("it quantizes no node, and says nothing of that")
     except Exception as e:  # whatever the other tool throws is its answer
         print(f"{type(e).__name__}: {str(e).splitlines()[0] if str(e) else ''}", file=sys.stderr)
         return 1

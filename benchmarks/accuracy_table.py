@@ -28,7 +28,7 @@ PAGE = """# Accuracy beside other tools
 int8 models of the zoo's float models: by `lapis quantize` with its default options, by `lapis tune` with the target of losing at most {allowed:.0%} relative ({trials} trials at most), by ONNX Runtime {ort} (static: QDQ,
 u8 data, s8 weights a channel, MinMax, of all operators and of Conv, Gemm and MatMul alone; dynamic: s8 weights) and by NNCF {nncf} with its default preset. Each is calibrated on the same {calibration} samples and measured on {evaluated}
 by `lapis eval`, whoever made it. A cell has the metric, what that is less or more than fp32's, with the 95 % interval of paired samples where the metric has scores for samples, and the SQNR of the outputs
-against fp32; `tune` also has how many times faster than fp32 the model is, both timed in turn. A cell without numbers has the reason. No model has settings of its own. The interval between two int8 models is made
+against fp32; `tune` also has how many times faster than fp32 the model is, both timed in turn, and of how many trials it is the best (it ends at {timeout} s). A cell without numbers has the reason. No model has settings of its own. The interval between two int8 models is made
 of those of both.
 
     ./dev accuracy --peers --nncf-python VENV/bin/python
@@ -159,7 +159,7 @@ def text(cell):
         parts[0] += f" ({cell['difference']:+.4f}" + (f", {low_high[0]:+.4f} to {low_high[1]:+.4f})" if low_high else ")")
         parts.append(f"{cell['sqnr']:.1f} dB")
     if "times_faster" in cell:
-        parts.append(f"{cell['times_faster']:.2f}x")
+        parts.append(f"{cell['times_faster']:.2f}x after {cell['trials']} trials")
     return ", ".join(parts)
 
 
@@ -168,6 +168,18 @@ def interval_between(a, b):
     if "difference_ci95" not in a or "difference_ci95" not in b:
         return None
     return math.hypot(*((c["difference_ci95"][1] - c["difference_ci95"][0]) / 2 for c in (a, b)))
+
+
+def beside(own, best, fp32, sign):
+    """How a model stands to the best peer, and if it falls short, whether the float model does as well: a peer may be right by luck."""
+    ahead, half = sign * (own["value"] - best["value"]), interval_between(own, best)
+    if ahead >= 0:
+        return f"{ahead:+.4f} beside the best peer"
+    if half is None:
+        return f"{ahead:+.4f} beside the best peer, no interval"
+    if ahead >= -half:
+        return f"{ahead:+.4f} beside the best peer, inside the interval"
+    return f"{ahead:+.4f} beside the best peer, **beyond the interval**" + (", as is fp32" if sign * (fp32["value"] - best["value"]) < -half else "")
 
 
 def verdict(row):
@@ -180,12 +192,8 @@ def verdict(row):
     loss = sign * (fp32["value"] - own["value"]) / max(abs(fp32["value"]), 1e-12)
     said = [f"loses {max(loss, 0):.2%}" + ("" if loss <= ALLOWED_LOSS else ", **more than is allowed**")]
     if peers:
-        best = max(peers, key=lambda p: sign * p["value"])
-        ahead = sign * (own["value"] - best["value"])
+        said.append(beside(own, max(peers, key=lambda p: sign * p["value"]), fp32, sign))
         noise = own["sqnr"] - max(p["sqnr"] for p in peers)
-        half = interval_between(own, best)
-        below = "" if ahead >= 0 else ", no interval" if half is None else ", inside the interval" if ahead >= -half else ", **beyond the interval**"
-        said.append(f"{ahead:+.4f} beside the best peer{below}")
         said.append(f"SQNR {noise:+.1f} dB" + ("" if noise >= -ALLOWED_NOISE else ", **below**"))
     return "; ".join(said)
 
@@ -246,7 +254,7 @@ class Table:
         table = ["| data, metric | " + " | ".join(f"`{c}`" if c in LAPIS else c for c in columns) + " |", "|" + "---|" * (len(columns) + 1)]
         table += [self.line(n, columns).replace(f"| {n} |", f"| {n}, {metric(n)} |", 1) for n in done]
         self.args.page.write_text(PAGE.format(
-            allowed=ALLOWED_LOSS, trials=self.args.trials, ort=version(sys.executable, "onnxruntime"), nncf=version(self.args.nncf_python, "nncf"),
+            allowed=ALLOWED_LOSS, trials=self.args.trials, timeout=self.args.timeout, ort=version(sys.executable, "onnxruntime"), nncf=version(self.args.nncf_python, "nncf"),
             calibration=self.args.calibration, evaluated=f"{self.args.samples} samples" if self.args.samples else "all that have labels", machine=machine(),
             table="\n".join(table), verdicts="\n".join(f"| {n} | {verdict(self.rows[n])} | {self.rows[n]['measured']} |" for n in done),
             missing=f"Not measured yet: {', '.join(missing)}.\n" if missing else ""), encoding="utf-8")
