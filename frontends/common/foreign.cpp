@@ -202,6 +202,12 @@ constexpr Magic kMagics[] = {
     {0, "%PDF", "a PDF document", "give the .onnx file itself"},
 };
 
+// LevelDB's tables end with these bytes.
+bool is_tensor_table(View bytes) {
+  constexpr View kMagic = "\x57\xfb\x80\x8b\x24\x75\x47\xdb";
+  return bytes.ends_with(kMagic);
+}
+
 bool is_pickle(View bytes) { return bytes.size() > 2 && bytes[0] == '\x80' && bytes[1] >= 2 && bytes[1] <= 5; }
 
 bool is_safetensors(View bytes) {
@@ -215,6 +221,8 @@ std::optional<Foreign> binary(View bytes) {
   for (const Magic& magic : kMagics)
     if (at(bytes, magic.offset, magic.bytes)) return Foreign{magic.what, magic.advice};
   if (at(bytes, 0, "PK\3\4") || at(bytes, 0, "PK\5\6")) return zip(bytes);
+  if (is_tensor_table(bytes))
+    return Foreign{"the index of a TensorFlow checkpoint", "give the .meta file beside it, which has the graph"};
   if (is_pickle(bytes)) return Foreign{"a Python pickle, as old PyTorch checkpoints are", kTorchExport};
   if (is_safetensors(bytes))
     return Foreign{"a safetensors file",
@@ -230,6 +238,9 @@ std::optional<Foreign> protobuf(View bytes) {
   if (is_saved_model(bytes))
     return Foreign{"the graph of a TensorFlow SavedModel",
                    "import_model reads the folder it lies in, under its name saved_model.pb"};
+  if (is_meta_graph(bytes))
+    return Foreign{"the graph of a TensorFlow checkpoint (.meta)",
+                   "import_model reads it with the checkpoint beside it"};
   if (is_paddle_program(bytes))
     return Foreign{"a PaddlePaddle program",
                    "paddle2onnx --model_dir FOLDER --model_filename FILE --params_filename PARAMS --save_file "
@@ -299,6 +310,14 @@ bool is_saved_model(std::string_view bytes) {
     return false;
   const auto info = Message(graph->bytes).next();
   return info && info->wire_type == 2 && (info->number == 1 || info->number == 2);
+}
+
+// MetaGraphDef { meta_info_def = 1 ..., graph_def = 2 { node = 1 ... }, ... }
+bool is_meta_graph(std::string_view bytes) {
+  Message fields(bytes);
+  auto field = fields.next();
+  if (field && field->number == 1 && field->wire_type == 2) field = fields.next();
+  return field && field->number == 2 && field->wire_type == 2 && is_tensorflow_graph(field->bytes);
 }
 
 bool is_tensorflow_text(std::string_view bytes) {

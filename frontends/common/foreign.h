@@ -21,6 +21,7 @@ struct Foreign {
 // A GraphDef of TensorFlow, binary or as text.
 bool is_tensorflow_graph(std::string_view bytes);
 bool is_saved_model(std::string_view bytes);
+bool is_meta_graph(std::string_view bytes);  // PREFIX.meta, beside a checkpoint
 bool is_tensorflow_text(std::string_view bytes);
 std::optional<Foreign> foreign_format(std::span<const std::byte> bytes);
 // A model that is a folder, or a folder with a model in it.

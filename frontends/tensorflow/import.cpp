@@ -38,9 +38,10 @@ Result<std::unique_ptr<Graph>> import_graph(const MappedFile& mapped, const std:
   });
 }
 
-Result<std::unique_ptr<Graph>> import_folder(const Path& folder, const ImportOptions& options) {
-  return frontend::importing(folder.filename().string(), [&]() -> Result<std::unique_ptr<Graph>> {
-    LAPIS_TRY(const SavedModel saved, read_saved_model(folder, options));
+Result<std::unique_ptr<Graph>> import_saved(Result<SavedModel> (*read)(const Path&, const ImportOptions&),
+                                            const Path& path, const ImportOptions& options) {
+  return frontend::importing(path.filename().string(), [&]() -> Result<std::unique_ptr<Graph>> {
+    LAPIS_TRY(const SavedModel saved, read(path, options));
     LAPIS_TRY(const frontend::SourceGraph source, flatten(saved.model, saved.part));
     return translate_operators(source, options);
   });
@@ -51,13 +52,15 @@ Result<std::unique_ptr<Graph>> import_folder(const Path& folder, const ImportOpt
 bool is_tensorflow(const Path& path, std::span<const std::byte> bytes) {
   const std::string_view text = text_of(bytes);
   if (!saved_model_folder(path).empty() && (text.empty() || frontend::is_saved_model(text))) return true;
-  return frontend::is_tensorflow_graph(text) || frontend::is_tensorflow_text(text);
+  return frontend::is_tensorflow_graph(text) || frontend::is_meta_graph(text) || frontend::is_tensorflow_text(text);
 }
 
 Result<std::unique_ptr<Graph>> import_tensorflow(const Path& path, const MappedFile& file,
                                                  const ImportOptions& options) {
   const Path folder = saved_model_folder(path);
-  if (!folder.empty() && !frontend::is_tensorflow_graph(text_of(file.bytes()))) return import_folder(folder, options);
+  const std::string_view text = text_of(file.bytes());
+  if (!folder.empty() && !frontend::is_tensorflow_graph(text)) return import_saved(read_saved_model, folder, options);
+  if (frontend::is_meta_graph(text)) return import_saved(read_checkpoint, path, options);
   return import_graph(file, path.filename().string(), options);
 }
 

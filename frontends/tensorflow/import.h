@@ -1,4 +1,5 @@
-// TensorFlow's models become Graphs: frozen graphs, binary or as text, and SavedModel folders. Channels are first inside, with the layouts of the model
+// TensorFlow's models become Graphs: frozen graphs, binary or as text, SavedModel folders, and the graphs beside
+// checkpoints of TensorFlow 1 (.meta). Channels are first inside, with the layouts of the model
 // at its inputs and outputs; constants that only say how are folded (docs/importing-tensorflow.md).
 //
 //   LAPIS_TRY(auto graph, import_model("graph.pb", {.inputs = {"image"}, .outputs = {"prob"}}));   // frontends/frontend.h

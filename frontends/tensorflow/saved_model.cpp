@@ -224,10 +224,12 @@ class Restored {
   std::unordered_map<const NodeDef*, std::vector<std::string>> names_;
 };
 
-Status add_variables(Model& model, const Path& folder) {
-  const Path prefix = folder / "variables" / "variables";
+bool has_variables(const Path& prefix) {
   std::error_code failed;
-  if (!std::filesystem::exists(prefix.string() + ".index", failed)) return ok();
+  return std::filesystem::exists(prefix.string() + ".index", failed);
+}
+
+Status add_variables(Model& model, const Path& prefix) {
   LAPIS_TRY(Bundle opened, Bundle::open(prefix));
   const auto bundle = std::make_shared<const Bundle>(std::move(opened));
   const auto keys = std::make_shared<const std::unordered_map<std::string, std::string>>(Restored(model.graph).keys());
@@ -244,6 +246,21 @@ Status add_variables(Model& model, const Path& folder) {
   return ok();
 }
 
+Result<SavedModel> read_graph(MappedFile file, std::string_view meta_graph) {
+  SavedModel result;
+  result.file = std::move(file);
+  ProtoReader fields(meta_graph);
+  while (const auto field = fields.next())
+    if (field->number == meta::Graph && field->has_bytes()) {
+      LAPIS_TRY(result.model.graph, parse_graph(field->bytes));
+      LAPIS_CHECK(structure_loops(result.model.graph));
+    }
+  if (fields.flawed()) return damaged("the file is damaged or cut off within its graph");
+  result.model.owner = result.file.data;
+  result.model.bytes = result.file.size;
+  return result;
+}
+
 }  // namespace
 
 Path saved_model_folder(const Path& path) {
@@ -255,23 +272,34 @@ Path saved_model_folder(const Path& path) {
 }
 
 Result<SavedModel> read_saved_model(const Path& folder, const ImportOptions& options) {
-  SavedModel result;
-  LAPIS_TRY(result.file, map_file(folder / "saved_model.pb"));
-  LAPIS_TRY(const std::string_view meta_graph, meta_graph_of(text_of(result.file.bytes())));
-  ProtoReader fields(meta_graph);
-  while (const auto field = fields.next())
-    if (field->number == meta::Graph && field->has_bytes()) {
-      LAPIS_TRY(result.model.graph, parse_graph(field->bytes));
-      LAPIS_CHECK(structure_loops(result.model.graph));
-    }
-  if (fields.flawed()) return damaged("the file is damaged or cut off within its graph");
-  result.model.owner = result.file.data;
-  result.model.bytes = result.file.size;
+  LAPIS_TRY(MappedFile file, map_file(folder / "saved_model.pb"));
+  LAPIS_TRY(const std::string_view meta_graph, meta_graph_of(text_of(file.bytes())));
+  LAPIS_TRY(SavedModel result, read_graph(std::move(file), meta_graph));
   const bool cut_by_hand = options.signature.empty() && !options.inputs.empty() && !options.outputs.empty();
   Result<Part> signature = signature_of(meta_graph, options.signature);
   if (!signature.ok() && !cut_by_hand) return std::move(signature).diagnostics();
   result.part = chosen(signature.ok() ? *signature : Part(), options);
-  LAPIS_CHECK(add_variables(result.model, folder));
+  const Path variables = folder / "variables" / "variables";
+  if (has_variables(variables)) LAPIS_CHECK(add_variables(result.model, variables));
+  return result;
+}
+
+Result<SavedModel> read_checkpoint(const Path& meta, const ImportOptions& options) {
+  LAPIS_TRY(MappedFile file, map_file(meta));
+  const std::string_view meta_graph = text_of(file.bytes());
+  LAPIS_TRY(SavedModel result, read_graph(std::move(file), meta_graph));
+  Part whole;
+  if (!options.signature.empty() || !signatures_of(meta_graph).empty()) {
+    LAPIS_TRY(whole, signature_of(meta_graph, options.signature));
+  }
+  result.part = chosen(whole, options);
+  Path prefix = meta;
+  prefix.replace_extension();
+  if (!has_variables(prefix))
+    return error(ErrorKind::Input, "the values of its variables are not beside it")
+        .help("put " + prefix.filename().string() + ".index and " + prefix.filename().string() +
+              ".data-00000-of-00001 into its folder");
+  LAPIS_CHECK(add_variables(result.model, prefix));
   return result;
 }
 

@@ -1,4 +1,5 @@
-// SavedModel folders: a graph whose functions are called through signatures, with variables beside it.
+// SavedModel folders: a graph whose functions are called through signatures, with variables beside it. Checkpoints of TensorFlow 1 have the same
+// graph (PREFIX.meta) and the same variables (PREFIX.index, PREFIX.data-...), mostly without signatures.
 #pragma once
 
 #include "base/file.h"
@@ -17,5 +18,7 @@ struct SavedModel {
 };
 // Errors: no such signature, with a list of those there are; damaged files.
 Result<SavedModel> read_saved_model(const Path& folder, const ImportOptions& options);
+// `meta`: PREFIX.meta. Errors: those, and no checkpoint beside it.
+Result<SavedModel> read_checkpoint(const Path& meta, const ImportOptions& options);
 
 }  // namespace lapis::tensorflow_frontend

@@ -1,6 +1,7 @@
 // TensorFlow's frozen graphs and SavedModels: what they compute, what the graph looks like, what is refused and why, and what damaged files do.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <cmath>
 #include <map>
@@ -52,9 +53,10 @@ const std::map<std::string, Tensor>& recorded() {
 }
 
 std::vector<std::string> case_names() {
+  const std::set<std::string> of_other_files = {"checkpoint/out0", "saved/out0"};
   std::vector<std::string> names;
   for (const auto& [name, tensor] : recorded())
-    if (name.ends_with("/out0") && name != "saved/out0") names.push_back(name.substr(0, name.size() - 5));
+    if (name.ends_with("/out0") && !of_other_files.contains(name)) names.push_back(name.substr(0, name.size() - 5));
   return names;
 }
 
@@ -360,6 +362,25 @@ TEST(Tensorflow, PartsOfSavedModelsAreCutBySignatureNames) {
   const auto graph = import_model(kFolder / "saved", {.inputs = {"image", "ids"}, .outputs = {"scores"}});
   ASSERT_TRUE(graph.ok()) << to_string(graph.diagnostics());
   EXPECT_EQ((*graph)->inputs()[0]->name(), "image");
+}
+
+// ---- checkpoints ------------------------------------------------------------------------------------------------------
+
+TEST(Tensorflow, CheckpointsHaveTheirGraphBesideThem) {
+  const auto graph = import_model(kFolder / "checkpoint/model.meta", {.inputs = {"image"}, .outputs = {"scores"}});
+  ASSERT_TRUE(graph.ok()) << to_string(graph.diagnostics());
+  const auto got = evaluate(**graph, {{"image", recorded().at("checkpoint/in0")}});
+  ASSERT_TRUE(got.ok()) << to_string(got.diagnostics());
+  EXPECT_LE(testing::relative_error((*got)[0], recorded().at("checkpoint/out0")), 1e-5);
+  expect_refused(import_model(kFolder / "checkpoint/model.index"), {"the index of a TensorFlow checkpoint", ".meta"});
+}
+
+TEST(Tensorflow, GraphsWithoutTheirCheckpointAreRefused) {
+  const Path alone = std::filesystem::temp_directory_path() / ("lapis_alone_" + std::to_string(::getpid()) + ".meta");
+  std::filesystem::copy_file(kFolder / "checkpoint/model.meta", alone);
+  expect_refused(import_model(alone, {.inputs = {"image"}, .outputs = {"scores"}}),
+                 {"the values of its variables are not beside it", "put lapis_alone_"});
+  std::filesystem::remove(alone);
 }
 
 std::string content(const Path& file) {

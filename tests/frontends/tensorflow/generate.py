@@ -5,7 +5,7 @@
 cases.pb is one graph that holds all cases: CASE/y0, CASE/y1, ... are computed from the placeholders CASE/x0, CASE/x1, ..., whose recorded values
 are the constants CASE/in0, ..., and the results CASE/out0, .... What TensorFlow makes of the operators below is in the graph as it is; nothing is
 optimized. pad_and_conv.pbtxt is one of the cases as text. saved is a SavedModel with variables, a table of them, and two signatures; saved/in0, saved/in1
-and saved/out0 of cases.pb are what its first one was called with and gave.
+and saved/out0 of cases.pb are what its first one was called with and gave. checkpoint is what a session of TensorFlow 1 saves while it trains.
 """
 import os
 import pathlib
@@ -476,7 +476,28 @@ def saved():
         add_constant(f"saved/{name}", array)
 
 
-for family in (elementwise, windows, products, shapes, quantization, networks, control_flow, recurrent, saved):
+def checkpoint():
+    """What tf.compat.v1.train.Saver writes while training: PREFIX.meta, PREFIX.index and PREFIX.data-00000-of-00001."""
+    global rng
+    rng = np.random.default_rng(2)
+    folder = HERE / "checkpoint"
+    shutil.rmtree(folder, ignore_errors=True)
+    with tf.Graph().as_default() as graph, v1.Session() as session:
+        image = v1.placeholder(tf.float32, [None, 6, 6, 2], "image")
+        kernel = v1.get_variable("conv/kernel", initializer=reals(3, 3, 2, 4), use_resource=False)
+        weights = v1.get_variable("dense/kernel", initializer=reals(4, 3), use_resource=True)
+        pooled = tf.reduce_mean(tf.nn.relu(tf.nn.conv2d(image, kernel, 2, "SAME")), [1, 2])
+        scores = tf.identity(pooled @ weights, "scores")
+        v1.train.GradientDescentOptimizer(0.1).minimize(tf.reduce_sum(scores ** 2), name="train")
+        session.run(v1.global_variables_initializer())
+        value = reals(2, 6, 6, 2)
+        add_constant("checkpoint/in0", value)
+        add_constant("checkpoint/out0", session.run(scores, {image: value}))
+        v1.train.Saver().save(session, str(folder / "model"), strip_default_attrs=True, save_debug_info=False)
+    (folder / "checkpoint").unlink()
+
+
+for family in (elementwise, windows, products, shapes, quantization, networks, control_flow, recurrent, saved, checkpoint):
     family()
 (HERE / "cases.pb").write_bytes(all_cases.SerializeToString(deterministic=True))
 print(len({n.name.split("/")[0] for n in all_cases.node}), "cases,", (HERE / "cases.pb").stat().st_size, "bytes")
