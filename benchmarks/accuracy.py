@@ -6,7 +6,7 @@
 
 --peers prints another table and writes docs/accuracy.md: int8 by `lapis quantize` and `lapis tune`, by ONNX Runtime and by NNCF (accuracy_table.py). What is measured is kept in
 build/accuracy.json after every cell, so that the command goes on where it was stopped, model by model; --fresh measures again. NNCF wants a Python of its own
-(pip install nncf onnx onnxruntime pyyaml pillow).
+(pip install nncf onnx onnxruntime pyyaml pillow), which then runs ONNX Runtime's tools too.
 
 Nothing here computes a metric: benchmarks/zoo/NAME.yaml describes data and metric, `lapis eval` measures, and the zoo's own zoo.yaml
 has the numbers of its reference runtime. --int8 also measures what `lapis quantize` makes with its default options of the first --calibration samples.
@@ -99,7 +99,8 @@ def main():
     parser.add_argument("--int8", action="store_true")
     parser.add_argument("--calibration", type=int, default=128)
     parser.add_argument("--peers", action="store_true", help="the table of int8 models beside those of other tools")
-    parser.add_argument("--nncf-python", help="a Python that has nncf")
+    parser.add_argument("--columns", nargs="+", choices=accuracy_table.COLUMNS, default=accuracy_table.COLUMNS, help="of that table, to measure now")
+    parser.add_argument("--nncf-python", help="a Python that has nncf, onnx, onnxruntime, pyyaml and pillow")
     parser.add_argument("--timeout", type=int, default=1200, help="seconds that another tool may take for a model")
     parser.add_argument("--trials", type=int, default=40, help="of `lapis tune`")
     parser.add_argument("--fresh", action="store_true", help="measure again what is measured already")

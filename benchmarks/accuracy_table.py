@@ -20,15 +20,16 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 PEERS = {"ORT static": ["onnxruntime-static"], "ORT static, products": ["onnxruntime-static", "--products-only"],
          "ORT dynamic": ["onnxruntime-dynamic"], "NNCF": ["nncf"]}
 LAPIS = ["quantize", "tune"]
+COLUMNS = ["fp32", *LAPIS, *PEERS]
 ALLOWED_LOSS = 0.01  # relative
 ALLOWED_NOISE = 0.5  # dB below the best peer
 
 PAGE = """# Accuracy beside other tools
 
-int8 models of the zoo's float models: by `lapis quantize` with its default options, by `lapis tune` with the target of losing at most {allowed:.0%} relative ({trials} trials at most), by ONNX Runtime {ort} (static: QDQ,
+int8 models of the zoo's float models: by `lapis quantize` with its default options, by `lapis tune` with the target of losing at most {allowed:.0%} relative, by ONNX Runtime {ort} (static: QDQ,
 u8 data, s8 weights a channel, MinMax, of all operators and of Conv, Gemm and MatMul alone; dynamic: s8 weights) and by NNCF {nncf} with its default preset. Each is calibrated on the same {calibration} samples and measured on {evaluated}
 by `lapis eval`, whoever made it. A cell has the metric, what that is less or more than fp32's, with the 95 % interval of paired samples where the metric has scores for samples, and the SQNR of the outputs
-against fp32; `tune` also has how many times faster than fp32 the model is, both timed in turn, and of how many trials it is the best (it ends at {timeout} s). A cell without numbers has the reason. No model has settings of its own. The interval between two int8 models is made
+against fp32; `tune` also has how many times faster than fp32 the model is, both timed in turn, and how many trials were made of those that were allowed (no more begin after {timeout} s). A cell without numbers has the reason. No model has settings of its own. The interval between two int8 models is made
 of those of both.
 
     ./dev accuracy --peers --nncf-python VENV/bin/python
@@ -139,7 +140,7 @@ class Model:
 
     def made_by(self, peer, output):
         """None, or why the other tool made no model."""
-        python = self.args.nncf_python if peer == "NNCF" else sys.executable
+        python = self.args.nncf_python or (None if peer == "NNCF" else sys.executable)
         if not python:
             return "no --nncf-python"
         command = [python, ROOT / "benchmarks/accuracy_peers.py", PEERS[peer][0], self.float_model, self.task, output, "--samples", self.args.calibration, *PEERS[peer][1:]]
@@ -159,7 +160,7 @@ def text(cell):
         parts[0] += f" ({cell['difference']:+.4f}" + (f", {low_high[0]:+.4f} to {low_high[1]:+.4f})" if low_high else ")")
         parts.append(f"{cell['sqnr']:.1f} dB")
     if "times_faster" in cell:
-        parts.append(f"{cell['times_faster']:.2f}x after {cell['trials']} trials")
+        parts.append(f"{cell['times_faster']:.2f}x after {cell['trials']} of {cell['of'].rsplit(', ', 1)[-1]}")
     return ", ".join(parts)
 
 
@@ -173,13 +174,13 @@ def interval_between(a, b):
 def beside(own, best, fp32, sign):
     """How a model stands to the best peer, and if it falls short, whether the float model does as well: a peer may be right by luck."""
     ahead, half = sign * (own["value"] - best["value"]), interval_between(own, best)
+    said = f"{ahead:+.4f} beside the best peer"
     if ahead >= 0:
-        return f"{ahead:+.4f} beside the best peer"
-    if half is None:
-        return f"{ahead:+.4f} beside the best peer, no interval"
-    if ahead >= -half:
-        return f"{ahead:+.4f} beside the best peer, inside the interval"
-    return f"{ahead:+.4f} beside the best peer, **beyond the interval**" + (", as is fp32" if sign * (fp32["value"] - best["value"]) < -half else "")
+        return said
+    if half is not None and ahead >= -half:
+        return said + ", inside the interval"
+    as_fp32 = ", as is fp32" if sign * (fp32["value"] - best["value"]) < -(half or 0) else ""
+    return said + (", no interval" if half is None else ", **beyond the interval**") + as_fp32
 
 
 def verdict(row):
@@ -216,14 +217,13 @@ class Table:
         return not (column == "NNCF" and "problem" in cell and self.args.nncf_python)
 
     def run(self, names):
-        columns = ["fp32", *LAPIS, *PEERS]
-        print("| data | " + " | ".join(columns) + " |\n|" + "---|" * (len(columns) + 1), flush=True)
+        print("| data | " + " | ".join(COLUMNS) + " |\n|" + "---|" * (len(COLUMNS) + 1), flush=True)
         for name in (n for n in names if n in self.models):
             if self.models[name]:
-                self.measure(name, self.models[name], [c for c in columns if not self.is_done(name, c)])
+                self.measure(name, self.models[name], [c for c in self.args.columns if not self.is_done(name, c)])
             if name in self.rows:
-                print(self.line(name, columns), flush=True)
-            self.write(columns)
+                print(self.line(name), flush=True)
+            self.write()
         return 0
 
     def measure(self, name, source, columns):
@@ -244,17 +244,17 @@ class Table:
         new.write_text(json.dumps(self.rows, indent=1), encoding="utf-8")
         new.replace(self.args.state)
 
-    def line(self, name, columns):
-        return "| " + " | ".join([name, *(text(self.rows[name].get(c, {"problem": ""})) for c in columns)]) + " |"
+    def line(self, name):
+        return "| " + " | ".join([name, *(text(self.rows[name].get(c, {"problem": ""})) for c in COLUMNS)]) + " |"
 
-    def write(self, columns):
+    def write(self):
         done = [n for n in self.models if n in self.rows]
         missing = [n for n in self.models if n not in self.rows]
         metric = lambda n: self.rows[n].get("fp32", {}).get("metric", "")
-        table = ["| data, metric | " + " | ".join(f"`{c}`" if c in LAPIS else c for c in columns) + " |", "|" + "---|" * (len(columns) + 1)]
-        table += [self.line(n, columns).replace(f"| {n} |", f"| {n}, {metric(n)} |", 1) for n in done]
+        table = ["| data, metric | " + " | ".join(f"`{c}`" if c in LAPIS else c for c in COLUMNS) + " |", "|" + "---|" * (len(COLUMNS) + 1)]
+        table += [self.line(n).replace(f"| {n} |", f"| {n}, {metric(n)} |", 1) for n in done]
         self.args.page.write_text(PAGE.format(
-            allowed=ALLOWED_LOSS, trials=self.args.trials, timeout=self.args.timeout, ort=version(sys.executable, "onnxruntime"), nncf=version(self.args.nncf_python, "nncf"),
+            allowed=ALLOWED_LOSS, timeout=self.args.timeout, ort=version(self.args.nncf_python or sys.executable, "onnxruntime"), nncf=version(self.args.nncf_python, "nncf"),
             calibration=self.args.calibration, evaluated=f"{self.args.samples} samples" if self.args.samples else "all that have labels", machine=machine(),
             table="\n".join(table), verdicts="\n".join(f"| {n} | {verdict(self.rows[n])} | {self.rows[n]['measured']} |" for n in done),
             missing=f"Not measured yet: {', '.join(missing)}.\n" if missing else ""), encoding="utf-8")
