@@ -95,12 +95,11 @@ std::string undecided_branches(const Graph& graph, const std::string& how_to_giv
     std::vector<std::string> names;
     for (const Value* input : inputs)
       if (is_one_number(input)) names.push_back("'" + input->name() + "'");
-    const std::string where = std::to_string(contractions_in(*node)) +
-                              " of its products stand in branches of the If '" + node->name() +
-                              "', which are not quantized";
-    if (names.size() < inputs.size() || names.empty()) return where + ": its condition depends on the data";
-    return where + ": " + joined(names, " and ") + (names.size() == 1 ? " decides; " : " decide; ") +
-           how_to_give_numbers;
+    std::string text = std::to_string(contractions_in(*node)) + " of its products stand in branches of the If '" +
+                       node->name() + "', which are not quantized";
+    if (names.size() < inputs.size() || names.empty()) return text += ": its condition depends on the data";
+    text.append(": ").append(joined(names, " and ")).append(names.size() == 1 ? " decides; " : " decide; ");
+    return text += how_to_give_numbers;
   }
   return "";
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 #include <span>
 
 #include "ir/ops/loops.h"
@@ -20,8 +21,16 @@ Dim scaled(const Dim& extent, double scale) {
   return inverse == std::floor(inverse) ? floor_div(extent, extent_of(inverse)) : Dim::unknown();
 }
 
-// One scale for all axes that keeps the aspect ratio.
-double common_scale(const std::vector<double>& scales, const std::string& policy) {
+// One scale for all axes that keeps the aspect ratio; nullopt where an extent is not known.
+std::optional<double> common_scale(const Dims& dims, const std::vector<int64_t>& axes, const Dims& sizes,
+                                   const std::string& policy) {
+  std::vector<double> scales;
+  for (size_t i = 0; i < axes.size(); ++i) {
+    const Dim& dim = dims[static_cast<size_t>(axes[i])];
+    if (!dim.is_constant() || !sizes[i].is_constant()) return std::nullopt;
+    scales.push_back(static_cast<double>(sizes[i].value()) / static_cast<double>(dim.value()));
+  }
+  if (scales.empty()) return std::nullopt;
   return policy == "not_larger" ? *std::min_element(scales.begin(), scales.end())
                                 : *std::max_element(scales.begin(), scales.end());
 }
@@ -162,16 +171,10 @@ void apply_sizes(Dims& dims, const std::vector<int64_t>& axes, const Dims& sizes
     for (size_t i = 0; i < axes.size(); ++i) dims[static_cast<size_t>(axes[i])] = sizes[i];
     return;
   }
-  std::vector<double> scales;
-  for (size_t i = 0; i < axes.size(); ++i) {
-    const Dim& dim = dims[static_cast<size_t>(axes[i])];
-    if (dim.is_constant() && sizes[i].is_constant())
-      scales.push_back(static_cast<double>(sizes[i].value()) / static_cast<double>(dim.value()));
-  }
+  const std::optional<double> scale = common_scale(dims, axes, sizes, policy);
   for (int64_t axis : axes) {
     Dim& dim = dims[static_cast<size_t>(axis)];
-    const bool known = scales.size() == axes.size();
-    dim = known ? rounded_half_up(common_scale(scales, policy) * static_cast<double>(dim.value())) : Dim::unknown();
+    dim = scale ? rounded_half_up(*scale * static_cast<double>(dim.value())) : Dim::unknown();
   }
 }
 
@@ -187,11 +190,16 @@ std::vector<ResizedAxis> resized_axes(const ResizeAttrs& a, const Shape& x, cons
     const int64_t out = dims[i].constant().value_or(-1);
     result.push_back({x[i], out, static_cast<double>(out) / static_cast<double>(x[i])});
   }
+  const bool by_sizes = !operands.scales && a.keep_aspect_ratio_policy == "stretch";
+  std::optional<double> common;  // also of an axis whose rounded size is not quite that much
+  if (!operands.scales && !by_sizes)
+    common = common_scale(to_dims(x), axes, to_dims(operands.sizes->as_ints()), a.keep_aspect_ratio_policy);
   const auto count = static_cast<int64_t>(axes.size());
   for (int64_t i = 0; i < count; ++i) {
     ResizedAxis& axis = result[static_cast<size_t>(axes[static_cast<size_t>(i)])];
     if (operands.scales) axis.scale = operands.scales->as_double(i);
-    axis.by_sizes = !operands.scales && a.keep_aspect_ratio_policy == "stretch";
+    axis.scale = common.value_or(axis.scale);
+    axis.by_sizes = by_sizes;
     if (!operands.roi || operands.roi->size() != 2 * count) continue;
     axis.start = operands.roi->as_double(i);
     axis.end = operands.roi->as_double(i + count);

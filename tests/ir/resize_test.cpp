@@ -40,6 +40,17 @@ TEST(Resize, KeepsConstantsUnderEveryFilter) {
     }
 }
 
+// 3 rows by 1.4 are 4.2, cut down to 4; coordinates follow from 1.4 all the same: -1/7, 4/7, 9/7, 2.
+TEST(Resize, KeepsTheScaleThatTheAspectRatioGives) {
+  const Tensor x = Tensor::of<float>({3, 5}, {0, 0, 0, 0, 0, 7, 7, 7, 7, 7, 14, 14, 14, 14, 14});
+  Attributes a = mode("linear", "half_pixel");
+  a["keep_aspect_ratio_policy"] = std::string("not_larger");
+  const Tensor y = run1(ops::Resize, {x, no_roi(), nullptr, Tensor::vector<int64_t>({9, 7})}, a);
+  ASSERT_EQ(y.shape(), (Shape{4, 7}));
+  for (int64_t row = 0; row < 4; ++row)
+    EXPECT_FLOAT_EQ(y.data<float>()[static_cast<size_t>(7 * row)], (Floats{0, 4, 9, 14})[static_cast<size_t>(row)]);
+}
+
 TEST(Resize, ExtrapolatesOutsideOfTheCrop) {
   const Tensor x = Tensor::of<float>({3}, {1, 2, 3}), roi = Tensor::vector<float>({0, 2}),
                sizes = Tensor::vector<int64_t>({3});

@@ -183,6 +183,7 @@ class DatasetLoader {
     int64_t next = 0;
     for (auto& [name, index] : folders) index = next++;
     std::vector<int64_t> labels;
+    labels.reserve(files.size());
     for (const std::string& file : files) labels.push_back(folders[Path(file).parent_path().string()]);
     return labels;
   }

@@ -26,7 +26,7 @@ std::string strategies() {
   std::string text;
   for (const std::string& name : strategy_names()) {
     const std::string padding(name.size() < 11 ? 11 - name.size() : 1, ' ');
-    text += "  #   " + name + padding + std::string(describe_strategy(name)) + "\n";
+    text.append("  #   ").append(name).append(padding).append(describe_strategy(name)).append("\n");
   }
   return text;
 }
