@@ -53,6 +53,24 @@ class Names(Cli):
                     json.loads(run.stdout)
 
 
+    def test_names_of_files_do_not_move_the_cursor(self):
+        name = b"a\x1b[31m\nb\xff"
+        model = os.fsencode(self.folder) + b"/m" + name
+        os.rename(self.write("m.onnxtxt", RELU), model)
+        floats(self.folder / "x.npy", [2, 4])
+        data = self.write("d.yaml", "inputs: {x: x.npy}\nmetric: sqnr\n")
+        commands = [[verb, model, *more, "-o", b"out" + name] for verb, *more in (
+            ("convert",), ("optimize",), ("compile",), ("opt",), ("init",), ("schedule", "--rounds", "1"),
+            ("quantize", "--method", "dynamic"), ("prune", "--sparsity", "0.5"))]
+        commands += [["eval", model, "--against", model, "--data", data, "--dim", "N=1"], ["verify", model], ["explain", model]]
+        for command in commands:
+            run = subprocess.run([LAPIS, *command], capture_output=True, cwd=self.folder)
+            for text in (run.stdout, run.stderr):
+                text.decode()
+                self.assertNotRegex(text, b"[\x00-\x09\x0b-\x1f\x7f]", command)
+                self.assertNotRegex(text, b"(?m)^b", command)
+
+
 class Types(Cli):
     def test_types_are_data(self):
         body = "g (float[N,3] x, int64 s, seq(float16[2]) q) => (int64[2,r] y) { y = NonZero(x) }"

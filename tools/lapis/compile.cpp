@@ -1,5 +1,6 @@
 // lapis compile M -o OUT [--emit artifact|object] [--target T[,T...]] [--schedules FILE]
 #include "driver/compile.h"
+#include "base/printable.h"
 
 #include <algorithm>
 
@@ -59,7 +60,7 @@ Report describe(const std::vector<Compiled>& variants, const std::string& output
   for (const Compiled& c : variants) {
     const Program& p = c.program;
     if (variants.size() > 1) report.json["variants"].push_back(as_json(c));
-    report.text += output + ": " + std::to_string(p.steps.size()) + " steps for " + p.target + ", " +
+    report.text += printable(output) + ": " + std::to_string(p.steps.size()) + " steps for " + p.target + ", " +
                    std::to_string(p.code.size()) + " bytes of code, " + std::to_string(constant_bytes(p)) +
                    " of constants, arena " + std::to_string(p.arena_bytes) + "; passes " + fixed(c.seconds.passes, 2) +
                    " s, lowering " + fixed(c.seconds.lower, 2) + " s, code " + fixed(c.seconds.emit, 2) + " s\n";

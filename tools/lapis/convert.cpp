@@ -1,4 +1,5 @@
 // lapis convert M -o N.onnx
+#include "base/printable.h"
 #include "frontends/onnx/export.h"
 #include "tools/lapis/options.h"
 #include "tools/lapis/output.h"
@@ -27,7 +28,7 @@ Result<Report> convert(const Flags& flags) {
   const int opset = lowest_opset(*graph);
   Report report;
   report.on_stderr = output.is_stdout();
-  report.text = flags.output + ": " + std::to_string(graph->node_count()) + " nodes, " +
+  report.text = printable(flags.output) + ": " + std::to_string(graph->node_count()) + " nodes, " +
                 std::to_string(constant_bytes(*graph)) + " bytes of constants, opset " + std::to_string(opset) + "\n";
   report.json = {{"output", flags.output},
                  {"nodes", graph->node_count()},

@@ -1,4 +1,5 @@
 // lapis eval M --data CONFIG.yaml
+#include "base/printable.h"
 #include "tools/lapis/options.h"
 
 namespace lapis::cli {
@@ -42,7 +43,7 @@ nlohmann::ordered_json as_json(const Accuracy& a) {
 std::string as_text(const std::string& model, const Accuracy& a) {
   std::string values = a.metric + " " + fixed(a.value, 4);
   for (const Measure& m : a.others) values += ", " + m.metric + " " + fixed(m.value, 4);
-  return model + ": " + values + " on " + std::to_string(a.milliseconds.size()) + " samples, p50 " +
+  return printable(model) + ": " + values + " on " + std::to_string(a.milliseconds.size()) + " samples, p50 " +
          fixed(percentile(a.milliseconds, 50), 3) + " ms, p99 " + fixed(percentile(a.milliseconds, 99), 3) + " ms" +
          (a.unusable ? ", NaN in " + std::to_string(a.unusable) + " of them, which count as wrong" : "") + "\n";
 }

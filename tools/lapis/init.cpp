@@ -1,4 +1,5 @@
 // lapis init M [--data eval.yaml] -o tune.yaml: a commented configuration for `lapis tune`.
+#include "base/printable.h"
 #include "tools/lapis/options.h"
 #include "tools/lapis/output.h"
 #include "tuning/search/config.h"
@@ -31,7 +32,8 @@ Result<Report> init(const Flags& flags) {
   const std::string text = tune_config_template(*graph, seen_from(flags.model, folder), seen_from(flags.data, folder));
   LAPIS_CHECK(output.write(text));
   Report report;
-  report.text = flags.output + ": edit it, then run `lapis tune " + flags.output + "`\n";
+  const std::string file = printable(flags.output);
+  report.text = file + ": edit it, then run `lapis tune " + file + "`\n";
   report.json = {{"output", flags.output}, {"model", flags.model}, {"data", flags.data}};
   report.on_stderr = output.is_stdout();
   return report;

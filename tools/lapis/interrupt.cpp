@@ -9,6 +9,7 @@
 #include <mutex>
 #include <set>
 
+#include "base/printable.h"
 #include "tools/lapis/verb.h"
 
 namespace lapis::cli {
@@ -40,17 +41,23 @@ sigset_t watched_signals() {
   return set;
 }
 
+// What was written to a temporary folder is gone with it.
+std::string what_stays(const std::vector<std::string>& written) {
+  std::string files;
+  std::error_code ignored;
+  for (const std::string& file : written)
+    if (std::filesystem::exists(file, ignored)) files += " " + printable(file);
+  return files.empty() ? "nothing was written" : "written before:" + files;
+}
+
 [[noreturn]] void* end_at_signal(void*) {
   const sigset_t set = watched_signals();
   int number = 0;
   while (::sigwait(&set, &number) != 0) continue;
-  std::string message = "\nlapis: interrupted; ";
   const std::vector<std::string> written = abandon_writes();
-  message += written.empty() ? "nothing was written" : "written before:";
-  for (const std::string& file : written) message += " " + file;
   folders().mutex.lock();  // for good, as in abandon_writes
   for (const Path& folder : folders().paths) remove_folder(folder);
-  message += "\n";
+  const std::string message = "\nlapis: interrupted; " + what_stays(written) + "\n";
   static_cast<void>(write_all(STDERR_FILENO, std::as_bytes(std::span(message))));
   ::_exit(kInterrupted);
 }

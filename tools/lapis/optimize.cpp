@@ -1,4 +1,5 @@
 // lapis optimize M.onnx [--precision bf16] [--target T] [--calibration DATA --min-sqnr 30] -o N.onnx
+#include "base/printable.h"
 #include "passes/pipeline.h"
 #include "passes/precision/bf16.h"
 #include "tools/lapis/compression.h"
@@ -51,7 +52,7 @@ Result<Report> optimize(const Flags& flags) {
   LAPIS_CHECK(conversion.run(pipeline, std::move(context)));
   Report report;
   report.on_stderr = conversion.is_stdout();
-  report.text = flags.output + ": " + std::to_string(before) + " nodes before, " +
+  report.text = printable(flags.output) + ": " + std::to_string(before) + " nodes before, " +
                 std::to_string(conversion.graph().node_count()) + " now\n" + as_text(mixed);
   report.json = {{"output", flags.output}, {"nodes_before", before}, {"nodes", conversion.graph().node_count()}};
   if (!mixed.decisions.empty()) report.json["bf16"] = as_json(mixed);

@@ -39,7 +39,7 @@ nlohmann::ordered_json report_json(const QuantizeReport& report) {
 }
 
 std::string report_text(const QuantizeReport& report, const std::string& output) {
-  std::string text = output + ": " + std::to_string(report.quantized_count()) + " of " +
+  std::string text = printable(output) + ": " + std::to_string(report.quantized_count()) + " of " +
                      std::to_string(report.decisions.size()) + " nodes in int8\n";
   for (const NodeDecision& d : report.decisions)
     if (!d.quantized) text += "  float: " + d.op + " '" + printable(d.node) + "': " + printable(d.note) + "\n";

@@ -1,5 +1,6 @@
 // lapis schedule M -o SCHEDULES: times the kernels that fit each contraction and writes the fastest of each.
 #include "codegen/kernels/schedule.h"
+#include "base/printable.h"
 #include "tools/lapis/inputs.h"
 #include "tools/lapis/options.h"
 #include "tools/lapis/output.h"
@@ -45,7 +46,7 @@ Report describe(const ScheduleTrials& trials, const std::string& output) {
   report.json["output"] = output;
   report.json["microseconds"] = before;
   report.json["tuned_microseconds"] = after;
-  report.text = table(rows) + output + ": " + std::to_string(changed) + " of " +
+  report.text = table(rows) + printable(output) + ": " + std::to_string(changed) + " of " +
                 std::to_string(trials.contractions.size()) + " contractions changed, " + fixed(before, 1) + " us -> " +
                 fixed(after, 1) + " us\n";
   return report;

@@ -137,8 +137,8 @@ void add(Report& report, const Question& question, size_t index, const std::stri
 void add_misfit(Report& report, const Question& question, const std::string& output, const Tensor& got,
                 const Tensor& wanted) {
   report.exit_code = kCheckFailed;
-  report.text += question.stage + ": " + output + ": is " + to_string(got, 0) + " here and " + to_string(wanted, 0) +
-                 " there: MISMATCH\n";
+  report.text += question.stage + ": " + printable(output) + ": is " + to_string(got, 0) + " here and " +
+                 to_string(wanted, 0) + " there: MISMATCH\n";
   report.json["outputs"].push_back({{"stage", question.stage},
                                     {"name", output},
                                     {"got", to_string(got, 0)},
