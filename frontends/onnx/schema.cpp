@@ -47,6 +47,18 @@ onnx::NodeProto with_defaults(const onnx::NodeProto& node, const onnx::OpSchema&
   return full;
 }
 
+// ONNX defines AffineGrid with a Squeeze of all axes of one element. The one that Split left is meant: a batch of one stays.
+void keep_batches_of_one(onnx::GraphProto& branch) {
+  for (auto& node : *branch.mutable_node())
+    if (node.op_type() == "Squeeze" && node.input_size() == 1) node.add_input("one_1d");
+}
+void correct_definition(onnx::FunctionProto& function) {
+  if (function.name() != "AffineGrid") return;
+  for (auto& node : *function.mutable_node())
+    for (auto& attribute : *node.mutable_attribute())
+      if (attribute.has_g()) keep_batches_of_one(*attribute.mutable_g());
+}
+
 int newest_builder(const onnx::OpSchema& schema) {
   int newest = 0;
   for (const int v : schema.context_dependent_function_opset_versions())
@@ -201,6 +213,7 @@ bool function_of(const onnx::NodeProto& node, const onnx::OpSchema& schema, cons
   const onnx::NodeProto call = with_defaults(node, schema);
   if (const onnx::FunctionProto* body = schema.GetFunction(std::max(kCanonicalOpset, schema.since_version()))) {
     function = *body;
+    correct_definition(function);
   } else if (const int builder = newest_builder(schema)) {
     if (!knows_types(node, input_types)) return false;
     std::vector<onnx::TypeProto> types(input_types.size());

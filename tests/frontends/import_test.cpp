@@ -8,6 +8,7 @@
 #include <filesystem>
 
 #include "frontends/onnx/export.h"
+#include "ir/evaluate.h"
 #include "ir/op.h"
 #include "ir/verify.h"
 #include "tests/frontends/graphs.h"
@@ -189,6 +190,19 @@ TEST(Import, OperatorsWithoutARecordAreExpandedByTheirDefinition) {
     EXPECT_EQ(graph->outputs()[0]->type().to_string(), type);
     EXPECT_EQ(to_string(verify(*graph)), "") << body;
   }
+}
+
+// Its definition squeezes all axes of one element, where only one is meant.
+TEST(Import, AffineGridsOfASingleImage) {
+  const auto graph = parse_onnx_text(
+      R"(<ir_version: 10, opset_import: ["" : 20]>
+      g (float[1,2,3] theta) => (float[1,2,2,2] y) <int64[4] size = {1, 1, 2, 2}> { y = AffineGrid<align_corners = 1>(theta, size) })",
+      "m");
+  ASSERT_TRUE(graph.ok()) << to_string(graph.diagnostics());
+  const auto y = evaluate(**graph, {{"theta", Tensor::of<float>({1, 2, 3}, {1, 0, 5, 0, 1, 7})}});
+  ASSERT_TRUE(y.ok()) << to_string(y.diagnostics());
+  const auto grid = (*y)[0].data<float>();
+  EXPECT_THAT(std::vector<float>(grid.begin(), grid.end()), testing::ElementsAre(4, 6, 6, 6, 4, 8, 6, 8));
 }
 
 // ---- tensors ------------------------------------------------------------------------------------------------------------------------
