@@ -24,6 +24,7 @@ SourceValue known(const Translation& t, size_t operand, const Value* value) {
   SourceValue known;
   known.constant = t.input(operand).constant;
   known.quantization = t.input(operand).quantization;
+  known.unset = t.input(operand).unset;
   known.type = known.constant.defined() ? Type::of(known.constant) : value->type();
   return known;
 }
@@ -34,6 +35,33 @@ Result<std::vector<Value*>> operands_behind_condition(Translation& t) {
     LAPIS_TRY(values.emplace_back(), t.stored(i, Layout::AsWritten));
   }
   return values;
+}
+
+// ---- values that nobody reads ---------------------------------------------------------------------------------------------
+
+// As one element: a number, or the size of a value around.
+Result<Value*> size_of(Translation& t, const Dim& d, const std::vector<Value*>& around) {
+  if (d.is_constant()) return ints(t, {d.value()});
+  for (Value* value : around) {
+    const Type& type = value->type();
+    for (int64_t axis = 0; d.is_known() && type.ranked() && axis < type.rank(); ++axis) {
+      if (type.dim(axis) != d) continue;
+      LAPIS_TRY(Value * shape, t.add(ops::ShapeOf, {value}));
+      return slice(t, shape, 0, axis, axis + 1);
+    }
+  }
+  return Translation::unsupported("values of a size that only its graph knows");
+}
+
+Result<Value*> zeros(Translation& t, const Type& type, const std::vector<Value*>& around) {
+  if (!type.ranked()) return Translation::unsupported("values of unknown rank that not every way sets");
+  if (type.is_static()) return filled(t, 0, type);
+  std::vector<Value*> sizes;
+  for (const Dim& d : *type.dims) {
+    LAPIS_TRY(sizes.emplace_back(), size_of(t, d, around));
+  }
+  LAPIS_TRY(Value * shape, t.add(ops::Concat, sizes, ops::ConcatAttrs{.axis = 0}));
+  return t.add(ops::Expand, {scalar(t, 0, type.dtype), shape});
 }
 
 Status set_result(Translation& t, size_t i, Value* value) {
@@ -61,6 +89,42 @@ Result<std::shared_ptr<Graph>> branch_of(Translation& t, size_t i, const std::ve
   return body;
 }
 
+// Whether body i of a branch hands on, as result k, what nothing has set: there, or around.
+bool is_unset(const Translation& t, size_t i, size_t k) {
+  const SourceGraph& body = *t.node().bodies[i];
+  const std::string& result = body.outputs[k];
+  if (body.values.at(result).unset) return true;
+  for (const SourceNode& node : body.nodes) {
+    if (node.outputs.empty() || node.outputs[0] != result || node.inputs.size() != 1) continue;
+    const auto input = std::find(body.inputs.begin(), body.inputs.end(), node.inputs[0]);
+    return input != body.inputs.end() && t.input(static_cast<size_t>(input - body.inputs.begin()) + 1).unset;
+  }
+  return false;
+}
+
+// Such results are zeros like those of the other branch.
+Status set_unset(Translation& t, size_t i, Graph& branch, const Graph& other, const std::vector<Value*>& around) {
+  for (size_t k = 0; k < branch.outputs().size(); ++k) {
+    if (!is_unset(t, i, k) || is_unset(t, 1 - i, k)) continue;
+    LAPIS_TRY(Value * any, zeros(t, other.outputs()[k]->type(), around));
+    Node* same = branch.outputs()[k]->producer();
+    branch.replace_all_uses(same->inputs()[0], any);
+    branch.outputs()[k]->set_type(any->type());
+  }
+  return ok();
+}
+
+// Where something unset takes part, which is so in the first try of a loop only (below), the branch that has a shape decides.
+void guess_types(const Translation& t, const Graph& then, const Graph& otherwise) {
+  bool has_unset = false;
+  for (size_t i = 1; i < t.input_count(); ++i) has_unset |= t.input(i).unset;
+  for (size_t k = 0; has_unset && k < then.outputs().size(); ++k) {
+    Value *a = then.outputs()[k], *b = otherwise.outputs()[k];
+    if (a->type().ranked() && !b->type().ranked()) b->set_type(a->type());
+    if (b->type().ranked() && !a->type().ranked()) a->set_type(b->type());
+  }
+}
+
 // ---- loops ----------------------------------------------------------------------------------------------------------------
 
 class LoopBuilder {
@@ -75,11 +139,13 @@ class LoopBuilder {
     if (t_.output_count() != states_.size()) return error(ErrorKind::Input, "its results are not its states");
     if (t_.body_input_count(0) != states_.size() + kFirstState)
       return error(ErrorKind::Input, "its graph does not fit its states");
-    for (const Value* state : states_) types_.push_back(start_of(state->type()));
+    for (size_t i = 0; i < states_.size(); ++i)
+      types_.push_back(is_unset(i) ? Type::tensor(DType::Float32) : start_of(states_[i]->type()));
     LAPIS_CHECK(translate_body());
     LAPIS_TRY(const std::vector<Value*> recurrent, as_recurrent(t_, parts()));
     if (!recurrent.empty()) return set_all(recurrent);
     LAPIS_CHECK(give_lists_their_elements());
+    LAPIS_CHECK(set_unset());
     read_from_around();
     return add_node(condition);
   }
@@ -101,6 +167,7 @@ class LoopBuilder {
     return type;
   }
 
+  bool is_unset(size_t i) const { return t_.input(i + 1).unset; }
   bool is_unchanged(size_t i) const { return unchanged_.contains(i); }
   bool is_carried(size_t i) const { return !is_unchanged(i); }
   bool is_constant(size_t i) const { return is_unchanged(i) && t_.input(i + 1).constant.defined(); }
@@ -108,6 +175,7 @@ class LoopBuilder {
   // A state has what its start and every iteration have in common: the body is translated again where that is less than it was translated for.
   Status translate_body() {
     for (int i = 0; i < kMostTries; ++i) {
+      is_first_ = i == 0;
       LAPIS_TRY(body_, t_.body(0, inputs_of_body()));
       if (body_->outputs().size() != states_.size() + 1)
         return error(ErrorKind::Input, "its graph does not fit its states");
@@ -124,6 +192,7 @@ class LoopBuilder {
       if (is_unchanged(i)) continue;
       all.back().constant = Tensor();
       all.back().type = types_[i];
+      all.back().unset = is_first_ && is_unset(i);
     }
     return all;
   }
@@ -133,7 +202,7 @@ class LoopBuilder {
     for (size_t i = 0; i < states_.size(); ++i) {
       const Type& next = body_->outputs()[i + 1]->type();
       if (is_unchanged(i) || next == types_[i]) continue;
-      const auto either = ops::common(types_[i], next);
+      const auto either = is_first_ && is_unset(i) ? next : ops::common(types_[i], next);
       if (!either)
         return error(ErrorKind::Input,
                      "a state starts as " + types_[i].to_string() + " but its graph gives " + next.to_string());
@@ -153,7 +222,7 @@ class LoopBuilder {
       if (!filled.ranked() || filled.rank() == 0) return Translation::unsupported("a list of elements of unknown rank");
       const bool grows = !((*filled.dims)[0] == count);
       (*filled.dims)[0] = count;
-      LAPIS_TRY(states_[i], zeros(filled));
+      LAPIS_TRY(states_[i], zeros(t_, filled, states_));
       LAPIS_TRY(Value * taken, body_input(i));
       if (grows) (*filled.dims)[0] = Dim::unknown();
       taken->set_type(filled);
@@ -161,27 +230,13 @@ class LoopBuilder {
     return ok();
   }
 
-  Result<Value*> zeros(const Type& type) {
-    std::vector<Value*> sizes;
-    for (const Dim& d : *type.dims) {
-      LAPIS_TRY(sizes.emplace_back(), size_of(d));
+  // What nothing sets before the loop starts as zeros of the type that the loop gives.
+  Status set_unset() {
+    for (size_t i = 0; i < states_.size(); ++i) {
+      if (is_unchanged(i) || !is_unset(i)) continue;
+      LAPIS_TRY(states_[i], zeros(t_, types_[i], states_));
     }
-    LAPIS_TRY(Value * shape, t_.add(ops::Concat, sizes, ops::ConcatAttrs{.axis = 0}));
-    return t_.add(ops::Expand, {scalar(t_, 0, type.dtype), shape});
-  }
-
-  // As one element: a number, or the size of an operand.
-  Result<Value*> size_of(const Dim& d) {
-    if (d.is_constant()) return ints(t_, {d.value()});
-    for (Value* state : states_) {
-      const Type& type = state->type();
-      for (int64_t axis = 0; d.is_known() && type.ranked() && axis < type.rank(); ++axis) {
-        if (type.dim(axis) != d) continue;
-        LAPIS_TRY(Value * shape, t_.add(ops::ShapeOf, {state}));
-        return slice(t_, shape, 0, axis, axis + 1);
-      }
-    }
-    return Translation::unsupported("a list whose elements have a size that only its loop knows");
+    return ok();
   }
 
   // ---- what it may be besides -----------------------------------------------------------------------------------------------
@@ -249,6 +304,7 @@ class LoopBuilder {
   }
 
   Translation& t_;
+  bool is_first_ = true;  // of the tries
   std::set<size_t> unchanged_;
   std::vector<Value*> states_;
   std::vector<Type> types_;
@@ -263,6 +319,9 @@ Status branch(Translation& t) {
   ops::IfAttrs attributes;
   LAPIS_TRY(attributes.then_branch, branch_of(t, 0, values));
   LAPIS_TRY(attributes.else_branch, branch_of(t, 1, values));
+  guess_types(t, *attributes.then_branch, *attributes.else_branch);
+  LAPIS_CHECK(set_unset(t, 0, *attributes.then_branch, *attributes.else_branch, values));
+  LAPIS_CHECK(set_unset(t, 1, *attributes.else_branch, *attributes.then_branch, values));
   LAPIS_TRY(const std::vector<Value*> results,
             t.add_all(ops::If, {condition}, encode_attributes(attributes), t.output_count()));
   for (size_t i = 0; i < results.size(); ++i) LAPIS_CHECK(set_result(t, i, results[i]));

@@ -26,7 +26,8 @@ struct SourceValue {
   std::optional<Quantization> quantization;  // of integers that stand for reals
   Tensor constant;                           // undefined if it is computed
   bool given = false;                        // there before the first node: an input, a constant, state
-  std::string unsupported;                   // what no node can have: "sparse tensors"; empty: nothing
+  bool unset = false;       // a result that this way through the graph does not set: nobody reads what it is
+  std::string unsupported;  // what no node can have: "sparse tensors"; empty: nothing
 };
 
 using SourceAttribute = std::variant<bool, int64_t, double, std::string, std::vector<int64_t>, std::vector<double>>;

@@ -258,6 +258,7 @@ static void give(SourceGraph& body, const std::vector<SourceValue>& known) {
       continue;
     }
     if (i < known.size() && !value.type.ranked() && known[i].type.dtype != DType::Undefined) value.type = known[i].type;
+    value.unset = i < known.size() && known[i].unset;
     open.push_back(body.inputs[i]);
   }
   body.inputs = std::move(open);

@@ -116,9 +116,16 @@ std::vector<double> Args::reals(std::string_view name) {
   return {whole.begin(), whole.end()};
 }
 
+// An integer that a node before has found: the type of another tensor.
+int64_t Args::known(std::string_view name) const {
+  const std::vector<int64_t> at = references(name);
+  const Tensor none, &number = at.size() == 1 && at[0] >= 0 ? t_.input(static_cast<size_t>(at[0])).constant : none;
+  return number.defined() && number.size() == 1 && is_integer(number.dtype()) ? number.as_int(0) : -1;
+}
+
 std::optional<DType> Args::dtype(std::string_view name) {
   if (!has(name)) return std::nullopt;
-  const auto found = dtype_of_scalar_type(integer(name, 0));
+  const auto found = dtype_of_scalar_type(is_operand(name) ? known(name) : integer(name, 0));
   if (!found) flaw(name, "a type that Lapis has");
   return found;
 }

@@ -51,6 +51,7 @@ class Args {
   const frontend::SourceAttribute* find(std::string_view name) const;
   std::vector<int64_t> references(std::string_view name) const;
   Result<Value*> operand(int64_t number);
+  int64_t known(std::string_view name) const;
   void flaw(std::string_view name, const char* wanted);
   Translation& t_;
   std::string flaw_;

@@ -23,9 +23,9 @@ Status ones(Translation& t) {
   return finish(t, filled(t, a, 1, DType::Float32));
 }
 
-// The type of the value, where none is asked for.
-DType type_of_fill(const Translation& t) {
-  const auto it = t.node().attributes.find("fill_value");
+// The type of a number among the arguments, where none is asked for.
+DType type_of(const Translation& t, std::string_view number) {
+  const auto it = t.node().attributes.find(number);
   if (it != t.node().attributes.end() && std::holds_alternative<bool>(it->second)) return DType::Bool;
   return it != t.node().attributes.end() && std::holds_alternative<int64_t>(it->second) ? DType::Int64 : DType::Float32;
 }
@@ -34,7 +34,7 @@ Status full(Translation& t) {
   Args a(t);
   if (a.is_operand("fill_value")) return Translation::unsupported("a value that is computed");
   const double value = a.number("fill_value", 0);
-  return finish(t, filled(t, a, value, type_of_fill(t)));
+  return finish(t, filled(t, a, value, type_of(t, "fill_value")));
 }
 
 // In the type of self, unless another is asked for.
@@ -103,6 +103,17 @@ Status scalar_tensor(Translation& t) {
   return finish(t, frontend::cast(t, value, dtype));
 }
 
+// A number, which may be computed, as a tensor.
+Status tensor_of_number(Translation& t) {
+  Args a(t);
+  if (!a.is_operand("data") && std::holds_alternative<std::vector<int64_t>>(t.attribute("data")))
+    return Translation::unsupported("a tensor made of a list of numbers");
+  LAPIS_TRY(Value * value, a.number_or_tensor("data", type_of(t, "data")));
+  const DType dtype = a.dtype().value_or(value->dtype());
+  LAPIS_CHECK(a.status());
+  return finish(t, frontend::cast(t, value, dtype));
+}
+
 constexpr AtenRow kRows[] = {
     {"aten.arange", "start end step *dtype layout device pin_memory", arange},
     {"aten.empty", "size *dtype layout device pin_memory memory_format", zeros},
@@ -118,6 +129,7 @@ constexpr AtenRow kRows[] = {
     {"aten.ones", "size *dtype layout device pin_memory", ones},
     {"aten.ones_like", "self *dtype layout device pin_memory memory_format", ones_like},
     {"aten.scalar_tensor", "s *dtype layout device pin_memory", scalar_tensor},
+    {"aten.tensor", "data *dtype device requires_grad", tensor_of_number},
     {"aten.zero", "self", zeros_like},
     {"aten.zeros", "size *dtype layout device pin_memory", zeros},
     {"aten.zeros_like", "self *dtype layout device pin_memory memory_format", zeros_like},

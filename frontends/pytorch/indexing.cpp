@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "frontends/pytorch/translators.h"
+#include "frontends/pytorch/types.h"
 #include "ir/ops/attributes.h"
 #include "ir/ops/data_attributes.h"
 
@@ -144,6 +145,27 @@ Status size(Translation& t) {
   return finish(t, t.add(ops::Gather, {sizes, frontend::scalar(t, static_cast<double>(dim), DType::Int64)}));
 }
 
+Status rank(Translation& t) {
+  Args a(t);
+  LAPIS_TRY(Value * x, self(a));
+  if (!x->type().ranked()) {
+    LAPIS_TRY(Value * sizes, t.add(ops::ShapeOf, {x}));
+    return finish(t, t.add(ops::Size, {sizes}));
+  }
+  t.set_constant(0, Tensor::scalar<int64_t>(x->type().rank()));
+  return ok();
+}
+
+// The number of the type of its elements.
+Status type_number(Translation& t) {
+  Args a(t);
+  LAPIS_TRY(const Value* x, self(a));
+  const auto number = scalar_type_of(x->dtype());
+  if (!number) return Translation::unsupported("the type of a tensor that PyTorch does not have");
+  t.set_constant(0, Tensor::scalar<int64_t>(*number));
+  return ok();
+}
+
 Status numel(Translation& t) {
   Args a(t);
   LAPIS_TRY(Value * x, self(a));
@@ -194,6 +216,7 @@ constexpr AtenRow kRows[] = {
     {"_operator.sub", "a b", arithmetic<ops::Sub>},
     {"_operator.truediv", "a b", true_quotient},
     {"aten._local_scalar_dense", "self", item},
+    {"aten.dim", "self", rank},
     {"aten.gather", "self dim index *sparse_grad", gather},
     {"aten.index", "self indices", index},
     {"aten.index_put", "self indices values accumulate", index_put},
@@ -206,6 +229,7 @@ constexpr AtenRow kRows[] = {
     {"aten.size", "self dim", size},
     {"aten.sym_numel", "self", numel},
     {"aten.sym_size", "self dim", size},
+    {"prim.dtype", "self", type_number},
 };
 
 }  // namespace

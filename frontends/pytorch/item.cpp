@@ -54,6 +54,7 @@ Item Item::of_string(std::string value) { return named(Kind::String, std::move(v
 Item Item::tensor(std::string name) { return named(Kind::Tensor, std::move(name)); }
 Item Item::symbol(std::string name) { return named(Kind::Symbol, std::move(name)); }
 Item Item::global(std::string name) { return named(Kind::Global, std::move(name)); }
+Item Item::unset(std::string why) { return named(Kind::Unset, std::move(why)); }
 
 const std::vector<Item>& Item::elements() const {
   static const std::vector<Item> none;
@@ -73,9 +74,21 @@ bool Item::is_flat() const {
 }
 
 std::string Item::description() const {
-  constexpr const char* kNames[] = {"None",     "a truth value", "an integer",         "a number", "a string",
-                                    "a tensor", "a tensor",      "a number",           "a list",   "a tuple",
-                                    "a dict",   "an object",     "a class or function"};
+  constexpr const char* kNames[] = {"None",
+                                    "a truth value",
+                                    "an integer",
+                                    "a number",
+                                    "a string",
+                                    "a tensor",
+                                    "a tensor",
+                                    "a number",
+                                    "a list",
+                                    "a tuple",
+                                    "a dict",
+                                    "an object",
+                                    "a class or function",
+                                    "a value that may be None",
+                                    "a value that is not set"};
   return kNames[static_cast<size_t>(kind)];
 }
 

@@ -25,9 +25,11 @@ struct Item {
     Symbol,  // a number or truth value that is computed, likewise
     List,
     Tuple,
-    Dict,    // keys and values in turn
-    Object,  // of a class, such as a module
-    Global,  // a class or function of Python, by name
+    Dict,      // keys and values in turn
+    Object,    // of a class, such as a module
+    Global,    // a class or function of Python, by name
+    Optional,  // two elements: whether there is one, and the value
+    Unset,     // a variable that the way taken did not set; its text says why it cannot be read, if it cannot
   };
   Kind kind = Kind::None;
   bool truth = false;
@@ -48,6 +50,7 @@ struct Item {
   static Item symbol(std::string name);
   static Item list(std::vector<Item> items, Kind kind = Kind::List);
   static Item global(std::string name);
+  static Item unset(std::string why = "");
 
   bool is(Kind k) const { return kind == k; }
   bool is_none() const { return kind == Kind::None; }

@@ -1,17 +1,21 @@
-// Carries out functions of TorchScript on items: what is known is computed, what is not becomes nodes (writer.h).
+// Carries out functions of TorchScript on items: what is known is computed, what is not becomes nodes (writer.h). Its parts are three files:
+// statements and expressions, branches and loops (script_control.cpp), and calls (script_calls.cpp).
 #pragma once
 
 #include <unordered_map>
+#include <unordered_set>
 
 #include "frontends/pytorch/script_library.h"
 #include "frontends/pytorch/writer.h"
 
 namespace lapis::pytorch_frontend {
 
+inline constexpr const char* kResults = "$results";  // the type of what several values will be unpacked from
+
 class Interpreter {
  public:
   Interpreter(ScriptLibrary& library, Writer& writer, std::vector<Item> constants)
-      : library_(library), writer_(writer), constants_(std::move(constants)) {}
+      : library_(library), writer_(&writer), constants_(std::move(constants)) {}
 
   // A method of an object; `arguments` without self.
   Result<Item> call_method(const Item& self, const std::string& method, std::vector<Item> arguments);
@@ -43,12 +47,33 @@ class Interpreter {
   Status bind(Frame& frame, Arguments arguments);
   Status run(const std::vector<Statement>& statements, Frame& frame);
   Status execute(const Statement& s, Frame& frame);
-  Status branch(const Statement& s, Frame& frame);
-  Status repeat(const Statement& s, Frame& frame);
   Status assign(const Statement& s, Frame& frame);
   Status assign_to(const Expression& target, Item value, Frame& frame);
   Result<std::vector<Item>> unpacked(const Item& value, size_t count, Frame& frame);
   Status set_attribute(const Item& object, const std::string& name, Item value, Frame& frame);
+
+  // ---- branches and loops
+  struct Within;
+  struct Way;
+  using Forms = std::map<std::string, Item>;  // of variables (script_state.h)
+  Status branch(const Statement& s, Frame& frame);
+  Result<Way> way(const std::vector<Statement>& statements, const std::string& prefix, Frame& frame);
+  Status join(const std::string& name, const Item& condition, Way& then, Way& otherwise, Frame& frame);
+  Result<std::vector<std::string>> add_branch(const std::string& name, const Item& condition, Way& then, Way& otherwise,
+                                              const std::vector<Item>& of_then, const std::vector<Item>& of_else,
+                                              const Frame& frame);
+  Status repeat(const Statement& s, Frame& frame);
+  Status repeat_counting(const Statement& s, Frame& frame);
+  Status loop(const Statement& s, const Item& condition, const Item& count, Frame& frame);
+  Result<Way> turn(const Statement& s, const Item& count, const Forms& forms, const std::string& prefix, Frame& frame);
+  void start(const Forms& forms, Writer& turn, Frame& frame);
+  Result<Item> goes_on_after(const Statement& s, const std::string& iteration, const Item& count, Frame& frame);
+  Status add_loop(const std::string& name, const Item& condition, Way& turn, const Forms& forms, Frame& frame);
+  Status behind_loop(const Way& turn, const Forms& forms, const std::vector<Item>& starts,
+                     const std::vector<std::string>& changed, Frame& frame);
+  std::string name_of_node(const char* kind, const Frame& frame);
+  Call control_call(const char* op, const std::string& name, size_t results, const Frame& frame);
+  Status located(Status status, const Frame& frame) const;
 
   Result<Item> evaluate(const Expression& e, Frame& frame);
   Result<Item> name(const Expression& e, Frame& frame);
@@ -57,6 +82,7 @@ class Interpreter {
   Result<Item> constant(const std::string& name, const Frame& frame);
   Result<Item> class_constant(const std::string& type, const std::string& name, Frame& frame);
   Result<Item> subscript(const Expression& e, Frame& frame);
+  Result<Item> readable(const Item& item, const Frame& frame) const;
   Result<Item> element(const Item& of, const Item& at, Frame& frame);
   Result<Item> list(const Expression& e, Frame& frame);
   Result<Item> call_expression(const Expression& e, Frame& frame);
@@ -64,15 +90,22 @@ class Interpreter {
   Result<Item> call_operator(const std::string& op, Arguments arguments, Frame& frame);
   Result<Item> call_primitive(const std::string& op, const Arguments& arguments, Frame& frame);
   Result<Arguments> arguments_of(const Expression& e, Frame& frame);
+  Status check_growth(const std::string& op, const std::vector<Item>& arguments, const Frame& frame) const;
+  Result<std::optional<Item>> known_result(const std::string& op, const std::vector<Item>& arguments,
+                                           const Frame& frame);
+  Result<Item> length(const Item& of, Frame& frame);
+  Result<std::optional<Item>> presence(const std::string& op, const std::vector<Item>& arguments, Frame& frame);
   Result<Item> emit(const std::string& op, Arguments arguments, Frame& frame);
   Result<Item> as_number(const std::string& type, const Item& value, Frame& frame);
   Result<Item> known_number(const std::string& type, const Item& value, const Frame& frame);
+  Result<Item> converted(const std::string& type, const Item& value, Frame& frame);
   Status step(Frame& frame);
   Diagnostic problem(ErrorKind kind, const std::string& what, const Frame& frame) const;
   std::string place(const Frame& frame) const;
 
   ScriptLibrary& library_;
-  Writer& writer_;
+  Writer* writer_;                             // of the model, or of the graph of a branch or loop
+  std::unordered_set<const void*> own_lists_;  // that the code of this graph has made
   std::vector<Item> constants_;
   std::vector<std::string> changed_;
   int depth_ = 0, levels_ = 0;

@@ -91,9 +91,10 @@ std::string Writer::name_of_weight(const Item& weight, const std::string& hint) 
 }
 
 std::string Writer::unique(const std::string& hint) {
-  std::string name = hint;
-  size_t& suffix = suffixes_[hint];
-  while (is_taken(name)) name = hint + "_" + std::to_string(++suffix);
+  const std::string stem = hint.starts_with(prefix_) ? hint : prefix_ + hint;
+  std::string name = stem;
+  size_t& suffix = suffixes_[stem];
+  while (is_taken(name)) name = stem + "_" + std::to_string(++suffix);
   return name;
 }
 
@@ -155,7 +156,7 @@ void Writer::drop_unread() {
 // ---- arguments ----------------------------------------------------------------------------------------------------------------
 
 int64_t Writer::refer(const Item& item, SourceNode& node) {
-  std::string name = item.is(Item::Kind::Weight) ? name_of_weight(item, item.text) : current(item.text);
+  std::string name = item.is(Item::Kind::Weight) ? name_of_weight(item, item.text) : current(inner(item.text));
   if (stale_.contains(name)) {
     SourceValue value;
     value.given = true;
@@ -257,7 +258,7 @@ std::vector<std::string> Writer::append(const frontend::SourceGraph& graph, cons
 
 // What a call makes of its first operand: another version of it, or views.
 Status Writer::relate(const Call& call, const std::string& base) {
-  if (is_in_place(call.op) && !call.outputs.empty()) return change(call, base);
+  if (is_in_place(call.op) && !call.outputs.empty()) return change(base, call.outputs[0]);
   const std::string whole = call.outputs.size() == 1 ? call.op : "";
   if (is_view(call.op))
     for (const std::string& output : call.outputs) note_view(output, {whole, base, root(base), call.arguments});
@@ -275,6 +276,8 @@ void Writer::note_view(const std::string& output, View view) {
 }
 
 std::string Writer::output(const std::string& node, size_t i) {
+  const auto found = numbers_.find(node);
+  if (found == numbers_.end() && around_) return around_->output(node, i);
   SourceNode& from = graph_.nodes[numbers_.at(node)];
   while (from.outputs.size() <= i) {
     from.outputs.push_back(unique(node));
@@ -285,16 +288,26 @@ std::string Writer::output(const std::string& node, size_t i) {
   return from.outputs[i];
 }
 
-// `changed` is now what the call gives. Views of it, and what it is a view of, are stale, unless they can be written again.
-Status Writer::change(const Call& call, const std::string& changed) {
-  const std::string top = root(changed), result = call.outputs[0];
-  std::vector<std::string> relatives = families_[top];
-  families_.erase(top);
-  relatives.push_back(top);
-  for (const std::string& relative : relatives)
-    if (relative != changed) stale_.insert(relative);
+// `changed` is now `result`. Views of it, and what it is a view of, are stale, unless they can be written again.
+Status Writer::change(const std::string& changed, const std::string& result) {
+  const std::string top = root(changed);
+  const auto constant = graph_.values.find(top);
+  if (around_ && constant != graph_.values.end() && constant->second.constant.defined())
+    return error(ErrorKind::Unsupported, "a branch or loop that depends on values changes a constant in place");
+  spoil(changed, changed);
   versions_[changed] = result;
   return write_back(changed, result);
+}
+
+// What may share its elements with this value must not be read any more.
+void Writer::spoil(const std::string& name, const std::string& but) {
+  for (const std::string& top : roots(name)) {
+    std::vector<std::string> relatives = families_[top];
+    families_.erase(top);
+    relatives.push_back(top);
+    for (const std::string& relative : relatives)
+      if (relative != but) stale_.insert(relative);
+  }
 }
 
 // What the view was taken of, and what that was taken of, with the changed view in its place.
@@ -336,6 +349,122 @@ std::optional<Call> Writer::written_back(const View& view, const std::string& re
   call.arguments = {{"self", Item::tensor(view.base)}, {"src", Item::tensor(result)}};
   call.arguments.insert(call.arguments.end(), view.arguments.begin() + 1, view.arguments.end());
   return call;
+}
+
+// ---- graphs that nodes run --------------------------------------------------------------------------------------------------
+
+// The name here of a value, which becomes an input if it is one of the graph around.
+std::string Writer::inner(const std::string& name) {
+  if (!around_ || name.empty() || name.starts_with(prefix_)) return name;
+  const std::string outer = around_->current(around_->inner(name));
+  if (const auto it = inner_.find(outer); it != inner_.end()) return it->second;
+  std::string made = unique(prefix_ + "around/" + outer.substr(outer.rfind('/') + 1));
+  add_input(made, Type());
+  if (around_->stale_.contains(outer)) stale_.insert(made);
+  operands_.push_back(outer);
+  inner_.emplace(outer, made);
+  outer_.emplace(made, outer);
+  return made;
+}
+
+std::string Writer::add_state(const std::string& hint, const Item& start) {
+  std::string name = unique(hint);
+  add_input(name, Type());
+  states_.push_back(name);
+  if (start.is(Item::Kind::Tensor)) outer_.emplace(name, around_->current(around_->inner(start.text)));
+  return name;
+}
+
+Status Writer::add_results(const std::vector<Item>& results, const std::string& written_at) {
+  for (const Item& item : results) {
+    const std::string name = unique("result");
+    LAPIS_CHECK(
+        add({"aten.alias", "", name, written_at, {{"self", item.is(Item::Kind::Unset) ? unset() : item}}, {name}}));
+    graph_.values.at(name).unset = item.is(Item::Kind::Unset);
+    for (const std::string& top : roots(name))
+      if (const auto it = outer_.find(top); it != outer_.end()) shared_.emplace_back(graph_.outputs.size(), it->second);
+    graph_.outputs.push_back(name);
+  }
+  return ok();
+}
+
+Item Writer::unset() {
+  const std::string name = unique("unset");
+  add_constant(name, Tensor::scalar<float>(0));
+  graph_.values.at(name).unset = true;
+  return Item::tensor(name);
+}
+
+std::vector<std::string> Writer::changed() const {
+  std::vector<std::string> changed;
+  for (const std::string& operand : operands_)
+    if (versions_.contains(inner_.at(operand))) changed.push_back(operand);
+  return changed;
+}
+
+Result<frontend::SourceGraph> Writer::body(const std::vector<std::string>& operands) && {
+  for (const std::string& operand : operands) inner(operand);
+  LAPIS_CHECK(check_changes());
+  graph_.file_bytes = around_->file_bytes();
+  graph_.inputs.resize(graph_.inputs.size() - operands_.size());
+  for (const std::string& operand : operands) graph_.inputs.push_back(inner_.at(operand));
+  drop_unread();
+  return std::move(graph_);
+}
+
+// What a value may be a view of.
+std::vector<std::string> Writer::roots(const std::string& name) const {
+  std::vector<std::string> all = {root(name)};
+  if (const auto it = shares_.find(all[0]); it != shares_.end())
+    all.insert(all.end(), it->second.begin(), it->second.end());
+  return all;
+}
+
+// The same in the outermost graph that knows it.
+std::set<std::string> Writer::origins(const std::string& name) const {
+  std::set<std::string> all;
+  for (const std::string& top : roots(name)) {
+    const auto it = outer_.find(top);
+    all.merge(it == outer_.end() ? std::set{top} : around_->origins(it->second));
+  }
+  return all;
+}
+
+// A graph that reads two views of one thing sees both change, in each turn.
+Status Writer::check_changes() const {
+  for (const auto& [here, around] : outer_) {
+    if (!versions_.contains(here)) continue;
+    const std::set<std::string> mine = around_->origins(around);
+    for (const auto& [other, outer] : outer_) {
+      const std::set<std::string> theirs = around_->origins(outer);
+      const bool meet = std::any_of(mine.begin(), mine.end(), [&](const std::string& m) { return theirs.contains(m); });
+      if (other != here && meet)
+        return error(
+            ErrorKind::Unsupported,
+            "a branch or loop that depends on values changes in place what it also reads through another view");
+    }
+  }
+  return ok();
+}
+
+Status Writer::supersede(const std::string& value, const std::string& result) { return change(value, result); }
+
+void Writer::share(const Writer& body, const std::vector<std::string>& results, size_t first_state) {
+  std::vector<std::pair<size_t, std::string>> pairs = body.shared_;
+  for (size_t i = 0; i < body.states_.size(); ++i) {
+    const auto start = body.outer_.find(body.states_[i]);
+    if (start == body.outer_.end()) continue;
+    if (body.versions_.contains(body.states_[i])) spoil(start->second, "");
+    pairs.emplace_back(i + first_state, start->second);  // of a loop without turns
+  }
+  for (const auto& [i, outer] : pairs) {
+    if (i < first_state) continue;
+    const std::string& result = results[i - first_state];
+    for (const std::string& top : roots(outer)) {
+      shares_[result].push_back(top);
+      families_[top].push_back(result);
+    }
+  }
 }
 
 }  // namespace lapis::pytorch_frontend

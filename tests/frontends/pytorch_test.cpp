@@ -11,6 +11,7 @@
 #include "frontends/pytorch/import.h"
 #include "frontends/pytorch/pickle.h"
 #include "frontends/pytorch/script_ast.h"
+#include "frontends/pytorch/script_state.h"
 #include "ir/op.h"
 #include "ir/ops/ops.h"
 #include "ir/verify.h"
@@ -54,8 +55,9 @@ TEST(Pytorch, WhatImportsIsAValidModel) {
   for (const auto& entry : std::filesystem::directory_iterator(kFolder)) {
     const std::string name = entry.path().filename().string();
     const bool is_model = name.ends_with(".pt2") || name.ends_with(".pt");
-    if (!is_model || name.starts_with("unsupported") || name.starts_with("branching") || name.starts_with("stateful"))
-      continue;
+    const bool is_refused = name.starts_with("unsupported") || name.starts_with("branching") ||
+                            name.starts_with("growing") || name.starts_with("stateful");
+    if (!is_model || is_refused) continue;
     const auto graph = import_model(entry.path());
     ASSERT_TRUE(graph.ok()) << name << ": " << to_string(graph.diagnostics());
     const Diagnostics found = verify(**graph);
@@ -74,10 +76,25 @@ TEST(Pytorch, EveryUnsupportedOperatorIsNamedWithItsLine) {
 }
 
 TEST(Pytorch, WhatAGraphCannotKeepIsRefused) {
-  EXPECT_THAT(refusal("branching.pt"),
-              HasSubstr("a branch depends on values that are not known before the model runs"));
   EXPECT_THAT(refusal("stateful.pt"), HasSubstr("forward() changes 'state'"));
   EXPECT_THAT(refusal("eager.pth"), HasSubstr("a PyTorch checkpoint"));
+}
+
+TEST(Pytorch, WhatBranchesAndLoopsCannotCarryIsRefusedWithItsLine) {
+  EXPECT_THAT(
+      refusal("growing_list.pt"),
+      HasSubstr("code/__torch__/generate.py:13: error: a list grows in a branch or loop that depends on values"));
+  EXPECT_THAT(refusal("branching_state.pt"), HasSubstr("a branch or loop that depends on values changes 'state'"));
+  EXPECT_THAT(refusal("branching_length.pt"), HasSubstr("a list whose length depends on values"));
+}
+
+TEST(Pytorch, BranchesAndLoopsOfTorchScriptThatDependOnValuesBecomeNodes) {
+  const auto graph = import_model(kFolder / "deciding.pt");
+  ASSERT_TRUE(graph.ok()) << to_string(graph.diagnostics());
+  std::map<std::string, int> counts;
+  for (const Node* node : (*graph)->nodes()) ++counts[std::string(node->op().name)];
+  EXPECT_EQ(counts["Loop"], 8);
+  EXPECT_GE(counts["If"], 8);
 }
 
 // ---- symbols ------------------------------------------------------------------------------------------------------------------------
@@ -187,6 +204,42 @@ TEST(HostileScript, DamagedCodeIsAnError) {
   EXPECT_FALSE(pytorch_frontend::parse_script(nested + std::string(300, ' ') + "pass\n", "a.py").ok());
 }
 
+// ---- what branches and loops carry ----------------------------------------------------------------------------------------------
+
+TEST(ScriptState, AFormIsOpenWhereItsItemsDiffer) {
+  using namespace pytorch_frontend;
+  using Kind = Item::Kind;
+  const Item x = Item::tensor("x"), y = Item::tensor("y"), one = Item::of_int(1), none;
+  EXPECT_TRUE(same(common(one, Item::of_int(1)), one));
+  const Item pair = common(Item::list({x, one}, Kind::Tuple), Item::list({y, one}, Kind::Tuple));
+  EXPECT_TRUE(same_form(pair, Item::list({Item::tensor(""), one}, Kind::Tuple)));
+  std::vector<Item> parts;
+  collect(pair, Item::list({y, one}, Kind::Tuple), parts);
+  ASSERT_EQ(parts.size(), 1u);
+  EXPECT_EQ(parts[0].text, "y");
+  const Item maybe = common(none, x);
+  ASSERT_TRUE(maybe.is(Kind::Optional));
+  parts.clear();
+  collect(maybe, none, parts);
+  ASSERT_EQ(parts.size(), 2u);
+  EXPECT_FALSE(parts[0].truth);
+  EXPECT_TRUE(parts[1].is(Kind::Unset));
+  EXPECT_TRUE(common(Item::unset(), one).is(Kind::Int)) << "what is not set may be anything";
+  EXPECT_THAT(common(Item::list({x}), Item::list({x, y})).text, HasSubstr("a list whose length depends"));
+  EXPECT_TRUE(same_form(opened(one), Item::symbol("")));
+}
+
+TEST(ScriptState, TuplesThatAreSharedBeyondNumberAreNotCarried) {
+  using namespace pytorch_frontend;
+  Item a = Item::tensor("a"), b = Item::tensor("b");
+  for (int i = 0; i < 50; ++i) {
+    a = Item::list({a, a}, Item::Kind::Tuple);
+    b = Item::list({b, b}, Item::Kind::Tuple);
+  }
+  EXPECT_THAT(common(a, b).text, HasSubstr("more parts than a branch or loop can carry"));
+  EXPECT_TRUE(opened(a).is(Item::Kind::Unset));
+}
+
 // ---- damaged archives -------------------------------------------------------------------------------------------------------------
 
 bool survives(const std::string& bytes) { return testing::survives(imported(bytes)); }
@@ -202,7 +255,7 @@ TEST(HostilePytorch, TruncationsAreErrors) {
 
 TEST(HostilePytorch, BitFlipsAreSurvived) {
   std::mt19937 random(7);
-  for (const char* name : {"net_old.pt2", "net.pt", "quantized.pt2"}) {
+  for (const char* name : {"net_old.pt2", "net.pt", "quantized.pt2", "deciding.pt"}) {
     const std::string whole = content(name);
     for (int i = 0; i < 250 / testing::kStride; ++i) {
       std::string damaged = whole;
