@@ -29,7 +29,8 @@ PAGE = """# Accuracy beside other tools
 int8 models of the zoo's float models: by `lapis quantize` with its default options, by `lapis tune` with the target of losing at most {allowed:.0%} relative, by ONNX Runtime {ort} (static: QDQ,
 u8 data, s8 weights a channel, MinMax, of all operators and of Conv, Gemm and MatMul alone; dynamic: s8 weights) and by NNCF {nncf} with its default preset. Each is calibrated on the same {calibration} samples and measured on {evaluated}
 by `lapis eval`, whoever made it. A cell has the metric, what that is less or more than fp32's, with the 95 % interval of paired samples where the metric has scores for samples, and the SQNR of the outputs
-against fp32; `tune` also has how many times faster than fp32 the model is, both timed in turn, and how many trials were made of those that were allowed (no more begin after {timeout} s). A cell without numbers has the reason. No model has settings of its own. The interval between two int8 models is made
+against fp32; `tune` also has how many times faster than fp32 the model is, both timed in turn, and how many trials were made of those that were allowed (no more begin after {timeout} s). That factor is of this run, on a machine that may have had
+other work beside it; [benchmarks](benchmarks.md) are measured alone. A cell without numbers has the reason. No model has settings of its own. The interval between two int8 models is made
 of those of both.
 
     ./dev accuracy --peers --nncf-python VENV/bin/python
