@@ -43,7 +43,8 @@ const frontend::Dialect& dialect() {
   static const frontend::Dialect kDialect{
       .translators = translators(),
       .hint = "torch.onnx.export(model, inputs, 'model.onnx', dynamo=True) may convert the model to ONNX",
-      .refused = refused()};
+      .refused = refused(),
+      .resolved = resolved()};
   return kDialect;
 }
 

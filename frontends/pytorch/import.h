@@ -23,6 +23,7 @@ namespace pytorch_frontend {
 // One row an operator, alphabetical.
 std::span<const frontend::Translator> translators();
 std::span<const frontend::Refused> refused();
+std::span<const frontend::Resolved> resolved();  // script_quantized.cpp
 const frontend::Dialect& dialect();
 }  // namespace pytorch_frontend
 

@@ -61,10 +61,16 @@ struct Item {
   std::string description() const;                 // "a list", for messages
 };
 
+inline constexpr const char* kState =
+    "$state";  // the attribute that holds what a pickle gives an object instead of attributes
+
 struct Object {
   std::string type;  // "__torch__.torch.nn.modules.conv.Conv2d"
   std::string path;  // of the module within the model: "layer1.conv1"
   std::map<std::string, Item, std::less<>> attributes;
 };
+
+// A tensor of integers that stand for reals, with what a pickle says of it: (scheme, scales, zero points, axis). script_quantized.cpp
+Item quantized_weight(Item integers, const std::vector<Item>& parameters);
 
 }  // namespace lapis::pytorch_frontend

@@ -16,18 +16,14 @@ using Kind = Item::Kind;
 constexpr int kMostDepth = 100;
 
 // What a pickle may name beside classes of TorchScript: a call of such a function has a meaning that we know.
-constexpr std::string_view kCallable[] = {"collections OrderedDict",
-                                          "torch._utils _rebuild_parameter",
-                                          "torch._utils _rebuild_tensor_v2",
-                                          "torch.jit._pickle build_boollist",
-                                          "torch.jit._pickle build_doublelist",
-                                          "torch.jit._pickle build_intlist",
-                                          "torch.jit._pickle build_tensorlist",
-                                          "torch.jit._pickle restore_type_tag"};
+constexpr std::string_view kCallable[] = {
+    "collections OrderedDict",         "torch._utils _rebuild_parameter",    "torch._utils _rebuild_qtensor",
+    "torch._utils _rebuild_tensor_v2", "torch.jit._pickle build_boollist",   "torch.jit._pickle build_doublelist",
+    "torch.jit._pickle build_intlist", "torch.jit._pickle build_tensorlist", "torch.jit._pickle restore_type_tag"};
 
 bool may_be_named(const std::string& name) {
   if (name.starts_with("__torch__") || name == "torch device") return true;
-  if (name.starts_with("torch ") && name.ends_with("Storage")) return true;
+  if (name.starts_with("torch ") && (name.ends_with("Storage") || name.ends_with("_affine"))) return true;
   return std::find(std::begin(kCallable), std::end(kCallable), name) != std::end(kCallable);
 }
 
@@ -312,9 +308,20 @@ class Machine {
     const std::vector<Item>& given = arguments.item.elements();
     if (name == "collections OrderedDict" && given.empty()) return push(Item::list({}, Kind::Dict));
     if (name == "torch._utils _rebuild_tensor_v2") return rebuild_tensor(given);
+    if (name == "torch._utils _rebuild_qtensor") return rebuild_quantized(given);
     if (name == "torch device") return push({});
     const bool passes = !given.empty() && name != "collections OrderedDict" && !name.starts_with("__torch__");
     return passes ? push(given[0], State{arguments.state->depth, true}) : Status(damaged("it calls " + name));
+  }
+
+  // (storage, offset, sizes, strides, (scheme, scales, zero points, axis), ...)
+  Status rebuild_quantized(const std::vector<Item>& given) {
+    constexpr size_t kParameters = 4, kFewest = 3;
+    if (given.size() <= kParameters || given[kParameters].elements().size() < kFewest)
+      return damaged("a quantized tensor has no scale");
+    LAPIS_CHECK(rebuild_tensor(given));
+    LAPIS_TRY(Entry integers, pop());
+    return push(quantized_weight(std::move(integers.item), given[kParameters].elements()));
   }
 
   // (storage, offset, sizes, strides, ...)
@@ -366,13 +373,14 @@ class Machine {
     return push(std::move(made));
   }
 
-  // The state of the object below it: attributes by name. A dict of other kinds has none that we want.
+  // The state of the object below it: attributes by name, or a tuple of which its code makes them. A dict of other kinds has none that we want.
   Status build() {
     LAPIS_TRY(const Entry state, pop());
     if (stack_.empty() || stack_.back().is_mark) return damaged("a state has no object");
     const Entry& to = stack_.back();
     if (!to.item.is(Kind::Object)) return ok();
     LAPIS_CHECK(hold(to, state));
+    if (state.item.is(Kind::Tuple)) to.item.object->attributes.insert_or_assign(kState, state.item);
     const std::vector<Item>& all = state.item.elements();
     for (size_t i = 0; i + 1 < all.size() && state.item.is(Kind::Dict); i += 2)
       if (all[i].is(Kind::String)) to.item.object->attributes.insert_or_assign(all[i].text, all[i + 1]);

@@ -132,6 +132,7 @@ Status fake_quantize(Translation& t) {
 }
 
 constexpr AtenRow kRows[] = {
+    {"aten.dequantize", "self", same},  // of what TorchScript's quantized tensors are: reals
     {"aten.fake_quantize_per_channel_affine", "self scale zero_point axis quant_min quant_max", fake_quantize},
     {"aten.fake_quantize_per_tensor_affine", "self scale zero_point quant_min quant_max", fake_quantize},
     {"quantized_decomposed.dequantize_per_channel",

@@ -15,6 +15,9 @@ constexpr const char* kGiveNumbers = "give the model its random numbers as an in
 constexpr const char* kSolve = "Lapis has nothing that decomposes or solves matrices";
 constexpr const char* kOutside = "do it in the program around the model";
 constexpr const char* kDense = "make them dense before the model is exported";
+constexpr const char* kDynamic =
+    "it finds the scale of its operand when the model runs, and rounds otherwise than ONNX does";
+constexpr const char* kStatic = "export the float model and quantize it with `lapis quantize`, or quantize statically";
 constexpr const char* kCutBoxes = "end the model before it, and choose boxes in the program around it";
 
 constexpr frontend::Refused kRefused[] = {
@@ -62,6 +65,8 @@ constexpr frontend::Refused kRefused[] = {
     {"aten.unique_consecutive", kValues, kOutside},
     {"aten.view_as_complex", kComplex, kSpectrum},
     {"aten.view_as_real", kComplex, kSpectrum},
+    {"quantized.linear_dynamic", kDynamic, kStatic},
+    {"quantized.linear_relu_dynamic", kDynamic, kStatic},
     {"torchvision.nms", kBoxes, kCutBoxes},
 };
 

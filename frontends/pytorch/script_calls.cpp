@@ -256,6 +256,16 @@ Result<Item> Interpreter::length(const Item& of, Frame& frame) {
 }
 
 Result<Item> Interpreter::call_operator(const std::string& op, Arguments arguments, Frame& frame) {
+  LAPIS_TRY(const auto on_reals, quantized_operator(op, arguments.items, frame));
+  if (on_reals) return *on_reals;
+  const QuantizedAs* found = quantized_as(arguments.items);
+  if (!found) return plain_operator(op, std::move(arguments), frame);
+  const QuantizedAs as = *found;
+  LAPIS_TRY(const Item result, plain_operator(op, std::move(arguments), frame));
+  return on_quantized(op, result, as, frame);
+}
+
+Result<Item> Interpreter::plain_operator(const std::string& op, Arguments arguments, Frame& frame) {
   const std::vector<Item>& a = arguments.items;
   LAPIS_TRY(const auto present, presence(op, a, frame));
   if (present) return *present;

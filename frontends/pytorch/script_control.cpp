@@ -273,9 +273,10 @@ Result<Interpreter::Way> Interpreter::turn(const Statement& s, const Item& count
 void Interpreter::start(const Forms& forms, Writer& turn, Frame& frame) {
   for (const auto& [variable, form] : forms) {
     std::vector<Item> starts;
-    std::vector<std::string> states;
     collect(form, frame.names.at(variable), starts);
-    for (const Item& one : starts) states.push_back(turn.add_state(variable, one));
+    std::vector<std::string> states(starts.size());
+    std::transform(starts.begin(), starts.end(), states.begin(),
+                   [&, &hint = variable](const Item& one) { return turn.add_state(hint, one); });
     std::span<const std::string> names = states;
     frame.names[variable] = filled(form, names);
   }

@@ -136,6 +136,10 @@ Status Interpreter::assign_to(const Expression& target, Item value, Frame& frame
 Status Interpreter::set_attribute(const Item& object, const std::string& name, Item value, Frame& frame) {
   if (!object.object)
     return problem(ErrorKind::Input, "its code gives " + object.description() + " an attribute", frame);
+  if (restored_.contains(object.object.get())) {
+    object.object->attributes.insert_or_assign(name, std::move(value));
+    return ok();
+  }
   if (!value.is_flat()) return problem(ErrorKind::Unsupported, "an object that keeps others", frame);
   if (object.object->type.starts_with("__torch__.torch.")) return ok();  // no_grad and its kind
   if (writer_->is_body())
@@ -187,9 +191,9 @@ Result<Item> Interpreter::name(const Expression& e, Frame& frame) {
   static const Row kNames[] = {{"None", {}},
                                {"True", Item::of_bool(true)},
                                {"False", Item::of_bool(false)},
-                               {"inf", Item::of_float(INFINITY)},
-                               {"-inf", Item::of_float(-INFINITY)},
-                               {"nan", Item::of_float(NAN)}};
+                               {"inf", Item::of_float(HUGE_VAL)},
+                               {"-inf", Item::of_float(-HUGE_VAL)},
+                               {"nan", Item::of_float(std::nan(""))}};
   for (const Row& row : kNames)
     if (row.name == e.text) return row.value;
   for (const char* root : {"torch", "ops", "__torch__", "CONSTANTS"})
@@ -222,6 +226,7 @@ Result<Item> Interpreter::attribute_of(const Item& object, const std::string& na
     return object.text == "CONSTANTS" ? constant(name, frame) : Item::global(object.text + "." + name);
   if (!object.object)
     return problem(ErrorKind::Input, "its code asks " + object.description() + " for '" + name + "'", frame);
+  LAPIS_CHECK(restore(object));
   const auto it = object.object->attributes.find(name);
   if (it == object.object->attributes.end()) return class_constant(object.object->type, name, frame);
   Item found = it->second;
@@ -229,6 +234,20 @@ Result<Item> Interpreter::attribute_of(const Item& object, const std::string& na
   if (found.object && found.object->path.empty()) found.object->path = path;
   if (found.is(Kind::Weight)) found.text = path;
   return found;
+}
+
+// Lets the code of an object make its attributes of what the archive holds of it.
+Status Interpreter::restore(const Item& object) {
+  const auto state = object.object->attributes.find(kState);
+  if (state == object.object->attributes.end()) return ok();
+  LAPIS_TRY(const ScriptClass* type, library_.find_class(object.object->type));
+  if (!type || !type->methods.contains("__setstate__")) return ok();
+  const Item held = state->second;
+  object.object->attributes.erase(state);
+  restored_.insert(object.object.get());
+  LAPIS_CHECK(call_method(object, "__setstate__", {held}));
+  restored_.erase(object.object.get());
+  return ok();
 }
 
 // "hidden_size : Final[int] = 128"

@@ -52,6 +52,19 @@ class Interpreter {
   Result<std::vector<Item>> unpacked(const Item& value, size_t count, Frame& frame);
   Status set_attribute(const Item& object, const std::string& name, Item value, Frame& frame);
 
+  // ---- quantized tensors (script_quantized.cpp)
+  struct QuantizedAs {
+    Item scale, zero_point;
+    DType dtype;
+  };
+  Result<Item> rounded(const Item& x, const QuantizedAs& as, Frame& frame);
+  Result<Item> real_weight(const Item& weight, Frame& frame);
+  Result<Arguments> real_operands(const std::vector<Item>& a, size_t operands, bool is_packed, Frame& frame);
+  Result<std::optional<Item>> quantized_operator(const std::string& op, const std::vector<Item>& a, Frame& frame);
+  Result<std::optional<Item>> unknown_quantized(const std::string& op, const std::vector<Item>& a, Frame& frame);
+  const QuantizedAs* quantized_as(const std::vector<Item>& arguments) const;
+  Result<Item> on_quantized(const std::string& op, const Item& result, const QuantizedAs& as, Frame& frame);
+
   // ---- branches and loops
   struct Within;
   struct Way;
@@ -87,6 +100,8 @@ class Interpreter {
   Result<Item> list(const Expression& e, Frame& frame);
   Result<Item> call_expression(const Expression& e, Frame& frame);
   Result<Item> call_named(const std::string& name, const Expression& e, Frame& frame);
+  Status restore(const Item& object);
+  Result<Item> plain_operator(const std::string& op, Arguments arguments, Frame& frame);
   Result<Item> call_operator(const std::string& op, Arguments arguments, Frame& frame);
   Result<Item> call_primitive(const std::string& op, const Arguments& arguments, Frame& frame);
   Result<Arguments> arguments_of(const Expression& e, Frame& frame);
@@ -108,6 +123,8 @@ class Interpreter {
   std::unordered_set<const void*> own_lists_;  // that the code of this graph has made
   std::vector<Item> constants_;
   std::vector<std::string> changed_;
+  std::unordered_set<const Object*> restored_;              // objects whose code is making their attributes
+  std::unordered_map<std::string, QuantizedAs> quantized_;  // by the names of the reals
   int depth_ = 0, levels_ = 0;
   int64_t steps_ = 0;
 };

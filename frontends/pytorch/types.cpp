@@ -12,10 +12,10 @@ struct TypeRow {
   std::string_view storage;
 };
 constexpr TypeRow kTypes[] = {
-    {0, DType::UInt8, "ByteStorage"},         {1, DType::Int8, "CharStorage"},      {2, DType::Int16, "ShortStorage"},
-    {3, DType::Int32, "IntStorage"},          {4, DType::Int64, "LongStorage"},     {5, DType::Float16, "HalfStorage"},
-    {6, DType::Float32, "FloatStorage"},      {7, DType::Float64, "DoubleStorage"}, {11, DType::Bool, "BoolStorage"},
-    {15, DType::BFloat16, "BFloat16Storage"},
+    {0, DType::UInt8, "ByteStorage"},    {1, DType::Int8, "CharStorage"},      {2, DType::Int16, "ShortStorage"},
+    {3, DType::Int32, "IntStorage"},     {4, DType::Int64, "LongStorage"},     {5, DType::Float16, "HalfStorage"},
+    {6, DType::Float32, "FloatStorage"}, {7, DType::Float64, "DoubleStorage"}, {11, DType::Bool, "BoolStorage"},
+    {12, DType::Int8, "QInt8Storage"},   {13, DType::UInt8, "QUInt8Storage"},  {15, DType::BFloat16, "BFloat16Storage"},
 };
 
 template <class Matches> const TypeRow* find(Matches&& matches) {

@@ -97,6 +97,33 @@ TEST(Pytorch, BranchesAndLoopsOfTorchScriptThatDependOnValuesBecomeNodes) {
   EXPECT_GE(counts["If"], 8);
 }
 
+// ---- quantized modules ------------------------------------------------------------------------------------------------------------
+
+TEST(Pytorch, DynamicQuantizationIsRefused) {
+  EXPECT_THAT(
+      refusal("unsupported_dynamic.pt"),
+      HasSubstr(
+          "operator quantized.linear_dynamic is not supported: it finds the scale of its operand when the model runs"));
+}
+
+TEST(Pytorch, QuantizedModulesBecomePairsWithTheirScales) {
+  for (const char* file : {"quantized_modules.pt", "quantized_qat.pt"}) {
+    const auto graph = import_model(kFolder / file);
+    ASSERT_TRUE(graph.ok()) << to_string(graph.diagnostics());
+    int quantized = 0, int8_weights = 0;
+    for (const Node* node : (*graph)->nodes()) {
+      quantized += node->is(ops::QuantizeLinear);
+      const bool of_weights = node->is(ops::DequantizeLinear) && node->input(0)->is_constant();
+      if (!of_weights) continue;
+      ++int8_weights;
+      EXPECT_EQ(node->input(0)->dtype(), DType::Int8);
+      EXPECT_EQ(node->input(1)->constant().size(), node->input(0)->type().dim(0).value()) << "one scale a channel";
+    }
+    EXPECT_EQ(int8_weights, 4) << file;
+    EXPECT_GE(quantized, 10) << file << ": what pools and sums give is rounded too";
+  }
+}
+
 // ---- symbols ------------------------------------------------------------------------------------------------------------------------
 
 TEST(Pytorch, OpenSizesAreSymbolsWithinTheirRanges) {

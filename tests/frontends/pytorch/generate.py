@@ -15,6 +15,8 @@ import numpy as np
 import torch
 import torch.ao.quantization.fx._decomposed  # registers quantized_decomposed
 import torch.nn.functional as F
+from torch.ao.quantization import get_default_qat_qconfig_mapping, get_default_qconfig_mapping
+from torch.ao.quantization.quantize_fx import convert_fx, prepare_fx, prepare_qat_fx
 from torch._higher_order_ops import while_loop
 from torch._higher_order_ops.map import map as higher_order_map
 from torch._higher_order_ops.scan import scan
@@ -372,6 +374,22 @@ class Deciding(torch.nn.Module):
                 y, i + x, self.counted(x, rows), self.left_early(x, 30.0), self.left_early(x, 1e6), self.nested(x))
 
 
+class ToQuantize(torch.nn.Module):
+    """What FX quantizes to modules with packed parameters: convolutions, dense layers, sums, pools, joined channels."""
+
+    def __init__(self):
+        super().__init__()
+        nn = torch.nn
+        self.first, self.norm, self.second = nn.Conv2d(3, 4, 3, padding=1, bias=False), nn.BatchNorm2d(4), nn.Conv2d(4, 4, 3, padding=1, groups=2)
+        self.pool, self.dense, self.last = nn.AdaptiveAvgPool2d(1), nn.Linear(8, 5), nn.Linear(5, 3)
+
+    def forward(self, x):
+        x = torch.relu(self.norm(self.first(x)))
+        y = self.second(x)
+        x = F.max_pool2d(torch.cat([torch.relu(x + y), y], 1), 2)
+        return self.last(torch.relu(self.dense(self.pool(F.avg_pool2d(x, 2, 1)).flatten(1))))
+
+
 class GrowingList(torch.nn.Module):
     def forward(self, x):
         rows = []
@@ -447,6 +465,7 @@ def main():
     x = uniform(2, 4)
     np.savez_compressed(HERE / "scripted.npz", **arrays({"x": x}, scripted(x)))
     control_flow_of_torchscript()
+    quantized_modules()
     torch.save(Net(), HERE / "eager.pth")
     for file in HERE.glob("*.pt"):
         without_debug_info(file)
@@ -459,6 +478,24 @@ def control_flow_of_torchscript():
     refused = {"growing_list": GrowingList(), "branching_state": BranchingState(), "branching_length": BranchingLength(), "stateful": Stateful()}
     for name, model in refused.items():
         torch.jit.save(torch.jit.script(model), str(HERE / f"{name}.pt"))
+
+
+def quantized_modules():
+    """Quantized after training, and in training."""
+    torch.manual_seed(11)
+    torch.backends.quantized.engine = "fbgemm"
+    x = uniform(1, 3, 8, 8)
+    for name, prepare, config in (("quantized_modules", prepare_fx, get_default_qconfig_mapping), ("quantized_qat", prepare_qat_fx, get_default_qat_qconfig_mapping)):
+        model = ToQuantize()
+        model.train(prepare is prepare_qat_fx)
+        model = prepare(model, config("fbgemm"), (x,))
+        for _ in range(8):
+            model(uniform(2, 3, 8, 8))
+        model = convert_fx(model.eval())
+        torch.jit.save(torch.jit.trace(model, x), str(HERE / f"{name}.pt"))
+        np.savez_compressed(HERE / f"{name}.npz", **arrays({"x": x}, model(x)))
+    dynamic = torch.ao.quantization.quantize_dynamic(torch.nn.Sequential(torch.nn.Linear(4, 3)), dtype=torch.qint8)
+    torch.jit.save(torch.jit.trace(dynamic, uniform(2, 4)), str(HERE / "unsupported_dynamic.pt"))
 
 
 def without_debug_info(file):
