@@ -27,11 +27,18 @@ std::string operator_of(const Json& layer) {
   return has_row(name) || !has_row("ops." + name) ? name : "ops." + name;
 }
 
+std::string plain_layer(const std::string& layer) {
+  constexpr View kPrefix = "CuDNN";
+  return layer.starts_with(kPrefix) ? layer.substr(kPrefix.size()) : layer;
+}
+
+bool is_recurrent(const std::string& layer) { return is_one_of(plain_layer(layer), {"GRU", "LSTM", "SimpleRNN"}); }
+
 std::vector<View> slots_of(const std::string& layer) {
   if (layer == "MultiHeadAttention") return {"query", "value", "key", "attention_mask"};
   if (layer == "Attention") return {"query", "value", "key"};
-  if (layer == "LSTM") return {"sequences", "initial_state", "initial_state"};
-  if (layer == "GRU" || layer == "SimpleRNN") return {"sequences", "initial_state"};
+  if (plain_layer(layer) == "LSTM") return {"sequences", "initial_state", "initial_state"};
+  if (is_recurrent(layer)) return {"sequences", "initial_state"};
   if (layer == "Bidirectional")
     return {"sequences", "initial_state", "initial_state", "initial_state", "initial_state"};
   return {};
@@ -43,12 +50,12 @@ size_t output_count(const std::string& layer, const Json& config) {
     return inner ? 1 + 2 * (output_count(class_of(*inner), config_of(*inner)) - 1) : 1;
   }
   if (!flag(config, "return_state", false)) return 1;
-  return layer == "LSTM" ? 3 : is_one_of(layer, {"GRU", "SimpleRNN"}) ? 2 : 1;
+  return plain_layer(layer) == "LSTM" ? 3 : is_recurrent(layer) ? 2 : 1;
 }
 
 bool heeds_masks(const std::string& layer) {
-  return is_one_of(layer, {"AdditiveAttention", "Attention", "Bidirectional", "GRU", "GlobalAveragePooling1D", "LSTM",
-                           "MultiHeadAttention", "RNN", "SimpleRNN", "Softmax"});
+  return is_recurrent(layer) || is_one_of(layer, {"AdditiveAttention", "Attention", "Bidirectional",
+                                                  "GlobalAveragePooling1D", "MultiHeadAttention", "RNN", "Softmax"});
 }
 
 bool makes_mask(const std::string& layer, const Json& config) {

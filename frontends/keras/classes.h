@@ -7,6 +7,9 @@ namespace lapis::keras_frontend {
 
 // What translators call a layer: its class, or as an operator "ops.Add", where old files do not say which of both it is.
 std::string operator_of(const Json& layer);
+// "LSTM" of a layer that cuDNN computes (CuDNNLSTM), which is the same with its weights in another order; others as they are.
+std::string plain_layer(const std::string& layer);
+bool is_recurrent(const std::string& layer);  // LSTM, GRU, SimpleRNN, whatever computes them
 // The names of its operands, for layers that have several of different kinds; a list fills neighbours of one name. Empty: all are alike.
 std::vector<std::string_view> slots_of(const std::string& layer);
 size_t output_count(const std::string& layer, const Json& config);

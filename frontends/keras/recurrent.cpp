@@ -16,14 +16,18 @@ struct Kind {
   const OpDef& op;
   std::vector<int64_t> order;  // ONNX's gates among Keras'
   size_t states;               // h, and c of an LSTM
+  // The numbers of each gate's matrices are those that cuDNN wants, [units, F] and [units, units], whatever shape Keras writes them in; there is an
+  // input's and a recurrent bias, and a GRU resets what its recurrent kernel gives.
+  bool is_cudnn = false;
 };
 const Kind* kind_of(const std::string& layer) {
-  static const Kind lstm{ops::LSTM, {0, 3, 1, 2}, 2};  // i f c o becomes i o f c
-  static const Kind gru{ops::GRU, {0, 1, 2}, 1};       // z r h
-  static const Kind rnn{ops::RNN, {0}, 1};
-  if (layer == "LSTM") return &lstm;
-  if (layer == "GRU") return &gru;
-  return layer == "SimpleRNN" ? &rnn : nullptr;
+  static const std::map<std::string, Kind> kKinds = {{"CuDNNGRU", {ops::GRU, {0, 1, 2}, 1, true}},
+                                                     {"CuDNNLSTM", {ops::LSTM, {0, 3, 1, 2}, 2, true}},
+                                                     {"GRU", {ops::GRU, {0, 1, 2}, 1}},       // z r h
+                                                     {"LSTM", {ops::LSTM, {0, 3, 1, 2}, 2}},  // i f c o becomes i o f c
+                                                     {"SimpleRNN", {ops::RNN, {0}, 1}}};
+  const auto kind = kKinds.find(layer);
+  return kind == kKinds.end() ? nullptr : &kind->second;
 }
 
 // Blocks of rows in another order.
@@ -41,13 +45,14 @@ Result<Value*> reordered(Translation& t, Value* gates, const Kind& kind, int64_t
 struct Cell {
   Value *w = nullptr, *r = nullptr, *b = nullptr;
 };
-Status check_cell(const Translation& t, size_t first, int64_t rows) {
+Status check_cell(const Translation& t, const Kind& kind, size_t first, int64_t rows) {
   const Tensor &kernel = t.input(first).constant, &recurrent = t.input(first + 1).constant;
   const int64_t units = t.get<int64_t>("units", 0);
   const bool fits = kernel.defined() && kernel.rank() == 2 && kernel.dim(1) == rows && recurrent.defined() &&
                     recurrent.rank() == 2 && recurrent.dim(0) == units && recurrent.dim(1) == rows;
   const Tensor bias = t.has(first + 2) ? t.input(first + 2).constant : Tensor();
-  if (fits && (!bias.defined() || bias.size() == rows || bias.shape() == Shape{2, rows})) return ok();
+  const Shape two = kind.is_cudnn ? Shape{2 * rows} : Shape{2, rows};
+  if (fits && (!bias.defined() || bias.size() == rows || bias.shape() == two)) return ok();
   return error(ErrorKind::Input, "its weights do not fit its " + std::to_string(units) + " units");
 }
 
@@ -68,16 +73,29 @@ Result<Value*> bias_of(Translation& t, const Kind& kind, size_t operand, int64_t
   return t.add(ops::Concat, both, ops::ConcatAttrs{0});
 }
 
+// [F, gates * units] as [gates * units, F], with its gates in ONNX's order.
+Result<Value*> matrix_of(Translation& t, const Kind& kind, size_t operand, int64_t units) {
+  if (!kind.is_cudnn) {
+    LAPIS_TRY(Value * gates, t.parameter(operand, {1, 0}));
+    return reordered(t, gates, kind, units);
+  }
+  LAPIS_TRY(Value * kernel, t.real(operand, Layout::AsWritten));
+  std::vector<Value*> gates;
+  for (const int64_t gate : kind.order) {
+    LAPIS_TRY(Value * part, frontend::slice(t, kernel, 1, gate * units, (gate + 1) * units));
+    LAPIS_TRY(gates.emplace_back(), frontend::reshape(t, part, {units, -1}));
+  }
+  return t.add(ops::Concat, gates, ops::ConcatAttrs{0});
+}
+
 Result<Cell> cell_of(Translation& t, const Kind& kind, size_t first) {
   constexpr int64_t kMost = int64_t{1} << 40;
   const int64_t units = t.get<int64_t>("units", 0);
   if (units < 1 || units > kMost) return error(ErrorKind::Input, "has " + std::to_string(units) + " units");
-  LAPIS_CHECK(check_cell(t, first, static_cast<int64_t>(kind.order.size()) * units));
+  LAPIS_CHECK(check_cell(t, kind, first, static_cast<int64_t>(kind.order.size()) * units));
   Cell cell;
-  LAPIS_TRY(cell.w, t.parameter(first, {1, 0}));
-  LAPIS_TRY(cell.w, reordered(t, cell.w, kind, units));
-  LAPIS_TRY(cell.r, t.parameter(first + 1, {1, 0}));
-  LAPIS_TRY(cell.r, reordered(t, cell.r, kind, units));
+  LAPIS_TRY(cell.w, matrix_of(t, kind, first, units));
+  LAPIS_TRY(cell.r, matrix_of(t, kind, first + 1, units));
   if (t.has(first + 2)) {
     LAPIS_TRY(cell.b, bias_of(t, kind, first + 2, units));
   }
@@ -146,7 +164,7 @@ Result<Attributes> attributes_of(const Translation& t, const Kind& kind, size_t 
   if (kind.states == 2) return attributes_of(t, kind, ops::LstmAttrs(), directions);
   if (kind.order.size() == 1) return attributes_of(t, kind, ops::RnnAttrs(), directions);
   ops::GruAttrs attributes;
-  attributes.linear_before_reset = t.get<bool>("reset_after", false);
+  attributes.linear_before_reset = kind.is_cudnn || t.get<bool>("reset_after", false);
   return attributes_of(t, kind, attributes, directions);
 }
 

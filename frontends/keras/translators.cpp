@@ -32,6 +32,8 @@ constexpr frontend::Translator kTranslators[] = {
     {"Cropping1D", 1, 1, 1, 1, cropping},
     {"Cropping2D", 1, 1, 1, 1, cropping},
     {"Cropping3D", 1, 1, 1, 1, cropping},
+    {"CuDNNGRU", 1, 1, 1, 5, recurrent},
+    {"CuDNNLSTM", 1, 1, 1, 6, recurrent},
     {"Dense", 1, 1, 2, 3, dense},
     {"DepthwiseConv1D", 1, 1, 2, 3, depthwise_conv, true},
     {"DepthwiseConv2D", 1, 1, 2, 3, depthwise_conv, true},

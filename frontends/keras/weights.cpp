@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cctype>
 
+#include "frontends/keras/classes.h"
+
 namespace lapis::keras_frontend {
 namespace {
 
@@ -46,8 +48,6 @@ const std::vector<Row>& rows_of(const std::string& layer) {
   const auto it = kKnown.find(layer);
   return it == kKnown.end() ? kNone : it->second;
 }
-
-bool is_recurrent(const std::string& layer) { return layer == "LSTM" || layer == "GRU" || layer == "SimpleRNN"; }
 
 void add_cell(std::vector<Weight>& weights, const Json& config, const std::string& part) {
   weights.push_back({"kernel", part});

@@ -204,6 +204,24 @@ def recurrent(x):
     return y + [stack(x), L.TimeDistributed(L.LSTM(2))(L.Reshape((1, 5, 4))(x))]
 
 
+def cudnn():
+    """What layers that only a GPU runs have written. What they compute is what those give that Keras loads the same file into."""
+    from tf_keras.src.layers.rnn.cudnn_gru import CuDNNGRU
+    from tf_keras.src.layers.rnn.cudnn_lstm import CuDNNLSTM
+
+    def network(lstm, gru, **more):
+        x = keras.Input((5, 4), name="x")
+        return keras.Model(x, [lstm(3, return_sequences=True)(x), *lstm(2, return_state=True)(x), gru(3, **more)(x), L.Bidirectional(lstm(2))(x)])
+
+    model = network(CuDNNLSTM, CuDNNGRU)
+    randomize(model)
+    save(model, "cudnn", ".h5")
+    same = network(L.LSTM, L.GRU, reset_after=True)
+    same.load_weights(HERE / "k2_cudnn.h5")
+    x = array(2, 5, 4)
+    np.savez_compressed(HERE / "k2_cudnn.npz", in_x=x, **{f"out{i}": y.numpy() for i, y in enumerate(same(x))})
+
+
 def attention():
     a, b, mask = keras.Input((4, 6), name="a"), keras.Input((5, 6), name="b"), keras.Input((4, 5), dtype="bool", name="mask")
     y = [L.MultiHeadAttention(2, 3)(a, b), L.MultiHeadAttention(2, 3, value_dim=4, use_bias=False)(a, a, use_causal_mask=True),
@@ -361,8 +379,7 @@ def main():
         "channels_first": channels_first,
         "refused": refused,
     }
-    if VERSION == 3:
-        parts["tiny"] = tiny
+    parts |= {"tiny": tiny} if VERSION == 3 else {"cudnn": cudnn}
     for part in sys.argv[2:] or parts:
         parts[part]()
 
