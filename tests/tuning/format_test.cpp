@@ -168,6 +168,9 @@ TEST_F(Formats, RawAndDummy) {
   const auto [low, high] = range(sample(dummy + "}", 0));
   EXPECT_TRUE(low >= -2 && low < -1.9 && high < 3 && high > 2.9) << low << " " << high;
   expect_refused("dummy: {shape: [2], low: 1, high: 0}", "`low` is above");
+  for (const char* huge : {"dummy: {shape: [3000000000]}", "constant: {value: 1, shape: [3000000000]}",
+                           "constant: {value: 1, shape: [65536, 65536]}"})
+    expect_refused(huge, "larger than 2^28 elements");
 }
 
 std::string little(uint32_t value, int size) {

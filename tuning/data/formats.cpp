@@ -33,6 +33,15 @@ Tensor without_first_column(const Tensor& rows) {
 
 }  // namespace
 
+Status check_sample(const Settings& settings, DType dtype, const Shape& shape) {
+  constexpr int64_t kMost = int64_t{1} << 28;  // as of the pixels of a picture
+  if (!visit_dtype(dtype, [](auto) {})) return settings.problem("samples cannot be " + settings.text("dtype"));
+  if (const auto problem = shape_problem(dtype, shape)) return settings.problem("`shape` is none: " + *problem);
+  if (element_count(shape) > kMost)
+    return settings.problem("a sample of the shape " + to_string(shape) + " is larger than 2^28 elements");
+  return ok();
+}
+
 std::vector<Format> formats() {
   std::vector<Format> all;
   for (auto family : {array_formats, image_formats, coco_formats, dataset_formats, record_formats, audio_formats,

@@ -48,6 +48,9 @@ Tensor row(const Tensor& table, int64_t index);
 Tensor sample_of(const Tensor& table, int64_t index);
 Column column_of(Tensor table);
 
+// Whether samples can be of this type and shape, which a description says and no file bounds: a few words must not ask for all memory.
+Status check_sample(const Settings& settings, DType dtype, const Shape& shape);
+
 // Windows of one long array: `size` of its elements every `step`, the first beginning `before` elements ahead of it (those are zeros).
 struct Windows {
   int64_t size = 0, step = 0, before = 0;

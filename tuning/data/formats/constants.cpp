@@ -8,9 +8,7 @@ namespace {
 Result<Column> open_constant(const Settings& settings, Role) {
   const Shape shape = settings.wholes("shape");
   const DType dtype = settings.type("dtype");
-  if (!visit_dtype(dtype, [](auto) {}))
-    return settings.problem("no constant can be of the type " + settings.text("dtype"));
-  if (const auto problem = shape_problem(dtype, shape)) return settings.problem("`shape` is none: " + *problem);
+  LAPIS_CHECK(check_sample(settings, dtype, shape));
   const std::vector<double> values(static_cast<size_t>(element_count(shape)), settings.number("value"));
   const Tensor constant = ops::from_doubles(dtype, shape, values);
   return Column{kAnySize, [constant](int64_t) -> Result<Tensor> { return constant; }, {}};
