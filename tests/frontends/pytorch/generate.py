@@ -208,6 +208,20 @@ class Recurrent(torch.nn.Module):
         return (y, a, b, z, d, e, g, f, *self.cell(x[0], (h, c)))
 
 
+class Encoders(torch.nn.Module):
+    """Traced, these are one operator each (the short way of modules that do not train)."""
+
+    def __init__(self):
+        super().__init__()
+        self.attention = torch.nn.MultiheadAttention(8, 2, batch_first=True)
+        self.behind = torch.nn.TransformerEncoderLayer(8, 4, 12, activation="gelu", batch_first=True)
+        self.before = torch.nn.TransformerEncoderLayer(8, 2, 16, norm_first=True, batch_first=True)
+
+    def forward(self, x):
+        y, weights = self.attention(x, x, x)
+        return y, weights, self.attention(x, x, x, need_weights=False)[0], self.behind(x), self.before(x)
+
+
 class Net(torch.nn.Module):
     """A residual network with a batch and sizes that are open, in-place operators and weights that two layers share."""
 
@@ -454,6 +468,7 @@ def main():
     record("reductions", Reductions(), {"a": a, "k": torch.randint(-4, 5, (3, 4))})
     record("windows", Windows(), {"image": uniform(1, 4, 9, 8), "line": uniform(2, 3, 8)})
     record("products", Products(), {"a": uniform(3, 4), "b": uniform(4, 3), "batch": uniform(2, 3, 4), "tokens": torch.randint(0, 7, (2, 3))})
+    record("encoders", Encoders(), {"x": uniform(2, 5, 8)}, core=False)
     record("recurrent", Recurrent(), {"x": uniform(5, 2, 3), "h": uniform(2, 4), "c": uniform(2, 4)}, core=False)
     d = torch.export.Dim
     record("net", Net(), {"x": uniform(2, 3, 8, 8)}, old=True, dynamic={"x": {0: d("batch", max=16), 2: d("height", max=64)}})
