@@ -14,7 +14,7 @@ set(CMAKE_CXX_FLAGS_RELEASE "-O2 -DNDEBUG")
 find_program(CCACHE ccache)
 if(CCACHE)
   # What a file depends on, it takes from what the compiler writes for ninja, instead of reading all headers once more.
-  set(CMAKE_CXX_COMPILER_LAUNCHER env CCACHE_DEPEND=1 ${CCACHE})
+  set(CMAKE_CXX_COMPILER_LAUNCHER env CCACHE_DEPEND=1 CCACHE_SLOPPINESS=pch_defines,time_macros ${CCACHE})
 endif()
 find_package(Threads REQUIRED)
 
@@ -50,11 +50,12 @@ if(LAPIS_SANITIZE)
   endif()
 endif()
 
-# lapis_reads_headers_once(TARGET [header...]): reading the same headers for every file is more than half of the work of a sanitized
-# build, which reads these once a target: <theirs>, or ours, from the root of the tree. Others state what each file includes, and so
-# check it.
+# lapis_reads_headers_once(TARGET [header...]): reading the same headers for every file is a fifth of a build, and more than half of a
+# sanitized one, so that a target reads these once: <theirs>, or ours, from the root of the tree. Without LAPIS_READ_ONCE every file reads
+# what it includes itself, which checks that it includes what it needs.
+option(LAPIS_READ_ONCE "Precompile the headers that most files of a target include" ON)
 function(lapis_reads_headers_once target)
-  if(LAPIS_SANITIZE)
+  if(LAPIS_READ_ONCE)
     list(TRANSFORM ARGN PREPEND ${PROJECT_SOURCE_DIR}/ REGEX "^[^<]")
     target_precompile_headers(
       ${target} PRIVATE <algorithm> <functional> <map> <memory> <optional> <set> <span> <sstream> <string> <unordered_map> <variant>
@@ -124,8 +125,8 @@ function(lapis_test name)
     target_compile_options(lapis_test_${name} PRIVATE -Wno-missing-field-initializers -Wno-dangling-else
                                                       $<$<CONFIG:Release>:-O1>)
     target_link_libraries(lapis_test_${name} PRIVATE ${ARG_UNPARSED_ARGUMENTS} GTest::gtest GTest::gmock GTest::gtest_main)
-    lapis_reads_headers_once(lapis_test_${name} <gtest/gtest.h> <gmock/gmock.h> ${ARG_READ_ONCE})
     if(LAPIS_SANITIZE)
+      lapis_reads_headers_once(lapis_test_${name} <gtest/gtest.h> <gmock/gmock.h> ${ARG_READ_ONCE})
       target_compile_definitions(lapis_test_${name} PRIVATE LAPIS_SANITIZED)  # see tests/sanitized.h
     endif()
     if(LAPIS_SANITIZE AND ARG_SHARDS)
