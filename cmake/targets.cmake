@@ -24,7 +24,7 @@ add_compile_options(
   -Wall -Wextra -Werror=return-type -ffp-contract=off -fno-math-errno -ffunction-sections -fdata-sections)
 if(CMAKE_CXX_COMPILER_ID STREQUAL GNU)
   # False positives of GCC 12 in std::string, std::optional and std::vector.
-  add_compile_options(-Wno-restrict -Wno-maybe-uninitialized -Wno-array-bounds -Wno-stringop-overflow)
+  add_compile_options(-Wno-restrict -Wno-maybe-uninitialized -Wno-array-bounds -Wno-stringop-overflow -Wno-stringop-overread)
   # The compiler looks for garbage of its own only from half a gigabyte on: a tenth of the time of a build.
   add_compile_options("SHELL:--param ggc-min-heapsize=524288")
 endif()
