@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <optional>
 
 #include "tuning/evaluate.h"
 
@@ -12,7 +13,7 @@ namespace {
 struct Entry {
   const char* data;
   const char* model;
-  std::vector<double> recorded;  // zoo.yaml, four digits
+  std::vector<std::optional<double>> recorded;  // zoo.yaml, four digits; nothing: it has no such metric
 };
 
 void PrintTo(const Entry& entry, std::ostream* out) { *out << entry.data; }
@@ -35,7 +36,8 @@ TEST_P(Recorded, MetricIsMeasured) {
   for (const Measure& m : accuracy->others) values.push_back(m.value);
   ASSERT_EQ(values.size(), GetParam().recorded.size());
   for (size_t i = 0; i < values.size(); ++i)
-    EXPECT_NEAR(values[i], GetParam().recorded[i], 0.5001e-4) << "metric " << i;
+    if (const std::optional<double> wanted = GetParam().recorded[i])
+      EXPECT_NEAR(values[i], *wanted, 0.5001e-4) << "metric " << i;
 }
 
 INSTANTIATE_TEST_SUITE_P(
@@ -49,8 +51,8 @@ INSTANTIATE_TEST_SUITE_P(
                       Entry{"minilm-l3", "minilm-l3/paraphrase-MiniLM-L3-v2.onnx", {0.8021, 0.8127}},
                       Entry{"minilm-l3-sst2", "minilm-l3/paraphrase-MiniLM-L3-v2.onnx", {0.7615}},
                       Entry{"bge-small", "bge-small/bge-small-en-v1.5.onnx", {0.8433, 0.8649}},
-                      Entry{"ncf-gmf", "ncf-movielens/gmf.onnx", {0.6351, 0.3672}},
-                      Entry{"ncf-mlp", "ncf-movielens/mlp.onnx", {0.6692, 0.3926}},
+                      Entry{"ncf-gmf", "ncf-movielens/gmf.onnx", {std::nullopt, 0.6351, 0.3672}},
+                      Entry{"ncf-mlp", "ncf-movielens/mlp.onnx", {std::nullopt, 0.6692, 0.3926}},
                       Entry{"basic-pitch-onnx", "basic-pitch/nmp.onnx", {0.9289}},
                       Entry{"magika", "magika/model.onnx", {1.0}}),
     [](const auto& info) {
