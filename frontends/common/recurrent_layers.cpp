@@ -26,14 +26,6 @@ struct Parameters {
   Value *w = nullptr, *r = nullptr, *b = nullptr;
 };
 
-Result<Value*> stacked(Translation& t, std::vector<Value*> directions) {
-  for (Value*& value : directions) {
-    LAPIS_TRY(value, unsqueeze(t, value, {0}));
-  }
-  if (directions.size() == 1) return directions[0];
-  return t.add(ops::Concat, directions, ops::ConcatAttrs{0});
-}
-
 // `given`: w_ih, w_hh and, if there are biases, b_ih and b_hh, for each direction.
 Result<Parameters> parameters(Translation& t, const RecurrentKind& kind, const std::vector<Value*>& given,
                               size_t directions) {
@@ -50,9 +42,7 @@ Result<Parameters> parameters(Translation& t, const RecurrentKind& kind, const s
   Parameters p;
   LAPIS_TRY(p.w, stacked(t, w));
   LAPIS_TRY(p.r, stacked(t, r));
-  if (!b.empty()) {
-    LAPIS_TRY(p.b, stacked(t, b));
-  }
+  LAPIS_TRY(p.b, stacked(t, b));
   return p;
 }
 
@@ -83,6 +73,14 @@ Result<Value*> beside_each_other(Translation& t, Value* y, size_t directions) {
 }
 
 }  // namespace
+
+Result<Value*> stacked(Translation& t, std::vector<Value*> directions) {
+  if (directions.empty() || !directions[0]) return static_cast<Value*>(nullptr);
+  for (Value*& value : directions) {
+    LAPIS_TRY(value, unsqueeze(t, value, {0}));
+  }
+  return directions.size() == 1 ? Result<Value*>(directions[0]) : t.add(ops::Concat, directions, ops::ConcatAttrs{0});
+}
 
 Result<std::vector<Value*>> recurrent_layer(Translation& t, const RecurrentKind& kind, Value* x,
                                             const std::vector<Value*>& given, const std::vector<Value*>& states,

@@ -20,6 +20,9 @@ struct RecurrentNetwork {
   std::vector<Value*> states;  // each [layers * directions, batch, hidden]
 };
 
+// Parameters or states of each direction with an axis for directions in front; null if there are none.
+Result<Value*> stacked(Translation& t, std::vector<Value*> directions);
+
 // One layer on x [steps, batch, width] with states [directions, batch, hidden]: y [steps, directions, batch, hidden], then the states behind the
 // last step. `parameters` are those of the layer.
 Result<std::vector<Value*>> recurrent_layer(Translation& t, const RecurrentKind& kind, Value* x,

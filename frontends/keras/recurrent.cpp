@@ -3,6 +3,7 @@
 
 #include <map>
 
+#include "frontends/common/recurrent_layers.h"
 #include "frontends/keras/translators.h"
 #include "ir/ops/data_attributes.h"
 
@@ -102,15 +103,6 @@ Result<Cell> cell_of(Translation& t, const Kind& kind, size_t first) {
   return cell;
 }
 
-// With an axis for directions in front; null if the first is.
-Result<Value*> stacked(Translation& t, std::vector<Value*> directions) {
-  if (!directions[0]) return directions[0];
-  for (Value*& value : directions) {
-    LAPIS_TRY(value, frontend::unsqueeze(t, value, {0}));
-  }
-  return directions.size() == 1 ? Result<Value*>(directions[0]) : t.add(ops::Concat, directions, ops::ConcatAttrs{0});
-}
-
 // ---- activations ------------------------------------------------------------------------------------------------------
 
 Status add_activation(const Translation& t, const char* option, const char* fallback, std::vector<std::string>& names,
@@ -188,7 +180,7 @@ Result<std::vector<Value*>> all_steps(Translation& t, const Kind& kind, size_t s
     b.push_back(cell.b);
   }
   for (const std::vector<Value*>& all : {w, r, b}) {
-    LAPIS_TRY(inputs.emplace_back(), stacked(t, all));
+    LAPIS_TRY(inputs.emplace_back(), frontend::stacked(t, all));
   }
   inputs.push_back(nullptr);  // lengths of the sequences
   for (size_t state = 0; state < kind.states && t.has(1); ++state) {
@@ -198,7 +190,7 @@ Result<std::vector<Value*>> all_steps(Translation& t, const Kind& kind, size_t s
       if (!t.has(operand)) return Translation::unsupported("some of its states as operands, and others not");
       LAPIS_TRY(given.emplace_back(), t.real(operand, Layout::AsWritten));
     }
-    LAPIS_TRY(inputs.emplace_back(), stacked(t, given));
+    LAPIS_TRY(inputs.emplace_back(), frontend::stacked(t, given));
   }
   return t.add_all(kind.op, inputs, attributes, 1 + kind.states);
 }

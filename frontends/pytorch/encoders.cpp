@@ -8,13 +8,6 @@
 namespace lapis::pytorch_frontend {
 namespace {
 
-// x [.., width of the input], weight [width, width of the input], bias [width].
-Result<Value*> projected(Translation& t, Value* x, Value* weight, Value* bias) {
-  LAPIS_TRY(Value * turned, frontend::transpose(t, weight, {1, 0}));
-  LAPIS_TRY(Value * y, t.add(ops::MatMul, {x, turned}));
-  return t.add(ops::Add, {y, bias});
-}
-
 struct Projections {
   Value *qkv_weight = nullptr, *qkv_bias = nullptr, *proj_weight = nullptr, *proj_bias = nullptr;
   int64_t width = 0, heads = 0;
@@ -39,7 +32,7 @@ Result<Projections> projections(Args& a) {
 Result<Value*> heads_of(Translation& t, const Projections& p, Value* x, int64_t part) {
   LAPIS_TRY(Value * weight, frontend::slice(t, p.qkv_weight, 0, part * p.width, (part + 1) * p.width));
   LAPIS_TRY(Value * bias, frontend::slice(t, p.qkv_bias, 0, part * p.width, (part + 1) * p.width));
-  LAPIS_TRY(Value * y, projected(t, x, weight, bias));
+  LAPIS_TRY(Value * y, affine(t, x, weight, bias));
   LAPIS_TRY(y, frontend::reshape(t, y, {0, 0, p.heads, p.width / p.heads}));
   return frontend::transpose(t, y, {0, 2, 1, 3});
 }
@@ -53,15 +46,13 @@ Result<Attended> attended(Translation& t, const Projections& p, Value* query, Va
   LAPIS_TRY(Value * k, heads_of(t, p, key, 1));
   LAPIS_TRY(Value * v, heads_of(t, p, value, 2));
   const double scale = 1 / std::sqrt(static_cast<double>(p.width / p.heads));
-  LAPIS_TRY(k, frontend::transpose_matrices(t, k));
-  LAPIS_TRY(Value * scores, t.add(ops::MatMul, {q, k}));
-  LAPIS_TRY(scores, t.add(ops::Mul, {scores, number_like(t, scale, scores)}));
+  LAPIS_TRY(Value * similar, similarities(t, q, k, scale));
   Attended result;
-  LAPIS_TRY(result.weights, t.add(ops::Softmax, {scores}, ops::SoftmaxAttrs{}));
+  LAPIS_TRY(result.weights, t.add(ops::Softmax, {similar}, ops::SoftmaxAttrs{}));
   LAPIS_TRY(Value * y, t.add(ops::MatMul, {result.weights, v}));
   LAPIS_TRY(y, frontend::transpose(t, y, {0, 2, 1, 3}));
   LAPIS_TRY(y, frontend::reshape(t, y, {0, 0, p.width}));
-  LAPIS_TRY(result.y, projected(t, y, p.proj_weight, p.proj_bias));
+  LAPIS_TRY(result.y, affine(t, y, p.proj_weight, p.proj_bias));
   return result;
 }
 
@@ -96,34 +87,34 @@ Result<Value*> fed_forward(Translation& t, Args& a, Value* x) {
   }
   const bool is_gelu = a.flag("use_gelu", false);
   LAPIS_CHECK(a.status());
-  LAPIS_TRY(Value * y, projected(t, x, given[0], given[1]));
+  LAPIS_TRY(Value * y, affine(t, x, given[0], given[1]));
   LAPIS_TRY(y, t.add(is_gelu ? ops::Gelu : ops::Relu, {y}));
-  return projected(t, y, given[2], given[3]);
+  return affine(t, y, given[2], given[3]);
 }
 
-// x + attention(x) and x + feed_forward(x), each normalized before or behind.
+// x + f(x), normalized before or behind.
+template <class Function>
+Result<Value*> residual(Translation& t, Args& a, Value* x, const std::string& number, Function&& f) {
+  const bool norm_first = a.flag("norm_first", false);
+  LAPIS_CHECK(a.status());
+  Value* y = x;
+  if (norm_first) {
+    LAPIS_TRY(y, normalized(t, a, y, number));
+  }
+  LAPIS_TRY(y, f(y));
+  LAPIS_TRY(y, t.add(ops::Add, {x, y}));
+  return norm_first ? Result<Value*>(y) : normalized(t, a, y, number);
+}
+
 Status encoder_layer(Translation& t) {
   Args a(t);
   LAPIS_TRY(const Projections p, projections(a));
-  const bool norm_first = a.flag("norm_first", false);
-  LAPIS_CHECK(a.status());
   LAPIS_TRY(Value * x, a.tensor("src"));
-  for (const char* half : {"1", "2"}) {
-    Value* y = x;
-    if (norm_first) {
-      LAPIS_TRY(y, normalized(t, a, y, half));
-    }
-    if (*half == '1') {
-      LAPIS_TRY(const Attended attention, attended(t, p, y, y, y));
-      y = attention.y;
-    } else {
-      LAPIS_TRY(y, fed_forward(t, a, y));
-    }
-    LAPIS_TRY(x, t.add(ops::Add, {x, y}));
-    if (!norm_first) {
-      LAPIS_TRY(x, normalized(t, a, x, half));
-    }
-  }
+  LAPIS_TRY(x, residual(t, a, x, "1", [&](Value* y) -> Result<Value*> {
+              LAPIS_TRY(const Attended attention, attended(t, p, y, y, y));
+              return attention.y;
+            }));
+  LAPIS_TRY(x, residual(t, a, x, "2", [&](Value* y) { return fed_forward(t, a, y); }));
   return frontend::result(t, 0, x);
 }
 

@@ -12,7 +12,6 @@ namespace {
 
 bool is_matrix(const Value* x) { return x->type().ranked() && x->type().rank() == 2; }
 
-// x W^T + b
 Status linear(Translation& t) {
   Args a(t);
   LAPIS_TRY(Value * x, a.tensor("input"));
@@ -21,15 +20,7 @@ Status linear(Translation& t) {
   if (a.has("bias")) {
     LAPIS_TRY(bias, a.tensor("bias"));
   }
-  if (is_matrix(x) && is_matrix(weight)) {
-    std::vector<Value*> inputs = {x, weight};
-    if (bias) inputs.push_back(bias);
-    return finish(t, t.add(ops::Gemm, inputs, ops::GemmAttrs{.transB = true}));
-  }
-  LAPIS_TRY(const int64_t rank, frontend::rank_of(weight));
-  LAPIS_TRY(Value * turned, rank == 2 ? frontend::transpose_matrices(t, weight) : Result<Value*>(weight));
-  LAPIS_TRY(Value * y, t.add(ops::MatMul, {x, turned}));
-  return finish(t, bias ? t.add(ops::Add, {y, bias}) : Result<Value*>(y));
+  return finish(t, affine(t, x, weight, bias));
 }
 
 // beta self + alpha mat1 mat2
@@ -80,9 +71,7 @@ Result<Value*> scores(Translation& t, Args& a, Value* query, Value* key) {
   const auto width = static_cast<double>(query->type().dim(-1).value());
   const double scale = a.number("scale", 1 / std::sqrt(width));
   LAPIS_CHECK(a.status());
-  LAPIS_TRY(Value * turned, frontend::transpose_matrices(t, key));
-  LAPIS_TRY(Value * y, t.add(ops::MatMul, {query, turned}));
-  return t.add(ops::Mul, {y, number_like(t, scale, y)});
+  return similarities(t, query, key, scale);
 }
 
 // Truth values say what may be seen; others are added.
@@ -277,6 +266,24 @@ constexpr AtenRow kRows[] = {
 };
 
 }  // namespace
+
+Result<Value*> affine(Translation& t, Value* x, Value* weight, Value* bias) {
+  if (is_matrix(x) && is_matrix(weight)) {
+    std::vector<Value*> inputs = {x, weight};
+    if (bias) inputs.push_back(bias);
+    return t.add(ops::Gemm, inputs, ops::GemmAttrs{.transB = true});
+  }
+  LAPIS_TRY(const int64_t rank, frontend::rank_of(weight));
+  LAPIS_TRY(Value * turned, rank == 2 ? frontend::transpose_matrices(t, weight) : Result<Value*>(weight));
+  LAPIS_TRY(Value * y, t.add(ops::MatMul, {x, turned}));
+  return bias ? t.add(ops::Add, {y, bias}) : Result<Value*>(y);
+}
+
+Result<Value*> similarities(Translation& t, Value* query, Value* key, double scale) {
+  LAPIS_TRY(Value * turned, frontend::transpose_matrices(t, key));
+  LAPIS_TRY(Value * y, t.add(ops::MatMul, {query, turned}));
+  return t.add(ops::Mul, {y, number_like(t, scale, y)});
+}
 
 std::span<const AtenRow> product_rows() { return kRows; }
 

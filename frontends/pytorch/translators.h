@@ -58,4 +58,9 @@ inline Value* number_like(Translation& t, double value, const Value* like) {
   return frontend::scalar(t, value, like->dtype());
 }
 
+// x W^T + b; no bias: null.
+Result<Value*> affine(Translation& t, Value* x, Value* weight, Value* bias);
+// Q K^T * scale, of matrices in the last two axes.
+Result<Value*> similarities(Translation& t, Value* query, Value* key, double scale);
+
 }  // namespace lapis::pytorch_frontend

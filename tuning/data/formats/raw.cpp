@@ -8,11 +8,16 @@
 namespace lapis {
 namespace {
 
+Status check_shape(const Settings& settings, DType dtype, const Shape& shape) {
+  LAPIS_CHECK(check_sample(settings, dtype, shape));
+  if (element_count(shape) == 0) return settings.problem("samples of the shape " + to_string(shape) + " hold nothing");
+  return ok();
+}
+
 Result<Column> open_raw(const Settings& settings, Role) {
   const DType dtype = settings.type("dtype");
   Shape shape = settings.wholes("shape");
-  LAPIS_CHECK(check_sample(settings, dtype, shape));
-  if (element_count(shape) == 0) return settings.problem("samples of the shape " + to_string(shape) + " hold nothing");
+  LAPIS_CHECK(check_shape(settings, dtype, shape));
   LAPIS_TRY(const MappedFile file, map_file(settings.file("file")));
   const int64_t bytes = byte_size(dtype, element_count(shape)), size = static_cast<int64_t>(file.size);
   if (size == 0 || size % bytes != 0)
@@ -30,8 +35,7 @@ Result<Column> open_raw(const Settings& settings, Role) {
 Result<Column> open_dummy(const Settings& settings, Role) {
   const DType dtype = settings.type("dtype");
   const Shape shape = settings.wholes("shape");
-  LAPIS_CHECK(check_sample(settings, dtype, shape));
-  if (element_count(shape) == 0) return settings.problem("samples of the shape " + to_string(shape) + " hold nothing");
+  LAPIS_CHECK(check_shape(settings, dtype, shape));
   const double low = settings.number("low", 0), high = settings.number("high", 1);
   if (!(low <= high)) return settings.problem("`low` is above `high`");
   const auto seed = static_cast<uint64_t>(settings.whole("seed", 0));
