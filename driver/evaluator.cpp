@@ -3,15 +3,10 @@
 
 #include "codegen/emit.h"
 #include "driver/compile.h"
-#include "passes/pipeline.h"
 #include "runtime/executable.h"
 
 namespace lapis {
 namespace {
-
-// What the bound shapes fix becomes constant, as in every other compilation; watched values are outputs, so they stay and are computed
-// as the graph says.
-constexpr std::string_view kFixed = "fold-constants,inline-branches,fold-constants,dce";
 
 class JitEvaluator final : public Evaluator {
  public:
@@ -26,10 +21,11 @@ class JitEvaluator final : public Evaluator {
       if (std::find(outputs.begin(), outputs.end(), value) == outputs.end()) outputs.push_back(value);
     }
     copy->set_outputs(outputs);
+    // What the bound shapes fix becomes constant, and no pass does more; watched values are outputs, so they stay and are computed as the graph says.
     LAPIS_CHECK(decide_branches(*copy));
     CompileOptions options;
     options.host_calls = true;
-    LAPIS_TRY(options.pipeline, parse_pipeline(kFixed));
+    options.pipeline = empty_pipeline();
     LAPIS_TRY(Compiled compiled, compile(*copy, std::move(options)));
     LAPIS_TRY(const Executable executable, Executable::from(std::move(compiled.program)));
     LAPIS_TRY(Session session, executable.session({.threads = threads_}));
