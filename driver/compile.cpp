@@ -309,8 +309,7 @@ Diagnostics in_file(Diagnostics diagnostics, const Path& file, const std::string
 
 Result<std::unique_ptr<Graph>> load_model(const Path& file, const ModelOptions& options) {
   LAPIS_TRY(std::unique_ptr<Graph> graph, import_model(file, {.translators = options.translators}));
-  if (Status bound = bind_model(*graph, options); !bound.ok())
-    return in_file(std::move(bound).diagnostics(), file, graph->name());
+  LAPIS_CHECK(in_file(bind_model(*graph, options), file, graph->name()));
   return graph;
 }
 

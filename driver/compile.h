@@ -37,6 +37,10 @@ Status decide_branches(Graph& graph);
 
 // Findings about the graph of a file name the file: nobody knows what the graph in it is called.
 Diagnostics in_file(Diagnostics diagnostics, const Path& file, const std::string& graph_name = "");
+template <class T> Result<T> in_file(Result<T> result, const Path& file, const std::string& graph_name = "") {
+  if (result.ok()) return result;
+  return in_file(std::move(result).diagnostics(), file, graph_name);
+}
 
 struct CompileOptions {
   Target target = Target::host();

@@ -55,9 +55,7 @@ static lapis::Result<std::shared_ptr<Executable::Impl>> compile_here(const std::
                                                                      const CompileOptions& options) {
   LAPIS_TRY(const std::vector<Target> targets, parse_targets(options.target));
   LAPIS_TRY(const std::unique_ptr<Graph> graph, load_model(model, model_options(options)));
-  const auto located = [&](auto result) {
-    return result.ok() ? std::move(result) : decltype(result)(in_file(result.diagnostics(), model, graph->name()));
-  };
+  const auto located = [&](auto result) { return in_file(std::move(result), model, graph->name()); };
   if (!options.ranges.empty() || !free_symbols(*graph).empty()) return located(compile_free(*graph, options, targets));
   LAPIS_TRY(std::vector<Program> programs, located(compile_fixed(*graph, options, targets)));
   LAPIS_TRY(Program program, best_variant(std::move(programs)));
@@ -74,9 +72,9 @@ static Status compile_to_file(const std::filesystem::path& artifact, const std::
   LAPIS_CHECK(check_writable(artifact));
   LAPIS_TRY(const std::vector<Target> targets, parse_targets(options.target));
   LAPIS_TRY(const std::unique_ptr<Graph> graph, load_model(model, model_options(options)));
-  lapis::Result<std::vector<Program>> programs = compile_fixed(*graph, options, targets);
-  if (!programs.ok()) return in_file(std::move(programs).diagnostics(), model, graph->name());
-  return save_artifact(*programs, artifact);
+  LAPIS_TRY(const std::vector<Program> programs,
+            in_file(compile_fixed(*graph, options, targets), model, graph->name()));
+  return save_artifact(programs, artifact);
 }
 
 Result<std::filesystem::path> compile_to(const std::filesystem::path& artifact, const std::filesystem::path& model,

@@ -56,7 +56,12 @@ class ReferenceRunner final : public Runner {
   std::vector<IoInfo> inputs_, outputs_;
 };
 
-std::string described(DType dtype, const Shape& shape) { return std::string(name_of(dtype)) + to_string(shape); }
+// An extent that may be any is -1 in the shape of an input.
+std::string described(DType dtype, const Shape& shape) {
+  Dims dims;
+  for (const int64_t extent : shape) dims.push_back(extent < 0 ? Dim::unknown() : Dim(extent));
+  return Type::tensor(dtype, std::move(dims)).to_string();
+}
 
 std::string described(const std::vector<IoInfo>& list) {
   std::string text;
@@ -142,9 +147,7 @@ Result<std::unique_ptr<Runner>> open_model(const Path& file, const RunnerOptions
     return open_program(std::move(program), options);
   }
   LAPIS_TRY(const std::unique_ptr<Graph> graph, load_model(file, options.model));
-  Result<std::unique_ptr<Runner>> runner = open_graph(*graph, options);
-  if (!runner.ok()) return in_file(std::move(runner).diagnostics(), file, graph->name());
-  return runner;
+  return in_file(open_graph(*graph, options), file, graph->name());
 }
 
 Result<std::vector<Tensor>> ordered(const Feeds& feeds, const std::vector<IoInfo>& wanted) {

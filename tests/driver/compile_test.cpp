@@ -506,6 +506,12 @@ TEST(Runner, FindsEveryFaultOfTheInputs) {
     EXPECT_THAT(text, HasSubstr(part));
 }
 
+TEST(Runner, WritesSizesThatMayBeAnyAsTheUnknownTheyAre) {
+  const auto faults = ordered({}, {{"tokens", DType::Int64, {-1, 8}}});
+  ASSERT_FALSE(faults.ok());
+  EXPECT_THAT(to_string(faults.diagnostics()), HasSubstr("'tokens' int64[?,8]"));
+}
+
 TEST(JitEvaluator, ReturnsWatchedValues) {
   const auto graph = graph_from_text("(float[2,3] x) => (float[2,3] y) { a = Add(x, x) b = Relu(a) y = Sub(b, x) }");
   const auto jit = jit_evaluator(2), reference = reference_evaluator();

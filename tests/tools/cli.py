@@ -19,6 +19,22 @@ OK, CHECK_FAILED, USAGE, INPUT, UNSUPPORTED, MISMATCH, TARGET, IO, INTERRUPTED =
 HEAD = '<ir_version: 10, opset_import: ["" : 21, "my.ops" : 1]>\n'
 RELU = HEAD + "g (float[4] x) => (float[4] y) { y = Relu(x) }\n"
 
+# The verbs that take a model, and what each needs beside it.
+VERBS = {
+    "convert": ["-o", "out.onnx"],
+    "inspect": [],
+    "opt": ["-o", "out.onnx"],
+    "optimize": ["-o", "out.onnx"],
+    "prune": ["--sparsity", "0.3", "-o", "out.onnx"],
+    "quantize": ["--calibration", DATA, "-o", "out.onnx"],
+    "compile": ["-o", "out.lapis"],
+    "run": [],
+    "eval": ["--data", DATA, "--samples", "1"],
+    "bench": [],
+    "verify": [],
+    "explain": [],
+}
+
 
 def npy(path, descriptor, shape, data):
     header = f"{{'descr': '{descriptor}', 'fortran_order': False, 'shape': {tuple(shape)!r}, }}".encode()

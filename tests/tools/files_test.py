@@ -16,8 +16,7 @@ import tempfile
 import time
 import unittest
 
-from cli import SANITIZED
-from cli_test import DATA, HEAD, INPUT, INTERRUPTED, IO, LAPIS, MODEL, OK, RELU, USAGE, Cli, floats
+from cli import *  # noqa: F403
 
 
 class Files(Cli):

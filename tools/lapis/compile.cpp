@@ -132,12 +132,12 @@ Result<Report> compile(const Flags& flags) {
   LAPIS_TRY(const std::optional<Output> schedules, open_schedules(flags));
   LAPIS_TRY(options.source_hash, hash_of(flags.model.model));
   const std::string name = graph->name();
-  const Result<std::vector<Compiled>> variants = compile_variants(std::move(graph), targets, options);
-  if (!variants.ok()) return in_file(variants.diagnostics(), flags.model.model, name);
+  LAPIS_TRY(const std::vector<Compiled> variants,
+            in_file(compile_variants(std::move(graph), targets, options), flags.model.model, name));
   std::fputs(to_string(options.caches->warnings()).c_str(), stderr);
-  LAPIS_CHECK(save(*variants, flags, output));
-  if (schedules) LAPIS_CHECK(schedules->write(codegen::to_text(codegen::schedules_of(variants->front().plan))));
-  Report report = describe(*variants, flags.output);
+  LAPIS_CHECK(save(variants, flags, output));
+  if (schedules) LAPIS_CHECK(schedules->write(codegen::to_text(codegen::schedules_of(variants.front().plan))));
+  Report report = describe(variants, flags.output);
   report.on_stderr = (output && output->is_stdout()) || (schedules && schedules->is_stdout());
   return report;
 }

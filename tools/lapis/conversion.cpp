@@ -21,8 +21,7 @@ Status Conversion::run(const Pipeline& pipeline, PassContext context, const Expo
   if (calibrating_) calibrating_->serve(context);
   PassRunnerOptions options;
   use_onnx_writers(options);
-  if (auto done = PassRunner(options).run(*graph_, pipeline, context); !done.ok())
-    return in_file(std::move(done).diagnostics(), flags_->model, graph_->name());
+  LAPIS_CHECK(in_file(PassRunner(options).run(*graph_, pipeline, context), flags_->model, graph_->name()));
   return output_.write_model(*graph_, file);
 }
 

@@ -88,7 +88,7 @@ Result<std::vector<PassReport>> run_passes(const PassRunnerOptions& options, con
   if (ran.ok()) return ran;
   const ErrorKind kind = ran.diagnostics()[0].kind;
   if (kind == ErrorKind::Usage || kind == ErrorKind::Io) return ran;
-  return in_file(std::move(ran).diagnostics(), file, graph.name());
+  return in_file(std::move(ran), file, graph.name());
 }
 
 Result<Report> opt(const Flags& flags) {

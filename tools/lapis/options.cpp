@@ -113,7 +113,8 @@ Result<ModelOptions> ModelFlags::model_options() const {
     LAPIS_TRY(const auto pair, split(dim, "--dim", "NAME=VALUE"));
     const auto value = parse_int(pair.second);
     if (!value)
-      return error(ErrorKind::Usage, "--dim '" + dim + "': the value is not a number").help("write --dim NAME=VALUE");
+      return error(ErrorKind::Usage, "--dim '" + dim + "': the value is not a size, a whole number from 0 on")
+          .help("write --dim NAME=VALUE");
     if (!options.dims.emplace(pair.first, *value).second) return given_twice("--dim", pair.first);
   }
   for (const std::string& shape : shapes) {
@@ -185,16 +186,14 @@ Result<std::unique_ptr<Graph>> ModelFlags::import(const Path& file, const ModelO
   LAPIS_TRY(std::unique_ptr<Graph> graph, import_model(file, wanted));
   LAPIS_CHECK(check_names(*graph, file, flags));
   if (left.dims.empty() && left.shapes.empty() && left.values.empty()) return graph;
-  if (Status bound = bind_model(*graph, left); !bound.ok())
-    return in_file(std::move(bound).diagnostics(), file, graph->name());
+  LAPIS_CHECK(in_file(bind_model(*graph, left), file, graph->name()));
   return graph;
 }
 
 Result<std::unique_ptr<Graph>> ModelFlags::load(const Path& file, const ModelOptions& options) const {
   LAPIS_TRY(std::unique_ptr<Graph> graph, import(file, options));
   if (options.all_free) return graph;
-  if (Status bound = bind_model(*graph, {}); !bound.ok())
-    return in_file(std::move(bound).diagnostics(), file, graph->name());
+  LAPIS_CHECK(in_file(bind_model(*graph, {}), file, graph->name()));
   return graph;
 }
 
@@ -241,10 +240,9 @@ Result<std::unique_ptr<Runner>> ModelFlags::open(const Path& file, const RunnerO
     return open_model(file, options);
   }
   LAPIS_TRY(const std::unique_ptr<Graph> graph, load(file, options.model));
-  Result<std::unique_ptr<Runner>> runner = open_graph(*graph, options);
-  if (!runner.ok()) return in_file(std::move(runner).diagnostics(), file, graph->name());
+  LAPIS_TRY(std::unique_ptr<Runner> runner, in_file(open_graph(*graph, options), file, graph->name()));
   std::fputs(to_string(options.caches->warnings()).c_str(), stderr);
-  if (Session* session = (*runner)->session()) warn_of_host_calls(session->program(), file);
+  if (Session* session = runner->session()) warn_of_host_calls(session->program(), file);
   return runner;
 }
 

@@ -53,11 +53,9 @@ Result<Report> run(const Flags& flags) {
   LAPIS_TRY(RunnerOptions options, flags.model.runner_options());
   bind_to(feeds, options.model);
   LAPIS_TRY(const std::unique_ptr<Runner> runner, flags.model.open(flags.model.model, options));
-  LAPIS_TRY(const std::vector<Tensor> inputs, ordered(feeds, runner->inputs()));
+  LAPIS_TRY(const std::vector<Tensor> inputs, in_file(ordered(feeds, runner->inputs()), flags.model.model));
   const auto start = std::chrono::steady_clock::now();
-  const Result<std::vector<Tensor>> ran = runner->run(inputs);
-  if (!ran.ok()) return in_file(ran.diagnostics(), flags.model.model);
-  const std::vector<Tensor>& outputs = *ran;
+  LAPIS_TRY(const std::vector<Tensor> outputs, in_file(runner->run(inputs), flags.model.model));
   const double ms = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
   Report report;
   report.json["milliseconds"] = ms;

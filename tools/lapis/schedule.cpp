@@ -63,11 +63,11 @@ Result<Report> schedule(const Flags& flags) {
   options.compile.host_calls = true;
   options.progress = progress_bar("measuring");
   const auto inputs_for = [&](const std::vector<IoInfo>& inputs) { return random_inputs(inputs, 1, graph.get()); };
-  const Result<ScheduleTrials> trials = measure_schedules(*graph, inputs_for, options);
-  if (!trials.ok()) return in_file(trials.diagnostics(), flags.model.model, graph->name());
-  const std::string text = codegen::to_text(trials->best());
+  LAPIS_TRY(const ScheduleTrials trials,
+            in_file(measure_schedules(*graph, inputs_for, options), flags.model.model, graph->name()));
+  const std::string text = codegen::to_text(trials.best());
   LAPIS_CHECK(output.write(text));
-  Report report = describe(*trials, flags.output);
+  Report report = describe(trials, flags.output);
   report.on_stderr = output.is_stdout();
   return report;
 }

@@ -227,7 +227,7 @@ Result<Report> verify(const Flags& flags) {
   Report report;
   report.json["against"] = flags.against;
   if (!feeds.empty()) {
-    LAPIS_TRY(const std::vector<Tensor> inputs, ordered(feeds, runner->inputs()));
+    LAPIS_TRY(const std::vector<Tensor> inputs, in_file(ordered(feeds, runner->inputs()), flags.model.model));
     LAPIS_CHECK(verification.run(report, "", inputs));
     return report;
   }
