@@ -4,11 +4,12 @@
 #include <llvm/IR/Module.h>
 
 #include <map>
-#include <optional>
 
 #include "codegen/llvm/block.h"
+#include "codegen/llvm/flow.h"
 #include "codegen/llvm/memory.h"
 #include "codegen/llvm/ops.h"
+#include "codegen/llvm/reductions.h"
 #include "codegen/llvm/table.h"
 #include "codegen/scalar/expand.h"
 
@@ -16,7 +17,6 @@ namespace lapis::llvm_backend {
 namespace {
 
 using llvm::Value;
-using Values = std::vector<Value*>;
 
 // Where the walk stands: the address of each view and the index of each dimension that somebody may ask for.
 struct Cursor {
@@ -45,7 +45,7 @@ class LoopEmitter {
  public:
   LoopEmitter(llvm::IRBuilder<>& builder, const Loop& loop, const Nest& nest, const Plan& plan, Bases bases)
       : builder_(builder),
-        function_(builder.GetInsertBlock()->getParent()),
+        flow_(builder),
         lanes_(builder, nest.width),
         loop_(written_out(loop)),
         nest_(nest),
@@ -65,92 +65,14 @@ class LoopEmitter {
     if (nest_.partitioned == 0 && nest_.chunk == 0)
       outer_loops(0, start, nullptr);  // one unit, always asked for
     else
-      dynamic_loop(first, last, 1, [&](Value* row) { partitioned_row(start, row); });
+      flow_.loop(first, last, 1, [&](Value* row) { partitioned_row(start, row); });
     b.CreateRetVoid();
   }
 
  private:
-  // ---- loops ----
-
-  template <class Body> Values static_loop(int64_t begin, int64_t end, int64_t step, Values carried, Body body) {
-    if (end <= begin) return carried;
-    auto& b = builder_;
-    const int64_t trips = (end - begin + step - 1) / step;
-    if (trips == 1) return body(b.getInt64(static_cast<uint64_t>(begin)), std::move(carried));
-    llvm::BasicBlock* before = b.GetInsertBlock();
-    auto* block = llvm::BasicBlock::Create(b.getContext(), "loop", function_);
-    b.CreateBr(block);
-    b.SetInsertPoint(block);
-    llvm::PHINode* index = b.CreatePHI(b.getInt64Ty(), 2);
-    index->addIncoming(b.getInt64(static_cast<uint64_t>(begin)), before);
-    std::vector<llvm::PHINode*> phis;
-    for (Value*& v : carried) {
-      phis.push_back(b.CreatePHI(v->getType(), 2));
-      phis.back()->addIncoming(v, before);
-      v = phis.back();
-    }
-    Values next = body(index, std::move(carried));
-    llvm::BasicBlock* latch = b.GetInsertBlock();
-    Value* incremented = b.CreateAdd(index, b.getInt64(static_cast<uint64_t>(step)), "", true, true);
-    index->addIncoming(incremented, latch);
-    for (size_t i = 0; i < phis.size(); ++i) phis[i]->addIncoming(next[i], latch);
-    auto* after = llvm::BasicBlock::Create(b.getContext(), "done", function_);
-    b.CreateCondBr(b.CreateICmpSLT(incremented, b.getInt64(static_cast<uint64_t>(begin + trips * step))), block, after);
-    b.SetInsertPoint(after);
-    return next;
-  }
-
-  template <class Body> void dynamic_loop(Value* begin, Value* end, int64_t step, Body body) {
-    auto& b = builder_;
-    llvm::BasicBlock* before = b.GetInsertBlock();
-    auto* block = llvm::BasicBlock::Create(b.getContext(), "rows", function_);
-    auto* after = llvm::BasicBlock::Create(b.getContext(), "rows.done", function_);
-    b.CreateCondBr(b.CreateICmpSLT(begin, end), block, after);
-    b.SetInsertPoint(block);
-    llvm::PHINode* index = b.CreatePHI(b.getInt64Ty(), 2);
-    index->addIncoming(begin, before);
-    body(index);
-    Value* next = b.CreateAdd(index, b.getInt64(static_cast<uint64_t>(step)), "", true, true);
-    index->addIncoming(next, b.GetInsertBlock());
-    b.CreateCondBr(b.CreateICmpSLT(next, end), block, after);
-    b.SetInsertPoint(after);
-  }
-
-  template <class Body> void if_equal(Value* x, Value* y, Body body) {
-    when(builder_.CreateICmpEQ(x, y), {}, [&](Values) {
-      body();
-      return Values{};
-    });
-  }
-
-  // What `body` makes of `carried` where the condition holds, else `carried`.
-  template <class Body> Values when(Value* condition, Values carried, Body body) {
-    auto& b = builder_;
-    llvm::BasicBlock* before = b.GetInsertBlock();
-    auto* block = llvm::BasicBlock::Create(b.getContext(), "then", function_);
-    auto* after = llvm::BasicBlock::Create(b.getContext(), "joined", function_);
-    b.CreateCondBr(condition, block, after);
-    b.SetInsertPoint(block);
-    const Values changed = body(carried);
-    llvm::BasicBlock* end = b.GetInsertBlock();
-    b.CreateBr(after);
-    b.SetInsertPoint(after);
-    for (size_t i = 0; i < carried.size(); ++i) {
-      llvm::PHINode* phi = b.CreatePHI(carried[i]->getType(), 2);
-      phi->addIncoming(carried[i], before);
-      phi->addIncoming(changed[i], end);
-      carried[i] = phi;
-    }
-    return carried;
-  }
-
   // ---- extents and strides, known or from the block ----
 
   Value* number(int64_t value) { return builder_.getInt64(static_cast<uint64_t>(value)); }
-  static std::optional<int64_t> known(const Value* v) {
-    const auto* constant = llvm::dyn_cast<llvm::ConstantInt>(v);
-    return constant ? std::optional(constant->getSExtValue()) : std::nullopt;
-  }
   Value* extent_of(const Dimension& d) {
     Value* free = memory_.bases().dimensions.at(&d).extent;
     return free ? free : number(d.extent);
@@ -164,34 +86,6 @@ class LoopEmitter {
     return step == 1 ? extent : builder_.CreateSub(extent, builder_.CreateURem(extent, number(step)));
   }
 
-  // From `begin` to `end`, which is a multiple of `step` away.
-  template <class Body> Values loop(Value* begin, Value* end, int64_t step, Values carried, Body body) {
-    if (known(begin) && known(end)) return static_loop(*known(begin), *known(end), step, std::move(carried), body);
-    return when(builder_.CreateICmpSLT(begin, end), std::move(carried), [&](Values inside) {
-      auto& b = builder_;
-      llvm::BasicBlock* before = b.GetInsertBlock();
-      auto* block = llvm::BasicBlock::Create(b.getContext(), "loop", function_);
-      auto* after = llvm::BasicBlock::Create(b.getContext(), "done", function_);
-      b.CreateBr(block);
-      b.SetInsertPoint(block);
-      llvm::PHINode* index = b.CreatePHI(b.getInt64Ty(), 2);
-      index->addIncoming(begin, before);
-      std::vector<llvm::PHINode*> phis;
-      for (Value*& v : inside) {
-        phis.push_back(b.CreatePHI(v->getType(), 2));
-        phis.back()->addIncoming(v, before);
-        v = phis.back();
-      }
-      const Values next = body(index, std::move(inside));
-      Value* incremented = b.CreateAdd(index, number(step), "", true, true);
-      index->addIncoming(incremented, b.GetInsertBlock());
-      for (size_t i = 0; i < phis.size(); ++i) phis[i]->addIncoming(next[i], b.GetInsertBlock());
-      b.CreateCondBr(b.CreateICmpSLT(incremented, end), block, after);
-      b.SetInsertPoint(after);
-      return next;
-    });
-  }
-
   // What is left of the lanes behind the last whole vector: body(lanes, index, carried), once where their number is known, else for each power
   // of two in it.
   template <class Body> Values last_lanes(Value* begin, Value* end, Values carried, Body body) {
@@ -203,8 +97,8 @@ class LoopEmitter {
     Value* left = b.CreateSub(end, begin);
     for (int lanes = nest_.width / 2; lanes > 0; lanes /= 2) {
       Value* some = b.CreateAnd(left, number(lanes));
-      carried = when(b.CreateICmpNE(some, number(0)), std::move(carried),
-                     [&](Values inside) { return body(lanes, begin, std::move(inside)); });
+      carried = flow_.when(b.CreateICmpNE(some, number(0)), std::move(carried),
+                           [&](Values inside) { return body(lanes, begin, std::move(inside)); });
       begin = b.CreateAdd(begin, some);
     }
     return carried;
@@ -251,15 +145,14 @@ class LoopEmitter {
     const Dimension& dim = nest_.outer[d];
     const int jam = d + 1 == nest_.outer.size() ? nest_.jam : 1;
     Value *extent = extent_of(dim), *tiles = whole(extent, jam);
-    loop(number(0), tiles, jam, {}, [&](Value* i, Values) { return deeper(d, advanced(c, dim, i), jam, chunk); });
-    loop(tiles, extent, 1, {}, [&](Value* i, Values) { return deeper(d, advanced(c, dim, i), 1, chunk); });
+    flow_.loop(number(0), tiles, jam, [&](Value* i) { deeper(d, advanced(c, dim, i), jam, chunk); });
+    flow_.loop(tiles, extent, 1, [&](Value* i) { deeper(d, advanced(c, dim, i), 1, chunk); });
   }
-  Values deeper(size_t d, const Cursor& c, int rows, Value* chunk) {
+  void deeper(size_t d, const Cursor& c, int rows, Value* chunk) {
     if (d + 1 == nest_.outer.size())
       lane_loops(c, rows, chunk);
     else
       outer_loops(d + 1, c, chunk);
-    return {};
   }
 
   void lane_loops(const Cursor& c, int rows, Value* chunk) {
@@ -268,27 +161,27 @@ class LoopEmitter {
     Value *extent = extent_of(nest_.lane), *tiles = whole(extent, step);
     auto full_tile = [&](Value* i) { tile(advanced(c, nest_.lane, i), rows, nest_.vectors, nest_.width); };
     if (!chunk) {
-      loop(number(0), tiles, step, {}, [&](Value* i, Values) {
-        full_tile(i);
-        return Values{};
-      });
+      flow_.loop(number(0), tiles, step, full_tile);
       return lane_rest(c, rows, tiles, extent);
     }
     auto& b = builder_;
     Value* begin = b.CreateMul(chunk, chunk_size());
     Value* end = b.CreateBinaryIntrinsic(llvm::Intrinsic::smin, b.CreateAdd(begin, chunk_size()), tiles);
-    dynamic_loop(begin, end, step, full_tile);
+    flow_.loop(begin, end, step, full_tile);
     if (known(tiles) && known(tiles) == known(extent)) return;
-    if_equal(chunk, b.CreateSub(chunks(), number(1)), [&] { lane_rest(c, rows, tiles, extent); });
+    flow_.when(b.CreateICmpEQ(chunk, b.CreateSub(chunks(), number(1))), {}, [&](Values) {
+      lane_rest(c, rows, tiles, extent);
+      return Values{};
+    });
   }
   void lane_rest(const Cursor& c, int rows, Value* begin, Value* extent) {
     Value* vectors_end = whole(extent, nest_.width);
-    auto part = [&](int active, Value* i) {
-      tile(advanced(c, nest_.lane, i), rows, 1, active);
+    auto part = [&](int active, Value* i) { tile(advanced(c, nest_.lane, i), rows, 1, active); };
+    flow_.loop(begin, vectors_end, nest_.width, [&](Value* i) { part(nest_.width, i); });
+    last_lanes(vectors_end, extent, {}, [&](int active, Value* i, Values) {
+      part(active, i);
       return Values{};
-    };
-    loop(begin, vectors_end, nest_.width, {}, [&](Value* i, Values) { return part(nest_.width, i); });
-    last_lanes(vectors_end, extent, {}, [&](int active, Value* i, Values) { return part(active, i); });
+    });
   }
 
   // ---- one tile: all phases for rows x vectors outer points; active == 0: scalars, the lanes are inside ----
@@ -323,7 +216,7 @@ class LoopEmitter {
                      const std::vector<Values>& reduced, Values accumulators) {
     const Dimension& sum = nest_.inner[0];
     Value *extent = extent_of(sum), *squares = whole(extent, nest_.width);
-    accumulators = loop(number(0), squares, nest_.width, std::move(accumulators), [&](Value* i, Values a) {
+    accumulators = flow_.loop(number(0), squares, nest_.width, std::move(accumulators), [&](Value* i, Values a) {
       const Cursor square = advanced(c, sum, i);
       turn(square, true);
       for (int64_t k = 0; k < nest_.width; ++k) {
@@ -334,7 +227,7 @@ class LoopEmitter {
       turn(square, false);
       return a;
     });
-    return loop(squares, extent, 1, std::move(accumulators), [&](Value* i, Values a) {
+    return flow_.loop(squares, extent, 1, std::move(accumulators), [&](Value* i, Values a) {
       return inner_body(phase, advanced(c, sum, i), positions, reduced, std::move(a), 1);
     });
   }
@@ -344,7 +237,7 @@ class LoopEmitter {
     const int copies = nest_.lane_inner ? nest_.vectors : 1;
     Values accumulators;
     for (size_t p = 0; p < positions.size() * static_cast<size_t>(copies); ++p)
-      for (const Loop::Reduction& r : phase.reductions) accumulators.push_back(neutral(r));
+      for (const Loop::Reduction& r : phase.reductions) accumulators.push_back(neutral(lanes_, r));
     accumulators = inner_loops(0, phase, c, positions, reduced, std::move(accumulators));
     const size_t count = phase.reductions.size();
     for (size_t p = 0; p < positions.size(); ++p)
@@ -352,7 +245,7 @@ class LoopEmitter {
         Values parts;
         for (size_t k = 0; k < static_cast<size_t>(copies); ++k)
           parts.push_back(accumulators[(p * static_cast<size_t>(copies) + k) * count + r]);
-        reduced[p].push_back(combined(phase.reductions[r], parts));
+        reduced[p].push_back(combined(lanes_, phase.reductions[r], std::move(parts), nest_.lane_inner));
       }
   }
 
@@ -361,7 +254,7 @@ class LoopEmitter {
     if (nest_.turned_inner && d == 0 && positions[0].active == nest_.width)
       return turned_loop(phase, c, positions, reduced, std::move(accumulators));
     if (d < nest_.inner.size())
-      return loop(number(0), extent_of(nest_.inner[d]), 1, std::move(accumulators), [&](Value* i, Values a) {
+      return flow_.loop(number(0), extent_of(nest_.inner[d]), 1, std::move(accumulators), [&](Value* i, Values a) {
         return inner_loops(d + 1, phase, advanced(c, nest_.inner[d], i), positions, reduced, std::move(a));
       });
     if (!nest_.lane_inner) return inner_body(phase, c, positions, reduced, std::move(accumulators), 1);
@@ -371,10 +264,10 @@ class LoopEmitter {
       return inner_body(phase, advanced(c, nest_.lane, i), spread(positions, vectors, active), reduced, std::move(a),
                         vectors);
     };
-    accumulators = loop(number(0), tiles, step, std::move(accumulators),
-                        [&](Value* i, Values a) { return part(nest_.vectors, nest_.width, i, std::move(a)); });
-    accumulators = loop(tiles, vectors_end, nest_.width, std::move(accumulators),
-                        [&](Value* i, Values a) { return part(1, nest_.width, i, std::move(a)); });
+    accumulators = flow_.loop(number(0), tiles, step, std::move(accumulators),
+                              [&](Value* i, Values a) { return part(nest_.vectors, nest_.width, i, std::move(a)); });
+    accumulators = flow_.loop(tiles, vectors_end, nest_.width, std::move(accumulators),
+                              [&](Value* i, Values a) { return part(1, nest_.width, i, std::move(a)); });
     return last_lanes(vectors_end, extent, std::move(accumulators),
                       [&](int active, Value* i, Values a) { return part(1, active, i, std::move(a)); });
   }
@@ -405,40 +298,6 @@ class LoopEmitter {
 
   // ---- reductions ----
 
-  Value* neutral(const Loop::Reduction& r) {
-    llvm::Type* type = lanes_.register_type(r.type);
-    Value* value = nullptr;
-    const bool real = is_float(r.type);
-    switch (r.kind) {
-      case Loop::Reduce::Sum: value = llvm::Constant::getNullValue(type); break;
-      case Loop::Reduce::Prod: value = real ? llvm::ConstantFP::get(type, 1) : llvm::ConstantInt::get(type, 1); break;
-      case Loop::Reduce::Max:
-      case Loop::Reduce::Min: value = extreme(r, type); break;
-    }
-    return lanes_.splat(value);
-  }
-  Value* extreme(const Loop::Reduction& r, llvm::Type* type) {
-    const bool max = r.kind == Loop::Reduce::Max;
-    if (is_float(r.type)) return llvm::ConstantFP::getInfinity(type, max);
-    const auto bits = type->getIntegerBitWidth();
-    if (is_unsigned(r.type) || r.type == DType::Bool)
-      return llvm::ConstantInt::get(type, max ? llvm::APInt::getMinValue(bits) : llvm::APInt::getMaxValue(bits));
-    return llvm::ConstantInt::get(type,
-                                  max ? llvm::APInt::getSignedMinValue(bits) : llvm::APInt::getSignedMaxValue(bits));
-  }
-
-  Value* fold(const Loop::Reduction& r, Value* x, Value* y) {
-    auto& b = builder_;
-    const bool real = is_float(r.type);
-    switch (r.kind) {
-      case Loop::Reduce::Sum: return real ? b.CreateFAdd(x, y) : b.CreateAdd(x, y);
-      case Loop::Reduce::Prod: return real ? b.CreateFMul(x, y) : b.CreateMul(x, y);
-      case Loop::Reduce::Max: return lanes_.maximum(x, y, r.type);
-      case Loop::Reduce::Min: return lanes_.minimum(x, y, r.type);
-    }
-    LAPIS_UNREACHABLE("no such reduction");
-  }
-
   // A float sum of products is the one place where multiply and add may be fused.
   Value* accumulate(const Loop::Phase& phase, const Loop::Reduction& r, Value* accumulator,
                     const std::vector<Operand>& values, const Position& position) {
@@ -450,7 +309,7 @@ class LoopEmitter {
       Value *a = values[static_cast<size_t>(last.args[0])].value, *c = values[static_cast<size_t>(last.args[1])].value;
       result = lanes_.fma(lanes_.splat(a), lanes_.splat(c), accumulator);
     } else {
-      result = fold(r, accumulator, lanes_.splat(lanes_.convert(x.value, x.type, r.type)));
+      result = fold(lanes_, r, accumulator, lanes_.splat(lanes_.convert(x.value, x.type, r.type)));
     }
     if (position.active == lanes_.width() || !nest_.lane_inner) return result;
     return builder_.CreateSelect(active_mask(position.active), result, accumulator);
@@ -459,27 +318,6 @@ class LoopEmitter {
     std::vector<llvm::Constant*> bits;
     for (int i = 0; i < lanes_.width(); ++i) bits.push_back(builder_.getInt1(i < active));
     return llvm::ConstantVector::get(bits);
-  }
-
-  // Pairwise: over the copies, then (if the lanes were inside) over halves of the vector.
-  Value* combined(const Loop::Reduction& r, Values parts) {
-    while (parts.size() > 1) {
-      Values next;
-      for (size_t i = 0; i + 1 < parts.size(); i += 2) next.push_back(fold(r, parts[i], parts[i + 1]));
-      if (parts.size() % 2) next.push_back(parts.back());
-      parts = std::move(next);
-    }
-    Value* v = parts[0];
-    if (!nest_.lane_inner || !Lanes::is_vector(v)) return lanes_.rounded(v, r.type);
-    for (int half = lanes_.width() / 2; half >= 1; half /= 2) {
-      std::vector<int> low, high;
-      for (int i = 0; i < half; ++i) {
-        low.push_back(i);
-        high.push_back(i + half);
-      }
-      v = fold(r, builder_.CreateShuffleVector(v, low), builder_.CreateShuffleVector(v, high));
-    }
-    return lanes_.rounded(builder_.CreateExtractElement(v, uint64_t{0}), r.type);
   }
 
   // ---- bodies ----
@@ -585,7 +423,7 @@ class LoopEmitter {
   }
 
   llvm::IRBuilder<>& builder_;
-  llvm::Function* function_;
+  Flow flow_;
   Lanes lanes_;
   const Loop loop_;
   const Nest& nest_;
