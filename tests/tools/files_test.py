@@ -19,6 +19,31 @@ import unittest
 from cli import *  # noqa: F403
 
 
+# Protobuf by hand, for models that the text syntax cannot say.
+def varint(value):
+    out = b""
+    while value > 127:
+        out += bytes([value & 127 | 128])
+        value >>= 7
+    return out + bytes([value])
+
+
+def field_head(number, size):
+    return bytes([number << 3 | 2]) + varint(size)
+
+
+def field(number, payload):
+    return field_head(number, len(payload)) + payload
+
+
+def value_info(label):
+    shape = field(2, field(1, b"\x08\x01"))
+    return field(1, label.encode()) + field(2, field(1, b"\x08\x01" + shape))
+
+
+ONNX_HEAD = b"\x08\x0a" + field(8, field(1, b"") + b"\x10\x15")
+
+
 class Files(Cli):
     def setUp(self):
         super().setUp()
@@ -175,25 +200,10 @@ class Outputs(Files):
 
     def write_onnx(self, name, outputs):
         """A model whose outputs have names that the text syntax cannot say: written as protobuf by hand."""
-        def field(number, payload):
-            return bytes([number << 3 | 2]) + varint(len(payload)) + payload
-
-        def varint(value):
-            out = b""
-            while value > 127:
-                out += bytes([value & 127 | 128])
-                value >>= 7
-            return out + bytes([value])
-
-        def value_info(label):
-            shape = field(2, field(1, b"\x08\x01"))
-            return field(1, label.encode()) + field(2, field(1, b"\x08\x01" + shape))
-
         nodes = b"".join(field(1, field(1, b"x") + field(2, o.encode()) + field(4, op))
                          for o, op in zip(outputs, (b"Neg", b"Abs", b"Exp")))
         graph = nodes + field(2, b"g") + field(11, value_info("x")) + b"".join(field(12, value_info(o)) for o in outputs)
-        opset = field(8, field(1, b"") + b"\x10\x15")
-        return self.write(name, b"\x08\x0a" + field(7, graph) + opset)
+        return self.write(name, ONNX_HEAD + field(7, graph))
 
 
 class Interruptions(Files):
@@ -323,6 +333,31 @@ class Limits(Files):
             self.assertEqual(run.returncode, IO, run.stderr)
             self.assertRegex(run.stderr, "memory|allocate")
             self.assertIn("hint:", run.stderr)
+
+    def peak(self, *args):
+        """The most bytes that a run had in memory, pages of files included."""
+        process = subprocess.Popen([LAPIS, *map(str, args)], cwd=self.folder, stdout=subprocess.DEVNULL)
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        self.assertEqual(process.returncode, OK)
+        return usage.ru_maxrss * 1024
+
+    def write_unused_weights(self, name, size):
+        """A model with weights that nothing needs, as a hole of its file."""
+        graph = (field(1, field(1, b"x") + field(2, b"y") + field(4, b"Neg")) + field(2, b"g") +
+                 field(11, value_info("x")) + field(12, value_info("y")))
+        tensor = b"\x08" + varint(size) + b"\x10\x03" + field(8, b"w") + field_head(9, size)
+        weights = field_head(5, len(tensor) + size) + tensor
+        path = self.write(name, ONNX_HEAD + field_head(7, len(graph) + len(weights) + size) + graph + weights)
+        os.truncate(path, path.stat().st_size + size)
+        return path
+
+    @unittest.skipIf(SANITIZED, "sanitizers have memory of their own")
+    def test_files_are_not_held_in_memory(self):
+        size = 256 << 20
+        small = self.peak("compile", self.model, "-o", "small.lapis")
+        large = self.peak("compile", self.write_unused_weights("w.onnx", size), "-o", "large.lapis")
+        self.assertLess(large, small + size // 4)
 
     def test_threads(self):
         run = self.limited(resource.RLIMIT_AS, 1 << 30, "explain", self.model, "--threads", 1024)
