@@ -91,4 +91,13 @@ Result<CodeImage> emit(const Plan& plan) {
   return emit(plan, cache);
 }
 
+Status emit_forms(const Plan& plan, CodeCache& cache) {
+  for (const Step& step : plan.steps)
+    if (const auto* loop = std::get_if<Loop>(&step.region); loop && loop->form) {
+      LAPIS_TRY(const StepCode code, llvm_backend::step_code(*loop, plan));
+      cache.code_of(code);
+    }
+  return ok();
+}
+
 }  // namespace lapis::codegen

@@ -10,4 +10,7 @@ namespace lapis::codegen {
 Result<CodeImage> emit(const Plan& plan, CodeCache& cache);
 Result<CodeImage> emit(const Plan& plan);  // all of them
 
+// Code of the loops that have a form (codegen/forms.h), for other shapes to find it in the cache.
+Status emit_forms(const Plan& plan, CodeCache& cache);
+
 }  // namespace lapis::codegen

@@ -75,18 +75,22 @@ AlikeExtents extents_like(int64_t extent) {
   return {panels + 36 + bytes, panels + (whole ? 64 : 0) + 24 + bytes};
 }
 
-Forms::Forms(const Plan& nominal, const Plan& other) {
+void Forms::add(const Plan& nominal, const Plan& other) {
   const Loops others = by_name(other);
   for (const auto& [name, loops] : by_name(nominal)) {
     const auto twins = others.find(name);
     if (twins == others.end() || twins->second.size() != loops.size()) continue;
-    for (size_t i = 0; i < loops.size(); ++i) {
-      if (!alike(*loops[i], *twins->second[i])) continue;
-      LoopForm form = form_of(*loops[i], *twins->second[i]);
-      const bool varying = varies(form);
-      forms_[name].push_back({*loops[i], std::make_shared<const LoopForm>(std::move(form)), varying});
-    }
+    for (size_t i = 0; i < loops.size(); ++i) add(*loops[i], *twins->second[i]);
   }
+}
+
+void Forms::add(const Loop& nominal, const Loop& other) {
+  if (!alike(nominal, other)) return;
+  const Form* const known = find(nominal);
+  if (known && known == find(other)) return;
+  LoopForm form = form_of(nominal, other);
+  const bool varying = varies(form);
+  forms_[nominal.name].push_back({nominal, std::make_shared<const LoopForm>(std::move(form)), varying});
 }
 
 const Forms::Form* Forms::find(const Loop& loop) const {

@@ -4,6 +4,7 @@
 
 #include "base/guard.h"
 #include "base/suggest.h"
+#include "codegen/emit.h"
 #include "ir/infer.h"
 #include "ir/structure.h"
 #include "passes/pipeline.h"
@@ -12,6 +13,8 @@ namespace lapis {
 namespace {
 
 constexpr int64_t kSomeExtent = 128;  // large enough for all that is done with large ones
+// Lengths that leave a narrower panel, behind whole ones and alone. Nearly every length is like one of them.
+constexpr int64_t kUnevenExtents[] = {165, 37};
 // What is left to do once shapes are known: all was simplified as far as it could be. Mostly folding is enough.
 constexpr std::string_view kBound = "expand,simplify", kFolded = "fold-constants",
                            kFoldedBranches = "fold-constants,inline-branches,fold-constants,dce";
@@ -127,30 +130,61 @@ bool ModelFamily::is_of_folded(const Plan& plan, const Extents& extents) const {
   return folded.ok() && folded->hash() == plan.hash();
 }
 
-void ModelFamily::make_nominal(Nominal& made, const Extents& like, const Nominal* general) {
-  Extents nominal, other;
+// Alike in each symbol, within their ranges.
+ModelFamily::Pair ModelFamily::pair_like(const Extents& like) const {
+  Pair pair;
   for (const std::string& symbol : free_symbols(*graph_)) {
     const auto known = ranges_.find(symbol);
     const ExtentRange range = known == ranges_.end() ? ExtentRange{} : known->second;
     const int64_t extent = like.contains(symbol) ? like.at(symbol) : kSomeExtent;
     const codegen::AlikeExtents alike = extent == 1 ? codegen::AlikeExtents{1, 1} : codegen::extents_like(extent);
-    nominal[symbol] = std::clamp(alike.nominal, range.lowest, range.highest);
-    other[symbol] = std::clamp(alike.other, range.lowest, range.highest);
+    pair.nominal[symbol] = std::clamp(alike.nominal, range.lowest, range.highest);
+    pair.other[symbol] = std::clamp(alike.other, range.lowest, range.highest);
   }
-  const bool folds = general && general->only_folds;
-  made.only_folds = folds;
-  const Result<Plan> a = plan_at(nominal, folds), b = plan_at(other, folds);
-  if (!a.ok() || !b.ok()) return;  // then each shape has code of its own
+  return pair;
+}
+
+// Where a plan cannot be made, each shape has code of its own.
+void ModelFamily::make_nominal(Nominal& made, const Extents& like, const Nominal& general) {
+  made.only_folds = general.only_folds;
+  const Pair pair = pair_like(like);
+  const Result<Plan> a = plan_at(pair.nominal, made.only_folds), b = plan_at(pair.other, made.only_folds);
+  if (!a.ok() || !b.ok()) return;
   keep_weights(*a);
-  made.only_folds = general ? folds : is_of_folded(*a, nominal) && is_of_folded(*b, other);
-  made.forms = std::make_shared<const codegen::Forms>(*a, *b);
+  made.forms.add(*a, *b);
+}
+
+void ModelFamily::make_general(Nominal& made, const Extents& like) {
+  const Pair pair = pair_like(like);
+  const Result<Plan> a = plan_at(pair.nominal, false), b = plan_at(pair.other, false);
+  if (!a.ok() || !b.ok()) return;
+  keep_weights(*a);
+  made.only_folds = is_of_folded(*a, pair.nominal) && is_of_folded(*b, pair.other);
+  made.forms.add(*a, *b);
+  for (const int64_t extent : kUnevenExtents) add_uneven(made, like, extent);
+}
+
+// The first shape waits for code that nearly every other one needs, so that these do not.
+void ModelFamily::add_uneven(Nominal& general, const Extents& like, int64_t extent) {
+  Extents uneven = like;
+  for (auto& [symbol, value] : uneven)
+    if (value != 1) value = extent;
+  const Pair pair = pair_like(uneven);
+  if (pair.nominal == pair.other) return;
+  Result<Plan> a = plan_at(pair.nominal, general.only_folds);
+  if (!a.ok() || general.forms.attach(*a)) return;
+  const Result<Plan> b = plan_at(pair.other, general.only_folds);
+  if (!b.ok()) return;
+  general.forms.add(*a, *b);
+  general.forms.attach(*a);
+  static_cast<void>(codegen::emit_forms(*a, options_.caches->code));  // or it fails again where it is needed
 }
 
 const ModelFamily::Nominal& ModelFamily::nominal_at(const Extents& like, const Nominal* general) {
   std::unique_lock lock(nominal_mutex_);
   Nominal& nominal = nominal_[like];
   lock.unlock();
-  std::call_once(nominal.made, [&] { make_nominal(nominal, like, general); });
+  std::call_once(nominal.made, [&] { general ? make_nominal(nominal, like, *general) : make_general(nominal, like); });
   return nominal;
 }
 
@@ -163,10 +197,10 @@ const ModelFamily::Nominal& ModelFamily::general_nominal(const Extents& extents)
 
 void ModelFamily::attach_forms(Plan& plan, const Extents& extents) {
   const Nominal& general = general_nominal(extents);
-  if (general.forms && general.forms->attach(plan)) return;
+  if (general.forms.attach(plan)) return;
   Extents like;
   for (const auto& [symbol, extent] : extents) like[symbol] = extent == 1 ? 1 : codegen::extents_like(extent).nominal;
-  if (const Nominal& like_these = nominal_at(like, &general); like_these.forms) like_these.forms->attach(plan);
+  nominal_at(like, &general).forms.attach(plan);
 }
 
 void ModelFamily::keep_weights(const Plan& plan) {
@@ -194,7 +228,10 @@ Result<Executable> ModelFamily::compile_for(const std::vector<Shape>& shapes) {
   const Extents extents = extents_of(shapes);
   const bool only_folds = general_nominal(extents).only_folds;
   options.forms = [&](Plan& plan) { attach_forms(plan, extents); };
-  if (only_folds) options.pipeline = folded_;
+  if (only_folds) {
+    options.pipeline = folded_;
+    options.passes.verify = has_bodies(*graph_);  // else what binding has inferred is all that there is to check
+  }
   Result<Compiled> compiled = compile_at(shapes, options);
   if (!compiled.ok() && only_folds) compiled = compile_at(shapes, options_);  // it wants more than folding
   if (!compiled.ok()) return std::move(compiled).diagnostics();

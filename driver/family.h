@@ -49,14 +49,20 @@ class ModelFamily final : public ExecutableFamily {
   using Extents = std::map<std::string, int64_t>;
   Extents extents_of(const std::vector<Shape>& shapes) const;
   // Two shapes that a model of this kind may well have: what differs between them varies.
+  struct Pair {
+    Extents nominal, other;
+  };
   struct Nominal {
-    std::once_flag made;                          // by who asks first; the others wait, those of other shapes do not
-    std::shared_ptr<const codegen::Forms> forms;  // null where the model cannot have these shapes
+    std::once_flag made;   // by who asks first; the others wait, those of other shapes do not
+    codegen::Forms forms;  // none where the model cannot have these shapes
     // What shapes decide is constants: once they are folded, simplifying more makes no other plan.
     bool only_folds = false;
   };
+  Pair pair_like(const Extents& like) const;
   const Nominal& nominal_at(const Extents& like, const Nominal* general);
-  void make_nominal(Nominal& nominal, const Extents& like, const Nominal* general);
+  void make_nominal(Nominal& nominal, const Extents& like, const Nominal& general);
+  void make_general(Nominal& nominal, const Extents& like);
+  void add_uneven(Nominal& general, const Extents& like, int64_t extent);
   const Nominal& general_nominal(const Extents& extents);
   void attach_forms(Plan& plan, const Extents& extents);
   void keep_weights(const Plan& plan);

@@ -99,6 +99,24 @@ TEST(ModelFamily, ServesSessionsOnManyThreads) {
   EXPECT_EQ(fresh.caches->code.counts().misses, fresh.caches->code.counts().functions) << "and emit once";
 }
 
+size_t loops_in(const codegen::CodeCache& cache) {
+  return static_cast<size_t>(std::ranges::count_if(cache.all(), [](const auto& code) { return code.first[0] == 'l'; }));
+}
+
+// Whoever comes second does not wait for LLVM.
+TEST(ModelFamily, MakesTheLoopsOfAllLengthsWithTheFirst) {
+  const auto graph = encoder();
+  Fresh fresh;
+  const auto family = *ModelFamily::make(*graph, {}, fresh.options);
+  ASSERT_TRUE(family->at({Shape{1, 128, 32}, Shape{1, 1, 128}}).ok());
+  const size_t made = loops_in(fresh.caches->code);
+  EXPECT_GT(made, 4U);
+  for (const int64_t s : {165, 44, 48, 96, 37, 84, 23, 101, 50, 255, 256}) {
+    ASSERT_TRUE(family->at({Shape{1, s, 32}, Shape{1, 1, s}}).ok());
+    EXPECT_EQ(loops_in(fresh.caches->code), made) << s;
+  }
+}
+
 // Embeddings of positions are read where they are: no length has a copy of its part of them.
 TEST(ModelFamily, SharesWhatLengthsTakePartsOf) {
   auto graph = *parse_onnx_text(
@@ -160,7 +178,7 @@ TEST(Forms, AreFoundAtExtentsThatAreAlike) {
     const auto [nominal, other] = codegen::extents_like(s);
     EXPECT_EQ(codegen::extents_like(nominal).nominal, nominal);
     EXPECT_EQ(codegen::extents_like(other).nominal, nominal);
-    if (!known.contains(nominal)) known.emplace(nominal, codegen::Forms(plan_at(nominal), plan_at(other)));
+    if (!known.contains(nominal)) known[nominal].add(plan_at(nominal), plan_at(other));
     Plan plan = plan_at(s);
     alone += !known.at(nominal).attach(plan);
   }
