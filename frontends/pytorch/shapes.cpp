@@ -395,12 +395,12 @@ Status select_scatter(Translation& t) {
 // ---- padding and order --------------------------------------------------------------------------------------------------------------
 
 // Pairs from the last axis to the front.
-Result<std::vector<int64_t>> onnx_pads(const std::vector<int64_t>& pairs, int64_t rank) {
+Result<std::vector<Size>> onnx_pads(const std::vector<Size>& pairs, int64_t rank) {
   const auto axes = static_cast<int64_t>(pairs.size() / 2);
   if (pairs.size() % 2 != 0 || axes > rank)
     return error(ErrorKind::Input,
                  "has " + std::to_string(pairs.size()) + " paddings for " + std::to_string(rank) + " axes");
-  std::vector<int64_t> pads(2 * static_cast<size_t>(rank), 0);
+  std::vector<Size> pads(2 * static_cast<size_t>(rank), Size{0});
   for (int64_t i = 0; i < axes; ++i) {
     const auto axis = static_cast<size_t>(rank - 1 - i), at = static_cast<size_t>(2 * i);
     pads[axis] = pairs[at];
@@ -410,12 +410,13 @@ Result<std::vector<int64_t>> onnx_pads(const std::vector<int64_t>& pairs, int64_
 }
 
 Result<Value*> padded(Translation& t, Args& a, const std::string& mode, double value) {
-  const std::vector<int64_t> pairs = a.list(a.has("pad") ? "pad" : "padding");
+  LAPIS_TRY(const std::vector<Size> pairs, a.sizes(a.has("pad") ? "pad" : "padding"));
   LAPIS_CHECK(a.status());
   LAPIS_TRY(Value * x, self(a));
   LAPIS_TRY(const int64_t rank, frontend::rank_of(x));
-  LAPIS_TRY(const std::vector<int64_t> pads, onnx_pads(pairs, rank));
-  std::vector<Value*> inputs = {x, ints(t, pads)};
+  LAPIS_TRY(const std::vector<Size> pads, onnx_pads(pairs, rank));
+  LAPIS_TRY(Value * computed, shape_of(t, pads));
+  std::vector<Value*> inputs = {x, computed};
   if (value != 0) inputs.push_back(number_like(t, value, x));
   return t.add(ops::Pad, inputs, ops::PadAttrs{mode});
 }
