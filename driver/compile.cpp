@@ -307,9 +307,26 @@ Diagnostics in_file(Diagnostics diagnostics, const Path& file, const std::string
   return diagnostics;
 }
 
+static bool has_input(const Graph& graph, const std::string& name) {
+  return std::ranges::any_of(graph.inputs(), [&](const Value* v) { return v->name() == name; });
+}
+
+Result<std::unique_ptr<Graph>> import_with(const Path& file, ImportOptions wanted, ModelOptions& left) {
+  const Frontend* frontend = frontend_of(file);
+  if (frontend && frontend->imports_parts) wanted.values = std::exchange(left.values, {});
+  if (!frontend || !frontend->asks_for_sizes) return import_model(file, wanted);
+  wanted.dims = std::exchange(left.dims, {});
+  wanted.shapes = left.shapes;
+  wanted.values = left.values;
+  LAPIS_TRY(std::unique_ptr<Graph> graph, import_model(file, wanted));
+  std::erase_if(left.values, [&](const auto& value) { return !has_input(*graph, value.first); });
+  return graph;
+}
+
 Result<std::unique_ptr<Graph>> load_model(const Path& file, const ModelOptions& options) {
-  LAPIS_TRY(std::unique_ptr<Graph> graph, import_model(file, {.translators = options.translators}));
-  LAPIS_CHECK(in_file(bind_model(*graph, options), file, graph->name()));
+  ModelOptions left = options;
+  LAPIS_TRY(std::unique_ptr<Graph> graph, import_with(file, {.translators = options.translators}, left));
+  LAPIS_CHECK(in_file(bind_model(*graph, left), file, graph->name()));
   return graph;
 }
 

@@ -30,6 +30,8 @@ struct ModelOptions {
 // become 1; any other free symbol stays, and compile() asks for it.
 Result<std::unique_ptr<Graph>> load_model(const Path& file, const ModelOptions& options = {});
 Status bind_model(Graph& graph, const ModelOptions& options);
+// Imports a part of a model. What its frontend takes of `left` on the way is gone from there afterwards.
+Result<std::unique_ptr<Graph>> import_with(const Path& file, ImportOptions wanted, ModelOptions& left);
 
 // Ifs whose conditions are known become the branches that are taken, until nothing changes: a branch that is taken tells the sizes behind
 // it, which may decide the next one. An error if one that is taken cannot work; the others may be ones that never could.

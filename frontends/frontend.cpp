@@ -28,7 +28,7 @@ constexpr Frontend kFrontends[] = {
     {"tensorflow", "TensorFlow", is_tensorflow, import_tensorflow, rows_of<tensorflow_frontend::dialect>, true},
     {"keras", "Keras", is_keras, import_keras, rows_of<keras_frontend::dialect>},
     {"mxnet", "MXNet", is_mxnet, import_mxnet, rows_of<mxnet_frontend::dialect>},
-    {"pytorch", "PyTorch", is_pytorch, import_pytorch, rows_of<pytorch_frontend::dialect>},
+    {"pytorch", "PyTorch", is_pytorch, import_pytorch, rows_of<pytorch_frontend::dialect>, false, false, true},
 };
 
 constexpr const char* kAnyModel = "a model that Lapis reads";

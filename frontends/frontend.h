@@ -27,6 +27,9 @@ struct Frontend {
   std::vector<frontend::SupportedOperator> (*operators)();
   bool imports_parts = false;   // knows inputs, outputs and signatures of the options; else the graph is cut behind it
   bool has_signatures = false;  // knows those at least
+  // What the graph looks like depends on sizes and numbers: knows dims, shapes and values of the options. Those that are not an input of the graph
+  // are used up.
+  bool asks_for_sizes = false;
 };
 
 // In the order in which they are asked.

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "base/tensor.h"
 
 namespace lapis {
 
@@ -24,6 +25,8 @@ struct OwnTranslator {
 
 struct ImportOptions {
   std::map<std::string, int64_t> dims = {};  // values for symbolic dimensions of the inputs
+  // Sizes of the inputs, for formats whose code asks for them (frontends/frontend.h). The graph is bound to them afterwards.
+  std::map<std::string, Shape> shapes = {};
   // The part of the model that is wanted, by names of values: it begins at `inputs` and ends at `outputs`. Empty: those that the model has.
   std::vector<std::string> inputs = {}, outputs = {};
   // Numbers that inputs always are, which decide what remains: {"training", 0}. Only for formats that import parts (frontends/frontend.h); of

@@ -185,6 +185,13 @@ template <const OpDef& Op> Status arithmetic(Translation& t) {
   return finish(t, t.add(Op, {p.a, p.b}));
 }
 
+Status differ(Translation& t) {
+  Args a(t);
+  LAPIS_TRY(const Pair p, pair(t, a, "a", "b"));
+  LAPIS_TRY(Value * equal, t.add(ops::Equal, {p.a, p.b}));
+  return finish(t, t.add(ops::Not, {equal}));
+}
+
 Status true_quotient(Translation& t) {
   Args a(t);
   LAPIS_TRY(Pair p, pair(t, a, "a", "b"));
@@ -213,6 +220,7 @@ constexpr AtenRow kRows[] = {
     {"_operator.lt", "a b", arithmetic<ops::Less>},
     {"_operator.mod", "a b", arithmetic<ops::Mod>},
     {"_operator.mul", "a b", arithmetic<ops::Mul>},
+    {"_operator.ne", "a b", differ},
     {"_operator.sub", "a b", arithmetic<ops::Sub>},
     {"_operator.truediv", "a b", true_quotient},
     {"aten._local_scalar_dense", "self", item},

@@ -1,11 +1,13 @@
 #include "frontends/pytorch/script.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "frontends/common/symbols.h"
 #include "frontends/pytorch/checkpoint.h"
 #include "frontends/pytorch/pickle.h"
 #include "frontends/pytorch/script_interpreter.h"
+#include "frontends/pytorch/script_state.h"
 #include "frontends/pytorch/types.h"
 
 namespace lapis::pytorch_frontend {
@@ -79,27 +81,43 @@ std::optional<Type> told_by_readers(const SourceGraph& graph, const std::string&
 
 // ---- the model ------------------------------------------------------------------------------------------------------------------------
 
+// What a run of forward() leaves in the module for the next one: tensors by their types, anything else as it is.
+struct State {
+  Item value;
+  std::optional<Type> type;
+
+  bool operator==(const State& other) const {
+    return type && other.type ? *type == *other.type : !type && !other.type && same(value, other.value);
+  }
+};
+using States = std::map<std::string, State>;  // by the path of the attribute
+
+// One run of forward(), and what is there afterwards.
+struct Run {
+  Writer writer;
+  Item result = {};
+  std::map<std::string, Item> changed = {};
+  std::map<std::string, std::string> inputs = {};  // of states: by path
+};
+
 class Reader {
  public:
   Reader(Archive& archive, const ImportOptions& options)
-      : archive_(archive),
-        options_(options),
-        library_(archive),
-        writer_(archive.file_bytes()),
-        copies_(0, archive.file_bytes()) {}
+      : archive_(archive), options_(options), library_(archive), known_(options), copies_(0, archive.file_bytes()) {}
 
+  // A module that changes itself is run until it is found as it was left: that run stands for all behind the first ones.
   Result<ScriptModel> run() {
-    LAPIS_TRY(const Item root, read_archived_pickle(archive_, "data.pkl", "data/", copies_));
-    LAPIS_TRY(const Item constants, read_archived_pickle(archive_, "constants.pkl", "constants/", copies_));
-    if (!root.object) return error(ErrorKind::Input, "the archive holds " + root.description() + ", not a module");
-    LAPIS_TRY(const Function* forward, forward_of(root));
-    LAPIS_TRY(std::vector<Item> arguments, inputs(*forward));
-    Interpreter interpreter(library_, writer_, constants.elements());
-    LAPIS_TRY(const Item result, interpreter.call_method(root, "forward", std::move(arguments)));
-    LAPIS_CHECK(check_state(interpreter));
-    LAPIS_TRY(model_.graph, std::move(writer_).finish(outputs_of(result)));
-    LAPIS_CHECK(complete_inputs());
-    return std::move(model_);
+    constexpr int kMostRuns = 4;
+    States states;
+    for (int i = 0; i < kMostRuns; ++i) {
+      Run run{Writer(archive_.file_bytes())};
+      LAPIS_CHECK(carry_out(run, states));
+      LAPIS_TRY(States left, states_after(run));
+      if (left == states) return finished(std::move(run));
+      states = std::move(left);
+    }
+    return error(ErrorKind::Unsupported, "forward() leaves " + names_of(states) + " different in every run")
+        .help("only tensors may change from run to run, and keep their sizes");
   }
 
  private:
@@ -110,59 +128,175 @@ class Reader {
     return error(ErrorKind::Input, "the archive has no code of " + root.object->type + ".forward");
   }
 
-  Result<std::vector<Item>> inputs(const Function& forward) {
+  Status carry_out(Run& run, const States& states) {
+    LAPIS_TRY(const Item root, read_archived_pickle(archive_, "data.pkl", "data/", copies_));
+    LAPIS_TRY(const Item constants, read_archived_pickle(archive_, "constants.pkl", "constants/", copies_));
+    if (!root.object) return error(ErrorKind::Input, "the archive holds " + root.description() + ", not a module");
+    LAPIS_TRY(const Function* forward, forward_of(root));
+    LAPIS_TRY(std::vector<Item> arguments, inputs(*forward, run.writer));
+    LAPIS_CHECK(enter(states, root, run));
+    Interpreter interpreter(library_, run.writer, known_, constants.elements());
+    LAPIS_TRY(run.result, interpreter.call_method(root, "forward", std::move(arguments)));
+    run.changed = interpreter.changed_attributes();
+    for (const std::string& weight : run.writer.changed_weights())
+      if (attribute(root, weight)) run.changed.emplace(weight, Item::tensor(weight));
+    for (const auto& [path, state] : states)
+      run.changed.emplace(path, state.type ? Item::tensor(run.inputs.at(path)) : state.value);
+    return ok();
+  }
+
+  // ---- states -------------------------------------------------------------------------------------------------------------------
+
+  static Status enter(const States& states, const Item& root, Run& run) {
+    for (const auto& [path, state] : states) {
+      Item value = state.value;
+      if (state.type) {
+        const std::string& name = run.inputs[path] = run.writer.unique(path);
+        run.writer.add_input(name, *state.type);
+        value = Item::tensor(name);
+      }
+      Item* held = attribute(root, path);
+      if (!held) return error(ErrorKind::Unsupported, "forward() changes '" + path + "' of an object that it makes");
+      *held = std::move(value);
+    }
+    return ok();
+  }
+
+  // "decoder.rnn.state"; null if the module has no such attribute.
+  static Item* attribute(const Item& root, std::string_view path) {
+    std::shared_ptr<Object> object = root.object;
+    for (size_t end = path.find('.'); end != std::string_view::npos; end = path.find('.')) {
+      const auto part = object->attributes.find(path.substr(0, end));
+      if (part == object->attributes.end() || !part->second.object) return nullptr;
+      object = part->second.object;
+      path.remove_prefix(end + 1);
+    }
+    const auto found = object->attributes.find(path);
+    return found == object->attributes.end() ? nullptr : &found->second;
+  }
+
+  Result<States> states_after(const Run& run) {
+    States states;
+    Diagnostics found;
+    for (const auto& [path, item] : run.changed) {
+      Result<State> state = state_of(run.writer, item);
+      if (state.ok())
+        states.emplace(path, *std::move(state));
+      else
+        found.push_back(
+            error(ErrorKind::Unsupported, "forward() changes '" + path + "', " + state.diagnostics()[0].message)
+                .help("give the sizes of the inputs: --shape INPUT=1x256, or make the state an input and an "
+                      "output of the model"));
+    }
+    LAPIS_CHECK(status_of(std::move(found)));
+    return states;
+  }
+
+  Result<State> state_of(const Writer& writer, const Item& item) {
+    using Kind = Item::Kind;
+    if (item.is(Kind::Weight) && item.weight->defined()) return State{{}, Type::of(*item.weight)};
+    if (item.is(Kind::Tensor)) {
+      if (const auto type = known_.type(writer, item.text)) return State{{}, *type};
+      return error(ErrorKind::Unsupported, "a tensor whose sizes are not known");
+    }
+    const auto number = item.is(Kind::Symbol) ? known_.number(writer, item.text) : std::nullopt;
+    const Item& value = number ? *number : item;
+    const bool is_plain = value.is_none() || value.is(Kind::Bool) || value.is(Kind::Int) || value.is(Kind::Float) ||
+                          value.is(Kind::String);
+    if (is_plain) return State{value, std::nullopt};
+    return error(ErrorKind::Unsupported, item.is(Kind::Symbol) ? "a number that is not known before the model runs"
+                                                               : item.description() + " of what a graph does not keep");
+  }
+
+  static std::string names_of(const States& states) {
+    std::string names;
+    for (const auto& [path, state] : states) names += (names.empty() ? "'" : ", '") + path + "'";
+    return names;
+  }
+
+  // States that nobody reads are none. The others are inputs, and what they become stands behind the results.
+  Result<ScriptModel> finished(Run run) {
+    std::vector<Item> outputs = outputs_of(run.result);
+    std::set<std::string> unread;
+    const auto is_given = [&](const std::string& input) {
+      return std::any_of(outputs.begin(), outputs.end(), [&](const Item& item) { return item.text == input; });
+    };
+    for (const auto& [path, input] : run.inputs) {
+      if (!run.writer.is_read(input) && !is_given(input)) {
+        unread.insert(input);
+        continue;
+      }
+      const std::string next = run.writer.unique(path + "_next");
+      LAPIS_CHECK(run.writer.add({"aten.clone", "", next, "", {{"self", run.changed.at(path)}}, {next}}));
+      outputs.push_back(Item::tensor(next));
+    }
+    LAPIS_TRY(model_.graph, std::move(run.writer).finish(outputs));
+    std::erase_if(model_.graph.inputs, [&](const std::string& input) { return unread.contains(input); });
+    LAPIS_CHECK(complete_inputs());
+    return std::move(model_);
+  }
+
+  // ---- inputs and outputs -------------------------------------------------------------------------------------------------------
+
+  Result<std::vector<Item>> inputs(const Function& forward, Writer& writer) {
     const std::vector<Item> traced = traced_inputs(archive_);
     std::vector<Item> arguments;
     for (size_t i = 1; i < forward.parameters.size(); ++i) {
       const Parameter& parameter = forward.parameters[i];
-      if (parameter.type.text != "Tensor" && !parameter.fallback.empty() && !options_.dims.contains(parameter.name))
-        break;
+      if (parameter.type.text != "Tensor" && !parameter.fallback.empty() && !number_given(parameter.name)) break;
       LAPIS_TRY(arguments.emplace_back(),
-                input(parameter, i - 1 < traced.size() ? type_of_traced(traced[i - 1]) : std::nullopt));
+                input(parameter, i - 1 < traced.size() ? type_of_traced(traced[i - 1]) : std::nullopt, writer));
     }
     return arguments;
   }
 
-  Result<Item> input(const Parameter& parameter, const std::optional<Type>& traced) {
+  std::optional<double> number_given(const std::string& name) const {
+    if (const auto value = options_.values.find(name); value != options_.values.end()) return value->second;
+    const auto dim = options_.dims.find(name);
+    return dim == options_.dims.end() ? std::nullopt : std::optional(static_cast<double>(dim->second));
+  }
+
+  Result<Item> input(const Parameter& parameter, const std::optional<Type>& traced, Writer& writer) {
     const std::string& name = parameter.name;
     const std::string& type = parameter.type.text;
     if (type == "Tensor") {
-      writer_.add_input(name, declared(name, traced));
+      writer.add_input(name, declared(name, traced));
       return Item::tensor(name);
     }
-    const auto given = options_.dims.find(name);
     const bool is_number = type == "int" || type == "float" || type == "bool";
     if (!is_number)
       return error(ErrorKind::Unsupported, "input '" + name + "' is neither a tensor nor a number")
           .help("export the model with tensors as inputs");
-    if (given == options_.dims.end())
+    const auto given = number_given(name);
+    if (!given)
       return error(ErrorKind::Unsupported, "input '" + name + "' is a number, which the graph is made for")
-          .help("give it: --dim " + name + "=VALUE");
+          .help("give it: --value " + name + "=NUMBER");
     model_.numbers.insert(name);
-    if (type == "float") return Item::of_float(static_cast<double>(given->second));
-    return type == "int" ? Item::of_int(given->second) : Item::of_bool(given->second != 0);
+    if (type == "float") return Item::of_float(*given);
+    if (type == "bool") return Item::of_bool(*given != 0);
+    constexpr double kMost = 9e15;  // all integers up to there are doubles
+    if (!(std::abs(*given) <= kMost) || *given != std::floor(*given))
+      return error(ErrorKind::Usage, "input '" + name + "' is an integer").help("give one: --value " + name + "=8000");
+    return Item::of_int(static_cast<int64_t>(*given));
   }
 
-  // Sizes that the user names are symbols. So many axes as he names sizes for, where nothing else tells.
+  // Sizes that the user names are symbols. So many axes as he gives sizes for, where nothing else tells.
   Type declared(const std::string& name, const std::optional<Type>& traced) const {
     Type type = traced.value_or(Type::tensor(DType::Float32));
+    const auto given = options_.shapes.find(name);
+    if (given != options_.shapes.end() && !type.dims) type.dims.emplace(given->second.begin(), given->second.end());
     size_t named = 0;
     while (options_.dims.contains(symbol_of(name, named))) ++named;
     if (!type.dims && named > 0) type.dims.emplace(named);
-    for (size_t axis = 0; type.dims && axis < type.dims->size(); ++axis)
-      if (!(*type.dims)[axis].is_known() || options_.dims.contains(symbol_of(name, axis)))
-        (*type.dims)[axis] = frontend::Symbols::unnamed(name, axis);
+    for (size_t axis = 0; type.dims && axis < type.dims->size(); ++axis) {
+      Dim& size = (*type.dims)[axis];
+      const bool is_given = given != options_.shapes.end() && given->second.size() == type.dims->size();
+      if (!size.is_known() && is_given)
+        size = Dim(given->second[axis]);
+      else if (!size.is_known() || options_.dims.contains(symbol_of(name, axis)))
+        size = frontend::Symbols::unnamed(name, axis);
+    }
     return type;
-  }
-
-  Status check_state(const Interpreter& interpreter) const {
-    const auto& changed = interpreter.changed_attributes();
-    if (changed.empty()) return ok();
-    std::string names;
-    for (const std::string& name : changed) names += (names.empty() ? "'" : ", '") + name + "'";
-    return error(ErrorKind::Unsupported,
-                 "forward() changes " + names + ", and a graph keeps no state from one run to the next")
-        .help("make the state an input and an output of the model");
   }
 
   static std::vector<Item> outputs_of(const Item& result) {
@@ -185,8 +319,7 @@ class Reader {
       if (!told)
         found.push_back(error(ErrorKind::Unsupported, "TorchScript does not say how many axes it has")
                             .at("input '" + name + "'")
-                            .help("give its sizes: --dim " + symbol_of(name, 0) + "=1 --dim " + symbol_of(name, 1) +
-                                  "=... for each axis"));
+                            .help("give them: --shape " + name + "=1x3x224x224"));
     }
     return status_of(std::move(found));
   }
@@ -194,7 +327,7 @@ class Reader {
   Archive& archive_;
   const ImportOptions& options_;
   ScriptLibrary library_;
-  Writer writer_;
+  KnownValues known_;
   frontend::Expansion copies_;
   ScriptModel model_;
 };

@@ -207,7 +207,8 @@ Result<Item> Interpreter::call_primitive(const std::string& op, const Arguments&
   const std::vector<Item>& a = arguments.items;
   if (op == "RaiseException")
     return problem(ErrorKind::Unsupported, "the code raises an exception for the inputs that the model is imported for",
-                   frame);
+                   frame)
+        .help("give other sizes or numbers: --shape, --value");
   if (op == "device" || op == "layout") return Item();
   if (op == "dtype" && a.size() == 1) return emit("prim.dtype", arguments, frame);
   const bool passes =

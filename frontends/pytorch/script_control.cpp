@@ -111,10 +111,18 @@ Status Interpreter::located(Status status, const Frame& frame) const {
 
 // ---- branches ---------------------------------------------------------------------------------------------------------------------
 
+// By itself, or by the sizes of the inputs.
+std::optional<bool> Interpreter::decided(const Item& condition) {
+  if (const auto truth = truth_of(condition)) return truth;
+  if (!is_computed(condition) || writer_->is_body()) return std::nullopt;
+  const auto number = known_.number(*writer_, condition.text);
+  return number ? truth_of(*number) : std::nullopt;
+}
+
 // Code that raises an exception says what the model is not for, so that the other way is the one that is taken.
 Status Interpreter::branch(const Statement& s, Frame& frame) {
   LAPIS_TRY(const Item condition, evaluate(s.value, frame));
-  if (const auto truth = truth_of(condition)) return run(*truth ? s.body : s.otherwise, frame);
+  if (const auto truth = decided(condition)) return run(*truth ? s.body : s.otherwise, frame);
   if (raises(s.body)) return run(s.otherwise, frame);
   if (raises(s.otherwise)) return run(s.body, frame);
   if (!is_computed(condition))

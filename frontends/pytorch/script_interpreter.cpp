@@ -1,6 +1,5 @@
 #include "frontends/pytorch/script_interpreter.h"
 
-#include <algorithm>
 #include <cmath>
 
 namespace lapis::pytorch_frontend {
@@ -145,7 +144,7 @@ Status Interpreter::set_attribute(const Item& object, const std::string& name, I
   if (writer_->is_body())
     return problem(ErrorKind::Unsupported, "a branch or loop that depends on values changes '" + name + "'", frame);
   const std::string path = object.object->path.empty() ? name : object.object->path + "." + name;
-  if (std::find(changed_.begin(), changed_.end(), path) == changed_.end()) changed_.push_back(path);
+  changed_.insert_or_assign(path, value);
   object.object->attributes.insert_or_assign(name, std::move(value));
   return ok();
 }

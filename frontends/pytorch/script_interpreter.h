@@ -5,6 +5,7 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "frontends/pytorch/script_known.h"
 #include "frontends/pytorch/script_library.h"
 #include "frontends/pytorch/writer.h"
 
@@ -14,13 +15,13 @@ inline constexpr const char* kResults = "$results";  // the type of what several
 
 class Interpreter {
  public:
-  Interpreter(ScriptLibrary& library, Writer& writer, std::vector<Item> constants)
-      : library_(library), writer_(&writer), constants_(std::move(constants)) {}
+  Interpreter(ScriptLibrary& library, Writer& writer, KnownValues& known, std::vector<Item> constants)
+      : library_(library), writer_(&writer), known_(known), constants_(std::move(constants)) {}
 
   // A method of an object; `arguments` without self.
   Result<Item> call_method(const Item& self, const std::string& method, std::vector<Item> arguments);
-  // What the code has changed of the objects, which the graph cannot keep: "_state".
-  const std::vector<std::string>& changed_attributes() const { return changed_; }
+  // What the code has changed of the objects, which the graph does not keep, as it is now: "_state".
+  const std::map<std::string, Item>& changed_attributes() const { return changed_; }
 
  private:
   using Scope = std::unordered_map<std::string, Item>;
@@ -111,6 +112,7 @@ class Interpreter {
   Result<Item> length(const Item& of, Frame& frame);
   Result<std::optional<Item>> presence(const std::string& op, const std::vector<Item>& arguments, Frame& frame);
   Result<Item> emit(const std::string& op, Arguments arguments, Frame& frame);
+  std::optional<bool> decided(const Item& condition);
   Result<Item> as_number(const std::string& type, const Item& value, Frame& frame);
   Result<Item> known_number(const std::string& type, const Item& value, const Frame& frame);
   Result<Item> converted(const std::string& type, const Item& value, Frame& frame);
@@ -119,10 +121,11 @@ class Interpreter {
   std::string place(const Frame& frame) const;
 
   ScriptLibrary& library_;
-  Writer* writer_;                             // of the model, or of the graph of a branch or loop
+  Writer* writer_;  // of the model, or of the graph of a branch or loop
+  KnownValues& known_;
   std::unordered_set<const void*> own_lists_;  // that the code of this graph has made
   std::vector<Item> constants_;
-  std::vector<std::string> changed_;
+  std::map<std::string, Item> changed_;
   std::unordered_set<const Object*> restored_;              // objects whose code is making their attributes
   std::unordered_map<std::string, QuantizedAs> quantized_;  // by the names of the reals
   int depth_ = 0, levels_ = 0;

@@ -45,6 +45,33 @@ template <class T> std::optional<std::vector<T>> numbers(const std::vector<Item>
   return values;
 }
 
+// What outputs are computed by: numbers of nodes, as they stand, and names of values.
+struct Needed {
+  std::vector<size_t> nodes;
+  std::unordered_set<std::string_view> read;
+};
+
+Needed needed_for(const frontend::SourceGraph& graph, const std::vector<std::string>& outputs) {
+  std::unordered_map<std::string_view, size_t> producers;
+  for (size_t i = 0; i < graph.nodes.size(); ++i)
+    for (const std::string& output : graph.nodes[i].outputs) producers.emplace(output, i);
+  Needed needed;
+  needed.read.insert(outputs.begin(), outputs.end());
+  std::vector<std::string_view> open(needed.read.begin(), needed.read.end());
+  std::vector<bool> is_needed(graph.nodes.size());
+  while (!open.empty()) {
+    const auto producer = producers.find(open.back());
+    open.pop_back();
+    if (producer == producers.end() || is_needed[producer->second]) continue;
+    is_needed[producer->second] = true;
+    for (const std::string& input : graph.nodes[producer->second].inputs)
+      if (needed.read.insert(input).second) open.push_back(input);
+  }
+  for (size_t i = 0; i < is_needed.size(); ++i)
+    if (is_needed[i]) needed.nodes.push_back(i);
+  return needed;
+}
+
 Diagnostic no_argument(const Argument& argument) {
   return error(ErrorKind::Unsupported, "its argument '" + argument.name + "' is " + argument.value.description());
 }
@@ -126,31 +153,49 @@ Result<frontend::SourceGraph> Writer::finish(const std::vector<Item>& outputs) &
 
 // Nodes that no output needs, and outputs of others that nobody reads, so that what cannot be translated may stand there.
 void Writer::drop_unread() {
-  std::unordered_map<std::string_view, size_t> producers;
-  for (size_t i = 0; i < graph_.nodes.size(); ++i)
-    for (const std::string& output : graph_.nodes[i].outputs) producers.emplace(output, i);
-  std::unordered_set<std::string_view> read(graph_.outputs.begin(), graph_.outputs.end());
-  std::vector<std::string_view> open(read.begin(), read.end());
-  std::vector<bool> needed(graph_.nodes.size());
-  while (!open.empty()) {
-    const auto producer = producers.find(open.back());
-    open.pop_back();
-    if (producer == producers.end() || needed[producer->second]) continue;
-    needed[producer->second] = true;
-    for (const std::string& input : graph_.nodes[producer->second].inputs)
-      if (read.insert(input).second) open.push_back(input);
-  }
+  const Needed needed = needed_for(graph_, graph_.outputs);
   std::vector<SourceNode> kept;
-  for (size_t i = 0; i < graph_.nodes.size(); ++i) {
-    if (!needed[i]) continue;
+  for (const size_t i : needed.nodes) {
     SourceNode& node = graph_.nodes[i];
     std::vector<std::string> outputs = node.outputs;
     for (size_t output = 1; output < outputs.size(); ++output)
-      if (!read.contains(outputs[output])) outputs[output].clear();
+      if (!needed.read.contains(outputs[output])) outputs[output].clear();
     kept.push_back(std::move(node));
     kept.back().outputs = std::move(outputs);
   }
   graph_.nodes = std::move(kept);
+}
+
+frontend::SourceGraph Writer::part(const std::string& name) const {
+  frontend::SourceGraph part;
+  part.file_bytes = graph_.file_bytes;
+  part.outputs = {current(name)};
+  const Needed needed = needed_for(graph_, part.outputs);
+  const auto take = [&](const std::string& value) {
+    if (const auto it = graph_.values.find(value); it != graph_.values.end()) part.values.insert(*it);
+  };
+  take(part.outputs[0]);
+  for (const size_t i : needed.nodes) {
+    part.nodes.push_back(graph_.nodes[i]);
+    std::for_each(part.nodes.back().inputs.begin(), part.nodes.back().inputs.end(), take);
+    std::for_each(part.nodes.back().outputs.begin(), part.nodes.back().outputs.end(), take);
+  }
+  for (const std::string& input : graph_.inputs)
+    if (needed.read.contains(input)) part.inputs.push_back(input);
+  return part;
+}
+
+std::vector<std::string> Writer::changed_weights() const {
+  std::vector<std::string> changed;
+  for (const auto& [weight, name] : weights_)
+    if (versions_.contains(name)) changed.push_back(name);
+  return changed;
+}
+
+bool Writer::is_read(const std::string& name) const {
+  return std::any_of(graph_.nodes.begin(), graph_.nodes.end(), [&](const SourceNode& node) {
+    return std::find(node.inputs.begin(), node.inputs.end(), name) != node.inputs.end();
+  });
 }
 
 // ---- arguments ----------------------------------------------------------------------------------------------------------------

@@ -60,6 +60,12 @@ class Writer {
                                   std::vector<std::string> arguments);
   // The value that the last node of this name gives as its result number i, for operators of which is not said how many they have.
   std::string output(const std::string& node, size_t i);
+  size_t node_count() const { return graph_.nodes.size(); }
+  // What this value is computed by, so far.
+  frontend::SourceGraph part(const std::string& name) const;
+  bool is_read(const std::string& name) const;
+  // Weights that operators have changed in place.
+  std::vector<std::string> changed_weights() const;
   Result<frontend::SourceGraph> finish(const std::vector<Item>& outputs) &&;
 
   // ---- graphs that nodes run ----------------------------------------------------------------------------------------------------

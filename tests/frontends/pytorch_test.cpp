@@ -12,6 +12,7 @@
 #include "frontends/pytorch/pickle.h"
 #include "frontends/pytorch/script_ast.h"
 #include "frontends/pytorch/script_state.h"
+#include "ir/evaluate.h"
 #include "ir/op.h"
 #include "ir/ops/ops.h"
 #include "ir/verify.h"
@@ -75,10 +76,7 @@ TEST(Pytorch, EveryUnsupportedOperatorIsNamedWithItsLine) {
     EXPECT_THAT(message, HasSubstr(says));
 }
 
-TEST(Pytorch, WhatAGraphCannotKeepIsRefused) {
-  EXPECT_THAT(refusal("stateful.pt"), HasSubstr("forward() changes 'state'"));
-  EXPECT_THAT(refusal("eager.pth"), HasSubstr("a PyTorch checkpoint"));
-}
+TEST(Pytorch, WhatAGraphCannotKeepIsRefused) { EXPECT_THAT(refusal("eager.pth"), HasSubstr("a PyTorch checkpoint")); }
 
 TEST(Pytorch, WhatBranchesAndLoopsCannotCarryIsRefusedWithItsLine) {
   EXPECT_THAT(
@@ -95,6 +93,67 @@ TEST(Pytorch, BranchesAndLoopsOfTorchScriptThatDependOnValuesBecomeNodes) {
   for (const Node* node : (*graph)->nodes()) ++counts[std::string(node->op().name)];
   EXPECT_EQ(counts["Loop"], 8);
   EXPECT_GE(counts["If"], 8);
+}
+
+// ---- modules that keep a state --------------------------------------------------------------------------------------------------
+
+const ImportOptions kStepsOfFour = {.shapes = {{"x", {2, 4}}}, .values = {{"rate", 8}}};
+
+TEST(Pytorch, TensorsThatForwardChangesAreInputsAndOutputs) {
+  const auto graph = import_model(kFolder / "stateful.pt", kStepsOfFour);
+  ASSERT_TRUE(graph.ok()) << to_string(graph.diagnostics());
+  ASSERT_EQ((*graph)->inputs().size(), 2u);
+  EXPECT_EQ((*graph)->inputs()[1]->name(), "state");
+  EXPECT_EQ((*graph)->inputs()[1]->type().shape(), (Shape{2, 3})) << "as the first run leaves it";
+  ASSERT_EQ((*graph)->outputs().size(), 2u);
+  EXPECT_EQ((*graph)->outputs()[1]->name(), "state_next");
+  for (const Node* node : (*graph)->nodes()) EXPECT_FALSE(node->is(ops::If)) << "sizes decide " << node->name();
+}
+
+TEST(Pytorch, BuffersThatAreChangedInPlaceAreStatesToo) {
+  const auto graph = import_model(kFolder / "stateful_in_place.pt", {.shapes = {{"x", {3}}}});
+  ASSERT_TRUE(graph.ok()) << to_string(graph.diagnostics());
+  const auto outputs =
+      evaluate(**graph, {{"x", Tensor::vector<float>({1, 2, 3})}, {"mean", Tensor::vector<float>({4, 4, 4})}});
+  ASSERT_TRUE(outputs.ok()) << to_string(outputs.diagnostics());
+  ASSERT_EQ(outputs->size(), 2u);
+  EXPECT_TRUE((*outputs)[0] == Tensor::vector<float>({6, 8, 10}));
+  EXPECT_TRUE((*outputs)[1] == Tensor::vector<float>({3, 4, 5}));
+}
+
+TEST(Pytorch, StatesWhoseSizesNobodyKnowsAreRefused) {
+  const auto graph = import_model(kFolder / "stateful.pt", {.dims = {{"rate", 8}}});
+  ASSERT_FALSE(graph.ok());
+  EXPECT_THAT(to_string(graph.diagnostics()),
+              HasSubstr("forward() changes 'state', a tensor whose sizes are not known"));
+}
+
+TEST(Pytorch, StatesThatAreDifferentInEveryRunAreRefused) {
+  EXPECT_THAT(refusal("stateful_counting.pt"), HasSubstr("forward() leaves 'count' different in every run"));
+  const auto graph = import_model(kFolder / "stateful_remembering.pt", {.shapes = {{"x", {2, 3}}}});
+  ASSERT_FALSE(graph.ok());
+  EXPECT_THAT(to_string(graph.diagnostics()), HasSubstr("forward() leaves 'seen' different in every run"));
+}
+
+TEST(Pytorch, ChecksOfSizesRefuseOthers) {
+  ImportOptions options = kStepsOfFour;
+  options.shapes["x"] = {2, 5};
+  const auto graph = import_model(kFolder / "stateful.pt", options);
+  ASSERT_FALSE(graph.ok());
+  EXPECT_THAT(to_string(graph.diagnostics()), HasSubstr("raises an exception"));
+}
+
+TEST(Pytorch, NumbersAreGivenAsValues) {
+  EXPECT_THAT(refusal("stateful.pt"), HasSubstr("give it: --value rate=NUMBER"));
+  ImportOptions options = kStepsOfFour;
+  options.values["rate"] = 0.5;
+  const auto half = import_model(kFolder / "stateful.pt", options);
+  ASSERT_FALSE(half.ok());
+  EXPECT_THAT(to_string(half.diagnostics()), HasSubstr("input 'rate' is an integer"));
+  options.values = {{"rate", 8}, {"pace", 8}};
+  const auto other = import_model(kFolder / "stateful.pt", options);
+  ASSERT_FALSE(other.ok());
+  EXPECT_THAT(to_string(other.diagnostics()), HasSubstr("the model has no input 'pace'"));
 }
 
 // ---- quantized modules ------------------------------------------------------------------------------------------------------------

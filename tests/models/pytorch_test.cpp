@@ -26,6 +26,58 @@ TEST(Pytorch, CoreAtenComputesTheSame) { expect_all_as_recorded("_core.pt2", 5);
 TEST(Pytorch, TheOlderArchiveComputesTheSame) { expect_all_as_recorded("_old.pt2", 1); }
 TEST(Pytorch, TorchScriptComputesTheSame) { expect_all_as_recorded(".pt", 7); }
 
+// Runs that follow each other hand their states on; the first one has zeros.
+struct Stream {
+  Runner& runner;
+  std::vector<Tensor> states = {};
+
+  Tensor step(Tensor input) {
+    std::vector<Tensor> inputs = {std::move(input)};
+    for (size_t i = 1; i < runner.inputs().size(); ++i)
+      inputs.push_back(states.empty() ? Tensor(runner.inputs()[i].dtype, runner.inputs()[i].shape) : states[i - 1]);
+    auto outputs = runner.run(inputs);
+    EXPECT_TRUE(outputs.ok()) << to_string(outputs.diagnostics());
+    if (!outputs.ok()) return {};
+    states.assign(outputs->begin() + 1, outputs->end());
+    return (*outputs)[0];
+  }
+};
+
+TEST(Pytorch, AModuleWithAStateGoesOnWhereItWas) {
+  const Path folder = Path(LAPIS_SOURCE_DIR) / "tests/frontends/pytorch";
+  const testing::RecordedModel recorded{"stateful", folder / "stateful.pt", folder / "stateful_steps.npz"};
+  const Tensor x = recorded_array(recorded, "in_x"), wanted = recorded_array(recorded, "out0");
+  for (const Backend backend : {Backend::Reference, Backend::Jit}) {
+    const auto runner =
+        open_model(recorded.model,
+                   {.model = {.dims = {}, .shapes = {{"x", {2, 4}}}, .values = {{"rate", 8}}}, .backend = backend});
+    ASSERT_TRUE(runner.ok()) << to_string(runner.diagnostics());
+    Stream stream{**runner};
+    for (int64_t i = 0; i < x.dim(0); ++i)
+      EXPECT_LE(testing::relative_error(stream.step(row(x, i).reshaped({2, 4})), row(wanted, i).reshaped({2})), 1e-6)
+          << i;
+  }
+}
+
+// It keeps the last samples and what its recurrent layer remembers.
+TEST(Pytorch, SileroOfTheZooGivesItsRecordedProbabilities) {
+  const Path folder = kZoo / "silero-vad";
+  if (!std::filesystem::exists(folder)) GTEST_SKIP() << folder << " is not here";
+  const Tensor audio = load(folder / "audio_8k_i16.npy"), wanted = load(folder / "ref/probabilities_8k.npy");
+  constexpr int64_t kFrame = 256;
+  const auto runner = open_model(folder / "silero_vad.jit",
+                                 {.model = {.dims = {}, .shapes = {{"x", {1, kFrame}}}, .values = {{"sr", 8000}}}});
+  ASSERT_TRUE(runner.ok()) << to_string(runner.diagnostics());
+  Tensor frame(DType::Float32, {1, kFrame}), got(DType::Float32, wanted.shape());
+  Stream stream{**runner};
+  for (int64_t k = 0; k < wanted.size(); ++k) {
+    for (int64_t i = 0; i < kFrame; ++i)
+      frame.mutable_data<float>()[static_cast<size_t>(i)] = static_cast<float>(audio.as_int(k * kFrame + i)) / 32768;
+    got.mutable_data<float>()[static_cast<size_t>(k)] = stream.step(frame).data<float>()[0];
+  }
+  EXPECT_LE(testing::relative_error(got, wanted), 1e-4);
+}
+
 void expect_recorded(const Path& model, const Tensor& input, const Tensor& wanted) {
   const auto graph = import_model(model);
   ASSERT_TRUE(graph.ok()) << to_string(graph.diagnostics());

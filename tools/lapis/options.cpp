@@ -178,12 +178,10 @@ static Status check_names(const Graph& graph, const Path& file, const ModelOptio
 Result<std::unique_ptr<Graph>> ModelFlags::import(const Path& file, const ModelOptions& options) const {
   LAPIS_TRY(ModelOptions flags, model_options());
   ModelOptions left = options;
-  ImportOptions wanted = part;
-  if (const Frontend* frontend = frontend_of(file); frontend && frontend->imports_parts) {
-    wanted.values = std::exchange(left.values, {});
-    flags.values.clear();
-  }
-  LAPIS_TRY(std::unique_ptr<Graph> graph, import_model(file, wanted));
+  LAPIS_TRY(std::unique_ptr<Graph> graph, import_with(file, part, left));
+  const auto is_taken = [](const auto& of) { return [&](const auto& flag) { return !of.contains(flag.first); }; };
+  std::erase_if(flags.dims, is_taken(left.dims));
+  std::erase_if(flags.values, is_taken(left.values));
   LAPIS_CHECK(check_names(*graph, file, flags));
   if (left.dims.empty() && left.shapes.empty() && left.values.empty()) return graph;
   LAPIS_CHECK(in_file(bind_model(*graph, left), file, graph->name()));

@@ -433,13 +433,62 @@ class BranchingLength(torch.nn.Module):
 
 
 class Stateful(torch.nn.Module):
+    """Keeps what it has seen, in sizes that the first call decides."""
+
     def __init__(self):
         super().__init__()
-        self.register_buffer("state", torch.zeros(3))
+        self.state = torch.zeros([0])
+        self.rate = 0
+
+    def reset(self):
+        self.state = torch.zeros([0])
+        self.rate = 0
+
+    def forward(self, x, rate: int):
+        if x.dim() == 1:
+            x = x.unsqueeze(0)
+        if x.shape[-1] != 4:
+            raise ValueError("four samples at a time")
+        if self.rate != 0 and self.rate != rate:
+            self.reset()
+        if len(self.state) == 0:
+            self.state = torch.zeros([x.shape[0], 3])
+        joined = torch.cat([self.state, x], 1)
+        self.state = joined[:, -3:] * 0.5
+        self.rate = rate
+        return joined.sum(1) + rate
+
+
+class Averaging(torch.nn.Module):
+    """Changes its buffer in place."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(3))
 
     def forward(self, x):
-        self.state = self.state + x
-        return self.state
+        self.mean.mul_(0.5).add_(x)
+        return self.mean * 2
+
+
+class Counting(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.count = 0
+
+    def forward(self, x):
+        self.count += 1
+        return x * self.count
+
+
+class Remembering(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.seen = torch.zeros([0, 3])
+
+    def forward(self, x):
+        self.seen = torch.cat([self.seen, x])
+        return self.seen.sum()
 
 
 class ControlFlow(torch.nn.Module):
@@ -480,6 +529,7 @@ def main():
     x = uniform(2, 4)
     np.savez_compressed(HERE / "scripted.npz", **arrays({"x": x}, scripted(x)))
     control_flow_of_torchscript()
+    states()
     quantized_modules()
     torch.save(Net(), HERE / "eager.pth")
     for file in HERE.glob("*.pt"):
@@ -490,9 +540,17 @@ def control_flow_of_torchscript():
     deciding, x, rows = torch.jit.script(Deciding().eval()), uniform(2, 3), uniform(2, 3, low=-6.0, high=6.0)
     torch.jit.save(deciding, str(HERE / "deciding.pt"))
     np.savez_compressed(HERE / "deciding.npz", **arrays({"x": x, "rows": rows}, deciding(x, rows)))
-    refused = {"growing_list": GrowingList(), "branching_state": BranchingState(), "branching_length": BranchingLength(), "stateful": Stateful()}
+    refused = {"growing_list": GrowingList(), "branching_state": BranchingState(), "branching_length": BranchingLength(), "stateful_counting": Counting(), "stateful_remembering": Remembering()}
     for name, model in refused.items():
         torch.jit.save(torch.jit.script(model), str(HERE / f"{name}.pt"))
+
+
+def states():
+    """out0 has a row for each of the steps of in_x, which follow each other."""
+    model, x = torch.jit.script(Stateful().eval()), uniform(3, 2, 4)
+    torch.jit.save(model, str(HERE / "stateful.pt"))
+    np.savez_compressed(HERE / "stateful_steps.npz", **arrays({"x": x}, torch.stack([model(step, 8) for step in x])))
+    torch.jit.save(torch.jit.script(Averaging().eval()), str(HERE / "stateful_in_place.pt"))
 
 
 def quantized_modules():
