@@ -299,6 +299,22 @@ Status is_inf(Translation& t) {
 
 // ---- casts --------------------------------------------------------------------------------------------------------------------------
 
+// Integers of weights, as they are or moved.
+bool are_weights(const Value* x) {
+  constexpr int kMostMoves = 4;
+  if (!is_quantized_storage(x->dtype()) || !x->type().ranked() || x->type().rank() < 2) return false;
+  for (int i = 0; i < kMostMoves && x->producer() && x->producer()->op().has(Trait::Movement); ++i)
+    x = x->producer()->input(0);
+  return x->is_constant();
+}
+
+// Weights stay integers: a scale of 1 says the same as a Cast, which would be folded.
+Result<Value*> converted(Translation& t, Value* x, DType to) {
+  if (to != DType::Float32 || !are_weights(x)) return frontend::cast(t, x, to);
+  return t.add(ops::DequantizeLinear, {x, frontend::scalar(t, 1, to), frontend::scalar(t, 0, x->dtype())},
+               ops::DequantizeLinearAttrs{});
+}
+
 // To a type by number, or to that of another tensor; what is said about devices and memory means nothing here.
 Status to(Translation& t) {
   Args a(t);
@@ -309,7 +325,7 @@ Status to(Translation& t) {
   }
   const auto dtype = a.dtype();
   LAPIS_CHECK(a.status());
-  return finish(t, dtype ? frontend::cast(t, x, *dtype) : Result<Value*>(x));
+  return finish(t, dtype ? converted(t, x, *dtype) : Result<Value*>(x));
 }
 
 template <DType Type> Status cast_to(Translation& t) {

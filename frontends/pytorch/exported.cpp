@@ -37,7 +37,7 @@ Item real(const Json& json) {
   if (const auto value = frontend::number(json)) return Item::of_float(*value);
   const std::string word = frontend::text(json);
   if (word == "Infinity") return Item::of_float(INFINITY);
-  return Item::of_float(word == "-Infinity" ? -INFINITY : NAN);
+  return Item::of_float(word == "-Infinity" ? -INFINITY : std::nan(""));
 }
 
 // {"as_name": "sym_size"} or {"as_int": 3}
@@ -203,6 +203,10 @@ class Reader {
       return report(error(ErrorKind::Input, "is defined twice").at("tensor '" + path + "'"));
     Result<Item> item = weights.find(path);
     if (!item.ok()) return collect(item.diagnostics());
+    if (item->object && item->object->type == kTensorOfParts) {
+      parts_.emplace(name, item->object);
+      return;
+    }
     if (!item->is(Item::Kind::Weight))
       return report(error(ErrorKind::Input, "is no tensor").at("tensor '" + path + "'"));
     if (item->weight->defined())
@@ -224,7 +228,26 @@ class Reader {
       call.arguments.push_back({std::move(name), value ? argument(*value) : Item()});
     }
     if (!add_outputs(node, call)) return;
+    if (call.op == "export.access_subclass_inner_tensor") return add_part(call);
     if (Status added = writer_.add(std::move(call)); !added.ok()) collect(added.diagnostics());
+  }
+
+  // (tensor, "scale")
+  void add_part(const Call& call) {
+    const Tensor* part =
+        call.arguments.size() == 2 ? part_of(call.arguments[0].value.text, call.arguments[1].value.text) : nullptr;
+    if (!part || call.outputs.size() != 1 || call.outputs[0].empty())
+      return report(
+          error(ErrorKind::Input, "asks for what its tensor does not consist of").at("node '" + call.name + "'"));
+    writer_.add_constant(call.outputs[0], *part);
+  }
+
+  const Tensor* part_of(const std::string& tensor, const std::string& part) const {
+    const auto whole = parts_.find(tensor);
+    if (whole == parts_.end()) return nullptr;
+    const auto found = whole->second->attributes.find(part);
+    const bool is_there = found != whole->second->attributes.end() && found->second.weight->defined();
+    return is_there ? found->second.weight.get() : nullptr;
   }
 
   bool add_outputs(const Json& node, Call& call) {
@@ -283,6 +306,7 @@ class Reader {
   const int depth_;  // of graphs within graphs
   const Json* graph_ = nullptr;
   Writer writer_;
+  std::unordered_map<std::string, std::shared_ptr<const Object>> parts_;  // of tensors that consist of others
   Diagnostics findings_;
 };
 

@@ -64,6 +64,8 @@ struct Item {
 inline constexpr const char* kState =
     "$state";  // the attribute that holds what a pickle gives an object instead of attributes
 
+inline constexpr const char* kTensorOfParts = "$parts";  // the type of a tensor that consists of others, its attributes
+
 struct Object {
   std::string type;  // "__torch__.torch.nn.modules.conv.Conv2d"
   std::string path;  // of the module within the model: "layer1.conv1"

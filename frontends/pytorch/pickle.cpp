@@ -16,13 +16,31 @@ using Kind = Item::Kind;
 constexpr int kMostDepth = 100;
 
 // What a pickle may name beside classes of TorchScript: a call of such a function has a meaning that we know.
-constexpr std::string_view kCallable[] = {
-    "collections OrderedDict",         "torch._utils _rebuild_parameter",    "torch._utils _rebuild_qtensor",
-    "torch._utils _rebuild_tensor_v2", "torch.jit._pickle build_boollist",   "torch.jit._pickle build_doublelist",
-    "torch.jit._pickle build_intlist", "torch.jit._pickle build_tensorlist", "torch.jit._pickle restore_type_tag"};
+constexpr std::string_view kCallable[] = {"collections OrderedDict",
+                                          "torch._tensor _rebuild_from_type_v2",
+                                          "torch._utils _rebuild_parameter",
+                                          "torch._utils _rebuild_qtensor",
+                                          "torch._utils _rebuild_tensor_v2",
+                                          "torch._utils _rebuild_wrapper_subclass",
+                                          "torch.jit._pickle build_boollist",
+                                          "torch.jit._pickle build_doublelist",
+                                          "torch.jit._pickle build_intlist",
+                                          "torch.jit._pickle build_tensorlist",
+                                          "torch.jit._pickle restore_type_tag",
+                                          "torch.serialization _get_layout"};
+
+// What says how a tensor is quantized, and is of no use here: types of elements, and torchao's settings.
+bool is_description(const std::string& name) {
+  constexpr std::string_view kTypes[] = {"float", "bfloat", "int", "uint", "bool"}, kTorch = "torch ";
+  if (name.starts_with("torchao.")) return true;
+  if (!name.starts_with(kTorch)) return false;
+  const std::string_view type = std::string_view(name).substr(kTorch.size());
+  const std::string_view word = type.substr(0, type.find_last_not_of("0123456789") + 1);
+  return std::find(std::begin(kTypes), std::end(kTypes), word) != std::end(kTypes);
+}
 
 bool may_be_named(const std::string& name) {
-  if (name.starts_with("__torch__") || name == "torch device") return true;
+  if (name.starts_with("__torch__") || name == "torch device" || is_description(name)) return true;
   if (name.starts_with("torch ") && (name.ends_with("Storage") || name.ends_with("_affine"))) return true;
   return std::find(std::begin(kCallable), std::end(kCallable), name) != std::end(kCallable);
 }
@@ -309,6 +327,7 @@ class Machine {
     if (name == "collections OrderedDict" && given.empty()) return push(Item::list({}, Kind::Dict));
     if (name == "torch._utils _rebuild_tensor_v2") return rebuild_tensor(given);
     if (name == "torch._utils _rebuild_qtensor") return rebuild_quantized(given);
+    if (name == "torch._tensor _rebuild_from_type_v2") return rebuild_parts(given);
     if (name == "torch device") return push({});
     const bool passes = !given.empty() && name != "collections OrderedDict" && !name.starts_with("__torch__");
     return passes ? push(given[0], State{arguments.state->depth, true}) : Status(damaged("it calls " + name));
@@ -322,6 +341,23 @@ class Machine {
     LAPIS_CHECK(rebuild_tensor(given));
     LAPIS_TRY(Entry integers, pop());
     return push(quantized_weight(std::move(integers.item), given[kParameters].elements()));
+  }
+
+  // (how it is made, its class, what that takes, its parts by name): a tensor that consists of others, such as integers and scales.
+  Status rebuild_parts(const std::vector<Item>& given) {
+    constexpr size_t kState = 3;
+    if (given.size() <= kState || given[0].text != "torch._utils _rebuild_wrapper_subclass" ||
+        !given[kState].is(Kind::Dict))
+      return damaged("a tensor of a class of its own has no parts");
+    Item made;
+    made.kind = Kind::Object;
+    made.object = std::make_shared<Object>();
+    made.object->type = kTensorOfParts;
+    const std::vector<Item>& parts = given[kState].elements();
+    for (size_t i = 0; i + 1 < parts.size(); i += 2)
+      if (parts[i].is(Kind::String) && parts[i + 1].is(Kind::Weight))
+        made.object->attributes.insert_or_assign(parts[i].text, parts[i + 1]);
+    return push(std::move(made));
   }
 
   // (storage, offset, sizes, strides, ...)
@@ -363,8 +399,8 @@ class Machine {
   Status new_object() {
     LAPIS_CHECK(pop());  // its arguments: classes of TorchScript have none
     LAPIS_TRY(const Entry type, pop());
-    if (!type.item.is(Kind::Global) || !type.item.text.starts_with("__torch__"))
-      return damaged("an object has no class");
+    const bool is_known = type.item.text.starts_with("__torch__") || type.item.text.starts_with("torchao.");
+    if (!type.item.is(Kind::Global) || !is_known) return damaged("an object has no class");
     Item made;
     made.kind = Kind::Object;
     made.object = std::make_shared<Object>();

@@ -14,6 +14,7 @@
 #include "frontends/pytorch/script_state.h"
 #include "ir/evaluate.h"
 #include "ir/op.h"
+#include "ir/ops/attributes.h"
 #include "ir/ops/ops.h"
 #include "ir/verify.h"
 #include "tests/frontends/damage.h"
@@ -154,6 +155,41 @@ TEST(Pytorch, NumbersAreGivenAsValues) {
   const auto other = import_model(kFolder / "stateful.pt", options);
   ASSERT_FALSE(other.ok());
   EXPECT_THAT(to_string(other.diagnostics()), HasSubstr("the model has no input 'pace'"));
+}
+
+// ---- tensors of torchao -----------------------------------------------------------------------------------------------------------
+
+struct Weights {
+  const char* file;
+  DType dtype;
+  int64_t block_size;
+};
+
+TEST(Pytorch, WeightsOfTorchaoStayIntegers) {
+  constexpr Weights kFiles[] = {{"torchao_int8.pt2", DType::Int8, 0},
+                                {"torchao_int4.pt2", DType::Int4, 32},
+                                {"torchao_dynamic_int4.pt2", DType::Int4, 32}};
+  for (const Weights& wanted : kFiles) {
+    const auto graph = import_model(kFolder / wanted.file);
+    ASSERT_TRUE(graph.ok()) << to_string(graph.diagnostics());
+    int weights = 0;
+    for (const Node* node : (*graph)->nodes()) {
+      if (!node->is(ops::DequantizeLinear)) continue;
+      ++weights;
+      EXPECT_EQ(node->input(0)->dtype(), wanted.dtype) << wanted.file;
+      const auto block = node->attrs<ops::DequantizeLinearAttrs>().block_size;
+      EXPECT_TRUE(block == wanted.block_size || block == 0) << "rows of 32 are one block";
+    }
+    EXPECT_EQ(weights, 2) << wanted.file;
+  }
+}
+
+TEST(Pytorch, DynamicActivationsOfTorchaoMeetWeightsAsIntegers) {
+  const auto graph = import_model(kFolder / "torchao_dynamic.pt2");
+  ASSERT_TRUE(graph.ok()) << to_string(graph.diagnostics());
+  int products = 0;
+  for (const Node* node : (*graph)->nodes()) products += node->is(ops::MatMulInteger);
+  EXPECT_EQ(products, 2);
 }
 
 // ---- quantized modules ------------------------------------------------------------------------------------------------------------

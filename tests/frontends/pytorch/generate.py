@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Makes the PyTorch models of this folder and records what PyTorch computes: generate.py. Needs torch==2.15.0 and numpy.
+"""Makes the PyTorch models of this folder and records what PyTorch computes: generate.py. Needs torch==2.15.0, torchao==0.18.0 and numpy.
 
 Each model has many operators, an output for each, so that there are few files. NAME.pt2 is the exported program, NAME_core.pt2 the same decomposed to
 Core ATen, NAME_old.pt2 in the archive of PyTorch 2.1 to 2.7, NAME.pt what torch.jit.trace or script makes; NAME.npz has arrays in_NAME and out0, out1, ...
@@ -531,6 +531,7 @@ def main():
     control_flow_of_torchscript()
     states()
     quantized_modules()
+    quantized_by_torchao()
     torch.save(Net(), HERE / "eager.pth")
     for file in HERE.glob("*.pt"):
         without_debug_info(file)
@@ -551,6 +552,24 @@ def states():
     torch.jit.save(model, str(HERE / "stateful.pt"))
     np.savez_compressed(HERE / "stateful_steps.npz", **arrays({"x": x}, torch.stack([model(step, 8) for step in x])))
     torch.jit.save(torch.jit.script(Averaging().eval()), str(HERE / "stateful_in_place.pt"))
+
+
+def quantized_by_torchao():
+    """Weights of 8 bits, of 4 bits in groups, and of 8 bits with activations whose scales are found at run time: the classes of their tensors as they are."""
+    from torchao.quantization import Int8DynamicActivationIntxWeightConfig, Int8DynamicActivationInt8WeightConfig, Int8WeightOnlyConfig, IntxWeightOnlyConfig, quantize_
+    from torchao.quantization.granularity import PerGroup
+
+    groups = {"weight_dtype": torch.int4}
+    for name, config in (
+        ("torchao_int8", Int8WeightOnlyConfig()),
+        ("torchao_int4", IntxWeightOnlyConfig(**groups, granularity=PerGroup(32))),
+        ("torchao_dynamic", Int8DynamicActivationInt8WeightConfig()),
+        ("torchao_dynamic_int4", Int8DynamicActivationIntxWeightConfig(**groups, weight_granularity=PerGroup(32))),
+    ):
+        torch.manual_seed(13)
+        model = torch.nn.Sequential(torch.nn.Linear(64, 32), torch.nn.ReLU(), torch.nn.Linear(32, 8)).eval()
+        quantize_(model, config)
+        record(name, model, {"input": uniform(3, 64)}, core=False, traced=False)
 
 
 def quantized_modules():
