@@ -6,8 +6,10 @@
 
 #include <array>
 #include <climits>
+#include <unordered_map>
 
 #include "frontends/onnx/matmul_nbits.h"
+#include "frontends/onnx/raw_data.h"
 #include "frontends/onnx/tensors.h"
 #include "frontends/onnx/to_model.h"
 #include "ir/structure.h"
@@ -40,22 +42,36 @@ Result<std::string> serialize(const onnx::ModelProto& model) {
   return bytes;
 }
 
+// Shapes and scales stay readable in the model itself.
+bool is_large(const Tensor& tensor) {
+  constexpr int64_t kWorthIt = 1024;
+  return tensor.dtype() != DType::String && tensor.bytes() >= kWorthIt;
+}
+
+// All but its contents.
+void describe(const Tensor& tensor, onnx::TensorProto& proto) {
+  proto.set_data_type(static_cast<int>(tensor.dtype()));
+  proto.mutable_dims()->Assign(tensor.shape().begin(), tensor.shape().end());
+}
+
+std::span<const std::byte> bytes_of(const Tensor& tensor) {
+  return {tensor.raw(), static_cast<size_t>(tensor.bytes())};
+}
+
 // The contents of large constants, one behind the other in a file beside the model.
 class DataFile {
  public:
   explicit DataFile(std::string name) : name_(std::move(name)) {}
 
   void add(const Tensor& tensor, onnx::TensorProto& proto) {
-    constexpr int64_t kWorthIt = 1024;  // shapes and scales stay readable in the model itself
-    if (tensor.dtype() == DType::String || tensor.bytes() < kWorthIt) return to_proto(tensor, proto);
-    proto.set_data_type(static_cast<int>(tensor.dtype()));
-    proto.mutable_dims()->Assign(tensor.shape().begin(), tensor.shape().end());
+    if (!is_large(tensor)) return to_proto(tensor, proto);
+    describe(tensor, proto);
     proto.set_data_location(onnx::TensorProto::EXTERNAL);
     append({kZeros.data(), (kAlignment - size_ % kAlignment) % kAlignment});
     add_entry(proto, "location", name_);
     add_entry(proto, "offset", std::to_string(size_));
     add_entry(proto, "length", std::to_string(tensor.bytes()));
-    append({tensor.raw(), static_cast<size_t>(tensor.bytes())});
+    append(bytes_of(tensor));
   }
 
   const std::vector<std::span<const std::byte>>& parts() const { return parts_; }
@@ -92,11 +108,35 @@ Result<std::string> export_onnx(const Graph& graph, const ExportOptions& options
   return serialize(model);
 }
 
+// Large constants of the graph itself go from where they lie into the file, past the message. Those of bodies are written with them.
+static Status write_single_file(const Graph& graph, const Path& file) {
+  std::unordered_map<onnx::TensorProto*, const Tensor*> apart;
+  onnx::ModelProto model;
+  to_model(graph,
+           {.write_tensor =
+                [&](const Tensor& tensor, onnx::TensorProto& proto) {
+                  if (!is_large(tensor)) return to_proto(tensor, proto);
+                  describe(tensor, proto);
+                  apart.emplace(&proto, &tensor);
+                }},
+           model);
+  std::vector<std::span<const std::byte>> contents;
+  for (onnx::TensorProto& proto : *model.mutable_graph()->mutable_initializer()) {
+    const auto found = apart.find(&proto);
+    contents.push_back(found == apart.end() ? std::span<const std::byte>() : bytes_of(*found->second));
+    if (found != apart.end()) apart.erase(found);
+  }
+  for (const auto& [proto, tensor] : apart) proto->set_raw_data(tensor->raw(), static_cast<size_t>(tensor->bytes()));
+  LAPIS_TRY(const std::string bytes, serialize(model));
+  return write_file(file, JoinedModel(std::as_bytes(std::span(bytes)), contents).parts());
+}
+
 Status export_onnx(const Graph& graph, const Path& file, const ExportOptions& options) {
-  if (options.matmul_nbits || constant_bytes(graph) <= options.largest_single_file) {
+  if (options.matmul_nbits) {
     LAPIS_TRY(const std::string bytes, export_onnx(graph, options));
     return write_file(file, bytes);
   }
+  if (constant_bytes(graph) <= options.largest_single_file) return write_single_file(graph, file);
   DataFile data(file.filename().string() + ".data");
   onnx::ModelProto model;
   to_model(graph, {.write_tensor = [&](const Tensor& tensor, onnx::TensorProto& proto) { data.add(tensor, proto); }},

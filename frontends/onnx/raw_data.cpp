@@ -102,6 +102,68 @@ class Splitter {
 
 }  // namespace
 
+// ---- and together again -----------------------------------------------------------------------------------------------------------
+
+namespace {
+
+constexpr uint64_t kBytes = 2;  // the wire type of what has a length
+
+std::string shortest(uint64_t value) {
+  std::string text;
+  for (; value >= 0x80; value >>= 7) text += static_cast<char>(value | 0x80);
+  return text += static_cast<char>(value);
+}
+
+std::string head(uint64_t number, uint64_t length) { return shortest(number << 3 | kBytes) + shortest(length); }
+
+std::span<const std::byte> message_of(std::span<const std::byte> bytes, const WireField& field) {
+  return bytes.subspan(field.content, field.end - field.content);
+}
+
+// Of the fields of a message, which is whole.
+template <class F> void each_field(std::span<const std::byte> message, F&& visit) {
+  for (WireReader reader(message); reader.left() > 0;) visit(*reader.field());
+}
+
+uint64_t with_raw_data(uint64_t tensor, uint64_t raw) {
+  return raw == 0 ? tensor : tensor + head(kRawData, raw).size() + raw;
+}
+
+}  // namespace
+
+void JoinedModel::add(std::string text) {
+  parts_.push_back(std::as_bytes(std::span(own_.emplace_back(std::move(text)))));
+}
+
+JoinedModel::JoinedModel(std::span<const std::byte> message, std::span<const std::span<const std::byte>> contents) {
+  const auto add_initializer = [&](std::span<const std::byte> tensor, std::span<const std::byte> raw) {
+    add(head(kInitializer, with_raw_data(tensor.size(), raw.size())));
+    parts_.push_back(tensor);
+    if (raw.empty()) return;
+    add(head(kRawData, raw.size()));
+    parts_.push_back(raw);
+  };
+  const auto add_graph = [&](std::span<const std::byte> graph) {
+    uint64_t size = 0;
+    size_t i = 0;
+    each_field(graph, [&](const WireField& field) {
+      const bool is_tensor = field.number == kInitializer;
+      const uint64_t length = is_tensor ? with_raw_data(field.end - field.content, contents[i++].size()) : 0;
+      size += is_tensor ? head(kInitializer, length).size() + length : field.end - field.begin;
+    });
+    add(head(kGraph, size));
+    i = 0;
+    each_field(graph, [&](const WireField& field) {
+      if (field.number == kInitializer) return add_initializer(message_of(graph, field), contents[i++]);
+      parts_.push_back(graph.subspan(field.begin, field.end - field.begin));
+    });
+  };
+  each_field(message, [&](const WireField& field) {
+    if (field.number == kGraph) return add_graph(message_of(message, field));
+    parts_.push_back(message.subspan(field.begin, field.end - field.begin));
+  });
+}
+
 std::optional<SplitModel> split_model(const MappedFile& file) { return Splitter(file).run(); }
 
 }  // namespace lapis::onnx_frontend

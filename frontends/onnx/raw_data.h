@@ -5,8 +5,10 @@
 //   split->raw.of(3)                                // of initializer 3, or nothing if the message has its data
 #pragma once
 
+#include <deque>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -48,5 +50,17 @@ struct SplitModel {
 };
 // Nothing where less than half of the file would stay in it, or where it is damaged.
 std::optional<SplitModel> split_model(const MappedFile& file);
+
+// The other way around: what to write for a message whose initializers get these contents; empty ones stay as they are. Parts refer to both.
+class JoinedModel {
+ public:
+  JoinedModel(std::span<const std::byte> message, std::span<const std::span<const std::byte>> contents);
+  const std::vector<std::span<const std::byte>>& parts() const { return parts_; }
+
+ private:
+  void add(std::string text);
+  std::deque<std::string> own_;
+  std::vector<std::span<const std::byte>> parts_;
+};
 
 }  // namespace lapis::onnx_frontend

@@ -170,6 +170,25 @@ TEST(Export, WeightsGoBesideTheModelWhenTheyAreLarge) {
   std::filesystem::remove_all(folder);
 }
 
+// Large constants do not go through the message, but nobody sees that; those of bodies do.
+TEST(Export, FilesHaveTheBytesOfTheMessage) {
+  const auto graph = graph_of(
+      "(bool c, float[300] x) => (float[300] z) { "
+      "y = If(c) <then_branch = a () => (float[300] u) { u = Relu(x) }, else_branch = b () => (float[300] v) { v = "
+      "Neg(x) }> z = Add(y, x) }");
+  Node* choice = *graph->nodes().begin();
+  Node* relu = *choice->subgraphs()[0]->nodes().begin();
+  relu->set_input(0, choice->subgraphs()[0]->add_constant(Tensor::vector(std::vector<float>(300, 2.5f)), "w"));
+  Node* sum = graph->outputs()[0]->producer();
+  sum->set_input(1, graph->add_constant(Tensor::vector(std::vector<float>(300, 1.5f)), "s"));
+  const Path file = std::filesystem::temp_directory_path() / ("lapis_export_bytes_" + std::to_string(::getpid()));
+  ASSERT_TRUE(export_onnx(*graph, file).ok());
+  const auto written = read_file(file), message = export_onnx(*graph);
+  ASSERT_TRUE(written.ok() && message.ok());
+  EXPECT_TRUE(*written == *message);
+  std::filesystem::remove(file);
+}
+
 TEST(Export, FailureNamesTheFile) {
   const auto graph = graph_of("(float[2] x) => (float[2] y) { y = Relu(x) }");
   const Status status = export_onnx(*graph, "/nonexistent/folder/m.onnx");
