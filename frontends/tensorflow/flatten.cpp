@@ -281,12 +281,13 @@ Status Flattener::operation(Body& body, const Operation& o, State& state) {
   return add_node(body, o, state, named(body, o));
 }
 
-SourceNode Flattener::named(const Body& body, const Operation& o) {
+SourceNode Flattener::named(const Body& body, const Operation& o) const {
   SourceNode result;
   result.op = o.node.op;
   result.name = body.prefix + o.node.name;
   result.attributes = o.node.attributes;
   for (const Resolved& input : o.inputs) result.inputs.push_back(*input);
+  if (model_.written_at) result.written_at = model_.written_at(o.node.name, body.function);
   return result;
 }
 
@@ -344,6 +345,7 @@ Result<std::vector<Resolved>> Flattener::called(const std::string& name, const s
   for (size_t i = 0; i < function.nodes.size(); ++i)
     if (!expansion_.add_node()) return expansion_.explosion("calls");
   Body callee(function.nodes, std::move(prefix), depth);
+  callee.function = name;
   for (size_t i = 0; i < function.inputs.size(); ++i) callee.arguments.emplace(function.inputs[i], arguments[i]);
   std::vector<std::string> refs;
   for (const std::string& output : function.outputs) {

@@ -26,6 +26,8 @@ struct Model {
   size_t bytes = 0;                        // of all files
   // The value of the variable that a node stands for; undefined where there is none: then it is an operator that cannot be imported.
   std::function<Result<Tensor>(const NodeDef&)> variable = nullptr;
+  // Where the user's program wrote a node of the graph (function ""), or of a function; null if nobody knows.
+  std::function<std::string(const std::string& node, const std::string& function)> written_at = nullptr;
 };
 
 // Locations in diagnostics are nodes; the caller adds the file. `model` must live as long as nothing is left to read.

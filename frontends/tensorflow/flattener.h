@@ -29,6 +29,7 @@ struct Body {
   const std::vector<NodeDef>& nodes;
   std::string prefix;
   int depth;
+  std::string function = {};  // its name; "": it is the graph
   std::unordered_map<std::string_view, Resolved> arguments = {};
   std::unordered_map<std::string_view, size_t> index = {};
   std::vector<State> states = {};
@@ -98,7 +99,7 @@ class Flattener {
   Status alias(Body&, const Operation& o, State& state);
   Status aliases(Body&, const Operation& o, State& state);
   Status operation(Body& body, const Operation& o, State& state);
-  static SourceNode named(const Body& body, const Operation& o);
+  SourceNode named(const Body& body, const Operation& o) const;
   // Further outputs come as they are asked for.
   Status add_node(const Body& body, const Operation& o, State& state, SourceNode node, size_t outputs = 1);
   Status constant(Body& body, const Operation& o, State& state);

@@ -6,6 +6,7 @@
 #include "base/suggest.h"
 #include "frontends/common/protobuf.h"
 #include "frontends/tensorflow/bundle.h"
+#include "frontends/tensorflow/debug_info.h"
 #include "frontends/tensorflow/frames.h"
 
 namespace lapis::tensorflow_frontend {
@@ -281,6 +282,10 @@ Result<SavedModel> read_saved_model(const Path& folder, const ImportOptions& opt
   result.part = chosen(signature.ok() ? *signature : Part(), options);
   const Path variables = folder / "variables" / "variables";
   if (has_variables(variables)) LAPIS_CHECK(add_variables(result.model, variables));
+  const auto info = std::make_shared<DebugInfo>(DebugInfo::beside(folder));
+  result.model.written_at = [info](const std::string& node, const std::string& function) {
+    return info->written_at(node, function);
+  };
   return result;
 }
 

@@ -188,6 +188,54 @@ TEST(Tensorflow, WhatWasTrainedForInt8IsPairsWithSignedWeights) {
   }
 }
 
+// ---- where it was written -------------------------------------------------------------------------------------------
+
+std::string key(int number, int wire) { return {static_cast<char>(number << 3 | wire)}; }
+std::string message(int number, const std::string& bytes) {
+  return key(number, 2) + static_cast<char>(bytes.size()) + bytes;
+}
+std::string number(int number, int value) { return key(number, 0) + static_cast<char>(value); }
+std::string fixed(int number, char value) { return key(number, 1) + value + std::string(7, '\0'); }
+std::string frame(int file, int line) { return number(1, file) + number(2, line); }
+std::string entry(int number, const std::string& name, const std::string& value) {
+  return message(number, message(1, name) + message(2, value));
+}
+
+const std::string kFiles = message(1, "model.py") + message(1, "lib/tensorflow/ops.py");
+
+// A SavedModel of one node that cannot be imported, with this beside it.
+std::string refusal_with(const std::string& debug_info) {
+  const Path folder = std::filesystem::temp_directory_path() / ("lapis_debug_info_" + std::to_string(::getpid()));
+  std::filesystem::create_directories(folder / "debug");
+  const std::string type = entry(5, "dtype", number(6, 1));
+  const std::string graph = message(1, message(1, "x") + message(2, "Placeholder") + type) +
+                            message(1, message(1, "y") + message(2, "MatrixDeterminant") + message(3, "x"));
+  EXPECT_TRUE(write_file(folder / "saved_model.pb", number(1, 1) + message(2, message(2, graph))).ok());
+  EXPECT_TRUE(write_file(folder / "debug" / "saved_model_debug_info.pb", debug_info).ok());
+  const auto imported = import_model(folder, {.inputs = {"x:0"}, .outputs = {"y:0"}});
+  std::filesystem::remove_all(folder);
+  EXPECT_FALSE(imported.ok());
+  return to_string(imported.diagnostics());
+}
+
+// By numbers, as TensorFlow writes it now, and in full, as it did; the library's own lines are nobody's fault.
+TEST(Tensorflow, MessagesNameTheLineThatTheModelKeeps) {
+  const std::string by_number =
+      kFiles + message(4, fixed(1, 7) + message(2, frame(0, 17))) + message(4, fixed(1, 8) + message(2, frame(1, 99))) +
+      message(5, message(1, "y@") + fixed(2, 3)) +
+      message(6, fixed(1, 3) + message(2, message(2, std::string("\7\0\0\0\0\0\0\0\10\0\0\0\0\0\0\0", 16))));
+  const std::string in_full = kFiles + entry(2, "y@", message(1, frame(0, 17)) + message(1, frame(1, 99)));
+  for (const std::string& info : {by_number, in_full})
+    EXPECT_THAT(refusal_with(info), HasSubstr("written at model.py:17"));
+}
+
+TEST(Tensorflow, DamagedLinesAreNoLines) {
+  const std::string whole = kFiles + entry(2, "y@", message(1, frame(0, 17)));
+  for (size_t end = 0; end < whole.size(); ++end)
+    EXPECT_THAT(refusal_with(whole.substr(0, end)), HasSubstr("MatrixDeterminant is not supported"));
+  EXPECT_THAT(refusal_with(kFiles + entry(2, "y@", message(1, frame(5, 17)))), ::testing::Not(HasSubstr("written at")));
+}
+
 // ---- what is wanted of a model --------------------------------------------------------------------------------------
 
 void expect_refused(const Result<std::unique_ptr<Graph>>& graph, const std::vector<std::string>& says) {
