@@ -97,5 +97,27 @@ INSTANTIATE_TEST_SUITE_P(
         Network{"basic_pitch", {"basic-pitch/nmp.onnx", "basic-pitch/saved_model", "basic-pitch/nmp.tflite"}, false}),
     [](const auto& info) { return info.param.name; });
 
+// Ranges that training has found need no data.
+struct Trained {
+  const char *file, *output;
+};
+
+TEST(TrainedForInt8, ProductsAreOfIntegersWithoutCalibration) {
+  constexpr Trained kModels[] = {
+      {"pytorch/quantized_qat.pt", ""}, {"pytorch/quantized.pt2", ""}, {"tensorflow/cases.pb", "trained_for_int8/y0"}};
+  for (const Trained& model : kModels) {
+    ImportOptions part;
+    if (*model.output) part.outputs = {model.output};
+    auto graph = import_model(Path(LAPIS_SOURCE_DIR) / "tests/frontends" / model.file, part);
+    ASSERT_TRUE(graph.ok()) << to_string(graph.diagnostics());
+    ASSERT_TRUE(bind_model(**graph, {}).ok()) << model.file;
+    const auto prepared = run_passes(**graph, CompileOptions{});
+    ASSERT_TRUE(prepared.ok()) << to_string(prepared.diagnostics());
+    const Counts counts = counts_of(*prepared->graph);
+    EXPECT_GT(counts.integer_products, 0) << model.file;
+    EXPECT_EQ(counts.float_products, 0) << model.file;
+  }
+}
+
 }  // namespace
 }  // namespace lapis
