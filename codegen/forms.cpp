@@ -75,6 +75,12 @@ AlikeExtents extents_like(int64_t extent) {
   return {panels + 36 + bytes, panels + (whole ? 64 : 0) + 24 + bytes};
 }
 
+AlikeExtents short_extents_like(int64_t extent) {
+  if (extent >= 64) return extents_like(extent);
+  const int64_t bytes = extent % 4;
+  return {12 + bytes, 8 + bytes};
+}
+
 void Forms::add(const Plan& nominal, const Plan& other) {
   const Loops others = by_name(other);
   for (const auto& [name, loops] : by_name(nominal)) {

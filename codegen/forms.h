@@ -20,6 +20,8 @@ struct AlikeExtents {
   int64_t nominal, other;
 };
 AlikeExtents extents_like(int64_t extent);
+// The same of an extent that may be too short for what longer ones are given: products that are not worth packing are loops.
+AlikeExtents short_extents_like(int64_t extent);
 
 class Forms {
  public:

@@ -130,14 +130,14 @@ bool ModelFamily::is_of_folded(const Plan& plan, const Extents& extents) const {
   return folded.ok() && folded->hash() == plan.hash();
 }
 
-// Alike in each symbol, within their ranges.
-ModelFamily::Pair ModelFamily::pair_like(const Extents& like) const {
+// Like these in each symbol, within its range. What has an extent of 1 keeps it: then much is simpler.
+ModelFamily::Pair ModelFamily::pair_like(const Extents& extents, const Like& like) const {
   Pair pair;
   for (const std::string& symbol : free_symbols(*graph_)) {
     const auto known = ranges_.find(symbol);
     const ExtentRange range = known == ranges_.end() ? ExtentRange{} : known->second;
-    const int64_t extent = like.contains(symbol) ? like.at(symbol) : kSomeExtent;
-    const codegen::AlikeExtents alike = extent == 1 ? codegen::AlikeExtents{1, 1} : codegen::extents_like(extent);
+    const int64_t extent = extents.contains(symbol) ? extents.at(symbol) : kSomeExtent;
+    const codegen::AlikeExtents alike = extent == 1 ? codegen::AlikeExtents{1, 1} : like(extent);
     pair.nominal[symbol] = std::clamp(alike.nominal, range.lowest, range.highest);
     pair.other[symbol] = std::clamp(alike.other, range.lowest, range.highest);
   }
@@ -145,31 +145,26 @@ ModelFamily::Pair ModelFamily::pair_like(const Extents& like) const {
 }
 
 // Where a plan cannot be made, each shape has code of its own.
-void ModelFamily::make_nominal(Nominal& made, const Extents& like, const Nominal& general) {
-  made.only_folds = general.only_folds;
-  const Pair pair = pair_like(like);
-  const Result<Plan> a = plan_at(pair.nominal, made.only_folds), b = plan_at(pair.other, made.only_folds);
+void ModelFamily::make_nominal(Nominal& made, const Pair& pair, bool only_folds) {
+  made.only_folds = only_folds;
+  const Result<Plan> a = plan_at(pair.nominal, only_folds), b = plan_at(pair.other, only_folds);
   if (!a.ok() || !b.ok()) return;
   keep_weights(*a);
   made.forms.add(*a, *b);
 }
 
-void ModelFamily::make_general(Nominal& made, const Extents& like) {
-  const Pair pair = pair_like(like);
+void ModelFamily::make_general(Nominal& made, const Pair& pair, const Extents& extents) {
   const Result<Plan> a = plan_at(pair.nominal, false), b = plan_at(pair.other, false);
   if (!a.ok() || !b.ok()) return;
   keep_weights(*a);
   made.only_folds = is_of_folded(*a, pair.nominal) && is_of_folded(*b, pair.other);
   made.forms.add(*a, *b);
-  for (const int64_t extent : kUnevenExtents) add_uneven(made, like, extent);
+  for (const int64_t uneven : kUnevenExtents)
+    add_uneven(made, pair_like(extents, [&](int64_t) { return codegen::extents_like(uneven); }));
 }
 
 // The first shape waits for code that nearly every other one needs, so that these do not.
-void ModelFamily::add_uneven(Nominal& general, const Extents& like, int64_t extent) {
-  Extents uneven = like;
-  for (auto& [symbol, value] : uneven)
-    if (value != 1) value = extent;
-  const Pair pair = pair_like(uneven);
+void ModelFamily::add_uneven(Nominal& general, const Pair& pair) {
   if (pair.nominal == pair.other) return;
   Result<Plan> a = plan_at(pair.nominal, general.only_folds);
   if (!a.ok() || general.forms.attach(*a)) return;
@@ -180,27 +175,27 @@ void ModelFamily::add_uneven(Nominal& general, const Extents& like, int64_t exte
   static_cast<void>(codegen::emit_forms(*a, options_.caches->code));  // or it fails again where it is needed
 }
 
-const ModelFamily::Nominal& ModelFamily::nominal_at(const Extents& like, const Nominal* general) {
+const ModelFamily::Nominal& ModelFamily::nominal_at(const Pair& pair, const std::function<void(Nominal&)>& make) {
   std::unique_lock lock(nominal_mutex_);
-  Nominal& nominal = nominal_[like];
+  Nominal& nominal = nominal_[pair];
   lock.unlock();
-  std::call_once(nominal.made, [&] { general ? make_nominal(nominal, like, *general) : make_general(nominal, like); });
+  std::call_once(nominal.made, [&] { make(nominal); });
   return nominal;
 }
 
-// Of shapes with an extent of 1 where these have it: then much is simpler.
 const ModelFamily::Nominal& ModelFamily::general_nominal(const Extents& extents) {
-  Extents like;
-  for (const auto& [symbol, extent] : extents) like[symbol] = extent == 1 ? 1 : kSomeExtent;
-  return nominal_at(like, nullptr);
+  const Pair pair = pair_like(extents, [](int64_t) { return codegen::extents_like(kSomeExtent); });
+  return nominal_at(pair, [&](Nominal& made) { make_general(made, pair, extents); });
 }
 
 void ModelFamily::attach_forms(Plan& plan, const Extents& extents) {
   const Nominal& general = general_nominal(extents);
   if (general.forms.attach(plan)) return;
-  Extents like;
-  for (const auto& [symbol, extent] : extents) like[symbol] = extent == 1 ? 1 : codegen::extents_like(extent).nominal;
-  nominal_at(like, &general).forms.attach(plan);
+  for (auto* like : {codegen::extents_like, codegen::short_extents_like}) {
+    const Pair pair = pair_like(extents, like);
+    const Nominal& known = nominal_at(pair, [&](Nominal& made) { make_nominal(made, pair, general.only_folds); });
+    if (known.forms.attach(plan)) return;
+  }
 }
 
 void ModelFamily::keep_weights(const Plan& plan) {

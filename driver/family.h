@@ -6,8 +6,10 @@
 //   LAPIS_TRY(auto outputs, session.run({ids, mask}));
 #pragma once
 
+#include <functional>
 #include <future>
 #include <limits>
+#include <tuple>
 
 #include "codegen/forms.h"
 #include "driver/compile.h"
@@ -51,18 +53,20 @@ class ModelFamily final : public ExecutableFamily {
   // Two shapes that a model of this kind may well have: what differs between them varies.
   struct Pair {
     Extents nominal, other;
+    bool operator<(const Pair& b) const { return std::tie(nominal, other) < std::tie(b.nominal, b.other); }
   };
+  using Like = std::function<codegen::AlikeExtents(int64_t extent)>;
   struct Nominal {
     std::once_flag made;   // by who asks first; the others wait, those of other shapes do not
     codegen::Forms forms;  // none where the model cannot have these shapes
     // What shapes decide is constants: once they are folded, simplifying more makes no other plan.
     bool only_folds = false;
   };
-  Pair pair_like(const Extents& like) const;
-  const Nominal& nominal_at(const Extents& like, const Nominal* general);
-  void make_nominal(Nominal& nominal, const Extents& like, const Nominal& general);
-  void make_general(Nominal& nominal, const Extents& like);
-  void add_uneven(Nominal& general, const Extents& like, int64_t extent);
+  Pair pair_like(const Extents& extents, const Like& like) const;
+  const Nominal& nominal_at(const Pair& pair, const std::function<void(Nominal&)>& make);
+  void make_nominal(Nominal& nominal, const Pair& pair, bool only_folds);
+  void make_general(Nominal& nominal, const Pair& pair, const Extents& extents);
+  void add_uneven(Nominal& general, const Pair& pair);
   const Nominal& general_nominal(const Extents& extents);
   void attach_forms(Plan& plan, const Extents& extents);
   void keep_weights(const Plan& plan);
@@ -83,7 +87,7 @@ class ModelFamily final : public ExecutableFamily {
   mutable std::mutex mutex_;
   std::list<Entry> entries_;  // the one that was asked for last in front
   std::mutex nominal_mutex_;
-  std::map<Extents, Nominal> nominal_;  // by the first of their shapes; they stay where they are
+  std::map<Pair, Nominal> nominal_;     // they stay where they are
   std::vector<Parts> nominal_weights_;  // so that the first program finds them
 };
 
