@@ -144,6 +144,12 @@ bool is_assertion(const std::string& op) {
 class Reader {
  public:
   explicit Reader(size_t file_bytes, int depth = 0) : depth_(depth), writer_(file_bytes) {}
+  // Knows which buffers the program changes in place: what they become by their names in the model.
+  Reader(size_t file_bytes, std::unordered_map<std::string, std::string> changed_buffers)
+      : depth_(0), writer_(file_bytes), changed_buffers_(std::move(changed_buffers)) {}
+
+  // Those that it turned out to change, although nothing had said so.
+  const std::unordered_map<std::string, std::string>& found_changed() const { return found_changed_; }
 
   Result<SourceGraph> run(const Json& program, ExportWeights& weights) {
     const Json* module = frontend::member(program, "graph_module");
@@ -151,10 +157,14 @@ class Reader {
     const Json* signature = module ? frontend::member(*module, "signature") : nullptr;
     if (!graph || !signature) return error(ErrorKind::Input, "the program has no graph").help("save the model again");
     graph_ = graph;
+    for (const Json& output : frontend::elements(*signature, "output_specs")) note_change(output);
     for (const Json& input : frontend::elements(*signature, "input_specs")) add_input(input, weights);
     for (const Json& node : frontend::elements(*graph, "nodes")) add_node(node);
     std::vector<Item> outputs;
     for (const Json& output : frontend::elements(*signature, "output_specs")) add_output(output, outputs);
+    for (const auto& [path, name] : buffers_)
+      if (writer_.is_changed(name)) found_changed_.emplace(path, name);
+    for (const auto& [input, changed] : states_) LAPIS_CHECK(add_state(input, changed, outputs));
     if (!findings_.empty()) return findings_;
     return std::move(writer_).finish(outputs);
   }
@@ -173,7 +183,14 @@ class Reader {
     for (const Row& row : kRows)
       if (const Json* found = frontend::member(spec, row.kind)) {
         const Json* value = frontend::member(*found, "arg");
-        return add_weight(value ? frontend::text(*value, "name") : "", frontend::text(*found, row.name), weights);
+        const std::string name = value ? frontend::text(*value, "name") : "", path = frontend::text(*found, row.name);
+        const auto changed = changed_buffers_.find(path);
+        if (changed == changed_buffers_.end()) {
+          buffers_.emplace(path, name);
+          return add_weight(name, path, weights);
+        }
+        states_.emplace_back(name, changed->second);
+        return add_user_input(name);
       }
     const Json* user = frontend::member(spec, "user_input");
     const Json* value = user ? frontend::member(*user, "arg") : nullptr;
@@ -297,16 +314,48 @@ class Reader {
       if (!item.is_none()) outputs.push_back(item);
       return;
     }
-    if (const Json* mutation = frontend::member(spec, "buffer_mutation"))
-      report(error(ErrorKind::Unsupported,
-                   "the model changes its buffer '" + frontend::text(*mutation, "buffer_name") + "'")
-                 .help("call model.eval() before it is exported, or make the state an input and an output"));
+    if (const Json* mutation = frontend::member(spec, "user_input_mutation"))
+      states_.emplace_back(frontend::text(*mutation, "user_input_name"), changed_name(*mutation));
+  }
+
+  // ---- what the program changes -----------------------------------------------------------------------------------------------
+
+  static std::string changed_name(const Json& mutation) {
+    const Json* value = frontend::member(mutation, "arg");
+    return value ? frontend::text(*value, "name") : "";
+  }
+
+  // {"buffer_mutation": {"arg": {"name": "add"}, "buffer_name": "state"}}
+  void note_change(const Json& spec) {
+    const Json* mutation = frontend::member(spec, "buffer_mutation");
+    if (!mutation) return;
+    const std::string buffer = frontend::text(*mutation, "buffer_name");
+    if (is_of_training(buffer))
+      report(error(ErrorKind::Unsupported, "the model changes its buffer '" + buffer + "', as it does in training")
+                 .help("call model.eval() before it is exported"));
+    changed_buffers_.emplace(buffer, changed_name(*mutation));
+  }
+
+  static bool is_of_training(std::string_view buffer) {
+    return buffer.ends_with("running_mean") || buffer.ends_with("running_var") ||
+           buffer.ends_with("num_batches_tracked");
+  }
+
+  // What an input becomes stands behind the results.
+  Status add_state(const std::string& input, const std::string& changed, std::vector<Item>& outputs) {
+    const std::string next = writer_.unique(input + "_next");
+    LAPIS_CHECK(writer_.add({"aten.clone", "", next, "", {{"self", Item::tensor(changed)}}, {next}}));
+    outputs.push_back(Item::tensor(next));
+    return ok();
   }
 
   const int depth_;  // of graphs within graphs
   const Json* graph_ = nullptr;
   Writer writer_;
   std::unordered_map<std::string, std::shared_ptr<const Object>> parts_;  // of tensors that consist of others
+  std::unordered_map<std::string, std::string> changed_buffers_;  // what they become, by their names in the model
+  std::unordered_map<std::string, std::string> buffers_, found_changed_;  // likewise: names in the program
+  std::vector<std::pair<std::string, std::string>> states_;               // inputs, and what they become
   Diagnostics findings_;
 };
 
@@ -354,7 +403,10 @@ Result<SourceGraph> read_exported_program(const MappedFile& file, const ImportOp
   LAPIS_TRY(const Json program, frontend::parse_json(content.bytes()));
   LAPIS_CHECK(check_ranges(program, options));
   LAPIS_TRY(ExportWeights weights, ExportWeights::open(archive, name));
-  return Reader(archive.file_bytes()).run(program, weights);
+  Reader first(archive.file_bytes());
+  Result<SourceGraph> graph = first.run(program, weights);
+  if (!graph.ok() || first.found_changed().empty()) return graph;
+  return Reader(archive.file_bytes(), first.found_changed()).run(program, weights);
 }
 
 }  // namespace lapis::pytorch_frontend

@@ -64,6 +64,7 @@ class Writer {
   // What this value is computed by, so far.
   frontend::SourceGraph part(const std::string& name) const;
   bool is_read(const std::string& name) const;
+  bool is_changed(const std::string& name) const { return versions_.contains(name); }  // in place
   // Weights that operators have changed in place.
   std::vector<std::string> changed_weights() const;
   Result<frontend::SourceGraph> finish(const std::vector<Item>& outputs) &&;

@@ -122,6 +122,26 @@ TEST(Pytorch, BuffersThatAreChangedInPlaceAreStatesToo) {
   EXPECT_TRUE((*outputs)[1] == Tensor::vector<float>({3, 4, 5}));
 }
 
+// In place, or as its signature says.
+TEST(Pytorch, BuffersThatAnExportedProgramChangesAreStatesToo) {
+  for (const char* file : {"stateful_buffer.pt2", "stateful_buffer_core.pt2"}) {
+    const auto graph = import_model(kFolder / file);
+    ASSERT_TRUE(graph.ok()) << to_string(graph.diagnostics());
+    const auto outputs =
+        evaluate(**graph, {{"x", Tensor::vector<float>({1, 2, 3})}, {"b_mean", Tensor::vector<float>({4, 4, 4})}});
+    ASSERT_TRUE(outputs.ok()) << to_string(outputs.diagnostics());
+    ASSERT_EQ(outputs->size(), 2u) << file;
+    EXPECT_TRUE((*outputs)[0] == Tensor::vector<float>({6, 8, 10})) << file;
+    EXPECT_EQ((*graph)->outputs()[1]->name(), "b_mean_next");
+    EXPECT_TRUE((*outputs)[1] == Tensor::vector<float>({3, 4, 5})) << file;
+  }
+}
+
+TEST(Pytorch, ProgramsThatAreTrainedAreRefused) {
+  EXPECT_THAT(refusal("unsupported_training.pt2"),
+              HasSubstr("changes its buffer 'running_mean', as it does in training"));
+}
+
 TEST(Pytorch, StatesWhoseSizesNobodyKnowsAreRefused) {
   const auto graph = import_model(kFolder / "stateful.pt", {.dims = {{"rate", 8}}});
   ASSERT_FALSE(graph.ok());

@@ -552,6 +552,10 @@ def states():
     torch.jit.save(model, str(HERE / "stateful.pt"))
     np.savez_compressed(HERE / "stateful_steps.npz", **arrays({"x": x}, torch.stack([model(step, 8) for step in x])))
     torch.jit.save(torch.jit.script(Averaging().eval()), str(HERE / "stateful_in_place.pt"))
+    program = torch.export.export(Averaging().eval(), (uniform(3),))
+    save(program, HERE / "stateful_buffer.pt2")
+    save(program.run_decompositions(), HERE / "stateful_buffer_core.pt2")
+    save(torch.export.export(torch.nn.BatchNorm1d(2).train(), (uniform(3, 2),)).run_decompositions(), HERE / "unsupported_training.pt2")
 
 
 def quantized_by_torchao():
