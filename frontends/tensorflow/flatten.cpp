@@ -11,7 +11,6 @@ namespace lapis::tensorflow_frontend {
 
 using frontend::SourceGraph;
 using frontend::SourceNode;
-using frontend::SourceValue;
 
 Diagnostic unsupported(std::string message) { return error(ErrorKind::Unsupported, std::move(message)); }
 Diagnostic damaged(std::string message) {
@@ -31,6 +30,7 @@ size_t node_count(const Model& model) {
 
 std::vector<std::string> refs_of(const std::vector<Port>& ports) {
   std::vector<std::string> refs;
+  refs.reserve(ports.size());
   for (const Port& port : ports) refs.push_back(port.ref);
   return refs;
 }
