@@ -1,4 +1,5 @@
-// What compiling takes of memory besides the program: the weights of the model stay in its file, and are packed to where they stay.
+// What compiling takes of memory besides the program: the weights of the model stay in its file, and are packed to where they stay. Converting copies
+// none.
 #include <gtest/gtest.h>
 #include <unistd.h>
 
@@ -72,6 +73,21 @@ TEST(CompileMemory, IsThatOfTheProgramAndAMatrix) {
   EXPECT_EQ(compiled->program.weights.size(), 3U * kMatrix);
   for (const Parts::Part& part : compiled->program.weights.all()) EXPECT_FALSE(in_mapped_file(part.bytes.data()));
   EXPECT_LT(status("VmHWM") - before, 3 * kMatrix + 2 * kMatrix);
+}
+
+// Converting a model needs no more than the model itself, which is mapped.
+TEST(ConvertMemory, HasNoCopyOfTheWeights) {
+  if (testing::kSanitized) GTEST_SKIP() << "sanitizers have memory of their own";
+  const Path path = std::filesystem::temp_directory_path() / ("lapis_convert_" + std::to_string(::getpid()) + ".onnx");
+  write_model(path);
+  const auto graph = import_onnx(path);
+  ASSERT_TRUE(graph.ok());
+  if (!forget_peak()) GTEST_SKIP() << "the system does not let a process forget its peak";
+  const int64_t before = status("VmRSS");
+  ASSERT_TRUE(export_onnx(**graph, Path(path) += ".again").ok());
+  EXPECT_LT(status("VmHWM") - before, 3 * kMatrix + kMatrix / 2) << "pages of the file, and little else";
+  std::filesystem::remove(path);
+  std::filesystem::remove(Path(path) += ".again");
 }
 
 }  // namespace
