@@ -186,6 +186,11 @@ Status Team::conclude(const std::function<Status()>& last) {
   return ok();
 }
 
+Result<double> Team::agreed(const std::string& name, double found) {
+  LAPIS_TRY(const std::string text, once(name, [&]() -> Result<std::string> { return text_of({found}); }));
+  return numbers_of(text).front();
+}
+
 std::string text_of(const std::vector<double>& numbers) {
   std::string text;
   for (const double n : numbers) {

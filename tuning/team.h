@@ -38,6 +38,8 @@ class Team {
 
   // What one rank makes of this piece, for all. A failure is not shared: it is that of every rank, each of which tries.
   Result<std::string> once(const std::string& name, const std::function<Result<std::string>()>& work);
+  // What the first rank to come here found, for all.
+  Result<double> agreed(const std::string& name, double found);
   // One of several pieces; while another rank makes it, this one works on those behind it, one for each rank at most.
   Result<std::string> piece(const std::vector<std::string>& names, size_t index,
                             const std::function<Result<std::string>(size_t index)>& work);

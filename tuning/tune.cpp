@@ -1,6 +1,7 @@
 #include "tuning/tune.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cstdio>
 
 #include "base/content_hash.h"
@@ -8,6 +9,10 @@
 
 namespace lapis {
 namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
 std::string number(double value) {
   char text[32];
@@ -109,6 +114,13 @@ TuneResult result_of(const TuneConfig& config, const Workbench& bench, const Tri
   result.history_file = workspace.history_file();
   result.diagnosis = workspace.diagnosis();
   result.warnings = bench.warnings();
+  const Attribution& a = *trials.history().attribution;
+  if (const size_t measured = a.measured(); measured < a.units.size())
+    result.warnings.push_back(warning("there was time to measure the effects of " + std::to_string(measured) + " of " +
+                                      std::to_string(a.units.size()) +
+                                      " nodes; the others count as ones that neither hurt nor save anything")
+                                  .at(config.model.filename().string())
+                                  .help("give the run more time: `exit_policy: {timeout: ...}`"));
   result.verdict = verdict_of(config, result);
   return result;
 }
@@ -116,6 +128,7 @@ TuneResult result_of(const TuneConfig& config, const Workbench& bench, const Tri
 }  // namespace
 
 Result<TuneResult> tune(const TuneConfig& config, const TuneOptions& options) {
+  const Clock::time_point start = Clock::now();
   LAPIS_CHECK(check(config));
   LAPIS_TRY(Team team, Team::from_environment(config.workspace));
   const TuneObserver observer = team.speaks() ? options.observer : TuneObserver();
@@ -123,7 +136,8 @@ Result<TuneResult> tune(const TuneConfig& config, const TuneOptions& options) {
   LAPIS_TRY(const std::unique_ptr<Workbench> bench, Workbench::make(config, observer, team));
   LAPIS_TRY(const std::string fingerprint, fingerprint_of(config, bench->space()));
   LAPIS_TRY(History recorded, workspace.recorded(bench->space(), fingerprint, team));
-  Trials trials(*bench, config, observer, workspace, std::move(recorded));
+  LAPIS_TRY(const double before, team.agreed("seconds before trials", seconds_since(start)));
+  Trials trials(*bench, config, observer, workspace, std::move(recorded), before);
   LAPIS_CHECK(trials.begin());
   const std::shared_ptr<Strategy> strategy = options.strategy ? options.strategy : make_strategy(config.strategy);
   LAPIS_CHECK(strategy->search(trials));

@@ -54,6 +54,7 @@ class Ranks(Cli):
         history = json.loads((self.folder / workspace / "history.json").read_text())
         for trial in history["trials"] + history["on_all_samples"]:
             del trial["milliseconds"], trial["seconds"]
+        del history["attribution"]["seconds"]
         for unit in history["attribution"]["units"]:
             del unit["milliseconds"]
         return history

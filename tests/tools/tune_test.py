@@ -255,6 +255,7 @@ class Tune(Cli):
     def without_clocks(history):
         for trial in history["trials"] + history["on_all_samples"]:
             del trial["milliseconds"], trial["seconds"]
+        del history["attribution"]["seconds"]
         for unit in history["attribution"]["units"]:
             del unit["milliseconds"]
         return history

@@ -118,6 +118,33 @@ TEST(Tune, AnImpossibleTargetLeavesTheFrontAndSaysSo) {
   EXPECT_TRUE(std::filesystem::exists(result.best));
 }
 
+// Whatever it is spent on: what nodes do to the model is measured as far as there is time, and one quantized model is made all the same.
+TEST(Tune, TheTimeIsThatOfTheWholeRun) {
+  const std::unique_ptr<HardModel> model = testing::shared_concat();
+  TuneConfig config = model->config();
+  config.objectives.of = {{Objective::ModelSize, 1}};
+  config.exit.max_trials = 3;
+  config.exit.timeout_seconds = 1e5;
+  const TuneResult enough = tuned(config);
+  EXPECT_EQ(enough.history.trials.size(), 4u);
+  const Attribution& all = *enough.history.attribution;
+  EXPECT_EQ(all.measured(), all.units.size());
+  EXPECT_GT(all.seconds, 0);
+  config.exit.timeout_seconds = 0;
+  const TuneResult without = tuned(config);
+  for (size_t u = 0; u < all.units.size(); ++u)
+    EXPECT_EQ(all.units[u].noise, without.history.attribution->units[u].noise)
+        << "whatever the order they are measured in";
+  config.exit.timeout_seconds = 1e-3;
+  const TuneResult hasty = tuned(config);
+  EXPECT_EQ(hasty.history.trials.size(), 2u);
+  EXPECT_EQ(hasty.history.attribution->measured(), 0u);
+  EXPECT_NE(to_string(hasty.warnings).find("there was time to measure the effects of 0 of"), std::string::npos);
+  const auto read = parse_history(to_json(hasty.history, hasty.space), hasty.space, "here");
+  ASSERT_TRUE(read.ok()) << to_string(read.diagnostics());
+  EXPECT_EQ(read->attribution->measured(), 0u);
+}
+
 TEST(Tune, FindsTheMostAccurateModelWithinALatency) {
   const std::unique_ptr<HardModel> model = testing::shared_concat();
   TuneConfig config = model->config();

@@ -31,6 +31,11 @@ std::vector<size_t> Attribution::worst(size_t most) const {
   return order;
 }
 
+size_t Attribution::measured() const {
+  return static_cast<size_t>(
+      std::count_if(units.begin(), units.end(), [](const UnitEffect& unit) { return unit.measured; }));
+}
+
 double decibels(double noise) { return noise > 1e-20 ? -10 * std::log10(noise) : 200; }
 
 const Trial& History::confirmed(const Trial& trial) const {
@@ -131,8 +136,8 @@ Trial trial_of(const Json& json, const SearchSpace& space) {
 }
 
 Json json_of(const Attribution& a, const SearchSpace& space) {
-  Json json = {{"candidate", a.candidate}, {"noise", a.noise}, {"sqnr_db", decibels(a.noise)}};
-  for (size_t u = 0; u < a.units.size(); ++u)
+  Json json = {{"candidate", a.candidate}, {"noise", a.noise}, {"sqnr_db", decibels(a.noise)}, {"seconds", a.seconds}};
+  for (size_t u = 0; u < a.units.size(); ++u) {
     json["units"].push_back({{"unit", space.units[u].name},
                              {"operator", space.units[u].op},
                              {"nodes", space.units[u].nodes},
@@ -140,13 +145,15 @@ Json json_of(const Attribution& a, const SearchSpace& space) {
                              {"sqnr_db", decibels(a.units[u].noise)},
                              {"milliseconds", a.units[u].milliseconds},
                              {"gain", a.units[u].gain}});
+    if (!a.units[u].measured) json["units"].back()["measured"] = false;
+  }
   return json;
 }
 
 Attribution attribution_of(const Json& json, const SearchSpace& space) {
-  Attribution a{json.at("candidate").get<size_t>(), json.at("noise").get<double>(), {}};
+  Attribution a{json.at("candidate").get<size_t>(), json.at("noise").get<double>(), {}, json.value("seconds", 0.0)};
   for (const Json& unit : json.at("units"))
-    a.units.push_back({unit.at("noise"), unit.at("milliseconds"), unit.at("gain")});
+    a.units.push_back({unit.at("noise"), unit.at("milliseconds"), unit.at("gain"), unit.value("measured", true)});
   if (a.units.size() != space.units.size()) throw Json::other_error::create(501, "units of another model", &json);
   return a;
 }

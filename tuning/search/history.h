@@ -51,14 +51,17 @@ struct UnitEffect {
       0;  // noise to signal of the outputs when nothing else is int8 (on calibration samples, without labels)
   double milliseconds = 0;  // that int8 saves, measured in the model that is int8 otherwise
   double gain = 0;          // of improvement, by the objectives
+  bool measured = true;     // false: its time was up, and it counts as one that neither hurts nor saves anything
 };
 
 struct Attribution {
   size_t candidate = 0;
   double noise = 0;  // when all units are int8
   std::vector<UnitEffect> units;
+  double seconds = 0;  // that measuring took
   // Those that hurt most, first; no more than `most` of those that hurt at all.
   std::vector<size_t> worst(size_t most) const;
+  size_t measured() const;  // units
 };
 
 double decibels(double noise);  // SQNR; 200 where there is no noise

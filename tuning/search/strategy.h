@@ -28,8 +28,9 @@ namespace lapis {
 
 class Trials {
  public:
+  // `seconds_before`: what it took to come so far.
   Trials(Workbench& bench, const TuneConfig& config, const TuneObserver& observer, Workspace& workspace,
-         History recorded);
+         History recorded, double seconds_before);
 
   // The result for a configuration: measured now, or known. Null: the search is over, and the strategy returns.
   const Trial* run(const Configuration& configuration);
@@ -60,6 +61,7 @@ class Trials {
 
  private:
   const Trial* find(const Configuration& configuration) const;
+  double seconds() const;
   bool spent() const;
   enum class By { ThisRank, AllRanks };
   struct Opened {  // what a trial is measured with
@@ -85,6 +87,7 @@ class Trials {
   History history_;
   std::unordered_map<std::string, Trial> recorded_, recorded_whole_;
   std::unordered_map<std::string, const Trial*> known_;
+  const double seconds_before_;
   std::mt19937_64 random_;
   bool over_ = false;
   Status status_ = ok();

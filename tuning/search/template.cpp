@@ -44,7 +44,7 @@ quantization:
   # data: train.yaml        # below `calibration`: another dataset file; default: `calibration` of the evaluation's, or its samples
   # Recipes for the whole model that the search begins with, inline or as files (docs/quantization.md); default: every method of ranges.
   # candidates:
-  #   - default: {range: {method: percentile, percentile: 99.999}}
+  #   - default: {range: {method: mse}}
   #   - default: {range: {method: minmax}, weights: {granularity: tensor}}
 
 mixed_precision:
@@ -65,7 +65,7 @@ constexpr std::string_view kTuning =
   exit_policy:
     stop: budget            # or first_pass: end with the first model that meets the target
     max_trials: 100
-    timeout: 0              # seconds of trials; 0: none
+    timeout: 0              # seconds of the whole run, after which no trial begins; 0: none
   # latency_limit: 1.5      # below `exit_policy`, without accuracy_criterion: the most accurate model within so many milliseconds
   random_seed: 1978
   sensitivity_samples: 16   # calibration samples that the effect of each node is measured on

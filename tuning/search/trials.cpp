@@ -29,14 +29,22 @@ std::map<std::string, Precisions> precisions_of(const Built& built) {
   return found;
 }
 
+// Of the time that there is for all: what nodes do to the model may take so much of what is left, so that trials have the rest.
+constexpr double kShareOfAttribution = 0.5;
+
 // What ranks know a trial by.
 std::string name_of(const Configuration& configuration) { return "trial " + configuration.key(); }
 
 }  // namespace
 
 Trials::Trials(Workbench& bench, const TuneConfig& config, const TuneObserver& observer, Workspace& workspace,
-               History recorded)
-    : bench_(bench), config_(config), observer_(observer), workspace_(workspace), random_(config.seed) {
+               History recorded, double seconds_before)
+    : bench_(bench),
+      config_(config),
+      observer_(observer),
+      workspace_(workspace),
+      seconds_before_(seconds_before),
+      random_(config.seed) {
   history_.fingerprint = recorded.fingerprint;
   history_.attribution = std::move(recorded.attribution);
   for (Trial& t : recorded.trials) recorded_.emplace(t.configuration.key(), std::move(t));
@@ -50,7 +58,9 @@ Status Trials::begin() {
   LAPIS_CHECK(status_);
   if (!baseline().measured()) return error(ErrorKind::Mismatch, "the fp32 model: " + baseline().failure);
   if (history_.attribution) return ok();
-  LAPIS_TRY(history_.attribution, measure_attribution(bench_, config_, observer_));
+  std::optional<double> limit;
+  if (config_.exit.timeout_seconds > 0) limit = kShareOfAttribution * (config_.exit.timeout_seconds - seconds());
+  LAPIS_TRY(history_.attribution, measure_attribution(bench_, config_, observer_, limit));
   return recorded_.empty() ? save() : ok();
 }
 
@@ -59,12 +69,18 @@ const Trial* Trials::find(const Configuration& configuration) const {
   return at == known_.end() ? nullptr : at->second;
 }
 
-// Time is that of the trials, wherever they ran, so that a run that goes on has what is left of it.
+// Everything that this run or one that it goes on from has measured, wherever it ran, and what this run did before.
+double Trials::seconds() const {
+  double sum = seconds_before_ + (history_.attribution ? history_.attribution->seconds : 0);
+  for (const auto& trials : {&history_.trials, &history_.whole})
+    for (const Trial& t : *trials) sum += t.seconds;
+  return sum;
+}
+
+// However little time there is, it gives one quantized model.
 bool Trials::spent() const {
   if (static_cast<int>(history_.trials.size()) > config_.exit.max_trials) return true;
-  double seconds = 0;
-  for (const Trial& t : history_.trials) seconds += t.seconds;
-  return config_.exit.timeout_seconds > 0 && seconds >= config_.exit.timeout_seconds;
+  return history_.trials.size() > 1 && config_.exit.timeout_seconds > 0 && seconds() >= config_.exit.timeout_seconds;
 }
 
 const Trial* Trials::run(const Configuration& configuration) {
