@@ -38,7 +38,7 @@ class Reader : YamlReader {
         complain(root["share_limit"], "`share_limit` must be 1 or more");
       if (const YAML::Node node = root["default"]) {
         recipe.where = place(node);
-        if (known_keys(node, "`default`", kSettings)) recipe.defaults = settings(node).applied_to({});
+        if (known_keys(node, "`default`", kSettings)) recipe.defaults = settings(node).applied_to(NodeRecipe());
       }
       if (const YAML::Node node = root["rules"]) rules(node, recipe.rules);
     }

@@ -37,10 +37,10 @@ Diagnostics judge(const Calibration& calibration) {
 
 }  // namespace
 
-Range Calibration::range(const std::string& value, const RangeOptions& options) const {
+Range Calibration::range(const std::string& value, const RangeOptions& options, const Scheme& scheme) const {
   const auto it = values.find(value);
   LAPIS_ASSERT(it != values.end(), "'" << value << "' was not calibrated");
-  return range_of(it->second, options);
+  return range_of(it->second, options, scheme);
 }
 
 Result<Calibration> calibrate(const Graph& graph, const std::vector<std::string>& values, Evaluator& evaluator,

@@ -30,7 +30,7 @@ struct Calibration {
   int64_t samples = 0;
   Diagnostics warnings;  // values that were NaN or infinite in some sample
 
-  Range range(const std::string& value, const RangeOptions& options) const;
+  Range range(const std::string& value, const RangeOptions& options, const Scheme& scheme = NodeRecipe().data) const;
 };
 
 // Distributions of the named values of `graph` (inputs and float outputs of nodes). Samples must match the model's

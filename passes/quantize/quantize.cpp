@@ -28,7 +28,7 @@ QuantizeReport insert(Graph& graph, const Placement& placement, const Calibratio
   Ranges ranges;
   for (size_t i = 0; i < placement.values.size(); ++i) {
     const std::string& name = placement.values[i]->name();
-    ranges[name] = calibration.range(name, placement.ranges[i]);
+    ranges[name] = calibration.range(name, placement.ranges[i], placement.schemes[i]);
   }
   QuantizeReport report = insert_qdq(graph, placement, ranges, options.recipe, rounded);
   insert_weights_alone(graph, placement, rounded);

@@ -103,24 +103,26 @@ Range entropy_range(const Histogram& h) {
   return {std::max(h.min(), -limit), std::min(h.max(), limit)};
 }
 
-double rounding_error(const Histogram& h, Range range) {
-  const QuantParams params = uint8_params(range);
-  const double step = params.scale, zero = params.zero_point;
+double rounding_error(const Histogram& h, Range range, const Scheme& scheme) {
+  const QuantParams params = params_of(range, scheme);
+  const IntegerRange integers = integer_range(scheme.type);
+  const double step = params.scale, zero = params.zero_point, lowest = static_cast<double>(integers.lowest),
+               highest = static_cast<double>(integers.highest);
   double error = 0;
   for (size_t i = 0; i < h.bins().size(); ++i) {
     if (h.bins()[i] == 0) continue;
     const double x = (static_cast<double>(h.first_bin() + static_cast<int64_t>(i)) + 0.5) * h.bin_width();
-    const double rounded = (std::clamp(std::nearbyint(x / step) + zero, 0.0, 255.0) - zero) * step;
+    const double rounded = (std::clamp(std::nearbyint(x / step) + zero, lowest, highest) - zero) * step;
     error += static_cast<double>(h.bins()[i]) * (x - rounded) * (x - rounded);
   }
   return h.empty() ? 0 : error / static_cast<double>(h.count());
 }
 
-Range mse_range(const Histogram& h) {
+Range mse_range(const Histogram& h, const Scheme& scheme) {
   constexpr int kGrid = 128;
   const float extremes[] = {h.min(), h.max()};
   Range best{h.min(), h.max()};
-  double least = rounding_error(h, best);
+  double least = rounding_error(h, best, scheme);
   for (bool moved = true; moved;) {
     moved = false;
     for (const auto end : {&Range::low, &Range::high}) {
@@ -128,7 +130,7 @@ Range mse_range(const Histogram& h) {
       for (int k = 1; k < kGrid; ++k) {
         Range candidate = best;
         candidate.*end = extreme * static_cast<float>(k) / kGrid;
-        const double error = rounding_error(h, candidate);
+        const double error = rounding_error(h, candidate, scheme);
         if (error >= least) continue;
         least = error;
         best = candidate;
@@ -139,14 +141,18 @@ Range mse_range(const Histogram& h) {
   return best;
 }
 
-Range range_of(const Observed& seen, const RangeOptions& options) {
+static Range closer_of(Range a, Range b, const Histogram& h, const Scheme& scheme) {
+  return rounding_error(h, b, scheme) < rounding_error(h, a, scheme) ? b : a;
+}
+
+Range range_of(const Observed& seen, const RangeOptions& options, const Scheme& scheme) {
   const Histogram& h = seen.histogram;
   switch (options.method) {
     case RangeMethod::MinMax: return {h.min(), h.max()};
     case RangeMethod::Percentile: return percentile_range(h, options.percentile);
     case RangeMethod::MovingAverage: return seen.moving.range();
-    case RangeMethod::Entropy: return entropy_range(h);
-    case RangeMethod::Mse: return mse_range(h);
+    case RangeMethod::Entropy: return closer_of(entropy_range(h), {h.min(), h.max()}, h, scheme);
+    case RangeMethod::Mse: return mse_range(h, scheme);
     case RangeMethod::Dynamic: break;
   }
   LAPIS_UNREACHABLE("a range that is found during inference has no calibration");

@@ -33,8 +33,9 @@ struct Observed {
   void add(std::span<const float> sample);
 };
 
-// A method that needs no data (dynamic) has no range: a bug of the caller.
-Range range_of(const Observed& seen, const RangeOptions& options);
+// A method that needs no data (dynamic) has no range: a bug of the caller. `scheme`: of the integers that the values become. Entropy, which does not
+// know how large what it cuts off is, gives way to everything seen where that has the smaller mean squared error.
+Range range_of(const Observed& seen, const RangeOptions& options, const Scheme& scheme = NodeRecipe().data);
 
 // The share (100 - percentile) / 2 of all values is cut off at each end.
 Range percentile_range(const Histogram& histogram, double percentile);
@@ -47,9 +48,9 @@ Range entropy_range(const Histogram& histogram);
 
 // The range whose scale gives the smallest mean squared error of the values seen, bins counting as their centres: both ends on a grid of
 // 128 between 0 and the extreme, in turn until neither moves. The criterion is that of `HistogramObserver` of PyTorch and of
-// `_compute_amax_mse` of pytorch-quantization; with two ends, because our bytes have zero points.
-Range mse_range(const Histogram& histogram);
-// The mean squared error of rounding the values seen to uint8 in this range.
-double rounding_error(const Histogram& histogram, Range range);
+// `_compute_amax_mse` of pytorch-quantization; with two ends, because our bytes have zero points (symmetric integers: the larger one counts).
+Range mse_range(const Histogram& histogram, const Scheme& scheme);
+// The mean squared error of rounding the values seen to integers in this range.
+double rounding_error(const Histogram& histogram, Range range, const Scheme& scheme);
 
 }  // namespace lapis

@@ -53,12 +53,17 @@ Scheme SchemeSettings::applied_to(Scheme scheme) const {
           block.value_or(scheme.block)};
 }
 
+// Who gives a percentile wants that method.
+RangeOptions NodeSettings::applied_to(RangeOptions range) const {
+  return {method.value_or(percentile ? RangeMethod::Percentile : range.method), percentile.value_or(range.percentile)};
+}
+
 NodeRecipe NodeSettings::applied_to(NodeRecipe recipe) const {
   recipe.precision = precision.value_or(recipe.precision);
   recipe.floats = floats.value_or(recipe.floats);
   recipe.data = data.applied_to(recipe.data);
   recipe.weights = weights.applied_to(recipe.weights);
-  recipe.range = {method.value_or(recipe.range.method), percentile.value_or(recipe.range.percentile)};
+  recipe.range = applied_to(recipe.range);
   recipe.algorithm = algorithm.value_or(recipe.algorithm);
   if (smooth) recipe.smooth = smooth;
   recipe.equalize = equalize.value_or(recipe.equalize);
@@ -344,7 +349,7 @@ class FlowMap {
   void add(const std::string& key, const std::string& value) {
     text_ += (text_.empty() ? "" : ", ") + key + ": " + value;
   }
-  template <class T> void add(const std::string& key, const std::optional<T>& value, std::string (*print)(T)) {
+  template <class T, class Print> void add(const std::string& key, const std::optional<T>& value, Print print) {
     if (value) add(key, print(*value));
   }
   bool empty() const { return text_.empty(); }
@@ -358,7 +363,7 @@ std::string print_bool(bool value) { return value ? "true" : "false"; }
 std::string print_int(int64_t value) { return std::to_string(value); }
 template <class T> std::string print_name(T value) { return std::string(name_of(value)); }
 
-std::string print_smoothing(Smoothing s) {
+std::string print_smoothing(const Smoothing& s) {
   if (s.alphas.empty()) return s.automatic ? "auto" : s.on() ? number(s.alpha) : "off";
   std::string list;
   for (const double alpha : s.alphas) list += (list.empty() ? "[" : ", ") + number(alpha);

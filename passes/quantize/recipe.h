@@ -32,7 +32,7 @@ enum class RangeMethod : uint8_t {
 
 // How the range of a value follows from the values that calibration saw.
 struct RangeOptions {
-  RangeMethod method = RangeMethod::Percentile;
+  RangeMethod method = RangeMethod::Mse;
   double percentile = 99.999;
   bool operator==(const RangeOptions&) const = default;
 };
@@ -96,6 +96,7 @@ struct NodeSettings {
   bool operator==(const NodeSettings&) const = default;
   bool empty() const { return *this == NodeSettings(); }
   NodeRecipe applied_to(NodeRecipe recipe) const;
+  RangeOptions applied_to(RangeOptions range) const;
 };
 
 // Which nodes a rule is about.

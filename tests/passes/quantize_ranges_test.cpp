@@ -97,7 +97,7 @@ TEST(Entropy, IsTheThresholdOfTheDefinition) {
     const Observed o = seen(values);
     const float t = entropy_threshold(values, o.histogram.bin_width(), 128);
     EXPECT_LT(t, 25) << "the case must cut something off";
-    EXPECT_EQ(range_of(o, {.method = RangeMethod::Entropy}), (Range{-t, t})) << count;
+    EXPECT_EQ(entropy_range(o.histogram), (Range{-t, t})) << count;
   }
 }
 
@@ -108,7 +108,7 @@ TEST(Entropy, HasTwiceTheStepsForValuesOfOneSignAndNeverLeavesTheExtremes) {
   const Observed o = seen(values);
   const float t = entropy_threshold(values, o.histogram.bin_width(), 256);
   EXPECT_LT(t, 40);
-  EXPECT_EQ(range_of(o, {.method = RangeMethod::Entropy}), (Range{0, t}));
+  EXPECT_EQ(entropy_range(o.histogram), (Range{0, t}));
 }
 
 TEST(Entropy, KeepsEverythingOfFewOrDegenerateValues) {
@@ -119,6 +119,27 @@ TEST(Entropy, KeepsEverythingOfFewOrDegenerateValues) {
   EXPECT_GE(far.high, 1000);
   constexpr float kHuge = std::numeric_limits<float>::max();
   EXPECT_TRUE(std::isfinite(entropy_range(seen({-kHuge, 1, kHuge}).histogram).high));
+}
+
+const Scheme kUInt8{DType::UInt8, false, Granularity::Tensor}, kInt8{DType::Int8, true, Granularity::Tensor},
+    kUInt16{DType::UInt16, false, Granularity::Tensor};
+
+// Nearly all values are the background of a picture, in one bin. What merging that bin with its neighbours costs by this measure is more than what
+// cutting off all that stands on it does.
+TEST(Entropy, GivesWayToEverythingSeenWhereThatIsCloser) {
+  std::vector<float> values(200000, 0.05f);
+  const std::vector<float> text =
+      drawn(4000, [](std::mt19937& r) { return std::uniform_real_distribution<float>(-10, 10)(r); });
+  values.insert(values.end(), text.begin(), text.end());
+  const Observed o = seen(values);
+  EXPECT_LT(entropy_range(o.histogram).high, 5) << "the case must cut off a lot";
+  EXPECT_EQ(range_of(o, {.method = RangeMethod::Entropy}), (Range{o.histogram.min(), o.histogram.max()}));
+  // A threshold that is closer to the values stays.
+  const Observed tails = seen(laplace(200000));
+  const Range cut = entropy_range(tails.histogram);
+  ASSERT_LT(rounding_error(tails.histogram, cut, kUInt8),
+            rounding_error(tails.histogram, {tails.histogram.min(), tails.histogram.max()}, kUInt8));
+  EXPECT_EQ(range_of(tails, {.method = RangeMethod::Entropy}), cut);
 }
 
 // ---- mean squared error ---------------------------------------------------------------------------------------------
@@ -147,16 +168,37 @@ TEST(Mse, IsAsGoodAsTryingEveryPairOfEnds) {
 TEST(Mse, ItsErrorIsThatOfTheValues) {
   const std::vector<float> values = laplace(5000);
   const double expected = squared_error(values, -4, 3);
-  EXPECT_NEAR(rounding_error(seen(values).histogram, {-4, 3}), expected, 0.02 * expected);
+  EXPECT_NEAR(rounding_error(seen(values).histogram, {-4, 3}, kUInt8), expected, 0.02 * expected);
+}
+
+// How much is worth cutting off depends on how fine the integers are.
+TEST(Mse, IsOfTheIntegersThatTheValuesBecome) {
+  const Observed o = seen(with(laplace(200000), {20, -14}));
+  const auto best = [&](const Scheme& scheme) { return range_of(o, {.method = RangeMethod::Mse}, scheme); };
+  EXPECT_LT(best(kUInt8).high, 20);
+  EXPECT_EQ(best(kUInt16), (Range{-14, 20})) << "sixteen bits have room for everything";
+  const double least = rounding_error(o.histogram, best(kInt8), kInt8);
+  for (int k = 1; k <= 128; ++k) {
+    const float limit = 20 * static_cast<float>(k) / 128;
+    EXPECT_LE(least, rounding_error(o.histogram, {-limit, limit}, kInt8) * 1.0001) << limit;
+  }
+}
+
+// A share of all values says nothing of how large what it cuts off is: two of these are characters on a page.
+TEST(Ranges, TheUsualOneKeepsTheFewThatMatter) {
+  const Observed o =
+      seen(with(drawn(400000, [](std::mt19937& r) { return std::uniform_real_distribution<float>(0, 1)(r); }), {4, 4}));
+  EXPECT_LT(range_of(o, {.method = RangeMethod::Percentile}).high, 1.1f);
+  EXPECT_GT(range_of(o, {}).high, 3);
 }
 
 TEST(Mse, KeepsWhatHasNoTails) {
   const std::vector<float> values =
       drawn(5000, [](std::mt19937& r) { return std::uniform_real_distribution<float>(-2, 1)(r); });
-  const Range r = mse_range(seen(values).histogram);
+  const Range r = mse_range(seen(values).histogram, kUInt8);
   EXPECT_LT(r.low, -1.98f);
   EXPECT_GT(r.high, 0.98f);
-  EXPECT_EQ(mse_range(Histogram()), (Range{0, 0}));
+  EXPECT_EQ(mse_range(Histogram(), kUInt8), (Range{0, 0}));
 }
 
 }  // namespace

@@ -141,6 +141,14 @@ TEST(Recipe, GranularityIsSetNodeByNode) {
   EXPECT_EQ(scales("first"), 1);
 }
 
+TEST(Recipe, APercentileIsThatMethod) {
+  const RangeOptions range = NodeSettings{.percentile = 90}.applied_to(RangeOptions{RangeMethod::MinMax});
+  EXPECT_EQ(range, (RangeOptions{RangeMethod::Percentile, 90}));
+  const RangeOptions other =
+      NodeSettings{.method = RangeMethod::MinMax}.applied_to(RangeOptions{RangeMethod::Percentile});
+  EXPECT_EQ(other.method, RangeMethod::MinMax);
+}
+
 TEST(Recipe, RangesAreFoundNodeByNodeButOneValueHasOne) {
   Net net;
   Value* x = net.input({1, 3, 6, 6});

@@ -202,6 +202,7 @@ class BadUse(Cli):
             (["--percentile", "7"], "--percentile"),
             (["--percentile", "200"], "--percentile"),
             (["--percentile", "nan"], "--percentile"),
+            (["--method", "mse", "--percentile", "99"], "--percentile is for --method percentile; mse has none"),
             (["--samples", "0"], "--samples"),
             (["--threads", "-1"], "--threads"),
             (["--share-limit", "0"], "--share-limit"),

@@ -85,7 +85,7 @@ rules:
 TEST(RecipeFile, ReadsBackWhatIsPrinted) {
   Recipe recipe;
   recipe.share_limit = 2.5;
-  recipe.defaults.range.percentile = 99.99;
+  recipe.defaults.range = {RangeMethod::Percentile, 99.99};
   recipe.keep_float({Selector::By::Name, "a: \"b\" # \n\\"});
   recipe.keep_float({Selector::By::Name, "1e5"});
   recipe.set({Selector::By::Pattern, "x[0-9]+"}, {.weights = {.granularity = Granularity::Tensor}, .percentile = 77});

@@ -55,9 +55,14 @@ Result<Recipe> recipe_of(const Flags& flags) {
   if (!flags.recipe.empty()) {
     LAPIS_TRY(recipe, read_recipe(flags.recipe));
   }
-  if (flags.method) recipe.defaults.range.method = *range_method_from_name(*flags.method);
+  NodeSettings range;
+  if (flags.method) range.method = range_method_from_name(*flags.method);
+  range.percentile = flags.percentile;
+  if (range.percentile && range.method.value_or(RangeMethod::Percentile) != RangeMethod::Percentile)
+    return error(ErrorKind::Usage, "--percentile is for --method percentile; " + *flags.method + " has none")
+        .help("leave one of them out");
+  recipe.defaults.range = range.applied_to(recipe.defaults.range);
   if (flags.runtime) recipe.runtime = *runtime_from_name(*flags.runtime);
-  recipe.defaults.range.percentile = flags.percentile.value_or(recipe.defaults.range.percentile);
   recipe.share_limit = flags.share_limit.value_or(recipe.share_limit);
   if (flags.per_tensor) recipe.defaults.weights.granularity = Granularity::Tensor;
   const auto keep = [&](Selector::By by, const std::string& text, const char* flag) {
@@ -128,14 +133,14 @@ Action declare_quantize(Arguments& app) {
                  "How each node is to compute (docs/quantization.md); the flags below change it")
       .type_name("R.yaml");
   app.add_option("--save-recipe", flags->save_recipe, "Where to write what was done, as a recipe").type_name("R.yaml");
-  app.add_option("--method", flags->method, "How a range follows from the values seen (default: percentile)")
+  app.add_option("--method", flags->method, "How a range follows from the values seen (default: mse)")
       .check(one_of(range_method_names()));
   app.add_option("--for", flags->runtime, "The runtime that is to run the model fast (default: lapis)")
       .check(one_of(runtime_names()));
   app.add_flag("--matmul-nbits", flags->matmul_nbits,
                "Write products with weights in blocks of few bits as ONNX Runtime's MatMulNBits, not as "
                "DequantizeLinear and MatMul");
-  app.add_option("--percentile", flags->percentile, "Share of all values inside of the range, in percent (99.999)")
+  app.add_option("--percentile", flags->percentile, "Range of that share of all values, in percent (99.999)")
       .check(number_between(50, 100));
   app.add_option("--exclude", flags->exclude_nodes, "Node to keep float, repeatable").type_name("NODE");
   app.add_option("--exclude-pattern", flags->exclude_patterns, "Nodes to keep float, by regular expression")
