@@ -8,6 +8,23 @@ namespace {
 
 constexpr int64_t kColumnsAtOnce = 128;
 constexpr double kPull = 10;  // dampings of an inversion
+constexpr double kCaution = 0.1;
+
+// What is added to the moment of each input, because few samples say little of many inputs: a share of it that grows with the number of inputs for each
+// row that was seen. What weights make good is drawn back by it to what they are, wholly if there were no rows. With a 1 among the inputs the last moment
+// is the number of rows; without it nothing is known of that, and nothing added.
+std::vector<double> caution_of(const Moments& h, int64_t size, bool counted) {
+  std::vector<double> caution(static_cast<size_t>(size), 0);
+  if (!counted || !(h.back() > 0)) return caution;
+  const double share = kCaution * static_cast<double>(size) / h.back();
+  for (int64_t i = 0; i + 1 < size; ++i) caution[static_cast<size_t>(i)] = share * h[static_cast<size_t>(i * size + i)];
+  return caution;
+}
+
+Moments with_diagonal(Moments h, const std::vector<double>& more) {
+  for (size_t i = 0; i < more.size(); ++i) h[i * more.size() + i] += more[i];
+  return h;
+}
 
 // Rows with their biases as last column, and the root of the inverse moments.
 class Elimination {
@@ -15,7 +32,8 @@ class Elimination {
   Elimination(const Rows& rows, const GroupMoments& moments)
       : size_(moments.size),
         inputs_(rows.bias.empty() ? size_ : size_ - 1),
-        root_(inverse_root(moments.now, moments.size)) {
+        caution_(caution_of(moments.now, size_, !rows.bias.empty())),
+        root_(inverse_root(with_diagonal(moments.now, caution_), size_)) {
     const size_t count = rows.weights.size() / static_cast<size_t>(inputs_);
     for (size_t r = 0; r < count; ++r) {
       const auto from = rows.weights.begin() + static_cast<std::ptrdiff_t>(r) * inputs_;
@@ -59,13 +77,13 @@ class Elimination {
  private:
   const double* root(int64_t k) const { return root_.data() + k * size_; }
 
-  // w => w (from + pull) (now + pull)^-1: the least squares fit to the former results, drawn towards w, because few samples say little of inputs that
-  // hardly occur.
+  // w => w (from + pull) (now + pull)^-1: the least squares fit to the former results, drawn towards w, because few samples say little of many inputs,
+  // and of those that hardly occur.
   void follow(Moments now, const Moments& from) {
     const auto n = static_cast<size_t>(size_);
     std::vector<double> pull = damping_of(now, size_);
-    for (double& p : pull) p *= kPull - 1;
-    for (size_t i = 0; i < n; ++i) now[i * n + i] += pull[i];
+    for (size_t i = 0; i < n; ++i) pull[i] = (kPull - 1) * pull[i] + caution_[i];
+    now = with_diagonal(std::move(now), pull);
     const std::vector<double> more = damping_of(now, size_), root = inverse_root(std::move(now), size_);
     std::vector<double> wanted(n), half(n);
     for (double* w = w_.data(); w != w_.data() + w_.size(); w += n) {
@@ -90,7 +108,7 @@ class Elimination {
   }
 
   const int64_t size_, inputs_;
-  const std::vector<double> root_;
+  const std::vector<double> caution_, root_;
   std::vector<double> w_;
 };
 

@@ -53,6 +53,17 @@ size_t share_of(double ratio, size_t count) {
 
 bool is_worth_less(const Unit& a, const Unit& b) { return a.worth < b.worth; }
 
+// Worths become those of the scope `lamp`.
+void relate_to_larger_ones(std::vector<Unit>& units) {
+  std::stable_sort(units.begin(), units.end(), is_worth_less);
+  double sum = 0;
+  for (auto unit = units.rbegin(); unit != units.rend(); ++unit) {
+    const double square = unit->worth * unit->worth;
+    sum += square;
+    unit->worth = sum > 0 ? square / sum : 0;
+  }
+}
+
 Mask of_each_group(const Worths& w, const SparsityPattern& pattern) {
   Mask mask(w.values.size(), 0);
   const int64_t m = pattern.columns;
@@ -86,7 +97,8 @@ std::vector<Mask> of_all(std::span<const Worths> worths, const Sparsity& sparsit
   std::vector<Unit> units;
   std::vector<size_t> left;  // that a matrix may lose
   for (size_t i = 0; i < worths.size(); ++i) {
-    const std::vector<Unit> own = blocks.of(worths[i], i);
+    std::vector<Unit> own = blocks.of(worths[i], i);
+    if (sparsity.scope == SparsityScope::Lamp) relate_to_larger_ones(own);
     units.insert(units.end(), own.begin(), own.end());
     masks.emplace_back(worths[i].values.size(), 0);
     left.push_back(static_cast<size_t>(kMostOfATensor * static_cast<double>(own.size())));
@@ -106,7 +118,7 @@ std::vector<Mask> of_all(std::span<const Worths> worths, const Sparsity& sparsit
 }  // namespace
 
 std::vector<Mask> choose_masks(std::span<const Worths> worths, const Sparsity& sparsity) {
-  if (sparsity.scope == SparsityScope::Global) return of_all(worths, sparsity);
+  if (sparsity.among_all()) return of_all(worths, sparsity);
   std::vector<Mask> masks;
   for (const Worths& w : worths) masks.push_back(of_one(w, sparsity));
   return masks;

@@ -95,23 +95,42 @@ class WeightPruner {
     return compensates(task) && task.sparsity.scope != SparsityScope::Global && task.matrix.groups == 1;
   }
 
+  // What the scope `lamp` takes from a tensor, of which the weights are chosen on the way.
+  static void keep_share(Task& task) {
+    if (task.sparsity.scope != SparsityScope::Lamp || !chooses_on_the_way(task)) return;
+    const auto pruned = std::count(task.mask.begin(), task.mask.end(), 1);
+    task.sparsity.ratio = static_cast<double>(pruned) / static_cast<double>(task.mask.size());
+    task.sparsity.scope = SparsityScope::Tensor;
+    task.mask.clear();
+  }
+
   static Worths sizes(const WeightMatrix& m) {
     Worths worths{m.rows(), m.inputs(), m.read()};
     for (double& w : worths.values) w = std::abs(w);
     return worths;
   }
 
+  // Tasks whose masks are chosen together with that of the first.
+  std::vector<Task*> alike(size_t first) {
+    std::vector<Task*> found = {&tasks_[first]};
+    for (size_t j = first + 1; j < tasks_.size() && tasks_[first].sparsity.among_all(); ++j)
+      if (tasks_[j].sparsity == tasks_[first].sparsity) found.push_back(&tasks_[j]);
+    return found;
+  }
+
   void choose_masks_before() {
     for (size_t i = 0; i < tasks_.size(); ++i) {
-      if (!tasks_[i].mask.empty() || chooses_on_the_way(tasks_[i])) continue;
-      std::vector<Task*> alike = {&tasks_[i]};  // among which a global mask is chosen
-      for (size_t j = i + 1; j < tasks_.size() && tasks_[i].sparsity.scope == SparsityScope::Global; ++j)
-        if (tasks_[j].sparsity == tasks_[i].sparsity) alike.push_back(&tasks_[j]);
+      const bool waits = chooses_on_the_way(tasks_[i]) && tasks_[i].sparsity.scope != SparsityScope::Lamp;
+      if (!tasks_[i].mask.empty() || waits) continue;
+      const std::vector<Task*> together = alike(i);
       std::vector<Worths> worths;
-      worths.reserve(alike.size());
-      for (const Task* task : alike) worths.push_back(sizes(task->matrix));
+      worths.reserve(together.size());
+      for (const Task* task : together) worths.push_back(sizes(task->matrix));
       std::vector<Mask> masks = choose_masks(worths, tasks_[i].sparsity);
-      for (size_t j = 0; j < alike.size(); ++j) alike[j]->mask = std::move(masks[j]);
+      for (size_t j = 0; j < together.size(); ++j) {
+        together[j]->mask = std::move(masks[j]);
+        keep_share(*together[j]);
+      }
     }
   }
 

@@ -10,7 +10,7 @@ namespace {
 
 using Kind = SparsityPattern::Kind;
 
-constexpr std::array<std::string_view, 3> kScopes = {"tensor", "channel", "global"};
+constexpr std::array<std::string_view, 4> kScopes = {"tensor", "channel", "global", "lamp"};
 constexpr int64_t kLargest = 64;  // rows or columns of a pattern
 
 // The share that a pattern N:M prunes.
@@ -42,6 +42,9 @@ std::optional<std::string> Sparsity::problem() const {
     return "the pattern " + name_of(pattern) + " has its weights counted by themselves: it has no `scope`";
   if (scope == SparsityScope::Channel && pattern.kind != Kind::Unstructured)
     return "the scope channel is for unstructured sparsity, not for the pattern " + name_of(pattern);
+  if (scope == SparsityScope::Lamp && pattern.kind == Kind::Channels)
+    return "the scope lamp is for weights and blocks of them; channels are relative to the others of their Conv "
+           "already";
   return std::nullopt;
 }
 

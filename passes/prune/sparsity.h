@@ -33,6 +33,7 @@ enum class SparsityScope : uint8_t {
   Tensor,   // "tensor": of one weight
   Channel,  // "channel": of one output channel
   Global,   // "global": of all weights of the model that have the same sparsity
+  Lamp,     // "lamp": the same, each worth what it is of its tensor's weights that are not smaller (mask.h)
 };
 
 struct Sparsity {
@@ -42,6 +43,7 @@ struct Sparsity {
   bool compensate = false;  // the weights that stay are adjusted on samples (compensate.h)
   bool operator==(const Sparsity&) const = default;
   bool on() const { return ratio > 0; }
+  bool among_all() const { return scope == SparsityScope::Global || scope == SparsityScope::Lamp; }
   // Why these settings contradict each other; nullopt: they do not.
   std::optional<std::string> problem() const;
 };

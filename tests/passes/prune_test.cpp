@@ -1,6 +1,9 @@
 // Pruning: masks, what compensation gains, and which channels leave.
 #include "passes/prune/prune.h"
 
+#include <array>
+#include <random>
+
 #include "passes/prune/channel_map.h"
 #include "passes/prune/compensate.h"
 #include "tests/passes/quantize_graph.h"
@@ -37,6 +40,7 @@ TEST(SparsitySettings, APatternOfGroupsSaysHowMuch) {
   EXPECT_TRUE(sparsity("2:4", 0.3).problem().has_value());
   EXPECT_TRUE(sparsity("2:4", 0.5, SparsityScope::Global).problem().has_value());
   EXPECT_TRUE(sparsity("4x1", 0.5, SparsityScope::Channel).problem().has_value());
+  EXPECT_TRUE(sparsity("channel", 0.5, SparsityScope::Lamp).problem().has_value());
   EXPECT_TRUE(sparsity("unstructured", 1).problem().has_value());
   EXPECT_FALSE(sparsity("unstructured", 0.3, SparsityScope::Channel).problem().has_value());
 }
@@ -62,6 +66,16 @@ TEST(Mask, AmongAllTensorsButNeverAllOfOne) {
   const auto masks = choose_masks(worths, sparsity("unstructured", 0.5, SparsityScope::Global));
   EXPECT_EQ(masks[0], (Mask{1, 1, 1, 0}));
   EXPECT_EQ(masks[1], (Mask{1, 0, 0, 0}));
+}
+
+// Of a matrix of small weights as much as of the same one in large numbers, and less of one whose weights are few.
+TEST(Mask, ByLayerAdaptiveMagnitudes) {
+  const std::vector<Worths> worths = {
+      {1, 8, {1, 2, 3, 4, 5, 6, 7, 8}}, {1, 8, {80, 70, 60, 50, 40, 30, 20, 10}}, {1, 2, {1, 1}}};
+  const auto masks = choose_masks(worths, sparsity("unstructured", 8.0 / 18, SparsityScope::Lamp));
+  EXPECT_EQ(masks[0], (Mask{1, 1, 1, 1, 0, 0, 0, 0}));
+  EXPECT_EQ(masks[1], (Mask{0, 0, 0, 0, 1, 1, 1, 1}));
+  EXPECT_EQ(masks[2], (Mask{0, 0})) << "each is half of all there is, or all";
 }
 
 // ---- compensation -----------------------------------------------------------------------------------------------------
@@ -112,13 +126,68 @@ TEST(Compensation, LosesLessOfTheResultsInEveryPattern) {
 // Of two inputs and a bias: w x + v y + b with y gone is the least squares fit by x and 1.
 TEST(Compensation, OfInputsThatLeaveIsTheLeastSquaresFit) {
   const double xx = 5, xy = 3, yy = 4, x1 = 1, y1 = 2, n = 8;
-  const Moments h = {xx, xy, x1, xy, yy, y1, x1, y1, n};
+  Moments h = {xx, xy, x1, xy, yy, y1, x1, y1, n};
+  for (double& sum : h) sum *= 100;
   Rows rows{{2, 3}, {0.5}};
   remove_inputs(rows, {h, nullptr, 3}, {0, 1});
   const double determinant = xx * n - x1 * x1;
   EXPECT_EQ(rows.weights[1], 0);
   EXPECT_NEAR(rows.weights[0], 2 + 3 * (xy * n - y1 * x1) / determinant, 0.05);
   EXPECT_NEAR(rows.bias[0], 0.5 + 3 * (xx * y1 - x1 * xy) / determinant, 0.05);
+}
+
+// Sums of products of so many rows of 96 inputs, which follow eight factors and are half noise, and a 1.
+Moments seen_of(const std::vector<float>& factors, int rows, std::mt19937& random) {
+  constexpr size_t kFactors = 8, kSize = 97;
+  std::normal_distribution<float> normal;
+  Moments h(kSize * kSize, 0);
+  for (int row = 0; row < rows; ++row) {
+    std::array<float, kFactors> f;
+    std::array<double, kSize> x;
+    for (float& value : f) value = normal(random);
+    for (size_t i = 0; i + 1 < kSize; ++i) {
+      x[i] = 0.5 + normal(random);
+      for (size_t k = 0; k < kFactors; ++k) x[i] += double{factors[i * kFactors + k]} * f[k];
+    }
+    x.back() = 1;
+    for (size_t i = 0; i < kSize; ++i)
+      for (size_t j = 0; j < kSize; ++j) h[i * kSize + j] += x[i] * x[j];
+  }
+  return h;
+}
+
+// What fits the rows that were seen is not what fits others.
+TEST(Compensation, OfFewRowsHoldsForOthers) {
+  std::mt19937 random(3);
+  std::normal_distribution<float> normal;
+  double adjusted = 0, zeroed = 0;
+  for (int round = 0; round < 4; ++round) {
+    std::vector<float> factors(96 * 8);
+    for (float& f : factors) f = normal(random);
+    const Moments seen = seen_of(factors, 48, random), others = seen_of(factors, 2000, random);
+    Rows rows{std::vector<double>(size_t{16} * 96), std::vector<double>(16)};
+    for (double& w : rows.weights) w = normal(random);
+    const Rows before = rows;
+    Worths sizes{16, 96, before.weights};
+    for (double& v : sizes.values) v = std::abs(v);
+    const Mask plain = choose_mask(sizes, sparsity("unstructured"));
+    Rows without = before;
+    for (size_t i = 0; i < plain.size(); ++i)
+      if (plain[i]) without.weights[i] = 0;
+    prune_group(rows, {seen, nullptr, 97}, sparsity("unstructured"));
+    const auto joined = [](const Rows& r) {
+      std::vector<double> all;
+      for (size_t i = 0; i < 16; ++i) {
+        all.insert(all.end(), r.weights.begin() + static_cast<std::ptrdiff_t>(i) * 96,
+                   r.weights.begin() + static_cast<std::ptrdiff_t>(i + 1) * 96);
+        all.push_back(r.bias[i]);
+      }
+      return all;
+    };
+    adjusted += lost(joined(before), joined(rows), others, 97);
+    zeroed += lost(joined(before), joined(without), others, 97);
+  }
+  EXPECT_LT(adjusted, 0.4 * zeroed);
 }
 
 // Inputs that have become twice as large since: half of the weights makes the same of them. The damping keeps a tenth of the way.
@@ -183,6 +252,23 @@ TEST(Compensation, IsThereForConvolutionsThatPadByThemselves) {
   EXPECT_GT(qualities[1], qualities[0] + 5);
 }
 
+// How much each tensor loses is settled before, which of its weights on the way.
+TEST(Compensation, TakesTheSharesOfLayerAdaptiveMagnitudes) {
+  const Sparsity lamp = sparsity("unstructured", 0.8, SparsityScope::Lamp);
+  std::vector<int64_t> zeros[2];
+  double qualities[2];
+  for (const bool compensate : {false, true}) {
+    Layers net, original;
+    const auto report = prune(net.graph, {.recipe = recipe_of(lamp, compensate)}, reference_evaluator().get(),
+                              samples_of({original.feeds(7), original.feeds(8)}));
+    ASSERT_TRUE(report.ok()) << to_string(report.diagnostics());
+    for (const PrunedWeights& w : report->weights) zeros[compensate].push_back(w.zeros);
+    qualities[compensate] = quality(original, net);
+  }
+  EXPECT_EQ(zeros[0], zeros[1]);
+  EXPECT_GT(qualities[1], qualities[0] + 3);
+}
+
 TEST(Compensation, NeedsSamples) {
   Layers net;
   const auto report = prune(net.graph, {.recipe = recipe_of(sparsity("2:4"), true)});
@@ -191,7 +277,8 @@ TEST(Compensation, NeedsSamples) {
 }
 
 TEST(Prune, GivesTheSparsityThatWasAskedFor) {
-  for (const SparsityScope scope : {SparsityScope::Tensor, SparsityScope::Channel, SparsityScope::Global}) {
+  for (const SparsityScope scope :
+       {SparsityScope::Tensor, SparsityScope::Channel, SparsityScope::Global, SparsityScope::Lamp}) {
     Layers net;
     const auto report = prune(net.graph, {.recipe = recipe_of(sparsity("unstructured", 0.5, scope))});
     ASSERT_TRUE(report.ok()) << to_string(report.diagnostics());
