@@ -129,9 +129,9 @@ Range mse_range(const Histogram& h, const Scheme& scheme) {
       const float extreme = extremes[end == &Range::high];
       for (int k = 1; k < kGrid; ++k) {
         Range candidate = best;
-        candidate.*end = extreme * static_cast<float>(k) / kGrid;
+        candidate.*end = extreme * (static_cast<float>(k) / kGrid);  // no product beyond float
         const double error = rounding_error(h, candidate, scheme);
-        if (error >= least) continue;
+        if (!(error < least)) continue;  // nor one that is no number
         least = error;
         best = candidate;
         moved = true;

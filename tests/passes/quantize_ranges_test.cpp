@@ -192,6 +192,16 @@ TEST(Ranges, TheUsualOneKeepsTheFewThatMatter) {
   EXPECT_GT(range_of(o, {}).high, 3);
 }
 
+// 127 times such a number is infinite.
+TEST(Mse, EndsForTheLargestNumbers) {
+  for (const float largest : {1e37F, std::numeric_limits<float>::max()}) {
+    const Range r = mse_range(seen({0, 1, largest, -largest}).histogram, kUInt8);
+    EXPECT_TRUE(std::isfinite(r.low) && std::isfinite(r.high)) << r.low << " " << r.high;
+    EXPECT_LE(r.low, 0);
+    EXPECT_GT(r.high, largest / 2);
+  }
+}
+
 TEST(Mse, KeepsWhatHasNoTails) {
   const std::vector<float> values =
       drawn(5000, [](std::mt19937& r) { return std::uniform_real_distribution<float>(-2, 1)(r); });
