@@ -355,21 +355,28 @@ void Writer::spoil(const std::string& name, const std::string& but) {
   }
 }
 
-// What the view was taken of, and what that was taken of, with the changed view in its place.
+// What the view was taken of, and what that was taken of, with the changed view in its place, of which it is a view again.
 Status Writer::write_back(std::string changed, std::string result) {
   constexpr int kMostLevels = 16;
+  std::vector<std::pair<std::string, View>> views;
   for (int level = 0; level < kMostLevels; ++level) {
     const auto it = views_.find(changed);
-    if (it == views_.end()) return ok();
+    if (it == views_.end()) break;
     const View view = it->second;
     auto call = written_back(view, result);
-    if (!call) return ok();
+    if (!call) break;
     stale_.erase(view.base);
-    result = call->outputs[0];
+    const std::string whole = call->outputs[0];
     LAPIS_CHECK(add(*std::move(call)));
-    views_.erase(result);
-    versions_[view.base] = result;
+    views_.erase(whole);
+    views.push_back({result, {view.op, whole, "", view.arguments}});
+    versions_[view.base] = whole;
     changed = view.base;
+    result = whole;
+  }
+  for (auto& [name, view] : views) {
+    view.root = result;
+    note_view(name, std::move(view));
   }
   return ok();
 }

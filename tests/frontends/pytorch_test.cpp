@@ -142,6 +142,11 @@ TEST(Pytorch, ProgramsThatAreTrainedAreRefused) {
               HasSubstr("changes its buffer 'running_mean', as it does in training"));
 }
 
+// Also one that had its own turn before: what it is a view of has changed since.
+TEST(Pytorch, ViewsBehindTheirBaseAreRefused) {
+  EXPECT_THAT(refusal("unsupported_view.pt"), HasSubstr("changed in place through another view"));
+}
+
 TEST(Pytorch, StatesWhoseSizesNobodyKnowsAreRefused) {
   const auto graph = import_model(kFolder / "stateful.pt", {.dims = {{"rate", 8}}});
   ASSERT_FALSE(graph.ok());

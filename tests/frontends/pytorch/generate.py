@@ -491,6 +491,24 @@ class Remembering(torch.nn.Module):
         return self.seen.sum()
 
 
+class ViewChangedTwice(torch.nn.Module):
+    def forward(self, x):
+        whole = x * 1.0
+        view = whole[:, 1:3]
+        view.add_(1)
+        view.mul_(2)
+        return whole + 0, view + 0
+
+
+class ViewBehindItsBase(torch.nn.Module):
+    def forward(self, x):
+        whole = x * 1.0
+        view = whole[:, 1:3]
+        view.add_(1)
+        whole[:, :2].mul_(2)
+        return view + 0
+
+
 class ControlFlow(torch.nn.Module):
     """Branches and loops that only the values decide."""
 
@@ -529,6 +547,7 @@ def main():
     x = uniform(2, 4)
     np.savez_compressed(HERE / "scripted.npz", **arrays({"x": x}, scripted(x)))
     control_flow_of_torchscript()
+    views_changed_in_place()
     states()
     quantized_modules()
     quantized_by_torchao()
@@ -544,6 +563,14 @@ def control_flow_of_torchscript():
     refused = {"growing_list": GrowingList(), "branching_state": BranchingState(), "branching_length": BranchingLength(), "stateful_counting": Counting(), "stateful_remembering": Remembering()}
     for name, model in refused.items():
         torch.jit.save(torch.jit.script(model), str(HERE / f"{name}.pt"))
+
+
+def views_changed_in_place():
+    x = uniform(2, 4)
+    twice = torch.jit.trace(ViewChangedTwice().eval(), x)
+    torch.jit.save(twice, str(HERE / "view_changed_twice.pt"))
+    np.savez_compressed(HERE / "view_changed_twice.npz", **arrays({"x": x}, twice(x)))
+    torch.jit.save(torch.jit.trace(ViewBehindItsBase().eval(), x), str(HERE / "unsupported_view.pt"))
 
 
 def states():
