@@ -5,11 +5,11 @@
 // Compiles the first, then the second several times in new caches that the first has filled, and prints the least time of each stage. That of the
 // processor does not count what others do on the same core.
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
 #include <cstdlib>
-#include <ctime>
 
+#include "base/stopwatch.h"
+#include "benchmarks/processor_time.h"
 #include "benchmarks/required.h"
 #include "driver/compile.h"
 
@@ -27,21 +27,14 @@ struct Times {
   }
 };
 
-// Of this thread, which does all of the work.
-double processor_now() {
-  timespec t{};
-  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-  return static_cast<double>(t.tv_sec) * 1e3 + static_cast<double>(t.tv_nsec) / 1e6;
-}
-
 Times measure(const Graph& graph, const std::shared_ptr<Caches>& caches) {
   CompileOptions options;
   options.caches = caches;
-  const auto start = std::chrono::steady_clock::now();
-  const double processor = processor_now();
+  const Stopwatch watch;
+  const double processor = processor_milliseconds();
   const Compiled::Seconds s = required(compile(graph, std::move(options))).seconds;
-  const double all = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
-  return {s.passes * 1e3, s.lower * 1e3, s.emit * 1e3, all, processor_now() - processor};
+  const double all = watch.milliseconds();
+  return {s.passes * 1e3, s.lower * 1e3, s.emit * 1e3, all, processor_milliseconds() - processor};
 }
 
 void print(const char* what, const Times& t, const Caches& caches) {

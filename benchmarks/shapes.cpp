@@ -11,7 +11,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <ctime>
 #include <fstream>
 #include <mutex>
 #include <random>
@@ -19,6 +18,7 @@
 #include <string>
 #include <thread>
 
+#include "benchmarks/processor_time.h"
 #include "benchmarks/required.h"
 #include "driver/family.h"
 #include "frontends/frontend.h"
@@ -29,13 +29,6 @@ namespace {
 double now() {
   using namespace std::chrono;
   return duration<double, std::milli>(steady_clock::now().time_since_epoch()).count();
-}
-
-// Of this thread: what others do on the same cores does not count.
-double processor_now() {
-  timespec t{};
-  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-  return static_cast<double>(t.tv_sec) * 1e3 + static_cast<double>(t.tv_nsec) / 1e6;
 }
 
 double resident_megabytes() {
@@ -178,9 +171,9 @@ class Bench {
       shapes.reserve(inputs.size());
       for (const Tensor& t : inputs) shapes.push_back(t.shape());
       const bool is_first = asks_first(value);
-      const double start = now(), processor = processor_now();
+      const double start = now(), processor = processor_milliseconds();
       required(session.session(shapes));
-      const double made = now(), worked = processor_now() - processor;
+      const double made = now(), worked = processor_milliseconds() - processor;
       const Tensor output = required(session.run(inputs))[0];
       const double ran = now();
       const std::scoped_lock lock(mutex_);

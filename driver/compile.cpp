@@ -1,10 +1,10 @@
 #include "driver/compile.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cstring>
 #include <set>
 
+#include "base/stopwatch.h"
 #include "codegen/emit.h"
 #include "codegen/kernels/blocking.h"
 #include "codegen/kernels/schedule.h"
@@ -22,15 +22,6 @@
 
 namespace lapis {
 namespace {
-
-class Stopwatch {
- public:
-  double seconds() const { return std::chrono::duration<double>(Clock::now() - start_).count(); }
-
- private:
-  using Clock = std::chrono::steady_clock;
-  Clock::time_point start_ = Clock::now();
-};
 
 // Symbols that occur only as the first dimension of inputs.
 std::vector<std::string> batch_symbols(const Graph& graph) {

@@ -1,10 +1,10 @@
 #include "passes/pass.h"
 
-#include <chrono>
 #include <cstdio>
 #include <unordered_set>
 #include <utility>
 
+#include "base/stopwatch.h"
 #include "base/suggest.h"
 #include "ir/infer.h"
 #include "ir/printer.h"
@@ -87,9 +87,9 @@ Result<PassReport> PassRunner::run_pass(Graph& graph, const Pass& pass, PassCont
 
 Result<PassReport> PassRunner::run_checked(Graph& graph, const Pass& pass, PassContext& context, uint64_t& now) {
   PassReport report{pass.name, 0, total_node_count(graph), 0, false};
-  const auto start = std::chrono::steady_clock::now();
+  const Stopwatch watch;
   LAPIS_CHECK(pass.run(graph, pass.set, context));
-  report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  report.seconds = watch.seconds();
   report.nodes_after = total_node_count(graph);
   report.changed = std::exchange(now, fingerprint(graph)) != now;
   LAPIS_CHECK(check_valid(graph, options_.verify && report.changed ? VerifyLevel::Full : VerifyLevel::Structure));

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <chrono>
 #include <cstring>
 #include <numeric>
 #include <optional>
@@ -10,6 +9,7 @@
 #include <thread>
 
 #include "base/guard.h"
+#include "base/stopwatch.h"
 #include "tuning/fixed_inputs.h"
 
 namespace lapis {
@@ -152,11 +152,9 @@ class Evaluation {
     for (size_t c = 0; c < state.size(); ++c) feeds[carried[c].input] = state[c];
     LAPIS_TRY(const std::vector<Tensor> inputs, inputs_of(runner, dataset_, feeds));
     LAPIS_CHECK(runner.prepare(inputs));
-    const auto start = std::chrono::steady_clock::now();
+    const Stopwatch watch;
     LAPIS_TRY(std::vector<Tensor> outputs, runner.run(inputs));
-    if (timed)
-      milliseconds_.push_back(
-          std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count());
+    if (timed) milliseconds_.push_back(watch.milliseconds());
     state.clear();
     for (size_t c = 0; c < carried.size(); ++c) {
       size_t index = carried_[c];
@@ -201,10 +199,10 @@ Result<Ran> run_alone(Runner& runner, const Dataset& dataset, int64_t sample) {
   LAPIS_TRY(Feeds feeds, dataset.sample(sample));
   LAPIS_TRY(const std::vector<Tensor> inputs, inputs_of(runner, dataset, feeds));
   LAPIS_CHECK(runner.prepare(inputs));
-  const auto start = std::chrono::steady_clock::now();
+  const Stopwatch watch;
   LAPIS_TRY(std::vector<Tensor> outputs, runner.run(inputs));
-  const std::chrono::duration<double, std::milli> spent = std::chrono::steady_clock::now() - start;
-  return Ran{std::move(feeds), std::move(outputs), spent.count()};
+  const double spent = watch.milliseconds();
+  return Ran{std::move(feeds), std::move(outputs), spent};
 }
 
 // What some of the samples give, each runner taking the next one that is left.

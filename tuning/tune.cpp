@@ -1,18 +1,14 @@
 #include "tuning/tune.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
 
 #include "base/content_hash.h"
+#include "base/stopwatch.h"
 #include "tuning/strategies/moves.h"
 
 namespace lapis {
 namespace {
-
-using Clock = std::chrono::steady_clock;
-
-double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
 std::string number(double value) {
   char text[32];
@@ -128,7 +124,7 @@ TuneResult result_of(const TuneConfig& config, const Workbench& bench, const Tri
 }  // namespace
 
 Result<TuneResult> tune(const TuneConfig& config, const TuneOptions& options) {
-  const Clock::time_point start = Clock::now();
+  const Stopwatch watch;
   LAPIS_CHECK(check(config));
   LAPIS_TRY(Team team, Team::from_environment(config.workspace));
   const TuneObserver observer = team.speaks() ? options.observer : TuneObserver();
@@ -136,7 +132,7 @@ Result<TuneResult> tune(const TuneConfig& config, const TuneOptions& options) {
   LAPIS_TRY(const std::unique_ptr<Workbench> bench, Workbench::make(config, observer, team));
   LAPIS_TRY(const std::string fingerprint, fingerprint_of(config, bench->space()));
   LAPIS_TRY(History recorded, workspace.recorded(bench->space(), fingerprint, team));
-  LAPIS_TRY(const double before, team.agreed("seconds before trials", seconds_since(start)));
+  LAPIS_TRY(const double before, team.agreed("seconds before trials", watch.seconds()));
   Trials trials(*bench, config, observer, workspace, std::move(recorded), before);
   LAPIS_CHECK(trials.begin());
   const std::shared_ptr<Strategy> strategy = options.strategy ? options.strategy : make_strategy(config.strategy);

@@ -1,8 +1,7 @@
 // lapis bench M [--against onnxruntime,openvino] [--threads N]: all runtimes in turn in one run, on the same cores; ratios of medians.
 #include <sched.h>
 
-#include <chrono>
-
+#include "base/stopwatch.h"
 #include "driver/peak.h"
 #include "frontends/frontend.h"
 #include "tools/lapis/inputs.h"
@@ -33,9 +32,9 @@ Result<std::vector<double>> time_runs(Session& session, int count) {
   for (Tensor& t : tensors) io.push_back(t.mutable_raw());
   std::vector<double> times;
   for (int i = 0; i < count; ++i) {
-    const auto start = std::chrono::steady_clock::now();
+    const Stopwatch watch;
     LAPIS_CHECK(session.run(io.data()));
-    times.push_back(std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count());
+    times.push_back(watch.milliseconds());
   }
   return times;
 }

@@ -1,8 +1,8 @@
 // lapis run M --input name=@x.npy --output DIR
 #include <algorithm>
-#include <chrono>
 
 #include "base/printable.h"
+#include "base/stopwatch.h"
 #include "tools/lapis/file_names.h"
 #include "tools/lapis/options.h"
 #include "tools/lapis/output.h"
@@ -54,9 +54,9 @@ Result<Report> run(const Flags& flags) {
   bind_to(feeds, options.model);
   LAPIS_TRY(const std::unique_ptr<Runner> runner, flags.model.open(flags.model.model, options));
   LAPIS_TRY(const std::vector<Tensor> inputs, in_file(ordered(feeds, runner->inputs()), flags.model.model));
-  const auto start = std::chrono::steady_clock::now();
+  const Stopwatch watch;
   LAPIS_TRY(const std::vector<Tensor> outputs, in_file(runner->run(inputs), flags.model.model));
-  const double ms = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
+  const double ms = watch.milliseconds();
   Report report;
   report.json["milliseconds"] = ms;
   for (size_t i = 0; i < outputs.size(); ++i) {

@@ -1,16 +1,13 @@
 #include "tuning/search/attribution.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
-#include <numeric>
 
+#include "base/stopwatch.h"
 #include "tuning/strategies/moves.h"
 
 namespace lapis {
 namespace {
-
-using Clock = std::chrono::steady_clock;
 
 std::vector<std::string> numbered(const std::string& name, size_t count) {
   std::vector<std::string> names;
@@ -41,7 +38,7 @@ class Measurement {
       if (observer_.progress)
         observer_.progress("measuring nodes", static_cast<int64_t>(i) + 1, static_cast<int64_t>(order.size()));
     }
-    LAPIS_TRY(found.seconds, bench_.team().agreed("seconds of attribution", spent()));
+    LAPIS_TRY(found.seconds, bench_.team().agreed("seconds of attribution", watch_.seconds()));
     return found;
   }
 
@@ -81,9 +78,7 @@ class Measurement {
     return Effect{noise, costs.costs.milliseconds, config_.objectives.improvement(costs.costs, costs.baseline)};
   }
 
-  double spent() const { return std::chrono::duration<double>(Clock::now() - start_).count(); }
-
-  bool is_late() const { return seconds_ && spent() >= *seconds_; }
+  bool is_late() const { return seconds_ && watch_.seconds() >= *seconds_; }
 
   // In which units are measured: as they stand, or, where time may not do for all, those first in which most noise arises.
   Result<std::vector<size_t>> order(size_t candidate) {
@@ -138,7 +133,7 @@ class Measurement {
   const TuneConfig& config_;
   const TuneObserver& observer_;
   const std::optional<double> seconds_;
-  const Clock::time_point start_ = Clock::now();
+  const Stopwatch watch_;
 };
 
 }  // namespace

@@ -1,15 +1,11 @@
-#include <chrono>
 #include <set>
 
+#include "base/stopwatch.h"
 #include "tuning/search/attribution.h"
 #include "tuning/search/strategy.h"
 
 namespace lapis {
 namespace {
-
-using Clock = std::chrono::steady_clock;
-
-double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
 void fail(Trial& trial, const Status& why) {
   trial.failure = why.diagnostics()[0].message;
@@ -152,14 +148,14 @@ Trial Trials::measured(const Configuration& configuration, By by) {
   trial.number = static_cast<int>(history_.trials.size());
   trial.configuration = configuration;
   trial.on_top = space().candidates[configuration.candidate].on_top;
-  const auto start = Clock::now();
+  const Stopwatch watch;
   const std::string name = by == By::AllRanks ? name_of(configuration) : "";
   Opened opened;
   Status done = bench_.team().has(name) ? ok() : evaluate(trial, opened, name);
   const auto finished = [&] {
     if (done.ok()) done = weigh(trial, opened);
     if (!done.ok()) fail(trial, done);
-    trial.seconds = seconds_since(start);
+    trial.seconds = watch.seconds();
     return trial;
   };
   return by == By::AllRanks ? agreed(name, finished) : finished();
@@ -208,7 +204,7 @@ void Trials::judge(Trial& trial, Answer answer) const {
 
 Trial Trials::measure_whole(const Trial& trial) {
   Trial whole = trial;
-  const auto start = Clock::now();
+  const Stopwatch watch;
   const std::string name = "whole " + trial.configuration.key();
   const Status done = [&]() -> Status {
     Opened opened;
@@ -218,7 +214,7 @@ Trial Trials::measure_whole(const Trial& trial) {
     return ok();
   }();
   if (!done.ok()) fail(whole, done);
-  whole.seconds = seconds_since(start);
+  whole.seconds = watch.seconds();
   return agreed(name, [&] { return whole; });
 }
 

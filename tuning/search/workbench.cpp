@@ -1,7 +1,6 @@
 #include "tuning/search/workbench.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <numeric>
 #include <random>
@@ -9,6 +8,7 @@
 #include <thread>
 #include <tuple>
 
+#include "base/stopwatch.h"
 #include "frontends/frontend.h"
 #include "ir/infer.h"
 #include "ir/ops/ops.h"
@@ -17,8 +17,6 @@
 
 namespace lapis {
 namespace {
-
-using Clock = std::chrono::steady_clock;
 
 int cores() { return std::max(1, static_cast<int>(std::thread::hardware_concurrency())); }
 
@@ -100,9 +98,9 @@ Result<bool> has_single_rows(const Graph& graph, const Dataset& data) {
 
 // Mean milliseconds of so many runs.
 Result<double> timed(Runner& runner, const std::vector<Tensor>& inputs, int64_t runs) {
-  const auto start = Clock::now();
+  const Stopwatch watch;
   for (int64_t i = 0; i < runs; ++i) LAPIS_CHECK(runner.run(inputs));
-  return std::chrono::duration<double, std::milli>(Clock::now() - start).count() / static_cast<double>(runs);
+  return watch.milliseconds() / static_cast<double>(runs);
 }
 
 // The least mean time of both over the rounds, in turn, so that a changing clock or a busy core hurts both alike.

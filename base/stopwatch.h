@@ -1,0 +1,22 @@
+// How long something takes, by a clock that nobody sets.
+//
+//   const Stopwatch lowering;
+//   ...
+//   report.lower = lowering.seconds();
+#pragma once
+
+#include <chrono>
+
+namespace lapis {
+
+class Stopwatch {
+ public:
+  double seconds() const { return std::chrono::duration<double>(Clock::now() - start_).count(); }
+  double milliseconds() const { return std::chrono::duration<double, std::milli>(Clock::now() - start_).count(); }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  Clock::time_point start_ = Clock::now();
+};
+
+}  // namespace lapis
