@@ -156,8 +156,7 @@ Status Workbench::read() {
   LAPIS_TRY(target_, Target::parse(config_.target));
   LAPIS_TRY(graph_, import_model(config_.model));
   if (!config_.shapes.dims.empty() || !config_.shapes.shapes.empty() || !config_.shapes.values.empty()) {
-    if (Status bound = bind_model(*graph_, config_.shapes); !bound.ok())
-      return in_file(std::move(bound).diagnostics(), config_.model, graph_->name());
+    LAPIS_CHECK(in_file(bind_model(*graph_, config_.shapes), config_.model, graph_->name()));
   }
   LAPIS_TRY(const Dataset whole, Dataset::load(config_.data));
   if (config_.calibration.empty()) return take(whole, whole);
@@ -175,15 +174,13 @@ Status Workbench::take(const Dataset& whole, const Dataset& other) {
   LAPIS_TRY(const Pipeline written_out, parse_pipeline("simplify,expand"));
   PassContext context;
   context.target = target_;
-  if (auto done = PassRunner(run).run(*graph_, written_out, context); !done.ok())
-    return in_file(std::move(done).diagnostics(), config_.model, graph_->name());
+  LAPIS_CHECK(in_file(PassRunner(run).run(*graph_, written_out, context), config_.model, graph_->name()));
   if (config_.trained) LAPIS_CHECK(check_trained(*graph_, config_.model));
   const bool own = !config_.candidates.empty();
   if (config_.variants.bf16) LAPIS_CHECK(check_bf16(target_));
   std::vector<Candidate> candidates = own ? config_.candidates : fitting(default_candidates(), *graph_, target_);
-  Result<SearchSpace> space = make_space(*graph_, with_variants(std::move(candidates), config_.variants), target_);
-  if (!space.ok()) return in_file(std::move(space).diagnostics(), config_.model, graph_->name());
-  space_ = *std::move(space);
+  LAPIS_TRY(space_, in_file(make_space(*graph_, with_variants(std::move(candidates), config_.variants), target_),
+                            config_.model, graph_->name()));
   return choose_samples(fitted(other, *graph_));
 }
 
