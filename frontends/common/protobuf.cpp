@@ -79,4 +79,9 @@ bool append_numbers(const ProtoField& field, ProtoField::Wire wire, std::vector<
   return rest.empty();
 }
 
+void append_varint(std::string& to, uint64_t value) {
+  for (; value >= 0x80; value >>= 7) to += static_cast<char>(value | 0x80);
+  to += static_cast<char>(value);
+}
+
 }  // namespace lapis::frontend

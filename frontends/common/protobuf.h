@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -46,5 +47,8 @@ class ProtoReader {
 
 // The numbers of a repeated field, one by one or packed, as bits: of varints, or of `width` bytes each. False if they are flawed.
 bool append_numbers(const ProtoField& field, ProtoField::Wire wire, std::vector<uint64_t>& numbers);
+
+// A number in as few bytes as it takes.
+void append_varint(std::string& to, uint64_t value);
 
 }  // namespace lapis::frontend

@@ -1,6 +1,7 @@
 #include "frontends/onnx/raw_data.h"
 
 #include "frontends/common/bytes.h"
+#include "frontends/common/protobuf.h"
 #include "frontends/onnx/wire.h"
 
 namespace lapis::onnx_frontend {
@@ -106,15 +107,13 @@ class Splitter {
 
 namespace {
 
-constexpr uint64_t kBytes = 2;  // the wire type of what has a length
-
-std::string shortest(uint64_t value) {
+// Of a field that has a length.
+std::string head(uint64_t number, uint64_t length) {
   std::string text;
-  for (; value >= 0x80; value >>= 7) text += static_cast<char>(value | 0x80);
-  return text += static_cast<char>(value);
+  frontend::append_varint(text, number << 3 | frontend::ProtoField::Bytes);
+  frontend::append_varint(text, length);
+  return text;
 }
-
-std::string head(uint64_t number, uint64_t length) { return shortest(number << 3 | kBytes) + shortest(length); }
 
 std::span<const std::byte> message_of(std::span<const std::byte> bytes, const WireField& field) {
   return bytes.subspan(field.content, field.end - field.content);

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "frontends/common/limits.h"
+#include "frontends/common/protobuf.h"
 
 namespace lapis::tensorflow_frontend {
 namespace {
@@ -91,11 +92,6 @@ constexpr std::string_view kTypes[] = {
     "DT_INVALID",   "DT_FLOAT",  "DT_DOUBLE",     "DT_INT32", "DT_UINT8",    "DT_INT16",   "DT_INT8",     "DT_STRING",
     "DT_COMPLEX64", "DT_INT64",  "DT_BOOL",       "DT_QINT8", "DT_QUINT8",   "DT_QINT32",  "DT_BFLOAT16", "DT_QINT16",
     "DT_QUINT16",   "DT_UINT16", "DT_COMPLEX128", "DT_HALF",  "DT_RESOURCE", "DT_VARIANT", "DT_UINT32",   "DT_UINT64"};
-
-void append_varint(std::string& to, uint64_t value) {
-  for (; value >= 0x80; value >>= 7) to += static_cast<char>(value | 0x80);
-  to += static_cast<char>(value);
-}
 
 template <class T> void append_fixed(std::string& to, T bits) {
   for (size_t i = 0; i < sizeof bits; ++i) to += static_cast<char>(bits >> (8 * i));
@@ -195,8 +191,8 @@ class Parser {
   }
 
   static void append_bytes(const Field& field, const std::string& bytes, std::string& out) {
-    append_varint(out, field.number << 3 | 2);
-    append_varint(out, bytes.size());
+    frontend::append_varint(out, field.number << 3 | 2);
+    frontend::append_varint(out, bytes.size());
     out += bytes;
   }
 
@@ -207,7 +203,7 @@ class Parser {
     if (field.kind == Kind::Float || field.kind == Kind::Double) {
       const auto value = real(text);
       if (!value) return bad();
-      append_varint(out, field.number << 3 | (field.kind == Kind::Float ? 5 : 1));
+      frontend::append_varint(out, field.number << 3 | (field.kind == Kind::Float ? 5 : 1));
       if (field.kind == Kind::Float)
         append_fixed(out, std::bit_cast<uint32_t>(static_cast<float>(*value)));
       else
@@ -216,8 +212,8 @@ class Parser {
     }
     const auto value = field.kind == Kind::Bool ? truth(text) : field.kind == Kind::Type ? type(text) : integer(text);
     if (!value) return bad();
-    append_varint(out, field.number << 3);
-    append_varint(out, *value);
+    frontend::append_varint(out, field.number << 3);
+    frontend::append_varint(out, *value);
     return ok();
   }
 
