@@ -18,14 +18,21 @@ class Hasher {
   }
   void add_bytes(const void* data, size_t size) {
     const auto* bytes = static_cast<const unsigned char*>(data);
-    for (; size >= 8; bytes += 8, size -= 8) {
-      uint64_t word;
-      std::memcpy(&word, bytes, 8);
-      add(word);
-    }
+    add_words(bytes, size / 8);
+    bytes += size / 8 * 8;
+    size %= 8;
     uint64_t tail = 0;
     if (size > 0) std::memcpy(&tail, bytes, size);  // an empty range may have no address
     add(tail ^ (uint64_t{size} << 56));
+  }
+  // The first bytes of what add_bytes ends.
+  void add_words(const void* data, size_t count) {
+    const auto* bytes = static_cast<const unsigned char*>(data);
+    for (size_t i = 0; i < count; ++i) {
+      uint64_t word;
+      std::memcpy(&word, bytes + 8 * i, 8);
+      add(word);
+    }
   }
   uint64_t value() const { return mix(state_, 0xD6E8FEB86659FD93ull); }
 

@@ -3,7 +3,6 @@
 #include "base/printable.h"
 
 #include <algorithm>
-#include <cstring>
 #include <span>
 
 #include "base/hash.h"
@@ -41,11 +40,7 @@ void add_file(Hasher& hash, const MappedFile& file) {
   constexpr size_t kPiece = size_t{4} << 20;
   std::span<const std::byte> left = file.bytes();
   for (; left.size() > kPiece; left = left.subspan(kPiece)) {
-    for (size_t at = 0; at < kPiece; at += sizeof(uint64_t)) {
-      uint64_t word;
-      std::memcpy(&word, left.data() + at, sizeof word);
-      hash.add(word);
-    }
+    hash.add_words(left.data(), kPiece / sizeof(uint64_t));
     let_go_of_pages(left.first(kPiece));
   }
   hash.add_bytes(left.data(), left.size());
