@@ -29,6 +29,7 @@ static lapis::Result<std::vector<Program>> compile_fixed(const Graph& graph, con
                                                          const std::vector<Target>& targets) {
   LAPIS_TRY(std::vector<Compiled> variants, compile_variants(graph, targets, driver_options(options)));
   std::vector<Program> programs;
+  programs.reserve(variants.size());
   for (Compiled& c : variants) programs.push_back(std::move(c.program));
   return programs;
 }

@@ -27,6 +27,7 @@ class FamilyRunner final : public Runner {
   Result<std::vector<Tensor>> run(const std::vector<Tensor>& inputs) override { return session_.run(inputs); }
   Status prepare(const std::vector<Tensor>& inputs) override {
     std::vector<Shape> shapes;
+    shapes.reserve(inputs.size());
     for (const Tensor& input : inputs) shapes.push_back(input.shape());
     LAPIS_CHECK(session_.session(shapes));
     return ok();

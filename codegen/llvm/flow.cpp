@@ -24,9 +24,9 @@ Values Flow::loop(Value* begin, Value* end, int64_t step, Values carried, Turn b
 }
 
 void Flow::loop(Value* begin, Value* end, int64_t step, llvm::function_ref<void(Value*)> body) {
-  loop(begin, end, step, {}, [&](Value* index, Values) {
+  loop(begin, end, step, {}, [&](Value* index, const Values& none) {
     body(index);
-    return Values{};
+    return none;
   });
 }
 
@@ -51,7 +51,7 @@ Values Flow::some_turns(Value* begin, Value* end, int64_t step, Values carried, 
   llvm::PHINode* index = phi(begin);
   std::vector<llvm::PHINode*> phis;
   for (Value*& v : carried) v = phis.emplace_back(phi(v));
-  const Values next = body(index, std::move(carried));
+  Values next = body(index, std::move(carried));
   llvm::BasicBlock* latch = b.GetInsertBlock();
   Value* incremented = b.CreateAdd(index, b.getInt64(static_cast<uint64_t>(step)), "", true, true);
   index->addIncoming(incremented, latch);

@@ -169,18 +169,18 @@ class LoopEmitter {
     Value* end = b.CreateBinaryIntrinsic(llvm::Intrinsic::smin, b.CreateAdd(begin, chunk_size()), tiles);
     flow_.loop(begin, end, step, full_tile);
     if (known(tiles) && known(tiles) == known(extent)) return;
-    flow_.when(b.CreateICmpEQ(chunk, b.CreateSub(chunks(), number(1))), {}, [&](Values) {
+    flow_.when(b.CreateICmpEQ(chunk, b.CreateSub(chunks(), number(1))), {}, [&](const Values& none) {
       lane_rest(c, rows, tiles, extent);
-      return Values{};
+      return none;
     });
   }
   void lane_rest(const Cursor& c, int rows, Value* begin, Value* extent) {
     Value* vectors_end = whole(extent, nest_.width);
     auto part = [&](int active, Value* i) { tile(advanced(c, nest_.lane, i), rows, 1, active); };
     flow_.loop(begin, vectors_end, nest_.width, [&](Value* i) { part(nest_.width, i); });
-    last_lanes(vectors_end, extent, {}, [&](int active, Value* i, Values) {
+    last_lanes(vectors_end, extent, {}, [&](int active, Value* i, const Values& none) {
       part(active, i);
-      return Values{};
+      return none;
     });
   }
 
@@ -316,6 +316,7 @@ class LoopEmitter {
   }
   Value* active_mask(int active) {
     std::vector<llvm::Constant*> bits;
+    bits.reserve(static_cast<size_t>(lanes_.width()));
     for (int i = 0; i < lanes_.width(); ++i) bits.push_back(builder_.getInt1(i < active));
     return llvm::ConstantVector::get(bits);
   }
@@ -343,8 +344,9 @@ class LoopEmitter {
       index = b.CreateAdd(index, b.getInt64(static_cast<uint64_t>(p.row)));
     if (!p.spread || nest_.lane.source != dimension || lanes_.width() == 1) return index;
     std::vector<llvm::Constant*> steps;
-    for (int i = 0; i < lanes_.width(); ++i)
-      steps.push_back(b.getInt64(static_cast<uint64_t>(p.vector * lanes_.width() + i)));
+    steps.reserve(static_cast<size_t>(lanes_.width()));
+    const int64_t first = int64_t{p.vector} * lanes_.width();
+    for (int i = 0; i < lanes_.width(); ++i) steps.push_back(b.getInt64(static_cast<uint64_t>(first + i)));
     return b.CreateAdd(lanes_.splat(index), llvm::ConstantVector::get(steps));
   }
 

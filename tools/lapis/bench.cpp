@@ -29,6 +29,7 @@ Result<std::vector<double>> time_runs(Session& session, int count) {
   LAPIS_TRY(std::vector<Tensor> tensors, random_inputs(p.inputs));
   for (const IoInfo& o : p.outputs) tensors.emplace_back(o.dtype, o.shape);
   std::vector<void*> io;
+  io.reserve(tensors.size());
   for (Tensor& t : tensors) io.push_back(t.mutable_raw());
   std::vector<double> times;
   for (int i = 0; i < count; ++i) {
