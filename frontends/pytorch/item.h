@@ -39,7 +39,8 @@ struct Item {
   std::shared_ptr<const Tensor> weight;      // may be undefined: a storage that holds nothing
   std::shared_ptr<std::vector<Item>> items;  // lists are shared, as in Python
   std::shared_ptr<Object> object;
-  int depth = 0;  // of lists within each other, as they were made
+  int depth = 0;    // of lists within each other, as they were made
+  int storage = 0;  // of weights: those of one number lie over the same bytes of a pickle; 0: over their own
 
   static Item of_bool(bool value);
   static Item of_int(int64_t value);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
+#include <tuple>
 #include <unordered_map>
 
 #include "frontends/pytorch/tensors.h"
@@ -71,6 +72,10 @@ class Machine {
   struct State {
     int depth = 0;
     bool is_held = false;
+  };
+  struct Storage {
+    int number = 0;
+    std::map<std::tuple<DType, int64_t, Shape, Shape>, Item> tensors;  // by offset, sizes and strides
   };
   struct Entry {
     Item item = {};
@@ -374,9 +379,21 @@ class Machine {
     view.dtype = *dtype;
     if (!storages_)
       return push(Item::list({Item::of_int(*scalar_type_of(*dtype)), given[2]}, Kind::Tuple), State{2, true});
-    LAPIS_TRY(const MappedFile storage, storages_(given[0].object->path));
-    LAPIS_TRY(Tensor tensor, tensor_over(view, storage, copies_));
-    return push(Item::of_weight(std::move(tensor)));
+    return push_tensor(view, given[0].object->path);
+  }
+
+  // The same elements of a storage are one tensor, whose changes all who hold it see.
+  Status push_tensor(const Strided& view, const std::string& key) {
+    Storage& storage = opened_[key];
+    Item& tensor = storage.tensors[{view.dtype, view.offset, view.shape, view.strides}];
+    if (!tensor.weight) {
+      LAPIS_TRY(const MappedFile bytes, storages_(key));
+      LAPIS_TRY(Tensor read, tensor_over(view, bytes, copies_));
+      tensor = Item::of_weight(std::move(read));
+      if (storage.number == 0) storage.number = static_cast<int>(opened_.size());
+      tensor.storage = storage.number;
+    }
+    return push(tensor);
   }
 
   // ('storage', torch.FloatStorage, key, device, number of elements)
@@ -430,6 +447,7 @@ class Machine {
   int depth_ = 0;
   std::vector<Entry> stack_;
   std::unordered_map<uint64_t, Entry> memo_;
+  std::unordered_map<std::string, Storage> opened_;  // by key
 };
 
 }  // namespace

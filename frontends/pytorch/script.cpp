@@ -81,23 +81,14 @@ std::optional<Type> told_by_readers(const SourceGraph& graph, const std::string&
 
 // ---- the model ------------------------------------------------------------------------------------------------------------------------
 
-// What a run of forward() leaves in the module for the next one: tensors by their types, anything else as it is.
-struct State {
-  Item value;
-  std::optional<Type> type;
-
-  bool operator==(const State& other) const {
-    return type && other.type ? *type == *other.type : !type && !other.type && same(value, other.value);
-  }
-};
-using States = std::map<std::string, State>;  // by the path of the attribute
-
-// One run of forward(), and what is there afterwards.
+// One run of forward().
 struct Run {
+  explicit Run(size_t file_bytes) : writer(file_bytes) {}
+
   Writer writer;
-  Item result = {};
-  std::map<std::string, Item> changed = {};
-  std::map<std::string, std::string> inputs = {};  // of states: by path
+  std::vector<Item> outputs = {};
+  std::optional<Memory> memory = {};
+  States left = {};
 };
 
 class Reader {
@@ -110,11 +101,10 @@ class Reader {
     constexpr int kMostRuns = 4;
     States states;
     for (int i = 0; i < kMostRuns; ++i) {
-      Run run{Writer(archive_.file_bytes())};
+      Run run(archive_.file_bytes());
       LAPIS_CHECK(carry_out(run, states));
-      LAPIS_TRY(States left, states_after(run));
-      if (left == states) return finished(std::move(run));
-      states = std::move(left);
+      if (run.left == states) return finished(run);
+      states = std::move(run.left);
     }
     return error(ErrorKind::Unsupported, "forward() leaves " + names_of(states) + " different in every run")
         .help("only tensors may change from run to run, and keep their sizes");
@@ -134,103 +124,49 @@ class Reader {
     if (!root.object) return error(ErrorKind::Input, "the archive holds " + root.description() + ", not a module");
     LAPIS_TRY(const Function* forward, forward_of(root));
     LAPIS_TRY(std::vector<Item> arguments, inputs(*forward, run.writer));
-    LAPIS_CHECK(enter(states, root, run));
+    LAPIS_CHECK(run.memory.emplace(root, run.writer).enter(states));
     Interpreter interpreter(library_, run.writer, known_, constants.elements());
-    LAPIS_TRY(run.result, interpreter.call_method(root, "forward", std::move(arguments)));
-    run.changed = interpreter.changed_attributes();
-    for (const std::string& weight : run.writer.changed_weights())
-      if (attribute(root, weight)) run.changed.emplace(weight, Item::tensor(weight));
-    for (const auto& [path, state] : states)
-      run.changed.emplace(path, state.type ? Item::tensor(run.inputs.at(path)) : state.value);
+    LAPIS_TRY(const Item result, interpreter.call_method(root, "forward", std::move(arguments)));
+    run.outputs = outputs_of(result);
+    LAPIS_TRY(run.left, run.memory->leave(states, interpreter.changed_attributes(), run.outputs, known_));
     return ok();
-  }
-
-  // ---- states -------------------------------------------------------------------------------------------------------------------
-
-  static Status enter(const States& states, const Item& root, Run& run) {
-    for (const auto& [path, state] : states) {
-      Item value = state.value;
-      if (state.type) {
-        const std::string& name = run.inputs[path] = run.writer.unique(path);
-        run.writer.add_input(name, *state.type);
-        value = Item::tensor(name);
-      }
-      Item* held = attribute(root, path);
-      if (!held) return error(ErrorKind::Unsupported, "forward() changes '" + path + "' of an object that it makes");
-      *held = std::move(value);
-    }
-    return ok();
-  }
-
-  // "decoder.rnn.state"; null if the module has no such attribute.
-  static Item* attribute(const Item& root, std::string_view path) {
-    std::shared_ptr<Object> object = root.object;
-    for (size_t end = path.find('.'); end != std::string_view::npos; end = path.find('.')) {
-      const auto part = object->attributes.find(path.substr(0, end));
-      if (part == object->attributes.end() || !part->second.object) return nullptr;
-      object = part->second.object;
-      path.remove_prefix(end + 1);
-    }
-    const auto found = object->attributes.find(path);
-    return found == object->attributes.end() ? nullptr : &found->second;
-  }
-
-  Result<States> states_after(const Run& run) {
-    States states;
-    Diagnostics found;
-    for (const auto& [path, item] : run.changed) {
-      Result<State> state = state_of(run.writer, item);
-      if (state.ok())
-        states.emplace(path, *std::move(state));
-      else
-        found.push_back(
-            error(ErrorKind::Unsupported, "forward() changes '" + path + "', " + state.diagnostics()[0].message)
-                .help("give the sizes of the inputs: --shape INPUT=1x256, or make the state an input and an "
-                      "output of the model"));
-    }
-    LAPIS_CHECK(status_of(std::move(found)));
-    return states;
-  }
-
-  Result<State> state_of(const Writer& writer, const Item& item) {
-    using Kind = Item::Kind;
-    if (item.is(Kind::Weight) && item.weight->defined()) return State{{}, Type::of(*item.weight)};
-    if (item.is(Kind::Tensor)) {
-      if (const auto type = known_.type(writer, item.text)) return State{{}, *type};
-      return error(ErrorKind::Unsupported, "a tensor whose sizes are not known");
-    }
-    const auto number = item.is(Kind::Symbol) ? known_.number(writer, item.text) : std::nullopt;
-    const Item& value = number ? *number : item;
-    const bool is_plain = value.is_none() || value.is(Kind::Bool) || value.is(Kind::Int) || value.is(Kind::Float) ||
-                          value.is(Kind::String);
-    if (is_plain) return State{value, std::nullopt};
-    return error(ErrorKind::Unsupported, item.is(Kind::Symbol) ? "a number that is not known before the model runs"
-                                                               : item.description() + " of what a graph does not keep");
   }
 
   static std::string names_of(const States& states) {
     std::string names;
-    for (const auto& [path, state] : states) names += (names.empty() ? "'" : ", '") + path + "'";
+    for (const auto& [path, state] : states.all) names += (names.empty() ? "'" : ", '") + path + "'";
     return names;
   }
 
-  // States that nobody reads are none. The others are inputs, and what they become stands behind the results.
-  Result<ScriptModel> finished(Run run) {
-    std::vector<Item> outputs = outputs_of(run.result);
-    std::set<std::string> unread;
-    const auto is_given = [&](const std::string& input) {
-      return std::any_of(outputs.begin(), outputs.end(), [&](const Item& item) { return item.text == input; });
+  // Whether a state's next value needs the input is known when that state is: "b = a; a = x", of which only b is read.
+  static std::set<std::string> inputs_needed(const Run& run) {
+    std::set<std::string> needed;
+    const auto is_needed = [&](const std::string& input) {
+      const auto is_it = [&](const Item& item) { return item.text == input; };
+      return run.writer.is_read(input) || std::any_of(run.outputs.begin(), run.outputs.end(), is_it) ||
+             std::any_of(run.memory->inputs().begin(), run.memory->inputs().end(), [&](const auto& state) {
+               return needed.contains(state.second) && is_it(run.memory->changed().at(state.first));
+             });
     };
-    for (const auto& [path, input] : run.inputs) {
-      if (!run.writer.is_read(input) && !is_given(input)) {
-        unread.insert(input);
-        continue;
-      }
-      const std::string next = run.writer.unique(path + "_next");
-      LAPIS_CHECK(run.writer.add({"aten.clone", "", next, "", {{"self", run.changed.at(path)}}, {next}}));
-      outputs.push_back(Item::tensor(next));
+    for (bool grows = true; grows;) {
+      grows = false;
+      for (const auto& [path, input] : run.memory->inputs()) grows |= is_needed(input) && needed.insert(input).second;
     }
-    LAPIS_TRY(model_.graph, std::move(run.writer).finish(outputs));
+    return needed;
+  }
+
+  // States that nobody reads are none. The others are inputs, and what they become stands behind the results.
+  Result<ScriptModel> finished(Run& run) {
+    const std::set<std::string> needed = inputs_needed(run);
+    std::set<std::string> unread;
+    for (const auto& [path, input] : run.memory->inputs()) {
+      if (!needed.contains(input)) unread.insert(input);
+      if (!needed.contains(input) || run.left.all.at(path).is != path) continue;
+      const std::string next = run.writer.unique(path + "_next");
+      LAPIS_CHECK(run.writer.add({"aten.clone", "", next, "", {{"self", run.memory->changed().at(path)}}, {next}}));
+      run.outputs.push_back(Item::tensor(next));
+    }
+    LAPIS_TRY(model_.graph, std::move(run.writer).finish(run.outputs));
     std::erase_if(model_.graph.inputs, [&](const std::string& input) { return unread.contains(input); });
     LAPIS_CHECK(complete_inputs());
     return std::move(model_);

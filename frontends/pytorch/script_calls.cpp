@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "frontends/pytorch/script_interpreter.h"
+#include "frontends/pytorch/script_lists.h"
 #include "frontends/pytorch/script_numbers.h"
 #include "frontends/pytorch/translators.h"
 #include "frontends/pytorch/types.h"
@@ -231,13 +232,13 @@ Result<std::optional<Item>> Interpreter::presence(const std::string& op, const s
   return std::optional(std::move(absent));
 }
 
-// Lists are known by their elements, so that only code that is surely run may make them longer.
-Status Interpreter::check_growth(const std::string& op, const std::vector<Item>& a, const Frame& frame) const {
-  if (op != "aten.append" || a.empty()) return ok();
+// Lists are known by their elements, so that only code that is surely run may change them.
+Status Interpreter::check_list(const std::string& op, const std::vector<Item>& a, const Frame& frame) const {
+  if (!changes_list(op, a)) return ok();
   if (writer_->is_body() && !own_lists_.contains(a[0].items.get()))
-    return problem(ErrorKind::Unsupported, "a list grows in a branch or loop that depends on values", frame);
-  if (!a[0].is(Kind::List))
-    return problem(ErrorKind::Unsupported, "a list grows whose elements depend on a branch or loop", frame);
+    return problem(ErrorKind::Unsupported, "a list changes in a branch or loop that depends on values", frame);
+  if (!a[0].is(Kind::List) && !a[0].is(Kind::Dict))
+    return problem(ErrorKind::Unsupported, "a list changes whose elements depend on a branch or loop", frame);
   return ok();
 }
 
@@ -271,9 +272,11 @@ Result<Item> Interpreter::plain_operator(const std::string& op, Arguments argume
   const std::vector<Item>& a = arguments.items;
   LAPIS_TRY(const auto present, presence(op, a, frame));
   if (present) return *present;
-  LAPIS_CHECK(check_growth(op, a, frame));
+  LAPIS_CHECK(check_list(op, a, frame));
   LAPIS_TRY(const auto known, known_result(op, a, frame));
   if (known) return *known;
+  if (changes_list(op, a))
+    return problem(ErrorKind::Unsupported, "a change of a list that is not known before the model runs: " + op, frame);
   if (op == "aten.len" && a.size() == 1) return length(a[0], frame);
   if (op == "aten.__getitem__" && a.size() == 2) return element(a[0], a[1], frame);
   if (op == "aten.size" && a.size() == 1 && is_tensor(a[0]))

@@ -4,9 +4,9 @@
 #include <map>
 
 #include "frontends/common/control.h"
+#include "frontends/pytorch/script_forms.h"
 #include "frontends/pytorch/script_interpreter.h"
 #include "frontends/pytorch/script_numbers.h"
-#include "frontends/pytorch/script_state.h"
 
 namespace lapis::pytorch_frontend {
 namespace {

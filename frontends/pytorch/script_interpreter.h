@@ -69,7 +69,7 @@ class Interpreter {
   // ---- branches and loops
   struct Within;
   struct Way;
-  using Forms = std::map<std::string, Item>;  // of variables (script_state.h)
+  using Forms = std::map<std::string, Item>;  // of variables (script_forms.h)
   Status branch(const Statement& s, Frame& frame);
   Result<Way> way(const std::vector<Statement>& statements, const std::string& prefix, Frame& frame);
   Status join(const std::string& name, const Item& condition, Way& then, Way& otherwise, Frame& frame);
@@ -106,7 +106,7 @@ class Interpreter {
   Result<Item> call_operator(const std::string& op, Arguments arguments, Frame& frame);
   Result<Item> call_primitive(const std::string& op, const Arguments& arguments, Frame& frame);
   Result<Arguments> arguments_of(const Expression& e, Frame& frame);
-  Status check_growth(const std::string& op, const std::vector<Item>& arguments, const Frame& frame) const;
+  Status check_list(const std::string& op, const std::vector<Item>& arguments, const Frame& frame) const;
   Result<std::optional<Item>> known_result(const std::string& op, const std::vector<Item>& arguments,
                                            const Frame& frame);
   Result<Item> length(const Item& of, Frame& frame);

@@ -3,14 +3,14 @@
 #include <algorithm>
 #include <cmath>
 
+#include "frontends/pytorch/script_lists.h"
+
 namespace lapis::pytorch_frontend {
 namespace {
 
 using Kind = Item::Kind;
 using Items = std::vector<Item>;
 using Computed = Result<std::optional<Item>>;
-
-constexpr size_t kMostElements = 1 << 20;
 
 bool is_integer(const Item& item) { return item.is(Kind::Int) || item.is(Kind::Bool); }
 bool is_number(const Item& item) { return is_integer(item) || item.is(Kind::Float); }
@@ -84,21 +84,6 @@ constexpr ComparisonRow kComparisons[] = {
     {"gt", [](double a, double b) { return a > b; }},  {"ge", [](double a, double b) { return a >= b; }},
 };
 
-// Of known numbers, strings and flat lists of them; nullopt for others.
-std::optional<bool> equal(const Item& a, const Item& b) {
-  if (is_number(a) && is_number(b)) return real_of(a) == real_of(b);
-  if (a.is(Kind::String) && b.is(Kind::String)) return a.text == b.text;
-  if (a.is_none() || b.is_none()) return a.is_none() && b.is_none();
-  if (!a.is_sequence() || !b.is_sequence()) return std::nullopt;
-  if (a.elements().size() != b.elements().size()) return false;
-  for (size_t i = 0; i < a.elements().size(); ++i) {
-    const Item &x = a.elements()[i], &y = b.elements()[i];
-    if (!is_number(x) || !is_number(y)) return std::nullopt;
-    if (real_of(x) != real_of(y)) return false;
-  }
-  return true;
-}
-
 // ---- functions --------------------------------------------------------------------------------------------------------------------
 
 Computed none() { return std::optional<Item>(); }
@@ -111,6 +96,17 @@ Computed binary_number(std::string_view name, const Items& a) {
   for (const ComparisonRow& row : kComparisons)
     if (row.name == name) return some(Item::of_bool(row.compare(real_of(a[0]), real_of(a[1]))));
   return none();
+}
+
+// The smallest or largest of a list.
+Computed extreme(std::string_view name, const Items& a) {
+  if (a.size() != 1 || a[0].elements().empty()) return none();
+  std::optional<Item> found = a[0].elements()[0];
+  for (const Item& item : a[0].elements()) {
+    LAPIS_TRY(found, binary_number(name, {*found, item}));
+    if (!found) return none();
+  }
+  return found;
 }
 
 Computed equality(std::string_view name, const Items& a) {
@@ -137,45 +133,6 @@ Computed negative(std::string_view, const Items& a) {
   const auto result = subtracted(0, integer_of(a[0]));
   if (!result) return failed("computes a number that does not fit 64 bits");
   return some(Item::of_int(*result));
-}
-
-Computed length(std::string_view, const Items& a) {
-  if (a.size() != 1) return none();
-  if (a[0].is_sequence()) return some(Item::of_int(static_cast<int64_t>(a[0].elements().size())));
-  if (a[0].is(Kind::Dict)) return some(Item::of_int(static_cast<int64_t>(a[0].elements().size() / 2)));
-  if (a[0].is(Kind::String)) return some(Item::of_int(static_cast<int64_t>(a[0].text.size())));
-  if (a[0].is(Kind::Weight) && a[0].weight->defined() && a[0].weight->rank() > 0)
-    return some(Item::of_int(a[0].weight->dim(0)));
-  return none();
-}
-
-Computed contains(std::string_view, const Items& a) {
-  if (a.size() != 2) return none();
-  if (a[0].is(Kind::Dict)) return some(Item::of_bool(a[1].is(Kind::String) && a[0].find(a[1].text)));
-  bool found = false;
-  for (const Item& item : a[0].elements()) {
-    const auto same = equal(item, a[1]);
-    if (!same) return none();
-    found |= *same;
-  }
-  return a[0].is_sequence() ? some(Item::of_bool(found)) : none();
-}
-
-Computed append(std::string_view, const Items& a) {
-  if (a.size() != 2 || !a[0].is(Kind::List)) return none();
-  if (!a[1].is_flat()) return failed("puts lists of lists into a list");
-  if (a[0].items->size() >= kMostElements) return failed("makes lists that are out of proportion");
-  a[0].items->push_back(a[1].items ? Item::list(a[1].elements(), a[1].kind) : a[1]);  // never itself
-  return some(a[0]);
-}
-
-Computed joined(std::string_view name, const Items& a) {
-  if (a.size() != 2 || !a[0].is_sequence() || !a[1].is_sequence() || name != "add") return none();
-  if (a[0].elements().size() + a[1].elements().size() > kMostElements)
-    return failed("makes lists that are out of proportion");
-  Items all = a[0].elements();
-  all.insert(all.end(), a[1].elements().begin(), a[1].elements().end());
-  return some(Item::list(std::move(all)));
 }
 
 // Numbers of the turns of `range(begin, end, step)`, and the number in turn i.
@@ -208,10 +165,6 @@ Computed root(std::string_view, const Items& a) {
   return a.size() == 1 && is_number(a[0]) ? some(Item::of_float(std::sqrt(real_of(a[0])))) : none();
 }
 
-Computed copied_list(std::string_view, const Items& a) {
-  return a.size() == 1 && a[0].is_sequence() ? some(Item::list(a[0].elements())) : none();
-}
-
 // Texts are for messages, which nobody will see.
 Computed text(std::string_view, const Items&) { return some(Item::of_string("")); }
 Computed no(std::string_view, const Items&) { return some(Item::of_bool(false)); }
@@ -223,39 +176,51 @@ struct FunctionRow {
 };
 constexpr FunctionRow kFunctions[] = {
     {"__and__", logic},
-    {"__contains__", contains},
     {"__derive_index", derived_index},
     {"__is__", equality},
     {"__isnot__", equality},
     {"__not__", logic},
     {"__or__", logic},
     {"__range_length", range_length},
-    {"append", append},
     {"ceil", rounded},
     {"eq", equality},
     {"floor", rounded},
     {"format", text},
     {"is_grad_enabled", no},
     {"is_scripting", no},
-    {"len", length},
-    {"list", copied_list},
+    {"max", extreme},
+    {"min", extreme},
     {"ne", equality},
     {"neg", negative},
     {"set_grad_enabled", nothing},
     {"sqrt", root},
     {"warn", nothing},
-    {"add", joined},
     {"device", nothing},
 };
 
 }  // namespace
+
+// Of known numbers, strings and flat lists of them; nullopt for others.
+std::optional<bool> equal(const Item& a, const Item& b) {
+  if (is_number(a) && is_number(b)) return real_of(a) == real_of(b);
+  if (a.is(Kind::String) && b.is(Kind::String)) return a.text == b.text;
+  if (a.is_none() || b.is_none()) return a.is_none() && b.is_none();
+  if (!a.is_sequence() || !b.is_sequence()) return std::nullopt;
+  if (a.elements().size() != b.elements().size()) return false;
+  for (size_t i = 0; i < a.elements().size(); ++i) {
+    const Item &x = a.elements()[i], &y = b.elements()[i];
+    if (!is_number(x) || !is_number(y)) return std::nullopt;
+    if (real_of(x) != real_of(y)) return false;
+  }
+  return true;
+}
 
 Result<std::optional<Item>> compute(std::string_view function, const std::vector<Item>& arguments) {
   LAPIS_TRY(std::optional<Item> number, binary_number(function, arguments));
   if (number) return number;
   for (const FunctionRow& row : kFunctions)
     if (row.name == function) return row.compute(function, arguments);
-  return none();
+  return compute_list(function, arguments);
 }
 
 std::optional<bool> truth_of(const Item& item) {

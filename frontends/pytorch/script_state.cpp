@@ -1,137 +1,224 @@
 #include "frontends/pytorch/script_state.h"
 
 #include <algorithm>
+#include <charconv>
+#include <unordered_set>
+
+#include "frontends/pytorch/script_forms.h"
 
 namespace lapis::pytorch_frontend {
 namespace {
 
 using Kind = Item::Kind;
+using Items = Memory::Items;
 
-bool is_tensor(const Item& item) { return item.is(Kind::Tensor) || item.is(Kind::Weight); }
-bool is_number(const Item& item) {
-  return item.is(Kind::Symbol) || item.is(Kind::Bool) || item.is(Kind::Int) || item.is(Kind::Float);
-}
-bool is_value(const Item& item) { return is_tensor(item) || is_number(item); }
-bool is_open(const Item& item) { return (item.is(Kind::Tensor) || item.is(Kind::Symbol)) && item.text.empty(); }
-bool is_unset(const Item& item) { return item.is(Kind::Unset) && item.text.empty(); }
-bool has_elements(const Item& item) { return item.is_sequence() || item.is(Kind::Optional); }
+// ---- attributes -------------------------------------------------------------------------------------------------------------------
 
-Item of_elements(const Item& of, Item (*change)(const Item&)) {
-  std::vector<Item> items;
-  for (const Item& one : of.elements()) items.push_back(change(one));
-  return Item::list(std::move(items), of.is(Kind::Optional) ? Kind::Optional : Kind::Tuple);
-}
-
-// Where nothing was set, whatever is there will do.
-Item or_unset(const Item& item) {
-  if (item.is(Kind::Tensor)) return Item::tensor("");
-  if (item.is(Kind::Symbol)) return Item::symbol("");
-  if (item.is(Kind::Dict) || item.is(Kind::Object)) return Item::unset("an object that not every way sets");
-  return has_elements(item) ? of_elements(item, or_unset) : item;
+Item* part_of(const Item& whole, std::string_view name) {
+  if (whole.object) {
+    const auto found = whole.object->attributes.find(name);
+    return found == whole.object->attributes.end() ? nullptr : &found->second;
+  }
+  size_t at = 0;
+  const auto [end, problem] = std::from_chars(name.data(), name.data() + name.size(), at);
+  const bool is_index = problem == std::errc() && end == name.data() + name.size();
+  return is_index && at < whole.elements().size() ? &(*whole.items)[at] : nullptr;
 }
 
-std::vector<Item> as_optional(const Item& item) {
-  if (item.is(Kind::Optional)) return item.elements();
-  if (item.is_none() || item.is(Kind::Unset)) return {Item::of_bool(false), Item::unset()};
-  return {Item::of_bool(true), item};
+// Null if the module has no such attribute.
+Item* attribute(const Item& module, std::string_view path) {
+  const Item* whole = &module;
+  for (size_t end = path.find('.'); whole && end != std::string_view::npos; end = path.find('.')) {
+    whole = part_of(*whole, path.substr(0, end));
+    path.remove_prefix(end + 1);
+  }
+  return whole ? part_of(*whole, path) : nullptr;
 }
 
-Item common_parts(const Item& a, const Item& b);
+bool is_tensor(const Item& item) { return item.is(Kind::Tensor) || (item.is(Kind::Weight) && item.weight->defined()); }
 
-Item common_elements(const std::vector<Item>& a, const std::vector<Item>& b, Kind kind) {
-  std::vector<Item> items;
-  for (size_t i = 0; i < a.size(); ++i) items.push_back(common_parts(a[i], b[i]));
-  return Item::list(std::move(items), kind);
+// Weights, what is in lists, and how much: "w", "cells.0", "cells.". What several attributes keep comes once.
+Items held_by(const Item& module) {
+  Items found;
+  std::unordered_set<const void*> seen;
+  std::vector<std::pair<std::string, Item>> open = {{"", module}};
+  const auto visit = [&](const std::string& path, const Item& item, bool is_element) {
+    const void* parts = item.object ? static_cast<const void*>(item.object.get()) : item.items.get();
+    if (parts && seen.insert(parts).second) open.emplace_back(path + ".", item);
+    if (!parts && (is_element || is_tensor(item))) found.emplace(path, item);
+  };
+  while (!open.empty()) {
+    const auto [stem, item] = std::move(open.back());
+    open.pop_back();
+    if (item.object)
+      for (const auto& [name, one] : item.object->attributes) visit(stem + name, one, false);
+    if (item.items) found.emplace(stem, Item::of_int(static_cast<int64_t>(item.items->size())));
+    for (size_t i = 0; i < item.elements().size(); ++i) visit(stem + std::to_string(i), item.elements()[i], true);
+  }
+  return found;
 }
 
-// Tuples that hold one tuple twice, which does so too, have parts beyond number.
-bool fits(const Item& item, size_t& left) {
-  if (left == 0) return false;
-  --left;
-  return !has_elements(item) ||
-         std::all_of(item.elements().begin(), item.elements().end(), [&](const Item& one) { return fits(one, left); });
+Result<State> state_of(const Item& item, const Writer& writer, KnownValues& known) {
+  if (is_tensor(item) && item.is(Kind::Weight)) return State{.type = Type::of(*item.weight)};
+  if (item.is(Kind::Tensor)) {
+    if (const auto type = known.type(writer, item.text)) return State{.type = *type};
+    return error(ErrorKind::Unsupported, "a tensor whose sizes are not known");
+  }
+  const auto number = item.is(Kind::Symbol) ? known.number(writer, item.text) : std::nullopt;
+  const Item& value = number ? *number : item;
+  const bool is_plain =
+      value.is_none() || value.is(Kind::Bool) || value.is(Kind::Int) || value.is(Kind::Float) || value.is(Kind::String);
+  if (is_plain) return State{.value = value};
+  return error(ErrorKind::Unsupported, item.is(Kind::Symbol) ? "a number that is not known before the model runs"
+                                                             : item.description() + " of what a graph does not keep");
 }
 
-bool is_large(const Item& item) {
-  size_t left = 10'000;
-  return !fits(item, left);
-}
-
-Item too_large() { return Item::unset("a variable of more parts than a branch or loop can carry"); }
-
-// What is not set takes the form of the other, unless one of both cannot be read.
-Item common_with_unset(const Item& a, const Item& b) {
-  if (is_unset(a)) return or_unset(b);
-  if (is_unset(b)) return or_unset(a);
-  return a.is(Kind::Unset) ? a : b;
-}
-
-Item common_sequences(const Item& a, const Item& b) {
-  if (a.elements().size() == b.elements().size()) return common_elements(a.elements(), b.elements(), Kind::Tuple);
-  return Item::unset("a list whose length depends on values that are not known before the model runs");
-}
-
-bool may_be_none(const Item& item) { return item.is_none() || item.is(Kind::Optional); }
-
-Item common_parts(const Item& a, const Item& b) {
-  if (same(a, b)) return a;
-  if (a.is(Kind::Unset) || b.is(Kind::Unset)) return common_with_unset(a, b);
-  if (is_value(a) && is_value(b)) return is_tensor(a) && is_tensor(b) ? Item::tensor("") : Item::symbol("");
-  if (may_be_none(a) || may_be_none(b)) return common_elements(as_optional(a), as_optional(b), Kind::Optional);
-  if (a.is_sequence() && b.is_sequence()) return common_sequences(a, b);
-  return Item::unset("a variable that is " + a.description() + " or " + b.description() +
-                     ", depending on values that are not known before the model runs");
-}
-
-Item opened_parts(const Item& item) {
-  if (is_value(item)) return is_tensor(item) ? Item::tensor("") : Item::symbol("");
-  return has_elements(item) ? of_elements(item, opened_parts) : item;
+Diagnostic shared_elements(const std::string& changed, const std::string& other) {
+  return error(ErrorKind::Unsupported,
+               "forward() changes '" + changed + "' in place, which shares its storage with '" + other + "'")
+      .help("give both elements of their own: clone() one of them");
 }
 
 }  // namespace
 
-bool same(const Item& a, const Item& b) {
-  if (a.kind != b.kind || a.truth != b.truth || a.integer != b.integer || a.object != b.object) return false;
-  if (a.is(Kind::Float) && !(a.real == b.real)) return false;
-  if (a.is(Kind::Weight)) return a.weight == b.weight;
-  if (is_open(a) || a.text != b.text) return false;
-  return a.items == b.items ||
-         (a.is(Kind::Tuple) && std::equal(a.elements().begin(), a.elements().end(), b.elements().begin(),
-                                          b.elements().end(), pytorch_frontend::same));
+bool State::operator==(const State& other) const {
+  if (type.has_value() != other.type.has_value()) return false;
+  return type ? *type == *other.type && is == other.is : same(value, other.value);
 }
 
-Item common(const Item& a, const Item& b) {
-  if (a.items && a.kind == b.kind && a.items == b.items) return a;
-  return is_large(a) || is_large(b) ? too_large() : common_parts(a, b);
-}
+Memory::Memory(const Item& module, Writer& writer) : module_(module), writer_(writer), held_(held_by(module)) {}
 
-Item opened(const Item& item) { return is_large(item) ? too_large() : opened_parts(item); }
-
-bool same_form(const Item& a, const Item& b) {
-  if (is_open(a) || is_open(b)) return is_open(a) && is_open(b) && a.kind == b.kind;
-  if (!has_elements(a) || !has_elements(b)) return same(a, b);
-  return a.kind == b.kind &&
-         std::equal(a.elements().begin(), a.elements().end(), b.elements().begin(), b.elements().end(), same_form);
-}
-
-void collect(const Item& form, const Item& item, std::vector<Item>& parts) {
-  if (is_open(form)) return parts.push_back(item);
-  if (!has_elements(form)) return;
-  const std::vector<Item> elements = form.is(Kind::Optional) ? as_optional(item) : item.elements();
-  for (size_t i = 0; i < form.elements().size(); ++i)
-    collect(form.elements()[i], i < elements.size() ? elements[i] : Item::unset(), parts);
-}
-
-Item filled(const Item& form, std::span<const std::string>& names) {
-  if (is_open(form)) {
-    const std::string name = names.front();
-    names = names.subspan(1);
-    return form.is(Kind::Tensor) ? Item::tensor(name) : Item::symbol(name);
+Status Memory::enter(const States& given) {
+  for (const auto& [path, state] : given.all) {
+    Item value = state.value;
+    if (state.type) {
+      std::string& name = inputs_[path];
+      name = state.is == path ? writer_.unique(path) : inputs_.at(state.is);
+      if (state.is == path) writer_.add_input(name, *state.type);
+      value = Item::tensor(name);
+    }
+    Item* held = attribute(module_, path);
+    if (!held) return error(ErrorKind::Unsupported, "forward() changes '" + path + "' of an object that it makes");
+    *held = std::move(value);
   }
-  if (!has_elements(form)) return form;
-  std::vector<Item> items;
-  for (const Item& one : form.elements()) items.push_back(filled(one, names));
-  return Item::list(std::move(items), form.kind);
+  return ok();
+}
+
+Result<States> Memory::leave(const States& given, const Items& assigned, const std::vector<Item>& outputs,
+                             KnownValues& known) {
+  LAPIS_CHECK(find_changes(given, assigned));
+  LAPIS_CHECK(check_families(given, outputs));
+  LAPIS_CHECK(check_parts());
+  LAPIS_CHECK(check_parting());
+  return states(known);
+}
+
+// Attributes that were assigned, elements of lists that are others now, weights that were changed in place, and what was given.
+Status Memory::find_changes(const States& given, const Items& assigned) {
+  changed_ = assigned;
+  const Items after = held_by(module_);
+  for (const auto& [path, before] : held_) {
+    const auto now = after.find(path);
+    if (before.is(Kind::Weight) && writer_.is_changed_weight(before) && !inputs_.contains(path))
+      changed_.emplace(path, now == after.end() ? before : now->second);
+    if (now == after.end() || same(before, now->second)) continue;
+    changed_.emplace(path, now->second);
+    if (path.ends_with('.'))
+      return error(ErrorKind::Unsupported, "forward() changes the length of '" + path.substr(0, path.size() - 1) + "'")
+          .help("make the state an input and an output of the model");
+  }
+  for (const auto& [path, state] : given.all)
+    changed_.emplace(path, state.type ? Item::tensor(inputs_.at(path)) : state.value);
+  return ok();
+}
+
+Result<States> Memory::states(KnownValues& known) {
+  States states;
+  Diagnostics found;
+  for (const auto& [path, item] : changed_) {
+    Result<State> state = state_of(item, writer_, known);
+    if (state.ok())
+      states.all.emplace(path, *std::move(state));
+    else
+      found.push_back(
+          error(ErrorKind::Unsupported, "forward() changes '" + path + "', " + state.diagnostics()[0].message)
+              .help("give the sizes of the inputs: --shape INPUT=1x256, or make the state an input and an "
+                    "output of the model"));
+  }
+  LAPIS_CHECK(status_of(std::move(found)));
+  relate(states);
+  return states;
+}
+
+// Those that are one tensor from the beginning stay one. What only becomes one with another starts as its own.
+void Memory::relate(States& states) const {
+  std::map<std::pair<std::string, const Tensor*>, std::string> first;  // path by what is there now, and was at first
+  Items tensors;
+  for (const auto& [path, item] : held_)
+    if (item.is(Kind::Weight) && writer_.is_known(item)) tensors.emplace(path, item);
+  for (auto& [path, state] : states.all) {
+    if (!state.type) continue;
+    const Item& now = tensors.insert_or_assign(path, changed_.at(path)).first->second;
+    const auto held = held_.find(path);
+    const Tensor* start = held == held_.end() ? nullptr : held->second.weight.get();
+    state.is = start ? first.emplace(std::pair(writer_.value_now(now), start), path).first->second : path;
+  }
+  std::map<std::string, std::set<std::string>> families;  // paths by what they may be views of
+  for (const auto& [path, item] : tensors) {
+    const auto state = states.all.find(path);
+    for (const std::string& root : writer_.shared_by(item))
+      families[root].insert(state == states.all.end() ? path : state->second.is);
+  }
+  for (const auto& [root, family] : families)
+    if (family.size() > 1) states.families.insert(family);
+}
+
+// ---- changes in place -------------------------------------------------------------------------------------------------------------
+
+bool Memory::is_changed(const std::string& path) const {
+  if (const auto input = inputs_.find(path); input != inputs_.end()) return writer_.is_changed(input->second);
+  const auto weight = held_.find(path);
+  return weight != held_.end() && weight->second.is(Kind::Weight) && writer_.is_changed_weight(weight->second);
+}
+
+// Whether the run has read it, gives it, or leaves it behind.
+bool Memory::is_used(const std::string& path, const std::vector<Item>& outputs) const {
+  const auto input = inputs_.find(path);
+  if (input == inputs_.end()) return true;
+  const auto is_it = [&](const Item& item) { return item.is(Kind::Tensor) && item.text == input->second; };
+  return writer_.is_read(input->second) || std::any_of(outputs.begin(), outputs.end(), is_it) ||
+         std::any_of(changed_.begin(), changed_.end(), [&](const auto& entry) { return is_it(entry.second); });
+}
+
+// Of what is two inputs of the graph, and one tensor, or a part of it, in the module.
+Status Memory::check_families(const States& given, const std::vector<Item>& outputs) const {
+  for (const std::set<std::string>& family : given.families)
+    for (const std::string& path : family)
+      for (const std::string& other : family)
+        if (path != other && is_changed(path) && is_used(other, outputs)) return shared_elements(path, other);
+  return ok();
+}
+
+// Of weights over the same bytes that are not the same tensor.
+Status Memory::check_parts() const {
+  for (const auto& [path, weight] : held_) {
+    if (weight.storage == 0 || !writer_.is_changed_weight(weight)) continue;
+    for (const auto& [other, beside] : held_)
+      if (beside.storage == weight.storage && beside.weight != weight.weight) return shared_elements(path, other);
+  }
+  return ok();
+}
+
+// Of what was one tensor before the run and is not behind it: the next run begins otherwise.
+Status Memory::check_parting() const {
+  std::map<const Tensor*, std::string> first;
+  for (const auto& [path, weight] : held_) {
+    if (!weight.is(Kind::Weight) || !is_changed(path)) continue;
+    const auto [it, is_new] = first.emplace(weight.weight.get(), path);
+    if (!is_new && writer_.value_now(changed_.at(it->second)) != writer_.value_now(changed_.at(path)))
+      return shared_elements(it->second, path);
+  }
+  return ok();
 }
 
 }  // namespace lapis::pytorch_frontend

@@ -1,28 +1,74 @@
-// What the ways through a branch, and the turns of a loop, have in common. A form is an item in which every tensor and number that differs is open: it
-// has no name yet. Its parts are the operands and results of If and Loop.
+// What a run of forward() leaves in its module for the next one: the states of a model. Tensors that a module keeps under several names are one
+// state, as they are one tensor in PyTorch.
 //
-//   common((x, 1), (y, 1))        (open tensor, 1)
-//   common(None, x)               Optional(open truth value, open tensor)
-//   common(unset, x)              open tensor
+//   self.h = torch.tanh(x + self.h)     h, of the type of tanh's result
+//   self.count += 1                     count, a number
+//   self.p.add_(x)                      p, and q where the module keeps the same tensor as q
 #pragma once
 
-#include <span>
+#include <map>
+#include <optional>
+#include <set>
 
+#include "base/result.h"
 #include "frontends/pytorch/item.h"
+#include "frontends/pytorch/script_known.h"
+#include "frontends/pytorch/writer.h"
 
 namespace lapis::pytorch_frontend {
 
-bool same(const Item& a, const Item& b);
+struct State {
+  Item value = {};                // of a number, a string or None
+  std::optional<Type> type = {};  // of a tensor
+  std::string is = {};            // the first state that is the same tensor, by its path
 
-// The form of both; an unset item that says why it cannot be read, if they have none.
-Item common(const Item& a, const Item& b);
-// Every tensor and number of the item is open.
-Item opened(const Item& item);
-bool same_form(const Item& a, const Item& b);
+  bool operator==(const State& other) const;
+};
 
-// What `item` has where `form` is open, in order.
-void collect(const Item& form, const Item& item, std::vector<Item>& parts);
-// The form with the first of these names where it is open; `names` is left with the others.
-Item filled(const Item& form, std::span<const std::string>& names);
+struct States {
+  std::map<std::string, State> all;               // by path: "decoder.rnn.state", "cells.0"
+  std::set<std::set<std::string>> families = {};  // paths of different tensors that may share elements
+
+  bool operator==(const States& other) const = default;
+};
+
+// A module of which forward() is run once.
+//
+//   Memory memory(module, writer);
+//   LAPIS_CHECK(memory.enter(states));
+//   ... run forward() ...
+//   LAPIS_TRY(States left, memory.leave(states, interpreter.changed_attributes(), outputs, known));
+class Memory {
+ public:
+  using Items = std::map<std::string, Item>;  // by path
+
+  Memory(const Item& module, Writer& writer);
+  // Puts the states into the module: tensors become inputs of the graph.
+  Status enter(const States& given);
+  // The states for the next run. An error for what no graph can keep, and where a change in place is seen through another attribute that the graph
+  // does not know of.
+  Result<States> leave(const States& given, const Items& assigned, const std::vector<Item>& outputs,
+                       KnownValues& known);
+
+  const std::map<std::string, std::string>& inputs() const { return inputs_; }  // of states that are tensors
+  // What the module has after the run of what was given or has changed.
+  const Items& changed() const { return changed_; }
+
+ private:
+  Status find_changes(const States& given, const Items& assigned);
+  Result<States> states(KnownValues& known);
+  void relate(States& states) const;
+  bool is_changed(const std::string& path) const;
+  bool is_used(const std::string& path, const std::vector<Item>& outputs) const;
+  Status check_families(const States& given, const std::vector<Item>& outputs) const;
+  Status check_parts() const;
+  Status check_parting() const;
+
+  Item module_;
+  Writer& writer_;
+  Items held_;  // before the run: weights, and what is in lists
+  std::map<std::string, std::string> inputs_;
+  Items changed_;
+};
 
 }  // namespace lapis::pytorch_frontend

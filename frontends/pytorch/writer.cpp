@@ -137,7 +137,8 @@ Result<frontend::SourceGraph> Writer::finish(const std::vector<Item>& outputs) &
   for (const Item& item : outputs) {
     if (!is_reference(item))
       return error(ErrorKind::Unsupported, "the model gives " + item.description() + " beside tensors");
-    std::string name = item.is(Item::Kind::Weight) ? name_of_weight(item, "output") : current(item.text);
+    if (item.is(Item::Kind::Weight)) name_of_weight(item, "output");
+    std::string name = value_now(item);
     if (stale_.contains(name)) return error(ErrorKind::Unsupported, std::string("the model gives ") + kStale);
     define(name);
     if (!listed.insert(name).second) {  // an output has a name of its own
@@ -185,11 +186,13 @@ frontend::SourceGraph Writer::part(const std::string& name) const {
   return part;
 }
 
-std::vector<std::string> Writer::changed_weights() const {
-  std::vector<std::string> changed;
-  for (const auto& [weight, name] : weights_)
-    if (versions_.contains(name)) changed.push_back(name);
-  return changed;
+bool Writer::is_changed_weight(const Item& weight) const {
+  const auto known = weights_.find(weight.weight.get());
+  return known != weights_.end() && is_changed(known->second);
+}
+
+std::string Writer::value_now(const Item& tensor) {
+  return current(tensor.is(Item::Kind::Weight) ? name_of_weight(tensor, tensor.text) : inner(tensor.text));
 }
 
 bool Writer::is_read(const std::string& name) const {
@@ -201,7 +204,7 @@ bool Writer::is_read(const std::string& name) const {
 // ---- arguments ----------------------------------------------------------------------------------------------------------------
 
 int64_t Writer::refer(const Item& item, SourceNode& node) {
-  std::string name = item.is(Item::Kind::Weight) ? name_of_weight(item, item.text) : current(inner(item.text));
+  std::string name = value_now(item);
   if (stale_.contains(name)) {
     SourceValue value;
     value.given = true;
@@ -217,6 +220,7 @@ int64_t Writer::refer(const Item& item, SourceNode& node) {
 Status Writer::encode(const Argument& argument, SourceNode& node) {
   const Item& item = argument.value;
   auto& attributes = node.attributes;
+  if (argument.name == "out" && !item.is_none()) return no_argument(argument);  // which the operator would change
   if (is_reference(item)) {
     attributes.insert_or_assign(argument.name + "@", std::vector<int64_t>{refer(item, node)});
     return ok();
@@ -277,6 +281,8 @@ Status Writer::add(Call call) {
       return found;
     }
   const bool has_base = !call.arguments.empty() && is_reference(call.arguments[0].value);
+  if (is_in_place(call.op) && !has_base)
+    return error(ErrorKind::Unsupported, call.op + " changes what is no tensor in place").at(location_of(node));
   const std::string base = has_base ? node.inputs[0] : "";
   for (const std::string& output : call.outputs) define(output);
   numbers_[call.name] = graph_.nodes.size();

@@ -64,9 +64,13 @@ class Writer {
   // What this value is computed by, so far.
   frontend::SourceGraph part(const std::string& name) const;
   bool is_read(const std::string& name) const;
-  bool is_changed(const std::string& name) const { return versions_.contains(name); }  // in place
-  // Weights that operators have changed in place.
-  std::vector<std::string> changed_weights() const;
+  // In place, itself or through what shares its elements.
+  bool is_changed(const std::string& name) const { return versions_.contains(name) || stale_.contains(name); }
+  bool is_changed_weight(const Item& weight) const;
+  bool is_known(const Item& weight) const { return weights_.contains(weight.weight.get()); }
+  // The value that stands for a tensor now, and what that may be a view of.
+  std::string value_now(const Item& tensor);
+  std::vector<std::string> shared_by(const Item& tensor) { return roots(value_now(tensor)); }
   Result<frontend::SourceGraph> finish(const std::vector<Item>& outputs) &&;
 
   // ---- graphs that nodes run ----------------------------------------------------------------------------------------------------

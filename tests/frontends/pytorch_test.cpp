@@ -11,7 +11,7 @@
 #include "frontends/pytorch/import.h"
 #include "frontends/pytorch/pickle.h"
 #include "frontends/pytorch/script_ast.h"
-#include "frontends/pytorch/script_state.h"
+#include "frontends/pytorch/script_forms.h"
 #include "ir/evaluate.h"
 #include "ir/op.h"
 #include "ir/ops/attributes.h"
@@ -82,7 +82,7 @@ TEST(Pytorch, WhatAGraphCannotKeepIsRefused) { EXPECT_THAT(refusal("eager.pth"),
 TEST(Pytorch, WhatBranchesAndLoopsCannotCarryIsRefusedWithItsLine) {
   EXPECT_THAT(
       refusal("growing_list.pt"),
-      HasSubstr("code/__torch__/generate.py:13: error: a list grows in a branch or loop that depends on values"));
+      HasSubstr("code/__torch__/generate.py:13: error: a list changes in a branch or loop that depends on values"));
   EXPECT_THAT(refusal("branching_state.pt"), HasSubstr("a branch or loop that depends on values changes 'state'"));
   EXPECT_THAT(refusal("branching_length.pt"), HasSubstr("a list whose length depends on values"));
 }
@@ -145,6 +145,26 @@ TEST(Pytorch, ProgramsThatAreTrainedAreRefused) {
 // Also one that had its own turn before: what it is a view of has changed since.
 TEST(Pytorch, ViewsBehindTheirBaseAreRefused) {
   EXPECT_THAT(refusal("unsupported_view.pt"), HasSubstr("changed in place through another view"));
+}
+
+// Tensors that several attributes hold are one state where they are one tensor; where they are not, or not always, a change in place is none of one
+// state alone.
+TEST(Pytorch, ChangesInPlaceThatOtherAttributesSeeAreRefused) {
+  for (const char* name : {"unsupported_part.pt", "unsupported_one_later.pt", "unsupported_two_later.pt"}) {
+    const auto graph = import_model(kFolder / name, {.shapes = {{"x", {1, 3}}}});
+    ASSERT_FALSE(graph.ok()) << name;
+    EXPECT_THAT(to_string(graph.diagnostics()), HasSubstr("in place, which shares its storage with")) << name;
+  }
+  const auto shared = import_model(kFolder / "stateful_shared.pt", {.shapes = {{"x", {1, 3}}}});
+  ASSERT_TRUE(shared.ok()) << to_string(shared.diagnostics());
+  EXPECT_EQ((*shared)->inputs().size(), 2u) << "one tensor, four names";
+}
+
+// Nothing that code does beside giving a result goes by unseen.
+TEST(Pytorch, ChangesOfListsAndOfOperandsThatAreNotKnownAreRefused) {
+  EXPECT_THAT(refusal("unsupported_sorted.pt"), HasSubstr("a change of a list that is not known"));
+  EXPECT_THAT(refusal("unsupported_out.pt"), HasSubstr("its argument 'out' is a tensor"));
+  EXPECT_THAT(refusal("unsupported_appending.pt"), HasSubstr("forward() changes the length of 'seen'"));
 }
 
 TEST(Pytorch, StatesWhoseSizesNobodyKnowsAreRefused) {

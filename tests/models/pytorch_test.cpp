@@ -43,20 +43,30 @@ struct Stream {
   }
 };
 
-TEST(Pytorch, AModuleWithAStateGoesOnWhereItWas) {
+// NAME_steps.npz has the input and the output of each step.
+void expect_steps_as_recorded(const std::string& name, const ModelOptions& options) {
   const Path folder = Path(LAPIS_SOURCE_DIR) / "tests/frontends/pytorch";
-  const testing::RecordedModel recorded{"stateful", folder / "stateful.pt", folder / "stateful_steps.npz"};
+  const testing::RecordedModel recorded{name, folder / (name + ".pt"), folder / (name + "_steps.npz")};
   const Tensor x = recorded_array(recorded, "in_x"), wanted = recorded_array(recorded, "out0");
+  const Shape input(x.shape().begin() + 1, x.shape().end()), output(wanted.shape().begin() + 1, wanted.shape().end());
   for (const Backend backend : {Backend::Reference, Backend::Jit}) {
-    const auto runner =
-        open_model(recorded.model,
-                   {.model = {.dims = {}, .shapes = {{"x", {2, 4}}}, .values = {{"rate", 8}}}, .backend = backend});
+    const auto runner = open_model(recorded.model, {.model = options, .backend = backend});
     ASSERT_TRUE(runner.ok()) << to_string(runner.diagnostics());
     Stream stream{**runner};
     for (int64_t i = 0; i < x.dim(0); ++i)
-      EXPECT_LE(testing::relative_error(stream.step(row(x, i).reshaped({2, 4})), row(wanted, i).reshaped({2})), 1e-6)
-          << i;
+      EXPECT_LE(testing::relative_error(stream.step(row(x, i).reshaped(input)), row(wanted, i).reshaped(output)), 1e-6)
+          << name << ", step " << i;
   }
+}
+
+TEST(Pytorch, AModuleWithAStateGoesOnWhereItWas) {
+  expect_steps_as_recorded("stateful", {.dims = {}, .shapes = {{"x", {2, 4}}}, .values = {{"rate", 8}}});
+}
+
+// One tensor under several names, elements of lists, a state that only another one reads.
+TEST(Pytorch, StatesAreWhatTheModuleHolds) {
+  for (const char* name : {"stateful_shared", "stateful_listed", "stateful_delayed"})
+    expect_steps_as_recorded(name, {.dims = {}, .shapes = {{"x", {1, 3}}}});
 }
 
 // It keeps the last samples and what its recurrent layer remembers.

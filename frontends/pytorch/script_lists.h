@@ -1,0 +1,18 @@
+// What TorchScript does with lists and dicts whose elements are known by number, whatever these are.
+#pragma once
+
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "frontends/pytorch/item.h"
+
+namespace lapis::pytorch_frontend {
+
+// The result of torch.`function`, which may have changed the list; nullopt if it is no such function.
+Result<std::optional<Item>> compute_list(std::string_view function, const std::vector<Item>& arguments);
+// Whether the operator changes the list or dict that is its first argument, also where compute_list() cannot say how.
+bool changes_list(std::string_view op, const std::vector<Item>& arguments);
+
+}  // namespace lapis::pytorch_frontend
