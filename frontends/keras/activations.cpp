@@ -81,6 +81,15 @@ const std::map<std::string, Activation, std::less<>>& activations() {
   return all;
 }
 
+// Of what the mask, operand 1, counts.
+Status masked_softmax(Translation& t, int64_t axis) {
+  LAPIS_TRY(Value * x, t.real(0, Layout::AsWritten));
+  LAPIS_TRY(Value * counts, mask_operand(t, 1));
+  LAPIS_TRY(x, t.add(ops::Where, {counts, x, frontend::scalar(t, kNever, x->dtype())}));
+  LAPIS_TRY(Value * y, t.add(ops::Softmax, {x}, ops::SoftmaxAttrs{.axis = axis}));
+  return t.set(0, y, Layout::AsWritten);
+}
+
 }  // namespace
 
 Result<Value*> activated(Translation& t, Value* x, Layout layout, const std::string& name) {
@@ -141,6 +150,7 @@ Status relu(Translation& t) {
 Status softmax(Translation& t) {
   LAPIS_TRY(const int64_t rank, rank_of(t));
   LAPIS_TRY(const int64_t axis, axis_option(t, "axis", rank));
+  if (t.has(1)) return masked_softmax(t, axis);
   return in_any_order(t, [&](Value* x, Layout layout) {
     return t.add(ops::Softmax, {x},
                  ops::SoftmaxAttrs{.axis = frontend::axis_in(layout, axis, static_cast<size_t>(rank))});

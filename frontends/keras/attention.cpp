@@ -8,14 +8,12 @@
 namespace lapis::keras_frontend {
 namespace {
 
-constexpr double kNever = -1e9;  // the score of steps that are left out
-
-enum Slot : size_t { kQuery, kValue, kKey, kMask };
+enum Slot : size_t { kQuery, kValue, kKey };
 
 size_t key_slot(const Translation& t) { return t.has(kKey) ? kKey : kValue; }
 
-Status check_operands(const Translation& t, size_t slots) {
-  for (size_t slot = 0; slot < slots; ++slot)
+Status check_operands(const Translation& t) {
+  for (const size_t slot : {kQuery, kValue, kKey})
     if (t.has(slot) && (!t.input(slot).type.ranked() || t.input(slot).type.rank() != 3))
       return Translation::unsupported("data that is not [N, steps, values]");
   if (!t.has(kValue)) return error(ErrorKind::Input, "is called without values");
@@ -23,33 +21,44 @@ Status check_operands(const Translation& t, size_t slots) {
                                                        : ok();
 }
 
-// 0, and where a step lies behind that of the query, never.
+// [queries, keys], true where a step does not lie behind that of the query.
 Result<Value*> causal(Translation& t) {
   const Dim queries = t.input(kQuery).type.dim(1), keys = t.input(kValue).type.dim(1);
   if (!queries.is_constant() || !keys.is_constant())
     return Translation::unsupported("a causal mask over an open number of steps");
-  LAPIS_TRY(Value * never, repeated(t, kNever, {queries.value(), keys.value()}));
-  return t.add(ops::Trilu, {never, frontend::scalar(t, 1, DType::Int64)}, ops::TriluAttrs{.upper = true});
+  LAPIS_TRY(Value * all, repeated(t, 1, {queries.value(), keys.value()}));
+  LAPIS_TRY(Value * seen, t.add(ops::Trilu, {all}, ops::TriluAttrs{.upper = false}));
+  return frontend::cast(t, seen, DType::Bool);
 }
 
-// [N, queries, keys], true where a key counts, as what is added to scores.
-Result<Value*> given_mask(Translation& t) {
-  LAPIS_TRY(Value * mask, t.real(kMask, Layout::AsWritten));
-  LAPIS_TRY(mask, frontend::cast(t, mask, DType::Bool));
-  LAPIS_TRY(mask, frontend::unsqueeze(t, mask, {1}));
-  return t.add(ops::Where, {mask, frontend::scalar(t, 0, DType::Float32), frontend::scalar(t, kNever, DType::Float32)});
-}
+// A mask that the layer has, and the axes of scores that it lacks.
+struct Part {
+  size_t slot;
+  Axes axes;
+};
 
-Result<Value*> masked(Translation& t, Value* scores, bool has_mask) {
+// Where a key counts for a query by all masks; null if there are none.
+Result<Value*> counted(Translation& t, const std::vector<Part>& parts) {
+  Value* all = nullptr;
+  std::vector<Value*> masks;
+  for (const Part& part : parts) {
+    if (!t.has(part.slot)) continue;
+    LAPIS_TRY(Value * mask, mask_operand(t, part.slot));
+    LAPIS_TRY(masks.emplace_back(), frontend::unsqueeze(t, mask, part.axes));
+  }
   if (t.get<bool>("use_causal_mask", t.get<bool>("causal", false))) {
-    LAPIS_TRY(Value * mask, causal(t));
-    LAPIS_TRY(scores, t.add(ops::Add, {scores, mask}));
+    LAPIS_TRY(masks.emplace_back(), causal(t));
   }
-  if (has_mask) {
-    LAPIS_TRY(Value * mask, given_mask(t));
-    LAPIS_TRY(scores, t.add(ops::Add, {scores, mask}));
+  for (Value* mask : masks) {
+    LAPIS_TRY(all, all ? t.add(ops::And, {all, mask}) : Result<Value*>(mask));
   }
-  return scores;
+  return all;
+}
+
+Result<Value*> masked(Translation& t, Value* scores, const std::vector<Part>& parts) {
+  LAPIS_TRY(Value * counts, counted(t, parts));
+  return counts ? t.add(ops::Where, {counts, scores, frontend::scalar(t, kNever, scores->dtype())})
+                : Result<Value*>(scores);
 }
 
 // Softmax of the scores, times the values.
@@ -99,8 +108,8 @@ Result<Value*> joined(Translation& t, Value* x, size_t kernel) {
 }  // namespace
 
 Status attention(Translation& t) {
-  constexpr size_t kScale = 3;
-  LAPIS_CHECK(check_operands(t, kScale));
+  enum Operand : size_t { kQueryMask = 3, kValueMask, kScale };
+  LAPIS_CHECK(check_operands(t));
   if (const auto mode = t.get<std::string>("score_mode", "dot"); mode != "dot")
     return Translation::unsupported("the score_mode '" + mode + "'");
   LAPIS_TRY(Value * query, t.real(kQuery, Layout::AsWritten));
@@ -111,15 +120,21 @@ Status attention(Translation& t) {
     LAPIS_TRY(Value * scale, t.real(kScale, Layout::AsWritten));
     LAPIS_TRY(scores, t.add(ops::Mul, {scores, scale}));
   }
-  LAPIS_TRY(scores, masked(t, scores, false));
+  LAPIS_TRY(scores, masked(t, scores, {{kValueMask, {1}}}));
   LAPIS_TRY(Value * values, t.real(kValue, Layout::AsWritten));
   LAPIS_TRY(Value * y, attended(t, scores, values));
+  if (t.has(kQueryMask)) {
+    LAPIS_TRY(Value * asks, mask_operand(t, kQueryMask));
+    LAPIS_TRY(asks, frontend::unsqueeze(t, asks, {2}));
+    LAPIS_TRY(y, t.add(ops::Where, {asks, y, frontend::scalar(t, 0, y->dtype())}));
+  }
   return t.set(0, y, Layout::AsWritten);
 }
 
 Status multi_head_attention(Translation& t) {
-  enum Weight : size_t { kQueryKernel = 4, kKeyKernel = 6, kValueKernel = 8, kOutputKernel = 10 };
-  LAPIS_CHECK(check_operands(t, kQueryKernel));
+  enum Mask : size_t { kGivenMask = 3, kQueryMask, kValueMask, kKeyMask };
+  enum Weight : size_t { kQueryKernel = 7, kKeyKernel = 9, kValueKernel = 11, kOutputKernel = 13 };
+  LAPIS_CHECK(check_operands(t));
   if (t.get<bool>("use_gate", false)) return Translation::unsupported("use_gate");
   if (number(t, "sliding_window", 0) != 0) return Translation::unsupported("a sliding window");
   const std::vector<double> axes = numbers(t, "attention_axes");
@@ -131,7 +146,8 @@ Status multi_head_attention(Translation& t) {
   LAPIS_TRY(Value * key, by_heads(t, key_slot(t), kKeyKernel));
   LAPIS_TRY(key, frontend::transpose_matrices(t, key));
   LAPIS_TRY(Value * scores, t.add(ops::MatMul, {query, key}));
-  LAPIS_TRY(scores, masked(t, scores, t.has(kMask)));
+  LAPIS_TRY(scores,
+            masked(t, scores, {{kGivenMask, {1}}, {kQueryMask, {1, 3}}, {kValueMask, {1, 2}}, {kKeyMask, {1, 2}}}));
   LAPIS_TRY(Value * values, by_heads(t, kValue, kValueKernel));
   LAPIS_TRY(Value * y, attended(t, scores, values));
   LAPIS_TRY(y, joined(t, y, kOutputKernel));

@@ -35,12 +35,14 @@ std::string plain_layer(const std::string& layer) {
 bool is_recurrent(const std::string& layer) { return is_one_of(plain_layer(layer), {"GRU", "LSTM", "SimpleRNN"}); }
 
 std::vector<View> slots_of(const std::string& layer) {
-  if (layer == "MultiHeadAttention") return {"query", "value", "key", "attention_mask"};
-  if (layer == "Attention") return {"query", "value", "key"};
-  if (plain_layer(layer) == "LSTM") return {"sequences", "initial_state", "initial_state"};
-  if (is_recurrent(layer)) return {"sequences", "initial_state"};
+  if (layer == "MultiHeadAttention")
+    return {"query", "value", "key", "attention_mask", "query_mask", "value_mask", "key_mask"};
+  if (layer == "Attention") return {"query", "value", "key", "mask", "mask"};
+  if (layer == "GlobalAveragePooling1D" || layer == "Softmax") return {"inputs", "mask"};
+  if (plain_layer(layer) == "LSTM") return {"sequences", "initial_state", "initial_state", "mask"};
+  if (is_recurrent(layer)) return {"sequences", "initial_state", "mask"};
   if (layer == "Bidirectional")
-    return {"sequences", "initial_state", "initial_state", "initial_state", "initial_state"};
+    return {"sequences", "initial_state", "initial_state", "initial_state", "initial_state", "mask"};
   return {};
 }
 
@@ -51,15 +53,6 @@ size_t output_count(const std::string& layer, const Json& config) {
   }
   if (!flag(config, "return_state", false)) return 1;
   return plain_layer(layer) == "LSTM" ? 3 : is_recurrent(layer) ? 2 : 1;
-}
-
-bool heeds_masks(const std::string& layer) {
-  return is_recurrent(layer) || is_one_of(layer, {"AdditiveAttention", "Attention", "Bidirectional",
-                                                  "GlobalAveragePooling1D", "MultiHeadAttention", "RNN", "Softmax"});
-}
-
-bool makes_mask(const std::string& layer, const Json& config) {
-  return layer == "Masking" || (layer == "Embedding" && flag(config, "mask_zero", false));
 }
 
 bool works_on_last_axis(const std::string& layer) {

@@ -1,4 +1,4 @@
-// What the reader must know of classes of layers, besides what translators know: how they are called, what they give, what they have to do with masks.
+// What the reader must know of classes of layers, besides what translators know: how they are called, and what they give.
 #pragma once
 
 #include "frontends/keras/config.h"
@@ -13,10 +13,6 @@ bool is_recurrent(const std::string& layer);  // LSTM, GRU, SimpleRNN, whatever 
 // The names of its operands, for layers that have several of different kinds; a list fills neighbours of one name. Empty: all are alike.
 std::vector<std::string_view> slots_of(const std::string& layer);
 size_t output_count(const std::string& layer, const Json& config);
-// Whether it leaves out steps that a mask says, which makes it compute something else.
-bool heeds_masks(const std::string& layer);
-// Whether its output has a mask even if its data has none.
-bool makes_mask(const std::string& layer, const Json& config);
 // Whether a wrapper that applies it to each step need not take the steps apart.
 bool works_on_last_axis(const std::string& layer);
 // Why the layer cannot be translated whatever its options are; empty if a translator must know.

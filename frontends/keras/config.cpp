@@ -56,6 +56,16 @@ void collect(const Json& argument, Call& call, std::vector<Operand>& operands, i
   }
 }
 
+// One mask, or one for each of several operands, of which some have none.
+void collect_masks(const Json& argument, Call& call, std::vector<Operand>& masks) {
+  if (place_of_tensor(argument)) return collect(argument, call, masks);
+  for (const Json& item : elements(argument))
+    if (item.is_null())
+      masks.push_back({std::nullopt, 0, true});
+    else
+      collect(item, call, masks);
+}
+
 bool has_tensor(const Json& argument, int depth = 0) {
   if (place_of_tensor(argument)) return true;
   for (const Json& item : elements(argument))
@@ -71,7 +81,9 @@ bool names_operand(const std::string& name) {
 void collect_named(const Json& arguments, Call& call) {
   if (!arguments.is_object()) return;
   for (const auto& [name, value] : arguments.get_ref<const Json::object_t&>()) {
-    if (has_tensor(value) || (value.is_number() && names_operand(name)))
+    if (name == "mask" && has_tensor(value))
+      collect_masks(value, call, call.named[name]);
+    else if (has_tensor(value) || (value.is_number() && names_operand(name)))
       collect(value, call, call.named[name]);
     else if (auto option = attribute_of(value))
       call.options.emplace(name, *std::move(option));
@@ -158,6 +170,7 @@ std::optional<frontend::SourceAttribute> attribute_of(const Json& value) {
   flatten(value, numbers);
   if (!std::ranges::all_of(numbers, is_whole)) return numbers;
   std::vector<int64_t> whole;
+  whole.reserve(numbers.size());
   for (const double number : numbers) whole.push_back(static_cast<int64_t>(number));
   return whole;
 }

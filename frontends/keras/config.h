@@ -33,10 +33,11 @@ struct Place {
   std::string layer;
   int64_t call = 0, tensor = 0;
 };
-// What a layer is called with: a tensor or a number.
+// What a layer is called with: a tensor, a number, or, in a list of masks, nothing.
 struct Operand {
   std::optional<Place> place;
   double number = 0;
+  bool is_absent = false;
 };
 struct Call {
   std::vector<Operand> operands;

@@ -26,16 +26,4 @@ Status embedding(Translation& t) {
 
 Status identity(Translation& t) { return frontend::apply(t, ops::Identity); }
 
-// Steps that hold nothing but one value become 0. That others leave them out is the reader's matter.
-Status masking(Translation& t) {
-  LAPIS_TRY(Value * x, t.real(0, Layout::AsWritten));
-  LAPIS_TRY(Value * empty, frontend::scalar_like(t, number(t, "mask_value", 0), x));
-  LAPIS_TRY(Value * is_empty, t.add(ops::Equal, {x, empty}));
-  LAPIS_TRY(Value * is_full, t.add(ops::Not, {is_empty}));
-  LAPIS_TRY(Value * factors, frontend::cast(t, is_full, x->dtype()));
-  LAPIS_TRY(Value * factor, frontend::reduce(t, ops::ReduceMax, factors, {-1}, true));
-  LAPIS_TRY(Value * y, t.add(ops::Mul, {x, factor}));
-  return t.set(0, y, Layout::AsWritten);
-}
-
 }  // namespace lapis::keras_frontend

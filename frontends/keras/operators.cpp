@@ -31,6 +31,13 @@ std::vector<int64_t> sizes_option(const Translation& t, std::initializer_list<co
 
 }  // namespace
 
+Status any_along(Translation& t) {
+  LAPIS_TRY(const int64_t rank, rank_of(t));
+  LAPIS_TRY(Value * truths, mask_operand(t, 0));
+  LAPIS_TRY(Value * y, any(t, truths, axes_given(t, rank), t.get<bool>("keepdims", false)));
+  return t.set(0, y, Layout::AsWritten);
+}
+
 Status clip(Translation& t) {
   const auto bound = [&](const char* name, const char* other) {
     return numbers(t, t.node().attributes.contains(name) ? name : other);
@@ -44,12 +51,37 @@ Status clip(Translation& t) {
   });
 }
 
+// To a tensor, which it is, of another type perhaps.
+Status converted(Translation& t) {
+  LAPIS_TRY(Value * x, t.real(0, Layout::AsWritten));
+  const auto type = parse_dtype(t.get<std::string>("dtype", ""));
+  LAPIS_TRY(Value * y, type && *type != x->dtype() ? frontend::cast(t, x, *type) : t.add(ops::Identity, {x}));
+  return t.set(0, y, Layout::AsWritten);
+}
+
+Status logical_or(Translation& t) {
+  LAPIS_TRY(Value * a, mask_operand(t, 0));
+  LAPIS_TRY(Value * b, mask_operand(t, 1));
+  LAPIS_TRY(Value * y, t.add(ops::Or, {a, b}));
+  return t.set(0, y, Layout::AsWritten);
+}
+
 Status mat_mul(Translation& t) {
   for (const char* other : {"transpose_a", "transpose_b", "adjoint_a", "adjoint_b"})
     if (t.get<bool>(other, false)) return Translation::unsupported(other);
   LAPIS_TRY(Value * a, t.real(0, Layout::AsWritten));
   LAPIS_TRY(Value * b, t.real(1, Layout::AsWritten));
   LAPIS_TRY(Value * y, t.add(ops::MatMul, {a, b}));
+  return t.set(0, y, Layout::AsWritten);
+}
+
+// Numbers that stand in the file take the type of the other operand.
+Status not_equal(Translation& t) {
+  LAPIS_TRY(Value * a, t.real(0, Layout::AsWritten));
+  LAPIS_TRY(Value * b, t.real(1, Layout::AsWritten));
+  LAPIS_TRY(b, frontend::cast(t, b, a->dtype()));
+  LAPIS_TRY(Value * y, t.add(ops::Equal, {a, b}));
+  LAPIS_TRY(y, t.add(ops::Not, {y}));
   return t.set(0, y, Layout::AsWritten);
 }
 
@@ -83,6 +115,14 @@ Status unsqueeze(Translation& t) {
   LAPIS_TRY(const int64_t axis, axis_option(t, "axis", rank + 1));
   LAPIS_TRY(Value * x, t.real(0, Layout::AsWritten));
   LAPIS_TRY(Value * y, frontend::unsqueeze(t, x, {axis}));
+  return t.set(0, y, Layout::AsWritten);
+}
+
+Status zeros_like(Translation& t) {
+  LAPIS_TRY(Value * x, t.real(0, Layout::AsWritten));
+  LAPIS_TRY(Value * sizes, t.add(ops::ShapeOf, {x}));
+  const auto wanted = parse_dtype(t.get<std::string>("dtype", ""));
+  LAPIS_TRY(Value * y, t.add(ops::Expand, {frontend::scalar(t, 0, wanted.value_or(x->dtype())), sizes}));
   return t.set(0, y, Layout::AsWritten);
 }
 

@@ -6,7 +6,10 @@
 #include "frontends/common/limits.h"
 #include "frontends/common/refusal.h"
 #include "frontends/common/symbols.h"
+#include "frontends/keras/arguments.h"
 #include "frontends/keras/classes.h"
+#include "frontends/keras/masks.h"
+#include "frontends/keras/model_graph.h"
 
 namespace lapis::keras_frontend {
 namespace {
@@ -17,8 +20,6 @@ using frontend::SourceGraph;
 using frontend::SourceNode;
 using frontend::SourceValue;
 using frontend::text;
-
-using Names = std::vector<std::string>;  // of values
 
 Diagnostic damaged(std::string message) {
   return error(ErrorKind::Input, std::move(message)).help("save the model again with model.save");
@@ -55,27 +56,10 @@ struct Context {
   int depth = 0;
 };
 
-// What a layer is called with, by names of values.
-struct Arguments {
-  Names operands;
-  std::map<std::string, Names> named;
-  std::map<std::string, SourceAttribute> options;
-  bool has_others = false;
-};
-
-// How the layers of a functional model name each other.
-struct ModelGraph {
-  std::map<std::string, const Json*> layers;
-  std::map<std::string, std::vector<Call>> calls;
-  std::vector<Place> begins, ends;
-  // How calls are counted where they are named, in operands and in outputs, less how they are listed.
-  std::map<std::string, int64_t> inner_offsets, outer_offsets;
-};
-
 class Reader {
  public:
   Reader(Weights weights, const KerasModel& model)
-      : weights_(std::move(weights)), version_(model.version), expansion_(0, model.file_bytes) {
+      : weights_(std::move(weights)), version_(model.version), expansion_(0, model.file_bytes), masks_(model.version) {
     source_.file_bytes = model.file_bytes;
   }
 
@@ -113,11 +97,12 @@ class Reader {
   Result<Names> add_layer(const Json& layer, const LayerPath& path, const std::string& name, Arguments arguments);
   Result<Names> add_each_step(const Context& context, const Json& layer, const LayerPath& path, const std::string& name,
                               Arguments arguments);
+  std::string mask_of_steps(Arguments& arguments) const;
   Status add_attributes(SourceNode& node, const Json& config, const Arguments& arguments);
   void add_operands(SourceNode& node, const Arguments& arguments) const;
   Status add_weights(SourceNode& node, const Json& config, const LayerPath& path);
   Result<Names> weights_at(const std::vector<Weight>& wanted, const LayerPath& path);
-  void note_masks(SourceNode& node, const Json& config, const Arguments& arguments);
+  Result<std::string> mask_behind(const SourceNode& node, const Json& config);
   Result<Names> finish(SourceNode node, size_t outputs);
   std::string free_name(const std::string& wanted) {
     std::string name = wanted;
@@ -133,7 +118,7 @@ class Reader {
   std::map<std::string, std::vector<std::string>> places_;  // groups of weights by the name of a layer
   std::map<std::string, Names> known_weights_;              // by group or name of the layer
   std::map<std::string, size_t> suffixes_;                  // the last that made a name its own
-  std::set<std::string> masked_;                            // values that have a mask
+  Masks masks_;
 };
 
 // ---- inputs -----------------------------------------------------------------------------------------------------------
@@ -187,57 +172,14 @@ Result<Names> Reader::add_sequence(const Context& context) {
 
 // ---- Functional -------------------------------------------------------------------------------------------------------
 
-template <class Function> void for_each_place(const Call& call, Function&& function) {
-  for (const Operand& operand : call.operands)
-    if (operand.place) function(*operand.place);
-  for (const auto& [name, operands] : call.named)
-    for (const Operand& operand : operands)
-      if (operand.place) function(*operand.place);
-}
-
-// A model counts the call that made it as the first, and that one is not listed. Keras 3 counts so in outputs only.
-void find_offsets(ModelGraph& graph, bool is_new) {
-  std::map<std::string, int64_t> inner;
-  const auto note = [&](const Place& place) { inner[place.layer] = std::max(inner[place.layer], place.call); };
-  for (const auto& [name, calls] : graph.calls)
-    for (const Call& call : calls) for_each_place(call, note);
-  std::map<std::string, int64_t> all = inner;
-  for (const Place& end : graph.ends) all[end.layer] = std::max(all[end.layer], end.call);
-  for (const auto& [name, layer] : graph.layers) {
-    if (!is_model(*layer)) continue;
-    const auto listed = static_cast<int64_t>(graph.calls.at(name).size());
-    const bool counts = all[name] >= listed;
-    if (is_new ? inner[name] >= listed : counts) graph.inner_offsets[name] = 1;
-    if (is_new ? !is_sequence(*layer) && all[name] > 0 : counts) graph.outer_offsets[name] = 1;
-  }
-}
-
 const ModelGraph& Reader::graph_of(const Json& model) {
   const auto [known, is_first] = graphs_.try_emplace(&model);
-  ModelGraph& graph = known->second;
-  if (!is_first) return graph;
-  bool is_new = false;
-  for (const Json& layer : layers_of(model)) {
-    graph.layers.emplace(name_of(layer), &layer);
-    graph.calls.emplace(name_of(layer), calls_of(layer));
-    for (const Json& node : frontend::elements(layer, "inbound_nodes")) is_new = is_new || node.is_object();
-  }
-  const auto places = [&](const char* list) {
-    const Json* found = member(config_of(model), list);
-    return found ? places_of(*found) : std::vector<Place>();
-  };
-  graph.begins = places("input_layers");
-  graph.ends = places("output_layers");
-  find_offsets(graph, is_new);
-  return graph;
+  if (is_first) known->second = model_graph(model);
+  return known->second;
 }
 
-Place listed(Place place, const std::map<std::string, int64_t>& offsets) {
-  if (const auto it = offsets.find(place.layer); it != offsets.end()) place.call -= it->second;
-  return place;
-}
-
-// Visits what the outputs need, operands first; what is open lies on a stack of its own, because models may be deep.
+// Lists what the outputs need, operands first, and reads that in the order in which Keras runs it. What is open lies on a stack of its own, because
+// models may be deep.
 class FunctionalWalk {
  public:
   FunctionalWalk(Reader& reader, const Context& context)
@@ -246,11 +188,12 @@ class FunctionalWalk {
   Result<Names> run() {
     LAPIS_CHECK(begin());
     if (graph_.ends.empty()) return damaged("the model '" + name_of(context_.model) + "' does not say where it ends");
+    for (const Place& end : graph_.ends) LAPIS_CHECK(visit(listed(end, graph_.outer_offsets)));
+    LAPIS_TRY(const std::vector<Place> order, in_order_of_keras());
+    for (const Place& place : order) LAPIS_CHECK(call(place));
     Names names;
-    for (const Place& named : graph_.ends) {
-      const Place end = listed(named, graph_.outer_offsets);
-      LAPIS_CHECK(visit(end));
-      LAPIS_TRY(names.emplace_back(), value_at(end));
+    for (const Place& end : graph_.ends) {
+      LAPIS_TRY(names.emplace_back(), value_at(listed(end, graph_.outer_offsets)));
     }
     return names;
   }
@@ -282,7 +225,7 @@ class FunctionalWalk {
     };
     std::vector<Open> open;
     const auto enter = [&](const Place& place) -> Status {
-      if (done_.contains({place.layer, place.call})) return ok();
+      if (done_.contains({place.layer, place.call}) || needed_.contains({place.layer, place.call})) return ok();
       if (open.size() > kMostOpen || !entered_.insert({place.layer, place.call}).second)
         return damaged("layer '" + place.layer + "' depends on itself");
       LAPIS_TRY(std::vector<Place> operands, operands_of(place));
@@ -296,10 +239,35 @@ class FunctionalWalk {
         LAPIS_CHECK(enter(operand));
         continue;
       }
-      LAPIS_CHECK(call(open.back().place));
+      const Place& place = open.back().place;
+      needed_.insert({place.layer, place.call});
+      operands_first_.push_back(place);
       open.pop_back();
     }
     return ok();
+  }
+
+  // What is farther from the outputs runs first. That matters where a layer takes away the mask of its data, which others read too.
+  Result<std::vector<Place>> in_order_of_keras() const {
+    std::map<Key, int64_t> depths;
+    std::map<std::string, int64_t> of_layers;  // that several calls share
+    std::vector<Place> order;
+    const auto deepen = [&](const Place& place, int64_t depth) {
+      const auto [known, is_new] = depths.try_emplace({place.layer, place.call}, depth);
+      if (is_new) order.push_back(place);
+      return known->second = std::max(known->second, depth);
+    };
+    for (auto place = operands_first_.rbegin(); place != operands_first_.rend(); ++place) {
+      int64_t& depth = of_layers[place->layer];
+      depth = deepen(*place, depth);
+      LAPIS_TRY(const std::vector<Place> operands, operands_of(*place));
+      for (const Place& operand : operands)
+        if (needed_.contains({operand.layer, operand.call})) deepen(operand, depth + 1);
+    }
+    std::ranges::stable_sort(order, std::greater<>(), [&](const Place& place) {
+      return depths.at({place.layer, place.call});
+    });
+    return order;
   }
 
   Result<const Json*> layer_of(const std::string& name) const {
@@ -319,8 +287,8 @@ class FunctionalWalk {
 
   Result<std::vector<Place>> operands_of(const Place& place) const {
     LAPIS_TRY(const Call* call, call_at(place));
-    std::vector<Place> operands;
-    for_each_place(*call, [&](const Place& operand) { operands.push_back(listed(operand, graph_.inner_offsets)); });
+    std::vector<Place> operands = keras_frontend::operands_of(*call);
+    for (Place& operand : operands) operand = listed(operand, graph_.inner_offsets);
     return operands;
   }
 
@@ -340,6 +308,10 @@ class FunctionalWalk {
   Result<Names> values_of(const std::string& layer, const std::vector<Operand>& operands) {
     Names names;
     for (const Operand& operand : operands) {
+      if (operand.is_absent) {
+        names.emplace_back();
+        continue;
+      }
       LAPIS_TRY(names.emplace_back(), operand.place ? value_at(listed(*operand.place, graph_.inner_offsets))
                                                     : reader_.add_number(layer, operand.number));
     }
@@ -359,7 +331,8 @@ class FunctionalWalk {
   const ModelGraph& graph_;
   const std::map<std::string, LayerPath> paths_;
   std::map<Key, Names> done_;
-  std::set<Key> entered_;
+  std::set<Key> entered_, needed_;
+  std::vector<Place> operands_first_;
 };
 
 Result<Names> Reader::add_functional(const Context& context) { return FunctionalWalk(*this, context).run(); }
@@ -408,9 +381,19 @@ Result<Names> Reader::add_call(const Context& context, const Json& layer, const 
   for (const std::string& operand : arguments.operands) bytes += operand.size();
   if (!expansion_.add_node() || !expansion_.add_bytes(bytes)) return expansion_.explosion("layers");
   if (arguments.operands.empty()) return damaged("is called without data").at("layer '" + name + "'");
+  if (is_model(layer) && !arguments.named.empty())
+    return error(ErrorKind::Unsupported, "is called with a mask, or with more than its inputs")
+        .at("layer '" + name + "'")
+        .help("save a model in which it is called with its data alone");
   if (is_model(layer)) return add_model({layer, name + "/", std::move(arguments.operands), path, context.depth + 1});
   if (class_of(layer) == "TimeDistributed") return add_each_step(context, layer, path, name, std::move(arguments));
   return add_layer(layer, path, name, std::move(arguments));
+}
+
+// The mask of a wrapper's data, which is no argument of what it wraps.
+std::string Reader::mask_of_steps(Arguments& arguments) const {
+  const auto given = arguments.named.extract("mask");
+  return given && given.mapped().size() == 1 ? given.mapped()[0] : masks_.of(arguments.operands[0]);
 }
 
 // A wrapper whose steps are samples of the layer that it wraps.
@@ -420,10 +403,14 @@ Result<Names> Reader::add_each_step(const Context& context, const Json& layer, c
   if (!inner || context.depth > frontend::kMaxDepth) return damaged("wraps nothing").at("layer '" + name + "'");
   LayerPath inside = path;
   inside.group += "/layer";
-  if (works_on_last_axis(class_of(*inner))) return add_layer(*inner, inside, name, std::move(arguments));
-  const std::string data = arguments.operands[0];
+  const std::string data = arguments.operands[0], mask = mask_of_steps(arguments);
+  if (works_on_last_axis(class_of(*inner))) {
+    LAPIS_TRY(const Names results, add_layer(*inner, inside, name, std::move(arguments)));
+    masks_.note(results[0], mask);
+    return results;
+  }
   LAPIS_TRY(arguments.operands, finish(node_of("TimeDistributed.begin", name + "/begin", {data}), 1));
-  if (masked_.contains(data)) masked_.insert(arguments.operands[0]);
+  masks_.note_step(arguments.operands[0], mask);
   const Context within{layer, name + "/", {}, inside, context.depth + 1};
   LAPIS_TRY(Names results,
             is_model(*inner) ? add_model({*inner, name + "/", std::move(arguments.operands), inside, context.depth + 1})
@@ -431,8 +418,9 @@ Result<Names> Reader::add_each_step(const Context& context, const Json& layer, c
                 ? add_each_step(within, *inner, inside, name + "/step", std::move(arguments))
                 : add_layer(*inner, inside, name + "/step", std::move(arguments)));
   if (results.size() != 1) return damaged("has several results for each step").at("layer '" + name + "'");
-  LAPIS_TRY(results, finish(node_of("TimeDistributed.end", name, {results[0], data}), 1));
-  if (masked_.contains(data)) masked_.insert(results[0]);
+  const std::string step = results[0];
+  LAPIS_TRY(results, finish(node_of("TimeDistributed.end", name, {step, data}), 1));
+  masks_.note_steps(results[0], step, mask);
   return results;
 }
 
@@ -444,12 +432,13 @@ Result<Names> Reader::add_layer(const Json& layer, const LayerPath& path, const 
   node.attributes.erase(frontend::kRefusal);
   refuse(node, refusal_of(layer));
   add_operands(node, arguments);
-  note_masks(node, config, arguments);
+  refuse(node, masks_.hand_over(node, arguments.named.contains("mask")));
+  LAPIS_TRY(const std::string mask, mask_behind(node, config));
+  masks_.take_away(node);
   if (!is_refused(node)) LAPIS_CHECK(add_weights(node, config, path));
   const size_t outputs = output_count(node.op, config);
-  const bool masks = masked_.contains(name);
   LAPIS_TRY(Names results, finish(std::move(node), outputs));
-  if (masks) masked_.insert(results[0]);
+  masks_.note(results[0], mask);
   return results;
 }
 
@@ -493,26 +482,6 @@ Status Reader::add_attributes(SourceNode& node, const Json& config, const Argume
   return fits ? ok() : Status(expansion_.explosion("options of layers"));
 }
 
-// Data in the order of the layer's slots, "" where there is none. False if there is more than it has slots for.
-bool fill_slots(SourceNode& node, const Arguments& arguments) {
-  const std::vector<std::string_view> slots = slots_of(node.op);
-  node.inputs = arguments.operands;
-  if (!slots.empty()) node.inputs.resize(std::max(slots.size(), node.inputs.size()));
-  bool fits = slots.empty() || node.inputs.size() == slots.size();
-  for (const auto& [name, values] : arguments.named) {
-    auto slot = static_cast<size_t>(std::ranges::find(slots, name) - slots.begin());
-    for (const std::string& value : values) {
-      if (slots.empty() && name != "mask")
-        node.inputs.push_back(value);
-      else if (slot < slots.size() && slots[slot] == name)
-        node.inputs[slot++] = value;
-      else
-        fits = false;
-    }
-  }
-  return fits && !arguments.has_others;
-}
-
 void Reader::add_operands(SourceNode& node, const Arguments& arguments) const {
   const bool fits = fill_slots(node, arguments);
   // Keras 3 says itself which it is when it predicts, Keras 2 does as the model says.
@@ -523,13 +492,13 @@ void Reader::add_operands(SourceNode& node, const Arguments& arguments) const {
     refuse(node, "it is called with a mask, or with more than Lapis knows");
 }
 
-// What masks leave out changes what some layers compute. Masks themselves are not in the file: they follow the data.
-void Reader::note_masks(SourceNode& node, const Json& config, const Arguments& arguments) {
-  const bool has_mask =
-      std::ranges::any_of(arguments.operands, [&](const std::string& name) { return masked_.contains(name); });
-  if (has_mask && heeds_masks(node.op))
-    refuse(node, "steps that a mask leaves out (Masking, or Embedding with mask_zero)");
-  if (has_mask || makes_mask(node.op, config)) masked_.insert(node.name);
+// The mask of what a layer gives, "" if it has none.
+Result<std::string> Reader::mask_behind(const SourceNode& node, const Json& config) {
+  Masks::Made mask = masks_.made_by(node, config);
+  if (!mask.node) return mask.name;
+  if (!expansion_.add_node()) return expansion_.explosion("masks");
+  LAPIS_TRY(const Names made, finish(*std::move(mask.node), 1));
+  return made[0];
 }
 
 Status Reader::add_weights(SourceNode& node, const Json& config, const LayerPath& path) {

@@ -4,6 +4,7 @@
 #include <map>
 
 #include "frontends/common/recurrent_layers.h"
+#include "frontends/keras/steps.h"
 #include "frontends/keras/translators.h"
 #include "ir/ops/data_attributes.h"
 
@@ -163,7 +164,8 @@ Result<Attributes> attributes_of(const Translation& t, const Kind& kind, size_t 
 // ---- the operator -----------------------------------------------------------------------------------------------------
 
 // What it gives: all steps [steps, directions, N, units], then the last states [directions, N, units].
-Result<std::vector<Value*>> all_steps(Translation& t, const Kind& kind, size_t slots, size_t directions) {
+Result<std::vector<Value*>> all_steps(Translation& t, const Kind& kind, size_t slots, size_t directions,
+                                      const std::optional<Steps>& steps) {
   for (const char* other : {"stateful", "time_major"})
     if (t.get<bool>(other, false)) return Translation::unsupported(other);
   LAPIS_TRY(const int64_t rank, rank_of(t));
@@ -171,6 +173,9 @@ Result<std::vector<Value*>> all_steps(Translation& t, const Kind& kind, size_t s
     return error(ErrorKind::Input, "its data is " + t.input(0).type.to_string() + ", not [N, steps, values]");
   LAPIS_TRY(const Attributes attributes, attributes_of(t, kind, directions));
   LAPIS_TRY(Value * x, t.real(0, Layout::AsWritten));
+  if (steps) {
+    LAPIS_TRY(x, rows_at(t, x, steps->order));
+  }
   LAPIS_TRY(x, frontend::transpose(t, x, {1, 0, 2}));
   std::vector<Value*> w, r, b, inputs = {x};
   for (size_t d = 0; d < directions; ++d) {
@@ -182,7 +187,7 @@ Result<std::vector<Value*>> all_steps(Translation& t, const Kind& kind, size_t s
   for (const std::vector<Value*>& all : {w, r, b}) {
     LAPIS_TRY(inputs.emplace_back(), frontend::stacked(t, all));
   }
-  inputs.push_back(nullptr);  // lengths of the sequences
+  inputs.push_back(steps ? steps->lengths : nullptr);
   for (size_t state = 0; state < kind.states && t.has(1); ++state) {
     std::vector<Value*> given;
     for (size_t d = 0; d < directions; ++d) {
@@ -203,15 +208,35 @@ Result<Value*> state_of(Translation& t, Value* states, size_t directions, int64_
   return frontend::squeeze(t, states, {0});
 }
 
-// What one direction gives: all steps [N, steps, units], or the last [N, units].
-Result<Value*> result_of(Translation& t, const std::vector<Value*>& y, size_t directions, int64_t d) {
-  if (!t.get<bool>("return_sequences", false)) return state_of(t, y[1], directions, d);
+// Of the steps that the mask in this slot counts; all of them, if there is none.
+Result<std::optional<Steps>> masked_steps(Translation& t, size_t slot) {
+  if (!t.has(slot)) return std::optional<Steps>();
+  if (t.get<bool>("zero_output_for_mask", false) && !t.get<bool>("return_sequences", false))
+    return Translation::unsupported("zero_output_for_mask for the last step alone");
+  LAPIS_TRY(Steps steps, steps_of(t, slot));
+  return std::optional(steps);
+}
+
+// The last step that counts; where there is none, zeros and not the state from before.
+Result<Value*> last_of(Translation& t, const std::vector<Value*>& y, size_t directions, int64_t d,
+                       const std::optional<Steps>& counting) {
+  LAPIS_TRY(Value * last, state_of(t, y[1], directions, d));
+  return counting && t.has(1) ? last_or_zeros(t, *counting, last) : last;
+}
+
+// What one direction gives: all steps [N, steps, units], or the last [N, units]. Both directions together leave out what the mask does.
+Result<Value*> result_of(Translation& t, const std::vector<Value*>& y, size_t directions, int64_t d,
+                         const std::optional<Steps>& counting) {
+  if (!t.get<bool>("return_sequences", false)) return last_of(t, y, directions, d, counting);
   Value* steps = y[0];
   if (directions > 1) {
     LAPIS_TRY(steps, frontend::slice(t, steps, 1, d, d + 1));
   }
   LAPIS_TRY(steps, frontend::squeeze(t, steps, {1}));
-  return frontend::transpose(t, steps, {1, 0, 2});
+  LAPIS_TRY(steps, frontend::transpose(t, steps, {1, 0, 2}));
+  if (!counting) return steps;
+  const bool zeros = directions > 1 || t.get<bool>("zero_output_for_mask", false);
+  return spread(t, *counting, steps, {d == 1 || t.get<bool>("go_backwards", false), zeros});
 }
 
 Status set_states(Translation& t, const Kind& kind, const std::vector<Value*>& y, size_t directions) {
@@ -237,8 +262,10 @@ Result<Value*> merged(Translation& t, const std::vector<Value*>& both, const std
 
 Status recurrent(Translation& t) {
   const Kind& kind = *kind_of(t.node().op);
-  LAPIS_TRY(const std::vector<Value*> y, all_steps(t, kind, 1 + kind.states, 1));
-  LAPIS_TRY(Value * result, result_of(t, y, 1, 0));
+  const size_t mask = 1 + kind.states;
+  LAPIS_TRY(const std::optional<Steps> steps, masked_steps(t, mask));
+  LAPIS_TRY(const std::vector<Value*> y, all_steps(t, kind, mask + 1, 1, steps));
+  LAPIS_TRY(Value * result, result_of(t, y, 1, 0, steps));
   // Keras gives the steps in the order in which they were taken, ONNX in that of the data.
   if (t.get<bool>("go_backwards", false) && t.get<bool>("return_sequences", false)) {
     LAPIS_TRY(result, frontend::slice(t, result, 1, -1, INT64_MIN, -1));
@@ -248,16 +275,17 @@ Status recurrent(Translation& t) {
 }
 
 Status bidirectional(Translation& t) {
-  constexpr size_t kSlots = 5;
+  constexpr size_t kMask = 5;
   const std::string cell = t.get<std::string>("cell", "");
   const Kind* kind = kind_of(cell);
   if (!kind) return Translation::unsupported("a wrapper of the layer " + cell);
   if (t.get<bool>("go_backwards", false)) return Translation::unsupported("a layer that goes backwards anyway");
   if (t.get<bool>("directions_differ", false)) return Translation::unsupported("directions with different options");
-  LAPIS_TRY(const std::vector<Value*> y, all_steps(t, *kind, kSlots, 2));
+  LAPIS_TRY(const std::optional<Steps> steps, masked_steps(t, kMask));
+  LAPIS_TRY(const std::vector<Value*> y, all_steps(t, *kind, kMask + 1, 2, steps));
   std::vector<Value*> both;
   for (int64_t d = 0; d < 2; ++d) {
-    LAPIS_TRY(both.emplace_back(), result_of(t, y, 2, d));
+    LAPIS_TRY(both.emplace_back(), result_of(t, y, 2, d, steps));
   }
   LAPIS_TRY(Value * result, merged(t, both, t.get<std::string>("merge_mode", "concat")));
   LAPIS_CHECK(t.set(0, result, Layout::AsWritten));

@@ -35,7 +35,6 @@ constexpr frontend::Refused kRefused[] = {
     {"MaxNumBoundingBoxes", kNotYet, kExport},
     {"MelSpectrogram", kSound, kOutside},
     {"MixUp", kAugments, kWithoutIt},
-    {"NotEqual", kNotYet, kExport},
     {"Pipeline", kNotYet, kExport},
     {"RNN", kNotYet, kExport},
     {"RandAugment", kAugments, kWithoutIt},

@@ -28,6 +28,12 @@ Status multi_head_attention(Translation& t);
 Status dense(Translation& t);
 Status embedding(Translation& t);
 Status identity(Translation& t);
+// masking.cpp
+Status all_of_masks(Translation& t);
+Status any_of_masks(Translation& t);
+Status mask_of_concatenate(Translation& t);
+Status mask_of_embedding(Translation& t);
+Status mask_of_masking(Translation& t);
 Status masking(Translation& t);
 // merging.cpp
 Status add(Translation& t);
@@ -50,8 +56,12 @@ Status rescaling(Translation& t);
 Status rms_normalization(Translation& t);
 Status unit_normalization(Translation& t);
 // operators.cpp
+Status any_along(Translation& t);
 Status clip(Translation& t);
+Status converted(Translation& t);
+Status logical_or(Translation& t);
 Status mat_mul(Translation& t);
+Status not_equal(Translation& t);
 Status reduce_max(Translation& t);
 Status reduce_mean(Translation& t);
 Status reduce_min(Translation& t);
@@ -60,6 +70,7 @@ Status reshape_all(Translation& t);
 Status square(Translation& t);
 Status transpose(Translation& t);
 Status unsqueeze(Translation& t);
+Status zeros_like(Translation& t);
 // recurrent.cpp
 Status bidirectional(Translation& t);
 Status recurrent(Translation& t);
@@ -107,6 +118,10 @@ Result<size_t> pixel_axes(const Translation& t);
 Result<Value*> per_channel(Translation& t, Value* values, Layout layout, int64_t rank);
 // One number in this shape, which takes no memory while it is large.
 Result<Value*> repeated(Translation& t, double value, const Shape& shape);
+inline constexpr double kNever = -1e9;  // the score of what a mask leaves out
+// Which of these truth values, along axes, has a true one; and an operand that is a mask.
+Result<Value*> any(Translation& t, Value* truths, Axes axes, bool keepdims);
+Result<Value*> mask_operand(Translation& t, size_t i);
 // Operand 0, what `compute` makes of it, in the same order of axes.
 template <class Compute> Status in_any_order(Translation& t, Compute compute) {
   const Layout layout = frontend::plain_layout(t);

@@ -107,6 +107,23 @@ Status global_pool(Translation& t, const OpDef& op) {
   return frontend::reduce(t, op, std::move(pixels), t.get<bool>("keepdims", false));
 }
 
+constexpr size_t kMask = 1;
+
+// Of the steps that count.
+Status masked_average(Translation& t) {
+  const int64_t steps = first_pixel_axis(t);
+  const bool keepdims = t.get<bool>("keepdims", false);
+  LAPIS_TRY(Value * x, t.real(0, Layout::AsWritten));
+  LAPIS_TRY(Value * counts, mask_operand(t, kMask));
+  LAPIS_TRY(counts, frontend::unsqueeze(t, counts, {3 - steps}));
+  LAPIS_TRY(x, t.add(ops::Where, {counts, x, frontend::scalar(t, 0, x->dtype())}));
+  LAPIS_TRY(Value * ones, frontend::cast(t, counts, x->dtype()));
+  LAPIS_TRY(Value * sum, frontend::reduce(t, ops::ReduceSum, x, {steps}, keepdims));
+  LAPIS_TRY(Value * count, frontend::reduce(t, ops::ReduceSum, ones, {steps}, keepdims));
+  LAPIS_TRY(Value * y, t.add(ops::Div, {sum, count}));
+  return t.set(0, y, Layout::AsWritten);
+}
+
 // The pixels that a transposed convolution gives: SAME as many as strides, VALID all of them; `output_padding` says it otherwise.
 Result<Dims> transposed_sizes(const Translation& t, const Window& w, const Type& image, bool same) {
   std::vector<int64_t> added;
@@ -116,7 +133,7 @@ Result<Dims> transposed_sizes(const Translation& t, const Window& w, const Type&
   Dims sizes;
   for (size_t i = 0; i < w.kernel.size(); ++i) {
     const int64_t reach = (w.kernel[i] - 1) * w.dilations[i] + 1, stride = w.strides[i];
-    const Dim pixels = image.dim(static_cast<int64_t>(i) + 2);
+    const Dim& pixels = image.dim(static_cast<int64_t>(i) + 2);
     if (added.empty()) {
       sizes.push_back(pixels * Dim(stride) + Dim(same ? 0 : std::max<int64_t>(reach - stride, 0)));
     } else if (added[i] < 0 || added[i] >= stride) {
@@ -182,7 +199,9 @@ Status conv_transpose(Translation& t) {
 // Both leave the padding out, as ONNX's defaults do.
 Status average_pool(Translation& t) { return pool<ops::AveragePoolAttrs>(t, ops::AveragePool); }
 Status max_pool(Translation& t) { return pool<ops::MaxPoolAttrs>(t, ops::MaxPool); }
-Status global_average_pool(Translation& t) { return global_pool(t, ops::ReduceMean); }
+Status global_average_pool(Translation& t) {
+  return t.has(kMask) ? masked_average(t) : global_pool(t, ops::ReduceMean);
+}
 Status global_max_pool(Translation& t) { return global_pool(t, ops::ReduceMax); }
 
 }  // namespace lapis::keras_frontend

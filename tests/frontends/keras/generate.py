@@ -237,6 +237,38 @@ def attention():
     record("attention", keras.Model([a, b, mask], y), {"a": array(2, 4, 6), "b": array(2, 5, 6), "mask": mask_values})
 
 
+def masks():
+    """Steps that are left out: at the end, in the middle, at the beginning, all of a sequence."""
+    ids, x = keras.Input((6,), dtype="int32", name="ids"), keras.Input((6, 4), name="x")
+    a = L.Embedding(7, 4, mask_zero=True)(ids)
+    b = L.Masking(0.5)(x)
+    y = [L.LSTM(3)(a), L.LSTM(3, return_sequences=True)(b), *L.LSTM(2, return_state=True)(a), L.GRU(3, go_backwards=True, return_sequences=True)(a),
+         L.GRU(2, reset_after=False)(b), L.SimpleRNN(3, return_sequences=True, zero_output_for_mask=True)(a), L.Bidirectional(L.LSTM(2, return_sequences=True))(a),
+         L.Bidirectional(L.GRU(2), merge_mode="sum")(b), L.LSTM(3)(b, initial_state=[L.Dense(3)(L.Flatten()(x)), L.Dense(3)(L.Flatten()(x))])]
+    y += [L.LSTM(2)(L.Bidirectional(L.LSTM(2, return_sequences=True))(L.Dropout(0.2)(L.Dense(3, activation="relu")(a)))),  # handed on
+          L.LSTM(2)(L.Conv1D(3, 1)(a)),  # lost
+          L.GRU(2)(L.Add()([a, b])), L.GRU(2)(L.Add()([a, x])), L.GRU(2)(L.Concatenate()([a, b])), L.GRU(2)(L.Concatenate(axis=1)([a, b])),
+          L.LSTM(2)(L.TimeDistributed(L.Dense(3))(a)), L.LSTM(2)(L.TimeDistributed(L.LayerNormalization())(b))]
+    y += [L.GlobalAveragePooling1D()(a), L.GlobalAveragePooling1D(keepdims=True)(L.LayerNormalization()(b)) if VERSION == 3 else L.GlobalAveragePooling1D()(b)]
+    y += [L.MultiHeadAttention(2, 3)(a, b), L.MultiHeadAttention(2, 2)(a, a, use_causal_mask=True), L.MultiHeadAttention(1, 2)(x, a, key=b),
+          L.LSTM(2)(L.MultiHeadAttention(1, 2)(a, x)), L.Attention()([a, b]), L.Attention()([x, a]), L.GRU(2)(L.Attention()([b, x]))]
+    scores, counts = keras.Input((3, 5), name="scores"), keras.Input((3, 5), dtype="bool", name="counts")
+    y += [L.Softmax()(scores, mask=counts)]
+    steps = keras.Sequential([keras.Input((6, 4)), L.Masking(0.5), L.GRU(3, return_sequences=True), L.LayerNormalization(), L.LSTM(2)])
+    y += [steps(x)]
+    values = array(3, 6, 4)
+    values[0, 4:] = values[1, ::2] = values[2, :1] = 0.5
+    feeds = {"ids": np.array([[3, 1, 5, 2, 0, 0], [0, 4, 0, 6, 1, 0], [0, 0, 2, 0, 0, 3]], np.int32), "x": values, "scores": array(3, 3, 5),
+             "counts": (random.integers(0, 3, (3, 3, 5)) > 0) | (np.arange(5) == 2)}
+    record("masks", keras.Model([ids, x, scores, counts], y), feeds, (".keras",))
+    nothing = np.zeros((2, 6), np.int32)
+    nothing[1, 3] = 5
+    start = [L.Dense(3)(L.Flatten()(x)), L.Dense(3)(L.Flatten()(x))]
+    y = [*L.LSTM(3, return_state=True)(a, initial_state=start), L.GRU(3, return_sequences=True)(a, initial_state=start[0]), L.Bidirectional(L.GRU(2))(a),
+         L.MultiHeadAttention(2, 2)(a, a, use_causal_mask=True), L.Attention()([a, a])]
+    record("empty_sequences", keras.Model([ids, x], y), {"ids": nothing, "x": values[:2]}, (".h5",) if VERSION == 2 else (".keras",))
+
+
 def graph():
     """Models within models, called once and twice, shared layers, several inputs and outputs, an input that is an output of another."""
     a, b = keras.Input((6, 5, 2), name="a"), keras.Input((6, 5, 2), name="b")
@@ -320,10 +352,10 @@ def refused():
     y = L.Dense(2, activation="relu")(Sharpen(name="sharpen_more")(y))
     save(keras.Model(x, y), "own_classes", ".keras")
     says[f"k{VERSION}_own_classes.keras"] = ["operator Lambda is not supported", "never runs", "operator Sharpen is not supported", "(2 nodes)", "model.export"]
-    ids = keras.Input((5,), dtype="int32", name="ids")
-    y = L.LSTM(3)(L.Embedding(7, 4, mask_zero=True)(ids))
-    save(keras.Model(ids, y), "masks", ".h5")
-    says[f"k{VERSION}_masks.h5"] = ["operator LSTM", "mask"]
+    x = keras.Input((2, 5, 4), name="x")
+    y = L.TimeDistributed(L.LSTM(3))(L.Masking()(x))
+    save(keras.Model(x, y), "masks_in_steps", ".keras")
+    says[f"k{VERSION}_masks_in_steps.keras"] = ["operator LSTM", "a mask over the steps that TimeDistributed takes apart", "model.export"]
     if VERSION == 2:
         x = keras.Input((4,), name="x")
         save(keras.Model(x, L.Dropout(0.5)(x, training=True)), "training", ".h5")
@@ -372,6 +404,7 @@ def main():
         "activations": lambda: branches("activations", (5,), activations),
         "recurrent": lambda: branches("recurrent", (5, 4), recurrent, (".h5", ".keras") if VERSION == 2 else (".keras",)),
         "attention": attention,
+        "masks": masks,
         "merging": merging,
         "graph": graph,
         "sequential": sequential,
