@@ -32,8 +32,8 @@ bool has_all_masks(const std::vector<std::string_view>& slots, const Arguments& 
 
 bool fill_slots(frontend::SourceNode& node, const Arguments& arguments) {
   const std::vector<std::string_view> slots = slots_of(node.op);
-  const auto in_order = static_cast<size_t>(
-      std::ranges::count_if(slots, [](std::string_view slot) { return !slot.ends_with("mask"); }));
+  const auto in_order =
+      static_cast<size_t>(std::ranges::count_if(slots, [](std::string_view slot) { return !slot.ends_with("mask"); }));
   node.inputs = arguments.operands;
   bool fits = slots.empty() || (node.inputs.size() <= in_order && has_all_masks(slots, arguments));
   if (fits && !slots.empty()) node.inputs.resize(slots.size());

@@ -56,6 +56,7 @@ struct Copy {
   }
   std::vector<std::string> names(const std::vector<std::string>& originals) const {
     std::vector<std::string> all;
+    all.reserve(originals.size());
     for (const std::string& original : originals) all.push_back(name(original));
     return all;
   }
@@ -97,6 +98,8 @@ class Resolver {
 
   static Function function_of(const std::string& op) {
     static const std::map<std::string_view, Function> functions = {
+        {"BIDIRECTIONAL_SEQUENCE_LSTM", &Resolver::from_zeros},
+        {"BIDIRECTIONAL_SEQUENCE_RNN", &Resolver::from_zeros},
         {"CALL", &Resolver::call},
         {"CALL_ONCE", &Resolver::call_once},
         {"IF", &Resolver::branch},
@@ -294,7 +297,7 @@ class Resolver {
       Tensor start = zeros(value->second);
       if (!start.defined()) continue;
       if (!expansion_.add_bytes(static_cast<size_t>(start.bytes()))) return expansion_.explosion("variables");
-      input = twin.name + "/" + input + "_at_first";
+      input.insert(0, twin.name + "/").append("_at_first");
       to.values.emplace(input, constant(std::move(start)));
     }
     to.nodes.push_back(std::move(twin));

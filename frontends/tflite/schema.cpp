@@ -129,6 +129,14 @@ void add_control(AllOptions& all) {
 
 // The activation within a cell is none of its results.
 void add_sequences(AllOptions& all) {
+  all["BIDIRECTIONAL_SEQUENCE_LSTM"] = {69,
+                                        {{"cell_activation", 0, Kind::Enum},
+                                         {"cell_clip", 1, Kind::Float},
+                                         {"proj_clip", 2, Kind::Float},
+                                         {"merge_outputs", 3, Kind::Flag},
+                                         {"time_major", 4, Kind::Flag, 1}}};
+  all["BIDIRECTIONAL_SEQUENCE_RNN"] = {
+      70, {{"time_major", 0, Kind::Flag}, {"cell_activation", 1, Kind::Enum}, {"merge_outputs", 2, Kind::Flag}}};
   all["UNIDIRECTIONAL_SEQUENCE_LSTM"] = {71,
                                          {{"cell_activation", 0, Kind::Enum},
                                           {"cell_clip", 1, Kind::Float},
@@ -160,7 +168,7 @@ frontend::SourceAttribute read(const FlatTable& table, const Option& option) {
   const int slot = option.slot;
   switch (option.kind) {
     case Kind::Enum: return int64_t{table.get<int8_t>(slot, 0)};
-    case Kind::Flag: return table.get<uint8_t>(slot, 0) != 0;
+    case Kind::Flag: return table.get<uint8_t>(slot, static_cast<uint8_t>(option.fallback)) != 0;
     case Kind::Int: return int64_t{table.get<int32_t>(slot, option.fallback)};
     case Kind::Float: return double{table.get<float>(slot, 0)};
     case Kind::Type: return static_cast<int64_t>(dtype_of(table.get<int8_t>(slot, 0)));

@@ -1,5 +1,5 @@
-// LSTMs and simple networks along a sequence, as ONNX's operators: the same functions with their gates in another order. They begin from zeros in
-// each run, as TFLite does once its variables are reset.
+// LSTMs and simple networks along a sequence, in one direction or both, as ONNX's operators: the same functions with their gates in another order.
+// They begin from zeros in each run, as TFLite does once its variables are reset.
 #include <algorithm>
 
 #include "frontends/common/build.h"
@@ -12,20 +12,23 @@
 namespace lapis::tflite_frontend {
 namespace {
 
-// Operands of an LSTM: where its groups of four begin, which are for the gates input, forget, cell, output.
-enum Operand : size_t {
-  kInput,
-  kWeights = 1,
-  kRecurrence = 5,
-  kPeepholes = 9,
-  kBiases = 12,
-  kProjection = 16,
-  kOutputState = 18,
-  kCellState,
-  kNorms
+// Operands of an LSTM: where its groups of four begin, which are for the gates input, forget, cell, output. Those of the way back stand behind those of
+// the way there, and the states of both behind them.
+struct Way {
+  size_t weights, output_state;
+  bool backwards = false;
+
+  size_t recurrence() const { return weights + 4; }
+  size_t peepholes() const { return weights + 8; }
+  size_t biases() const { return weights + 11; }
+  size_t projection() const { return weights + 15; }
+  size_t cell_state() const { return output_state + 1; }
 };
-constexpr size_t kGate[] = {0, 3, 1, 2};   // ONNX's order: input, output, forget, cell
-constexpr size_t kPeephole[] = {0, 2, 1};  // input, output, forget of input, forget, output
+constexpr size_t kInput = 0;
+constexpr Way kOnly = {1, 18}, kThere = {1, 35}, kBack = {18, 37, true};
+constexpr size_t kNorms = 20, kAuxiliary = 39;  // what operands there are behind
+constexpr size_t kGate[] = {0, 3, 1, 2};        // ONNX's order: input, output, forget, cell
+constexpr size_t kPeephole[] = {0, 2, 1};       // input, output, forget of input, forget, output
 
 // By number, as those that are fused.
 Result<std::string> activation_of(const Translation& t) {
@@ -48,9 +51,26 @@ Result<Value*> sequence(Translation& t) {
   return turned(t, x, t.get<bool>("time_major", false));
 }
 
-Status set_sequence(Translation& t, Value* y) {
+Status set_sequence(Translation& t, size_t output, Value* y) {
   LAPIS_TRY(y, turned(t, y, t.get<bool>("time_major", false)));
-  return frontend::result(t, 0, y);
+  return frontend::result(t, output, y);
+}
+
+// Beside each other, or each for itself.
+Status set_both(Translation& t, Value* there, Value* back) {
+  if (t.get<bool>("merge_outputs", false)) {
+    LAPIS_TRY(Value * both, t.add(ops::Concat, {there, back}, ops::ConcatAttrs{.axis = -1}));
+    return set_sequence(t, 0, both);
+  }
+  if (t.output_count() != 2) return error(ErrorKind::Input, "has no output for its second direction");
+  LAPIS_CHECK(set_sequence(t, 0, there));
+  return set_sequence(t, 1, back);
+}
+
+Status check_none_from(const Translation& t, size_t first, const char* what) {
+  for (size_t i = first; i < t.input_count(); ++i)
+    if (t.has(i)) return Translation::unsupported(what);
+  return ok();
 }
 
 // What a gate has; where there is no input gate, it opens as the forget gate closes: sigmoid(-x) = 1 - sigmoid(x).
@@ -71,45 +91,49 @@ Result<Value*> of_gates(Translation& t, size_t group, std::span<const size_t> or
 
 struct Lstm {
   Value *x, *weights, *recurrence, *biases, *peepholes = nullptr, *output, *cell;
+  Tensor start;  // of the cell, if it is constant
   std::string activation;
   double clip = 0;
+  bool backwards = false;
 };
 
-Status check_lstm(const Translation& t) {
-  if (!t.has(kOutputState) || !t.has(kCellState)) return error(ErrorKind::Input, "has no states");
-  if (t.has(kProjection)) return Translation::unsupported("outputs that are projected");
-  for (size_t i = kNorms; i < t.input_count(); ++i)
-    if (t.has(i)) return Translation::unsupported("gates that are normalized");
-  return ok();
+Status check_state(const Value* state) {
+  if (state->type().is_static() && state->type().rank() == 2) return ok();
+  return error(ErrorKind::Input, "its state is " + state->type().to_string() + ", not [batch, cells]");
 }
 
-Result<Lstm> parameters(Translation& t) {
-  LAPIS_CHECK(check_lstm(t));
+Result<Lstm> parameters(Translation& t, const Way& way) {
+  if (!t.has(way.output_state) || !t.has(way.cell_state())) return error(ErrorKind::Input, "has no states");
+  if (t.has(way.projection())) return Translation::unsupported("outputs that are projected");
   Lstm l{};
+  l.backwards = way.backwards;
+  l.start = t.input(way.cell_state()).constant;
   l.clip = t.get<double>("cell_clip", 0);
   LAPIS_TRY(l.activation, activation_of(t));
   LAPIS_TRY(l.x, sequence(t));
-  LAPIS_TRY(l.weights, of_gates(t, kWeights, kGate));
-  LAPIS_TRY(l.recurrence, of_gates(t, kRecurrence, kGate));
-  LAPIS_TRY(l.biases, of_gates(t, kBiases, kGate));
-  if (t.has(kPeepholes + 1)) {
-    LAPIS_TRY(l.peepholes, of_gates(t, kPeepholes, kPeephole));
+  LAPIS_TRY(l.weights, of_gates(t, way.weights, kGate));
+  LAPIS_TRY(l.recurrence, of_gates(t, way.recurrence(), kGate));
+  LAPIS_TRY(l.biases, of_gates(t, way.biases(), kGate));
+  if (t.has(way.peepholes() + 1)) {
+    LAPIS_TRY(l.peepholes, of_gates(t, way.peepholes(), kPeephole));
   }
-  LAPIS_TRY(l.output, t.real(kOutputState, Layout::AsWritten));
-  LAPIS_TRY(l.cell, t.real(kCellState, Layout::AsWritten));
+  LAPIS_TRY(l.output, t.real(way.output_state, Layout::AsWritten));
+  LAPIS_TRY(l.cell, t.real(way.cell_state(), Layout::AsWritten));
+  LAPIS_CHECK(check_state(l.output));
   return l;
 }
 
 // A cell grows by at most 1 in a step, so that short sequences do not reach the numbers at which it is clipped.
-bool may_clip(const Translation& t, const Lstm& l) {
-  const Tensor& start = t.input(kCellState).constant;
+bool may_clip(const Lstm& l) {
   const Dim& steps = l.x->type().dim(0);
   if (l.clip <= 0) return false;
-  if (!start.defined() || l.activation != "Tanh" || !steps.is_constant()) return true;
-  for (int64_t i = 0; i < start.size(); ++i)
-    if (start.as_double(i) != 0) return true;
+  if (!l.start.defined() || l.activation != "Tanh" || !steps.is_constant()) return true;
+  for (int64_t i = 0; i < l.start.size(); ++i)
+    if (l.start.as_double(i) != 0) return true;
   return static_cast<double>(steps.value()) > l.clip;
 }
+
+std::string direction(bool backwards) { return backwards ? "reverse" : "forward"; }
 
 Result<Value*> as_operator(Translation& t, const Lstm& l) {
   LAPIS_TRY(Value * zeros, t.add(ops::Sub, {l.biases, l.biases}));
@@ -126,6 +150,7 @@ Result<Value*> as_operator(Translation& t, const Lstm& l) {
     LAPIS_TRY(inputs.emplace_back(), frontend::unsqueeze(t, l.peepholes, {0}));
   }
   ops::LstmAttrs attributes;
+  attributes.direction = direction(l.backwards);
   attributes.activations = {"Sigmoid", l.activation, l.activation};
   attributes.hidden_size = l.output->type().dim(1).value();
   LAPIS_TRY(Value * y, t.add(ops::LSTM, inputs, attributes));
@@ -151,11 +176,12 @@ class Steps {
     }
     std::vector<Value*> outputs;
     for (int64_t i = 0; i < steps.value(); ++i) {
-      Value* at = t_.constant(Tensor::scalar(i));
+      Value* at = t_.constant(Tensor::scalar(l_.backwards ? steps.value() - 1 - i : i));
       LAPIS_TRY(Value * of_input, t_.add(ops::Gather, {all, at}, ops::AxisAttrs{.axis = 0}));
       LAPIS_CHECK(step(of_input));
       LAPIS_TRY(outputs.emplace_back(), frontend::unsqueeze(t_, h_, {0}));
     }
+    if (l_.backwards) std::ranges::reverse(outputs);
     return t_.add(ops::Concat, outputs, ops::ConcatAttrs{.axis = 0});
   }
 
@@ -195,39 +221,64 @@ class Steps {
   std::vector<Value*> peepholes_;
 };
 
-}  // namespace
-
-Status sequence_lstm(Translation& t) {
-  LAPIS_TRY(const Lstm l, parameters(t));
-  if (!l.output->type().is_static() || l.output->type().rank() != 2)
-    return error(ErrorKind::Input, "its state is " + l.output->type().to_string() + ", not [batch, cells]");
-  LAPIS_TRY(Value * y, may_clip(t, l) ? Steps(t, l).run() : as_operator(t, l));
-  return set_sequence(t, y);
+Result<Value*> lstm(Translation& t, const Way& way) {
+  LAPIS_TRY(const Lstm l, parameters(t, way));
+  return may_clip(l) ? Steps(t, l).run() : as_operator(t, l);
 }
 
-// Operands: data, weights, weights of the state, bias, state.
-Status sequence_rnn(Translation& t) {
+// Operands from `first` on: weights, weights of the state, bias, state.
+Result<Value*> rnn(Translation& t, size_t first, bool backwards) {
+  for (size_t i = first; i < first + 4; ++i)
+    if (!t.has(i)) return error(ErrorKind::Input, "lacks operand " + std::to_string(i));
+  ops::RnnAttrs attributes;
   LAPIS_TRY(const std::string activation, activation_of(t));
+  attributes.activations = {activation};
+  attributes.direction = direction(backwards);
   LAPIS_TRY(Value * x, sequence(t));
   std::vector<Value*> inputs = {x};
-  LAPIS_TRY(Value * bias, t.real(3, Layout::AsWritten));
+  LAPIS_TRY(Value * bias, t.real(first + 2, Layout::AsWritten));
   LAPIS_TRY(Value * zeros, t.add(ops::Sub, {bias, bias}));
   LAPIS_TRY(Value * biases, t.add(ops::Concat, {bias, zeros}, ops::ConcatAttrs{.axis = 0}));
-  for (const size_t i : {1, 2}) {
+  for (const size_t i : {first, first + 1}) {
     LAPIS_TRY(Value * weights, t.real(i, Layout::AsWritten));
     LAPIS_TRY(inputs.emplace_back(), frontend::unsqueeze(t, weights, {0}));
   }
   LAPIS_TRY(inputs.emplace_back(), frontend::unsqueeze(t, biases, {0}));
   inputs.push_back(nullptr);
-  LAPIS_TRY(Value * state, t.real(4, Layout::AsWritten));
+  LAPIS_TRY(Value * state, t.real(first + 3, Layout::AsWritten));
   LAPIS_TRY(inputs.emplace_back(), frontend::unsqueeze(t, state, {0}));
-  ops::RnnAttrs attributes;
-  attributes.activations = {activation};
   if (!bias->type().is_static()) return Translation::unsupported("parameters of open size");
   attributes.hidden_size = element_count(bias->type().shape());
   LAPIS_TRY(Value * y, t.add(ops::RNN, inputs, attributes));
-  LAPIS_TRY(y, frontend::squeeze(t, y, {1}));
-  return set_sequence(t, y);
+  return frontend::squeeze(t, y, {1});
+}
+
+}  // namespace
+
+Status sequence_lstm(Translation& t) {
+  LAPIS_CHECK(check_none_from(t, kNorms, "gates that are normalized"));
+  LAPIS_TRY(Value * y, lstm(t, kOnly));
+  return set_sequence(t, 0, y);
+}
+
+Status bidirectional_lstm(Translation& t) {
+  LAPIS_CHECK(check_none_from(t, kAuxiliary, "an auxiliary input"));
+  LAPIS_TRY(Value * there, lstm(t, kThere));
+  LAPIS_TRY(Value * back, lstm(t, kBack));
+  return set_both(t, there, back);
+}
+
+Status sequence_rnn(Translation& t) {
+  LAPIS_TRY(Value * y, rnn(t, 1, false));
+  return set_sequence(t, 0, y);
+}
+
+Status bidirectional_rnn(Translation& t) {
+  constexpr size_t kThereFrom = 1, kBackFrom = 5, kMore = 9;
+  LAPIS_CHECK(check_none_from(t, kMore, "an auxiliary input"));
+  LAPIS_TRY(Value * there, rnn(t, kThereFrom, false));
+  LAPIS_TRY(Value * back, rnn(t, kBackFrom, true));
+  return set_both(t, there, back);
 }
 
 }  // namespace lapis::tflite_frontend

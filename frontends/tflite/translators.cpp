@@ -28,6 +28,8 @@ constexpr frontend::Translator kTranslators[] = {
     {"AVERAGE_POOL_2D", 1, 3, 1, 1, average_pool, true},
     {"BATCH_MATMUL", 1, 4, 2, 2, tf::batch_mat_mul},
     {"BATCH_TO_SPACE_ND", 1, 4, 3, 3, tf::batch_to_space},
+    {"BIDIRECTIONAL_SEQUENCE_LSTM", 1, 3, 1, 48, bidirectional_lstm},
+    {"BIDIRECTIONAL_SEQUENCE_RNN", 1, 3, 1, 12, bidirectional_rnn},
     {"BITWISE_XOR", 1, 1, 2, 2, bitwise_xor},
     {"BROADCAST_ARGS", 1, 1, 2, 2, broadcast_args},
     {"BROADCAST_TO", 1, 3, 2, 2, tf::broadcast_to},
@@ -170,8 +172,6 @@ constexpr const char* kWithTflite = "convert the model without keeping StableHLO
 // The other builtin operators, each with the reason and what helps.
 constexpr frontend::Refused kRefused[] = {
     {"ASSIGN_VARIABLE", kState, "make the variable an input and an output of the model"},
-    {"BIDIRECTIONAL_SEQUENCE_LSTM", "Lapis reads sequences in one direction", "convert the two directions apart"},
-    {"BIDIRECTIONAL_SEQUENCE_RNN", "Lapis reads sequences in one direction", "convert the two directions apart"},
     {"BITCAST", "it takes the bits of numbers for those of another type", "keep the model's numbers in one type"},
     {"COMPLEX_ABS", kComplex, kWithoutSpectrum},
     {"CONCAT_EMBEDDINGS", "no version of TFLite has a kernel for it", "use EMBEDDING_LOOKUP and CONCATENATION"},

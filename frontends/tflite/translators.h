@@ -38,6 +38,8 @@ Status unsorted_segment_min(Translation& t);
 Status unsorted_segment_prod(Translation& t);
 Status unsorted_segment_sum(Translation& t);
 // sequences.cpp
+Status bidirectional_lstm(Translation& t);
+Status bidirectional_rnn(Translation& t);
 Status sequence_lstm(Translation& t);
 Status sequence_rnn(Translation& t);
 // shapes.cpp

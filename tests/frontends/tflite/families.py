@@ -551,10 +551,33 @@ def sequences(m):
              timeMajor=time_major, fusedActivationFunction=4)
 
 
+def both_directions(m):
+    """One sequence where they stand first: TFLite's kernel begins the second one from memory that nothing has written."""
+    g, steps_first, sequence_first = m.main, m.feed(reals(2, 5, 3)), m.feed(reals(1, 5, 3))
+    data = lambda time_major: (steps_first, 5) if time_major else (sequence_first, 1)
+    w = lambda *shape: g.const(reals(*shape) * f32(0.5))
+    state = lambda batch, cells: g.tensor(f"state{len(g.t.tensors)}", [batch, cells], "float32", variable=True)
+    def lstm(merged, time_major, peepholes=False, cell_clip=0.0):
+        def way():
+            return [w(4, 3) for _ in range(4)] + [w(4, 4) for _ in range(4)] + [w(4) if peepholes else -1 for _ in range(3)] + [w(4) for _ in range(4)] + [-1, -1]
+        x, batch = data(time_major)
+        inputs = [x] + way() + way() + [state(batch, 4) for _ in range(4)] + [-1] * 9
+        g.op("BIDIRECTIONAL_SEQUENCE_LSTM", inputs, "BidirectionalSequenceLSTMOptions", results=1 if merged else 2, fusedActivationFunction=4, timeMajor=time_major,
+             mergeOutputs=merged, cellClip=cell_clip)
+    lstm(True, False)
+    lstm(False, True, peepholes=True)
+    lstm(True, False, peepholes=True, cell_clip=0.3)
+    for merged, time_major in ((True, False), (False, True)):
+        x, batch = data(time_major)
+        ways = [i for cells in (4, 2) for i in (w(cells, 3), w(cells, cells), w(cells), state(batch, cells))]
+        g.op("BIDIRECTIONAL_SEQUENCE_RNN", [x] + ways + [-1] * 3, "BidirectionalSequenceRNNOptions", results=1 if merged else 2, timeMajor=time_major,
+             mergeOutputs=merged, fusedActivationFunction=4)
+
+
 def main():
     HERE.mkdir(exist_ok=True)
     for family in (unary, binary, integers, reductions, shapes, slices, lists, scatter, windows, products, weights, trained, quantized_int8, quantized_uint8,
-                   quantized_int16, hybrid, control, called, signature, sequences):
+                   quantized_int16, hybrid, control, called, signature, sequences, both_directions):
         global rng
         rng = np.random.default_rng(len(family.__name__))
         if sys.argv[1:] and family.__name__ not in sys.argv[1:]:
