@@ -1,4 +1,5 @@
 // Dense layers, tables, and layers that do nothing once a model is trained.
+#include "frontends/common/einsum.h"
 #include "frontends/common/products.h"
 #include "frontends/keras/translators.h"
 #include "ir/ops/attributes.h"
@@ -6,14 +7,29 @@
 
 namespace lapis::keras_frontend {
 
-Status dense(Translation& t) {
-  LAPIS_TRY(Value * y, frontend::product_with_weights(t));
+namespace {
+
+// What a product with the kernel becomes: the bias, then the activation.
+Status set_product(Translation& t, Value* y) {
   if (t.has(2)) {
     LAPIS_TRY(Value * bias, t.real(2, Layout::AsWritten));
     LAPIS_TRY(y, t.add(ops::Add, {y, bias}));
   }
   LAPIS_TRY(y, activated(t, y, Layout::AsWritten));
   return t.set(0, y, Layout::AsWritten);
+}
+
+}  // namespace
+
+Status dense(Translation& t) {
+  LAPIS_TRY(Value * y, frontend::product_with_weights(t));
+  return set_product(t, y);
+}
+
+// The bias is kept in a shape that goes with the result.
+Status einsum_dense(Translation& t) {
+  LAPIS_TRY(Value * y, frontend::einsum(t, t.get<std::string>("equation", "")));
+  return set_product(t, y);
 }
 
 Status embedding(Translation& t) {

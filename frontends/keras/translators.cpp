@@ -42,6 +42,7 @@ constexpr frontend::Translator kTranslators[] = {
     {"Dot", 1, 1, 2, 2, dot},
     {"Dropout", 1, 1, 1, 1, identity},
     {"ELU", 1, 1, 1, 1, elu},
+    {"EinsumDense", 1, 1, 2, 3, einsum_dense},
     {"Embedding", 1, 1, 2, 2, embedding},
     {"Embedding.mask", 1, 1, 1, 1, mask_of_embedding},
     {"Flatten", 1, 1, 1, 1, flatten},

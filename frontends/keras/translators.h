@@ -26,6 +26,7 @@ Status attention(Translation& t);
 Status multi_head_attention(Translation& t);
 // layers.cpp
 Status dense(Translation& t);
+Status einsum_dense(Translation& t);
 Status embedding(Translation& t);
 Status identity(Translation& t);
 // masking.cpp

@@ -73,6 +73,11 @@ std::vector<Weight> weights_of_attention(const Json& config) {
   return weights;
 }
 
+std::vector<Weight> weights_of_einsum(const Json& config) {
+  const Json* bias = frontend::member(config, "bias_axes");
+  return {{"kernel", ""}, {"bias", "", bias && !bias->is_null()}};
+}
+
 // They are in the configuration, if the layer was given them.
 std::vector<Weight> weights_of_normalization(const Json& config) {
   const Json* mean = frontend::member(config, "mean");
@@ -95,6 +100,7 @@ bool has_part(const std::string& name, const std::string& part) {
 }  // namespace
 
 std::vector<Weight> weights_of(const std::string& layer, const Json& config) {
+  if (layer == "EinsumDense") return weights_of_einsum(config);
   if (layer == "Bidirectional") return weights_of_both_directions(config);
   if (layer == "MultiHeadAttention") return weights_of_attention(config);
   if (layer == "Normalization") return weights_of_normalization(config);

@@ -269,6 +269,16 @@ def masks():
     record("empty_sequences", keras.Model([ids, x], y), {"ids": nothing, "x": values[:2]}, (".h5",) if VERSION == 2 else (".keras",))
 
 
+def einsum(x):
+    """Products over each and several axes, of open and of other orders, with a bias along some of the axes of what they give."""
+    E = L.EinsumDense
+    wide = E("abc,cde->abde", output_shape=(None, 2, 3), bias_axes="de")(x)
+    return [E("abc,cd->abd", output_shape=(None, 5), bias_axes="d", activation="relu")(x), E("...x,xy->...y", output_shape=5, bias_axes="y")(x), wide,
+            E("abcd,cde->abe", output_shape=(None, 4), bias_axes="e")(wide), E("abc,bd->adc", output_shape=(7, 4), bias_axes="d")(x),
+            E("abc,cd->abd", output_shape=(None, 3))(x), E("abc,bcd->ad", output_shape=2)(x), E("abcd,de->aebc", output_shape=(2, None, 2))(wide),
+            E("abc,bcd->abd", output_shape=(6, 2), bias_axes="bd")(x)]
+
+
 def graph():
     """Models within models, called once and twice, shared layers, several inputs and outputs, an input that is an output of another."""
     a, b = keras.Input((6, 5, 2), name="a"), keras.Input((6, 5, 2), name="b")
@@ -404,6 +414,7 @@ def main():
         "activations": lambda: branches("activations", (5,), activations),
         "recurrent": lambda: branches("recurrent", (5, 4), recurrent, (".h5", ".keras") if VERSION == 2 else (".keras",)),
         "attention": attention,
+        "einsum": lambda: branches("einsum", (6, 4), einsum, (".keras",)),
         "masks": masks,
         "merging": merging,
         "graph": graph,
