@@ -24,13 +24,17 @@ std::string text_of(const SourceNode& node, std::string_view option) {
   return text ? *text : "";
 }
 
-// What a variable holds when a run begins.
+// What a variable holds when a run begins, as the reals that it may stand for.
 Tensor zeros(const SourceValue& variable) {
   constexpr int64_t kMost = int64_t{1} << 24;
-  if (!variable.type.is_static() || variable.type.dtype != DType::Float32) return {};
+  if (!variable.type.is_static() || (variable.type.dtype != DType::Float32 && !variable.quantization)) return {};
   const Shape shape = variable.type.shape();
   const int64_t count = element_count(shape);
   return count > kMost ? Tensor() : Tensor::of(shape, std::vector<float>(static_cast<size_t>(count)));
+}
+
+bool is_integer_state(const SourceValue& variable, DType dtype) {
+  return variable.type.dtype == dtype && variable.quantization && variable.unsupported == kVariable;
 }
 
 SourceValue constant(Tensor tensor) {
@@ -289,13 +293,28 @@ class Resolver {
     return ok();
   }
 
+  // States of integers begin as zeros too, but outputs are rounded from step to step, and cells go no farther than their integers.
+  static void note_integers(const SourceGraph& to, SourceNode& node) {
+    constexpr size_t kOutput = 18, kCell = 19;
+    constexpr double kLargest = 32767;
+    if (node.op != "UNIDIRECTIONAL_SEQUENCE_LSTM" || node.inputs.size() <= kCell) return;
+    const auto output = to.values.find(node.inputs[kOutput]), cell = to.values.find(node.inputs[kCell]);
+    if (output == to.values.end() || !is_integer_state(output->second, DType::Int8)) return;
+    if (cell == to.values.end() || !is_integer_state(cell->second, DType::Int16)) return;
+    node.attributes.insert_or_assign("output_scale", double{output->second.quantization->scales[0]});
+    node.attributes.insert_or_assign("output_zero_point", output->second.quantization->zero_points[0]);
+    node.attributes.insert_or_assign("cell_range", kLargest * cell->second.quantization->scales[0]);
+  }
+
   Status from_zeros(SourceGraph& to, Copy& copy, const SourceNode& node) {
     SourceNode twin = renamed(copy, node);
+    note_integers(to, twin);
+    const bool has_integers = twin.attributes.contains("cell_range");
     for (std::string& input : twin.inputs) {
       const auto value = to.values.find(input);
       if (input.empty() || value == to.values.end() || value->second.unsupported != kVariable) continue;
       Tensor start = zeros(value->second);
-      if (!start.defined()) continue;
+      if (!start.defined() || (value->second.quantization && !has_integers)) continue;
       if (!expansion_.add_bytes(static_cast<size_t>(start.bytes()))) return expansion_.explosion("variables");
       input.insert(0, twin.name + "/").append("_at_first");
       to.values.emplace(input, constant(std::move(start)));

@@ -95,11 +95,19 @@ struct Lstm {
   std::string activation;
   double clip = 0;
   bool backwards = false;
+  double output_scale = 0;  // above 0: outputs are integers of 8 bits
+  int64_t output_zero_point = 0;
 };
 
 Status check_state(const Value* state) {
   if (state->type().is_static() && state->type().rank() == 2) return ok();
   return error(ErrorKind::Input, "its state is " + state->type().to_string() + ", not [batch, cells]");
+}
+
+// What the option says, or where the integers of a cell end.
+double clip_of(const Translation& t) {
+  const auto option = t.get<double>("cell_clip", 0), range = t.get<double>("cell_range", 0);
+  return option > 0 && range > 0 ? std::min(option, range) : std::max(option, range);
 }
 
 Result<Lstm> parameters(Translation& t, const Way& way) {
@@ -108,7 +116,9 @@ Result<Lstm> parameters(Translation& t, const Way& way) {
   Lstm l{};
   l.backwards = way.backwards;
   l.start = t.input(way.cell_state()).constant;
-  l.clip = t.get<double>("cell_clip", 0);
+  l.clip = clip_of(t);
+  l.output_scale = t.get<double>("output_scale", 0);
+  l.output_zero_point = t.get<int64_t>("output_zero_point", 0);
   LAPIS_TRY(l.activation, activation_of(t));
   LAPIS_TRY(l.x, sequence(t));
   LAPIS_TRY(l.weights, of_gates(t, way.weights, kGate));
@@ -123,9 +133,10 @@ Result<Lstm> parameters(Translation& t, const Way& way) {
   return l;
 }
 
-// A cell grows by at most 1 in a step, so that short sequences do not reach the numbers at which it is clipped.
-bool may_clip(const Lstm& l) {
+// Whether a step does what ONNX's operator does not. A cell grows by at most 1 in a step, so that short sequences do not reach the numbers at which it is clipped.
+bool needs_steps(const Lstm& l) {
   const Dim& steps = l.x->type().dim(0);
+  if (l.output_scale > 0) return true;
   if (l.clip <= 0) return false;
   if (!l.start.defined() || l.activation != "Tanh" || !steps.is_constant()) return true;
   for (int64_t i = 0; i < l.start.size(); ++i)
@@ -166,7 +177,8 @@ class Steps {
     constexpr int64_t kMost = 256;
     const Dim& steps = l_.x->type().dim(0);
     if (!steps.is_constant() || steps.value() > kMost)
-      return Translation::unsupported("cells that are clipped, along more than " + std::to_string(kMost) + " steps");
+      return Translation::unsupported("cells that are clipped or integers, along more than " + std::to_string(kMost) +
+                                      " steps");
     LAPIS_TRY(Value * weights, frontend::transpose(t_, l_.weights, {1, 0}));
     LAPIS_TRY(recurrence_, frontend::transpose(t_, l_.recurrence, {1, 0}));
     LAPIS_TRY(Value * all, t_.add(ops::MatMul, {l_.x, weights}));
@@ -201,7 +213,18 @@ class Steps {
     LAPIS_TRY(Value * out, gate(gates[1], 1));
     LAPIS_TRY(Value * shown, activated(c_));
     LAPIS_TRY(h_, t_.add(ops::Mul, {out, shown}));
+    if (l_.output_scale > 0) {
+      LAPIS_TRY(h_, rounded(h_));
+    }
     return ok();
+  }
+
+  // As the next step finds it.
+  Result<Value*> rounded(Value* h) {
+    Value* scale = frontend::scalar(t_, l_.output_scale, DType::Float32);
+    Value* zero_point = frontend::scalar(t_, static_cast<double>(l_.output_zero_point), DType::Int8);
+    LAPIS_TRY(Value * integers, t_.add(ops::QuantizeLinear, {h, scale, zero_point}));
+    return t_.add(ops::DequantizeLinear, {integers, scale, zero_point});
   }
 
   // With what it sees of the cell, before or behind the cell's own step.
@@ -223,7 +246,7 @@ class Steps {
 
 Result<Value*> lstm(Translation& t, const Way& way) {
   LAPIS_TRY(const Lstm l, parameters(t, way));
-  return may_clip(l) ? Steps(t, l).run() : as_operator(t, l);
+  return needs_steps(l) ? Steps(t, l).run() : as_operator(t, l);
 }
 
 // Operands from `first` on: weights, weights of the state, bias, state.

@@ -99,6 +99,7 @@ Result<SourceValue> TensorReader::read(const FlatTable& table, const TensorRole&
   value.unsupported = unsupported(table, has_data(table));
   if (!value.unsupported.empty()) {
     value.given |= is_variable(table) || has_data(table);
+    if (value.unsupported == kVariable) LAPIS_CHECK(read_quantization(value, table));
     return value;
   }
   if (role.is_input && has_data(table)) return damaged("is an input and a constant");

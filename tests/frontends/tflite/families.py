@@ -116,8 +116,9 @@ class Model:
     def shaped(self):
         """The shapes that TFLite finds become those that the file declares."""
         it = self.interpreter(OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES)
+        inner = {i for o in self.main.t.operators for i in (o.intermediates if o.intermediates is not None else [])}
         for i, t in enumerate(self.main.t.tensors):
-            if i not in self.main.t.inputs and t.buffer == 0 and t.type != S.TensorType.RESOURCE:
+            if i not in inner and i not in self.main.t.inputs and t.buffer == 0 and t.type != S.TensorType.RESOURCE:
                 t.shape, t.hasRank = [int(s) for s in it.get_tensor(i).shape], True
 
     def record(self, name):
@@ -574,10 +575,26 @@ def both_directions(m):
              mergeOutputs=merged, fusedActivationFunction=4)
 
 
+def integer_lstm(m):
+    """As TFLite's converter writes it: data and outputs in 8 bits, cells in 16 with a power of two as their scale; the second one runs against their ends."""
+    g, scale = m.main, 0.02
+    x = m.feed(whole(2, 7, 3, low=-128, high=128, dtype=np.int8), q=(scale, 3))
+    def lstm(weights_scale, out, cell_scale, name):
+        w = lambda *shape: g.const(whole(*shape, low=-127, high=128, dtype=np.int8), q=(weights_scale, 0))
+        bias = lambda: g.const(whole(4, low=-1500, high=1500), q=(weights_scale * scale, 0))
+        states = [g.tensor(f"{name}_h", [2, 4], "int8", q=out, variable=True), g.tensor(f"{name}_c", [2, 4], "int16", q=(cell_scale, 0), variable=True)]
+        inputs = [x] + [w(4, 3) for _ in range(4)] + [w(4, 4) for _ in range(4)] + [-1] * 3 + [bias() for _ in range(4)] + [-1, -1] + states + [-1] * 4
+        g.op("UNIDIRECTIONAL_SEQUENCE_LSTM", inputs, "UnidirectionalSequenceLSTMOptions", q=out, name=name, fusedActivationFunction=4)
+        inner = [g.tensor(f"{name}_inner{i}", [], "float32") for i in range(4)] + [g.tensor(f"{name}_hidden", [], "int8", q=out)]
+        g.t.operators[-1].intermediates = inner
+    lstm(0.008, (1 / 128, 0), 2 ** -12, "plain")
+    lstm(0.02, (0.006, -7), 2 ** -15, "saturated")
+
+
 def main():
     HERE.mkdir(exist_ok=True)
     for family in (unary, binary, integers, reductions, shapes, slices, lists, scatter, windows, products, weights, trained, quantized_int8, quantized_uint8,
-                   quantized_int16, hybrid, control, called, signature, sequences, both_directions):
+                   quantized_int16, hybrid, control, called, signature, sequences, both_directions, integer_lstm):
         global rng
         rng = np.random.default_rng(len(family.__name__))
         if sys.argv[1:] and family.__name__ not in sys.argv[1:]:
