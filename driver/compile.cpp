@@ -235,8 +235,13 @@ Status check_io(const Graph& graph) {
 
 }  // namespace
 
+static Diagnostics at_input(Diagnostics found, const std::string& name) {
+  for (Diagnostic& d : found) d.at("input '" + name + "'");
+  return found;
+}
+
 // An input that is one number becomes a constant.
-static Status fix_input(Graph& graph, const std::string& name, double value) {
+static Status fix_input(Graph& graph, const std::string& name, const Number& value) {
   Value* input = graph.find_value(name);
   if (!input || !input->is_input())
     return error(ErrorKind::Mismatch, "the model has no input '" + name + "' to give a value");
@@ -244,7 +249,9 @@ static Status fix_input(Graph& graph, const std::string& name, double value) {
   if (!type.is_tensor() || !type.is_static() || element_count(type.shape()) != 1 || input->is_graph_output())
     return error(ErrorKind::Mismatch, "the input '" + name + "' is " + type.to_string() + ", not one number")
         .help("give it at run time");
-  graph.replace_all_uses(input, graph.add_constant(ops::from_doubles(type.dtype, type.shape(), {value})));
+  Result<Tensor> constant = value.as(type);
+  if (!constant.ok()) return at_input(std::move(constant).diagnostics(), name);
+  graph.replace_all_uses(input, graph.add_constant(*std::move(constant)));
   graph.remove_input(input);
   return ok();
 }
@@ -262,7 +269,7 @@ Status decide_branches(Graph& graph) {
   return ok();
 }
 
-static Status fix_inputs(Graph& graph, const std::map<std::string, double>& values) {
+static Status fix_inputs(Graph& graph, const std::map<std::string, Number>& values) {
   if (values.empty()) return ok();
   for (const auto& [name, value] : values) LAPIS_CHECK(fix_input(graph, name, value));
   return decide_branches(graph);

@@ -10,6 +10,7 @@
 #include "driver/caches.h"
 #include "frontends/frontend.h"
 #include "ir/evaluate.h"
+#include "ir/number.h"
 #include "passes/pass.h"
 #include "runtime/program.h"
 
@@ -20,7 +21,7 @@ struct ModelOptions {
   std::map<std::string, Shape> shapes;  // concrete input shapes
   // Inputs that are always the same number: constants of the model, which has no such inputs then. What follows from them is decided before
   // shapes are fixed, so that the branch of an If that other shapes are meant for is gone.
-  std::map<std::string, double> values = {};
+  std::map<std::string, Number> values = {};
   std::set<std::string> free;                             // symbols that stay: a batch among them does not become 1
   bool all_free = false;                                  // all that have no value stay
   std::vector<frontend::OwnTranslator> translators = {};  // for operators that Lapis does not know

@@ -48,17 +48,10 @@ bool is_one_number(const Value* input) {
   return input->type().is_static() && element_count(input->type().shape()) == 1;
 }
 
-std::string printed(double number) {
-  std::string text = std::to_string(number);
-  text.erase(text.find_last_not_of('0') + 1);
-  if (text.ends_with('.')) text.pop_back();
-  return text;
-}
-
 }  // namespace
 
 Result<std::vector<std::string>> fix_deciding_inputs(Graph& graph, const Dataset& data) {
-  const std::map<std::string, double> numbers = data.fixed_numbers();
+  const std::map<std::string, Number> numbers = data.fixed_numbers();
   ModelOptions options;
   options.all_free = true;
   std::vector<std::string> notes;
@@ -68,7 +61,7 @@ Result<std::vector<std::string>> fix_deciding_inputs(Graph& graph, const Dataset
     });
     for (const Value* input : inputs)
       if (known && options.values.emplace(input->name(), numbers.at(input->name())).second)
-        notes.push_back("input '" + input->name() + "' is " + printed(numbers.at(input->name())) +
+        notes.push_back("input '" + input->name() + "' is " + numbers.at(input->name()).to_string() +
                         " in every sample and decides the If '" + node->name() +
                         "': the model is made for that and has no such input, as with --value");
   }

@@ -29,7 +29,7 @@ Result<std::string> fingerprint_of(const TuneConfig& config, const SearchSpace& 
     for (const std::string& node : u.nodes) hash.add(node);
   for (const auto& [symbol, extent] : config.shapes.dims) hash.add(symbol + "=" + std::to_string(extent));
   for (const auto& [input, shape] : config.shapes.shapes) hash.add(input + to_string(shape));
-  for (const auto& [input, value] : config.shapes.values) hash.add(input + "=" + number(value));
+  for (const auto& [input, value] : config.shapes.values) hash.add(input + "=" + value.to_string());
   hash.add(config.strategy);
   hash.add(config.target);
   for (const int64_t n :

@@ -9,6 +9,7 @@
 
 #include "base/result.h"
 #include "base/tensor.h"
+#include "ir/number.h"
 
 namespace lapis {
 
@@ -31,7 +32,7 @@ struct ImportOptions {
   std::vector<std::string> inputs = {}, outputs = {};
   // Numbers that inputs always are, which decide what remains: {"training", 0}. Only for formats that import parts (frontends/frontend.h); of
   // others the graph is bound to them afterwards.
-  std::map<std::string, double> values = {};
+  std::map<std::string, Number> values = {};
   // Of a model that can be called in several ways. Empty: the one for serving, or the only one.
   std::string signature = {};
   // For operators that Lapis does not know, of any framework: those of the model's are used.

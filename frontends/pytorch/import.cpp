@@ -1,8 +1,5 @@
 #include "frontends/pytorch/import.h"
 
-#include <algorithm>
-
-#include "base/suggest.h"
 #include "frontends/common/importing.h"
 #include "frontends/pytorch/exported.h"
 #include "frontends/pytorch/script.h"
@@ -21,21 +18,15 @@ Result<frontend::SourceGraph> read(const MappedFile& file, ImportOptions& option
   return std::move(model.graph);
 }
 
-// Values that are no number of forward() are those of inputs, which the graph is bound to afterwards.
-Status check_values(const frontend::SourceGraph& source, const ImportOptions& options) {
-  Diagnostics found;
-  for (const auto& [name, value] : options.values)
-    if (std::find(source.inputs.begin(), source.inputs.end(), name) == source.inputs.end())
-      found.push_back(
-          error(ErrorKind::Usage, "the model has no input '" + name + "'").help(suggestion(name, source.inputs)));
-  return status_of(std::move(found));
-}
-
 Result<std::unique_ptr<Graph>> import_file(const MappedFile& file, const std::string& name, ImportOptions options) {
   return frontend::importing(name, [&]() -> Result<std::unique_ptr<Graph>> {
     LAPIS_TRY(const frontend::SourceGraph source, read(file, options));
-    LAPIS_CHECK(check_values(source, options));
-    return translate(source, pytorch_frontend::dialect(), options);
+    // Values that are no number of forward() are those of inputs, which the graph is bound to afterwards.
+    Diagnostics found = pytorch_frontend::unknown_inputs(source.inputs, options);
+    auto graph = translate(source, pytorch_frontend::dialect(), options);
+    if (found.empty()) return graph;
+    for (const Diagnostic& d : graph.diagnostics()) found.push_back(d);
+    return found;
   });
 }
 

@@ -1,8 +1,8 @@
 #include "frontends/pytorch/script.h"
 
 #include <algorithm>
-#include <cmath>
 
+#include "base/suggest.h"
 #include "frontends/common/symbols.h"
 #include "frontends/pytorch/checkpoint.h"
 #include "frontends/pytorch/pickle.h"
@@ -96,8 +96,17 @@ class Reader {
   Reader(Archive& archive, const ImportOptions& options)
       : archive_(archive), options_(options), library_(archive), known_(options), copies_(0, archive.file_bytes()) {}
 
-  // A module that changes itself is run until it is found as it was left: that run stands for all behind the first ones.
   Result<ScriptModel> run() {
+    Result<ScriptModel> model = runs();
+    if (model.ok()) return model;
+    Diagnostics found = unknown_inputs(parameters_, options_, attributes_);
+    for (const Diagnostic& d : model.diagnostics()) found.push_back(d);
+    return found;
+  }
+
+ private:
+  // A module that changes itself is run until it is found as it was left: that run stands for all behind the first ones.
+  Result<ScriptModel> runs() {
     constexpr int kMostRuns = 4;
     States states;
     for (int i = 0; i < kMostRuns; ++i) {
@@ -110,7 +119,6 @@ class Reader {
         .help("only tensors may change from run to run, and keep their sizes");
   }
 
- private:
   Result<const Function*> forward_of(const Item& root) {
     LAPIS_TRY(const ScriptClass* type, library_.find_class(root.object->type));
     const auto it = type ? type->methods.find("forward") : decltype(type->methods.end()){};
@@ -123,6 +131,8 @@ class Reader {
     LAPIS_TRY(const Item constants, read_archived_pickle(archive_, "constants.pkl", "constants/", copies_));
     if (!root.object) return error(ErrorKind::Input, "the archive holds " + root.description() + ", not a module");
     LAPIS_TRY(const Function* forward, forward_of(root));
+    attributes_.clear();
+    for (const auto& [name, value] : root.object->attributes) attributes_.push_back(name);
     LAPIS_TRY(std::vector<Item> arguments, inputs(*forward, run.writer));
     LAPIS_CHECK(run.memory.emplace(root, run.writer).enter(states));
     Interpreter interpreter(library_, run.writer, known_, constants.elements());
@@ -177,6 +187,8 @@ class Reader {
   Result<std::vector<Item>> inputs(const Function& forward, Writer& writer) {
     const std::vector<Item> traced = traced_inputs(archive_);
     std::vector<Item> arguments;
+    parameters_.clear();
+    for (size_t i = 1; i < forward.parameters.size(); ++i) parameters_.push_back(forward.parameters[i].name);
     for (size_t i = 1; i < forward.parameters.size(); ++i) {
       const Parameter& parameter = forward.parameters[i];
       if (parameter.type.text != "Tensor" && !parameter.fallback.empty() && !number_given(parameter.name)) break;
@@ -186,10 +198,10 @@ class Reader {
     return arguments;
   }
 
-  std::optional<double> number_given(const std::string& name) const {
+  std::optional<Number> number_given(const std::string& name) const {
     if (const auto value = options_.values.find(name); value != options_.values.end()) return value->second;
     const auto dim = options_.dims.find(name);
-    return dim == options_.dims.end() ? std::nullopt : std::optional(static_cast<double>(dim->second));
+    return dim == options_.dims.end() ? std::nullopt : std::optional(Number(dim->second));
   }
 
   Result<Item> input(const Parameter& parameter, const std::optional<Type>& traced, Writer& writer) {
@@ -208,12 +220,12 @@ class Reader {
       return error(ErrorKind::Unsupported, "input '" + name + "' is a number, which the graph is made for")
           .help("give it: --value " + name + "=NUMBER");
     model_.numbers.insert(name);
-    if (type == "float") return Item::of_float(*given);
-    if (type == "bool") return Item::of_bool(*given != 0);
-    constexpr double kMost = 9e15;  // all integers up to there are doubles
-    if (!(std::abs(*given) <= kMost) || *given != std::floor(*given))
+    if (type == "float") return Item::of_float(given->real());
+    if (type == "bool") return Item::of_bool(given->real() != 0);
+    const auto integer = given->integer();
+    if (!integer)
       return error(ErrorKind::Usage, "input '" + name + "' is an integer").help("give one: --value " + name + "=8000");
-    return Item::of_int(static_cast<int64_t>(*given));
+    return Item::of_int(*integer);
   }
 
   // Sizes that the user names are symbols. So many axes as he gives sizes for, where nothing else tells.
@@ -262,6 +274,7 @@ class Reader {
 
   Archive& archive_;
   const ImportOptions& options_;
+  std::vector<std::string> parameters_, attributes_;  // of forward(), of the module, which states may be called after
   ScriptLibrary library_;
   KnownValues known_;
   frontend::Expansion copies_;
@@ -271,6 +284,23 @@ class Reader {
 }  // namespace
 
 bool is_torchscript(std::span<const std::byte> bytes) { return frontend::archive_has(bytes, {"constants.pkl"}); }
+
+Diagnostics unknown_inputs(const std::vector<std::string>& inputs, const ImportOptions& options,
+                           const std::vector<std::string>& others) {
+  Diagnostics found;
+  const auto is_in = [](const std::string& name, const auto& list) {
+    return std::find(list.begin(), list.end(), name) != list.end();
+  };
+  const auto check = [&](const auto& given) {
+    for (const auto& [name, value] : given)
+      if (!is_in(name, inputs) && !is_in(name.substr(0, name.find('.')), others))
+        found.push_back(
+            error(ErrorKind::Usage, "the model has no input '" + name + "'").help(suggestion(name, inputs)));
+  };
+  check(options.shapes);
+  check(options.values);
+  return found;
+}
 
 Result<ScriptModel> read_torchscript(const MappedFile& file, const ImportOptions& options) {
   LAPIS_TRY(Archive archive, Archive::open(file));

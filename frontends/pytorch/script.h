@@ -17,6 +17,10 @@ struct ScriptModel {
   std::set<std::string> numbers;  // inputs that are numbers: their values are in the graph
 };
 
+// Sizes and numbers that are given for what is no input, though it may be one of `others`.
+Diagnostics unknown_inputs(const std::vector<std::string>& inputs, const ImportOptions& options,
+                           const std::vector<std::string>& others = {});
+
 bool is_torchscript(std::span<const std::byte> bytes);
 // Numbers among the inputs of forward(), and sizes of its tensors beside those that a traced model kept, are what the user gives under their names
 // ("sr", "x_dim1").

@@ -18,6 +18,7 @@ class KnownValues {
  public:
   explicit KnownValues(const ImportOptions& options) : options_(options) {}
 
+  bool sizes_given() const { return !options_.shapes.empty(); }
   // A number or truth value; nullopt if sizes do not tell it.
   std::optional<Item> number(const Writer& writer, const std::string& name);
   // The type of a tensor; nullopt if its axes are not known.

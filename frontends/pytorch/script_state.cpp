@@ -58,19 +58,28 @@ Items held_by(const Item& module) {
   return found;
 }
 
+constexpr std::string_view kAsInput = "make the state an input and an output of the model";
+
+// Sizes that were given already are no advice.
+Diagnostic unknown(std::string what, const KnownValues& known) {
+  const std::string advice = known.sizes_given() ? "" : "give the sizes of the inputs: --shape INPUT=1x256, or ";
+  return error(ErrorKind::Unsupported, std::move(what)).help(advice + std::string(kAsInput));
+}
+
 Result<State> state_of(const Item& item, const Writer& writer, KnownValues& known) {
   if (is_tensor(item) && item.is(Kind::Weight)) return State{.type = Type::of(*item.weight)};
   if (item.is(Kind::Tensor)) {
     if (const auto type = known.type(writer, item.text)) return State{.type = *type};
-    return error(ErrorKind::Unsupported, "a tensor whose sizes are not known");
+    return unknown("a tensor whose sizes are not known", known);
   }
   const auto number = item.is(Kind::Symbol) ? known.number(writer, item.text) : std::nullopt;
   const Item& value = number ? *number : item;
   const bool is_plain =
       value.is_none() || value.is(Kind::Bool) || value.is(Kind::Int) || value.is(Kind::Float) || value.is(Kind::String);
   if (is_plain) return State{.value = value};
-  return error(ErrorKind::Unsupported, item.is(Kind::Symbol) ? "a number that is not known before the model runs"
-                                                             : item.description() + " of what a graph does not keep");
+  if (item.is(Kind::Symbol)) return unknown("a number that is not known before the model runs", known);
+  return error(ErrorKind::Unsupported, item.description() + " of what a graph does not keep")
+      .help("keep its tensors and numbers in attributes of their own, or " + std::string(kAsInput));
 }
 
 Diagnostic shared_elements(const std::string& changed, const std::string& other) {
@@ -125,7 +134,7 @@ Status Memory::find_changes(const States& given, const Items& assigned) {
     changed_.emplace(path, now->second);
     if (path.ends_with('.'))
       return error(ErrorKind::Unsupported, "forward() changes the length of '" + path.substr(0, path.size() - 1) + "'")
-          .help("make the state an input and an output of the model");
+          .help(std::string(kAsInput));
   }
   for (const auto& [path, state] : given.all)
     changed_.emplace(path, state.type ? Item::tensor(inputs_.at(path)) : state.value);
@@ -142,8 +151,7 @@ Result<States> Memory::states(KnownValues& known) {
     else
       found.push_back(
           error(ErrorKind::Unsupported, "forward() changes '" + path + "', " + state.diagnostics()[0].message)
-              .help("give the sizes of the inputs: --shape INPUT=1x256, or make the state an input and an "
-                    "output of the model"));
+              .help(state.diagnostics()[0].hint));
   }
   LAPIS_CHECK(status_of(std::move(found)));
   relate(states);

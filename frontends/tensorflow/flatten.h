@@ -5,6 +5,7 @@
 #include <functional>
 
 #include "frontends/tensorflow/graph_def.h"
+#include "ir/number.h"
 
 namespace lapis::tensorflow_frontend {
 
@@ -16,7 +17,7 @@ struct Port {
 struct Part {
   std::vector<Port> inputs, outputs;          // none: those that the graph has
   bool from_user = false;                     // named by hand, so that slips are worth a message
-  std::map<std::string, double> values = {};  // inputs that are always the same number
+  std::map<std::string, Number> values = {};  // inputs that are always the same number
   static Port of(const std::string& name);
 };
 

@@ -7,8 +7,6 @@
 
 namespace lapis::tensorflow_frontend {
 
-using frontend::SourceGraph;
-using frontend::SourceNode;
 using frontend::SourceValue;
 
 namespace {
@@ -28,12 +26,11 @@ ShapeProto shape_of_output(const NodeDef& node, size_t index) {
   return shape ? ShapeProto(*shape) : ShapeProto();
 }
 
-Status make_number(SourceValue& value, double number) {
-  Tensor tensor(value.type.dtype, value.type.static_shape().value_or(Shape()));
-  if (tensor.size() != 1) return error(ErrorKind::Usage, "only an input of one number can always be the same number");
-  visit_dtype(tensor.dtype(), [&]<class T>(T) {
-    if constexpr (std::is_arithmetic_v<T>) tensor.mutable_data<T>()[0] = static_cast<T>(number);
-  });
+Status make_number(SourceValue& value, const Number& number) {
+  const Shape shape = value.type.static_shape().value_or(Shape());
+  if (element_count(shape) != 1)
+    return error(ErrorKind::Usage, "only an input of one number can always be the same number");
+  LAPIS_TRY(Tensor tensor, number.as(Type::tensor(value.type.dtype, shape)));
   value.type = Type::of(tensor);
   value.constant = std::move(tensor);
   return ok();
@@ -62,7 +59,7 @@ Status Flattener::check_cuts() const {
   for (const auto& [name, number] : part_.values)
     if (!used_values_.contains(name))
       return error(ErrorKind::Usage, "the part of the model that is wanted has no input '" + name + "' to be always " +
-                                         std::to_string(number));
+                                         number.to_string());
   for (const Port& input : part_.inputs)
     if (!read_cuts_.contains(input.name) && part_.from_user)
       return error(ErrorKind::Input, "the outputs do not depend on input '" + input.name + "'")

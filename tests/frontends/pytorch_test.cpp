@@ -167,11 +167,42 @@ TEST(Pytorch, ChangesOfListsAndOfOperandsThatAreNotKnownAreRefused) {
   EXPECT_THAT(refusal("unsupported_appending.pt"), HasSubstr("forward() changes the length of 'seen'"));
 }
 
+std::string refusal(const std::string& file, const ImportOptions& options) {
+  const auto graph = import_model(kFolder / file, options);
+  EXPECT_FALSE(graph.ok()) << file;
+  return to_string(graph.diagnostics());
+}
+
 TEST(Pytorch, StatesWhoseSizesNobodyKnowsAreRefused) {
-  const auto graph = import_model(kFolder / "stateful.pt", {.dims = {{"rate", 8}}});
-  ASSERT_FALSE(graph.ok());
-  EXPECT_THAT(to_string(graph.diagnostics()),
-              HasSubstr("forward() changes 'state', a tensor whose sizes are not known"));
+  EXPECT_THAT(refusal("stateful.pt", {.dims = {{"rate", 8}}}),
+              AllOf(HasSubstr("forward() changes 'state', a tensor whose sizes are not known"),
+                    HasSubstr("give the sizes of the inputs: --shape INPUT=1x256, or make the state an input")));
+}
+
+// Not to give sizes, where those are not what is missing.
+TEST(Pytorch, AdviceAboutStatesFitsTheReason) {
+  EXPECT_THAT(refusal("unsupported_paired.pt"),
+              AllOf(HasSubstr("forward() changes 'pair', a tuple of what a graph does not keep"),
+                    HasSubstr("hint: keep its tensors and numbers in attributes of their own")));
+  EXPECT_THAT(refusal("stateful.pt", {.dims = {{"rate", 8}}, .shapes = {{"y", {2, 4}}}}),
+              AllOf(HasSubstr("'state', a tensor whose sizes are not known"),
+                    HasSubstr("hint: make the state an input and an output")));
+}
+
+TEST(Pytorch, InputsThatDoNotExistAreNamedBesideOtherErrors) {
+  EXPECT_THAT(refusal("stateful.pt", {.shapes = {{"y", {2, 4}}}, .values = {{"pace", 8}}}),
+              AllOf(HasSubstr("the model has no input 'y'"), HasSubstr("the model has no input 'pace'"),
+                    HasSubstr("give it: --value rate=NUMBER")));
+  EXPECT_THAT(refusal("unsupported.pt2", {.shapes = {{"z", {2, 4}}}}),
+              AllOf(HasSubstr("the model has no input 'z'"), HasSubstr("unsupported")));
+}
+
+// Beyond what doubles hold too.
+TEST(Pytorch, NumbersOf64BitsAreTaken) {
+  for (const int64_t rate : {INT64_MIN, INT64_MAX}) {
+    const auto graph = import_model(kFolder / "stateful.pt", {.shapes = {{"x", {2, 4}}}, .values = {{"rate", rate}}});
+    EXPECT_TRUE(graph.ok()) << to_string(graph.diagnostics());
+  }
 }
 
 TEST(Pytorch, StatesThatAreDifferentInEveryRunAreRefused) {
@@ -192,7 +223,7 @@ TEST(Pytorch, ChecksOfSizesRefuseOthers) {
 TEST(Pytorch, NumbersAreGivenAsValues) {
   EXPECT_THAT(refusal("stateful.pt"), HasSubstr("give it: --value rate=NUMBER"));
   ImportOptions options = kStepsOfFour;
-  options.values["rate"] = 0.5;
+  options.values.insert_or_assign("rate", 0.5);
   const auto half = import_model(kFolder / "stateful.pt", options);
   ASSERT_FALSE(half.ok());
   EXPECT_THAT(to_string(half.diagnostics()), HasSubstr("input 'rate' is an integer"));

@@ -201,7 +201,7 @@ TEST(Zoo, SileroOverASequenceGivesTheRecordedProbabilities) {
 struct Sizes {
   const char* file;
   Shapes shapes = {};
-  std::map<std::string, double> values = {};
+  std::map<std::string, Number> values = {};
   bool quantizes = true;  // nothing of a model that is one If
   unsigned ids = 2;
   bool again = false;  // the same graph at another size, which sanitizers take no interest in

@@ -173,6 +173,8 @@ class BadUse(Cli):
             (["compile", model, "-o", "o", "--target", "riscv"], "riscv"),
             (["compile", model, "-o", "o", "--emit", "assembly"], "--emit"),
             (["opt", model, "--passes", "simplify,frobnicate"], "frobnicate"),
+            (["opt", model, "--passes", ""], "--passes names no pass"),
+            (["opt", model, "--passes", " "], "lapis opt --list"),
             (["opt", model, "--stop-after", "frobnicate"], "frobnicate"),
             (["verify", model, "--against", "tensorrt"], "--against"),
             (["verify", model, "--tolerance", "nan"], "--tolerance"),
@@ -212,6 +214,27 @@ class BadUse(Cli):
             (["--exclude-pattern", "["], "'['"),
         ):
             self.fails(USAGE, *quantize, *args, says=says)
+
+    def test_all_flags_that_are_wrong_are_named(self):
+        model = self.write("free.onnxtxt", HEAD + "g (float[N,4] x, int64 k) => (float[N,4] y, int64 z) { y = Relu(x) z = Identity(k) }")
+        for flags, says in (
+            (["--dim", "N=x", "--shape", "x=1xx2", "--value", "k=one"], ["--dim 'N=x'", "--shape 'x=1xx2'", "--value 'k=one'"]),
+            (["--shape", "z=4", "--dim", "M=2", "--value", "q=1"], ["'z'", "'M'", "'q'"]),
+            (["--shape", "z=4", "--shape", "x=1x2x3"], ["--shape: the model has no input 'z'", "'x'"]),
+            (["--shape", "z=4", "--value", "k=0.5"], ["--shape: the model has no input 'z'", "input 'k': error: 0.5 is no int64"]),
+        ):
+            for verb in ("run", "inspect", "verify"):
+                self.fails(USAGE, verb, model, *flags, says=says)
+            self.fails(USAGE, "convert", model, *flags, "-o", "out.onnx", says=says)
+
+    def test_integers_arrive_exactly(self):
+        model = self.write("k.onnxtxt", HEAD + "g (float[1] x, int64 k) => (int64[1] z) { c = Cast<to = 7>(x) z = Add(c, k) }")
+        floats(self.folder / "x.npy", [1], [0.0])
+        for number in (-(2**63), 2**53 + 1, 2**63 - 1):
+            self.passes("run", model, "--input", "x=@x.npy", "--value", f"k={number}", "--output", "out")
+            self.assertEqual(struct.unpack("<q", (self.folder / "out/z.npy").read_bytes()[-8:]), (number,))
+        for number in (2**63, "1e300", "0.5", "nan"):
+            self.fails(USAGE, "inspect", model, "--value", f"k={number}", says=["input 'k'", "is no int64"])
 
     def test_findings_of_passes_name_the_file(self):
         body = ("g (float[4,3] x) => (y) <float[2] s = {2, 6}, float[5] five = {1, 2, 3, 4, 5}> "
@@ -260,6 +283,15 @@ class BadUse(Cli):
         self.assertEqual(run.returncode, MISMATCH, run.stderr)
         self.assertRegex(run.stderr, r"(?m)^file\.onnxtxt: node 'y' ")
         self.assertIn("'s': float[2], 'x': float[4]", run.stderr)
+
+    def test_nothing_to_compare(self):
+        model = self.write("free.onnxtxt", HEAD + "g (float[N,4] x) => (float[N,4] y) { y = Relu(x) }")
+        self.fails(USAGE, "verify", model, "--dim", "N=0", says=["free.onnxtxt", "nothing to compare"])
+        both = self.write("both.onnxtxt", HEAD + "g (float[N,4] x, float[2] v) => (float[N,4] y, float[2] w) { y = Relu(x) w = Relu(v) }")
+        self.assertIn("y: has no elements, nothing is compared\n", self.passes("verify", both, "--dim", "N=0"))
+
+    def test_settings_for_data_that_is_not_there(self):
+        self.fails(INPUT, "init", self.write("m.onnxtxt", RELU), "--data", "nosuch.yaml", says=["nosuch.yaml", "leave out --data"])
 
     def test_reference_of_an_artifact(self):
         self.passes("compile", self.write("m.onnxtxt", RELU), "-o", "m.lapis")

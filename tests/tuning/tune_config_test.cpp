@@ -31,7 +31,7 @@ TEST(TuneConfig, HasDefaultsForAllButThree) {
 
 TEST(TuneConfig, SaysAllThatTheFileCan) {
   const auto config = parse_tune_config(R"(
-model: {path: /m.onnx, dims: {S: 128}, shapes: {image: [1, 3, 8, 8]}, values: {sr: 16000}}
+model: {path: /m.onnx, dims: {S: 128}, shapes: {image: [1, 3, 8, 8]}, values: {sr: 9007199254740993}}
 device: {target: x86-64+avx2, threads: 2}
 quantization:
   approach: static
@@ -56,7 +56,7 @@ evaluation:
   ASSERT_TRUE(config.ok()) << to_string(config.diagnostics());
   EXPECT_EQ(config->shapes.dims.at("S"), 128);
   EXPECT_EQ(config->shapes.shapes.at("image"), (Shape{1, 3, 8, 8}));
-  EXPECT_EQ(config->shapes.values.at("sr"), 16000);
+  EXPECT_EQ(config->shapes.values.at("sr"), Number(9007199254740993)) << "no double is that";
   EXPECT_EQ(config->calibration_samples, 7);
   ASSERT_EQ(config->candidates.size(), 2u);
   EXPECT_EQ(config->candidates[0].recipe.defaults.range.method, RangeMethod::MinMax);
@@ -91,6 +91,10 @@ TEST(TuneConfig, FindingsNameTheLineAndWhatWasMeant) {
       "leave one of the two out");
   expect_finding(kModel + kEvaluation + "tuning: {accuracy_criterion: {relative: 0.1}, exit_policy: {max_trials: 0}}\n",
                  "`max_trials` must be");
+  expect_finding(
+      kModel + kEvaluation + "tuning: {accuracy_criterion: {relative: 0.1}, exit_policy: {timeout: 1e300}}\n",
+      "`timeout` must be a number of seconds up to 1e9");
+  expect_finding("model: {path: m.onnx, values: {sr: fast}}\n" + kEvaluation + kTuning, "got 'fast'");
   expect_finding(kModel + kTuning + "evaluation: {accuracy: {}}\n", "has no `data`");
   expect_finding("[1", "not a valid tuning configuration");
   EXPECT_EQ(findings(kModel + kEvaluation + "tuning: {exit_policy: {latency_limit: 2}}\n"), "accepted");

@@ -96,6 +96,7 @@ Result<Report> opt(const Flags& flags) {
   if (flags.model.model.empty())
     return error(ErrorKind::Usage, "no model given").help("lapis opt MODEL --passes a,b -o OUT.onnx");
   LAPIS_TRY(const Pipeline pipeline, parse_pipeline(flags.passes));
+  if (pipeline.empty()) return error(ErrorKind::Usage, "--passes names no pass").help("`lapis opt --list` shows them");
   std::optional<Output> output;
   if (!flags.output.empty()) {
     LAPIS_TRY(output, Output::open(flags.output, flags.model.model));

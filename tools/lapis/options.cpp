@@ -1,7 +1,6 @@
 #include "tools/lapis/options.h"
 
 #include <algorithm>
-#include <charconv>
 #include <utility>
 
 #include "base/suggest.h"
@@ -85,12 +84,6 @@ static std::optional<int64_t> parse_int(const std::string& text) {
   return std::stoll(text);
 }
 
-static std::optional<double> parse_number(const std::string& text) {
-  double value = 0;
-  const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), value);
-  return failed == std::errc() && end == text.data() + text.size() ? std::optional(value) : std::nullopt;
-}
-
 static Diagnostic given_twice(const std::string& flag, const std::string& name) {
   return error(ErrorKind::Usage, flag + " gives '" + name + "' twice").help("leave one of them out");
 }
@@ -107,28 +100,47 @@ static Result<Shape> parse_shape(const std::string& text, const std::string& fla
   return shape;
 }
 
+static void append(Diagnostics& found, Diagnostics more) {
+  for (Diagnostic& d : more) found.push_back(std::move(d));
+}
+
+static Status add_dim(ModelOptions& options, const std::string& text) {
+  LAPIS_TRY(const auto pair, split(text, "--dim", "NAME=VALUE"));
+  const auto value = parse_int(pair.second);
+  if (!value)
+    return error(ErrorKind::Usage, "--dim '" + text + "': the value is not a size, a whole number from 0 on")
+        .help("write --dim NAME=VALUE");
+  if (!options.dims.emplace(pair.first, *value).second) return given_twice("--dim", pair.first);
+  return ok();
+}
+
+static Status add_shape(ModelOptions& options, const std::string& text) {
+  LAPIS_TRY(const auto pair, split(text, "--shape", "INPUT=1x3x224x224"));
+  LAPIS_TRY(Shape parsed, parse_shape(pair.second, text));
+  if (!options.shapes.emplace(pair.first, std::move(parsed)).second) return given_twice("--shape", pair.first);
+  return ok();
+}
+
+static Status add_value(ModelOptions& options, const std::string& text) {
+  LAPIS_TRY(const auto pair, split(text, "--value", "INPUT=NUMBER"));
+  const auto value = Number::parse(pair.second);
+  if (!value)
+    return error(ErrorKind::Usage, "--value '" + text + "' is not a number").help("write --value INPUT=NUMBER");
+  if (!options.values.emplace(pair.first, *value).second) return given_twice("--value", pair.first);
+  return ok();
+}
+
 Result<ModelOptions> ModelFlags::model_options() const {
   ModelOptions options;
-  for (const std::string& dim : dims) {
-    LAPIS_TRY(const auto pair, split(dim, "--dim", "NAME=VALUE"));
-    const auto value = parse_int(pair.second);
-    if (!value)
-      return error(ErrorKind::Usage, "--dim '" + dim + "': the value is not a size, a whole number from 0 on")
-          .help("write --dim NAME=VALUE");
-    if (!options.dims.emplace(pair.first, *value).second) return given_twice("--dim", pair.first);
-  }
-  for (const std::string& shape : shapes) {
-    LAPIS_TRY(const auto pair, split(shape, "--shape", "INPUT=1x3x224x224"));
-    LAPIS_TRY(Shape parsed, parse_shape(pair.second, shape));
-    if (!options.shapes.emplace(pair.first, std::move(parsed)).second) return given_twice("--shape", pair.first);
-  }
-  for (const std::string& text : values) {
-    LAPIS_TRY(const auto pair, split(text, "--value", "INPUT=NUMBER"));
-    const auto value = parse_number(pair.second);
-    if (!value)
-      return error(ErrorKind::Usage, "--value '" + text + "' is not a number").help("write --value INPUT=NUMBER");
-    if (!options.values.emplace(pair.first, *value).second) return given_twice("--value", pair.first);
-  }
+  Diagnostics found;
+  const auto add_all = [&](const std::vector<std::string>& texts, Status (&add)(ModelOptions&, const std::string&)) {
+    for (const std::string& text : texts)
+      if (Status added = add(options, text); !added.ok()) append(found, std::move(added).diagnostics());
+  };
+  add_all(dims, add_dim);
+  add_all(shapes, add_shape);
+  add_all(values, add_value);
+  if (!found.empty()) return found;
   return options;
 }
 
@@ -157,22 +169,26 @@ static bool contains(const std::vector<std::string>& list, const std::string& na
 }
 
 // Flags that name what the model does not have: a slip of the pen, which must not go unnoticed.
-static Status check_names(const Graph& graph, const Path& file, const ModelOptions& flags) {
+// They are said, and gone from what the graph is bound to, so that what else is wrong is said too.
+static Diagnostics take_unknown(const Graph& graph, const ModelOptions& flags, ModelOptions& left) {
   const std::vector<std::string> symbols = free_symbols(graph), inputs = input_names(graph);
   Diagnostics found;
   for (const auto& [name, value] : flags.dims)
-    if (!contains(symbols, name))
+    if (!contains(symbols, name)) {
+      left.dims.erase(name);
       found.push_back(error(ErrorKind::Usage, "--dim: the model has no symbolic dimension '" + name + "'")
                           .help(symbols.empty() ? "leave it out: the inputs have fixed shapes (`lapis inspect`)"
                                                 : suggestion(name, symbols)));
-  const auto check_input = [&](const std::string& flag, const std::string& name) {
-    if (!contains(inputs, name))
-      found.push_back(error(ErrorKind::Usage, flag + ": the model has no input '" + name + "'")
-                          .help(inputs.empty() ? "leave it out: the model has no inputs" : suggestion(name, inputs)));
+    }
+  const auto check_input = [&](const std::string& flag, const std::string& name, auto& bound) {
+    if (contains(inputs, name)) return;
+    bound.erase(name);
+    found.push_back(error(ErrorKind::Usage, flag + ": the model has no input '" + name + "'")
+                        .help(inputs.empty() ? "leave it out: the model has no inputs" : suggestion(name, inputs)));
   };
-  for (const auto& [name, shape] : flags.shapes) check_input("--shape", name);
-  for (const auto& [name, value] : flags.values) check_input("--value", name);
-  return status_of(in_file(std::move(found), file));
+  for (const auto& [name, shape] : flags.shapes) check_input("--shape", name, left.shapes);
+  for (const auto& [name, value] : flags.values) check_input("--value", name, left.values);
+  return found;
 }
 
 Result<std::unique_ptr<Graph>> ModelFlags::import(const Path& file, const ModelOptions& options) const {
@@ -182,9 +198,10 @@ Result<std::unique_ptr<Graph>> ModelFlags::import(const Path& file, const ModelO
   const auto is_taken = [](const auto& of) { return [&](const auto& flag) { return !of.contains(flag.first); }; };
   std::erase_if(flags.dims, is_taken(left.dims));
   std::erase_if(flags.values, is_taken(left.values));
-  LAPIS_CHECK(check_names(*graph, file, flags));
-  if (left.dims.empty() && left.shapes.empty() && left.values.empty()) return graph;
-  LAPIS_CHECK(in_file(bind_model(*graph, left), file, graph->name()));
+  Diagnostics found = take_unknown(*graph, flags, left);
+  if (left.dims.empty() && left.shapes.empty() && left.values.empty() && found.empty()) return graph;
+  if (Status bound = bind_model(*graph, left); !bound.ok()) append(found, std::move(bound).diagnostics());
+  LAPIS_CHECK(status_of(in_file(std::move(found), file, graph->name())));
   return graph;
 }
 

@@ -120,10 +120,12 @@ std::string number(double value) { return fmt::format("{:.3g}", value); }
 void add(Report& report, const Question& question, size_t index, const std::string& output, const Comparison& c) {
   const bool good = passes(c, question.tolerance, question.rounded) || question.by_steps(index, c.largest);
   if (!good) report.exit_code = kCheckFailed;
-  report.text += question.stage + ": " + printable(output) + ": " + std::to_string(c.differing_bytes) + " of " +
-                 std::to_string(c.bytes) + " bytes differ, largest error " + number(c.largest) + " (relative " +
-                 number(c.largest_relative) + (question.rounded ? ", behind other roundings" : "") +
-                 "): " + (good ? "ok" : "MISMATCH") + "\n";
+  const std::string errors = std::to_string(c.differing_bytes) + " of " + std::to_string(c.bytes) +
+                             " bytes differ, largest error " + number(c.largest) + " (relative " +
+                             number(c.largest_relative) + (question.rounded ? ", behind other roundings" : "") +
+                             "): " + (good ? "ok" : "MISMATCH");
+  report.text += question.stage + ": " + printable(output) + ": " +
+                 (c.bytes > 0 ? errors : "has no elements, nothing is compared") + "\n";
   report.json["outputs"].push_back({{"stage", question.stage},
                                     {"name", output},
                                     {"bytes", c.bytes},
@@ -215,6 +217,16 @@ class Verification {
   const Judge judge_;
 };
 
+// Without elements in any output, everything would be equal.
+Status check_comparable(const std::vector<IoInfo>& outputs) {
+  const bool none = !outputs.empty() && std::all_of(outputs.begin(), outputs.end(), [](const IoInfo& output) {
+    return element_count(output.shape) == 0;
+  });
+  if (!none) return ok();
+  return error(ErrorKind::Usage, "there is nothing to compare: no output has an element")
+      .help("choose sizes above 0 with --dim or --shape");
+}
+
 Result<Report> verify(const Flags& flags) {
   LAPIS_TRY(const Feeds feeds, read_feeds(flags.inputs));
   LAPIS_TRY(RunnerOptions options, flags.model.runner_options());
@@ -222,6 +234,7 @@ Result<Report> verify(const Flags& flags) {
   LAPIS_TRY(const Path source, source_of(flags));
   LAPIS_TRY(const std::unique_ptr<Graph> graph, flags.model.load(source, options.model));
   LAPIS_TRY(const std::unique_ptr<Runner> runner, flags.model.open(flags.model.model, options));
+  LAPIS_CHECK(in_file(check_comparable(runner->outputs()), flags.model.model));
   LAPIS_TRY(std::vector<Stage> stages, stages_of(*graph));
   const Verification verification(flags, source, *graph, *runner, std::move(stages));
   Report report;

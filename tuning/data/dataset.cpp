@@ -311,8 +311,13 @@ const std::vector<Carry>& Dataset::carried() const { return content_->carried; }
 const Path& Dataset::reference() const { return content_->reference; }
 const std::string& Dataset::where() const { return content_->where; }
 
-std::map<std::string, double> Dataset::fixed_numbers() const {
-  std::map<std::string, double> numbers;
+static Number number_of(const Tensor& tensor) {
+  if (tensor.dtype() == DType::UInt64) return tensor.data<uint64_t>()[0];
+  return is_integer(tensor.dtype()) ? Number(tensor.as_ints()[0]) : Number(tensor.as_double(0));
+}
+
+std::map<std::string, Number> Dataset::fixed_numbers() const {
+  std::map<std::string, Number> numbers;
   const auto is_carried = [&](const std::string& name) {
     return std::any_of(carried().begin(), carried().end(), [&](const Carry& c) { return c.input == name; });
   };
@@ -321,7 +326,7 @@ std::map<std::string, double> Dataset::fixed_numbers() const {
     const auto read = input.column.read(0);
     const auto number = read.ok() ? transformed(*read, input.transforms) : read;
     const bool single = number.ok() && number->size() == 1 && number->dtype() != DType::String;
-    if (single) numbers[input.name] = number->as_double(0);
+    if (single) numbers.emplace(input.name, number_of(*number));
   }
   return numbers;
 }

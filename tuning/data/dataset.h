@@ -16,6 +16,7 @@
 
 #include "base/file.h"
 #include "ir/evaluate.h"
+#include "ir/number.h"
 #include "tuning/data/config.h"
 
 namespace lapis {
@@ -46,7 +47,7 @@ class Dataset {
   const std::string& where() const;
   const Dataset& calibration() const { return calibration_ ? *calibration_ : *this; }
   // Inputs that are one and the same number in every sample.
-  std::map<std::string, double> fixed_numbers() const;
+  std::map<std::string, Number> fixed_numbers() const;
   Dataset without(std::set<std::string> inputs) const;
   // Evenly spread over the whole; the first ones where something is carried. Pairs of samples stay together.
   Dataset limited_to(int64_t samples) const;

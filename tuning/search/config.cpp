@@ -76,7 +76,25 @@ class Reader : YamlReader {
     if (!path(node, "path", config_->model)) complain(node, "`model` has no `path`");
     value(node, "dims", config_->shapes.dims, "a map from dimensions to numbers, {N: 1}");
     value(node, "shapes", config_->shapes.shapes, "a map from inputs to shapes, {image: [1, 3, 32, 32]}");
-    value(node, "values", config_->shapes.values, "a map from inputs to the number that they always are, {sr: 16000}");
+    numbers(node, "values", config_->shapes.values,
+            "a map from inputs to the number that they always are, {sr: 16000}");
+  }
+  void numbers(const YAML::Node& node, const std::string& key, std::map<std::string, Number>& to,
+               const std::string& wanted) {
+    std::map<std::string, std::string> texts;
+    if (!value(node, key, texts, wanted)) return;
+    for (const auto& [name, text] : texts) {
+      const auto number = Number::parse(text);
+      if (!number)
+        return complain(node[key], std::string("`")
+                                       .append(key)
+                                       .append("` must be ")
+                                       .append(wanted)
+                                       .append(", got '")
+                                       .append(text)
+                                       .append("'"));
+      to.emplace(name, *number);
+    }
   }
 
   void device(const YAML::Node& node) {
@@ -267,8 +285,8 @@ class Reader : YamlReader {
     one_of(node, "stop", stop, {"budget", "first_pass"});
     ExitPolicy& exit = config_->exit;
     exit.stop = stop == "first_pass" ? ExitPolicy::Stop::FirstPass : ExitPolicy::Stop::Budget;
-    number(node, "max_trials", exit.max_trials, 1, 1000000, "a whole number from 1");
-    number(node, "timeout", exit.timeout_seconds, 0.0, 1e9, "a number of seconds; 0: none");
+    number(node, "max_trials", exit.max_trials, 1, 1000000, "a whole number from 1 to 1000000");
+    number(node, "timeout", exit.timeout_seconds, 0.0, 1e9, "a number of seconds up to 1e9; 0: none");
     double limit = 0;
     if (!value(node, "latency_limit", limit, "a number of milliseconds")) return;
     exit.latency_milliseconds = limit;
@@ -286,8 +304,8 @@ class Reader : YamlReader {
     }
     if (const YAML::Node speed = node["performance"];
         speed && known_keys(speed, "`performance`", {"rounds", "round_seconds"})) {
-      number(speed, "rounds", config_->rounds, 1, 10000, "a whole number from 1");
-      number(speed, "round_seconds", config_->round_seconds, 1e-4, 1e3, "a number of seconds from 0.0001");
+      number(speed, "rounds", config_->rounds, 1, 10000, "a whole number from 1 to 10000");
+      number(speed, "round_seconds", config_->round_seconds, 1e-4, 1e3, "a number of seconds from 0.0001 to 1000");
     }
   }
 

@@ -3,6 +3,7 @@
 
 NAME.npz has in_x and out0; of modules that keep a state, a row for each of the steps that follow each other, from states that are zero."""
 import sys
+from typing import Tuple
 
 import numpy as np
 import torch
@@ -148,6 +149,17 @@ class Sorted(torch.nn.Module):
         return x * order[0]
 
 
+class Paired(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.pair: Tuple[torch.Tensor, torch.Tensor] = (torch.zeros(1, 3), torch.zeros(1, 3))
+
+    def forward(self, x):
+        y = self.pair[0] + x
+        self.pair = (self.pair[1], x)
+        return y
+
+
 class Appending(torch.nn.Module):
     def __init__(self):
         super().__init__()
@@ -171,7 +183,7 @@ def main():
     lists, x = Lists(), uniform(2, 3)
     script("lists", lists)
     np.savez_compressed(HERE / "lists.npz", in_x=x.numpy(), out0=lists(x).detach().numpy())
-    for name, model in (("part", PartOfAnother()), ("one_later", OneLater()), ("two_later", TwoLater()), ("out", IntoAnother()), ("sorted", Sorted()), ("appending", Appending())):
+    for name, model in (("part", PartOfAnother()), ("one_later", OneLater()), ("two_later", TwoLater()), ("out", IntoAnother()), ("sorted", Sorted()), ("appending", Appending()), ("paired", Paired())):
         script(f"unsupported_{name}", model)
 
 
