@@ -237,7 +237,8 @@ std::string print_sqnr(double sqnr) {
   if (std::isnan(sqnr)) return "not finite";
   if (std::isinf(sqnr)) return sqnr > 0 ? "exact" : "no signal";
   char text[32];
-  std::snprintf(text, sizeof text, "%.1f dB", sqnr);
+  const double rounded = std::round(sqnr * 10) / 10;
+  std::snprintf(text, sizeof text, "%.1f dB", rounded + 0.0);  // 0.0 for -0.04 too
   return text;
 }
 

@@ -21,6 +21,12 @@ struct LogNet : Net {
   }
 };
 
+TEST(Damage, IsPrintedWithoutASignOfZero) {
+  EXPECT_EQ(print_sqnr(-0.04), "0.0 dB");
+  EXPECT_EQ(print_sqnr(-0.06), "-0.1 dB");
+  EXPECT_EQ(print_sqnr(12.34), "12.3 dB");
+}
+
 TEST(Damage, IsTheRatioOfTheSumsOverAllSamples) {
   ConvNet net;
   const auto original = net.graph.clone();

@@ -58,6 +58,12 @@ class Prune(Cli):
         self.passes("prune", MODEL, "--recipe", recipe, "--calibration", DATA, "--samples", 16, "-o", "p.onnx")
         self.fails(USAGE, "quantize", MODEL, "--method", "dynamic", "--recipe", recipe, "-o", "d.onnx", says="`compensate` needs samples")
 
+    def test_nothing_that_is_pruned_is_said(self):
+        left = self.passes("prune", MODEL, "--sparsity", 0.3, "--exclude-pattern", ".*", "-o", "p.onnx")
+        self.assertIn("nothing is pruned: all nodes are left whole", left)
+        relu = self.write("relu.onnxtxt", RELU)
+        self.assertIn("nothing is pruned: the model has no Conv", self.passes("prune", relu, "--sparsity", 0.3, "-o", "r.onnx"))
+
     def test_wrong_use(self):
         prune = ["prune", MODEL, "-o", "p.onnx"]
         for args, says in (

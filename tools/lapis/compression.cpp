@@ -73,7 +73,11 @@ std::string as_text(const PruneReport& report) {
     rows.push_back({w.pattern.empty() ? "-" : w.pattern, std::to_string(w.before), share_of(w.elements, w.before),
                     share_of(w.zeros, w.elements), w.op,
                     printable(w.node) + (w.note.empty() ? "" : "  (" + printable(w.note) + ")")});
-  return table(rows) + share_of(std::llround(report.sparsity() * 1e6), 1000000) + " of these weights are 0 or gone\n";
+  if (report.weights.empty()) return "nothing is pruned: the model has no Conv, Gemm or MatMul with constant weights\n";
+  const bool unchanged = std::all_of(report.weights.begin(), report.weights.end(),
+                                     [](const PrunedWeights& w) { return w.pattern.empty(); });
+  return table(rows) + (unchanged ? "nothing is pruned: all nodes are left whole; " : "") +
+         share_of(std::llround(report.sparsity() * 1e6), 1000000) + " of these weights are 0 or gone\n";
 }
 
 nlohmann::ordered_json as_json(const Bf16Report& report) {

@@ -72,7 +72,11 @@ std::string progress_line(const std::string& what, int64_t done, int64_t total, 
   return shortened(line + counts, width > 0 ? width - 1 : 0);
 }
 
-std::string fixed(double value, int digits) { return fmt::format("{:.{}f}", value, digits); }
+std::string fixed(double value, int digits) {
+  const std::string text = fmt::format("{:.{}f}", value, digits);
+  const bool is_zero = text.find_first_not_of("-0.") == std::string::npos;
+  return is_zero && text[0] == '-' ? text.substr(1) : text;
+}
 
 std::string shortened(std::string text, size_t bytes) {
   if (text.size() <= bytes) return text;
