@@ -2,7 +2,7 @@
 """Times ONNX Runtime and OpenVINO on a model, one inference at a time, on demand; and quantizes with ONNX Runtime.
 
     peers.py MODEL.onnx --runtime onnxruntime|openvino [--dims N=1,S=64] [--threads 1] [--cpu 0] [--input name=file.npy]
-             [--repeat R] [--json]
+             [--shape name=1x64] [--repeat R] [--json]
 
 The session is built once, with every symbolic dimension bound. Then one line on stdin asks for one line on stdout, so
 that a benchmark can alternate between this process and others on a machine whose speed drifts:
@@ -44,6 +44,11 @@ def parse_dims(text):
     return {name: int(size) for name, size in (item.split("=") for item in text.split(",") if item)}
 
 
+def parse_shapes(items):
+    """["x=1x64"] -> {"x": [1, 64]}"""
+    return {name: [int(size) for size in sizes.split("x")] for name, sizes in (item.split("=", 1) for item in items)}
+
+
 def parse_files(items):
     """["name=file.npy"] -> {"name": "file.npy"}"""
     for item in items:
@@ -61,17 +66,28 @@ def bind(dim, dims, name):
     return dims[dim.dim_param]
 
 
-def input_specs(path, dims):
-    """{name: (shape, numpy dtype)} of the inputs that are not initializers."""
+def dims_of_shapes(inputs, shapes):
+    """What the shapes say of the symbolic dimensions, of other inputs too."""
+    dims = {}
+    for value in inputs:
+        given, axes = shapes.get(value.name), value.type.tensor_type.shape.dim
+        if given is not None and len(given) != len(axes):
+            raise Failure(f"input '{value.name}' has {len(axes)} axes, not {len(given)}")
+        dims.update({axis.dim_param: size for axis, size in zip(axes, given or []) if axis.dim_param})
+    return dims
+
+
+def input_specs(path, dims, shapes={}):
+    """{name: (shape, numpy dtype)} of the inputs that are not initializers. `dims` gets what the shapes say."""
     import onnx
     graph = onnx.load(path, load_external_data=False).graph
     constants = {tensor.name for tensor in graph.initializer}
+    inputs = [value for value in graph.input if value.name not in constants]
+    dims.update(dims_of_shapes(inputs, shapes))
     specs = {}
-    for value in graph.input:
-        if value.name in constants:
-            continue
+    for value in inputs:
         tensor = value.type.tensor_type
-        shape = [bind(dim, dims, value.name) for dim in tensor.shape.dim]
+        shape = shapes.get(value.name) or [bind(dim, dims, value.name) for dim in tensor.shape.dim]
         specs[value.name] = (shape, np.dtype(onnx.helper.tensor_dtype_to_np_dtype(tensor.elem_type)))
     return specs
 
@@ -198,7 +214,7 @@ def serve(args):
     if args.cpu:
         os.sched_setaffinity(0, {int(cpu) for cpu in args.cpu.split(",")})  # before any thread of the runtime starts
     dims = parse_dims(args.dims)
-    inputs = make_inputs(input_specs(args.model, dims), parse_files(args.input))
+    inputs = make_inputs(input_specs(args.model, dims, parse_shapes(args.shape)), parse_files(args.input))
     start = time.perf_counter()
     peer = RUNTIMES[args.runtime](args.model, inputs, dims, args.threads)
     build_ms = (time.perf_counter() - start) * 1e3
@@ -258,6 +274,7 @@ def serve_parser():
     parser.add_argument("model")
     parser.add_argument("--runtime", required=True, choices=list(RUNTIMES))
     parser.add_argument("--dims", default="N=1", help="sizes of the symbolic dimensions (default: N=1)")
+    parser.add_argument("--shape", action="append", default=[], metavar="NAME=1x64", help="shape of an input")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--cpu", default="", help="pin the process to these CPUs, as in 0 or 0,1 (default: do not pin)")
     parser.add_argument("--input", action="append", default=[], metavar="NAME=FILE", help="default: random numbers")

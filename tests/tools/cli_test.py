@@ -3,6 +3,7 @@
 Needs only the built `lapis`: models are ONNX text or the example network, arrays are written by hand.
 """
 import json
+import os
 import pathlib
 import signal
 import subprocess
@@ -212,6 +213,26 @@ class Works(Cli):
         self.assertIn("logits", self.passes("verify", self.quantized, "--tolerance", "0"))
         self.json("verify", MODEL)
         self.json("verify", MODEL, "--tolerance", "0", "--threads", "2", code=CHECK_FAILED)
+
+    def test_bench_gives_sizes_to_other_runtimes(self):
+        model = self.write("free.onnxtxt", HEAD + "g (float[N,S] x) => (float[N,S] y) { y = Relu(x) }")
+        self.passes("convert", model, "-o", "free.onnx")
+        peer = self.write("peer.py", "import sys\nopen('arguments', 'w').write(' '.join(sys.argv))\n"
+                                     "for line in sys.stdin: print('{\"latencies_ms\": [1.0]}', flush=True)\n")
+        environment = {**os.environ, "LAPIS_PEERS": str(peer)}
+        command = [LAPIS, "bench", "free.onnx", "--shape", "x=2x64", "--against", "onnxruntime", "--rounds", "1", "--round-seconds", "0.01"]
+        subprocess.run(command, cwd=self.folder, env=environment, check=True, capture_output=True)
+        self.assertIn("--shape x=2x64", (self.folder / "arguments").read_text())
+
+    def test_peers_take_shapes(self):
+        python = os.environ.get("LAPIS_PYTHON") or SOURCE / "build/venv/bin/python"
+        if subprocess.run([python, "-c", "import onnx, onnxruntime"], capture_output=True).returncode != 0:
+            self.skipTest("onnxruntime is not installed")
+        body = "g (float[N,S] x, float[S] v) => (float[N,S] y) { y = Add(x, v) }"
+        self.passes("convert", self.write("free.onnxtxt", HEAD + body), "-o", "free.onnx")
+        command = [python, SOURCE / "benchmarks/peers.py", "free.onnx", "--runtime", "onnxruntime", "--shape", "x=2x64", "--json"]
+        done = subprocess.run(command, cwd=self.folder, input="info\n", check=True, capture_output=True, text=True)
+        self.assertEqual(json.loads(done.stdout)["inputs"], {"x": "float32[2, 64]", "v": "float32[64]"})
 
     def test_bench_and_explain(self):
         report = self.json("bench", self.quantized, "--rounds", "1", "--round-seconds", "0.01")

@@ -131,7 +131,8 @@ Result<Report> bench(const Flags& flags) {
   for (size_t i = 0; i < flags.against.size(); ++i) {
     const std::string& model = i < flags.peer_models.size() ? flags.peer_models[i] : flags.model.model;
     LAPIS_CHECK(check_peer_reads(flags.against[i], model));
-    LAPIS_TRY(std::unique_ptr<Peer> peer, Peer::start(flags.against[i], model, flags.model.dims, options.threads, cpu));
+    LAPIS_TRY(std::unique_ptr<Peer> peer,
+              Peer::start(flags.against[i], model, flags.model.dims, flags.model.shapes, options.threads, cpu));
     LAPIS_TRY(const std::vector<double> warm, peer->time_runs(3));
     counts.push_back(runs_per_round(warm.back(), flags.seconds));
     peers.push_back(std::move(peer));

@@ -25,12 +25,14 @@ static Result<std::string> script() {
 }
 
 Result<std::unique_ptr<Peer>> Peer::start(const std::string& runtime, const std::string& model,
-                                          const std::vector<std::string>& dims, int threads, int cpu) {
+                                          const std::vector<std::string>& dims, const std::vector<std::string>& shapes,
+                                          int threads, int cpu) {
   LAPIS_TRY(const std::string peers, script());
   std::string bound = "N=1";
   for (const std::string& dim : dims) bound += "," + dim;
   std::vector<std::string> arguments = {
       peers, model, "--runtime", runtime, "--dims", bound, "--threads", std::to_string(threads), "--json"};
+  for (const std::string& shape : shapes) arguments.insert(arguments.end(), {"--shape", shape});
   if (cpu >= 0) arguments.insert(arguments.end(), {"--cpu", std::to_string(cpu)});
   int pipes[2][2];  // requests, replies
   for (int(&ends)[2] : pipes)

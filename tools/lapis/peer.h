@@ -11,7 +11,8 @@ namespace lapis::cli {
 class Peer {
  public:
   static Result<std::unique_ptr<Peer>> start(const std::string& runtime, const std::string& model,
-                                             const std::vector<std::string>& dims, int threads, int cpu);
+                                             const std::vector<std::string>& dims,
+                                             const std::vector<std::string>& shapes, int threads, int cpu);
   ~Peer();
   Peer(const Peer&) = delete;
 
