@@ -32,6 +32,10 @@ constexpr FixedRow kFixed[] = {{"FullyConnected", 2},
                                {"LRN", 4},
                                {"_contrib_BilinearResize2D", 4},
                                {"_contrib_AdaptiveAvgPooling2D", 4},
+                               {"_contrib_MultiBoxDetection", 3},
+                               {"_contrib_MultiBoxPrior", 4},
+                               {"_contrib_ROIAlign", 4},
+                               {"_contrib_box_decode", 3},
                                {"RNN", 3}};
 constexpr size_t kFirstState = 2;  // of the operands of RNN, whose data and states have as many axes
 

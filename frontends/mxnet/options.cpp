@@ -60,6 +60,14 @@ std::vector<int64_t> Options::list(std::string_view name, std::vector<int64_t> f
   return fallback;
 }
 
+std::vector<double> Options::numbers(std::string_view name, std::vector<double> fallback) {
+  const auto* value = find(name);
+  if (!value) return fallback;
+  if (const auto* some = std::get_if<std::vector<double>>(value)) return *some;
+  if (const auto* whole = std::get_if<std::vector<int64_t>>(value)) return {whole->begin(), whole->end()};
+  return {number(name, 0)};
+}
+
 Status Options::status() const {
   if (flaw_.empty()) return ok();
   return error(ErrorKind::Input, flaw_);

@@ -26,6 +26,7 @@ class Options {
   bool flag(std::string_view name, bool fallback);
   std::string word(std::string_view name, std::string fallback);
   std::vector<int64_t> list(std::string_view name, std::vector<int64_t> fallback = {});  // a number is a list of one
+  std::vector<double> numbers(std::string_view name, std::vector<double> fallback);
   Status status() const;
 
  private:
@@ -115,6 +116,14 @@ Status layer_norm(Translation& t);
 Status linalg_gemm2(Translation& t);
 Status lrn(Translation& t);
 Status norm(Translation& t);
+
+// boxes.cpp
+Status box_decode(Translation& t);
+Status box_nms(Translation& t);
+Status multibox_detection(Translation& t);
+Status multibox_prior(Translation& t);
+// regions.cpp
+Status roi_align(Translation& t);
 
 // recurrent.cpp
 Status recurrent(Translation& t);

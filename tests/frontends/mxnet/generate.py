@@ -174,10 +174,42 @@ def gluon_sequence():
     np.savez_compressed(HERE / "gluon_sequence.npz", in_data0=data, in_data1=states[0], in_data2=states[1], **recorded)
 
 
+def boxes():
+    """What detectors end with. Boxes overlap by shares that no rounding moves across the thresholds, and no two scores are the same."""
+    count = 24
+    corner = array(2, count, 2, low=0.0, high=0.7)
+    found = np.concatenate([random.integers(-1, 3, (2, count, 1)), random.permutation(2 * count).reshape(2, count, 1) / 50.0,
+                            corner, corner + array(2, count, 2, low=0.1, high=0.4)], axis=2).astype(np.float32)
+    rows = of_shape("rows", 2, count, 6)
+    nms = S.contrib.box_nms
+    outputs = [nms(rows), nms(rows, id_index=0, overlap_thresh=0.3), nms(rows, id_index=0, background_id=1, valid_thresh=0.2, force_suppress=True, overlap_thresh=0.2),
+               nms(rows, topk=7, overlap_thresh=0.3), nms(rows, topk=100, id_index=0, out_format="center"), nms(rows, topk=5, in_format="center", out_format="corner"),
+               nms(rows, valid_thresh=5), nms(rows, topk=0), nms(S.Reshape(rows, shape=(-3, 0))), nms(S.Reshape(rows, shape=(1, 2, count, 6)), overlap_thresh=0.1)]
+    anchors = S.Variable("anchors", shape=(1, count, 4))
+    anchor_corner = array(1, count, 2, low=0.0, high=0.7)
+    anchor_boxes = np.concatenate([anchor_corner, anchor_corner + array(1, count, 2, low=0.1, high=0.4)], axis=2)
+    offsets = S.slice_axis(rows, axis=2, begin=1, end=5)
+    outputs += [S.contrib.box_decode(offsets, anchors, 0.1, 0.1, 0.2, 0.2, format="corner"), S.contrib.box_decode(offsets, anchors, clip=0.5, format="center")]
+    classes, predicted = of_shape("classes", 2, 4, count), of_shape("predicted", 2, 4 * count)
+    detection = S.contrib.MultiBoxDetection
+    outputs += [detection(classes, predicted, anchors), detection(classes, predicted, anchors, force_suppress=True, nms_threshold=0.3, threshold=0.6, clip=False, variances=(0.2, 0.1, 0.1, 0.3)),
+                detection(classes, predicted, anchors, nms_topk=6), detection(classes, predicted, anchors, nms_threshold=-1, threshold=0.5), detection(classes, predicted, anchors, threshold=2)]
+    probabilities = random.permutation(2 * 4 * count).reshape(2, 4, count).astype(np.float32) / (8 * count)
+    image = of_shape("image", 2, 3, 6, 8)
+    prior = S.contrib.MultiBoxPrior
+    outputs += [prior(image), prior(image, sizes=(0.5, 0.25), ratios=(2, 1, 0.5)), prior(image, sizes=(0.5,), ratios=(1,), clip=True, steps=(0.3, 0.1), offsets=(0.2, 0.7))]
+    regions = of_shape("regions", 4, 5)
+    align = S.contrib.ROIAlign
+    outputs += [align(image, regions, pooled_size=(2, 3), spatial_scale=0.5, sample_ratio=2), align(image, regions, pooled_size=(3, 3), spatial_scale=1.0, sample_ratio=1, aligned=True)]
+    regions_in = np.array([[0, 1, 2, 9, 8], [1, -6, -5, 30, 20], [1, 3, 3, 3.5, 3.2], [0, 0.3, 0.7, 15, 11]], np.float32)
+    inputs = {"rows": found, "classes": probabilities, "predicted": array(2, 4 * count, low=-0.5, high=0.5), "image": array(2, 3, 6, 8), "regions": regions_in, "anchors": anchor_boxes}
+    record("boxes", outputs, inputs)
+
+
 REFUSED = {
-    "unsupported": ([S.contrib.box_nms(x), S.Pooling(x, kernel=(2, 2), pool_type="lp", p_value=2), S.Pooling(x, kernel=(1, 1), stride=(2, 2), pooling_convention="full"),
+    "unsupported": ([S.contrib.MultiBoxTarget(*(S.Variable(n, shape=s) for n, s in (("anchor", (1, 2, 4)), ("label", (1, 1, 5)), ("cls", (1, 2, 2)))))[0], S.Pooling(x, kernel=(2, 2), pool_type="lp", p_value=2), S.Pooling(x, kernel=(1, 1), stride=(2, 2), pooling_convention="full"),
                      S.round(x)],
-                    "operator _contrib_box_nms is not supported: Lapis does not translate the choice of boxes (1 node)\noperator Pooling is not supported: the pool type lp (1 node)\n"
+                    "operator _contrib_MultiBoxTarget is not supported: Lapis does not translate the choice of boxes (1 node)\noperator Pooling is not supported: the pool type lp (1 node)\n"
                     "operator Pooling is not supported: the pooling convention full with windows that may lie in the padding (1 node)\n"
                     "operator round is not supported (1 node)"),
     "unknown_rank": ([x + y], "variable 'x': error: neither the symbol nor what reads it tells how many axes it has"),
@@ -204,5 +236,5 @@ def smaller():
 
 
 if __name__ == "__main__":
-    for make in (elementwise, shapes, reductions, windows, products, gluon, recurrent, gluon_sequence, refused, smaller):
+    for make in (elementwise, shapes, reductions, windows, products, gluon, recurrent, gluon_sequence, boxes, refused, smaller):
         make()
