@@ -34,12 +34,15 @@ std::string plain_layer(const std::string& layer) {
 
 bool is_recurrent(const std::string& layer) { return is_one_of(plain_layer(layer), {"GRU", "LSTM", "SimpleRNN"}); }
 
+bool is_conv_lstm(const std::string& layer) { return layer.starts_with("ConvLSTM"); }
+
 std::vector<View> slots_of(const std::string& layer) {
   if (layer == "MultiHeadAttention")
     return {"query", "value", "key", "attention_mask", "query_mask", "value_mask", "key_mask"};
   if (layer == "Attention") return {"query", "value", "key", "mask", "mask"};
   if (layer == "GlobalAveragePooling1D" || layer == "Softmax") return {"inputs", "mask"};
-  if (plain_layer(layer) == "LSTM") return {"sequences", "initial_state", "initial_state", "mask"};
+  if (plain_layer(layer) == "LSTM" || is_conv_lstm(layer))
+    return {"sequences", "initial_state", "initial_state", "mask"};
   if (is_recurrent(layer)) return {"sequences", "initial_state", "mask"};
   if (layer == "Bidirectional")
     return {"sequences", "initial_state", "initial_state", "initial_state", "initial_state", "mask"};
@@ -52,7 +55,7 @@ size_t output_count(const std::string& layer, const Json& config) {
     return inner ? 1 + 2 * (output_count(class_of(*inner), config_of(*inner)) - 1) : 1;
   }
   if (!flag(config, "return_state", false)) return 1;
-  return plain_layer(layer) == "LSTM" ? 3 : is_recurrent(layer) ? 2 : 1;
+  return plain_layer(layer) == "LSTM" || is_conv_lstm(layer) ? 3 : is_recurrent(layer) ? 2 : 1;
 }
 
 bool works_on_last_axis(const std::string& layer) {

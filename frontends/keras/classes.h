@@ -10,6 +10,7 @@ std::string operator_of(const Json& layer);
 // "LSTM" of a layer that cuDNN computes (CuDNNLSTM), which is the same with its weights in another order; others as they are.
 std::string plain_layer(const std::string& layer);
 bool is_recurrent(const std::string& layer);  // LSTM, GRU, SimpleRNN, whatever computes them
+bool is_conv_lstm(const std::string& layer);
 // The names of its operands, for layers that have several of different kinds; a list fills neighbours of one name. Empty: all are alike.
 std::vector<std::string_view> slots_of(const std::string& layer);
 size_t output_count(const std::string& layer, const Json& config);

@@ -115,7 +115,8 @@ Masks::Made Masks::made_by(const SourceNode& node, const Json& config) const {
   if (is_merging(node.op)) return merged(node);
   if (node.op == "Concatenate") return concatenated(node);
   const std::string given = first_mask(node), handed = given.empty() ? of(node.inputs[0]) : given;
-  if (is_recurrent(node.op) || node.op == "Bidirectional") return {returns_steps(config) ? handed : ""};
+  if (is_recurrent(node.op) || is_conv_lstm(node.op) || node.op == "Bidirectional")
+    return {returns_steps(config) ? handed : ""};
   if (node.op == "Attention") return {given};
   if (node.op == "MultiHeadAttention") return {of(node.inputs[0])};
   return {hands_on(node.op, version_) ? handed : ""};

@@ -24,6 +24,8 @@ Status thresholded_relu(Translation& t);
 // attention.cpp
 Status attention(Translation& t);
 Status multi_head_attention(Translation& t);
+// conv_lstm.cpp
+Status conv_lstm(Translation& t);
 // layers.cpp
 Status dense(Translation& t);
 Status einsum_dense(Translation& t);

@@ -105,7 +105,7 @@ std::vector<Weight> weights_of(const std::string& layer, const Json& config) {
   if (layer == "MultiHeadAttention") return weights_of_attention(config);
   if (layer == "Normalization") return weights_of_normalization(config);
   std::vector<Weight> weights;
-  if (is_recurrent(layer)) add_cell(weights, config, "cell");
+  if (is_recurrent(layer) || is_conv_lstm(layer)) add_cell(weights, config, "cell");
   for (const Row& row : rows_of(layer)) weights.push_back({row.kind, "", !row.flag || flag(config, row.flag, true)});
   return weights;
 }

@@ -1,10 +1,9 @@
 // Convolutions and pools: windows over one to three axes of pixels, channels last or, where `data_format` says so, first.
-#include "frontends/common/windows.h"
+#include "frontends/keras/windows.h"
 
 #include <algorithm>
 #include <numeric>
 
-#include "frontends/keras/translators.h"
 #include "ir/ops/data_attributes.h"
 
 namespace lapis::keras_frontend {
@@ -22,20 +21,6 @@ Status pad(const Translation& t, Window& w, const Type& image) {
     return error(ErrorKind::Input, "has the padding '" + padding + "'");
   }
   return ok();
-}
-
-// `strides` where the layer does not say them.
-Result<Window> window(const Translation& t, std::vector<int64_t> kernel, const std::vector<int64_t>& strides,
-                      const Type& image) {
-  const size_t axes = kernel.size();
-  Window w{std::move(kernel), strides, {}};
-  if (t.node().attributes.contains("strides")) {
-    LAPIS_TRY(w.strides, option(t, "strides", axes, 1));
-  }
-  LAPIS_TRY(w.dilations, option(t, "dilation_rate", axes, 1));
-  LAPIS_CHECK(frontend::check(w));
-  LAPIS_CHECK(pad(t, w, image));
-  return w;
 }
 
 std::vector<int64_t> ones(size_t count) { return std::vector<int64_t>(count, 1); }
@@ -146,6 +131,19 @@ Result<Dims> transposed_sizes(const Translation& t, const Window& w, const Type&
 }
 
 }  // namespace
+
+Result<Window> window(const Translation& t, std::vector<int64_t> kernel, const std::vector<int64_t>& strides,
+                      const Type& image) {
+  const size_t axes = kernel.size();
+  Window w{std::move(kernel), strides, {}};
+  if (t.node().attributes.contains("strides")) {
+    LAPIS_TRY(w.strides, option(t, "strides", axes, 1));
+  }
+  LAPIS_TRY(w.dilations, option(t, "dilation_rate", axes, 1));
+  LAPIS_CHECK(frontend::check(w));
+  LAPIS_CHECK(pad(t, w, image));
+  return w;
+}
 
 Status conv(Translation& t) {
   LAPIS_TRY(const size_t axes, pixel_axes(t));

@@ -204,6 +204,18 @@ def recurrent(x):
     return y + [stack(x), L.TimeDistributed(L.LSTM(2))(L.Reshape((1, 5, 4))(x))]
 
 
+def pictures():
+    """LSTMs of lines, pictures and volumes."""
+    x = keras.Input((3, 5, 4, 2), name="x")
+    state = L.Conv2D(3, 3, padding="same")(L.Reshape((5, 4, 6))(x))
+    C = L.ConvLSTM2D
+    y = [C(3, 3, padding="same")(x), C(2, (3, 2), strides=(2, 1), return_sequences=True, use_bias=False)(x), *C(2, 2, return_state=True, go_backwards=True)(x),
+         C(3, 3, padding="same", return_sequences=True, go_backwards=True, activation="relu", recurrent_activation="hard_sigmoid")(x),
+         C(3, 3, padding="same")(x, initial_state=[state, L.ReLU()(state)]), C(2, 2, dilation_rate=2)(C(3, 3, padding="same", return_sequences=True)(x)),
+         L.ConvLSTM1D(2, 3, padding="same", return_sequences=True)(L.Reshape((3, 5, 8))(x)), L.ConvLSTM3D(2, 2)(L.Reshape((3, 5, 2, 2, 2))(x))]
+    record("pictures", keras.Model(x, y), {"x": array(2, 3, 5, 4, 2)}, (".keras",))
+
+
 def cudnn():
     """What layers that only a GPU runs have written. What they compute is what those give that Keras loads the same file into."""
     from tf_keras.src.layers.rnn.cudnn_gru import CuDNNGRU
@@ -412,6 +424,7 @@ def main():
         "frames": lambda: branches("frames", (3, 5, 4, 2), frames),
         "volumes": lambda: branches("volumes", (4, 5, 6, 2), volumes),
         "activations": lambda: branches("activations", (5,), activations),
+        "pictures": pictures,
         "recurrent": lambda: branches("recurrent", (5, 4), recurrent, (".h5", ".keras") if VERSION == 2 else (".keras",)),
         "attention": attention,
         "einsum": lambda: branches("einsum", (6, 4), einsum, (".keras",)),
