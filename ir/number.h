@@ -29,7 +29,7 @@ class Number {
   bool operator==(const Number&) const = default;
 
  private:
-  using Wide = __int128;  // int64 and uint64
+  using Wide = __int128;          // int64 and uint64
   bool is_of(DType dtype) const;  // an integer type or bool
 
   double real_;

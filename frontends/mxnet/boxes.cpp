@@ -70,10 +70,9 @@ Value* prior_boxes(Formula& f, Value* x, const Priors& p) {
   Value* down = f.unsqueeze(centers(f, height, p.offsets[0], has_steps ? p.steps[0] : 0), {1, 2});   // [H, 1, 1]
   Value* all = f.concat({height, width, f.integers({count})}, 0);
   const auto everywhere = [&](Value* v) { return f.unsqueeze(f.op(ops::Expand, {v, all}), {3}); };
-  Value* boxes =
-      f.concat({everywhere(f.sub(across, half_widths)), everywhere(f.sub(down, half_heights)),
-                everywhere(f.add(across, half_widths)), everywhere(f.add(down, half_heights))},
-               3);
+  Value* boxes = f.concat({everywhere(f.sub(across, half_widths)), everywhere(f.sub(down, half_heights)),
+                           everywhere(f.add(across, half_widths)), everywhere(f.add(down, half_heights))},
+                          3);
   return f.reshape(boxes, {1, -1, 4});
 }
 
@@ -147,8 +146,7 @@ Result<Choice> choice_of(Translation& t, int64_t width) {
 Value* has_score(Formula& f, Value* rows, const Choice& c) {
   Value* valid = f.greater(column(f, rows, c.score), f.number(c.least_score));
   if (c.id < 0) return valid;
-  Value* is_background =
-      f.op(ops::Equal, {column(f, rows, c.id), f.number(static_cast<double>(c.background))});
+  Value* is_background = f.op(ops::Equal, {column(f, rows, c.id), f.number(static_cast<double>(c.background))});
   return f.both(valid, f.opposite(is_background));
 }
 
@@ -165,14 +163,15 @@ Boxes boxes_of(Formula& f, Value* rows, const Choice& c) {
 Value* converted(Formula& f, Value* rows, const Choice& c) {
   Value* box = f.slice(rows, 2, c.coordinates, c.coordinates + 4);
   Value *a = part(f, box, 0), *b = part(f, box, 1), *third = part(f, box, 2), *fourth = part(f, box, 3);
-  Value* other = c.from_corners ? f.concat({f.half(f.add(a, third)), f.half(f.add(b, fourth)), f.sub(third, a),
-                                            f.sub(fourth, b)},
-                                           2)
-                                : corners(f, a, b, f.half(third), f.half(fourth), 2);
+  Value* other =
+      c.from_corners
+          ? f.concat({f.half(f.add(a, third)), f.half(f.add(b, fourth)), f.sub(third, a), f.sub(fourth, b)}, 2)
+          : corners(f, a, b, f.half(third), f.half(fourth), 2);
   box = f.where(f.op(ops::Less, {a, f.number(0)}), box, other);
   std::vector<Value*> all = {box};
   if (c.coordinates > 0) all.insert(all.begin(), f.slice(rows, 2, 0, c.coordinates));
-  const int64_t width = rows && rows->type().ranked() && rows->type().dim(2).is_constant() ? rows->type().dim(2).value() : 0;
+  const int64_t width =
+      rows && rows->type().ranked() && rows->type().dim(2).is_constant() ? rows->type().dim(2).value() : 0;
   if (c.coordinates + 4 < width) all.push_back(f.slice(rows, 2, c.coordinates + 4, width));
   return f.concat(std::move(all), 2);
 }
@@ -214,9 +213,9 @@ struct Detection {
 
 Result<Detection> detection_of(Translation& t) {
   Options o(t);
-  const Detection d = {o.number("threshold", 0.01), o.number("nms_threshold", 0.5),
-                       o.numbers("variances", {0.1, 0.1, 0.2, 0.2}), o.integer("nms_topk", -1), o.flag("clip", true),
-                       o.flag("force_suppress", false)};
+  const Detection d = {
+      o.number("threshold", 0.01), o.number("nms_threshold", 0.5), o.numbers("variances", {0.1, 0.1, 0.2, 0.2}),
+      o.integer("nms_topk", -1),   o.flag("clip", true),           o.flag("force_suppress", false)};
   const int64_t background = o.integer("background_id", 0);
   LAPIS_CHECK(o.status());
   if (d.scales.size() != 4) return error(ErrorKind::Input, "its variances are not four numbers");
@@ -301,7 +300,8 @@ Status box_decode(Translation& t) {
 Status box_nms(Translation& t) {
   LAPIS_TRY(Value * x, operand(t));
   LAPIS_TRY(const int64_t rank, frontend::rank_of(x));
-  if (rank < 2 || !x->type().dim(-1).is_constant()) return Translation::unsupported("rows of a length that is not known");
+  if (rank < 2 || !x->type().dim(-1).is_constant())
+    return Translation::unsupported("rows of a length that is not known");
   LAPIS_TRY(const Choice c, choice_of(t, x->type().dim(-1).value()));
   if (c.most == 0) return finish(t, x);
   LAPIS_TRY(Value * rows, batches_of_rows(t, x, rank));

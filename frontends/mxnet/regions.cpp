@@ -14,7 +14,8 @@ Result<Pooling> pooling_of(Translation& t) {
   constexpr int64_t kMost = 1024;
   Options o(t);
   const bool aligned = o.flag("aligned", false), by_position = o.flag("position_sensitive", false);
-  const Pooling p = {o.list("pooled_size"), o.number("spatial_scale", 1), aligned ? 0.5 : 0.0, o.integer("sample_ratio", -1)};
+  const Pooling p = {o.list("pooled_size"), o.number("spatial_scale", 1), aligned ? 0.5 : 0.0,
+                     o.integer("sample_ratio", -1)};
   LAPIS_CHECK(o.status());
   if (by_position) return Translation::unsupported("channels that depend on the position");
   if (p.samples <= 0) return Translation::unsupported("a number of samples that depends on the boxes");
@@ -26,8 +27,8 @@ Result<Pooling> pooling_of(Translation& t) {
 
 // Where samples lie along one axis, of [R, 1] boxes on a map of this extent: [R, P].
 struct Samples {
-  Value *low, *high;          // pixels, as floats
-  Value *of_low, *of_high;    // how much of each
+  Value *low, *high;        // pixels, as floats
+  Value *of_low, *of_high;  // how much of each
 };
 
 // In cells: those of cell i lie at i + (k + 0.5) / samples.

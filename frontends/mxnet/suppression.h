@@ -12,11 +12,11 @@ struct Sorted {
   Value* valid;  // bool[M, N]; those that are not stand behind all others
 };
 
-Value* column(Formula& f, Value* rows, int64_t at);         // [M, N] of [M, N, W]
-Value* take_rows(Formula& f, Value* rows, Value* index);    // [M, K, W] of [M, N, W] by int64[M, K]
-Sorted sort_rows(Formula& f, Value* rows, Value* keys);     // by float[M, N], highest first; -inf: not valid
-Value* as_keys(Formula& f, Value* valid, Value* scores);    // -inf for what is not valid
-Sorted valid_first(Formula& f, Value* rows, Value* valid);  // in the order in which they are
+Value* column(Formula& f, Value* rows, int64_t at);                  // [M, N] of [M, N, W]
+Value* take_rows(Formula& f, Value* rows, Value* index);             // [M, K, W] of [M, N, W] by int64[M, K]
+Sorted sort_rows(Formula& f, Value* rows, Value* keys);              // by float[M, N], highest first; -inf: not valid
+Value* as_keys(Formula& f, Value* valid, Value* scores);             // -inf for what is not valid
+Sorted valid_first(Formula& f, Value* rows, Value* valid);           // in the order in which they are
 Value* minus_one_unless(Formula& f, Value* condition, Value* rows);  // by [M, N]
 
 // Corners of the boxes, [M, N] each; their classes, or null if those do not matter.

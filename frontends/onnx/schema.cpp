@@ -107,7 +107,7 @@ std::string onnx_name(const Type& type) {
   return "tensor(" + std::string(name_of(type.dtype)) + ")";
 }
 
-Diagnostic type_error(const onnx::OpSchema& schema, std::string message) {
+Diagnostic type_error(const onnx::OpSchema& schema, const std::string& message) {
   return error(ErrorKind::Input, "is not valid ONNX: " + message)
       .note("as opset " + std::to_string(schema.since_version()) + " defines " + schema.Name())
       .help("insert a Cast, or export the model at an opset that allows it");
@@ -124,12 +124,18 @@ Status check_types(const onnx::OpSchema& schema, const std::string& role, const 
     const std::string name = onnx_name(*types[i]), where = role + " '" + parameter.GetName() + "'";
     const auto& allowed = parameter.GetTypes();
     if (std::none_of(allowed.begin(), allowed.end(), [&](const std::string* type) { return *type == name; }))
-      return type_error(schema, where + " is " + name + ", which is not allowed");
+      return type_error(schema, std::string(where).append(" is ").append(name).append(", which is not allowed"));
     if (!parameter.GetIsHomogeneous()) continue;
     const auto& [other, fixed] = variables.try_emplace(parameter.GetTypeStr(), parameter.GetName(), name).first->second;
     if (fixed != name)
-      return type_error(schema,
-                        where + " is " + name + " but '" + other + "' is " + fixed + ": they must be of one type");
+      return type_error(schema, std::string(where)
+                                    .append(" is ")
+                                    .append(name)
+                                    .append(" but '")
+                                    .append(other)
+                                    .append("' is ")
+                                    .append(fixed)
+                                    .append(": they must be of one type"));
   }
   return ok();
 }
@@ -161,8 +167,10 @@ Status check_node(const onnx::NodeProto& node, const onnx::OpSchema& schema) {
   LAPIS_CHECK(check_required(node, schema));
   // The one operator that was withdrawn and came back in a form that it can be upgraded to.
   const bool withdrawn = schema.deprecated() && schema.Name() == "GroupNormalization";
+  const onnx::OpSchema* wanted = withdrawn ? find_schema(schema.Name(), kCanonicalOpset, "") : &schema;
+  LAPIS_ASSERT(wanted, schema.Name() << " is no operator of the canonical opset");
   try {
-    (withdrawn ? *find_schema(schema.Name(), kCanonicalOpset, "") : schema).Verify(node);
+    wanted->Verify(node);
     return ok();
   } catch (const std::exception& e) {
     return error(ErrorKind::Input, std::string("is not valid ONNX: ") + e.what());

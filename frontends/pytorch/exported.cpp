@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "frontends/common/limits.h"
 #include "frontends/pytorch/export_weights.h"
@@ -36,8 +37,9 @@ Item string(const Json& json) { return Item::of_string(frontend::text(json)); }
 Item real(const Json& json) {
   if (const auto value = frontend::number(json)) return Item::of_float(*value);
   const std::string word = frontend::text(json);
-  if (word == "Infinity") return Item::of_float(INFINITY);
-  return Item::of_float(word == "-Infinity" ? -INFINITY : std::nan(""));
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  if (word == "Infinity") return Item::of_float(kInfinity);
+  return Item::of_float(word == "-Infinity" ? -kInfinity : std::nan(""));
 }
 
 // {"as_name": "sym_size"} or {"as_int": 3}

@@ -75,6 +75,7 @@ Tensor vector(std::vector<float> values) {
 
 std::vector<Seen> labelled(const Tensor& output, const std::vector<int64_t>& labels) {
   std::vector<Seen> samples;
+  samples.reserve(labels.size());
   for (const int64_t l : labels) samples.push_back({output, label(l)});
   return samples;
 }
@@ -284,7 +285,9 @@ TEST(Ctc, SaysWhatDoesNotFit) {
 // Regions: 4 x 10 pixels at (5, 2), which grow by 1.5 * 40 / 28, two diagonal neighbours (one region, too thin), and 3 x 3 at (20, 12).
 Tensor map_with_regions() {
   Tensor map(DType::Float32, {1, 1, 20, 30});
-  auto at = [&](int y, int x) -> float& { return map.mutable_data<float>()[static_cast<size_t>(y * 30 + x)]; };
+  auto at = [&](int y, int x) -> float& {
+    return map.mutable_data<float>()[static_cast<size_t>(y) * 30 + static_cast<size_t>(x)];
+  };
   for (int y = 2; y < 6; ++y)
     for (int x = 5; x < 15; ++x) at(y, x) = 0.9F;
   at(10, 2) = at(11, 3) = 0.9F;

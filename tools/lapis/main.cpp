@@ -45,7 +45,7 @@ int exit_code(ErrorKind kind) {
     case ErrorKind::Unsupported: return kUnsupported;
     case ErrorKind::Mismatch: return kMismatch;
     case ErrorKind::Target: return kTarget;
-    case ErrorKind::Io: return kIo;
+    case ErrorKind::Io:
     case ErrorKind::Resource: return kIo;
     case ErrorKind::Internal: return kInternal;
   }
@@ -156,10 +156,15 @@ static void hold_standard_streams() {
     if (::fcntl(fd, F_GETFD) < 0) static_cast<void>(::open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY));
 }
 
-int main(int argc, char** argv) {
+// What is thrown before or behind the verb, which is guarded: memory that cannot be had.
+int main(int argc, char** argv) try {
   hold_standard_streams();
   for (const int number : {SIGPIPE, SIGXFSZ}) std::signal(number, SIG_IGN);  // write() reports it
   lapis::remember_reads();
   const lapis::Status watching = lapis::cli::watch_for_interrupts();
   return watching.ok() ? lapis::cli::run(argc, argv) : lapis::cli::fail(watching.diagnostics());
+} catch (...) {
+  std::fputs("error: the command line could not be read, or the report not be written\n  hint: give it more memory\n",
+             stderr);
+  return lapis::cli::kIo;
 }
