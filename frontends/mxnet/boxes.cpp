@@ -3,10 +3,21 @@
 #include <cmath>
 #include <limits>
 
-#include "frontends/mxnet/suppression.h"
+#include "frontends/common/suppression.h"
+#include "frontends/mxnet/translators.h"
 
 namespace lapis::mxnet_frontend {
 namespace {
+
+using frontend::as_keys;
+using frontend::Boxes;
+using frontend::column;
+using frontend::Formula;
+using frontend::minus_one_unless;
+using frontend::sort_rows;
+using frontend::Sorted;
+using frontend::suppress;
+using frontend::valid_first;
 
 // Corners as rows of four.
 Value* corners(Formula& f, Value* x, Value* y, Value* half_width, Value* half_height, int64_t axis) {

@@ -1,8 +1,11 @@
 // ROIAlign: what a feature map has below boxes, sampled between its pixels.
-#include "frontends/mxnet/formula.h"
+#include "frontends/common/formula.h"
+#include "frontends/mxnet/translators.h"
 
 namespace lapis::mxnet_frontend {
 namespace {
+
+using frontend::Formula;
 
 struct Pooling {
   std::vector<int64_t> size;  // rows, columns

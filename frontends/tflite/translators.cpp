@@ -88,6 +88,8 @@ constexpr frontend::Translator kTranslators[] = {
     {"MIRROR_PAD", 1, 3, 2, 2, mirror_pad},
     {"MUL", 1, 7, 2, 2, binary<ops::Mul>},
     {"NEG", 1, 1, 1, 1, unary<ops::Neg>},
+    {"NON_MAX_SUPPRESSION_V4", 1, 1, 5, 5, non_max_suppression},
+    {"NON_MAX_SUPPRESSION_V5", 1, 1, 6, 6, non_max_suppression},
     {"NOT_EQUAL", 1, 3, 2, 2, tf::not_equal},
     {"ONE_HOT", 1, 1, 4, 4, tf::one_hot},
     {"PACK", 1, 4, 1, kAny, tf::pack},
@@ -164,8 +166,6 @@ constexpr const char* kGiveNumbers = "give the model its random numbers as an in
 constexpr const char* kState = "it keeps a state from one run to the next";
 constexpr const char* kUnroll = "convert the model with its state as an input and an output";
 constexpr const char* kStringsIn = "it works on texts, for which Lapis has no code";
-constexpr const char* kBoxes = "Lapis has no code for the choice of boxes";
-constexpr const char* kCutBoxes = "end the model before it with --outputs, and choose boxes in the program around it";
 constexpr const char* kStableHlo = "StableHLO's operators stand for those of TFLite, which say the same";
 constexpr const char* kWithTflite = "convert the model without keeping StableHLO";
 
@@ -188,8 +188,6 @@ constexpr frontend::Refused kRefused[] = {
     {"LSH_PROJECTION", kStringsIn, kOutside},
     {"LSTM", kState, kUnroll},
     {"MULTINOMIAL", kRandom, kGiveNumbers},
-    {"NON_MAX_SUPPRESSION_V4", kBoxes, kCutBoxes},
-    {"NON_MAX_SUPPRESSION_V5", kBoxes, kCutBoxes},
     {"PLACEHOLDER_FOR_GREATER_OP_CODES", "it stands for an operator with a larger number", "convert the model again"},
     {"RANDOM_STANDARD_NORMAL", kRandom, kGiveNumbers},
     {"RANDOM_UNIFORM", kRandom, kGiveNumbers},

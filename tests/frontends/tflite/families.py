@@ -591,10 +591,22 @@ def integer_lstm(m):
     lstm(0.02, (0.006, -7), 2 ** -15, "saturated")
 
 
+def boxes(m):
+    """Boxes over each other, some as far as the threshold says exactly, corners in any order, fewer than asked for and more. None is empty:
+    TFLite would choose such a box again and again."""
+    g = m.main
+    corners = f32([[0, 0, 2, 2], [0, 0, 2, 2.5], [0, 0, 2, 1], [5, 5, 3, 3], [3, 3, 5, 5.25], [8, 8, 9, 9], [8, 8, 8.5, 9], [1, 0, 3, 2], [6, 0, 7, 4], [6, 4, 7, 0]])
+    x, s = m.feed(corners), m.feed(f32([0.5, 0.75, 0.9, 0.6, 0.55, 0.05, 0.7, 0.4, 0.3, 0.35]))
+    for most, overlap, least in ((4, 0.5, 0.1), (12, 0.5, 0.1), (10, 0.3, 0.0), (3, 0.9, 0.8)):
+        limits = [g.const(i32(most)), g.const(f32(overlap)), g.const(f32(least))]
+        g.op("NON_MAX_SUPPRESSION_V4", [x, s] + limits, "NonMaxSuppressionV4Options", dtype=["int32", "int32"], results=2)
+        g.op("NON_MAX_SUPPRESSION_V5", [x, s] + limits + [g.const(f32(0))], "NonMaxSuppressionV5Options", dtype=["int32", "float32", "int32"], results=3)
+
+
 def main():
     HERE.mkdir(exist_ok=True)
     for family in (unary, binary, integers, reductions, shapes, slices, lists, scatter, windows, products, weights, trained, quantized_int8, quantized_uint8,
-                   quantized_int16, hybrid, control, called, signature, sequences, both_directions, integer_lstm):
+                   quantized_int16, hybrid, control, called, signature, sequences, both_directions, integer_lstm, boxes):
         global rng
         rng = np.random.default_rng(len(family.__name__))
         if sys.argv[1:] and family.__name__ not in sys.argv[1:]:

@@ -17,7 +17,7 @@ HERE = pathlib.Path(__file__).parent
 TYPES = {"float32": 0, "float16": 1, "int32": 2, "uint8": 3, "int64": 4, "string": 5, "int16": 7, "complex64": 8, "int8": 9, "uint16": 16, "int4": 17}
 OPS = {"ADD": 0, "AVERAGE_POOL_2D": 1, "CONV_2D": 3, "DEPTHWISE_CONV_2D": 4, "DEQUANTIZE": 6, "FULLY_CONNECTED": 9, "LOGISTIC": 14,
        "MAX_POOL_2D": 17, "MUL": 18, "RESHAPE": 22, "SOFTMAX": 25, "SVDF": 27, "TANH": 28, "CUSTOM": 32, "PAD": 34, "MEAN": 40, "UNIQUE": 103,
-       "QUANTIZE": 114, "IF": 118, "WHILE": 119, "NON_MAX_SUPPRESSION_V4": 120, "VAR_HANDLE": 142, "ASSIGN_VARIABLE": 144, "UNSORTED_SEGMENT_SUM": 155}
+       "QUANTIZE": 114, "IF": 118, "WHILE": 119, "VAR_HANDLE": 142, "ASSIGN_VARIABLE": 144, "UNSORTED_SEGMENT_SUM": 155}
 SAME, VALID = 0, 1
 NONE, RELU, RELU_N1_TO_1, RELU6 = range(4)
 
@@ -354,7 +354,7 @@ def many(m):
     a = m.node("SVDF", [x], [1, 4, 4, 2], name="first")
     b = m.node("CONV_2D", [a, m.constant(normal(3, 1, 1, 2))], [1, 4, 4, 3], options=conv())
     c = m.node("SVDF", [b], [1, 4, 4, 3], name="second")
-    d = m.node("NON_MAX_SUPPRESSION_V4", [c], [1, 4, 4, 3], name="third")
+    d = m.node("UNIQUE", [c], [1, 4, 4, 3], name="third")
     return m.node("CUSTOM", [d], [1, 4, 4, 3], custom="MyOperator", name="fourth")
 
 
@@ -410,8 +410,8 @@ def simple(op="ADD", inputs=(0, 1), shape=(2,), dtype="float32", **more):
 
 BAD = {
     "unsupported_operators": bad(many, "operator SVDF is not supported: it keeps a state from one run to the next (2 nodes)", "at 'first', 'second'",
-                                 "operator NON_MAX_SUPPRESSION_V4 is not supported: Lapis has no code for the choice of boxes (1 node)",
-                                 "end the model before it with --outputs", "operator CUSTOM MyOperator is not supported (1 node)", "hint: "),
+                                 "operator UNIQUE is not supported: the size of its result depends on values (1 node)",
+                                 "count or sort in the program around the model", "operator CUSTOM MyOperator is not supported (1 node)", "hint: "),
     "string_tensor": bad(of_tensor("string", data=np.zeros(8, np.uint8)), "operator SOFTMAX is not supported: it has string tensors (1 node)"),
     "sparse_tensor": bad(of_tensor(data=normal(3), sparse=True), "tensor 'odd'", "its sparse data is damaged: its levels do not fit its axes"),
     "variable_tensor": bad(of_tensor(variable=True), "it has variable tensors"),

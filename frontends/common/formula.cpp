@@ -1,8 +1,8 @@
-#include "frontends/mxnet/formula.h"
+#include "frontends/common/formula.h"
 
 #include "ir/infer.h"
 
-namespace lapis::mxnet_frontend {
+namespace lapis::frontend {
 
 Value* Formula::fail(Diagnostics found) {
   if (found_.empty()) found_ = std::move(found);
@@ -49,4 +49,4 @@ Value* Formula::range(Value* count) {
   return op(ops::Range, {number(0, DType::Int64), squeeze(count, 0), number(1, DType::Int64)});
 }
 
-}  // namespace lapis::mxnet_frontend
+}  // namespace lapis::frontend

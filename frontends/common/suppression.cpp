@@ -1,8 +1,8 @@
-#include "frontends/mxnet/suppression.h"
+#include "frontends/common/suppression.h"
 
 #include <limits>
 
-namespace lapis::mxnet_frontend {
+namespace lapis::frontend {
 
 static constexpr double kLowest = -std::numeric_limits<double>::infinity();
 
@@ -101,4 +101,4 @@ Value* suppress(Translation& t, Formula& f, const Boxes& boxes, Value* valid, do
   return f.op(ops::Loop, {trips, nullptr, valid}, ops::LoopAttrs{.body = body});
 }
 
-}  // namespace lapis::mxnet_frontend
+}  // namespace lapis::frontend

@@ -6,11 +6,12 @@
 //   LAPIS_CHECK(f.status());
 #pragma once
 
-#include "frontends/mxnet/translators.h"
+#include "frontends/common/build.h"
 #include "ir/ops/attributes.h"
 #include "ir/ops/data_attributes.h"
+#include "ir/ops/ops.h"
 
-namespace lapis::mxnet_frontend {
+namespace lapis::frontend {
 
 class Formula {
  public:
@@ -27,8 +28,8 @@ class Formula {
     return op(def, std::move(inputs), encode_attributes(attributes));
   }
 
-  Value* number(double value, DType dtype = DType::Float32) { return frontend::scalar(t_, value, dtype); }
-  Value* integers(std::vector<int64_t> values) { return frontend::ints(t_, std::move(values)); }
+  Value* number(double value, DType dtype = DType::Float32) { return scalar(t_, value, dtype); }
+  Value* integers(std::vector<int64_t> values) { return ints(t_, std::move(values)); }
   Value* floats(Shape shape, const std::vector<float>& values);
 
   Value* add(Value* a, Value* b) { return op(ops::Add, {a, b}); }
@@ -58,4 +59,4 @@ class Formula {
   Diagnostics found_;
 };
 
-}  // namespace lapis::mxnet_frontend
+}  // namespace lapis::frontend

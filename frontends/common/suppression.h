@@ -1,10 +1,10 @@
-// What box_nms and MultiBoxDetection share: boxes in the order of their scores, and the greedy choice among them, written with operators of
+// What the operators that choose among boxes share: boxes in the order of their scores, and the greedy choice among them, written with operators of
 // every graph, so that each of them has its size before the model runs.
 #pragma once
 
-#include "frontends/mxnet/formula.h"
+#include "frontends/common/formula.h"
 
-namespace lapis::mxnet_frontend {
+namespace lapis::frontend {
 
 // Rows of a batch: float[M, N, W].
 struct Sorted {
@@ -26,4 +26,4 @@ struct Boxes {
 // A box is suppressed by one before it that stays, of its class, if they overlap by more than `threshold` (or by as much). bool[M, N].
 Value* suppress(Translation& t, Formula& f, const Boxes& boxes, Value* valid, double threshold, bool or_equal);
 
-}  // namespace lapis::mxnet_frontend
+}  // namespace lapis::frontend
