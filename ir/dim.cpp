@@ -91,10 +91,48 @@ class Parser {
 
 }  // namespace
 
+// A formula while it is put together.
+class Dim::Sum {
+ public:
+  explicit Sum(int64_t constant = 0) : constant_(constant) {}
+  explicit Sum(const Dim& d) : constant_(d.constant_), terms_(d.terms()) {}
+
+  void add(const Monomial& monomial, int64_t coefficient) {
+    int64_t& mine = monomial.empty() ? constant_ : terms_[monomial];
+    if (__builtin_add_overflow(mine, coefficient, &mine)) overflow();
+    if (mine == 0 && !monomial.empty()) terms_.erase(monomial);
+  }
+  void overflow() { too_large_ = true; }
+
+  Dim dim() && {
+    if (too_large_) return too_large();
+    Dim d(constant_);
+    if (!terms_.empty()) d.terms_ = std::make_shared<const Terms>(std::move(terms_));
+    return d;
+  }
+  // Unknown beyond any sensible size.
+  Dim bounded() && {
+    const bool is_grown = terms_.size() > kMostTerms || std::any_of(terms_.begin(), terms_.end(), [](const auto& term) {
+                            return is_long(term.first);
+                          });
+    return !too_large_ && is_grown ? unknown() : std::move(*this).dim();
+  }
+
+ private:
+  static bool is_long(const Monomial& m) {
+    return m.size() > kHighestDegree ||
+           std::any_of(m.begin(), m.end(), [](const std::string& atom) { return atom.size() > kLongestAtom; });
+  }
+
+  int64_t constant_;
+  Terms terms_;
+  bool too_large_ = false;
+};
+
 Dim Dim::symbol(std::string name) {
-  Dim d(0);
-  d.terms_[{std::move(name)}] = 1;
-  return d;
+  Sum sum;
+  sum.add({std::move(name)}, 1);
+  return std::move(sum).dim();
 }
 
 Dim Dim::parse(const std::string& text) { return Parser(text).parse(); }
@@ -114,38 +152,23 @@ Dim Dim::too_large() {
 
 Dim Dim::unknown_like(const Dim& a, const Dim& b) { return a.too_large_ || b.too_large_ ? too_large() : unknown(); }
 
-void Dim::add_term(const Monomial& monomial, int64_t coefficient) {
-  if (!known_) return;
-  int64_t& mine = monomial.empty() ? constant_ : terms_[monomial];
-  if (__builtin_add_overflow(mine, coefficient, &mine))
-    *this = too_large();
-  else if (mine == 0 && !monomial.empty())
-    terms_.erase(monomial);
-}
-
-void Dim::bound_formula() {
-  auto grown = [](const Monomial& m) {
-    return m.size() > kHighestDegree ||
-           std::any_of(m.begin(), m.end(), [](const std::string& atom) { return atom.size() > kLongestAtom; });
-  };
-  if (terms_.size() > kMostTerms ||
-      std::any_of(terms_.begin(), terms_.end(), [&](const auto& term) { return grown(term.first); }))
-    *this = unknown();
+const Dim::Terms& Dim::terms() const {
+  static const Terms none;
+  return terms_ ? *terms_ : none;
 }
 
 Dim Dim::combine(const Dim& a, const Dim& b, int64_t sign) {
   if (!a.known_ || !b.known_) return unknown_like(a, b);
-  Dim sum = a;
+  Sum sum(a);
   auto add = [&](const Monomial& monomial, int64_t coefficient) {
     if (__builtin_mul_overflow(coefficient, sign, &coefficient))
-      sum = too_large();
+      sum.overflow();
     else
-      sum.add_term(monomial, coefficient);
+      sum.add(monomial, coefficient);
   };
   add({}, b.constant_);
-  for (const auto& [monomial, coefficient] : b.terms_) add(monomial, coefficient);
-  sum.bound_formula();
-  return sum;
+  for (const auto& [monomial, coefficient] : b.terms()) add(monomial, coefficient);
+  return std::move(sum).bounded();
 }
 
 Dim operator+(const Dim& a, const Dim& b) { return Dim::combine(a, b, 1); }
@@ -155,11 +178,11 @@ Dim operator*(const Dim& a, const Dim& b) {
   if (a.is(0) || b.is(0)) return 0;
   if (!a.known_ || !b.known_) return Dim::unknown_like(a, b);
   auto with_constant = [](const Dim& d) {
-    auto terms = d.terms_;
+    auto terms = d.terms();
     if (d.constant_ != 0) terms[{}] = d.constant_;
     return terms;
   };
-  Dim product(0);
+  Dim::Sum product;
   for (const auto& [ma, ca] : with_constant(a)) {
     for (const auto& [mb, cb] : with_constant(b)) {
       Dim::Monomial monomial = ma;
@@ -167,11 +190,10 @@ Dim operator*(const Dim& a, const Dim& b) {
       std::sort(monomial.begin(), monomial.end());
       int64_t coefficient = 0;
       if (__builtin_mul_overflow(ca, cb, &coefficient)) return Dim::too_large();
-      product.add_term(monomial, coefficient);
+      product.add(monomial, coefficient);
     }
   }
-  product.bound_formula();
-  return product;
+  return std::move(product).bounded();
 }
 
 Dim floor_div(const Dim& a, const Dim& b) {
@@ -179,22 +201,24 @@ Dim floor_div(const Dim& a, const Dim& b) {
   if (a == b || b.is(1)) return b.is(1) ? a : Dim(1);
   if (b.is(-1)) return Dim(0) - a;  // the one division that can leave 64 bits
   auto floored = [](const Dim& p, const std::string& q) {
-    Dim atom = Dim::symbol("floor(" + p.to_string() + "/" + q + ")");
-    atom.bound_formula();
-    return atom;
+    Dim::Sum atom;
+    atom.add({"floor(" + p.to_string() + "/" + q + ")"}, 1);
+    return std::move(atom).bounded();
   };
   if (!b.is_constant()) return floored(a, b.to_string());
   const int64_t divisor = b.constant_;
   // floor((k*q + r)/k) = q + floor(r/k): the divisible terms leave the floor, which also makes equal shapes compare equal.
-  Dim whole(0), rest(0);
-  for (const auto& [monomial, coefficient] : a.terms_)
-    (coefficient % divisor == 0 ? whole : rest).terms_[monomial] = coefficient;
-  for (auto& [monomial, coefficient] : whole.terms_) coefficient /= divisor;
   const int64_t quotient = floor_divide(a.constant_, divisor);
-  whole.constant_ = quotient;
-  if (rest.terms_.empty()) return whole;
-  rest.constant_ = static_cast<int64_t>(static_cast<__int128>(a.constant_) - static_cast<__int128>(quotient) * divisor);
-  return whole + floored(rest, std::to_string(divisor));
+  Dim::Sum whole(quotient);
+  Dim::Sum rest(static_cast<int64_t>(static_cast<__int128>(a.constant_) - static_cast<__int128>(quotient) * divisor));
+  bool has_rest = false;
+  for (const auto& [monomial, coefficient] : a.terms()) {
+    const bool divides = coefficient % divisor == 0;
+    (divides ? whole : rest).add(monomial, divides ? coefficient / divisor : coefficient);
+    has_rest |= !divides;
+  }
+  Dim exact = std::move(whole).dim();
+  return has_rest ? exact + floored(std::move(rest).dim(), std::to_string(divisor)) : exact;
 }
 
 Dim ceil_div(const Dim& a, const Dim& b) {
@@ -207,7 +231,7 @@ std::optional<Dim> exact_div(const Dim& a, const Dim& b) {
   if (!a.known_ || !b.known_ || b.is(0)) return std::nullopt;
   auto leading = [](const Dim& d) {
     std::pair<Dim::Monomial, int64_t> lead{{}, d.constant_};
-    for (const auto& [monomial, coefficient] : d.terms_)
+    for (const auto& [monomial, coefficient] : d.terms())
       if (monomial.size() > lead.first.size()) lead = {monomial, coefficient};
     return lead;
   };
@@ -220,8 +244,9 @@ std::optional<Dim> exact_div(const Dim& a, const Dim& b) {
       return std::nullopt;
     Dim::Monomial left;
     std::set_difference(monomial.begin(), monomial.end(), divisor.begin(), divisor.end(), std::back_inserter(left));
-    Dim term(0);
-    (left.empty() ? term.constant_ : term.terms_[left]) = coefficient / divisor_coefficient;
+    Dim::Sum sum;
+    sum.add(left, coefficient / divisor_coefficient);
+    const Dim term = std::move(sum).dim();
     quotient = quotient + term;
     rest = rest - term * b;
   }
@@ -230,11 +255,11 @@ std::optional<Dim> exact_div(const Dim& a, const Dim& b) {
 
 bool Dim::never_negative() const {
   return known_ && constant_ >= 0 &&
-         std::all_of(terms_.begin(), terms_.end(), [](const auto& term) { return term.second > 0; });
+         std::all_of(terms().begin(), terms().end(), [](const auto& term) { return term.second > 0; });
 }
 
 bool operator==(const Dim& a, const Dim& b) {
-  return a.known_ && b.known_ && a.constant_ == b.constant_ && a.terms_ == b.terms_;
+  return a.known_ && b.known_ && a.constant_ == b.constant_ && (a.terms_ == b.terms_ || a.terms() == b.terms());
 }
 
 Dim Dim::bind(const std::map<std::string, int64_t>& values) const {
@@ -246,7 +271,7 @@ Dim Dim::bind(const std::map<std::string, int64_t>& values) const {
     return symbol(atom);
   };
   Dim bound(constant_);
-  for (const auto& [monomial, coefficient] : terms_) {
+  for (const auto& [monomial, coefficient] : terms()) {
     Dim term(coefficient);
     for (const std::string& atom : monomial) term = term * bind_atom(atom);
     bound = bound + term;
@@ -256,7 +281,7 @@ Dim Dim::bind(const std::map<std::string, int64_t>& values) const {
 
 std::vector<std::string> Dim::symbols() const {
   std::set<std::string> names;
-  for (const auto& [monomial, coefficient] : terms_) {
+  for (const auto& [monomial, coefficient] : terms()) {
     for (const std::string& atom : monomial) {
       const auto parts = split_floor(atom);
       if (!parts)
@@ -272,7 +297,7 @@ std::vector<std::string> Dim::symbols() const {
 std::string Dim::to_string() const {
   if (!known_) return "?";
   std::string text;
-  for (const auto& [monomial, coefficient] : terms_) {
+  for (const auto& [monomial, coefficient] : terms()) {
     if (!text.empty() || coefficient < 0) text += coefficient < 0 ? "-" : "+";
     const uint64_t size = coefficient < 0 ? -static_cast<uint64_t>(coefficient) : static_cast<uint64_t>(coefficient);
     std::string product = size == 1 ? "" : std::to_string(size);

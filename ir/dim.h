@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -14,7 +15,7 @@ namespace lapis {
 
 class Dim {
  public:
-  Dim() : known_(false) {}  // unknown
+  Dim() = default;  // unknown
   Dim(int64_t value) : known_(true), constant_(value) {}
   static Dim symbol(std::string name);
   static Dim unknown() { return {}; }
@@ -24,7 +25,7 @@ class Dim {
 
   bool is_known() const { return known_; }
   bool is_too_large() const { return too_large_; }
-  bool is_constant() const { return known_ && terms_.empty(); }
+  bool is_constant() const { return known_ && !terms_; }
   int64_t value() const;  // asserts is_constant()
   std::optional<int64_t> constant() const;
   bool is(int64_t v) const { return is_constant() && constant_ == v; }
@@ -46,14 +47,17 @@ class Dim {
 
  private:
   using Monomial = std::vector<std::string>;  // sorted atoms, repeated for powers; an atom is a symbol or "floor(p/q)"
+  using Terms = std::map<Monomial, int64_t>;  // no zero coefficients
+  class Sum;
   static Dim combine(const Dim& a, const Dim& b, int64_t sign);
   static Dim unknown_like(const Dim& a, const Dim& b);
-  void add_term(const Monomial& monomial, int64_t coefficient);
-  void bound_formula();
-  bool known_;
+  const Terms& terms() const;
+
+  bool known_ = false;
   bool too_large_ = false;  // only if not known
   int64_t constant_ = 0;
-  std::map<Monomial, int64_t> terms_;  // no zero coefficients
+  std::shared_ptr<const Terms>
+      terms_;  // null: none. Most dimensions of a graph are numbers: a copy of one costs nothing
 };
 
 std::optional<Dim> exact_div(const Dim& a, const Dim& b);

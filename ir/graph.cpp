@@ -12,8 +12,16 @@ const Attribute* Node::attribute(std::string_view name) const {
   return it == attributes_.end() ? nullptr : &it->second;
 }
 
+void Node::set_attribute(std::string name, Attribute value) {
+  attributes_[std::move(name)] = std::move(value);
+  graph_->note_edit();
+}
+
 void Node::remove_attribute(std::string_view name) {
-  if (const auto it = attributes_.find(name); it != attributes_.end()) attributes_.erase(it);
+  const auto it = attributes_.find(name);
+  if (it == attributes_.end()) return;
+  attributes_.erase(it);
+  graph_->note_edit();
 }
 
 std::vector<Graph*> Node::subgraphs() const {
@@ -32,12 +40,26 @@ void Node::set_input(size_t i, Value* value) {
   Graph::remove_use(this, i);
   inputs_[i] = value;
   Graph::add_use(this, i);
+  graph_->note_edit();
+}
+
+void Value::set_type(Type type) {
+  if (!(type_ == type)) graph_->note_edit();
+  type_ = std::move(type);
 }
 
 static Graph& top_of(Graph& graph) {
   Graph* top = &graph;
   while (top->parent()) top = top->parent();
   return *top;
+}
+
+void Graph::note_edit() { ++top_of(*this).revision_; }
+void Graph::restore_revision(uint64_t revision) { top_of(*this).revision_ = revision; }
+uint64_t Graph::revision() const {
+  const Graph* top = this;
+  while (top->parent_) top = top->parent_;
+  return top->revision_;
 }
 
 std::string Graph::unique_name(std::string_view hint) {
@@ -60,11 +82,13 @@ Value* Graph::new_value(std::list<Value>& values, std::string name, Type type) {
     value->name_ = std::move(name);
   else
     names[value->name_ = unique_name(name)] = value;
+  note_edit();
   return value;
 }
 
 // The value and its name cease to be.
 void Graph::forget(Value* value) {
+  note_edit();
   top_of(*this).names_.erase(value->name_);
   (value->is_constant() ? constants_ : values_).erase(value->position_);
 }
@@ -95,6 +119,7 @@ Node* Graph::add_node(const OpDef& op, std::vector<Value*> inputs, Attributes at
   node->inputs_ = std::move(inputs);
   node->slots_.resize(node->inputs_.size());
   for (size_t i = 0; i < node->inputs_.size(); ++i) add_use(node, i);
+  note_edit();
   for (size_t i = 0; i < outputs.size(); ++i) {
     Value* value = new_value(values_, std::move(outputs[i]), Type{});
     value->producer_ = node;
@@ -113,6 +138,7 @@ void Graph::rename(Value* value, std::string name) {
   top.names_.erase(value->name_);
   value->name_ = unique_name(name);
   top.names_[value->name_] = value;
+  note_edit();
 }
 
 Value* Graph::find_value(std::string_view name) const {
@@ -125,6 +151,7 @@ Value* Graph::find_value(std::string_view name) const {
 // ---- outputs --------------------------------------------------------------------------------------------------------
 
 void Graph::list(Value* value, size_t i) {
+  note_edit();
   outputs_[i] = value;
   if (!value || value->graph_ != this) return;  // the verifier's business
   ++value->listed_;
@@ -136,6 +163,7 @@ void Graph::unlist(Value* value) {
 }
 
 void Graph::set_outputs(std::vector<Value*> outputs) {
+  note_edit();
   for (Value* value : outputs_) unlist(value);
   outputs_.assign(outputs.size(), nullptr);
   for (size_t i = 0; i < outputs.size(); ++i) list(outputs[i], i);
@@ -203,6 +231,7 @@ void Graph::erase(Node* node) {
     forget(output);
   }
   nodes_.erase(node->position_);
+  note_edit();
 }
 
 void Graph::erase(Value* constant) {
@@ -229,7 +258,10 @@ void Graph::remove_input(Value* input) {
   forget(input);
 }
 
-void Graph::move_before(Node* node, Node* before) { nodes_.splice(before->position_, nodes_, node->position_); }
+void Graph::move_before(Node* node, Node* before) {
+  nodes_.splice(before->position_, nodes_, node->position_);
+  note_edit();
+}
 
 // ---- copies ---------------------------------------------------------------------------------------------------------
 

@@ -45,7 +45,7 @@ class Value {
  public:
   const std::string& name() const { return name_; }
   const Type& type() const { return type_; }
-  void set_type(Type type) { type_ = std::move(type); }
+  void set_type(Type type);
   DType dtype() const { return type_.dtype; }
 
   Graph& graph() const { return *graph_; }
@@ -100,7 +100,7 @@ class Node {
     const Attribute* a = attribute(name);
     return a ? std::get_if<T>(a) : nullptr;
   }
-  void set_attribute(std::string name, Attribute value) { attributes_[std::move(name)] = std::move(value); }
+  void set_attribute(std::string name, Attribute value);
   void remove_attribute(std::string_view name);
   // The typed attributes of the operator's record, defaults filled in: node.attrs<SoftmaxAttrs>().axis   (ir/op.h)
   template <class T> T attrs() const;
@@ -168,7 +168,13 @@ class Graph {
 
   std::string unique_name(std::string_view hint);
 
+  // Grows with every edit of the model that this graph is part of. Where it is what it was, the model says what it said.
+  uint64_t revision() const;
+  // For who has undone all that was edited since then.
+  void restore_revision(uint64_t revision);
+
  private:
+  friend class Value;
   friend class Node;
   friend struct GraphSurgeon;
   Value* new_value(std::list<Value>& values, std::string name, Type type);
@@ -177,6 +183,7 @@ class Graph {
   void list(Value* value, size_t i);
   void unlist(Value* value);
   void forget(Value* value);
+  void note_edit();
   void clone_into(Graph& copy, std::unordered_map<const Value*, Value*>& values) const;
 
   std::string name_;
@@ -189,6 +196,7 @@ class Graph {
   // Of the top-level graph: shared by all scopes, so names are unique in the whole model. Null: taken, but by no value.
   std::unordered_map<std::string, Value*> names_;
   int64_t next_id_ = 0;
+  uint64_t revision_ = 0;  // likewise
 };
 
 class Graph::NodeRange {

@@ -250,6 +250,7 @@ std::vector<std::string> Rewriter::erase_dead(Node* node) {
 // What was added is part of the graph now.
 void Rewriter::keep() {
   changed_ = true;
+  revision_ = graph_.revision();
   added_.clear();
   is_added_.clear();
   constants_.clear();
@@ -259,12 +260,14 @@ void Rewriter::keep() {
 void Rewriter::take_back() {
   if (impossible_ && explain_ && at_)
     (*explain_)({std::string(rule_), location_of(*at_), false, *std::exchange(impossible_, std::nullopt)});
+  if (added_.empty() && constants_.empty()) return;
   for (; !added_.empty(); added_.pop_back()) {
     forget(added_.back());
     graph_.erase(added_.back());
   }
   is_added_.clear();
   for (Value* constant : std::exchange(constants_, {})) graph_.erase(constant);
+  graph_.restore_revision(revision_);
 }
 
 // The added nodes stand for all that disappeared, named in the order of the graph: "Conv_1 + BatchNorm_2". Origins that were

@@ -60,7 +60,8 @@ class Rewriter {
         graph_(at.graph()),
         rule_(rule),
         explain_(explain && *explain ? explain : nullptr),
-        worklist_(worklist) {}
+        worklist_(worklist),
+        revision_(graph_.revision()) {}
   ~Rewriter() noexcept(false);
   Rewriter(const Rewriter&) = delete;
   Rewriter& operator=(const Rewriter&) = delete;
@@ -117,6 +118,7 @@ class Rewriter {
   std::string_view rule_;
   const ExplainSink* explain_;
   Worklist* worklist_;
+  uint64_t revision_;  // of the graph without what was added
   std::vector<Node*> added_;
   std::unordered_set<const Node*> is_added_;
   std::vector<Value*> constants_;

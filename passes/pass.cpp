@@ -87,11 +87,12 @@ Result<PassReport> PassRunner::run_pass(Graph& graph, const Pass& pass, PassCont
 
 Result<PassReport> PassRunner::run_checked(Graph& graph, const Pass& pass, PassContext& context, uint64_t& now) {
   PassReport report{pass.name, 0, total_node_count(graph), 0, false};
+  const uint64_t revision = graph.revision();
   const Stopwatch watch;
   LAPIS_CHECK(pass.run(graph, pass.set, context));
   report.seconds = watch.seconds();
   report.nodes_after = total_node_count(graph);
-  report.changed = std::exchange(now, fingerprint(graph)) != now;
+  report.changed = graph.revision() != revision && std::exchange(now, fingerprint(graph)) != now;
   LAPIS_CHECK(check_valid(graph, options_.verify && report.changed ? VerifyLevel::Full : VerifyLevel::Structure));
   return report;
 }

@@ -4,7 +4,7 @@
 // branch may not run,
 // so nothing is shared between it and its surroundings.
 #include <algorithm>
-#include <unordered_map>
+#include <utility>
 
 #include "base/hash.h"
 #include "ir/ops/ops.h"
@@ -13,6 +13,42 @@
 
 namespace lapis {
 namespace {
+
+// The first of equal items, by a hash of what is compared: flat, as base/pointer_map.h is and for its reasons.
+template <class T> class Firsts {
+ public:
+  // `item` itself if none is the same.
+  template <class Same> T* first(uint64_t hash, T* item, const Same& same) {
+    if (2 * (size_ + 1) > slots_.size()) grow();
+    for (size_t at = hash & (slots_.size() - 1);; at = (at + 1) & (slots_.size() - 1)) {
+      Slot& slot = slots_[at];
+      if (slot.item && (slot.hash != hash || !same(*slot.item))) continue;
+      if (slot.item) return slot.item;
+      ++size_;
+      slot = {hash, item};
+      return item;
+    }
+  }
+
+ private:
+  struct Slot {
+    uint64_t hash = 0;
+    T* item = nullptr;  // null: empty
+  };
+
+  void grow() {
+    const std::vector<Slot> old = std::exchange(slots_, std::vector<Slot>(std::max<size_t>(16, 2 * slots_.size())));
+    for (const Slot& slot : old) {
+      if (!slot.item) continue;
+      size_t at = slot.hash & (slots_.size() - 1);
+      while (slots_[at].item) at = (at + 1) & (slots_.size() - 1);
+      slots_[at] = slot;
+    }
+  }
+
+  std::vector<Slot> slots_;  // a power of two, at most half of them full
+  size_t size_ = 0;
+};
 
 // Enough to tell constants apart; equality is then checked in full. Hashing all bytes of large weights would cost more
 // than it saves.
@@ -28,17 +64,12 @@ uint64_t sample_hash(const Tensor& tensor) {
 }
 
 void merge_constants(Graph& graph) {
-  std::unordered_multimap<uint64_t, Value*> seen;
+  Firsts<Value> seen;
   for (Value* constant : graph.constants()) {
     if (constant->is_graph_output()) continue;
-    const uint64_t hash = sample_hash(constant->constant());
-    const auto [begin, end] = seen.equal_range(hash);
-    const auto twin =
-        std::find_if(begin, end, [&](const auto& item) { return item.second->constant() == constant->constant(); });
-    if (twin == end)
-      seen.emplace(hash, constant);
-    else
-      graph.replace_all_uses(constant, twin->second);
+    Value* const twin = seen.first(sample_hash(constant->constant()), constant,
+                                   [&](const Value& other) { return other.constant() == constant->constant(); });
+    if (twin != constant) graph.replace_all_uses(constant, twin);
   }
   graph.erase_unused_constants();
 }
@@ -78,17 +109,13 @@ void replace(Node& later, const Node& earlier, PassContext& context) {
 }
 
 void merge_nodes(Graph& graph, PassContext& context) {
-  std::unordered_multimap<uint64_t, Node*> seen;
+  Firsts<Node> seen;
   for (Node* node : graph.nodes()) {
     for (Graph* subgraph : node->subgraphs()) merge_nodes(*subgraph, context);
     if (!node->op().has(Trait::Pure) || !node->subgraphs().empty() || node->is(ops::Identity)) continue;
-    const uint64_t hash = hash_of(*node);
-    const auto [begin, end] = seen.equal_range(hash);
-    const auto twin = std::find_if(begin, end, [&](const auto& item) { return computes_same(*item.second, *node); });
-    if (twin == end)
-      seen.emplace(hash, node);
-    else
-      replace(*node, *twin->second, context);
+    const Node* const twin =
+        seen.first(hash_of(*node), node, [&](const Node& other) { return computes_same(other, *node); });
+    if (twin != node) replace(*node, *twin, context);
   }
 }
 

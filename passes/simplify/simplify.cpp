@@ -1,6 +1,7 @@
 #include "passes/simplify/simplify.h"
 
 #include <unordered_set>
+#include <utility>
 
 #include "ir/infer.h"
 #include "ir/structure.h"
@@ -50,15 +51,17 @@ Status simplify(Graph& graph, const FoldOptions& folding, PassContext& context) 
   RewriteOptions options = context.rewriting();
   options.budget = &budget;
   std::unordered_set<uint64_t> seen;
-  for (uint64_t now = fingerprint(graph), before = ~now; now != before && !budget.exhausted();) {
-    if (!seen.insert(now).second) return explain_cycle(graph, context), ok();
-    before = now;
+  for (uint64_t last = 0; !budget.exhausted();) {
+    const uint64_t before = graph.revision();
     LAPIS_CHECK(eliminate_dead_code(graph, context));  // first: dead users would hide that something is used once
     LAPIS_CHECK(fold_constants(graph, folding, context));
     LAPIS_CHECK(infer_types(graph));  // shapes follow from pads, axes and sizes that are constants only now
     LAPIS_CHECK(merge_common_subexpressions(graph, context));
     apply_rules(graph, rules, options);
-    now = fingerprint(graph);
+    if (graph.revision() == before) break;
+    const uint64_t now = fingerprint(graph);
+    if (std::exchange(last, now) == now) break;
+    if (!seen.insert(now).second) return explain_cycle(graph, context), ok();
   }
   return ok();
 }

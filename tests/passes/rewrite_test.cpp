@@ -89,6 +89,72 @@ TEST(Match, DoesNotLookOutOfASubgraph) {
   EXPECT_FALSE(match(*inner->output(), op(ops::Neg, op(ops::Relu, bind(v)))));
 }
 
+TEST(Graph, EveryEditIsARevision) {
+  Chain g;
+  uint64_t last = g.graph.revision();
+  const auto expect_edit = [&](const char* what) {
+    EXPECT_GT(g.graph.revision(), last) << what;
+    last = g.graph.revision();
+  };
+  Value* more = g.graph.add_constant(filled(3), "more");
+  expect_edit("a constant");
+  Node* exp = g.graph.add_node(ops::Exp, {more}, {}, {"e"});
+  expect_edit("a node");
+  exp->output()->set_type(vector_type());
+  expect_edit("a type");
+  exp->output()->set_type(vector_type());
+  EXPECT_EQ(g.graph.revision(), last) << "the type that it has";
+  exp->set_input(0, g.c);
+  expect_edit("an operand");
+  exp->set_input(0, g.c);
+  EXPECT_EQ(g.graph.revision(), last) << "the operand that it has";
+  exp->set_attribute("a", int64_t{1});
+  expect_edit("an attribute");
+  exp->remove_attribute("a");
+  expect_edit("an attribute less");
+  g.graph.rename(more, "other");
+  expect_edit("a name");
+  g.graph.move_before(exp, g.relu);
+  expect_edit("a place");
+  g.graph.set_outputs({exp->output()});
+  expect_edit("the outputs");
+  g.graph.set_output(0, g.neg->output());
+  expect_edit("an output");
+  g.graph.replace_all_uses(g.c, more);
+  expect_edit("the users of a value");
+  g.graph.erase(exp);
+  expect_edit("a node less");
+  g.graph.erase(g.c);
+  expect_edit("a constant less");
+}
+
+TEST(Graph, ARevisionIsThatOfTheWholeModel) {
+  Graph graph;
+  Value* condition = graph.add_input("condition", Type::tensor(DType::Bool, Shape{}));
+  const auto body = graph.make_subgraph("body");
+  graph.add_node(ops::If, {condition}, {{"then_branch", body}});
+  const uint64_t before = graph.revision();
+  body->add_constant(filled(1));
+  EXPECT_GT(graph.revision(), before);
+  EXPECT_EQ(body->revision(), graph.revision());
+}
+
+TEST(Rewriter, WhatIsTakenBackIsNoEdit) {
+  Chain g;
+  const uint64_t before = g.graph.revision();
+  {
+    Rewriter rewriter(*g.neg);
+    rewriter.add(ops::Exp, {rewriter.constant(filled(1))});
+    EXPECT_GT(g.graph.revision(), before);
+  }
+  EXPECT_EQ(g.graph.revision(), before);
+  {
+    Rewriter rewriter(*g.neg);
+    EXPECT_TRUE(rewriter.replace(*g.neg->output(), rewriter.add(ops::Exp, {g.relu->output()})));
+  }
+  EXPECT_GT(g.graph.revision(), before);
+}
+
 TEST(Rewriter, ReplacementsInheritNameTypeAndOrigins) {
   Chain g;
   Rewriter rw(*g.add);
