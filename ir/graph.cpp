@@ -62,14 +62,35 @@ uint64_t Graph::revision() const {
   return top->revision_;
 }
 
+// ---- names ----------------------------------------------------------------------------------------------------------
+// Those of the top-level graph.
+
+static uint64_t hash_of(std::string_view name) { return std::hash<std::string_view>()(name); }
+
+bool Graph::is_taken(std::string_view name) const {
+  const auto is_it = [&](const Value& value) { return value.name() == name; };
+  return names_.find(hash_of(name), is_it) || (!reserved_.empty() && reserved_.contains(std::string(name)));
+}
+
+std::string Graph::free_name(std::string_view hint) {
+  std::string name(hint);
+  if (!name.empty() && !is_taken(name)) return name;
+  const std::string stem = hint.empty() ? "v" : std::string(hint) + "_";
+  do name = stem + std::to_string(next_id_++);
+  while (is_taken(name));
+  return name;
+}
+
+void Graph::name(Value* value, std::string name) {
+  value->name_ = std::move(name);
+  names_.insert(hash_of(value->name_), value);
+}
+
+void Graph::unname(Value* value) { names_.erase(hash_of(value->name_), value); }
+
 std::string Graph::unique_name(std::string_view hint) {
   Graph& top = top_of(*this);
-  std::string name(hint);
-  if (!name.empty() && top.names_.emplace(name, nullptr).second) return name;
-  const std::string stem = hint.empty() ? "v" : std::string(hint) + "_";
-  do name = stem + std::to_string(top.next_id_++);
-  while (!top.names_.emplace(name, nullptr).second);
-  return name;
+  return *top.reserved_.insert(top.free_name(hint)).first;
 }
 
 Value* Graph::new_value(std::list<Value>& values, std::string name, Type type) {
@@ -77,11 +98,8 @@ Value* Graph::new_value(std::list<Value>& values, std::string name, Type type) {
   value->position_ = std::prev(values.end());
   value->type_ = std::move(type);
   value->graph_ = this;
-  auto& names = top_of(*this).names_;
-  if (!name.empty() && names.try_emplace(name, value).second)
-    value->name_ = std::move(name);
-  else
-    names[value->name_ = unique_name(name)] = value;
+  Graph& top = top_of(*this);
+  top.name(value, top.free_name(name));
   note_edit();
   return value;
 }
@@ -89,7 +107,7 @@ Value* Graph::new_value(std::list<Value>& values, std::string name, Type type) {
 // The value and its name cease to be.
 void Graph::forget(Value* value) {
   note_edit();
-  top_of(*this).names_.erase(value->name_);
+  top_of(*this).unname(value);
   (value->is_constant() ? constants_ : values_).erase(value->position_);
 }
 
@@ -135,17 +153,16 @@ Node* Graph::add_node(const OpDef& op, std::vector<Value*> inputs, Attributes at
 
 void Graph::rename(Value* value, std::string name) {
   Graph& top = top_of(*this);
-  top.names_.erase(value->name_);
-  value->name_ = unique_name(name);
-  top.names_[value->name_] = value;
+  top.unname(value);
+  top.name(value, top.free_name(name));
   note_edit();
 }
 
 Value* Graph::find_value(std::string_view name) const {
   const Graph* top = this;
   while (top->parent_) top = top->parent_;
-  const auto it = top->names_.find(std::string(name));
-  return it != top->names_.end() && it->second && it->second->graph_ == this ? it->second : nullptr;
+  Value* const value = top->names_.find(hash_of(name), [&](const Value& v) { return v.name() == name; });
+  return value && value->graph_ == this ? value : nullptr;
 }
 
 // ---- outputs --------------------------------------------------------------------------------------------------------
@@ -220,8 +237,8 @@ void Graph::erase(Node* node) {
   for (Graph* subgraph : node->subgraphs()) {
     subgraph->set_outputs({});
     while (!subgraph->nodes_.empty()) subgraph->erase(&subgraph->nodes_.back());
-    for (const auto* values : {&subgraph->values_, &subgraph->constants_})
-      for (const Value& value : *values) top_of(*this).names_.erase(value.name_);
+    for (auto* values : {&subgraph->values_, &subgraph->constants_})
+      for (Value& value : *values) top_of(*this).unname(&value);
   }
   for (size_t i = 0; i < node->inputs_.size(); ++i) remove_use(node, i);
   for (Value* output : node->outputs_) {

@@ -18,9 +18,11 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 #include <variant>
 #include <vector>
 
+#include "base/flat_table.h"
 #include "ir/type.h"
 
 namespace lapis {
@@ -177,6 +179,10 @@ class Graph {
   friend class Value;
   friend class Node;
   friend struct GraphSurgeon;
+  bool is_taken(std::string_view name) const;
+  std::string free_name(std::string_view hint);
+  void name(Value* value, std::string name);
+  void unname(Value* value);
   Value* new_value(std::list<Value>& values, std::string name, Type type);
   static void add_use(Node* node, size_t index);
   static void remove_use(Node* node, size_t index);
@@ -193,8 +199,9 @@ class Graph {
   std::list<Node> nodes_;
   std::list<Value> values_, constants_;
   std::vector<Value*> inputs_, outputs_;
-  // Of the top-level graph: shared by all scopes, so names are unique in the whole model. Null: taken, but by no value.
-  std::unordered_map<std::string, Value*> names_;
+  // Of the top-level graph: shared by all scopes, so names are unique in the whole model.
+  FlatTable<Value> names_;
+  std::unordered_set<std::string> reserved_;  // taken, but by no value
   int64_t next_id_ = 0;
   uint64_t revision_ = 0;  // likewise
 };

@@ -4,8 +4,8 @@
 // branch may not run,
 // so nothing is shared between it and its surroundings.
 #include <algorithm>
-#include <utility>
 
+#include "base/flat_table.h"
 #include "base/hash.h"
 #include "ir/ops/ops.h"
 #include "ir/structure.h"
@@ -14,41 +14,12 @@
 namespace lapis {
 namespace {
 
-// The first of equal items, by a hash of what is compared: flat, as base/pointer_map.h is and for its reasons.
-template <class T> class Firsts {
- public:
-  // `item` itself if none is the same.
-  template <class Same> T* first(uint64_t hash, T* item, const Same& same) {
-    if (2 * (size_ + 1) > slots_.size()) grow();
-    for (size_t at = hash & (slots_.size() - 1);; at = (at + 1) & (slots_.size() - 1)) {
-      Slot& slot = slots_[at];
-      if (slot.item && (slot.hash != hash || !same(*slot.item))) continue;
-      if (slot.item) return slot.item;
-      ++size_;
-      slot = {hash, item};
-      return item;
-    }
-  }
-
- private:
-  struct Slot {
-    uint64_t hash = 0;
-    T* item = nullptr;  // null: empty
-  };
-
-  void grow() {
-    const std::vector<Slot> old = std::exchange(slots_, std::vector<Slot>(std::max<size_t>(16, 2 * slots_.size())));
-    for (const Slot& slot : old) {
-      if (!slot.item) continue;
-      size_t at = slot.hash & (slots_.size() - 1);
-      while (slots_[at].item) at = (at + 1) & (slots_.size() - 1);
-      slots_[at] = slot;
-    }
-  }
-
-  std::vector<Slot> slots_;  // a power of two, at most half of them full
-  size_t size_ = 0;
-};
+// The first item that is the same; `item` itself if there is none.
+template <class T, class Same> T* first_of(FlatTable<T>& seen, uint64_t hash, T* item, const Same& same) {
+  if (T* const first = seen.find(hash, same)) return first;
+  seen.insert(hash, item);
+  return item;
+}
 
 // Enough to tell constants apart; equality is then checked in full. Hashing all bytes of large weights would cost more
 // than it saves.
@@ -64,11 +35,11 @@ uint64_t sample_hash(const Tensor& tensor) {
 }
 
 void merge_constants(Graph& graph) {
-  Firsts<Value> seen;
+  FlatTable<Value> seen;
   for (Value* constant : graph.constants()) {
     if (constant->is_graph_output()) continue;
-    Value* const twin = seen.first(sample_hash(constant->constant()), constant,
-                                   [&](const Value& other) { return other.constant() == constant->constant(); });
+    Value* const twin = first_of(seen, sample_hash(constant->constant()), constant,
+                                 [&](const Value& other) { return other.constant() == constant->constant(); });
     if (twin != constant) graph.replace_all_uses(constant, twin);
   }
   graph.erase_unused_constants();
@@ -109,12 +80,12 @@ void replace(Node& later, const Node& earlier, PassContext& context) {
 }
 
 void merge_nodes(Graph& graph, PassContext& context) {
-  Firsts<Node> seen;
+  FlatTable<Node> seen;
   for (Node* node : graph.nodes()) {
     for (Graph* subgraph : node->subgraphs()) merge_nodes(*subgraph, context);
     if (!node->op().has(Trait::Pure) || !node->subgraphs().empty() || node->is(ops::Identity)) continue;
     const Node* const twin =
-        seen.first(hash_of(*node), node, [&](const Node& other) { return computes_same(other, *node); });
+        first_of(seen, hash_of(*node), node, [&](const Node& other) { return computes_same(other, *node); });
     if (twin != node) replace(*node, *twin, context);
   }
 }
