@@ -138,6 +138,11 @@ class Reader {
     Interpreter interpreter(library_, run.writer, known_, constants.elements());
     LAPIS_TRY(const Item result, interpreter.call_method(root, "forward", std::move(arguments)));
     run.outputs = outputs_of(result);
+    for (const Item& constant : constants.elements())
+      if (constant.is(Item::Kind::Weight) && run.writer.is_changed_weight(constant))
+        return error(ErrorKind::Unsupported,
+                     "forward() changes a constant of the archive in place, which stays changed")
+            .help("make the tensor a buffer of the module: register_buffer()");
     LAPIS_TRY(run.left, run.memory->leave(states, interpreter.changed_attributes(), run.outputs, known_));
     return ok();
   }

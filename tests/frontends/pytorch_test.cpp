@@ -164,6 +164,7 @@ TEST(Pytorch, ChangesInPlaceThatOtherAttributesSeeAreRefused) {
 TEST(Pytorch, ChangesOfListsAndOfOperandsThatAreNotKnownAreRefused) {
   EXPECT_THAT(refusal("unsupported_sorted.pt"), HasSubstr("a change of a list that is not known"));
   EXPECT_THAT(refusal("unsupported_out.pt"), HasSubstr("its argument 'out' is a tensor"));
+  EXPECT_THAT(refusal("unsupported_constant.pt"), HasSubstr("forward() changes a constant of the archive in place"));
   EXPECT_THAT(refusal("unsupported_appending.pt"), HasSubstr("forward() changes the length of 'seen'"));
 }
 

@@ -170,8 +170,21 @@ class Appending(torch.nn.Module):
         return self.seen[0] + x
 
 
+constant = torch.zeros(1, 3)
+
+
+def remembering(x):
+    """Traced, what it changes is a constant."""
+    constant.add_(x)
+    return constant * 2
+
+
 def script(name, model):
-    torch.jit.save(torch.jit.script(model.eval()), str(HERE / f"{name}.pt"))
+    save(name, torch.jit.script(model.eval()))
+
+
+def save(name, module):
+    torch.jit.save(module, str(HERE / f"{name}.pt"))
     without_debug_info(HERE / f"{name}.pt")
 
 
@@ -185,6 +198,7 @@ def main():
     np.savez_compressed(HERE / "lists.npz", in_x=x.numpy(), out0=lists(x).detach().numpy())
     for name, model in (("part", PartOfAnother()), ("one_later", OneLater()), ("two_later", TwoLater()), ("out", IntoAnother()), ("sorted", Sorted()), ("appending", Appending()), ("paired", Paired())):
         script(f"unsupported_{name}", model)
+    save("unsupported_constant", torch.jit.trace(remembering, torch.ones(1, 3), check_trace=False))
 
 
 if __name__ == "__main__":
