@@ -87,6 +87,19 @@ TEST(Judge, InexactOperatorsMayBeOffByAFewUnits) {
   EXPECT_THAT(difference(e, 0, changed(e.outputs[0], 1, NAN)), HasSubstr("element 1"));
 }
 
+// And what is computed from it, NaN.
+TEST(Judge, WhatMayBeOffBeyondTheLargestNumberMayBeInfinite) {
+  OneOp one(ops::Exp, Tensor::vector<float>({1, 88.5F, 80}));
+  Expectation e = one.expectation();
+  const Tensor y = e.outputs[0];
+  EXPECT_THAT(difference(e, 0, changed(y, 1, INFINITY)), HasSubstr("element 1"));
+  EXPECT_THAT(difference(e, 0, changed(y, 2, NAN)), HasSubstr("element 2"));
+  e.others.push_back({changed(y, 1, y.data<float>()[1] * 0.9F)});
+  EXPECT_EQ(difference(e, 0, changed(y, 1, INFINITY)), "");
+  EXPECT_EQ(difference(e, 0, changed(y, 2, NAN)), "");
+  EXPECT_THAT(difference(e, 0, changed(y, 2, y.data<float>()[2] * 2)), HasSubstr("element 2"));
+}
+
 TEST(Judge, SumsMayBeOffByAShareOfTheirTerms) {
   Graph graph("sum");
   Value* x = graph.add_input("x", Type::tensor(DType::Float32, Shape{3}));
