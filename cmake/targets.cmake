@@ -79,16 +79,6 @@ function(lapis_optimizes target hot)
   endif()
 endfunction()
 
-# lapis_allocates(TARGET): a program of ours takes its memory from mimalloc. A compiler makes and drops many small objects, which libc takes longer
-# for, scatters wider, and whose pages it gives back for the next model to fault in again (docs/scaling.md). Who links the library chooses for
-# himself, and sanitizers bring their own.
-function(lapis_allocates target)
-  if(NOT LAPIS_SANITIZE)
-    find_package(mimalloc 2.0 REQUIRED)
-    target_link_libraries(${target} PRIVATE mimalloc)
-  endif()
-endfunction()
-
 # lapis_library(NAME [HOT] [SOURCES glob...] [EXCLUDE regex...] [PUBLIC targets...] [PRIVATE targets...] [READ_ONCE headers...])
 # Library lapis_NAME of all .cpp under the calling folder, or of the given globs. PUBLIC is what its headers need,
 # PRIVATE the rest; READ_ONCE goes to lapis_reads_headers_once. HOT: programs and tests spend their time in it, so that releases optimize it
