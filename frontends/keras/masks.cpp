@@ -93,6 +93,9 @@ std::string Masks::of(const std::string& value) const {
 }
 
 std::string Masks::hand_over(SourceNode& node, bool was_given_masks) const {
+  const auto has_mask = [&](const std::string& value) { return !of(value).empty(); };
+  if (node.op == "Multiply" && version_ >= 3 && std::ranges::any_of(node.inputs, has_mask))
+    return "a mask: Keras multiplies by 1 where a step is left out, and gives 0 where all are";
   const std::vector<View> slots = slots_of(node.op);
   if (node.inputs.size() != slots.size()) return "";
   was_given_masks = was_given_masks || !takes_masks(node, version_);
