@@ -233,8 +233,11 @@ Result<std::optional<Item>> Interpreter::presence(const std::string& op, const s
 }
 
 // Lists are known by their elements, so that only code that is surely run may change them.
-Status Interpreter::check_list(const std::string& op, const std::vector<Item>& a, const Frame& frame) const {
+Status Interpreter::check_list(const std::string& op, const std::vector<Item>& a, const Frame& frame) {
+  constexpr int kMostNestings = 1000;
   if (!changes_list(op, a)) return ok();
+  if (nests_lists(op, a) && ++nestings_ > kMostNestings)
+    return problem(ErrorKind::Input, "its code has lists within each other, out of proportion", frame);
   if (writer_->is_body() && !own_lists_.contains(a[0].items.get()))
     return problem(ErrorKind::Unsupported, "a list changes in a branch or loop that depends on values", frame);
   if (!a[0].is(Kind::List) && !a[0].is(Kind::Dict))

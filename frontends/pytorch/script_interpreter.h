@@ -106,7 +106,7 @@ class Interpreter {
   Result<Item> call_operator(const std::string& op, Arguments arguments, Frame& frame);
   Result<Item> call_primitive(const std::string& op, const Arguments& arguments, Frame& frame);
   Result<Arguments> arguments_of(const Expression& e, Frame& frame);
-  Status check_list(const std::string& op, const std::vector<Item>& arguments, const Frame& frame) const;
+  Status check_list(const std::string& op, const std::vector<Item>& arguments, const Frame& frame);
   Result<std::optional<Item>> known_result(const std::string& op, const std::vector<Item>& arguments,
                                            const Frame& frame);
   Result<Item> length(const Item& of, Frame& frame);
@@ -128,7 +128,7 @@ class Interpreter {
   std::map<std::string, Item> changed_;
   std::unordered_set<const Object*> restored_;              // objects whose code is making their attributes
   std::unordered_map<std::string, QuantizedAs> quantized_;  // by the names of the reals
-  int depth_ = 0, levels_ = 0;
+  int depth_ = 0, levels_ = 0, nestings_ = 0;
   int64_t steps_ = 0;
 };
 

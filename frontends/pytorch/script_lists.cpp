@@ -29,7 +29,8 @@ Computed length(std::string_view, const Items& a) {
 
 Computed contains(std::string_view, const Items& a) {
   if (a.size() != 2) return none();
-  if (a[0].is(Kind::Dict)) return some(Item::of_bool(a[1].is(Kind::String) && a[0].find(a[1].text)));
+  if (a[0].is(Kind::Dict) && !a[1].is(Kind::String)) return none();
+  if (a[0].is(Kind::Dict)) return some(Item::of_bool(a[0].find(a[1].text) != nullptr));
   bool found = false;
   for (const Item& item : a[0].elements()) {
     const auto same = equal(item, a[1]);
@@ -54,12 +55,11 @@ Computed copied_list(std::string_view, const Items& a) {
 
 // ---- changes ----------------------------------------------------------------------------------------------------------------------
 
-// What becomes an element: a list as it is now, so that none ever holds itself.
-Item as_element(const Item& item) { return item.items ? Item::list(item.elements(), item.kind) : item; }
-
 Status check_elements(const Item& list, const Items& added) {
-  if (!std::all_of(added.begin(), added.end(), [](const Item& item) { return item.is_flat(); }))
-    return failed("puts lists of lists into a list");
+  for (const Item& item : added) {
+    if (!item.is_flat()) return failed("puts lists of lists into a list");
+    if (item.items == list.items) return failed("puts a list into itself");
+  }
   if (list.items->size() + added.size() > kMostElements) return failed("makes lists that are out of proportion");
   return ok();
 }
@@ -74,7 +74,7 @@ std::optional<size_t> position(const Item& at, size_t size) {
 Computed append(std::string_view, const Items& a) {
   if (a.size() != 2 || !a[0].is(Kind::List)) return none();
   LAPIS_CHECK(check_elements(a[0], {a[1]}));
-  a[0].items->push_back(as_element(a[1]));
+  a[0].items->push_back(a[1]);
   return some(a[0]);
 }
 
@@ -92,7 +92,7 @@ Computed insert(std::string_view, const Items& a) {
   LAPIS_CHECK(check_elements(a[0], {a[2]}));
   const auto count = static_cast<int64_t>(a[0].items->size());
   const int64_t at = std::clamp<int64_t>(a[1].integer < 0 ? a[1].integer + count : a[1].integer, 0, count);
-  a[0].items->insert(a[0].items->begin() + at, as_element(a[2]));
+  a[0].items->insert(a[0].items->begin() + at, a[2]);
   return some({});
 }
 
@@ -123,11 +123,11 @@ Computed set_key(const Items& a) {
   Items& all = *a[0].items;
   for (size_t i = 0; i + 1 < all.size(); i += 2) {
     if (!all[i].is(Kind::String) || all[i].text != a[1].text) continue;
-    all[i + 1] = as_element(a[2]);
+    all[i + 1] = a[2];
     return some({});
   }
   all.push_back(a[1]);
-  all.push_back(as_element(a[2]));
+  all.push_back(a[2]);
   return some({});
 }
 
@@ -137,7 +137,7 @@ Computed set_item(std::string_view, const Items& a) {
   LAPIS_CHECK(check_elements(a[0], {a[2]}));
   const auto at = position(a[1], a[0].items->size());
   if (!at) return failed("sets an element that a list does not have");
-  (*a[0].items)[*at] = as_element(a[2]);
+  (*a[0].items)[*at] = a[2];
   return some(a[0]);
 }
 
@@ -179,6 +179,15 @@ const ListRow* row_of(std::string_view function) {
 Result<std::optional<Item>> compute_list(std::string_view function, const std::vector<Item>& arguments) {
   const ListRow* row = row_of(function);
   return row && row->compute ? row->compute(function, arguments) : none();
+}
+
+bool nests_lists(std::string_view op, const std::vector<Item>& a) {
+  const auto is_container = [](const Item& item) { return item.items != nullptr; };
+  const ListRow* row = row_of(op.substr(op.find('.') + 1));
+  const bool joins = row && row->compute == extend;
+  return std::any_of(a.begin() + 1, a.end(), [&](const Item& item) {
+    return joins ? std::any_of(item.elements().begin(), item.elements().end(), is_container) : is_container(item);
+  });
 }
 
 bool changes_list(std::string_view op, const std::vector<Item>& a) {

@@ -14,5 +14,7 @@ namespace lapis::pytorch_frontend {
 Result<std::optional<Item>> compute_list(std::string_view function, const std::vector<Item>& arguments);
 // Whether the operator changes the list or dict that is its first argument, also where compute_list() cannot say how.
 bool changes_list(std::string_view op, const std::vector<Item>& arguments);
+// Whether that puts lists into it, so that lists may come to stand within each other however deep.
+bool nests_lists(std::string_view op, const std::vector<Item>& arguments);
 
 }  // namespace lapis::pytorch_frontend

@@ -1,6 +1,7 @@
 #include "frontends/pytorch/writer.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "frontends/common/bodies.h"
 
@@ -12,15 +13,83 @@ using frontend::SourceValue;
 
 constexpr const char* kStale = "values that an operator has changed in place through another view";
 
-// Operators whose result may share its elements with their first operand.
-constexpr std::string_view kViews[] = {
-    "aten.alias",      "aten.chunk",   "aten.detach",    "aten.diagonal",         "aten.expand",  "aten.expand_as",
-    "aten.flatten",    "aten.movedim", "aten.narrow",    "aten.numpy_T",          "aten.permute", "aten.reshape",
-    "aten.select",     "aten.slice",   "aten.split",     "aten.split_with_sizes", "aten.squeeze", "aten.t",
-    "aten.transpose",  "aten.unbind",  "aten.unflatten", "aten.unsqueeze",        "aten.view",    "aten.view_as",
-    "aten.contiguous", "aten.dropout", "aten.to"};
+// Operators whose result shares its elements with their first operand, so that it can be taken again of what that is now.
+constexpr std::string_view kSharing[] = {
+    "aten.alias",     "aten.detach",    "aten.diagonal",  "aten.expand",       "aten.expand_as",
+    "aten.movedim",   "aten.narrow",    "aten.numpy_T",   "aten.permute",      "aten.select",
+    "aten.slice",     "aten.squeeze",   "aten.swapaxes",  "aten.swapdims",     "aten.t",
+    "aten.transpose", "aten.unflatten", "aten.unsqueeze", "aten.view",         "aten.view_as",
+    "aten.moveaxis",  "aten.mT",        "aten.unfold",    "aten.broadcast_to", "aten.positive",
+};
 
-bool is_view(std::string_view op) { return std::find(std::begin(kViews), std::end(kViews), op) != std::end(kViews); }
+// And those whose result may: parts of it, or a copy where the elements do not lie as asked for.
+constexpr std::string_view kMayShare[] = {
+    "aten.H",
+    "aten._conj",
+    "aten._reshape_alias",
+    "aten._unsafe_view",
+    "aten.adjoint",
+    "aten.alpha_dropout",
+    "aten.as_strided",
+    "aten.atleast_1d",
+    "aten.atleast_2d",
+    "aten.atleast_3d",
+    "aten.bool",
+    "aten.broadcast_tensors",
+    "aten.chunk",
+    "aten.contiguous",
+    "aten.cpu",
+    "aten.cuda",
+    "aten.double",
+    "aten.dropout",
+    "aten.dsplit",
+    "aten.feature_alpha_dropout",
+    "aten.feature_dropout",
+    "aten.flatten",
+    "aten.float",
+    "aten.half",
+    "aten.hsplit",
+    "aten.imag",
+    "aten.int",
+    "aten.lift",
+    "aten.lift_fresh",
+    "aten.linalg_diagonal",
+    "aten.long",
+    "aten.mH",
+    "aten.matrix_H",
+    "aten.meshgrid",
+    "aten.native_dropout",
+    "aten.ravel",
+    "aten.real",
+    "aten.reshape",
+    "aten.reshape_as",
+    "aten.resolve_conj",
+    "aten.resolve_neg",
+    "aten.split",
+    "aten.split_with_sizes",
+    "aten.tensor_split",
+    "aten.to",
+    "aten.type_as",
+    "aten.unbind",
+    "aten.unsafe_chunk",
+    "aten.unsafe_split",
+    "aten.unsafe_split_with_sizes",
+    "aten.view_as_complex",
+    "aten.view_as_real",
+    "aten.vsplit",
+};
+
+// Whose results have no element in common.
+constexpr std::string_view kParts[] = {
+    "aten.chunk",        "aten.dsplit", "aten.hsplit",       "aten.split",        "aten.split_with_sizes",
+    "aten.tensor_split", "aten.unbind", "aten.unsafe_chunk", "aten.unsafe_split", "aten.unsafe_split_with_sizes",
+    "aten.vsplit"};
+
+template <size_t N> bool is_one_of(const std::string_view (&names)[N], std::string_view op) {
+  return std::find(std::begin(names), std::end(names), op) != std::end(names);
+}
+
+bool is_view(std::string_view op) { return is_one_of(kSharing, op) || is_one_of(kMayShare, op); }
 
 // "aten.relu_", but not "aten.__and__".
 bool is_in_place(const std::string& op) { return op.ends_with('_') && !op.ends_with("__"); }
@@ -138,7 +207,7 @@ Result<frontend::SourceGraph> Writer::finish(const std::vector<Item>& outputs) &
     if (!is_reference(item))
       return error(ErrorKind::Unsupported, "the model gives " + item.description() + " beside tensors");
     if (item.is(Item::Kind::Weight)) name_of_weight(item, "output");
-    std::string name = value_now(item);
+    std::string name = fresh(value_now(item));
     if (stale_.contains(name)) return error(ErrorKind::Unsupported, std::string("the model gives ") + kStale);
     define(name);
     if (!listed.insert(name).second) {  // an output has a name of its own
@@ -204,7 +273,7 @@ bool Writer::is_read(const std::string& name) const {
 // ---- arguments ----------------------------------------------------------------------------------------------------------------
 
 int64_t Writer::refer(const Item& item, SourceNode& node) {
-  std::string name = value_now(item);
+  std::string name = fresh(value_now(item));
   if (stale_.contains(name)) {
     SourceValue value;
     value.given = true;
@@ -258,6 +327,23 @@ Status Writer::encode_list(const Argument& argument, SourceNode& node) {
   return ok();
 }
 
+// A view whose elements have changed is taken again of what it was taken of, where that is known.
+std::string Writer::fresh(const std::string& name, int depth) {
+  constexpr int kMostLevels = 16;
+  const auto found = stale_.contains(name) ? views_.find(name) : views_.end();
+  if (found == views_.end() || !is_one_of(kSharing, found->second.op) || depth == kMostLevels) return name;
+  const View view = found->second;
+  const std::string base = fresh(current(view.base), depth + 1);
+  if (stale_.contains(base)) return name;
+  Call call{view.op, "", name, "", view.arguments, {unique(name)}};
+  call.arguments[0].value = Item::tensor(base);
+  const std::string again = call.outputs[0];
+  if (!add(std::move(call)).ok()) return name;
+  stale_.erase(name);
+  versions_[name] = again;
+  return again;
+}
+
 // ---- nodes --------------------------------------------------------------------------------------------------------------------
 
 // Without its arguments.
@@ -284,6 +370,8 @@ Status Writer::add(Call call) {
   if (is_in_place(call.op) && !has_base)
     return error(ErrorKind::Unsupported, call.op + " changes what is no tensor in place").at(location_of(node));
   const std::string base = has_base ? node.inputs[0] : "";
+  if (is_in_place(call.op) && graph_.values.at(base).unsupported == kStale)
+    return error(ErrorKind::Unsupported, call.op + " changes " + kStale).at(location_of(node));
   for (const std::string& output : call.outputs) define(output);
   numbers_[call.name] = graph_.nodes.size();
   graph_.nodes.push_back(std::move(node));
@@ -312,7 +400,8 @@ Status Writer::relate(const Call& call, const std::string& base) {
   if (is_in_place(call.op) && !call.outputs.empty()) return change(base, call.outputs[0]);
   const std::string whole = call.outputs.size() == 1 ? call.op : "";
   if (is_view(call.op))
-    for (const std::string& output : call.outputs) note_view(output, {whole, base, root(base), call.arguments});
+    for (const std::string& output : call.outputs)
+      note_view(output, {whole, base, root(base), call.arguments, is_one_of(kParts, call.op) ? call.name : ""});
   return ok();
 }
 
@@ -334,7 +423,8 @@ std::string Writer::output(const std::string& node, size_t i) {
     from.outputs.push_back(unique(node));
     define(from.outputs.back());
     if (is_view(from.op) && !from.inputs.empty())
-      note_view(from.outputs.back(), {"", from.inputs[0], root(from.inputs[0]), {}});
+      note_view(from.outputs.back(),
+                {"", from.inputs[0], root(from.inputs[0]), {}, is_one_of(kParts, from.op) ? from.name : ""});
   }
   return from.outputs[i];
 }
@@ -352,12 +442,19 @@ Status Writer::change(const std::string& changed, const std::string& result) {
 
 // What may share its elements with this value must not be read any more.
 void Writer::spoil(const std::string& name, const std::string& but) {
+  const auto part_of = [&](const std::string& value) {
+    const auto view = views_.find(value);
+    return view == views_.end() ? "" : view->second.part_of;
+  };
+  const std::string parts = part_of(name);
   for (const std::string& top : roots(name)) {
-    std::vector<std::string> relatives = families_[top];
-    families_.erase(top);
+    std::vector<std::string> relatives = std::exchange(families_[top], {});
     relatives.push_back(top);
     for (const std::string& relative : relatives)
-      if (relative != but) stale_.insert(relative);
+      if (!parts.empty() && relative != name && part_of(relative) == parts)
+        families_[top].push_back(relative);  // another part of the same
+      else if (relative != but)
+        stale_.insert(relative);
   }
 }
 
@@ -389,11 +486,9 @@ Status Writer::write_back(std::string changed, std::string result) {
 
 // nullopt: that cannot be said.
 std::optional<Call> Writer::written_back(const View& view, const std::string& result) {
-  constexpr std::string_view kReshapes[] = {"aten.view", "aten.reshape", "aten.unsqueeze", "aten.squeeze",
-                                            "aten.flatten"};
+  constexpr std::string_view kReshapes[] = {"aten.view", "aten.unsqueeze", "aten.squeeze"};
   const bool scatters = view.op == "aten.slice" || view.op == "aten.select";
-  if (!scatters && std::find(std::begin(kReshapes), std::end(kReshapes), view.op) == std::end(kReshapes))
-    return std::nullopt;
+  if (!scatters && !is_one_of(kReshapes, view.op)) return std::nullopt;
   Call call{scatters ? view.op + "_scatter" : "aten.view_as",
             "",
             view.base + "_changed",

@@ -94,6 +94,7 @@ class Writer {
   struct View {
     std::string op, base, root;  // "": one that cannot be written back
     std::vector<Argument> arguments;
+    std::string part_of = "";  // the node that gives it and others, which share no element with it
   };
 
   frontend::SourceNode node_of(const Call& call);
@@ -112,6 +113,7 @@ class Writer {
   void note_view(const std::string& output, View view);
   Status change(const std::string& changed, const std::string& result);
   Status write_back(std::string changed, std::string result);
+  std::string fresh(const std::string& name, int depth = 0);
   std::optional<Call> written_back(const View& view, const std::string& result);
   void define(const std::string& name);
   void drop_unread();

@@ -142,8 +142,7 @@ TEST(Pytorch, ProgramsThatAreTrainedAreRefused) {
               HasSubstr("changes its buffer 'running_mean', as it does in training"));
 }
 
-// Also one that had its own turn before: what it is a view of has changed since.
-TEST(Pytorch, ViewsBehindTheirBaseAreRefused) {
+TEST(Pytorch, WhatAViewHasChangedAndCannotBeWrittenBackIsRefused) {
   EXPECT_THAT(refusal("unsupported_view.pt"), HasSubstr("changed in place through another view"));
 }
 

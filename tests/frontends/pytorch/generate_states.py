@@ -160,6 +160,37 @@ class Paired(torch.nn.Module):
         return y
 
 
+class Turned(torch.nn.Module):
+    """Changes a view that is not written back to what is read."""
+
+    def forward(self, x):
+        y = x * 1.0
+        y.t().add_(1)
+        return y
+
+
+class Rows(torch.nn.Module):
+    """Parts and views of one tensor, each changed in its turn; of reshape() nobody knows whether it is a view."""
+
+    def __init__(self):
+        super().__init__()
+        self.dense = torch.nn.Linear(3, 3)
+
+    def forward(self, x):
+        y = self.dense(x)
+        first, second, whole = y[0], y[1], y[:]
+        first.add_(1)
+        second.mul_(2)
+        y.sub_(3)
+        a, b, c = torch.unsafe_chunk(x * 2, 3, 1)
+        a.add_(1)
+        b.mul_(c)
+        rows = [first]
+        kept = [rows]
+        rows.append(second * 2)
+        return y + whole, second + 0, a + b + c, kept[0][1]
+
+
 class Appending(torch.nn.Module):
     def __init__(self):
         super().__init__()
@@ -196,7 +227,10 @@ def main():
     lists, x = Lists(), uniform(2, 3)
     script("lists", lists)
     np.savez_compressed(HERE / "lists.npz", in_x=x.numpy(), out0=lists(x).detach().numpy())
-    for name, model in (("part", PartOfAnother()), ("one_later", OneLater()), ("two_later", TwoLater()), ("out", IntoAnother()), ("sorted", Sorted()), ("appending", Appending()), ("paired", Paired())):
+    rows = Rows()
+    script("rows", rows)
+    np.savez_compressed(HERE / "rows.npz", in_x=x.numpy(), **{f"out{i}": y.detach().numpy() for i, y in enumerate(rows(x))})
+    for name, model in (("part", PartOfAnother()), ("one_later", OneLater()), ("two_later", TwoLater()), ("out", IntoAnother()), ("sorted", Sorted()), ("appending", Appending()), ("view", Turned()), ("paired", Paired())):
         script(f"unsupported_{name}", model)
     save("unsupported_constant", torch.jit.trace(remembering, torch.ones(1, 3), check_trace=False))
 
