@@ -266,7 +266,9 @@ Result<Item> Interpreter::subscript(const Expression& e, Frame& frame) {
 
 Result<Item> Interpreter::element(const Item& of, const Item& at, Frame& frame) {
   if (of.is(Kind::Dict)) {
-    const Item* found = at.is(Kind::String) ? of.find(at.text) : nullptr;
+    if (!at.is(Kind::String))
+      return problem(ErrorKind::Unsupported, "a dict with " + at.description() + " as a key", frame);
+    const Item* found = of.find(at.text);
     return found ? Result<Item>(*found)
                  : problem(ErrorKind::Input, "its code asks a dict for a key that it does not have", frame);
   }
@@ -278,6 +280,7 @@ Result<Item> Interpreter::element(const Item& of, const Item& at, Frame& frame) 
     Arguments arguments{{Item::tensor(of.text), at}, {"", ""}};
     return emit("aten.sym_size", std::move(arguments), frame);
   }
+  if (!of.is_sequence()) return problem(ErrorKind::Unsupported, "an element of " + of.description(), frame);
   const auto count = static_cast<int64_t>(of.elements().size());
   const int64_t i = at.integer < 0 ? at.integer + count : at.integer;
   if (i < 0 || i >= count)

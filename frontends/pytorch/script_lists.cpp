@@ -53,6 +53,27 @@ Computed copied_list(std::string_view, const Items& a) {
   return a.size() == 1 && a[0].is_sequence() ? some(Item::list(a[0].elements())) : none();
 }
 
+// list[begin:end:step]; ends that are absent or beyond the list are those of the list.
+Computed sliced(std::string_view, const Items& given) {
+  constexpr size_t kArguments = 4;
+  if (given.empty() || given.size() > kArguments || !given[0].is_sequence()) return none();
+  Items a = given;
+  a.resize(kArguments);
+  const auto count = static_cast<int64_t>(a[0].elements().size());
+  const auto bound = [&](const Item& item, int64_t otherwise) {
+    if (!item.is(Kind::Int)) return otherwise;
+    return std::clamp<int64_t>(item.integer < 0 ? item.integer + count : item.integer, 0, count);
+  };
+  const auto is_number_or_none = [](const Item& item) { return item.is_none() || item.is(Kind::Int); };
+  if (!std::all_of(a.begin() + 1, a.end(), is_number_or_none)) return none();
+  const int64_t step = a[3].is(Kind::Int) ? a[3].integer : 1;
+  if (step < 1) return failed("takes a part of a list backwards");
+  Items part;
+  for (int64_t i = bound(a[1], 0), end = bound(a[2], count); i < end; i += std::min(step, count))
+    part.push_back(a[0].elements()[static_cast<size_t>(i)]);
+  return some(Item::list(std::move(part), a[0].kind));
+}
+
 // ---- changes ----------------------------------------------------------------------------------------------------------------------
 
 Status check_elements(const Item& list, const Items& added) {
@@ -153,6 +174,7 @@ constexpr ListRow kLists[] = {
     {"add_", true, extend},
     {"append", true, append},
     {"clear", true, clear},
+    {"copy", false, copied_list},
     {"Delete", true, nullptr},
     {"extend", true, extend},
     {"insert", true, insert},
@@ -164,6 +186,7 @@ constexpr ListRow kLists[] = {
     {"remove", true, nullptr},
     {"reverse", true, reverse},
     {"setdefault", true, nullptr},
+    {"slice", false, sliced},
     {"sort", true, nullptr},
     {"update", true, nullptr},
 };

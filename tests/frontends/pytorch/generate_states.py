@@ -188,7 +188,10 @@ class Rows(torch.nn.Module):
         rows = [first]
         kept = [rows]
         rows.append(second * 2)
-        return y + whole, second + 0, a + b + c, kept[0][1]
+        parts = [a, b, c, first]
+        tail, odd, copy = parts[1:], parts[-3::2], parts.copy()
+        parts[1] = a * 5
+        return y + whole, second + 0, a + b + c, kept[0][1], tail[0] + odd[1] + len(odd) + copy[1]
 
 
 class Appending(torch.nn.Module):
