@@ -2,6 +2,8 @@
 
 #include <cmath>
 
+#include "frontends/pytorch/script_lists.h"
+
 namespace lapis::pytorch_frontend {
 namespace {
 
@@ -281,12 +283,12 @@ Result<Item> Interpreter::element(const Item& of, const Item& at, Frame& frame) 
     return emit("aten.sym_size", std::move(arguments), frame);
   }
   if (!of.is_sequence()) return problem(ErrorKind::Unsupported, "an element of " + of.description(), frame);
-  const auto count = static_cast<int64_t>(of.elements().size());
-  const int64_t i = at.integer < 0 ? at.integer + count : at.integer;
-  if (i < 0 || i >= count)
+  const size_t count = of.elements().size();
+  const auto i = position(at.integer, count);
+  if (!i)
     return problem(ErrorKind::Input,
                    "its code asks for element " + std::to_string(at.integer) + " of " + std::to_string(count), frame);
-  return readable(of.elements()[static_cast<size_t>(i)], frame);
+  return readable(of.elements()[*i], frame);
 }
 
 Result<Item> Interpreter::list(const Expression& e, Frame& frame) {

@@ -9,13 +9,8 @@ namespace {
 
 using Kind = Item::Kind;
 using Items = std::vector<Item>;
-using Computed = Result<std::optional<Item>>;
 
 constexpr size_t kMostElements = 1 << 20;
-
-Diagnostic failed(const std::string& what) { return error(ErrorKind::Input, "its code " + what); }
-Computed none() { return std::optional<Item>(); }
-Computed some(Item item) { return std::optional(std::move(item)); }
 
 Computed length(std::string_view, const Items& a) {
   if (a.size() != 1) return none();
@@ -85,13 +80,6 @@ Status check_elements(const Item& list, const Items& added) {
   return ok();
 }
 
-// Where `at` is in a list of `size` elements, of which negative numbers count from the end.
-std::optional<size_t> position(const Item& at, size_t size) {
-  const auto count = static_cast<int64_t>(size);
-  const int64_t i = at.integer < 0 ? at.integer + count : at.integer;
-  return i < 0 || i >= count ? std::nullopt : std::optional(static_cast<size_t>(i));
-}
-
 Computed append(std::string_view, const Items& a) {
   if (a.size() != 2 || !a[0].is(Kind::List)) return none();
   LAPIS_CHECK(check_elements(a[0], {a[1]}));
@@ -119,7 +107,7 @@ Computed insert(std::string_view, const Items& a) {
 
 Computed pop(std::string_view, const Items& a) {
   if (a.empty() || a.size() > 2 || !a[0].is(Kind::List) || (a.size() == 2 && !a[1].is(Kind::Int))) return none();
-  const auto at = position(a.size() == 2 ? a[1] : Item::of_int(-1), a[0].items->size());
+  const auto at = position(a.size() == 2 ? a[1].integer : -1, a[0].items->size());
   if (!at) return failed("takes an element that a list does not have");
   Item taken = (*a[0].items)[*at];
   a[0].items->erase(a[0].items->begin() + static_cast<std::ptrdiff_t>(*at));
@@ -156,7 +144,7 @@ Computed set_item(std::string_view, const Items& a) {
   if (a.size() == 3 && a[0].is(Kind::Dict)) return set_key(a);
   if (a.size() != 3 || !a[0].is(Kind::List) || !a[1].is(Kind::Int)) return none();
   LAPIS_CHECK(check_elements(a[0], {a[2]}));
-  const auto at = position(a[1], a[0].items->size());
+  const auto at = position(a[1].integer, a[0].items->size());
   if (!at) return failed("sets an element that a list does not have");
   (*a[0].items)[*at] = a[2];
   return some(a[0]);
@@ -199,7 +187,13 @@ const ListRow* row_of(std::string_view function) {
 
 }  // namespace
 
-Result<std::optional<Item>> compute_list(std::string_view function, const std::vector<Item>& arguments) {
+std::optional<size_t> position(int64_t at, size_t size) {
+  const auto count = static_cast<int64_t>(size);
+  const int64_t i = at < 0 ? at + count : at;
+  return i < 0 || i >= count ? std::nullopt : std::optional(static_cast<size_t>(i));
+}
+
+Computed compute_list(std::string_view function, const std::vector<Item>& arguments) {
   const ListRow* row = row_of(function);
   return row && row->compute ? row->compute(function, arguments) : none();
 }

@@ -5,13 +5,14 @@
 #include <string_view>
 #include <vector>
 
-#include "base/result.h"
-#include "frontends/pytorch/item.h"
+#include "frontends/pytorch/computed.h"
 
 namespace lapis::pytorch_frontend {
 
+// Of element `at` in a list of `size`, of which negative numbers count from the end; nullopt: there is none.
+std::optional<size_t> position(int64_t at, size_t size);
 // The result of torch.`function`, which may have changed the list; nullopt if it is no such function.
-Result<std::optional<Item>> compute_list(std::string_view function, const std::vector<Item>& arguments);
+Computed compute_list(std::string_view function, const std::vector<Item>& arguments);
 // Whether the operator changes the list or dict that is its first argument, also where compute_list() cannot say how.
 bool changes_list(std::string_view op, const std::vector<Item>& arguments);
 // Whether that puts lists into it, so that lists may come to stand within each other however deep.

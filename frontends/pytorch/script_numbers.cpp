@@ -10,14 +10,11 @@ namespace {
 
 using Kind = Item::Kind;
 using Items = std::vector<Item>;
-using Computed = Result<std::optional<Item>>;
 
 bool is_integer(const Item& item) { return item.is(Kind::Int) || item.is(Kind::Bool); }
 bool is_number(const Item& item) { return is_integer(item) || item.is(Kind::Float); }
 int64_t integer_of(const Item& item) { return item.is(Kind::Bool) ? item.truth : item.integer; }
 double real_of(const Item& item) { return item.is(Kind::Float) ? item.real : static_cast<double>(integer_of(item)); }
-
-Diagnostic failed(const std::string& what) { return error(ErrorKind::Input, "its code " + what); }
 
 // ---- numbers --------------------------------------------------------------------------------------------------------------------
 
@@ -85,9 +82,6 @@ constexpr ComparisonRow kComparisons[] = {
 };
 
 // ---- functions --------------------------------------------------------------------------------------------------------------------
-
-Computed none() { return std::optional<Item>(); }
-Computed some(Item item) { return std::optional(std::move(item)); }
 
 Computed binary_number(std::string_view name, const Items& a) {
   if (a.size() != 2 || !is_number(a[0]) || !is_number(a[1])) return none();

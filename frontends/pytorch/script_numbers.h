@@ -4,13 +4,12 @@
 #include <optional>
 #include <string_view>
 
-#include "base/result.h"
-#include "frontends/pytorch/item.h"
+#include "frontends/pytorch/computed.h"
 
 namespace lapis::pytorch_frontend {
 
 // The result of torch.`function` on these; nullopt if it is no function of known numbers and lists, so that it is one of tensors.
-Result<std::optional<Item>> compute(std::string_view function, const std::vector<Item>& arguments);
+Computed compute(std::string_view function, const std::vector<Item>& arguments);
 // Of known numbers, strings and flat lists of them; nullopt for others.
 std::optional<bool> equal(const Item& a, const Item& b);
 // nullopt: not known before the model runs.

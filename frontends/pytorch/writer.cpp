@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "frontends/common/bodies.h"
+#include "frontends/pytorch/views.h"
 
 namespace lapis::pytorch_frontend {
 namespace {
@@ -12,84 +13,6 @@ using frontend::SourceNode;
 using frontend::SourceValue;
 
 constexpr const char* kStale = "values that an operator has changed in place through another view";
-
-// Operators whose result shares its elements with their first operand, so that it can be taken again of what that is now.
-constexpr std::string_view kSharing[] = {
-    "aten.alias",     "aten.detach",    "aten.diagonal",  "aten.expand",       "aten.expand_as",
-    "aten.movedim",   "aten.narrow",    "aten.numpy_T",   "aten.permute",      "aten.select",
-    "aten.slice",     "aten.squeeze",   "aten.swapaxes",  "aten.swapdims",     "aten.t",
-    "aten.transpose", "aten.unflatten", "aten.unsqueeze", "aten.view",         "aten.view_as",
-    "aten.moveaxis",  "aten.mT",        "aten.unfold",    "aten.broadcast_to", "aten.positive",
-};
-
-// And those whose result may: parts of it, or a copy where the elements do not lie as asked for.
-constexpr std::string_view kMayShare[] = {
-    "aten.H",
-    "aten._conj",
-    "aten._reshape_alias",
-    "aten._unsafe_view",
-    "aten.adjoint",
-    "aten.alpha_dropout",
-    "aten.as_strided",
-    "aten.atleast_1d",
-    "aten.atleast_2d",
-    "aten.atleast_3d",
-    "aten.bool",
-    "aten.broadcast_tensors",
-    "aten.chunk",
-    "aten.contiguous",
-    "aten.cpu",
-    "aten.cuda",
-    "aten.double",
-    "aten.dropout",
-    "aten.dsplit",
-    "aten.feature_alpha_dropout",
-    "aten.feature_dropout",
-    "aten.flatten",
-    "aten.float",
-    "aten.half",
-    "aten.hsplit",
-    "aten.imag",
-    "aten.int",
-    "aten.lift",
-    "aten.lift_fresh",
-    "aten.linalg_diagonal",
-    "aten.long",
-    "aten.mH",
-    "aten.matrix_H",
-    "aten.meshgrid",
-    "aten.native_dropout",
-    "aten.ravel",
-    "aten.real",
-    "aten.reshape",
-    "aten.reshape_as",
-    "aten.resolve_conj",
-    "aten.resolve_neg",
-    "aten.split",
-    "aten.split_with_sizes",
-    "aten.tensor_split",
-    "aten.to",
-    "aten.type_as",
-    "aten.unbind",
-    "aten.unsafe_chunk",
-    "aten.unsafe_split",
-    "aten.unsafe_split_with_sizes",
-    "aten.view_as_complex",
-    "aten.view_as_real",
-    "aten.vsplit",
-};
-
-// Whose results have no element in common.
-constexpr std::string_view kParts[] = {
-    "aten.chunk",        "aten.dsplit", "aten.hsplit",       "aten.split",        "aten.split_with_sizes",
-    "aten.tensor_split", "aten.unbind", "aten.unsafe_chunk", "aten.unsafe_split", "aten.unsafe_split_with_sizes",
-    "aten.vsplit"};
-
-template <size_t N> bool is_one_of(const std::string_view (&names)[N], std::string_view op) {
-  return std::find(std::begin(names), std::end(names), op) != std::end(names);
-}
-
-bool is_view(std::string_view op) { return is_one_of(kSharing, op) || is_one_of(kMayShare, op); }
 
 // "aten.relu_", but not "aten.__and__".
 bool is_in_place(const std::string& op) { return op.ends_with('_') && !op.ends_with("__"); }
@@ -331,7 +254,7 @@ Status Writer::encode_list(const Argument& argument, SourceNode& node) {
 std::string Writer::fresh(const std::string& name, int depth) {
   constexpr int kMostLevels = 16;
   const auto found = stale_.contains(name) ? views_.find(name) : views_.end();
-  if (found == views_.end() || !is_one_of(kSharing, found->second.op) || depth == kMostLevels) return name;
+  if (found == views_.end() || shares_of(found->second.op) != Shares::All || depth == kMostLevels) return name;
   const View view = found->second;
   const std::string base = fresh(current(view.base), depth + 1);
   if (stale_.contains(base)) return name;
@@ -399,9 +322,10 @@ std::vector<std::string> Writer::append(const frontend::SourceGraph& graph, cons
 Status Writer::relate(const Call& call, const std::string& base) {
   if (is_in_place(call.op) && !call.outputs.empty()) return change(base, call.outputs[0]);
   const std::string whole = call.outputs.size() == 1 ? call.op : "";
-  if (is_view(call.op))
-    for (const std::string& output : call.outputs)
-      note_view(output, {whole, base, root(base), call.arguments, is_one_of(kParts, call.op) ? call.name : ""});
+  const Shares shares = shares_of(call.op);
+  for (const std::string& output : call.outputs)
+    if (shares != Shares::Nothing)
+      note_view(output, {whole, base, root(base), call.arguments, shares == Shares::Parts ? call.name : ""});
   return ok();
 }
 
@@ -422,9 +346,10 @@ std::string Writer::output(const std::string& node, size_t i) {
   while (from.outputs.size() <= i) {
     from.outputs.push_back(unique(node));
     define(from.outputs.back());
-    if (is_view(from.op) && !from.inputs.empty())
+    const Shares shares = from.inputs.empty() ? Shares::Nothing : shares_of(from.op);
+    if (shares != Shares::Nothing)
       note_view(from.outputs.back(),
-                {"", from.inputs[0], root(from.inputs[0]), {}, is_one_of(kParts, from.op) ? from.name : ""});
+                {"", from.inputs[0], root(from.inputs[0]), {}, shares == Shares::Parts ? from.name : ""});
   }
   return from.outputs[i];
 }
@@ -486,9 +411,9 @@ Status Writer::write_back(std::string changed, std::string result) {
 
 // nullopt: that cannot be said.
 std::optional<Call> Writer::written_back(const View& view, const std::string& result) {
-  constexpr std::string_view kReshapes[] = {"aten.view", "aten.unsqueeze", "aten.squeeze"};
   const bool scatters = view.op == "aten.slice" || view.op == "aten.select";
-  if (!scatters && !is_one_of(kReshapes, view.op)) return std::nullopt;
+  const bool reshapes = view.op == "aten.view" || view.op == "aten.unsqueeze" || view.op == "aten.squeeze";
+  if (!scatters && !reshapes) return std::nullopt;
   Call call{scatters ? view.op + "_scatter" : "aten.view_as",
             "",
             view.base + "_changed",
