@@ -40,9 +40,9 @@ constexpr size_t kStageCount = std::size(kStages);
 using Seconds = std::array<double, kStageCount>;
 
 // Runs stage after stage until the last one that is wanted.
-class Stopwatch {
+class StageTimes {
  public:
-  explicit Stopwatch(size_t stages) : left_(stages) {}
+  explicit StageTimes(size_t stages) : left_(stages) {}
   const Seconds& seconds() const { return seconds_; }
   template <class F> void operator()(F&& stage) {
     if (next_ >= left_) return;
@@ -58,7 +58,7 @@ class Stopwatch {
 
 Seconds measure(const Family& family, int nodes, size_t stages) {
   const std::unique_ptr<Graph> drawn = family.draw(nodes);
-  Stopwatch timed(stages);
+  StageTimes timed(stages);
   std::string file;
   std::unique_ptr<Graph> graph, own;
   Plan plan;

@@ -48,19 +48,15 @@ void Value::set_type(Type type) {
   type_ = std::move(type);
 }
 
-static Graph& top_of(Graph& graph) {
-  Graph* top = &graph;
+template <class SomeGraph> static SomeGraph& top_of(SomeGraph& graph) {
+  SomeGraph* top = &graph;
   while (top->parent()) top = top->parent();
   return *top;
 }
 
 void Graph::note_edit() { ++top_of(*this).revision_; }
 void Graph::restore_revision(uint64_t revision) { top_of(*this).revision_ = revision; }
-uint64_t Graph::revision() const {
-  const Graph* top = this;
-  while (top->parent_) top = top->parent_;
-  return top->revision_;
-}
+uint64_t Graph::revision() const { return top_of(*this).revision_; }
 
 // ---- names ----------------------------------------------------------------------------------------------------------
 // Those of the top-level graph.
@@ -159,9 +155,7 @@ void Graph::rename(Value* value, std::string name) {
 }
 
 Value* Graph::find_value(std::string_view name) const {
-  const Graph* top = this;
-  while (top->parent_) top = top->parent_;
-  Value* const value = top->names_.find(hash_of(name), [&](const Value& v) { return v.name() == name; });
+  Value* const value = top_of(*this).names_.find(hash_of(name), [&](const Value& v) { return v.name() == name; });
   return value && value->graph_ == this ? value : nullptr;
 }
 

@@ -9,8 +9,6 @@ namespace {
 
 using View = std::string_view;
 
-bool is_one_of(View name, std::initializer_list<View> names) { return std::ranges::find(names, name) != names.end(); }
-
 bool has_row(const std::string& name) {
   return std::ranges::any_of(translators(), [&](const frontend::Translator& row) { return row.op == name; });
 }
@@ -21,6 +19,8 @@ bool is_known(const std::string& name) {
 }
 
 }  // namespace
+
+bool is_one_of(View name, std::initializer_list<View> names) { return std::ranges::find(names, name) != names.end(); }
 
 std::string operator_of(const Json& layer) {
   const std::string name = class_of(layer);

@@ -5,6 +5,7 @@
 
 namespace lapis::keras_frontend {
 
+bool is_one_of(std::string_view name, std::initializer_list<std::string_view> names);
 // What translators call a layer: its class, or as an operator "ops.Add", where old files do not say which of both it is.
 std::string operator_of(const Json& layer);
 // "LSTM" of a layer that cuDNN computes (CuDNNLSTM), which is the same with its weights in another order; others as they are.

@@ -12,8 +12,6 @@ using View = std::string_view;
 
 constexpr const char* kOfOneStep = "?";  // the mask of a step that a wrapper took out: one truth value for each sample
 
-bool is_one_of(View name, std::initializer_list<View> names) { return std::ranges::find(names, name) != names.end(); }
-
 bool is_merging(View layer) {
   return is_one_of(layer, {"Add", "Average", "Maximum", "Minimum", "Multiply", "Subtract"});
 }
