@@ -68,10 +68,11 @@ bool Graph::is_taken(std::string_view name) const {
   return names_.find(hash_of(name), is_it) || (!reserved_.empty() && reserved_.contains(std::string(name)));
 }
 
-std::string Graph::free_name(std::string_view hint) {
-  std::string name(hint);
-  if (!name.empty() && !is_taken(name)) return name;
-  const std::string stem = hint.empty() ? "v" : std::string(hint) + "_";
+// `hint` itself where it is free.
+std::string Graph::free_name(std::string hint) {
+  if (!hint.empty() && !is_taken(hint)) return hint;
+  const std::string stem = hint.empty() ? "v" : std::move(hint) + "_";
+  std::string name;
   do name = stem + std::to_string(next_id_++);
   while (is_taken(name));
   return name;
@@ -86,7 +87,7 @@ void Graph::unname(Value* value) { names_.erase(hash_of(value->name_), value); }
 
 std::string Graph::unique_name(std::string_view hint) {
   Graph& top = top_of(*this);
-  return *top.reserved_.insert(top.free_name(hint)).first;
+  return *top.reserved_.insert(top.free_name(std::string(hint))).first;
 }
 
 Value* Graph::new_value(std::list<Value>& values, std::string name, Type type) {
@@ -95,7 +96,7 @@ Value* Graph::new_value(std::list<Value>& values, std::string name, Type type) {
   value->type_ = std::move(type);
   value->graph_ = this;
   Graph& top = top_of(*this);
-  top.name(value, top.free_name(name));
+  top.name(value, top.free_name(std::move(name)));
   note_edit();
   return value;
 }
@@ -150,7 +151,7 @@ Node* Graph::add_node(const OpDef& op, std::vector<Value*> inputs, Attributes at
 void Graph::rename(Value* value, std::string name) {
   Graph& top = top_of(*this);
   top.unname(value);
-  top.name(value, top.free_name(name));
+  top.name(value, top.free_name(std::move(name)));
   note_edit();
 }
 

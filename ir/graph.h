@@ -180,7 +180,7 @@ class Graph {
   friend class Node;
   friend struct GraphSurgeon;
   bool is_taken(std::string_view name) const;
-  std::string free_name(std::string_view hint);
+  std::string free_name(std::string hint);
   void name(Value* value, std::string name);
   void unname(Value* value);
   Value* new_value(std::list<Value>& values, std::string name, Type type);

@@ -59,8 +59,10 @@ class Worklist {
 Result<Tensor> evaluate_op(const OpDef& op, std::vector<Tensor> inputs, Attributes attributes) {
   Graph scratch("constant");
   std::vector<Value*> values;
+  values.reserve(inputs.size());
   for (Tensor& tensor : inputs) values.push_back(tensor.defined() ? scratch.add_constant(std::move(tensor)) : nullptr);
   std::vector<const Tensor*> tensors;
+  tensors.reserve(values.size());
   for (const Value* v : values) tensors.push_back(v ? &v->constant() : nullptr);
   Node* node = scratch.add_node(op, values, std::move(attributes));
   LAPIS_CHECK(infer_types(*node));
@@ -118,6 +120,7 @@ Value* Rewriter::scalar(double value, DType dtype) {
 Value* Rewriter::fold(const OpDef& op, const std::vector<Value*>& constants, Attributes attributes) {
   if (impossible_) return constants[0];
   std::vector<Tensor> tensors;
+  tensors.reserve(constants.size());
   for (const Value* c : constants) tensors.push_back(c ? c->constant() : Tensor());
   Result<Tensor> result = evaluate_op(op, std::move(tensors), std::move(attributes));
   if (result.ok()) return constant(*std::move(result));

@@ -94,7 +94,8 @@ class Reader {
   Status note_places(const Context& context);
   Result<Names> add_sequence(const Context& context);
   Result<Names> add_functional(const Context& context);
-  Result<Names> add_layer(const Json& layer, const LayerPath& path, const std::string& name, Arguments arguments);
+  Result<Names> add_layer(const Json& layer, const LayerPath& path, const std::string& name,
+                          const Arguments& arguments);
   Result<Names> add_each_step(const Context& context, const Json& layer, const LayerPath& path, const std::string& name,
                               Arguments arguments);
   std::string mask_of_steps(Arguments& arguments) const;
@@ -387,7 +388,7 @@ Result<Names> Reader::add_call(const Context& context, const Json& layer, const 
         .help("save a model in which it is called with its data alone");
   if (is_model(layer)) return add_model({layer, name + "/", std::move(arguments.operands), path, context.depth + 1});
   if (class_of(layer) == "TimeDistributed") return add_each_step(context, layer, path, name, std::move(arguments));
-  return add_layer(layer, path, name, std::move(arguments));
+  return add_layer(layer, path, name, arguments);
 }
 
 // The mask of a wrapper's data, which is no argument of what it wraps.
@@ -405,7 +406,7 @@ Result<Names> Reader::add_each_step(const Context& context, const Json& layer, c
   inside.group += "/layer";
   const std::string data = arguments.operands[0], mask = mask_of_steps(arguments);
   if (works_on_last_axis(class_of(*inner))) {
-    LAPIS_TRY(const Names results, add_layer(*inner, inside, name, std::move(arguments)));
+    LAPIS_TRY(const Names results, add_layer(*inner, inside, name, arguments));
     masks_.note(results[0], mask);
     return results;
   }
@@ -416,7 +417,7 @@ Result<Names> Reader::add_each_step(const Context& context, const Json& layer, c
             is_model(*inner) ? add_model({*inner, name + "/", std::move(arguments.operands), inside, context.depth + 1})
             : class_of(*inner) == "TimeDistributed"
                 ? add_each_step(within, *inner, inside, name + "/step", std::move(arguments))
-                : add_layer(*inner, inside, name + "/step", std::move(arguments)));
+                : add_layer(*inner, inside, name + "/step", arguments));
   if (results.size() != 1) return damaged("has several results for each step").at("layer '" + name + "'");
   const std::string step = results[0];
   LAPIS_TRY(results, finish(node_of("TimeDistributed.end", name, {step, data}), 1));
@@ -425,7 +426,7 @@ Result<Names> Reader::add_each_step(const Context& context, const Json& layer, c
 }
 
 Result<Names> Reader::add_layer(const Json& layer, const LayerPath& path, const std::string& name,
-                                Arguments arguments) {
+                                const Arguments& arguments) {
   const Json& config = config_of(layer);
   SourceNode node = node_of(operator_of(layer), name, {});
   LAPIS_CHECK(add_attributes(node, config, arguments));

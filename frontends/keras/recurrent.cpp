@@ -11,8 +11,6 @@
 namespace lapis::keras_frontend {
 namespace {
 
-using frontend::ints;
-
 // How a kind of network differs from others.
 struct Kind {
   const OpDef& op;

@@ -260,7 +260,7 @@ std::string Writer::fresh(const std::string& name, int depth) {
   if (stale_.contains(base)) return name;
   Call call{view.op, "", name, "", view.arguments, {unique(name)}};
   call.arguments[0].value = Item::tensor(base);
-  const std::string again = call.outputs[0];
+  std::string again = call.outputs[0];
   if (!add(std::move(call)).ok()) return name;
   stale_.erase(name);
   versions_[name] = again;

@@ -47,6 +47,8 @@ class ObjectRunner {
   std::vector<Tensor> run(const std::vector<Tensor>& inputs, bool by_phases) {
     std::vector<const void*> in;
     std::vector<void*> out;
+    in.reserve(inputs.size());
+    out.reserve(outputs_.size());
     for (const Tensor& t : inputs) in.push_back(t.raw());
     for (Tensor& t : outputs_) out.push_back(t.mutable_raw());
     const auto at = reinterpret_cast<uintptr_t>(arena_.data());

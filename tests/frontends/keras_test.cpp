@@ -231,8 +231,10 @@ TEST(HostileKeras, DamagedBytesAreSurvived) {
     constexpr int kFiles = 2000 / testing::kStride;
     for (int i = 0; i < kFiles; ++i) {
       std::string damaged = whole;
-      for (unsigned flips = 1 + random() % 3; flips > 0; --flips)
-        damaged[random() % damaged.size()] ^= static_cast<char>(1 << random() % 8);
+      for (unsigned flips = 1 + random() % 3; flips > 0; --flips) {
+        char& byte = damaged[random() % damaged.size()];
+        byte = static_cast<char>(byte ^ (1 << random() % 8));
+      }
       imported += survives(damaged);
     }
     EXPECT_GT(imported, 0u) << "some bits are weights";

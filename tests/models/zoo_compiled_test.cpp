@@ -261,6 +261,7 @@ TEST_P(OtherSizes, QuantizedGivesWhatTheReferenceGives) {
   use_onnx_writers(options);
   ASSERT_TRUE(PassRunner(options).run(*graph_, *parse_pipeline("simplify,expand"), context).ok());
   std::vector<Feeds> samples;
+  samples.reserve(2);
   for (int i = 0; i < 2; ++i) samples.push_back(drawn_feeds(*graph_, random_, GetParam().ids));
   const auto report = quantize_static(*graph_, *jit_evaluator(2), samples_of(samples));
   ASSERT_TRUE(report.ok()) << to_string(report.diagnostics());

@@ -39,7 +39,7 @@ class Net {
  public:
   Graph graph{"net"};
 
-  Value* input(Shape shape, std::string name = "x") {
+  Value* input(const Shape& shape, std::string name = "x") {
     return graph.add_input(std::move(name), Type::tensor(DType::Float32, shape));
   }
   Value* constant(Tensor t, std::string name = "") { return graph.add_constant(std::move(t), std::move(name)); }
