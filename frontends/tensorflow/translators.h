@@ -10,6 +10,9 @@ using frontend::Axes;
 using frontend::Layout;
 using frontend::Translation;
 
+// boxes.cpp
+Status non_max_suppression(Translation& t);
+Status non_max_suppression_with_overlaps(Translation& t);
 // elementwise.cpp
 Status add_n(Translation& t);
 Status bias_add(Translation& t);
@@ -120,6 +123,7 @@ Status resize_nearest(Translation& t);
 Status concat_of(Translation& t, size_t begin, size_t end, int64_t axis);  // operands [begin, end)
 Status gather_of(Translation& t, int64_t axis);
 Status mirror_pad_of(Translation& t, bool repeats_edge);
+Status non_max_suppression_of_tflite(Translation& t);
 Status reshape_to(Translation& t, const std::optional<std::vector<int64_t>>& sizes);  // nullopt: those of operand 1
 
 // Numbers that decide what the operator does, as an operand; an error if they are computed from data.

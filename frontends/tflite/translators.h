@@ -37,8 +37,6 @@ Status unsorted_segment_max(Translation& t);
 Status unsorted_segment_min(Translation& t);
 Status unsorted_segment_prod(Translation& t);
 Status unsorted_segment_sum(Translation& t);
-// boxes.cpp
-Status non_max_suppression(Translation& t);
 // sequences.cpp
 Status bidirectional_lstm(Translation& t);
 Status bidirectional_rnn(Translation& t);

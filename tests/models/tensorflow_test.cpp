@@ -1,8 +1,10 @@
 // Real models of TensorFlow give the results that their framework recorded, compiled.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "driver/runner.h"
 #include "frontends/frontend.h"
+#include "ir/evaluate.h"
 #include "tests/driver/compare.h"
 #include "tests/models/recorded.h"
 
@@ -11,6 +13,7 @@ namespace {
 
 using testing::load;
 
+const Path kCases = Path(LAPIS_SOURCE_DIR) / "tests/frontends/tensorflow/cases.pb";
 const Path kZoo = Path(LAPIS_SOURCE_DIR) / "../shared/zoo";
 
 #define SKIP_WITHOUT(path) \
@@ -68,6 +71,47 @@ TEST(BasicPitch, SavedModelGivesTheRecordedNotes) {
     EXPECT_EQ(runner->outputs()[i].name, name);
     EXPECT_LE(testing::relative_error((*got)[i++].reshaped(wanted.shape()), wanted), 1e-4) << name;
   }
+}
+
+// Of the recorded cases, whose constants they are.
+std::vector<Tensor> recorded(const std::string& kind, const std::vector<std::string>& names) {
+  const auto graph = import_model(kCases, {.outputs = names});
+  EXPECT_TRUE(graph.ok()) << kind << ": " << to_string(graph.diagnostics());
+  const auto values = evaluate(**graph, {});
+  EXPECT_TRUE(values.ok()) << kind << ": " << to_string(values.diagnostics());
+  return values.ok() ? *values : std::vector<Tensor>{};
+}
+
+void expect_compiled(const std::string& name, size_t outputs) {
+  std::vector<std::string> results, wanted;
+  for (size_t i = 0; i < outputs; ++i) {
+    results.push_back(name + "/y" + std::to_string(i));
+    wanted.push_back(name + "/out" + std::to_string(i));
+  }
+  const auto runner = compiled(kCases, {.outputs = results});
+  ASSERT_TRUE(runner) << name;
+  std::vector<std::string> inputs;
+  for (const auto& input : runner->inputs()) inputs.push_back(name + "/in" + input.name.back());
+  const auto got = runner->run(recorded(name, inputs));
+  ASSERT_TRUE(got.ok()) << to_string(got.diagnostics());
+  const std::vector<Tensor> values = recorded(name, wanted);
+  for (size_t i = 0; i < outputs; ++i)
+    EXPECT_LE(testing::relative_error((*got)[i], values[i]), is_float(values[i].dtype()) ? 1e-5 : 0) << results[i];
+}
+
+TEST(ChosenBoxes, AreThoseThatTensorflowRecordedCompiled) {
+  expect_compiled("nonmaxsuppressionv4", 6);
+  expect_compiled("nonmaxsuppressionv4_called", 2);
+  expect_compiled("nonmaxsuppressionv5", 12);
+}
+
+TEST(ChosenBoxes, WhoseNumberDependsOnValuesAreNotCompiled) {
+  const auto graph = import_model(kCases, {.outputs = {"nonmaxsuppressionv3/y0"}});
+  ASSERT_TRUE(graph.ok()) << to_string(graph.diagnostics());
+  const auto refused = open_graph(**graph, RunnerOptions{});
+  ASSERT_FALSE(refused.ok());
+  EXPECT_THAT(to_string(refused.diagnostics()), ::testing::HasSubstr("its size depends on values"));
+  EXPECT_THAT(to_string(refused.diagnostics()), ::testing::HasSubstr("--backend=reference"));
 }
 
 }  // namespace

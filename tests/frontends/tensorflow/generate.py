@@ -1,7 +1,8 @@
 """Writes TensorFlow models of one or a few operators and what TensorFlow computes of them.
 
-    pip install tensorflow-cpu==2.21.0 && python tests/frontends/tensorflow/generate.py
+    pip install tensorflow-cpu==2.21.0 && python tests/frontends/tensorflow/generate.py [FAMILY ...]
 
+With names of families (functions below) the cases of all others stay as they are.
 cases.pb is one graph that holds all cases: CASE/y0, CASE/y1, ... are computed from the placeholders CASE/x0, CASE/x1, ..., whose recorded values
 are the constants CASE/in0, ..., and the results CASE/out0, .... What TensorFlow makes of the operators below is in the graph as it is; nothing is
 optimized. pad_and_conv.pbtxt is one of the cases as text. saved is a SavedModel with variables, a table of them, and two signatures; saved/in0, saved/in1
@@ -10,6 +11,7 @@ and saved/out0 of cases.pb are what its first one was called with and gave. chec
 import os
 import pathlib
 import shutil
+import sys
 import zlib
 
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
@@ -40,6 +42,13 @@ def whole(*shape, low=-9, high=9, dtype=i32):
     return rng.integers(low, high, shape).astype(dtype)
 
 
+def forget(name):
+    """What is recorded anew."""
+    others = [node for node in all_cases.node if not node.name.startswith(f"{name}/")]
+    del all_cases.node[:]
+    all_cases.node.extend(others)
+
+
 def add_constant(name, array):
     node = all_cases.node.add(name=name, op="Const")
     node.attr["dtype"].type = tf.as_dtype(array.dtype).as_datatype_enum
@@ -67,6 +76,7 @@ def case(name, build, inputs, open_axes=0, as_text=False):
     """`build` makes results of placeholders; their first `open_axes` sizes are not known to the graph."""
     global rng
     rng = np.random.default_rng(zlib.crc32(name.encode()))
+    forget(name)
     arrays = [np.asarray(a) for a in inputs()]
     with tf.Graph().as_default() as graph, v1.Session() as session:
         xs = [v1.placeholder(a.dtype, [None] * min(open_axes, a.ndim) + list(a.shape[open_axes:]), f"x{i}") for i, a in enumerate(arrays)]
@@ -268,6 +278,35 @@ def quantization():
     case("trained_for_int8", trained, lambda: [reals(1, 3, 3, 2)])
 
 
+# ---- boxes -----------------------------------------------------------------------------------------------------------------------------
+
+def boxes():
+    """Boxes over each other, some as far as the limit says exactly, corners in any order, one without an area; equal scores, and some that are no numbers."""
+    corners = f32([[0, 0, 2, 2], [0, 0, 2, 2.5], [0, 0, 2, 1], [5, 5, 3, 3], [3, 3, 5, 5.25], [8, 8, 9, 9], [8, 8, 8, 9], [1, 0, 3, 2], [6, 0, 7, 4], [6, 4, 7, 0]])
+    of = lambda: [corners, f32([0.5, 0.75, 0.9, 0.6, 0.6, 0.05, 0.7, 0.75, np.nan, -0.3])]
+    limits = lambda most, overlap, score: {"max_output_size": most, "iou_threshold": overlap, "score_threshold": score}
+    case("nonmaxsuppression", lambda b, s: [raw.NonMaxSuppression(boxes=b, scores=s, max_output_size=m, iou_threshold=o) for m, o in ((4, 0.5), (20, 0.3))], of)
+    case("nonmaxsuppressionv2", lambda b, s: raw.NonMaxSuppressionV2(boxes=b, scores=s, max_output_size=10, iou_threshold=0.4), of)
+    case("nonmaxsuppressionv3", lambda b, s: [raw.NonMaxSuppressionV3(boxes=b, scores=s, **limits(*l)) for l in ((6, 0.5, 0.1), (6, 0.5, 2.0), (0, 0.5, 0.1))], of)
+    case("nonmaxsuppressionv3_open", lambda b, s: raw.NonMaxSuppressionV3(boxes=b, scores=s, **limits(6, 0.3, 0.1)), of, open_axes=1)
+
+    def padded(b, s):
+        results = [raw.NonMaxSuppressionV4(boxes=b, scores=s, pad_to_max_output_size=True, **limits(*l)) for l in ((4, 0.5, 0.1), (12, 0.0, -1.0), (3, 1.0, 0.8))]
+        return [y for r in results for y in r]
+    case("nonmaxsuppressionv4", padded, of)
+    case("nonmaxsuppressionv4_called", tf.function(lambda b, s: list(raw.NonMaxSuppressionV4(boxes=b, scores=s, pad_to_max_output_size=True, **limits(5, 0.4, 0.1)))), of)
+    case("nonmaxsuppressionv4_not_padded", lambda b, s: list(raw.NonMaxSuppressionV4(boxes=b, scores=s, **limits(8, 0.5, 0.1))), of)
+
+    def lowered(b, s):
+        results = [raw.NonMaxSuppressionV5(boxes=b, scores=s, soft_nms_sigma=sigma, pad_to_max_output_size=True, **limits(*l))
+                   for sigma, l in ((0.5, (6, 0.5, 0.1)), (0.1, (12, 0.3, 0.4)), (2.0, (12, 1.0, -1.0)), (0.0, (5, 0.5, 0.1)))]
+        return [y for r in results for y in r]
+    case("nonmaxsuppressionv5", lowered, of)
+    case("nonmaxsuppressionv5_not_padded", lambda b, s: list(raw.NonMaxSuppressionV5(boxes=b, scores=s, soft_nms_sigma=0.5, **limits(10, 0.5, 0.2))), of)
+    case("nonmaxsuppressionwithoverlaps", lambda o, s: raw.NonMaxSuppressionWithOverlaps(overlaps=o, scores=s, max_output_size=5, overlap_threshold=0.5, score_threshold=0.25),
+         lambda: [rng.integers(0, 5, (8, 8)).astype(f32) / 4, rng.integers(0, 9, 8).astype(f32) / 8])
+
+
 # ---- parts of networks -----------------------------------------------------------------------------------------------------------------
 
 def networks():
@@ -466,6 +505,7 @@ class Scorer(tf.Module):
 def saved():
     global rng
     rng = np.random.default_rng(1)
+    forget("saved")
     folder, scorer = HERE / "saved", Scorer()
     shutil.rmtree(folder, ignore_errors=True)
     tf.saved_model.save(scorer, str(folder), {"serving_default": scorer.score, "twice": scorer.double})
@@ -480,6 +520,7 @@ def checkpoint():
     """What tf.compat.v1.train.Saver writes while training: PREFIX.meta, PREFIX.index and PREFIX.data-00000-of-00001."""
     global rng
     rng = np.random.default_rng(2)
+    forget("checkpoint")
     folder = HERE / "checkpoint"
     shutil.rmtree(folder, ignore_errors=True)
     with tf.Graph().as_default() as graph, v1.Session() as session:
@@ -497,7 +538,11 @@ def checkpoint():
     (folder / "checkpoint").unlink()
 
 
-for family in (elementwise, windows, products, shapes, quantization, networks, control_flow, recurrent, saved, checkpoint):
-    family()
+wanted = sys.argv[1:]
+if wanted:
+    all_cases.ParseFromString((HERE / "cases.pb").read_bytes())
+for family in (elementwise, windows, products, shapes, quantization, boxes, networks, control_flow, recurrent, saved, checkpoint):
+    if not wanted or family.__name__ in wanted:
+        family()
 (HERE / "cases.pb").write_bytes(all_cases.SerializeToString(deterministic=True))
 print(len({n.name.split("/")[0] for n in all_cases.node}), "cases,", (HERE / "cases.pb").stat().st_size, "bytes")

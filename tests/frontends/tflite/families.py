@@ -603,10 +603,22 @@ def boxes(m):
         g.op("NON_MAX_SUPPRESSION_V5", [x, s] + limits + [g.const(f32(0))], "NonMaxSuppressionV5Options", dtype=["int32", "float32", "int32"], results=3)
 
 
+def lowered_boxes(m):
+    """Overlaps lower scores, and end a box beyond the limit. Without an area a box is chosen again and again, beyond a limit of 1 any is, with its own score lowered."""
+    g = m.main
+    corners = f32([[0, 0, 2, 2], [0, 0, 2, 2.5], [0, 0, 2, 1], [5, 5, 3, 3], [3, 3, 5, 5.25], [8, 8, 9, 9], [8, 8, 8.5, 9], [1, 0, 3, 2], [6, 0, 7, 4], [6, 4, 7, 0]])
+    x, s = m.feed(corners), m.feed(f32([0.5, 0.75, 0.9, 0.6, 0.55, 0.05, 0.7, 0.4, -0.3, np.nan]))
+    empty, t = m.feed(f32([[0, 0, 2, 2], [1, 1, 1, 3], [0, 0, 2, 1.5], [7, 7, 7, 7]])), m.feed(f32([0.5, 0.4, 0.75, 0.25]))
+    for boxes, scores, most, overlap, least, sigma in ((x, s, 6, 0.5, 0.1, 0.5), (x, s, 12, 0.9, 0.1, 0.1), (x, s, 10, 1.5, 0.2, 0.5), (x, s, 3, 0.9, 2, 0.5), (x, s, 10, 0.9, -1, 0.5),
+                                                       (empty, t, 6, 0.5, 0.1, 0), (empty, t, 3, 0.9, 0.1, 0.5)):
+        limits = [g.const(i32(most)), g.const(f32(overlap)), g.const(f32(least)), g.const(f32(sigma))]
+        g.op("NON_MAX_SUPPRESSION_V5", [boxes, scores] + limits, "NonMaxSuppressionV5Options", dtype=["int32", "float32", "int32"], results=3)
+
+
 def main():
     HERE.mkdir(exist_ok=True)
     for family in (unary, binary, integers, reductions, shapes, slices, lists, scatter, windows, products, weights, trained, quantized_int8, quantized_uint8,
-                   quantized_int16, hybrid, control, called, signature, sequences, both_directions, integer_lstm, boxes):
+                   quantized_int16, hybrid, control, called, signature, sequences, both_directions, integer_lstm, boxes, lowered_boxes):
         global rng
         rng = np.random.default_rng(len(family.__name__))
         if sys.argv[1:] and family.__name__ not in sys.argv[1:]:
