@@ -284,11 +284,12 @@ static bool has_branch_that_cannot_work(const Graph& graph) {
 
 Status bind_model(Graph& graph, const ModelOptions& options) {
   LAPIS_CHECK(fix_inputs(graph, options.values));
+  if (!options.dims.empty()) LAPIS_CHECK(bind_symbols(graph, options.dims));
   if (!options.shapes.empty()) LAPIS_CHECK(bind_shapes(graph, options.shapes));
-  std::map<std::string, int64_t> dims = options.dims;
+  std::map<std::string, int64_t> batch;
   for (const std::string& symbol : batch_symbols(graph))
-    if (!options.all_free && !options.free.contains(symbol)) dims.emplace(symbol, 1);
-  if (!dims.empty()) LAPIS_CHECK(bind_symbols(graph, dims));
+    if (!options.all_free && !options.free.contains(symbol)) batch.emplace(symbol, 1);
+  if (!batch.empty()) LAPIS_CHECK(bind_symbols(graph, batch));
   if (!has_branch_that_cannot_work(graph)) return ok();
   LAPIS_CHECK(decide_branches(graph));
   return infer_types(graph);

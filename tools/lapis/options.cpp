@@ -77,8 +77,10 @@ static Result<std::pair<std::string, std::string>> split(const std::string& text
   return std::pair(text.substr(0, at), text.substr(at + 1));
 }
 
-static std::optional<int64_t> parse_int(const std::string& text) {
-  if (text.empty() || text.size() > 12 ||
+static constexpr size_t kMostDigits = 12;
+
+static std::optional<int64_t> parse_size(const std::string& text) {
+  if (text.empty() || text.size() > kMostDigits ||
       !std::all_of(text.begin(), text.end(), [](unsigned char c) { return std::isdigit(c); }))
     return std::nullopt;
   return std::stoll(text);
@@ -92,7 +94,7 @@ static Result<Shape> parse_shape(const std::string& text, const std::string& fla
   Shape shape;
   const std::string rest = text + "x";
   for (size_t at = 0, end; (end = rest.find('x', at)) != std::string::npos; at = end + 1) {
-    const auto value = parse_int(rest.substr(at, end - at));
+    const auto value = parse_size(rest.substr(at, end - at));
     if (!value)
       return error(ErrorKind::Usage, "--shape '" + flag + "' is not a shape").help("write --shape INPUT=1x3x224x224");
     shape.push_back(*value);
@@ -106,10 +108,10 @@ static void append(Diagnostics& found, Diagnostics more) {
 
 static Status add_dim(ModelOptions& options, const std::string& text) {
   LAPIS_TRY(const auto pair, split(text, "--dim", "NAME=VALUE"));
-  const auto value = parse_int(pair.second);
+  const auto value = parse_size(pair.second);
   if (!value)
-    return error(ErrorKind::Usage, "--dim '" + text + "': the value is not a size, a whole number from 0 on")
-        .help("write --dim NAME=VALUE");
+    return error(ErrorKind::Usage, "--dim '" + text + "': the value is not a size")
+        .help("write --dim NAME=VALUE, a whole number from 0 to " + std::string(kMostDigits, '9'));
   if (!options.dims.emplace(pair.first, *value).second) return given_twice("--dim", pair.first);
   return ok();
 }
