@@ -56,6 +56,11 @@ class BadModels(Cli):
         self.assertIn("[1,3]", self.passes("compile", model, "-o", "out.lapis", "--dim", "S=3")
                       + self.passes("inspect", "out.lapis"))
 
+    def test_dim_beside_shape(self):
+        model = self.write("both.onnxtxt", HEAD + "g (float[N,S] x) => (float[N,S] y) { y = Relu(x) }")
+        self.passes("convert", model, "-o", "same.onnx", "--shape", "x=2x3", "--dim", "S=3")
+        self.fails(MISMATCH, "convert", model, "-o", "no.onnx", "--shape", "x=2x3", "--dim", "S=4", says=["[2,3]", "float[N,4]"])
+
     def test_damaged_artifacts(self):
         self.passes("compile", MODEL, "-o", "whole.lapis")
         whole = (self.folder / "whole.lapis").read_bytes()
