@@ -242,7 +242,7 @@ class Works(Cli):
         self.assertGreater(explained["total_microseconds"], 0)
 
     def test_compile_object(self):
-        report = self.json("compile", self.quantized, "-o", "net", "--emit", "object")
+        report = self.json("compile", self.quantized, "-o", "net.o", "--emit", "object")
         self.assertEqual(set(self.files()), {"net.o", "net.h"})
         self.assertGreater(report["code_bytes"], 0)
 

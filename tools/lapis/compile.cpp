@@ -134,7 +134,13 @@ Result<std::optional<Output>> open_schedules(const Flags& flags) {
   return Output::beside(flags.save_schedules, {flags.output, flags.output + ".o", flags.output + ".h"});
 }
 
-Result<Report> compile(const Flags& flags) {
+// "-o model.o" means what "-o model" does.
+std::string stem_of(const std::string& output) {
+  return output.ends_with(".o") && output.size() > 2 ? output.substr(0, output.size() - 2) : output;
+}
+
+Result<Report> compile(Flags flags) {
+  if (flags.emit == "object") flags.output = stem_of(flags.output);
   LAPIS_TRY(const std::vector<Target> targets, targets_of(flags));
   LAPIS_TRY(const std::optional<Output> output, open_output(flags));
   CompileOptions options;
@@ -160,7 +166,7 @@ Result<Report> compile(const Flags& flags) {
 Action declare_compile(Arguments& app) {
   auto flags = std::make_shared<Flags>();
   flags->model.add_model(app);
-  app.add_option("-o,--output", flags->output, "The artifact (- for standard output), or the stem of OUT.o and OUT.h")
+  app.add_option("-o,--output", flags->output, "The artifact (- for standard output), or the stem of OUT.o and OUT.h, with or without .o")
       .required()
       .type_name("OUT");
   app.add_option("--emit", flags->emit,
