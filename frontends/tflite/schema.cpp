@@ -1,5 +1,7 @@
 #include "frontends/tflite/schema.h"
 
+#include "frontends/tflite/flexbuffer.h"
+
 namespace lapis::tflite_frontend {
 namespace {
 
@@ -159,6 +161,15 @@ const AllOptions& all_options() {
   return all;
 }
 
+// What translators of custom operators ask for; what else the file says of them may mean anything.
+const std::map<std::string_view, std::vector<const char*>>& custom_options() {
+  static const std::map<std::string_view, std::vector<const char*>> kNames = {
+      {"CUSTOM TFLite_Detection_PostProcess",
+       {"max_detections", "max_classes_per_detection", "detections_per_class", "use_regular_nms", "nms_score_threshold",
+        "nms_iou_threshold", "num_classes", "y_scale", "x_scale", "h_scale", "w_scale"}}};
+  return kNames;
+}
+
 template <class To, class From> std::vector<To> list(const FlatTable& table, int slot) {
   const std::vector<From> numbers = table.numbers<From>(slot);
   return {numbers.begin(), numbers.end()};
@@ -194,6 +205,12 @@ std::string tensor_type_name(int8_t tensor_type) {
 Result<std::map<std::string, frontend::SourceAttribute, std::less<>>> options_of(std::string_view op,
                                                                                  const FlatTable& operation) {
   std::map<std::string, frontend::SourceAttribute, std::less<>> attributes;
+  if (const auto names = custom_options().find(op); names != custom_options().end()) {
+    const FlexNumbers numbers = flex_numbers(operation.bytes(node::CustomOptions)).value_or(FlexNumbers());
+    for (const char* name : names->second)
+      if (const auto number = numbers.find(name); number != numbers.end()) attributes.emplace(name, number->second);
+    return attributes;
+  }
   const auto row = all_options().find(op);
   const auto type = operation.get<uint8_t>(node::OptionsType, 0);
   if (row == all_options().end() || type == 0) return attributes;

@@ -42,7 +42,7 @@ namespace quantization {
 enum Slot { Min, Max, Scale, ZeroPoint, DetailsType, Details, Axis };
 }
 namespace node {
-enum Slot { OpcodeIndex, Inputs, Outputs, OptionsType, Options };
+enum Slot { OpcodeIndex, Inputs, Outputs, OptionsType, Options, CustomOptions };
 }
 
 inline constexpr int64_t kCustom = 32;  // the builtin operator that stands for one with a name of its own

@@ -43,6 +43,7 @@ constexpr frontend::Translator kTranslators[] = {
     {"CONV_3D_TRANSPOSE", 1, 1, 3, 4, conv_3d_transpose, true},
     {"COS", 1, 1, 1, 1, unary<ops::Cos>},
     {"CUMSUM", 1, 1, 2, 2, tf::cumsum},
+    {"CUSTOM TFLite_Detection_PostProcess", 1, 1, 3, 3, detection_post_process},
     {"DENSIFY", 1, 1, 1, 1, densify},
     {"DEPTHWISE_CONV_2D", 1, 7, 2, 3, depthwise_conv, true},
     {"DEPTH_TO_SPACE", 1, 2, 1, 1, tf::depth_to_space, true},

@@ -12,6 +12,8 @@ using frontend::Translation;
 
 // control.cpp
 Status hand_on(Translation& t);
+// detection.cpp
+Status detection_post_process(Translation& t);
 // elementwise.cpp
 Status atan2(Translation& t);
 Status bitwise_xor(Translation& t);

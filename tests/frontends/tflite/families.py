@@ -12,6 +12,7 @@ import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as S
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
+from flatbuffers import flexbuffers
 
 HERE = pathlib.Path(__file__).parent / "families"
 f32, i32, i64 = np.float32, np.int32, np.int64
@@ -54,6 +55,17 @@ class Graph:
     def const(self, array, dtype=None, q=None, **more):
         array = np.asarray(array)
         return self.tensor(f"c{len(self.t.tensors)}", more.pop("shape", array.shape), dtype or array.dtype.name, more.pop("data", array), q, **more)
+
+    def custom(self, name, inputs, options, results):
+        """An operator of its own name, with options in a FlexBuffer."""
+        code = S.OperatorCodeT()
+        code.builtinCode, code.deprecatedBuiltinCode, code.version, code.customCode = S.BuiltinOperator.CUSTOM, S.BuiltinOperator.CUSTOM, 1, name
+        self.model.codes.append(code)
+        o = S.OperatorT()
+        o.opcodeIndex, o.inputs, o.customOptions = len(self.model.codes) - 1, list(inputs), np.frombuffer(bytes(flexbuffers.Dumps(options)), np.uint8)
+        o.outputs = [self.tensor(f"{name}_{len(self.t.operators)}_{i}", [], "float32") for i in range(results)]
+        self.t.operators.append(o)
+        return o.outputs
 
     def op(self, op, inputs, options=None, dtype=None, q=None, results=1, name=None, output=True, version=1, **fields):
         """Outputs have the type and scale of operand 0 unless said; they are outputs of the graph unless not."""
@@ -615,10 +627,37 @@ def lowered_boxes(m):
         g.op("NON_MAX_SUPPRESSION_V5", [boxes, scores] + limits, "NonMaxSuppressionV5Options", dtype=["int32", "float32", "int32"], results=3)
 
 
+def detection(m):
+    """What TFLite writes: behind the boxes that it found the fast form leaves what its memory held."""
+    g, boxes, classes = m.main, 12, 3
+    x, anchors = m.feed(reals(1, boxes, 4)), m.feed((rng.random((boxes, 4)) * [3, 3, 1.5, 1.5]).astype(f32))
+    anchors_of_no_height = g.const((rng.random((boxes, 4)) * [[3, 3, i > 3, 1] for i in range(boxes)]).astype(f32))
+    s = m.feed((rng.permutation(boxes * (classes + 1)).reshape(1, boxes, classes + 1) / 48).astype(f32))
+    options = dict(max_classes_per_detection=1, nms_score_threshold=0.3, nms_iou_threshold=0.2, num_classes=classes, y_scale=10.0, x_scale=10.0, h_scale=5.0, w_scale=5.0)
+    def detect(operands, written, **more):
+        o = dict(options, **more)
+        results = g.custom("TFLite_Detection_PostProcess", operands, o, 4)
+        places = o["max_detections"] * o["max_classes_per_detection"]
+        for i, y in enumerate(results[:3]):
+            rest = [4] if i == 0 else []
+            g.op("SLICE", [y, g.const(i32([0, 0] + [0] * len(rest))), g.const(i32([1, min(places, written)] + rest))], "SliceOptions", dtype="float32")
+        g.t.outputs.append(results[3])
+    detect([x, s, anchors], 4, max_detections=4)
+    detect([x, s, anchors], 6, max_detections=3, max_classes_per_detection=2)
+    detect([x, s, anchors_of_no_height], 3, max_detections=20, nms_score_threshold=0.8)
+    detect([x, s, anchors], 0, max_detections=5, nms_score_threshold=2.0)
+    detect([x, s, anchors], 30, max_detections=30, use_regular_nms=True)
+    detect([x, s, anchors], 5, max_detections=5, use_regular_nms=True, detections_per_class=2)
+    without_background = g.op("SLICE", [s, g.const(i32([0, 0, 0])), g.const(i32([1, boxes, classes]))], "SliceOptions", dtype="float32", output=False)
+    detect([x, without_background, anchors], 10, max_detections=10, use_regular_nms=True, nms_score_threshold=-1.0, nms_iou_threshold=1.0)
+    q = m.feed(whole(1, 6, 4, low=0, high=256, dtype=np.uint8), q=(0.1, 120)), m.feed((40 * np.arange(6)).reshape(1, 6, 1).astype(np.uint8), q=(1 / 256, 0)), m.feed(whole(6, 4, low=0, high=100, dtype=np.uint8), q=(0.02, 0))
+    detect(q, 2, max_detections=2, num_classes=1)
+
+
 def main():
     HERE.mkdir(exist_ok=True)
     for family in (unary, binary, integers, reductions, shapes, slices, lists, scatter, windows, products, weights, trained, quantized_int8, quantized_uint8,
-                   quantized_int16, hybrid, control, called, signature, sequences, both_directions, integer_lstm, boxes, lowered_boxes):
+                   quantized_int16, hybrid, control, called, signature, sequences, both_directions, integer_lstm, boxes, lowered_boxes, detection):
         global rng
         rng = np.random.default_rng(len(family.__name__))
         if sys.argv[1:] and family.__name__ not in sys.argv[1:]:

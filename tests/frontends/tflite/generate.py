@@ -1,6 +1,6 @@
 """Writes the TFLite models of this folder's cases/ and records what TFLite computes from them.
 
-    pip install ai-edge-litert==2.3.0 numpy && python tests/frontends/tflite/generate.py
+    pip install ai-edge-litert==2.3.0 flatbuffers==25.12.19 numpy && python tests/frontends/tflite/generate.py
 
 NAME.tflite with NAME.in0.npy (.in1.npy, ...) and NAME.out.npy must give these results; NAME.tflite with NAME.error must be refused, and every
 line of NAME.error must be in the message. The writer below knows FlatBuffers just well enough.
@@ -12,6 +12,7 @@ import struct
 import zlib
 
 import numpy as np
+from flatbuffers import flexbuffers
 
 HERE = pathlib.Path(__file__).parent
 TYPES = {"float32": 0, "float16": 1, "int32": 2, "uint8": 3, "int64": 4, "string": 5, "int16": 7, "complex64": 8, "int8": 9, "uint16": 16, "int4": 17}
@@ -140,7 +141,7 @@ class Model:
         array = np.asarray(array)
         return self.tensor(f"{name}{len(self.tensors)}", array.shape, array.dtype.name, array, **more)
 
-    def node(self, op, inputs, shape, dtype="float32", options=None, version=1, custom=None, name=None, **more):
+    def node(self, op, inputs, shape, dtype="float32", options=None, version=1, custom=None, custom_options=None, name=None, **more):
         code = Table({0: i8(min(OPS[op], 127)), 2: i32(version), 3: i32(OPS[op])})
         if custom:
             code[1] = Text(custom)
@@ -149,6 +150,8 @@ class Model:
         table = Table({0: u32(len(self.codes) - 1), 1: ints(inputs), 2: ints([y])})
         if options:
             table[3], table[4] = i8(options[0]), options[1]
+        if custom_options:
+            table[5] = Vector(np.frombuffer(bytes(flexbuffers.Dumps(custom_options)), np.uint8), 16)
         self.nodes.append(table)
         return y
 
@@ -401,6 +404,19 @@ def old_schema(m):
     return m.input([2])
 
 
+def detection(options, anchors=((0, 0, 1, 1), (1, 1, 1, 1)), dtype="float32"):
+    """Two boxes of one class."""
+    all_options = {"max_detections": 2, "max_classes_per_detection": 1, "nms_score_threshold": 0.1, "nms_iou_threshold": 0.5, "num_classes": 1,
+                   "y_scale": 10.0, "x_scale": 10.0, "h_scale": 5.0, "w_scale": 5.0}
+    def build(m):
+        operands = [m.input([1, 2, 4], dtype), m.input([1, 2, 2]), m.constant(np.array(anchors, np.float32))]
+        y = m.node("CUSTOM", operands, [1, 2, 4], custom="TFLite_Detection_PostProcess", custom_options=all_options | options if options is not None else None, name="y")
+        others = [m.tensor(f"y{i}", shape) for i, shape in enumerate(([1, 2], [1, 2], [1]))]
+        m.nodes[-1][2] = ints([y, *others])
+        return y
+    return build
+
+
 def simple(op="ADD", inputs=(0, 1), shape=(2,), dtype="float32", **more):
     def build(m):
         m.input([2]), m.input([2])
@@ -447,6 +463,14 @@ BAD = {
     "scales_misfit": bad(with_filter(bytes8(3, 1, 1, 2), scale=[1, 2]), "has 2 scales along axis 0"),
     "zero_point_outside": bad(with_filter(bytes8(3, 1, 1, 2), scale=1.0, zero=300), "the zero point 300"),
     "stride_of_zero": bad(lambda m: m.node("MAX_POOL_2D", [m.input([1, 4, 4, 1])], [1, 4, 4, 1], options=pool((2, 2), stride=(0, 1))), "stride"),
+    "detection_without_options": bad(detection(None), "node 'y' (CUSTOM TFLite_Detection_PostProcess)", "its option max_detections is no number from 1 on", "its options are damaged"),
+    "detection_of_no_classes": bad(detection({"max_classes_per_detection": 0}), "its option max_classes_per_detection is no number from 1 on"),
+    "detection_of_too_many": bad(detection({"max_detections": 4000000, "max_classes_per_detection": 4000}), "its options ask for too many detections"),
+    "detection_of_any_overlap": bad(detection({"nms_iou_threshold": 0.0}), "its option nms_iou_threshold does not lie above 0 and up to 1"),
+    "detection_of_other_classes": bad(detection({"num_classes": 5}), "has scores of 2 classes, but its options speak of 5"),
+    "detection_with_turned_anchor": bad(detection({}, ((0, 0, 1, 1), (1, 1, -1, 1))), "anchor 1 has an extent below 0"),
+    "detection_of_other_boxes": bad(detection({}, ((0, 0, 1, 1),)), "its operands do not speak of the same boxes"),
+    "detection_of_int32": bad(detection({}, dtype="int32"), "operator CUSTOM TFLite_Detection_PostProcess is not supported: operands that are neither float32 nor uint8"),
     "huge_input": bad(lambda m: m.node("SOFTMAX", [m.input([2**30, 2**30])], [2**30, 2**30], options=softmax()), "cannot be"),
 }
 
