@@ -104,7 +104,8 @@ const frontend::Dialect& dialect() {
       .hint =
           "mxnet.onnx.export_model(SYMBOL_JSON, PARAMS, input_shapes, onnx_file_path='model.onnx') may convert the "
           "model to ONNX",
-      .refused = refused()};
+      .refused = refused(),
+      .resolved = resolved()};
   return kDialect;
 }
 

@@ -23,6 +23,7 @@ namespace mxnet_frontend {
 // One row an operator, alphabetical.
 std::span<const frontend::Translator> translators();
 std::span<const frontend::Refused> refused();
+std::span<const frontend::Resolved> resolved();
 const frontend::Dialect& dialect();
 }  // namespace mxnet_frontend
 

@@ -17,9 +17,14 @@ struct RankRow {
   std::string_view op, list;
   size_t times, plus;  // rank = length / times + plus
 };
-constexpr RankRow kRanks[] = {{"Convolution", "kernel", 1, 2}, {"Deconvolution", "kernel", 1, 2},
-                              {"Pooling", "kernel", 1, 2},     {"transpose", "axes", 1, 0},
-                              {"Pad", "pad_width", 2, 0},      {"pad", "pad_width", 2, 0}};
+constexpr RankRow kRanks[] = {{"Convolution", "kernel", 1, 2},
+                              {"Deconvolution", "kernel", 1, 2},
+                              {"Pooling", "kernel", 1, 2},
+                              {"_contrib_quantized_conv", "kernel", 1, 2},
+                              {"_contrib_quantized_pooling", "kernel", 1, 2},
+                              {"transpose", "axes", 1, 0},
+                              {"Pad", "pad_width", 2, 0},
+                              {"pad", "pad_width", 2, 0}};
 
 // Operators whose data always has as many axes.
 struct FixedRow {
@@ -36,15 +41,44 @@ constexpr FixedRow kFixed[] = {{"FullyConnected", 2},
                                {"_contrib_MultiBoxPrior", 4},
                                {"_contrib_ROIAlign", 4},
                                {"_contrib_box_decode", 3},
+                               {"_contrib_quantized_embedding", 2},
+                               {"_contrib_quantized_fully_connected", 2},
                                {"RNN", 3}};
 constexpr size_t kFirstState = 2;  // of the operands of RNN, whose data and states have as many axes
 
 // Operators whose result has the shape of their first operand.
-constexpr std::string_view kSameShape[] = {
-    "Activation",    "BatchNorm",     "BatchNorm_v1", "Cast",         "Dropout",      "LeakyReLU",     "_copy",
-    "_div_scalar",   "_minus_scalar", "_mul_scalar",  "_plus_scalar", "amp_cast",     "broadcast_add", "broadcast_div",
-    "broadcast_mul", "broadcast_sub", "cast",         "clip",         "elemwise_add", "elemwise_div",  "elemwise_mul",
-    "elemwise_sub",  "identity",      "relu",         "sigmoid",      "tanh"};
+constexpr std::string_view kSameShape[] = {"_contrib_dequantize",
+                                           "_contrib_quantize",
+                                           "_contrib_quantize_v2",
+                                           "_contrib_quantized_act",
+                                           "_contrib_quantized_batch_norm",
+                                           "_contrib_requantize",
+                                           "Activation",
+                                           "BatchNorm",
+                                           "BatchNorm_v1",
+                                           "Cast",
+                                           "Dropout",
+                                           "LeakyReLU",
+                                           "_copy",
+                                           "_div_scalar",
+                                           "_minus_scalar",
+                                           "_mul_scalar",
+                                           "_plus_scalar",
+                                           "amp_cast",
+                                           "broadcast_add",
+                                           "broadcast_div",
+                                           "broadcast_mul",
+                                           "broadcast_sub",
+                                           "cast",
+                                           "clip",
+                                           "elemwise_add",
+                                           "elemwise_div",
+                                           "elemwise_mul",
+                                           "elemwise_sub",
+                                           "identity",
+                                           "relu",
+                                           "sigmoid",
+                                           "tanh"};
 
 // Operators whose result has as many axes as their first operand, in another order.
 constexpr std::string_view kSameRank[] = {"SwapAxis", "swapaxes", "transpose"};
@@ -120,7 +154,10 @@ std::optional<Dims> InputTypes::told_by_readers(size_t variable) const {
 
 std::optional<Shape> InputTypes::parameter(const SymbolNode& node, size_t operand) const {
   if (operand >= node.inputs.size()) return std::nullopt;
-  const SymbolNode& from = symbol_.nodes[node.inputs[operand].node];
+  const SymbolNode* weights = &symbol_.nodes[node.inputs[operand].node];
+  if (weights->op == "_contrib_dequantize" && !weights->inputs.empty())
+    weights = &symbol_.nodes[weights->inputs[0].node];
+  const SymbolNode& from = *weights;
   const auto it = from.is_variable() ? parameters_.find(from.name) : parameters_.end();
   return it == parameters_.end() ? std::nullopt : std::optional(it->second.shape());
 }
@@ -134,9 +171,10 @@ std::optional<Dims> InputTypes::told_by(const Reader& reader) const {
   const auto weights = parameter(node, 1);
   const auto* groups = attribute<int64_t>(node, "num_group");
   if (!weights || weights->size() < 2) return dims;
-  if (node.op == "Convolution") dims[1] = Dim((*weights)[1]) * Dim(groups ? *groups : 1);
+  if (node.op == "Convolution" || node.op == "_contrib_quantized_conv")
+    dims[1] = Dim((*weights)[1]) * Dim(groups ? *groups : 1);
   if (node.op == "Deconvolution") dims[1] = (*weights)[0];
-  if (node.op == "FullyConnected") dims[1] = (*weights)[1];
+  if (node.op == "FullyConnected" || node.op == "_contrib_quantized_fully_connected") dims[1] = (*weights)[1];
   return dims;
 }
 

@@ -23,12 +23,10 @@ Result<Value*> product(Translation& t) {
 }
 
 // On the last axis, whatever stands before it.
-Result<Value*> dense_of_last_axis(Translation& t, Value* x, bool no_bias) {
-  LAPIS_TRY(Value * weights, t.parameter(1, {1, 0}));
-  LAPIS_TRY(Value * y, t.add(ops::MatMul, {x, weights}));
-  if (no_bias) return y;
-  LAPIS_TRY(Value * bias, operand(t, 2));
-  return t.add(ops::Add, {y, bias});
+Result<Value*> dense_of_last_axis(Translation& t, const std::vector<Value*>& inputs) {
+  LAPIS_TRY(Value * weights, frontend::transpose(t, inputs[1], {1, 0}));
+  LAPIS_TRY(Value * y, t.add(ops::MatMul, {inputs[0], weights}));
+  return inputs.size() > 2 ? t.add(ops::Add, {y, inputs[2]}) : Result<Value*>(y);
 }
 
 float epsilon_of(Options& o, double fallback) { return static_cast<float>(o.number("eps", fallback)); }
@@ -46,22 +44,28 @@ Result<Value*> for_channels(Translation& t, Value* parameter, const Value* x, in
 
 }  // namespace
 
+Result<Value*> dense(Translation& t, std::vector<Value*> inputs) {
+  Options o(t);
+  const bool flattens = o.flag("flatten", true);
+  LAPIS_CHECK(o.status());
+  const bool is_flat = inputs[0]->type().ranked() && inputs[0]->type().rank() == 2;
+  if (!flattens && !is_flat) return dense_of_last_axis(t, inputs);
+  if (!is_flat) {
+    LAPIS_TRY(inputs[0], t.add(ops::Flatten, {inputs[0]}, ops::FlattenAttrs{1}));
+  }
+  return t.add(ops::Gemm, inputs, ops::GemmAttrs{.transB = true});
+}
+
 Status fully_connected(Translation& t) {
   Options o(t);
-  const bool no_bias = o.flag("no_bias", false), flattens = o.flag("flatten", true);
+  const bool no_bias = o.flag("no_bias", false);
   LAPIS_CHECK(o.status());
   if (!no_bias && !t.has(2)) return error(ErrorKind::Input, "has no bias");
-  LAPIS_TRY(Value * x, operand(t));
-  const bool is_flat = x->type().ranked() && x->type().rank() == 2;
-  if (!flattens && !is_flat) return finish(t, dense_of_last_axis(t, x, no_bias));
-  if (!is_flat) {
-    LAPIS_TRY(x, t.add(ops::Flatten, {x}, ops::FlattenAttrs{1}));
-  }
-  std::vector<Value*> inputs = {x};
-  for (size_t i = 1; i < (no_bias ? 2u : 3u); ++i) {
+  std::vector<Value*> inputs;
+  for (size_t i = 0; i < (no_bias ? 2u : 3u); ++i) {
     LAPIS_TRY(inputs.emplace_back(), operand(t, i));
   }
-  return finish(t, t.add(ops::Gemm, inputs, ops::GemmAttrs{.transB = true}));
+  return finish(t, dense(t, std::move(inputs)));
 }
 
 // Of matrices and vectors, whatever stands before the last axis of the first.
@@ -88,22 +92,27 @@ Status linalg_gemm2(Translation& t) {
 }
 
 // Statistics of training stand still. By default gamma is 1, whatever the file holds.
-Status batch_norm(Translation& t) {
+Result<Value*> normalized(Translation& t, Value* x) {
   Options o(t);
   const float epsilon = epsilon_of(o, 1e-3);
   const bool fix_gamma = o.flag("fix_gamma", true);
   const int64_t axis = o.integer("axis", 1);
   LAPIS_CHECK(o.status());
   if (axis != 1) return Translation::unsupported("channels on axis " + std::to_string(axis));
-  std::vector<Value*> inputs;
-  for (size_t i = 0; i < 5; ++i) {
+  std::vector<Value*> inputs = {x};
+  for (size_t i = 1; i < 5; ++i) {
     LAPIS_TRY(inputs.emplace_back(), operand(t, i));
   }
   if (fix_gamma) {
     if (!inputs[1]->type().is_static()) return Translation::unsupported("a gamma of open size");
     inputs[1] = frontend::filled(t, 1, inputs[1]->type());
   }
-  return finish(t, t.add(ops::BatchNormalization, inputs, ops::BatchNormalizationAttrs{.epsilon = epsilon}));
+  return t.add(ops::BatchNormalization, inputs, ops::BatchNormalizationAttrs{.epsilon = epsilon});
+}
+
+Status batch_norm(Translation& t) {
+  LAPIS_TRY(Value * x, operand(t));
+  return finish(t, normalized(t, x));
 }
 
 Status layer_norm(Translation& t) {

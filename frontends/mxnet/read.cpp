@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <unordered_set>
 
+#include "frontends/mxnet/fused.h"
 #include "frontends/mxnet/input_types.h"
 #include "frontends/mxnet/symbol.h"
 
@@ -14,9 +15,24 @@ using frontend::SourceNode;
 using frontend::SourceValue;
 
 // Operators whose operands behind the first are learned: such a variable without a value is no input but missing.
-constexpr std::string_view kLearned[] = {"BatchNorm",     "BatchNorm_v1", "Convolution",    "Convolution_v1",
-                                         "Deconvolution", "Embedding",    "FullyConnected", "GroupNorm",
-                                         "InstanceNorm",  "LayerNorm",    "LeakyReLU"};
+constexpr std::string_view kLearned[] = {"BatchNorm",
+                                         "BatchNorm_v1",
+                                         "Convolution",
+                                         "Convolution_v1",
+                                         "Deconvolution",
+                                         "Embedding",
+                                         "FullyConnected",
+                                         "GroupNorm",
+                                         "InstanceNorm",
+                                         "LayerNorm",
+                                         "LeakyReLU",
+                                         "_contrib_quantized_batch_norm",
+                                         "_contrib_quantized_conv",
+                                         "_contrib_quantized_embedding",
+                                         "_contrib_quantized_fully_connected"};
+// Operators whose results of 32 bits stand in the graph as the reals that they mean.
+constexpr std::string_view kSums[] = {"_contrib_quantized_conv", "_contrib_quantized_elemwise_add",
+                                      "_contrib_quantized_elemwise_mul", "_contrib_quantized_fully_connected"};
 // Operators whose results are numbered even if there is one.
 constexpr std::string_view kNumbered[] = {"SliceChannel", "split", "_split_v2"};
 
@@ -31,6 +47,7 @@ class Reader {
 
   Result<SourceGraph> run(size_t file_bytes) {
     find_missing();
+    find_sums_that_are_read();
     for (size_t i = 0; i < symbol_.nodes.size(); ++i) name_results(i);
     for (size_t i = 0; i < symbol_.nodes.size(); ++i)
       if (symbol_.nodes[i].is_needed) symbol_.nodes[i].is_variable() ? read_variable(i) : read_node(i);
@@ -51,6 +68,28 @@ class Reader {
                 .at("node '" + node.name + "' (" + node.op + ")")
                 .help("give the .params file that was saved with this symbol"));
       }
+  }
+
+  bool is_sum(const Entry& e) const {
+    const SymbolNode& node = symbol_.nodes[e.node];
+    const auto reals = node.attributes.find("enable_float_output");
+    const bool gives_reals = reals != node.attributes.end() && reals->second == frontend::SourceAttribute(true);
+    return is_in(kSums, node.op) && !node.attributes.contains("min_calib_range") && !gives_reals;
+  }
+
+  void find_sums_that_are_read() {
+    const auto check = [&](const std::vector<Entry>& entries, const std::string& where) {
+      for (const Entry& e : entries)
+        if (is_sum(e))
+          findings_.push_back(error(ErrorKind::Unsupported, "reads the sums of '" + symbol_.nodes[e.node].name +
+                                                                "' as integers of 32 bits, which Lapis keeps as reals")
+                                  .at(where)
+                                  .help("put a requantize in between, as quantize_model does"));
+    };
+    for (const SymbolNode& node : symbol_.nodes)
+      if (node.is_needed && node.op != "_contrib_requantize")
+        check(node.inputs, "node '" + node.name + "' (" + node.op + ")");
+    check(symbol_.heads, "the list of outputs");
   }
 
   // As MXNet names them: NAME_output, or NAME_output0 and so on.
@@ -76,7 +115,7 @@ class Reader {
     } else {
       source_.inputs.push_back(name);
       auto type = findings_.empty() ? types_.of(i) : Result<Type>(Type());
-      if (type.ok()) value.type = *std::move(type);
+      if (type.ok()) value.type = *type;
       for (Diagnostic d : type.diagnostics()) findings_.push_back(d.at("variable '" + name + "'"));
     }
     source_.values.emplace(name, std::move(value));
@@ -108,7 +147,9 @@ class Reader {
 
 Result<SourceGraph> read_symbol(std::span<const std::byte> symbol, const Parameters& parameters, size_t file_bytes) {
   LAPIS_TRY(Symbol parsed, parse_symbol(symbol));
-  return Reader(std::move(parsed), parameters).run(file_bytes);
+  Parameters all = parameters;
+  LAPIS_TRY(parsed, write_out_fused(std::move(parsed), all));
+  return Reader(std::move(parsed), all).run(file_bytes);
 }
 
 }  // namespace lapis::mxnet_frontend

@@ -9,7 +9,7 @@ using frontend::reason::kBoxes;
 using frontend::reason::kPython;
 using frontend::reason::kRandom;
 constexpr const char* kCutBoxes = "end the symbol before it, and choose boxes in the program around it";
-constexpr const char* kInt8 = "it computes in MXNet's own int8 form";
+constexpr const char* kShifted = "its integers are scaled and shifted by numbers that oneDNN finds at run time";
 constexpr const char* kFloat = "import the float symbol, and quantize it with `lapis quantize`";
 constexpr const char* kFused = "it is a fused kernel of one library";
 constexpr const char* kPlain = "save the symbol before it is optimized for a backend";
@@ -29,25 +29,16 @@ constexpr frontend::Refused kRefused[] = {
     {"_contrib_MultiBoxTarget", kBoxes, kCutBoxes},
     {"_contrib_MultiProposal", kBoxes, kCutBoxes},
     {"_contrib_Proposal", kBoxes, kCutBoxes},
-    {"_contrib_dequantize", kInt8, kFloat},
-    {"_contrib_quantize", kInt8, kFloat},
-    {"_contrib_quantize_v2", kInt8, kFloat},
-    {"_contrib_quantized_act", kInt8, kFloat},
-    {"_contrib_quantized_concat", kInt8, kFloat},
-    {"_contrib_quantized_conv", kInt8, kFloat},
-    {"_contrib_quantized_elemwise_add", kInt8, kFloat},
-    {"_contrib_quantized_flatten", kInt8, kFloat},
-    {"_contrib_quantized_fully_connected", kInt8, kFloat},
-    {"_contrib_quantized_pooling", kInt8, kFloat},
-    {"_contrib_requantize", kInt8, kFloat},
+    {"_contrib_quantize_asym", kShifted, kFloat},
+    {"_contrib_quantized_rnn", kShifted, kFloat},
     {"_foreach", kLoops, kUnroll},
     {"_random_normal", kRandom, kGiveNumbers},
     {"_random_uniform", kRandom, kGiveNumbers},
     {"_sample_multinomial", kRandom, kGiveNumbers},
     {"_sample_normal", kRandom, kGiveNumbers},
     {"_sample_uniform", kRandom, kGiveNumbers},
-    {"_sg_mkldnn_conv", kFused, kPlain},
-    {"_sg_mkldnn_fully_connected", kFused, kPlain},
+    {"_sg_mkldnn_selfatt_qk", kFused, kPlain},
+    {"_sg_mkldnn_selfatt_valatt", kFused, kPlain},
     {"_shuffle", kRandom, kGiveNumbers},
     {"_sparse_retain", kSparse, kDense},
     {"_while_loop", kLoops, kUnroll},

@@ -17,8 +17,10 @@ constexpr std::string_view kWithLabel[] = {"SoftmaxOutput",          "Softmax",
                                            "LinearRegressionOutput", "LogisticRegressionOutput",
                                            "MAERegressionOutput",    "SVMOutput"};
 
-bool has_label(std::string_view op) {
-  return std::find(std::begin(kWithLabel), std::end(kWithLabel), op) != std::end(kWithLabel);
+// Operators that need their first operand only: sums of integers stand in the graph as the reals that they mean, whatever their range.
+bool reads_one(std::string_view op) {
+  return op == "_contrib_requantize" ||
+         std::find(std::begin(kWithLabel), std::end(kWithLabel), op) != std::end(kWithLabel);
 }
 
 Diagnostic damaged(std::string message) {
@@ -36,10 +38,7 @@ class Parser {
     for (const Json& head : frontend::elements(file, "heads")) {
       LAPIS_TRY(symbol_.heads.emplace_back(), entry(head, "the list of outputs", nodes.size()));
     }
-    for (const SymbolNode& node : symbol_.nodes) {
-      LAPIS_CHECK(count_outputs(node.inputs));
-    }
-    LAPIS_CHECK(count_outputs(symbol_.heads));
+    LAPIS_CHECK(count_outputs(symbol_));
     mark_needed();
     return std::move(symbol_);
   }
@@ -55,9 +54,11 @@ class Parser {
     for (const char* list : {"param", "attr", "attrs"})
       for (const auto& [name, value] : frontend::members(json, list))
         if (const auto parsed = parse_literal(frontend::text(value))) node.attributes.insert_or_assign(name, *parsed);
-    if (!frontend::elements(json, "subgraphs").empty()) node.attributes.emplace("subgraphs", true);
+    for (const Json& graph : frontend::elements(json, "subgraphs")) {
+      LAPIS_TRY(node.subgraphs.emplace_back(), Parser().run(graph));
+    }
     for (const Json& input : frontend::elements(json, "inputs")) {
-      if (has_label(node.op) && node.inputs.size() == 1) break;
+      if (reads_one(node.op) && node.inputs.size() == 1) break;
       LAPIS_TRY(node.inputs.emplace_back(), entry(input, "node '" + node.name + "'", symbol_.nodes.size()));
     }
     return node;
@@ -74,15 +75,6 @@ class Parser {
     if (!node || !output || *node >= nodes || *output >= kMostOutputs)
       return damaged("reads what no node before it computes").at(where);
     return Entry{*node, *output};
-  }
-
-  Status count_outputs(const std::vector<Entry>& entries) {
-    for (const Entry& e : entries) {
-      SymbolNode& node = symbol_.nodes[e.node];
-      if (node.is_variable() && e.output > 0) return damaged("a variable has one value").at("'" + node.name + "'");
-      node.outputs = std::max(node.outputs, e.output + 1);
-    }
-    return ok();
   }
 
   void mark_needed() {
@@ -102,7 +94,21 @@ class Parser {
   Symbol symbol_;
 };
 
+Status count_outputs(Symbol& symbol, const std::vector<Entry>& entries) {
+  for (const Entry& e : entries) {
+    SymbolNode& node = symbol.nodes[e.node];
+    if (node.is_variable() && e.output > 0) return damaged("a variable has one value").at("'" + node.name + "'");
+    node.outputs = std::max(node.outputs, e.output + 1);
+  }
+  return ok();
+}
+
 }  // namespace
+
+Status count_outputs(Symbol& symbol) {
+  for (const SymbolNode& node : symbol.nodes) LAPIS_CHECK(count_outputs(symbol, node.inputs));
+  return count_outputs(symbol, symbol.heads);
+}
 
 Result<Symbol> parse_symbol(std::span<const std::byte> bytes) {
   LAPIS_TRY(const Json file, frontend::parse_json(bytes));

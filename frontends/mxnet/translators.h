@@ -50,8 +50,10 @@ Result<Value*> per_channel(Translation& t, Value* parameter, const Value* x);
 Status adaptive_average_pool(Translation& t);
 Status bilinear_resize(Translation& t);
 Status convolution(Translation& t);
+Result<Value*> convolved(Translation& t, const std::vector<Value*>& inputs);  // data, weights, bias if there is one
 Status deconvolution(Translation& t);
 Status pooling(Translation& t);
+Result<Value*> pooled(Translation& t, Value* x);
 Status up_sampling(Translation& t);
 // activations.cpp
 Status activation(Translation& t);
@@ -107,6 +109,8 @@ Status zeros(Translation& t);
 // products.cpp
 Status batch_dot(Translation& t);
 Status batch_norm(Translation& t);
+Result<Value*> normalized(Translation& t, Value* x);               // by the statistics that operands 1 to 4 are
+Result<Value*> dense(Translation& t, std::vector<Value*> inputs);  // data, weights, bias if there is one
 Status dot(Translation& t);
 Status fully_connected(Translation& t);
 Status group_norm(Translation& t);
@@ -122,6 +126,21 @@ Status box_decode(Translation& t);
 Status box_nms(Translation& t);
 Status multibox_detection(Translation& t);
 Status multibox_prior(Translation& t);
+// quantized.cpp
+Status dequantize(Translation& t);
+Status quantize(Translation& t);
+Status quantize_v2(Translation& t);
+Status quantized_activation(Translation& t);
+Status quantized_add(Translation& t);
+Status quantized_batch_norm(Translation& t);
+Status quantized_concat(Translation& t);
+Status quantized_convolution(Translation& t);
+Status quantized_embedding(Translation& t);
+Status quantized_flatten(Translation& t);
+Status quantized_fully_connected(Translation& t);
+Status quantized_multiply(Translation& t);
+Status quantized_pooling(Translation& t);
+Status requantize(Translation& t);
 // regions.cpp
 Status roi_align(Translation& t);
 

@@ -113,16 +113,21 @@ Result<Value*> resized(Translation& t, Value* x, Value* scales, Value* sizes, co
 
 }  // namespace
 
-Status convolution(Translation& t) {
+Result<Value*> convolved(Translation& t, const std::vector<Value*>& inputs) {
   Options o(t);
   LAPIS_TRY(const Window w, window(o));
   LAPIS_CHECK(check_layout(o));
-  const bool no_bias = o.flag("no_bias", false);
   const int64_t groups = o.integer("num_group", 1);
   LAPIS_CHECK(o.status());
+  return t.add(ops::Conv, inputs, ops::ConvAttrs{"NOTSET", w.dilations, groups, w.kernel, w.both_pads(), w.strides});
+}
+
+Status convolution(Translation& t) {
+  Options o(t);
+  const bool no_bias = o.flag("no_bias", false);
+  LAPIS_CHECK(o.status());
   LAPIS_TRY(const std::vector<Value*> inputs, contraction_operands(t, no_bias));
-  const ops::ConvAttrs attributes{"NOTSET", w.dilations, groups, w.kernel, w.both_pads(), w.strides};
-  return finish(t, t.add(ops::Conv, inputs, attributes));
+  return finish(t, convolved(t, inputs));
 }
 
 Status deconvolution(Translation& t) {
@@ -146,18 +151,22 @@ Status deconvolution(Translation& t) {
                                                  .strides = w.strides}));
 }
 
-Status pooling(Translation& t) {
+Result<Value*> pooled(Translation& t, Value* x) {
   Options o(t);
   const std::string type = o.word("pool_type", "max"), convention = o.word("pooling_convention", "valid");
   const bool is_global = o.flag("global_pool", false), count_pads = o.flag("count_include_pad", true);
   LAPIS_CHECK(check_layout(o));
   LAPIS_CHECK(o.status());
-  LAPIS_TRY(Value * x, operand(t));
-  if (is_global) return finish(t, global_pool(t, x, type));
+  if (is_global) return global_pool(t, x, type);
   LAPIS_TRY(Window w, window(o));
   LAPIS_CHECK(o.status());
   LAPIS_CHECK(check_convention(convention, w));
-  return finish(t, windowed_pool(t, x, {std::move(w), type, convention == "full", count_pads}));
+  return windowed_pool(t, x, {std::move(w), type, convention == "full", count_pads});
+}
+
+Status pooling(Translation& t) {
+  LAPIS_TRY(Value * x, operand(t));
+  return finish(t, pooled(t, x));
 }
 
 // A result of 1 pixel, or one that the size is a multiple of: the windows are alike then.

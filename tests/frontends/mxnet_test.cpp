@@ -23,8 +23,8 @@ const Path kFolder = Path(LAPIS_SOURCE_DIR) / "tests/frontends/mxnet";
 
 std::vector<std::string> names_with(const std::string& ending) {
   std::set<std::string> names;
-  for (const auto& entry : std::filesystem::directory_iterator(kFolder))
-    if (const std::string name = entry.path().filename().string(); name.ends_with(ending))
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(kFolder))
+    if (const std::string name = entry.path().lexically_relative(kFolder).string(); name.ends_with(ending))
       names.insert(name.substr(0, name.size() - ending.size()));
   return {names.begin(), names.end()};
 }
@@ -201,12 +201,14 @@ TEST(HostileMxnet, EveryTruncationIsSurvived) {
 }
 
 TEST(HostileMxnet, BitFlipsAreSurvived) {
-  const std::string symbol = content("gluon-symbol.json"), params = content("gluon-0000.params");
   std::mt19937 random(7);
-  for (int i = 0; i < 600 / testing::kStride; ++i) {
-    std::string damaged = i % 2 ? symbol : params;
-    testing::flip_a_bit(damaged, random);
-    i % 2 ? survives(damaged, params) : survives(symbol, damaged);
+  for (const std::string name : {"gluon", "quantized/calibrated", "quantized/dynamic", "quantized/operators"}) {
+    const std::string symbol = content(name + "-symbol.json"), params = content(name + "-0000.params");
+    for (int i = 0; i < 600 / testing::kStride; ++i) {
+      std::string damaged = i % 2 ? symbol : params;
+      testing::flip_a_bit(damaged, random);
+      i % 2 ? survives(damaged, params) : survives(symbol, damaged);
+    }
   }
 }
 

@@ -17,6 +17,17 @@ TEST(Mxnet, OperatorsComputeWhatMxnetRecorded) {
   for (const auto& model : models) testing::expect_as_recorded(model, kTolerance);
 }
 
+// Every operator rounds once, as MXNet does. A value that lies between two integers may go to the other one, because floats are added in another order and
+// MXNet rounds a bias to the units of its sums, or an addend to those of the other one first: one step of 127.5, of which the
+// largest value may be 127.
+TEST(Mxnet, QuantizedSymbolsComputeWhatMxnetRecorded) {
+  constexpr double kStep = 1.0 / 126;
+  const auto models =
+      testing::recorded_models(Path(LAPIS_SOURCE_DIR) / "tests/frontends/mxnet/quantized", "-symbol.json");
+  ASSERT_GE(models.size(), 4u);
+  for (const auto& model : models) testing::expect_as_recorded(model, kStep);
+}
+
 // Gray pixels in three channels, (x - 127.5) / 128.
 Tensor prepared(const Tensor& pixels) {
   const bool has_channels = pixels.rank() == 3 && pixels.dim(2) == 3;

@@ -2,7 +2,7 @@
 """Makes the MXNet models of this folder and records what MXNet computes: generate.py. Needs mxnet==1.9.1 and numpy==1.23.5.
 
 A model is NAME-symbol.json, NAME-0000.params and NAME.npz with arrays in_NAME and out0, out1, ... Each has many operators, an output for each, so
-that there are few files. REFUSED has models that cannot be imported, with what the message must say."""
+that there are few files. REFUSED has models that cannot be imported, with what the message must say. quantized/ has those on integers."""
 import json
 import pathlib
 
@@ -10,6 +10,7 @@ import mxnet as mx
 import numpy as np
 
 HERE = pathlib.Path(__file__).parent
+QUANTIZED = HERE / "quantized"
 S = mx.sym
 random = np.random.default_rng(7)
 x, y = S.Variable("x"), S.Variable("y")
@@ -206,7 +207,104 @@ def boxes():
     record("boxes", outputs, inputs)
 
 
+def quantized_operators():
+    """Operators on integers one by one, of int8 and uint8, with ranges that are known and that the data has."""
+    image, flat, tokens = of_shape("image", 1, 2, 6, 6), of_shape("flat", 2, 4), of_shape("tokens", 2, 3)
+    values = {}
+
+    def given(name, numbers, dtype="float32"):
+        values["arg:" + name] = mx.nd.array(numbers, dtype=dtype)
+        return S.Variable(name, shape=np.shape(numbers), dtype=dtype)
+
+    def integers(name, *shape, high=1.0):
+        return given(name, random.integers(-127, 128, shape), "int8"), given(name + "_low", [-high]), given(name + "_high", [high * 0.5])
+
+    def operands(*ranged):
+        return [x for x, _, _ in ranged] + [end for _, low, high in ranged for end in (low, high)]
+
+    def bare(data, weight):
+        """By name, as there is no bias."""
+        names = ["data", "weight", "min_data", "max_data", "min_weight", "max_weight"]
+        return dict(zip(names, operands(data, weight)), no_bias=True)
+
+    Q = S.contrib
+    unsigned = Q.quantize_v2(S.abs(image), out_type="auto", min_calib_range=0.0, max_calib_range=1.5)
+    signed = Q.quantize_v2(image, out_type="auto", min_calib_range=-1.0, max_calib_range=1.5)
+    dynamic, dynamic_unsigned = Q.quantize_v2(image), Q.quantize_v2(S.abs(image), out_type="uint8")
+    dense_data = Q.quantize_v2(flat, out_type="int8", min_calib_range=-2.0, max_calib_range=2.0)
+    low, high = given("low", [-1.0]), given("high", [2.0])
+    results = [unsigned, signed, dynamic, dynamic_unsigned, Q.quantize(image, low, high, out_type="int8"), Q.quantize(image, low, high),
+               Q.quantize_v2(flat * 0), Q.quantize_v2(flat, min_calib_range=0, max_calib_range=0)]
+    filters, bias = integers("filters", 3, 2, 3, 3), integers("bias", 3, high=0.4)
+    rows, row_bias = integers("rows", 3, 4, high=0.7), integers("row_bias", 3, high=0.3)
+    convolved = Q.quantized_conv(*operands(unsigned, filters, bias), kernel=(3, 3), num_filter=3)
+    strided = Q.quantized_conv(**bare(dynamic_unsigned, filters), kernel=(3, 3), num_filter=3, pad=(1, 1), stride=(2, 2))
+    dense = [Q.quantized_fully_connected(*operands(dense_data, rows, row_bias), num_hidden=3), Q.quantized_fully_connected(**bare(Q.quantize_v2(flat), rows), num_hidden=3),
+             Q.quantized_fully_connected(*operands(Q.quantize_v2(S.abs(flat), out_type="uint8"), rows, row_bias), num_hidden=3)]
+    sums = [convolved, strided, *dense, Q.quantized_elemwise_add(*operands(signed, dynamic)), Q.quantized_elemwise_add(*operands(unsigned, dynamic_unsigned)), Q.quantized_elemwise_mul(*operands(signed, dynamic))]
+    results += [Q.requantize(*s) for s in sums] + [Q.requantize(*convolved, out_type="uint8"), Q.requantize(*convolved, min_calib_range=-2, max_calib_range=1), Q.requantize(*strided, out_type="auto", min_calib_range=0, max_calib_range=2)]
+    for kind in ("max", "avg"):
+        results += [Q.quantized_pooling(*signed, kernel=(3, 3), stride=(2, 2), pad=(1, 1), pool_type=kind), Q.quantized_pooling(*unsigned, kernel=(1, 1), global_pool=True, pool_type=kind)]
+    results += [Q.quantized_pooling(*dynamic, kernel=(3, 3), stride=(2, 2), pooling_convention="full", pool_type="max"), Q.quantized_act(*signed, act_type="relu"), Q.quantized_flatten(*dynamic)]
+    results += [Q.quantized_concat(*operands(signed, dynamic), num_args=2), Q.quantized_concat(*operands(unsigned, signed), num_args=2), Q.quantized_concat(*operands(unsigned, dynamic_unsigned), num_args=2, dim=2)]
+    known = {"min_calib_range": -2.0, "max_calib_range": 2.5}
+    results += [Q.quantized_elemwise_add(*operands(signed, unsigned), **known), Q.quantized_elemwise_add(*operands(unsigned, unsigned), **known), Q.quantized_elemwise_mul(*operands(signed, dynamic), min_calib_range=-4.0, max_calib_range=4.0)]
+    statistics = [given("gamma", [0.5, -1.2]), given("beta", [0.1, 0.3]), S.Variable("mean", shape=(2,)), S.Variable("var", shape=(2,))]
+    values["aux:mean"], values["aux:var"] = mx.nd.array([0.2, -0.1]), mx.nd.array([1.5, 0.5])
+    results.append(Q.quantized_batch_norm(signed[0], *statistics, signed[1], signed[2], fix_gamma=False, eps=1e-3, min_calib_range=-2.0, max_calib_range=1.5))
+    results.append(Q.quantized_embedding(tokens, *integers("table", 5, 3), input_dim=5, output_dim=3))
+    outputs = [Q.dequantize(*r) for r in results] + [signed[0], signed[1], dynamic[2], Q.quantized_elemwise_mul(*operands(signed, dynamic), enable_float_output=True)]
+    inputs = {"image": array(1, 2, 6, 6, low=-1.0, high=1.5), "flat": array(2, 4), "tokens": random.integers(0, 5, (2, 3)).astype(np.float32)}
+    record("quantized/operators", outputs, inputs, values)
+
+
+def quantized_networks():
+    """What mxnet.contrib.quantization makes of a network of convolutions and a sum: operators that oneDNN fuses, with ranges from calibration and without. In `dynamic` one of them stays fused and float."""
+    from mxnet.contrib.quantization import quantize_model_mkldnn
+
+    def normalized(x, name, **window):
+        return S.BatchNorm(S.Convolution(x, **({"kernel": (3, 3), "num_filter": 4, "pad": (1, 1), "name": name} | window)), name=name + "_norm", fix_gamma=False)
+
+    data = S.Variable("data")
+    first = S.Pooling(S.Activation(normalized(data, "conv1"), act_type="relu"), kernel=(2, 2), stride=(2, 2), pool_type="max", name="pool1")
+    same = S.Activation(S.elemwise_add(normalized(first, "conv2", no_bias=True), first, name="add1"), act_type="relu")
+    other = S.Activation(S.elemwise_add(normalized(same, "conv3"), normalized(same, "conv4", kernel=(1, 1), pad=(0, 0)), name="add2"), act_type="relu")
+    leaky = S.LeakyReLU(S.Convolution(other, kernel=(3, 3), num_filter=4, num_group=4, pad=(1, 1), name="conv5"), act_type="leaky", slope=0.1)
+    joined = S.Flatten(S.Pooling(S.concat(leaky, other, dim=1, name="cat1"), kernel=(2, 2), stride=(2, 2), pool_type="avg", name="pool2"), name="flat")
+    hidden = S.Activation(S.FullyConnected(joined, num_hidden=6, name="fc1"), act_type="relu")
+    network = S.FullyConnected(hidden, num_hidden=5, name="fc2")
+    image = array(2, 3, 8, 8, low=-1.0, high=1.0)
+    params = {k: v * 0.25 if k.startswith("arg:") else v for k, v in weights(network, {"data": image.shape}).items()}
+    args, aux = ({k[4:]: v for k, v in params.items() if k.startswith(kind)} for kind in ("arg:", "aux:"))
+    calibrated = {"calib_mode": "naive", "num_calib_examples": 2, "quantized_dtype": "auto"}
+    for name, how in {"calibrated": calibrated, "channels": calibrated | {"quantize_granularity": "channel-wise"},
+                      "dynamic": {"calib_mode": "none", "quantized_dtype": "int8", "excluded_sym_names": ["sg_mkldnn_fully_connected_eltwise_0"]}}.items():
+        samples = mx.io.NDArrayIter(image, batch_size=2)
+        symbol, arg, other = quantize_model_mkldnn(network, args, aux, ctx=mx.cpu(), logger=None, calib_data=samples, **how)
+        result = symbol.bind(mx.cpu(), {"data": mx.nd.array(image)} | arg, aux_states=other, grad_req="null").forward(is_train=False)[0]
+        symbol.save(str(QUANTIZED / f"{name}-symbol.json"))
+        mx.nd.save(str(QUANTIZED / f"{name}-0000.params"), {"arg:" + k: v for k, v in arg.items()} | {"aux:" + k: v for k, v in other.items()})
+        np.savez_compressed(QUANTIZED / f"{name}.npz", in_data=image, out0=result.asnumpy())
+
+
+def refused_quantized():
+    """What MXNet itself computes otherwise than it means to."""
+    from mxnet.contrib.quantization import quantize_model_mkldnn
+    data = S.Variable("data")
+    curve = S.LeakyReLU(S.Convolution(data, kernel=(1, 1), num_filter=2, no_bias=True, name="conv"), act_type="gelu")
+    symbol, args, _ = quantize_model_mkldnn(curve, {"conv_weight": mx.nd.array(array(2, 3, 1, 1))}, {}, ctx=mx.cpu(), logger=None, calib_mode="none", quantized_dtype="int8")
+    symbol.save(str(HERE / "curve-symbol.json"))
+    mx.nd.save(str(HERE / "curve-0000.params"), {"arg:" + k: v for k, v in args.items()})
+    (HERE / "curve.error").write_text("node 'quantized_sg_mkldnn_conv_act_0' (_sg_mkldnn_conv): error: MXNet applies its LeakyReLU to integers, not to the reals that they mean\n"
+                                      "hint: quantize the model again without this layer (excluded_sym_names)\n")
+
+
+signed_x = S.contrib.quantize_v2(of_shape("x", 2, 3))
 REFUSED = {
+    "sums": ([S.contrib.quantized_elemwise_add(signed_x[0], signed_x[0], signed_x[1], signed_x[2], signed_x[1], signed_x[2], name="twice")[0]],
+             "the list of outputs: error: reads the sums of 'twice' as integers of 32 bits, which Lapis keeps as reals\nhint: put a requantize in between"),
+    "unsigned_relu": ([S.contrib.quantized_act(*S.contrib.quantize_v2(of_shape("x", 2, 3), out_type="uint8"), act_type="relu")[0]],
+                      "operator _contrib_quantized_act is not supported: a relu of uint8, which MXNet takes for int8 (1 node)"),
     "unsupported": ([S.contrib.MultiBoxTarget(*(S.Variable(n, shape=s) for n, s in (("anchor", (1, 2, 4)), ("label", (1, 1, 5)), ("cls", (1, 2, 2)))))[0], S.Pooling(x, kernel=(2, 2), pool_type="lp", p_value=2), S.Pooling(x, kernel=(1, 1), stride=(2, 2), pooling_convention="full"),
                      S.round(x)],
                     "operator _contrib_MultiBoxTarget is not supported: Lapis does not translate the choice of boxes (1 node)\noperator Pooling is not supported: the pool type lp (1 node)\n"
@@ -227,7 +325,7 @@ def refused():
 
 def smaller():
     """Attributes that say nothing."""
-    for file in HERE.glob("*-symbol.json"):
+    for file in HERE.rglob("*-symbol.json"):
         symbol = json.loads(file.read_text())
         for node in symbol["nodes"]:
             for attribute in ("__init__", "__storage_type__"):
@@ -236,5 +334,5 @@ def smaller():
 
 
 if __name__ == "__main__":
-    for make in (elementwise, shapes, reductions, windows, products, gluon, recurrent, gluon_sequence, boxes, refused, smaller):
+    for make in (elementwise, shapes, reductions, windows, products, gluon, recurrent, gluon_sequence, boxes, quantized_operators, quantized_networks, refused, refused_quantized, smaller):
         make()
