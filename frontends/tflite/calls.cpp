@@ -73,10 +73,15 @@ class Resolver {
   Result<SourceGraph> run(size_t main) {
     SourceGraph result;
     Copy copy{graphs_[main], ""};
+    count_uses(copy.from);
     LAPIS_CHECK(add_all(result, copy));
     result.name = copy.from.name;
     result.inputs = copy.from.inputs;
     result.outputs = copy.from.outputs;
+    for (const auto& [state, next] : states_) {
+      result.inputs.push_back(state);
+      result.outputs.push_back(next);
+    }
     return result;
   }
 
@@ -108,6 +113,7 @@ class Resolver {
         {"CALL_ONCE", &Resolver::call_once},
         {"IF", &Resolver::branch},
         {"READ_VARIABLE", &Resolver::read_variable},
+        {"SVDF", &Resolver::hand_over_state},
         {"UNIDIRECTIONAL_SEQUENCE_LSTM", &Resolver::from_zeros},
         {"UNIDIRECTIONAL_SEQUENCE_RNN", &Resolver::from_zeros},
         {"VAR_HANDLE", &Resolver::name_variable},
@@ -323,7 +329,43 @@ class Resolver {
     return ok();
   }
 
+  // A state that lives from one run to the next is an input, and what it becomes an output, where this operator alone knows it.
+  Status hand_over_state(SourceGraph& to, Copy& copy, const SourceNode& node) {
+    constexpr size_t kState = 4;
+    SourceNode twin = renamed(copy, node);
+    if (copy.depth == 0 && twin.inputs.size() == kState + 1 && uses_[node.inputs[kState]] == 1) {
+      const auto state = to.values.find(twin.inputs[kState]);
+      if (state != to.values.end() && can_be_handed_over(state->second)) {
+        std::string next = state->first + "_next";
+        while (to.values.contains(next)) next += "_";
+        state->second.unsupported.clear();
+        state->second.given = true;
+        states_.emplace_back(state->first, next);
+        twin.outputs.push_back(next);
+        SourceValue becomes = state->second;
+        becomes.given = false;
+        to.values.emplace(std::move(next), std::move(becomes));
+      }
+    }
+    to.nodes.push_back(std::move(twin));
+    return ok();
+  }
+
+  static bool can_be_handed_over(const SourceValue& variable) {
+    return is_integer_state(variable, DType::Int16) ||
+           (variable.type.dtype == DType::Float32 && variable.unsupported == kVariable);
+  }
+
+  void count_uses(const SourceGraph& graph) {
+    std::vector<const std::vector<std::string>*> lists = {&graph.inputs, &graph.outputs};
+    for (const SourceNode& node : graph.nodes) lists.insert(lists.end(), {&node.inputs, &node.outputs});
+    for (const std::vector<std::string>* names : lists)
+      for (const std::string& name : *names) ++uses_[name];
+  }
+
   const std::vector<SourceGraph>& graphs_;
+  std::vector<std::pair<std::string, std::string>> states_;  // and what they become
+  std::unordered_map<std::string, size_t> uses_;             // of the values of the main graph
   frontend::Expansion expansion_;
   std::unordered_map<std::string, SourceValue> variables_;
 };

@@ -139,6 +139,7 @@ void add_sequences(AllOptions& all) {
                                          {"time_major", 4, Kind::Flag, 1}}};
   all["BIDIRECTIONAL_SEQUENCE_RNN"] = {
       70, {{"time_major", 0, Kind::Flag}, {"cell_activation", 1, Kind::Enum}, {"merge_outputs", 2, Kind::Flag}}};
+  all["SVDF"] = {6, {{"rank", 0, Kind::Int}, {"cell_activation", 1, Kind::Enum}}};
   all["UNIDIRECTIONAL_SEQUENCE_LSTM"] = {71,
                                          {{"cell_activation", 0, Kind::Enum},
                                           {"cell_clip", 1, Kind::Float},

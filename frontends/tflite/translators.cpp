@@ -140,6 +140,7 @@ constexpr frontend::Translator kTranslators[] = {
     {"STRIDED_SLICE", 1, 8, 4, 4, strided_slice},
     {"SUB", 1, 5, 2, 2, binary<ops::Sub>},
     {"SUM", 1, 2, 2, 2, tf::sum},
+    {"SVDF", 1, 4, 3, 5, svdf},
     {"TANH", 1, 3, 1, 1, unary<ops::Tanh>},
     {"TILE", 1, 3, 2, 2, tf::tile},
     {"TOPK_V2", 1, 3, 2, 2, tf::top_k},
@@ -197,7 +198,6 @@ constexpr frontend::Refused kRefused[] = {
     {"RFFT2D", kComplex, kWithoutSpectrum},
     {"RNN", kState, kUnroll},
     {"SKIP_GRAM", kStringsIn, kOutside},
-    {"SVDF", kState, kUnroll},
     {"UNIQUE", "the size of its result depends on values", "count or sort in the program around the model"},
 };
 
@@ -231,8 +231,11 @@ Result<Value*> clipped(Translation& t, Value* value, double low, double high) {
 }
 
 Result<Value*> activated(Translation& t, Value* value) {
+  return activated_by(t, value, t.get<int64_t>("activation", 0));
+}
+
+Result<Value*> activated_by(Translation& t, Value* value, int64_t number) {
   constexpr double kSix = 6;
-  const auto number = t.get<int64_t>("activation", 0);
   switch (static_cast<Activation>(number)) {
     case Activation::None: return value;
     case Activation::Relu: return t.add(ops::Relu, {value});

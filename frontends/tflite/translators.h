@@ -44,6 +44,8 @@ Status bidirectional_lstm(Translation& t);
 Status bidirectional_rnn(Translation& t);
 Status sequence_lstm(Translation& t);
 Status sequence_rnn(Translation& t);
+// svdf.cpp
+Status svdf(Translation& t);
 // shapes.cpp
 Status broadcast_args(Translation& t);
 Status concatenation(Translation& t);
@@ -69,6 +71,8 @@ Status transpose_conv(Translation& t);
 
 // The value behind the activation that the operator has fused into it; an error for one that is not known.
 Result<Value*> activated(Translation& t, Value* value);
+// The same of an activation that the operator applies itself, by its number.
+Result<Value*> activated_by(Translation& t, Value* value, int64_t number);
 // Between two numbers.
 Result<Value*> clipped(Translation& t, Value* value, double low, double high);
 // Operand i of a contraction: reals, or integers with scales.

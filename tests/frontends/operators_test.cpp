@@ -48,7 +48,7 @@ TEST(Operators, KnowTheOneOperatorThatTheyBecome) {
   EXPECT_EQ(operator_of("mxnet", "broadcast_div").says, "Div");
   EXPECT_EQ(operator_of("tensorflow", "Conv2D").says, "");
   EXPECT_EQ(operator_of("tensorflow", "ReadVariableOp").how, Support::Resolved);
-  EXPECT_EQ(operator_of("tflite", "SVDF").how, Support::Refused);
+  EXPECT_EQ(operator_of("tflite", "LSTM").how, Support::Refused);
 }
 
 TEST(Operators, OfOnnxHaveARecordOrADefinition) {

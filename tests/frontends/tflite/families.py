@@ -67,6 +67,12 @@ class Graph:
         self.t.operators.append(o)
         return o.outputs
 
+    def state(self, array, q=None):
+        """A variable that lives from one run to the next: what it holds before the recorded run, and behind it as an output that the file does not have."""
+        i = self.tensor(f"state{len(self.t.tensors)}", array.shape, array.dtype.name, q=q, variable=True)
+        self.model.states[i] = array
+        return i
+
     def op(self, op, inputs, options=None, dtype=None, q=None, results=1, name=None, output=True, version=1, **fields):
         """Outputs have the type and scale of operand 0 unless said; they are outputs of the graph unless not."""
         code = S.OperatorCodeT()
@@ -96,7 +102,7 @@ class Model:
     def __init__(self):
         self.buffers, self.codes, self.graphs, self.signatures = [S.BufferT()], [], [], []
         self.main = self.graph("main")
-        self.feeds = {}
+        self.feeds, self.states = {}, {}
 
     def graph(self, name):
         self.graphs.append(Graph(self, name))
@@ -122,6 +128,8 @@ class Model:
         it.allocate_tensors()
         for d in it.get_input_details():
             it.set_tensor(d["index"], self.feeds[d["name"]])
+        for i, array in self.states.items():
+            it.set_tensor(i, array)
         it.invoke()
         return it
 
@@ -139,11 +147,12 @@ class Model:
             it = self.interpreter(OpResolverType.AUTO)
         except RuntimeError:  # XNNPACK takes some models for its own and then fails
             it = self.interpreter(OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES)
-        self.write(name, [it.get_tensor(i) for i in self.main.t.outputs])
+        self.write(name, [it.get_tensor(i) for i in self.main.t.outputs + list(self.states)])
 
     def write(self, name, outputs):
         (HERE / f"{name}.tflite").write_bytes(self.bytes())
-        np.savez_compressed(HERE / f"{name}.npz", **{f"in_{k}": v for k, v in self.feeds.items()}, **{f"out{i}": y for i, y in enumerate(outputs)})
+        states = {self.main.t.tensors[i].name: array for i, array in self.states.items()}
+        np.savez_compressed(HERE / f"{name}.npz", **{f"in_{k}": v for k, v in (self.feeds | states).items()}, **{f"out{i}": y for i, y in enumerate(outputs)})
         print(name, len(outputs), "outputs", (HERE / f"{name}.tflite").stat().st_size, "bytes")
 
 
@@ -654,10 +663,26 @@ def detection(m):
     detect(q, 2, max_detections=2, num_classes=1)
 
 
+def svdf(m):
+    """Reals with and without a bias and a memory, and integers, whose kernel leaves the activation out."""
+    g, x = m.main, m.feed(reals(2, 3))
+    def real(filters, memory, rank, activation, bias=True):
+        biases = g.const(reals(filters // rank)) if bias else -1
+        g.op("SVDF", [x, g.const(reals(filters, 3)), g.const(reals(filters, memory)), biases, g.state(reals(2, filters * memory))], "SVDFOptions", rank=rank,
+             fusedActivationFunction=activation)
+    real(6, 4, 2, RELU)
+    real(3, 1, 1, NONE, bias=False)
+    real(4, 3, 4, RELU6)
+    q, scales = m.feed(whole(2, 5, low=-128, high=128, dtype=np.int8), q=(0.03, 4)), (0.02, 1 / 4096, 1 / 8192)
+    inputs = [q, g.const(whole(6, 5, low=-127, high=128, dtype=np.int8), q=(scales[0], 0)), g.const(whole(6, 7, low=-9000, high=9000, dtype=np.int16), q=(scales[2], 0)),
+              g.const(whole(3, low=-99999, high=99999), q=(scales[1] * scales[2], 0)), g.state(whole(2, 42, low=-9000, high=9000, dtype=np.int16), q=(scales[1], 0))]
+    g.op("SVDF", inputs, "SVDFOptions", q=(0.05, -20), rank=2, fusedActivationFunction=RELU, version=3)
+
+
 def main():
     HERE.mkdir(exist_ok=True)
     for family in (unary, binary, integers, reductions, shapes, slices, lists, scatter, windows, products, weights, trained, quantized_int8, quantized_uint8,
-                   quantized_int16, hybrid, control, called, signature, sequences, both_directions, integer_lstm, boxes, lowered_boxes, detection):
+                   quantized_int16, hybrid, control, called, signature, sequences, both_directions, integer_lstm, boxes, lowered_boxes, detection, svdf):
         global rng
         rng = np.random.default_rng(len(family.__name__))
         if sys.argv[1:] and family.__name__ not in sys.argv[1:]:

@@ -17,7 +17,7 @@ from flatbuffers import flexbuffers
 HERE = pathlib.Path(__file__).parent
 TYPES = {"float32": 0, "float16": 1, "int32": 2, "uint8": 3, "int64": 4, "string": 5, "int16": 7, "complex64": 8, "int8": 9, "uint16": 16, "int4": 17}
 OPS = {"ADD": 0, "AVERAGE_POOL_2D": 1, "CONV_2D": 3, "DEPTHWISE_CONV_2D": 4, "DEQUANTIZE": 6, "FULLY_CONNECTED": 9, "LOGISTIC": 14,
-       "MAX_POOL_2D": 17, "MUL": 18, "RESHAPE": 22, "SOFTMAX": 25, "SVDF": 27, "TANH": 28, "CUSTOM": 32, "PAD": 34, "MEAN": 40, "UNIQUE": 103,
+       "MAX_POOL_2D": 17, "MUL": 18, "RESHAPE": 22, "SOFTMAX": 25, "LSTM": 16, "SVDF": 27, "TANH": 28, "CUSTOM": 32, "PAD": 34, "MEAN": 40, "UNIQUE": 103,
        "QUANTIZE": 114, "IF": 118, "WHILE": 119, "VAR_HANDLE": 142, "ASSIGN_VARIABLE": 144, "UNSORTED_SEGMENT_SUM": 155}
 SAME, VALID = 0, 1
 NONE, RELU, RELU_N1_TO_1, RELU6 = range(4)
@@ -354,9 +354,9 @@ def bad(build, *says):
 
 def many(m):
     x = m.input([1, 4, 4, 2])
-    a = m.node("SVDF", [x], [1, 4, 4, 2], name="first")
+    a = m.node("LSTM", [x], [1, 4, 4, 2], name="first")
     b = m.node("CONV_2D", [a, m.constant(normal(3, 1, 1, 2))], [1, 4, 4, 3], options=conv())
-    c = m.node("SVDF", [b], [1, 4, 4, 3], name="second")
+    c = m.node("LSTM", [b], [1, 4, 4, 3], name="second")
     d = m.node("UNIQUE", [c], [1, 4, 4, 3], name="third")
     return m.node("CUSTOM", [d], [1, 4, 4, 3], custom="MyOperator", name="fourth")
 
@@ -417,6 +417,18 @@ def detection(options, anchors=((0, 0, 1, 1), (1, 1, 1, 1)), dtype="float32"):
     return build
 
 
+def remembering(memory=8, shared=False):
+    """An SVDF of 2 filters that remember 4 runs."""
+    def build(m):
+        x, state = m.input([1, 3]), m.tensor("memory", [1, memory], variable=True)
+        def layer(x, width, name):
+            operands = [x, m.constant(normal(2, width)), m.constant(normal(2, 4)), -1, state]
+            return m.node("SVDF", operands, [1, 2], options=(6, Table({0: i32(1)})), name=name)
+        y = layer(x, 3, "first")
+        return layer(y, 2, "second") if shared else y
+    return build
+
+
 def simple(op="ADD", inputs=(0, 1), shape=(2,), dtype="float32", **more):
     def build(m):
         m.input([2]), m.input([2])
@@ -425,7 +437,7 @@ def simple(op="ADD", inputs=(0, 1), shape=(2,), dtype="float32", **more):
 
 
 BAD = {
-    "unsupported_operators": bad(many, "operator SVDF is not supported: it keeps a state from one run to the next (2 nodes)", "at 'first', 'second'",
+    "unsupported_operators": bad(many, "operator LSTM is not supported: it keeps a state from one run to the next (2 nodes)", "at 'first', 'second'",
                                  "operator UNIQUE is not supported: the size of its result depends on values (1 node)",
                                  "count or sort in the program around the model", "operator CUSTOM MyOperator is not supported (1 node)", "hint: "),
     "string_tensor": bad(of_tensor("string", data=np.zeros(8, np.uint8)), "operator SOFTMAX is not supported: it has string tensors (1 node)"),
@@ -471,6 +483,8 @@ BAD = {
     "detection_with_turned_anchor": bad(detection({}, ((0, 0, 1, 1), (1, 1, -1, 1))), "anchor 1 has an extent below 0"),
     "detection_of_other_boxes": bad(detection({}, ((0, 0, 1, 1),)), "its operands do not speak of the same boxes"),
     "detection_of_int32": bad(detection({}, dtype="int32"), "operator CUSTOM TFLite_Detection_PostProcess is not supported: operands that are neither float32 nor uint8"),
+    "shared_memory": bad(remembering(shared=True), "operator SVDF is not supported: it has variable tensors (2 nodes)", "at 'first', 'second'"),
+    "memory_of_another_size": bad(remembering(memory=6), "node 'first' (SVDF)", "its weights, its state and its rank do not fit each other"),
     "huge_input": bad(lambda m: m.node("SOFTMAX", [m.input([2**30, 2**30])], [2**30, 2**30], options=softmax()), "cannot be"),
 }
 
