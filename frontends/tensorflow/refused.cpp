@@ -5,7 +5,6 @@
 namespace lapis::tensorflow_frontend {
 namespace {
 
-using frontend::reason::kBoxes;
 using frontend::reason::kComplex;
 using frontend::reason::kPython;
 using frontend::reason::kRandom;
@@ -19,7 +18,6 @@ constexpr const char* kOutside = "do it in the program around the model: cut it 
 constexpr const char* kGiveNumbers = "give the model its random numbers as an input: --inputs";
 constexpr const char* kPictures = "it decodes files of pictures or records";
 constexpr const char* kDense = "make them dense before the model is saved (tf.sparse.to_dense)";
-constexpr const char* kCutBoxes = "end the model before it with --outputs, and choose boxes in the program around it";
 constexpr const char* kCount = "sort and count in the program around the model";
 constexpr const char* kState = "it changes a variable, which would have to live from one run to the next";
 constexpr const char* kStateOut = "make the state an input and an output of the model";
@@ -43,7 +41,6 @@ constexpr frontend::Refused kRefused[] = {
     {"AssignVariableOp", kState, kStateOut},
     {"BlockLSTM", kRecurrent, kUnfused},
     {"BlockLSTMV2", kRecurrent, kUnfused},
-    {"CombinedNonMaxSuppression", kBoxes, kCutBoxes},
     {"Complex", kComplex, kSpectrum},
     {"ComplexAbs", kComplex, kSpectrum},
     {"Conj", kComplex, kSpectrum},

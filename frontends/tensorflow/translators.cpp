@@ -43,6 +43,7 @@ constexpr frontend::Translator kTranslators[] = {
     {"Cast", 1, 1, 1, 1, cast},
     {"Ceil", 1, 1, 1, 1, unary<ops::Ceil>},
     {"ClipByValue", 1, 1, 3, 3, clip_by_value},
+    {"CombinedNonMaxSuppression", 1, 1, 6, 6, combined_non_max_suppression},
     {"Concat", 1, 1, 2, kAny, concat},
     {"ConcatV2", 1, 1, 2, kAny, concat_v2},
     {"Conv2D", 1, 1, 2, 2, conv, true},

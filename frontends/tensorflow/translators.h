@@ -11,6 +11,7 @@ using frontend::Layout;
 using frontend::Translation;
 
 // boxes.cpp
+Status combined_non_max_suppression(Translation& t);
 Status non_max_suppression(Translation& t);
 Status non_max_suppression_with_overlaps(Translation& t);
 // elementwise.cpp

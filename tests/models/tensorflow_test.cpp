@@ -103,6 +103,8 @@ TEST(ChosenBoxes, AreThoseThatTensorflowRecordedCompiled) {
   expect_compiled("nonmaxsuppressionv4", 6);
   expect_compiled("nonmaxsuppressionv4_called", 2);
   expect_compiled("nonmaxsuppressionv5", 12);
+  expect_compiled("combinednonmaxsuppression", 12);
+  expect_compiled("combinednonmaxsuppression_forms", 8);
 }
 
 TEST(ChosenBoxes, WhoseNumberDependsOnValuesAreNotCompiled) {

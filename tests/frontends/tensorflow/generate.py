@@ -306,6 +306,16 @@ def boxes():
     case("nonmaxsuppressionwithoverlaps", lambda o, s: raw.NonMaxSuppressionWithOverlaps(overlaps=o, scores=s, max_output_size=5, overlap_threshold=0.5, score_threshold=0.25),
          lambda: [rng.integers(0, 5, (8, 8)).astype(f32) / 4, rng.integers(0, 9, 8).astype(f32) / 8])
 
+    def combined(*options):
+        return lambda b, s: [y for per_class, total, overlap, score, pads, clips in options for y in raw.CombinedNonMaxSuppression(
+            boxes=b, scores=s, max_output_size_per_class=per_class, max_total_size=total, iou_threshold=overlap, score_threshold=score, pad_per_class=pads, clip_boxes=clips)]
+    def of_classes(forms):
+        first, size = rng.integers(-4, 12, (2, 8, forms, 2)) / 16, rng.integers(1, 10, (2, 8, forms, 2)) / 16
+        return [np.concatenate([first, first + size], -1).astype(f32), (rng.permutation(48).reshape(2, 8, 3) / 48).astype(f32)]
+    case("combinednonmaxsuppression", combined((4, 6, 0.4, 0.1, False, True), (2, 10, 0.3, 0.4, True, False), (50, 40, 1.0, -1.0, False, True)), lambda: of_classes(1))
+    case("combinednonmaxsuppression_forms", combined((4, 9, 0.4, 0.1, False, True), (3, 5, 0.3, 2.0, False, True)), lambda: of_classes(3))
+    case("combinednonmaxsuppression_open", combined((4, 9, 0.4, 0.1, True, True)), lambda: of_classes(1), open_axes=1)
+
 
 # ---- parts of networks -----------------------------------------------------------------------------------------------------------------
 
