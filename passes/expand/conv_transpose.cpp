@@ -4,7 +4,6 @@
 // convolution of ceil((reach - r) / s) taps. Phases of as many taps are channels of one convolution, others are convolutions beside each
 // other: a product with a 0 that stands for none would make NaN of infinity.
 #include <algorithm>
-#include <cmath>
 #include <numeric>
 
 #include "ir/match.h"
@@ -101,21 +100,35 @@ std::optional<Phased> phased(const Node& node) {
   return p;
 }
 
-// A parameter that is known: a constant, or bytes with scales that are.
 bool is_known(const Value* v) {
   if (!v || v->is_constant()) return true;
   const Node* dq = v->producer();
   const auto is_constant = [](const Value* operand) { return !operand || operand->is_constant(); };
-  return dq && dq->is(ops::DequantizeLinear) && std::ranges::all_of(dq->inputs(), is_constant) &&
-         dq->attrs<ops::DequantizeLinearAttrs>().block_size == 0;
+  return dq && dq->is(ops::DequantizeLinear) && std::ranges::all_of(dq->inputs(), is_constant);
+}
+
+// Whether the bytes behind a known parameter can be sorted as they are: with one scale and zero point for all, or one for every element along
+// `axis`, the result's channels. Where groups share the scales of axis 1 of the weights, channels of all groups take them in turn.
+bool scales_channels(const Node& dq, int64_t axis) {
+  const auto is_one = [](const Value* v) { return !v || v->constant().size() == 1; };
+  if (is_one(dq.input(1)) && is_one(dq.input(2))) return true;
+  const auto a = dq.attrs<ops::DequantizeLinearAttrs>();
+  return a.block_size == 0 && (a.axis < 0 ? a.axis + dq.input(0)->type().rank() : a.axis) == axis;
+}
+
+// A known parameter as a constant, or as bytes with the scales of the result's channels.
+Value* sortable(Value* known, int64_t axis, Rewriter& rw) {
+  if (!known || known->is_constant() || scales_channels(*known->producer(), axis)) return known;
+  const Node& dq = *known->producer();
+  return rw.fold(ops::DequantizeLinear, dq.inputs(), dq.attributes());
 }
 
 int64_t channels_of(const Phased& p) { return p.group * p.outputs * (p.only ? 1 : p.phases()); }
 
-bool is_finite(const Value& known) {
-  const Tensor& t = known.is_constant() ? known.constant() : known.producer()->input(1)->constant();
-  const std::vector<double> values = ops::to_doubles(t);
-  return std::ranges::all_of(values, [](double v) { return std::isfinite(v); });
+bool is_finite(const Value& known, Rewriter& rw) {
+  if (known.is_constant()) return facts::is_finite(known.constant());
+  const Node& dq = *known.producer();
+  return facts::is_finite(rw.fold(ops::DequantizeLinear, dq.inputs(), dq.attributes())->constant());
 }
 
 // What each channel of the convolution takes of a parameter with one element a channel.
@@ -162,8 +175,8 @@ Value* convolution(const Phased& p, const Node& node, Rewriter& rw) {
   a.kernel_shape = p.taps;
   a.pads = p.begins;
   a.pads.insert(a.pads.end(), p.ends.begin(), p.ends.end());
-  Value* w = sorted(p, node.input(1), rw, [&](Value* v) { return weights(p, v->constant(), rw); });
-  Value* b = sorted(p, node.input(2), rw, [&](Value* v) { return by_channel(p, v, rw); });
+  Value* w = sorted(p, sortable(node.input(1), 1, rw), rw, [&](Value* v) { return weights(p, v->constant(), rw); });
+  Value* b = sorted(p, sortable(node.input(2), 0, rw), rw, [&](Value* v) { return by_channel(p, v, rw); });
   return rw.add(ops::Conv, {node.input(0), w, b}, a);
 }
 
@@ -237,7 +250,7 @@ bool transposed_convolution(Value& y, Rewriter& rw) {
   if (!is_known(w) || !is_known(b)) return rw.skip(y, "its weights or its bias are computed");
   if (!x->type().ranked() || !y.type().ranked()) return rw.skip(y, "the rank of its data is not known");
   const auto p = phased(*node);
-  if (!is_finite(*w)) return rw.skip(y, "weights that are no numbers meet no padding");
+  if (!is_finite(*w, rw)) return rw.skip(y, "weights that are no numbers meet no padding");
   if (!p)
     return rw.skip(
         y, "its pads follow from sizes that are not known, or it is dilated, or some results are sums of nothing");

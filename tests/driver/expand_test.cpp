@@ -166,6 +166,22 @@ TEST(ConvTranspose, OfBytesWithScalesOfTheirChannels) {
                    Backend::ReferenceAfterPasses);
 }
 
+// Scales along any axis of the weights, of blocks, and of groups.
+TEST(ConvTranspose, OfBytesWithOtherScales) {
+  const auto text = [](const std::string& scales, const std::string& attributes, const std::string& group) {
+    return "(float[1,2,3,3] x) => (float[1," + std::string(group == "2" ? "4" : "2") +
+           ",6,6] y) <int8[2,2,2,2] w = {1,-2,3,4,-5,6,7,8,9,-10,11,12,13,14,-15,16}, float" + scales +
+           "> { d = DequantizeLinear <" + attributes +
+           "> (w, s)  t = ConvTranspose <strides = [2, 2], group = " + group + "> (x, d)  y = Relu (t) }";
+  };
+  for (const std::string group : {"1", "2"}) {
+    for (const int axis : {0, 1, 2, 3, -1, -2, -3, -4})
+      expect_reference(text("[2] s = {0.01, 0.5}", "axis = " + std::to_string(axis), group));
+    expect_reference(text("[2,1,2,2] s = {0.01,0.5,0.2,2,0.3,4,0.05,1}", "axis = 1, block_size = 2", group));
+    expect_reference(text(" s = {0.125}", "axis = 0", group));
+  }
+}
+
 // ---- recurrent layers ---------------------------------------------------------------------------------------------------------------
 
 struct Layer {
