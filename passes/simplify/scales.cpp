@@ -1,7 +1,12 @@
 // fold-batch-norm: whatever multiplies or shifts the channels of a contraction's result with constants becomes part of
 // its weights.
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
 #include "ir/match.h"
 #include "ir/ops/attributes.h"
+#include "ir/ops/loops.h"
 #include "ir/ops/ops.h"
 #include "passes/simplify/facts.h"
 #include "passes/simplify/simplify.h"
@@ -21,10 +26,26 @@ struct Contraction {
 
 bool is_gemm(const Node& node) { return node.is(ops::Gemm) || node.is(ops::MatMul); }
 
-int64_t channels_of(const Node& node, const Shape& w) {
-  if (node.is(ops::Conv)) return w[0];
-  if (node.is(ops::ConvTranspose)) return w[1] * node.attrs<ops::ConvTransposeAttrs>().group;
-  return node.is(ops::Gemm) && node.attrs<ops::GemmAttrs>().transB ? w[0] : w.back();
+// Weights as four axes: output channel g * channels + c has its elements at [g, :, c, :].
+struct Layout {
+  int64_t groups, before, channels, behind;
+  Shape shape() const { return {groups, before, channels, behind}; }
+  int64_t all_channels() const { return groups * channels; }
+  size_t channel_of(size_t element) const {
+    const auto i = static_cast<int64_t>(element);
+    return static_cast<size_t>(i / (before * channels * behind) * channels + i / behind % channels);
+  }
+};
+
+Layout layout_of(const Node& node, const Shape& w) {
+  const auto behind = [&](ptrdiff_t axis) { return element_count(Shape(w.begin() + axis, w.end())); };
+  // [in, out / group, ...]: the output channels of group g stand beside the inputs of group g
+  if (node.is(ops::ConvTranspose)) {
+    const int64_t groups = node.attrs<ops::ConvTransposeAttrs>().group;
+    return {groups, w[0] / groups, w[1], behind(2)};
+  }
+  const bool rows = node.is(ops::Conv) || (node.is(ops::Gemm) && node.attrs<ops::GemmAttrs>().transB);
+  return rows ? Layout{1, 1, w[0], behind(1)} : Layout{1, w[0], w[1], 1};
 }
 
 // The contraction that alone computes `value`, if its weights can be changed.
@@ -36,7 +57,7 @@ std::optional<Contraction> contraction(Value& value, const Graph& scope) {
   c.node = value.producer();
   const Shape& w = c.w->constant().shape();
   if (!value.type().ranked() || !facts::is_float(value) || (is_gemm(*c.node) && w.size() != 2)) return std::nullopt;
-  c.channels = channels_of(*c.node, w);
+  c.channels = layout_of(*c.node, w).all_channels();
   c.channel_axis = is_gemm(*c.node) ? value.type().rank() - 1 : 1;
   return c;
 }
@@ -53,50 +74,97 @@ std::optional<Tensor> per_channel(const Tensor& c, int64_t rank, int64_t channel
   return spread.ok() ? std::optional(*std::move(spread)) : std::nullopt;
 }
 
-// The weights with each output channel multiplied by its scale.
+Value* as_type(Value* constant, DType type, Rewriter& rw) {
+  return constant->dtype() == type ? constant : rw.fold(ops::Cast, {constant}, {{"to", static_cast<int64_t>(type)}});
+}
+
+// Halves are computed with as floats and rounded once.
+DType computed_in(DType type) { return bit_width(type) < bit_width(DType::Float32) ? DType::Float32 : type; }
+
+// The weights with each output channel multiplied by its scale, in the type of the scale.
 Value* scaled_weights(const Contraction& c, Value* scale, Rewriter& rw) {
   const Shape& w = c.w->constant().shape();
-  // [in, out / group, ...]: the output channels of group g stand beside the inputs of group g
-  if (c.node->is(ops::ConvTranspose)) {
-    const int64_t groups = c.node->attrs<ops::ConvTransposeAttrs>().group;
-    Value* grouped = rw.fold(
-        ops::Mul, {rw.reshape(c.w, {groups, w[0] / groups, w[1], -1}), rw.reshape(scale, {groups, 1, w[1], 1})});
-    return rw.reshape(grouped, w);
+  const Layout as = layout_of(*c.node, w);
+  Value* apart = rw.reshape(as_type(c.w, scale->dtype(), rw), as.shape());
+  return rw.reshape(rw.fold(ops::Mul, {apart, rw.reshape(scale, {as.groups, 1, as.channels, 1})}), w);
+}
+
+double lowest_normal(DType type) {
+  if (type == DType::Float16) return std::ldexp(1.0, -14);
+  return type == DType::Float64 ? std::numeric_limits<double>::min() : std::numeric_limits<float>::min();
+}
+
+// Whether a channel whose weights are all subnormal numbers, which have few digits, shows that beside its bias.
+bool is_hidden_by(double bias, double lowest_normal) {
+  constexpr double kLargestInput = 65536;
+  return bias >= lowest_normal * kLargestInput;
+}
+
+// Some channel's weights would be so small a part of what they were that they lose digits all together.
+bool loses_digits(const Contraction& c, const Tensor& scale, const Value* bias) {
+  const Layout as = layout_of(*c.node, c.w->constant().shape());
+  std::vector<double> largest(static_cast<size_t>(c.channels));
+  const std::vector<double> w = ops::to_doubles(c.w->constant());
+  for (size_t i = 0; i < w.size(); ++i) {
+    double& channel = largest[as.channel_of(i)];
+    channel = std::max(channel, std::abs(w[i]));
   }
-  const bool rows = c.node->is(ops::Conv) || (c.node->is(ops::Gemm) && c.node->attrs<ops::GemmAttrs>().transB);
-  Shape shape(w.size(), 1);
-  (rows ? shape.front() : shape.back()) = c.channels;
-  return rw.fold(ops::Mul, {c.w, rw.reshape(scale, shape)});
+  const double lowest = lowest_normal(c.w->dtype());
+  for (int64_t i = 0; i < c.channels; ++i) {
+    const double before = largest[static_cast<size_t>(i)], factor = std::abs(scale.as_double(i));
+    const double beside = bias && bias->constant().size() == c.channels ? std::abs(bias->constant().as_double(i)) : 0;
+    if (before > 0 && factor > 0 && before * factor < lowest && !is_hidden_by(beside, lowest)) return true;
+  }
+  return false;
 }
 
-// The product of weights that large and a factor that large may be beyond the type where the result was not.
-bool overflows(const Value* before, const Value* after) {
-  return facts::is_finite(before->constant()) && !facts::is_finite(after->constant());
+// The bias that Gemm's alpha * A * B + beta * C adds, or the others, with scale and shift folded in: computed in their type.
+Value* folded_bias(const Contraction& c, Value* scale, Value* shift, DType type, Rewriter& rw) {
+  if (!c.b) return shift;
+  Value* b = as_type(c.b, type, rw);
+  if (scale) b = rw.fold(ops::Mul, {b, scale});
+  if (shift && c.node->is(ops::Gemm)) b = rw.fold(ops::Mul, {b, rw.scalar(c.node->attrs<ops::GemmAttrs>().beta, type)});
+  return shift ? rw.fold(ops::Add, {b, shift}) : b;
 }
 
-// The contraction with scale (or null) and shift (or null) of its channels folded in; Gemm's alpha * A * B + beta * C
-// keeps its factors. Null if its weights would overflow.
+// Of two summands the smaller one has no digits any more that it had.
+bool is_rounded(const Value* sum, const Value* exact) {
+  return ops::to_doubles(sum->constant()) != ops::to_doubles(exact->constant());
+}
+
+// Weights and bias with scale (or null) and shift (or null) of the channels folded in, in the type of the weights. Nullopt if it cannot hold
+// them: where the result is a number they are numbers as well, and of as many digits.
+struct Parameters {
+  Value *w, *b;
+};
+std::optional<Parameters> folded_parameters(const Contraction& c, Value* scale, Value* shift, Rewriter& rw) {
+  const DType type = c.w->dtype(), wide = computed_in(type);
+  if (scale) scale = as_type(scale, wide, rw);
+  if (shift) shift = as_type(shift, wide, rw);
+  Value* w = scale ? as_type(scaled_weights(c, scale, rw), type, rw) : c.w;
+  if (scale && !facts::is_finite(w->constant())) return std::nullopt;
+  Value* exact = folded_bias(c, scale, shift, wide, rw);
+  Value* b = exact ? as_type(exact, type, rw) : nullptr;
+  if (b && (!facts::is_finite(b->constant()) || (!scale && is_rounded(b, exact)))) return std::nullopt;
+  if (scale && loses_digits(c, scale->constant(), b)) return std::nullopt;
+  return Parameters{w, b};
+}
+
+// The contraction with scale and shift folded in, or null; Gemm's alpha * A * B + beta * C keeps its factors.
 Value* folded(const Contraction& c, Value* scale, Value* shift, Rewriter& rw) {
-  Value* w = scale ? scaled_weights(c, scale, rw) : c.w;
-  if (overflows(c.w, w)) return nullptr;
-  Value* b = c.b;
+  const auto p = folded_parameters(c, scale, shift, rw);
+  if (!p) return nullptr;
   Attributes attributes = c.node->attributes();
-  if (c.b && scale) b = rw.fold(ops::Mul, {b, scale});
-  if (shift && c.node->is(ops::Gemm) && b) {
-    b = rw.fold(ops::Mul, {b, rw.scalar(c.node->attrs<ops::GemmAttrs>().beta, b->dtype())});
-    b = rw.fold(ops::Add, {b, shift});
-  } else if (shift) {
-    b = b ? rw.fold(ops::Add, {b, shift}) : shift;
-  }
   if (shift) attributes.erase("beta");
-  const OpDef& def = c.node->is(ops::MatMul) && b ? ops::Gemm : c.node->op();
-  std::vector<Value*> operands = {c.x, w};
-  if (b) operands.push_back(b);
+  const OpDef& def = c.node->is(ops::MatMul) && p->b ? ops::Gemm : c.node->op();
+  std::vector<Value*> operands = {c.x, p->w};
+  if (p->b) operands.push_back(p->b);
   return rw.add(def, std::move(operands), std::move(attributes));
 }
 
 bool replace_by(Value& y, Value* contraction, Rewriter& rw) {
-  return contraction ? rw.replace(y, contraction) : rw.skip(y, "the scaled weights would overflow");
+  return contraction ? rw.replace(y, contraction)
+                     : rw.skip(y, "its weights or its bias would overflow, or lose digits");
 }
 
 // A MatMul has no bias, and only that of matrices can become a Gemm.
@@ -104,7 +172,7 @@ bool takes_shift(const Contraction& c) {
   return !c.node->is(ops::MatMul) || (c.x->type().ranked() && c.x->type().rank() == 2);
 }
 
-// x, its scale and bias, and its statistics may be of three types: the widest one, or float for two kinds of halves.
+// x, its scale and bias, and its statistics may be of three types: the widest one.
 DType widest_type(const Node& norm) {
   DType widest = norm.input(0)->dtype();
   for (const Value* operand : norm.inputs()) {
@@ -122,10 +190,7 @@ struct Affine {
 };
 Affine affine_of(const Node& norm, DType type, Rewriter& rw) {
   const float epsilon = norm.attrs<ops::BatchNormalizationAttrs>().epsilon;
-  auto parameter = [&](size_t i) {
-    Value* v = norm.input(i);
-    return v->dtype() == type ? v : rw.fold(ops::Cast, {v}, {{"to", static_cast<int64_t>(type)}});
-  };
+  auto parameter = [&](size_t i) { return as_type(norm.input(i), type, rw); };
   Value *scale = parameter(1), *bias = parameter(2), *mean = parameter(3), *variance = parameter(4);
   Value* deviation = rw.fold(ops::Sqrt, {rw.fold(ops::Add, {variance, rw.scalar(epsilon, variance->dtype())})});
   Value* factor = rw.fold(ops::Div, {scale, deviation});
@@ -143,6 +208,16 @@ bool matches_batch_norm(Value& y, Value*& x, Node*& norm) {
   return true;
 }
 
+// The results of a normalization lie around its bias, as far from it as its scale says. A bias of halves far above both has no digits for
+// them.
+bool hides_results(const Value* bias, const Node& norm) {
+  constexpr double kFar = 4;
+  const auto of = [](const Value* v, int64_t channel) { return std::abs(v->constant().as_double(channel)); };
+  for (int64_t i = 0; i < bias->constant().size(); ++i)
+    if (of(bias, i) > kFar * (of(norm.input(1), i) + of(norm.input(2), i))) return true;
+  return false;
+}
+
 // BatchNormalization(Conv(x, w, b))  =>  Conv(x, w * f, b * f + s)        (f, s: what the normalization does to each
 // channel)
 bool batch_norm(Value& y, Rewriter& rw) {
@@ -152,17 +227,21 @@ bool batch_norm(Value& y, Rewriter& rw) {
   const auto c = contraction(*x, y.graph());
   if (!c || c->channel_axis != 1 || !takes_shift(*c))
     return rw.skip(y, "its input is not computed by a contraction with constant weights for it alone");
-  const Affine a = affine_of(*norm, x->dtype(), rw);
+  const Affine a = affine_of(*norm, computed_in(x->dtype()), rw);
   if (!a.is_finite()) return rw.skip(y, "its factors are not finite");
-  return replace_by(y, folded(*c, a.factor, a.shift, rw), rw);
+  Value* with = folded(*c, a.factor, a.shift, rw);
+  if (with && computed_in(x->dtype()) != x->dtype() && hides_results(with->producer()->input(2), *norm))
+    return rw.skip(y, "its mean is so far from 0 that halves cannot hold the bias that would take it");
+  return replace_by(y, with, rw);
 }
 
-// BatchNormalization(x)  =>  Cast(Cast(x) * f + s)        (where no weights can take it; casts where types differ)
+// BatchNormalization(x)  =>  Cast(Cast(x) * f + s)        (where no weights can take it; casts where types differ, and of halves, whose f
+// and s may be far larger than the result)
 bool batch_norm_alone(Value& y, Rewriter& rw) {
   Value* x;
   Node* norm;
   if (!matches_batch_norm(y, x, norm) || !x->type().ranked() || x->type().rank() < 2) return false;
-  const DType type = widest_type(*norm);
+  const DType type = computed_in(widest_type(*norm));
   const Affine a = affine_of(*norm, type, rw);
   if (!a.is_finite()) return rw.skip(y, "its factors are not finite");
   Shape shape(static_cast<size_t>(x->type().rank() - 1), 1);
