@@ -209,6 +209,21 @@ TEST(Tflite, IntegersAndScalesAreThoseOfTheFile) {
         EXPECT_EQ(turned.as_int((o * s[3] + c) * s[1] * s[2] + p), written.as_int((o * s[1] * s[2] + p) * s[3] + c));
 }
 
+// ---- states -----------------------------------------------------------------------------------------------------------
+
+TEST(Tflite, AMemoryIsAnInputAndBecomesAnOutput) {
+  const auto graph = import_model(kFolder / "families/svdf.tflite");
+  ASSERT_TRUE(graph.ok()) << to_string(graph.diagnostics());
+  const auto &inputs = (*graph)->inputs(), &outputs = (*graph)->outputs();
+  ASSERT_EQ(inputs.size(), 6u);  // two of data, and four states behind them
+  ASSERT_EQ(outputs.size(), 8u);
+  for (size_t i = 0; i < 4; ++i) {
+    EXPECT_EQ(outputs[4 + i]->name(), inputs[2 + i]->name() + "_next");
+    EXPECT_EQ(outputs[4 + i]->type().to_string(), inputs[2 + i]->type().to_string());
+  }
+  EXPECT_EQ(inputs.back()->type().to_string(), "int16[2,42]");
+}
+
 // ---- options of custom operators --------------------------------------------------------------------------------------
 
 // {"n": 300, "x": 0.5, "yes": true, "far": 2^40, "less": -2, "text": "t"}, as the library of FlatBuffers writes it.

@@ -18,7 +18,7 @@ HERE = pathlib.Path(__file__).parent
 TYPES = {"float32": 0, "float16": 1, "int32": 2, "uint8": 3, "int64": 4, "string": 5, "int16": 7, "complex64": 8, "int8": 9, "uint16": 16, "int4": 17}
 OPS = {"ADD": 0, "AVERAGE_POOL_2D": 1, "CONV_2D": 3, "DEPTHWISE_CONV_2D": 4, "DEQUANTIZE": 6, "FULLY_CONNECTED": 9, "LOGISTIC": 14,
        "MAX_POOL_2D": 17, "MUL": 18, "RESHAPE": 22, "SOFTMAX": 25, "LSTM": 16, "SVDF": 27, "TANH": 28, "CUSTOM": 32, "PAD": 34, "MEAN": 40, "UNIQUE": 103,
-       "QUANTIZE": 114, "IF": 118, "WHILE": 119, "VAR_HANDLE": 142, "ASSIGN_VARIABLE": 144, "UNSORTED_SEGMENT_SUM": 155}
+       "QUANTIZE": 114, "NON_MAX_SUPPRESSION_V4": 120, "NON_MAX_SUPPRESSION_V5": 121, "IF": 118, "WHILE": 119, "VAR_HANDLE": 142, "ASSIGN_VARIABLE": 144, "UNSORTED_SEGMENT_SUM": 155}
 SAME, VALID = 0, 1
 NONE, RELU, RELU_N1_TO_1, RELU6 = range(4)
 
@@ -417,6 +417,25 @@ def detection(options, anchors=((0, 0, 1, 1), (1, 1, 1, 1)), dtype="float32"):
     return build
 
 
+def choosing(boxes="float32", sigma=None, **q):
+    """The best of two boxes."""
+    def build(m):
+        operands = [m.input([2, 4], boxes, **q), m.input([2]), m.constant(np.array(1, np.int32)), m.constant(np.array(0.5, np.float32)), m.constant(np.array(0, np.float32))]
+        if sigma:
+            operands.append(sigma(m))
+        y = m.node("NON_MAX_SUPPRESSION_V5" if sigma else "NON_MAX_SUPPRESSION_V4", operands, [1], "int32", name="y")
+        m.nodes[-1][2] = ints([y, *([m.tensor("scores", [1])] if sigma else []), m.tensor("count", [], "int32")])
+        return y
+    return build
+
+
+def remembering_integers(m):
+    q = {"scale": 0.1}
+    state = m.tensor("memory", [1, 8], "int16", variable=True, scale=0.001)
+    operands = [m.input([1, 3], "int8", **q), m.constant(bytes8(2, 3), **q), m.constant(bytes8(2, 4).astype(np.int16), **q), -1, state]
+    return m.node("SVDF", operands, [1, 2], "int8", options=(6, Table({0: i32(1), 1: i8(NONE)})), name="y", version=3, **q)
+
+
 def remembering(memory=8, shared=False):
     """An SVDF of 2 filters that remember 4 runs."""
     def build(m):
@@ -483,6 +502,9 @@ BAD = {
     "detection_with_turned_anchor": bad(detection({}, ((0, 0, 1, 1), (1, 1, -1, 1))), "anchor 1 has an extent below 0"),
     "detection_of_other_boxes": bad(detection({}, ((0, 0, 1, 1),)), "its operands do not speak of the same boxes"),
     "detection_of_int32": bad(detection({}, dtype="int32"), "operator CUSTOM TFLite_Detection_PostProcess is not supported: operands that are neither float32 nor uint8"),
+    "boxes_of_int8": bad(choosing("int8", scale=0.1), "operator NON_MAX_SUPPRESSION_V4 is not supported: boxes and scores that are not float32"),
+    "computed_sigma": bad(choosing(sigma=lambda m: m.input([])), "operator NON_MAX_SUPPRESSION_V5 is not supported: a sigma that is computed"),
+    "integers_without_relu": bad(remembering_integers, "operator SVDF is not supported: integers with another activation than RELU, with which TFLite does not run it"),
     "shared_memory": bad(remembering(shared=True), "operator SVDF is not supported: it has variable tensors (2 nodes)", "at 'first', 'second'"),
     "memory_of_another_size": bad(remembering(memory=6), "node 'first' (SVDF)", "its weights, its state and its rank do not fit each other"),
     "huge_input": bad(lambda m: m.node("SOFTMAX", [m.input([2**30, 2**30])], [2**30, 2**30], options=softmax()), "cannot be"),
