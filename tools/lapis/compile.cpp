@@ -166,7 +166,8 @@ Result<Report> compile(Flags flags) {
 Action declare_compile(Arguments& app) {
   auto flags = std::make_shared<Flags>();
   flags->model.add_model(app);
-  app.add_option("-o,--output", flags->output, "The artifact (- for standard output), or the stem of OUT.o and OUT.h, with or without .o")
+  app.add_option("-o,--output", flags->output,
+                 "The artifact (- for standard output), or the stem of OUT.o and OUT.h, with or without .o")
       .required()
       .type_name("OUT");
   app.add_option("--emit", flags->emit,
