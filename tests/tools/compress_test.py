@@ -278,6 +278,15 @@ class Diff(Cli):
         self.assertEqual({n["sqnr"] for n in report["nodes"] if "sqnr" in n}, {"exact"})
         self.assertTrue(all(n["a"]["precision"] == n["b"]["precision"] and n["a"]["bytes"] == n["b"]["bytes"] for n in report["nodes"]))
 
+    def test_sizes_that_are_computed_from_constants(self):
+        model = self.write("m.onnxtxt", HEAD + "g (float[1,1,4,4] x) => (float[1,1,h,w] y)\n"
+                                               "<int64[4,2] ends = {0,0, 0,0, 0,1, 0,1}, int64[1] flat = {-1}, float[1,1,2,2] k = {1,2,3,4}> {\n"
+                                               "  turned = Transpose<perm = [1,0]>(ends)\n  amounts = Reshape(turned, flat)\n"
+                                               "  padded = Pad(x, amounts)\n  y = Conv(padded, k)\n}\n")
+        self.passes("prune", model, "--sparsity", 0.5, "-o", "p.onnx")
+        report = self.json("diff", model, "p.onnx", "--runs", 1)
+        self.assertTrue(3 < report["damage"]["outputs"][0]["sqnr"] < 20, report["damage"])
+
     def test_artifacts(self):
         self.passes("compile", "q.onnx", "-o", "q.lapis")
         report = self.json("diff", MODEL, "q.lapis", "--runs", 1)

@@ -50,6 +50,14 @@ int64_t constant_bytes(const Node& node) {
   return bytes;
 }
 
+// Sizes that exporters compute from constants (the amounts of a Pad) are known only then.
+Status fold_sizes(Graph& graph) {
+  PassContext context;
+  LAPIS_TRY(const auto ran, PassRunner({}).run(graph, *parse_pipeline("fold-constants"), context));
+  static_cast<void>(ran);
+  return ok();
+}
+
 Result<Side> open_side(const Flags& flags, const std::string& file) {
   Side side{file, nullptr, nullptr, {}, {}};
   LAPIS_TRY(RunnerOptions options, flags.model.runner_options());
@@ -58,6 +66,7 @@ Result<Side> open_side(const Flags& flags, const std::string& file) {
   if (kind == ModelKind::Model) {
     LAPIS_TRY(side.graph, flags.model.load(file, options.model));
     for (const Node* node : side.graph->nodes()) side.bytes[node->name()] = constant_bytes(*node);
+    LAPIS_CHECK(fold_sizes(*side.graph));
   }
   LAPIS_TRY(side.runner, flags.model.open(file, options));
   if (!side.runner->session())
