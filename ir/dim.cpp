@@ -258,6 +258,12 @@ bool Dim::never_negative() const {
          std::all_of(terms().begin(), terms().end(), [](const auto& term) { return term.second > 0; });
 }
 
+bool Dim::is_within(int64_t limit) const {
+  const auto fits = [&](int64_t number) { return number >= -limit && number <= limit; };
+  return known_ && fits(constant_) &&
+         std::all_of(terms().begin(), terms().end(), [&](const auto& term) { return fits(term.second); });
+}
+
 bool operator==(const Dim& a, const Dim& b) {
   return a.known_ && b.known_ && a.constant_ == b.constant_ && (a.terms_ == b.terms_ || a.terms() == b.terms());
 }

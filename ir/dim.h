@@ -39,6 +39,8 @@ class Dim {
   friend bool operator==(const Dim& a, const Dim& b);
   // No coefficient is negative, so no choice of sizes makes it negative. False does not mean that some choice does.
   bool never_negative() const;
+  // Its number, or the factors of its symbols, are at most that far from 0. Atoms' insides are not looked at.
+  bool is_within(int64_t limit) const;
 
   // Replaces symbols by their values; symbols without a binding stay. floor(...) atoms are re-evaluated.
   Dim bind(const std::map<std::string, int64_t>& values) const;

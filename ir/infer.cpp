@@ -27,6 +27,23 @@ static std::optional<Dims> constant_contents(const Tensor& tensor) {
   return Dims(values.begin(), values.end());
 }
 
+// Sizes of tensors are not so large that their products with smaller factors leave 32 bits.
+static bool may_wrap(const Dim& d, DType dtype) {
+  constexpr int64_t kLargestFactor = 1 << 24;
+  if (dtype != DType::Int32 || !d.is_known()) return d.is_too_large();
+  return d.is_constant() ? d.value() != static_cast<int32_t>(d.value()) : !d.is_within(kLargestFactor);
+}
+
+std::optional<Dims> computed_contents(const InferContext& context) {
+  const Node& node = context.node();
+  if (!node.op().propagate || !node.output(0)) return std::nullopt;
+  auto contents = node.op().propagate(context);
+  if (!contents) return std::nullopt;
+  for (Dim& d : *contents)
+    if (may_wrap(d, node.output(0)->dtype())) d = Dim::unknown();
+  return contents;
+}
+
 std::optional<Dims> InferContext::contents(size_t i) const {
   if (const Tensor* tensor = constant(i)) return constant_contents(*tensor);
   if (!has(i)) return std::nullopt;
@@ -336,14 +353,8 @@ class Inference {
     return false;
   }
 
-  // Contents that leave 64 bits wrap at run time; nobody counts on what they are then.
   void propagate(const Node& node, const InferContext& context) {
-    if (!node.op().propagate || !node.output(0)) return;
-    auto contents = node.op().propagate(context);
-    if (!contents) return;
-    for (Dim& d : *contents)
-      if (d.is_too_large()) d = Dim::unknown();
-    contents_.insert_or_assign(node.output(0), *std::move(contents));
+    if (auto contents = computed_contents(context)) contents_.insert_or_assign(node.output(0), *std::move(contents));
   }
 
   void report(Diagnostics found) { std::move(found.begin(), found.end(), std::back_inserter(diagnostics_)); }

@@ -33,6 +33,10 @@ class InferContext {
   const Contents& contents_;
 };
 
+// What the node's record says of its first output's contents, if it has integers that the type holds: integers wrap at run time, and no
+// formula says what they are then. Of a typed node.
+std::optional<Dims> computed_contents(const InferContext& context);
+
 // ONNX's multidirectional broadcasting; an error naming both shapes if they do not fit. Unknown ranks give an unknown rank.
 Result<std::optional<Dims>> broadcast(const InferContext& context, const std::vector<const Type*>& operands);
 

@@ -263,8 +263,7 @@ class Verifier {
         report(node, "output " + quoted(*output) + " is declared as " + output->type().to_string() +
                          " but the operands give " + (*inferred)[i].to_string());
     }
-    if (node.op().propagate && node.output())
-      if (auto contents = node.op().propagate(context)) contents_.insert_or_assign(node.output(), *std::move(contents));
+    if (auto contents = computed_contents(context)) contents_.insert_or_assign(node.output(0), *std::move(contents));
   }
 
   // ---- reports ------------------------------------------------------------------------------------------------------

@@ -190,9 +190,9 @@ class Folder {
   void collect_contents(const Graph& graph) {
     for (const Node* node : graph.nodes()) {
       for (const Graph* subgraph : node->subgraphs()) collect_contents(*subgraph);
-      if (!node->op().propagate || !node->op().has(Trait::Pure) || !node->output()) continue;
-      if (auto contents = node->op().propagate(InferContext(*node, contents_)))
-        contents_.emplace(node->output(), *std::move(contents));
+      if (!node->op().has(Trait::Pure)) continue;
+      if (auto contents = computed_contents(InferContext(*node, contents_)))
+        contents_.emplace(node->output(0), *std::move(contents));
     }
   }
 

@@ -107,6 +107,25 @@ TEST(Propagation, ArithmeticOnSizes) {
   EXPECT_EQ(g.type_of(g.add(ops::Reshape, {g.x, shape})), "float[N*S,12,32]");
 }
 
+TEST(Propagation, IntegersOf32BitsWrap) {
+  const Attributes narrow = {{"to", int64_t{6}}}, wide = {{"to", int64_t{7}}};
+  const auto filled = [&](int64_t axis, int32_t factor) {
+    Chain g;
+    Value* product = g.add(
+        ops::Mul, {g.add(ops::Cast, {g.size_of(g.x, axis)}, narrow), g.add_constant(Tensor::scalar<int32_t>(factor))});
+    Value* shape = g.add(ops::Unsqueeze, {g.add(ops::Cast, {product}, wide), g.constant({0})});
+    return g.type_of(g.add(ops::ConstantOfShape, {shape}));
+  };
+  EXPECT_EQ(filled(2, 5592405), "float[2147483520]");
+  EXPECT_EQ(filled(2, 5592406), "float[?]");
+  EXPECT_EQ(filled(0, 1 << 24), "float[16777216*N]");
+  EXPECT_EQ(filled(0, 1 << 29), "float[?]");
+  Chain g;
+  Value* product = g.add(ops::Mul, {g.size_of(g.x, 2), g.add_constant(Tensor::scalar<int64_t>(1 << 24))});
+  Value* cast = g.add(ops::Cast, {g.add(ops::Cast, {product}, narrow)}, wide);
+  EXPECT_EQ(g.type_of(g.add(ops::ConstantOfShape, {g.add(ops::Unsqueeze, {cast, g.constant({0})})})), "float[?]");
+}
+
 TEST(Propagation, PositionsAndMasks) {
   Chain g;
   Value* s = g.size_of(g.ids, 1);
