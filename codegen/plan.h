@@ -311,6 +311,8 @@ struct Repeat {
   std::optional<View> condition;
   View counter;  // one Int64
   std::vector<Collection> collections;
+  bool only_declared =
+      false;  // that there are as many iterations as slices: the interpreter counts, an object could not tell
   int end = 0;
 };
 

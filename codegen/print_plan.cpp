@@ -87,7 +87,7 @@ void print(std::ostream& out, const Repeat& repeat, const Plan& plan) {
   if (repeat.condition) out << "    while   " << to_string(*repeat.condition, plan) << "\n";
   for (const Repeat::Collection& c : repeat.collections)
     out << "    collect " << to_string(c.part, plan) << (c.backwards ? " backwards" : "") << " in "
-        << to_string(c.all, plan) << "\n";
+        << to_string(c.all, plan) << (repeat.only_declared ? ", whose length is only declared\n" : "\n");
 }
 
 }  // namespace

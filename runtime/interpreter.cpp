@@ -88,16 +88,27 @@ Status Interpreter::act(size_t step, const BranchInfo& branch) {
 Status Interpreter::act(size_t step, const RepeatInfo& repeat) {
   int64_t trips = INT64_MAX;
   if (repeat.trips) std::memcpy(&trips, address(*repeat.trips), sizeof trips);
-  for (int64_t i = 0; i < trips && (!repeat.condition || holds(*repeat.condition)); ++i) {
+  int64_t i = 0;
+  for (; i < trips && (!repeat.condition || holds(*repeat.condition)); ++i) {
     std::memcpy(address(repeat.counter), &i, sizeof i);
     LAPIS_CHECK(steps(step + 1, repeat.end));
-    for (const RepeatInfo::Collection& c : repeat.collections)
-      if (i < c.count)
-        std::memcpy(address(c.all) + c.bytes * (c.backwards ? c.count - 1 - i : i), address(c.part),
-                    static_cast<size_t>(c.bytes));
+    for (const RepeatInfo::Collection& c : repeat.collections) {
+      if (i >= c.count) return miscounted(step, "more than " + std::to_string(i), c.count);
+      std::memcpy(address(c.all) + c.bytes * (c.backwards ? c.count - 1 - i : i), address(c.part),
+                  static_cast<size_t>(c.bytes));
+    }
   }
+  for (const RepeatInfo::Collection& c : repeat.collections)
+    if (i < c.count) return miscounted(step, std::to_string(i), c.count);
   next_ = repeat.end;
   return ok();
+}
+
+Diagnostic Interpreter::miscounted(size_t step, const std::string& iterations, int64_t declared) const {
+  return error(ErrorKind::Mismatch, "'" + steps_[step].name + "' runs " + iterations +
+                                        " times, and what it collects has a declared length of " +
+                                        std::to_string(declared))
+      .help("give inputs that make it run so often, or compile the model without that declaration");
 }
 
 }  // namespace lapis

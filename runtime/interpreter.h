@@ -36,6 +36,7 @@ class Interpreter {
   Status act(size_t step, const CallInfo& call);
   Status act(size_t step, const BranchInfo& branch);
   Status act(size_t step, const RepeatInfo& repeat);
+  Diagnostic miscounted(size_t step, const std::string& iterations, int64_t declared) const;
   Status call_host(size_t step, const CallInfo& call);
   std::byte* address(const Place& place) const;
   bool holds(const Place& condition) const { return *address(condition) != std::byte{0}; }

@@ -88,6 +88,12 @@ Status check_calls(const Plan& plan) {
       found.push_back(error(ErrorKind::Unsupported, "'" + name_of(step.region) + "' (" + step.op + ") is computed by " +
                                                         f->who + ", which an object file cannot hold")
                           .help(f->help));
+    else if (const auto* repeat = std::get_if<Repeat>(&step.region); repeat && repeat->only_declared)
+      found.push_back(error(ErrorKind::Unsupported, "'" + repeat->name + "' (" + step.op +
+                                                        ") may run more or less often than the length of what it "
+                                                        "collects, which the model only declares, and an object "
+                                                        "file does not count")
+                          .help("make the trip count a constant, or an artifact, which counts"));
   return status_of(std::move(found));
 }
 

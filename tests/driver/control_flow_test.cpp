@@ -1,6 +1,6 @@
 // If, Loop, Scan, routines and calls into the reference: compiled, they give what the reference evaluator gives, at every level of this
 // host, with 1 to 3 threads, from an artifact and in an object file.
-#include <gtest/gtest.h>
+#include <gmock/gmock.h>
 
 #include <algorithm>
 #include <cmath>
@@ -17,6 +17,7 @@ namespace lapis {
 namespace {
 
 using testing::graph_from_text;
+using ::testing::HasSubstr;
 using testing::host_levels;
 
 std::vector<Tensor> reference(const Graph& graph, const std::vector<Tensor>& inputs) {
@@ -200,6 +201,29 @@ TEST(ControlFlow, LoopsCollectWhatTheirIterationsGive) {
   })");
   c.inputs = {{floats({3}, 1)}};
   expect_reference(c);
+}
+
+TEST(ControlFlow, ALengthThatIsOnlyDeclaredIsCounted) {
+  Case c;
+  c.graph = graph_from_text(R"((int64 n, float[3] x) => (float[2,3] all) {
+    last, all = Loop (n, , x) <
+      body = step (int64 i, bool go, float[3] s) => (bool still, float[3] t, float[3] u) {
+        still = Identity (go)
+        t = Add (s, x)
+        u = Neg (t)
+      }>
+  })");
+  c.inputs = {{Tensor::scalar<int64_t>(2), floats({3}, 1)}};
+  const Compiled made = compiled(*c.graph, Target::host());
+  expect_equal(made.program, c);
+  for (const auto& [trips, said] : {std::pair(0, "runs 0 times"), {1, "runs 1 times"}, {3, "runs more than 2 times"}}) {
+    const auto got = (*open_program(made.program, {}))->run({Tensor::scalar<int64_t>(trips), floats({3}, 1)});
+    ASSERT_FALSE(got.ok()) << trips;
+    EXPECT_THAT(to_string(got.diagnostics()), HasSubstr(said));
+  }
+  const auto object = write_object(made.plan, made.code, {"model", ::testing::TempDir()});
+  ASSERT_FALSE(object.ok());
+  EXPECT_THAT(to_string(object.diagnostics()), HasSubstr("which the model only declares"));
 }
 
 TEST(ControlFlow, LoopsInsideOfLoops) {

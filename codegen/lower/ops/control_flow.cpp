@@ -173,6 +173,13 @@ std::optional<View> kept_by_loop(const Node& node, size_t output, const View&) {
   return kept_row_major(*node.output(output));
 }
 
+// What it collects has a length because the model declares one.
+bool only_declares_length(const Node& node) {
+  const auto inferred = node.op().infer(InferContext(node, {}));
+  return inferred.ok() && std::any_of(inferred->begin() + static_cast<ptrdiff_t>(loop_states(node)), inferred->end(),
+                                      [](const Type& t) { return t.ranked() && !t.dims->front().is_constant(); });
+}
+
 void loop(Lowering& l, const FusedRegion& region) {
   const Node& node = *region.anchor;
   const auto a = node.attrs<ops::LoopAttrs>();
@@ -192,6 +199,7 @@ void loop(Lowering& l, const FusedRegion& region) {
   }
   for (size_t i = states; i < node.outputs().size(); ++i)
     if (const Value* y = node.output(i)) l.alias(y, repetition.collect(i + 1, shape_of(y)[0], false));
+  repetition.repeat.only_declared = !repetition.repeat.collections.empty() && only_declares_length(node);
   repetition.run([] {});
 }
 
