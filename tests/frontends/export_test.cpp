@@ -220,6 +220,15 @@ INSTANTIATE_TEST_SUITE_P(
         OpsetCase{"(float[2,3] x) => (float[2,3] y) { y = Gelu(x) }", 20},
         OpsetCase{"(float[2,3] x) => (float[4,3] y) <int64[4] p = {1,0,1,0}> { y = Pad(x, p) }", 13},
         OpsetCase{"(float[2,3] x) => (float[4,3] y) <int64[4] p = {1,0,1,0}> { y = Pad<mode = \"wrap\">(x, p) }", 19},
+        OpsetCase{"(float[1,1,5,5] x) => (float[1,1,3,3] y) { y = MaxPool<kernel_shape = [2,3], strides = [2,2], "
+                  "pads = [1,1,1,1], ceil_mode = 1>(x) }",
+                  22},
+        OpsetCase{"(float[1,1,5,5] x) => (float[1,1,3,3] y) { y = AveragePool<kernel_shape = [2,3], strides = [2,2], "
+                  "pads = [1,1,1,1], ceil_mode = 1>(x) }",
+                  22},
+        OpsetCase{"(float[1,1,6,6] x) => (float[1,1,3,3] y) { y = MaxPool<kernel_shape = [3,3], strides = [2,2], "
+                  "ceil_mode = 1>(x) }",
+                  13},
         OpsetCase{"(bfloat16[2] x) => (bfloat16[2] y) { y = LeakyRelu(x) }", 16},
         OpsetCase{"(float[6] x) => (float[3] y, float[3] z) { y, z = Split<num_outputs = 2>(x) }", 18},
         OpsetCase{"(bool c, float[2] x) => (float[2] y) { y = If(c) <then_branch = t () => (float[2] p) { p = Gelu(x) "
