@@ -3,7 +3,10 @@
 #include <onnx/onnx_pb.h>
 
 #include <algorithm>
+#include <cmath>
 #include <iterator>
+#include <limits>
+#include <optional>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -97,12 +100,13 @@ Tensor scalar_of(DType dtype, float value) {
 }
 
 // The attribute's number becomes input i, of the type of input 0.
-void scalar_to_input(NodeProto& node, UpgradeHost& host, const std::string& name, int i) {
-  const auto* a = attribute(node, name);
-  if (!a) return;
+void scalar_to_input(NodeProto& node, UpgradeHost& host, const std::string& name, int i,
+                     std::optional<float> otherwise = {}) {
+  if (!attribute(node, name) && !otherwise) return;
+  const float value = float_or(node, name, otherwise.value_or(0));
   const Type* type = host.type_of(node.input(0));
   set_input(node, i,
-            host.add_constant(scalar_of(type ? type->dtype : DType::Float32, a->f()), node.output(0) + "_" + name));
+            host.add_constant(scalar_of(type ? type->dtype : DType::Float32, value), node.output(0) + "_" + name));
   remove_attribute(node, name);
 }
 
@@ -127,9 +131,11 @@ Status batch_normalization_14(NodeProto& node, UpgradeHost&) {
   return ok();
 }
 
+// A bound that is left out was the largest float; now it is none.
 Status clip_11(NodeProto& node, UpgradeHost& host) {
-  scalar_to_input(node, host, "min", 1);
-  scalar_to_input(node, host, "max", 2);
+  constexpr float kLargest = std::numeric_limits<float>::max();
+  scalar_to_input(node, host, "min", 1, -kLargest);
+  scalar_to_input(node, host, "max", 2, kLargest);
   return ok();
 }
 
@@ -189,7 +195,8 @@ Status group_normalization_21(NodeProto& node, UpgradeHost& host) {
 
 Status pad_11(NodeProto& node, UpgradeHost& host) {
   ints_to_input(node, host, "pads", 1);
-  if (float_or(node, "value", 0) != 0) scalar_to_input(node, host, "value", 2);
+  if (const float value = float_or(node, "value", 0); value != 0 || std::signbit(value))
+    scalar_to_input(node, host, "value", 2);
   remove_attribute(node, "value");
   return ok();
 }
@@ -270,6 +277,12 @@ Status slice_10(NodeProto& node, UpgradeHost& host) {
   return ok();
 }
 
+bool may_be_empty(const Type* type) {
+  return !type || !type->ranked() || std::any_of(type->dims->begin(), type->dims->end(), [](const Dim& d) {
+    return !d.is_constant() || d.value() == 0;
+  });
+}
+
 // Softmax(axis) used to see x as a matrix of the axes before `axis` and those from `axis` on.
 Status softmax_13(NodeProto& node, UpgradeHost& host) {
   const int64_t axis = int_or(node, "axis", 1);
@@ -289,6 +302,7 @@ Status softmax_13(NodeProto& node, UpgradeHost& host) {
   host.add_before(std::move(inner));
   const std::string name = node.name();
   node = make_node("Reshape", {result, shape}, y);
+  if (may_be_empty(x)) set_int(node, "allowzero", 1);
   node.set_name(name);
   return ok();
 }

@@ -70,14 +70,13 @@ std::optional<Bounds> bounds_of(Value& y, Value*& x) {
 
 bool is_relu(const Bounds& b) { return facts::same_number(b.low, 0) && b.high == kInfinity; }
 
+// With both bounds: ONNX Runtime takes the largest finite number for one that is left out.
 Value* bounded(Rewriter& rw, Value* x, const Bounds& b) {
   if (is_relu(b)) return rw.add(ops::Relu, {x});
-  Value* low = b.low == -kInfinity ? nullptr : rw.scalar(b.low, x->dtype());
-  if (b.high == kInfinity) return rw.add(ops::Clip, {x, low});
-  return rw.add(ops::Clip, {x, low, rw.scalar(b.high, x->dtype())});
+  return rw.add(ops::Clip, {x, rw.scalar(b.low, x->dtype()), rw.scalar(b.high, x->dtype())});
 }
 
-// Max(x, a)  =>  Clip(x, a),  Min(x, b)  =>  Clip(x, , b),  Clip(x, 0)  =>  Relu(x)        (a and b are not 0)
+// Max(x, a)  =>  Clip(x, a, inf),  Min(x, b)  =>  Clip(x, -inf, b),  Clip(x, 0)  =>  Relu(x)        (a and b are not 0)
 bool to_clip(Value& y, Rewriter& rw) {
   Value* x;
   const auto b = bounds_of(y, x);

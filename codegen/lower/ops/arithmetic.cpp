@@ -9,15 +9,15 @@
 namespace lapis::codegen {
 namespace {
 
-// A bound that is NaN does not bind.
-bool binds(const Scalar& s, size_t i) {
+// A bound that is NaN, or that nothing exceeds, does not bind.
+bool binds(const Scalar& s, size_t i, double extreme) {
   const auto bound = scalar_constant(s.node.input(i));
-  return s.has(i) && !(bound && std::isnan(bound->as_double()));
+  return s.has(i) && !(bound && (std::isnan(bound->as_double()) || bound->as_double() == extreme));
 }
 int clip(Scalar& s) {
   int x = s.in(0);
-  if (binds(s, 1)) x = s.op(Op::AtLeast, x, s.in(1));
-  if (binds(s, 2)) x = s.op(Op::AtMost, x, s.in(2));
+  if (binds(s, 1, -INFINITY)) x = s.op(Op::AtLeast, x, s.in(1));
+  if (binds(s, 2, INFINITY)) x = s.op(Op::AtMost, x, s.in(2));
   return x;
 }
 
