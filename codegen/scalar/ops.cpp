@@ -11,7 +11,7 @@ using enum Kind;
 using enum Typing;
 
 double normal_cdf(double x) { return 0.5 * std::erfc(-x / std::sqrt(2.0)); }
-double sigmoid(double x) { return 1 / (1 + std::exp(-x)); }
+double sigmoid(double x) { return x < 0 ? std::exp(x) / (1 + std::exp(x)) : 1 / (1 + std::exp(-x)); }
 template <double (*kFunction)(double)> double function(double x) { return kFunction(x); }
 
 // clang-format off

@@ -47,6 +47,10 @@ TEST(SpecialValues, BoundsLeaveNanAndZerosAlone) {
   expect_floats(ops::Celu, {f({kNan, 1, -kInf})}, {kNan, 1, -1});
 }
 
+TEST(SpecialValues, SigmoidHasTheSmallestDoubles) {
+  EXPECT_DOUBLE_EQ(values<double>(run1(ops::Sigmoid, {v<double>({-710})}))[0], std::exp(-710.0));
+}
+
 TEST(SpecialValues, PowersOfIntegersAndFractions) {
   const auto base = v<int32_t>({4, 9, 2, -8, 0, 100000});
   EXPECT_EQ(values<int32_t>(run1(ops::Pow, {base, Tensor::scalar(0.5f)})), (std::vector<int32_t>{2, 3, 1, 0, 0, 316}));
