@@ -70,23 +70,25 @@ bool product_with_constant(Value& y, Rewriter& rw) {
   return rw.replace(y, without_zero_point(sums, za, weight_sums(w, zw, {0}, rw), rw));
 }
 
-// The operand as int32 less its zero point, which is one number, or one for each row (as a column) or column.
+// The operand as int32 less its zero point, which is one number, or one for each row or column: as a list, or of the operand's rank.
 Value* centered(Value* bytes, Value* zero_point, bool by_rows, Rewriter& rw) {
   Value* wide = rw.add(ops::Cast, {bytes}, to_int32());
   if (!zero_point) return wide;
   Value* zero = rw.add(ops::Cast, {zero_point}, to_int32());
-  if (by_rows && !is_single(zero_point)) zero = rw.add(ops::Unsqueeze, {zero, rw.ints({1})});
+  if (by_rows && zero_point->type().rank() == 1 && !is_single(zero_point))
+    zero = rw.add(ops::Unsqueeze, {zero, rw.ints({1})});
   return rw.add(ops::Sub, {wide, zero});
 }
 
-// MatMulInteger(a, b, za, zb)  =>  MatMul(a - za, b - zb)        (a zero point is computed)
+// MatMulInteger(a, b, za, zb)  =>  MatMul(a - za, b - zb)        (a zero point is computed, or one for each row)
 bool product_of_computed(Value& y, Rewriter& rw) {
   Value *a, *b, *za = nullptr, *zb = nullptr;
   if (!match(y, op(ops::MatMulInteger, bind(a), bind(b), optional(bind(za)), optional(bind(zb))))) return false;
-  if (!is_computed(za) && !is_computed(zb)) return false;
+  if (!is_computed(za) && !is_computed(zb) && !(za && !is_single(za))) return false;
   const auto fits = [](const Value* v, const Value* zero) {
-    return !zero || is_single(zero) ||
-           (zero->type().ranked() && zero->type().rank() == 1 && v->type().ranked() && v->type().rank() == 2);
+    if (!zero || is_single(zero)) return true;
+    if (!zero->type().ranked() || !v->type().ranked()) return false;
+    return zero->type().rank() == v->type().rank() || (zero->type().rank() == 1 && v->type().rank() == 2);
   };
   if (!fits(a, za) || !fits(b, zb)) return rw.skip(y, "its zero points differ between matrices");
   return rw.replace(y, rw.add(ops::MatMul, {centered(a, za, true, rw), centered(b, zb, false, rw)}));

@@ -284,6 +284,12 @@ TEST(DynamicQuantization, ProductsTakeComputedZeroPoints) {
       "(uint8[2,4,8] x, uint8[2,8,4] w, uint8 zx, uint8 zw) => (int32[2,4,4] y) { y = MatMulInteger (x, w, zx, zw) }");
   expect_reference(
       "(uint8[4,8] x, int8[8,5] w, uint8[4] zx, int8[5] zw) => (int32[4,5] y) { y = MatMulInteger (x, w, zx, zw) }");
+  expect_reference(
+      "(uint8[4,8] x, int8[8,5] w) => (int32[4,5] y, int32[4,5] z) <uint8[4] zx = {1, 2, 3, 250}, uint8[4,1] column = "
+      "{9, 8, 7, 0}> { y = MatMulInteger (x, w, zx)  z = MatMulInteger (x, w, column) }");
+  expect_reference(
+      "(uint8[2,4,8] x, uint8[2,8,4] w, uint8[2,4,1] zx, uint8[2,1,4] zw) => (int32[2,4,4] y) "
+      "{ y = MatMulInteger (x, w, zx, zw) }");
 }
 
 TEST(DynamicQuantization, ConvolutionsTakeComputedZeroPoints) {
