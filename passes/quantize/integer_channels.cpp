@@ -7,9 +7,12 @@
 #include "ir/ops/ops.h"
 #include "passes/quantize/forms.h"
 #include "passes/quantize/integer.h"
+#include "passes/simplify/facts.h"
 
 namespace lapis {
 namespace {
+
+Diagnostic refusal(std::string reason) { return error(ErrorKind::Unsupported, std::move(reason)); }
 
 // Conv, Gemm or MatMul of dequantized data and weights, and what is made of its channels.
 struct Channels {
@@ -79,21 +82,32 @@ std::optional<WithConstant> with_constant(const Node& node) {
   return std::nullopt;
 }
 
-// Weights times a number for each channel: of their scales the magnitude, of the integers the sign. Nullopt if an integer has no opposite.
-std::optional<IntegerWeight> multiplied(const Channels& c, const std::vector<float>& factors) {
+// Whether a scale is one that a float has with all its digits.
+bool is_plain_scale(float scale) { return std::isnormal(scale) && std::isfinite(scale * 255); }
+
+// Weights times a number for each channel: of their scales the magnitude, of the integers the sign. Else why not.
+Result<IntegerWeight> multiplied(const Channels& c, const std::vector<float>& factors) {
   IntegerWeight w{c.weight.values, Tensor(DType::Float32, {c.count})};
   int64_t inner = 1;
   for (int64_t a = c.weight_axis + 1; a < w.values.rank(); ++a) inner *= w.values.dim(a);
   const auto values = w.values.mutable_data<int8_t>();
   for (size_t i = 0; i < values.size(); ++i) {
     const float f = factors[static_cast<size_t>(static_cast<int64_t>(i) / inner % c.count)];
-    if (f < 0 && values[i] == -128) return std::nullopt;
+    if (f < 0 && values[i] == -128) return refusal("the weights hold -128, whose opposite is no int8");
     values[i] = f < 0 ? static_cast<int8_t>(-values[i]) : f == 0 ? int8_t{0} : values[i];
   }
   const auto scales = c.weight.scales.data<float>();
-  for (size_t i = 0; i < factors.size(); ++i)
-    w.scales.mutable_data<float>()[i] = factors[i] == 0 ? 1 : scales[scales.size() == 1 ? 0 : i] * std::abs(factors[i]);
+  for (size_t i = 0; i < factors.size(); ++i) {
+    float& scale = w.scales.mutable_data<float>()[i];
+    scale = factors[i] == 0 ? 1 : scales[scales.size() == 1 ? 0 : i] * std::abs(factors[i]);
+    if (!is_plain_scale(scale)) return refusal("its factors times the scales of the weights are no normal numbers");
+  }
   return w;
+}
+
+// An integer sum of 0 has no sign that a factor could turn around.
+bool turns_zeros(const std::vector<float>& factors) {
+  return !std::ranges::all_of(factors, [](float f) { return f > 0; });
 }
 
 Value* dequantize(const IntegerWeight& w, int64_t axis, Rewriter& rw) {
@@ -109,9 +123,13 @@ bool scale_weights(Value& y, Rewriter& rw) {
   const auto factors = per_channel(operands->constant->constant(), *c, y.type().rank());
   if (!factors) return rw.skip(y, "its factors are not one for each channel");
   const auto weight = multiplied(*c, *factors);
-  if (!weight) return rw.skip(y, "the weights hold -128, whose opposite is no int8");
+  if (!weight.ok()) return rw.skip(y, weight.diagnostics()[0].message);
+  if (turns_zeros(*factors) && !facts::hides_sign_of_zero(y))
+    return rw.skip(y, "the sign that its factors give to zeros is seen");
   std::vector<Value*> inputs = {c->node->input(0), dequantize(*weight, c->weight_axis, rw)};
   if (c->bias) inputs.push_back(rw.fold(ops::Mul, {c->bias, rw.constant(Tensor::vector(*factors))}));
+  if (c->bias && !facts::is_finite(inputs.back()->constant()))
+    return rw.skip(y, "its factors times the bias are infinite");
   return rw.replace(y, rw.add(c->node->op(), inputs, c->node->attributes()));
 }
 

@@ -39,10 +39,40 @@ bool is_filled_with(const Value& value, double number) {
 
 bool same_number(double a, double b) { return std::bit_cast<uint64_t>(a) == std::bit_cast<uint64_t>(b); }
 
-bool hides_sign_of_zero(const Value& y) {
-  return !y.is_graph_output() && std::all_of(y.uses().begin(), y.uses().end(), [](const Use& use) {
-    return use.node->op().has(Trait::Contraction) ? use.index < 2 : use.node->is(ops::QuantizeLinear) && use.index == 0;
+static bool may_hold_minus_zero(const Value& v) {
+  constexpr int64_t kSmall = 65536;
+  if (!v.is_constant() || v.constant().size() > kSmall) return true;
+  for (int64_t i = 0; i < v.constant().size(); ++i)
+    if (same_number(v.constant().as_double(i), -0.0)) return true;
+  return false;
+}
+
+// Zeros of both signs become +0, or the other summand.
+static bool adds_constants_above_minus_zero(const Node& node) {
+  return node.is(ops::Add) &&
+         !std::ranges::all_of(node.inputs(), [](const Value* v) { return may_hold_minus_zero(*v); });
+}
+
+// Of a zero of operand 0 nothing but the sign reaches the result, where it is a zero too.
+static bool passes_zeros_on(const Node& node) {
+  if (node.outputs().size() != 1) return false;  // indices of a MaxPool tell the signs of zeros
+  return node.is(ops::Relu) || node.is(ops::LeakyRelu) || node.is(ops::Clip) || node.is(ops::MaxPool) ||
+         node.op().has(Trait::Movement);
+}
+
+static bool hides_sign_of_zero(const Value& y, int steps) {
+  return !y.is_graph_output() && std::all_of(y.uses().begin(), y.uses().end(), [&](const Use& use) {
+    const Node& node = *use.node;
+    if (node.op().has(Trait::Contraction)) return use.index < 2;
+    if (node.is(ops::QuantizeLinear)) return use.index == 0;
+    if (adds_constants_above_minus_zero(node)) return true;
+    return steps > 0 && use.index == 0 && passes_zeros_on(node) && hides_sign_of_zero(*node.output(), steps - 1);
   });
+}
+
+bool hides_sign_of_zero(const Value& y) {
+  constexpr int kFar = 4;
+  return hides_sign_of_zero(y, kFar);
 }
 
 bool is_finite(const Tensor& tensor) {
@@ -112,6 +142,11 @@ bool is_non_negative(const Value& value) {
   if (node->is(ops::Abs)) return is_float(value);
   return node->is(ops::Clip) && is_at_least_zero(node->input(1)) &&
          (!node->input(2) || is_at_least_zero(node->input(2)));
+}
+
+bool is_never_minus_zero(const Value& value) {
+  const Node* node = value.producer();
+  return !is_float(value) || (node && (node->is(ops::Abs) || node->is(ops::Sigmoid)));
 }
 
 }  // namespace lapis::facts

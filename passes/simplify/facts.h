@@ -30,9 +30,10 @@ std::optional<std::vector<int64_t>> axes_of(const Node& node, size_t operand, in
 std::vector<int64_t> permutation_of(const Node& transpose);
 bool is_identity(const std::vector<int64_t>& permutation);
 std::vector<int64_t> inverse(const std::vector<int64_t>& permutation);
-// No value is negative: unsigned, or clamped by the operator that computes it.
+// No value is below 0, which may be -0: unsigned, or clamped by the operator that computes it.
 bool is_non_negative(const Value& value);
-// Whether a zero of y is +0 or -0 makes no difference to anyone: products are added to +0, and integers have one zero.
+bool is_never_minus_zero(const Value& value);
+// Whether a zero of y is +0 or -0 makes no difference to anyone: products are added to +0, as may be zeros, and integers have one zero.
 bool hides_sign_of_zero(const Value& y);
 // No NaN, no infinity.
 bool is_finite(const Tensor& tensor);

@@ -1,5 +1,6 @@
 // fold-pad: a window that slides over a padded input can pad by itself.
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <set>
 
@@ -116,11 +117,14 @@ template <class PoolAttrs> bool window_fits(const PoolAttrs& a, const std::vecto
   return !a.ceil_mode && pads_by_numbers(a.auto_pad);
 }
 
-bool never_wins(const SpatialPad& p) {
+// +0 is above the -0 that Relu and Clip leave as it is.
+bool never_wins(const SpatialPad& p, const Value& y) {
   const double value = pad_value(p);
   if (value == 0 && p.x->dtype() == DType::UInt8) return true;
   if (is_integer(p.x->dtype())) return value == static_cast<double>(integer_range(p.x->dtype()).lowest);
-  return value == -std::numeric_limits<double>::infinity() || (value <= 0 && facts::is_non_negative(*p.x));
+  if (value == -std::numeric_limits<double>::infinity()) return true;
+  const bool below = std::signbit(value) || facts::is_never_minus_zero(*p.x) || facts::hides_sign_of_zero(y);
+  return value <= 0 && below && facts::is_non_negative(*p.x);
 }
 
 // MaxPool(Pad(x, p))  =>  MaxPool<pads += p>(x)        (padded with what can never be the maximum)
@@ -129,7 +133,7 @@ bool max_pool(Value& y, Rewriter& rw) {
   if (!node->is(ops::MaxPool) || (node->output(1) && !node->output(1)->unused())) return false;
   const auto p = spatial_pad(node->input(0), y.graph());
   if (!p) return false;
-  if (!never_wins(*p)) return rw.skip(y, "the padding of its input could be a maximum");
+  if (!never_wins(*p, y)) return rw.skip(y, "the padding of its input could be a maximum");
   auto a = node->attrs<ops::MaxPoolAttrs>();
   const auto pads = sum(a.pads, *p);
   if (!pads || !window_fits(a, *pads)) return rw.skip(y, "its windows would not be the same with larger pads");

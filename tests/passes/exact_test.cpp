@@ -75,6 +75,25 @@ constexpr ExactCase kCases[] = {
     {"pad_of_crossing_clip",
      "(float[1,1,N] x) => (float[1,1,M] y) <int64[6] p = {0,0,1,0,0,1}, float l = {1}, float h = "
      "{-5}> { b = Clip(x, l, h) a = Pad(b, p) y = MaxPool<kernel_shape = [2]>(a) }"},
+    {"pad_of_relu",
+     "(float[1,1,N] x) => (float[1,1,M] y) <int64[6] p = {0,0,1,0,0,1}> { b = Relu(x) a = Pad(b, p) t = "
+     "MaxPool<kernel_shape = [2]>(a) y = Reciprocal(t) }"},
+    {"pad_of_relu_by_negative_zero",
+     "(float[1,1,N] x) => (float[1,1,M] y) <int64[6] p = {0,0,1,0,0,1}, float v = {-0.0}> { b = Relu(x) a = Pad(b, p, "
+     "v) t = MaxPool<kernel_shape = [2]>(a) y = Reciprocal(t) }"},
+    {"pad_of_clip",
+     "(float[1,1,N] x) => (float[1,1,M] y) <int64[6] p = {0,0,1,0,0,1}, float l = {0}, float h = {6}> { b = Clip(x, l, "
+     "h) a = Pad(b, p) t = MaxPool<kernel_shape = [2]>(a) y = Reciprocal(t) }"},
+    {"pad_of_abs",
+     "(float[1,1,N] x) => (float[1,1,M] y) <int64[6] p = {0,0,1,0,0,1}> { b = Abs(x) a = Pad(b, p) t = "
+     "MaxPool<kernel_shape = [2]>(a) y = Reciprocal(t) }"},
+    {"pad_of_relu_then_add",
+     "(float[1,1,N] x) => (float[1,1,M] y) <int64[6] p = {0,0,1,0,0,1}, float c = {0}> { b = Relu(x) a = Pad(b, p) t = "
+     "MaxPool<kernel_shape = [2]>(a) s = Add(t, c) y = Reciprocal(s) }"},
+    {"pad_of_relu_then_add_negative_zero",
+     "(float[1,1,N] x) => (float[1,1,M] y) <int64[6] p = {0,0,1,0,0,1}, float[1,1,2] c = {-0.0, 0}, int64[3] shape = "
+     "{1, -1, 1}> { b = Relu(x) a = Pad(b, p) t = MaxPool<kernel_shape = [2]>(a) r = Reshape(t, shape) s = Add(r, c) y "
+     "= Reciprocal(s) }"},
     {"pad_into_conv",
      "(float[1,1,N] x) => (float[1,1,M] y) <int64[6] p = {0,0,1,0,0,1}, float[1,1,3] w = {1,-0.0,2}> { a "
      "= Pad(x, p) y = Conv(a, w) }"},
