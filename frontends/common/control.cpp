@@ -53,6 +53,8 @@ Result<Value*> size_of(Translation& t, const Dim& d, const std::vector<Value*>& 
   return Translation::unsupported("values of a size that only its graph knows");
 }
 
+}  // namespace
+
 Result<Value*> zeros(Translation& t, const Type& type, const std::vector<Value*>& around) {
   if (!type.ranked()) return Translation::unsupported("values of unknown rank that not every way sets");
   if (type.is_static()) return filled(t, 0, type);
@@ -63,6 +65,8 @@ Result<Value*> zeros(Translation& t, const Type& type, const std::vector<Value*>
   LAPIS_TRY(Value * shape, t.add(ops::Concat, sizes, ops::ConcatAttrs{.axis = 0}));
   return t.add(ops::Expand, {scalar(t, 0, type.dtype), shape});
 }
+
+namespace {
 
 Status set_result(Translation& t, size_t i, Value* value) {
   if (t.node().outputs[i].empty()) return ok();
@@ -311,6 +315,17 @@ class LoopBuilder {
   std::shared_ptr<Graph> body_;
 };
 
+// ---- scans ----------------------------------------------------------------------------------------------------------------
+
+// What a step is given: a slice of a sequence, or what the operand is.
+SourceValue given(const Translation& t, size_t i, const Value* operand, bool is_slice, bool is_constant) {
+  SourceValue value;
+  value.type = operand->type();
+  if (is_slice && value.type.ranked() && value.type.rank() > 0) value.type.dims->erase(value.type.dims->begin());
+  if (is_constant) value.constant = t.input(i).constant;
+  return value;
+}
+
 }  // namespace
 
 Status branch(Translation& t) {
@@ -329,5 +344,32 @@ Status branch(Translation& t) {
 }
 
 Status loop(Translation& t) { return LoopBuilder(t).run(); }
+
+Status scan(Translation& t) {
+  const auto states = static_cast<size_t>(t.get<int64_t>(kStates, 0)),
+             sequences = static_cast<size_t>(t.get<int64_t>(kSequences, 0));
+  std::vector<Value*> operands, inputs;
+  std::vector<SourceValue> known;
+  for (size_t i = 0; i < t.input_count(); ++i) {
+    LAPIS_TRY(operands.emplace_back(), t.stored(i, Layout::AsWritten));
+    const bool is_around = i >= states + sequences;
+    known.push_back(given(t, i, operands[i], i >= states && !is_around, is_around));
+    if (!is_around) inputs.push_back(operands[i]);
+  }
+  ops::ScanAttrs attributes;
+  attributes.num_scan_inputs = static_cast<int64_t>(sequences);
+  LAPIS_TRY(attributes.body, t.body(0, known));
+  const std::vector<Value*> of_body = attributes.body->inputs();
+  size_t next = states + sequences;
+  for (size_t i = next; i < operands.size(); ++i) {
+    if (known[i].constant.defined()) continue;
+    attributes.body->replace_all_uses(of_body[next], operands[i]);
+    attributes.body->remove_input(of_body[next++]);
+  }
+  LAPIS_TRY(const std::vector<Value*> results,
+            t.add_all(ops::Scan, inputs, encode_attributes(attributes), t.output_count()));
+  for (size_t i = 0; i < results.size(); ++i) LAPIS_CHECK(set_result(t, i, results[i]));
+  return ok();
+}
 
 }  // namespace lapis::frontend

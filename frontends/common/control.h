@@ -1,7 +1,9 @@
-// Branches and loops whose graphs a reader has put into SourceNode::bodies, as ONNX's If and Loop:
+// Branches and loops whose graphs a reader has put into SourceNode::bodies, as ONNX's If, Loop and Scan:
 //
 //   branch: inputs (condition, values...); bodies then and else: (values...) -> (results...)
 //   loop:   inputs (condition, states...); body: (iteration, condition, states...) -> (condition, states...)
+//   scan:   inputs (states..., sequences..., values...); body: (states..., slices..., values...) -> (states..., results...), of which as many as the
+//           attributes kStates and kSequences say
 //
 // What a body's inputs are follows from the operands: constants are constants in it too, values that a branch reads and states that no iteration
 // changes are read from the graph around. The states that the reader has seen to go through the body as they are stand in the attribute kUnchanged.
@@ -13,7 +15,14 @@ namespace lapis::frontend {
 
 inline constexpr const char* kUnchanged = "lapis.unchanged";  // their numbers, from 0
 
+inline constexpr const char* kStates = "lapis.states";
+inline constexpr const char* kSequences = "lapis.sequences";
+
+// Zeros of a type whose sizes are numbers or those of values around.
+Result<Value*> zeros(Translation& t, const Type& type, const std::vector<Value*>& around);
+
 Status branch(Translation& t);
 Status loop(Translation& t);
+Status scan(Translation& t);
 
 }  // namespace lapis::frontend

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <unordered_set>
 
+#include "frontends/mxnet/control.h"
 #include "frontends/mxnet/fused.h"
 #include "frontends/mxnet/input_types.h"
 #include "frontends/mxnet/symbol.h"
@@ -40,13 +41,16 @@ template <class List> bool is_in(const List& list, std::string_view op) {
   return std::find(std::begin(list), std::end(list), op) != std::end(list);
 }
 
+// A symbol, or a part of it that a node runs: its variables are that node's operands.
+enum class Scope : uint8_t { Model, Part };
+
 class Reader {
  public:
-  Reader(Symbol symbol, const Parameters& parameters)
-      : symbol_(std::move(symbol)), parameters_(parameters), types_(symbol_, parameters) {}
+  Reader(Symbol symbol, const Parameters& parameters, Scope scope = Scope::Model)
+      : symbol_(std::move(symbol)), parameters_(parameters), types_(symbol_, parameters), scope_(scope) {}
 
   Result<SourceGraph> run(size_t file_bytes) {
-    find_missing();
+    if (scope_ == Scope::Model) find_missing();
     find_sums_that_are_read();
     for (size_t i = 0; i < symbol_.nodes.size(); ++i) name_results(i);
     for (size_t i = 0; i < symbol_.nodes.size(); ++i)
@@ -109,7 +113,9 @@ class Reader {
     const std::string& name = names_[i][0];
     SourceValue value;
     value.given = true;
-    if (const auto it = parameters_.find(symbol_.nodes[i].name); it != parameters_.end()) {
+    if (scope_ == Scope::Part) {
+      source_.inputs.push_back(name);
+    } else if (const auto it = parameters_.find(symbol_.nodes[i].name); it != parameters_.end()) {
       value.constant = it->second;
       value.type = Type::of(value.constant);
     } else {
@@ -131,12 +137,28 @@ class Reader {
     node.outputs = names_[i];
     for (const Entry& input : from.inputs) node.inputs.push_back(names_[input.node][input.output]);
     for (const std::string& output : node.outputs) source_.values.emplace(output, SourceValue());
-    source_.nodes.push_back(std::move(node));
+    is_control_flow(node.op) ? add_with_parts(std::move(node), from.subgraphs)
+                             : source_.nodes.push_back(std::move(node));
+  }
+
+  void add_with_parts(SourceNode node, std::vector<Symbol>& symbols) {
+    std::vector<SourceGraph> parts;
+    for (Symbol& symbol : symbols) {
+      Result<SourceGraph> part = Reader(std::move(symbol), parameters_, Scope::Part).run(0);
+      if (!part.ok())
+        for (Diagnostic d : part.diagnostics()) findings_.push_back(d.at(location_of(node)));
+      else
+        parts.push_back(*std::move(part));
+    }
+    if (!findings_.empty()) return;
+    const Status added = add_control_flow(std::move(node), parts, source_);
+    findings_.insert(findings_.end(), added.diagnostics().begin(), added.diagnostics().end());
   }
 
   Symbol symbol_;
   const Parameters& parameters_;
   const InputTypes types_;
+  const Scope scope_;
   std::vector<std::vector<std::string>> names_;  // by node and output
   std::unordered_set<std::string> taken_, node_names_;
   SourceGraph source_;

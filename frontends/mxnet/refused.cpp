@@ -13,8 +13,6 @@ constexpr const char* kShifted = "its integers are scaled and shifted by numbers
 constexpr const char* kFloat = "import the float symbol, and quantize it with `lapis quantize`";
 constexpr const char* kFused = "it is a fused kernel of one library";
 constexpr const char* kPlain = "save the symbol before it is optimized for a backend";
-constexpr const char* kLoops = "it runs a part of the symbol a number of times or not, which Lapis does not translate";
-constexpr const char* kUnroll = "unroll it with hybridize() off, or write it without control flow";
 constexpr const char* kSparse = "it works on sparse arrays";
 constexpr const char* kDense = "make them dense before the model is saved";
 constexpr const char* kGiveNumbers = "give the model its random numbers as an input";
@@ -25,13 +23,11 @@ constexpr frontend::Refused kRefused[] = {
     {"_NDArray", kPython, kAsOperators},
     {"_Native", kPython, kAsOperators},
     {"_TensorRT", kFused, kPlain},
-    {"_cond", kLoops, kUnroll},
     {"_contrib_MultiBoxTarget", kBoxes, kCutBoxes},
     {"_contrib_MultiProposal", kBoxes, kCutBoxes},
     {"_contrib_Proposal", kBoxes, kCutBoxes},
     {"_contrib_quantize_asym", kShifted, kFloat},
     {"_contrib_quantized_rnn", kShifted, kFloat},
-    {"_foreach", kLoops, kUnroll},
     {"_random_normal", kRandom, kGiveNumbers},
     {"_random_uniform", kRandom, kGiveNumbers},
     {"_sample_multinomial", kRandom, kGiveNumbers},
@@ -41,7 +37,6 @@ constexpr frontend::Refused kRefused[] = {
     {"_sg_mkldnn_selfatt_valatt", kFused, kPlain},
     {"_shuffle", kRandom, kGiveNumbers},
     {"_sparse_retain", kSparse, kDense},
-    {"_while_loop", kLoops, kUnroll},
     {"cast_storage", kSparse, kDense},
 };
 

@@ -57,11 +57,23 @@ class Parser {
     for (const Json& graph : frontend::elements(json, "subgraphs")) {
       LAPIS_TRY(node.subgraphs.emplace_back(), Parser().run(graph));
     }
+    LAPIS_CHECK(set_outputs(node));
     for (const Json& input : frontend::elements(json, "inputs")) {
       if (reads_one(node.op) && node.inputs.size() == 1) break;
       LAPIS_TRY(node.inputs.emplace_back(), entry(input, "node '" + node.name + "'", symbol_.nodes.size()));
     }
     return node;
+  }
+
+  // Those of what runs graphs are all of them, whether others use them or not.
+  static Status set_outputs(SymbolNode& node) {
+    const auto count = node.attributes.find("num_outputs");
+    if (node.subgraphs.empty() || count == node.attributes.end()) return ok();
+    const auto* number = std::get_if<int64_t>(&count->second);
+    if (!number || *number < 1 || static_cast<size_t>(*number) > kMostOutputs)
+      return damaged("its number of outputs cannot be").at("node '" + node.name + "'");
+    node.outputs = static_cast<size_t>(*number);
+    return ok();
   }
 
   // [node, output] or [node, output, version]. Nodes come behind what they read.

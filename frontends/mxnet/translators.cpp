@@ -1,5 +1,6 @@
 #include "frontends/mxnet/translators.h"
 
+#include "frontends/common/control.h"
 #include "frontends/mxnet/import.h"
 
 namespace lapis::mxnet_frontend {
@@ -62,6 +63,7 @@ constexpr frontend::Translator kTranslators[] = {
     {"_RMinusScalar", 1, 1, 1, 1, scalar<ops::Sub, Scalar::InFront>},
     {"_RPowerScalar", 1, 1, 1, 1, scalar<ops::Pow, Scalar::InFront>},
     {"_arange", 1, 1, 0, 0, arange},
+    {"_cond", 1, 1, 1, kAny, frontend::branch},
     {"_contrib_AdaptiveAvgPooling2D", 1, 1, 1, 1, adaptive_average_pool},
     {"_contrib_BilinearResize2D", 1, 1, 1, 1, bilinear_resize},
     {"_contrib_MultiBoxDetection", 1, 1, 3, 3, multibox_detection},
@@ -90,6 +92,7 @@ constexpr frontend::Translator kTranslators[] = {
     {"_div_scalar", 1, 1, 1, 1, scalar<ops::Div>},
     {"_equal", 1, 1, 2, 2, comparison<ops::Equal>},
     {"_equal_scalar", 1, 1, 1, 1, scalar_comparison<ops::Equal>},
+    {"_foreach", 1, 1, 1, kAny, frontend::scan},
     {"_greater", 1, 1, 2, 2, comparison<ops::Greater>},
     {"_greater_equal", 1, 1, 2, 2, comparison<ops::GreaterOrEqual>},
     {"_greater_equal_scalar", 1, 1, 1, 1, scalar_comparison<ops::GreaterOrEqual>},
@@ -123,6 +126,7 @@ constexpr frontend::Translator kTranslators[] = {
     {"_rpower_scalar", 1, 1, 1, 1, scalar<ops::Pow, Scalar::InFront>},
     {"_split_v2", 1, 1, 1, 1, split},
     {"_sum", 1, 1, 1, kAny, add_n},
+    {"_while_loop", 1, 1, 2, kAny, while_loop},
     {"_zeros", 1, 1, 0, 0, zeros},
     {"abs", 1, 1, 1, 1, unary<ops::Abs>},
     {"add_n", 1, 1, 1, kAny, add_n},

@@ -64,6 +64,8 @@ Status log_softmax(Translation& t);
 Status softmax(Translation& t);
 Status softmax_activation(Translation& t);
 Status softmax_output(Translation& t);
+// control.cpp
+Status while_loop(Translation& t);
 // elementwise.cpp
 Status add_n(Translation& t);
 Status cast(Translation& t);

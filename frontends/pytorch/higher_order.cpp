@@ -114,50 +114,15 @@ Status add_scan(Call call, Parts parts, Writer& writer) {
     return wrong(call);
   add_list(call, "operands", all);
   const auto repeated = body(step, call.name + "/body/");
-  return writer.add(std::move(call), {repeated}, {{"lapis.states", states}, {"lapis.sequences", sequences}});
+  return writer.add(std::move(call), {repeated}, {{frontend::kStates, states}, {frontend::kSequences, sequences}});
 }
 
 // ---- translators --------------------------------------------------------------------------------------------------------------
 
-// What a step is given: a slice of a sequence, or what the operand is.
-frontend::SourceValue given(const Translation& t, size_t i, const Value* operand, bool is_slice, bool is_constant) {
-  frontend::SourceValue value;
-  value.type = operand->type();
-  if (is_slice && value.type.ranked() && value.type.rank() > 0) value.type.dims->erase(value.type.dims->begin());
-  if (is_constant) value.constant = t.input(i).constant;
-  return value;
-}
-
-Status scan(Translation& t) {
-  const auto states = static_cast<size_t>(t.get<int64_t>("lapis.states", 0)),
-             sequences = static_cast<size_t>(t.get<int64_t>("lapis.sequences", 0));
-  std::vector<Value*> operands, inputs;
-  std::vector<frontend::SourceValue> known;
-  for (size_t i = 0; i < t.input_count(); ++i) {
-    LAPIS_TRY(operands.emplace_back(), t.stored(i, Layout::AsWritten));
-    const bool is_around = i >= states + sequences;
-    known.push_back(given(t, i, operands[i], i >= states && !is_around, is_around));
-    if (!is_around) inputs.push_back(operands[i]);
-  }
-  ops::ScanAttrs attributes;
-  attributes.num_scan_inputs = static_cast<int64_t>(sequences);
-  LAPIS_TRY(attributes.body, t.body(0, known));
-  const std::vector<Value*> of_body = attributes.body->inputs();
-  size_t next = states + sequences;
-  for (size_t i = next; i < operands.size(); ++i) {
-    if (known[i].constant.defined()) continue;
-    attributes.body->replace_all_uses(of_body[next], operands[i]);
-    attributes.body->remove_input(of_body[next++]);
-  }
-  LAPIS_TRY(const std::vector<Value*> results,
-            t.add_all(ops::Scan, inputs, encode_attributes(attributes), t.output_count()));
-  return finish_some(t, results);
-}
-
 constexpr AtenRow kRows[] = {
     {"higher_order.cond", "pred true_fn false_fn operands", frontend::branch},
-    {"higher_order.map_impl", "f xs args", scan},
-    {"higher_order.scan", "combine_fn init xs additional_inputs", scan},
+    {"higher_order.map_impl", "f xs args", frontend::scan},
+    {"higher_order.scan", "combine_fn init xs additional_inputs", frontend::scan},
     {"higher_order.while_loop", "cond_fn body_fn carried_inputs additional_inputs", frontend::loop},
 };
 

@@ -202,7 +202,8 @@ TEST(HostileMxnet, EveryTruncationIsSurvived) {
 
 TEST(HostileMxnet, BitFlipsAreSurvived) {
   std::mt19937 random(7);
-  for (const std::string name : {"gluon", "quantized/calibrated", "quantized/dynamic", "quantized/operators"}) {
+  for (const std::string name :
+       {"gluon", "quantized/calibrated", "quantized/dynamic", "quantized/operators", "control"}) {
     const std::string symbol = content(name + "-symbol.json"), params = content(name + "-0000.params");
     for (int i = 0; i < 600 / testing::kStride; ++i) {
       std::string damaged = i % 2 ? symbol : params;

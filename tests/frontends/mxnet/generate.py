@@ -22,7 +22,7 @@ def array(*shape, low=-2.0, high=2.0):
 
 def weights(symbol, shapes):
     """Random values for everything that is not fed."""
-    args, _, aux = symbol.infer_shape(**shapes)
+    args, _, aux = symbol.infer_shape_partial(**shapes)  # loops do not tell all that is in them
     made = {}
     for name, shape in zip(symbol.list_arguments(), args):
         if name not in shapes:
@@ -323,6 +323,30 @@ def refused():
         (HERE / f"{name}.error").write_text(says + "\n")
 
 
+def control():
+    """Loops and branches: several states, what does not change, results that nobody reads, within each other. Each loop fills its results, as MXNet leaves the other rows as they were."""
+    steps, first, second, line, number = of_shape("steps", 5, 2, 3), of_shape("first", 2, 3), of_shape("second", 2, 3), of_shape("line", 3), of_shape("number", 1)
+    loops = S.contrib
+
+    def cell(step, states):
+        dense = S.FullyConnected(step, weight=of_shape("control_weight", 3, 3), num_hidden=3, no_bias=True, name="dense")
+        made = S.Activation(dense + states[0] + second, act_type="tanh")
+        return [made, step * 2], [made, states[1]]
+
+    results, states = loops.foreach(cell, steps, [first, second * 2])
+    outputs = [results[0], *states]
+    results, state = loops.foreach(lambda pair, state: (pair[0] * pair[1] + state, pair[1]), [steps, S.square(steps)], first)
+    outputs += [results, state, loops.foreach(lambda step, _: (step + first, []), steps, [])[0]]
+    outputs += loops.foreach(lambda step, state: loops.foreach(lambda row, inner: (row * 2 + inner, inner + row), step, state), steps, line)
+    results, states = loops.while_loop(lambda i, x: i < 4, lambda i, x: ([x + second, i], [i + 1, x * first]), (number, first), max_iterations=4)
+    outputs += [*results, *states]
+    outputs += loops.while_loop(lambda i, x: S.broadcast_lesser(i, S.sum(second * 0 + 0.5)), lambda i, x: ([x], [i + 1, x - second]), (number, first), max_iterations=9)[1]
+    for sign in (1, -1):
+        outputs += loops.cond(S.sum(S.abs(first)) * sign < 0, lambda: [first + second, second], lambda: [first * 2, second * 3])
+        outputs.append(loops.cond(S.sum(S.abs(first)) * sign < 0, lambda: loops.foreach(lambda row, state: (row + state, state), first, line)[0], lambda: second))
+    record("control", outputs, {"steps": array(5, 2, 3), "first": array(2, 3), "second": array(2, 3), "line": array(3), "number": np.zeros(1, np.float32)})
+
+
 def smaller():
     """Attributes that say nothing."""
     for file in HERE.rglob("*-symbol.json"):
@@ -334,5 +358,5 @@ def smaller():
 
 
 if __name__ == "__main__":
-    for make in (elementwise, shapes, reductions, windows, products, gluon, recurrent, gluon_sequence, boxes, quantized_operators, quantized_networks, refused, refused_quantized, smaller):
+    for make in (elementwise, shapes, reductions, windows, products, gluon, recurrent, gluon_sequence, boxes, quantized_operators, quantized_networks, refused, refused_quantized, control, smaller):
         make()
