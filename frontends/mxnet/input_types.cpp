@@ -162,9 +162,36 @@ std::optional<Shape> InputTypes::parameter(const SymbolNode& node, size_t operan
   return it == parameters_.end() ? std::nullopt : std::optional(it->second.shape());
 }
 
+// What a loop over slices reads, by the readers within: operands are data, states and what stays, in this order.
+std::optional<Dims> InputTypes::told_by_part(const SymbolNode& loop, size_t operand) const {
+  std::vector<int64_t> places;
+  size_t slices = 0;
+  for (const char* list : {"in_data_locs", "in_state_locs", "remain_locs"}) {
+    const auto* some = attribute<std::vector<int64_t>>(loop, list);
+    if (some) places.insert(places.end(), some->begin(), some->end());
+    if (slices == 0) slices = places.size();
+  }
+  const Symbol& part = loop.subgraphs[0];
+  std::vector<size_t> variables;
+  for (size_t i = 0; i < part.nodes.size(); ++i)
+    if (part.nodes[i].is_variable() && part.nodes[i].is_needed) variables.push_back(i);
+  if (operand >= places.size() || places[operand] < 0 || static_cast<size_t>(places[operand]) >= variables.size())
+    return std::nullopt;
+  auto dims = InputTypes(part, parameters_).told_by_readers(variables[static_cast<size_t>(places[operand])]);
+  if (!dims || operand >= slices) return dims;
+  if (dims->size() >= kMaxRank) return std::nullopt;
+  dims->insert(dims->begin(), Dim::unknown());
+  return dims;
+}
+
 std::optional<Dims> InputTypes::told_by(const Reader& reader) const {
   const SymbolNode& node = symbol_.nodes[reader.node];
-  if (reader.operand != 0 && !(node.op == "RNN" && reader.operand >= kFirstState)) return std::nullopt;
+  const bool is_loop = node.op == "_foreach" && node.subgraphs.size() == 1;
+  return is_loop ? told_by_part(node, reader.operand) : told_by_operator(node, reader.operand);
+}
+
+std::optional<Dims> InputTypes::told_by_operator(const SymbolNode& node, size_t operand) const {
+  if (operand != 0 && !(node.op == "RNN" && operand >= kFirstState)) return std::nullopt;
   const size_t rank = rank_of_data(node);
   if (rank == 0 || rank > kMaxRank) return std::nullopt;
   Dims dims(rank);

@@ -18,6 +18,8 @@ class InputTypes {
   };
   std::optional<Dims> declared(const SymbolNode& variable) const;
   std::optional<Dims> told_by_readers(size_t variable) const;
+  std::optional<Dims> told_by_operator(const SymbolNode& node, size_t operand) const;
+  std::optional<Dims> told_by_part(const SymbolNode& loop, size_t operand) const;
   std::optional<Dims> told_by(const Reader& reader) const;
   std::optional<Shape> parameter(const SymbolNode& node, size_t operand) const;
 

@@ -149,6 +149,22 @@ TEST(Mxnet, InputsHaveTheAxesThatTheirReadersTell) {
   EXPECT_EQ((*small)->outputs()[0]->type().to_string(), "float[x_dim1,x_dim0]");
 }
 
+TEST(Mxnet, InputsHaveTheAxesThatReadersInALoopTell) {
+  const std::string symbol =
+      R"json({"nodes": [{"op": "null", "name": "x"}, {"op": "null", "name": "s"}, {"op": "_foreach", "name": "loop",
+      "attrs": {"in_data_locs": "[1]", "in_state_locs": "[0]", "remain_locs": "[]", "num_out_data": "1",
+      "num_outputs": "2"}, "inputs": [[0, 0], [1, 0]], "subgraphs": [{"nodes": [{"op": "null", "name": "s0"},
+      {"op": "null", "name": "x0"}, {"op": "transpose", "name": "turned", "attrs": {"axes": "(1, 0)"},
+      "inputs": [[0, 0]]}, {"op": "LRN", "name": "pixels", "attrs": {"nsize": "3"}, "inputs": [[1, 0]]},
+      {"op": "transpose", "name": "back", "attrs": {"axes": "(1, 0)"}, "inputs": [[2, 0]]}],
+      "heads": [[3, 0], [4, 0]]}]}], "heads": [[2, 0], [2, 1]]})json";
+  const std::string none("\x12\x01\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 32);
+  const auto graph = imported(symbol, none);
+  ASSERT_TRUE(graph.ok()) << to_string(graph.diagnostics());
+  EXPECT_EQ((*graph)->inputs()[0]->type().rank(), 5);
+  EXPECT_EQ((*graph)->inputs()[1]->type().rank(), 2);
+}
+
 TEST(Mxnet, EitherFileStandsForTheModelAndTheOtherIsFound) {
   const Path folder = std::filesystem::temp_directory_path() / ("lapis_mxnet_" + std::to_string(::getpid()));
   std::filesystem::create_directory(folder);
