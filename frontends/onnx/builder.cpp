@@ -21,6 +21,7 @@
 #include "frontends/onnx/upgrade.h"
 #include "frontends/onnx/versions.h"
 #include "ir/infer.h"
+#include "ir/ops/ops.h"
 
 namespace lapis::onnx_frontend {
 namespace {
@@ -321,7 +322,7 @@ class Builder {
     if (any_input_poisoned(node, scope)) return skip(node, scope);
     if (!convert_attributes(node, op, schema, attributes, scope)) return poison(node, scope);
     Node* added = add_node(node, op, std::move(attributes), scope);
-    if (Status typed = infer_types(*added); !typed.ok()) {
+    if (Status typed = infer_types(*added); !typed.ok() && !scope.in_branch) {
       findings_.collect(typed);
       return poison(node, scope);
     }
@@ -353,7 +354,7 @@ class Builder {
       } else if (!def) {
         fail(node, {error(ErrorKind::Unsupported, "attribute '" + attribute.name() + "' is not supported")});
       } else if (attribute.type() == onnx::AttributeProto::GRAPH) {
-        auto graph = subgraph(attribute, scope);
+        auto graph = subgraph(attribute, scope, &op == &ops::If);
         complete &= graph->outputs().size() == static_cast<size_t>(attribute.g().output_size());
         attributes[attribute.name()] = std::move(graph);
       } else {
@@ -373,15 +374,16 @@ class Builder {
   // A node that lacks an input because of an earlier error. Its subgraphs are still searched for what is unsupported.
   void skip(onnx::NodeProto& node, Scope& scope) {
     for (auto& attribute : *node.mutable_attribute())
-      if (attribute.has_g()) subgraph(attribute, scope);
+      if (attribute.has_g()) subgraph(attribute, scope, false);
     poison(node, scope);
   }
 
-  std::shared_ptr<Graph> subgraph(onnx::AttributeProto& attribute, Scope& scope) {
+  std::shared_ptr<Graph> subgraph(onnx::AttributeProto& attribute, Scope& scope, bool is_branch) {
     auto graph = scope.graph->make_subgraph(attribute.g().name().empty() ? attribute.name() : attribute.g().name());
     Scope inner(
         {.graph = graph.get(), .outer = &scope, .call = scope.call, .owner = scope.owner, .depth = scope.depth + 1},
         scope.opsets);
+    inner.in_branch = scope.in_branch || is_branch;
     fill_graph(*attribute.mutable_g(), inner);
     return graph;
   }
@@ -411,6 +413,7 @@ class Builder {
       return fail(call, scope, {error(ErrorKind::Input, "has more operands than the function that defines it")});
     Scope inner({.graph = scope.graph, .call = node_name(call, scope), .owner = owner, .depth = scope.depth + 1},
                 &opsets);
+    inner.in_branch = scope.in_branch;
     // Names of what is expanded begin with the call's, and a file may hold one very long name.
     if (!expansion_.add_bytes(inner.call.size() * static_cast<size_t>(body.node_size())))
       return report_explosion(call, scope);

@@ -138,6 +138,19 @@ TEST(ControlFlow, BranchesThatAreNeverTakenNeedNotWork) {
       << to_string(refused.diagnostics());
 }
 
+TEST(ControlFlow, BranchesThatDoNotFitTheirOperandsNeedNotWork) {
+  Case c;
+  c.graph = graph_from_text(R"((float[5] x) => (float y) <bool never = {0}, int64[2] pieces = {1, 1}> {
+    s = If (never) <
+      then_branch = yes () => (float[2] a) { p, q = Split (x, pieces)  a = Add (p, q) },
+      else_branch = no () => (float[5] b) { b = Neg (x) }>
+    y = ReduceSum <keepdims = 0> (s)
+  })");
+  ASSERT_TRUE(bind_model(*c.graph, {}).ok());
+  c.inputs = {{floats({5}, 1)}};
+  expect_reference(c);
+}
+
 // Only what the passes find out shows that the Squeeze cannot be: the model's fault, and no bug of the pass that found it.
 TEST(ControlFlow, TakenBranchesThatCannotWorkAreRefused) {
   const auto graph = graph_from_text(
