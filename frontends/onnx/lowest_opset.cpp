@@ -60,7 +60,8 @@ constexpr int kWindowsStartInside = 22;
 
 bool drops_a_window(const Node& node) {
   if (!node.is(ops::MaxPool) && !node.is(ops::AveragePool)) return false;
-  const Type &x = node.input(0)->type(), &y = node.output()->type();
+  if (!node.input(0) || !node.output(0)) return false;  // a graph that is not valid can be written, too
+  const Type &x = node.input(0)->type(), &y = node.output(0)->type();
   if (!x.is_static() || !y.is_static()) return false;
   const ops::Window w = ops::window_of(node);
   for (size_t i = 0; w.ceil_mode && i < w.rank(); ++i) {
@@ -70,8 +71,18 @@ bool drops_a_window(const Node& node) {
   return false;
 }
 
+// Before opset 23 scales of halves divide in float.
+constexpr int kScalesDivideInTheirType = 23;
+
+bool divides_in_halves(const Node& node) {
+  const Value* scale = node.is(ops::QuantizeLinear) ? node.input(1) : nullptr;
+  return scale && !node.attribute_as<int64_t>("precision") &&
+         (scale->dtype() == DType::Float16 || scale->dtype() == DType::BFloat16);
+}
+
 int oldest_by_meaning(const Node& node) {
   int oldest = drops_a_window(node) ? kWindowsStartInside : kOldestExport;
+  if (divides_in_halves(node)) oldest = kScalesDivideInTheirType;
   for (const Barrier& b : kBarriers)
     if (node.op().name == b.op) oldest = std::max(oldest, b.version);
   for (const NewValue& n : kNewValues)

@@ -201,6 +201,14 @@ Status pad_11(NodeProto& node, UpgradeHost& host) {
   return ok();
 }
 
+// Scales of halves divided in float; now they divide in their own type unless the node says otherwise.
+Status quantize_linear_23(NodeProto& node, UpgradeHost& host) {
+  const Type* scale = node.input_size() > 1 ? host.type_of(node.input(1)) : nullptr;
+  const bool may_be_half = !scale || scale->dtype == DType::Float16 || scale->dtype == DType::BFloat16;
+  if (may_be_half && !attribute(node, "precision")) set_int(node, "precision", onnx::TensorProto::FLOAT);
+  return ok();
+}
+
 // Resize by `scales`, sampling as it did before opset 11.
 NodeProto asymmetric_resize(NodeProto node, const std::string& scales, const std::string& nearest_mode) {
   set_input(node, 1, "");
@@ -360,6 +368,7 @@ constexpr Change kChanges[] = {
     {"Hardmax", 13, softmax_13},
     {"LogSoftmax", 13, softmax_13},
     {"Pad", 11, pad_11},
+    {"QuantizeLinear", 23, quantize_linear_23},
     {"ReduceL1", 18, axes_to_input},
     {"ReduceL2", 18, axes_to_input},
     {"ReduceLogSum", 18, axes_to_input},

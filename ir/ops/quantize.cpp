@@ -15,6 +15,7 @@ constexpr TypeSet kIntegerStorage =
     types(DType::Int8, DType::UInt8, DType::Int16, DType::UInt16, DType::Int4, DType::UInt4, DType::Int2, DType::UInt2);
 constexpr TypeSet kFloatStorage =
     types(DType::Float8E4M3FN, DType::Float8E4M3FNUZ, DType::Float8E5M2, DType::Float8E5M2FNUZ, DType::Float4E2M1);
+constexpr TypeSet kDivisions = types(DType::Float32, DType::Float16, DType::BFloat16);
 constexpr TypeSet kStorage = kIntegerStorage | kFloatStorage;
 constexpr TypeSet kScale = types(DType::Float32, DType::Float16, DType::BFloat16);
 
@@ -104,6 +105,21 @@ std::vector<int64_t> zero_points(const EvalContext& c) {
   return c.has(2) ? to_integers(c.in(2)) : std::vector<int64_t>(static_cast<size_t>(c.in(1).size()), 0);
 }
 
+// The type that x / scale is computed in; an integer scale is as good as a float.
+DType division_type(const QuantizeLinearAttrs& a, DType scale) {
+  const DType type = a.precision ? dtype_of_number(a.precision) : scale;
+  return allows(kDivisions, type) ? type : DType::Float32;
+}
+
+// Both operands and the quotient rounded to `type`: of halves a quotient of floats rounds as if there had been no float between.
+float divided(double x, double scale, DType type) {
+  const auto rounded = [&](double value) {
+    const auto f = static_cast<float>(value);
+    return type == DType::Float16 ? to_float(to_float16(f)) : type == DType::BFloat16 ? to_float(to_bfloat16(f)) : f;
+  };
+  return rounded(rounded(x) / rounded(scale));
+}
+
 // ---- QuantizeLinear -----------------------------------------------------------------------------------------------
 
 DType quantized_dtype(const QuantizeLinearAttrs& a, const Type* zero_point) {
@@ -120,7 +136,7 @@ Result<Types> infer_quantize(const InferContext& c) {
   if (!allows(kStorage, dtype))
     return c.unsupported("quantizing to " + std::string(name_of(dtype)) + " is not supported")
         .help("use a zero point of an integer of 2 to 16 bits or of a float of 4 or 8 bits");
-  if (a.precision != 0 && dtype_of_number(a.precision) != DType::Float32)
+  if (a.precision != 0 && !allows(kDivisions, dtype_of_number(a.precision)))
     return c.unsupported("division in " + std::string(name_of(dtype_of_number(a.precision))) + " is not supported")
         .help("leave out the attribute precision");
   return Types{Type::tensor(dtype, c.in(0).dims)};
@@ -132,8 +148,8 @@ Status quantize_to_float(EvalContext& c, DType dtype, const QuantizeLinearAttrs&
   const ParameterIndex parameter(c.in(0), c.in(1), a.axis, a.block_size);
   std::vector<double> values = to_doubles(c.in(0));
   const std::vector<double> scales = to_doubles(c.in(1));
-  for (size_t i = 0; i < values.size(); ++i)
-    values[i] = static_cast<float>(values[i]) / static_cast<float>(scales[parameter(i)]);
+  const DType division = division_type(a, c.in(1).dtype());
+  for (size_t i = 0; i < values.size(); ++i) values[i] = divided(values[i], scales[parameter(i)], division);
   c.set_out(0, from_doubles(dtype, c.in(0).shape(), values, {a.saturate, ScaleRounding::Up}));
   return ok();
 }
@@ -148,10 +164,11 @@ Status evaluate_quantize(EvalContext& c) {
   const ParameterIndex parameter(x, c.in(1), a.axis, a.block_size);
   const std::vector<double> values = to_doubles(x), scales = to_doubles(c.in(1));
   const std::vector<int64_t> zeros = zero_points(c);
+  const DType division = division_type(a, c.in(1).dtype());
   std::vector<int64_t> y(values.size());
   for (size_t i = 0; i < y.size(); ++i) {
     const size_t p = parameter(i);
-    y[i] = quantize(static_cast<float>(values[i]) / static_cast<float>(scales[p]), zeros[p], range);
+    y[i] = quantize(divided(values[i], scales[p], division), zeros[p], range);
   }
   c.set_out(0, from_integers(dtype, x.shape(), y));
   return ok();

@@ -90,7 +90,7 @@ std::optional<Quantizer> quantizer(const Value& y) {
   const Node* node = y.producer();
   if (!node || !node->is(ops::QuantizeLinear) || node->input(0)->dtype() != DType::Float32) return std::nullopt;
   const auto precision = static_cast<DType>(node->attrs<ops::QuantizeLinearAttrs>().precision);
-  if (precision != DType::Undefined && precision != DType::Float32) return std::nullopt;
+  if ((precision == DType::Undefined ? node->input(1)->dtype() : precision) != DType::Float32) return std::nullopt;
   const auto scale = tensor_scale(*node, y.dtype());
   return scale ? std::optional(Quantizer{node->input(0), *scale}) : std::nullopt;
 }

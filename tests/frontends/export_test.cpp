@@ -229,6 +229,8 @@ INSTANTIATE_TEST_SUITE_P(
         OpsetCase{"(float[1,1,6,6] x) => (float[1,1,3,3] y) { y = MaxPool<kernel_shape = [3,3], strides = [2,2], "
                   "ceil_mode = 1>(x) }",
                   13},
+        OpsetCase{"(float16[2] x, float16 s) => (uint8[2] y) { y = QuantizeLinear(x, s) }", 23},
+        OpsetCase{"(float16[2] x, float16 s) => (uint8[2] y) { y = QuantizeLinear<precision = 1>(x, s) }", 23},
         OpsetCase{"(bfloat16[2] x) => (bfloat16[2] y) { y = LeakyRelu(x) }", 16},
         OpsetCase{"(float[6] x) => (float[3] y, float[3] z) { y, z = Split<num_outputs = 2>(x) }", 18},
         OpsetCase{"(bool c, float[2] x) => (float[2] y) { y = If(c) <then_branch = t () => (float[2] p) { p = Gelu(x) "

@@ -29,6 +29,18 @@ TEST(QuantizeLinear, DividesInFloat32) {
             Bytes{expected});
 }
 
+TEST(QuantizeLinear, DividesInTheTypeOfItsScaleOrAsTold) {
+  const Floats numbers = {0.25f, 0.35f, 0.45f, 0.55f, 2.5f, 7.5f, 12.25f};
+  const Attributes half = {{"to", int64_t{10}}};
+  const Tensor x = run1(ops::Cast, {Tensor::vector(numbers)}, half),
+               scale = run1(ops::Cast, {Tensor::scalar(0.1f)}, half);
+  EXPECT_EQ(values<uint8_t>(run1(ops::QuantizeLinear, {x, scale})), (Bytes{2, 4, 4, 6, 25, 75, 122}));
+  EXPECT_EQ(values<uint8_t>(run1(ops::QuantizeLinear, {x, scale}, {{"precision", int64_t{1}}})),
+            (Bytes{3, 4, 5, 5, 25, 75, 123}));
+  const Tensor f = Tensor::vector<float>({12.25f}), s = Tensor::scalar(0.1f);
+  EXPECT_EQ(values<uint8_t>(run1(ops::QuantizeLinear, {f, s}, {{"precision", int64_t{10}}})), Bytes{122});
+}
+
 TEST(QuantizeLinear, TakesOneScalePerSliceOrBlock) {
   const Tensor x = filled({2, 4}, 8);
   EXPECT_EQ(
