@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <functional>
+#include <numeric>
 
 #include "ir/infer.h"
 #include "ir/ops/attributes.h"
@@ -171,10 +172,14 @@ class Expansion {
     if (length_ && *length_ == 0) return "its sequences are empty";
     if (has_lengths() && !length_)
       return "its sequences have lengths of their own, and at most how long they are is not known";
+    if (const Value* lengths = node_.input(ops::kLengths); lengths && lengths->is_constant() && length_)
+      if (!std::ranges::all_of(lengths->constant().as_ints(), [&](int64_t n) { return n >= 0 && n <= *length_; }))
+        return "a sequence has a length that it cannot have";
     return std::nullopt;
   }
 
   bool replace() {
+    if (has_lengths()) lengths_ = checked_lengths();
     std::vector<Results> directions;
     for (int64_t d = 0; d < r_.directions(); ++d) directions.push_back(direction(d));
     std::vector<Rewriter::Replacement> with;
@@ -302,17 +307,26 @@ class Expansion {
   }
 
   // 0, 1, ...: which step it is, whatever direction they are taken in.
-  Value* counted() {
-    Tensor steps(DType::Int32, {*length_});
-    for (int64_t i = 0; i < *length_; ++i)
-      steps.mutable_data<int32_t>()[static_cast<size_t>(i)] = static_cast<int32_t>(i);
-    return rw_.constant(std::move(steps));
+  Value* counted() { return numbers_to(*length_); }
+  Value* numbers_to(int64_t end) {
+    std::vector<int32_t> numbers(static_cast<size_t>(end));
+    std::iota(numbers.begin(), numbers.end(), 0);
+    return rw_.constant(Tensor::vector(std::move(numbers)));
+  }
+
+  // The lengths, looked up among those that are possible: a Gather finds out what is none. Its indices may count from the end, these not.
+  Value* checked_lengths() {
+    Value* lengths = node_.input(ops::kLengths);
+    Value* is_none = at_.add(ops::Less, {lengths, at_.number(0, DType::Int32)});
+    Value* beyond = at_.number(static_cast<double>(*length_ + 1), DType::Int32);
+    Value* index = at_.add(ops::Where, {is_none, beyond, lengths});
+    return at_.add(ops::Gather, {numbers_to(*length_ + 1), index}, ops::AxisAttrs{0});
   }
 
   // Behind its end a sequence keeps its states, and gives 0.
   Value* within_lengths(Place& at, Graph& body, const States& before, States& after) {
     Value* step = body.add_input("step", Type::tensor(DType::Int32, Dims{}));
-    Value* is_within = at.add(ops::Less, {step, node_.input(ops::kLengths)});
+    Value* is_within = at.add(ops::Less, {step, lengths_});
     Value* rows = at.add(ops::Unsqueeze, {is_within, at.ints({1})});
     after.h = at.add(ops::Where, {rows, after.h, before.h});
     if (after.c) after.c = at.add(ops::Where, {rows, after.c, before.c});
@@ -326,6 +340,7 @@ class Expansion {
   Value* x_;  // [length, batch, input]
   int64_t hidden_ = 0;
   std::optional<int64_t> length_;
+  Value* lengths_ = nullptr;  // if sequences have their own
   bool fits_ = true;
 };
 

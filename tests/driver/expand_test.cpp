@@ -270,6 +270,18 @@ std::string bytes(int64_t count) {
   return values;
 }
 
+TEST(Recurrent, LengthsThatCannotBeAreErrors) {
+  const auto graph = graph_from_text(
+      "(float[3,2,1] x, int32[2] lengths) => (float[3,1,2,1] y) <float[1,1,1] w = {1}> "
+      "{ y = RNN <hidden_size = 1> (x, w, w, , lengths) }");
+  const auto made = compile(*graph, {});
+  ASSERT_TRUE(made.ok()) << to_string(made.diagnostics());
+  const Tensor x(DType::Float32, {3, 2, 1});
+  EXPECT_TRUE((*open_program(made->program, {}))->run({x, Tensor::vector<int32_t>({0, 3})}).ok());
+  for (const int32_t length : {4, -1, INT32_MAX, INT32_MIN})
+    EXPECT_FALSE((*open_program(made->program, {}))->run({x, Tensor::vector<int32_t>({2, length})}).ok()) << length;
+}
+
 TEST(DynamicQuantization, ProductsTakeComputedZeroPoints) {
   expect_reference("(float[5,32] x, float[24] b) => (float[5,24] y) <int8[32,24] w = {" + bytes(32L * 24) +
                    R"(}, float ws = {0.01}> {
