@@ -311,9 +311,9 @@ struct Repeat {
   std::optional<View> condition;
   View counter;  // one Int64
   std::vector<Collection> collections;
+  int end = 0;
   bool only_declared =
       false;  // that there are as many iterations as slices: the interpreter counts, an object could not tell
-  int end = 0;
 };
 
 using Region = std::variant<Loop, Contraction, Call, Branch, Repeat>;

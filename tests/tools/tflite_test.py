@@ -68,7 +68,7 @@ class Tflite(Cli):
         self.passes("bench", self.model, "--rounds", "1", "--round-seconds", "0.01")
         self.fails(USAGE, "bench", self.model, "--against", "onnxruntime", says="onnxruntime reads ONNX, not TFLite")
         self.fails(UNSUPPORTED, "compile", TFLITE / "cases/unsupported_operators.tflite", "-o", "net.lapis",
-                   says=["operator SVDF is not supported: it keeps a state from one run to the next (2 nodes)", "operator CUSTOM MyOperator is not supported (1 node)"])
+                   says=["operator LSTM is not supported: it keeps a state from one run to the next (2 nodes)", "operator CUSTOM MyOperator is not supported (1 node)"])
 
 
 if __name__ == "__main__":
