@@ -504,8 +504,8 @@ Status bind_shapes(Graph& graph, const std::map<std::string, Shape>& shapes) {
   std::map<std::string, int64_t> values;
   Diagnostics found;
   for (const auto& [name, shape] : shapes) {
-    const auto it =
-        std::find_if(graph.inputs().begin(), graph.inputs().end(), [&](const Value* v) { return v->name() == name; });
+    const auto it = std::find_if(graph.inputs().begin(), graph.inputs().end(),
+                                 [&name = name](const Value* v) { return v->name() == name; });
     if (it == graph.inputs().end()) {
       found.push_back(error(ErrorKind::Mismatch, "the model has no input '" + name + "'")
                           .help("its inputs are " + input_names(graph)));

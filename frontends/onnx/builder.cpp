@@ -106,8 +106,12 @@ class Builder {
     if (name.empty() || scope.has(name))
       return report(error(ErrorKind::Input,
                           name.empty() ? "an initializer has no name" : "initializer '" + name + "' is defined twice"));
-    if (!tensor.ok()) findings_.collect(std::move(tensor).diagnostics());
-    scope.values[name] = tensor.ok() ? scope.graph->add_constant(*std::move(tensor), value_name(name, scope)) : nullptr;
+    if (tensor.ok()) {
+      scope.values[name] = scope.graph->add_constant(*std::move(tensor), value_name(name, scope));
+    } else {
+      scope.poison(name);
+      findings_.collect(std::move(tensor).diagnostics());
+    }
   }
 
   // Until IR version 4 initializers had to be listed as inputs; such inputs are the constants that they default to.
@@ -119,9 +123,12 @@ class Builder {
         report(error(ErrorKind::Input, input.name().empty() ? "has no name" : "is listed twice").at(where));
       } else if (!scope.values.contains(input.name())) {
         Result<Type> type = input_type(input, scope);
-        if (!type.ok()) findings_.collect(std::move(type).diagnostics(), where);
-        scope.values[input.name()] =
-            type.ok() ? scope.graph->add_input(value_name(input.name(), scope), *std::move(type)) : nullptr;
+        if (type.ok()) {
+          scope.values[input.name()] = scope.graph->add_input(value_name(input.name(), scope), *std::move(type));
+        } else {
+          scope.poison(input.name());
+          findings_.collect(std::move(type).diagnostics(), where);
+        }
       }
     }
   }
@@ -181,6 +188,7 @@ class Builder {
 
   void emit_all(const std::vector<onnx::NodeProto*>& nodes, Scope& scope) {
     std::vector<frontend::OrderedNode> ordered;
+    ordered.reserve(nodes.size());
     for (const onnx::NodeProto* node : nodes) ordered.push_back(reads_and_writes(*node));
     frontend::NodeOrder order = frontend::topological_order(
         ordered, [&](std::string_view name) { return scope.has(std::string(name)); },
@@ -525,7 +533,7 @@ class Host : public UpgradeHost {
     return v && v->is_constant() ? &v->constant() : nullptr;
   }
   std::string add_constant(Tensor tensor, const std::string& hint) override {
-    const std::string name = fresh_name(hint);
+    std::string name = fresh_name(hint);
     scope_.values[name] = scope_.graph->add_constant(std::move(tensor), builder_.value_name(name, scope_));
     return name;
   }

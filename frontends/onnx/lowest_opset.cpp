@@ -118,6 +118,7 @@ onnx::NodeProto outline(const Node& node) {
 
 std::vector<const Type*> types_of(const std::vector<Value*>& values) {
   std::vector<const Type*> types;
+  types.reserve(values.size());
   for (const Value* v : values)
     types.push_back(v && (!v->type().is_tensor() || v->dtype() != DType::Undefined) ? &v->type() : nullptr);
   return types;

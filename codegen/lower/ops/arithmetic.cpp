@@ -1,5 +1,6 @@
 // Arithmetic on numbers.
 #include <cmath>
+#include <limits>
 
 #include "codegen/lower/ops/families.h"
 #include "ir/ops/attributes.h"
@@ -9,6 +10,8 @@
 namespace lapis::codegen {
 namespace {
 
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
 // A bound that is NaN, or that nothing exceeds, does not bind.
 bool binds(const Scalar& s, size_t i, double extreme) {
   const auto bound = scalar_constant(s.node.input(i));
@@ -16,8 +19,8 @@ bool binds(const Scalar& s, size_t i, double extreme) {
 }
 int clip(Scalar& s) {
   int x = s.in(0);
-  if (binds(s, 1, -INFINITY)) x = s.op(Op::AtLeast, x, s.in(1));
-  if (binds(s, 2, INFINITY)) x = s.op(Op::AtMost, x, s.in(2));
+  if (binds(s, 1, -kInfinity)) x = s.op(Op::AtLeast, x, s.in(1));
+  if (binds(s, 2, kInfinity)) x = s.op(Op::AtMost, x, s.in(2));
   return x;
 }
 

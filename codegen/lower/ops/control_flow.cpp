@@ -80,7 +80,7 @@ class Repetition {
 
   // What the body takes as `input` and gives as output `next`; begins as `initial`.
   View add_state(const View& initial, const Value* input, size_t next) {
-    const View storage = l_.plain_storage(input->name(), input->dtype(), shape_of(input));
+    View storage = l_.plain_storage(input->name(), input->dtype(), shape_of(input));
     l_.emit_copy(shaped_as(initial, storage.shape), storage, input->name());
     l_.alias(input, storage);
     states_.push_back({storage, body_.outputs()[next]});
@@ -93,7 +93,7 @@ class Repetition {
     Shape all = shape_of(result);
     const View slice = l_.plain_storage(result->name() + ".part", result->dtype(), all);
     all.insert(all.begin(), count);
-    const View whole = l_.plain_storage(result->name() + ".all", result->dtype(), all);
+    View whole = l_.plain_storage(result->name() + ".all", result->dtype(), all);
     repeat.collections.push_back({slice, whole, backwards});
     parts_.push_back({slice, result});
     return whole;
@@ -129,7 +129,7 @@ class Repetition {
   }
 
   View aside(const View& view, const std::string& name) {
-    const View copy = l_.plain_storage(name + ".aside", view.dtype, view.shape);
+    View copy = l_.plain_storage(name + ".aside", view.dtype, view.shape);
     l_.emit_copy(view, copy, name);
     return copy;
   }
