@@ -82,21 +82,20 @@ class Reader {
     return value;
   }
 
-  std::optional<uint64_t> unsigned_at(uint64_t where, uint64_t width) const {
+  template <class T8, class T16, class T32, class T64>
+  std::optional<T64> integer_at(uint64_t where, uint64_t width) const {
     switch (width) {
-      case sizeof(uint8_t): return at<uint8_t>(where);
-      case sizeof(uint16_t): return at<uint16_t>(where);
-      case sizeof(uint32_t): return at<uint32_t>(where);
-      default: return at<uint64_t>(where);
+      case sizeof(T8): return at<T8>(where);
+      case sizeof(T16): return at<T16>(where);
+      case sizeof(T32): return at<T32>(where);
+      default: return at<T64>(where);
     }
   }
+  std::optional<uint64_t> unsigned_at(uint64_t where, uint64_t width) const {
+    return integer_at<uint8_t, uint16_t, uint32_t, uint64_t>(where, width);
+  }
   std::optional<int64_t> signed_at(uint64_t where, uint64_t width) const {
-    switch (width) {
-      case sizeof(int8_t): return at<int8_t>(where);
-      case sizeof(int16_t): return at<int16_t>(where);
-      case sizeof(int32_t): return at<int32_t>(where);
-      default: return at<int64_t>(where);
-    }
+    return integer_at<int8_t, int16_t, int32_t, int64_t>(where, width);
   }
   std::optional<double> float_at(uint64_t where, uint64_t width) const {
     if (width == sizeof(float)) return at<float>(where);

@@ -202,9 +202,9 @@ TEST(ControlFlow, LoopsEndByTheirCondition) {
   expect_reference(c);
 }
 
-TEST(ControlFlow, LoopsCollectWhatTheirIterationsGive) {
-  Case c;
-  c.graph = graph_from_text(R"((float[3] x) => (float[3] last, float[5,3] all) <int64 n = {5}> {
+// A graph that begins as `head` says, with n and x, and has the sums of x that n iterations give.
+std::unique_ptr<Graph> collecting(const std::string& head) {
+  return graph_from_text(head + R"( {
     last, all = Loop (n, , x) <
       body = step (int64 i, bool go, float[3] s) => (bool still, float[3] t, float[3] u) {
         still = Identity (go)
@@ -212,20 +212,18 @@ TEST(ControlFlow, LoopsCollectWhatTheirIterationsGive) {
         u = Neg (t)
       }>
   })");
+}
+
+TEST(ControlFlow, LoopsCollectWhatTheirIterationsGive) {
+  Case c;
+  c.graph = collecting("(float[3] x) => (float[3] last, float[5,3] all) <int64 n = {5}>");
   c.inputs = {{floats({3}, 1)}};
   expect_reference(c);
 }
 
 TEST(ControlFlow, ALengthThatIsOnlyDeclaredIsCounted) {
   Case c;
-  c.graph = graph_from_text(R"((int64 n, float[3] x) => (float[2,3] all) {
-    last, all = Loop (n, , x) <
-      body = step (int64 i, bool go, float[3] s) => (bool still, float[3] t, float[3] u) {
-        still = Identity (go)
-        t = Add (s, x)
-        u = Neg (t)
-      }>
-  })");
+  c.graph = collecting("(int64 n, float[3] x) => (float[2,3] all)");
   c.inputs = {{Tensor::scalar<int64_t>(2), floats({3}, 1)}};
   const Compiled made = compiled(*c.graph, Target::host());
   expect_equal(made.program, c);
