@@ -5,7 +5,6 @@
 namespace lapis::pytorch_frontend {
 namespace {
 
-using frontend::reason::kBoxes;
 using frontend::reason::kComplex;
 using frontend::reason::kRandom;
 using frontend::reason::kSparse;
@@ -18,7 +17,6 @@ constexpr const char* kDense = "make them dense before the model is exported";
 constexpr const char* kDynamic =
     "it finds the scale of its operand when the model runs, and rounds otherwise than ONNX does";
 constexpr const char* kStatic = "export the float model and quantize it with `lapis quantize`, or quantize statically";
-constexpr const char* kCutBoxes = "end the model before it, and choose boxes in the program around it";
 
 constexpr frontend::Refused kRefused[] = {
     {"aten._fft_c2c", kComplex, kSpectrum},
@@ -67,7 +65,6 @@ constexpr frontend::Refused kRefused[] = {
     {"aten.view_as_real", kComplex, kSpectrum},
     {"quantized.linear_dynamic", kDynamic, kStatic},
     {"quantized.linear_relu_dynamic", kDynamic, kStatic},
-    {"torchvision.nms", kBoxes, kCutBoxes},
 };
 
 }  // namespace

@@ -77,6 +77,11 @@ TEST(Pytorch, EveryUnsupportedOperatorIsNamedWithItsLine) {
     EXPECT_THAT(message, HasSubstr(says));
 }
 
+TEST(Pytorch, BoxesThatCannotBeReadAreRefusedWithTheReason) {
+  EXPECT_THAT(refusal("unsupported_boxes.pt"), AllOf(HasSubstr("a number of samples that depends on the boxes"),
+                                                     HasSubstr("boxes or maps that are not float32")));
+}
+
 TEST(Pytorch, WhatAGraphCannotKeepIsRefused) { EXPECT_THAT(refusal("eager.pth"), HasSubstr("a PyTorch checkpoint")); }
 
 TEST(Pytorch, WhatBranchesAndLoopsCannotCarryIsRefusedWithItsLine) {

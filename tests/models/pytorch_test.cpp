@@ -26,6 +26,15 @@ TEST(Pytorch, CoreAtenComputesTheSame) { expect_all_as_recorded("_core.pt2", 5);
 TEST(Pytorch, TheOlderArchiveComputesTheSame) { expect_all_as_recorded("_old.pt2", 1); }
 TEST(Pytorch, TorchScriptComputesTheSame) { expect_all_as_recorded(".pt", 7); }
 
+// As many boxes as stay: what has such sizes is evaluated, not compiled.
+TEST(Pytorch, BoxesAreChosenAsTorchvisionDoes) {
+  const Path folder = Path(LAPIS_SOURCE_DIR) / "tests/frontends/pytorch";
+  for (const char* file : {"nms.pt2", "nms.pt"}) {
+    SCOPED_TRACE(file);
+    testing::expect_as_recorded({"nms", folder / file, folder / "nms_chosen.npz"}, 0, {Backend::Reference});
+  }
+}
+
 // Runs that follow each other hand their states on; the first one has zeros.
 struct Stream {
   Runner& runner;

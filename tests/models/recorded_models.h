@@ -48,7 +48,8 @@ inline double distance(const Tensor& got, const Tensor& wanted) {
 }
 
 // Evaluated and compiled, in the shapes that were recorded; the outputs within `tolerance` of the largest.
-inline void expect_as_recorded(const RecordedModel& m, double tolerance) {
+inline void expect_as_recorded(const RecordedModel& m, double tolerance,
+                               std::initializer_list<Backend> backends = {Backend::Reference, Backend::Jit}) {
   const auto graph = import_model(m.model);
   ASSERT_TRUE(graph.ok()) << to_string(graph.diagnostics());
   ModelOptions options;
@@ -57,7 +58,7 @@ inline void expect_as_recorded(const RecordedModel& m, double tolerance) {
     inputs.push_back(recorded_array(m, "in_" + input->name()));
     options.shapes[input->name()] = inputs.back().shape();
   }
-  for (const Backend backend : {Backend::Reference, Backend::Jit}) {
+  for (const Backend backend : backends) {
     const auto runner = open_model(m.model, {.model = options, .backend = backend});
     ASSERT_TRUE(runner.ok()) << m.name << ": " << to_string(runner.diagnostics());
     const auto got = (*runner)->run(inputs);
