@@ -22,6 +22,21 @@ Dim Window::output(size_t axis, const Dim& input) const {
   return starts_in_padding ? rounded_up - Dim(1) : rounded_up;
 }
 
+bool Window::meets(const Type& x) const {
+  for (size_t axis = 0; axis < rank(); ++axis)
+    if (!meets(axis, x.dim(static_cast<int64_t>(axis) + 2))) return false;
+  return true;
+}
+
+bool Window::meets(size_t axis, const Dim& input) const {
+  const bool steps_over = input.is_constant() ? input.value() < dilations[axis] : dilations[axis] > 1;
+  if (steps_over || input.is(0)) return false;
+  if (same_padding()) return true;
+  const bool overlaps = begins[axis] < reach(axis) && ends[axis] < reach(axis);
+  const bool empty_has_no_position = begins[axis] + ends[axis] < reach(axis);
+  return overlaps && (input.is_constant() || empty_has_no_position);
+}
+
 Shape Window::output_shape(std::span<const int64_t> input) const {
   Shape shape;
   for (size_t axis = 0; axis < rank(); ++axis) shape.push_back(output(axis, input[axis]).value());
@@ -58,9 +73,11 @@ Window window_of(const WindowLists& lists, size_t rank, bool ceil_mode) {
           {pads.begin() + static_cast<std::ptrdiff_t>(rank), pads.end()}};
 }
 
-template <class PoolAttrs> static Window pool_window(const PoolAttrs& a) {
+template <class PoolAttrs> static Window declared(const PoolAttrs& a) {
   return window_of({a.auto_pad, a.kernel_shape, a.strides, a.dilations, a.pads}, a.kernel_shape.size(), a.ceil_mode);
 }
+
+Window pool_window(const MaxPoolAttrs& a) { return declared(a); }
 
 Window conv_window(const ConvAttrs& a, const Shape& weight) {
   const std::vector<int64_t> kernel(weight.begin() + 2, weight.end());
@@ -70,8 +87,8 @@ Window conv_window(const ConvAttrs& a, const Shape& weight) {
 Window window_of(const Node& node) {
   const Shape input = node.input(0)->type().shape();
   const auto spatial = std::span(input).subspan(2);
-  if (node.is(MaxPool)) return pool_window(node.attrs<MaxPoolAttrs>()).on(spatial);
-  if (node.is(AveragePool)) return pool_window(node.attrs<AveragePoolAttrs>()).on(spatial);
+  if (node.is(MaxPool)) return declared(node.attrs<MaxPoolAttrs>()).on(spatial);
+  if (node.is(AveragePool)) return declared(node.attrs<AveragePoolAttrs>()).on(spatial);
   return conv_window(node.attrs<ConvAttrs>(), node.input(node.is(QLinearConv) ? 3 : 1)->type().shape()).on(spatial);
 }
 

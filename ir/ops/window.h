@@ -23,6 +23,9 @@ struct Window {
 
   Dim output(size_t axis, const Dim& input) const;
   Shape output_shape(std::span<const int64_t> input) const;
+  // False if all taps of some position may lie in the padding, where there is nothing to choose a maximum from.
+  bool meets(const Type& x) const;
+  bool meets(size_t axis, const Dim& input) const;
   // The same window with SAME padding as numbers; what evaluation and kernels want.
   Window on(std::span<const int64_t> input) const;
 };
@@ -36,7 +39,9 @@ Result<Window> make_window(const InferContext& context, const WindowLists& lists
 // The same for nodes that have been inferred before.
 Window window_of(const WindowLists& lists, size_t rank, bool ceil_mode = false);
 struct ConvAttrs;
+struct MaxPoolAttrs;
 Window conv_window(const ConvAttrs& attributes, const Shape& weight);
+Window pool_window(const MaxPoolAttrs& attributes);
 // Of a Conv, ConvInteger, QLinearConv, MaxPool or AveragePool with static types, on its input: SAME padding as numbers.
 Window window_of(const Node& node);
 

@@ -4,6 +4,7 @@
 
 #include "ir/ops/attributes.h"
 #include "ir/ops/ops.h"
+#include "ir/ops/window.h"
 #include "passes/quantize/params.h"
 
 namespace lapis {
@@ -76,12 +77,19 @@ static bool all_zero(const Tensor& t) {
   return true;
 }
 
+static bool may_choose_from_nothing(const Node& node) {
+  if (!node.is(ops::MaxPool)) return false;
+  const Type& x = node.input(0)->type();
+  return !x.ranked() || !ops::pool_window(node.attrs<ops::MaxPoolAttrs>()).meets(x);
+}
+
 std::optional<std::string> refuses_bytes(const Node& node) {
   const bool parameters_are_floats = node.is(ops::Pad) || node.is(ops::Resize);
   if (!parameters_are_floats && std::any_of(node.inputs().begin(), node.inputs().end(), is_float_constant))
     return "one of its operands is a constant";
   if (node.is(ops::Pad) && node.input(2) && !(node.input(2)->is_constant() && all_zero(node.input(2)->constant())))
     return "it pads with another value than 0";
+  if (may_choose_from_nothing(node)) return "a window may lie in its padding alone, where -inf is the largest and no byte is";
   return std::nullopt;
 }
 

@@ -8,6 +8,7 @@
 #include "ir/ops/attributes.h"
 #include "ir/ops/data_attributes.h"
 #include "ir/ops/ops.h"
+#include "ir/ops/window.h"
 #include "passes/simplify/facts.h"
 #include "passes/simplify/simplify.h"
 
@@ -108,7 +109,7 @@ bool conv(Value& y, Rewriter& rw) {
   return replace_window(y, 0, *p, encode_attributes(a), rw);
 }
 
-// A window never lies in the padding alone, and the windows are the same with the larger pads.
+// The windows are the same with the larger pads, and with taps side by side none lies in the padding alone.
 template <class PoolAttrs> bool window_fits(const PoolAttrs& a, const std::vector<int64_t>& pads) {
   const size_t n = a.kernel_shape.size();
   if (pads.size() != 2 * n) return false;
@@ -139,6 +140,7 @@ bool max_pool(Value& y, Rewriter& rw) {
   if (!pads || !window_fits(a, *pads)) return rw.skip(y, "its windows would not be the same with larger pads");
   a.pads = *pads;
   a.auto_pad = "NOTSET";
+  if (!ops::pool_window(a).meets(p->x->type())) return rw.skip(y, "a window may lie in the padding alone");
   return replace_window(y, 0, *p, encode_attributes(a), rw);
 }
 
