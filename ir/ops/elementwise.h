@@ -2,6 +2,7 @@
 // the record. float16 and bfloat16 compute in float and round once. Integers wrap around.
 #pragma once
 
+#include <cmath>
 #include <type_traits>
 
 #include "ir/evaluate.h"
@@ -27,6 +28,9 @@ template <class T> T store(Arithmetic<T> value) {
   else
     return value;
 }
+
+// 1 / (1 + exp(-x)), whose exp(-x) overflows where the result does not vanish yet.
+inline double logistic(double x) { return x < 0 ? std::exp(x) / (1 + std::exp(x)) : 1 / (1 + std::exp(-x)); }
 
 // visit_dtype for the types of `Set` only, so that a scalar function needs to compile for those alone.
 template <TypeSet Set, class Visitor> void visit_types(DType dtype, Visitor&& visitor) {

@@ -84,8 +84,6 @@ template <class T> T absolute(T x) {
     return std::fabs(x);
 }
 template <class T> T sign(T x) { return x == T(0) || is_nan(x) ? x + T(0) : x > T(0) ? T(1) : T(-1); }
-// exp(-x) overflows where the result does not vanish yet.
-double logistic(double x) { return x < 0 ? std::exp(x) / (1 + std::exp(x)) : 1 / (1 + std::exp(-x)); }
 // log(1 + exp(x)) that does not overflow
 double softplus(double x) { return std::max(x, 0.0) + std::log1p(std::exp(-std::fabs(x))); }
 

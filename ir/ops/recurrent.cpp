@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "ir/ops/elementwise.h"
 #include "ir/ops/extents.h"
 #include "ir/ops/loops.h"
 #include "ir/ops/movement.h"
@@ -14,8 +15,6 @@ namespace {
 
 // ---- activations ---------------------------------------------------------------------------------------------------
 
-double sigmoid(double x) { return 1 / (1 + std::exp(-x)); }
-
 constexpr Activation kActivations[] = {
     {"Affine", [](double x, double a, double b) { return a * x + b; }, 1.0f, 0.0f},
     {"Elu", [](double x, double a, double) { return x < 0 ? a * std::expm1(x) : x; }, 1.0f, std::nullopt},
@@ -23,7 +22,7 @@ constexpr Activation kActivations[] = {
     {"LeakyRelu", [](double x, double a, double) { return x < 0 ? a * x : x; }, 0.01f, std::nullopt},
     {"Relu", [](double x, double, double) { return x < 0 ? 0 : x; }, std::nullopt, std::nullopt},
     {"ScaledTanh", [](double x, double a, double b) { return a * std::tanh(b * x); }, 1.0f, 1.0f},
-    {"Sigmoid", [](double x, double, double) { return sigmoid(x); }, std::nullopt, std::nullopt},
+    {"Sigmoid", [](double x, double, double) { return logistic(x); }, std::nullopt, std::nullopt},
     {"Softplus", [](double x, double, double) { return std::log1p(std::exp(-std::abs(x))) + std::max(x, 0.0); },
      std::nullopt, std::nullopt},
     {"Softsign", [](double x, double, double) { return x / (1 + std::abs(x)); }, std::nullopt, std::nullopt},

@@ -113,11 +113,17 @@ class Step {
         {gate, at_.mul({slice_of(at_, l_.peepholes, 0, number * l_.hidden, (number + 1) * l_.hidden), state})});
   }
   Value* one_minus(Value* x) { return at_.add(ops::Sub, {number(1), x}); }
+  // 1 - f(x). As 1 - sigmoid(x) it would lose its digits where the gate is open, which a large state shows.
+  Value* closed(size_t function, Value* x) {
+    const bool symmetric = l_.r.activation(l_.direction, function).function->name == ops::Sigmoid.name;
+    return symmetric ? activated(function, at_.add(ops::Neg, {x})) : one_minus(activated(function, x));
+  }
 
   States lstm() {
     Value* all = at_.sum({input_, at_.add(ops::MatMul, {s_.h, l_.recurrence})});
-    Value* in = activated(0, with_peephole(gates(all, 0, 1), 0, s_.c));
-    Value* forget = l_.r.input_forget ? one_minus(in) : activated(0, with_peephole(gates(all, 2, 1), 2, s_.c));
+    Value* to_in = with_peephole(gates(all, 0, 1), 0, s_.c);
+    Value* in = activated(0, to_in);
+    Value* forget = l_.r.input_forget ? closed(0, to_in) : activated(0, with_peephole(gates(all, 2, 1), 2, s_.c));
     Value* c = at_.sum({at_.mul({forget, s_.c}), at_.mul({in, activated(1, gates(all, 3, 1))})});
     Value* out = activated(0, with_peephole(gates(all, 1, 1), 1, c));
     return {at_.mul({out, activated(2, c)}), c};

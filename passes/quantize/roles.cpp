@@ -89,7 +89,8 @@ std::optional<std::string> refuses_bytes(const Node& node) {
     return "one of its operands is a constant";
   if (node.is(ops::Pad) && node.input(2) && !(node.input(2)->is_constant() && all_zero(node.input(2)->constant())))
     return "it pads with another value than 0";
-  if (may_choose_from_nothing(node)) return "a window may lie in its padding alone, where -inf is the largest and no byte is";
+  if (may_choose_from_nothing(node))
+    return "a window may lie in its padding alone, where -inf is the largest and no byte is";
   return std::nullopt;
 }
 

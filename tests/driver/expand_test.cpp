@@ -255,6 +255,22 @@ TEST(Recurrent, StatesMayBeInfinite) {
   }
 }
 
+// The forget gate of a large state is nearly shut, and counts nevertheless.
+TEST(Recurrent, CoupledGatesKeepTheirDigits) {
+  const auto graph = graph_from_text(
+      "(float[1,1,1] x, float[1,4,1] w, float[1,1,1] h0, float[1,1,1] c0) => (float[1,1,1,1] y) "
+      "{ y = LSTM <hidden_size = 1, input_forget = 1> (x, w, w, , , h0, c0) }");
+  const std::vector<Tensor> feeds = {Tensor::of<float>({1, 1, 1}, {1}),
+                                     Tensor::of<float>({1, 4, 1}, {18.8F, 2, 0, -20}),
+                                     Tensor(DType::Float32, {1, 1, 1}), Tensor::of<float>({1, 1, 1}, {1e8F})};
+  const double forgotten = 1 / (1 + std::exp(18.8)), cell = forgotten * 1e8 - (1 - forgotten);
+  for (const Backend backend : {Backend::Reference, Backend::Jit}) {
+    const auto y = (*open_graph(*graph, {.backend = backend}))->run(feeds);
+    ASSERT_TRUE(y.ok()) << to_string(y.diagnostics());
+    EXPECT_NEAR((*y)[0].data<float>()[0], std::tanh(cell) / (1 + std::exp(-2)), 1e-5);
+  }
+}
+
 // ---- dynamic quantization -----------------------------------------------------------------------------------------------------------
 
 TEST(DynamicQuantization, GivesTheBytesOfTheReference) {

@@ -310,6 +310,14 @@ class PerturbedRun {
     return evaluate_node(node, in);
   }
 
+  // How far a sum may be off, as a share of the sum of magnitudes. Equal terms that are added in turn all round the same way.
+  static double share_of_sum(const Node& node, const Tensor& x, const Tensor& sum) {
+    constexpr double kEqualTerms = 0.25;
+    const double terms = static_cast<double>(x.size()) / static_cast<double>(std::max<int64_t>(sum.size(), 1));
+    const double units = node.op().has(Trait::Contraction) ? kUnits : std::max(kUnits, kEqualTerms * terms);
+    return units * unit_of(sum.dtype() == DType::Float64 ? DType::Float64 : DType::Float32);
+  }
+
   // Of terms of one sign, which do not cancel.
   void round_each_addition(Tensor& sum) {
     constexpr double kAdditions = 8;
@@ -366,9 +374,8 @@ class PerturbedRun {
         if (auto sums = evaluate_magnitudes(node, in); sums.ok()) extents = *std::move(sums);
       for (size_t i = 0; i < results.size(); ++i)
         if (results[i].defined() && perturbable(results[i]))
-          results[i] = perturbed(
-              results[i], kUnits / 2 * unit_of(results[i].dtype()), extents ? &(*extents)[i] : nullptr,
-              kUnits * unit_of(results[i].dtype() == DType::Float64 ? DType::Float64 : DType::Float32), *random_);
+          results[i] = perturbed(results[i], kUnits / 2 * unit_of(results[i].dtype()),
+                                 extents ? &(*extents)[i] : nullptr, share_of_sum(node, *in[0], results[i]), *random_);
       for (size_t i = 0; extents && i < results.size(); ++i)
         if (results[i].defined()) spread_infinite(results[i], (*extents)[i], number_);
     }
