@@ -14,6 +14,7 @@
 #include "frontends/onnx/attributes.h"
 #include "frontends/onnx/import.h"
 #include "frontends/onnx/matmul_nbits.h"
+#include "frontends/onnx/microsoft/definition.h"
 #include "frontends/onnx/nodes.h"
 #include "frontends/onnx/schema.h"
 #include "frontends/onnx/scope.h"
@@ -230,7 +231,25 @@ class Builder {
   void emit_without_schema(onnx::NodeProto& node, const std::string& domain, Scope& scope) {
     if (find_op(node.op_type(), domain) && !domain.empty()) return emit_canonical(node, nullptr, scope);
     if (domain == "com.microsoft" && node.op_type() == "MatMulNBits") return emit_matmul_nbits(node, scope);
+    if (const auto* definition = microsoft::find_definition(domain, node.op_type()))
+      return emit_microsoft(node, *definition, scope);
     findings_.unsupported(unsupported(node, place(node, scope), scope.owner));
+    poison(node, scope);
+  }
+
+  void emit_microsoft(const onnx::NodeProto& node, const microsoft::Definition& definition, Scope& scope) {
+    if (any_input_poisoned(node, scope)) return poison(node, scope);
+    auto body = microsoft::function_of(definition, node, input_types(node, scope));
+    body.ok() ? expand(node, *body, node.op_type(), scope) : refuse(node, scope, body.diagnostics().front());
+  }
+
+  // What of an operator is not read is reported as its operator is, with the reason.
+  void refuse(const onnx::NodeProto& node, Scope& scope, const Diagnostic& d) {
+    if (d.kind != ErrorKind::Unsupported) return fail(node, scope, {d});
+    frontend::UnsupportedNode refused = unsupported(node, place(node, scope), scope.owner);
+    refused.reason = d.message;
+    if (!d.hint.empty()) refused.hint = d.hint;
+    findings_.unsupported(refused);
     poison(node, scope);
   }
 
@@ -243,12 +262,10 @@ class Builder {
       return v && v->is_constant() ? v->constant() : Tensor();
     };
     const bool computed = !constant(1).defined() || !constant(2).defined() || (given(3) && !constant(3).defined());
-    if (given(4) || computed) {  // the fifth: blocks that are not in order
-      findings_.unsupported(unsupported(node, place(node, scope), scope.owner));
-      return poison(node, scope);
-    }
+    if (given(4)) return refuse(node, scope, error(ErrorKind::Unsupported, "its blocks are not in order (g_idx)"));
+    if (computed) return refuse(node, scope, error(ErrorKind::Unsupported, "its weights are not constant"));
     Result<BlockWeights> weights = unpack_matmul_nbits(node, constant(1), constant(2), constant(3));
-    if (!weights.ok()) return fail(node, scope, std::move(weights).diagnostics());
+    if (!weights.ok()) return refuse(node, scope, weights.diagnostics().front());
     const bool biased = given(5);
     const std::string y = node.output(0), stem = y + "_weights";
     emit_made("DequantizeLinear",
@@ -494,7 +511,9 @@ class Builder {
   void report(Diagnostic d) { findings_.report(std::move(d)); }
   void fail(const onnx::NodeProto& node, Diagnostics found) { findings_.collect(std::move(found), location_of(node)); }
   void fail(const onnx::NodeProto& node, Scope& scope, Diagnostics found) {
-    fail(node, std::move(found));
+    const bool written = scope.call.empty();  // else the call that the node is part of is
+    findings_.collect(std::move(found),
+                      written ? location_of(node) : "node '" + scope.call + "' (" + node.op_type() + ")");
     poison(node, scope);
   }
 

@@ -50,15 +50,14 @@ bool has_possible_sizes(const Packing& p) {
 }
 
 Status check(const Packing& p, const Tensor& packed, const Tensor& scales, const Tensor& zero_points) {
-  if (p.bits != 4 && p.bits != 8) return refuse("MatMulNBits of " + std::to_string(p.bits) + " bits");
-  if (!has_possible_sizes(p)) return refuse("MatMulNBits with these sizes");
+  if (p.bits != 4 && p.bits != 8) return refuse("its weights are of " + std::to_string(p.bits) + " bits");
+  if (!has_possible_sizes(p)) return refuse("its K, N or block_size cannot be");
   const auto is = [](const Tensor& t, DType type, int64_t size) { return t.dtype() == type && t.size() == size; };
-  if (!is(packed, DType::UInt8, p.outputs * p.row_bytes()))
-    return refuse("the weights of a MatMulNBits are not its K * N numbers in uint8");
+  if (!is(packed, DType::UInt8, p.outputs * p.row_bytes())) return refuse("its weights are not K * N numbers in uint8");
   if (!is(scales, DType::Float32, p.outputs * p.blocks()))
-    return refuse("a MatMulNBits whose scales are not one float32 for each block");
+    return refuse("its scales are not one float32 for each block");
   if (zero_points.defined() && !is(zero_points, DType::UInt8, p.outputs * p.zero_bytes()))
-    return refuse("a MatMulNBits whose zero points are not packed in uint8");
+    return refuse("its zero points are not packed in uint8");
   return ok();
 }
 

@@ -51,9 +51,13 @@ class Reads {
 bool is_onnx(const std::string& op) { return op.find("::") == std::string::npos; }
 
 std::string hint_for(const std::string& op) {
+  if (op.starts_with("com.microsoft.nchwc::") || op.starts_with("com.ms.internal.nhwc::"))
+    return "ONNX Runtime wrote it for one machine: save the model at ORT_ENABLE_EXTENDED or below, or import it as it "
+           "was "
+           "before ONNX Runtime optimized it";
   if (op.starts_with("com.microsoft::"))
     return "this operator belongs to ONNX Runtime: import the model as it was before ONNX Runtime optimized it, or "
-           "have it written in QDQ format";
+           "export it with operators of ONNX alone";
   if (!is_onnx(op)) return "export the model without custom operators, or define this one by a function in the model";
   if (!find_schema(op, kNewestOpset, ""))
     return "ONNX has no such operator up to opset " + std::to_string(kNewestOpset) + "; check the domain of the node";

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "frontends/onnx/import.h"
+#include "frontends/onnx/microsoft/definition.h"
 #include "frontends/onnx/nodes.h"
 #include "frontends/onnx/schema.h"
 #include "ir/op.h"
@@ -41,6 +42,13 @@ std::vector<SupportedOperator> operators() {
   std::vector<SupportedOperator> all;
   for (const onnx::OpSchema& schema : onnx::OpSchemaRegistry::get_all_schemas())
     if (!schema.deprecated()) all.push_back(support_of(schema));
+  for (const microsoft::Definition* d : microsoft::definitions())
+    if (!find_schema(std::string(d->op()), kNewestOpset, std::string(d->domain)))
+      all.push_back({.op = full_name(std::string(d->domain), d->op()),
+                     .how = Support::Resolved,
+                     .says = "the operators of its definition"});
+  all.push_back(
+      {.op = "com.microsoft.MatMulNBits", .how = Support::Resolved, .says = "DequantizeLinear of blocks and MatMul"});
   for (const OpDef* record : all_ops())
     if (!find_schema(std::string(record->name), kNewestOpset, std::string(record->domain)))
       all.push_back({.op = full_name(std::string(record->domain), record->name), .says = std::string(record->name)});

@@ -281,10 +281,10 @@ TEST(Import, TensorSizesAreChecked) {
 TEST(Import, AllUnsupportedOperatorsAreListedAtOnce) {
   const std::string errors = errors_of(
       "(float[2] x) => (float[2] y) { [one] a = com.example.Foo(x) [two] b = com.example.Foo(a) c = "
-      "com.microsoft.FusedConv(b) [det] d = Upsampler(c) y = Relu(d) }");
+      "com.microsoft.GroupQueryAttention(b) [det] d = Upsampler(c) y = Relu(d) }");
   EXPECT_THAT(errors, HasSubstr("operator com.example::Foo is not supported (2 nodes)"));
   EXPECT_THAT(errors, HasSubstr("at 'one', 'two'"));
-  EXPECT_THAT(errors, AllOf(HasSubstr("operator com.microsoft::FusedConv is not supported (1 node)"),
+  EXPECT_THAT(errors, AllOf(HasSubstr("operator com.microsoft::GroupQueryAttention is not supported (1 node)"),
                             HasSubstr("ONNX Runtime")));
   EXPECT_THAT(errors, AllOf(HasSubstr("operator Upsampler is not supported"), HasSubstr("no such operator")));
   EXPECT_THAT(errors, Not(HasSubstr("Relu")));

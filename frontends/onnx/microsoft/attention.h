@@ -1,0 +1,11 @@
+// The attention that Attention and QAttention share.
+#pragma once
+
+#include "frontends/onnx/microsoft/definition.h"
+
+namespace lapis::onnx_frontend::microsoft {
+
+// `projected` makes [batch, sequence, queries + keys + values] of that name, by a product with the operand `weights`.
+Body attention_of(const Call& call, const std::string& weights, const std::string& projected);
+
+}  // namespace lapis::onnx_frontend::microsoft

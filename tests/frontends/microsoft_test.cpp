@@ -1,0 +1,89 @@
+// Operators of ONNX Runtime: what of them is refused, and why. Their results are held against ONNX Runtime in
+// tests/tools/microsoft_operators_test.py.
+#include "frontends/onnx/microsoft/definition.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "frontends/onnx/import.h"
+
+namespace lapis {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+
+std::string errors_of(const std::string& inputs, const std::string& body, int opset = 17) {
+  const auto graph = parse_onnx_text("<ir_version: 10, opset_import: [\"\" : " + std::to_string(opset) +
+                                         ", \"com.microsoft\" : 1]> g (" + inputs + ") => (float[] y) { " + body + " }",
+                                     "test");
+  return graph.ok() ? "" : to_string(graph.diagnostics());
+}
+
+TEST(Microsoft, OperatorsAreDefinedOnce) {
+  std::set<std::pair<std::string_view, std::string_view>> seen;
+  for (const auto* d : onnx_frontend::microsoft::definitions())
+    EXPECT_TRUE(seen.emplace(d->domain, d->op()).second) << d->op();
+  EXPECT_GT(seen.size(), 30u);
+}
+
+TEST(Microsoft, WhatIsNotReadIsNamedWithTheReason) {
+  const std::string x = "float[2,3,8] x";
+  EXPECT_THAT(errors_of(x, "y = com.microsoft.FastGelu<colour = 1>(x)"),
+              AllOf(HasSubstr("operator com.microsoft::FastGelu is not supported: its attribute 'colour' is not known"),
+                    HasSubstr("ORT_ENABLE_BASIC")));
+  EXPECT_THAT(errors_of(x + ", float[8] g", "y, m = com.microsoft.SkipLayerNormalization(x, x, g)"),
+              HasSubstr("the model uses its output 'mean'"));
+  EXPECT_THAT(
+      errors_of("float[1,2,5,5] x, float[4,2,3,3] w", "y = com.microsoft.FusedConv<activation = \"Blue\">(x, w)"),
+      HasSubstr("its activation is 'Blue'"));
+  EXPECT_THAT(errors_of(x, "y = com.microsoft.MultiHeadAttention<num_heads = 2>(x)"),
+              HasSubstr("not three separate operands"));
+  EXPECT_THAT(errors_of(x + ", float[8,24] w", "y = com.microsoft.Attention<num_heads = 2, do_rotary = 1>(x, w)"),
+              HasSubstr("it asks for do_rotary"));
+  EXPECT_THAT(errors_of("float[2,64] x, uint8[8,2,16] w, float[16] s",
+                        "y = com.microsoft.MatMulNBits<K = 64, N = 8, block_size = 32>(x, w, s)"),
+              HasSubstr("its weights are not constant"));
+}
+
+TEST(Microsoft, MasksOfOneNumberASequenceNeedToBeKnownAsSuch) {
+  const auto with_mask = [](const std::string& sizes) {
+    return errors_of("float[B,S,6] x, float[6,12] w, float[12] b, int32[" + sizes + "] m",
+                     "y = com.microsoft.Attention<num_heads = 2>(x, w, b, m)");
+  };
+  EXPECT_EQ(with_mask("B"), "");
+  EXPECT_THAT(with_mask("M"), AllOf(HasSubstr("its 'mask_index' has M numbers for B sequences"), HasSubstr("--dim")));
+}
+
+TEST(Microsoft, CallsThatCannotBeAreErrorsAtTheNode) {
+  const std::string x = "float[2,3] x";
+  EXPECT_THAT(errors_of(x, "[n] y = com.microsoft.BiasGelu(x)"),
+              AllOf(HasSubstr("node 'n' (BiasGelu)"), HasSubstr("has 1 inputs but needs 2")));
+  EXPECT_THAT(errors_of(x, "[n] y = com.microsoft.FastGelu(x, x, x)"), HasSubstr("more operands than FastGelu takes"));
+  EXPECT_THAT(errors_of(x, "[n] y = com.microsoft.QuickGelu<alpha = 1>(x)"),
+              HasSubstr("'alpha' is not of the kind FLOAT"));
+  EXPECT_THAT(errors_of("float[2,4,6] x, float[6,13] w", "[n] y = com.microsoft.Attention<num_heads = 1>(x, w)"),
+              HasSubstr("13 columns are not three parts"));
+  EXPECT_THAT(errors_of("float[2,4,6] x, float[6,12] w", "[n] y = com.microsoft.Attention(x, w)"),
+              HasSubstr("num_heads must be at least 1"));
+  // What is wrong inside of the definition is said of the node of the model, which is all that its author knows.
+  EXPECT_THAT(errors_of(x + ", int32[3] b", "[n] y = com.microsoft.BiasGelu(x, b)"),
+              AllOf(HasSubstr("node 'n' (Add)"), HasSubstr("they must be of one type")));
+}
+
+TEST(Microsoft, LayoutsOfOneMachineAreNamedForWhatTheyAre) {
+  EXPECT_THAT(errors_of("float[1,8,4,4] x", "y = com.microsoft.nchwc.ReorderInput(x)"),
+              HasSubstr("ORT_ENABLE_EXTENDED"));
+}
+
+TEST(Microsoft, LayerNormalizationIsOlderThereThanInOnnx) {
+  const std::string inputs = "float[2,3] x, float[3] s";
+  EXPECT_EQ(errors_of(inputs, "y = LayerNormalization<axis = -1>(x, s)", 13), "");
+  EXPECT_EQ(errors_of(inputs, "y = SimplifiedLayerNormalization<axis = -1>(x, s)"), "");
+  EXPECT_THAT(errors_of(inputs, "y = NoSuchNormalization(x, s)"), HasSubstr("ONNX has no such operator"));
+}
+
+}  // namespace
+}  // namespace lapis
