@@ -67,6 +67,50 @@ Result<Value*> attended(Translation& t, Value* scores, Value* values) {
   return t.add(ops::MatMul, {weights, values});
 }
 
+// What an Attention says of each query and key: their product, or a sum over the tanh of their sum. AdditiveAttention has a scale for each number of
+// that sum.
+enum Scores : size_t { kScale = 5, kOfSum };
+
+Result<Value*> times(Translation& t, Value* x, size_t operand) {
+  if (!t.has(operand)) return x;
+  LAPIS_TRY(Value * factor, t.real(operand, Layout::AsWritten));
+  return t.add(ops::Mul, {x, factor});
+}
+
+Result<Value*> scores_of_products(Translation& t, Value* query, Value* key) {
+  LAPIS_TRY(key, frontend::transpose_matrices(t, key));
+  LAPIS_TRY(Value * scores, t.add(ops::MatMul, {query, key}));
+  return times(t, scores, kScale);
+}
+
+Result<Value*> scores_of_sums(Translation& t, Value* query, Value* key, bool is_additive) {
+  LAPIS_TRY(query, frontend::unsqueeze(t, query, {2}));
+  LAPIS_TRY(key, frontend::unsqueeze(t, key, {1}));
+  LAPIS_TRY(Value * sum, t.add(ops::Add, {query, key}));
+  if (!is_additive) {
+    LAPIS_TRY(sum, times(t, sum, kScale));
+  }
+  LAPIS_TRY(Value * bounded, t.add(ops::Tanh, {sum}));
+  if (is_additive) {
+    LAPIS_TRY(bounded, times(t, bounded, kScale));
+  }
+  LAPIS_TRY(Value * scores, frontend::reduce(t, ops::ReduceSum, bounded, {-1}, false));
+  return times(t, scores, kOfSum);
+}
+
+Status attention_by(Translation& t, Value* scores) {
+  enum Mask : size_t { kQueryMask = 3, kValueMask };
+  LAPIS_TRY(scores, masked(t, scores, {{kValueMask, {1}}}));
+  LAPIS_TRY(Value * values, t.real(kValue, Layout::AsWritten));
+  LAPIS_TRY(Value * y, attended(t, scores, values));
+  if (t.has(kQueryMask)) {
+    LAPIS_TRY(Value * asks, mask_operand(t, kQueryMask));
+    LAPIS_TRY(asks, frontend::unsqueeze(t, asks, {2}));
+    LAPIS_TRY(y, t.add(ops::Where, {asks, y, frontend::scalar(t, 0, y->dtype())}));
+  }
+  return t.set(0, y, Layout::AsWritten);
+}
+
 // A constant operand of any shape as this one.
 Result<Value*> weight(Translation& t, size_t operand, Shape shape) {
   const Tensor& tensor = t.input(operand).constant;
@@ -93,6 +137,21 @@ Result<Value*> by_heads(Translation& t, size_t slot, size_t kernel) {
   return frontend::transpose(t, y, {0, 2, 1, 3});
 }
 
+// The same, where each head serves as many others as there are more than it has.
+Result<Value*> by_shared_heads(Translation& t, size_t slot, size_t kernel, int64_t heads) {
+  LAPIS_TRY(Value * x, by_heads(t, slot, kernel));
+  const Tensor& tensor = t.input(kernel).constant;
+  const int64_t own = tensor.dim(1);
+  if (own == heads) return x;
+  if (own < 1 || heads % own != 0)
+    return error(ErrorKind::Input, "has " + std::to_string(own) + " heads for " + std::to_string(heads));
+  LAPIS_TRY(x, frontend::unsqueeze(t, x, {2}));
+  LAPIS_TRY(x, t.add(ops::Tile, {x, frontend::ints(t, {1, 1, heads / own, 1, 1})}));
+  return frontend::reshape(t, x, {0, heads, -1, tensor.dim(2)});
+}
+
+double size_of_heads(const Translation& t) { return number(t, "key_dim", number(t, "head_dim", 1)); }
+
 // The heads beside each other, by the kernel [heads, size, values].
 Result<Value*> joined(Translation& t, Value* x, size_t kernel) {
   const Tensor& tensor = t.input(kernel).constant;
@@ -108,29 +167,18 @@ Result<Value*> joined(Translation& t, Value* x, size_t kernel) {
 }  // namespace
 
 Status attention(Translation& t) {
-  enum Operand : size_t { kQueryMask = 3, kValueMask, kScale };
   LAPIS_CHECK(check_operands(t));
-  if (const auto mode = t.get<std::string>("score_mode", "dot"); mode != "dot")
-    return Translation::unsupported("the score_mode '" + mode + "'");
+  const auto mode = t.get<std::string>("score_mode", "dot");
+  const bool is_additive = t.node().op == "AdditiveAttention";
+  if (mode != "dot" && mode != "concat") return Translation::unsupported("the score_mode '" + mode + "'");
   LAPIS_TRY(Value * query, t.real(kQuery, Layout::AsWritten));
   LAPIS_TRY(Value * key, t.real(key_slot(t), Layout::AsWritten));
-  LAPIS_TRY(key, frontend::transpose_matrices(t, key));
-  LAPIS_TRY(Value * scores, t.add(ops::MatMul, {query, key}));
-  if (t.has(kScale)) {
-    LAPIS_TRY(Value * scale, t.real(kScale, Layout::AsWritten));
-    LAPIS_TRY(scores, t.add(ops::Mul, {scores, scale}));
-  }
-  LAPIS_TRY(scores, masked(t, scores, {{kValueMask, {1}}}));
-  LAPIS_TRY(Value * values, t.real(kValue, Layout::AsWritten));
-  LAPIS_TRY(Value * y, attended(t, scores, values));
-  if (t.has(kQueryMask)) {
-    LAPIS_TRY(Value * asks, mask_operand(t, kQueryMask));
-    LAPIS_TRY(asks, frontend::unsqueeze(t, asks, {2}));
-    LAPIS_TRY(y, t.add(ops::Where, {asks, y, frontend::scalar(t, 0, y->dtype())}));
-  }
-  return t.set(0, y, Layout::AsWritten);
+  LAPIS_TRY(Value * scores, is_additive || mode == "concat" ? scores_of_sums(t, query, key, is_additive)
+                                                            : scores_of_products(t, query, key));
+  return attention_by(t, scores);
 }
 
+// As GroupQueryAttention too, where several heads of the query share one of the keys and values.
 Status multi_head_attention(Translation& t) {
   enum Mask : size_t { kGivenMask = 3, kQueryMask, kValueMask, kKeyMask };
   enum Weight : size_t { kQueryKernel = 7, kKeyKernel = 9, kValueKernel = 11, kOutputKernel = 13 };
@@ -141,14 +189,15 @@ Status multi_head_attention(Translation& t) {
   if (!axes.empty() && axes != std::vector<double>{1})
     return Translation::unsupported("attention over other axes than the first");
   LAPIS_TRY(Value * query, by_heads(t, kQuery, kQueryKernel));
-  LAPIS_TRY(Value * factor, frontend::scalar_like(t, 1 / std::sqrt(number(t, "key_dim", 1)), query));
+  LAPIS_TRY(Value * factor, frontend::scalar_like(t, 1 / std::sqrt(size_of_heads(t)), query));
   LAPIS_TRY(query, t.add(ops::Mul, {query, factor}));
-  LAPIS_TRY(Value * key, by_heads(t, key_slot(t), kKeyKernel));
+  const int64_t heads = query->type().dim(1).value();
+  LAPIS_TRY(Value * key, by_shared_heads(t, key_slot(t), kKeyKernel, heads));
   LAPIS_TRY(key, frontend::transpose_matrices(t, key));
   LAPIS_TRY(Value * scores, t.add(ops::MatMul, {query, key}));
   LAPIS_TRY(scores,
             masked(t, scores, {{kGivenMask, {1}}, {kQueryMask, {1, 3}}, {kValueMask, {1, 2}}, {kKeyMask, {1, 2}}}));
-  LAPIS_TRY(Value * values, by_heads(t, kValue, kValueKernel));
+  LAPIS_TRY(Value * values, by_shared_heads(t, kValue, kValueKernel, heads));
   LAPIS_TRY(Value * y, attended(t, scores, values));
   LAPIS_TRY(y, joined(t, y, kOutputKernel));
   return t.set(0, y, Layout::AsWritten);

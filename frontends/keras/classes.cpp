@@ -34,12 +34,15 @@ std::string plain_layer(const std::string& layer) {
 
 bool is_recurrent(const std::string& layer) { return is_one_of(plain_layer(layer), {"GRU", "LSTM", "SimpleRNN"}); }
 
+bool has_heads(const std::string& layer) { return is_one_of(layer, {"GroupQueryAttention", "MultiHeadAttention"}); }
+
+bool is_attention(const std::string& layer) { return is_one_of(layer, {"AdditiveAttention", "Attention"}); }
+
 bool is_conv_lstm(const std::string& layer) { return layer.starts_with("ConvLSTM"); }
 
 std::vector<View> slots_of(const std::string& layer) {
-  if (layer == "MultiHeadAttention")
-    return {"query", "value", "key", "attention_mask", "query_mask", "value_mask", "key_mask"};
-  if (layer == "Attention") return {"query", "value", "key", "mask", "mask"};
+  if (has_heads(layer)) return {"query", "value", "key", "attention_mask", "query_mask", "value_mask", "key_mask"};
+  if (is_attention(layer)) return {"query", "value", "key", "mask", "mask"};
   if (layer == "GlobalAveragePooling1D" || layer == "Softmax") return {"inputs", "mask"};
   if (plain_layer(layer) == "LSTM" || is_conv_lstm(layer))
     return {"sequences", "initial_state", "initial_state", "mask"};

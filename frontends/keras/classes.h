@@ -12,6 +12,8 @@ std::string operator_of(const Json& layer);
 std::string plain_layer(const std::string& layer);
 bool is_recurrent(const std::string& layer);  // LSTM, GRU, SimpleRNN, whatever computes them
 bool is_conv_lstm(const std::string& layer);
+bool is_attention(const std::string& layer);  // Attention, AdditiveAttention
+bool has_heads(const std::string& layer);     // MultiHeadAttention, GroupQueryAttention
 // The names of its operands, for layers that have several of different kinds; a list fills neighbours of one name. Empty: all are alike.
 std::vector<std::string_view> slots_of(const std::string& layer);
 size_t output_count(const std::string& layer, const Json& config);

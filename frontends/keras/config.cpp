@@ -11,6 +11,8 @@ using frontend::member;
 using frontend::text;
 
 constexpr int kDeepest = 8;
+// What archives and programs call it, and what Keras' own code and other files do.
+constexpr const char *kGrouped = "GroupQueryAttention", *kGroupedInside = "GroupedQueryAttention";
 
 void flatten(const Json& list, std::vector<double>& numbers, int depth = 0) {
   for (const Json& item : elements(list)) {
@@ -127,9 +129,32 @@ std::string name_of(const Json& layer) {
   return name.empty() ? text(config_of(layer), "name") : name;
 }
 
+std::string class_inside(const Json& layer) {
+  const std::string name = text(layer, "class_name");
+  return name == kGrouped ? kGroupedInside : name;
+}
+
+const Json& config_of_cell(const Json& config) {
+  const Json* cell = member(config, "cell");
+  return cell && cell->is_object() ? config_of(*cell) : config;
+}
+
+// "LSTM" of an LSTMCell.
+static std::string kind_of_cell(const Json& config) {
+  const Json* cell = member(config, "cell");
+  if (!cell) return "";
+  const std::string registered = text(*cell, "registered_name"), name = text(*cell, "class_name");
+  if (!registered.empty() && registered != name) return "";
+  for (const char* kind : {"GRU", "LSTM", "SimpleRNN"})
+    if (name == std::string(kind) + "Cell") return kind;
+  return "";
+}
+
 std::string class_of(const Json& layer) {
   const std::string name = text(layer, "class_name"), module_name = text(layer, "module");
   if (name == "TFOpLambda") return "tf." + text(config_of(layer), "function");
+  if (name == kGroupedInside) return kGrouped;
+  if (const std::string kind = kind_of_cell(config_of(layer)); name == "RNN" && !kind.empty()) return kind;
   return module_name.starts_with("keras.src.ops") || module_name.starts_with("keras.ops") ? "ops." + name : name;
 }
 

@@ -40,6 +40,28 @@ Status embedding(Translation& t) {
   return t.set(0, y, Layout::AsWritten);
 }
 
+// Forwards a table of rows; backwards what a row of such numbers says of each of them.
+Status reversible_embedding(Translation& t) {
+  if (!t.get<bool>("reverse", false)) return embedding(t);
+  if (const auto type = t.get<std::string>("reverse_dtype", "float32"); type != "float32")
+    return Translation::unsupported("the reverse_dtype '" + type + "'");
+  LAPIS_TRY(Value * x, t.real(0, Layout::AsWritten));
+  LAPIS_TRY(Value * table, t.has(2) ? t.real(2, Layout::AsWritten) : t.parameter(1, {1, 0}));
+  LAPIS_TRY(Value * y, t.add(ops::MatMul, {x, table}));
+  if (const double most = number(t, "logit_soft_cap", 0); most != 0) {
+    LAPIS_TRY(Value * cap, frontend::scalar_like(t, most, y));
+    LAPIS_TRY(y, t.add(ops::Div, {y, cap}));
+    LAPIS_TRY(y, t.add(ops::Tanh, {y}));
+    LAPIS_TRY(y, t.add(ops::Mul, {y, cap}));
+  }
+  return t.set(0, y, Layout::AsWritten);
+}
+
+// Outside of training it gives the pictures as they are, as floats.
+Status augmentation(Translation& t) {
+  return in_any_order(t, [&](Value* x, Layout) { return frontend::cast(t, x, DType::Float32); });
+}
+
 Status identity(Translation& t) { return frontend::apply(t, ops::Identity); }
 
 }  // namespace lapis::keras_frontend

@@ -41,6 +41,13 @@ bool hands_on(View layer, int64_t version) {
          (version >= 3 && is_one_of(layer, {"Identity", "Normalization", "Rescaling"}));
 }
 
+// Where zeros may stand for steps that do not count.
+bool is_table(const SourceNode& node) {
+  const auto reverse = node.attributes.find("reverse");
+  const bool is_reversed = reverse != node.attributes.end() && reverse->second == frontend::SourceAttribute(true);
+  return node.op == "Embedding" || (node.op == "ReversibleEmbedding" && !is_reversed);
+}
+
 // The operand whose mask belongs into a slot: that of the same place for "mask", that of the name for "query_mask".
 std::optional<size_t> operand_of(const std::vector<View>& slots, size_t slot) {
   constexpr View kEnding = "_mask";
@@ -94,6 +101,8 @@ std::string Masks::hand_over(SourceNode& node, bool was_given_masks) const {
   const auto has_mask = [&](const std::string& value) { return !of(value).empty(); };
   if (node.op == "Multiply" && version_ >= 3 && std::ranges::any_of(node.inputs, has_mask))
     return "a mask: Keras multiplies by 1 where a step is left out, and gives 0 where all are";
+  if (node.op == "GroupQueryAttention" && std::ranges::any_of(node.inputs, has_mask))
+    return "a mask over the steps of an attention of which heads share their keys";
   const std::vector<View> slots = slots_of(node.op);
   if (node.inputs.size() != slots.size()) return "";
   was_given_masks = was_given_masks || !takes_masks(node, version_);
@@ -111,14 +120,13 @@ std::string Masks::hand_over(SourceNode& node, bool was_given_masks) const {
 Masks::Made Masks::made_by(const SourceNode& node, const Json& config) const {
   if (node.inputs.empty()) return {};
   if (node.op == "Masking") return computed("Masking.mask", node, {node.inputs[0]});
-  if (node.op == "Embedding" && flag(config, "mask_zero", false))
-    return computed("Embedding.mask", node, {node.inputs[0]});
+  if (is_table(node) && flag(config, "mask_zero", false)) return computed("Embedding.mask", node, {node.inputs[0]});
   if (is_merging(node.op)) return merged(node);
   if (node.op == "Concatenate") return concatenated(node);
   const std::string given = first_mask(node), handed = given.empty() ? of(node.inputs[0]) : given;
   if (is_recurrent(node.op) || is_conv_lstm(node.op) || node.op == "Bidirectional")
     return {returns_steps(config) ? handed : ""};
-  if (node.op == "Attention") return {given};
+  if (is_attention(node.op)) return {given};
   if (node.op == "MultiHeadAttention") return {of(node.inputs[0])};
   return {hands_on(node.op, version_) ? handed : ""};
 }

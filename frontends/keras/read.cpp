@@ -98,6 +98,8 @@ class Reader {
                           const Arguments& arguments);
   Result<Names> add_each_step(const Context& context, const Json& layer, const LayerPath& path, const std::string& name,
                               Arguments arguments);
+  Result<Names> add_normalized(const Json& layer, const LayerPath& path, const std::string& name,
+                               const Arguments& arguments);
   std::string mask_of_steps(Arguments& arguments) const;
   Status add_attributes(SourceNode& node, const Json& config, const Arguments& arguments);
   void add_operands(SourceNode& node, const Arguments& arguments) const;
@@ -345,7 +347,7 @@ std::map<std::string, LayerPath> Reader::paths_of(const Context& context) const 
   std::map<std::string, int64_t> seen;
   for (const Json& layer : layers_of(context.model)) {
     const std::string name = name_of(layer);
-    std::string key = snake_case(text(layer, "class_name"));
+    std::string key = snake_case(class_inside(layer));
     if (const int64_t before = seen[key]; !class_of(layer).starts_with("ops.") && seen[key]++ > 0)
       key += "_" + std::to_string(before);
     const std::string& outermost = context.path.outermost;
@@ -388,6 +390,7 @@ Result<Names> Reader::add_call(const Context& context, const Json& layer, const 
         .help("save a model in which it is called with its data alone");
   if (is_model(layer)) return add_model({layer, name + "/", std::move(arguments.operands), path, context.depth + 1});
   if (class_of(layer) == "TimeDistributed") return add_each_step(context, layer, path, name, std::move(arguments));
+  if (class_of(layer) == "SpectralNormalization") return add_normalized(layer, path, name, arguments);
   return add_layer(layer, path, name, arguments);
 }
 
@@ -425,6 +428,21 @@ Result<Names> Reader::add_each_step(const Context& context, const Json& layer, c
   return results;
 }
 
+// A wrapper that changes the weights of what it wraps while that is trained, and leaves them so.
+Result<Names> Reader::add_normalized(const Json& layer, const LayerPath& path, const std::string& name,
+                                     const Arguments& arguments) {
+  const Json* inner = member(config_of(layer), "layer");
+  if (!inner) return damaged("wraps nothing").at("layer '" + name + "'");
+  const auto refused = [&](const char* reason) {
+    return error(ErrorKind::Unsupported, reason).at("layer '" + name + "'").help("save a model without this wrapper");
+  };
+  if (!masks_.of(arguments.operands[0]).empty()) return refused("wraps a layer whose data has a mask");
+  if (version_ >= 3 && class_of(*inner) == "Embedding") return refused("cuts what its table gives to whole numbers");
+  LayerPath inside = path;
+  inside.group += "/layer";
+  return add_layer(*inner, inside, name, arguments);
+}
+
 Result<Names> Reader::add_layer(const Json& layer, const LayerPath& path, const std::string& name,
                                 const Arguments& arguments) {
   const Json& config = config_of(layer);
@@ -447,15 +465,23 @@ Result<Names> Reader::add_layer(const Json& layer, const LayerPath& path, const 
 bool directions_differ(const Json& config) {
   const Json *forward = member(config, "layer"), *backward = member(config, "backward_layer");
   if (!forward || !backward || !backward->is_object()) return false;
+  const Json &first = config_of_cell(config_of(*forward)), &second = config_of_cell(config_of(*backward));
   const auto has_same = [&](const char* option) {
-    const Json *a = member(config_of(*forward), option), *b = member(config_of(*backward), option);
+    const Json *a = member(first, option), *b = member(second, option);
     return (!a && !b) || (a && b && *a == *b);
   };
   return class_of(*forward) != class_of(*backward) || !has_same("units") || !has_same("activation") ||
          !has_same("recurrent_activation") || !has_same("use_bias") || !has_same("reset_after");
 }
 
-// The configuration; of a wrapper that of what it wraps too, whose class is "cell".
+void note_directions(SourceNode& node, const Json& config, const Json& inner) {
+  node.attributes.insert_or_assign("cell", class_of(inner));
+  if (const Json* merge = member(config, "merge_mode"); merge && merge->is_null())
+    node.attributes.insert_or_assign("merge_mode", std::string("none"));
+  node.attributes.insert_or_assign("directions_differ", directions_differ(config));
+}
+
+// The configuration, and that of its cell; of a wrapper that of what it wraps too, whose class is "cell".
 Status Reader::add_attributes(SourceNode& node, const Json& config, const Arguments& arguments) {
   const auto add_one = [&](const std::string& key, SourceAttribute value) {
     const auto* text = std::get_if<std::string>(&value);
@@ -465,18 +491,16 @@ Status Reader::add_attributes(SourceNode& node, const Json& config, const Argume
     node.attributes.emplace(key, value);
     return expansion_.add_bytes(key.size() + (text ? text->size() : sizeof(double) * numbers));
   };
-  const auto add = [&](const Json& from) {
+  const auto add_all = [&](const Json& from) {
     for (const auto& [key, value] : from.items())
       if (auto attribute = attribute_of(value); attribute && !add_one(key, *std::move(attribute))) return false;
     return true;
   };
+  const auto add = [&](const Json& from) { return add_all(from) && add_all(config_of_cell(from)); };
   bool fits = add(config);
   if (const Json* inner = member(config, "layer"); inner && node.op == "Bidirectional") {
-    node.attributes.insert_or_assign("cell", class_of(*inner));
+    note_directions(node, config, *inner);
     fits = fits && add(config_of(*inner));
-    if (const Json* merge = member(config, "merge_mode"); merge && merge->is_null())
-      node.attributes.insert_or_assign("merge_mode", std::string("none"));
-    node.attributes.insert_or_assign("directions_differ", directions_differ(config));
   }
   for (const auto& [name, value] : arguments.options) fits = fits && add_one(name, value);
   node.attributes.emplace("keras_version", version_);

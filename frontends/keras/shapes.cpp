@@ -122,6 +122,26 @@ Status cropping(Translation& t) {
   return t.set(0, y, order.layout);
 }
 
+// What is left over is cut off in front and behind, the odd pixel behind.
+Status center_crop(Translation& t) {
+  LAPIS_TRY(const PixelOrder order, pixel_order(t));
+  if (order.axes.size() != 2) return error(ErrorKind::Input, "its data is " + t.input(0).type.to_string());
+  LAPIS_TRY(Value * x, t.real(0, order.layout));
+  LAPIS_TRY(x, frontend::cast(t, x, DType::Float32));
+  const int64_t sizes[] = {t.get<int64_t>("height", 0), t.get<int64_t>("width", 0)};
+  std::vector<int64_t> begins, ends;
+  for (const size_t i : {0, 1}) {
+    const Dim& pixels = x->type().dim(order.axes[i]);
+    if (!pixels.is_constant() || sizes[i] < 1 || pixels.value() < sizes[i])
+      return Translation::unsupported("pictures of open size, or smaller than what is cut out of them");
+    begins.push_back((pixels.value() - sizes[i]) / 2);
+    ends.push_back(begins.back() + sizes[i]);
+  }
+  LAPIS_TRY(Value * y, t.add(ops::Slice, {x, frontend::ints(t, std::move(begins)), frontend::ints(t, std::move(ends)),
+                                          frontend::ints(t, order.axes)}));
+  return t.set(0, y, order.layout);
+}
+
 // Channels stand last in what comes out, whatever order they come in.
 Status flatten(Translation& t) {
   if (!has_channels_first(t))

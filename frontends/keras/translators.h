@@ -24,13 +24,19 @@ Status thresholded_relu(Translation& t);
 // attention.cpp
 Status attention(Translation& t);
 Status multi_head_attention(Translation& t);
+// categories.cpp
+Status category_encoding(Translation& t);
+Status discretization(Translation& t);
+Status integer_lookup(Translation& t);
 // conv_lstm.cpp
 Status conv_lstm(Translation& t);
 // layers.cpp
+Status augmentation(Translation& t);
 Status dense(Translation& t);
 Status einsum_dense(Translation& t);
 Status embedding(Translation& t);
 Status identity(Translation& t);
+Status reversible_embedding(Translation& t);
 // masking.cpp
 Status all_of_masks(Translation& t);
 Status any_of_masks(Translation& t);
@@ -79,6 +85,7 @@ Status bidirectional(Translation& t);
 Status recurrent(Translation& t);
 // shapes.cpp
 Status begin_steps(Translation& t);
+Status center_crop(Translation& t);
 Status cropping(Translation& t);
 Status end_steps(Translation& t);
 Status flatten(Translation& t);
@@ -89,6 +96,8 @@ Status resizing(Translation& t);
 Status upsampling(Translation& t);
 Status zero_padding(Translation& t);
 // windows.cpp
+Status adaptive_average_pool(Translation& t);
+Status adaptive_max_pool(Translation& t);
 Status average_pool(Translation& t);
 Status conv(Translation& t);
 Status conv_transpose(Translation& t);

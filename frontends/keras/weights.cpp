@@ -25,7 +25,7 @@ const std::vector<Row>& rows_of(const std::string& layer) {
   static const std::vector<Row> kScale = {{"gamma", "scale"}, {"beta", "center"}};
   static const std::vector<Row> kSeparable = {{"depthwise_kernel"}, {"pointwise_kernel"}, {"bias", "use_bias"}};
   static const std::map<std::string, std::vector<Row>, std::less<>> kKnown = {
-      {"Attention", {{"scale", "use_scale"}}},
+      {"AdditiveAttention", {{"scale", "use_scale"}}},
       {"BatchNormalization", {{"gamma", "scale"}, {"beta", "center"}, {"moving_mean"}, {"moving_variance"}}},
       {"Conv1D", kDense},
       {"Conv1DTranspose", kDense},
@@ -49,7 +49,8 @@ const std::vector<Row>& rows_of(const std::string& layer) {
   return it == kKnown.end() ? kNone : it->second;
 }
 
-void add_cell(std::vector<Weight>& weights, const Json& config, const std::string& part) {
+void add_cell(std::vector<Weight>& weights, const Json& layer_config, const std::string& part) {
+  const Json& config = config_of_cell(layer_config);
   weights.push_back({"kernel", part});
   weights.push_back({"recurrent_kernel", part});
   weights.push_back({"bias", part, flag(config, "use_bias", true)});
@@ -71,6 +72,15 @@ std::vector<Weight> weights_of_attention(const Json& config) {
     weights.push_back({"bias", part, flag(config, "use_bias", true)});
   }
   return weights;
+}
+
+std::vector<Weight> weights_of_scores(const Json& config) {
+  return {{"scale", "", flag(config, "use_scale", false)},
+          {"concat_score_weight", "", frontend::text(config, "score_mode") == "concat"}};
+}
+
+std::vector<Weight> weights_of_table(const Json& config) {
+  return {{"embeddings", ""}, {"reverse_embeddings", "", !flag(config, "tie_weights", true)}};
 }
 
 std::vector<Weight> weights_of_einsum(const Json& config) {
@@ -102,7 +112,9 @@ bool has_part(const std::string& name, const std::string& part) {
 std::vector<Weight> weights_of(const std::string& layer, const Json& config) {
   if (layer == "EinsumDense") return weights_of_einsum(config);
   if (layer == "Bidirectional") return weights_of_both_directions(config);
-  if (layer == "MultiHeadAttention") return weights_of_attention(config);
+  if (layer == "Attention") return weights_of_scores(config);
+  if (layer == "ReversibleEmbedding") return weights_of_table(config);
+  if (has_heads(layer)) return weights_of_attention(config);
   if (layer == "Normalization") return weights_of_normalization(config);
   std::vector<Weight> weights;
   if (is_recurrent(layer) || is_conv_lstm(layer)) add_cell(weights, config, "cell");

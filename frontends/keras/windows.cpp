@@ -85,6 +85,24 @@ template <class Attrs> Status pool(Translation& t, const OpDef& op) {
   return t.set(0, y, image_layout(t));
 }
 
+// As many windows as are asked for, all alike: their number divides that of the pixels.
+template <class Attrs> Status adaptive_pool(Translation& t, const OpDef& op) {
+  LAPIS_TRY(const size_t axes, pixel_axes(t));
+  LAPIS_TRY(Value * x, t.real(0, image_layout(t)));
+  LAPIS_TRY(const std::vector<int64_t> sizes, option(t, "output_size", axes, 1));
+  Window w{{}, {}, ones(axes)};
+  for (size_t i = 0; i < axes; ++i) {
+    const Dim& pixels = x->type().dim(static_cast<int64_t>(i) + 2);
+    if (!pixels.is_constant() || sizes[i] < 1 || pixels.value() % sizes[i] != 0)
+      return Translation::unsupported("sizes of the result that do not divide those of the data");
+    w.kernel.push_back(pixels.value() / sizes[i]);
+  }
+  w.strides = w.kernel;
+  LAPIS_CHECK(frontend::check(w));
+  LAPIS_TRY(Value * y, t.add(op, {x}, frontend::pool_attributes<Attrs>(w)));
+  return t.set(0, y, image_layout(t));
+}
+
 Status global_pool(Translation& t, const OpDef& op) {
   LAPIS_TRY(const size_t axes, pixel_axes(t));
   std::vector<int64_t> pixels(axes);
@@ -197,6 +215,8 @@ Status conv_transpose(Translation& t) {
 // Both leave the padding out, as ONNX's defaults do.
 Status average_pool(Translation& t) { return pool<ops::AveragePoolAttrs>(t, ops::AveragePool); }
 Status max_pool(Translation& t) { return pool<ops::MaxPoolAttrs>(t, ops::MaxPool); }
+Status adaptive_average_pool(Translation& t) { return adaptive_pool<ops::AveragePoolAttrs>(t, ops::AveragePool); }
+Status adaptive_max_pool(Translation& t) { return adaptive_pool<ops::MaxPoolAttrs>(t, ops::MaxPool); }
 Status global_average_pool(Translation& t) {
   return t.has(kMask) ? masked_average(t) : global_pool(t, ops::ReduceMean);
 }

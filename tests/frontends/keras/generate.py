@@ -143,6 +143,55 @@ def frames(x):
     return [L.TimeDistributed(L.Conv2D(3, 2, activation="relu"))(x), L.TimeDistributed(L.Flatten())(x), L.TimeDistributed(inner)(x)]
 
 
+def cells():
+    """Layers that are made of cells or wrap others, and attentions but for those of `attention`."""
+    x, other, ids = keras.Input((6, 4), name="x"), keras.Input((5, 4), name="other"), keras.Input((6,), dtype="int32", name="ids")
+    y = [L.RNN(L.LSTMCell(3), return_sequences=True)(x), L.RNN(L.GRUCell(3), go_backwards=True)(x), L.RNN(L.GRUCell(2, reset_after=False))(x),
+         L.RNN(L.SimpleRNNCell(3, activation="relu", use_bias=False))(x), *L.RNN(L.LSTMCell(2), return_state=True)(x),
+         L.RNN(L.LSTMCell(3))(x, initial_state=[L.Dense(3)(L.Flatten()(x)), L.Dense(3)(L.Flatten()(x))]), L.Bidirectional(L.RNN(L.GRUCell(2)))(x),
+         L.TimeDistributed(L.RNN(L.LSTMCell(2)))(L.Reshape((2, 3, 4))(x)), L.RNN(L.LSTMCell(2))(L.Masking(0.5)(x))]
+    y += [L.AdditiveAttention()([x, other]), L.AdditiveAttention(use_scale=False)([x, other, other]), L.Attention(score_mode="concat")([x, other]),
+          L.Attention(score_mode="concat", use_scale=True)([other, x]), L.AdditiveAttention()([x, L.Masking(0.5)(x)])]
+    if VERSION == 3:
+        y += [L.SpectralNormalization(L.Dense(3, activation="tanh"))(x), L.SpectralNormalization(L.Conv1D(3, 2))(x)]
+        G = L.GroupQueryAttention
+        y += [G(2, 4, 2)(x, other), G(3, 4, 1, use_bias=False)(x, x, use_causal_mask=True), G(2, 2, 2)(x, other, other)]
+        table, untied = L.ReversibleEmbedding(7, 4, logit_soft_cap=2.0), L.ReversibleEmbedding(7, 4, tie_weights=False)
+        y += [table(ids), table(x, reverse=True), untied(x, reverse=True), L.LSTM(2)(L.ReversibleEmbedding(7, 3, mask_zero=True)(ids))]
+    values = array(2, 6, 4)
+    values[0, 4:] = values[1, ::2] = 0.5
+    record("cells", keras.Model([x, other, ids], y), {"x": values, "other": array(2, 5, 4), "ids": random.integers(0, 7, (2, 6)).astype(np.int32)},
+           (".h5", ".keras"))
+
+
+def categories():
+    x, single, ids = keras.Input((3, 2), name="x"), keras.Input((1,), name="single"), keras.Input((4,), dtype="int64", name="ids")
+    bounds = [-0.5, 0.25, 0.5]
+    y = [L.Discretization(bounds)(x), L.Discretization(bounds, output_mode="one_hot")(single), L.Discretization(bounds, output_mode="multi_hot")(L.Flatten()(x)),
+         L.Discretization(bounds, output_mode="count")(L.Flatten()(x)), L.CategoryEncoding(6)(ids), L.CategoryEncoding(6, output_mode="count")(ids),
+         L.CategoryEncoding(4, output_mode="one_hot")(L.Discretization(bounds)(single))]
+    y += [L.IntegerLookup(vocabulary=[5, 1, 3])(ids), L.IntegerLookup(vocabulary=[5, 1, 3], mask_token=0)(ids)]
+    values = array(2, 3, 2)
+    values[0, 0] = bounds[:2]
+    record("categories", keras.Model([x, single, ids], y), {"x": values, "single": array(2, 1), "ids": np.array([[5, 0, 3, 2], [1, 1, 0, 4]])}, (".keras",))
+
+
+def augmentations(x):
+    """They leave pictures as they are, or change all of them alike."""
+    names = {"RandomErasing": {}, "RandomPerspective": {}, "RandomShear": {"x_factor": 0.2}, "RandomColorJitter": {"contrast_factor": 0.2}, "RandomHue": {"factor": 0.2},
+             "RandomInvert": {}, "RandomPosterization": {"factor": 3}, "RandomSaturation": {"factor": 0.3}, "RandomSharpness": {"factor": 0.3}, "RandomGrayscale": {},
+             "RandomGaussianBlur": {}, "RandomElasticTransform": {}, "RandomColorDegeneration": {"factor": 0.4}, "AugMix": {}, "CutMix": {}, "MixUp": {}, "RandAugment": {},
+             "Solarization": {}, "RandomFlip": {}}
+    y = L.RandomFlip()(x)
+    if VERSION == 2:
+        return [L.RandomHeight(0.2)(L.RandomWidth(0.2)(y)), L.CenterCrop(5, 4)(x), L.Conv2D(2, 3)(L.CenterCrop(8, 3)(y))]
+    for name, options in names.items():
+        y = getattr(L, name)(**options)(y)
+    shapes = {1: ((8, 18), 4), 2: ((8, 6, 3), (4, 3)), 3: ((4, 2, 6, 3), (2, 1, 3))}
+    pools = [getattr(L, f"Adaptive{kind}Pooling{axes}D")(size)(L.Reshape(shape)(y)) for kind in ("Average", "Max") for axes, (shape, size) in shapes.items()]
+    return [y, L.CenterCrop(5, 4)(x), L.Conv2D(2, 3)(L.CenterCrop(8, 3)(y)), *pools, L.AdaptiveMaxPooling2D(1)(y)]
+
+
 def volumes(x):
     return [L.Conv3D(2, 2)(x), L.Conv3D(3, 3, strides=2, padding="same", activation="relu")(x), L.Conv3DTranspose(2, 2, strides=2)(x), L.MaxPooling3D()(x),
             L.AveragePooling3D(2, padding="same")(x), L.GlobalAveragePooling3D()(x), L.GlobalMaxPooling3D()(x), L.ZeroPadding3D(((1, 0), (0, 2), (1, 1)))(x),
@@ -378,6 +427,16 @@ def refused():
     y = L.TimeDistributed(L.LSTM(3))(L.Masking()(x))
     save(keras.Model(x, y), "masks_in_steps", ".keras")
     says[f"k{VERSION}_masks_in_steps.keras"] = ["operator LSTM", "a mask over the steps that TimeDistributed takes apart", "model.export"]
+    if VERSION == 3:
+        x, ids = keras.Input((5, 4), name="x"), keras.Input((5,), dtype="int64", name="ids")
+        save(keras.Model(x, L.SpectralNormalization(L.Dense(2))(L.Masking()(x))), "wrapped", ".keras")
+        says["k3_wrapped.keras"] = ["layer 'spectral_normalization", "wraps a layer whose data has a mask"]
+        steps = L.Masking()(x)
+        y = [L.GroupQueryAttention(2, 2, 1)(steps, steps), L.IntegerLookup(vocabulary=[1, 2], num_oov_indices=2)(ids), L.AdaptiveMaxPooling1D(2)(x),
+             L.CenterCrop(6, 2)(L.Reshape((5, 4, 1))(x)), L.CategoryEncoding(3)(L.Reshape((5, 1))(ids))]
+        save(keras.Model([x, ids], y), "limits", ".keras")
+        says["k3_limits.keras"] = ["a mask over the steps of an attention", "another number of classes for what is not in its vocabulary", "do not divide those of the data",
+                                   "smaller than what is cut out of them", "data that is not [N, classes]"]
     if VERSION == 2:
         x = keras.Input((4,), name="x")
         save(keras.Model(x, L.Dropout(0.5)(x, training=True)), "training", ".h5")
@@ -422,6 +481,9 @@ def main():
                                           feed=random.integers(0, 255, (2, 7, 6, 3)).astype(np.uint8)),
         "sequences": lambda: branches("sequences", (6, 4), sequences),
         "frames": lambda: branches("frames", (3, 5, 4, 2), frames),
+        "cells": cells,
+        "categories": categories,
+        "augmentations": lambda: branches("augmentations", (8, 6, 3), augmentations, dtype="uint8", feed=random.integers(0, 255, (2, 8, 6, 3)).astype(np.uint8)),
         "volumes": lambda: branches("volumes", (4, 5, 6, 2), volumes),
         "activations": lambda: branches("activations", (5,), activations),
         "pictures": pictures,
