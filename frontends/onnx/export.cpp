@@ -101,7 +101,7 @@ Result<std::string> export_onnx(const Graph& graph, const ExportOptions& options
   onnx::ModelProto model;
   to_model(graph, {}, model);
   if (options.matmul_nbits && write_matmul_nbits(model) == 0)
-    return error(ErrorKind::Usage, "no product has weights in blocks of 4 or 8 bits, which MatMulNBits is for")
+    return error(ErrorKind::Usage, "no product has weights in blocks of 2, 4 or 8 bits, which MatMulNBits is for")
         .help(
             "quantize weights alone: `data: {type: float}` and `weights: {type: int4, granularity: block, block: 32}` "
             "in a recipe");

@@ -3,6 +3,7 @@
 #include <onnx/onnx_pb.h>
 
 #include <algorithm>
+#include <cstring>
 #include <map>
 #include <set>
 
@@ -34,11 +35,11 @@ struct Packing {
 
 int64_t unpacked(std::span<const uint8_t> row, int64_t i, int64_t bits) {
   const int64_t byte = row[static_cast<size_t>(i * bits / 8)];
-  return bits == 8 ? byte : byte >> (i % 2 * 4) & 15;
+  return byte >> (i * bits % 8) & ((1 << bits) - 1);
 }
 void pack(std::span<uint8_t> row, int64_t i, int64_t bits, int64_t value) {
   uint8_t& byte = row[static_cast<size_t>(i * bits / 8)];
-  byte = static_cast<uint8_t>(byte | value << (bits == 8 ? 0 : i % 2 * 4));
+  byte = static_cast<uint8_t>(byte | value << (i * bits % 8));
 }
 
 Diagnostic refuse(std::string reason) { return error(ErrorKind::Unsupported, std::move(reason)); }
@@ -50,15 +51,25 @@ bool has_possible_sizes(const Packing& p) {
 }
 
 Status check(const Packing& p, const Tensor& packed, const Tensor& scales, const Tensor& zero_points) {
-  if (p.bits != 4 && p.bits != 8) return refuse("its weights are of " + std::to_string(p.bits) + " bits");
+  if (p.bits != 2 && p.bits != 4 && p.bits != 8)
+    return refuse("its weights are of " + std::to_string(p.bits) + " bits");
   if (!has_possible_sizes(p)) return refuse("its K, N or block_size cannot be");
   const auto is = [](const Tensor& t, DType type, int64_t size) { return t.dtype() == type && t.size() == size; };
   if (!is(packed, DType::UInt8, p.outputs * p.row_bytes())) return refuse("its weights are not K * N numbers in uint8");
-  if (!is(scales, DType::Float32, p.outputs * p.blocks()))
-    return refuse("its scales are not one float32 for each block");
+  if (!is_float(scales.dtype()) || scales.size() != p.outputs * p.blocks())
+    return refuse("its scales are not one number for each block");
   if (zero_points.defined() && !is(zero_points, DType::UInt8, p.outputs * p.zero_bytes()))
     return refuse("its zero points are not packed in uint8");
   return ok();
+}
+
+// The elements of `t` in another order: element i is that at source(i).
+template <class Source> Tensor moved(const Tensor& t, Shape shape, Source&& source) {
+  Tensor result(t.dtype(), std::move(shape));
+  const int64_t size = byte_size(t.dtype(), 1);
+  for (int64_t i = 0; i < result.size(); ++i)
+    std::memcpy(result.mutable_raw() + i * size, t.raw() + source(i) * size, static_cast<size_t>(size));
+  return result;
 }
 
 // ---- writing --------------------------------------------------------------------------------------------------------
@@ -109,7 +120,7 @@ class Writer {
     if (!dq) return false;
     const Tensor values = constant(dq->input(0));
     const int64_t bits = bit_width(values.dtype());
-    if ((bits != 4 && bits != 8) || values.rank() != 2) return false;
+    if ((bits != 2 && bits != 4 && bits != 8) || values.rank() != 2) return false;
     const bool turned = number(node, "transB", 0) != 0;  // stored as [outputs][inputs]
     const Packing p{values.dim(turned ? 1 : 0), values.dim(turned ? 0 : 1), bits, number(*dq, "block_size", 0)};
     const bool biased = node.input_size() > 2;
@@ -158,11 +169,9 @@ class Writer {
       return bytes;
     };
     const Tensor scales = constant(dq.input(1));
-    Tensor by_row(DType::Float32, {p.outputs * p.blocks()});
-    for (int64_t n = 0; n < p.outputs; ++n)
-      for (int64_t b = 0; b < p.blocks(); ++b)
-        by_row.mutable_data<float>()[static_cast<size_t>(n * p.blocks() + b)] =
-            scales.data<float>()[at(n, b, p.blocks())];
+    const Tensor by_row = moved(scales, {p.outputs * p.blocks()}, [&](int64_t i) {
+      return static_cast<int64_t>(at(i / p.blocks(), i % p.blocks(), p.blocks()));
+    });
     const Shape shape = {p.outputs, p.blocks(), p.block * p.bits / 8};
     names = {add(packed_rows(values, p.inputs, shape, p.row_bytes()), dq.input(0) + "_packed"),
              add(by_row, dq.input(1) + "_by_row")};
@@ -223,22 +232,19 @@ Result<BlockWeights> unpack_matmul_nbits(const onnx::NodeProto& node, const Tens
   LAPIS_CHECK(check(p, packed, scales, zero_points));
   std::vector<int64_t> values(static_cast<size_t>(p.inputs * p.outputs));
   std::vector<int64_t> zeros(static_cast<size_t>(p.blocks() * p.outputs), p.middle());
-  BlockWeights w{{}, Tensor(DType::Float32, {p.blocks(), p.outputs}), {}, p.block};
   for (int64_t n = 0; n < p.outputs; ++n) {
     const auto row =
         packed.data<uint8_t>().subspan(static_cast<size_t>(n * p.row_bytes()), static_cast<size_t>(p.row_bytes()));
     for (int64_t i = 0; i < p.inputs; ++i) values[static_cast<size_t>(i * p.outputs + n)] = unpacked(row, i, p.bits);
-    for (int64_t b = 0; b < p.blocks(); ++b) {
-      const auto at = static_cast<size_t>(b * p.outputs + n);
-      w.scales.mutable_data<float>()[at] = scales.data<float>()[static_cast<size_t>(n * p.blocks() + b)];
-      if (zero_points.defined())
-        zeros[at] = unpacked(zero_points.data<uint8_t>().subspan(static_cast<size_t>(n * p.zero_bytes())), b, p.bits);
-    }
+    for (int64_t b = 0; b < p.blocks() && zero_points.defined(); ++b)
+      zeros[static_cast<size_t>(b * p.outputs + n)] =
+          unpacked(zero_points.data<uint8_t>().subspan(static_cast<size_t>(n * p.zero_bytes())), b, p.bits);
   }
-  const DType type = p.bits == 4 ? DType::UInt4 : DType::UInt8;
-  w.values = ops::from_integers(type, {p.inputs, p.outputs}, values);
-  w.zero_points = ops::from_integers(type, {p.blocks(), p.outputs}, zeros);
-  return w;
+  const Tensor scales_by_block =
+      moved(scales, {p.blocks(), p.outputs}, [&](int64_t i) { return i % p.outputs * p.blocks() + i / p.outputs; });
+  const DType type = p.bits == 2 ? DType::UInt2 : p.bits == 4 ? DType::UInt4 : DType::UInt8;
+  return BlockWeights{ops::from_integers(type, {p.inputs, p.outputs}, values), scales_by_block,
+                      ops::from_integers(type, {p.blocks(), p.outputs}, zeros), p.block};
 }
 
 size_t write_matmul_nbits(onnx::ModelProto& model) { return Writer(model).run(); }

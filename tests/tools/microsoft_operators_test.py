@@ -18,8 +18,14 @@ PROJECTED = "float[8,24] w, float[24] b"
 BYTES = "uint8[2,4,5,6] x"
 PAIR = "uint8[2,3] a, uint8[3] b"
 SCALES = "float sa = {0.02}, uint8 za = {100}, float sb = {0.03}, uint8 zb = {7}, float sc = {0.05}, uint8 zc = {10}"
-INT8_8x5 = "int8[8,5] w = {" + ",".join(str(i * 37 % 256 - 128) for i in range(40)) + "}, int8 zw = {3}"
-UINT8_6x4x9 = "uint8[6,4,3,3] w = {" + ",".join(str(i * 37 % 256) for i in range(216)) + "}, uint8 zw = {128}, float sy = {2.0}"
+
+
+def numbers(count, first=0):
+    return ",".join(str(first + i * 37 % 256) for i in range(count))
+
+
+INT8_8x5 = f"int8[8,5] w = {{{numbers(40, -128)}}}, int8 zw = {{3}}"
+UINT8_6x4x9 = f"uint8[6,4,3,3] w = {{{numbers(216)}}}, uint8 zw = {{128}}, float sy = {{2.0}}"
 ROUNDED = 1  # of a quantizer: ONNX Runtime adds and multiplies in another order
 
 # inputs, constants, body, results, largest difference
@@ -124,8 +130,10 @@ CASES = {
          "y = OP<num_heads = 2, unidirectional = 1>(x, w, b, sa, sb, m, za, zw)", "float y"),
         ("uint8[2,3,8] x, int8[8,24] w, float[24] b, float[2,2,2,5,4] past", f"{SCALES}, int8 zw = {{3}}",
          'y, now = OP<num_heads = 2>(x, w, b, sa, sb, "", za, zw, past)', "float y, float now")],
-    "MatMulNBits": [("float[2,16] x", "float[3] s = {0.1,0.2,0.3}, uint8[3,1,8] w = {" + ",".join(str(i * 37 % 256) for i in range(24)) + "}",
-                     "y = OP<K = 16, N = 3, bits = 4, block_size = 16>(x, w, s)", "float y")],
+    "MatMulNBits": [
+        ("float[2,24] x", f"float[6] s = {{0.1,0.2,0.3,0.4,0.5,0.6}}, uint8[3,2,{2 * bits}] w = {{{numbers(12 * bits)}}}, uint8[3,{zeros}] z = {{{numbers(3 * zeros)}}}",
+         f"y = OP<K = 24, N = 3, bits = {bits}, block_size = 16>({operands})", "float y")
+        for bits, zeros in ((2, 1), (4, 1), (8, 2)) for operands in ("x, w, s", "x, w, s, z")],
 }
 IN_ONNX_DOMAIN = ("LayerNormalization", "SimplifiedLayerNormalization")
 
@@ -155,6 +163,7 @@ def feeds_of(model):
 class MicrosoftOperators(Cli):
     def by_onnxruntime(self, model, feeds):
         options = ort.SessionOptions()
+        options.log_severity_level = 3
         options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
         session = ort.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
         return session.run([o.name for o in model.graph.output], feeds)
