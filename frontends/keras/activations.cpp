@@ -84,7 +84,7 @@ const std::map<std::string, Activation, std::less<>>& activations() {
 // Of what the mask, operand 1, counts.
 Status masked_softmax(Translation& t, int64_t axis) {
   LAPIS_TRY(Value * x, t.real(0, Layout::AsWritten));
-  LAPIS_TRY(Value * counts, mask_operand(t, 1));
+  LAPIS_TRY(Value * counts, step_mask(t, 1));
   LAPIS_TRY(x, t.add(ops::Where, {counts, x, frontend::scalar(t, kNever, x->dtype())}));
   LAPIS_TRY(Value * y, t.add(ops::Softmax, {x}, ops::SoftmaxAttrs{.axis = axis}));
   return t.set(0, y, Layout::AsWritten);

@@ -43,7 +43,7 @@ Result<Value*> counted(Translation& t, const std::vector<Part>& parts) {
   std::vector<Value*> masks;
   for (const Part& part : parts) {
     if (!t.has(part.slot)) continue;
-    LAPIS_TRY(Value * mask, mask_operand(t, part.slot));
+    LAPIS_TRY(Value * mask, step_mask(t, part.slot));
     LAPIS_TRY(masks.emplace_back(), frontend::unsqueeze(t, mask, part.axes));
   }
   if (t.get<bool>("use_causal_mask", t.get<bool>("causal", false))) {
@@ -104,7 +104,7 @@ Status attention_by(Translation& t, Value* scores) {
   LAPIS_TRY(Value * values, t.real(kValue, Layout::AsWritten));
   LAPIS_TRY(Value * y, attended(t, scores, values));
   if (t.has(kQueryMask)) {
-    LAPIS_TRY(Value * asks, mask_operand(t, kQueryMask));
+    LAPIS_TRY(Value * asks, step_mask(t, kQueryMask));
     LAPIS_TRY(asks, frontend::unsqueeze(t, asks, {2}));
     LAPIS_TRY(y, t.add(ops::Where, {asks, y, frontend::scalar(t, 0, y->dtype())}));
   }

@@ -65,6 +65,18 @@ bool works_on_last_axis(const std::string& layer) {
   return is_one_of(layer, {"Activation", "Dense", "Dropout", "ELU", "LeakyReLU", "ReLU"});
 }
 
+bool directions_differ(const Json& config) {
+  const Json *forward = frontend::member(config, "layer"), *backward = frontend::member(config, "backward_layer");
+  if (!forward || !backward || !backward->is_object()) return false;
+  const Json &first = config_of_cell(config_of(*forward)), &second = config_of_cell(config_of(*backward));
+  const auto has_same = [&](const char* option) {
+    const Json *a = frontend::member(first, option), *b = frontend::member(second, option);
+    return (!a && !b) || (a && b && *a == *b);
+  };
+  return class_of(*forward) != class_of(*backward) || !has_same("units") || !has_same("activation") ||
+         !has_same("recurrent_activation") || !has_same("use_bias") || !has_same("reset_after");
+}
+
 std::string refusal_of(const Json& layer) {
   const std::string name = operator_of(layer), registered = frontend::text(layer, "registered_name");
   if (name == "Lambda") return "it is Python code that the file keeps as bytecode, which Lapis never runs";

@@ -19,6 +19,7 @@ std::vector<std::string_view> slots_of(const std::string& layer);
 size_t output_count(const std::string& layer, const Json& config);
 // Whether a wrapper that applies it to each step need not take the steps apart.
 bool works_on_last_axis(const std::string& layer);
+bool directions_differ(const Json& config);  // whether the two layers of a Bidirectional are of different kinds
 // Why the layer cannot be translated whatever its options are; empty if a translator must know.
 std::string refusal_of(const Json& layer);
 

@@ -55,12 +55,12 @@ class Pictures {
     for (int64_t i = 0; i < steps; ++i) {
       Value* at = t_.constant(Tensor::scalar(backwards ? steps - 1 - i : i));
       LAPIS_TRY(Value * picture, t_.add(ops::Gather, {x, at}, ops::AxisAttrs{.axis = 1}));
-      LAPIS_CHECK(step(picture));
-      outputs.push_back(h_);
+      LAPIS_TRY(outputs.emplace_back(), t_.has(kMask) ? counted_step(picture, at) : step(picture));
     }
     return outputs;
   }
 
+  Value* state() const { return h_; }
   Value* cell() const { return c_; }
 
  private:
@@ -105,8 +105,36 @@ class Pictures {
     return activated(t_, x, image_layout(t_), t_.get<std::string>("activation", "tanh"));
   }
 
+  // Whether a step counts in each sequence: [N, 1, ...].
+  Result<Value*> counts_at(Value* step) {
+    LAPIS_TRY(Value * mask, step_mask(t_, kMask));
+    LAPIS_TRY(const int64_t rank, frontend::rank_of(mask));
+    if (rank != 2) return Translation::unsupported("a mask that is not [N, steps]");
+    LAPIS_TRY(mask, t_.add(ops::Gather, {mask, step}, ops::AxisAttrs{.axis = 1}));
+    Axes axes;
+    for (int64_t axis = 1; axis < static_cast<int64_t>(axes_) + 2; ++axis) axes.push_back(axis);
+    return frontend::unsqueeze(t_, mask, std::move(axes));
+  }
+
+  // Of what does not count it is what was there before, or 0.
+  Result<Value*> where_counts(Value* counts, Value* fresh, Value* before) {
+    return t_.add(ops::Where, {counts, fresh, before ? before : frontend::scalar(t_, 0, fresh->dtype())});
+  }
+
+  // What does not count leaves the states as they were, and shows what the last one did that counts; 0 if there is none.
+  Result<Value*> counted_step(Value* picture, Value* at) {
+    LAPIS_TRY(Value * counts, counts_at(at));
+    Value *const h = h_, *const c = c_;
+    LAPIS_TRY(Value * y, step(picture));
+    LAPIS_TRY(h_, where_counts(counts, h_, h));
+    LAPIS_TRY(c_, where_counts(counts, c_, c));
+    const bool gives_zeros = t_.get<int64_t>("keras_version", 2) >= 3 && t_.get<bool>("zero_output_for_mask", false);
+    LAPIS_TRY(last_, where_counts(counts, y, gives_zeros ? nullptr : last_));
+    return last_;
+  }
+
   // Without a state from before there is nothing to forget.
-  Status step(Value* picture) {
+  Result<Value*> step(Value* picture) {
     LAPIS_TRY(Value * sums, of_data(picture));
     if (h_) {
       LAPIS_TRY(Value * before, of_state());
@@ -126,12 +154,13 @@ class Pictures {
     LAPIS_TRY(Value * out, gate(parts[3]));
     LAPIS_TRY(Value * seen, shown(c_));
     LAPIS_TRY(h_, t_.add(ops::Mul, {out, seen}));
-    return ok();
+    return h_;
   }
 
   Translation& t_;
   const size_t axes_;
   Value *h_ = nullptr, *c_ = nullptr;  // [N, filters, pixels...]
+  Value* last_ = nullptr;              // that was shown, where steps may not count
 };
 
 // All steps as [N, steps, ...], in the order of axes that the file has.
@@ -153,7 +182,6 @@ Status set_steps(Translation& t, std::vector<Value*> outputs, size_t axes) {
 
 Status conv_lstm(Translation& t) {
   if (t.get<bool>("stateful", false)) return Translation::unsupported("stateful");
-  if (t.has(kMask)) return Translation::unsupported("pictures that a mask leaves out");
   if (t.has(kState) != t.has(kCell)) return Translation::unsupported("some of its states as operands, and others not");
   LAPIS_TRY(const int64_t rank, rank_of(t));
   if (rank < 4 || rank > 6)
@@ -167,7 +195,7 @@ Status conv_lstm(Translation& t) {
   else
     LAPIS_CHECK(t.set(0, outputs.back(), image_layout(t)));
   if (t.output_count() < 3) return ok();
-  LAPIS_CHECK(t.set(1, outputs.back(), image_layout(t)));
+  LAPIS_CHECK(t.set(1, pictures.state(), image_layout(t)));
   return t.set(2, pictures.cell(), image_layout(t));
 }
 

@@ -44,6 +44,13 @@ Result<Value*> mask_operand(Translation& t, size_t i) {
   return frontend::cast(t, mask, DType::Bool);
 }
 
+Result<Value*> step_mask(Translation& t, size_t i) {
+  LAPIS_TRY(Value * mask, mask_operand(t, i));
+  LAPIS_TRY(const int64_t rank, frontend::rank_of(mask));
+  if (rank > 1) return mask;
+  return Translation::unsupported("a mask over the steps that TimeDistributed takes apart");
+}
+
 // Steps that hold nothing but one value become 0.
 Status masking(Translation& t) {
   LAPIS_TRY(Value * x, t.real(0, Layout::AsWritten));
@@ -70,6 +77,11 @@ Status any_of_masks(Translation& t) { return combined(t, ops::Or); }
 
 // Operands: each of the layer, then its mask. Beside each other, masks lie as their data does, or are one where that grows by values of a step.
 Status mask_of_concatenate(Translation& t) {
+  for (size_t i = 1; i < t.input_count(); i += 2) {
+    if (!t.has(i)) continue;
+    LAPIS_TRY(Value * mask, mask_operand(t, i));
+    if (mask->type().ranked() && mask->type().rank() < 2) return t.set(0, mask, Layout::AsWritten);  // of one step
+  }
   LAPIS_TRY(const int64_t rank, rank_of(t));
   if (rank != 3) return Translation::unsupported("masks of data that is not [N, steps, values]");
   LAPIS_TRY(const int64_t axis, axis_option(t, "axis", rank));

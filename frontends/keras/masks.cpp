@@ -10,7 +10,7 @@ namespace {
 using frontend::SourceNode;
 using View = std::string_view;
 
-constexpr const char* kOfOneStep = "?";  // the mask of a step that a wrapper took out: one truth value for each sample
+constexpr const char* kMadeInSteps = "?";  // a mask that is made within each step, of all steps together
 
 bool is_merging(View layer) {
   return is_one_of(layer, {"Add", "Average", "Maximum", "Minimum", "Multiply", "Subtract"});
@@ -111,7 +111,7 @@ std::string Masks::hand_over(SourceNode& node, bool was_given_masks) const {
     const auto operand = operand_of(slots, slot);
     if (!operand || !inputs[slot].empty() || (was_given_masks && slots[slot] == "mask")) continue;
     inputs[slot] = of(node.inputs[*operand]);
-    if (inputs[slot] == kOfOneStep) return "a mask over the steps that TimeDistributed takes apart";
+    if (inputs[slot] == kMadeInSteps) return "a mask that a layer within TimeDistributed makes";
   }
   node.inputs = std::move(inputs);
   return "";
@@ -137,7 +137,7 @@ Masks::Made Masks::merged(const SourceNode& node) const {
   for (const std::string& operand : node.inputs)
     if (std::string mask = of(operand); !mask.empty()) masks.push_back(std::move(mask));
   if (masks.empty() || (version_ >= 3 && masks.size() < node.inputs.size())) return {};
-  if (std::ranges::find(masks, kOfOneStep) != masks.end()) return {kOfOneStep};
+  if (std::ranges::find(masks, kMadeInSteps) != masks.end()) return {kMadeInSteps};
   if (masks.size() == 1) return {masks[0]};
   return computed(version_ >= 3 ? "Masks.any" : "Masks.all", node, std::move(masks));
 }
@@ -148,7 +148,7 @@ Masks::Made Masks::concatenated(const SourceNode& node) const {
   bool has_mask = false;
   for (const std::string& operand : node.inputs) {
     both.insert(both.end(), {operand, of(operand)});
-    if (both.back() == kOfOneStep) return {kOfOneStep};
+    if (both.back() == kMadeInSteps) return {kMadeInSteps};
     has_mask = has_mask || !both.back().empty();
   }
   return has_mask ? computed("Concatenate.mask", node, std::move(both)) : Made{};
@@ -161,12 +161,17 @@ void Masks::take_away(const SourceNode& node) {
     if (!slots[slot].ends_with("mask")) masks_.erase(node.inputs[slot]);
 }
 
-void Masks::note_step(const std::string& step, const std::string& mask) {
-  if (!mask.empty()) note(step, kOfOneStep);
+Masks::Made Masks::taken_apart(const std::string& name, const std::string& mask) const {
+  if (mask.empty() || mask == kMadeInSteps) return {mask};
+  SourceNode node;
+  node.op = "TimeDistributed.mask";
+  node.name = name + "/mask";
+  node.inputs = {mask};
+  return {"", std::move(node)};
 }
 
 void Masks::note_steps(const std::string& steps, const std::string& step, const std::string& mask) {
-  note(steps, mask.empty() && !of(step).empty() ? kOfOneStep : mask);
+  note(steps, mask.empty() && !of(step).empty() ? kMadeInSteps : mask);
 }
 
 }  // namespace lapis::keras_frontend

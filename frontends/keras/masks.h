@@ -29,8 +29,8 @@ class Masks {
   void note(const std::string& value, const std::string& mask) {
     if (!mask.empty()) masks_[value] = mask;
   }
-  // A wrapper takes data with this mask apart: a step has one that nothing can be done with, all steps together have the one of the data.
-  void note_step(const std::string& step, const std::string& mask);
+  // A wrapper takes data with this mask apart, and the mask with it. All steps together have the one of the data.
+  Made taken_apart(const std::string& name, const std::string& mask) const;
   void note_steps(const std::string& steps, const std::string& step, const std::string& mask);
   std::string of(const std::string& value) const;
 

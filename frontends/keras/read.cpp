@@ -105,7 +105,7 @@ class Reader {
   void add_operands(SourceNode& node, const Arguments& arguments) const;
   Status add_weights(SourceNode& node, const Json& config, const LayerPath& path);
   Result<Names> weights_at(const std::vector<Weight>& wanted, const LayerPath& path);
-  Result<std::string> mask_behind(const SourceNode& node, const Json& config);
+  Result<std::string> value_of(Masks::Made mask);
   Result<Names> finish(SourceNode node, size_t outputs);
   std::string free_name(const std::string& wanted) {
     std::string name = wanted;
@@ -414,7 +414,8 @@ Result<Names> Reader::add_each_step(const Context& context, const Json& layer, c
     return results;
   }
   LAPIS_TRY(arguments.operands, finish(node_of("TimeDistributed.begin", name + "/begin", {data}), 1));
-  masks_.note_step(arguments.operands[0], mask);
+  LAPIS_TRY(const std::string mask_of_one, value_of(masks_.taken_apart(name + "/begin", mask)));
+  masks_.note(arguments.operands[0], mask_of_one);
   const Context within{layer, name + "/", {}, inside, context.depth + 1};
   LAPIS_TRY(Names results,
             is_model(*inner) ? add_model({*inner, name + "/", std::move(arguments.operands), inside, context.depth + 1})
@@ -452,26 +453,13 @@ Result<Names> Reader::add_layer(const Json& layer, const LayerPath& path, const 
   refuse(node, refusal_of(layer));
   add_operands(node, arguments);
   refuse(node, masks_.hand_over(node, arguments.named.contains("mask")));
-  LAPIS_TRY(const std::string mask, mask_behind(node, config));
+  LAPIS_TRY(const std::string mask, value_of(masks_.made_by(node, config)));
   masks_.take_away(node);
   if (!is_refused(node)) LAPIS_CHECK(add_weights(node, config, path));
   const size_t outputs = output_count(node.op, config);
   LAPIS_TRY(Names results, finish(std::move(node), outputs));
   masks_.note(results[0], mask);
   return results;
-}
-
-// Whether the two layers of a Bidirectional are of different kinds.
-bool directions_differ(const Json& config) {
-  const Json *forward = member(config, "layer"), *backward = member(config, "backward_layer");
-  if (!forward || !backward || !backward->is_object()) return false;
-  const Json &first = config_of_cell(config_of(*forward)), &second = config_of_cell(config_of(*backward));
-  const auto has_same = [&](const char* option) {
-    const Json *a = member(first, option), *b = member(second, option);
-    return (!a && !b) || (a && b && *a == *b);
-  };
-  return class_of(*forward) != class_of(*backward) || !has_same("units") || !has_same("activation") ||
-         !has_same("recurrent_activation") || !has_same("use_bias") || !has_same("reset_after");
 }
 
 void note_directions(SourceNode& node, const Json& config, const Json& inner) {
@@ -517,9 +505,8 @@ void Reader::add_operands(SourceNode& node, const Arguments& arguments) const {
     refuse(node, "it is called with a mask, or with more than Lapis knows");
 }
 
-// The mask of what a layer gives, "" if it has none.
-Result<std::string> Reader::mask_behind(const SourceNode& node, const Json& config) {
-  Masks::Made mask = masks_.made_by(node, config);
+// The name of a mask, "" if there is none.
+Result<std::string> Reader::value_of(Masks::Made mask) {
   if (!mask.node) return mask.name;
   if (!expansion_.add_node()) return expansion_.explosion("masks");
   LAPIS_TRY(const Names made, finish(*std::move(mask.node), 1));

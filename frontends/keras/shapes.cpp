@@ -95,6 +95,17 @@ Status begin_steps(Translation& t) {
   return t.set(0, y, Layout::AsWritten);
 }
 
+// The mask of such data, which has one for each step if it has more axes than those: [N, steps, ...] as [N * steps, ...].
+Status mask_of_steps(Translation& t) {
+  LAPIS_TRY(Value * mask, t.real(0, Layout::AsWritten));
+  LAPIS_TRY(const int64_t rank, frontend::rank_of(mask));
+  if (rank < 2) return error(ErrorKind::Input, "its mask is " + mask->type().to_string() + ", which has no steps");
+  LAPIS_TRY(Shape shape, step_sizes(mask->type(), 2));
+  shape.insert(shape.begin(), -1);
+  LAPIS_TRY(Value * y, t.add(ops::Reshape, {mask, frontend::ints(t, std::move(shape))}));
+  return t.set(0, y, Layout::AsWritten);
+}
+
 Status end_steps(Translation& t) {
   if (!t.input(1).type.ranked() || t.input(1).type.rank() < 2) return Translation::unsupported("data of unknown rank");
   LAPIS_TRY(Value * x, t.real(0, Layout::AsWritten));

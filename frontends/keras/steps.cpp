@@ -26,7 +26,7 @@ Result<Value*> selected(Translation& t, Value* where, Value* y) {
 // Keys that are larger for steps that count and fall from step to step, so that the largest come in order.
 Result<Steps> steps_of(Translation& t, size_t mask) {
   Steps s;
-  LAPIS_TRY(s.counts, mask_operand(t, mask));
+  LAPIS_TRY(s.counts, step_mask(t, mask));
   if (!s.counts->type().ranked() || s.counts->type().rank() != 2)
     return error(ErrorKind::Input, "its mask is " + s.counts->type().to_string() + ", not [N, steps]");
   LAPIS_TRY(Value * one, frontend::cast(t, s.counts, DType::Int64));

@@ -135,6 +135,7 @@ constexpr frontend::Translator kTranslators[] = {
     {"ThresholdedReLU", 1, 1, 1, 1, thresholded_relu},
     {"TimeDistributed.begin", 1, 1, 1, 1, begin_steps},
     {"TimeDistributed.end", 1, 1, 2, 2, end_steps},
+    {"TimeDistributed.mask", 1, 1, 1, 1, mask_of_steps},
     {"UnitNormalization", 1, 1, 1, 1, unit_normalization},
     {"UpSampling1D", 1, 1, 1, 1, upsampling},
     {"UpSampling2D", 1, 1, 1, 1, upsampling, true},

@@ -89,6 +89,7 @@ Status center_crop(Translation& t);
 Status cropping(Translation& t);
 Status end_steps(Translation& t);
 Status flatten(Translation& t);
+Status mask_of_steps(Translation& t);
 Status permute(Translation& t);
 Status repeat_vector(Translation& t);
 Status reshape(Translation& t);
@@ -134,6 +135,8 @@ inline constexpr double kNever = -1e9;  // the score of what a mask leaves out
 // Which of these truth values, along axes, has a true one; and an operand that is a mask.
 Result<Value*> any(Translation& t, Value* truths, Axes axes, bool keepdims);
 Result<Value*> mask_operand(Translation& t, size_t i);
+// A mask that says more than one truth value of each sample.
+Result<Value*> step_mask(Translation& t, size_t i);
 // Operand 0, what `compute` makes of it, in the same order of axes.
 template <class Compute> Status in_any_order(Translation& t, Compute compute) {
   const Layout layout = frontend::plain_layout(t);

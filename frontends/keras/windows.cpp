@@ -117,7 +117,9 @@ Status masked_average(Translation& t) {
   const int64_t steps = first_pixel_axis(t);
   const bool keepdims = t.get<bool>("keepdims", false);
   LAPIS_TRY(Value * x, t.real(0, Layout::AsWritten));
-  LAPIS_TRY(Value * counts, mask_operand(t, kMask));
+  LAPIS_TRY(Value * counts, step_mask(t, kMask));
+  LAPIS_TRY(const int64_t rank, frontend::rank_of(counts));
+  if (rank != 2) return Translation::unsupported("a mask that is not [N, steps]");
   LAPIS_TRY(counts, frontend::unsqueeze(t, counts, {3 - steps}));
   LAPIS_TRY(x, t.add(ops::Where, {counts, x, frontend::scalar(t, 0, x->dtype())}));
   LAPIS_TRY(Value * ones, frontend::cast(t, counts, x->dtype()));

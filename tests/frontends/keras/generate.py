@@ -328,6 +328,26 @@ def masks():
     y = [*L.LSTM(3, return_state=True)(a, initial_state=start), L.GRU(3, return_sequences=True)(a, initial_state=start[0]), L.Bidirectional(L.GRU(2))(a),
          L.MultiHeadAttention(2, 2)(a, a, use_causal_mask=True), L.Attention()([a, a])]
     record("empty_sequences", keras.Model([ids, x], y), {"ids": nothing, "x": values[:2]}, (".h5",) if VERSION == 2 else (".keras",))
+    masks_in_steps(x, values)
+
+
+def masks_in_steps(x, values):
+    """Of each step that a wrapper takes apart, and pictures that are left out."""
+    T = L.TimeDistributed
+    steps = L.Masking(0.5)(L.Reshape((2, 3, 4))(x))
+    inner = keras.Sequential([keras.Input((3, 4)), L.Dense(3), L.GRU(3, return_sequences=True), L.GlobalAveragePooling1D()])
+    y = [T(L.LSTM(3))(steps), T(L.GRU(2, return_sequences=True))(steps), T(L.Bidirectional(L.LSTM(2)))(steps), T(L.GlobalAveragePooling1D())(steps), T(inner)(steps),
+         T(T(L.SimpleRNN(2)))(L.Masking(0.5)(L.Reshape((1, 2, 3, 4))(x)))]
+    frames, counts = keras.Input((3, 5, 4, 2), name="frames"), keras.Input((3,), dtype="bool", name="counts")
+    state = L.Conv2D(2, 3, padding="same")(L.Reshape((5, 4, 6))(frames))
+    C = L.ConvLSTM2D
+    y += [C(2, 2)(frames, mask=counts), C(2, 3, padding="same", return_sequences=True, go_backwards=True)(frames, mask=counts),
+          *C(2, (3, 2), return_state=True, return_sequences=True, zero_output_for_mask=True)(frames, mask=counts), C(2, 2, zero_output_for_mask=True)(frames, mask=counts),
+          C(1, 2)(C(2, 2, return_sequences=True)(frames, mask=counts))]
+    if VERSION == 3:
+        y += [C(2, 3, padding="same", return_sequences=True)(frames, initial_state=[state, L.ReLU()(state)], mask=counts)]
+    feeds = {"x": values, "frames": array(3, 3, 5, 4, 2), "counts": np.array([[1, 0, 1], [0, 1, 0], [0, 0, 0]], bool)}
+    record("masks_in_steps", keras.Model([x, frames, counts], y), feeds, (".keras",))
 
 
 def einsum(x):
@@ -423,10 +443,10 @@ def refused():
     y = L.Dense(2, activation="relu")(Sharpen(name="sharpen_more")(y))
     save(keras.Model(x, y), "own_classes", ".keras")
     says[f"k{VERSION}_own_classes.keras"] = ["operator Lambda is not supported", "never runs", "operator Sharpen is not supported", "(2 nodes)", "model.export"]
-    x = keras.Input((2, 5, 4), name="x")
-    y = L.TimeDistributed(L.LSTM(3))(L.Masking()(x))
-    save(keras.Model(x, y), "masks_in_steps", ".keras")
-    says[f"k{VERSION}_masks_in_steps.keras"] = ["operator LSTM", "a mask over the steps that TimeDistributed takes apart", "model.export"]
+    if VERSION == 3:
+        x, counts = keras.Input((2, 3, 4), name="x"), keras.Input((2,), dtype="bool", name="counts")
+        save(keras.Model([x, counts], L.TimeDistributed(L.GlobalAveragePooling1D())(x, mask=counts)), "masks_of_steps", ".keras")
+        says["k3_masks_of_steps.keras"] = ["operator GlobalAveragePooling1D", "a mask over the steps that TimeDistributed takes apart", "model.export"]
     if VERSION == 3:
         x, ids = keras.Input((5, 4), name="x"), keras.Input((5,), dtype="int64", name="ids")
         save(keras.Model(x, L.SpectralNormalization(L.Dense(2))(L.Masking()(x))), "wrapped", ".keras")
