@@ -154,7 +154,7 @@ std::string class_of(const Json& layer) {
   const std::string name = text(layer, "class_name"), module_name = text(layer, "module");
   if (name == "TFOpLambda") return "tf." + text(config_of(layer), "function");
   if (name == kGroupedInside) return kGrouped;
-  if (const std::string kind = kind_of_cell(config_of(layer)); name == "RNN" && !kind.empty()) return kind;
+  if (std::string kind = kind_of_cell(config_of(layer)); name == "RNN" && !kind.empty()) return kind;
   return module_name.starts_with("keras.src.ops") || module_name.starts_with("keras.ops") ? "ops." + name : name;
 }
 
