@@ -256,7 +256,20 @@ class Inference {
     if (merge_outputs(node, *types)) propagate(node, context);
   }
 
-  // Contents of `value` found by looking back along its producers: for a lone node, whose graph was not walked.
+  // The contents of a lone node's operands, found by looking back along their producers.
+  void look_back(const Node& node) {
+    constexpr int kDepth = 16;  // shape arithmetic is a short chain: Shape, Gather, Mul, Concat
+    for (const Value* input : node.inputs()) look_back(input, kDepth);
+  }
+
+  Result<Types> infer_alone(const Node& node) {
+    look_back(node);
+    return node.op().infer(InferContext(node, contents_));
+  }
+
+  Status status() { return status_of(std::move(diagnostics_)); }
+
+ private:
   void look_back(const Value* value, int depth) {
     constexpr size_t kMostValues = 512;  // a value may be reached on many ways, and there may be very many values
     if (!value || !value->producer() || depth == 0 || !is_integer(value->dtype())) return;
@@ -265,9 +278,6 @@ class Inference {
     propagate(*value->producer(), InferContext(*value->producer(), contents_));
   }
 
-  Status status() { return status_of(std::move(diagnostics_)); }
-
- private:
   void infer_subgraphs(Node& node) {
     const std::vector<Graph*> subgraphs = node.subgraphs();
     if (subgraphs.empty()) return;
@@ -478,12 +488,13 @@ Status infer_types(Graph& graph) {
 }
 
 Status infer_types(Node& node) {
-  constexpr int kDepth = 16;  // shape arithmetic is a short chain: Shape, Gather, Mul, Concat
   Inference inference;
-  for (const Value* input : node.inputs()) inference.look_back(input, kDepth);
+  inference.look_back(node);
   inference.infer_node(node);
   return inference.status();
 }
+
+Result<Types> types_without_declarations(const Node& node) { return Inference().infer_alone(node); }
 
 Status bind_symbols(Graph& graph, const std::map<std::string, int64_t>& values) {
   const std::vector<std::string> known = free_symbols(graph);

@@ -45,6 +45,10 @@ Status infer_types(Graph& graph);
 // Infers the outputs of one node whose inputs are already typed: for rewrites that add nodes to a typed graph.
 Status infer_types(Node& node);
 
+// What the operands of a typed node say of its outputs, without what the model declares of them: that may be wrong, and is found out at
+// run time only.
+Result<Types> types_without_declarations(const Node& node);
+
 // Replaces symbols of the graph inputs by numbers ({"N", 1}) and infers again.
 Status bind_symbols(Graph& graph, const std::map<std::string, int64_t>& values);
 // Replaces input types by the given concrete shapes ({"x", [1,3,8,8]}) and infers again; an error if a shape contradicts the model.

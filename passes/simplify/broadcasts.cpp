@@ -1,5 +1,7 @@
 // Expand only repeats what an elementwise operator would repeat by itself, so it sinks below those and vanishes where
 // it can.
+#include <algorithm>
+
 #include "ir/match.h"
 #include "ir/ops/ops.h"
 #include "passes/simplify/facts.h"
@@ -19,6 +21,14 @@ bool expand_below_unary(Value& y, Rewriter& rw) {
   return rw.replace(y, rw.add(ops::Expand, {rw.add(node->op(), {x}, node->attributes()), shape}));
 }
 
+// However often the operand is repeated, y has the shape of `other`: that repeats nothing itself, or the shapes are no mere declarations.
+bool ends_as(const Value& other, const Value& y, const Value& expanded) {
+  const auto may_repeat = [](const Dim& d) { return !d.is_constant() || d.is(1); };
+  const Dims& dims = *other.type().dims;
+  return std::none_of(dims.begin(), dims.end(), may_repeat) ||
+         (facts::is_shape_sure(expanded) && facts::is_shape_sure(y));
+}
+
 // f(Expand(x, s), z)  =>  f(x, z)        (f broadcasts, and z has the shape of the result)
 bool expand_into_binary(Value& y, Rewriter& rw) {
   Node* node = y.producer();
@@ -26,7 +36,8 @@ bool expand_into_binary(Value& y, Rewriter& rw) {
   for (size_t i : {0, 1}) {
     if (i == 0 && node->op().has(Trait::OneSided)) continue;  // the result has the shape of operand 0
     Value *x, *other = node->input(1 - i);
-    if (!other || !op(ops::Expand, bind(x), anything())(node->input(i), y.graph()) || !facts::same_shape(*other, y))
+    if (!other || !op(ops::Expand, bind(x), anything())(node->input(i), y.graph()) || !facts::same_shape(*other, y) ||
+        !ends_as(*other, y, *node->input(i)))
       continue;
     std::vector<Value*> inputs = node->inputs();
     inputs[i] = x;

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "ir/infer.h"
 #include "ir/ops/attributes.h"
 #include "ir/ops/data_attributes.h"
 #include "ir/ops/ops.h"
@@ -18,6 +19,22 @@ bool is_float(const Value& value) { return value.type().is_tensor() && allows(kF
 bool same_shape(const Type& a, const Type& b) {
   return a.is_tensor() && b.is_tensor() && a.ranked() && b.ranked() &&
          std::equal(a.dims->begin(), a.dims->end(), b.dims->begin(), b.dims->end());
+}
+
+// Of each dimension that the type has a number for, the other one has it too.
+static bool covers(const Type& whole, const Type& part) {
+  if (!whole.ranked() || !part.ranked() || whole.rank() != part.rank()) return false;
+  return std::equal(whole.dims->begin(), whole.dims->end(), part.dims->begin(),
+                    [](const Dim& all, const Dim& known) { return !known.is_constant() || all == known; });
+}
+
+bool is_shape_sure(const Value& y) {
+  const Node* node = y.producer();
+  if (!node || !y.type().ranked()) return true;
+  const auto computed = [&](const Value* v) { return v && v != node->input(0) && !v->is_constant(); };
+  if (std::none_of(node->inputs().begin(), node->inputs().end(), computed)) return true;
+  const auto types = types_without_declarations(*node);
+  return types.ok() && covers((*types)[y.output_index()], y.type());
 }
 
 std::optional<std::vector<int64_t>> ints(const Value* value) {

@@ -14,6 +14,9 @@ bool is_float(const Value& value);
 bool same_shape(const Type& a, const Type& b);
 // y has the shape of x: broadcasting the other operand did not grow it.
 inline bool same_shape(const Value& a, const Value& b) { return same_shape(a.type(), b.type()); }
+// What is known of the shape of y is known from operands that are constants or shapes. What is only declared holds if the operands say so
+// at run time, for which its producer has to stay.
+bool is_shape_sure(const Value& y);
 // Small integer constants: shapes, axes, pads. Absent or not constant: nullopt.
 std::optional<std::vector<int64_t>> ints(const Value* value);
 // -0 and +0 are two numbers, and NaN is itself: what `==` says about floats is not what a rule may rely on.

@@ -84,7 +84,7 @@ bool same_shape_movement(Value& y, Rewriter& rw) {
              any_of({&ops::Reshape, &ops::Flatten, &ops::Squeeze, &ops::Unsqueeze, &ops::Expand, &ops::Tile}, bind(x))
                  .rest()))
     return false;
-  return facts::same_shape(*x, y) && rw.replace(y, x);
+  return facts::same_shape(*x, y) && facts::is_shape_sure(y) && rw.replace(y, x);
 }
 
 // Transpose<0, 1, 2, ...>(x)  =>  x
@@ -132,7 +132,7 @@ bool split(Value& y, Rewriter& rw) {
   Value* x;
   Node* node;
   return match(y, op(ops::Split, bind(x)).rest().as(node)) && node->outputs().size() == 1 && facts::same_shape(*x, y) &&
-         rw.replace(y, x);
+         facts::is_shape_sure(y) && rw.replace(y, x);
 }
 
 // What changes no x, as the right operand. -0 + 0 is +0 and -0 - -0 is +0, so

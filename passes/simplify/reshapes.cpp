@@ -9,6 +9,8 @@ namespace {
 
 using namespace pattern;
 
+constexpr std::string_view kOnlyDeclared = "its shape is computed, and what is known of it is only declared";
+
 template <class P> auto any_reshape(P inner) {
   return any_of({&ops::Reshape, &ops::Flatten, &ops::Squeeze, &ops::Unsqueeze}, std::move(inner)).rest();
 }
@@ -24,15 +26,18 @@ bool to_reshape(Value& y, Rewriter& rw) {
   if (!match(y, any_reshape(bind(x)))) return false;
   const auto target = facts::reshape_target(y.type());
   if (!target) return rw.skip(y, "more than one dimension of " + y.type().to_string() + " is unknown, or one is 0");
-  return !is_canonical(*y.producer(), *target) && rw.replace(y, rw.add(ops::Reshape, {x, rw.ints(*target)}));
+  if (is_canonical(*y.producer(), *target)) return false;
+  if (!facts::is_shape_sure(y)) return rw.skip(y, std::string(kOnlyDeclared));
+  return rw.replace(y, rw.add(ops::Reshape, {x, rw.ints(*target)}));
 }
 
 // Reshape(Reshape(x, s), t)  =>  Reshape(x, t)        (any two operators of the family)
 bool reshape_of_reshape(Value& y, Rewriter& rw) {
-  Value* x;
-  if (!match(y, any_reshape(any_reshape(bind(x))))) return false;
+  Value *x, *mid;
+  if (!match(y, any_reshape(bind(mid))) || !match(*mid, any_reshape(bind(x)))) return false;
   const auto target = facts::reshape_target(y.type());
-  return target && rw.replace(y, rw.add(ops::Reshape, {x, rw.ints(*target)}));
+  return target && facts::is_shape_sure(*mid) && facts::is_shape_sure(y) &&
+         rw.replace(y, rw.add(ops::Reshape, {x, rw.ints(*target)}));
 }
 
 // Axes longer than one keep their order, so no element moves.

@@ -175,7 +175,7 @@ std::optional<View> kept_by_loop(const Node& node, size_t output, const View&) {
 
 // What it collects has a length because the model declares one.
 bool only_declares_length(const Node& node) {
-  const auto inferred = node.op().infer(InferContext(node, {}));
+  const auto inferred = types_without_declarations(node);
   return inferred.ok() && std::any_of(inferred->begin() + static_cast<ptrdiff_t>(loop_states(node)), inferred->end(),
                                       [](const Type& t) { return t.ranked() && !t.dims->front().is_constant(); });
 }
