@@ -151,8 +151,10 @@ Status Session::run_alone(void* const* io) {
   LAPIS_CHECK(Interpreter(program(), segments_, memory, run_code, profile_).run());
   ++runs_;
   if (*status_ == abi::kIndexOutOfRange)
-    return error(ErrorKind::Mismatch, "an index in the inputs lies outside of the tensor it selects from")
-        .help("check index inputs (token ids, positions) against the model's tables");
+    return error(ErrorKind::Mismatch,
+                 "an index in the inputs lies outside of the tensor it selects from, or sizes contradict a "
+                 "shape that the model declares")
+        .help("check index inputs (token ids, positions) against the model's tables, sizes against its shapes");
   if (*status_ == abi::kLibraryFailed)
     return error(ErrorKind::Resource, "a library that computes a step of the model has no memory for it")
         .help("free memory, or use fewer threads");

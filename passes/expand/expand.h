@@ -9,10 +9,11 @@
 
 namespace lapis {
 
-// Each application leaves one composite operator less, or one computed zero point less, and adds none.
+// Each application leaves one composite operator less, or one computed zero point or list of sizes less, and adds none.
 std::span<const Rule> transposed_convolution_rules();  // ConvTranspose with constant weights
 std::span<const Rule> recurrent_rules();               // LSTM, GRU, RNN
 std::span<const Rule> dynamic_quantization_rules();    // DynamicQuantizeLinear, MatMulInteger and ConvInteger behind it
+std::span<const Rule> declared_shape_rules();          // Reshape and its like with computed sizes
 std::vector<Rule> expand_rules();
 
 // Expects a simplified graph, and leaves one.

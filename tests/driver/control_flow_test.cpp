@@ -329,23 +329,6 @@ TEST(Routines, CumSumAlongEveryAxisOfEveryType) {
   }
 }
 
-// The node that the declared shape contradicts is called, and its result is looked at.
-TEST(HostCalls, FindOutShapesThatAreOnlyDeclared) {
-  for (const std::string operation : {"Reshape", "Tile", "Expand"}) {
-    const auto graph =
-        graph_from_text("(float[2,3,1] x, int64[3] s) => (float[2,3,1] y) { y = " + operation + " (x, s) }");
-    const bool sizes = operation != "Tile";
-    const Compiled made = compiled(*graph, Target::host(), true);
-    const auto run = [&](const std::vector<int64_t>& s) {
-      return (*open_program(made.program, {}))->run({floats({2, 3, 1}, 1), Tensor::vector<int64_t>(s)});
-    };
-    EXPECT_TRUE(run(sizes ? std::vector<int64_t>{2, 3, 1} : std::vector<int64_t>{1, 1, 1}).ok()) << operation;
-    const auto other = run(operation == "Reshape" ? std::vector<int64_t>{3, 2, 1} : std::vector<int64_t>{2, 3, 2});
-    ASSERT_FALSE(other.ok()) << operation;
-    EXPECT_THAT(to_string(other.diagnostics()), HasSubstr("where [2,3,1] was expected"));
-  }
-}
-
 TEST(HostCalls, AreMadeOnlyIfAllowedAndCannotBeSaved) {
   Case c;
   c.graph = graph_from_text(R"((float[2,3] x) => (float[2,3] y) {

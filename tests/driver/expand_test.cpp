@@ -2,8 +2,9 @@
 // every level of this host, with 1 to 3 threads, and in an object file.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
-
+#include <numeric>
 #include <random>
 
 #include "driver/compile.h"
@@ -268,6 +269,51 @@ TEST(Recurrent, CoupledGatesKeepTheirDigits) {
     const auto y = (*open_graph(*graph, {.backend = backend}))->run(feeds);
     ASSERT_TRUE(y.ok()) << to_string(y.diagnostics());
     EXPECT_NEAR((*y)[0].data<float>()[0], std::tanh(cell) / (1 + std::exp(-2)), 1e-5);
+  }
+}
+
+// ---- shapes that are only declared ----------------------------------------------------------------------------------------------------
+
+struct Declared {
+  std::string x, operation, y;
+  std::vector<std::vector<int64_t>> right, wrong;
+};
+
+TEST(DeclaredShapes, AreFoundOutAtRunTime) {
+  const Declared all[] = {
+      {"2,3,4",
+       "Reshape",
+       "2,12",
+       {{2, 12}, {-1, 12}, {0, 12}, {0, -1}, {2, -1}},
+       {{12, 2}, {4, -1}, {-1, 6}, {24, 1}}},
+      {"2,3,4", "Reshape <allowzero = 1>", "2,12", {{2, 12}, {-1, 12}}, {{0, 12}, {3, 8}}},
+      {"3,1", "Expand", "2,3,4", {{2, 3, 4}, {2, 1, 4}}, {{4, 3, 2}, {2, 3, 1}, {1, 1, 4}}},
+      {"1,3,1", "Expand", "1,3,1", {{1, 3, 1}, {1, 1, 1}}, {{2, 3, 1}, {1, 3, 2}}},
+      {"2,3,4", "Expand", "2,3,4", {{4}, {1}}, {{2}, {0}}},
+      {"2,3", "Tile", "4,3", {{2, 1}}, {{1, 2}, {2, 2}, {1, 1}, {0, 1}}},
+      {"1,3,1,4", "Squeeze", "3,1,4", {{0}, {-4}}, {{2}, {-2}}},
+      {"1,1,3", "Squeeze", "1,3", {{0}, {1}, {-2}}, {{5}}},
+      {"2,3", "Unsqueeze", "1,2,1,3", {{0, 2}, {2, 0}, {-2, -4}}, {{0, 1}, {1, 3}, {3, 0}, {0, 4}}},
+  };
+  for (const auto& [x, operation, y, right, wrong] : all) {
+    SCOPED_TRACE(operation + " to " + y);
+    const auto graph = graph_from_text("(float[" + x + "] x, int64[" + std::to_string(right[0].size()) +
+                                       "] s) => (float[" + y + "] y) { y = " + operation + " (x, s) }");
+    const auto made = compile(*graph, {});
+    ASSERT_TRUE(made.ok()) << to_string(made.diagnostics());
+    const auto run = [&](const std::vector<int64_t>& sizes) {
+      Tensor data(DType::Float32, graph->inputs()[0]->type().shape());
+      std::iota(data.mutable_data<float>().begin(), data.mutable_data<float>().end(), 1.0F);
+      const std::vector<Tensor> feeds = {data, Tensor::vector<int64_t>(sizes)};
+      const auto wanted = (*open_graph(*graph, {.backend = Backend::Reference}))->run(feeds);
+      const auto got = (*open_program(made->program, {}))->run(feeds);
+      if (!got.ok()) return false;
+      EXPECT_EQ(to_string((*wanted)[0].shape()), to_string((*got)[0].shape()));
+      EXPECT_TRUE(std::ranges::equal((*wanted)[0].data<float>(), (*got)[0].data<float>()));
+      return true;
+    };
+    for (const auto& sizes : right) EXPECT_TRUE(run(sizes)) << ::testing::PrintToString(sizes);
+    for (const auto& sizes : wrong) EXPECT_FALSE(run(sizes)) << ::testing::PrintToString(sizes);
   }
 }
 
