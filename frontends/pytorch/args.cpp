@@ -67,6 +67,11 @@ int64_t Args::integer(std::string_view name, int64_t fallback) {
   return fallback;
 }
 
+bool Args::is_list(std::string_view name) const {
+  const auto* value = find(name);
+  return value && std::holds_alternative<std::vector<int64_t>>(*value);
+}
+
 double Args::number(std::string_view name, double fallback) {
   if (is_operand(name)) flaw(name, "known before the model runs");
   const auto* value = find(name);
@@ -154,6 +159,14 @@ Result<Size> Args::size(std::string_view name, int64_t fallback) {
   LAPIS_TRY(const std::vector<Size> all, sizes(name));
   if (all.size() == 1) return all[0];
   return error(ErrorKind::Input, "has no number '" + std::string(name) + "'");
+}
+
+// No tensor has more elements on an axis, and sums of two such numbers fit 64 bits.
+Status check_positions(std::initializer_list<int64_t> numbers) {
+  constexpr int64_t kMost = kMaxTensorBytes;
+  for (const int64_t number : numbers)
+    if (number < -kMost || number > kMost) return error(ErrorKind::Input, "names position " + std::to_string(number));
+  return ok();
 }
 
 Result<Value*> as_value(Translation& t, const Size& size) {

@@ -26,6 +26,7 @@ class Args {
 
   bool has(std::string_view name) const;
   bool is_operand(std::string_view name) const;  // a tensor, or a number that is computed
+  bool is_list(std::string_view name) const;     // of known integers
   Result<Value*> tensor(std::string_view name);  // an error if it is absent or a number
   // Lists of tensors; null for None.
   Result<std::vector<Value*>> tensors(std::string_view name);
@@ -57,6 +58,8 @@ class Args {
   std::string flaw_;
 };
 
+// An error for positions that no tensor has, with which arithmetic would go beyond 64 bits.
+Status check_positions(std::initializer_list<int64_t> numbers);
 // int64[n] of the sizes: a constant if all are known.
 Result<Value*> shape_of(Translation& t, const std::vector<Size>& sizes);
 Result<Value*> as_value(Translation& t, const Size& size);  // int64[1]

@@ -51,22 +51,12 @@ Result<Pair> as_reals(Translation& t, Pair p) {
 }
 
 // The largest integer below a / b; of integers too, which ONNX divides toward zero.
-Result<Value*> floored(Translation& t, const Pair& p) {
-  if (is_float(p.a->dtype())) {
-    LAPIS_TRY(Value * quotient, t.add(ops::Div, {p.a, p.b}));
-    return t.add(ops::Floor, {quotient});
-  }
-  LAPIS_TRY(Value * rest, t.add(ops::Mod, {p.a, p.b}));
-  LAPIS_TRY(Value * whole, t.add(ops::Sub, {p.a, rest}));
-  return t.add(ops::Div, {whole, p.b});
-}
-
 Status div(Translation& t) {
   Args args(t);
   const std::string mode = args.word("rounding_mode", "");
   LAPIS_TRY(const Pair p, pair(t, args));
   LAPIS_CHECK(args.status());
-  if (mode == "floor") return finish(t, floored(t, p));
+  if (mode == "floor") return finish(t, floor_quotient(t, p));
   if (mode == "trunc") {
     LAPIS_TRY(Value * quotient, t.add(ops::Div, {p.a, p.b}));
     return finish(t, truncated(t, quotient));
@@ -78,7 +68,7 @@ Status div(Translation& t) {
 Status floor_divide(Translation& t) {
   Args args(t);
   LAPIS_TRY(const Pair p, pair(t, args));
-  return finish(t, floored(t, p));
+  return finish(t, floor_quotient(t, p));
 }
 
 // The sign of the divisor.
@@ -86,7 +76,7 @@ Status remainder(Translation& t) {
   Args args(t);
   LAPIS_TRY(const Pair p, pair(t, args));
   if (!is_float(p.a->dtype())) return finish(t, t.add(ops::Mod, {p.a, p.b}));
-  LAPIS_TRY(Value * times, floored(t, p));
+  LAPIS_TRY(Value * times, floor_quotient(t, p));
   LAPIS_TRY(Value * whole, t.add(ops::Mul, {times, p.b}));
   return finish(t, t.add(ops::Sub, {p.a, whole}));
 }
@@ -447,6 +437,16 @@ constexpr AtenRow kRows[] = {
 };
 
 }  // namespace
+
+Result<Value*> floor_quotient(Translation& t, const Pair& p) {
+  if (is_float(p.a->dtype())) {
+    LAPIS_TRY(Value * quotient, t.add(ops::Div, {p.a, p.b}));
+    return t.add(ops::Floor, {quotient});
+  }
+  LAPIS_TRY(Value * rest, t.add(ops::Mod, {p.a, p.b}));
+  LAPIS_TRY(Value * whole, t.add(ops::Sub, {p.a, rest}));
+  return t.add(ops::Div, {whole, p.b});
+}
 
 std::span<const AtenRow> elementwise_rows() { return kRows; }
 

@@ -46,6 +46,72 @@ Status scatter_of(Translation& t, const char* reduction) {
 Status scatter(Translation& t) { return scatter_of(t, "none"); }
 Status scatter_add(Translation& t) { return scatter_of(t, "add"); }
 
+// ---- along one axis, all of what lies across it --------------------------------------------------------------------------------------
+
+// The positions of x[:, index] as ScatterElements takes them.
+Result<Value*> positions_across(Translation& t, Value* x, Value* index, int64_t dim) {
+  LAPIS_TRY(Value * like, t.add(ops::Gather, {x, index}, ops::AxisAttrs{dim}));
+  LAPIS_TRY(Value * shape, t.add(ops::ShapeOf, {like}));
+  LAPIS_TRY(const int64_t rank, frontend::rank_of(x));
+  LAPIS_TRY(const int64_t axis, frontend::axis_of(dim, rank));
+  Shape column(static_cast<size_t>(rank), 1);
+  column[static_cast<size_t>(axis)] = -1;
+  LAPIS_TRY(Value * positions, frontend::reshape(t, index, column));
+  return t.add(ops::Expand, {positions, shape});
+}
+
+struct Across {
+  Value *x, *positions, *shape;
+  int64_t dim;
+};
+Result<Across> across(Translation& t, Args& a) {
+  const int64_t dim = a.integer("dim", 0);
+  LAPIS_CHECK(a.status());
+  LAPIS_TRY(Value * x, self(a));
+  LAPIS_TRY(Value * index, a.tensor("index"));
+  LAPIS_TRY(const int64_t index_rank, frontend::rank_of(index));
+  if (index_rank == 0) {
+    LAPIS_TRY(index, frontend::reshape(t, index, {1}));
+  }
+  LAPIS_TRY(Value * positions, positions_across(t, x, index, dim));
+  LAPIS_TRY(Value * shape, t.add(ops::ShapeOf, {positions}));
+  return Across{x, positions, shape, dim};
+}
+
+Status put_across(Translation& t, const Across& at, Value* values, const char* reduction) {
+  LAPIS_TRY(values, frontend::cast(t, values, at.x->dtype()));
+  LAPIS_TRY(values, t.add(ops::Expand, {values, at.shape}));
+  return finish(
+      t, t.add(ops::ScatterElements, {at.x, at.positions, values}, ops::ScatterElementsAttrs{at.dim, reduction}));
+}
+
+Status index_fill(Translation& t) {
+  Args a(t);
+  LAPIS_TRY(const Across at, across(t, a));
+  LAPIS_TRY(Value * value, a.number_or_tensor("value", at.x->dtype()));
+  LAPIS_CHECK(a.status());
+  return put_across(t, at, value, "none");
+}
+
+Status index_copy(Translation& t) {
+  Args a(t);
+  LAPIS_TRY(const Across at, across(t, a));
+  LAPIS_TRY(Value * source, a.tensor("source"));
+  return put_across(t, at, source, "none");
+}
+
+Status index_add(Translation& t) {
+  Args a(t);
+  LAPIS_TRY(const Across at, across(t, a));
+  LAPIS_TRY(Value * source, a.tensor("source"));
+  if (a.has("alpha")) {
+    LAPIS_TRY(Value * alpha, a.number_or_tensor("alpha", at.x->dtype()));
+    LAPIS_TRY(source, frontend::cast(t, source, at.x->dtype()));
+    LAPIS_TRY(source, t.add(ops::Mul, {source, alpha}));
+  }
+  return put_across(t, at, source, "add");
+}
+
 // x[:, i, j]: indices of neighbouring axes, which broadcast against each other. They stand where the first of them was.
 struct Indexed {
   size_t first = 0;
@@ -97,18 +163,34 @@ Result<Value*> gathered(Translation& t, Value* x, const Indexed& at) {
   return frontend::transpose(t, found, moved_to_front(index_rank - 1 + rank - count, index_rank - 1, first));
 }
 
+bool is_mask(const Value* index) { return index->dtype() == DType::Bool || index->dtype() == DType::UInt8; }
+
 Status index(Translation& t) {
   Args a(t);
   LAPIS_TRY(Value * x, self(a));
   LAPIS_TRY(const std::vector<Value*> given, a.tensors("indices"));
   LAPIS_TRY(Indexed at, indexed_axes(given));
   for (Value*& index : at.indices) {
-    if (index->dtype() == DType::Bool || index->dtype() == DType::UInt8)
-      return Translation::unsupported("a mask as its index");
+    if (is_mask(index)) return Translation::unsupported("a mask as its index");
     LAPIS_TRY(index, frontend::cast(t, index, DType::Int64));
   }
   const ops::AxisAttrs axis{static_cast<int64_t>(at.first)};
   return finish(t, at.indices.size() == 1 ? t.add(ops::Gather, {x, at.indices[0]}, axis) : gathered(t, x, at));
+}
+
+// x[mask] = value, of one value.
+Status fill_by_mask(Translation& t, Value* x, const Indexed& at, Value* value) {
+  LAPIS_TRY(const int64_t rank, frontend::rank_of(x));
+  LAPIS_TRY(const int64_t covered, frontend::rank_of(at.indices[0]));
+  Axes behind;
+  for (int64_t axis = covered; axis + static_cast<int64_t>(at.first) < rank; ++axis) behind.push_back(axis);
+  LAPIS_TRY(Value * mask, frontend::cast(t, at.indices[0], DType::Bool));
+  if (!behind.empty()) {
+    LAPIS_TRY(mask, frontend::unsqueeze(t, mask, behind));
+  }
+  LAPIS_TRY(value, frontend::cast(t, value, x->dtype()));
+  LAPIS_TRY(value, frontend::reshape(t, value, Shape{}));
+  return finish(t, t.add(ops::Where, {mask, value, x}));
 }
 
 // x[i, j] = values, x[i, j] += values; of the first axes.
@@ -120,10 +202,11 @@ Status index_put(Translation& t) {
   LAPIS_TRY(Value * values, a.tensor("values"));
   LAPIS_TRY(const std::vector<Value*> given, a.tensors("indices"));
   LAPIS_TRY(Indexed at, indexed_axes(given));
+  const bool is_one = values->type().is_static() && element_count(values->type().shape()) == 1;
+  if (at.indices.size() == 1 && is_mask(at.indices[0]) && is_one && !adds) return fill_by_mask(t, x, at, values);
   if (at.first > 0) return Translation::unsupported("indices behind an axis without one");
   for (Value*& index : at.indices) {
-    if (index->dtype() == DType::Bool || index->dtype() == DType::UInt8)
-      return Translation::unsupported("a mask as its index");
+    if (is_mask(index)) return Translation::unsupported("a mask as its index");
     LAPIS_TRY(index, frontend::cast(t, index, DType::Int64));
   }
   LAPIS_TRY(Value * indices, joined_indices(t, at.indices));
@@ -166,6 +249,28 @@ Status type_number(Translation& t) {
   return ok();
 }
 
+Status is_real(Translation& t) {
+  Args a(t);
+  LAPIS_TRY(const Value* x, self(a));
+  t.set_constant(0, Tensor::scalar(is_float(x->dtype())));
+  return ok();
+}
+
+// Whether two tensors are the same in sizes and elements.
+Status equal(Translation& t) {
+  Args a(t);
+  LAPIS_TRY(const Pair p, pair(t, a));
+  if (!p.a->type().is_static() || !p.b->type().is_static()) return Translation::unsupported("tensors of open sizes");
+  if (p.a->type().shape() != p.b->type().shape()) {
+    t.set_constant(0, Tensor::scalar(false));
+    return ok();
+  }
+  LAPIS_TRY(Value * same, t.add(ops::Equal, {p.a, p.b}));
+  LAPIS_TRY(same, frontend::cast(t, same, DType::Int32));
+  LAPIS_TRY(same, frontend::reduce(t, ops::ReduceMin, same, {}, false));
+  return finish(t, frontend::cast(t, same, DType::Bool));
+}
+
 Status numel(Translation& t) {
   Args a(t);
   LAPIS_TRY(Value * x, self(a));
@@ -183,6 +288,12 @@ template <const OpDef& Op> Status arithmetic(Translation& t) {
   Args a(t);
   LAPIS_TRY(const Pair p, pair(t, a, "a", "b"));
   return finish(t, t.add(Op, {p.a, p.b}));
+}
+
+Status quotient(Translation& t) {
+  Args a(t);
+  LAPIS_TRY(const Pair p, pair(t, a, "a", "b"));
+  return finish(t, floor_quotient(t, p));
 }
 
 Status differ(Translation& t) {
@@ -213,7 +324,7 @@ Status one_hot(Translation& t) {
 constexpr AtenRow kRows[] = {
     {"_operator.add", "a b", arithmetic<ops::Add>},
     {"_operator.eq", "a b", arithmetic<ops::Equal>},
-    {"_operator.floordiv", "a b", arithmetic<ops::Div>},
+    {"_operator.floordiv", "a b", quotient},
     {"_operator.ge", "a b", arithmetic<ops::GreaterOrEqual>},
     {"_operator.gt", "a b", arithmetic<ops::Greater>},
     {"_operator.le", "a b", arithmetic<ops::LessOrEqual>},
@@ -225,10 +336,15 @@ constexpr AtenRow kRows[] = {
     {"_operator.truediv", "a b", true_quotient},
     {"aten._local_scalar_dense", "self", item},
     {"aten.dim", "self", rank},
+    {"aten.equal", "self other", equal},
     {"aten.gather", "self dim index *sparse_grad", gather},
     {"aten.index", "self indices", index},
+    {"aten.index_add", "self dim index source *alpha", index_add},
+    {"aten.index_copy", "self dim index source", index_copy},
+    {"aten.index_fill", "self dim index value", index_fill},
     {"aten.index_put", "self indices values accumulate", index_put},
     {"aten.index_select", "self dim index", index_select},
+    {"aten.is_floating_point", "self", is_real},
     {"aten.item", "self", item},
     {"aten.numel", "self", numel},
     {"aten.one_hot", "self num_classes", one_hot},
@@ -238,6 +354,8 @@ constexpr AtenRow kRows[] = {
     {"aten.sym_numel", "self", numel},
     {"aten.sym_size", "self dim", size},
     {"prim.dtype", "self", type_number},
+    {"torch.sym_max", "a b", arithmetic<ops::Max>},
+    {"torch.sym_min", "a b", arithmetic<ops::Min>},
 };
 
 }  // namespace

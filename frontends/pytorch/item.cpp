@@ -43,6 +43,12 @@ Item Item::of_weight(Tensor tensor) {
   return item;
 }
 
+Item Item::unknown_text() {
+  Item item = made(Kind::String);
+  item.truth = true;
+  return item;
+}
+
 Item Item::list(std::vector<Item> items, Kind kind) {
   Item item = made(kind);
   for (const Item& one : items) item.depth = std::max(item.depth, one.depth + 1);
@@ -53,6 +59,7 @@ Item Item::list(std::vector<Item> items, Kind kind) {
 Item Item::of_string(std::string value) { return named(Kind::String, std::move(value)); }
 Item Item::tensor(std::string name) { return named(Kind::Tensor, std::move(name)); }
 Item Item::symbol(std::string name) { return named(Kind::Symbol, std::move(name)); }
+Item Item::sizes(std::string name) { return named(Kind::Sizes, std::move(name)); }
 Item Item::global(std::string name) { return named(Kind::Global, std::move(name)); }
 Item Item::unset(std::string why) { return named(Kind::Unset, std::move(why)); }
 
@@ -82,6 +89,7 @@ std::string Item::description() const {
                                     "a tensor",
                                     "a tensor",
                                     "a number",
+                                    "the sizes of a tensor",
                                     "a list",
                                     "a tuple",
                                     "a dict",

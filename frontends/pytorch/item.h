@@ -23,6 +23,7 @@ struct Item {
     Weight,  // a tensor with its elements
     Tensor,  // one that is computed: the name of a value
     Symbol,  // a number or truth value that is computed, likewise
+    Sizes,   // those of a tensor, by its name
     List,
     Tuple,
     Dict,      // keys and values in turn
@@ -32,7 +33,7 @@ struct Item {
     Unset,     // a variable that the way taken did not set; its text says why it cannot be read, if it cannot
   };
   Kind kind = Kind::None;
-  bool truth = false;
+  bool truth = false;  // of a string: its text is not known
   int64_t integer = 0;
   double real = 0;
   std::string text;                          // of a string, a name of a value, a global
@@ -49,6 +50,8 @@ struct Item {
   static Item of_weight(Tensor tensor);
   static Item tensor(std::string name);
   static Item symbol(std::string name);
+  static Item sizes(std::string name);
+  static Item unknown_text();  // what a message says of a value that is computed
   static Item list(std::vector<Item> items, Kind kind = Kind::List);
   static Item global(std::string name);
   static Item unset(std::string why = "");
@@ -56,10 +59,11 @@ struct Item {
   bool is(Kind k) const { return kind == k; }
   bool is_none() const { return kind == Kind::None; }
   bool is_sequence() const { return kind == Kind::List || kind == Kind::Tuple; }
-  const std::vector<Item>& elements() const;       // of a list, tuple or dict; none of others
-  const Item* find(const std::string& key) const;  // in a dict with strings as keys
-  bool is_flat() const;                            // a number, string or tensor, or a list of such
-  std::string description() const;                 // "a list", for messages
+  bool is_text() const { return kind == Kind::String && !truth; }  // that is known
+  const std::vector<Item>& elements() const;                       // of a list, tuple or dict; none of others
+  const Item* find(const std::string& key) const;                  // in a dict with strings as keys
+  bool is_flat() const;                                            // a number, string or tensor, or a list of such
+  std::string description() const;                                 // "a list", for messages
 };
 
 inline constexpr const char* kState =

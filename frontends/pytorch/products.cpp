@@ -1,6 +1,9 @@
 // Matrix products, attention, normalizations and embeddings.
+#include <algorithm>
+#include <cctype>
 #include <cmath>
 
+#include "frontends/common/einsum.h"
 #include "frontends/pytorch/translators.h"
 #include "ir/ops/attributes.h"
 #include "ir/ops/data_attributes.h"
@@ -11,6 +14,24 @@ namespace {
 // ---- products --------------------------------------------------------------------------------------------------------------------
 
 bool is_matrix(const Value* x) { return x->type().ranked() && x->type().rank() == 2; }
+
+// Of two operands; without an arrow the letters that stand once, in order.
+Status einsum(Translation& t) {
+  Args a(t);
+  std::string equation = a.word("equation", "");
+  LAPIS_CHECK(a.status());
+  LAPIS_TRY(const std::vector<Value*> all, a.tensors("tensors"));
+  if (all.size() != 2) return Translation::unsupported("an equation of other than two operands");
+  if (equation.find("->") == std::string::npos) {
+    std::string once;
+    for (const char c : equation)
+      if (std::isalpha(static_cast<unsigned char>(c)) && std::count(equation.begin(), equation.end(), c) == 1)
+        once += c;
+    std::sort(once.begin(), once.end());
+    equation += "->" + once;
+  }
+  return finish(t, frontend::einsum(t, equation));
+}
 
 Status linear(Translation& t) {
   Args a(t);
@@ -249,6 +270,7 @@ constexpr AtenRow kRows[] = {
     {"aten.batch_norm", "input weight bias running_mean running_var training momentum eps cudnn_enabled", batch_norm},
     {"aten.bmm", "self mat2", mm},
     {"aten.dot", "self tensor", dot},
+    {"aten.einsum", "equation tensors *path", einsum},
     {"aten.embedding", "weight indices padding_idx scale_grad_by_freq sparse", embedding},
     {"aten.group_norm", "input num_groups weight bias eps cudnn_enabled", group_norm},
     {"aten.instance_norm", "input weight bias running_mean running_var use_input_stats momentum eps cudnn_enabled",

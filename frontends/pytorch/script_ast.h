@@ -46,6 +46,7 @@ struct Function {
 };
 
 struct ScriptClass {
+  bool is_tuple = false;  // with names for its elements
   std::map<std::string, Function, std::less<>> methods;
   std::map<std::string, Expression, std::less<>> constants;  // attributes that the class has, and not each object
 };

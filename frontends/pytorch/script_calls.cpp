@@ -1,6 +1,5 @@
 // What the code of TorchScript calls: methods, functions, what the language has, and operators, which become nodes.
 #include <algorithm>
-#include <cmath>
 
 #include "frontends/pytorch/script_interpreter.h"
 #include "frontends/pytorch/script_lists.h"
@@ -13,37 +12,44 @@ namespace {
 
 using Kind = Item::Kind;
 
-// Operators with several results, or with a list of them.
-constexpr std::string_view kSeveral[] = {"aten.split",
-                                         "aten.split_with_sizes",
-                                         "aten.chunk",
-                                         "aten.unbind",
-                                         "aten.unsafe_chunk",
-                                         "aten.unsafe_split",
-                                         "aten.topk",
-                                         "aten.sort",
-                                         "aten._native_multi_head_attention",
-                                         "aten.lstm",
-                                         "aten.gru",
-                                         "aten.lstm_cell",
-                                         "aten.var_mean",
-                                         "aten.max_pool2d_with_indices",
-                                         "aten.adaptive_max_pool1d",
-                                         "aten.adaptive_max_pool2d",
-                                         "aten.native_layer_norm",
-                                         "aten.native_group_norm",
-                                         "aten.native_batch_norm"};
+// Operators with several results.
+constexpr std::string_view kTuples[] = {"aten.topk",
+                                        "aten.sort",
+                                        "aten._native_multi_head_attention",
+                                        "aten.lstm",
+                                        "aten.gru",
+                                        "aten.lstm_cell",
+                                        "aten.var_mean",
+                                        "aten.max_pool2d_with_indices",
+                                        "aten.adaptive_max_pool1d",
+                                        "aten.adaptive_max_pool2d",
+                                        "aten.native_layer_norm",
+                                        "aten.native_group_norm",
+                                        "aten.native_batch_norm"};
+
+// And those whose result is a list, of which the arguments tell how long it is.
+constexpr std::string_view kLists[] = {"aten.split",    "aten.split_with_sizes", "aten.chunk",
+                                       "aten.unbind",   "aten.unsafe_chunk",     "aten.unsafe_split",
+                                       "aten.meshgrid", "aten.tensor_split",     "aten.broadcast_tensors",
+                                       "aten.hsplit",   "aten.vsplit",           "aten.dsplit"};
+
+template <size_t N> bool is_in(const std::string_view (&names)[N], const std::string& op) {
+  return std::find(std::begin(names), std::end(names), op) != std::end(names);
+}
 
 bool gives_several(const std::string& op, const std::vector<Argument>& arguments) {
-  if (std::find(std::begin(kSeveral), std::end(kSeveral), op) != std::end(kSeveral)) return true;
+  if (is_in(kTuples, op) || is_in(kLists, op)) return true;
   const bool is_extreme = op == "aten.max" || op == "aten.min";
   return is_extreme && arguments.size() > 1 && arguments[1].name == "dim" && arguments[1].value.is(Kind::Int);
 }
 
 bool gives_number(const std::string& op, const std::vector<Argument>& arguments) {
-  constexpr std::string_view kNumbers[] = {"aten.dim", "aten.numel", "aten.sym_size", "prim.dtype"};
-  if (op == "aten.logical_not") return arguments.size() == 1 && arguments[0].value.is(Kind::Symbol);
-  return op.starts_with("_operator.") || std::find(std::begin(kNumbers), std::end(kNumbers), op) != std::end(kNumbers);
+  constexpr std::string_view kNumbers[] = {"aten.dim",      "aten.equal", "aten.is_floating_point", "aten.numel",
+                                           "aten.sym_size", "prim.dtype", "torch.sym_max",          "torch.sym_min"};
+  constexpr std::string_view kOfNumbers[] = {"aten.abs", "aten.ceil",  "aten.floor", "aten.logical_not",
+                                             "aten.neg", "aten.round", "aten.sqrt"};
+  if (is_in(kOfNumbers, op)) return arguments.size() == 1 && arguments[0].value.is(Kind::Symbol);
+  return op.starts_with("_operator.") || is_in(kNumbers, op);
 }
 
 // "self other *alpha" as names; those behind * are passed by name only.
@@ -95,6 +101,31 @@ std::string without_underscore(const std::string& op) {
   return op.ends_with('_') && !op.ends_with("__") ? op.substr(0, op.size() - 1) : op;
 }
 
+// Functions of lists that are known as soon as their numbers are.
+bool is_of_lists(const std::string& op, const std::vector<Item>& a) {
+  const bool compares = op == "aten.eq" || op == "aten.ne";
+  const bool has_list = std::any_of(a.begin(), a.end(), [](const Item& item) { return item.is_sequence(); });
+  return has_list && !is_tensor(a[0]) && (compares || is_list_function(op));
+}
+
+// What is no item of its own until one of its elements is asked for.
+bool is_open(const Item& item) {
+  return item.is(Kind::Tensor) || item.is(Kind::Sizes) || (item.object && item.object->type == kParts);
+}
+
+// What a call that has several results gives.
+Item made_results(const Call& call) {
+  Item results;
+  results.kind = Kind::Object;
+  results.object = std::make_shared<Object>();
+  const bool is_list = is_in(kLists, call.op);
+  results.object->type = is_list ? kParts : kResults;
+  results.object->path = call.name;
+  if (is_list)
+    for (const Argument& argument : call.arguments) results.object->attributes.emplace(argument.name, argument.value);
+  return results;
+}
+
 // The operator on sizes that this one is, if no operand is a tensor: "_operator.mul".
 std::string operator_of_numbers(const std::string& op, const std::vector<Item>& arguments) {
   if (arguments.size() != 2 || is_tensor(arguments[0]) || is_tensor(arguments[1])) return "";
@@ -132,94 +163,20 @@ Result<Item> Interpreter::call_expression(const Expression& e, Frame& frame) {
   constexpr std::string_view kTorch = "torch.", kOps = "ops.";
   const std::string& text = function.text;
   if (text.starts_with(kTorch)) return call_operator("aten." + text.substr(kTorch.size()), std::move(arguments), frame);
-  if (text.starts_with("ops.prim.")) return call_primitive(text.substr(9), arguments, frame);
+  if (text.starts_with("ops.prim.")) return call_primitive(text.substr(9), std::move(arguments), frame);
   if (text.starts_with(kOps)) return call_operator(text.substr(kOps.size()), std::move(arguments), frame);
   LAPIS_TRY(const Function* found, library_.find_function(text));
   if (found) return call(*found, std::move(arguments), frame.path);
+  LAPIS_TRY(const ScriptClass* type, library_.find_class(text));
+  if (type && type->is_tuple) return Item::list(std::move(arguments.items), Kind::Tuple);
   if (!text.ends_with(".__new__")) return problem(ErrorKind::Input, "the archive has no code of " + text, frame);
   Item made;
   made.kind = Kind::Object;
   made.object = std::make_shared<Object>();
   made.object->type = text.substr(0, text.rfind('.'));
+  own_lists_.insert(made.object.get());
+  kept_.push_back(made.object);
   return made;
-}
-
-// annotate(T, x), unchecked_cast(T, x), uninitialized(T), getattr(x, "name"), int(x), ...
-Result<Item> Interpreter::call_named(const std::string& name, const Expression& e, Frame& frame) {
-  const size_t count = e.parts.size() - 1;
-  if (name == "uninitialized") return Item::unset();
-  if (name == "annotate" && count == 2) return evaluate(e.parts[2], frame);
-  if (name == "unchecked_cast" && count == 2) {
-    LAPIS_TRY(Item value, evaluate(e.parts[2], frame));
-    return value.is(Kind::Optional) ? readable(value.elements()[1], frame) : value;
-  }
-  if (name == "getattr" && count == 2 && e.parts[2].kind == Expression::Kind::String) {
-    LAPIS_TRY(const Item object, evaluate(e.parts[1], frame));
-    return attribute_of(object, e.parts[2].text, frame);
-  }
-  const bool is_number = name == "int" || name == "float" || name == "bool";
-  if (is_number && count == 1) {
-    LAPIS_TRY(const Item value, evaluate(e.parts[1], frame));
-    return as_number(name, value, frame);
-  }
-  if (name == "str") return Item::of_string("");
-  return problem(ErrorKind::Unsupported, "the function '" + name + "'", frame);
-}
-
-// Of a known number, rounded toward zero where an integer is wanted.
-Result<Item> Interpreter::known_number(const std::string& type, const Item& value, const Frame& frame) {
-  constexpr double kMost = 9e18;
-  if (value.is(Kind::Float))
-    return type == "int" ? Item::of_int(static_cast<int64_t>(std::clamp(value.real, -kMost, kMost))) : value;
-  const int64_t whole = value.is(Kind::Bool) ? value.truth : value.integer;
-  if (value.is(Kind::Int) || value.is(Kind::Bool))
-    return type == "int" ? Item::of_int(whole) : Item::of_float(static_cast<double>(whole));
-  return problem(ErrorKind::Unsupported, value.description() + " as a number", frame);
-}
-
-// Of a computed number: what has a fraction becomes an integer, what is a number a truth value.
-Result<Item> Interpreter::converted(const std::string& type, const Item& value, Frame& frame) {
-  if (type == "float") return Item::symbol(value.text);
-  const auto dtype = scalar_type_of(type == "int" ? DType::Int64 : DType::Bool);
-  LAPIS_TRY(const Item cast, emit("aten._to_copy", {{value, Item::of_int(*dtype)}, {"", "dtype"}}, frame));
-  if (value.is(Kind::Symbol)) return Item::symbol(cast.text);
-  LAPIS_TRY(const Item number, emit("aten.item", {{cast}, {""}}, frame));
-  return Item::symbol(number.text);
-}
-
-Result<Item> Interpreter::as_number(const std::string& type, const Item& value, Frame& frame) {
-  if (value.is(Kind::Tensor) || value.is(Kind::Symbol)) return converted(type, value, frame);
-  if (value.is(Kind::Weight)) {
-    const bool is_one =
-        value.weight->defined() && value.weight->size() == 1 && visit_dtype(value.weight->dtype(), [](auto) {});
-    if (!is_one) return problem(ErrorKind::Unsupported, "a tensor of several elements as a number", frame);
-    if (type == "int") return Item::of_int(value.weight->as_int(0));
-    const double real = value.weight->as_double(0);
-    return type == "bool" ? Item::of_bool(real != 0) : Item::of_float(real);
-  }
-  if (type != "bool") return known_number(type, value, frame);
-  const auto truth = truth_of(value);
-  return truth ? Result<Item>(Item::of_bool(*truth))
-               : problem(ErrorKind::Unsupported, value.description() + " as a truth value", frame);
-}
-
-// What TorchScript has beside operators on tensors.
-Result<Item> Interpreter::call_primitive(const std::string& op, const Arguments& arguments, Frame& frame) {
-  const std::vector<Item>& a = arguments.items;
-  if (op == "RaiseException")
-    return problem(ErrorKind::Unsupported, "the code raises an exception for the inputs that the model is imported for",
-                   frame)
-        .help("give other sizes or numbers: --shape, --value");
-  if (op == "device" || op == "layout") return Item();
-  if (op == "dtype" && a.size() == 1) return emit("prim.dtype", arguments, frame);
-  const bool passes =
-      op == "NumToTensor" || op == "data" || op == "unchecked_unwrap_optional" || op == "ImplicitTensorToNum";
-  if (passes && a.size() == 1) return a[0];
-  if (op == "min" || op == "max") {
-    LAPIS_TRY(const auto known, compute(op, a));
-    if (known) return *known;
-  }
-  return problem(ErrorKind::Unsupported, "the function prim::" + op, frame);
 }
 
 // Whether a value is None, where a branch has decided that.
@@ -255,9 +212,16 @@ Result<std::optional<Item>> Interpreter::known_result(const std::string& op, con
   return known;
 }
 
-// The sizes of a tensor stand under its name until one of them is asked for.
 Result<Item> Interpreter::length(const Item& of, Frame& frame) {
-  if (of.is(Kind::Symbol)) return emit("aten.dim", {{Item::tensor(of.text)}, {""}}, frame);
+  if (is_parts(of)) {
+    LAPIS_TRY(const Item list, listed(of, frame));
+    return Item::of_int(static_cast<int64_t>(list.elements().size()));
+  }
+  if (of.is(Kind::Sizes)) {
+    const auto type = type_of(Item::tensor(of.text));
+    if (type && type->ranked()) return Item::of_int(type->rank());
+    return emit("aten.dim", {{Item::tensor(of.text)}, {""}}, frame);
+  }
   return emit("aten.sym_size", {{of, Item::of_int(0)}, {"", ""}}, frame);
 }
 
@@ -271,20 +235,53 @@ Result<Item> Interpreter::call_operator(const std::string& op, Arguments argumen
   return on_quantized(op, result, as, frame);
 }
 
+// What is known of lists and numbers, also where only the sizes of the inputs tell these.
+Result<std::optional<Item>> Interpreter::known_for_sizes(const std::string& op, const std::vector<Item>& a,
+                                                         const Frame& frame) {
+  LAPIS_TRY(auto known, known_result(op, a, frame));
+  if (known || !is_of_lists(op, a)) return known;
+  std::vector<Item> numbers;
+  for (size_t i = 0; i < a.size(); ++i) numbers.push_back(i == 0 && changes_list(op, a) ? a[i] : settled(a[i]));
+  return known_result(op, numbers, frame);
+}
+
 Result<Item> Interpreter::plain_operator(const std::string& op, Arguments arguments, Frame& frame) {
   const std::vector<Item>& a = arguments.items;
   LAPIS_TRY(const auto present, presence(op, a, frame));
   if (present) return *present;
+  if (op == "aten.len" && a.size() == 1 && is_open(a[0])) return length(a[0], frame);
+  if (op == "aten.__getitem__" && a.size() == 2) return element(a[0], a[1], frame);
+  if (changes_list(op, a) && is_open(a[0]))
+    return problem(ErrorKind::Unsupported, "a change of a list that an operator has made", frame);
+  for (Item& item : arguments.items) {
+    LAPIS_TRY(item, listed(item, frame));
+  }
   LAPIS_CHECK(check_list(op, a, frame));
-  LAPIS_TRY(const auto known, known_result(op, a, frame));
+  LAPIS_TRY(const auto known, known_for_sizes(op, a, frame));
   if (known) return *known;
   if (changes_list(op, a))
     return problem(ErrorKind::Unsupported, "a change of a list that is not known before the model runs: " + op, frame);
-  if (op == "aten.len" && a.size() == 1) return length(a[0], frame);
-  if (op == "aten.__getitem__" && a.size() == 2) return element(a[0], a[1], frame);
-  if (op == "aten.size" && a.size() == 1 && is_tensor(a[0]))
-    return Item::symbol(a[0].is(Kind::Weight) ? writer_->name_of_weight(a[0], a[0].text) : a[0].text);
-  if (op == "aten.size") return emit("aten.sym_size", std::move(arguments), frame);
+  return operator_on_tensors(op, std::move(arguments), frame);
+}
+
+// size(x, 1), or size(x), which stands for all sizes.
+Result<Item> Interpreter::size_of(Arguments arguments, Frame& frame) {
+  const Item& x = arguments.items[0];
+  if (arguments.items.size() > 1 || !is_tensor(x)) return emit("aten.sym_size", std::move(arguments), frame);
+  return Item::sizes(x.is(Kind::Weight) ? writer_->name_of_weight(x, x.text) : x.text);
+}
+
+Result<Item> Interpreter::operator_on_tensors(const std::string& op, Arguments arguments, Frame& frame) {
+  const std::vector<Item>& a = arguments.items;
+  if (op == "aten.size" && !a.empty()) return size_of(std::move(arguments), frame);
+  if (op == "aten.sum" && a.size() == 1 && a[0].is_sequence()) return folded("aten.add", a[0], frame);
+  if (op == "aten.tensor" && !a.empty() && a[0].is_sequence()) {
+    LAPIS_TRY(arguments.items[0], tensor_of(a[0], frame));
+  }
+  if (op == "aten.mul" && is_of_lists(op, a))
+    return problem(ErrorKind::Unsupported, "a list that depends on what is not known before the model runs: " + op,
+                   frame)
+        .help("give the sizes of the inputs: --shape INPUT=1x256");
   if (op == "aten.__not__") return emit("aten.logical_not", std::move(arguments), frame);
   const std::string number = operator_of_numbers(op, a);
   return emit(number.empty() ? op : number, std::move(arguments), frame);
@@ -309,17 +306,14 @@ Result<Item> Interpreter::emit(const std::string& op, Arguments arguments, Frame
     call.arguments.push_back({std::move(name), std::move(arguments.items[i])});
   }
   const bool several = row && gives_several(op, call.arguments);
+  Item results;
+  if (several) results = made_results(call);
   if (!several) call.outputs = {call.name};
   const std::string name = call.name;
   const bool is_number = gives_number(op, call.arguments);
   LAPIS_CHECK(writer_->add(std::move(call)));
   if (!several) return is_number ? Item::symbol(name) : Item::tensor(name);
   static_cast<void>(writer_->output(name, 0));  // which takes the name
-  Item results;
-  results.kind = Kind::Object;
-  results.object = std::make_shared<Object>();
-  results.object->type = kResults;
-  results.object->path = name;
   return results;
 }
 

@@ -204,8 +204,12 @@ Status Interpreter::repeat(const Statement& s, Frame& frame) {
   while (true) {
     LAPIS_CHECK(step(frame));
     LAPIS_TRY(const Item condition, evaluate(s.value, frame));
-    const auto truth = truth_of(condition);
-    if (!truth) return loop(s, condition, {}, frame);
+    auto truth = truth_of(condition);
+    if (!truth) {
+      truth = decided(condition);
+      LAPIS_TRY(const bool is_done, looped(s, condition, {}, truth.has_value(), frame));
+      if (is_done) return ok();
+    }
     if (!*truth) return ok();
     LAPIS_CHECK(run(s.body, frame));
     if (frame.has_returned) return ok();
@@ -220,9 +224,26 @@ Status Interpreter::repeat_counting(const Statement& s, Frame& frame) {
   if (!count.is(Kind::Int)) {
     if (!is_computed(count)) return problem(ErrorKind::Input, "its code counts to " + count.description(), frame);
     LAPIS_TRY(const Item condition, emit("_operator.gt", {{count, Item::of_int(0)}, {"", ""}}, frame));
-    return loop(s, condition, count, frame);
+    const Item known = settled(count);
+    LAPIS_TRY(const bool is_done, looped(s, condition, count, known.is(Kind::Int), frame));
+    return is_done ? ok() : count_to(known.integer, s, frame);
   }
-  for (int64_t turn = 0; turn < count.integer; ++turn) {
+  return count_to(count.integer, s, frame);
+}
+
+// A loop whose turns can be told is written out where a graph cannot do what it does: change attributes, fill lists.
+Result<bool> Interpreter::looped(const Statement& s, const Item& condition, const Item& count, bool is_known,
+                                 Frame& frame) {
+  const Scope before = is_known ? frame.names : Scope();
+  Status done = loop(s, condition, count, frame);
+  if (done.ok() || !is_known) return done.ok() ? Result<bool>(true) : std::move(done).diagnostics();
+  frame.names = before;
+  frame.has_returned = false;
+  return false;
+}
+
+Status Interpreter::count_to(int64_t count, const Statement& s, Frame& frame) {
+  for (int64_t turn = 0; turn < count; ++turn) {
     LAPIS_CHECK(step(frame));
     LAPIS_CHECK(assign_to(s.targets[0], Item::of_int(turn), frame));
     LAPIS_CHECK(run(s.body, frame));

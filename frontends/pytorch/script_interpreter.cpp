@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "frontends/pytorch/script_dicts.h"
 #include "frontends/pytorch/script_lists.h"
 
 namespace lapis::pytorch_frontend {
@@ -11,7 +12,6 @@ using Kind = Item::Kind;
 
 constexpr int kMostDepth = 64, kMostNested = 50, kMostLevels = 400;
 constexpr int64_t kMostSteps = 2'000'000;
-constexpr size_t kMostResults = 4096;
 
 }  // namespace
 
@@ -137,7 +137,8 @@ Status Interpreter::assign_to(const Expression& target, Item value, Frame& frame
 Status Interpreter::set_attribute(const Item& object, const std::string& name, Item value, Frame& frame) {
   if (!object.object)
     return problem(ErrorKind::Input, "its code gives " + object.description() + " an attribute", frame);
-  if (restored_.contains(object.object.get())) {
+  const bool is_made = own_lists_.contains(object.object.get());
+  if (is_made || restored_.contains(object.object.get())) {
     object.object->attributes.insert_or_assign(name, std::move(value));
     return ok();
   }
@@ -153,13 +154,16 @@ Status Interpreter::set_attribute(const Item& object, const std::string& name, I
 
 Result<std::vector<Item>> Interpreter::unpacked(const Item& value, size_t count, Frame& frame) {
   std::vector<Item> items;
-  const bool is_results = value.object && value.object->type == kResults;
-  if (!is_results && value.elements().size() != count)
+  const bool is_results = value.object && (value.object->type == kResults || is_parts(value));
+  const bool is_open = is_results || value.is(Kind::Sizes);
+  if (!is_open && value.elements().size() != count)
     return problem(
         ErrorKind::Input,
         "its code takes " + std::to_string(count) + " values from " + std::to_string(value.elements().size()), frame);
-  for (size_t i = 0; i < count; ++i)
-    items.push_back(is_results ? Item::tensor(writer_->output(value.object->path, i)) : value.elements()[i]);
+  for (size_t i = 0; i < count; ++i) {
+    LAPIS_TRY(items.emplace_back(), is_open ? element(value, Item::of_int(static_cast<int64_t>(i)), frame)
+                                            : Result<Item>(value.elements()[i]));
+  }
   return items;
 }
 
@@ -266,21 +270,31 @@ Result<Item> Interpreter::subscript(const Expression& e, Frame& frame) {
   return element(of, at, frame);
 }
 
-Result<Item> Interpreter::element(const Item& of, const Item& at, Frame& frame) {
+// One of several results, or of the sizes of a tensor.
+Result<Item> Interpreter::open_element(const Item& of, int64_t at, Frame& frame) {
+  if (of.is(Kind::Sizes)) return emit("aten.sym_size", {{Item::tensor(of.text), Item::of_int(at)}, {"", ""}}, frame);
+  if (at >= 0 && at < static_cast<int64_t>(kMostResults))
+    return Item::tensor(writer_->output(of.object->path, static_cast<size_t>(at)));
+  if (!is_parts(of)) return problem(ErrorKind::Input, "its code asks for a result that there is not", frame);
+  LAPIS_TRY(const Item list, listed(of, frame));
+  return element(list, Item::of_int(at), frame);
+}
+
+Result<Item> Interpreter::element(const Item& of, const Item& given, Frame& frame) {
   if (of.is(Kind::Dict)) {
-    if (!at.is(Kind::String))
-      return problem(ErrorKind::Unsupported, "a dict with " + at.description() + " as a key", frame);
-    const Item* found = of.find(at.text);
-    return found ? Result<Item>(*found)
-                 : problem(ErrorKind::Input, "its code asks a dict for a key that it does not have", frame);
+    const auto found = value_of(of, given);
+    if (!found) return problem(ErrorKind::Unsupported, "a dict with " + given.description() + " as a key", frame);
+    return *found ? Result<Item>(**found)
+                  : problem(ErrorKind::Input, "its code asks a dict for a key that it does not have", frame);
   }
+  const Item at = settled(given);
   if (!at.is(Kind::Int))
     return problem(ErrorKind::Unsupported, "an index that is not known before the model runs", frame);
-  if (of.object && of.object->type == kResults && at.integer >= 0 && at.integer < static_cast<int64_t>(kMostResults))
-    return Item::tensor(writer_->output(of.object->path, static_cast<size_t>(at.integer)));
-  if (of.is(Kind::Symbol)) {  // of the sizes of a tensor
-    Arguments arguments{{Item::tensor(of.text), at}, {"", ""}};
-    return emit("aten.sym_size", std::move(arguments), frame);
+  const bool is_results = of.object && (of.object->type == kResults || is_parts(of));
+  if (is_results || of.is(Kind::Sizes)) return open_element(of, at.integer, frame);
+  if (of.is(Kind::String)) {
+    LAPIS_TRY(const auto character, known_result("aten.__getitem__", {of, at}, frame));
+    if (character) return *character;
   }
   if (!of.is_sequence()) return problem(ErrorKind::Unsupported, "an element of " + of.description(), frame);
   const size_t count = of.elements().size();

@@ -1,5 +1,6 @@
-// Carries out functions of TorchScript on items: what is known is computed, what is not becomes nodes (writer.h). Its parts are three files:
-// statements and expressions, branches and loops (script_control.cpp), and calls (script_calls.cpp).
+// Carries out functions of TorchScript on items: what is known is computed, what is not becomes nodes (writer.h). Its parts are four files:
+// statements and expressions, branches and loops (script_control.cpp), calls
+// (script_calls.cpp), and what the language has beside operators (script_builtins.cpp).
 #pragma once
 
 #include <unordered_map>
@@ -11,7 +12,9 @@
 
 namespace lapis::pytorch_frontend {
 
-inline constexpr const char* kResults = "$results";  // the type of what several values will be unpacked from
+// The types of what several values will be unpacked from: a tuple, and a list of parts of a tensor, which has the arguments that tell how many.
+inline constexpr size_t kMostResults = 4096;
+inline constexpr const char *kResults = "$results", *kParts = "$parts of";
 
 class Interpreter {
  public:
@@ -78,6 +81,8 @@ class Interpreter {
                                               const Frame& frame);
   Status repeat(const Statement& s, Frame& frame);
   Status repeat_counting(const Statement& s, Frame& frame);
+  Status count_to(int64_t count, const Statement& s, Frame& frame);
+  Result<bool> looped(const Statement& s, const Item& condition, const Item& count, bool is_known, Frame& frame);
   Status loop(const Statement& s, const Item& condition, const Item& count, Frame& frame);
   Result<Way> turn(const Statement& s, const Item& count, const Forms& forms, const std::string& prefix, Frame& frame);
   void start(const Forms& forms, Writer& turn, Frame& frame);
@@ -97,18 +102,33 @@ class Interpreter {
   Result<Item> class_constant(const std::string& type, const std::string& name, Frame& frame);
   Result<Item> subscript(const Expression& e, Frame& frame);
   Result<Item> readable(const Item& item, const Frame& frame) const;
-  Result<Item> element(const Item& of, const Item& at, Frame& frame);
+  Result<Item> element(const Item& of, const Item& given, Frame& frame);
+  Result<Item> open_element(const Item& of, int64_t at, Frame& frame);
   Result<Item> list(const Expression& e, Frame& frame);
   Result<Item> call_expression(const Expression& e, Frame& frame);
   Result<Item> call_named(const std::string& name, const Expression& e, Frame& frame);
   Status restore(const Item& object);
   Result<Item> plain_operator(const std::string& op, Arguments arguments, Frame& frame);
   Result<Item> call_operator(const std::string& op, Arguments arguments, Frame& frame);
-  Result<Item> call_primitive(const std::string& op, const Arguments& arguments, Frame& frame);
+  Result<Item> size_of(Arguments arguments, Frame& frame);
+  Result<Item> operator_on_tensors(const std::string& op, Arguments arguments, Frame& frame);
+  Result<Item> call_primitive(const std::string& op, Arguments arguments, Frame& frame);
+  Result<Item> call_function(const std::string& name, const Expression& e, Frame& frame);
+  Result<Item> call_numeric(const std::string& op, Arguments arguments, Frame& frame);
+  Result<Item> isinstance(const Expression& e, Frame& frame);
+  Result<Item> folded(const std::string& op, const Item& list, Frame& frame);
+  Result<Item> tensor_of(const Item& data, Frame& frame);
+  std::optional<Type> type_of(const Item& tensor);
+  static bool is_parts(const Item& item) { return item.object && item.object->type == kParts; }
+  std::optional<int64_t> count_of_parts(const Item& parts);
+  Result<Item> listed(const Item& item, Frame& frame);
+  Item settled(const Item& item);
   Result<Arguments> arguments_of(const Expression& e, Frame& frame);
   Status check_list(const std::string& op, const std::vector<Item>& arguments, const Frame& frame);
   Result<std::optional<Item>> known_result(const std::string& op, const std::vector<Item>& arguments,
                                            const Frame& frame);
+  Result<std::optional<Item>> known_for_sizes(const std::string& op, const std::vector<Item>& arguments,
+                                              const Frame& frame);
   Result<Item> length(const Item& of, Frame& frame);
   Result<std::optional<Item>> presence(const std::string& op, const std::vector<Item>& arguments, Frame& frame);
   Result<Item> emit(const std::string& op, Arguments arguments, Frame& frame);
@@ -123,7 +143,8 @@ class Interpreter {
   ScriptLibrary& library_;
   Writer* writer_;  // of the model, or of the graph of a branch or loop
   KnownValues& known_;
-  std::unordered_set<const void*> own_lists_;  // that the code of this graph has made
+  std::unordered_set<const void*> own_lists_;  // and objects, that the code of this graph has made
+  std::vector<std::shared_ptr<Object>> kept_;  // so that no address comes twice
   std::vector<Item> constants_;
   std::map<std::string, Item> changed_;
   std::unordered_set<const Object*> restored_;              // objects whose code is making their attributes

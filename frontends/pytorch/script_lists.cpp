@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "frontends/pytorch/script_dicts.h"
 #include "frontends/pytorch/script_numbers.h"
 
 namespace lapis::pytorch_frontend {
@@ -15,24 +16,64 @@ constexpr size_t kMostElements = 1 << 20;
 Computed length(std::string_view, const Items& a) {
   if (a.size() != 1) return none();
   if (a[0].is_sequence()) return some(Item::of_int(static_cast<int64_t>(a[0].elements().size())));
-  if (a[0].is(Kind::Dict)) return some(Item::of_int(static_cast<int64_t>(a[0].elements().size() / 2)));
-  if (a[0].is(Kind::String)) return some(Item::of_int(static_cast<int64_t>(a[0].text.size())));
   if (a[0].is(Kind::Weight) && a[0].weight->defined() && a[0].weight->rank() > 0)
     return some(Item::of_int(a[0].weight->dim(0)));
   return none();
 }
 
-Computed contains(std::string_view, const Items& a) {
-  if (a.size() != 2) return none();
-  if (a[0].is(Kind::Dict) && !a[1].is(Kind::String)) return none();
-  if (a[0].is(Kind::Dict)) return some(Item::of_bool(a[0].find(a[1].text) != nullptr));
-  bool found = false;
-  for (const Item& item : a[0].elements()) {
-    const auto same = equal(item, a[1]);
-    if (!same) return none();
-    found |= *same;
+// How often an element is there, and where first; nullopt if not all of them are known.
+struct Found {
+  int64_t count = 0, first = -1;
+};
+std::optional<Found> found(const Items& a) {
+  if (a.size() != 2 || !a[0].is_sequence()) return std::nullopt;
+  Found result;
+  const Items& items = a[0].elements();
+  for (size_t i = 0; i < items.size(); ++i) {
+    const auto same = equal(items[i], a[1]);
+    if (!same) return std::nullopt;
+    if (*same && result.count++ == 0) result.first = static_cast<int64_t>(i);
   }
-  return a[0].is_sequence() ? some(Item::of_bool(found)) : none();
+  return result;
+}
+
+Computed contains(std::string_view, const Items& a) {
+  const auto there = found(a);
+  return there ? some(Item::of_bool(there->count > 0)) : none();
+}
+Computed count(std::string_view, const Items& a) {
+  const auto there = found(a);
+  return there ? some(Item::of_int(there->count)) : none();
+}
+Computed index(std::string_view, const Items& a) {
+  const auto there = found(a);
+  if (!there) return none();
+  return there->count > 0 ? some(Item::of_int(there->first)) : failed("looks for what a list does not have");
+}
+
+// Of a list of known ones.
+Computed any_or_all(std::string_view name, const Items& a) {
+  if (a.size() != 1 || !a[0].is_sequence()) return none();
+  bool all = true, any = false;
+  for (const Item& item : a[0].elements()) {
+    const auto truth = truth_of(item);
+    if (!truth) return none();
+    all &= *truth;
+    any |= *truth;
+  }
+  return some(Item::of_bool(name == "all" ? all : any));
+}
+
+Computed repeated(std::string_view, const Items& a) {
+  if (a.size() != 2) return none();
+  const bool is_turned = a[1].is(Kind::List);
+  const Item &list = a[is_turned ? 1 : 0], &times = a[is_turned ? 0 : 1];
+  if (!list.is(Kind::List) || !times.is(Kind::Int)) return none();
+  const size_t turns = static_cast<size_t>(std::clamp<int64_t>(times.integer, 0, kMostElements + 1));
+  if (turns * list.elements().size() > kMostElements) return failed("makes lists that are out of proportion");
+  Items all;
+  for (size_t i = 0; i < turns; ++i) all.insert(all.end(), list.elements().begin(), list.elements().end());
+  return some(Item::list(std::move(all)));
 }
 
 Computed joined(std::string_view name, const Items& a) {
@@ -48,37 +89,42 @@ Computed copied_list(std::string_view, const Items& a) {
   return a.size() == 1 && a[0].is_sequence() ? some(Item::list(a[0].elements())) : none();
 }
 
-// list[begin:end:step]; ends that are absent or beyond the list are those of the list.
-Computed sliced(std::string_view, const Items& given) {
-  constexpr size_t kArguments = 4;
-  if (given.empty() || given.size() > kArguments || !given[0].is_sequence()) return none();
-  Items a = given;
-  a.resize(kArguments);
-  const auto count = static_cast<int64_t>(a[0].elements().size());
-  const auto bound = [&](const Item& item, int64_t otherwise) {
-    if (!item.is(Kind::Int)) return otherwise;
-    return std::clamp<int64_t>(item.integer < 0 ? item.integer + count : item.integer, 0, count);
-  };
-  const auto is_number_or_none = [](const Item& item) { return item.is_none() || item.is(Kind::Int); };
-  if (!std::all_of(a.begin() + 1, a.end(), is_number_or_none)) return none();
-  const int64_t step = a[3].is(Kind::Int) ? a[3].integer : 1;
-  if (step < 1) return failed("takes a part of a list backwards");
+Computed sliced(std::string_view, const Items& a) {
+  if (a.empty() || !a[0].is_sequence()) return none();
+  LAPIS_TRY(const auto range, range_of(a, static_cast<int64_t>(a[0].elements().size())));
+  if (!range) return none();
   Items part;
-  for (int64_t i = bound(a[1], 0), end = bound(a[2], count); i < end; i += std::min(step, count))
+  for (int64_t i = range->begin; i < range->end; i += range->step)
     part.push_back(a[0].elements()[static_cast<size_t>(i)]);
   return some(Item::list(std::move(part), a[0].kind));
 }
 
-// ---- changes ----------------------------------------------------------------------------------------------------------------------
-
-Status check_elements(const Item& list, const Items& added) {
-  for (const Item& item : added) {
-    if (!item.is_flat()) return failed("puts lists of lists into a list");
-    if (item.items == list.items) return failed("puts a list into itself");
-  }
-  if (list.items->size() + added.size() > kMostElements) return failed("makes lists that are out of proportion");
-  return ok();
+// In order, or the other way around; nullopt if an element is not known.
+Result<std::optional<Items>> in_order(const Items& a) {
+  const bool has_way = a.size() == 2 && a[1].is(Kind::Bool);
+  if (a.empty() || !a[0].is(Kind::List) || a.size() > (has_way ? 2 : 1)) return std::optional<Items>();
+  Items items = a[0].elements();
+  const auto is_sortable = [](const Item& item) {
+    return item.is(Kind::Int) || item.is(Kind::Float) || item.is_text();
+  };
+  if (!std::all_of(items.begin(), items.end(), is_sortable)) return std::optional<Items>();
+  const auto before = [](const Item& x, const Item& y) {
+    if (x.is(Kind::String)) return x.text < y.text;
+    return x.is(Kind::Int) ? x.integer < y.integer : x.real < y.real;
+  };
+  if (has_way && a[1].truth)
+    std::stable_sort(items.begin(), items.end(), [&](const Item& x, const Item& y) { return before(y, x); });
+  else
+    std::stable_sort(items.begin(), items.end(), before);
+  return std::optional(std::move(items));
 }
+
+Computed sorted(std::string_view, const Items& a) {
+  LAPIS_TRY(auto items, in_order(a));
+  return items ? some(Item::list(*std::move(items))) : none();
+}
+
+// ---- changes ----------------------------------------------------------------------------------------------------------------------
 
 Computed append(std::string_view, const Items& a) {
   if (a.size() != 2 || !a[0].is(Kind::List)) return none();
@@ -114,8 +160,37 @@ Computed pop(std::string_view, const Items& a) {
   return some(std::move(taken));
 }
 
+Computed removed_at(std::string_view name, const Items& a) {
+  if (a.size() != 2) return none();
+  LAPIS_TRY(const auto taken, pop(name, a));
+  return taken ? some({}) : none();
+}
+
+Computed removed(std::string_view, const Items& a) {
+  const auto there = found(a);
+  if (!there || !a[0].is(Kind::List)) return none();
+  if (there->count == 0) return failed("removes what a list does not have");
+  a[0].items->erase(a[0].items->begin() + there->first);
+  return some({});
+}
+
+Computed sort(std::string_view, const Items& a) {
+  LAPIS_TRY(auto items, in_order(a));
+  if (!items) return none();
+  *a[0].items = *std::move(items);
+  return some({});
+}
+
+Computed repeat(std::string_view name, const Items& a) {
+  if (a.empty() || !a[0].is(Kind::List)) return none();
+  LAPIS_TRY(const auto made, repeated(name, a));
+  if (!made) return none();
+  *a[0].items = made->elements();
+  return some(a[0]);
+}
+
 Computed clear(std::string_view, const Items& a) {
-  if (a.size() != 1 || !(a[0].is(Kind::List) || a[0].is(Kind::Dict))) return none();
+  if (a.size() != 1 || !a[0].is(Kind::List)) return none();
   a[0].items->clear();
   return some({});
 }
@@ -126,22 +201,7 @@ Computed reverse(std::string_view, const Items& a) {
   return some({});
 }
 
-Computed set_key(const Items& a) {
-  if (!a[1].is(Kind::String)) return none();
-  LAPIS_CHECK(check_elements(a[0], {a[2]}));
-  Items& all = *a[0].items;
-  for (size_t i = 0; i + 1 < all.size(); i += 2) {
-    if (!all[i].is(Kind::String) || all[i].text != a[1].text) continue;
-    all[i + 1] = a[2];
-    return some({});
-  }
-  all.push_back(a[1]);
-  all.push_back(a[2]);
-  return some({});
-}
-
 Computed set_item(std::string_view, const Items& a) {
-  if (a.size() == 3 && a[0].is(Kind::Dict)) return set_key(a);
   if (a.size() != 3 || !a[0].is(Kind::List) || !a[1].is(Kind::Int)) return none();
   LAPIS_CHECK(check_elements(a[0], {a[2]}));
   const auto at = position(a[1].integer, a[0].items->size());
@@ -156,27 +216,15 @@ struct ListRow {
   Computed (*compute)(std::string_view, const Items&);  // null: not known how
 };
 constexpr ListRow kLists[] = {
-    {"__contains__", false, contains},
-    {"_set_item", true, set_item},
-    {"add", false, joined},
-    {"add_", true, extend},
-    {"append", true, append},
-    {"clear", true, clear},
-    {"copy", false, copied_list},
-    {"Delete", true, nullptr},
-    {"extend", true, extend},
-    {"insert", true, insert},
-    {"len", false, length},
-    {"list", false, copied_list},
-    {"mul_", true, nullptr},
-    {"pop", true, pop},
-    {"popitem", true, nullptr},
-    {"remove", true, nullptr},
-    {"reverse", true, reverse},
-    {"setdefault", true, nullptr},
-    {"slice", false, sliced},
-    {"sort", true, nullptr},
-    {"update", true, nullptr},
+    {"Delete", true, removed_at},  {"Size", false, copied_list}, {"__contains__", false, contains},
+    {"_set_item", true, set_item}, {"add", false, joined},       {"add_", true, extend},
+    {"all", false, any_or_all},    {"any", false, any_or_all},   {"append", true, append},
+    {"clear", true, clear},        {"copy", false, copied_list}, {"count", false, count},
+    {"extend", true, extend},      {"index", false, index},      {"insert", true, insert},
+    {"len", false, length},        {"list", false, copied_list}, {"mul", false, repeated},
+    {"mul_", true, repeat},        {"pop", true, pop},           {"remove", true, removed},
+    {"reverse", true, reverse},    {"slice", false, sliced},     {"sort", true, sort},
+    {"sorted", false, sorted},
 };
 
 const ListRow* row_of(std::string_view function) {
@@ -193,10 +241,37 @@ std::optional<size_t> position(int64_t at, size_t size) {
   return i < 0 || i >= count ? std::nullopt : std::optional(static_cast<size_t>(i));
 }
 
+Status check_elements(const Item& list, const std::vector<Item>& added) {
+  for (const Item& item : added) {
+    if (!item.is_flat()) return failed("puts lists of lists into a list");
+    if (item.items == list.items) return failed("puts a list into itself");
+  }
+  if (list.items->size() + added.size() > kMostElements) return failed("makes lists that are out of proportion");
+  return ok();
+}
+
+Result<std::optional<Range>> range_of(const std::vector<Item>& arguments, int64_t count) {
+  constexpr size_t kArguments = 4;
+  if (arguments.size() > kArguments) return std::optional<Range>();
+  Items a = arguments;
+  a.resize(kArguments);
+  const auto bound = [&](const Item& item, int64_t otherwise) {
+    if (!item.is(Kind::Int)) return otherwise;
+    return std::clamp<int64_t>(item.integer < 0 ? item.integer + count : item.integer, 0, count);
+  };
+  const auto is_number_or_none = [](const Item& item) { return item.is_none() || item.is(Kind::Int); };
+  if (!std::all_of(a.begin() + 1, a.end(), is_number_or_none)) return std::optional<Range>();
+  const int64_t step = a[3].is(Kind::Int) ? a[3].integer : 1;
+  if (step < 1) return failed("takes a part of a list backwards");
+  return std::optional(Range{bound(a[1], 0), bound(a[2], count), std::min(step, count + 1)});
+}
+
 Computed compute_list(std::string_view function, const std::vector<Item>& arguments) {
   const ListRow* row = row_of(function);
   return row && row->compute ? row->compute(function, arguments) : none();
 }
+
+bool is_list_function(std::string_view op) { return row_of(op.substr(op.find('.') + 1)) != nullptr; }
 
 bool nests_lists(std::string_view op, const std::vector<Item>& a) {
   const auto is_container = [](const Item& item) { return item.items != nullptr; };
@@ -209,7 +284,9 @@ bool nests_lists(std::string_view op, const std::vector<Item>& a) {
 
 bool changes_list(std::string_view op, const std::vector<Item>& a) {
   if (a.empty() || a[0].is(Kind::Tensor) || a[0].is(Kind::Weight)) return false;
-  const ListRow* row = row_of(op.substr(op.find('.') + 1));
+  const std::string_view function = op.substr(op.find('.') + 1);
+  if (a[0].is(Kind::Dict)) return changes_dict(function);
+  const ListRow* row = row_of(function);
   return row && row->changes;
 }
 

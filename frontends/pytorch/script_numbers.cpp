@@ -2,8 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <compare>
 
+#include "frontends/pytorch/script_dicts.h"
 #include "frontends/pytorch/script_lists.h"
+#include "frontends/pytorch/script_strings.h"
 
 namespace lapis::pytorch_frontend {
 namespace {
@@ -42,13 +45,22 @@ std::optional<int64_t> rest(int64_t a, int64_t b) {
   const auto whole = floored(a, b);
   return whole ? std::optional(a - *whole * b) : std::nullopt;
 }
+std::optional<int64_t> shifted_left(int64_t a, int64_t b) {
+  constexpr int64_t kBits = 64;
+  if (b < 0 || b >= kBits) return std::nullopt;
+  return static_cast<int64_t>(static_cast<uint64_t>(a) << static_cast<uint64_t>(b));
+}
+std::optional<int64_t> shifted_right(int64_t a, int64_t b) {
+  constexpr int64_t kBits = 64;
+  return b < 0 || b >= kBits ? std::nullopt : std::optional(a >> b);
+}
 std::optional<int64_t> smaller(int64_t a, int64_t b) { return std::min(a, b); }
 std::optional<int64_t> larger(int64_t a, int64_t b) { return std::max(a, b); }
 
 struct ArithmeticRow {
   std::string_view name;
   OfIntegers integers;  // null: the result is real
-  OfReals reals;
+  OfReals reals;        // null: only integers have it
 };
 constexpr ArithmeticRow kArithmetic[] = {
     {"add", added, [](double a, double b) { return a + b; }},
@@ -59,11 +71,17 @@ constexpr ArithmeticRow kArithmetic[] = {
     {"floor_divide", floored, [](double a, double b) { return std::floor(a / b); }},
     {"remainder", rest, [](double a, double b) { return a - b * std::floor(a / b); }},
     {"pow", nullptr, [](double a, double b) { return std::pow(a, b); }},
+    {"fmod", nullptr, [](double a, double b) { return std::fmod(a, b); }},
+    {"atan2", nullptr, [](double a, double b) { return std::atan2(a, b); }},
+    {"copysign", nullptr, [](double a, double b) { return std::copysign(a, b); }},
+    {"__lshift__", shifted_left, nullptr},
+    {"__rshift__", shifted_right, nullptr},
     {"min", smaller, [](double a, double b) { return std::min(a, b); }},
     {"max", larger, [](double a, double b) { return std::max(a, b); }},
 };
 
 Computed arithmetic(const ArithmeticRow& row, const Item& a, const Item& b) {
+  if (!row.reals && !(is_integer(a) && is_integer(b))) return none();
   if (!row.integers || !is_integer(a) || !is_integer(b))
     return std::optional(Item::of_float(row.reals(real_of(a), real_of(b))));
   const auto result = row.integers(integer_of(a), integer_of(b));
@@ -71,15 +89,24 @@ Computed arithmetic(const ArithmeticRow& row, const Item& a, const Item& b) {
   return std::optional(Item::of_int(*result));
 }
 
+// Integers beyond 2^53 are no doubles.
+std::partial_ordering order(const Item& a, const Item& b) {
+  return is_integer(a) && is_integer(b) ? integer_of(a) <=> integer_of(b) : real_of(a) <=> real_of(b);
+}
+
 struct ComparisonRow {
   std::string_view name;
-  bool (*compare)(double, double);
+  bool (*holds)(std::partial_ordering);
 };
 constexpr ComparisonRow kComparisons[] = {
-    {"eq", [](double a, double b) { return a == b; }}, {"ne", [](double a, double b) { return a != b; }},
-    {"lt", [](double a, double b) { return a < b; }},  {"le", [](double a, double b) { return a <= b; }},
-    {"gt", [](double a, double b) { return a > b; }},  {"ge", [](double a, double b) { return a >= b; }},
+    {"eq", std::is_eq},   {"ne", std::is_neq}, {"lt", std::is_lt},
+    {"le", std::is_lteq}, {"gt", std::is_gt},  {"ge", std::is_gteq},
 };
+
+bool is_plain(const Item& item) { return is_number(item) || item.is_text(); }
+bool equal_plain(const Item& a, const Item& b) {
+  return is_number(a) && is_number(b) ? is_eq(order(a, b)) : a.is_text() && b.is_text() && a.text == b.text;
+}
 
 // ---- functions --------------------------------------------------------------------------------------------------------------------
 
@@ -88,7 +115,7 @@ Computed binary_number(std::string_view name, const Items& a) {
   for (const ArithmeticRow& row : kArithmetic)
     if (row.name == name) return arithmetic(row, a[0], a[1]);
   for (const ComparisonRow& row : kComparisons)
-    if (row.name == name) return some(Item::of_bool(row.compare(real_of(a[0]), real_of(a[1]))));
+    if (row.name == name) return some(Item::of_bool(row.holds(order(a[0], a[1]))));
   return none();
 }
 
@@ -103,22 +130,32 @@ Computed extreme(std::string_view name, const Items& a) {
   return found;
 }
 
+bool is_same_object(const Item& a, const Item& b) {
+  if (a.is(Kind::Tensor) && b.is(Kind::Tensor)) return a.text == b.text;
+  if (a.is(Kind::Weight) && b.is(Kind::Weight)) return a.weight == b.weight;
+  return a.is_none() && b.is_none();
+}
+
 Computed equality(std::string_view name, const Items& a) {
   if (a.size() != 2) return none();
   const bool asks_identity = name == "__is__" || name == "__isnot__";
   const bool wanted = name == "eq" || name == "__is__";
-  if (asks_identity) return some(Item::of_bool((a[0].is_none() && a[1].is_none()) == wanted));
+  if (asks_identity) return some(Item::of_bool(is_same_object(a[0], a[1]) == wanted));
   const auto same = equal(a[0], a[1]);
   return same ? some(Item::of_bool(*same == wanted)) : none();
 }
 
-Computed logic(std::string_view name, const Items& a) {
-  const auto left = a.empty() ? std::nullopt : truth_of(a[0]);
-  if (!left) return none();
-  if (name == "__not__" && a.size() == 1) return some(Item::of_bool(!*left));
-  const auto right = a.size() == 2 ? truth_of(a[1]) : std::nullopt;
-  if (!right || name == "__not__") return none();
-  return some(Item::of_bool(name == "__and__" ? *left && *right : *left || *right));
+// Of truth values a truth value, of integers their bits.
+Computed bits(std::string_view name, const Items& a) {
+  if (a.size() != 2 || !is_integer(a[0]) || !is_integer(a[1])) return none();
+  const int64_t x = integer_of(a[0]), y = integer_of(a[1]);
+  const int64_t result = name == "__and__" ? x & y : name == "__or__" ? x | y : x ^ y;
+  return some(a[0].is(Kind::Bool) && a[1].is(Kind::Bool) ? Item::of_bool(result != 0) : Item::of_int(result));
+}
+
+Computed opposite(std::string_view, const Items& a) {
+  const auto truth = a.size() == 1 ? truth_of(a[0]) : std::nullopt;
+  return truth ? some(Item::of_bool(!*truth)) : none();
 }
 
 Computed negative(std::string_view, const Items& a) {
@@ -155,12 +192,35 @@ Computed rounded(std::string_view name, const Items& a) {
   return some(Item::of_int(static_cast<int64_t>(whole)));
 }
 
-Computed root(std::string_view, const Items& a) {
-  return a.size() == 1 && is_number(a[0]) ? some(Item::of_float(std::sqrt(real_of(a[0])))) : none();
+Computed absolute(std::string_view name, const Items& a) {
+  if (a.size() != 1 || !is_number(a[0])) return none();
+  return real_of(a[0]) < 0 ? negative(name, a) : some(a[0]);
 }
 
-// Texts are for messages, which nobody will see.
-Computed text(std::string_view, const Items&) { return some(Item::of_string("")); }
+// Half to even.
+Computed nearest(std::string_view, const Items& a) {
+  if (a.size() != 1 || !is_number(a[0])) return none();
+  return some(Item::of_float(std::nearbyint(real_of(a[0]))));
+}
+
+struct RealRow {
+  std::string_view name;
+  double (*compute)(double);
+};
+constexpr RealRow kReals[] = {
+    {"acos", std::acos},   {"asin", std::asin},   {"atan", std::atan},   {"cos", std::cos},   {"cosh", std::cosh},
+    {"erf", std::erf},     {"exp", std::exp},     {"expm1", std::expm1}, {"fabs", std::fabs}, {"log", std::log},
+    {"log10", std::log10}, {"log1p", std::log1p}, {"sin", std::sin},     {"sinh", std::sinh}, {"sqrt", std::sqrt},
+    {"tan", std::tan},     {"tanh", std::tanh},
+};
+
+std::optional<Item> function_of_real(std::string_view name, const Items& a) {
+  if (a.size() != 1 || !is_number(a[0])) return std::nullopt;
+  const auto* row =
+      std::find_if(std::begin(kReals), std::end(kReals), [&](const RealRow& r) { return r.name == name; });
+  return row == std::end(kReals) ? std::nullopt : std::optional(Item::of_float(row->compute(real_of(a[0]))));
+}
+
 Computed no(std::string_view, const Items&) { return some(Item::of_bool(false)); }
 Computed nothing(std::string_view, const Items&) { return some({}); }
 
@@ -169,42 +229,45 @@ struct FunctionRow {
   Computed (*compute)(std::string_view, const Items&);
 };
 constexpr FunctionRow kFunctions[] = {
-    {"__and__", logic},
+    {"__and__", bits},
     {"__derive_index", derived_index},
     {"__is__", equality},
     {"__isnot__", equality},
-    {"__not__", logic},
-    {"__or__", logic},
+    {"__not__", opposite},
+    {"__or__", bits},
     {"__range_length", range_length},
+    {"__xor__", bits},
+    {"_is_tracing", no},
+    {"abs", absolute},
     {"ceil", rounded},
+    {"device", nothing},
     {"eq", equality},
     {"floor", rounded},
-    {"format", text},
+    {"is_autocast_cpu_enabled", no},
+    {"is_autocast_enabled", no},
     {"is_grad_enabled", no},
     {"is_scripting", no},
     {"max", extreme},
     {"min", extreme},
     {"ne", equality},
     {"neg", negative},
+    {"round", nearest},
     {"set_grad_enabled", nothing},
-    {"sqrt", root},
     {"warn", nothing},
-    {"device", nothing},
 };
 
 }  // namespace
 
 // Of known numbers, strings and flat lists of them; nullopt for others.
 std::optional<bool> equal(const Item& a, const Item& b) {
-  if (is_number(a) && is_number(b)) return real_of(a) == real_of(b);
-  if (a.is(Kind::String) && b.is(Kind::String)) return a.text == b.text;
+  if (is_plain(a) && is_plain(b)) return equal_plain(a, b);
   if (a.is_none() || b.is_none()) return a.is_none() && b.is_none();
   if (!a.is_sequence() || !b.is_sequence()) return std::nullopt;
   if (a.elements().size() != b.elements().size()) return false;
   for (size_t i = 0; i < a.elements().size(); ++i) {
     const Item &x = a.elements()[i], &y = b.elements()[i];
-    if (!is_number(x) || !is_number(y)) return std::nullopt;
-    if (real_of(x) != real_of(y)) return false;
+    if (!is_plain(x) || !is_plain(y)) return std::nullopt;
+    if (!equal_plain(x, y)) return false;
   }
   return true;
 }
@@ -213,7 +276,13 @@ Result<std::optional<Item>> compute(std::string_view function, const std::vector
   LAPIS_TRY(std::optional<Item> number, binary_number(function, arguments));
   if (number) return number;
   for (const FunctionRow& row : kFunctions)
-    if (row.name == function) return row.compute(function, arguments);
+    if (row.name == function) {
+      LAPIS_TRY(const auto result, row.compute(function, arguments));
+      if (result) return result;
+    }
+  if (const auto real = function_of_real(function, arguments)) return real;
+  if (!arguments.empty() && arguments[0].is(Kind::String)) return compute_string(function, arguments);
+  if (!arguments.empty() && arguments[0].is(Kind::Dict)) return compute_dict(function, arguments);
   return compute_list(function, arguments);
 }
 
@@ -222,7 +291,7 @@ std::optional<bool> truth_of(const Item& item) {
     case Kind::Bool: return item.truth;
     case Kind::Int: return item.integer != 0;
     case Kind::Float: return item.real != 0;
-    case Kind::String: return !item.text.empty();
+    case Kind::String: return item.truth ? std::nullopt : std::optional(!item.text.empty());
     case Kind::None: return false;
     case Kind::List:
     case Kind::Dict: return !item.elements().empty();

@@ -63,10 +63,13 @@ class Parser {
   // Annotations say what the objects hold, which they hold anyway; what has a value belongs to the class.
   Status read_class(ScriptFile& result) {
     LAPIS_TRY(const std::string name, this->name());
-    while (!is(Token::Kind::LineEnd) && !is(Token::Kind::End)) advance();
+    ScriptClass& type = result.classes[name];
+    while (!is(Token::Kind::LineEnd) && !is(Token::Kind::End)) {
+      type.is_tuple |= is_word("NamedTuple");
+      advance();
+    }
     advance();
     if (!take(Token::Kind::Indent)) return unexpected("a block");
-    ScriptClass& type = result.classes[name];
     while (!take(Token::Kind::Dedent)) {
       if (is(Token::Kind::End)) return unexpected("the end of a class");
       if (take_word("def")) {

@@ -98,6 +98,8 @@ bool State::operator==(const State& other) const {
 Memory::Memory(const Item& module, Writer& writer) : module_(module), writer_(writer), held_(held_by(module)) {}
 
 Status Memory::enter(const States& given) {
+  for (const auto& [path, list] : given.lists)
+    if (Item* held = attribute(module_, path)) *held = Item::list(std::vector<Item>(list.size), list.kind);
   for (const auto& [path, state] : given.all) {
     Item value = state.value;
     if (state.type) {
@@ -122,22 +124,47 @@ Result<States> Memory::leave(const States& given, const Items& assigned, const s
   return states(known);
 }
 
+// What several attributes hold is found once.
+Status Memory::check_lists(const Items& after) const {
+  for (const auto& [path, list] : lists_)
+    if (!after.contains(path + "."))
+      return error(ErrorKind::Unsupported, "forward() puts one list into '" + path + "' and another attribute")
+          .help("copy() it");
+  return ok();
+}
+
+// Lists that are assigned are what their elements are now.
+void Memory::find_assigned(const States& given, const Items& assigned) {
+  lists_ = given.lists;
+  for (const auto& [path, item] : assigned) {
+    lists_.erase(path);
+    if (!item.is_sequence()) changed_.emplace(path, item);
+    if (item.is_sequence()) lists_.emplace(path, ListState{item.kind, item.elements().size()});
+  }
+  for (const auto& [path, list] : lists_)
+    for (size_t i = 0; i < list.size; ++i)
+      if (const Item* element = attribute(module_, path + "." + std::to_string(i)))
+        changed_.emplace(path + "." + std::to_string(i), *element);
+}
+
 // Attributes that were assigned, elements of lists that are others now, weights that were changed in place, and what was given.
 Status Memory::find_changes(const States& given, const Items& assigned) {
-  changed_ = assigned;
+  find_assigned(given, assigned);
   const Items after = held_by(module_);
+  LAPIS_CHECK(check_lists(after));
   for (const auto& [path, before] : held_) {
     const auto now = after.find(path);
     if (before.is(Kind::Weight) && writer_.is_changed_weight(before) && !inputs_.contains(path))
       changed_.emplace(path, now == after.end() ? before : now->second);
     if (now == after.end() || same(before, now->second)) continue;
-    changed_.emplace(path, now->second);
-    if (path.ends_with('.'))
+    const bool is_length = path.ends_with('.');
+    if (!is_length) changed_.emplace(path, now->second);
+    if (is_length && !lists_.contains(path.substr(0, path.size() - 1)))
       return error(ErrorKind::Unsupported, "forward() changes the length of '" + path.substr(0, path.size() - 1) + "'")
           .help(std::string(kAsInput));
   }
   for (const auto& [path, state] : given.all)
-    changed_.emplace(path, state.type ? Item::tensor(inputs_.at(path)) : state.value);
+    if (attribute(module_, path)) changed_.emplace(path, state.type ? Item::tensor(inputs_.at(path)) : state.value);
   return ok();
 }
 
@@ -154,6 +181,7 @@ Result<States> Memory::states(KnownValues& known) {
               .help(state.diagnostics()[0].hint));
   }
   LAPIS_CHECK(status_of(std::move(found)));
+  states.lists = lists_;
   relate(states);
   return states;
 }

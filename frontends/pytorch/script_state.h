@@ -25,8 +25,17 @@ struct State {
   bool operator==(const State& other) const;
 };
 
+// A list or tuple of states that the code has put into the module as a whole.
+struct ListState {
+  Item::Kind kind;
+  size_t size;
+
+  bool operator==(const ListState& other) const = default;
+};
+
 struct States {
   std::map<std::string, State> all;               // by path: "decoder.rnn.state", "cells.0"
+  std::map<std::string, ListState> lists = {};    // by path; their elements are states of their own
   std::set<std::set<std::string>> families = {};  // paths of different tensors that may share elements
 
   bool operator==(const States& other) const = default;
@@ -55,6 +64,8 @@ class Memory {
   const Items& changed() const { return changed_; }
 
  private:
+  Status check_lists(const Items& after) const;
+  void find_assigned(const States& given, const Items& assigned);
   Status find_changes(const States& given, const Items& assigned);
   Result<States> states(KnownValues& known);
   void relate(States& states) const;
@@ -69,6 +80,7 @@ class Memory {
   Items held_;  // before the run: weights, and what is in lists
   std::map<std::string, std::string> inputs_;
   Items changed_;
+  std::map<std::string, ListState> lists_;  // that the run has assigned, or that were given
 };
 
 }  // namespace lapis::pytorch_frontend

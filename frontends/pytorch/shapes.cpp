@@ -11,14 +11,6 @@ namespace {
 
 using frontend::ints;
 
-// No tensor has more elements on an axis, and sums of two such numbers fit 64 bits.
-Status check_positions(std::initializer_list<int64_t> numbers) {
-  constexpr int64_t kMost = kMaxTensorBytes;
-  for (const int64_t number : numbers)
-    if (number < -kMost || number > kMost) return error(ErrorKind::Input, "names position " + std::to_string(number));
-  return ok();
-}
-
 // ---- shapes --------------------------------------------------------------------------------------------------------------------
 
 // One size that is computed is what the others leave over, where none is open already.
@@ -225,84 +217,6 @@ Status joined(Translation& t, bool stacks) {
 }
 Status cat(Translation& t) { return joined(t, false); }
 Status stack(Translation& t) { return joined(t, true); }
-
-Result<std::vector<Value*>> parts_of(Translation& t, Value* x, int64_t dim, const std::vector<int64_t>& sizes) {
-  return t.add_all(ops::Split, {x, ints(t, sizes)}, encode_attributes(ops::SplitAttrs{dim, std::nullopt}),
-                   sizes.size());
-}
-
-constexpr int64_t kMostParts = 4096;
-
-// Parts of `size`, the last of what is left.
-Result<std::vector<int64_t>> even_sizes(const Value* x, int64_t dim, int64_t size) {
-  LAPIS_TRY(const int64_t rank, frontend::rank_of(x));
-  LAPIS_TRY(const int64_t axis, frontend::axis_of(dim, rank));
-  const Dim& whole = x->type().dim(axis);
-  if (!whole.is_constant()) return Translation::unsupported("parts of an axis of open size");
-  if (size < 1 || whole.value() / size > kMostParts)
-    return error(ErrorKind::Input, "has parts of size " + std::to_string(size));
-  std::vector<int64_t> sizes(static_cast<size_t>(whole.value() / size), size);
-  if (whole.value() % size > 0) sizes.push_back(whole.value() % size);
-  if (sizes.empty()) sizes.push_back(0);
-  return sizes;
-}
-
-// Parts of one size of an axis of any size; of the last, what is there.
-Status slices(Translation& t, Value* x, int64_t dim, int64_t size) {
-  LAPIS_CHECK(check_positions({size}));
-  const auto count = static_cast<int64_t>(t.node().outputs.size());
-  if (size < 1 || count > kMostParts) return error(ErrorKind::Input, "has parts of size " + std::to_string(size));
-  for (int64_t i = 0; i < count; ++i) {
-    if (t.node().outputs[static_cast<size_t>(i)].empty()) continue;
-    LAPIS_TRY(Value * part, frontend::slice(t, x, dim, i * size, (i + 1) * size));
-    LAPIS_CHECK(frontend::result(t, static_cast<size_t>(i), part));
-  }
-  return ok();
-}
-
-Status split(Translation& t) {
-  Args a(t);
-  const int64_t dim = a.integer("dim", 0);
-  const bool is_one_size = a.has("split_size") && t.get<int64_t>("split_size", -1) >= 0;
-  const std::vector<int64_t> sizes = a.list(a.has("split_sizes") ? "split_sizes" : "split_size");
-  LAPIS_CHECK(a.status());
-  LAPIS_TRY(Value * x, self(a));
-  if (is_one_size) return slices(t, x, dim, sizes[0]);
-  if (sizes.empty() || sizes.size() > static_cast<size_t>(kMostParts))
-    return error(ErrorKind::Input, "has no sizes of its parts");
-  LAPIS_TRY(const std::vector<Value*> parts, parts_of(t, x, dim, sizes));
-  return finish_some(t, parts);
-}
-
-Status chunk(Translation& t) {
-  Args a(t);
-  const int64_t dim = a.integer("dim", 0), chunks = a.integer("chunks", 1);
-  LAPIS_CHECK(a.status());
-  LAPIS_TRY(Value * x, self(a));
-  LAPIS_TRY(const int64_t rank, frontend::rank_of(x));
-  LAPIS_TRY(const int64_t axis, frontend::axis_of(dim, rank));
-  const Dim& whole = x->type().dim(axis);
-  if (!whole.is_constant()) return Translation::unsupported("parts of an axis of open size");
-  if (chunks < 1 || chunks > kMostParts) return error(ErrorKind::Input, "has " + std::to_string(chunks) + " parts");
-  const int64_t size = std::max<int64_t>(1, whole.value() / chunks + (whole.value() % chunks > 0 ? 1 : 0));
-  LAPIS_TRY(const std::vector<int64_t> sizes, even_sizes(x, axis, size));
-  LAPIS_TRY(const std::vector<Value*> parts, parts_of(t, x, axis, sizes));
-  return finish_some(t, parts);
-}
-
-Status unbind(Translation& t) {
-  Args a(t);
-  const int64_t dim = a.integer("dim", 0);
-  LAPIS_CHECK(a.status());
-  LAPIS_TRY(Value * x, self(a));
-  for (size_t i = 0; i < t.node().outputs.size(); ++i) {
-    if (t.node().outputs[i].empty()) continue;
-    Value* at = frontend::scalar(t, static_cast<double>(i), DType::Int64);
-    LAPIS_TRY(Value * part, t.add(ops::Gather, {x, at}, ops::AxisAttrs{dim}));
-    LAPIS_CHECK(frontend::result(t, i, part));
-  }
-  return ok();
-}
 
 Status select(Translation& t) {
   Args a(t);
@@ -535,7 +449,6 @@ constexpr AtenRow kRows[] = {
     {"aten._unsafe_view", "self size", view},
     {"aten.cat", "tensors dim", cat},
     {"aten.channel_shuffle", "self groups", channel_shuffle},
-    {"aten.chunk", "self chunks dim", chunk},
     {"aten.concat", "tensors dim", cat},
     {"aten.constant_pad_nd", "self pad value", constant_pad},
     {"aten.expand", "self size *implicit", expand},
@@ -564,8 +477,6 @@ constexpr AtenRow kRows[] = {
     {"aten.select_scatter", "self src dim index", select_scatter},
     {"aten.slice", "self dim start end step", slice},
     {"aten.slice_scatter", "self src dim start end step", slice_scatter},
-    {"aten.split", "self split_size dim", split},
-    {"aten.split_with_sizes", "self split_sizes dim", split},
     {"aten.squeeze", "self dim", squeeze},
     {"aten.stack", "tensors dim", stack},
     {"aten.swapaxes", "self axis0 axis1", transpose},
@@ -574,10 +485,7 @@ constexpr AtenRow kRows[] = {
     {"aten.transpose", "self dim0 dim1", transpose},
     {"aten.tril", "self diagonal", triangle<false>},
     {"aten.triu", "self diagonal", triangle<true>},
-    {"aten.unbind", "self dim", unbind},
     {"aten.unflatten", "self dim sizes", unflatten},
-    {"aten.unsafe_chunk", "self chunks dim", chunk},
-    {"aten.unsafe_split", "self split_size dim", split},
     {"aten.unsqueeze", "self dim", unsqueeze},
     {"aten.view", "self size", view},
     {"aten.view_as", "self other", view_as},

@@ -17,7 +17,7 @@ const AtenRow* find_aten(std::string_view op);
 // The families, each in its file.
 std::span<const AtenRow> activation_rows(), elementwise_rows(), shape_rows(), reduction_rows(), window_rows(),
     product_rows(), encoder_rows(), indexing_rows(), creation_rows(), quantization_rows(), recurrent_rows(),
-    higher_order_rows(), torchao_rows(), box_rows(), deformable_rows();
+    higher_order_rows(), torchao_rows(), box_rows(), deformable_rows(), part_rows();
 
 // Output 0, if it could be made.
 Status finish(Translation& t, Result<Value*> y);
@@ -35,6 +35,8 @@ struct Pair {
   Value *a, *b;
 };
 Result<Pair> pair(Translation& t, Args& a, std::string_view left = "self", std::string_view right = "other");
+
+Result<Value*> floor_quotient(Translation& t, const Pair& p);  // rounded down, of integers too
 
 inline Result<Value*> self(Args& a) { return a.tensor("self"); }
 

@@ -110,6 +110,14 @@ Dim dim_div(const Dim& a, const Dim& b) {
   return a.never_negative() && b.never_negative() ? floor_div(a, b) : Dim::unknown();
 }
 
+// The remainder of the dividend's sign is the divisor's where neither is negative.
+Dim dim_mod(const Dim& a, const Dim& b) {
+  const bool is_counted = b.is_constant() && b.value() > 0 && a.never_negative();
+  if (!is_counted) return Dim::unknown();
+  return a.is_constant() ? Dim(a.value() % b.value()) : a - floor_div(a, b) * b;
+}
+std::optional<Dims> propagate_mod(const InferContext& c) { return propagate_pairs(c, dim_mod); }
+
 Dim dim_max(const Dim& a, const Dim& b) {
   if ((a - b).never_negative()) return a;
   return (b - a).never_negative() ? b : Dim::unknown();
@@ -204,6 +212,7 @@ const OpDef Mod = op("Mod")
                       .attrs<ModAttrs>()
                       .infer(infer_broadcast)
                       .evaluate(evaluate_mod)
+                      .propagate(propagate_mod)
                       .traits(kElementwise);
 
 const OpDef Pow = op("Pow")

@@ -22,6 +22,7 @@
 namespace lapis {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using namespace std::string_literals;
 
@@ -58,7 +59,7 @@ TEST(Pytorch, WhatImportsIsAValidModel) {
     const std::string name = entry.path().filename().string();
     const bool is_model = name.ends_with(".pt2") || name.ends_with(".pt");
     const bool is_refused = name.starts_with("unsupported") || name.starts_with("branching") ||
-                            name.starts_with("growing") || name.starts_with("stateful");
+                            name.starts_with("growing") || name.starts_with("language") || name.starts_with("stateful");
     if (!is_model || is_refused) continue;
     const auto graph = import_model(entry.path());
     ASSERT_TRUE(graph.ok()) << name << ": " << to_string(graph.diagnostics());
@@ -186,9 +187,6 @@ TEST(Pytorch, StatesWhoseSizesNobodyKnowsAreRefused) {
 
 // Not to give sizes, where those are not what is missing.
 TEST(Pytorch, AdviceAboutStatesFitsTheReason) {
-  EXPECT_THAT(refusal("unsupported_paired.pt"),
-              AllOf(HasSubstr("forward() changes 'pair', a tuple of what a graph does not keep"),
-                    HasSubstr("hint: keep its tensors and numbers in attributes of their own")));
   EXPECT_THAT(refusal("stateful.pt", {.dims = {{"rate", 8}}, .shapes = {{"y", {2, 4}}}}),
               AllOf(HasSubstr("'state', a tensor whose sizes are not known"),
                     HasSubstr("hint: make the state an input and an output")));
@@ -208,6 +206,21 @@ TEST(Pytorch, NumbersOf64BitsAreTaken) {
     const auto graph = import_model(kFolder / "stateful.pt", {.shapes = {{"x", {2, 4}}}, .values = {{"rate", rate}}});
     EXPECT_TRUE(graph.ok()) << to_string(graph.diagnostics());
   }
+}
+
+TEST(Pytorch, ElementsOfListsThatAreAssignedAreStates) {
+  const auto graph = import_model(kFolder / "stateful_paired.pt", {.shapes = {{"x", {2, 3}}}});
+  ASSERT_TRUE(graph.ok()) << to_string(graph.diagnostics());
+  std::vector<std::string> names;
+  for (const Value* input : (*graph)->inputs()) names.push_back(input->name());
+  EXPECT_THAT(names, ElementsAre("x", "last", "pair.0", "pair.1", "states.0", "states.1"));
+}
+
+TEST(Pytorch, ListsFilledAndAttributesChangedInLoopsNeedSizes) {
+  EXPECT_THAT(refusal("language_loops.pt"), HasSubstr("a list changes in a branch or loop that depends on values"));
+  EXPECT_THAT(refusal("language_lists.pt"),
+              AllOf(HasSubstr("a list that depends on what is not known before the model runs: aten.mul"),
+                    HasSubstr("--shape")));
 }
 
 TEST(Pytorch, StatesThatAreDifferentInEveryRunAreRefused) {

@@ -107,6 +107,15 @@ TEST(Propagation, ArithmeticOnSizes) {
   EXPECT_EQ(g.type_of(g.add(ops::Reshape, {g.x, shape})), "float[N*S,12,32]");
 }
 
+// As integers are divided with the floor: what is over goes first.
+TEST(Propagation, QuotientsRoundedDownStaySymbolic) {
+  Chain g;
+  Value *three = g.add_constant(Tensor::scalar<int64_t>(3)), *size = g.size_of(g.x, 1);
+  Value* whole = g.add(ops::Sub, {size, g.add(ops::Mod, {size, three})});
+  Value* shape = g.add(ops::Unsqueeze, {g.add(ops::Div, {whole, three}), g.constant({0})});
+  EXPECT_EQ(g.type_of(g.add(ops::ConstantOfShape, {shape})), "float[floor(S/3)]");
+}
+
 TEST(Propagation, IntegersOf32BitsWrap) {
   const Attributes narrow = {{"to", int64_t{6}}}, wide = {{"to", int64_t{7}}};
   const auto filled = [&](int64_t axis, int32_t factor) {

@@ -35,6 +35,17 @@ TEST(Pytorch, BoxesAreChosenAsTorchvisionDoes) {
   }
 }
 
+// Numbers, strings, lists, dicts, objects, and loops over sizes, for inputs of given sizes.
+TEST(Pytorch, TheLanguageOfTorchScriptComputesTheSame) {
+  const Path folder = Path(LAPIS_SOURCE_DIR) / "tests/frontends/pytorch";
+  for (const char* part : {"numbers", "lists", "dicts", "strings", "objects", "loops"}) {
+    const std::string name = std::string("language_") + part;
+    SCOPED_TRACE(name);
+    testing::expect_as_recorded({name, folder / (name + ".pt"), folder / (name + "_sized.npz")}, kTolerance,
+                                {Backend::Reference, Backend::Jit}, {.shapes = {{"x", {2, 4}}}});
+  }
+}
+
 // Runs that follow each other hand their states on; the first one has zeros.
 struct Stream {
   Runner& runner;
@@ -74,6 +85,7 @@ TEST(Pytorch, AModuleWithAStateGoesOnWhereItWas) {
 
 // One tensor under several names, elements of lists, a state that only another one reads.
 TEST(Pytorch, StatesAreWhatTheModuleHolds) {
+  expect_steps_as_recorded("stateful_paired", {.dims = {}, .shapes = {{"x", {2, 3}}}});
   for (const char* name : {"stateful_shared", "stateful_listed", "stateful_delayed"})
     expect_steps_as_recorded(name, {.dims = {}, .shapes = {{"x", {1, 3}}}});
 }

@@ -47,10 +47,12 @@ inline double distance(const Tensor& got, const Tensor& wanted) {
   return largest;
 }
 
-// Evaluated and compiled, in the shapes that were recorded; the outputs within `tolerance` of the largest.
+// Evaluated and compiled, in the shapes that were recorded; the outputs within `tolerance` of the largest. `given` are shapes without which the model
+// cannot be imported.
 inline void expect_as_recorded(const RecordedModel& m, double tolerance,
-                               std::initializer_list<Backend> backends = {Backend::Reference, Backend::Jit}) {
-  const auto graph = import_model(m.model);
+                               std::initializer_list<Backend> backends = {Backend::Reference, Backend::Jit},
+                               const ImportOptions& given = {}) {
+  const auto graph = import_model(m.model, given);
   ASSERT_TRUE(graph.ok()) << to_string(graph.diagnostics());
   ModelOptions options;
   std::vector<Tensor> inputs;
