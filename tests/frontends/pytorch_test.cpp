@@ -86,9 +86,9 @@ TEST(Pytorch, BoxesThatCannotBeReadAreRefusedWithTheReason) {
 TEST(Pytorch, WhatAGraphCannotKeepIsRefused) { EXPECT_THAT(refusal("eager.pth"), HasSubstr("a PyTorch checkpoint")); }
 
 TEST(Pytorch, WhatBranchesAndLoopsCannotCarryIsRefusedWithItsLine) {
-  EXPECT_THAT(
-      refusal("growing_list.pt"),
-      HasSubstr("code/__torch__/generate.py:13: error: a list changes in a branch or loop that depends on values"));
+  EXPECT_THAT(refusal("growing_list.pt"),
+              AllOf(HasSubstr("code/__torch__"),
+                    HasSubstr(".py:13: error: a list changes in a branch or loop that depends on values")));
   EXPECT_THAT(refusal("branching_state.pt"), HasSubstr("a branch or loop that depends on values changes 'state'"));
   EXPECT_THAT(refusal("branching_length.pt"), HasSubstr("a list whose length depends on values"));
 }
