@@ -13,7 +13,7 @@ Dim Window::output(size_t axis, const Dim& input) const {
   if (same_padding()) return ceil_div(input, stride);
   const Dim room = input + Dim(begins[axis] + ends[axis] - reach(axis));
   if (!ceil_mode) return floor_div(room, stride) + Dim(1);
-  const Dim rounded_up = ceil_div(room, stride) + Dim(1);
+  Dim rounded_up = ceil_div(room, stride) + Dim(1);
   // A last window that would start in the end padding is dropped. It cannot where the kernel reaches over padding and
   // stride.
   if (ends[axis] + stride <= reach(axis)) return rounded_up;

@@ -105,9 +105,9 @@ constexpr Family kFamilies[] = {
 
 constexpr int64_t kMost = 16;  // dimensions: sets of axes are tried one by one
 
-bool is_sized(const Value* given) {
-  return given && !given->is_constant() && given->dtype() == DType::Int64 && facts::is_static(*given) &&
-         given->type().rank() == 1 && given->type().dim(0).value() <= kMost;
+bool are_sizes(const Value& given) {
+  return !given.is_constant() && given.dtype() == DType::Int64 && facts::is_static(given) && given.type().rank() == 1 &&
+         given.type().dim(0).value() <= kMost;
 }
 
 bool has_elements(const Value& v) {
@@ -118,11 +118,11 @@ bool has_elements(const Value& v) {
 bool declared_shape(Value& y, Rewriter& rw) {
   const Node& node = *y.producer();
   const auto* family = std::ranges::find_if(kFamilies, [&](const Family& f) { return node.is(*f.op); });
-  if (family == std::end(kFamilies) || !is_sized(node.input(1)) || facts::is_shape_sure(y)) return false;
-  Value* x = node.input(0);
+  Value *x = node.input(0), *given = node.input(1);
+  if (family == std::end(kFamilies) || !given || !are_sizes(*given) || facts::is_shape_sure(y)) return false;
   if (!has_elements(*x) || !has_elements(y))
     return rw.skip(y, "its operand's or its own shape is not known, or has no elements");
-  const Sized sized{node, x->type().shape(), y.type().shape(), node.input(1), rw};
+  const Sized sized{node, x->type().shape(), y.type().shape(), given, rw};
   if (sized.count() != family->count(sized.x.size(), sized.y.size(), sized.count()))
     return rw.skip(y, "the declared shape has not as many dimensions as its sizes say");
   Value* beyond = rw.add(ops::Sub, {rw.constant(Tensor::scalar<int32_t>(1)), family->holds(sized)});

@@ -221,6 +221,7 @@ class Expansion {
 
   template <class Part> Value* joined(const std::vector<Results>& directions, int64_t axis, Part&& part) {
     std::vector<Value*> parts;
+    parts.reserve(directions.size());
     for (const Results& d : directions) parts.push_back(at_.add(ops::Unsqueeze, {part(d), rw_.ints({axis})}));
     return parts.size() == 1 ? parts[0] : at_.add(ops::Concat, parts, ops::ConcatAttrs{axis});
   }
@@ -273,7 +274,7 @@ class Expansion {
     auto body = node_.graph().make_subgraph("step");
     Place at(rw_, *body);
     States before = states_of(*body, first);
-    const Type all = inputs->type();
+    const Type& all = inputs->type();
     Value* input = body->add_input("input", Type::tensor(all.dtype, Dims(all.dims->begin() + 1, all.dims->end())));
     States after = Step(at, l, input, before).next();
     std::vector<Value*> operands = {first.h};
