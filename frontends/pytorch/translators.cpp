@@ -51,7 +51,7 @@ std::vector<AtenRow> all_rows() {
   for (const auto family :
        {activation_rows(), elementwise_rows(), shape_rows(), reduction_rows(), window_rows(), product_rows(),
         indexing_rows(), creation_rows(), quantization_rows(), recurrent_rows(), encoder_rows(), higher_order_rows(),
-        torchao_rows(), box_rows(), deformable_rows(), part_rows()})
+        torchao_rows(), box_rows(), deformable_rows(), part_rows(), derived_rows()})
     rows.insert(rows.end(), family.begin(), family.end());
   std::sort(rows.begin(), rows.end(), [](const AtenRow& a, const AtenRow& b) { return a.op < b.op; });
   return rows;

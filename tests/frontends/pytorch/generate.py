@@ -296,6 +296,16 @@ class Averaging(torch.nn.Module):
         return self.mean * 2
 
 
+class Derived(torch.nn.Module):
+    """Functions of elements that consist of others, at their limits too."""
+
+    def forward(self, a, b, k, at):
+        limits = a.new_tensor([float("inf"), float("-inf"), float("nan"), 0.0])
+        scattered = [torch.scatter_reduce(a, 1, at, b, reduce) for reduce in ("sum", "prod", "amax", "amin")]
+        return (a.frac(), limits.isfinite(), k.isfinite(), torch.logaddexp(a, b), torch.logaddexp(limits[:2], limits[:2]) == limits[:2], torch.logaddexp(a * 100, b * 100), torch.nan_to_num(limits),
+                torch.nan_to_num(limits, nan=1.5, posinf=2.0, neginf=-3.0), torch.outer(a[0], b[1]), torch.outer(k[0], k[1]), *scattered)
+
+
 class ControlFlow(torch.nn.Module):
     """Branches and loops that only the values decide."""
 
@@ -322,6 +332,7 @@ def main():
     record("reductions", Reductions(), {"a": a, "k": torch.randint(-4, 5, (3, 4))})
     record("windows", Windows(), {"image": uniform(1, 4, 9, 8), "line": uniform(2, 3, 8)})
     record("products", Products(), {"a": uniform(3, 4), "b": uniform(4, 3), "batch": uniform(2, 3, 4), "tokens": torch.randint(0, 7, (2, 3))})
+    record("derived", Derived(), {"a": uniform(2, 3), "b": uniform(2, 3), "k": torch.randint(-4, 5, (2, 3)), "at": torch.tensor([[0, 0, 2], [1, 1, 1]])})
     record("encoders", Encoders(), {"x": uniform(2, 5, 8)}, core=False)
     record("recurrent", Recurrent(), {"x": uniform(5, 2, 3), "h": uniform(2, 4), "c": uniform(2, 4)}, core=False)
     d = torch.export.Dim
