@@ -86,6 +86,16 @@ std::optional<Dequantized> dequantized(const Value* v) {
   return scale ? std::optional(Dequantized{node->input(0), *scale}) : std::nullopt;
 }
 
+std::optional<Dequantized> dequantized_by_computed_scale(const Value* v) {
+  const Node* node = v ? v->producer() : nullptr;
+  if (!node || !node->is(ops::DequantizeLinear) || v->dtype() != DType::Float32) return std::nullopt;
+  Value *bytes = node->input(0), *scale = node->input(1), *zero = node->input(2);
+  const bool is_one = scale->type().ranked() && scale->type().rank() == 0 && scale->dtype() == DType::Float32;
+  if (!is_quantized_storage(bytes->dtype()) || scale->is_constant() || !is_one || (zero && !is_one_number(zero)))
+    return std::nullopt;
+  return Dequantized{bytes, {scale, zero, 1, zero ? zero->constant().as_int(0) : 0, bytes->dtype()}};
+}
+
 std::optional<Quantizer> quantizer(const Value& y) {
   const Node* node = y.producer();
   if (!node || !node->is(ops::QuantizeLinear) || node->input(0)->dtype() != DType::Float32) return std::nullopt;

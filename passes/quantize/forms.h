@@ -25,6 +25,9 @@ struct Dequantized {
 // v = DequantizeLinear(bytes) with one scale for all, or nullopt.
 std::optional<Dequantized> dequantized(const Value* v);
 
+// The same of a scale that is computed, one number, and a constant zero point: `s` says nothing then.
+std::optional<Dequantized> dequantized_by_computed_scale(const Value* v);
+
 struct Quantizer {
   Value* real = nullptr;
   TensorScale scale;

@@ -84,15 +84,11 @@ bool is_multiplier(const Tensor& values) {
 }
 constexpr std::string_view kNoMultiplier = "its scales together are beyond the range of float";
 
-// The contraction, or which of its operands is not an integer.
-Result<IntegerContraction> integer_contraction(const Node& node) {
+// The contraction of this data without its bias, or why its weights are no integers.
+Result<IntegerContraction> contraction_of(const Node& node, const Dequantized& data) {
   IntegerContraction c;
   c.node = &node;
-  LAPIS_CHECK(check_gemm(node));
-  const auto data = dequantized(node.input(0));
-  if (!data || data->bytes->is_constant())
-    return refuse("its data '" + node.input(0)->name() + "' is not dequantized from 8 bits with one constant scale");
-  c.data = *data;
+  c.data = data;
   if (!node.input(1)->type().ranked()) return refuse("its weights are not constant");
   const int64_t axis = channel_axis(node, node.input(1)->type().rank());
   LAPIS_TRY(const IntegerWeight weight, integer_weight(node.input(1), axis));
@@ -103,10 +99,21 @@ Result<IntegerContraction> integer_contraction(const Node& node) {
     LAPIS_TRY(c.weight, evaluate_op(ops::Transpose, {weight.values}));
   }
   c.weight_scales = weight.scales;
-  c.scales = accumulator_scales(data->scale.s, weight.scales);
+  c.scales = accumulator_scales(data.scale.s, weight.scales);
   if (!is_multiplier(c.scales)) return refuse(std::string(kNoMultiplier));
+  return c;
+}
+
+// The contraction, or which of its operands is not an integer.
+Result<IntegerContraction> integer_contraction(const Node& node) {
+  LAPIS_CHECK(check_gemm(node));
+  const auto data = dequantized(node.input(0));
+  if (!data || data->bytes->is_constant())
+    return refuse("its data '" + node.input(0)->name() + "' is not dequantized from 8 bits with one constant scale");
+  LAPIS_TRY(IntegerContraction c, contraction_of(node, *data));
   if (node.input(2)) {
-    const auto bias = integer_bias(node.input(2), c.scales, weight.values.dim(axis));
+    const int64_t channels = c.is_conv() ? c.weight.dim(0) : c.weight.dim(-1);
+    const auto bias = integer_bias(node.input(2), c.scales, channels);
     if (!bias) return refuse("its bias is not a constant per output channel that fits int32");
     c.bias = *bias;
     c.bias_error = bias_error(node.input(2), c.bias, c.scales);
@@ -249,6 +256,33 @@ bool accumulate_contraction(Value& y, Rewriter& rw) {
   constexpr double kLost = 1.0 / 16;  // of the largest number in the bias
   if (c->bias_error.error > kLost * c->bias_error.largest) return rw.skip(y, "its bias is finer than the products");
   return rw.replace(y, rw.add(ops::Mul, {accumulate(*c, rw), per_channel(*c, c->scales, rw)}));
+}
+
+// ---- scales that are computed ----
+
+// The bias of a convolution as it broadcasts against the result; null if its shape is not known.
+Value* bias_along_channels(const IntegerContraction& c, Rewriter& rw) {
+  Value* bias = c.node->input(2);
+  if (!c.is_conv()) return bias;
+  if (!bias->type().ranked() || bias->type().rank() != 1) return nullptr;
+  Shape shape(static_cast<size_t>(c.weight.rank()) - 1, 1);
+  shape[0] = c.weight.dim(0);
+  return bias->is_constant() ? rw.reshape(bias, shape) : rw.add(ops::Reshape, {bias, rw.ints(shape)});
+}
+
+// contraction(DQ x, DQ w, b), sx computed  =>  Cast(ConvInteger|MatMulInteger(x, w)) * sx * sw + b
+bool accumulate_by_computed_scale(Value& y, Rewriter& rw) {
+  const Node& node = *y.producer();
+  const auto data = is_contraction(&node) ? dequantized_by_computed_scale(node.input(0)) : std::nullopt;
+  if (!data || data->bytes->is_constant() || !check_gemm(node).ok()) return false;
+  const auto c = contraction_of(node, *data);
+  if (!c.ok()) return rw.skip(y, c.diagnostics().front().message);
+  if (!fits_accumulator(*c)) return rw.skip(y, "its sums may exceed 32 bits");
+  Value* bias = node.input(2) ? bias_along_channels(*c, rw) : nullptr;
+  if (node.input(2) && !bias) return rw.skip(y, "the rank of its bias is not known");
+  Value* real = rw.add(ops::Mul, {accumulate(*c, rw), data->scale.scale});
+  real = rw.add(ops::Mul, {real, per_channel(*c, c->scales, rw)});
+  return rw.replace(y, bias ? rw.add(ops::Add, {real, bias}) : real);
 }
 
 // ---- products of two computed operands ----
@@ -423,6 +457,7 @@ constexpr Rule kRequantizeRules[] = {
 };
 constexpr Rule kAccumulateRules[] = {
     {"integer.accumulate-computed-product", accumulate_computed_product},
+    {"integer.accumulate-by-computed-scale", accumulate_by_computed_scale},  // before constant scales say why not
     {"integer.accumulate-contraction", accumulate_contraction},
     {"integer.average-whole-axes", average_whole_axes},
     {"integer.average-windows", average_windows},
