@@ -131,7 +131,7 @@ Result<frontend::SourceGraph> Writer::finish(const std::vector<Item>& outputs) &
       return error(ErrorKind::Unsupported, "the model gives " + item.description() + " beside tensors");
     if (item.is(Item::Kind::Weight)) name_of_weight(item, "output");
     std::string name = fresh(value_now(item));
-    if (stale_.contains(name)) return error(ErrorKind::Unsupported, std::string("the model gives ") + kStale);
+    if (stale_.contains(name)) return error(ErrorKind::Unsupported, "the model gives " + why_stale(name));
     define(name);
     if (!listed.insert(name).second) {  // an output has a name of its own
       const std::string copy = unique(name);
@@ -200,7 +200,7 @@ int64_t Writer::refer(const Item& item, SourceNode& node) {
   if (stale_.contains(name)) {
     SourceValue value;
     value.given = true;
-    value.unsupported = kStale;
+    value.unsupported = why_stale(name);
     name = unique("changed");
     graph_.values.emplace(name, std::move(value));
   }
@@ -293,9 +293,11 @@ Status Writer::add(Call call) {
   if (is_in_place(call.op) && !has_base)
     return error(ErrorKind::Unsupported, call.op + " changes what is no tensor in place").at(location_of(node));
   const std::string base = has_base ? node.inputs[0] : "";
-  if (is_in_place(call.op) && graph_.values.at(base).unsupported == kStale)
-    return error(ErrorKind::Unsupported, call.op + " changes " + kStale).at(location_of(node));
+  if (is_in_place(call.op) && graph_.values.at(base).unsupported.starts_with(kStale))
+    return error(ErrorKind::Unsupported, call.op + " changes " + graph_.values.at(base).unsupported)
+        .at(location_of(node));
   for (const std::string& output : call.outputs) define(output);
+  if (!call.written_at.empty()) written_at_ = call.written_at;
   numbers_[call.name] = graph_.nodes.size();
   graph_.nodes.push_back(std::move(node));
   return has_base ? relate(call, base) : ok();
@@ -365,6 +367,11 @@ Status Writer::change(const std::string& changed, const std::string& result) {
   return write_back(changed, result);
 }
 
+std::string Writer::why_stale(const std::string& name) const {
+  const std::string& at = stale_.at(name);
+  return kStale + (at.empty() ? "" : ", at " + at);
+}
+
 // What may share its elements with this value must not be read any more.
 void Writer::spoil(const std::string& name, const std::string& but) {
   const auto part_of = [&](const std::string& value) {
@@ -379,7 +386,7 @@ void Writer::spoil(const std::string& name, const std::string& but) {
       if (!parts.empty() && relative != name && part_of(relative) == parts)
         families_[top].push_back(relative);  // another part of the same
       else if (relative != but)
-        stale_.insert(relative);
+        stale_.emplace(relative, written_at_);
   }
 }
 
@@ -438,7 +445,7 @@ std::string Writer::inner(const std::string& name) {
   if (const auto it = inner_.find(outer); it != inner_.end()) return it->second;
   std::string made = unique(prefix_ + "around/" + outer.substr(outer.rfind('/') + 1));
   add_input(made, Type());
-  if (around_->stale_.contains(outer)) stale_.insert(made);
+  if (around_->stale_.contains(outer)) stale_.emplace(made, around_->stale_.at(outer));
   operands_.push_back(outer);
   inner_.emplace(outer, made);
   outer_.emplace(made, outer);

@@ -102,6 +102,7 @@ class Writer {
   std::string inner(const std::string& name);
   std::vector<std::string> roots(const std::string& name) const;
   std::set<std::string> origins(const std::string& name) const;
+  std::string why_stale(const std::string& name) const;
   void spoil(const std::string& name, const std::string& but);
   Status check_changes() const;
   Status encode(const Argument& argument, frontend::SourceNode& node);
@@ -122,7 +123,10 @@ class Writer {
   std::unordered_map<std::string, std::string> versions_;  // what stands for a value that was changed in place
   std::unordered_map<std::string, View> views_;            // by the name of the view
   std::unordered_map<std::string, std::vector<std::string>> families_;  // views of one tensor, by its name
-  std::unordered_set<std::string> stale_, node_names_;
+  std::unordered_map<std::string, std::string>
+      stale_;               // values that must not be read, and where the code has changed them
+  std::string written_at_;  // what was added last
+  std::unordered_set<std::string> node_names_;
   std::unordered_map<std::string, size_t> numbers_;  // of nodes, by name
   std::unordered_map<const Tensor*, std::string> weights_;
   std::vector<std::shared_ptr<const Tensor>> kept_;  // so that no address comes twice
