@@ -1,5 +1,8 @@
 #include "codegen/llvm/emit.h"
 
+#include <exception>
+#include <utility>
+
 #include <llvm/IR/LLVMContext.h>
 #include <llvm/IR/Module.h>
 #include <llvm/Target/TargetMachine.h>
@@ -36,12 +39,42 @@ Status check(const Loop& loop) {
 
 constexpr const char* kSymbol = "loop";
 
+// To make a machine and its tables takes a sixth of what a small loop takes, so each thread keeps the last one.
+struct Spare {
+  std::string features;
+  std::unique_ptr<llvm::TargetMachine> machine;
+};
+thread_local Spare spare;
+
+// Out of reach while it is used: one that an exception passed through is not used again (codegen/llvm/fragile.h).
+class Machine {
+ public:
+  explicit Machine(const Target& target) : features_(features_of(target)) {
+    machine_ = spare.features == features_ ? std::move(spare.machine) : nullptr;
+    if (!machine_) machine_ = create_machine(target);
+  }
+  ~Machine() {
+    if (std::uncaught_exceptions() == exceptions_)
+      spare = {std::move(features_), std::move(machine_)};
+    else
+      static_cast<void>(machine_.release());
+  }
+  Machine(const Machine&) = delete;
+  Machine& operator=(const Machine&) = delete;
+  llvm::TargetMachine& operator*() const { return *machine_; }
+
+ private:
+  const int exceptions_ = std::uncaught_exceptions();
+  std::string features_;
+  std::unique_ptr<llvm::TargetMachine> machine_;
+};
+
 std::vector<uint8_t> compile(const Loop& loop, const Nest& nest, const Plan& plan) {
+  const Machine lent(plan.target);
+  llvm::TargetMachine& machine = *lent;
   const Fragile<llvm::LLVMContext> context;
   const Fragile<llvm::Module> owned_module("loops", *context);
-  const Fragile<std::unique_ptr<llvm::TargetMachine>> owned_machine(create_machine(plan.target));
   llvm::Module& module = *owned_module;
-  llvm::TargetMachine& machine = **owned_machine;
   module.setDataLayout(machine.createDataLayout());
   module.setTargetTriple(machine.getTargetTriple().str());
   emit_loop(module, kSymbol, loop, nest, plan);
