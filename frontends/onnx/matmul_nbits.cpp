@@ -7,6 +7,7 @@
 #include <map>
 #include <set>
 
+#include "frontends/onnx/nodes.h"
 #include "frontends/onnx/tensors.h"
 #include "ir/ops/loops.h"
 
@@ -40,6 +41,15 @@ int64_t unpacked(std::span<const uint8_t> row, int64_t i, int64_t bits) {
 void pack(std::span<uint8_t> row, int64_t i, int64_t bits, int64_t value) {
   uint8_t& byte = row[static_cast<size_t>(i * bits / 8)];
   byte = static_cast<uint8_t>(byte | value << (i * bits % 8));
+}
+
+// What is of use in a graph: its outputs, and what nodes and their subgraphs read.
+std::set<std::string> used_in(const onnx::GraphProto& graph) {
+  std::set<std::string> names;
+  for (const auto& v : graph.output()) names.insert(v.name());
+  for (const auto& node : graph.node())
+    for (const std::string_view read : reads_and_writes(node).reads) names.emplace(read);
+  return names;
 }
 
 Diagnostic refuse(std::string reason) { return error(ErrorKind::Unsupported, std::move(reason)); }
@@ -196,19 +206,13 @@ class Writer {
 
   // Dequantizers that nobody reads any more, and their constants.
   void drop_unused() {
-    const auto used = [&] {
-      std::set<std::string> names;
-      for (const auto& node : graph_.node()) names.insert(node.input().begin(), node.input().end());
-      for (const auto& v : graph_.output()) names.insert(v.name());
-      return names;
-    };
-    std::set<std::string> names = used();
+    std::set<std::string> names = used_in(graph_);
     const auto keep = [](auto& list, auto&& wanted) {
       list.erase(std::remove_if(list.begin(), list.end(), [&](const auto& e) { return !wanted(e); }), list.end());
     };
     keep(*graph_.mutable_node(),
          [&](const auto& n) { return n.op_type() != "DequantizeLinear" || names.contains(n.output(0)); });
-    names = used();
+    names = used_in(graph_);
     keep(*graph_.mutable_initializer(), [&](const auto& t) { return names.contains(t.name()); });
     std::set<std::string> made;
     for (const auto& node : graph_.node()) made.insert(node.output().begin(), node.output().end());

@@ -88,6 +88,25 @@ TEST(MatMulNBits, WhatIsWrittenReadsBackAsTheSameNumbers) {
   }
 }
 
+TEST(MatMulNBits, ConstantsThatOnlyABranchReadsStay) {
+  const auto graph = product({DType::Int4, DType::Float32, false, false, false});
+  Value* own = graph->add_constant(floats(DType::Float32, {5}, 2), "own");
+  const auto branch = [&](const OpDef& op) {
+    auto body = graph->make_subgraph("branch");
+    body->set_outputs({body->add_node(op, {graph->find_value("y"), own})->output()});
+    return body;
+  };
+  Value* condition = graph->add_constant(Tensor::scalar(true), "condition");
+  Node* choice =
+      graph->add_node(ops::If, {condition}, {{"then_branch", branch(ops::Add)}, {"else_branch", branch(ops::Sub)}});
+  graph->set_outputs({choice->output()});
+  ASSERT_TRUE(infer_types(*graph).ok());
+  const auto bytes = export_onnx(*graph, {.matmul_nbits = true});
+  ASSERT_TRUE(bytes.ok()) << to_string(bytes.diagnostics());
+  const auto again = import_onnx(std::as_bytes(std::span(*bytes)), "again");
+  ASSERT_TRUE(again.ok()) << to_string(again.diagnostics());
+}
+
 TEST(MatMulNBits, AModelWithoutBlocksHasNone) {
   Graph graph("g");
   graph.set_outputs(
