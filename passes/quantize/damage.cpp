@@ -39,6 +39,15 @@ bool in_fewer_bits(const Node& original, const Value* twin) {
   return !node || !node->is(original.op()) || reads_bytes(*node) || result != twin || behind_pair(twin);
 }
 
+// What has a length: the results of a node that are floats, of any precision that models compute in.
+std::vector<Value*> float_outputs(const Node& node) {
+  static constexpr DType kTypes[] = {DType::Float32, DType::Float16, DType::BFloat16, DType::Float64};
+  std::vector<Value*> outputs;
+  for (Value* v : node.outputs())
+    if (v && std::find(std::begin(kTypes), std::end(kTypes), v->dtype()) != std::end(kTypes)) outputs.push_back(v);
+  return outputs;
+}
+
 // Pruned channels are in one of the models only.
 bool same_sizes(const Type& a, const Type& b) {
   if (!a.ranked() || !b.ranked() || a.rank() != b.rank()) return true;
@@ -77,7 +86,7 @@ class SideBySide {
  private:
   void find_pairs(const Graph& original, const Graph& quantized) {
     for (const Node* node : original.nodes())
-      for (const Value* expected : data_outputs(*node)) {
+      for (const Value* expected : float_outputs(*node)) {
         Value* twin = quantized.find_value(expected->name());
         if (!twin || !twin->producer() || !same_sizes(expected->type(), twin->type())) continue;
         values[expected] = {node, in_fewer_bits(*node, twin)};
@@ -98,19 +107,19 @@ class SideBySide {
         if (it == expected_of_.end()) continue;
         Compared& c = values.at(it->second);
         floats.copy_until(*c.node);
-        Value* expected = floats.of(it->second);
+        Value* expected = as_double(floats.of(it->second));
         c.signal = length(expected);
-        c.noise = length(add_typed(*graph, ops::Sub, {expected, as_float(bits.of(got))}));
+        c.noise = length(add_typed(*graph, ops::Sub, {expected, as_double(bits.of(got))}));
         outputs.insert(outputs.end(), {c.signal, c.noise});
       }
     }
     graph->set_outputs(std::move(outputs));
   }
 
-  // Values that one model has in bfloat16.
-  Value* as_float(Value* v) {
-    if (v->dtype() == DType::Float32) return v;
-    return add_typed(*graph, ops::Cast, {v}, {{"to", static_cast<int64_t>(DType::Float32)}});
+  // Models have values in several types, and the squares of a float can be more or less than a float holds.
+  Value* as_double(Value* v) {
+    if (v->dtype() == DType::Float64) return v;
+    return add_typed(*graph, ops::Cast, {v}, {{"to", static_cast<int64_t>(DType::Float64)}});
   }
   Value* length(Value* v) { return add_typed(*graph, ops::ReduceL2, {v}, {{"keepdims", int64_t{0}}}); }
 
@@ -148,7 +157,7 @@ class Judge {
  private:
   // Of its first float result that both models have.
   const Compared* of(const Node& node) const {
-    for (const Value* v : data_outputs(node))
+    for (const Value* v : float_outputs(node))
       if (const auto it = values_.find(v); it != values_.end()) return &it->second;
     return nullptr;
   }
@@ -245,6 +254,7 @@ std::string print_sqnr(double sqnr) {
 Result<Damage> measure_damage(const Graph& original, const Graph& quantized, Evaluator& evaluator,
                               const std::vector<Feeds>& samples) {
   SideBySide both(original, quantized);
+  if (both.values.empty()) return Damage();  // nothing but integers has a name in both
   SampleRunner runner(*both.graph, {}, evaluator);
   for (size_t i = 0; i < samples.size(); ++i) {
     LAPIS_TRY(const Feeds results, runner.run(samples[i], static_cast<int64_t>(i)));

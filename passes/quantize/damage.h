@@ -40,8 +40,8 @@ struct OutputDamage {
 };
 
 struct Damage {
-  int64_t samples = 0;
-  std::vector<OutputDamage> outputs;  // the float32 ones
+  int64_t samples = 0;                // 0: the models have no floats in common that could be compared
+  std::vector<OutputDamage> outputs;  // those of floats
   std::vector<NodeDamage> worst;      // at most five, by the noise relative to their signal that arises in them
   std::vector<NodeDamage> nodes;      // all that both models have
 };

@@ -127,6 +127,43 @@ TEST(Damage, IsNotMeasuredWhereNobodyWantsIt) {
   EXPECT_FALSE(report->damage);
 }
 
+// The squares of such values are more, or less, than a float holds.
+TEST(Damage, IsMeasuredOfValuesOfAnySize) {
+  for (const float size : {1e30f, 1e-30f}) {
+    Net net;
+    Value* x = net.add(ops::Mul, {net.input({1, 8}), net.constant(Tensor::scalar(size))}, {}, "scaled");
+    net.graph.set_outputs({x});
+    const auto other = net.graph.clone();
+    other->find_value("scaled")->producer()->set_input(1, other->add_constant(Tensor::scalar(size * 1.01f), "other"));
+    const auto damage = measure_damage(net.graph, *other, *reference_evaluator(), {net.feeds()});
+    ASSERT_TRUE(damage.ok()) << to_string(damage.diagnostics());
+    EXPECT_NEAR(damage->outputs[0].sqnr, 40, 0.1) << size;
+  }
+}
+
+TEST(Damage, IsMeasuredInEveryTypeThatModelsComputeIn) {
+  for (const DType dtype : {DType::Float16, DType::BFloat16, DType::Float64}) {
+    Net net;
+    Value* x = net.add(ops::Cast, {net.input({1, 8})}, {{"to", static_cast<int64_t>(dtype)}}, "cast");
+    net.graph.set_outputs({net.add(ops::Relu, {x}, {}, "y")});
+    const auto other = net.graph.clone();
+    const auto damage = measure_damage(net.graph, *other, *reference_evaluator(), {net.feeds()});
+    ASSERT_TRUE(damage.ok()) << to_string(damage.diagnostics());
+    ASSERT_EQ(damage->outputs.size(), 1u) << name_of(dtype);
+    EXPECT_EQ(print_sqnr(damage->outputs[0].sqnr), "exact") << name_of(dtype);
+  }
+}
+
+TEST(Damage, OfIntegersIsNone) {
+  Net net;
+  Value* x = net.add(ops::Cast, {net.input({1, 8})}, {{"to", static_cast<int64_t>(DType::Int32)}}, "y");
+  net.graph.set_outputs({x});
+  const auto damage = measure_damage(net.graph, *net.graph.clone(), *reference_evaluator(), {net.feeds()});
+  ASSERT_TRUE(damage.ok()) << to_string(damage.diagnostics());
+  EXPECT_EQ(damage->samples, 0);
+  EXPECT_TRUE(damage->outputs.empty());
+}
+
 TEST(Damage, ValuesThatAreNotFiniteHaveNoRatio) {
   Net net;
   Value* c = net.conv(net.input({1, 3, 6, 6}), 4, 3, "c");

@@ -31,7 +31,7 @@ std::string share_of(int64_t part, int64_t all) {
 }  // namespace
 
 nlohmann::ordered_json as_json(const Damage& damage) {
-  nlohmann::ordered_json json = {{"samples", damage.samples}};
+  nlohmann::ordered_json json = {{"samples", damage.samples}, {"outputs", nlohmann::ordered_json::array()}};
   for (const OutputDamage& o : damage.outputs) {
     nlohmann::ordered_json output = {{"output", o.output}, {"sqnr", sqnr_json(o.sqnr)}};
     if (o.cause) output["cause"] = {{"node", o.cause->node.node}, {"quantized", o.cause->quantized}};
@@ -57,6 +57,7 @@ nlohmann::ordered_json as_json(const PruneReport& report) {
 }
 
 std::string as_text(const Damage& damage, const std::string& cause) {
+  if (damage.samples == 0) return "no " + cause + " noise to measure: no floats are left to compare\n";
   std::string text = "signal to " + cause + " noise against the float model, on " + std::to_string(damage.samples) +
                      (damage.samples == 1 ? " sample:\n" : " samples:\n");
   for (const OutputDamage& o : damage.outputs)
