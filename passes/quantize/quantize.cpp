@@ -1,7 +1,5 @@
 #include "passes/quantize/quantize.h"
 
-#include <set>
-
 #include "passes/prune/prune.h"
 #include "passes/quantize/bias_correction.h"
 #include "passes/quantize/equalize.h"
@@ -89,15 +87,6 @@ Result<std::shared_ptr<const PruneReport>> pruned(Graph& graph, const QuantizeOp
   return asked ? std::make_shared<const PruneReport>(std::move(report)) : nullptr;
 }
 
-// The recipe of what was done is for the model as it was.
-void forget_added_nodes(Recipe& recipe, const Graph& original) {
-  std::set<std::string_view> names;
-  for (const Node* node : original.nodes()) names.insert(node->name());
-  std::erase_if(recipe.rules, [&](const RecipeRule& rule) {
-    return rule.nodes.by == Selector::By::Name && !names.contains(rule.nodes.text);
-  });
-}
-
 // What adjusts weights by what it sees of the data.
 std::optional<std::string> needs_samples(const NodeRecipe& recipe) {
   if (rounds_by_data(recipe) || recipe.algorithm == WeightAlgorithm::Awq)
@@ -170,7 +159,7 @@ Result<QuantizeReport> quantize_static(Graph& graph, Evaluator& evaluator, const
             calibrate(graph, plan.placement.value_names(), evaluator, source, options.calibrate));
   QuantizeReport report = insert(graph, plan.placement, calibration, options, plan.rounded);
   report.pruned = prune_report;
-  forget_added_nodes(report.recipe, *original);
+  report.recipe = for_nodes_of(*original, std::move(report.recipe));  // for the model as it was
   if (options.damage_samples == 0) return report;
   LAPIS_TRY(const std::vector<Feeds> some, some_of(source, calibration.samples, options.damage_samples));
   LAPIS_TRY(report.damage, measure_damage(*original, graph, evaluator, some));

@@ -310,6 +310,15 @@ Result<NodeRecipes> resolve(const Recipe& recipe, const Graph& graph, const Targ
   return RecipeResolver(recipe, graph, target).run();
 }
 
+Recipe for_nodes_of(const Graph& graph, Recipe recipe) {
+  std::set<std::string_view> names;
+  for (const Node* node : graph.nodes()) names.insert(node->name());
+  std::erase_if(recipe.rules, [&](const RecipeRule& rule) {
+    return rule.nodes.by == Selector::By::Name && !names.contains(rule.nodes.text);
+  });
+  return recipe;
+}
+
 // ---- printing -------------------------------------------------------------------------------------------------------
 
 namespace {

@@ -81,6 +81,11 @@ class Works(Cli):
         report = self.json("quantize", MODEL, "--method", "dynamic", "--calibration", DATA, "--samples", 2, "-o", "q.onnx")
         self.assertGreater(report["damage"]["outputs"][0]["sqnr"], 25)
 
+    def test_a_saved_recipe_names_nodes_that_dynamic_ranges_replace(self):
+        self.passes("quantize", MODEL, "--method", "dynamic", "-o", "q.onnx", "--save-recipe", "done.yaml")
+        self.passes("quantize", MODEL, "--recipe", "done.yaml", "-o", "again.onnx")
+        self.assertEqual((self.folder / "again.onnx").read_bytes(), (self.folder / "q.onnx").read_bytes())
+
     def test_quantize_keeps_the_scales_that_a_model_has(self):
         """What quantization-aware training wrote needs no data, and becomes int8 with its own ranges."""
         self.passes("quantize", MODEL, "--calibration", DATA, "--samples", 2, "-o", "q.onnx")

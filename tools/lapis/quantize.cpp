@@ -95,7 +95,7 @@ Result<Report> quantize(const Flags& flags) {
   context.recipe = std::make_shared<Recipe>(std::move(recipe));
   Bf16Report mixed;
   const auto convert = [&](Graph& g, PassContext& c) -> Status {
-    LAPIS_TRY(mixed, to_bf16(g, {*c.recipe, c.target}));
+    LAPIS_TRY(mixed, to_bf16(g, {for_nodes_of(g, *c.recipe), c.target}));
     return ok();
   };
   context.quantized = [&](const QuantizeReport& done) { report = done; };

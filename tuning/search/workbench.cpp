@@ -4,7 +4,6 @@
 #include <cmath>
 #include <numeric>
 #include <random>
-#include <set>
 #include <thread>
 #include <tuple>
 
@@ -66,16 +65,6 @@ bool adjusts_weights(const Recipe& recipe, const Graph& graph) {
            const NodeSettings& s = rule.settings;
            return s.algorithm || s.smooth || s.equalize || s.correct_bias || !s.sparsity.empty();
          });
-}
-
-// Without rules about nodes that quantizing has replaced.
-Recipe for_nodes_of(const Graph& graph, Recipe recipe) {
-  std::set<std::string_view> names;
-  for (const Node* node : graph.nodes()) names.insert(node->name());
-  std::erase_if(recipe.rules, [&](const RecipeRule& rule) {
-    return rule.nodes.by == Selector::By::Name && !names.contains(rule.nodes.text);
-  });
-  return recipe;
 }
 
 double constant_bytes(const Graph& graph) {
