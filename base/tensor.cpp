@@ -207,7 +207,9 @@ static std::complex<double> complex_element(const Tensor& tensor, int64_t i) {
 std::string to_string(const Tensor& tensor, int64_t limit) {
   if (!tensor.defined()) return "undefined";
   std::ostringstream text;
-  text << name_of(tensor.dtype()) << to_string(tensor.shape()) << " {";
+  text << name_of(tensor.dtype()) << to_string(tensor.shape());
+  if (limit == 0) return text.str();
+  text << " {";
   const int64_t shown = std::min(limit, tensor.size());
   for (int64_t i = 0; i < shown; ++i) {
     text << (i ? ", " : "");

@@ -109,6 +109,7 @@ TEST(Tensor, EqualityAndHashFollowTypeShapeAndContent) {
 TEST(Tensor, Prints) {
   EXPECT_EQ(to_string(Tensor::of<float>({2, 2}, {1, 2.5, -3, 4}), 3), "float[2,2] {1, 2.5, -3, ...}");
   EXPECT_EQ(to_string(Tensor::strings({1}, {"x"})), "string[1] {\"x\"}");
+  EXPECT_EQ(to_string(Tensor::of<float>({2}, {1, 2}), 0), "float[2]");
   EXPECT_EQ(to_string(Tensor()), "undefined");
   EXPECT_EQ(row_major_strides(Shape{2, 3, 4}), (Shape{12, 4, 1}));
 }
