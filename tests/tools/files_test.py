@@ -186,6 +186,7 @@ class Outputs(Files):
             self.fails(IO, "quantize", *data, "-o", "q.onnx", "--save-recipe", recipe, says=[recipe, "made from"])
         self.fails(IO, "compile", "net.o", "-o", "q.onnx", "--save-schedules", "net.o", says="made from")
         self.fails(IO, "compile", "net.o", "--emit", "object", "-o", "net", says="made from")
+        self.fails(IO, "schedule", "net.o", "--rounds", 1, "-o", "net.o", says="made from")
         self.fails(IO, "run", self.model, "--input", "x=@y.npy", "--output", ".", says=["y.npy", "made from"])
         self.assertEqual(self.files(), before)
 

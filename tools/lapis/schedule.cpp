@@ -53,9 +53,10 @@ Report describe(const ScheduleTrials& trials, const std::string& output) {
 }
 
 Result<Report> schedule(const Flags& flags) {
-  LAPIS_TRY(const Output output, Output::open(flags.output, flags.model.model));
+  LAPIS_TRY(const Output output, Output::open(flags.output, ""));  // schedules replace no model
   LAPIS_TRY(const ModelOptions model, flags.model.model_options());
   LAPIS_TRY(const std::unique_ptr<Graph> graph, flags.model.load(flags.model.model, model));
+  LAPIS_CHECK(spare_sources({flags.output}));
   MeasureOptions options;
   options.threads = flags.threads;
   options.rounds = flags.rounds;
