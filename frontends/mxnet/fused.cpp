@@ -205,15 +205,21 @@ class Fused {
     return ok();
   }
 
-  // Dense layers apply their function to reals if they know the scale of the result; convolutions scale the bounds of a clip only.
+  // Dense layers apply their function to reals if they know the scale of the result; convolutions scale the bounds of a clip only, and without such a
+  // scale leave it out.
   bool applies_to_reals(const SymbolNode& n) const {
     if (n.is_variable() || means_the_same_at_every_scale(n)) return true;
     return (is_calibrated() || gives_reals()) && (!is_convolution(node_) || n.op == "clip");
   }
 
+  bool is_known_on_integers(const SymbolNode& n) const {
+    if (!is_convolution(node_) || gives_reals()) return false;
+    return n.op == "clip" || (n.op == "LeakyReLU" && attribute<std::string>(n, "act_type", "leaky") == "gelu");
+  }
+
   Status check_functions() const {
     for (const SymbolNode& n : body_.nodes) {
-      if (!applies_to_reals(n))
+      if (!applies_to_reals(n) && !is_known_on_integers(n))
         return error(ErrorKind::Unsupported,
                      "MXNet applies its " + n.op + " to integers, not to the reals that they mean")
             .at(where())
@@ -375,8 +381,7 @@ class Fused {
   void read_in_other_steps() {
     constexpr double kWhole = 127, kUnsigned = 255, kHalf = 0.5;
     const double of_data = is_unsigned_ ? kUnsigned : kWhole;
-    const Entry read = add("_mul_scalar", {{to_.nodes.size() - 1, 0}});
-    to_.nodes[read.node].attributes["scalar"] = (of_data + kHalf) / of_data * (kSteps / kWhole);
+    add_scaled({to_.nodes.size() - 1, 0}, (of_data + kHalf) / of_data * (kSteps / kWhole));
   }
 
   // ---- nodes --------------------------------------------------------------------------------------------------------------
@@ -412,8 +417,30 @@ class Fused {
       }
       for (Entry& input : n.inputs) input = {at_[input.node].node, at_[input.node].output + input.output};
       n.name = node_.name + "/" + n.name;
-      at_[i] = i == contraction_ ? add_contraction(std::move(n)) : add(std::move(n));
+      at_[i] = i == contraction_                                     ? add_contraction(std::move(n))
+               : is_quantized() && !applies_to_reals(body_.nodes[i]) ? add_on_integers(std::move(n))
+                                                                     : add(std::move(n));
     }
+  }
+
+  Entry add_scaled(const Entry& x, double factor) {
+    const Entry scaled = add("_mul_scalar", {x});
+    to_.nodes[scaled.node].attributes["scalar"] = factor;
+    return scaled;
+  }
+
+  // The function of the numbers that integers are, in steps of the result; of whole sums, whose GELU is a ReLU when it is rounded.
+  Entry add_on_integers(SymbolNode n) {
+    if (is_calibrated()) {
+      const double low = *number(node_, "min_calib_range"), high = *number(node_, "max_calib_range");
+      const double step = std::max(std::abs(low), std::abs(high)) / static_cast<double>(kSteps);
+      n.inputs[0] = add_scaled(n.inputs[0], 1 / step);
+      return add_scaled(add(std::move(n)), step);
+    }
+    if (n.op == "clip") return n.inputs[0];
+    n.op = "Activation";
+    n.attributes = {{"act_type", std::string("relu")}};
+    return add(std::move(n));
   }
 
   Entry add_contraction(SymbolNode n) {
