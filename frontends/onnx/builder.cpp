@@ -305,6 +305,8 @@ class Builder {
     onnx::FunctionProto body;
     if (schema && function_of(node, *schema, input_types(node, scope), body))
       return poisoned ? search(node, body, node.op_type(), scope) : expand(node, body, node.op_type(), scope);
+    if (const auto* definition = microsoft::find_definition(plain_domain(node.domain()), node.op_type()))
+      return emit_microsoft(node, *definition, scope);
     if (!poisoned || !schema || !has_function(*schema))
       findings_.unsupported(unsupported(node, place(node, scope), scope.owner));
     poison(node, scope);

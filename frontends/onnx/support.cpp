@@ -26,7 +26,7 @@ SupportedOperator support_of(const onnx::OpSchema& schema) {
   op.newest = schema.since_version();
   if (find_op(schema.Name(), domain)) {
     op.says = schema.Name();
-  } else if (has_function(schema)) {
+  } else if (has_function(schema) || microsoft::find_definition(domain, schema.Name())) {
     op.how = Support::Resolved;
     op.says = "the operators of its definition";
   } else {

@@ -85,5 +85,16 @@ TEST(Microsoft, LayerNormalizationIsOlderThereThanInOnnx) {
   EXPECT_THAT(errors_of(inputs, "y = NoSuchNormalization(x, s)"), HasSubstr("ONNX has no such operator"));
 }
 
+TEST(Microsoft, OperatorsOfOnnxAreReadByTheSameRows) {
+  const std::string x = "float[2,3,8] x";
+  EXPECT_EQ(errors_of(x, "y = Hardmax(x)"), "");
+  EXPECT_EQ(errors_of(x + ", int64[3] n", "y = ReverseSequence(x, n)"), "");
+  EXPECT_THAT(errors_of(x + ", int64[3] n", "y = ReverseSequence<time_axis = 2>(x, n)"),
+              HasSubstr("batch_axis and time_axis are not 0 and 1"));
+  EXPECT_THAT(errors_of(x, "y = LpPool<kernel_shape = [2], ceil_mode = 1>(x)", 18),
+              AllOf(HasSubstr("operator LpPool is not supported: its ceil_mode"), HasSubstr("with pads")));
+  EXPECT_THAT(errors_of(x, "y = GlobalLpPool<p = 0>(x)"), HasSubstr("its p is less than 1"));
+}
+
 }  // namespace
 }  // namespace lapis

@@ -1,4 +1,4 @@
-"""Operators of ONNX Runtime that are read as ONNX's: compiled code against ONNX Runtime on the file as it is. Skips where the packages are
+"""Operators of ONNX Runtime, and those of ONNX without a record, that are read as other operators of ONNX: compiled code against ONNX Runtime on the file as it is. Skips where the packages are
 missing."""
 import json
 import unittest
@@ -134,12 +134,25 @@ CASES = {
         ("float[2,24] x", f"float[6] s = {{0.1,0.2,0.3,0.4,0.5,0.6}}, uint8[3,2,{2 * bits}] w = {{{numbers(12 * bits)}}}, uint8[3,{zeros}] z = {{{numbers(3 * zeros)}}}",
          f"y = OP<K = 24, N = 3, bits = {bits}, block_size = 16>({operands})", "float y")
         for bits, zeros in ((2, 1), (4, 1), (8, 2)) for operands in ("x, w, s", "x, w, s, z")],
+    "GlobalLpPool": [("float[2,3,4,5] x", "", f"y = OP<p = {p}>(x)", "float y") for p in (1, 2, 3)],
+    "Hardmax": [("float[2,3,4] x", "", f"y = OP<axis = {axis}>(x)", "float y") for axis in (0, 1, -1, -2)] + [
+        ("", "float[2,3] x = {1,3,3,-1,-1,-1}", "y = OP(x)", "float y")],
+    "LpNormalization": [("float[2,3,4] x", "", f"y = OP<axis = {axis}, p = {p}>(x)", "float y") for axis in (0, 1, -1) for p in (1, 2)] + [
+        ("", "float[2,2] x = {0,0,-3,4}", "y = OP(x)", "float y")],
+    "LpPool": [("float[2,3,6,7] x", "", f"y = OP<kernel_shape = [3,2], p = {p}, {more}>(x)", "float y") for p in (1, 2, 3) for more in (
+        "strides = [2,1]", "pads = [1,0,2,1]", "dilations = [2,3]", 'auto_pad = "SAME_UPPER"', 'auto_pad = "SAME_LOWER", strides = [2,2]')],
+    "ReverseSequence": [
+        ("float[4,3,2] x", f"int64[{n}] n = {{{lengths}}}", f"y = OP<{axes}>(x, n)", "float y") for n, lengths, axes in (
+            (3, "4,1,3", "time_axis = 0"), (4, "1,2,3,2", "batch_axis = 0, time_axis = 1"))] + [
+        ("int64[2,3] x", "int64[3] n = {2,1,2}", "y = OP(x, n)", "int64 y")],
 }
-IN_ONNX_DOMAIN = ("LayerNormalization", "SimplifiedLayerNormalization")
+# Those of ONNX's own domain, with the opset they are tried at.
+IN_ONNX_DOMAIN = {"LayerNormalization": 15, "SimplifiedLayerNormalization": 15, "GlobalLpPool": 17, "Hardmax": 17, "LpNormalization": 17,
+                  "LpPool": 18, "ReverseSequence": 17}
 
 
 def model_of(op, inputs, constants, body, results):
-    opset = 15 if op in IN_ONNX_DOMAIN else 17
+    opset = IN_ONNX_DOMAIN.get(op, 17)
     name = op if op in IN_ONNX_DOMAIN else f"com.microsoft.{op}"
     model = onnx.parser.parse_model(f'<ir_version: 8, opset_import: ["" : {opset}, "com.microsoft" : 1]>\n'
                                     f"g ({inputs}) => ({results}) <{constants}> {{ {body.replace('OP', name)} }}")

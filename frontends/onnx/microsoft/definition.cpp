@@ -105,10 +105,15 @@ std::vector<float> Call::numbers(std::string_view name) const {
   const auto* a = attribute(name);
   return a ? std::vector<float>(a->floats().begin(), a->floats().end()) : std::vector<float>();
 }
+std::vector<int64_t> Call::integers_of(std::string_view name) const {
+  const auto* a = attribute(name);
+  return a ? std::vector<int64_t>(a->ints().begin(), a->ints().end()) : std::vector<int64_t>();
+}
 
 std::vector<const Definition*> definitions() {
   std::vector<const Definition*> all;
-  for (const auto rows : {float_definitions(), attention_definitions(), quantized_definitions()})
+  for (const auto rows :
+       {float_definitions(), attention_definitions(), quantized_definitions(), standard_definitions()})
     for (const Definition& row : rows) all.push_back(&row);
   return all;
 }
@@ -148,6 +153,11 @@ std::string integers(std::string_view result, std::span<const int64_t> values) {
 }
 std::string integers(std::string_view result, std::initializer_list<int64_t> values) {
   return integers(result, std::span(values.begin(), values.size()));
+}
+
+std::string extent(const std::string& result, std::string_view value, int64_t axis) {
+  const std::string range = "start = " + std::to_string(axis) + ", end = " + std::to_string(axis + 1);
+  return apply(result, "Shape <" + range + ">", value) + apply(result + "_count", "Squeeze", result);
 }
 
 std::string transpose(std::string_view result, std::string_view value, std::span<const int64_t> perm) {

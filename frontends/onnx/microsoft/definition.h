@@ -1,5 +1,6 @@
-// Operators of ONNX Runtime that its optimizers write into models (domain com.microsoft, a few in ONNX's own), each as a function of ONNX's
-// operators: a row says the signature and a function the nodes, both in ONNX's text syntax.
+// Operators of ONNX Runtime that its optimizers write into models (domain com.microsoft, a few in ONNX's own), and those of ONNX that it defines
+// by no others but that others can compute, each as a function of ONNX's operators: a row says the signature and a function the nodes, both in
+// ONNX's text syntax.
 //
 //   {"FastGelu (X, bias) => (Y)", 1, fast_gelu}
 //
@@ -41,6 +42,7 @@ class Call {
   float number(std::string_view name) const;     // the same
   std::string string(std::string_view name) const;
   std::vector<float> numbers(std::string_view name) const;
+  std::vector<int64_t> integers_of(std::string_view name) const;
 
  private:
   std::string name_of(std::string_view input) const;
@@ -67,6 +69,7 @@ struct Definition {
 std::span<const Definition> float_definitions();
 std::span<const Definition> attention_definitions();
 std::span<const Definition> quantized_definitions();
+std::span<const Definition> standard_definitions();
 
 // All rows, and the one of an operator; null if there is none.
 std::vector<const Definition*> definitions();
@@ -83,6 +86,8 @@ std::string apply(std::string_view result, std::string_view op, std::string_view
 std::string scalar_like(std::string_view result, std::string_view number, std::string_view value);
 std::string integers(std::string_view result, std::span<const int64_t> values);
 std::string integers(std::string_view result, std::initializer_list<int64_t> values);
+// How many there are along an axis, as int64[1] and, under NAME_count, as a number.
+std::string extent(const std::string& result, std::string_view value, int64_t axis);
 std::string transpose(std::string_view result, std::string_view value, std::span<const int64_t> perm);
 // Of [batch, ..., channels] as [batch, channels, ...], and back.
 std::string channels_first(std::string_view result, std::string_view value, int64_t rank);

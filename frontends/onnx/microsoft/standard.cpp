@@ -1,0 +1,118 @@
+// Operators of ONNX that ONNX itself defines by no others.
+#include <onnx/onnx_pb.h>
+
+#include <functional>
+#include <numeric>
+
+#include "frontends/onnx/microsoft/definition.h"
+
+namespace lapis::onnx_frontend::microsoft {
+namespace {
+
+// One at the first of the largest.
+Body hardmax(const Call& call) {
+  return integers("along", {call.integer("axis")}) +
+         "largest = ReduceMax <keepdims = 1> (input, along) is_largest = Equal (input, largest) "
+         "counted = Cast <to = 7> (is_largest) axis = Squeeze (along) earlier = CumSum <exclusive = 1> (counted, axis) "
+         "zero = Constant <value_int = 0> () is_first = Equal (earlier, zero) one = And (is_largest, is_first) "
+         "output = CastLike (one, input)";
+}
+
+// ---- norms -------------------------------------------------------------------------------------------------------------------------
+
+// "powers = |x|^p"
+std::string powers(std::string_view x, int64_t p) {
+  if (p == 2) return apply("powers", "Mul", std::string(x) + ", " + std::string(x));
+  if (p == 1) return apply("powers", "Abs", x);
+  return apply("absolute", "Abs", x) + scalar_like("p", text_of(static_cast<float>(p)), x) +
+         "powers = Pow (absolute, p) ";
+}
+
+// "y = sum^(1/p)"
+std::string root_of_sum(std::string_view y, int64_t p) {
+  if (p <= 2) return apply(y, p == 2 ? "Sqrt" : "Identity", "sum");
+  return scalar_like("inverse", text_of(1 / static_cast<float>(p)), "sum") + apply(y, "Pow", "sum, inverse");
+}
+
+Status check_p(const Call& call) {
+  if (call.integer("p") < 1) return error(ErrorKind::Input, "its p is less than 1");
+  return ok();
+}
+
+// Where all is zero, so is the result.
+Body lp_normalization(const Call& call) {
+  LAPIS_CHECK(check_p(call));
+  const int64_t p = call.integer("p");
+  return integers("along", {call.integer("axis")}) + powers("input", p) +
+         "sum = ReduceSum <keepdims = 1> (powers, along) " + root_of_sum("norm", p) +
+         scalar_like("zero", "0.0", "input") + scalar_like("one", "1.0", "input") +
+         "is_zero = Equal (norm, zero) divisor = Where (is_zero, one, norm) output = Div (input, divisor)";
+}
+
+Body global_lp_pool(const Call& call) {
+  LAPIS_CHECK(check_p(call));
+  const auto rank = call.rank("X");
+  if (!rank) return refuse("the rank of its input is not known", "declare the shape of the model's inputs");
+  if (*rank < 3) return error(ErrorKind::Input, "has an input without axes to pool over");
+  std::vector<int64_t> axes(static_cast<size_t>(*rank - 2));
+  std::iota(axes.begin(), axes.end(), 2);
+  const int64_t p = call.integer("p");
+  return integers("axes", axes) + powers("X", p) + "sum = ReduceSum <keepdims = 1> (powers, axes) " +
+         root_of_sum("Y", p);
+}
+
+// The mean over a window of which padding is part, times its size.
+Body lp_pool(const Call& call) {
+  LAPIS_CHECK(check_p(call));
+  if (call.integer("ceil_mode") != 0)
+    return refuse("its ceil_mode asks for windows that reach behind the padding", "write the padding out with pads");
+  const std::vector<int64_t> window = call.integers_of("kernel_shape");
+  const int64_t count = std::accumulate(window.begin(), window.end(), int64_t{1}, std::multiplies<>());
+  const int64_t p = call.integer("p");
+  return powers("X", p) +
+         "mean = AveragePool <count_include_pad = 1, auto_pad: string = @auto_pad, dilations: ints = @dilations, "
+         "kernel_shape: ints = @kernel_shape, pads: ints = @pads, strides: ints = @strides> (powers) " +
+         scalar_like("count", text_of(static_cast<float>(count)), "X") + "sum = Mul (mean, count) " +
+         root_of_sum("Y", p);
+}
+
+// ---- sequences ---------------------------------------------------------------------------------------------------------------------
+
+// 0, 1, ... of an axis of the input, along the same axis of a matrix.
+std::string positions(const std::string& result, int64_t axis) {
+  return extent(result + "_extent", "input", axis) +
+         apply(result + "_row", "Range", "zero, " + result + "_extent_count, one") +
+         integers(result + "_across", {1 - axis}) + apply(result, "Unsqueeze", result + "_row, " + result + "_across");
+}
+
+// Each place has the values from the other end of its sequence, those behind its length stay: rows of the first two axes.
+Body reverse_sequence(const Call& call) {
+  const int64_t batch = call.integer("batch_axis"), time = call.integer("time_axis");
+  if (batch + time != 1 || batch * time != 0)
+    return error(ErrorKind::Input, "its batch_axis and time_axis are not 0 and 1 or 1 and 0");
+  return "zero = Constant <value_int = 0> () one = Constant <value_int = 1> () " + positions("steps", time) +
+         positions("sequences", batch) +
+         "lengths = Unsqueeze (sequence_lens, sequences_across) lasts = Sub (lengths, one) turned = Sub (lasts, steps) "
+         "within = Less (steps, lengths) source = Where (within, turned, steps) " +
+         (time == 0 ? "line = Mul (source, sequences_extent) row = Add (line, sequences) "
+                    : "line = Mul (sequences, steps_extent) row = Add (line, source) ") +
+         "all = Mul (steps_extent, sequences_extent) rest = Shape <start = 2> (input) "
+         "rows_shape = Concat <axis = 0> (all, rest) rows = Reshape <allowzero = 1> (input, rows_shape) "
+         "Y = Gather <axis = 0> (rows, row)";
+}
+
+constexpr Definition kRows[] = {
+    {"GlobalLpPool <p: int = 2> (X) => (Y)", 1, global_lp_pool, ""},
+    {"Hardmax <axis: int = -1> (input) => (output)", 1, hardmax, ""},
+    {"LpNormalization <axis: int = -1, p: int = 2> (input) => (output)", 1, lp_normalization, ""},
+    {"LpPool <auto_pad, dilations, kernel_shape, pads, strides, ceil_mode: int = 0, p: int = 2> (X) => (Y)", 1, lp_pool,
+     ""},
+    {"ReverseSequence <batch_axis: int = 1, time_axis: int = 0> (input, sequence_lens) => (Y)", 2, reverse_sequence,
+     ""},
+};
+
+}  // namespace
+
+std::span<const Definition> standard_definitions() { return kRows; }
+
+}  // namespace lapis::onnx_frontend::microsoft
