@@ -102,6 +102,12 @@ bool NodeRecipes::asked_by_name(const Node& node) const {
 
 // ---- resolving ------------------------------------------------------------------------------------------------------
 
+bool matches_none(const std::regex& pattern, const Graph& graph) {
+  for (const Node* node : graph.nodes())
+    if (std::regex_match(node->name(), pattern)) return false;
+  return true;
+}
+
 class RecipeResolver {
  public:
   RecipeResolver(const Recipe& recipe, const Graph& graph, const Target& target)
@@ -109,6 +115,7 @@ class RecipeResolver {
 
   Result<NodeRecipes> run() {
     check_selectors();
+    check_weights_alone();
     if (!found_.empty()) return std::move(found_);
     find_ends();
     for (const Node* node : graph_.nodes()) resolve(*node);
@@ -117,6 +124,14 @@ class RecipeResolver {
   }
 
  private:
+  static constexpr const char* kOfQuantizedData =
+      "`range`, `smooth` and `correct_bias` are about data that becomes integers, and with `data: {type: float}` none "
+      "does";
+  static constexpr const char* kOfQuantizedDataHelp =
+      "leave them out; `algorithm: awq` scales the channels of weights alone";
+  static constexpr const char* kNodesHelp =
+      "`lapis opt MODEL -o simplified.onnx` writes the simplified model, whose nodes are meant; "
+      "`lapis inspect --shapes simplified.onnx` lists them";
   static constexpr const char* kSparsityHelp = "docs/pruning.md lists patterns and scopes, and what they have";
 
   // ---- which nodes a rule is about ----
@@ -128,10 +143,7 @@ class RecipeResolver {
       patterns_.emplace_back();
       const std::string& text = rule.nodes.text;
       if (rule.nodes.by == Selector::By::Name && !names.contains(text))
-        report(rule.where, "there is no node '" + text + "'")
-            .help(
-                "`lapis opt MODEL -o simplified.onnx` writes the simplified model, whose nodes are meant; "
-                "`lapis inspect --shapes simplified.onnx` lists them");
+        report(rule.where, "there is no node '" + text + "'").help(kNodesHelp);
       if (rule.nodes.by == Selector::By::Type) check_operator(rule);
       if (rule.nodes.by == Selector::By::Pattern) compile(rule);
     }
@@ -150,8 +162,28 @@ class RecipeResolver {
     } catch (const std::regex_error& e) {
       report(rule.where, "'" + rule.nodes.text + "' is not a regular expression: " + e.what())
           .help("the syntax is that of ECMAScript, for whole names: layer[0-9]+/Conv.*");
+      return;
+    }
+    if (matches_none(patterns_.back(), graph_))
+      report(rule.where, "no node has a name that '" + rule.nodes.text + "' matches as a whole").help(kNodesHelp);
+  }
+
+  // Data that stays float has no range and is not smoothed, and its products are not corrected.
+  void check_weights_alone() {
+    const NodeRecipe& all = recipe_.defaults;
+    const bool others = std::ranges::any_of(recipe_.rules, [](const RecipeRule& r) {
+      return r.settings.data.type.value_or(DType::Float32) != DType::Float32;
+    });
+    if (all.weights_alone() && !others &&
+        (all.range != RangeOptions() || smooths(all.smooth) || all.correct_bias == true))
+      report_once(recipe_.where, kOfQuantizedData).help(kOfQuantizedDataHelp);
+    for (const RecipeRule& rule : recipe_.rules) {
+      const NodeSettings& s = rule.settings;
+      if (s.data.type == DType::Float32 && (s.method || s.percentile || smooths(s.smooth) || s.correct_bias == true))
+        report_once(rule.where, kOfQuantizedData).help(kOfQuantizedDataHelp);
     }
   }
+  static bool smooths(const std::optional<Smoothing>& smooth) { return smooth && smooth->on(); }
 
   void find_ends() {
     for (const Node* node : graph_.nodes()) {
@@ -314,6 +346,7 @@ Recipe for_nodes_of(const Graph& graph, Recipe recipe) {
   std::set<std::string_view> names;
   for (const Node* node : graph.nodes()) names.insert(node->name());
   std::erase_if(recipe.rules, [&](const RecipeRule& rule) {
+    if (rule.nodes.by == Selector::By::Pattern) return matches_none(std::regex(rule.nodes.text), graph);
     return rule.nodes.by == Selector::By::Name && !names.contains(rule.nodes.text);
   });
   return recipe;

@@ -175,7 +175,7 @@ class NodeRecipes {
 // an operator's capabilities on the target do not hold. `recipe` must outlive the result.
 Result<NodeRecipes> resolve(const Recipe& recipe, const Graph& graph, const Target& target);
 
-// Without the rules that name nodes which the graph does not have: quantizing replaced them, or added them.
+// Without the rules whose names or patterns no node of the graph has: quantizing replaced them, or added them.
 Recipe for_nodes_of(const Graph& graph, Recipe recipe);
 
 // The recipe as a YAML file. `comments`: said beside the entry of the node with that name.

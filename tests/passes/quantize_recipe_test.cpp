@@ -58,11 +58,12 @@ TEST(Recipe, LaterRulesWinOverEarlierOnesAndRulesOverTheDefault) {
 }
 
 TEST(Recipe, NamesPatternsAndOperatorsThatDoNotExistAreReportedTogether) {
-  Recipe recipe = keeping({{By::Name, "nowhere"}, {By::Pattern, "a(b"}, {By::Type, "Convv"}});
+  Recipe recipe = keeping({{By::Name, "nowhere"}, {By::Pattern, "a(b"}, {By::Type, "Convv"}, {By::Pattern, "idd"}});
   recipe.rules[0].where = "recipe.yaml:7";
   const std::string text = ThreeConvs().refusal(recipe);
   EXPECT_NE(text.find("recipe.yaml:7: error: there is no node 'nowhere'"), std::string::npos) << text;
   EXPECT_NE(text.find("'a(b' is not a regular expression"), std::string::npos) << text;
+  EXPECT_NE(text.find("no node has a name that 'idd' matches as a whole"), std::string::npos) << text;
   EXPECT_NE(text.find("there is no operator 'Convv'"), std::string::npos) << text;
   EXPECT_NE(text.find("did you mean 'Conv'?"), std::string::npos) << text;
 }
@@ -89,6 +90,25 @@ TEST(Recipe, SchemesThatAnOperatorCannotHoldAreRefusedByName) {
   recipe = {};
   recipe.set({By::Name, "middle"}, {.precision = Precision::Float32, .data = {.type = DType::UInt16}});
   EXPECT_EQ(net.refusal(recipe), "accepted") << "what stays fp32 has no scheme";
+}
+
+TEST(Recipe, WhatIsAboutQuantizedDataIsRefusedBesideDataThatStaysFloat) {
+  const SchemeSettings alone{.type = DType::Float32};
+  const NodeSettings all[] = {{.data = alone, .method = RangeMethod::MinMax},
+                              {.data = alone, .percentile = 99},
+                              {.data = alone, .smooth = Smoothing{0.5}},
+                              {.data = alone, .correct_bias = true}};
+  for (const NodeSettings& settings : all) {
+    Recipe recipe;
+    recipe.set({By::Pattern, "m.*"}, settings);
+    EXPECT_NE(ThreeConvs().refusal(recipe).find("are about data that becomes integers"), std::string::npos);
+  }
+  Recipe recipe;
+  recipe.defaults.data.type = DType::Float32;
+  recipe.defaults.range.method = RangeMethod::MinMax;
+  EXPECT_NE(ThreeConvs().refusal(recipe).find("are about data that becomes integers"), std::string::npos);
+  recipe.set({By::Type, "Conv"}, {.data = {.type = DType::UInt8}});
+  EXPECT_EQ(ThreeConvs().refusal(recipe), "accepted") << "the range is for those";
 }
 
 TEST(Recipe, OperatorsThatCannotBeInt8AreRefusedByNameAndLeftAloneByPatterns) {

@@ -124,6 +124,9 @@ class Optimize(Cli):
             self.assertIn(run.returncode, (OK, CHECK_FAILED), run.stderr)
             self.assertIn("bf16", {s["precision"] for s in json.loads(run.stdout)["steps"]})
 
+    def test_bounds_that_nothing_is_held_to(self):
+        self.fails(USAGE, "optimize", MODEL, "--min-sqnr", 30, "--calibration", DATA, "-o", "o.onnx", says="nothing is to compute in it")
+
     def test_bf16_within_a_bound(self):
         command = ["optimize", MODEL, "--precision", "bf16", "--target", HAS_BF16, "--calibration", DATA, "--samples", 2, "--backend", "reference"]
         report = self.json(*command, "--min-sqnr", 60, "-o", "o.onnx")

@@ -1,4 +1,6 @@
 // lapis optimize M.onnx [--precision bf16] [--target T] [--calibration DATA --min-sqnr 30] -o N.onnx
+#include <algorithm>
+
 #include "base/printable.h"
 #include "passes/pipeline.h"
 #include "passes/precision/bf16.h"
@@ -34,8 +36,16 @@ Result<Recipe> recipe_of(const Flags& flags) {
   return recipe;
 }
 
+bool asks_for_bf16(const Recipe& recipe) {
+  return recipe.defaults.floats == DType::BFloat16 ||
+         std::ranges::any_of(recipe.rules, [](const RecipeRule& r) { return r.settings.floats == DType::BFloat16; });
+}
+
 Result<Report> optimize(const Flags& flags) {
   LAPIS_TRY(Recipe recipe, recipe_of(flags));
+  if (flags.min_sqnr > 0 && !asks_for_bf16(recipe))
+    return error(ErrorKind::Usage, "--min-sqnr bounds what bf16 costs, and nothing is to compute in it")
+        .help("add --precision bf16, or a recipe with `floats: bf16`");
   LAPIS_TRY(const Conversion conversion,
             Conversion::begin(flags.model, flags.output, flags.calibration, flags.samples));
   Bf16Report mixed;
