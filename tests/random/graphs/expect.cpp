@@ -182,6 +182,7 @@ class PerturbedRun {
 
  private:
   static constexpr double kUnits = 8;
+  static constexpr double kEqualTerms = 0.25;  // units for each: added in turn they all round the same way
 
   const Tensor* find(const Value* value) const {
     if (!value) return nullptr;
@@ -310,12 +311,21 @@ class PerturbedRun {
     return evaluate_node(node, in);
   }
 
-  // How far a sum may be off, as a share of the sum of magnitudes. Equal terms that are added in turn all round the same way.
+  // How far a sum may be off, as a share of the sum of magnitudes.
   static double share_of_sum(const Node& node, const Tensor& x, const Tensor& sum) {
-    constexpr double kEqualTerms = 0.25;
     const double terms = static_cast<double>(x.size()) / static_cast<double>(std::max<int64_t>(sum.size(), 1));
     const double units = node.op().has(Trait::Contraction) ? kUnits : std::max(kUnits, kEqualTerms * terms);
     return units * unit_of(sum.dtype() == DType::Float64 ? DType::Float64 : DType::Float32);
+  }
+
+  // The sum that a line of exponentials is divided by, as far off as one of equal terms may be.
+  void round_sums_of_lines(const Node& node, std::vector<Tensor>& results) {
+    const auto* declared = node.attribute_as<int64_t>("axis");
+    const int64_t rank = results[0].rank(), axis = declared ? *declared : -1;
+    if (rank == 0) return;
+    const double terms = static_cast<double>(results[0].dim(axis < 0 ? axis + rank : axis));
+    const DType summed = results[0].dtype() == DType::Float64 ? DType::Float64 : DType::Float32;
+    results[0] = perturbed(results[0], kEqualTerms * terms * unit_of(summed), nullptr, 0, *random_);
   }
 
   // Of terms of one sign, which do not cancel.
@@ -382,6 +392,7 @@ class PerturbedRun {
     if (random_ && node.op().name == "Pow" && is_float(in[1]->dtype())) round_powers(results[0], *random_);
     if (off && is_recurrent(node)) shift_states(results);
     if (off && node.op().name.ends_with("Normalization")) results[0] = off_centre(node, *in[0], results[0]);
+    if (off && node.op().name == "Softmax") round_sums_of_lines(node, results);
     if (off && node.op().name == "ReduceSumSquare") round_each_addition(results[0]);
     if (off && is_logarithm_of_sum(node))
       results[0] = shifted(results[0], kUnits * unit_of(results[0].dtype()), *random_);
