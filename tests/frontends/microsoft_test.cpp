@@ -93,6 +93,15 @@ TEST(Microsoft, OperatorsOfOnnxAreReadByTheSameRows) {
               HasSubstr("batch_axis and time_axis are not 0 and 1"));
   EXPECT_THAT(errors_of(x, "y = LpPool<kernel_shape = [2], ceil_mode = 1>(x)", 18),
               AllOf(HasSubstr("operator LpPool is not supported: its ceil_mode"), HasSubstr("with pads")));
+  const std::string sampled = "float[2,3,4,5] x, float[2,6,7,2] g",
+                    boxes = "float[2,3,8,9] x, float[R,4] b, int64[R] n";
+  EXPECT_EQ(errors_of(sampled, "y = GridSample<mode = \"bicubic\">(x, g)", 16), "");
+  EXPECT_THAT(errors_of(sampled, "y = GridSample<mode = \"blue\">(x, g)", 20), HasSubstr("'blue' is neither"));
+  EXPECT_THAT(errors_of("int32[2,3,4,5] x, float[2,6,7,2] g", "y = GridSample(x, g)"),
+              AllOf(HasSubstr("operator GridSample is not supported: its map has no floats"), HasSubstr("Cast")));
+  EXPECT_EQ(errors_of(boxes, "y = RoiAlign<output_height = 2>(x, b, n)", 10), "");
+  EXPECT_THAT(errors_of(boxes, "y = RoiAlign<output_height = 0>(x, b, n)"), HasSubstr("from 1 to 1024 cells"));
+  EXPECT_THAT(errors_of(boxes, "y = RoiAlign<mode = \"min\">(x, b, n)"), HasSubstr("neither avg nor max"));
   EXPECT_THAT(errors_of(x, "y = GlobalLpPool<p = 0>(x)"), HasSubstr("its p is less than 1"));
 }
 

@@ -135,6 +135,15 @@ CASES = {
          f"y = OP<K = 24, N = 3, bits = {bits}, block_size = 16>({operands})", "float y")
         for bits, zeros in ((2, 1), (4, 1), (8, 2)) for operands in ("x, w, s", "x, w, s, z")],
     "GlobalLpPool": [("float[2,3,4,5] x", "", f"y = OP<p = {p}>(x)", "float y") for p in (1, 2, 3)],
+    "GridSample": [(f"float[2,3,4,5] x, float[2,3,6,2] g", "", f'y = OP<mode = "{mode}", padding_mode = "{padding}", align_corners = {aligned}>(x, g)', "float y")
+                   for mode in ("nearest", "linear", "cubic") for padding in ("zeros", "border", "reflection") for aligned in (0, 1)] + [
+        (f"float[2,3,4,5,3] x, float[2,3,2,4,3] g", "", f'y = OP<mode = "{mode}", padding_mode = "{padding}", align_corners = {aligned}>(x, g)', "float y")
+        for mode in ("nearest", "linear") for padding in ("zeros", "border", "reflection") for aligned in (0, 1)],
+    "RoiAlign": [
+        ("float[2,3,9,11] x", "float[4,4] b = {1,2,15,17,0,0,3,3,-4,5,9,30,7,7,7,7}, int64[4] n = {0,1,1,0}",
+         f'y = OP<output_height = 3, output_width = 2, spatial_scale: float = 0.5, {more}>(x, b, n)', "float y")
+        for more in [f'sampling_ratio = {ratio}, mode = "{mode}", coordinate_transformation_mode = "{coordinates}"'
+                     for ratio in (0, 2) for mode in ("avg", "max") for coordinates in ("half_pixel", "output_half_pixel")]],
     "Hardmax": [("float[2,3,4] x", "", f"y = OP<axis = {axis}>(x)", "float y") for axis in (0, 1, -1, -2)] + [
         ("", "float[2,3] x = {1,3,3,-1,-1,-1}", "y = OP(x)", "float y")],
     "LpNormalization": [("float[2,3,4] x", "", f"y = OP<axis = {axis}, p = {p}>(x)", "float y") for axis in (0, 1, -1) for p in (1, 2)] + [
@@ -148,7 +157,7 @@ CASES = {
 }
 # Those of ONNX's own domain, with the opset they are tried at.
 IN_ONNX_DOMAIN = {"LayerNormalization": 15, "SimplifiedLayerNormalization": 15, "GlobalLpPool": 17, "Hardmax": 17, "LpNormalization": 17,
-                  "LpPool": 18, "ReverseSequence": 17}
+                  "LpPool": 18, "ReverseSequence": 17, "GridSample": 20, "RoiAlign": 16}
 
 
 def model_of(op, inputs, constants, body, results):

@@ -112,8 +112,8 @@ std::vector<int64_t> Call::integers_of(std::string_view name) const {
 
 std::vector<const Definition*> definitions() {
   std::vector<const Definition*> all;
-  for (const auto rows :
-       {float_definitions(), attention_definitions(), quantized_definitions(), standard_definitions()})
+  for (const auto rows : {float_definitions(), attention_definitions(), quantized_definitions(), standard_definitions(),
+                          sampling_definitions()})
     for (const Definition& row : rows) all.push_back(&row);
   return all;
 }

@@ -70,6 +70,7 @@ std::span<const Definition> float_definitions();
 std::span<const Definition> attention_definitions();
 std::span<const Definition> quantized_definitions();
 std::span<const Definition> standard_definitions();
+std::span<const Definition> sampling_definitions();
 
 // All rows, and the one of an operator; null if there is none.
 std::vector<const Definition*> definitions();
