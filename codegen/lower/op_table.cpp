@@ -103,7 +103,7 @@ const Form* host_form_of(const Node& node) {
   return can_be_called(node) && check_values(node).ok() ? &kHost : nullptr;
 }
 
-// ConvTranspose, DynamicQuantizeLinear, GRU, LSTM and RNN are other operators after the pass `expand`, but where it says why not.
+// ConvTranspose, DynamicQuantizeLinear, Einsum, GRU, LSTM and RNN are other operators after the pass `expand`, but where it says why not.
 const std::vector<const OpDef*>& ops_without_code() {
   static const std::vector<const OpDef*> kOps = {&ops::ArgMax,
                                                  &ops::ArgMin,
@@ -113,6 +113,7 @@ const std::vector<const OpDef*>& ops_without_code() {
                                                  &ops::ConvTranspose,
                                                  &ops::Dropout,
                                                  &ops::DynamicQuantizeLinear,
+                                                 &ops::Einsum,
                                                  &ops::EyeLike,
                                                  &ops::GRU,
                                                  &ops::GatherElements,
@@ -120,6 +121,7 @@ const std::vector<const OpDef*>& ops_without_code() {
                                                  &ops::GroupNormalization,
                                                  &ops::LRN,
                                                  &ops::LSTM,
+                                                 &ops::NonMaxSuppression,
                                                  &ops::NonZero,
                                                  &ops::OneHot,
                                                  &ops::RNN,

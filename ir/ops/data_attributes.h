@@ -82,6 +82,11 @@ struct ReshapeAttrs {
   static constexpr auto fields = std::tuple(field("allowzero", &ReshapeAttrs::allowzero));
 };
 
+struct EinsumAttrs {
+  std::string equation;
+  static constexpr auto fields = std::tuple(required("equation", &EinsumAttrs::equation));
+};
+
 struct TransposeAttrs {
   std::vector<int64_t> perm;  // empty: reversed
   static constexpr auto fields = std::tuple(field("perm", &TransposeAttrs::perm));
@@ -170,6 +175,11 @@ struct ScatterNDAttrs {
 struct OneHotAttrs {
   int64_t axis = -1;
   static constexpr auto fields = std::tuple(field("axis", &OneHotAttrs::axis));
+};
+
+struct NonMaxSuppressionAttrs {
+  bool center_point_box = false;  // boxes are centers and sizes; else two opposite corners
+  static constexpr auto fields = std::tuple(field("center_point_box", &NonMaxSuppressionAttrs::center_point_box));
 };
 
 struct TriluAttrs {

@@ -6,8 +6,8 @@ namespace lapis {
 
 std::vector<Rule> expand_rules() {
   std::vector<Rule> rules;
-  for (const auto family :
-       {transposed_convolution_rules(), recurrent_rules(), dynamic_quantization_rules(), declared_shape_rules()})
+  for (const auto family : {transposed_convolution_rules(), equation_rules(), recurrent_rules(),
+                            dynamic_quantization_rules(), declared_shape_rules()})
     rules.insert(rules.end(), family.begin(), family.end());
   return rules;
 }
@@ -18,11 +18,10 @@ Status expand(Graph& graph, PassContext& context) {
 }
 
 Pipeline expand_passes() {
-  return {
-      {"expand",
-       "transposed convolutions, recurrent layers, dynamic quantization and declared shapes are written as what they "
-       "consist of",
-       expand}};
+  return {{"expand",
+           "transposed convolutions, equations, recurrent layers, dynamic quantization and declared shapes are written "
+           "as what they consist of",
+           expand}};
 }
 
 }  // namespace lapis

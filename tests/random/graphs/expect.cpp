@@ -63,7 +63,7 @@ Tensor magnitudes(const Tensor& t) {
 // Sums whose error is a share of the sum of magnitudes.
 bool is_linear(const OpDef& op) {
   static const std::set<std::string_view> kNames = {
-      "AveragePool", "GlobalAveragePool", "ReduceSum", "ReduceMean", "ReduceL1", "CumSum", "Mean", "Sum"};
+      "AveragePool", "GlobalAveragePool", "ReduceSum", "ReduceMean", "ReduceL1", "CumSum", "Mean", "Sum", "Einsum"};
   return op.has(Trait::Contraction) || kNames.contains(op.name);
 }
 

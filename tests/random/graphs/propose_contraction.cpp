@@ -210,6 +210,35 @@ std::optional<Proposal> propose_matmul(Draft& d, const OpDef& op) {
   return Proposal{{d.like(dtype, a), d.random.chance(60) ? weight(d, dtype, b) : d.like(dtype, b)}, {}, 1};
 }
 
+struct Equation {
+  const char* text;
+  std::vector<const char*> axes;  // of each operand
+};
+
+// Products, sums, diagonals, and dots that broadcast: axes of one letter have one extent, those of "1" have one element.
+std::optional<Proposal> propose_einsum(Draft& d, const OpDef& op) {
+  const auto e = d.random.pick<Equation>({{"ij,jk->ik", {"ij", "jk"}},
+                                          {"bqhd,bkhd->bhqk", {"bqhd", "bkhd"}},
+                                          {"bsd,dhk->bhsk", {"bsd", "dhk"}},
+                                          {"i,j", {"i", "j"}},
+                                          {"...i,ij->...j", {"abi", "ij"}},
+                                          {"...i,...i->...", {"a1i", "bi"}},
+                                          {"...ii->...i", {"aii"}},
+                                          {"iij->j", {"iij"}},
+                                          {"ijk->kj", {"ijk"}},
+                                          {"ij,ij->", {"ij", "ij"}}});
+  const DType dtype = draw_dtype(d.random, op.inputs[0].types);
+  std::map<char, int64_t> extents = {{'1', 1}};
+  Proposal p;
+  for (const std::string axes : e.axes) {
+    Shape shape;
+    for (const char c : axes) shape.push_back(extents.try_emplace(c, draw_extent(d.random) % 9).first->second);
+    p.inputs.push_back(d.like(dtype, shape));
+  }
+  p.attributes["equation"] = std::string(e.text);
+  return p;
+}
+
 std::optional<Proposal> propose_matmul_integer(Draft& d, const OpDef&) {
   const auto [a, b] = draw_product(d.random);
   const DType x = draw_dtype(d.random, kBytes), w = draw_dtype(d.random, kBytes);
@@ -338,6 +367,7 @@ ProposerTable contraction_proposers() {
           {"GlobalMaxPool", propose_global_pool},
           {"Gemm", propose_gemm},
           {"MatMul", propose_matmul},
+          {"Einsum", propose_einsum},
           {"MatMulInteger", propose_matmul_integer},
           {"QLinearMatMul", propose_qlinear_matmul},
           {"QuantizeLinear", propose_quantize},

@@ -140,13 +140,27 @@ std::optional<Proposal> propose_compress(Draft& d, const OpDef& op) {
   return p;
 }
 
+std::optional<Proposal> propose_suppression(Draft& d, const OpDef& op) {
+  const std::vector<int64_t> sizes = draw_ints(d.random, 3, 0, 5);  // batches, classes, boxes
+  Proposal p{{d.like(DType::Float32, {sizes[0], sizes[2], 4}), d.like(DType::Float32, sizes)}, {}, 1};
+  p.inputs.push_back(d.scalar(DType::Int64, static_cast<double>(d.random.between(0, 4)), d.random.chance(50)));
+  if (d.random.chance(70)) p.inputs.push_back(d.scalar(DType::Float32, 0.5, d.random.chance(50)));
+  p.attributes = draw_attributes(d, op);
+  return p;
+}
+
 }  // namespace
 
 ProposerTable indexing_proposers() {
-  return {{"Gather", propose_gather},        {"GatherElements", propose_gather_elements},
-          {"GatherND", propose_gather_nd},   {"ScatterElements", propose_scatter_elements},
-          {"ScatterND", propose_scatter_nd}, {"OneHot", propose_one_hot},
-          {"Trilu", propose_trilu},          {"Compress", propose_compress}};
+  return {{"Gather", propose_gather},
+          {"GatherElements", propose_gather_elements},
+          {"GatherND", propose_gather_nd},
+          {"ScatterElements", propose_scatter_elements},
+          {"ScatterND", propose_scatter_nd},
+          {"OneHot", propose_one_hot},
+          {"Trilu", propose_trilu},
+          {"Compress", propose_compress},
+          {"NonMaxSuppression", propose_suppression}};
 }
 
 }  // namespace lapis::random_graphs
