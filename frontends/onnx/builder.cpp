@@ -12,9 +12,9 @@
 #include "frontends/common/order.h"
 #include "frontends/common/symbols.h"
 #include "frontends/onnx/attributes.h"
+#include "frontends/onnx/definitions/definition.h"
 #include "frontends/onnx/import.h"
 #include "frontends/onnx/matmul_nbits.h"
-#include "frontends/onnx/microsoft/definition.h"
 #include "frontends/onnx/nodes.h"
 #include "frontends/onnx/schema.h"
 #include "frontends/onnx/scope.h"
@@ -231,15 +231,15 @@ class Builder {
   void emit_without_schema(onnx::NodeProto& node, const std::string& domain, Scope& scope) {
     if (find_op(node.op_type(), domain) && !domain.empty()) return emit_canonical(node, nullptr, scope);
     if (domain == "com.microsoft" && node.op_type() == "MatMulNBits") return emit_matmul_nbits(node, scope);
-    if (const auto* definition = microsoft::find_definition(domain, node.op_type()))
-      return emit_microsoft(node, *definition, scope);
+    if (const auto* definition = definitions::find(domain, node.op_type()))
+      return emit_definition(node, *definition, scope);
     findings_.unsupported(unsupported(node, place(node, scope), scope.owner));
     poison(node, scope);
   }
 
-  void emit_microsoft(const onnx::NodeProto& node, const microsoft::Definition& definition, Scope& scope) {
+  void emit_definition(const onnx::NodeProto& node, const definitions::Definition& definition, Scope& scope) {
     if (any_input_poisoned(node, scope)) return poison(node, scope);
-    auto body = microsoft::function_of(definition, node, input_types(node, scope));
+    auto body = definitions::function_of(definition, node, input_types(node, scope));
     body.ok() ? expand(node, *body, node.op_type(), scope) : refuse(node, scope, body.diagnostics().front());
   }
 
@@ -305,8 +305,8 @@ class Builder {
     onnx::FunctionProto body;
     if (schema && function_of(node, *schema, input_types(node, scope), body))
       return poisoned ? search(node, body, node.op_type(), scope) : expand(node, body, node.op_type(), scope);
-    if (const auto* definition = microsoft::find_definition(plain_domain(node.domain()), node.op_type()))
-      return emit_microsoft(node, *definition, scope);
+    if (const auto* definition = definitions::find(plain_domain(node.domain()), node.op_type()))
+      return emit_definition(node, *definition, scope);
     if (!poisoned || !schema || !has_function(*schema))
       findings_.unsupported(unsupported(node, place(node, scope), scope.owner));
     poison(node, scope);

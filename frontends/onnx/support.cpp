@@ -4,8 +4,8 @@
 
 #include <algorithm>
 
+#include "frontends/onnx/definitions/definition.h"
 #include "frontends/onnx/import.h"
-#include "frontends/onnx/microsoft/definition.h"
 #include "frontends/onnx/nodes.h"
 #include "frontends/onnx/schema.h"
 #include "ir/op.h"
@@ -26,7 +26,7 @@ SupportedOperator support_of(const onnx::OpSchema& schema) {
   op.newest = schema.since_version();
   if (find_op(schema.Name(), domain)) {
     op.says = schema.Name();
-  } else if (has_function(schema) || microsoft::find_definition(domain, schema.Name())) {
+  } else if (has_function(schema) || definitions::find(domain, schema.Name())) {
     op.how = Support::Resolved;
     op.says = "the operators of its definition";
   } else {
@@ -42,7 +42,7 @@ std::vector<SupportedOperator> operators() {
   std::vector<SupportedOperator> all;
   for (const onnx::OpSchema& schema : onnx::OpSchemaRegistry::get_all_schemas())
     if (!schema.deprecated()) all.push_back(support_of(schema));
-  for (const microsoft::Definition* d : microsoft::definitions())
+  for (const definitions::Definition* d : definitions::all())
     if (!find_schema(std::string(d->op()), kNewestOpset, std::string(d->domain)))
       all.push_back({.op = full_name(std::string(d->domain), d->op()),
                      .how = Support::Resolved,

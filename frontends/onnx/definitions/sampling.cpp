@@ -7,9 +7,9 @@
 #include <algorithm>
 #include <numeric>
 
-#include "frontends/onnx/microsoft/definition.h"
+#include "frontends/onnx/definitions/definition.h"
 
-namespace lapis::onnx_frontend::microsoft {
+namespace lapis::onnx_frontend::definitions {
 namespace {
 
 std::string along(int64_t axis, std::string_view text) {
@@ -266,4 +266,4 @@ constexpr Definition kRows[] = {
 
 std::span<const Definition> sampling_definitions() { return kRows; }
 
-}  // namespace lapis::onnx_frontend::microsoft
+}  // namespace lapis::onnx_frontend::definitions

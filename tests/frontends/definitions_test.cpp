@@ -1,6 +1,6 @@
-// Operators of ONNX Runtime: what of them is refused, and why. Their results are held against ONNX Runtime in
-// tests/tools/microsoft_operators_test.py.
-#include "frontends/onnx/microsoft/definition.h"
+// Operators that are read by their definitions, those of ONNX Runtime above all: what of them is refused, and why. Their results are held against ONNX Runtime in
+// tests/tools/definitions_test.py.
+#include "frontends/onnx/definitions/definition.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -22,14 +22,14 @@ std::string errors_of(const std::string& inputs, const std::string& body, int op
   return graph.ok() ? "" : to_string(graph.diagnostics());
 }
 
-TEST(Microsoft, OperatorsAreDefinedOnce) {
+TEST(Definitions, OperatorsAreDefinedOnce) {
   std::set<std::pair<std::string_view, std::string_view>> seen;
-  for (const auto* d : onnx_frontend::microsoft::definitions())
+  for (const auto* d : onnx_frontend::definitions::all())
     EXPECT_TRUE(seen.emplace(d->domain, d->op()).second) << d->op();
   EXPECT_GT(seen.size(), 30u);
 }
 
-TEST(Microsoft, WhatIsNotReadIsNamedWithTheReason) {
+TEST(Definitions, WhatIsNotReadIsNamedWithTheReason) {
   const std::string x = "float[2,3,8] x";
   EXPECT_THAT(errors_of(x, "y = com.microsoft.FastGelu<colour = 1>(x)"),
               AllOf(HasSubstr("operator com.microsoft::FastGelu is not supported: its attribute 'colour' is not known"),
@@ -48,7 +48,7 @@ TEST(Microsoft, WhatIsNotReadIsNamedWithTheReason) {
               HasSubstr("its weights are not constant"));
 }
 
-TEST(Microsoft, MasksOfOneNumberASequenceNeedToBeKnownAsSuch) {
+TEST(Definitions, MasksOfOneNumberASequenceNeedToBeKnownAsSuch) {
   const auto with_mask = [](const std::string& sizes) {
     return errors_of("float[B,S,6] x, float[6,12] w, float[12] b, int32[" + sizes + "] m",
                      "y = com.microsoft.Attention<num_heads = 2>(x, w, b, m)");
@@ -57,7 +57,7 @@ TEST(Microsoft, MasksOfOneNumberASequenceNeedToBeKnownAsSuch) {
   EXPECT_THAT(with_mask("M"), AllOf(HasSubstr("its 'mask_index' has M numbers for B sequences"), HasSubstr("--dim")));
 }
 
-TEST(Microsoft, CallsThatCannotBeAreErrorsAtTheNode) {
+TEST(Definitions, CallsThatCannotBeAreErrorsAtTheNode) {
   const std::string x = "float[2,3] x";
   EXPECT_THAT(errors_of(x, "[n] y = com.microsoft.BiasGelu(x)"),
               AllOf(HasSubstr("node 'n' (BiasGelu)"), HasSubstr("has 1 inputs but needs 2")));
@@ -73,19 +73,19 @@ TEST(Microsoft, CallsThatCannotBeAreErrorsAtTheNode) {
               AllOf(HasSubstr("node 'n' (Add)"), HasSubstr("they must be of one type")));
 }
 
-TEST(Microsoft, LayoutsOfOneMachineAreNamedForWhatTheyAre) {
+TEST(Definitions, LayoutsOfOneMachineAreNamedForWhatTheyAre) {
   EXPECT_THAT(errors_of("float[1,8,4,4] x", "y = com.microsoft.nchwc.ReorderInput(x)"),
               HasSubstr("ORT_ENABLE_EXTENDED"));
 }
 
-TEST(Microsoft, LayerNormalizationIsOlderThereThanInOnnx) {
+TEST(Definitions, LayerNormalizationIsOlderThereThanInOnnx) {
   const std::string inputs = "float[2,3] x, float[3] s";
   EXPECT_EQ(errors_of(inputs, "y = LayerNormalization<axis = -1>(x, s)", 13), "");
   EXPECT_EQ(errors_of(inputs, "y = SimplifiedLayerNormalization<axis = -1>(x, s)"), "");
   EXPECT_THAT(errors_of(inputs, "y = NoSuchNormalization(x, s)"), HasSubstr("ONNX has no such operator"));
 }
 
-TEST(Microsoft, OperatorsOfOnnxAreReadByTheSameRows) {
+TEST(Definitions, OperatorsOfOnnxAreReadByTheSameRows) {
   const std::string x = "float[2,3,8] x";
   EXPECT_EQ(errors_of(x, "y = Hardmax(x)"), "");
   EXPECT_EQ(errors_of(x + ", int64[3] n", "y = ReverseSequence(x, n)"), "");

@@ -22,7 +22,7 @@
 #include "frontends/onnx/protos.h"
 #include "ir/type.h"
 
-namespace lapis::onnx_frontend::microsoft {
+namespace lapis::onnx_frontend::definitions {
 
 // A node by the names of its operator's signature.
 class Call {
@@ -73,8 +73,8 @@ std::span<const Definition> standard_definitions();
 std::span<const Definition> sampling_definitions();
 
 // All rows, and the one of an operator; null if there is none.
-std::vector<const Definition*> definitions();
-const Definition* find_definition(std::string_view domain, std::string_view op);
+std::vector<const Definition*> all();
+const Definition* find(std::string_view domain, std::string_view op);
 // What takes the place of a node, its attribute references bound. An error of kind Unsupported says what of the operator has no definition here.
 Result<onnx::FunctionProto> function_of(const Definition& definition, const onnx::NodeProto& node,
                                         std::vector<const Type*> types);
@@ -99,4 +99,4 @@ inline constexpr std::string_view kBefore =
     "import the model as it was before ONNX Runtime optimized it (ORT_ENABLE_BASIC keeps to ONNX's operators)";
 Diagnostic refuse(std::string reason, std::string advice = std::string(kBefore));
 
-}  // namespace lapis::onnx_frontend::microsoft
+}  // namespace lapis::onnx_frontend::definitions

@@ -1,4 +1,4 @@
-#include "frontends/onnx/microsoft/definition.h"
+#include "frontends/onnx/definitions/definition.h"
 
 #include <onnx/defs/parser.h>
 #include <onnx/onnx_pb.h>
@@ -9,7 +9,7 @@
 #include "frontends/onnx/import.h"
 #include "frontends/onnx/schema.h"
 
-namespace lapis::onnx_frontend::microsoft {
+namespace lapis::onnx_frontend::definitions {
 namespace {
 
 template <class List> int index_of(const List& names, std::string_view name) {
@@ -110,16 +110,16 @@ std::vector<int64_t> Call::integers_of(std::string_view name) const {
   return a ? std::vector<int64_t>(a->ints().begin(), a->ints().end()) : std::vector<int64_t>();
 }
 
-std::vector<const Definition*> definitions() {
-  std::vector<const Definition*> all;
+std::vector<const Definition*> all() {
+  std::vector<const Definition*> found;
   for (const auto rows : {float_definitions(), attention_definitions(), quantized_definitions(), standard_definitions(),
                           sampling_definitions()})
-    for (const Definition& row : rows) all.push_back(&row);
-  return all;
+    for (const Definition& row : rows) found.push_back(&row);
+  return found;
 }
 
-const Definition* find_definition(std::string_view domain, std::string_view op) {
-  for (const Definition* row : definitions())
+const Definition* find(std::string_view domain, std::string_view op) {
+  for (const Definition* row : all())
     if (row->domain == domain && row->op() == op) return row;
   return nullptr;
 }
@@ -190,4 +190,4 @@ Diagnostic refuse(std::string reason, std::string advice) {
   return error(ErrorKind::Unsupported, std::move(reason)).help(std::move(advice));
 }
 
-}  // namespace lapis::onnx_frontend::microsoft
+}  // namespace lapis::onnx_frontend::definitions

@@ -4,9 +4,9 @@
 #include <functional>
 #include <numeric>
 
-#include "frontends/onnx/microsoft/definition.h"
+#include "frontends/onnx/definitions/definition.h"
 
-namespace lapis::onnx_frontend::microsoft {
+namespace lapis::onnx_frontend::definitions {
 namespace {
 
 // One at the first of the largest.
@@ -115,4 +115,4 @@ constexpr Definition kRows[] = {
 
 std::span<const Definition> standard_definitions() { return kRows; }
 
-}  // namespace lapis::onnx_frontend::microsoft
+}  // namespace lapis::onnx_frontend::definitions

@@ -1,10 +1,10 @@
 // Attention, and what turns the vectors that it compares. Heads stand apart inside: [batch, heads, sequence, size].
 #include <onnx/onnx_pb.h>
 
-#include "frontends/onnx/microsoft/attention.h"
-#include "frontends/onnx/microsoft/definition.h"
+#include "frontends/onnx/definitions/attention.h"
+#include "frontends/onnx/definitions/definition.h"
 
-namespace lapis::onnx_frontend::microsoft {
+namespace lapis::onnx_frontend::definitions {
 namespace {
 
 // ---- masks ---------------------------------------------------------------------------------------------------------------------------
@@ -242,4 +242,4 @@ Body attention_of(const Call& call, const std::string& weights, const std::strin
 
 std::span<const Definition> attention_definitions() { return kRows; }
 
-}  // namespace lapis::onnx_frontend::microsoft
+}  // namespace lapis::onnx_frontend::definitions

@@ -182,7 +182,7 @@ def feeds_of(model):
 
 
 @unittest.skipUnless(onnx, "the packages numpy, onnx and onnxruntime are missing")
-class MicrosoftOperators(Cli):
+class ReadByTheirDefinitions(Cli):
     def by_onnxruntime(self, model, feeds):
         options = ort.SessionOptions()
         options.log_severity_level = 3

@@ -4,9 +4,9 @@
 #include <array>
 #include <numeric>
 
-#include "frontends/onnx/microsoft/definition.h"
+#include "frontends/onnx/definitions/definition.h"
 
-namespace lapis::onnx_frontend::microsoft {
+namespace lapis::onnx_frontend::definitions {
 namespace {
 
 // ---- activations -------------------------------------------------------------------------------------------------------------------
@@ -216,4 +216,4 @@ constexpr Definition kRows[] = {
 
 std::span<const Definition> float_definitions() { return kRows; }
 
-}  // namespace lapis::onnx_frontend::microsoft
+}  // namespace lapis::onnx_frontend::definitions

@@ -1,10 +1,10 @@
 // Operators on 8-bit integers: dequantize, compute, quantize; products sum integers.
 #include <onnx/onnx_pb.h>
 
-#include "frontends/onnx/microsoft/attention.h"
-#include "frontends/onnx/microsoft/definition.h"
+#include "frontends/onnx/definitions/attention.h"
+#include "frontends/onnx/definitions/definition.h"
 
-namespace lapis::onnx_frontend::microsoft {
+namespace lapis::onnx_frontend::definitions {
 namespace {
 
 // ---- QuantizeLinear, DequantizeLinear ------------------------------------------------------------------------------------------------
@@ -233,4 +233,4 @@ constexpr Definition kRows[] = {
 
 std::span<const Definition> quantized_definitions() { return kRows; }
 
-}  // namespace lapis::onnx_frontend::microsoft
+}  // namespace lapis::onnx_frontend::definitions
