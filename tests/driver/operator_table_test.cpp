@@ -278,6 +278,10 @@ TEST_P(OperatorTable, Quantization) {
     t.add(kExact, ops::QuantizeLinear, {x, one, t.constant(Tensor::scalar(zero))});
     t.add(kExact, ops::QuantizeLinear, {x, three, t.constant(Tensor::vector<T>({0, zero, 1}))}, {{"axis", int64_t{1}}});
     t.add(kExact, ops::QuantizeLinear, {x, three}, {{"axis", int64_t{1}}});
+    for (const int64_t half : {static_cast<int64_t>(DType::Float16), static_cast<int64_t>(DType::BFloat16)}) {
+      t.add(kExact, ops::QuantizeLinear, {x, one, t.constant(Tensor::scalar(zero))}, {{"precision", half}});
+      t.add(kExact, ops::QuantizeLinear, {x, three}, {{"axis", int64_t{1}}, {"precision", half}});
+    }
   };
   both(uint8_t{128});
   both(int8_t{-3});

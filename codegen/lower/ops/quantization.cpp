@@ -13,14 +13,26 @@ bool is_widening_cast(const Node& node) {
   return !node.input(0)->is_constant() && bit_width(node.output()->dtype()) > bit_width(node.input(0)->dtype());
 }
 
+// The type that x / scale is rounded to, with both operands. Scales are floats here.
+DType division_type(const Node& quantize) {
+  const int64_t precision = quantize.attrs<ops::QuantizeLinearAttrs>().precision;
+  return precision ? dtype_of_number(precision) : DType::Float32;
+}
+
+int quotient(Scalar& s, int x, int scale) {
+  const auto rounded = [&](int v) { return s.to(DType::Float32, s.to(division_type(s.node), v)); };
+  return rounded(s.as(DType::Float32, Op::Div, rounded(x), rounded(scale)));
+}
+
 // Zero point as an instruction of the quantized type, or -1 for "0".
 int quantize(Scalar& s) {
   const auto scale = scalar_constant(s.node.input(1));
   const auto zero = s.has(2) ? scalar_constant(s.node.input(2)) : std::optional(Immediate(0));
   const int x = s.in(0);
-  if (scale && zero) return s.raw({Op::Quantize, s.type(), {x, -1, -1}, -1, *scale, *zero});
-  // Per channel: divide and round first, then quantize the sum, which is whole already, with scale 1.
-  int units = s.as(DType::Float32, Op::Div, s.to(DType::Float32, x), s.in(1));
+  if (scale && zero && division_type(s.node) == DType::Float32)
+    return s.raw({Op::Quantize, s.type(), {x, -1, -1}, -1, *scale, *zero});
+  // Per channel, or of halves: divide and round first, then quantize the sum, which is whole already, with scale 1.
+  int units = quotient(s, x, s.in(1));
   if (s.has(2))
     units = s.as(DType::Float32, Op::Add, s.as(DType::Float32, Op::RoundEven, units), s.to(DType::Float32, s.in(2)));
   return s.raw({Op::Quantize, s.type(), {units, -1, -1}, -1, 1.0, 0});
