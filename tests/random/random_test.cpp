@@ -111,6 +111,24 @@ TEST(Judge, SumsMayBeOffByAShareOfTheirTerms) {
   EXPECT_NE(difference(*e, 0, Tensor::vector<float>({9})), "");
 }
 
+// -inf where products are not rounded before they are added, NaN where they are; nothing else is undetermined by it.
+TEST(Judge, OnlySumsThatOverflowMayBeAnything) {
+  Graph graph("product");
+  Value* x = graph.add_input("x", Type::tensor(DType::Float64, Shape{1, 3}));
+  Value* w = graph.add_input("w", Type::tensor(DType::Float64, Shape{3, 3}));
+  Node* node = graph.add_node(ops::MatMul, {x, w});
+  node->output()->set_type(Type::tensor(DType::Float64, Shape{1, 3}));
+  graph.set_outputs({node->output()});
+  const double huge = std::numeric_limits<double>::max();
+  const auto row = [](std::vector<double> v) { return Tensor::of<double>({1, 3}, std::move(v)); };
+  const Tensor weights = Tensor::of<double>({3, 3}, {2, 0.25, INFINITY, 2, 0.25, 0.5, 1, 1, 1});
+  const auto e = expect(graph, {{"x", row({-huge, huge, 1})}, {"w", weights}}, 24, 1);
+  EXPECT_EQ(difference(*e, 0, row({-INFINITY, 1, -INFINITY})), "");
+  EXPECT_EQ(difference(*e, 0, row({NAN, 1, -INFINITY})), "");
+  EXPECT_THAT(difference(*e, 0, row({NAN, 1e300, -INFINITY})), HasSubstr("element 1"));
+  EXPECT_THAT(difference(*e, 0, row({NAN, 1, 1})), HasSubstr("element 2"));
+}
+
 // Where a little error decides between two results neither is wrong.
 TEST(Judge, UndeterminedResultsPass) {
   Graph graph("step");

@@ -69,7 +69,7 @@ Allowed allowed_at(const Expectation& wanted, size_t output, int64_t i) {
     allowed.distance = std::max(allowed.distance, distance);
   }
   allowed.distance *= 4;
-  if (!wanted.exact[output] && is_float(w.dtype()))
+  if (!wanted.exact[output] && is_float(w.dtype()) && std::isfinite(w.as_double(i)))
     allowed.distance +=
         4 * unit_of(w.dtype()) * std::abs(w.as_double(i)) + 256 * smallest(w.dtype());  // a factor may be subnormal
   return allowed;
