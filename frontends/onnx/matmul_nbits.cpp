@@ -15,16 +15,6 @@ namespace lapis::onnx_frontend {
 
 namespace {
 
-int64_t number(const onnx::NodeProto& node, const std::string& name, int64_t otherwise) {
-  for (const auto& a : node.attribute())
-    if (a.name() == name) return a.i();
-  return otherwise;
-}
-
-bool has_attribute(const onnx::NodeProto& node, const std::string& name) {
-  return std::any_of(node.attribute().begin(), node.attribute().end(), [&](const auto& a) { return a.name() == name; });
-}
-
 // The sizes of a product, and where its numbers lie in packed bytes: a row for each output, blocks of it side by side, the lower bits first.
 struct Packing {
   int64_t inputs, outputs, bits, block;
@@ -110,11 +100,11 @@ class Writer {
   const onnx::NodeProto* weights_of(const onnx::NodeProto& node) const {
     if (node.op_type() != "MatMul" && node.op_type() != "Gemm") return nullptr;
     const auto it = dequantized_.find(node.input(1));
-    if (it == dequantized_.end() || number(*it->second, "block_size", 0) < 16) return nullptr;
+    if (it == dequantized_.end() || int_or(*it->second, "block_size", 0) < 16) return nullptr;
     const bool constant = std::all_of(it->second->input().begin(), it->second->input().end(),
                                       [&](const std::string& name) { return constants_.contains(name); });
-    const bool by_inputs = number(*it->second, "axis", 1) == (number(node, "transB", 0) ? 1 : 0);
-    const bool plain = !has_attribute(node, "alpha") && !has_attribute(node, "beta") && !number(node, "transA", 0);
+    const bool by_inputs = int_or(*it->second, "axis", 1) == (int_or(node, "transB", 0) ? 1 : 0);
+    const bool plain = !attribute(node, "alpha") && !attribute(node, "beta") && !int_or(node, "transA", 0);
     return constant && by_inputs && plain ? it->second : nullptr;
   }
 
@@ -131,8 +121,8 @@ class Writer {
     const Tensor values = constant(dq->input(0));
     const int64_t bits = bit_width(values.dtype());
     if ((bits != 2 && bits != 4 && bits != 8) || values.rank() != 2) return false;
-    const bool turned = number(node, "transB", 0) != 0;  // stored as [outputs][inputs]
-    const Packing p{values.dim(turned ? 1 : 0), values.dim(turned ? 0 : 1), bits, number(*dq, "block_size", 0)};
+    const bool turned = int_or(node, "transB", 0) != 0;  // stored as [outputs][inputs]
+    const Packing p{values.dim(turned ? 1 : 0), values.dim(turned ? 0 : 1), bits, int_or(*dq, "block_size", 0)};
     const bool biased = node.input_size() > 2;
     onnx::NodeProto& product = *nodes.Add();
     product.set_op_type("MatMulNBits");
@@ -232,7 +222,7 @@ class Writer {
 
 Result<BlockWeights> unpack_matmul_nbits(const onnx::NodeProto& node, const Tensor& packed, const Tensor& scales,
                                          const Tensor& zero_points) {
-  const Packing p{number(node, "K", 0), number(node, "N", 0), number(node, "bits", 4), number(node, "block_size", 0)};
+  const Packing p{int_or(node, "K", 0), int_or(node, "N", 0), int_or(node, "bits", 4), int_or(node, "block_size", 0)};
   LAPIS_CHECK(check(p, packed, scales, zero_points));
   std::vector<int64_t> values(static_cast<size_t>(p.inputs * p.outputs));
   std::vector<int64_t> zeros(static_cast<size_t>(p.blocks() * p.outputs), p.middle());
@@ -249,6 +239,36 @@ Result<BlockWeights> unpack_matmul_nbits(const onnx::NodeProto& node, const Tens
   const DType type = p.bits == 2 ? DType::UInt2 : p.bits == 4 ? DType::UInt4 : DType::UInt8;
   return BlockWeights{ops::from_integers(type, {p.inputs, p.outputs}, values), scales_by_block,
                       ops::from_integers(type, {p.blocks(), p.outputs}, zeros), p.block};
+}
+
+Status read_matmul_nbits(onnx::NodeProto& node, UpgradeHost& host) {
+  const auto given = [&](int i) { return node.input_size() > i && !node.input(i).empty(); };
+  const auto constant = [&](int i) {
+    const Tensor* tensor = given(i) ? host.constant_of(node.input(i)) : nullptr;
+    return tensor ? *tensor : Tensor();
+  };
+  const bool computed = !constant(1).defined() || !constant(2).defined() || (given(3) && !constant(3).defined());
+  if (given(4)) return error(ErrorKind::Unsupported, "its blocks are not in order (g_idx)");
+  if (computed) return error(ErrorKind::Unsupported, "its weights are not constant");
+  LAPIS_TRY(const BlockWeights weights, unpack_matmul_nbits(node, constant(1), constant(2), constant(3)));
+  const std::string y = node.output(0), x = node.input(0), stem = y + "_weights", bias = given(5) ? node.input(5) : "";
+  const std::string whole = host.fresh_name(stem), product = host.fresh_name(y + "_product");
+  onnx::NodeProto dequantize = make_node(
+      "DequantizeLinear",
+      {host.add_constant(weights.values, stem + "_packed"), host.add_constant(weights.scales, stem + "_scale"),
+       host.add_constant(weights.zero_points, stem + "_zero_point")},
+      whole);
+  set_int(dequantize, "axis", 0);
+  set_int(dequantize, "block_size", weights.block);
+  host.add_before(std::move(dequantize));
+  const std::string name = node.name();
+  node = make_node("MatMul", {x, whole}, y);
+  if (!bias.empty()) {
+    host.add_before(make_node("MatMul", {x, whole}, product));
+    node = make_node("Add", {product, bias}, y);
+  }
+  node.set_name(name);
+  return ok();
 }
 
 size_t write_matmul_nbits(onnx::ModelProto& model) { return Writer(model).run(); }

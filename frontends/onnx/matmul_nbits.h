@@ -10,6 +10,7 @@
 #include "base/result.h"
 #include "base/tensor.h"
 #include "frontends/onnx/protos.h"
+#include "frontends/onnx/upgrade.h"
 
 namespace lapis::onnx_frontend {
 
@@ -23,6 +24,9 @@ struct BlockWeights {
 // What the constant operands of a MatMulNBits say; `zero_points` may be undefined. Or why it cannot be said in ONNX.
 Result<BlockWeights> unpack_matmul_nbits(const onnx::NodeProto& node, const Tensor& packed, const Tensor& scales,
                                          const Tensor& zero_points);
+
+// Makes the node the MatMul, or the Add behind it, that it stands for.
+Status read_matmul_nbits(onnx::NodeProto& node, UpgradeHost& host);
 
 // Makes every MatMul and Gemm of the main graph whose weights are dequantized by blocks a MatMulNBits (and an Add); how many.
 size_t write_matmul_nbits(onnx::ModelProto& model);

@@ -2,6 +2,7 @@
 
 #include <onnx/onnx_pb.h>
 
+#include <algorithm>
 #include <unordered_set>
 
 #include "frontends/onnx/import.h"
@@ -103,6 +104,73 @@ size_t nodes_written(const onnx::ModelProto& model) {
   size_t written = count_nodes(model.graph());
   for (const auto& function : model.functions()) written += count_nodes_of(function);
   return written;
+}
+
+const onnx::AttributeProto* attribute(const onnx::NodeProto& node, std::string_view name) {
+  const auto& all = node.attribute();
+  const auto it = std::find_if(all.begin(), all.end(), [&](const auto& a) { return a.name() == name; });
+  return it == all.end() ? nullptr : &*it;
+}
+
+int64_t int_or(const onnx::NodeProto& node, std::string_view name, int64_t fallback) {
+  const auto* a = attribute(node, name);
+  return a ? a->i() : fallback;
+}
+
+float float_or(const onnx::NodeProto& node, std::string_view name, float fallback) {
+  const auto* a = attribute(node, name);
+  return a ? a->f() : fallback;
+}
+
+std::string string_or(const onnx::NodeProto& node, std::string_view name, const std::string& fallback) {
+  const auto* a = attribute(node, name);
+  return a ? a->s() : fallback;
+}
+
+std::vector<int64_t> ints(const onnx::AttributeProto& a) { return {a.ints().begin(), a.ints().end()}; }
+
+void remove_attribute(onnx::NodeProto& node, std::string_view name) {
+  auto& all = *node.mutable_attribute();
+  all.erase(std::remove_if(all.begin(), all.end(), [&](const auto& a) { return a.name() == name; }), all.end());
+}
+
+void set_string(onnx::NodeProto& node, const std::string& name, const std::string& value) {
+  remove_attribute(node, name);
+  auto* a = node.add_attribute();
+  a->set_name(name);
+  a->set_type(onnx::AttributeProto::STRING);
+  a->set_s(value);
+}
+
+void set_int(onnx::NodeProto& node, const std::string& name, int64_t value) {
+  remove_attribute(node, name);
+  auto* a = node.add_attribute();
+  a->set_name(name);
+  a->set_type(onnx::AttributeProto::INT);
+  a->set_i(value);
+}
+
+void set_ints(onnx::NodeProto& node, const std::string& name, const std::vector<int64_t>& values) {
+  remove_attribute(node, name);
+  auto* a = node.add_attribute();
+  a->set_name(name);
+  a->set_type(onnx::AttributeProto::INTS);
+  for (const int64_t value : values) a->add_ints(value);
+}
+
+void set_input(onnx::NodeProto& node, int i, const std::string& value) {
+  while (node.input_size() <= i) node.add_input();
+  node.set_input(i, value);
+}
+
+bool has_output(const onnx::NodeProto& node, int i) { return i < node.output_size() && !node.output(i).empty(); }
+
+onnx::NodeProto make_node(const std::string& op, std::vector<std::string> inputs, const std::string& output) {
+  onnx::NodeProto node;
+  node.set_op_type(op);
+  for (std::string& input : inputs) node.add_input(std::move(input));
+  node.add_output(output);
+  return node;
 }
 
 }  // namespace lapis::onnx_frontend

@@ -8,6 +8,7 @@
 #include "frontends/onnx/import.h"
 #include "frontends/onnx/nodes.h"
 #include "frontends/onnx/schema.h"
+#include "frontends/onnx/sequences.h"
 #include "ir/op.h"
 
 namespace lapis::onnx_frontend {
@@ -26,6 +27,9 @@ SupportedOperator support_of(const onnx::OpSchema& schema) {
   op.newest = schema.since_version();
   if (find_op(schema.Name(), domain)) {
     op.says = schema.Name();
+  } else if (domain.empty() && is_sequence_operator(schema.Name())) {
+    op.how = Support::Resolved;
+    op.says = "tensors, where sequences and optionals are resolved";
   } else if (has_function(schema) || definitions::find(domain, schema.Name())) {
     op.how = Support::Resolved;
     op.says = "the operators of its definition";

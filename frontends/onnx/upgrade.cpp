@@ -13,72 +13,12 @@
 
 #include "base/tensor.h"
 #include "frontends/onnx/import.h"
+#include "frontends/onnx/nodes.h"
 
 namespace lapis::onnx_frontend {
 namespace {
 
 using onnx::NodeProto;
-
-// ---- reading and changing nodes -----------------------------------------------------------------------------------------------------
-
-const onnx::AttributeProto* attribute(const NodeProto& node, std::string_view name) {
-  const auto& all = node.attribute();
-  const auto it = std::find_if(all.begin(), all.end(), [&](const auto& a) { return a.name() == name; });
-  return it == all.end() ? nullptr : &*it;
-}
-
-int64_t int_or(const NodeProto& node, std::string_view name, int64_t fallback) {
-  const auto* a = attribute(node, name);
-  return a ? a->i() : fallback;
-}
-
-float float_or(const NodeProto& node, std::string_view name, float fallback) {
-  const auto* a = attribute(node, name);
-  return a ? a->f() : fallback;
-}
-
-std::string string_or(const NodeProto& node, std::string_view name, const std::string& fallback) {
-  const auto* a = attribute(node, name);
-  return a ? a->s() : fallback;
-}
-
-std::vector<int64_t> ints(const onnx::AttributeProto& a) { return {a.ints().begin(), a.ints().end()}; }
-
-void remove_attribute(NodeProto& node, std::string_view name) {
-  auto& all = *node.mutable_attribute();
-  all.erase(std::remove_if(all.begin(), all.end(), [&](const auto& a) { return a.name() == name; }), all.end());
-}
-
-void set_string(NodeProto& node, const std::string& name, const std::string& value) {
-  remove_attribute(node, name);
-  auto* a = node.add_attribute();
-  a->set_name(name);
-  a->set_type(onnx::AttributeProto::STRING);
-  a->set_s(value);
-}
-
-void set_int(NodeProto& node, const std::string& name, int64_t value) {
-  remove_attribute(node, name);
-  auto* a = node.add_attribute();
-  a->set_name(name);
-  a->set_type(onnx::AttributeProto::INT);
-  a->set_i(value);
-}
-
-void set_input(NodeProto& node, int i, const std::string& value) {
-  while (node.input_size() <= i) node.add_input();
-  node.set_input(i, value);
-}
-
-bool has_output(const NodeProto& node, int i) { return i < node.output_size() && !node.output(i).empty(); }
-
-NodeProto make_node(const std::string& op, std::vector<std::string> inputs, const std::string& output) {
-  NodeProto node;
-  node.set_op_type(op);
-  for (std::string& input : inputs) node.add_input(std::move(input));
-  node.add_output(output);
-  return node;
-}
 
 Diagnostic unsupported(std::string message) { return error(ErrorKind::Unsupported, std::move(message)); }
 
