@@ -27,7 +27,8 @@ constexpr Activation kActivations[] = {
      std::nullopt, std::nullopt},
     {"Softsign", [](double x, double, double) { return x / (1 + std::abs(x)); }, std::nullopt, std::nullopt},
     {"Tanh", [](double x, double, double) { return std::tanh(x); }, std::nullopt, std::nullopt},
-    {"ThresholdedRelu", [](double x, double a, double) { return x > a ? x : 0; }, 1.0f, std::nullopt}};
+    // Unlike the operator of this name, which leaves out alpha itself.
+    {"ThresholdedRelu", [](double x, double a, double) { return x >= a ? x : 0; }, 1.0f, std::nullopt}};
 
 const Activation* find_activation(const std::string& name) {
   const auto it = std::ranges::find(kActivations, name, &Activation::name);

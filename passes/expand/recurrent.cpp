@@ -98,10 +98,15 @@ class Step {
     const std::string_view name = a.function->name;
     if (name == "Affine") return at_.sum({at_.mul({x, number(a.alpha)}), number(a.beta)});
     if (name == "ScaledTanh") return at_.mul({at_.add(ops::Tanh, {at_.mul({x, number(a.beta)})}), number(a.alpha)});
+    if (name == ops::ThresholdedRelu.name) return from(a.alpha, x);
     Attributes attributes;
     if (a.function->alpha) attributes["alpha"] = a.alpha;
     if (a.function->beta) attributes["beta"] = a.beta;
     return at_.add(*find_op(name), {x}, std::move(attributes));
+  }
+  // x >= bound ? x : 0. The operator ThresholdedRelu gives 0 for the bound, too, where a gate that is clipped often lies.
+  Value* from(double bound, Value* x) {
+    return at_.add(ops::Where, {at_.add(ops::GreaterOrEqual, {x, number(bound)}), x, number(0)});
   }
   Value* activated(size_t function, Value* x) {
     if (const auto bound = l_.r.attrs.clip) x = at_.add(ops::Clip, {x, number(-*bound), number(*bound)});

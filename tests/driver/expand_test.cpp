@@ -241,6 +241,19 @@ TEST(Recurrent, StatesAndPeepholes) {
                             .more_operands = ", , h0"}));
 }
 
+// A gate that is clipped to 1 passes a threshold of 1.
+TEST(Recurrent, ThresholdsLetThemselvesPass) {
+  const auto graph = graph_from_text(
+      "(float[1,3,1] x, float[1,1,1] w) => (float[1,1,3,1] y) "
+      "{ y = RNN <hidden_size = 1, clip = 1.0, activations = [\"ThresholdedRelu\"]> (x, w, w) }");
+  const Tensor x = Tensor::of<float>({1, 3, 1}, {2, 0.5F, NAN}), one = Tensor::of<float>({1, 1, 1}, {1});
+  for (const Backend backend : {Backend::Reference, Backend::Jit}) {
+    const auto y = (*open_graph(*graph, {.backend = backend}))->run({x, one});
+    ASSERT_TRUE(y.ok()) << to_string(y.diagnostics());
+    EXPECT_EQ((*y)[0], Tensor::of<float>({1, 1, 3, 1}, {1, 0, 0}));
+  }
+}
+
 // Absent peepholes are not zeros: those would make NaN of an infinite state.
 TEST(Recurrent, StatesMayBeInfinite) {
   const auto graph = graph_from_text(
