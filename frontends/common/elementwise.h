@@ -27,6 +27,9 @@ template <const OpDef& op> inline constexpr TranslatorFunction unary{[](Translat
 template <const OpDef& op>
 inline constexpr TranslatorFunction binary{[](Translation& t) { return combine(t, op); }, &op};
 
+// The angle of the point (x, y), from -pi to pi, with the signs that zeros have.
+Result<Value*> angle(Translation& t, Value* y, Value* x);
+
 // Operand 0, what `compute` makes of it, in the same order of axes:
 //   of_one(t, [&](Value* x) { return t.add(ops::Mul, {x, x}); })
 template <class Compute> Status of_one(Translation& t, Compute compute) {

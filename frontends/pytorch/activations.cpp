@@ -1,10 +1,46 @@
 // Activations and softmaxes.
+#include "frontends/common/formula.h"
 #include "frontends/pytorch/translators.h"
 #include "ir/ops/attributes.h"
 #include "ir/ops/data_attributes.h"
 
 namespace lapis::pytorch_frontend {
 namespace {
+
+using frontend::Formula;
+
+// Numbers without a sign are as they are.
+Status relu(Translation& t) {
+  Args a(t);
+  LAPIS_TRY(Value * x, self(a));
+  return finish(t, x->dtype() == DType::UInt8 ? Result<Value*>(x) : t.add(ops::Relu, {x}));
+}
+
+// x where it lies outside of [-lambd, lambd], else 0.
+Status hardshrink(Translation& t) {
+  Args a(t);
+  const double limit = a.number("lambd", 0.5);
+  LAPIS_CHECK(a.status());
+  LAPIS_TRY(Value * x, self(a));
+  Formula f(t);
+  Value* inside = f.op(ops::LessOrEqual, {f.op(ops::Abs, {x}), f.number(limit, x->dtype())});
+  Value* y = f.where(inside, f.number(0, x->dtype()), x);
+  LAPIS_CHECK(f.status());
+  return frontend::result(t, 0, y);
+}
+
+// How far x lies outside of [-lambd, lambd].
+Status softshrink(Translation& t) {
+  Args a(t);
+  const double limit = a.number("lambd", 0.5);
+  LAPIS_CHECK(a.status());
+  LAPIS_TRY(Value * x, self(a));
+  Formula f(t);
+  Value* inside = f.op(ops::Clip, {x, f.number(-limit, x->dtype()), f.number(limit, x->dtype())});
+  Value* y = f.sub(x, inside);
+  LAPIS_CHECK(f.status());
+  return frontend::result(t, 0, y);
+}
 
 Result<Value*> clipped(Translation& t, Value* x, double low, double high) {
   return t.add(ops::Clip, {x, number_like(t, low, x), number_like(t, high, x)});
@@ -53,23 +89,38 @@ Status leaky_relu(Translation& t) {
   return finish(t, t.add(ops::LeakyRelu, {x}, attributes));
 }
 
+// below * (e^(inner x) - 1) up to 0, above * x beyond.
+struct Exponential {
+  double below, above, inner;
+};
+Status finish_exponential(Translation& t, Value* x, const Exponential& e) {
+  Formula f(t);
+  const auto number = [&](double value) { return f.number(value, x->dtype()); };
+  Value* power = f.op(ops::Exp, {f.mul(f.min(x, number(0)), number(e.inner))});
+  Value* below = f.mul(f.sub(power, number(1)), number(e.below));
+  Value* y = f.where(f.greater(x, number(0)), f.mul(x, number(e.above)), below);
+  LAPIS_CHECK(f.status());
+  return frontend::result(t, 0, y);
+}
+
 Status elu(Translation& t) {
   Args a(t);
   const ops::AlphaAttrs attributes{static_cast<float>(a.number("alpha", 1))};
   const double scale = a.number("scale", 1), input_scale = a.number("input_scale", 1);
   LAPIS_CHECK(a.status());
-  if (input_scale != 1) return Translation::unsupported("a scale of its operand");
   LAPIS_TRY(Value * x, self(a));
+  if (input_scale != 1) return finish_exponential(t, x, {attributes.alpha * scale, scale, input_scale});
   LAPIS_TRY(Value * y, t.add(ops::Elu, {x}, attributes));
   return finish(t, scale == 1 ? Result<Value*>(y) : t.add(ops::Mul, {y, number_like(t, scale, y)}));
 }
 
 Status celu(Translation& t) {
   Args a(t);
-  const ops::AlphaAttrs attributes{static_cast<float>(a.number("alpha", 1))};
+  const double alpha = a.number("alpha", 1);
   LAPIS_CHECK(a.status());
   LAPIS_TRY(Value * x, self(a));
-  return finish(t, t.add(ops::Celu, {x}, attributes));
+  if (x->dtype() != DType::Float32) return finish_exponential(t, x, {alpha, 1, 1 / alpha});
+  return finish(t, t.add(ops::Celu, {x}, ops::AlphaAttrs{static_cast<float>(alpha)}));
 }
 
 // One slope, or one a channel of axis 1.
@@ -86,14 +137,19 @@ Status prelu(Translation& t) {
   return finish(t, t.add(ops::PRelu, {x, slopes}));
 }
 
-// log(1 + exp(beta x)) / beta. Beyond the threshold PyTorch gives x itself, which the logarithm rounds to in float.
+// log(1 + exp(beta x)) / beta. Beyond the threshold PyTorch gives x itself, which the logarithm rounds to in float where the threshold is 20 or more.
 Status softplus(Translation& t) {
   Args a(t);
   const double beta = a.number("beta", 1), threshold = a.number("threshold", 20);
   LAPIS_CHECK(a.status());
-  if (beta != 1 || threshold < 20) return Translation::unsupported("a beta, or a threshold below 20");
   LAPIS_TRY(Value * x, self(a));
-  return finish(t, t.add(ops::Softplus, {x}));
+  if (beta == 1 && threshold >= 20) return finish(t, t.add(ops::Softplus, {x}));
+  Formula f(t);
+  Value* scaled = f.mul(x, f.number(beta, x->dtype()));
+  Value* curve = f.div(f.op(ops::Softplus, {scaled}), f.number(beta, x->dtype()));
+  Value* y = f.where(f.greater(scaled, f.number(threshold, x->dtype())), x, curve);
+  LAPIS_CHECK(f.status());
+  return frontend::result(t, 0, y);
 }
 
 Status log_sigmoid(Translation& t) {
@@ -148,18 +204,20 @@ constexpr AtenRow kRows[] = {
     {"aten.hardsigmoid", "self", hardsigmoid},
     {"aten.hardswish", "self", unary<ops::HardSwish>},
     {"aten.hardtanh", "self min_val max_val", hardtanh},
+    {"aten.hardshrink", "self lambd", hardshrink},
     {"aten.leaky_relu", "self negative_slope", leaky_relu},
     {"aten.log_sigmoid", "self", log_sigmoid},
     {"aten.log_softmax", "self dim dtype", log_softmax},
     {"aten.mish", "self", unary<ops::Mish>},
     {"aten.prelu", "self weight", prelu},
-    {"aten.relu", "self", unary<ops::Relu>},
+    {"aten.relu", "self", relu},
     {"aten.relu6", "self", relu6},
     {"aten.selu", "self", unary<ops::Selu>},
     {"aten.sigmoid", "self", real<ops::Sigmoid>},
     {"aten.silu", "self", silu},
     {"aten.softmax", "self dim dtype", softmax},
     {"aten.softplus", "self beta threshold", softplus},
+    {"aten.softshrink", "self lambd", softshrink},
     {"aten.tanh", "self", real<ops::Tanh>},
     {"aten.threshold", "self threshold value", threshold},
 };

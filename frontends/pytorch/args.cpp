@@ -5,6 +5,7 @@
 #include "frontends/pytorch/types.h"
 #include "frontends/pytorch/writer.h"
 #include "ir/ops/data_attributes.h"
+#include "ir/ops/loops.h"
 #include "ir/ops/ops.h"
 
 namespace lapis::pytorch_frontend {
@@ -55,6 +56,8 @@ Result<Value*> Args::number_or_tensor(std::string_view name, DType like) {
   if (is_operand(name)) return tensor(name);
   const auto* value = find(name);
   if (!value) return error(ErrorKind::Input, "has no argument '" + std::string(name) + "'");
+  const auto* whole = std::get_if<int64_t>(value);
+  if (whole && is_integer(like)) return t_.constant(ops::from_integers(like, {}, {*whole}));
   return frontend::scalar(t_, number(name, 0), like);
 }
 

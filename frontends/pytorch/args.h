@@ -30,7 +30,7 @@ class Args {
   Result<Value*> tensor(std::string_view name);  // an error if it is absent or a number
   // Lists of tensors; null for None.
   Result<std::vector<Value*>> tensors(std::string_view name);
-  // A tensor, or a number as a constant of this type.
+  // A tensor, or a number as a constant of this type, to which integers wrap.
   Result<Value*> number_or_tensor(std::string_view name, DType like);
 
   int64_t integer(std::string_view name, int64_t fallback);

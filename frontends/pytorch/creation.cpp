@@ -23,18 +23,11 @@ Status ones(Translation& t) {
   return finish(t, filled(t, a, 1, DType::Float32));
 }
 
-// The type of a number among the arguments, where none is asked for.
-DType type_of(const Translation& t, std::string_view number) {
-  const auto it = t.node().attributes.find(number);
-  if (it != t.node().attributes.end() && std::holds_alternative<bool>(it->second)) return DType::Bool;
-  return it != t.node().attributes.end() && std::holds_alternative<int64_t>(it->second) ? DType::Int64 : DType::Float32;
-}
-
 Status full(Translation& t) {
   Args a(t);
   if (a.is_operand("fill_value")) return Translation::unsupported("a value that is computed");
   const double value = a.number("fill_value", 0);
-  return finish(t, filled(t, a, value, type_of(t, "fill_value")));
+  return finish(t, filled(t, a, value, type_of_number(t, "fill_value")));
 }
 
 // In the type of self, unless another is asked for.
@@ -108,7 +101,7 @@ Status tensor_of_number(Translation& t) {
   Args a(t);
   if (!a.is_operand("data") && std::holds_alternative<std::vector<int64_t>>(t.attribute("data")))
     return Translation::unsupported("a tensor made of a list of numbers");
-  LAPIS_TRY(Value * value, a.number_or_tensor("data", type_of(t, "data")));
+  LAPIS_TRY(Value * value, a.number_or_tensor("data", type_of_number(t, "data")));
   const DType dtype = a.dtype().value_or(value->dtype());
   LAPIS_CHECK(a.status());
   return finish(t, frontend::cast(t, value, dtype));
@@ -119,6 +112,7 @@ constexpr AtenRow kRows[] = {
     {"aten.empty", "size *dtype layout device pin_memory memory_format", zeros},
     {"aten.empty_like", "self *dtype layout device pin_memory memory_format", zeros_like},
     {"aten.empty_permuted", "size physical_layout *dtype layout device pin_memory", zeros},
+    {"aten.empty_strided", "size stride *dtype layout device pin_memory", zeros},
     {"aten.fill", "self value", full_like},
     {"aten.full", "size fill_value *dtype layout device pin_memory", full},
     {"aten.full_like", "self fill_value *dtype layout device pin_memory memory_format", full_like},

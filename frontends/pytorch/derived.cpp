@@ -69,35 +69,12 @@ Status outer(Translation& t) {
   return finish(t, f, f.mul(f.unsqueeze(p.a, {1}), f.unsqueeze(p.b, {0})));
 }
 
-Status scatter_reduce(Translation& t) {
-  struct Row {
-    std::string_view name;
-    const char* reduction;
-  };
-  constexpr Row kReductions[] = {{"sum", "add"}, {"prod", "mul"}, {"amax", "max"}, {"amin", "min"}};
-  Args a(t);
-  const std::string name = a.word("reduce", "");
-  const int64_t dim = a.integer("dim", 0);
-  const bool takes_self = a.flag("include_self", true);
-  LAPIS_CHECK(a.status());
-  LAPIS_TRY(Value * x, self(a));
-  LAPIS_TRY(Value * index, a.tensor("index"));
-  LAPIS_TRY(Value * source, a.tensor("src"));
-  if (!takes_self) return Translation::unsupported("a reduction without what is there");
-  for (const Row& row : kReductions)
-    if (row.name == name)
-      return pytorch_frontend::finish(
-          t, t.add(ops::ScatterElements, {x, index, source}, ops::ScatterElementsAttrs{dim, row.reduction}));
-  return Translation::unsupported("reduce='" + name + "'");
-}
-
 constexpr AtenRow kRows[] = {
     {"aten.frac", "self", frac},
     {"aten.isfinite", "self", isfinite},
     {"aten.logaddexp", "self other", logaddexp},
     {"aten.nan_to_num", "self nan posinf neginf", nan_to_num},
     {"aten.outer", "self vec2", outer},
-    {"aten.scatter_reduce", "self dim index src reduce *include_self", scatter_reduce},
 };
 
 }  // namespace

@@ -2,12 +2,16 @@
 #include <cmath>
 #include <numbers>
 
+#include "frontends/common/elementwise.h"
+#include "frontends/common/formula.h"
 #include "frontends/pytorch/translators.h"
 #include "ir/ops/attributes.h"
 #include "ir/ops/data_attributes.h"
 
 namespace lapis::pytorch_frontend {
 namespace {
+
+using frontend::Formula;
 
 // ---- arithmetic ----------------------------------------------------------------------------------------------------------------
 
@@ -44,25 +48,15 @@ Result<Value*> truncated(Translation& t, Value* x) {
   return t.add(ops::Mul, {whole, sign});
 }
 
-Result<Pair> as_reals(Translation& t, Pair p) {
-  LAPIS_TRY(p.a, as_real(t, p.a));
-  LAPIS_TRY(p.b, as_real(t, p.b));
-  return p;
-}
-
 // The largest integer below a / b; of integers too, which ONNX divides toward zero.
 Status div(Translation& t) {
   Args args(t);
   const std::string mode = args.word("rounding_mode", "");
-  LAPIS_TRY(const Pair p, pair(t, args));
+  LAPIS_TRY(const Pair p, mode.empty() ? real_pair(t, args) : pair(t, args));
   LAPIS_CHECK(args.status());
   if (mode == "floor") return finish(t, floor_quotient(t, p));
-  if (mode == "trunc") {
-    LAPIS_TRY(Value * quotient, t.add(ops::Div, {p.a, p.b}));
-    return finish(t, truncated(t, quotient));
-  }
-  LAPIS_TRY(const Pair reals, as_reals(t, p));
-  return finish(t, t.add(ops::Div, {reals.a, reals.b}));
+  LAPIS_TRY(Value * quotient, t.add(ops::Div, {p.a, p.b}));
+  return finish(t, mode == "trunc" ? truncated(t, quotient) : Result<Value*>(quotient));
 }
 
 Status floor_divide(Translation& t) {
@@ -71,14 +65,10 @@ Status floor_divide(Translation& t) {
   return finish(t, floor_quotient(t, p));
 }
 
-// The sign of the divisor.
 Status remainder(Translation& t) {
   Args args(t);
   LAPIS_TRY(const Pair p, pair(t, args));
-  if (!is_float(p.a->dtype())) return finish(t, t.add(ops::Mod, {p.a, p.b}));
-  LAPIS_TRY(Value * times, floor_quotient(t, p));
-  LAPIS_TRY(Value * whole, t.add(ops::Mul, {times, p.b}));
-  return finish(t, t.add(ops::Sub, {p.a, whole}));
+  return finish(t, floor_rest(t, p));
 }
 
 Status fmod(Translation& t) {
@@ -89,8 +79,15 @@ Status fmod(Translation& t) {
 
 Status pow(Translation& t) {
   Args args(t);
-  LAPIS_TRY(const Pair p, pair(t, args, "self", "exponent"));
-  return finish(t, t.add(ops::Pow, {p.a, p.b}));
+  LAPIS_TRY(Pair p, pair(t, args, "self", "exponent"));
+  const DType type = p.a->dtype();
+  const bool is_root = t.get<double>("exponent", 0) == 0.5;
+  if (is_root && is_float(type)) return finish(t, t.add(ops::Sqrt, {p.a}));
+  if (is_float(type) || type == DType::Int32 || type == DType::Int64) return finish(t, t.add(ops::Pow, {p.a, p.b}));
+  LAPIS_TRY(p.a, frontend::cast(t, p.a, DType::Int64));  // which wraps as the narrower type does
+  LAPIS_TRY(p.b, frontend::cast(t, p.b, DType::Int64));
+  LAPIS_TRY(Value * power, t.add(ops::Pow, {p.a, p.b}));
+  return finish(t, frontend::cast(t, power, type));
 }
 
 // self + value * tensor1 (* or /) tensor2
@@ -98,14 +95,16 @@ Status add_combined(Translation& t, const OpDef& op) {
   Args a(t);
   const double value = a.number("value", 1);
   LAPIS_CHECK(a.status());
-  LAPIS_TRY(Value * x, self(a));
-  LAPIS_TRY(Value * left, a.tensor("tensor1"));
-  LAPIS_TRY(Value * right, a.tensor("tensor2"));
-  LAPIS_TRY(Value * y, t.add(op, {left, right}));
+  std::vector<Value*> all;
+  for (const char* name : {"self", "tensor1", "tensor2"}) {
+    LAPIS_TRY(all.emplace_back(), a.tensor(name));
+  }
+  LAPIS_TRY(all, in_one_type(t, std::move(all)));
+  LAPIS_TRY(Value * y, t.add(op, {all[1], all[2]}));
   if (value != 1) {
     LAPIS_TRY(y, t.add(ops::Mul, {y, number_like(t, value, y)}));
   }
-  return finish(t, t.add(ops::Add, {x, y}));
+  return finish(t, t.add(ops::Add, {all[0], y}));
 }
 Status addcmul(Translation& t) { return add_combined(t, ops::Mul); }
 Status addcdiv(Translation& t) { return add_combined(t, ops::Div); }
@@ -135,9 +134,36 @@ Status rsqrt(Translation& t) {
   return finish(t, t.add(ops::Reciprocal, {root}));
 }
 
+// No number has a sign that is none: 0, as for 0.
+Status sign(Translation& t) {
+  Args a(t);
+  Formula f(t);
+  LAPIS_TRY(Value * x, self(a));
+  if (x->dtype() == DType::Bool) return frontend::result(t, 0, x);
+  if (!is_float(x->dtype())) return finish(t, t.add(ops::Sign, {x}));
+  Value* zero = f.number(0, x->dtype());
+  Value* y = f.sub(f.cast(f.greater(x, zero), x->dtype()), f.cast(f.greater(zero, x), x->dtype()));
+  LAPIS_CHECK(f.status());
+  return frontend::result(t, 0, y);
+}
+
+// Of numbers without a sign too, which wrap.
+Status neg(Translation& t) {
+  Args a(t);
+  LAPIS_TRY(Value * x, self(a));
+  return finish(t, x->dtype() == DType::UInt8 ? t.add(ops::Sub, {number_like(t, 0, x), x}) : t.add(ops::Neg, {x}));
+}
+
+Status atan2(Translation& t) {
+  Args a(t);
+  LAPIS_TRY(const Pair p, real_pair(t, a));
+  return finish(t, frontend::angle(t, p.a, p.b));
+}
+
 Status square(Translation& t) {
   Args a(t);
   LAPIS_TRY(Value * x, self(a));
+  LAPIS_TRY(x, frontend::cast(t, x, x->dtype() == DType::Bool ? DType::Int64 : x->dtype()));
   return finish(t, t.add(ops::Mul, {x, x}));
 }
 
@@ -184,16 +210,24 @@ template <const OpDef& Op> Status rounded(Translation& t) {
 
 // ---- limits ---------------------------------------------------------------------------------------------------------------------
 
+// The limits decide the type too.
 Result<Value*> limited(Translation& t, Args& a, Value* x, std::string_view limit, const OpDef& op) {
   if (!a.has(limit)) return x;
-  LAPIS_TRY(Value * bound, a.number_or_tensor(limit, x->dtype()));
-  LAPIS_TRY(bound, frontend::cast(t, bound, x->dtype()));
-  return t.add(op, {x, bound});
+  LAPIS_TRY(const Pair p, pair(t, a, "self", limit));
+  LAPIS_TRY(const std::vector<Value*> both, in_one_type(t, {x, p.b}));
+  return t.add(op, both);
+}
+
+bool is_real_number(const Translation& t, std::string_view name) {
+  return std::holds_alternative<double>(t.attribute(name));
 }
 
 Status clamp(Translation& t) {
   Args a(t);
   LAPIS_TRY(Value * x, self(a));
+  if (is_real_number(t, "min") || is_real_number(t, "max")) {
+    LAPIS_TRY(x, as_real(t, x));
+  }
   if (a.has("min") && a.has("max") && !a.is_operand("min") && !a.is_operand("max")) {
     const double low = a.number("min", 0), high = a.number("max", 0);
     LAPIS_CHECK(a.status());
@@ -258,10 +292,11 @@ Status where(Translation& t) {
   LAPIS_TRY(Value * condition, a.tensor("condition"));
   LAPIS_TRY(condition, frontend::cast(t, condition, DType::Bool));
   if (!a.is_operand("self") && !a.is_operand("other")) {
-    const double yes = a.number("self", 0), no = a.number("other", 0);
+    const DType type = promoted(type_of_number(t, "self"), type_of_number(t, "other"));
+    LAPIS_TRY(Value * yes, a.number_or_tensor("self", type));
+    LAPIS_TRY(Value * no, a.number_or_tensor("other", type));
     LAPIS_CHECK(a.status());
-    return finish(t, t.add(ops::Where, {condition, frontend::scalar(t, yes, DType::Float32),
-                                        frontend::scalar(t, no, DType::Float32)}));
+    return finish(t, t.add(ops::Where, {condition, yes, no}));
   }
   LAPIS_TRY(const Pair p, pair(t, a));
   return finish(t, t.add(ops::Where, {condition, p.a, p.b}));
@@ -334,12 +369,26 @@ Status copy(Translation& t) {
   return finish(t, t.add(ops::Expand, {from, shape}));
 }
 
+constexpr const char* kTraining = "training: call model.eval() before the model is exported";
+
 Status dropout(Translation& t) {
   Args a(t);
   const bool trains = a.flag("train", false) && a.number("p", 0.5) > 0;
   LAPIS_CHECK(a.status());
-  if (trains) return Translation::unsupported("training: call model.eval() before the model is exported");
+  if (trains) return Translation::unsupported(kTraining);
   return same(t);
+}
+
+// The same with a mask of what stays: all.
+Status native_dropout(Translation& t) {
+  Args a(t);
+  const bool trains = a.flag("train", true) && a.number("p", 0.5) > 0;
+  LAPIS_CHECK(a.status());
+  if (trains) return Translation::unsupported(kTraining);
+  LAPIS_TRY(Value * x, a.tensor("input"));
+  LAPIS_TRY(Value * shape, t.add(ops::ShapeOf, {x}));
+  LAPIS_TRY(Value * mask, t.add(ops::Expand, {frontend::scalar(t, 1, DType::Bool), shape}));
+  return finish_some(t, {x, mask});
 }
 
 constexpr AtenRow kRows[] = {
@@ -358,6 +407,7 @@ constexpr AtenRow kRows[] = {
     {"aten.asin", "self", real<ops::Asin>},
     {"aten.asinh", "self", real<ops::Asinh>},
     {"aten.atan", "self", real<ops::Atan>},
+    {"aten.atan2", "self other", atan2},
     {"aten.atanh", "self", real<ops::Atanh>},
     {"aten.bitwise_and", "self other", bitwise<ops::And, ops::BitwiseAnd>},
     {"aten.bitwise_not", "self", bitwise_not},
@@ -410,11 +460,12 @@ constexpr AtenRow kRows[] = {
     {"aten.long", "self", cast_to<DType::Int64>},
     {"aten.lt", "self other", ordered<ops::Less>},
     {"aten.masked_fill", "self mask value", masked_fill},
-    {"aten.maximum", "self other", binary<ops::Max>},
-    {"aten.minimum", "self other", binary<ops::Min>},
+    {"aten.maximum", "self other", bitwise<ops::Or, ops::Max>},
+    {"aten.minimum", "self other", bitwise<ops::And, ops::Min>},
     {"aten.mul", "self other", mul},
+    {"aten.native_dropout", "input p train", native_dropout},
     {"aten.ne", "self other", opposite<ops::Equal>},
-    {"aten.neg", "self", unary<ops::Neg>},
+    {"aten.neg", "self", neg},
     {"aten.pow", "self exponent", pow},
     {"aten.positive", "self", same},
     {"aten.reciprocal", "self", real<ops::Reciprocal>},
@@ -422,7 +473,7 @@ constexpr AtenRow kRows[] = {
     {"aten.round", "self *decimals", rounded<ops::Round>},
     {"aten.rsqrt", "self", rsqrt},
     {"aten.rsub", "self other alpha", rsub},
-    {"aten.sign", "self", unary<ops::Sign>},
+    {"aten.sign", "self", sign},
     {"aten.sin", "self", real<ops::Sin>},
     {"aten.sinh", "self", real<ops::Sinh>},
     {"aten.sqrt", "self", real<ops::Sqrt>},
@@ -438,12 +489,29 @@ constexpr AtenRow kRows[] = {
 
 }  // namespace
 
+// Of floats the rest of a division toward zero, which is exact, and the divisor once more where the signs differ.
+Result<Value*> floor_rest(Translation& t, const Pair& p) {
+  if (!is_float(p.a->dtype())) return t.add(ops::Mod, {p.a, p.b});
+  Formula f(t);
+  Value* zero = f.number(0, p.a->dtype());
+  Value* rest = f.op(ops::Mod, {p.a, p.b}, ops::ModAttrs{true});
+  Value* differs = f.op(ops::Xor, {f.greater(zero, rest), f.greater(zero, p.b)});
+  Value* moves = f.both(differs, f.opposite(f.op(ops::Equal, {rest, zero})));
+  Value* y = f.where(moves, f.add(rest, p.b), rest);
+  LAPIS_CHECK(f.status());
+  return y;
+}
+
+// Of floats the quotient of what the rest leaves, which is close to a whole number; a / 0 as it is.
 Result<Value*> floor_quotient(Translation& t, const Pair& p) {
+  LAPIS_TRY(Value * rest, floor_rest(t, p));
   if (is_float(p.a->dtype())) {
-    LAPIS_TRY(Value * quotient, t.add(ops::Div, {p.a, p.b}));
-    return t.add(ops::Floor, {quotient});
+    Formula f(t);
+    Value* whole = f.op(ops::Round, {f.div(f.sub(p.a, rest), p.b)});
+    Value* y = f.where(f.op(ops::Equal, {p.b, f.number(0, p.b->dtype())}), f.div(p.a, p.b), whole);
+    LAPIS_CHECK(f.status());
+    return y;
   }
-  LAPIS_TRY(Value * rest, t.add(ops::Mod, {p.a, p.b}));
   LAPIS_TRY(Value * whole, t.add(ops::Sub, {p.a, rest}));
   return t.add(ops::Div, {whole, p.b});
 }

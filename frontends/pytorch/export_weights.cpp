@@ -1,5 +1,7 @@
 #include "frontends/pytorch/export_weights.h"
 
+#include <algorithm>
+
 #include "frontends/pytorch/checkpoint.h"
 #include "frontends/pytorch/expression.h"
 #include "frontends/pytorch/tensors.h"
@@ -57,6 +59,17 @@ Type type_of_meta(const Json& meta) {
   type.dims.emplace();
   for (const Json& size : frontend::elements(*sizes)) type.dims->push_back(dim_of(size));
   return type;
+}
+
+std::optional<bool> is_dense_meta(const Json& meta) {
+  const Result<Strided> view = view_of(meta, DType::Float32);
+  if (!view.ok() || view->shape.size() != view->strides.size()) return std::nullopt;
+  int64_t step = 1;
+  for (size_t axis = view->shape.size(); axis-- > 0; step *= std::max<int64_t>(view->shape[axis], 1)) {
+    if (view->shape[axis] > kMaxTensorBytes / step) return std::nullopt;
+    if (view->shape[axis] != 1 && view->strides[axis] != step) return false;
+  }
+  return view->offset == 0;
 }
 
 Result<ExportWeights> ExportWeights::open(Archive& archive, const std::string& name) {

@@ -37,4 +37,7 @@ class ExportWeights {
 // The type that a program's description of a tensor gives, with symbols for sizes that are open; dtype Undefined for what Lapis has no type for.
 Type type_of_meta(const frontend::Json& meta);
 
+// Whether elements lie row by row from the beginning of their memory on; nullopt where open sizes or strides do not tell.
+std::optional<bool> is_dense_meta(const frontend::Json& meta);
+
 }  // namespace lapis::pytorch_frontend

@@ -143,6 +143,13 @@ bool is_assertion(const std::string& op) {
   return std::find(std::begin(kAssertions), std::end(kAssertions), op) != std::end(kAssertions);
 }
 
+// Its result depends on the memory of its operand.
+bool asks_how_elements_lie(const std::string& op) {
+  constexpr std::string_view kAsking[] = {"aten.as_strided", "aten.is_contiguous", "aten.resize_",
+                                          "aten.sym_storage_offset", "aten.sym_stride"};
+  return std::find(std::begin(kAsking), std::end(kAsking), op) != std::end(kAsking);
+}
+
 class Reader {
  public:
   explicit Reader(size_t file_bytes, int depth = 0) : depth_(depth), writer_(file_bytes) {}
@@ -248,7 +255,16 @@ class Reader {
     }
     if (!add_outputs(node, call)) return;
     if (call.op == "export.access_subclass_inner_tensor") return add_part(call);
+    if (asks_how_elements_lie(call.op) && !call.arguments.empty()) add_density(call);
     if (Status added = writer_.add(std::move(call)); !added.ok()) collect(added.diagnostics());
+  }
+
+  // Whether the elements of its operand lie row by row, where the program says.
+  void add_density(Call& call) const {
+    const auto& metas = frontend::members(*graph_, "tensor_values");
+    const auto meta = metas.find(call.arguments[0].value.text);
+    const auto is_dense = meta == metas.end() ? std::nullopt : is_dense_meta(meta->second);
+    if (is_dense) call.arguments.push_back({"is_dense", Item::of_bool(*is_dense)});
   }
 
   // (tensor, "scale")

@@ -15,6 +15,9 @@ Status index_select(Translation& t) {
   LAPIS_CHECK(a.status());
   LAPIS_TRY(Value * x, self(a));
   LAPIS_TRY(Value * indices, a.tensor("index"));
+  LAPIS_TRY(const int64_t rank, frontend::rank_of(x));
+  if (rank == 0) return frontend::result(t, 0, x);  // of its one element
+  LAPIS_TRY(indices, frontend::reshape(t, indices, {-1}));
   return finish(t, t.add(ops::Gather, {x, indices}, ops::AxisAttrs{dim}));
 }
 
@@ -24,27 +27,10 @@ Status gather(Translation& t) {
   LAPIS_CHECK(a.status());
   LAPIS_TRY(Value * x, self(a));
   LAPIS_TRY(Value * indices, a.tensor("index"));
+  LAPIS_TRY(const int64_t rank, frontend::rank_of(x));
+  if (rank == 0) return frontend::result(t, 0, x);  // of its one element
   return finish(t, t.add(ops::GatherElements, {x, indices}, ops::AxisAttrs{dim}));
 }
-
-Status scatter_of(Translation& t, const char* reduction) {
-  Args a(t);
-  const int64_t dim = a.integer("dim", 0);
-  LAPIS_CHECK(a.status());
-  LAPIS_TRY(Value * x, self(a));
-  LAPIS_TRY(Value * indices, a.tensor("index"));
-  Value* updates = nullptr;
-  if (a.is_operand("src")) {
-    LAPIS_TRY(updates, a.tensor("src"));
-  } else {
-    LAPIS_TRY(Value * value, a.number_or_tensor(a.has("value") ? "value" : "src", x->dtype()));
-    LAPIS_TRY(Value * shape, t.add(ops::ShapeOf, {indices}));
-    LAPIS_TRY(updates, t.add(ops::Expand, {value, shape}));
-  }
-  return finish(t, t.add(ops::ScatterElements, {x, indices, updates}, ops::ScatterElementsAttrs{dim, reduction}));
-}
-Status scatter(Translation& t) { return scatter_of(t, "none"); }
-Status scatter_add(Translation& t) { return scatter_of(t, "add"); }
 
 // ---- along one axis, all of what lies across it --------------------------------------------------------------------------------------
 
@@ -112,20 +98,47 @@ Status index_add(Translation& t) {
   return put_across(t, at, source, "add");
 }
 
-// x[:, i, j]: indices of neighbouring axes, which broadcast against each other. They stand where the first of them was.
+// x[:, i, j]: indices of axes, which broadcast against each other. What they choose stands where the first of them was, or in front where other
+// axes lie between them.
 struct Indexed {
-  size_t first = 0;
-  std::vector<Value*> indices;
+  Axes axes;
+  std::vector<Value*> indices;  // int64
+
+  bool are_neighbours() const { return axes.back() - axes.front() == static_cast<int64_t>(axes.size()) - 1; }
+  int64_t place() const { return are_neighbours() ? axes.front() : 0; }
 };
 
-Result<Indexed> indexed_axes(const std::vector<Value*>& given) {
-  const auto is_index = [](const Value* v) { return v != nullptr; };
-  const auto begin = std::find_if(given.begin(), given.end(), is_index);
-  const auto end = std::find_if_not(begin, given.end(), is_index);
-  if (begin == given.end()) return error(ErrorKind::Input, "has no indices");
-  if (std::any_of(end, given.end(), is_index))
-    return Translation::unsupported("indices of axes that are no neighbours");
-  return Indexed{static_cast<size_t>(begin - given.begin()), {begin, end}};
+bool is_mask(const Value* index) { return index->dtype() == DType::Bool || index->dtype() == DType::UInt8; }
+
+// A mask of several axes chooses by one index each: those of its elements that are not 0.
+Status add_mask(Translation& t, Value* mask, int64_t& axis, Indexed& at) {
+  LAPIS_TRY(const int64_t rank, frontend::rank_of(mask));
+  if (rank == 0) return Translation::unsupported("a mask without axes as its index");
+  LAPIS_TRY(Value * places, t.add(ops::NonZero, {mask}));
+  for (int64_t i = 0; i < rank; ++i) {
+    at.axes.push_back(axis++);
+    Value* number = frontend::scalar(t, static_cast<double>(i), DType::Int64);
+    LAPIS_TRY(at.indices.emplace_back(), t.add(ops::Gather, {places, number}, ops::AxisAttrs{0}));
+  }
+  return ok();
+}
+
+Result<Indexed> indexed_axes(Translation& t, const std::vector<Value*>& given) {
+  Indexed at;
+  int64_t axis = 0;
+  for (Value* index : given) {
+    if (index && is_mask(index)) {
+      LAPIS_CHECK(add_mask(t, index, axis, at));
+      continue;
+    }
+    if (index) {
+      at.axes.push_back(axis);
+      LAPIS_TRY(at.indices.emplace_back(), frontend::cast(t, index, DType::Int64));
+    }
+    ++axis;
+  }
+  if (at.axes.empty()) return error(ErrorKind::Input, "has no indices");
+  return at;
 }
 
 // [..., n] of n indices, all in one shape.
@@ -142,78 +155,122 @@ Result<Value*> joined_indices(Translation& t, std::vector<Value*> indices) {
   return t.add(ops::Concat, indices, ops::ConcatAttrs{-1});
 }
 
-// The axes from `first` on, `count` of them, in front of the others.
-Axes moved_to_front(int64_t rank, int64_t first, int64_t count) {
-  Axes perm;
-  for (int64_t i = 0; i < count; ++i) perm.push_back(first + i);
+// These axes in front of the others.
+Axes in_front(int64_t rank, const Axes& axes) {
+  Axes perm = axes;
   for (int64_t axis = 0; axis < rank; ++axis)
-    if (axis < first || axis >= first + count) perm.push_back(axis);
+    if (std::find(axes.begin(), axes.end(), axis) == axes.end()) perm.push_back(axis);
   return perm;
+}
+
+// `count` axes from `first` on in front of the others.
+Axes moved_to_front(int64_t rank, int64_t first, int64_t count) {
+  Axes axes;
+  for (int64_t i = 0; i < count; ++i) axes.push_back(first + i);
+  return in_front(rank, axes);
+}
+
+Status check_axes(const Indexed& at, int64_t rank) {
+  if (at.axes.back() < rank) return ok();
+  return error(ErrorKind::Input, "has indices for more axes than the operand has");
 }
 
 // Several indices: their axes go to the front, and what is found goes back to where they were.
 Result<Value*> gathered(Translation& t, Value* x, const Indexed& at) {
   LAPIS_TRY(const int64_t rank, frontend::rank_of(x));
-  const auto first = static_cast<int64_t>(at.first), count = static_cast<int64_t>(at.indices.size());
-  if (first + count > rank) return error(ErrorKind::Input, "has indices for more axes than the operand has");
-  LAPIS_TRY(Value * turned, frontend::transpose(t, x, moved_to_front(rank, first, count)));
+  LAPIS_CHECK(check_axes(at, rank));
+  LAPIS_TRY(Value * turned, frontend::transpose(t, x, in_front(rank, at.axes)));
   LAPIS_TRY(Value * indices, joined_indices(t, at.indices));
   LAPIS_TRY(const int64_t index_rank, frontend::rank_of(indices));
   LAPIS_TRY(Value * found, t.add(ops::GatherND, {turned, indices}));
-  return frontend::transpose(t, found, moved_to_front(index_rank - 1 + rank - count, index_rank - 1, first));
+  const int64_t found_rank = index_rank - 1 + rank - static_cast<int64_t>(at.axes.size());
+  return frontend::transpose(t, found, moved_to_front(found_rank, index_rank - 1, at.place()));
 }
-
-bool is_mask(const Value* index) { return index->dtype() == DType::Bool || index->dtype() == DType::UInt8; }
 
 Status index(Translation& t) {
   Args a(t);
   LAPIS_TRY(Value * x, self(a));
   LAPIS_TRY(const std::vector<Value*> given, a.tensors("indices"));
-  LAPIS_TRY(Indexed at, indexed_axes(given));
-  for (Value*& index : at.indices) {
-    if (is_mask(index)) return Translation::unsupported("a mask as its index");
-    LAPIS_TRY(index, frontend::cast(t, index, DType::Int64));
-  }
-  const ops::AxisAttrs axis{static_cast<int64_t>(at.first)};
+  LAPIS_TRY(const Indexed at, indexed_axes(t, given));
+  const ops::AxisAttrs axis{at.axes.front()};
   return finish(t, at.indices.size() == 1 ? t.add(ops::Gather, {x, at.indices[0]}, axis) : gathered(t, x, at));
 }
 
+// A mask alone, from its first axis on.
+struct MaskAlone {
+  Value* mask = nullptr;  // null: it is no mask, or not alone
+  int64_t first = 0;
+};
+MaskAlone mask_alone(const std::vector<Value*>& given) {
+  MaskAlone found;
+  for (size_t i = 0; i < given.size(); ++i) {
+    if (!given[i]) continue;
+    if (found.mask || !is_mask(given[i])) return {};
+    found = {given[i], static_cast<int64_t>(i)};
+  }
+  return found;
+}
+
 // x[mask] = value, of one value.
-Status fill_by_mask(Translation& t, Value* x, const Indexed& at, Value* value) {
+Status fill_by_mask(Translation& t, Value* x, const MaskAlone& at, Value* value, bool adds) {
   LAPIS_TRY(const int64_t rank, frontend::rank_of(x));
-  LAPIS_TRY(const int64_t covered, frontend::rank_of(at.indices[0]));
+  LAPIS_TRY(const int64_t covered, frontend::rank_of(at.mask));
   Axes behind;
-  for (int64_t axis = covered; axis + static_cast<int64_t>(at.first) < rank; ++axis) behind.push_back(axis);
-  LAPIS_TRY(Value * mask, frontend::cast(t, at.indices[0], DType::Bool));
+  for (int64_t axis = covered; axis + at.first < rank; ++axis) behind.push_back(axis);
+  LAPIS_TRY(Value * mask, frontend::cast(t, at.mask, DType::Bool));
   if (!behind.empty()) {
     LAPIS_TRY(mask, frontend::unsqueeze(t, mask, behind));
   }
-  LAPIS_TRY(value, frontend::cast(t, value, x->dtype()));
   LAPIS_TRY(value, frontend::reshape(t, value, Shape{}));
+  if (adds) {
+    LAPIS_TRY(value, t.add(ops::Add, {x, value}));
+  }
   return finish(t, t.add(ops::Where, {mask, value, x}));
 }
 
-// x[i, j] = values, x[i, j] += values; of the first axes.
+Axes back_from(const Axes& perm) {
+  Axes back(perm.size());
+  for (size_t i = 0; i < perm.size(); ++i) back[static_cast<size_t>(perm[i])] = static_cast<int64_t>(i);
+  return back;
+}
+
+// The values as they meet what x[i, :, j] gives, with the axes of the indices in front.
+Result<Value*> values_in_front(Translation& t, Value* values, Value* found, const Indexed& at, int64_t index_rank) {
+  LAPIS_TRY(const int64_t rank, frontend::rank_of(found));
+  LAPIS_TRY(Value * like, frontend::transpose(t, found, moved_to_front(rank, index_rank, at.place())));
+  LAPIS_TRY(Value * shape, t.add(ops::ShapeOf, {like}));
+  LAPIS_TRY(values, t.add(ops::Expand, {values, shape}));
+  return frontend::transpose(t, values, moved_to_front(rank, at.place(), index_rank));
+}
+
+// x[i, j] = values, x[i, j] += values: the axes that are indexed go to the front, and back.
+Status put(Translation& t, Value* x, Value* values, const Indexed& at, bool adds) {
+  LAPIS_TRY(const int64_t rank, frontend::rank_of(x));
+  LAPIS_CHECK(check_axes(at, rank));
+  const Axes perm = in_front(rank, at.axes);
+  LAPIS_TRY(Value * turned, frontend::transpose(t, x, perm));
+  LAPIS_TRY(Value * indices, joined_indices(t, at.indices));
+  LAPIS_TRY(const int64_t index_rank, frontend::rank_of(indices));
+  LAPIS_TRY(Value * found, t.add(ops::GatherND, {turned, indices}));
+  LAPIS_TRY(values, values_in_front(t, values, found, at, index_rank - 1));
+  LAPIS_TRY(Value * changed,
+            t.add(ops::ScatterND, {turned, indices, values}, ops::ScatterNDAttrs{adds ? "add" : "none"}));
+  return finish(t, frontend::transpose(t, changed, back_from(perm)));
+}
+
 Status index_put(Translation& t) {
   Args a(t);
   const bool adds = a.flag("accumulate", false);
   LAPIS_CHECK(a.status());
   LAPIS_TRY(Value * x, self(a));
   LAPIS_TRY(Value * values, a.tensor("values"));
+  LAPIS_TRY(values, frontend::cast(t, values, x->dtype()));
   LAPIS_TRY(const std::vector<Value*> given, a.tensors("indices"));
-  LAPIS_TRY(Indexed at, indexed_axes(given));
   const bool is_one = values->type().is_static() && element_count(values->type().shape()) == 1;
-  if (at.indices.size() == 1 && is_mask(at.indices[0]) && is_one && !adds) return fill_by_mask(t, x, at, values);
-  if (at.first > 0) return Translation::unsupported("indices behind an axis without one");
-  for (Value*& index : at.indices) {
-    if (is_mask(index)) return Translation::unsupported("a mask as its index");
-    LAPIS_TRY(index, frontend::cast(t, index, DType::Int64));
-  }
-  LAPIS_TRY(Value * indices, joined_indices(t, at.indices));
-  LAPIS_TRY(Value * like, t.add(ops::GatherND, {x, indices}));
-  LAPIS_TRY(Value * shape, t.add(ops::ShapeOf, {like}));
-  LAPIS_TRY(values, t.add(ops::Expand, {values, shape}));
-  return finish(t, t.add(ops::ScatterND, {x, indices, values}, ops::ScatterNDAttrs{adds ? "add" : "none"}));
+  const MaskAlone by_mask = mask_alone(given);
+  if (by_mask.mask && is_one) return fill_by_mask(t, x, by_mask, values, adds);
+  LAPIS_TRY(const Indexed at, indexed_axes(t, given));
+  return put(t, x, values, at, adds);
 }
 
 // ---- sizes as numbers --------------------------------------------------------------------------------------------------------------
@@ -348,8 +405,6 @@ constexpr AtenRow kRows[] = {
     {"aten.item", "self", item},
     {"aten.numel", "self", numel},
     {"aten.one_hot", "self num_classes", one_hot},
-    {"aten.scatter", "self dim index src", scatter},
-    {"aten.scatter_add", "self dim index src", scatter_add},
     {"aten.size", "self dim", size},
     {"aten.sym_numel", "self", numel},
     {"aten.sym_size", "self dim", size},

@@ -16,9 +16,12 @@ constexpr const char* kOutside = "do it in the program around the model";
 constexpr const char* kDense = "make them dense before the model is exported";
 constexpr const char* kDynamic =
     "it finds the scale of its operand when the model runs, and rounds otherwise than ONNX does";
+constexpr const char* kGradient = "it computes a gradient, and Lapis compiles models that are not trained any more";
+constexpr const char* kForward = "export the model's forward() alone, after model.eval()";
 constexpr const char* kStatic = "export the float model and quantize it with `lapis quantize`, or quantize statically";
 
 constexpr frontend::Refused kRefused[] = {
+    {"aten._adaptive_avg_pool2d_backward", kGradient, kForward},
     {"aten._fft_c2c", kComplex, kSpectrum},
     {"aten._fft_c2r", kComplex, kSpectrum},
     {"aten._fft_r2c", kComplex, kSpectrum},
@@ -27,10 +30,13 @@ constexpr frontend::Refused kRefused[] = {
     {"aten._linalg_svd", kSolve, kOutside},
     {"aten._sparse_mm", kSparse, kDense},
     {"aten._unique2", kValues, kOutside},
+    {"aten.avg_pool2d_backward", kGradient, kForward},
     {"aten.bernoulli", kRandom, kGiveNumbers},
     {"aten.bincount", kValues, kOutside},
     {"aten.cholesky", kSolve, kOutside},
     {"aten.complex", kComplex, kSpectrum},
+    {"aten.convolution_backward", kGradient, kForward},
+    {"aten.embedding_dense_backward", kGradient, kForward},
     {"aten.fft_fft", kComplex, kSpectrum},
     {"aten.fft_fft2", kComplex, kSpectrum},
     {"aten.fft_ifft", kComplex, kSpectrum},
@@ -47,7 +53,10 @@ constexpr frontend::Refused kRefused[] = {
     {"aten.linalg_qr", kSolve, kOutside},
     {"aten.linalg_solve", kSolve, kOutside},
     {"aten.linalg_svd", kSolve, kOutside},
+    {"aten.max_pool2d_with_indices_backward", kGradient, kForward},
     {"aten.multinomial", kRandom, kGiveNumbers},
+    {"aten.native_group_norm_backward", kGradient, kForward},
+    {"aten.native_layer_norm_backward", kGradient, kForward},
     {"aten.normal", kRandom, kGiveNumbers},
     {"aten.polar", kComplex, kSpectrum},
     {"aten.rand", kRandom, kGiveNumbers},

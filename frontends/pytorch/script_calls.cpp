@@ -25,7 +25,14 @@ constexpr std::string_view kTuples[] = {"aten.topk",
                                         "aten.adaptive_max_pool2d",
                                         "aten.native_layer_norm",
                                         "aten.native_group_norm",
-                                        "aten.native_batch_norm"};
+                                        "aten.native_batch_norm",
+                                        "aten.max_pool3d_with_indices",
+                                        "aten.max_pool1d_with_indices",
+                                        "aten.adaptive_max_pool3d",
+                                        "aten.native_dropout",
+                                        "aten.embedding_bag",
+                                        "aten._embedding_bag",
+                                        "aten._embedding_bag_forward_only"};
 
 // And those whose result is a list, of which the arguments tell how long it is.
 constexpr std::string_view kLists[] = {"aten.split",    "aten.split_with_sizes", "aten.chunk",
@@ -44,8 +51,9 @@ bool gives_several(const std::string& op, const std::vector<Argument>& arguments
 }
 
 bool gives_number(const std::string& op, const std::vector<Argument>& arguments) {
-  constexpr std::string_view kNumbers[] = {"aten.dim",      "aten.equal", "aten.is_floating_point", "aten.numel",
-                                           "aten.sym_size", "prim.dtype", "torch.sym_max",          "torch.sym_min"};
+  constexpr std::string_view kNumbers[] = {
+      "aten.dim",      "aten.equal", "aten.is_contiguous", "aten.is_floating_point", "aten.numel",
+      "aten.sym_size", "prim.dtype", "torch.sym_max",      "torch.sym_min"};
   constexpr std::string_view kOfNumbers[] = {"aten.abs", "aten.ceil",  "aten.floor", "aten.logical_not",
                                              "aten.neg", "aten.round", "aten.sqrt"};
   if (is_in(kOfNumbers, op)) return arguments.size() == 1 && arguments[0].value.is(Kind::Symbol);

@@ -271,6 +271,7 @@ Result<Value*> positions(Translation& t, Value* x, int64_t axis) {
 
 // `x` with `from` at `at` (int64[n]) of an axis: a scatter whose indices are `at`, repeated over the other axes.
 Result<Value*> with_part(Translation& t, Value* x, Value* from, Value* at, int64_t axis) {
+  LAPIS_TRY(from, frontend::cast(t, from, x->dtype()));
   LAPIS_TRY(const int64_t rank, frontend::rank_of(x));
   Shape shape(static_cast<size_t>(rank), 1);
   shape[static_cast<size_t>(axis)] = -1;
@@ -368,23 +369,49 @@ Status flip(Translation& t) {
   const Axes axes = a.list("dims");
   LAPIS_CHECK(a.status());
   LAPIS_TRY(Value * x, self(a));
+  LAPIS_TRY(const int64_t rank, frontend::rank_of(x));
+  if (rank == 0) return frontend::result(t, 0, x);
   const std::vector<int64_t> from(axes.size(), -1), to(axes.size(), INT64_MIN), by(axes.size(), -1);
   return finish(t, t.add(ops::Slice, {x, ints(t, from), ints(t, to), ints(t, axes), ints(t, by)}));
 }
 
+// Of an axis of open size: what comes to place i was at i - shift, in the range of the axis.
+Result<Value*> rolled_open(Translation& t, Value* x, int64_t shift, int64_t axis) {
+  LAPIS_TRY(Value * all, positions(t, x, axis));
+  LAPIS_TRY(Value * size, t.add(ops::Size, {all}));
+  LAPIS_TRY(Value * before, t.add(ops::Sub, {all, ints(t, {shift})}));
+  LAPIS_TRY(Value * at, t.add(ops::Mod, {before, size}));
+  return t.add(ops::Gather, {x, at}, ops::AxisAttrs{axis});
+}
+
+// Element i comes to i + shift, around the end.
+Result<Value*> rolled(Translation& t, Value* x, int64_t shift, int64_t dim) {
+  LAPIS_TRY(const int64_t rank, frontend::rank_of(x));
+  LAPIS_TRY(const int64_t axis, frontend::axis_of(dim, rank));
+  LAPIS_CHECK(check_positions({shift}));
+  const Dim& size = x->type().dim(axis);
+  if (!size.is_constant()) return rolled_open(t, x, shift, axis);
+  if (size.value() == 0 || shift % size.value() == 0) return x;
+  LAPIS_TRY(Value * behind, frontend::slice(t, x, axis, -(shift % size.value()), INT64_MAX));
+  LAPIS_TRY(Value * before, frontend::slice(t, x, axis, 0, -(shift % size.value())));
+  return t.add(ops::Concat, {behind, before}, ops::ConcatAttrs{axis});
+}
+
+// Without axes all elements are one row.
 Status roll(Translation& t) {
   Args a(t);
   const std::vector<int64_t> shifts = a.list("shifts"), dims = a.list("dims");
   LAPIS_CHECK(a.status());
   LAPIS_TRY(Value * x, self(a));
-  if (shifts.size() != dims.size()) return Translation::unsupported("a shift of all elements");
+  if (dims.empty() && shifts.size() == 1) {
+    LAPIS_TRY(Value * shape, t.add(ops::ShapeOf, {x}));
+    LAPIS_TRY(Value * row, frontend::reshape(t, x, {-1}));
+    LAPIS_TRY(row, rolled(t, row, shifts[0], 0));
+    return finish(t, t.add(ops::Reshape, {row, shape}));
+  }
+  if (shifts.size() != dims.size()) return error(ErrorKind::Input, "has not as many shifts as axes");
   for (size_t i = 0; i < dims.size(); ++i) {
-    LAPIS_CHECK(check_positions({shifts[i]}));
-    LAPIS_TRY(Value * behind, frontend::slice(t, x, dims[i], -shifts[i], INT64_MAX));
-    LAPIS_TRY(Value * before, frontend::slice(t, x, dims[i], 0, -shifts[i]));
-    if (shifts[i] != 0) {
-      LAPIS_TRY(x, t.add(ops::Concat, {behind, before}, ops::ConcatAttrs{dims[i]}));
-    }
+    LAPIS_TRY(x, rolled(t, x, shifts[i], dims[i]));
   }
   return finish(t, x);
 }
@@ -447,6 +474,7 @@ Status repeat_interleave(Translation& t) {
 constexpr AtenRow kRows[] = {
     {"aten._reshape_copy", "self size", view},
     {"aten._unsafe_view", "self size", view},
+    {"aten.broadcast_to", "self size", expand},
     {"aten.cat", "tensors dim", cat},
     {"aten.channel_shuffle", "self groups", channel_shuffle},
     {"aten.concat", "tensors dim", cat},
@@ -456,12 +484,14 @@ constexpr AtenRow kRows[] = {
     {"aten.flatten", "self start_dim end_dim", flatten},
     {"aten.flip", "self dims", flip},
     {"aten.mT", "self", transposed_matrices},
+    {"aten.moveaxis", "self source destination", movedim},
     {"aten.movedim", "self source destination", movedim},
     {"aten.narrow", "self dim start length", narrow},
     {"aten.numpy_T", "self", reversed_axes},
     {"aten.pad", "self pad mode value", pad},
     {"aten.permute", "self dims", permute},
     {"aten.pixel_shuffle", "self upscale_factor", pixel_shuffle},
+    {"aten.ravel", "self", flatten},
     {"aten.reflection_pad1d", "self padding", reflection_pad},
     {"aten.reflection_pad2d", "self padding", reflection_pad},
     {"aten.reflection_pad3d", "self padding", reflection_pad},
@@ -480,6 +510,7 @@ constexpr AtenRow kRows[] = {
     {"aten.squeeze", "self dim", squeeze},
     {"aten.stack", "tensors dim", stack},
     {"aten.swapaxes", "self axis0 axis1", transpose},
+    {"aten.swapdims", "self dim0 dim1", transpose},
     {"aten.t", "self", reversed_axes},
     {"aten.tile", "self dims", repeat},
     {"aten.transpose", "self dim0 dim1", transpose},

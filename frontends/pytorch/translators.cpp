@@ -26,14 +26,6 @@ DType with_scalar(DType tensor, DType scalar) { return category(scalar) > catego
 
 bool has_axes(const Value* x) { return !x->type().ranked() || x->type().rank() > 0; }
 
-// The type of a number among the arguments, were it a tensor.
-DType type_of_number(const Translation& t, std::string_view name) {
-  const auto it = t.node().attributes.find(name);
-  if (it != t.node().attributes.end() && std::holds_alternative<bool>(it->second)) return DType::Bool;
-  const bool is_real = it != t.node().attributes.end() && std::holds_alternative<double>(it->second);
-  return is_real ? DType::Float32 : DType::Int64;
-}
-
 DType type_of_both(const Value* a, const Value* b) {
   if (has_axes(a) == has_axes(b)) return promoted(a->dtype(), b->dtype());
   return has_axes(a) ? with_scalar(a->dtype(), b->dtype()) : with_scalar(b->dtype(), a->dtype());
@@ -49,9 +41,11 @@ Result<Pair> cast_both(Translation& t, Value* a, Value* b, DType to) {
 std::vector<AtenRow> all_rows() {
   std::vector<AtenRow> rows;
   for (const auto family :
-       {activation_rows(), elementwise_rows(), shape_rows(), reduction_rows(), window_rows(), product_rows(),
-        indexing_rows(), creation_rows(), quantization_rows(), recurrent_rows(), encoder_rows(), higher_order_rows(),
-        torchao_rows(), box_rows(), deformable_rows(), part_rows(), derived_rows()})
+       {activation_rows(), elementwise_rows(),  shape_rows(),    reduction_rows(),    window_rows(),
+        product_rows(),    indexing_rows(),     creation_rows(), quantization_rows(), recurrent_rows(),
+        encoder_rows(),    higher_order_rows(), torchao_rows(),  box_rows(),          deformable_rows(),
+        part_rows(),       derived_rows(),      stride_rows(),   distance_rows(),     bag_rows(),
+        sampling_rows(),   mask_rows(),         column_rows(),   scatter_rows()})
     rows.insert(rows.end(), family.begin(), family.end());
   std::sort(rows.begin(), rows.end(), [](const AtenRow& a, const AtenRow& b) { return a.op < b.op; });
   return rows;
@@ -91,6 +85,13 @@ Status finish_some(Translation& t, const std::vector<Value*>& values) {
   return ok();
 }
 
+DType type_of_number(const Translation& t, std::string_view name) {
+  const auto it = t.node().attributes.find(name);
+  if (it != t.node().attributes.end() && std::holds_alternative<bool>(it->second)) return DType::Bool;
+  const bool is_real = it != t.node().attributes.end() && std::holds_alternative<double>(it->second);
+  return is_real ? DType::Float32 : DType::Int64;
+}
+
 DType promoted(DType a, DType b) {
   if (a == b) return a;
   if (place(a) > place(b)) std::swap(a, b);
@@ -103,10 +104,13 @@ Result<Value*> as_real(Translation& t, Value* x) {
   return is_float(x->dtype()) ? Result<Value*>(x) : frontend::cast(t, x, DType::Float32);
 }
 
-Result<Pair> pair(Translation& t, Args& args, std::string_view left, std::string_view right) {
+namespace {
+
+// Cast to what becomes of their common type.
+Result<Pair> pair_in(Translation& t, Args& args, std::string_view left, std::string_view right, DType (*of)(DType)) {
   if (!args.is_operand(left)) {
     LAPIS_TRY(Value * b, args.tensor(right));
-    const DType type = with_scalar(b->dtype(), type_of_number(t, left));
+    const DType type = of(with_scalar(b->dtype(), type_of_number(t, left)));
     LAPIS_TRY(Value * a, args.number_or_tensor(left, type));
     LAPIS_CHECK(args.status());
     return cast_both(t, a, b, type);
@@ -114,12 +118,42 @@ Result<Pair> pair(Translation& t, Args& args, std::string_view left, std::string
   LAPIS_TRY(Value * a, args.tensor(left));
   if (args.is_operand(right)) {
     LAPIS_TRY(Value * b, args.tensor(right));
-    return cast_both(t, a, b, type_of_both(a, b));
+    return cast_both(t, a, b, of(type_of_both(a, b)));
   }
-  const DType type = with_scalar(a->dtype(), type_of_number(t, right));
+  const DType type = of(with_scalar(a->dtype(), type_of_number(t, right)));
   LAPIS_TRY(Value * b, args.number_or_tensor(right, type));
   LAPIS_CHECK(args.status());
   return cast_both(t, a, b, type);
+}
+
+DType as_it_is(DType type) { return type; }
+DType as_real_type(DType type) { return is_float(type) ? type : DType::Float32; }
+
+}  // namespace
+
+Result<Pair> pair(Translation& t, Args& args, std::string_view left, std::string_view right) {
+  return pair_in(t, args, left, right, as_it_is);
+}
+
+Result<Pair> real_pair(Translation& t, Args& args, std::string_view left, std::string_view right) {
+  return pair_in(t, args, left, right, as_real_type);
+}
+
+Result<std::vector<Value*>> in_one_type(Translation& t, std::vector<Value*> values) {
+  const Value* type = values[0];
+  DType common = type->dtype();
+  bool some_has_axes = has_axes(type);
+  for (const Value* value : values) {
+    const bool decides = has_axes(value);
+    common = decides == some_has_axes ? promoted(common, value->dtype())
+             : decides                ? with_scalar(value->dtype(), common)
+                                      : with_scalar(common, value->dtype());
+    some_has_axes = some_has_axes || decides;
+  }
+  for (Value*& value : values) {
+    LAPIS_TRY(value, frontend::cast(t, value, common));
+  }
+  return values;
 }
 
 Status apply(Translation& t, const OpDef& op) {

@@ -17,7 +17,8 @@ const AtenRow* find_aten(std::string_view op);
 // The families, each in its file.
 std::span<const AtenRow> activation_rows(), elementwise_rows(), shape_rows(), reduction_rows(), window_rows(),
     product_rows(), encoder_rows(), indexing_rows(), creation_rows(), quantization_rows(), recurrent_rows(),
-    higher_order_rows(), torchao_rows(), box_rows(), deformable_rows(), part_rows(), derived_rows();
+    higher_order_rows(), torchao_rows(), box_rows(), deformable_rows(), part_rows(), derived_rows(), stride_rows(),
+    distance_rows(), bag_rows(), sampling_rows(), mask_rows(), column_rows(), scatter_rows();
 
 // Output 0, if it could be made.
 Status finish(Translation& t, Result<Value*> y);
@@ -28,15 +29,23 @@ Status finish_some(Translation& t, const std::vector<Value*>& values);
 
 // The type that both become in an operator of two.
 DType promoted(DType a, DType b);
+// The type of a number among the arguments, were it a tensor.
+DType type_of_number(const Translation& t, std::string_view name);
 // A type of real numbers for operators that have no other: float for integers and truth values.
 Result<Value*> as_real(Translation& t, Value* x);
 // Two operands of one type: tensors decide, then tensors without axes, then numbers.
 struct Pair {
   Value *a, *b;
 };
+// A number that the type does not hold wraps, as in arithmetic of that type.
 Result<Pair> pair(Translation& t, Args& a, std::string_view left = "self", std::string_view right = "other");
+// The same as real numbers, which hold every number.
+Result<Pair> real_pair(Translation& t, Args& a, std::string_view left = "self", std::string_view right = "other");
+// In the type that all of them become.
+Result<std::vector<Value*>> in_one_type(Translation& t, std::vector<Value*> values);
 
 Result<Value*> floor_quotient(Translation& t, const Pair& p);  // rounded down, of integers too
+Result<Value*> floor_rest(Translation& t, const Pair& p);      // what that leaves over, of the sign of the divisor
 
 inline Result<Value*> self(Args& a) { return a.tensor("self"); }
 
@@ -59,6 +68,9 @@ Status same(Translation& t);
 inline Value* number_like(Translation& t, double value, const Value* like) {
   return frontend::scalar(t, value, like->dtype());
 }
+
+// (sum |x|^order)^(1/order) over these axes, none: over all. Of order 0 how many are not 0, of an infinite one the largest or smallest |x|.
+Result<Value*> norm_of(Translation& t, Value* x, double order, Axes axes, bool keepdims);
 
 // x W^T + b; no bias: null.
 Result<Value*> affine(Translation& t, Value* x, Value* weight, Value* bias);

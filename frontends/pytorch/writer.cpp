@@ -418,7 +418,7 @@ Status Writer::write_back(std::string changed, std::string result) {
 
 // nullopt: that cannot be said.
 std::optional<Call> Writer::written_back(const View& view, const std::string& result) {
-  const bool scatters = view.op == "aten.slice" || view.op == "aten.select";
+  const bool scatters = view.op == "aten.slice" || view.op == "aten.select" || view.op == "aten.diagonal";
   const bool reshapes = view.op == "aten.view" || view.op == "aten.unsqueeze" || view.op == "aten.squeeze";
   if (!scatters && !reshapes) return std::nullopt;
   Call call{scatters ? view.op + "_scatter" : "aten.view_as",

@@ -1,8 +1,6 @@
 // Operators that work on each element, whatever the order of axes, and those along the last one.
 #include "frontends/common/elementwise.h"
 
-#include <numbers>
-
 #include "frontends/common/build.h"
 #include "frontends/tensorflow/translators.h"
 #include "frontends/tflite/translators.h"
@@ -82,25 +80,8 @@ Status right_shift(Translation& t) {
   });
 }
 
-// The angle of the point (x, y), from -pi to pi; straight up or down where x is 0, and 0 in the middle.
 Status atan2(Translation& t) {
-  return of_two(t, [&](Value* y, Value* x) -> Result<Value*> {
-    LAPIS_TRY(Value * slope, t.add(ops::Div, {y, x}));
-    LAPIS_TRY(Value * right, t.add(ops::Atan, {slope}));
-    LAPIS_TRY(Value * half, scalar_like(t, std::numbers::pi, x));
-    LAPIS_TRY(Value * minus_half, scalar_like(t, -std::numbers::pi, x));
-    LAPIS_TRY(Value * zero, scalar_like(t, 0, x));
-    LAPIS_TRY(Value * below, t.add(ops::Less, {y, zero}));
-    LAPIS_TRY(Value * turn, t.add(ops::Where, {below, minus_half, half}));
-    LAPIS_TRY(Value * left, t.add(ops::Add, {right, turn}));
-    LAPIS_TRY(Value * is_left, t.add(ops::Less, {x, zero}));
-    LAPIS_TRY(Value * angle, t.add(ops::Where, {is_left, left, right}));
-    LAPIS_TRY(Value * no_x, t.add(ops::Equal, {x, zero}));
-    LAPIS_TRY(Value * quarter, scalar_like(t, std::numbers::pi / 2, x));
-    LAPIS_TRY(Value * side, t.add(ops::Sign, {y}));
-    LAPIS_TRY(Value * vertical, t.add(ops::Mul, {side, quarter}));
-    return t.add(ops::Where, {no_x, vertical, angle});
-  });
+  return of_two(t, [&](Value* y, Value* x) { return frontend::angle(t, y, x); });
 }
 
 Status gelu(Translation& t) {

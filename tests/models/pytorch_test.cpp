@@ -35,6 +35,15 @@ TEST(Pytorch, BoxesAreChosenAsTorchvisionDoes) {
   }
 }
 
+// As many elements as a mask has, or as are not 0.
+TEST(Pytorch, ElementsAreChosenByValues) {
+  const Path folder = Path(LAPIS_SOURCE_DIR) / "tests/frontends/pytorch";
+  for (const char* file : {"chosen.pt2", "chosen.pt"}) {
+    SCOPED_TRACE(file);
+    testing::expect_as_recorded({"chosen", folder / file, folder / "chosen_some.npz"}, 0, {Backend::Reference});
+  }
+}
+
 // Numbers, strings, lists, dicts, objects, and loops over sizes, for inputs of given sizes.
 TEST(Pytorch, TheLanguageOfTorchScriptComputesTheSame) {
   const Path folder = Path(LAPIS_SOURCE_DIR) / "tests/frontends/pytorch";
