@@ -18,7 +18,7 @@
 namespace lapis {
 
 inline constexpr int kCanonicalOpset = 25;                 // what a Graph means; records implement it
-inline constexpr int kOldestOpset = 7, kNewestOpset = 28;  // what import accepts
+inline constexpr int kOldestOpset = 1, kNewestOpset = 28;  // what import accepts
 inline constexpr int kOldestIrVersion = 3, kNewestIrVersion = 14;
 
 // A .onnx file, or ONNX text if its name ends in .onnxtxt. Weights in other files are found relative to it.

@@ -150,6 +150,22 @@ void set_int(onnx::NodeProto& node, const std::string& name, int64_t value) {
   a->set_i(value);
 }
 
+void set_float(onnx::NodeProto& node, const std::string& name, float value) {
+  remove_attribute(node, name);
+  auto* a = node.add_attribute();
+  a->set_name(name);
+  a->set_type(onnx::AttributeProto::FLOAT);
+  a->set_f(value);
+}
+
+void set_floats(onnx::NodeProto& node, const std::string& name, const std::vector<float>& values) {
+  remove_attribute(node, name);
+  auto* a = node.add_attribute();
+  a->set_name(name);
+  a->set_type(onnx::AttributeProto::FLOATS);
+  for (const float value : values) a->add_floats(value);
+}
+
 void set_ints(onnx::NodeProto& node, const std::string& name, const std::vector<int64_t>& values) {
   remove_attribute(node, name);
   auto* a = node.add_attribute();

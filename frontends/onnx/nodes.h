@@ -29,6 +29,8 @@ std::vector<int64_t> ints(const onnx::AttributeProto& attribute);
 void remove_attribute(onnx::NodeProto& node, std::string_view name);
 void set_string(onnx::NodeProto& node, const std::string& name, const std::string& value);
 void set_int(onnx::NodeProto& node, const std::string& name, int64_t value);
+void set_float(onnx::NodeProto& node, const std::string& name, float value);
+void set_floats(onnx::NodeProto& node, const std::string& name, const std::vector<float>& values);
 void set_ints(onnx::NodeProto& node, const std::string& name, const std::vector<int64_t>& values);
 void set_input(onnx::NodeProto& node, int i, const std::string& value);
 bool has_output(const onnx::NodeProto& node, int i);

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <iterator>
 #include <limits>
+#include <numeric>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -50,17 +51,76 @@ void scalar_to_input(NodeProto& node, UpgradeHost& host, const std::string& name
   remove_attribute(node, name);
 }
 
+// The value of a constant operand as numbers; an error that names it where the model computes it.
+Result<std::vector<double>> numbers(const NodeProto& node, UpgradeHost& host, int i, const std::string& name) {
+  const Tensor* tensor = i < node.input_size() ? host.constant_of(node.input(i)) : nullptr;
+  if (!tensor) return unsupported("'" + name + "' must be constant to be upgraded");
+  std::vector<double> values;
+  for (int64_t at = 0; at < tensor->size(); ++at) values.push_back(tensor->as_double(at));
+  return values;
+}
+
 // ---- one function a change; each is named after the operator and the version that brought the change ----------------------------------
+
+// Axes of extent 1 behind the last one of operand i.
+void append_axes(NodeProto& node, UpgradeHost& host, int i, int64_t rank, int64_t count) {
+  std::vector<int64_t> axes(static_cast<size_t>(count));
+  std::iota(axes.begin(), axes.end(), rank);
+  const std::string longer = host.fresh_name(node.input(i));
+  host.add_before(make_node(
+      "Unsqueeze", {node.input(i), host.add_constant(Tensor::vector(std::move(axes)), longer + "_axes")}, longer));
+  node.set_input(i, longer);
+}
+
+// Before opset 7 an attribute said whether the node is of a model that is trained.
+Status only_inference(NodeProto& node, const std::string& otherwise) {
+  if (int_or(node, "is_test", 0) == 0) return unsupported("is in training mode (is_test = 0): " + otherwise);
+  remove_attribute(node, "is_test");
+  return ok();
+}
 
 Status axes_to_input(NodeProto& node, UpgradeHost& host) {
   ints_to_input(node, host, "axes", 1);
   return ok();
 }
 
+Status batch_normalization_7(NodeProto& node, UpgradeHost&) {
+  return only_inference(node, "its statistics are those of the batch");
+}
+
 Status batch_normalization_9(NodeProto& node, UpgradeHost&) {
   if (int_or(node, "spatial", 1) == 0)
     return unsupported("spatial = 0 (statistics for each position) has no form in newer opsets");
   remove_attribute(node, "spatial");
+  return ok();
+}
+
+// The second operand was broadcast where the node said so: from `axis` of the first one on, or against its last axes.
+Status broadcasting_7(NodeProto& node, UpgradeHost& host) {
+  const bool aligned = int_or(node, "broadcast", 0) != 0 && attribute(node, "axis");
+  const int64_t axis = int_or(node, "axis", 0);
+  remove_attribute(node, "broadcast");
+  remove_attribute(node, "axis");
+  if (!aligned) return ok();
+  const Type *a = host.type_of(node.input(0)), *b = host.type_of(node.input(1));
+  if (!a || !b || !a->ranked() || !b->ranked())
+    return unsupported("the ranks of its operands must be known to align them at axis " + std::to_string(axis));
+  const int64_t behind = a->rank() - (axis < 0 ? axis + a->rank() : axis) - b->rank();
+  if (behind < 0) return error(ErrorKind::Input, "its second operand has more axes than the first one from axis on");
+  if (behind > 0) append_axes(node, host, 1, b->rank(), behind);
+  return ok();
+}
+
+Status cast_6(NodeProto& node, UpgradeHost&) {
+  const std::string name = string_or(node, "to", "");
+  onnx::TensorProto::DataType type = onnx::TensorProto::UNDEFINED;
+  if (!onnx::TensorProto::DataType_Parse(name, &type)) return error(ErrorKind::Input, "'" + name + "' is no type");
+  set_int(node, "to", type);
+  return ok();
+}
+
+Status concat_4(NodeProto& node, UpgradeHost&) {
+  set_int(node, "axis", int_or(node, "axis", 1));
   return ok();
 }
 
@@ -91,6 +151,8 @@ Status dropout_12(NodeProto& node, UpgradeHost& host) {
   remove_attribute(node, "ratio");
   return ok();
 }
+
+Status dropout_7(NodeProto& node, UpgradeHost&) { return only_inference(node, "which elements it drops is random"); }
 
 // The mask was of the type of the data before it became truth values.
 Status dropout_10(NodeProto& node, UpgradeHost& host) {
@@ -138,6 +200,32 @@ Status pad_11(NodeProto& node, UpgradeHost& host) {
   if (const float value = float_or(node, "value", 0); value != 0 || std::signbit(value))
     scalar_to_input(node, host, "value", 2);
   remove_attribute(node, "value");
+  return ok();
+}
+
+// The power was a float.
+Status lp_pool_2(NodeProto& node, UpgradeHost&) {
+  const float p = float_or(node, "p", 2);
+  if (p != std::floor(p)) return unsupported("its p is no integer");
+  set_int(node, "p", static_cast<int64_t>(p));
+  return ok();
+}
+
+Status pad_2(NodeProto& node, UpgradeHost&) {
+  const auto* paddings = attribute(node, "paddings");
+  if (!paddings) return error(ErrorKind::Input, "has no paddings");
+  set_ints(node, "pads", ints(*paddings));
+  remove_attribute(node, "paddings");
+  return ok();
+}
+
+// One slope for each channel lay along axis 1 of any x.
+Status prelu_7(NodeProto& node, UpgradeHost& host) {
+  const Type *x = host.type_of(node.input(0)), *slope = host.type_of(node.input(1));
+  if (!x || !slope || !x->ranked() || !slope->ranked())
+    return unsupported("the ranks of its operands must be known to align its slope with the channels");
+  const bool by_channel = slope->rank() == 1 && !slope->dim(0).is(1) && x->rank() > 2;
+  if (by_channel) append_axes(node, host, 1, 1, x->rank() - 2);
   return ok();
 }
 
@@ -205,6 +293,16 @@ Status resize_13(NodeProto& node, UpgradeHost&) {
   return ok();
 }
 
+Status recurrent_7(NodeProto& node, UpgradeHost&) {
+  remove_attribute(node, "output_sequence");  // an output that nobody wants says it now
+  return ok();
+}
+
+Status reshape_5(NodeProto& node, UpgradeHost& host) {
+  ints_to_input(node, host, "shape", 1);
+  return ok();
+}
+
 Status roi_align_16(NodeProto& node, UpgradeHost&) {
   if (!attribute(node, "coordinate_transformation_mode"))
     set_string(node, "coordinate_transformation_mode", "output_half_pixel");
@@ -215,6 +313,12 @@ Status scan_9(NodeProto&, UpgradeHost&) { return unsupported("the batched Scan o
 
 Status scatter_11(NodeProto& node, UpgradeHost&) {
   node.set_op_type("ScatterElements");
+  return ok();
+}
+
+Status selu_6(NodeProto& node, UpgradeHost&) {
+  set_float(node, "alpha", float_or(node, "alpha", 1.6732f));
+  set_float(node, "gamma", float_or(node, "gamma", 1.0507f));
   return ok();
 }
 
@@ -255,6 +359,15 @@ Status softmax_13(NodeProto& node, UpgradeHost& host) {
   return ok();
 }
 
+// The sizes were an attribute or numbers of the type of x.
+Status split_2(NodeProto& node, UpgradeHost& host) {
+  if (node.input_size() < 2) return ok();
+  LAPIS_TRY(const std::vector<double> sizes, numbers(node, host, 1, "split"));
+  node.mutable_input()->RemoveLast();
+  set_ints(node, "split", {sizes.begin(), sizes.end()});
+  return ok();
+}
+
 Status split_13(NodeProto& node, UpgradeHost& host) {
   ints_to_input(node, host, "split", 1);
   return ok();
@@ -265,9 +378,33 @@ Status split_18(NodeProto& node, UpgradeHost&) {
   return ok();
 }
 
+// So many times along one axis.
+Status tile_6(NodeProto& node, UpgradeHost& host) {
+  LAPIS_TRY(const std::vector<double> times, numbers(node, host, 1, "tiles"));
+  LAPIS_TRY(const std::vector<double> axis, numbers(node, host, 2, "axis"));
+  const Type* x = host.type_of(node.input(0));
+  if (!x || !x->ranked()) return unsupported("the rank of its input must be known to be upgraded");
+  const double rank = static_cast<double>(x->rank());
+  if (times.size() != 1 || axis.size() != 1 || axis[0] < 0 || axis[0] >= rank)
+    return error(ErrorKind::Input, "needs one number of tiles and one axis of its input");
+  std::vector<int64_t> repeats(static_cast<size_t>(x->rank()), 1);
+  repeats[static_cast<size_t>(axis[0])] = static_cast<int64_t>(times[0]);
+  node.mutable_input()->RemoveLast();
+  set_input(node, 1, host.add_constant(Tensor::vector(std::move(repeats)), node.output(0) + "_repeats"));
+  return ok();
+}
+
 Status top_k_10(NodeProto& node, UpgradeHost& host) {
   set_input(node, 1, host.add_constant(Tensor::vector<int64_t>({int_or(node, "k", 1)}), node.output(0) + "_k"));
   remove_attribute(node, "k");
+  return ok();
+}
+
+Status upsample_7(NodeProto& node, UpgradeHost&) {
+  const float height = float_or(node, "height_scale", 1), width = float_or(node, "width_scale", 1);
+  remove_attribute(node, "height_scale");
+  remove_attribute(node, "width_scale");
+  set_floats(node, "scales", {1, 1, height, width});
   return ok();
 }
 
@@ -297,17 +434,37 @@ struct Change {
   Status (*apply)(NodeProto& node, UpgradeHost& host);
 };
 constexpr Change kChanges[] = {
+    {"Add", 7, broadcasting_7},
+    {"And", 7, broadcasting_7},
+    {"BatchNormalization", 7, batch_normalization_7},
     {"BatchNormalization", 9, batch_normalization_9},
     {"BatchNormalization", 14, batch_normalization_14},
+    {"Cast", 6, cast_6},
     {"Clip", 11, clip_11},
+    {"Concat", 4, concat_4},
     {"DFT", 20, dft_20},
+    {"Div", 7, broadcasting_7},
+    {"Dropout", 7, dropout_7},
     {"Dropout", 10, dropout_10},
     {"Dropout", 12, dropout_12},
+    {"Equal", 7, broadcasting_7},
+    {"Gemm", 7, broadcasting_7},
+    {"GlobalLpPool", 2, lp_pool_2},
+    {"Greater", 7, broadcasting_7},
     {"GridSample", 20, grid_sample_20},
     {"GroupNormalization", 21, group_normalization_21},
+    {"GRU", 7, recurrent_7},
     {"Hardmax", 13, softmax_13},
+    {"Less", 7, broadcasting_7},
     {"LogSoftmax", 13, softmax_13},
+    {"LpPool", 2, lp_pool_2},
+    {"LSTM", 7, recurrent_7},
+    {"Mul", 7, broadcasting_7},
+    {"Or", 7, broadcasting_7},
+    {"Pad", 2, pad_2},
     {"Pad", 11, pad_11},
+    {"Pow", 7, broadcasting_7},
+    {"PRelu", 7, prelu_7},
     {"QuantizeLinear", 23, quantize_linear_23},
     {"ReduceL1", 18, axes_to_input},
     {"ReduceL2", 18, axes_to_input},
@@ -319,20 +476,28 @@ constexpr Change kChanges[] = {
     {"ReduceProd", 18, axes_to_input},
     {"ReduceSum", 13, axes_to_input},
     {"ReduceSumSquare", 18, axes_to_input},
+    {"Reshape", 5, reshape_5},
     {"Resize", 11, resize_11},
     {"Resize", 13, resize_13},
+    {"RNN", 7, recurrent_7},
     {"RoiAlign", 16, roi_align_16},
     {"Scan", 9, scan_9},
     {"Scatter", 11, scatter_11},
+    {"Selu", 6, selu_6},
     {"Slice", 10, slice_10},
     {"Softmax", 13, softmax_13},
+    {"Split", 2, split_2},
     {"Split", 13, split_13},
     {"Split", 18, split_18},
     {"Squeeze", 13, axes_to_input},
+    {"Sub", 7, broadcasting_7},
+    {"Tile", 6, tile_6},
     {"TopK", 10, top_k_10},
     {"Unsqueeze", 13, axes_to_input},
+    {"Upsample", 7, upsample_7},
     {"Upsample", 9, upsample_9},
     {"Upsample", 10, upsample_10},
+    {"Xor", 7, broadcasting_7},
 };
 
 // The next change that concerns the node; upgrades may change its operator.
@@ -354,6 +519,8 @@ void drop_empty_inputs(NodeProto& node, UpgradeHost& host) {
 }  // namespace
 
 Status upgrade_node(NodeProto& node, int version, UpgradeHost& host) {
+  constexpr int kNoHints = 6;  // from here on; before, nodes said which inputs' memory they may take
+  if (version < kNoHints) remove_attribute(node, "consumed_inputs");
   while (const Change* change = next_change(node, version)) {
     LAPIS_CHECK(change->apply(node, host));
     version = change->version;

@@ -66,6 +66,7 @@ def not_refused(outcomes):
 
 # A reason -> what it is about and what is missing.
 PATTERNS = [
+    (r"operator (\S+) is not supported: (?:'\w+' is )?(.*) \(\d+ nodes?\)", r"\1", r"\2"),
     (r"operator (\S+) is not supported.*", r"\1", "no such operator in Lapis yet"),
     (r"cannot compile \d+ x (\w+): (.*)", r"\1", r"\2"),
     (r"(\w+): (.*)", r"\1", r"\2"),

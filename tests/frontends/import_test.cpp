@@ -322,9 +322,9 @@ TEST(Import, InvalidNodesAreLocated) {
 }
 
 TEST(Import, VersionsAreChecked) {
-  EXPECT_THAT(errors_of("(float[2] x) => (float[2] y) { y = Relu(x) }", 6), HasSubstr("opset 6 is outside of 7 to 28"));
+  EXPECT_THAT(errors_of("(float[2] x) => (float[2] y) { y = Relu(x) }", 0), HasSubstr("opset 0 is outside of 1 to 28"));
   EXPECT_THAT(errors_of("(float[2] x) => (float[2] y) { y = Relu(x) }", 29),
-              HasSubstr("opset 29 is outside of 7 to 28"));
+              HasSubstr("opset 29 is outside of 1 to 28"));
   const auto ir = parse_onnx_text(
       "<ir_version: 99, opset_import: [\"\" : 17]> g (float[2] x) => (float[2] y) { y = Relu(x) }", "m");
   ASSERT_FALSE(ir.ok());

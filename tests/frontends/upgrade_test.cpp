@@ -1,4 +1,4 @@
-// Operators as opsets 7 to 24 wrote them, against hand-worked results of what they meant then.
+// Operators as opsets 1 to 24 wrote them, against hand-worked results of what they meant then.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -145,6 +145,81 @@ INSTANTIATE_TEST_SUITE_P(
              Tensor::of<float>({1, 4, 1}, {1, 3, 1, 3}), Tensor::of<float>({1, 4, 1}, {-1, 1, -5, 15})},
         Case{10, "(float[3] x) => (float[3] y) <int64[1] i = {1}, float[1] u = {9}> { y = Scatter<axis = 0>(x, i, u) }",
              "ScatterElements", row({1, 2, 3}), row({1, 9, 3})}));
+
+INSTANTIATE_TEST_SUITE_P(
+    BeforeOpset7, Upgrade,
+    testing::Values(
+        Case{6,
+             "(float[1,2,2] x) => (float[1,2,2] y) <float[2] b = {10, 20}> { y = Add<broadcast = 1, axis = 1>(x, b) }",
+             "Unsqueeze, Add", Tensor::of<float>({1, 2, 2}, {1, 2, 3, 4}),
+             Tensor::of<float>({1, 2, 2}, {11, 12, 23, 24})},
+        Case{6, "(float[2,2] x) => (float[2,2] y) <float[2] b = {10, 20}> { y = Sub<broadcast = 1>(x, b) }", "Sub",
+             table(2, 2, {11, 22, 13, 24}), table(2, 2, {1, 2, 3, 4})},
+        Case{1,
+             "(float[2,1] x) => (float[2,1] y) <float[2] b = {2, 4}> { y = Div<broadcast = 1, axis = 0, "
+             "consumed_inputs = "
+             "[0, 0]>(x, b) }",
+             "Unsqueeze, Div", table(2, 1, {4, 4}), table(2, 1, {2, 1})},
+        Case{6,
+             "(float[2,2] x) => (float[2,1] y) <float[2,1] w = {1, 1}, float[1] c = {5}> { y = Gemm<broadcast = 1>(x, "
+             "w, c) }",
+             "Gemm", table(2, 2, {1, 2, 3, 4}), table(2, 1, {8, 12})},
+        Case{6, "(float[1,2,1,2] x) => (float[1,2,1,2] y) <float[2] s = {2, 3}> { y = PRelu(x, s) }",
+             "Unsqueeze, PRelu", Tensor::of<float>({1, 2, 1, 2}, {-1, 1, -1, 1}),
+             Tensor::of<float>({1, 2, 1, 2}, {-2, 1, -3, 1})},
+        Case{6, "(float[1,2,1,2] x) => (float[1,2,1,2] y) <float[1] s = {2}> { y = PRelu(x, s) }", "PRelu",
+             Tensor::of<float>({1, 2, 1, 2}, {-1, 1, -1, 1}), Tensor::of<float>({1, 2, 1, 2}, {-2, 1, -2, 1})},
+        Case{6,
+             "(float[1,2,1] x) => (float[1,2,1] y) <float[2] s = {2, 3}, float[2] b = {1, 0}, float[2] m = {0, 1}, "
+             "float[2] v = {1, 1}> { y = BatchNormalization<epsilon = 0.0, is_test = 1>(x, s, b, m, v) }",
+             "BatchNormalization", Tensor::of<float>({1, 2, 1}, {5, 5}), Tensor::of<float>({1, 2, 1}, {11, 12})},
+        Case{6, "(float[2] x) => (float[2] y) { y = Dropout<is_test = 1>(x) }", "Dropout", row({1, 2}), row({1, 2})},
+        Case{5, "(float[2] x) => (float[2] y) { y = Relu<consumed_inputs = [0]>(x) }", "Relu", row({-1, 2}),
+             row({0, 2})},
+        Case{5, "(float[2] x) => (double[2] y) { y = Cast<to = \"DOUBLE\">(x) }", "Cast", row({1, 2}),
+             Tensor::vector<double>({1, 2})},
+        Case{3, "(float[1,2] x) => (float[1,4] y) { y = Concat(x, x) }", "Concat", table(1, 2, {1, 2}),
+             table(1, 4, {1, 2, 1, 2})},
+        Case{4, "(float[2,1] x) => (float[1,2] y) { y = Reshape<shape = [1, -1]>(x) }", "Reshape", table(2, 1, {1, 2}),
+             table(1, 2, {1, 2})},
+        Case{1, "(float[2] x) => (float[4] y) { y = Pad<paddings = [1, 1], value = 3.0>(x) }", "Pad", row({1, 2}),
+             row({3, 1, 2, 3})},
+        Case{1, "(float[3] x) => (float[2] y) <float[2] s = {1, 2}> { z, y = Split<axis = 0>(x, s) }", "Split",
+             row({1, 2, 3}), row({2, 3})},
+        Case{5, "(float[1,2] x) => (float[1,4] y) <float[1] n = {2}, float[1] a = {1}> { y = Tile(x, n, a) }", "Tile",
+             table(1, 2, {1, 2}), table(1, 4, {1, 2, 1, 2})},
+        Case{6, "(float[1,1,1,2] x) => (float[1,1,2,2] y) { y = Upsample<height_scale = 2.0, width_scale = 1.0>(x) }",
+             "Resize", image(1, 2, {1, 2}), image(2, 2, {1, 2, 1, 2})},
+        Case{5, "(float[2] x) => (float[2] y) { y = Selu(x) }", "Selu", row({2, -50}), row({2.1014f, -1.7580313f})},
+        Case{1, "(float[1,1,2] x) => (float[1,1,1] y) { y = GlobalLpPool<p = 1.0>(x) }", "Abs, ReduceSum, Identity",
+             Tensor::of<float>({1, 1, 2}, {1, -2}), Tensor::of<float>({1, 1, 1}, {3})}));
+
+TEST(Upgrade, RecurrentLayersSayByTheirOutputsWhatTheyGive) {
+  EXPECT_EQ(
+      errors_of("(float[2,1,3] x) => (float[1,1,4] y) <float[1,4,3] w = {0,0,0,0,0,0,0,0,0,0,0,0}, float[1,4,4] r = "
+                "{0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0}> { z, y = RNN<hidden_size = 4, output_sequence = 0>(x, w, r) }",
+                6),
+      "");
+}
+
+TEST(UpgradeRefuses, WhatOldOpsetsLeaveOpen) {
+  EXPECT_THAT(
+      errors_of("(float[1,2,1] x) => (float[1,2,1] y) <float[2] s = {2, 3}> { y = BatchNormalization(x, s, s, s, s) }",
+                6),
+      HasSubstr("is in training mode (is_test = 0): its statistics are those of the batch"));
+  EXPECT_THAT(errors_of("(float[2] x) => (float[2] y) { y = Dropout(x) }", 6),
+              HasSubstr("which elements it drops is random"));
+  EXPECT_THAT(errors_of("(float[] x, float[2] b) => (float[] y) { y = Add<broadcast = 1, axis = 0>(x, b) }", 6),
+              HasSubstr("the ranks of its operands must be known to align them at axis 0"));
+  EXPECT_THAT(errors_of("(float[2] x, float[2,2] b) => (float[2] y) { y = Add<broadcast = 1, axis = 0>(x, b) }", 6),
+              HasSubstr("its second operand has more axes than the first one from axis on"));
+  EXPECT_THAT(errors_of("(float[1,1,2] x) => (float[1,1,1] y) { y = GlobalLpPool<p = 1.5>(x) }", 1),
+              HasSubstr("its p is no integer"));
+  EXPECT_THAT(errors_of("(float[1,2] x, float[1] n) => (float[1,K] y) <float[1] a = {1}> { y = Tile(x, n, a) }", 5),
+              HasSubstr("'tiles' must be constant"));
+  EXPECT_THAT(errors_of("(float[2] x) => (double[2] y) { y = Cast<to = \"REAL\">(x) }", 5),
+              HasSubstr("'REAL' is no type"));
+}
 
 TEST(UpgradeRefuses, WhatHasNoNewForm) {
   EXPECT_THAT(
