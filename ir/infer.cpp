@@ -92,14 +92,13 @@ Result<std::optional<Dims>> broadcast(const InferContext& context, const std::ve
     return std::optional<Dims>();
   Dims result;
   for (const Type* operand : operands) {
+    const Dims before = result;
     Dims dims = *operand->dims;
     if (dims.size() > result.size()) std::swap(dims, result);
     const size_t shift = result.size() - dims.size();
     for (size_t i = 0; i < dims.size(); ++i) {
       auto dim = broadcast_dim(result[shift + i], dims[i]);
-      if (!dim)
-        return context.error("cannot broadcast " + to_string(*operand->dims) + " against " +
-                             to_string(shift ? result : *operands[0]->dims));
+      if (!dim) return context.error("cannot broadcast " + to_string(*operand->dims) + " against " + to_string(before));
       result[shift + i] = *std::move(dim);
     }
   }

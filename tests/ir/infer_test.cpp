@@ -227,6 +227,7 @@ TEST(Broadcast, FollowsOnnx) {
   EXPECT_EQ(inferred(add, {floats({N()}), floats({5})}), "float[5]");  // N must turn out to be 5 or 1
   EXPECT_EQ(inferred(add, {floats({N()}), floats({Dim::symbol("M")})}), "float[?]");
   EXPECT_EQ(inferred(add, {floats({2, 3}), floats({4})}), "cannot broadcast [4] against [2,3]");
+  EXPECT_EQ(inferred(add, {floats({3}), floats({5, 2})}), "cannot broadcast [5,2] against [3]");
 }
 
 }  // namespace
