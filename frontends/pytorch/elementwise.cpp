@@ -287,10 +287,22 @@ Status bitwise_not(Translation& t) {
   return finish(t, t.add(x->dtype() == DType::Bool ? ops::Not : ops::BitwiseNot, {x}));
 }
 
+// Where it holds: the numbers of each axis.
+Status places(Translation& t, Value* condition) {
+  LAPIS_TRY(Value * all, t.add(ops::NonZero, {condition}));
+  std::vector<Value*> axes;
+  for (size_t i = 0; i < t.node().outputs.size(); ++i) {
+    Value* at = frontend::scalar(t, static_cast<double>(i), DType::Int64);
+    LAPIS_TRY(axes.emplace_back(), t.add(ops::Gather, {all, at}, ops::AxisAttrs{0}));
+  }
+  return finish_some(t, axes);
+}
+
 Status where(Translation& t) {
   Args a(t);
   LAPIS_TRY(Value * condition, a.tensor("condition"));
   LAPIS_TRY(condition, frontend::cast(t, condition, DType::Bool));
+  if (!a.has("self") && !a.has("other")) return places(t, condition);
   if (!a.is_operand("self") && !a.is_operand("other")) {
     const DType type = promoted(type_of_number(t, "self"), type_of_number(t, "other"));
     LAPIS_TRY(Value * yes, a.number_or_tensor("self", type));
@@ -473,6 +485,7 @@ constexpr AtenRow kRows[] = {
     {"aten.round", "self *decimals", rounded<ops::Round>},
     {"aten.rsqrt", "self", rsqrt},
     {"aten.rsub", "self other alpha", rsub},
+    {"aten.sgn", "self", sign},
     {"aten.sign", "self", sign},
     {"aten.sin", "self", real<ops::Sin>},
     {"aten.sinh", "self", real<ops::Sinh>},

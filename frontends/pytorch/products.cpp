@@ -11,17 +11,19 @@
 namespace lapis::pytorch_frontend {
 namespace {
 
+constexpr const char* kTraining = "training: call model.eval() before the model is exported";
+
 // ---- products --------------------------------------------------------------------------------------------------------------------
 
 bool is_matrix(const Value* x) { return x->type().ranked() && x->type().rank() == 2; }
 
-// Of two operands; without an arrow the letters that stand once, in order.
+// Without an arrow the letters that stand once, in order.
 Status einsum(Translation& t) {
   Args a(t);
   std::string equation = a.word("equation", "");
   LAPIS_CHECK(a.status());
   LAPIS_TRY(const std::vector<Value*> all, a.tensors("tensors"));
-  if (all.size() != 2) return Translation::unsupported("an equation of other than two operands");
+  if (all.empty() || std::count(all.begin(), all.end(), nullptr) > 0) return error(ErrorKind::Input, "has no operands");
   if (equation.find("->") == std::string::npos) {
     std::string once;
     for (const char c : equation)
@@ -30,7 +32,8 @@ Status einsum(Translation& t) {
     std::sort(once.begin(), once.end());
     equation += "->" + once;
   }
-  return finish(t, frontend::einsum(t, equation));
+  if (all.size() == 2) return finish(t, frontend::einsum(t, equation));
+  return finish(t, t.add(ops::Einsum, all, ops::EinsumAttrs{equation}));
 }
 
 Status linear(Translation& t) {
@@ -111,14 +114,35 @@ Result<Value*> causal(Translation& t, Value* scores) {
   return masked(t, scores, mask);
 }
 
+// Each head as often as others share it, of [..., heads, steps, width].
+Result<Value*> shared_heads(Translation& t, const Value* query, Value* x) {
+  const Type &wanted = query->type(), &given = x->type();
+  const bool is_known = wanted.ranked() && given.ranked() && wanted.rank() == 4 && given.rank() == 4 &&
+                        wanted.dim(1).is_constant() && given.dim(1).is_constant() && given.dim(1).value() > 0;
+  if (!is_known) return Translation::unsupported("heads of open number in groups");
+  const int64_t heads = wanted.dim(1).value(), times = heads / given.dim(1).value();
+  if (times * given.dim(1).value() != heads) return error(ErrorKind::Input, "has heads that do not share its groups");
+  LAPIS_TRY(Value * apart, frontend::unsqueeze(t, x, {2}));
+  LAPIS_TRY(Value * repeated, t.add(ops::Tile, {apart, frontend::ints(t, {1, 1, times, 1, 1})}));
+  LAPIS_TRY(Value * sizes, t.add(ops::ShapeOf, {x}));
+  LAPIS_TRY(Value * batch, frontend::slice(t, sizes, 0, 0, 1));
+  LAPIS_TRY(Value * matrix, frontend::slice(t, sizes, 0, 2, 4));
+  LAPIS_TRY(Value * shape, t.add(ops::Concat, {batch, frontend::ints(t, {heads}), matrix}, ops::ConcatAttrs{0}));
+  return t.add(ops::Reshape, {repeated, shape});
+}
+
 Status attention(Translation& t) {
   Args a(t);
   const bool is_causal = a.flag("is_causal", false), groups = a.flag("enable_gqa", false);
-  if (a.number("dropout_p", 0) != 0 || groups) return Translation::unsupported("dropout, or heads in groups");
+  if (a.number("dropout_p", 0) != 0) return Translation::unsupported(kTraining);
   LAPIS_CHECK(a.status());
   LAPIS_TRY(Value * query, a.tensor("query"));
   LAPIS_TRY(Value * key, a.tensor("key"));
   LAPIS_TRY(Value * value, a.tensor("value"));
+  if (groups) {
+    LAPIS_TRY(key, shared_heads(t, query, key));
+    LAPIS_TRY(value, shared_heads(t, query, value));
+  }
   LAPIS_TRY(Value * y, scores(t, a, query, key));
   if (a.has("attn_mask")) {
     LAPIS_TRY(Value * mask, a.tensor("attn_mask"));
@@ -139,8 +163,6 @@ Result<Value*> tensor_or(Translation& t, Args& a, std::string_view name, double 
 }
 
 float epsilon_of(Args& a) { return static_cast<float>(a.number("eps", 1e-5)); }
-
-constexpr const char* kTraining = "training: call model.eval() before the model is exported";
 
 Status batch_norm(Translation& t) {
   Args a(t);

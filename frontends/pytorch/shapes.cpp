@@ -11,6 +11,8 @@ namespace {
 
 using frontend::ints;
 
+constexpr int64_t kMostSteps = 1 << 14;  // of which positions are written out
+
 // ---- shapes --------------------------------------------------------------------------------------------------------------------
 
 // One size that is computed is what the others leave over, where none is open already.
@@ -438,6 +440,49 @@ Status channel_shuffle(Translation& t) {
   return finish(t, t.add(ops::Reshape, {turned, shape}));
 }
 
+// Blocks of pixels as channels, a channel after the other.
+Status pixel_unshuffle(Translation& t) {
+  Args a(t);
+  const int64_t factor = a.integer("downscale_factor", 1);
+  LAPIS_CHECK(a.status());
+  LAPIS_TRY(Value * x, self(a));
+  if (!x->type().is_static() || x->type().rank() != 4)
+    return Translation::unsupported("other than images of known size");
+  const Shape size = x->type().shape();
+  if (factor < 1 || factor > kMostSteps || size[2] % factor != 0 || size[3] % factor != 0)
+    return error(ErrorKind::Input, "has blocks of " + std::to_string(factor) + " that do not fill the image");
+  const int64_t height = size[2] / factor, width = size[3] / factor;
+  LAPIS_TRY(Value * apart, frontend::reshape(t, x, {size[0], size[1], height, factor, width, factor}));
+  LAPIS_TRY(Value * turned, frontend::transpose(t, apart, {0, 1, 3, 5, 2, 4}));
+  return finish(t, frontend::reshape(t, turned, {size[0], size[1] * factor * factor, height, width}));
+}
+
+// Windows of an axis in a new last axis, `step` apart.
+Status unfold(Translation& t) {
+  Args a(t);
+  const int64_t dim = a.integer("dimension", 0), size = a.integer("size", 1), step = a.integer("step", 1);
+  LAPIS_CHECK(a.status());
+  LAPIS_TRY(Value * x, self(a));
+  LAPIS_TRY(const int64_t rank, frontend::rank_of(x));
+  LAPIS_TRY(const int64_t axis, frontend::axis_of(dim, rank));
+  const Dim& whole = x->type().dim(axis);
+  if (!whole.is_constant() || whole.value() > kMostSteps)
+    return Translation::unsupported("an axis of open or great size");
+  if (size < 1 || step < 1 || size > whole.value())
+    return error(ErrorKind::Input, "has windows that its axis does not hold");
+  const int64_t count = (whole.value() - size) / step + 1;
+  std::vector<int64_t> at;
+  for (int64_t i = 0; i < count; ++i)
+    for (int64_t k = 0; k < size; ++k) at.push_back(i * step + k);
+  Value* index = t.constant(Tensor::vector(std::move(at)).reshaped({count, size}));
+  LAPIS_TRY(Value * windows, t.add(ops::Gather, {x, index}, ops::AxisAttrs{axis}));
+  Axes perm;
+  for (int64_t i = 0; i <= rank; ++i)
+    if (i != axis + 1) perm.push_back(i);
+  perm.push_back(axis + 1);
+  return finish(t, frontend::transpose(t, windows, perm));
+}
+
 template <bool Upper> Status triangle(Translation& t) {
   Args a(t);
   const int64_t diagonal = a.integer("diagonal", 0);
@@ -453,7 +498,9 @@ Status repeat_interleave(Translation& t) {
   const int64_t times = a.integer("repeats", 1), dim = a.integer("dim", 0);
   LAPIS_CHECK(a.status());
   LAPIS_TRY(Value * x, self(a));
-  if (!a.has("dim")) return Translation::unsupported("all elements in one row");
+  if (!a.has("dim")) {
+    LAPIS_TRY(x, frontend::reshape(t, x, {-1}));
+  }
   LAPIS_TRY(const int64_t rank, frontend::rank_of(x));
   LAPIS_TRY(const int64_t axis, frontend::axis_of(dim, rank));
   const Dim& size = x->type().dim(axis);
@@ -490,6 +537,7 @@ constexpr AtenRow kRows[] = {
     {"aten.numpy_T", "self", reversed_axes},
     {"aten.pad", "self pad mode value", pad},
     {"aten.permute", "self dims", permute},
+    {"aten.pixel_unshuffle", "self downscale_factor", pixel_unshuffle},
     {"aten.pixel_shuffle", "self upscale_factor", pixel_shuffle},
     {"aten.ravel", "self", flatten},
     {"aten.reflection_pad1d", "self padding", reflection_pad},
@@ -517,6 +565,7 @@ constexpr AtenRow kRows[] = {
     {"aten.tril", "self diagonal", triangle<false>},
     {"aten.triu", "self diagonal", triangle<true>},
     {"aten.unflatten", "self dim sizes", unflatten},
+    {"aten.unfold", "self dimension size step", unfold},
     {"aten.unsqueeze", "self dim", unsqueeze},
     {"aten.view", "self size", view},
     {"aten.view_as", "self other", view_as},

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Makes the PyTorch models of this folder with the rarer operators of Core ATen: generate_core.py. Needs what generate.py needs.
 
-core_aten has them; mixed has operators whose operands are of several types, or at the limits of their types. chosen has results of as many elements as
+core_aten has them, any_size some for open sizes, common some that models have beside them; mixed has operators whose operands are of several types, or at the limits of their types. chosen has results of as many elements as
 values choose, so that it can only be evaluated; what it gives is in chosen_some.npz. core_aten.txt has the names of all of Core ATen."""
 import math
 import sys
@@ -46,6 +46,18 @@ class CoreAten(torch.nn.Module):
         return tuple(r.clone() for r in results)
 
 
+class Common(torch.nn.Module):
+    """What models often have beyond Core ATen, before it is decomposed."""
+
+    def forward(self, a, image, at, queries):
+        numbers = a[0].sort().values
+        results = [torch.einsum("ij,kj,kl->il", a, a, a), torch.einsum("bcii->bc", image[..., :5]), F.scaled_dot_product_attention(queries, queries[:, :2], queries[:, :2], enable_gqa=True)]
+        results += [torch.repeat_interleave(a, 2), image.unfold(2, 2, 3), a.unfold(-1, 3, 1), F.pixel_unshuffle(image[..., :4, :], 2), torch.fmax(a, -a), torch.fmin(a, at[:4]), torch.sgn(a)]
+        results += [F.cosine_similarity(a, a.flip(0)), torch.bucketize(a, numbers), torch.bucketize(a, numbers, right=True, out_int32=True), torch.searchsorted(numbers, a, side="right"), torch.ravel(a),
+                    torch.moveaxis(image, 0, -1), torch.swapdims(a, 0, 1), torch.broadcast_to(a, (2, 3, 4)), torch.roll(a, 4, 1)]
+        return tuple(r.clone() for r in results)
+
+
 class Mixed(torch.nn.Module):
     """What types promote to, numbers that a type does not hold, and tensors without axes."""
 
@@ -60,11 +72,16 @@ class Mixed(torch.nn.Module):
         return tuple(r.clone() for r in results)
 
 
+class OfAnySize(torch.nn.Module):
+    def forward(self, a, image):
+        return torch.roll(a, 4, 0), torch.roll(a, -1, 0), torch.masked_scatter(a, a > 0, -a.flip(0)), F.max_pool2d(image, 2, return_indices=True)[1]
+
+
 class Chosen(torch.nn.Module):
     def forward(self, a, mask, values):
         put = a.clone()
         put[mask] = values
-        return torch.nonzero(a > 0), torch.masked_select(a, mask[:, None]), a[mask], a[:, mask[:2]], a[a > 0], torch.nonzero(mask), put
+        return *torch.where(a > 0), torch.nonzero(a > 0), torch.masked_select(a, mask[:, None]), a[mask], a[:, mask[:2]], a[a > 0], torch.nonzero(mask), put
 
 
 def names_of_core_aten():
@@ -84,6 +101,10 @@ def main():
     torch.jit.save(torch.jit.trace(model, tuple(inputs.values())), str(HERE / "chosen.pt"))
     np.savez_compressed(HERE / "chosen_some.npz", **arrays(inputs, model(*inputs.values())))
     without_debug_info(HERE / "chosen.pt")
+    d = torch.export.Dim
+    inputs = {"a": uniform(3, 2), "image": uniform(3, 2, 4, 5)}
+    record("any_size", OfAnySize(), inputs, traced=False, dynamic={"a": {0: d("rows", min=2, max=64)}, "image": {0: d("rows", min=2, max=64)}})
+    record("common", Common(), {"a": uniform(3, 4), "image": uniform(2, 4, 5, 6), "at": torch.tensor([1, 2, 0, 5, 2]), "queries": uniform(1, 4, 3, 8)}, traced=False)
 
 
 if __name__ == "__main__":
