@@ -502,29 +502,40 @@ constexpr AtenRow kRows[] = {
 
 }  // namespace
 
-// Of floats the rest of a division toward zero, which is exact, and the divisor once more where the signs differ.
-Result<Value*> floor_rest(Translation& t, const Pair& p) {
-  if (!is_float(p.a->dtype())) return t.add(ops::Mod, {p.a, p.b});
-  Formula f(t);
+// Of floats the rest of a division toward zero, which is exact, and whether the one of a division rounded down is the divisor more.
+struct Rest {
+  Value *toward_zero, *moves;
+};
+static Rest rest_of(Formula& f, const Pair& p) {
   Value* zero = f.number(0, p.a->dtype());
   Value* rest = f.op(ops::Mod, {p.a, p.b}, ops::ModAttrs{true});
   Value* differs = f.op(ops::Xor, {f.greater(zero, rest), f.greater(zero, p.b)});
-  Value* moves = f.both(differs, f.opposite(f.op(ops::Equal, {rest, zero})));
-  Value* y = f.where(moves, f.add(rest, p.b), rest);
+  return {rest, f.both(differs, f.opposite(f.op(ops::Equal, {rest, zero})))};
+}
+
+Result<Value*> floor_rest(Translation& t, const Pair& p) {
+  if (!is_float(p.a->dtype())) return t.add(ops::Mod, {p.a, p.b});
+  Formula f(t);
+  const Rest rest = rest_of(f, p);
+  Value* y = f.where(rest.moves, f.add(rest.toward_zero, p.b), rest.toward_zero);
   LAPIS_CHECK(f.status());
   return y;
 }
 
-// Of floats the quotient of what the rest leaves, which is close to a whole number; a / 0 as it is.
+// What the rest leaves is close to a whole number of times the divisor; a / 0 as it is.
+static Result<Value*> floor_quotient_of_floats(Translation& t, const Pair& p) {
+  Formula f(t);
+  const Rest rest = rest_of(f, p);
+  Value* times = f.op(ops::Round, {f.div(f.sub(p.a, rest.toward_zero), p.b)});
+  Value* whole = f.sub(times, f.cast(rest.moves, p.a->dtype()));
+  Value* y = f.where(f.op(ops::Equal, {p.b, f.number(0, p.b->dtype())}), f.div(p.a, p.b), whole);
+  LAPIS_CHECK(f.status());
+  return y;
+}
+
 Result<Value*> floor_quotient(Translation& t, const Pair& p) {
-  LAPIS_TRY(Value * rest, floor_rest(t, p));
-  if (is_float(p.a->dtype())) {
-    Formula f(t);
-    Value* whole = f.op(ops::Round, {f.div(f.sub(p.a, rest), p.b)});
-    Value* y = f.where(f.op(ops::Equal, {p.b, f.number(0, p.b->dtype())}), f.div(p.a, p.b), whole);
-    LAPIS_CHECK(f.status());
-    return y;
-  }
+  if (is_float(p.a->dtype())) return floor_quotient_of_floats(t, p);
+  LAPIS_TRY(Value * rest, t.add(ops::Mod, {p.a, p.b}));
   LAPIS_TRY(Value * whole, t.add(ops::Sub, {p.a, rest}));
   return t.add(ops::Div, {whole, p.b});
 }

@@ -64,7 +64,7 @@ class Mixed(torch.nn.Module):
     def forward(self, a, k, b, s, z):
         wide, empty = a.double(), a[:, :0]
         results = [f(b, -3) for f in (torch.add, torch.mul, torch.div, torch.eq, torch.lt, torch.ge, torch.remainder)] + [-b, torch.relu(b), b**2, torch.square(s), torch.sign(s)]
-        results += [torch.div(a, 0.1, rounding_mode="floor"), torch.div(k, 0.1, rounding_mode="floor"), k // 0.1, a % -0.7, torch.nan_to_num(a % math.inf), (a * 10) // 0.3, torch.maximum(s, ~s), torch.minimum(s, ~s)]
+        results += [torch.div(a, 0.1, rounding_mode="floor"), torch.div(k, 0.1, rounding_mode="floor"), k // 0.1, a % -0.7, torch.nan_to_num(a % math.inf), (a * 10) // 0.3, torch.div(a, math.inf, rounding_mode="floor"), torch.maximum(s, ~s), torch.minimum(s, ~s)]
         results += [torch.clamp(k, -0.5, 1.5), torch.clamp(k, max=0.5), torch.clamp(k, a[0], a[0] + 1), torch.where(s, 1, 2), torch.where(s, 1.5, 2), torch.addcmul(a, k, wide)]
         results += [torch.any(b, 0), torch.all(b), torch.any(k, []), A.any.dims(k, [], True), torch.argmax(a, keepdim=True), torch.max(s, 1).values, torch.max(s, 0).indices, torch.sort(s, stable=True, dim=1)[0]]
         results += [f(z, 0) for f in (torch.sum, torch.amax, torch.argmax, torch.cumsum, torch.any, torch.logsumexp)] + [*torch.sort(z), *torch.max(z, 0), *torch.topk(z, 1)]
