@@ -1,9 +1,11 @@
 #include "frontends/common/control.h"
 
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include "frontends/common/build.h"
+#include "frontends/common/declared.h"
 #include "frontends/common/recurrent.h"
 #include "ir/ops/control_flow.h"
 #include "ir/ops/data_attributes.h"
@@ -25,6 +27,7 @@ SourceValue known(const Translation& t, size_t operand, const Value* value) {
   known.constant = t.input(operand).constant;
   known.quantization = t.input(operand).quantization;
   known.unset = t.input(operand).unset;
+  known.unfilled = t.input(operand).unfilled;
   known.type = known.constant.defined() ? Type::of(known.constant) : value->type();
   return known;
 }
@@ -55,6 +58,11 @@ Result<Value*> size_of(Translation& t, const Dim& d, const std::vector<Value*>& 
 
 }  // namespace
 
+bool is_unfilled(const Type& list) {
+  if (!list.ranked() || list.rank() < 2) return false;
+  return std::any_of(list.dims->begin() + 1, list.dims->end(), [](const Dim& d) { return d.is(0); });
+}
+
 Result<Value*> zeros(Translation& t, const Type& type, const std::vector<Value*>& around) {
   if (!type.ranked()) return Translation::unsupported("values of unknown rank that not every way sets");
   if (type.is_static()) return filled(t, 0, type);
@@ -67,6 +75,16 @@ Result<Value*> zeros(Translation& t, const Type& type, const std::vector<Value*>
 }
 
 namespace {
+
+// An unfilled list of `count` elements like those of `filled`; sizes that only the graph that fills it knows stay 0.
+Result<Value*> unfilled(Translation& t, Type filled, const Dim& count, const std::vector<Value*>& around) {
+  if (!filled.ranked() || filled.rank() == 0) return Translation::unsupported("a list of elements of unknown rank");
+  Dims& dims = *filled.dims;
+  dims[0] = count;
+  for (size_t axis = 1; axis < dims.size(); ++axis)
+    if (!dims[axis].is_known()) dims[axis] = 0;
+  return zeros(t, filled, around);
+}
 
 Status set_result(Translation& t, size_t i, Value* value) {
   if (t.node().outputs[i].empty()) return ok();
@@ -118,11 +136,28 @@ Status set_unset(Translation& t, size_t i, Graph& branch, const Graph& other, co
   return ok();
 }
 
-// Where something unset takes part, which is so in the first try of a loop only (below), the branch that has a shape decides.
+// A list that one branch leaves unfilled gets elements like those that it has behind the other one.
+Status fill_lists(Translation& t, Graph& branch, const Graph& other, const std::vector<Value*>& around) {
+  std::vector<Value*> outputs = branch.outputs();
+  for (const int64_t list : t.get<std::vector<int64_t>>(kLists, {})) {
+    const auto k = static_cast<size_t>(list);
+    if (k >= outputs.size()) continue;
+    const Type &has = outputs[k]->type(), &filled = other.outputs()[k]->type();
+    if (!is_unfilled(has) || !filled.ranked() || is_unfilled(filled)) continue;
+    LAPIS_TRY(Value * zeros, unfilled(t, filled, has.dim(0), around));
+    Node* same = branch.add_node(ops::Identity, {zeros});
+    same->output()->set_type(zeros->type());
+    outputs[k] = same->output();
+  }
+  branch.set_outputs(std::move(outputs));
+  return ok();
+}
+
+// Where something of unknown shape takes part, which is so in the first try of a loop only (below), the branch that has a shape decides.
 void guess_types(const Translation& t, const Graph& then, const Graph& otherwise) {
-  bool has_unset = false;
-  for (size_t i = 1; i < t.input_count(); ++i) has_unset |= t.input(i).unset;
-  for (size_t k = 0; has_unset && k < then.outputs().size(); ++k) {
+  bool is_open = false;
+  for (size_t i = 1; i < t.input_count(); ++i) is_open |= t.input(i).unset || t.input(i).unfilled;
+  for (size_t k = 0; is_open && k < then.outputs().size(); ++k) {
     Value *a = then.outputs()[k], *b = otherwise.outputs()[k];
     if (a->type().ranked() && !b->type().ranked()) b->set_type(a->type());
     if (b->type().ranked() && !a->type().ranked()) a->set_type(b->type());
@@ -150,21 +185,18 @@ class LoopBuilder {
     if (!recurrent.empty()) return set_all(recurrent);
     LAPIS_CHECK(give_lists_their_elements());
     LAPIS_CHECK(set_unset());
+    LAPIS_CHECK(collect_what_lists_get());
     read_from_around();
     return add_node(condition);
   }
 
  private:
   static constexpr size_t kFirstState = 2;  // behind the iteration and the condition
-  static constexpr int kMostTries = 4;
+  static constexpr int kMostTries = 5;
 
-  // A list that the loop is to fill begins without elements (tensorflow/lists.cpp), whose sizes its body tells.
-  static bool is_unfilled(const Type& type) {
-    if (!type.ranked() || type.rank() < 2) return false;
-    return std::any_of(type.dims->begin() + 1, type.dims->end(), [](const Dim& d) { return d.is(0); });
-  }
+  // The body tells the sizes of the elements of a list that it is to fill.
   static Type start_of(Type type) {
-    if (!is_unfilled(type)) return type;
+    if (!frontend::is_unfilled(type)) return type;
     if (type.rank() == 2) return Type::tensor(type.dtype);  // elements of a rank that is not known
     for (size_t axis = 1; axis < type.dims->size(); ++axis)
       if ((*type.dims)[axis].is(0)) (*type.dims)[axis] = Dim::unknown();
@@ -173,7 +205,7 @@ class LoopBuilder {
 
   bool is_unset(size_t i) const { return t_.input(i + 1).unset; }
   bool is_unchanged(size_t i) const { return unchanged_.contains(i); }
-  bool is_carried(size_t i) const { return !is_unchanged(i); }
+  bool is_carried(size_t i) const { return !is_unchanged(i) && !collected_.contains(i); }
   bool is_constant(size_t i) const { return is_unchanged(i) && t_.input(i + 1).constant.defined(); }
 
   // A state has what its start and every iteration have in common: the body is translated again where that is less than it was translated for.
@@ -197,6 +229,7 @@ class LoopBuilder {
       all.back().constant = Tensor();
       all.back().type = types_[i];
       all.back().unset = is_first_ && is_unset(i);
+      all.back().unfilled = is_first_ && is_unfilled(i);
     }
     return all;
   }
@@ -206,7 +239,7 @@ class LoopBuilder {
     for (size_t i = 0; i < states_.size(); ++i) {
       const Type& next = body_->outputs()[i + 1]->type();
       if (is_unchanged(i) || next == types_[i]) continue;
-      const auto either = is_first_ && is_unset(i) ? next : ops::common(types_[i], next);
+      const auto either = is_first_ && is_told_by_body(i) ? told_by_body(i) : ops::common(types_[i], next);
       if (!either)
         return error(ErrorKind::Input,
                      "a state starts as " + types_[i].to_string() + " but its graph gives " + next.to_string());
@@ -216,20 +249,26 @@ class LoopBuilder {
     return widened;
   }
 
+  // In the first try of a loop around, a list that it is to fill has no shape at all.
+  bool is_unfilled(size_t i) const { return t_.input(i + 1).unfilled || frontend::is_unfilled(states_[i]->type()); }
+  bool is_told_by_body(size_t i) const { return is_unset(i) || is_unfilled(i); }
+  std::optional<Type> told_by_body(size_t i) const {
+    Type told = body_->outputs()[i + 1]->type();
+    const Type& start = states_[i]->type();
+    if (is_unset(i) || !told.ranked() || told.rank() == 0 || !start.ranked()) return told;
+    if (!(told.dim(0) == start.dim(0))) (*told.dims)[0] = Dim::unknown();
+    return told;
+  }
+
   // ---- lists ------------------------------------------------------------------------------------------------------------
 
   Status give_lists_their_elements() {
     for (size_t i = 0; i < states_.size(); ++i) {
-      if (is_unchanged(i) || !is_unfilled(states_[i]->type())) continue;
-      const Dim count = states_[i]->type().dim(0);
-      Type filled = body_->outputs()[i + 1]->type();
-      if (!filled.ranked() || filled.rank() == 0) return Translation::unsupported("a list of elements of unknown rank");
-      const bool grows = !((*filled.dims)[0] == count);
-      (*filled.dims)[0] = count;
-      LAPIS_TRY(states_[i], zeros(t_, filled, states_));
+      if (is_unchanged(i) || !frontend::is_unfilled(states_[i]->type())) continue;
+      const Type& filled = body_->outputs()[i + 1]->type();
+      LAPIS_TRY(states_[i], unfilled(t_, filled, states_[i]->type().dim(0), states_));
       LAPIS_TRY(Value * taken, body_input(i));
-      if (grows) (*filled.dims)[0] = Dim::unknown();
-      taken->set_type(filled);
+      taken->set_type(types_[i]);
     }
     return ok();
   }
@@ -241,6 +280,67 @@ class LoopBuilder {
       LAPIS_TRY(states_[i], zeros(t_, types_[i], states_));
     }
     return ok();
+  }
+
+  // ---- lists that grow --------------------------------------------------------------------------------------------------
+
+  // A list that gets one element at its end in each iteration, and is not read, need not be carried: the loop collects its elements.
+  Status collect_what_lists_get() {
+    for (size_t i = 0; i < states_.size(); ++i) {
+      Value* element = is_unchanged(i) ? nullptr : element_at_end(i);
+      if (!element) continue;
+      Node* same = body_->add_node(ops::Identity, {element});
+      same->output()->set_type(element->type());
+      collected_.emplace(i, same->output());
+    }
+    if (collected_.empty()) return ok();
+    LAPIS_TRY(trips_, trips_of(t_, parts()));
+    if (trips_) count_instead();
+    return ok();
+  }
+
+  // What a body that makes Concat(list, Unsqueeze(element)) of a list, and reads neither, adds to it.
+  Value* element_at_end(size_t i) const {
+    const Value* list = body_->inputs()[kFirstState + position_of_input(i)];
+    const Node* join = only_reason_for(body_->outputs()[i + 1]);
+    if (!join || !join->is(ops::Concat) || join->inputs().size() != 2 || join->input(0) != list || !is_read_once(list))
+      return nullptr;
+    const Node* row = join->input(1)->producer();
+    if (!row || !row->is(ops::Unsqueeze) || constant_number(row->input(1)) != 0) return nullptr;
+    Value* element = row->input(0);
+    return element && element->type().ranked() ? element : nullptr;
+  }
+
+  static bool is_read_once(const Value* v) { return v && v->uses().size() == 1 && !v->is_graph_output(); }
+
+  // The node that makes a result, if it makes nothing else.
+  static const Node* only_reason_for(const Value* result) {
+    const Node* node = result->uses().empty() ? result->producer() : nullptr;
+    while (node && node->is(ops::Identity)) {
+      const Value* before = node->input(0);
+      node = is_read_once(before) ? before->producer() : nullptr;
+    }
+    return node;
+  }
+
+  // The number of iterations is known before the loop, and the size of what it collects with it.
+  void count_instead() {
+    Value* condition = body_->outputs()[0];
+    Node* goes_on = body_->add_node(ops::Identity, {body_->inputs()[1]});
+    goes_on->output()->set_type(body_->inputs()[1]->type());
+    body_->set_output(0, goes_on->output());
+    erase_unread(condition);
+  }
+
+  // What nothing in the body reads any more.
+  void erase_unread(Value* value) {
+    Node* node = value->producer();
+    const auto is_read = [](const Value* v) { return v && !v->unused(); };
+    if (!node || &value->graph() != body_.get() || std::ranges::any_of(node->outputs(), is_read)) return;
+    const std::vector<Value*> inputs(node->inputs().begin(), node->inputs().end());
+    body_->erase(node);
+    for (Value* input : inputs)
+      if (input) erase_unread(input);
   }
 
   // ---- what it may be besides -----------------------------------------------------------------------------------------------
@@ -267,10 +367,14 @@ class LoopBuilder {
 
   // ---- the node ---------------------------------------------------------------------------------------------------------
 
-  // The input of the body for state i; those that are constants have none.
-  Result<Value*> body_input(size_t i) const {
-    size_t at = kFirstState;
+  // Among those of states; states that are constants have none.
+  size_t position_of_input(size_t i) const {
+    size_t at = 0;
     for (size_t k = 0; k < i; ++k) at += is_constant(k) ? 0 : 1;
+    return at;
+  }
+  Result<Value*> body_input(size_t i) const {
+    const size_t at = kFirstState + position_of_input(i);
     if (at < body_->inputs().size()) return body_->inputs()[at];
     return error(ErrorKind::Input, "its graph does not fit its states");
   }
@@ -282,10 +386,16 @@ class LoopBuilder {
     for (size_t i = 0; i < states_.size(); ++i) {
       if (is_carried(i)) outputs.push_back(body_->outputs()[i + 1]);
       if (is_constant(i)) continue;
-      if (is_unchanged(i)) around.emplace_back(body_->inputs()[at], states_[i]);
+      if (!is_carried(i)) around.emplace_back(body_->inputs()[at], states_[i]);
       ++at;
     }
+    std::vector<Value*> joined;
+    for (const auto& [i, element] : collected_) {
+      joined.push_back(body_->outputs()[i + 1]);
+      outputs.push_back(element);
+    }
     body_->set_outputs(std::move(outputs));
+    for (Value* list : joined) erase_unread(list);
     for (const auto& [input, value] : around) {
       body_->replace_all_uses(input, value);
       body_->remove_input(input);
@@ -293,18 +403,33 @@ class LoopBuilder {
   }
 
   Status add_node(Value* condition) {
-    std::vector<Value*> inputs = {nullptr, condition};
+    const bool is_counted = trips_ && condition->is_constant() && condition->constant().data<bool>()[0];
+    std::vector<Value*> inputs = {trips_, is_counted ? nullptr : condition};
     for (size_t i = 0; i < states_.size(); ++i)
       if (is_carried(i)) inputs.push_back(states_[i]);
-    const size_t carried = inputs.size() - kFirstState;
-    if (carried == 0) return Translation::unsupported("a loop that changes nothing");
-    LAPIS_TRY(const std::vector<Value*> results,
-              t_.add_all(ops::Loop, std::move(inputs), encode_attributes(ops::LoopAttrs{.body = body_}), carried));
+    const size_t results_count = inputs.size() - kFirstState + collected_.size();
+    if (results_count == 0) return Translation::unsupported("a loop that changes nothing");
+    LAPIS_TRY(
+        const std::vector<Value*> results,
+        t_.add_all(ops::Loop, std::move(inputs), encode_attributes(ops::LoopAttrs{.body = body_}), results_count));
     std::vector<Value*> all = states_;
     size_t next = 0;
-    for (size_t i = 0; i < all.size(); ++i)
+    for (size_t i = 0; i < all.size(); ++i) {
       if (is_carried(i)) all[i] = results[next++];
+      if (is_first_around(i)) LAPIS_CHECK(complete_type(*all[i], types_[i]));
+    }
+    for (const auto& [i, element] : collected_) {
+      LAPIS_TRY(all[i], behind(states_[i], results[next++]));
+    }
     return set_all(std::move(all));
+  }
+
+  // A loop around that tries what its lists are goes by what this one makes of them.
+  bool is_first_around(size_t i) const { return is_carried(i) && t_.input(i + 1).unfilled; }
+
+  Result<Value*> behind(Value* list, Value* elements) {
+    if (list->type().ranked() && list->type().dim(0).is(0)) return elements;
+    return t_.add(ops::Concat, {list, elements}, ops::ConcatAttrs{.axis = 0});
   }
 
   Translation& t_;
@@ -313,6 +438,8 @@ class LoopBuilder {
   std::vector<Value*> states_;
   std::vector<Type> types_;
   std::shared_ptr<Graph> body_;
+  std::map<size_t, Value*> collected_;  // what the body gives instead of these states, which are lists
+  Value* trips_ = nullptr;
 };
 
 // ---- scans ----------------------------------------------------------------------------------------------------------------
@@ -337,6 +464,8 @@ Status branch(Translation& t) {
   guess_types(t, *attributes.then_branch, *attributes.else_branch);
   LAPIS_CHECK(set_unset(t, 0, *attributes.then_branch, *attributes.else_branch, values));
   LAPIS_CHECK(set_unset(t, 1, *attributes.else_branch, *attributes.then_branch, values));
+  LAPIS_CHECK(fill_lists(t, *attributes.then_branch, *attributes.else_branch, values));
+  LAPIS_CHECK(fill_lists(t, *attributes.else_branch, *attributes.then_branch, values));
   LAPIS_TRY(const std::vector<Value*> results,
             t.add_all(ops::If, {condition}, encode_attributes(attributes), t.output_count()));
   for (size_t i = 0; i < results.size(); ++i) LAPIS_CHECK(set_result(t, i, results[i]));

@@ -15,8 +15,14 @@ namespace lapis::frontend {
 
 inline constexpr const char* kUnchanged = "lapis.unchanged";  // their numbers, from 0
 
+// The numbers of the results of a branch that are lists of tensors, as is_unfilled() knows them.
+inline constexpr const char* kLists = "lapis.lists";
+
 inline constexpr const char* kStates = "lapis.states";
 inline constexpr const char* kSequences = "lapis.sequences";
+
+// A list of tensors, which is one tensor with an axis in front, has elements of the size 0 where that is not known before somebody sets one.
+bool is_unfilled(const Type& list);
 
 // Zeros of a type whose sizes are numbers or those of values around.
 Result<Value*> zeros(Translation& t, const Type& type, const std::vector<Value*>& around);

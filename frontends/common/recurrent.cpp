@@ -26,32 +26,11 @@ Value* meaning_of(Value* v) {
   return v;
 }
 
-Value* without_identity(Value* v) {
-  while (v->producer() && v->producer()->is(ops::Identity)) v = v->producer()->input(0);
-  return v;
-}
-
-void add_terms(Value* v, const OpDef& op, std::vector<Value*>& terms) {
-  v = without_identity(v);
-  if (!v->producer() || !v->producer()->is(op)) return terms.push_back(v);
-  for (Value* term : v->producer()->inputs()) add_terms(term, op, terms);
-}
-std::vector<Value*> terms_of(Value* v, const OpDef& op) {
-  std::vector<Value*> terms;
-  add_terms(v, op, terms);
-  return terms;
-}
-
 // Columns of a matrix [N, gates * units].
 struct Columns {
   Value* of = nullptr;
   int64_t begin = 0, width = 0;
 };
-
-std::optional<int64_t> constant_number(const Value* v) {
-  const bool is_one = v && v->is_constant() && v->constant().size() == 1 && is_integer(v->dtype());
-  return is_one ? std::optional(v->constant().as_int(0)) : std::nullopt;
-}
 
 std::optional<Columns> part_of_split(const Value* v) {
   const Node& split = *v->producer();

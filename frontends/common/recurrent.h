@@ -4,16 +4,9 @@
 //   x = xs[time];  sums = x W + h R + b;  c' = sigmoid(f) c + sigmoid(i) tanh(g);  h' = sigmoid(o) tanh(c');  hs[time] = h';  time' = time + 1
 #pragma once
 
-#include "frontends/common/translate.h"
+#include "frontends/common/loop_parts.h"
 
 namespace lapis::frontend {
-
-struct LoopParts {
-  const Graph& body;            // (iteration, condition, states...) -> (condition, states...)
-  std::vector<Value*> inputs;   // of the body, by state; null for those that are constants in it
-  std::vector<Value*> starts;   // what the states are before, in the graph around
-  std::vector<bool> unchanged;  // states that go through the body as they are
-};
 
 // What the states are afterwards; empty if the loop is something else.
 Result<std::vector<Value*>> as_recurrent(Translation& t, const LoopParts& loop);

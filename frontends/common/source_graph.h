@@ -27,6 +27,7 @@ struct SourceValue {
   Tensor constant;                           // undefined if it is computed
   bool given = false;                        // there before the first node: an input, a constant, state
   bool unset = false;       // a result that this way through the graph does not set: nobody reads what it is
+  bool unfilled = false;    // a list that the loop around is to fill, of whose elements nothing is known yet
   std::string unsupported;  // what no node can have: "sparse tensors"; empty: nothing
 };
 

@@ -259,6 +259,7 @@ static void give(SourceGraph& body, const std::vector<SourceValue>& known) {
     }
     if (i < known.size() && !value.type.ranked() && known[i].type.dtype != DType::Undefined) value.type = known[i].type;
     value.unset = i < known.size() && known[i].unset;
+    value.unfilled = i < known.size() && known[i].unfilled;
     open.push_back(body.inputs[i]);
   }
   body.inputs = std::move(open);

@@ -240,6 +240,7 @@ std::span<const Flattener::Row> Flattener::rows() {
       {"StopGradient", &Flattener::alias, "its operand"},
       {"StatelessWhile", &Flattener::loop, "a loop"},
       {"Switch", &Flattener::switched, "the branch that is taken, where the condition is known"},
+      {"TensorArrayCloseV3", &Flattener::nothing, "nothing: it frees memory"},
       {"VarHandleOp", &Flattener::variable, "the value of the variable"},
       {"Variable", &Flattener::variable, "the value of the variable"},
       {"VariableV2", &Flattener::variable, "the value of the variable"},

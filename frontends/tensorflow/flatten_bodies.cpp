@@ -1,19 +1,27 @@
 #include "frontends/tensorflow/flattener.h"
 
 #include "frontends/common/control.h"
+#include "frontends/tensorflow/appends.h"
 #include "frontends/tensorflow/branches.h"
 
 namespace lapis::tensorflow_frontend {
 
 using frontend::SourceGraph;
-using frontend::SourceNode;
-using frontend::SourceValue;
 
 namespace {
 
 Result<std::string> one_condition(const std::vector<Resolved>& results) {
   if (results.size() == 1 && results[0]) return *results[0];
   return damaged("the condition of a loop gives " + std::to_string(results.size()) + " values");
+}
+
+// The results of a branch that are variants.
+std::vector<int64_t> lists_of(const NodeDef& branch) {
+  std::vector<int64_t> lists;
+  const auto* types = branch.attribute<std::vector<int64_t>>("Tout");
+  for (size_t i = 0; types && i < types->size(); ++i)
+    if (dtype_of_number((*types)[i]) == DType::Undefined) lists.push_back(static_cast<int64_t>(i));
+  return lists;
 }
 
 }  // namespace
@@ -66,6 +74,7 @@ Status Flattener::branch(Body& body, const Operation& o, State& state) {
   if (const auto taken = number(o.inputs[0]))
     return inlined(body, {o.node, arguments}, state, *functions[*taken != 0 ? 0 : 1]);
   SourceNode node = named(body, o);
+  node.attributes.insert_or_assign(frontend::kLists, lists_of(o.node));
   size_t outputs = 0;
   for (const size_t side : {0, 1}) {
     LAPIS_TRY(std::shared_ptr<SourceGraph> graph,
@@ -147,6 +156,7 @@ Status Flattener::loop(Body& body, const Operation& o, State& state) {
   std::vector<int64_t> unchanged;
   LAPIS_TRY(std::shared_ptr<SourceGraph> graph, Flattener(*this, node.name + "/body/", body.depth + 1)
                                                     .as_loop(*repeated, *condition, o.inputs.size(), unchanged));
+  push_what_is_written_in_order(*graph, source_, {node.inputs.begin() + 1, node.inputs.end()});
   node.attributes.insert_or_assign(frontend::kUnchanged, std::move(unchanged));
   node.bodies.push_back(std::move(graph));
   return add_node(body, o, state, std::move(node), o.inputs.size());

@@ -75,6 +75,7 @@ std::vector<Port> Flattener::last_values() const {
                                                                   "Assert",
                                                                   "Print",
                                                                   "PrintV2",
+                                                                  "TensorArrayCloseV3",
                                                                   "SaveV2",
                                                                   "RestoreV2",
                                                                   "MergeV2Checkpoints",

@@ -26,6 +26,10 @@ constexpr const char* kWithoutTraining = "cut it off with --outputs";
 constexpr const char* kAsOperators = "write it with operators of TensorFlow";
 constexpr const char* kOldInt8 = "it computes in the int8 form of TensorFlow 1, with ranges that are computed";
 constexpr const char* kFakeQuant = "convert the float model, or one with FakeQuant nodes";
+constexpr const char* kOldArray =
+    "it is of the arrays that TensorFlow had before 1.0, whose elements no value of the graph holds";
+constexpr const char* kNewArray =
+    "write the model anew with TensorFlow 1.0 or later, which makes TensorArrayV3 of them";
 constexpr const char* kUnfused = "save the layer without the fused kernel (tf.keras.layers.LSTM and GRU on a CPU)";
 
 constexpr frontend::Refused kRefused[] = {
@@ -134,6 +138,34 @@ constexpr frontend::Refused kRefused[] = {
     {"StringToHashBucketFast", kTexts, kOutside},
     {"StringToNumber", kTexts, kOutside},
     {"Substr", kTexts, kOutside},
+    {"TensorArray", kOldArray, kNewArray},
+    {"TensorArrayClose", kOldArray, kNewArray},
+    {"TensorArrayCloseV2", kOldArray, kNewArray},
+    {"TensorArrayConcat", kOldArray, kNewArray},
+    {"TensorArrayConcatV2", kOldArray, kNewArray},
+    {"TensorArrayGather", kOldArray, kNewArray},
+    {"TensorArrayGatherV2", kOldArray, kNewArray},
+    {"TensorArrayGrad", kTraining, kWithoutTraining},
+    {"TensorArrayGradV2", kTraining, kWithoutTraining},
+    {"TensorArrayGradV3", kTraining, kWithoutTraining},
+    {"TensorArrayGradWithShape", kTraining, kWithoutTraining},
+    {"TensorArrayPack", kOldArray, kNewArray},
+    {"TensorArrayRead", kOldArray, kNewArray},
+    {"TensorArrayReadV2", kOldArray, kNewArray},
+    {"TensorArrayScatter", kOldArray, kNewArray},
+    {"TensorArrayScatterV2", kOldArray, kNewArray},
+    {"TensorArraySize", kOldArray, kNewArray},
+    {"TensorArraySizeV2", kOldArray, kNewArray},
+    {"TensorArraySplit", kOldArray, kNewArray},
+    {"TensorArraySplitV2", kOldArray, kNewArray},
+    {"TensorArrayUnpack", kOldArray, kNewArray},
+    {"TensorArrayV2", kOldArray, kNewArray},
+    {"TensorArrayWrite", kOldArray, kNewArray},
+    {"TensorArrayWriteV2", kOldArray, kNewArray},
+    {"TensorListElementShape",
+     "it asks a list for the shape that was declared for its elements, which is not known of a list in ONNX",
+     "ask an element for its shape (tf.shape)"},
+    {"TensorListPushBackBatch", "it works on a tensor of lists", "push onto each list by itself"},
     {"TruncatedNormal", kRandom, kGiveNumbers},
     {"UnicodeDecodeWithOffsets", kTexts, kOutside},
     {"Unique", kValues, kCount},

@@ -10,6 +10,15 @@ using frontend::Axes;
 using frontend::Layout;
 using frontend::Translation;
 
+// arrays.cpp
+Status array_length(Translation& t);
+Status concatenated_array(Translation& t);
+Status gather_array(Translation& t);
+Status read_array(Translation& t);
+Status scatter_array(Translation& t);
+Status split_array(Translation& t);
+Status tensor_array(Translation& t);
+Status write_array(Translation& t);
 // boxes.cpp
 Status combined_non_max_suppression(Translation& t);
 Status non_max_suppression(Translation& t);
@@ -42,19 +51,22 @@ Status squared_difference(Translation& t);
 Status truncate_mod(Translation& t);
 Status zeros_like(Translation& t);
 // lists.cpp
-Status array_length(Translation& t);
+Status concatenated_list(Translation& t);
+Status concatenated_list_v2(Translation& t);
 Status empty_list(Translation& t);
-Status gather_array(Translation& t);
+Status joined_lists(Translation& t);
 Status list_as_tensor(Translation& t);
 Status list_element(Translation& t);
 Status list_length(Translation& t);
+Status list_of_parts(Translation& t);
+Status list_of_rows(Translation& t);
 Status list_of_zeros(Translation& t);
+Status pop_back(Translation& t);
 Status push_back(Translation& t);
-Status read_array(Translation& t);
-Status scatter_array(Translation& t);
+Status resized_list(Translation& t);
+Status scatter_into_list(Translation& t);
+Status scattered_list(Translation& t);
 Status set_list_element(Translation& t);
-Status tensor_array(Translation& t);
-Status write_array(Translation& t);
 // normalization.cpp
 Status fused_batch_norm(Translation& t);
 Status lrn(Translation& t);

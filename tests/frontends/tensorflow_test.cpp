@@ -302,6 +302,22 @@ TEST(Tensorflow, BranchesAndLoopsOfBothVersionsAreThoseOfOnnx) {
     }
 }
 
+// Nothing says where they belong, and the size of the result is known where the number of iterations is.
+TEST(Tensorflow, LoopsCollectWhatIsWrittenBehindTheEndOfLists) {
+  for (const std::string name : {"while_appended_v1", "while_appended_v2"}) {
+    SCOPED_TRACE(name);
+    const auto graph = imported(name);
+    ASSERT_TRUE(graph.ok()) << to_string(graph.diagnostics());
+    EXPECT_EQ((*graph)->outputs()[0]->type().to_string(), "float[4,3]");
+    EXPECT_EQ((*graph)->outputs()[1]->type().to_string(), "float[?,3]");
+    EXPECT_EQ(count_everywhere(**graph, ops::ScatterND), 0u);
+    EXPECT_EQ(count_everywhere(**graph, ops::Loop), 2u);
+    for (const Node* node : (*graph)->nodes())
+      for (size_t i = 2; node->is(ops::Loop) && i < node->inputs().size(); ++i)
+        EXPECT_EQ(node->input(i)->type().rank(), 0) << "counters are its only states";
+  }
+}
+
 TEST(Tensorflow, RecurrentLayersOfKerasAreOneOperator) {
   const std::map<std::string, const OpDef*> wanted = {
       {"keras_lstm", &ops::LSTM},      {"keras_lstm_open", &ops::LSTM},   {"keras_lstm_lowered", &ops::LSTM},
@@ -331,6 +347,43 @@ Result<std::unique_ptr<Graph>> imported_text(const std::string& text, const Impo
 
 constexpr const char* kInput = R"(node { name: "x" op: "Placeholder" attr { key: "dtype" value { type: DT_FLOAT } }
   attr { key: "shape" value { shape { dim { size: 2 } } } } } )";
+
+std::string type_attribute(const char* name, const char* type) {
+  return std::string("attr { key: \"") + name + "\" value { type: " + type + " } } ";
+}
+std::string constant_node(const char* name, const char* type, const std::string& numbers, int count) {
+  return std::string("node { name: \"") + name + "\" op: \"Const\" " + type_attribute("dtype", type) +
+         "attr { key: \"value\" value { tensor { dtype: " + type +
+         " tensor_shape { dim { size: " + std::to_string(count) + " } } " + numbers + " } } } } ";
+}
+
+TEST(Tensorflow, ListsThatAreNoTensorAreRefused) {
+  const std::string constants = constant_node("sizes", "DT_INT32", "int_val: -1", 1) +
+                                constant_node("lengths", "DT_INT64", "int64_val: 1 int64_val: 2", 2);
+  const std::string of_floats = type_attribute("element_dtype", "DT_FLOAT");
+  const std::map<std::string, std::string> cases = {
+      {R"(op: "TensorListSplit" input: "x" input: "sizes" input: "lengths" )" + of_floats,
+       "a list of parts of different lengths"},
+      {R"(op: "TensorListFromTensor" input: "x" input: "sizes" )" + type_attribute("element_dtype", "DT_VARIANT"),
+       "a list of lists"},
+      {R"(op: "TensorListElementShape" input: "x" )", "the shape that was declared for its elements"},
+      {R"(op: "TensorListPushBackBatch" input: "x" input: "x" )", "a tensor of lists"},
+      {R"(op: "TensorArrayGradV3" input: "x" input: "x" )", "it only trains"},
+      {R"(op: "TensorArrayReadV2" input: "x" input: "x" input: "x" )", "arrays that TensorFlow had before 1.0"}};
+  for (const auto& [node, says] : cases)
+    expect_refused(imported_text(kInput + constants + "node { name: \"y\" " + node + "}", {.outputs = {"y"}}), {says});
+}
+
+// A graph whose outputs nobody names ends where nobody reads, and that an array is freed is no end.
+TEST(Tensorflow, ClosedArraysAreNoOutputs) {
+  const auto graph = imported_text(
+      kInput + constant_node("n", "DT_INT32", "int_val: 1", 1) +
+      R"(node { name: "a" op: "TensorArrayV3" input: "n" } node { name: "close" op: "TensorArrayCloseV3" input: "a" }
+         node { name: "y" op: "Relu" input: "x" })");
+  ASSERT_TRUE(graph.ok()) << to_string(graph.diagnostics());
+  ASSERT_EQ((*graph)->outputs().size(), 1u);
+  EXPECT_EQ((*graph)->outputs()[0]->name(), "y");
+}
 
 TEST(Tensorflow, AllUnsupportedOperatorsAreReportedAtOnce) {
   const std::string text =

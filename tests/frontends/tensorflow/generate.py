@@ -464,6 +464,70 @@ def control_flow():
     case("list_pushed", pushed, lambda: [reals(2, 3)])
 
 
+def lists():
+    """TensorArrays of tf.function become lists, those of TensorFlow 1 arrays; the operators of lists besides."""
+    def array(count, **more):
+        return tf.TensorArray(tf.float32, count, clear_after_read=False, **more)
+
+    in_both("list_written", lambda x: array(3).write(0, x[0]).write(2, x[1] * 2).write(1, x[3]).stack(), lambda: [reals(4, 3)])
+    in_both("list_written_somewhere", lambda x, i: [array(4).write(i, x[0]).stack(), array(0, dynamic_size=True).write(i, x[1]).stack()], lambda: [reals(4, 3), i32(2)])
+    in_both("list_grown", lambda x: array(1, dynamic_size=True).write(0, x[0]).write(3, x[1]).stack(), lambda: [reals(4, 3)])
+    in_both("list_scattered", lambda x: array(6, element_shape=[3]).scatter([2, 0, 5, 1], x).stack(), lambda: [reals(4, 3)])
+    in_both("list_concatenated", lambda x: [array(2).write(1, x[:2]).write(0, x[2:]).concat(), array(2, infer_shape=False).split(x, [2, 2]).concat()], lambda: [reals(4, 3)])
+    in_both("list_unstacked", lambda x: [array(4).unstack(x).stack(), array(4).unstack(x).read(2)], lambda: [reals(4, 3)], open_axes=1)
+
+    def appended(x, n):
+        step = lambda i, kept: (i + 1, kept.write(i, tf.nn.relu(x[i]) * 2))
+        return [tf.while_loop(lambda i, kept: i < limit, step, (0, array(0, dynamic_size=True)))[1].stack() for limit in (4, n)]
+    in_both("while_appended", appended, lambda: [reals(4, 3), i32(3)])
+    in_both("while_appended_rows", lambda x: tf.while_loop(lambda i, kept: i < 2, lambda i, kept: (i + 1, kept.write(i, x[i] * 2)), (0, array(0, dynamic_size=True)))[1].concat(),
+            lambda: [reals(2, 3, 2)])
+
+    def kept_if(x):
+        def body(i, n, kept):
+            wanted = x[i, 0] > 0
+            return i + 1, n + tf.cast(wanted, tf.int32), tf.cond(wanted, lambda: kept.write(n, x[i]), lambda: kept)
+        return tf.while_loop(lambda i, n, kept: i < 6, body, (0, 0, array(0, dynamic_size=True)))[2].stack()
+    in_both("while_kept_if", kept_if, lambda: [reals(6, 3)])
+
+    def within(x):
+        def body(i, kept):
+            return i + 1, tf.while_loop(lambda j, inner: j < 2, lambda j, inner: (j + 1, inner.write(2 * i + j, x[i] - x[j])), (0, kept))[1]
+        return tf.while_loop(lambda i, kept: i < 3, body, (0, array(0, dynamic_size=True)))[1].stack()
+    in_both("while_within_grown", within, lambda: [reals(3, 2)])
+    in_both("while_of_unknown_width", lambda x, n: tf.while_loop(lambda i, kept: i < 3, lambda i, kept: (i + 1, kept.write(i, x[i, :n])), (0, array(3)))[1].stack(),
+            lambda: [reals(3, 4), i32(2)])
+    in_both("cond_filled", lambda x: (lambda kept: tf.cond(x[0, 0] > 0, lambda: kept.write(1, x[1]), lambda: kept).write(0, x[3]).stack())(array(2)), lambda: [-positive(4, 3)])
+
+    def stack(items, shape=(3,)):
+        return raw.TensorListStack(input_handle=items, element_shape=list(shape), element_dtype=tf.float32)
+
+    in_both("cond_of_nothing", lambda x: tf.cond(x[0, 0] > 0, lambda: x[:, :0], lambda: x), lambda: [positive(2, 3)])
+
+    def popped(x):
+        items = raw.TensorListFromTensor(tensor=x, element_shape=[3])
+        shorter, last = raw.TensorListPopBack(input_handle=items, element_shape=[3], element_dtype=tf.float32)
+        return [last, stack(raw.TensorListResize(input_handle=shorter, size=5)), stack(raw.TensorListResize(input_handle=shorter, size=2))]
+    case("list_popped", popped, lambda: [reals(4, 3)])
+
+    def joined(x):
+        rows = raw.TensorListSplit(tensor=x, element_shape=[-1, 3], lengths=np.int64([2, 2]))
+        more = raw.TensorListConcatLists(input_a=rows, input_b=raw.TensorListFromTensor(tensor=x[None, :2] * 2, element_shape=[-1, 3]), element_dtype=tf.float32)
+        return [stack(more, (2, 3)), *raw.TensorListConcatV2(input_handle=more, element_shape=[-1, 3], leading_dims=np.int64([]), element_dtype=tf.float32),
+                raw.TensorListConcat(input_handle=more, element_dtype=tf.float32, element_shape=[2, 3]).tensor]
+    case("list_joined", joined, lambda: [reals(4, 3)])
+
+    def scattered(x, places):
+        into = raw.TensorListScatterIntoExistingList(input_handle=raw.TensorListFromTensor(tensor=x, element_shape=[3]), tensor=x[:2] * 2, indices=[3, 1])
+        return [stack(raw.TensorListScatter(tensor=x, indices=places, element_shape=[3])), stack(raw.TensorListScatterV2(tensor=x, indices=places, element_shape=[3], num_elements=7)), stack(into)]
+    case("list_of_scattered", scattered, lambda: [reals(4, 3), i32([2, 0, 3, 1])])
+
+    def unset(x):
+        nothing = raw.TensorListReserve(element_shape=-1, num_elements=3, element_dtype=tf.float32)
+        return [stack(nothing) + x[0], raw.TensorListGetItem(input_handle=nothing, index=1, element_shape=[3], element_dtype=tf.float32) + x[0]]
+    case("list_unset", unset, lambda: [reals(4, 3)])
+
+
 def recurrent():
     """Layers of Keras as they are frozen: with While nodes, and lowered to the frames of TensorFlow 1."""
     import keras
@@ -551,7 +615,7 @@ def checkpoint():
 wanted = sys.argv[1:]
 if wanted:
     all_cases.ParseFromString((HERE / "cases.pb").read_bytes())
-for family in (elementwise, windows, products, shapes, quantization, boxes, networks, control_flow, recurrent, saved, checkpoint):
+for family in (elementwise, windows, products, shapes, quantization, boxes, networks, control_flow, lists, recurrent, saved, checkpoint):
     if not wanted or family.__name__ in wanted:
         family()
 (HERE / "cases.pb").write_bytes(all_cases.SerializeToString(deterministic=True))
