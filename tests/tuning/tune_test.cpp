@@ -7,6 +7,7 @@
 #include "passes/quantize/quantize.h"
 #include "tests/tuning/hard_models.h"
 #include "tuning/recipe.h"
+#include "tuning/search/workbench.h"
 
 namespace lapis {
 namespace {
@@ -334,6 +335,14 @@ TEST(History, RefusesWhatIsNone) {
     ASSERT_FALSE(history.ok()) << text;
     EXPECT_EQ(history.diagnostics()[0].location, "history.json");
   }
+}
+
+TEST(Powers, CountWhatBecomesNoNumberButNotWhatWasNone) {
+  Powers powers;
+  powers.add(Tensor::vector<float>({NAN, 2, INFINITY}), Tensor::vector<float>({1, 1, 0}));
+  EXPECT_DOUBLE_EQ(powers.ratio(), 0.25);
+  powers.add(Tensor::vector<float>({2}), Tensor::vector<float>({NAN}));
+  EXPECT_DOUBLE_EQ(powers.ratio(), 0.75) << "1 + (2 * 2 + 1) to 4 + 4";
 }
 
 TEST(Objectives, WeighWhatTheyAreGiven) {

@@ -10,11 +10,12 @@
 
 namespace lapis {
 
-// What is not finite is as wrong as can be.
+// What becomes not finite is as wrong as can be; with what is not in the float model nothing can be compared.
 void Powers::add(const Tensor& wanted, const Tensor& got) {
   const auto a = wanted.data<float>(), b = got.data<float>();
   for (size_t i = 0; i < std::min(a.size(), b.size()); ++i) {
     const double value = a[i], error = b[i] - value;
+    if (!std::isfinite(value)) continue;
     signal += value * value;
     noise += std::isfinite(error) ? error * error : value * value + 1;
   }
