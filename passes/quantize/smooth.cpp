@@ -16,6 +16,7 @@ namespace {
 
 constexpr float kSmallestFactor = 1e-5f;  // of the paper's implementation
 constexpr int64_t kRows = 32;             // of each value, on which `auto` tries alphas
+constexpr float kOutlier = 3;  // times the middle channel: beyond what chance makes of channels that are alike
 
 struct Product {
   Node* node;
@@ -35,6 +36,7 @@ struct Group {
   Value* x;
   Smoothing smoothing;
   bool weights_alone;  // AWQ
+  bool usual;          // the recipe says nothing
   std::vector<Product> products;
   std::vector<float> size;  // of each channel of x: the largest magnitude, or for AWQ the sum of mean magnitudes
   std::vector<float> rows;  // some rows of x, for `auto`
@@ -65,11 +67,11 @@ std::vector<Group> groups_of(const Graph& graph, const Placement& placement) {
     if (!how || !node->input(0)->type().ranked()) continue;
     const auto role = contraction_role(*node);
     LAPIS_ASSERT(role.ok(), "'" << node->name() << "' was planned in fewer bits");
-    const bool alone = placement.weights_alone.contains(node);
+    const bool alone = placement.weights_alone.contains(node), usual = !alone && !placement.recipes.of(*node).smooth;
     auto it = std::find_if(groups.begin(), groups.end(), [&](const Group& g) {
-      return g.x == role->data && g.smoothing == *how && g.weights_alone == alone;
+      return g.x == role->data && g.smoothing == *how && g.weights_alone == alone && g.usual == usual;
     });
-    if (it == groups.end()) it = groups.insert(it, {role->data, *how, alone, {}, {}, {}});
+    if (it == groups.end()) it = groups.insert(it, {role->data, *how, alone, usual, {}, {}, {}});
     it->products.push_back({node, *role, placement.recipes.of(*node).weights});
   }
   return groups;
@@ -95,6 +97,7 @@ Status measure(const Graph& graph, std::vector<Group>& groups, Evaluator& evalua
                int64_t samples) {
   const std::unique_ptr<Graph> copy = graph.clone();
   std::vector<Value*> outputs;
+  outputs.reserve(groups.size());
   for (const Group& g : groups) outputs.push_back(channel_size(*copy, copy->find_value(g.x->name()), g.weights_alone));
   copy->set_outputs(outputs);
   SampleRunner runner(*copy, {}, evaluator);
@@ -102,6 +105,16 @@ Status measure(const Graph& graph, std::vector<Group>& groups, Evaluator& evalua
     for (size_t i = 0; i < groups.size(); ++i) take_size(groups[i], results.at(outputs[i]->name()));
     return ok();
   });
+}
+
+// Without them there is nothing to even out: the largest that samples show of each channel is chance, and every channel that is divided by its own is
+// cut off as soon as it is larger.
+bool has_outliers(const Group& g) {
+  std::vector<float> sizes = g.size;
+  if (sizes.empty()) return false;
+  const auto middle = sizes.begin() + static_cast<std::ptrdiff_t>(sizes.size() / 2);
+  std::nth_element(sizes.begin(), middle, sizes.end());
+  return *std::max_element(middle, sizes.end()) > kOutlier * *middle;
 }
 
 void take_rows(Group& g, const Tensor& x) {
@@ -292,6 +305,7 @@ Tensor clipped(const Group& g, const Product& p, Tensor w, const std::vector<flo
 
 void apply(Graph& graph, const Group& g, const std::vector<float>& s) {
   std::vector<float> inverse;
+  inverse.reserve(s.size());
   for (const float f : s) inverse.push_back(1 / f);
   Value* divisor = graph.add_constant(Tensor::vector(inverse), g.x->name() + "_smoothing");
   Value* x = add_typed(graph, ops::Mul, {g.x, divisor}, {}, g.products.front().node);
@@ -311,6 +325,8 @@ Result<bool> smooth(Graph& graph, const Placement& placement, Evaluator& evaluat
   std::vector<Group> groups = groups_of(graph, placement);
   if (groups.empty()) return false;
   LAPIS_CHECK(measure(graph, groups, evaluator, source, samples));
+  std::erase_if(groups, [](const Group& g) { return g.usual && !has_outliers(g); });
+  if (groups.empty()) return false;
   LAPIS_CHECK(collect_rows(graph, groups, evaluator, source));
   for (const Group& g : groups) apply(graph, g, best_factors(g));
   graph.erase_unused_constants();

@@ -17,7 +17,7 @@
 namespace lapis {
 
 // Smooths the Gemm and MatMul that compute in int8 and whose recipe says `smooth`; where it says nothing, the MatMul of sequences (rank 3 and
-// more) with static ranges that no operator in int8 computes, as encoders have them, by 0.75; and those of weights alone whose algorithm is awq. The model computes
+// more) with static ranges that no operator in int8 computes, as encoders have them, by 0.75 if some channel is three times as large as the middle one; and those of weights alone whose algorithm is awq. The model computes
 // the same as before, but for rounding. AWQ, and `smooth: auto`, try alphas of 0, 0.1, ..., 1 (or those that a recipe lists) for each value and keep what gives the least error of the
 // products on some rows of the samples. False if there was nothing to do; else `placement` is of an older graph.
 Result<bool> smooth(Graph& graph, const Placement& placement, Evaluator& evaluator, const SampleSource& source,

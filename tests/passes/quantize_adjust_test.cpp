@@ -76,17 +76,26 @@ TEST(Smooth, TheRecipeOfWhatWasDoneDoesTheSameAgain) {
   EXPECT_EQ(expression(net.graph.outputs()[0]), expression(again.graph.outputs()[0]));
 }
 
+// A product of data whose third channel is larger than the others by a factor.
+std::string product_of(Shape shape, float factor, Recipe recipe) {
+  std::vector<float> channels(8, 1);
+  channels[2] = factor;
+  Net net;
+  Value* x = net.add(ops::Mul, {net.input(std::move(shape)), net.constant(Tensor::vector(channels))});
+  net.graph.set_outputs({net.add(ops::MatMul, {x, net.constant(random_tensor({8, 6}, 1))})});
+  net.quantize(std::move(recipe));
+  return expression(net.graph.outputs()[0]);
+}
+
 TEST(Smooth, IsUsualForProductsOfSequencesInFloatsUnlessTheRecipeSaysOff) {
-  const auto quantized = [](Shape shape, Recipe recipe) {
-    Net net;
-    net.graph.set_outputs(
-        {net.add(ops::MatMul, {net.input(std::move(shape)), net.constant(random_tensor({8, 6}, 1))})});
-    net.quantize(std::move(recipe));
-    return expression(net.graph.outputs()[0]);
-  };
-  EXPECT_EQ(quantized({2, 3, 8}, {}), "MatMul(DQ(Q(Mul(x))))");
-  EXPECT_EQ(quantized({3, 8}, {}), "MatMul(DQ(Q(x)))");
-  EXPECT_EQ(quantized({2, 3, 8}, smoothing({})), "MatMul(DQ(Q(x)))");
+  EXPECT_EQ(product_of({2, 3, 8}, 20, {}), "MatMul(DQ(Q(Mul(Mul(x)))))");
+  EXPECT_EQ(product_of({3, 8}, 20, {}), "MatMul(DQ(Q(Mul(x))))");
+  EXPECT_EQ(product_of({2, 3, 8}, 20, smoothing({})), "MatMul(DQ(Q(Mul(x))))");
+}
+
+TEST(Smooth, IsNotUsualWhereNoChannelIsAnOutlier) {
+  EXPECT_EQ(product_of({2, 64, 8}, 1, {}), "MatMul(DQ(Q(Mul(x))))");
+  EXPECT_EQ(product_of({2, 64, 8}, 1, smoothing({0.75})), "MatMul(DQ(Q(Mul(Mul(x)))))") << "the recipe asks for it";
 }
 
 TEST(Smooth, IsRefusedForConvolutionsByName) {
