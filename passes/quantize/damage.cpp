@@ -63,9 +63,16 @@ struct Compared {
   const Node* node = nullptr;  // of the float model
   bool quantized = false;
   Value *signal = nullptr, *noise = nullptr;  // their lengths, in one sample
-  double signal_power = 0, noise_power = 0;   // over all samples
+  double signal_power = 0, noise_power = 0;   // over the samples that are finite in the float model
+  bool measured = false;                      // there is one
+  void add(double signal_squares, double noise_squares) {
+    if (!std::isfinite(signal_squares)) return;
+    measured = true;
+    signal_power += signal_squares;
+    noise_power += noise_squares;
+  }
   double ratio() const {
-    if (!std::isfinite(signal_power)) return NAN;
+    if (!measured) return NAN;
     return noise_power == 0 ? 0 : noise_power / signal_power;
   }
   double sqnr() const { return -10 * std::log10(ratio()); }
@@ -240,6 +247,13 @@ std::string quoted_list(const std::vector<std::string>& names) {
   return names.size() > 4 ? text + ", ..." : text;
 }
 
+// What to do about a loud output: what arises by pruning no range mends.
+std::string advice(const DamageCause& cause, const std::string& blamed) {
+  if (cause.pruned) return "prune less of '" + cause.node.node + "': a smaller `sparsity` for it in the recipe";
+  return blamed.empty() ? "give better ranges: more samples, or another `range` (docs/quantization.md)"
+                        : "keep " + blamed + " fp32: --exclude, or a rule `precision: fp32` in the recipe";
+}
+
 }  // namespace
 
 std::string print_sqnr(double sqnr) {
@@ -258,10 +272,7 @@ Result<Damage> measure_damage(const Graph& original, const Graph& quantized, Eva
   SampleRunner runner(*both.graph, {}, evaluator);
   for (size_t i = 0; i < samples.size(); ++i) {
     LAPIS_TRY(const Feeds results, runner.run(samples[i], static_cast<int64_t>(i)));
-    for (auto& [value, c] : both.values) {
-      c.signal_power += squared(results, *c.signal);
-      c.noise_power += squared(results, *c.noise);
-    }
+    for (auto& [value, c] : both.values) c.add(squared(results, *c.signal), squared(results, *c.noise));
   }
   Damage damage = Judge(original, both.values).run();
   damage.samples = static_cast<int64_t>(samples.size());
@@ -280,8 +291,7 @@ Diagnostics warnings_of(const Damage& damage) {
               " before and " + print_sqnr(n.sqnr) + " behind it";
       const std::string blamed = quoted_list(o.cause->quantized);
       if (!n.quantized && !blamed.empty()) text += ", which magnifies the errors of " + blamed;
-      d.help(blamed.empty() ? "give better ranges: more samples, or another `range` (docs/quantization.md)"
-                            : "keep " + blamed + " fp32: --exclude, or a rule `precision: fp32` in the recipe");
+      d.help(advice(*o.cause, blamed));
     }
     d.message = std::move(text);
     found.push_back(std::move(d.at("output '" + o.output + "'")));

@@ -31,6 +31,7 @@ struct NodeDamage {
 struct DamageCause {
   NodeDamage node;
   std::vector<std::string> quantized;
+  bool pruned = false;  // the node lost weights before it was quantized (whoever pruned it says so)
 };
 
 struct OutputDamage {

@@ -80,6 +80,7 @@ class Equalizer {
     for (int round = 0; round < kRounds; ++round)
       for (const auto& [first, second] : pairs_) balance(weights_.at(first), weights_.at(second));
     for (const auto& [node, weights] : weights_) weights.store(graph_);
+    for (Value* v : between_) graph_.rename(v, v->name() + "_equalized");
     graph_.erase_unused_constants();
     return !pairs_.empty();
   }
@@ -92,9 +93,12 @@ class Equalizer {
 
   void find_pair(Node& first) {
     if (!is_wanted(first)) return;
-    const Value* v = first.output();
-    while (v->used_once() && commutes_with_factors(*v->uses()[0].node) && v->uses()[0].index == 0)
-      v = v->uses()[0].node->output();
+    std::vector<Value*> between = {first.output()};
+    const Value* v = between.front();
+    while (v->used_once() && commutes_with_factors(*v->uses()[0].node) && v->uses()[0].index == 0) {
+      between.push_back(v->uses()[0].node->output());
+      v = between.back();
+    }
     if (!v->used_once() || v->uses()[0].index != 0 || !is_wanted(*v->uses()[0].node)) return;
     Node& second = *v->uses()[0].node;
     const Weights a(first, *contraction_role(first)), b(second, *contraction_role(second));
@@ -102,6 +106,7 @@ class Equalizer {
     weights_.try_emplace(&first, a);
     weights_.try_emplace(&second, b);
     pairs_.emplace_back(&first, &second);
+    between_.insert(between_.end(), between.begin(), between.end());
   }
 
   static void balance(Weights& first, Weights& second) {
@@ -121,6 +126,7 @@ class Equalizer {
   const Placement& placement_;
   std::vector<std::pair<const Node*, const Node*>> pairs_;
   std::map<const Node*, Weights> weights_;
+  std::vector<Value*> between_;  // not what they were, so that they cannot keep their names
 };
 
 }  // namespace

@@ -1,5 +1,7 @@
 #include "passes/quantize/quantize.h"
 
+#include <unordered_set>
+
 #include "passes/prune/prune.h"
 #include "passes/quantize/bias_correction.h"
 #include "passes/quantize/equalize.h"
@@ -87,6 +89,15 @@ Result<std::shared_ptr<const PruneReport>> pruned(Graph& graph, const QuantizeOp
   return asked ? std::make_shared<const PruneReport>(std::move(report)) : nullptr;
 }
 
+// Says of what causes damage whether it lost weights.
+void blame_pruning(Damage& damage, const PruneReport& report) {
+  std::unordered_set<std::string> pruned;
+  for (const PrunedWeights& w : report.weights)
+    if (w.zeros > 0 || w.elements < w.before) pruned.insert(w.node);
+  for (OutputDamage& o : damage.outputs)
+    if (o.cause) o.cause->pruned = pruned.contains(o.cause->node.node);
+}
+
 // What adjusts weights by what it sees of the data.
 std::optional<std::string> needs_samples(const NodeRecipe& recipe) {
   if (rounds_by_data(recipe) || recipe.algorithm == WeightAlgorithm::Awq)
@@ -163,6 +174,7 @@ Result<QuantizeReport> quantize_static(Graph& graph, Evaluator& evaluator, const
   if (options.damage_samples == 0) return report;
   LAPIS_TRY(const std::vector<Feeds> some, some_of(source, calibration.samples, options.damage_samples));
   LAPIS_TRY(report.damage, measure_damage(*original, graph, evaluator, some));
+  if (prune_report) blame_pruning(*report.damage, *prune_report);
   for (Diagnostic& d : warnings_of(*report.damage)) report.warnings.push_back(std::move(d));
   return report;
 }

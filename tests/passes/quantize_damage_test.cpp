@@ -88,6 +88,18 @@ TEST(Damage, WhatFeedsALogarithmStaysFloatUnlessItIsAskedForByName) {
   EXPECT_TRUE(report.warnings.empty()) << to_string(report.warnings);
 }
 
+TEST(Damage, ThatPruningCausedIsNotSaidToComeOfRanges) {
+  for (const Precision precision : {Precision::Int8, Precision::Float32}) {
+    Net net;
+    net.graph.set_outputs({net.gemm(net.input({4, 6}), 3, "product")});
+    Recipe recipe;
+    recipe.defaults.precision = precision;
+    recipe.defaults.sparsity.ratio = 0.9;
+    const std::string text = to_string(net.quantize(recipe).warnings);
+    EXPECT_NE(text.find("prune less of 'product'"), std::string::npos) << text;
+  }
+}
+
 TEST(Damage, OutputsThatInt8AlsoReadsAreComparedAsTheyAreReturned) {
   Net net;
   Value* c = net.conv(net.input({1, 3, 6, 6}), 4, 3, "features");
@@ -162,6 +174,19 @@ TEST(Damage, OfIntegersIsNone) {
   ASSERT_TRUE(damage.ok()) << to_string(damage.diagnostics());
   EXPECT_EQ(damage->samples, 0);
   EXPECT_TRUE(damage->outputs.empty());
+}
+
+TEST(Damage, OneSampleThatIsNoNumberLeavesWhatTheOthersSay) {
+  ConvNet net;
+  const auto original = net.graph.clone();
+  net.quantize();
+  std::vector<Feeds> samples = {net.feeds(5), net.feeds(6)};
+  const double without = measure_damage(*original, net.graph, *reference_evaluator(), samples)->outputs[0].sqnr;
+  samples.push_back(net.feeds(7));
+  samples.back().begin()->second.mutable_data<float>()[0] = NAN;
+  const auto damage = measure_damage(*original, net.graph, *reference_evaluator(), samples);
+  ASSERT_TRUE(damage.ok()) << to_string(damage.diagnostics());
+  EXPECT_EQ(damage->outputs[0].sqnr, without);
 }
 
 TEST(Damage, ValuesThatAreNotFiniteHaveNoRatio) {
