@@ -6,6 +6,7 @@
 #include "ir/op.h"
 #include "ir/ops/ops.h"
 #include "passes/quantize/front_end.h"
+#include "passes/quantize/largest.h"
 #include "passes/quantize/roles.h"
 
 namespace lapis {
@@ -17,7 +18,11 @@ namespace {
 class Planner {
  public:
   Planner(const Graph& graph, NodeRecipes recipes, Runtime runtime, Calibrated calibrated)
-      : graph_(graph), runtime_(runtime), calibrated_(calibrated), logarithms_(logarithms_behind(graph)) {
+      : graph_(graph),
+        runtime_(runtime),
+        calibrated_(calibrated),
+        logarithms_(logarithms_behind(graph)),
+        largest_count_(whose_largest_count(graph)) {
     placement_.recipes = std::move(recipes);
     placement_.own = OwnScales(graph);
   }
@@ -246,6 +251,14 @@ class Planner {
     }
   }
 
+  // As the recipe says; the usual method gives way where it would cut off what counts.
+  RangeOptions range_for(const Value& v, const Node& reader) const {
+    RangeOptions range = placement_.recipes.of(reader).range;
+    if (range.method == RangeMethod::Mse && !placement_.recipes.asks_for_range(reader) && largest_count_.contains(&v))
+      range.method = RangeMethod::MinMax;
+    return range;
+  }
+
   // All that read a value in int8 read the same bytes.
   void pair(Value* v, const Node& node) {
     if (placement_.own.holds(*v)) return;
@@ -253,7 +266,7 @@ class Planner {
     const auto [at, added] = paired_.try_emplace(v, &node);
     if (added) {
       placement_.values.push_back(v);
-      placement_.ranges.push_back(recipe.range);
+      placement_.ranges.push_back(range_for(*v, node));
       placement_.schemes.push_back(recipe.data);
       return;
     }
@@ -311,6 +324,7 @@ class Planner {
   const Runtime runtime_;
   const Calibrated calibrated_;
   const std::unordered_map<const Node*, const Node*> logarithms_;  // by contraction that is part of a spectrogram
+  const std::unordered_set<const Value*> largest_count_;
   Placement placement_;
   Diagnostics found_;
   std::unordered_set<const Value*> feature_maps_;

@@ -216,6 +216,7 @@ class RecipeResolver {
       const RecipeRule& rule = recipe_.rules[i];
       resolved.recipe = rule.settings.applied_to(resolved.recipe);
       if (rule.settings.precision) resolved.decides = &rule;
+      resolved.range_asked |= rule.settings.method || rule.settings.percentile;
       where = rule.where;
       check_possible(rule, node);
     }

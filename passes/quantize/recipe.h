@@ -161,12 +161,15 @@ class NodeRecipes {
   std::optional<std::string> keeps_float(const Node& node) const;
   // Some rule asks for int8 by the node's own name.
   bool asked_by_name(const Node& node) const;
+  // Some rule about the node says how its range follows: it is not just the default.
+  bool asks_for_range(const Node& node) const { return nodes_.at(&node).range_asked; }
 
  private:
   friend class RecipeResolver;
   struct Resolved {
     NodeRecipe recipe;
     const RecipeRule* decides = nullptr;  // about the precision; null: the defaults
+    bool range_asked = false;
   };
   std::unordered_map<const Node*, Resolved> nodes_;
 };

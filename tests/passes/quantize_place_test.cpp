@@ -202,6 +202,37 @@ TEST(ShareScales, AValueReadByActivationsOnlyTakesTheirBounds) {
   EXPECT_GT(v.range.high, 0.5f);  // Relu lets everything above 0 through
 }
 
+// ---- ranges ----
+
+RangeMethod range_of_data(const Graph& graph, const Recipe& recipe = {}) {
+  const auto plan = plan_qdq(graph, recipe);
+  EXPECT_TRUE(plan.ok()) << to_string(plan.diagnostics());
+  return plan->ranges.front().method;
+}
+
+TEST(PlanRanges, CutNothingOffOfWhatAnExponentialOrAMaximumMakesTheMostOf) {
+  for (const OpDef* op : {&ops::Exp, &ops::GlobalMaxPool, &ops::Sigmoid}) {
+    Net net;
+    Value* features = net.add(ops::Relu, {net.conv(net.input({1, 3, 6, 6}), 4, 3, "features")});
+    net.graph.set_outputs({net.add(*op, {net.conv(features, 2, 1, "head")})});
+    const auto plan = plan_qdq(net.graph, {});
+    ASSERT_TRUE(plan.ok()) << to_string(plan.diagnostics());
+    for (const RangeOptions& range : plan->ranges)
+      EXPECT_EQ(range.method, op == &ops::Sigmoid ? RangeMethod::Mse : RangeMethod::MinMax) << op->name;
+    Recipe recipe;
+    recipe.set({Selector::By::Pattern, "features|head"}, {.method = RangeMethod::Mse});
+    EXPECT_EQ(range_of_data(net.graph, recipe), RangeMethod::Mse) << "a rule about the node is obeyed";
+  }
+}
+
+TEST(PlanRanges, AreUsualInFrontOfASoftmaxThatIsWrittenOut) {
+  Net net;
+  Value* logits = net.gemm(net.input({2, 8}), 4, "logits");
+  Value* largest = net.add(ops::ReduceMax, {logits, net.ints({1})});
+  net.graph.set_outputs({net.add(ops::Exp, {net.add(ops::Sub, {logits, largest})})});
+  EXPECT_EQ(range_of_data(net.graph), RangeMethod::Mse);
+}
+
 // ---- arithmetic -------------------------------------------------------------------------------------------------
 
 TEST(QuantParams, HoldZeroExactlyAndCoverTheRange) {
