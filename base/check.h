@@ -1,5 +1,6 @@
-// LAPIS_ASSERT: a broken invariant is our bug, never the user's. It throws InternalError, which nothing catches before the edge of
-// the library (base/guard.h makes a Diagnostic of it there), so that a host process outlives our bugs and nothing runs on after one.
+// LAPIS_ASSERT: a broken invariant is our bug, never the user's. It throws InternalError, which nothing catches before
+// the edge of the library (base/guard.h makes a Diagnostic of it there), so that a host process outlives our bugs and
+// nothing runs on after one.
 #pragma once
 
 #include <sstream>
@@ -18,7 +19,8 @@ class InternalError : public std::logic_error {
 
 }  // namespace lapis
 
-// LAPIS_ASSERT(a == b, "expected " << a << " operands");   stays on in release builds: a wrong answer costs more than a test.
+// LAPIS_ASSERT(a == b, "expected " << a << " operands");   stays on in release builds:
+// a wrong answer costs more than a test.
 #define LAPIS_ASSERT(condition, message)                                                     \
   do {                                                                                       \
     if (!(condition)) [[unlikely]] {                                                         \

@@ -90,7 +90,8 @@ template <> struct DTypeOf<Float16> { static constexpr DType value = DType::Floa
 template <> struct DTypeOf<BFloat16> { static constexpr DType value = DType::BFloat16; };
 template <class T> constexpr DType dtype_of = DTypeOf<T>::value;
 
-// Calls visitor(T{}) with the C++ type of `dtype`. Returns false for types without one (String, complex, 8-bit floats, packed).
+// Calls visitor(T{}) with the C++ type of `dtype`.
+// Returns false for types without one (String, complex, 8-bit floats, packed).
 template <class Visitor> bool visit_dtype(DType dtype, Visitor&& visitor) {
   switch (dtype) {
     case DType::Float32: visitor(float{}); return true;

@@ -118,7 +118,8 @@ bool was_read(const Path& path) {
   return reads().files.contains({info.st_dev, info.st_ino});
 }
 
-// Opening a FIFO waits for a writer and opening a device may do anything, so what it is is asked first, and again of what was opened.
+// Opening a FIFO waits for a writer and opening a device may do anything, so what it is is asked first,
+// and again of what was opened.
 Result<MappedFile> map_file(const Path& path) {
   LAPIS_CHECK(check_regular(path));
   const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));

@@ -1,5 +1,6 @@
-// FlatTable: pointers by the hash of what they are looked up by, in one flat table; whether an item is the one is for the caller to say. Passes over
-// large graphs spend their time waiting for memory: a lookup touches one cache line of the table, and nothing is allocated for an entry.
+// FlatTable: pointers by the hash of what they are looked up by, in one flat table; whether an item is the one is for
+// the caller to say. Passes over large graphs spend their time waiting for memory: a lookup touches one cache line of
+// the table, and nothing is allocated for an entry.
 //
 //   FlatTable<Value> names;
 //   names.insert(hash_of(v->name()), v);

@@ -1,5 +1,6 @@
-// guarded(f): f's Result, or what it threw as diagnostics. It stands at the edges of the library (compile, load, session, run, the
-// verbs of the CLI) and nowhere else: inside, failures are Results and exceptions mean that work cannot go on.
+// guarded(f): f's Result, or what it threw as diagnostics. It stands at the edges of the library (compile, load,
+// session, run, the verbs of the CLI) and nowhere else: inside, failures are Results and exceptions mean that work
+// cannot go on.
 //
 //   Result<Executable> compile(const Path& model) {
 //     return guarded([&]() -> Result<Executable> { LAPIS_TRY(...); ... });

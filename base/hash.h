@@ -1,4 +1,5 @@
-// Hasher: a fast 64-bit content hash (wyhash-like mixing of 8-byte words). Stable across runs and machines; not cryptographic.
+// Hasher: a fast 64-bit content hash (wyhash-like mixing of 8-byte words).
+// Stable across runs and machines; not cryptographic.
 #pragma once
 
 #include <cstddef>

@@ -1,7 +1,9 @@
-// What a machine can run, and why not: CPUID, the state that its operating system saves, and for AMX the tile palette and the kernel's
-// permission. One reading of the rows in base/isa.h, for this machine, for machines that tests make up and for the check inside of objects.
+// What a machine can run, and why not: CPUID, the state that its operating system saves, and for AMX the tile palette
+// and the kernel's permission. One reading of the rows in base/isa.h, for this machine, for machines that tests make up
+// and for the check inside of objects.
 //
-//   what_lacks(Target::parse("x86-64+avx512vnni"))   "avx512vnni (the processor does not have AVX-512 VNNI)", "" on a machine that has it
+//   what_lacks(Target::parse("x86-64+avx512vnni"))   "avx512vnni (the processor does not have AVX-512 VNNI)",
+//                                                    "" on a machine that has it
 #pragma once
 
 #include <functional>

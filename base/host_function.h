@@ -1,4 +1,5 @@
-// What compiled code calls in the process that compiled it: the evaluation of one node. Operands and results are row-major tensors.
+// What compiled code calls in the process that compiled it: the evaluation of one node.
+// Operands and results are row-major tensors.
 #pragma once
 
 #include <functional>

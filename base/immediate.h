@@ -1,4 +1,5 @@
-// A number written into a program, as 64 bits and their kind: 64-bit integers are exact, -0 is not 0, NaN equals itself.
+// A number written into a program, as 64 bits and their kind:
+// 64-bit integers are exact, -0 is not 0, NaN equals itself.
 //
 //   Immediate(0.1f).as_double(), Immediate(INT64_MAX).as_int(), Immediate(-0.0) != Immediate(0.0)
 #pragma once

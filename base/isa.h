@@ -1,6 +1,7 @@
-// The instruction sets that code is generated for. Everything that Lapis knows about one is its row in kIsas: to add one, write an
-// enumerator and its row. Target strings, what is implied, detection and its messages (base/host.h), the check inside of objects, LLVM's
-// features, the measured peak and docs/targets.md follow from it; tests prove it row by row.
+// The instruction sets that code is generated for. Everything that Lapis knows about one is its row in kIsas: to add
+// one, write an enumerator and its row. Target strings, what is implied, detection and its messages (base/host.h), the
+// check inside of objects, LLVM's features, the measured peak and docs/targets.md follow from it; tests prove it row by
+// row.
 #pragma once
 
 #include <array>

@@ -1,4 +1,5 @@
-// The order of elements where NaN has a place in it: ArgMax, TopK and MaxPool, in the reference evaluator and in the runtime.
+// The order of elements where NaN has a place in it:
+// ArgMax, TopK and MaxPool, in the reference evaluator and in the runtime.
 #pragma once
 
 #include <cmath>

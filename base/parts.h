@@ -1,4 +1,5 @@
-// A range of bytes in parts that lie apart in memory, immutable and perhaps shared with others: the weights of a program.
+// A range of bytes in parts that lie apart in memory, immutable and perhaps shared with others:
+// the weights of a program.
 //
 //   Parts weights;
 //   const uint64_t at = weights.append(packed->bytes(), packed);

@@ -1,5 +1,5 @@
-// PointerMap: small values by pointer, in one flat table. Passes over large graphs spend their time waiting for memory; a lookup here
-// touches one cache line, and nothing is allocated for an entry. Entries stay until the map goes.
+// PointerMap: small values by pointer, in one flat table. Passes over large graphs spend their time waiting for memory;
+// a lookup here touches one cache line, and nothing is allocated for an entry. Entries stay until the map goes.
 //
 //   PointerMap<Value, uint32_t> numbers;
 //   numbers.insert(v, 7);

@@ -70,7 +70,7 @@ int overflow_code(const Format& f, bool saturate) {
   return f.specials == Specials::Ieee ? f.infinity() : -1;
 }
 
-// ---- float8e8m0: an exponent without sign or mantissa -------------------------------------------------------------------------
+// ---- float8e8m0: an exponent without sign or mantissa ---------------------------------------------------------------
 
 constexpr int kScaleBias = 127, kScaleNan = 255;
 

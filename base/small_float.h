@@ -1,4 +1,5 @@
-// The floating point types of 8 and 4 bits. They are storage: a value becomes a float, is computed with, and is rounded again.
+// The floating point types of 8 and 4 bits.
+// They are storage: a value becomes a float, is computed with, and is rounded again.
 //
 //   to_small_float(DType::Float8E4M3FN, 500.0)         0x7E: 448, the largest; without saturation 0x7F, NaN
 #pragma once

@@ -14,13 +14,15 @@
 
 namespace lapis {
 
-// Descriptors that the program gets as its standard streams; -1: nowhere (/dev/null) for the first two, this process' own for the last.
+// Descriptors that the program gets as its standard streams; -1:
+// nowhere (/dev/null) for the first two, this process' own for the last.
 struct SpawnStreams {
   int in = -1, out = -1;
   enum class Errors { Shared, Nowhere } errors = Errors::Shared;
 };
 
-// Signals are as a program expects them, whatever this process does with them for itself. A program that does not exist ends with code 127.
+// Signals are as a program expects them, whatever this process does with them for itself.
+// A program that does not exist ends with code 127.
 Result<pid_t> spawn(const std::vector<std::string>& command, const SpawnStreams& streams);
 
 // For a child between fork and exec: the signals as a program expects them.

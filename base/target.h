@@ -1,4 +1,5 @@
-// Target: the machine that code is generated for. A small value with a round-trip string; passed explicitly, never global.
+// Target: the machine that code is generated for.
+// A small value with a round-trip string; passed explicitly, never global.
 //
 //   Target::parse("x86-64+avx512vnni")   every feature implies the ones below it (avx512vnni => avx512 => avx2)
 //   Target::host()                       what this machine can run (base/host.h)

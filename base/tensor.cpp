@@ -82,7 +82,8 @@ static std::shared_ptr<std::byte> allocate(int64_t bytes) {
   return {memory, [](std::byte* p) { std::free(p); }};
 }
 
-// The last line: whoever makes a tensor has looked at its extents. Sizes known only at run time may be beyond any memory.
+// The last line: whoever makes a tensor has looked at its extents.
+// Sizes known only at run time may be beyond any memory.
 static Shape checked(DType dtype, Shape shape) {
   LAPIS_ASSERT(!has_negative(shape), "a tensor of " << to_string(shape));
   if (shape_problem(dtype, shape)) throw std::bad_alloc();

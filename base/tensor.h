@@ -1,4 +1,5 @@
-// Tensor: dtype + shape + shared, immutable-by-convention bytes. Copying a Tensor shares its bytes; `mutable_data` unshares.
+// Tensor: dtype + shape + shared, immutable-by-convention bytes.
+// Copying a Tensor shares its bytes; `mutable_data` unshares.
 #pragma once
 
 #include <cstddef>
@@ -16,7 +17,8 @@ namespace lapis {
 
 using Shape = std::vector<int64_t>;
 
-// No tensor is larger, so sums and products of sizes, strides and offsets of tensors fit 64 bits wherever they are made.
+// No tensor is larger, so sums and products of sizes,
+// strides and offsets of tensors fit 64 bits wherever they are made.
 inline constexpr int64_t kMaxTensorBytes = int64_t{1} << 48;
 inline constexpr size_t kMaxRank = 64;
 // Why no tensor can have this shape: too many axes, a negative extent, more than kMaxTensorBytes. An extent of 0 counts
@@ -71,8 +73,9 @@ class Tensor {
   const std::vector<std::string>& string_data() const;
 
   Tensor reshaped(Shape shape) const;  // same bytes, same element count
-  // Element i as double / int64, whatever the (numeric, unpacked or 4/2-bit) dtype is: for small parameter tensors, not for loops.
-  // as_int is exact for every integer type (uint64 keeps its bits); numbers with a fraction truncate, saturate, and NaN is 0.
+  // Element i as double / int64, whatever the (numeric, unpacked or 4/2-bit) dtype is:
+  // for small parameter tensors, not for loops. as_int is exact for every integer type (uint64 keeps its bits); numbers
+  // with a fraction truncate, saturate, and NaN is 0.
   double as_double(int64_t i) const;
   int64_t as_int(int64_t i) const;
   std::vector<int64_t> as_ints() const;

@@ -1,4 +1,5 @@
-// Turns: threads that want the same thing made take turns. One makes it, those who waited find it made; who wants something else waits for nobody.
+// Turns: threads that want the same thing made take turns.
+// One makes it, those who waited find it made; who wants something else waits for nobody.
 //
 //   if (auto known = find(key)) return known;
 //   const Turns::Turn turn = turns.take(key);   // waits while another thread has a turn of this key

@@ -24,7 +24,7 @@ Diagnostic write_error(const Path& path, const std::string& what, int code = err
       .help("check that its folder exists, that you may write there, and that the disk has room");
 }
 
-// ---- where a file really goes ---------------------------------------------------------------------------------------------------
+// ---- where a file really goes ---------------------------------------------------------------------------------------
 
 struct Target {
   Path path;  // behind all links
@@ -89,7 +89,7 @@ Result<Target> target_of(const Path& path) {
   return target;
 }
 
-// ---- what is being written ------------------------------------------------------------------------------------------------------
+// ---- what is being written ------------------------------------------------------------------------------------------
 
 // Temporaries of this process, for abandon_writes. Its mutex also keeps the renames of a set together.
 struct Registry {

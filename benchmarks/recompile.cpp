@@ -2,8 +2,8 @@
 //
 //   lapis_bench_recompile FIRST.onnx SECOND.onnx
 //
-// Compiles the first, then the second several times in new caches that the first has filled, and prints the least time of each stage. That of the
-// processor does not count what others do on the same core.
+// Compiles the first, then the second several times in new caches that the first has filled, and prints the least time
+// of each stage. That of the processor does not count what others do on the same core.
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>

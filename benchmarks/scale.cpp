@@ -2,9 +2,9 @@
 //
 //   lapis_bench_scale [part of a family's name] [largest number of nodes, 100000] [last stage]
 //
-// Every family of graphs is drawn with 1,000 to 100,000 nodes, written as ONNX, read, compiled and made an artifact. The
-// table has the microseconds of processor time per node of each stage; `growth` is the last row by the first, 1 for what
-// is linear. docs/scaling.md has the figures.
+// Every family of graphs is drawn with 1,000 to 100,000 nodes, written as ONNX, read, compiled and made an artifact.
+// The table has the microseconds of processor time per node of each stage; `growth` is the last row by the first, 1 for
+// what is linear. docs/scaling.md has the figures.
 #include <algorithm>
 #include <array>
 #include <cstdio>

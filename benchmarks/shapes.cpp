@@ -1,9 +1,10 @@
-// One executable at many shapes, from several sessions at once: how long a new shape takes, what it costs in memory, and whether results are those
-// of a model that was compiled for the shape alone.
+// One executable at many shapes, from several sessions at once: how long a new shape takes, what it costs in memory,
+// and whether results are those of a model that was compiled for the shape alone.
 //
 //   lapis_bench_shapes MODEL COUNT SESSIONS SYMBOL=LOWEST..HIGHEST [SYMBOL=VALUE ...]
 //
-// COUNT values of the symbol, evenly spread, in another random order for every session. docs/benchmarks.md has the figures.
+// COUNT values of the symbol, evenly spread, in another random order for every session.
+// docs/benchmarks.md has the figures.
 #include <unistd.h>
 
 #include <algorithm>

@@ -1,5 +1,5 @@
-// Code by structure: what has been emitted once in this process is not emitted again, whichever model, shape or trial asks for it. Safe to
-// use from any number of threads; bounded: what was asked for longest ago goes first.
+// Code by structure: what has been emitted once in this process is not emitted again, whichever model, shape or trial
+// asks for it. Safe to use from any number of threads; bounded: what was asked for longest ago goes first.
 //
 //   CodeCache cache;                                     // or that of the process, driver/caches.h
 //   LAPIS_TRY(CodeImage image, codegen::emit(plan, cache));
@@ -20,8 +20,8 @@
 
 namespace lapis::codegen {
 
-// Whether the key of the step says all that its code depends on: where the environment has LAPIS_VERIFY_CODE=1, as all tests have, it is emitted
-// once more and must be `code`.
+// Whether the key of the step says all that its code depends on: where the environment has LAPIS_VERIFY_CODE=1, as all
+// tests have, it is emitted once more and must be `code`.
 void verify_code(const StepCode& step, std::span<const uint8_t> code);
 
 class CodeCache {

@@ -22,7 +22,7 @@ struct Sizes {
   uint64_t key, code;
 };
 
-// ---- the build: the same key may mean other bytes in the next ----------------------------------------------------------------
+// ---- the build: the same key may mean other bytes in the next -------------------------------------------------------
 
 // The build id that the linker gave to the program or library that has this code.
 class BuildId {
@@ -75,7 +75,7 @@ Result<uint64_t> current_build() {
   return h.value();
 }
 
-// ---- reading -----------------------------------------------------------------------------------------------------------------
+// ---- reading --------------------------------------------------------------------------------------------------------
 
 Diagnostic useless(const Path& file, const std::string& why) {
   return error(ErrorKind::Input, "is no file of generated code that can be used: " + why).at(file.string());

@@ -1,4 +1,5 @@
-// Emission: a finished Plan becomes one CodeImage. Contractions by xbyak, everything else by LLVM. Steps of equal structure share a function.
+// Emission: a finished Plan becomes one CodeImage. Contractions by xbyak, everything else by LLVM.
+// Steps of equal structure share a function.
 #pragma once
 
 #include "base/result.h"
@@ -6,7 +7,8 @@
 
 namespace lapis::codegen {
 
-// Symbols are in step order and named after the step: "s12_conv_relu_3". Only structures that `cache` does not know are emitted.
+// Symbols are in step order and named after the step: "s12_conv_relu_3".
+// Only structures that `cache` does not know are emitted.
 Result<CodeImage> emit(const Plan& plan, CodeCache& cache);
 Result<CodeImage> emit(const Plan& plan);  // all of them
 

@@ -1,12 +1,13 @@
-// What varies between the shapes that one model is run at, found by comparing its plans at two of them. Loops of other shapes that are alike
-// get their form, so that they find the code that has been emitted for it.
+// What varies between the shapes that one model is run at, found by comparing its plans at two of them. Loops of other
+// shapes that are alike get their form, so that they find the code that has been emitted for it.
 //
 //   Forms forms;
 //   forms.add(at_128, at_192);
 //   forms.attach(at_37);        // codegen::emit then makes code for any length, or finds it
 //
-// Not every shape has the same loops: what is packed at run time is packed in panels, and a length may leave a narrower one (blocking.h).
-// Forms of shapes that are alike in that are found at extents that are.
+// Not every shape has the same loops: what is packed at run time is packed in panels,
+// and a length may leave a narrower one (blocking.h). Forms of shapes that are alike in that are found at extents that
+// are.
 #pragma once
 
 #include <unordered_map>
@@ -20,12 +21,14 @@ struct AlikeExtents {
   int64_t nominal, other;
 };
 AlikeExtents extents_like(int64_t extent);
-// The same of an extent that may be too short for what longer ones are given: products that are not worth packing are loops.
+// The same of an extent that may be too short for what longer ones are given:
+// products that are not worth packing are loops.
 AlikeExtents short_extents_like(int64_t extent);
 
 class Forms {
  public:
-  // `nominal` decides how loops are walked: it should be of a size that is worth dividing. Loops that have a form already keep it.
+  // `nominal` decides how loops are walked: it should be of a size that is worth dividing.
+  // Loops that have a form already keep it.
   void add(const Plan& nominal, const Plan& other);
   // To loops that have none yet. False if some are like none of these shapes, so that their code would be of one shape.
   bool attach(Plan& plan) const;

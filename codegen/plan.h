@@ -1,10 +1,12 @@
-// The Plan: everything ONNX cannot say. Buffers with offsets in one arena, regions (generated functions, calls, control flow), packed
-// constants, schedules. Pure data: printable (codegen/print_plan.h), hashable, no pointers into the Graph, the same for JIT and AOT.
+// The Plan: everything ONNX cannot say. Buffers with offsets in one arena, regions (generated functions, calls, control
+// flow), packed constants, schedules. Pure data: printable (codegen/print_plan.h), hashable, no pointers into the
+// Graph, the same for JIT and AOT.
 //
-//   Graph ─ lower ─> regions over Views ─ choose/pack (kernels) ─ memory ─> finished Plan ─ emit (x86, llvm) ─> CodeImage
+//   Graph ─ lower ─> regions over Views ─ choose/pack (kernels) ─ memory ─> finished Plan
+//   finished Plan ─ emit (x86, llvm) ─> CodeImage
 //
-// A value is addressed through a View: a buffer plus strides. Layouts (NCHW, NHWC, halo, channel pitch) are nothing but strides
-// and offsets of Views; every emitter understands any strides, and says in its header which ones it makes fast.
+// A value is addressed through a View: a buffer plus strides. Layouts (NCHW, NHWC, halo, channel pitch) are nothing but
+// strides and offsets of Views; every emitter understands any strides, and says in its header which ones it makes fast.
 #pragma once
 
 #include <array>
@@ -24,7 +26,7 @@
 
 namespace lapis {
 
-// ---- memory -------------------------------------------------------------------------------------------------------------------
+// ---- memory ---------------------------------------------------------------------------------------------------------
 
 // Weights are constants too, but such as plans share: packed weights and large tensors.
 enum class Space : uint8_t { Constant, Weights, Arena, Input, Output };
@@ -36,7 +38,8 @@ struct Buffer {
   int64_t offset = 0;  // in the constants, the weights or the arena; for Input/Output: the index in abi::Frame::io
 };
 
-// A strided window on a buffer. Element (i0, i1, ...) lies at  offset + i0*strides[0] + i1*strides[1] + ...  in elements of dtype.
+// A strided window on a buffer. Element (i0, i1, ...) lies, in elements of dtype, at
+//   offset + i0*strides[0] + i1*strides[1] + ...
 struct View {
   int buffer = -1;
   DType dtype = DType::Undefined;
@@ -45,15 +48,17 @@ struct View {
   int64_t offset = 0;
 };
 
-// ---- scalar programs ----------------------------------------------------------------------------------------------------------
-// One straight-line SSA list over scalars (vector lanes once emitted), shared by LLVM loops and by the epilogues of the xbyak
-// kernels: what can be fused is what both can say. Instruction i defines value i. IEEE float32, no contraction, no reassociation. What each
-// operation means on NaN, infinities, zeros and integers is written in docs/numerics.md; codegen/scalar/ops.cpp has one row for each.
+// ---- scalar programs ------------------------------------------------------------------------------------------------
+// One straight-line SSA list over scalars (vector lanes once emitted), shared by LLVM loops and by the epilogues of the
+// xbyak kernels: what can be fused is what both can say. Instruction i defines value i. IEEE float32, no contraction,
+// no reassociation. What each operation means on NaN, infinities, zeros and integers is written in docs/numerics.md;
+// codegen/scalar/ops.cpp has one row for each.
 
 enum class Op : uint8_t {
   Accumulator,  // epilogues: the kernel's sum, Int32 or Float32, bias and compensation already in it
   Load,         // view `slot` at the current point
-  Gather,  // view `slot` at the current point plus args[0]*imm elements; index range [-imm2, imm2), else a Fault and clamped
+  Gather,    // view `slot` at the current point plus args[0]*imm elements; index range [-imm2, imm2), else a Fault and
+             // clamped
   Table,     // element args[0], a byte taken as 0 to 255, of the 256 bytes that view `slot` begins with
   Index,     // Int64: the current index of dimension `slot`
   Constant,  // imm
@@ -63,7 +68,8 @@ enum class Op : uint8_t {
   Add,
   Sub,
   Mul,
-  MultiplyAdd,  // args[0] * args[1] + args[2], rounded once; only what Lapis itself writes is contracted, never what a model says
+  MultiplyAdd,  // args[0] * args[1] + args[2], rounded once; only what Lapis itself writes is contracted, never what a
+                // model says
   Div,
   Mod,
   FMod,
@@ -109,9 +115,10 @@ enum class Op : uint8_t {
   And,
   Or,
   Xor,
-  Not,       // Bool, or bitwise on integers for And/Or/Xor/Not
-  Select,    // args[0] ? args[1] : args[2]
-  Quantize,  // saturate(rne(args[0] / imm) + imm2) to `type` (uint8/int8/...); IEEE division; imm == 1 divides by nothing
+  Not,         // Bool, or bitwise on integers for And/Or/Xor/Not
+  Select,      // args[0] ? args[1] : args[2]
+  Quantize,    // saturate(rne(args[0] / imm) + imm2) to `type` (uint8/int8/...); IEEE division; imm == 1 divides by
+               // nothing
   Dequantize,  // float(int(args[0]) - imm2) * imm
 };
 
@@ -124,10 +131,10 @@ struct Instr {
   bool operator==(const Instr&) const = default;
 };
 
-// ---- regions ------------------------------------------------------------------------------------------------------------------
+// ---- regions --------------------------------------------------------------------------------------------------------
 
-// What varies between the shapes that a model is run at. Code is made for the form and takes what varies from its block, so that one shape
-// finds the code that another has left.
+// What varies between the shapes that a model is run at. Code is made for the form and takes what varies from its
+// block, so that one shape finds the code that another has left.
 struct LoopForm {
   Shape domain;                // at a nominal shape, which decides how the loop is walked
   std::vector<Shape> strides;  // of each view
@@ -135,9 +142,10 @@ struct LoopForm {
   std::vector<std::vector<bool>> free_strides;
 };
 
-// A loop nest over `domain`: elementwise chains, data movement, reductions, softmax, normalizations, pools, small matmuls.
-// The last `reduced` dimensions are the inner space. For each point of the outer space the phases run in order; an Inner phase runs
-// its body for every point of the inner space, a Row phase once. A view's strides have one entry per domain dimension (0: broadcast).
+// A loop nest over `domain`: elementwise chains, data movement, reductions, softmax, normalizations, pools,
+// small matmuls. The last `reduced` dimensions are the inner space. For each point of the outer space the phases run in
+// order; an Inner phase runs its body for every point of the inner space, a Row phase once. A view's strides have one
+// entry per domain dimension (0: broadcast).
 struct Loop {
   enum class Over : uint8_t { Row, Inner };
   enum class Reduce : uint8_t { Sum, Max, Min, Prod };
@@ -168,24 +176,25 @@ struct Loop {
 struct EpilogueOperand {
   enum class Kind : uint8_t { PerChannel, PerElement, PerPixel, Table };
   Kind kind = Kind::PerChannel;
-  // PerChannel: shape [channels]; PerElement: same logical shape and channel-contiguous like the output; PerPixel: the same with one
-  // Int32 for all channels, which have stride 0; Table: [256] bytes
+  // PerChannel: shape [channels]; PerElement: same logical shape and channel-contiguous like the output; PerPixel: the
+  // same with one Int32 for all channels, which have stride 0; Table: [256] bytes
   View view;
   int column = -1;  // PerElement, PerPixel: its column in the grid
   bool has_column() const { return kind == Kind::PerElement || kind == Kind::PerPixel; }
 };
 
-// Weights that are computed: steps before the contraction bring them into the order of the packed image (codegen/kernels/blocking.h), in
-// which it lies once for each of `batches` equal runs of pixels: the first dimensions of the grid.
+// Weights that are computed: steps before the contraction bring them into the order of the packed image
+// (codegen/kernels/blocking.h), in which it lies once for each of `batches` equal runs of pixels: the first dimensions
+// of the grid.
 struct ComputedWeights {
   int64_t batches = 1;
-  View panels;  // [batches][bytes]
-  std::optional<View>
-      starts;  // [batches][bytes] of parameters, where sums start from something that is computed too; else they are packed
+  View panels;                 // [batches][bytes]
+  std::optional<View> starts;  // [batches][bytes] of parameters, where sums start from something that is computed too;
+                               // else they are packed
 };
 
-// How a contraction is computed. What is left open (-1, 0, Any) the cost model chooses (codegen/kernels/schedule.h), which also reads and
-// prints it: "conv_u8s8_avx512vnni 6x4 weights 12".
+// How a contraction is computed. What is left open (-1, 0, Any) the cost model chooses (codegen/kernels/schedule.h),
+// which also reads and prints it: "conv_u8s8_avx512vnni 6x4 weights 12".
 struct Schedule {
   enum class Order : uint8_t {
     Any,
@@ -199,15 +208,16 @@ struct Schedule {
   bool operator==(const Schedule&) const = default;
 };
 
-// A library of this process that computes a contraction: code jumps to its function, whose block begins as codegen/kernels/library.h says.
+// A library of this process that computes a contraction:
+// code jumps to its function, whose block begins as codegen/kernels/library.h says.
 struct LibraryCall {
   std::string kernel;  // the row, for messages
   abi::StepFn function = nullptr;
   std::shared_ptr<const void> context;
 };
 
-// Where the pixels of a contraction lie: the points of a grid in row-major order. Addresses are affine in the indices, so nobody needs a
-// table of them all (codegen/kernels/slabs.h); the last dimension is runs of pixels at one distance.
+// Where the pixels of a contraction lie: the points of a grid in row-major order. Addresses are affine in the indices,
+// so nobody needs a table of them all (codegen/kernels/slabs.h); the last dimension is runs of pixels at one distance.
 struct PixelGrid {
   struct Column {
     int64_t origin = 0;  // bytes from the start of the column's buffer to the first pixel
@@ -223,8 +233,8 @@ struct PixelGrid {
   }
 };
 
-// The weights of a contraction as the model has them. They are brought into order, [groups][channels/groups][taps][k], when they are packed,
-// and not at all where somebody has packed them already.
+// The weights of a contraction as the model has them. They are brought into order, [groups][channels/groups][taps][k],
+// when they are packed, and not at all where somebody has packed them already.
 struct Weights {
   Weights() = default;
   Weights(Tensor in_order) : source(std::move(in_order)), shape(source.shape()) {}
@@ -241,14 +251,16 @@ struct Weights {
   Tensor in_order() const;
 };
 
-// A dot product of pixels with weights: Conv, ConvInteger, QLinearConv, Gemm, MatMul, depthwise too. Weights are constant, or, of matrix
-// products, computed.
+// A dot product of pixels with weights: Conv, ConvInteger, QLinearConv, Gemm, MatMul, depthwise too. Weights are
+// constant, or, of matrix products, computed.
 //
-//   out[p, g*OC/G + o] = epilogue( bias[o] + sum over taps t, k < K:  x[ base(p) + group_stride*g + taps[t] + k ] * w[g, o, t, k] )
+//   out[p, g*OC/G + o] = epilogue( bias[o] + sum over taps t, k < K:
+//                                            x[ base(p) + group_stride*g + taps[t] + k ] * w[g, o, t, k] )
 //
-// base(p) comes from a table of pixels, so strides, dilation, padding (physical halo), batch and row-straddling tiles cost nothing.
-// All sizes in bytes unless named elements. Input bytes are read as 4-byte groups: reads may pass the last channel by up to 3 bytes
-// (weights are zero there); lowering gives the buffer that slack.
+// base(p) comes from a table of pixels, so strides, dilation, padding (physical halo),
+// batch and row-straddling tiles cost nothing. All sizes in bytes unless named elements. Input bytes are read as 4-byte
+// groups: reads may pass the last channel by up to 3 bytes (weights are zero there);
+// lowering gives the buffer that slack.
 struct Contraction {
   std::string name;
   DType a = DType::UInt8, b = DType::Int8;  // (u8|s8, s8) -> Int32 accumulator; (f32, f32), (bf16, bf16) -> Float32
@@ -279,8 +291,8 @@ struct Contraction {
   int64_t weights_per_channel() const { return static_cast<int64_t>(taps.size()) * k; }
 };
 
-// A routine of the runtime (runtime/routines.h) on whole tensors, or the reference evaluation of one node, which exists in this
-// process only: no file can hold it.
+// A routine of the runtime (runtime/routines.h) on whole tensors, or the reference evaluation of one node, which exists
+// in this process only: no file can hold it.
 struct Call {
   std::string name;
   std::string routine;  // "topk"; "host" if it is `host`
@@ -289,7 +301,7 @@ struct Call {
   HostFunction host;
 };
 
-// ---- control flow: a step that owns the steps behind it ---------------------------------------------------------------------------
+// ---- control flow: a step that owns the steps behind it -------------------------------------------------------------
 // Steps are numbered in the order of the plan; `end` is the number of the first step behind the block.
 
 // Where the condition, one Bool, holds, the steps up to `otherwise` run, else those from there to `end`.
@@ -299,8 +311,9 @@ struct Branch {
   int otherwise = 0, end = 0;
 };
 
-// The steps behind it run while `condition` holds (if there is one), at most as often as `trips` says (if it says so). The number of the
-// iteration is stored to `counter` before each; after each, slice `iteration` of a collection's `all` gets the bytes of `part`.
+// The steps behind it run while `condition` holds (if there is one), at most as often as `trips` says (if it says so).
+// The number of the iteration is stored to `counter` before each; after each, slice `iteration` of a collection's `all`
+// gets the bytes of `part`.
 struct Repeat {
   struct Collection {
     View part, all;  // both row-major; all has one more dimension in front
@@ -347,10 +360,10 @@ struct Plan {
   uint64_t hash() const;
 };
 
-// ---- code ---------------------------------------------------------------------------------------------------------------------
+// ---- code -----------------------------------------------------------------------------------------------------------
 
-// Position-independent machine code without relocations: functions of type abi::StepFn at byte offsets. Steps of equal structure share one
-// and differ in their arguments.
+// Position-independent machine code without relocations: functions of type abi::StepFn at byte offsets. Steps of equal
+// structure share one and differ in their arguments.
 struct CodeImage {
   struct Symbol {
     std::string name;

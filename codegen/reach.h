@@ -1,5 +1,5 @@
-// How far strided accesses go, and whether they meet: the arithmetic of verify_plan.h. Far beyond every buffer all numbers are one, so that
-// a plan with strides of any size is judged without overflowing.
+// How far strided accesses go, and whether they meet: the arithmetic of verify_plan.h. Far beyond every buffer all
+// numbers are one, so that a plan with strides of any size is judged without overflowing.
 //
 //   Reach reach(view.offset);
 //   reach.along(stride, extent);             // for each dimension
@@ -41,8 +41,9 @@ Reach reach_of(const View& view);
 struct Steps {
   int64_t stride = 0, extent = 1;
 };
-// True if accesses of `width` elements that are so many steps apart all meet different elements. They do if each dimension steps over
-// everything inside of it, as those of tensors, slices and slabs of halos do; what does so in another way is not recognized.
+// True if accesses of `width` elements that are so many steps apart all meet different elements. They do if each
+// dimension steps over everything inside of it, as those of tensors, slices and slabs of halos do; what does so in
+// another way is not recognized.
 bool all_different(std::vector<Steps> dimensions, int64_t width = 1);
 
 }  // namespace lapis::codegen

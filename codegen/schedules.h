@@ -1,5 +1,6 @@
-// The schedules of a model's contractions, and the file that carries them from one compilation to the next: a line each, the schedule
-// (codegen/kernels/schedule.h) and behind " : " the name of the contraction in the plan. Lines that begin with # are comments.
+// The schedules of a model's contractions, and the file that carries them from one compilation to the next: a line
+// each, the schedule (codegen/kernels/schedule.h) and behind " : " the name of the contraction in the plan. Lines that
+// begin with # are comments.
 //
 //   conv_u8s8_avx512vnni 6x4 weights 12 : conv1_quantized
 //   any 4x4 : fc

@@ -1,5 +1,5 @@
-// The code of one step before it is emitted. Both back ends describe a step in these terms; codegen/emit.cpp emits what no step of the same
-// structure has been emitted for, and what no cache knows.
+// The code of one step before it is emitted. Both back ends describe a step in these terms; codegen/emit.cpp emits what
+// no step of the same structure has been emitted for, and what no cache knows.
 #pragma once
 
 #include <functional>

@@ -57,7 +57,7 @@ class Verifier {
                                   : "plan";
     found_.push_back(error(ErrorKind::Internal, std::move(what)).at(where));
   }
-  // `what`, a text or what makes one, is asked for only where it is needed: plans of many steps are verified for every shape of a model.
+  // `what`, a text or what makes one, is asked for only where it is needed: plans are verified for every shape.
   template <class What> bool require(bool holds, const What& what) {
     if (holds) return true;
     if constexpr (std::is_invocable_v<What>)
@@ -111,8 +111,8 @@ class Verifier {
     }
   }
 
-  // Buffers in the order of their first step. As long as those that are alive do not overlap, a new one does so with its
-  // neighbours or with none.
+  // Buffers in the order of their first step. As long as those that are alive do not overlap, a new one does so with
+  // its neighbours or with none.
   void check_overlap(const std::vector<LiveRange>& ranges) {
     std::vector<size_t> order;
     for (size_t b = 0; b < plan_.buffers.size(); ++b)
@@ -180,7 +180,7 @@ class Verifier {
 
   // ---- programs -----------------------------------------------------------------------------------------------------
 
-  // `loaded` gives the type behind a slot of loads, or nothing if there is no such slot. Without a loop it is an epilogue.
+  // `loaded` gives the type behind a slot of loads, or nothing if there is none. Without a loop it is an epilogue.
   template <class Loaded>
   void check_program(const std::vector<Instr>& body, const Loop* loop, const std::vector<DType>& reduced,
                      Loaded loaded) {

@@ -16,8 +16,8 @@ namespace lapis {
 class Caches {
  public:
   Caches();
-  // Code comes from this file too, and what is new goes there (codegen/code_file.h). Without the file everything works as well, so
-  // that one which cannot be read or written is no error.
+  // Code comes from this file too, and what is new goes there (codegen/code_file.h). Without the file everything works
+  // as well, so that one which cannot be read or written is no error.
   explicit Caches(Path code_file);
 
   codegen::CodeCache code;

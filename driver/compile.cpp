@@ -38,7 +38,7 @@ std::vector<std::string> batch_symbols(const Graph& graph) {
   return batch;
 }
 
-// ---- what the interpreter does, with addresses instead of buffers -----------------------------------------------------------------
+// ---- what the interpreter does, with addresses instead of buffers ---------------------------------------------------
 
 class Actions {
  public:
@@ -335,7 +335,8 @@ Pipeline empty_pipeline() {
 
 Pipeline compile_pipeline() {
   auto pipeline =
-      // Again: what `integer` frees (scales, bias sums) folds now. Last what leaves bodies: rules do not look across their border.
+      // Again: what `integer` frees (scales, bias sums) folds now.
+      // Last what leaves bodies: rules do not look across their border.
       parse_pipeline("simplify,expand,integer,simplify,hoist-invariants");
   LAPIS_ASSERT(pipeline.ok(), to_string(pipeline.diagnostics()));
   return *std::move(pipeline);

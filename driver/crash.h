@@ -2,7 +2,8 @@
 //
 //   const Invocation invocation{.command = "lapis compile m.onnx", .model = "m.onnx"};
 //   Result<Report> report = guarded_with_reproducer([&] { return verb(); }, invocation);
-//   // error: internal error: pass 'simplify': ...    note: the model, the command and this message are in 'lapis-crash-4f2a'
+//   // error: internal error: pass 'simplify': ...
+//   //   note: the model, the command and this message are in 'lapis-crash-4f2a'
 #pragma once
 
 #include "base/file.h"
@@ -18,7 +19,8 @@ struct Invocation {
   Path parent;          // of the folder; empty: the current folder, or the temporary one where that cannot be written
 };
 
-// In a catch block: the exception as diagnostics. A bug's folder is written and named in a note, or why it could not be.
+// In a catch block: the exception as diagnostics.
+// A bug's folder is written and named in a note, or why it could not be.
 Diagnostics crash_diagnostics(const Invocation& invocation);
 // The same for a bug that became diagnostics at an inner edge of the library; others come back as they are.
 Diagnostics crash_diagnostics(Diagnostics found, const Invocation& invocation);

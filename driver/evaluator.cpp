@@ -21,7 +21,8 @@ class JitEvaluator final : public Evaluator {
       if (std::find(outputs.begin(), outputs.end(), value) == outputs.end()) outputs.push_back(value);
     }
     copy->set_outputs(outputs);
-    // What the bound shapes fix becomes constant, and no pass does more; watched values are outputs, so they stay and are computed as the graph says.
+    // What the bound shapes fix becomes constant, and no pass does more;
+    // watched values are outputs, so they stay and are computed as the graph says.
     LAPIS_CHECK(decide_branches(*copy));
     CompileOptions options;
     options.host_calls = true;

@@ -1,5 +1,6 @@
-// One model at every shape that its symbols allow: passes run once on the symbolic graph; a shape is bound, lowered and emitted when it is
-// first asked for, with the weights and the code that other shapes have left. Shared by sessions on any threads.
+// One model at every shape that its symbols allow: passes run once on the symbolic graph; a shape is bound, lowered and
+// emitted when it is first asked for, with the weights and the code that other shapes have left. Shared by sessions on
+// any threads.
 //
 //   LAPIS_TRY(auto family, ModelFamily::make(*graph, {{"S", {1, 512}}}));
 //   LAPIS_TRY(auto session, FlexibleSession::make(family, {}));
@@ -25,8 +26,8 @@ using ExtentRanges = std::map<std::string, ExtentRange>;  // by symbol
 
 class ModelFamily final : public ExecutableFamily {
  public:
-  // The graph's free symbols may be anything within their ranges. Errors: those of the passes; ErrorKind::Usage for a range without a
-  // symbol or without numbers in it.
+  // The graph's free symbols may be anything within their ranges. Errors: those of the passes; ErrorKind::Usage for a
+  // range without a symbol or without numbers in it.
   static Result<std::shared_ptr<ModelFamily>> make(const Graph& graph, ExtentRanges ranges,
                                                    CompileOptions options = {});
 

@@ -1,4 +1,5 @@
-// Runner: any model that can be run here, whatever it is: a model compiled now, an artifact compiled before, or the reference evaluator.
+// Runner: any model that can be run here, whatever it is:
+// a model compiled now, an artifact compiled before, or the reference evaluator.
 #pragma once
 
 #include "driver/compile.h"
@@ -14,8 +15,8 @@ enum class Backend {
 
 enum class ModelKind { Model, Artifact };
 
-// What a file is taken for. An artifact is machine code, so its name must say so (.lapis) unless artifacts of any name are welcome: a
-// model.onnx from somewhere that is an artifact inside is refused, not run.
+// What a file is taken for. An artifact is machine code, so its name must say so (.lapis) unless artifacts of any name
+// are welcome: a model.onnx from somewhere that is an artifact inside is refused, not run.
 Result<ModelKind> model_kind(const Path& file, bool any_name = false);
 
 struct RunnerOptions {

@@ -1,8 +1,10 @@
-// The formats that models come in. `import_model` is the only door: it asks each frontend of the list whether a file is its, by content.
+// The formats that models come in. `import_model` is the only door:
+// it asks each frontend of the list whether a file is its, by content.
 //
 //   LAPIS_TRY(auto graph, import_model("resnet8.tflite", {.dims = {{"input_1_dim0", 1}}}));
 //
-// A new format is a folder with a reader, a table of translators (frontends/common/translate.h) and an entry in frontends().
+// A new format is a folder with a reader, a table of translators
+// (frontends/common/translate.h) and an entry in frontends().
 #pragma once
 
 #include <memory>
@@ -27,8 +29,8 @@ struct Frontend {
   std::vector<frontend::SupportedOperator> (*operators)();
   bool imports_parts = false;   // knows inputs, outputs and signatures of the options; else the graph is cut behind it
   bool has_signatures = false;  // knows those at least
-  // What the graph looks like depends on sizes and numbers: knows dims, shapes and values of the options. Those that are not an input of the graph
-  // are used up.
+  // What the graph looks like depends on sizes and numbers: knows dims, shapes and values of the options. Those that
+  // are not an input of the graph are used up.
   bool asks_for_sizes = false;
 };
 
@@ -36,10 +38,12 @@ struct Frontend {
 std::span<const Frontend> frontends();
 // The frontend that reads `path`; null if none does or the file cannot be opened.
 const Frontend* frontend_of(const Path& path);
-// Whether own translators can be used together: each is of a framework that has translators, none takes the place of another one.
+// Whether own translators can be used together: each is of a framework that has translators,
+// none takes the place of another one.
 Status check_translators(std::span<const frontend::OwnTranslator> translators);
-// A model file of any format, as a valid ONNX graph. Errors: ErrorKind::Input for what is no model or a damaged one (a format that is known
-// but not read is named, with advice), ErrorKind::Unsupported with every operator that cannot be imported, ErrorKind::Io.
+// A model file of any format, as a valid ONNX graph. Errors: ErrorKind::Input for what is no model or a damaged one (a
+// format that is known but not read is named, with advice), ErrorKind::Unsupported with every operator that cannot be
+// imported, ErrorKind::Io.
 Result<std::unique_ptr<Graph>> import_model(const Path& path, const ImportOptions& options = {});
 
 }  // namespace lapis

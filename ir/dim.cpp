@@ -207,7 +207,8 @@ Dim floor_div(const Dim& a, const Dim& b) {
   };
   if (!b.is_constant()) return floored(a, b.to_string());
   const int64_t divisor = b.constant_;
-  // floor((k*q + r)/k) = q + floor(r/k): the divisible terms leave the floor, which also makes equal shapes compare equal.
+  // floor((k*q + r)/k) = q + floor(r/k): the divisible terms leave the floor,
+  // which also makes equal shapes compare equal.
   const int64_t quotient = floor_divide(a.constant_, divisor);
   Dim::Sum whole(quotient);
   Dim::Sum rest(static_cast<int64_t>(static_cast<__int128>(a.constant_) - static_cast<__int128>(quotient) * divisor));

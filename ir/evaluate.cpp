@@ -38,8 +38,8 @@ Diagnostic EvalContext::unsupported(std::string message) const {
 
 // ---- the engine ---------------------------------------------------------------------------------------------------
 
-// Inference has seen types, which leave sizes and contents open; here the operands are known. Evaluations rely on what a record checks
-// in infer, so it checks again.
+// Inference has seen types, which leave sizes and contents open; here the operands are known. Evaluations rely on what
+// a record checks in infer, so it checks again.
 static Status check_operands(const Node& node, const std::vector<const Tensor*>& inputs) {
   if (!node.subgraphs().empty()) return ok();
   Graph scratch("operands");
@@ -60,7 +60,8 @@ static Status check_operands(const Node& node, const std::vector<const Tensor*>&
   return infer_types(*copy);
 }
 
-// Results without elements where an axis is longer than anybody walks: a file of a few bytes can say so, and their shape is all there is.
+// Results without elements where an axis is longer than anybody walks:
+// a file of a few bytes can say so, and their shape is all there is.
 static std::optional<std::vector<Tensor>> long_and_empty(const Node& node, const std::vector<const Tensor*>& inputs) {
   const auto is_long = [](const Shape& shape) {
     return std::ranges::any_of(shape, [](int64_t extent) { return extent > int64_t{1} << 24; });

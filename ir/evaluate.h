@@ -1,4 +1,5 @@
-// The reference evaluator: slow, obvious, trusted. It defines what every kernel must compute; constant folding runs it too.
+// The reference evaluator: slow, obvious, trusted.
+// It defines what every kernel must compute; constant folding runs it too.
 #pragma once
 
 #include <map>
@@ -42,7 +43,8 @@ Result<std::vector<Tensor>> evaluate_node(const Node& node, const std::vector<co
 // The whole graph; outputs in the order of graph.outputs(). Feeds are checked against the input types.
 Result<std::vector<Tensor>> evaluate(const Graph& graph, const Feeds& feeds);
 
-// Runs a model for a pass that needs its values (calibration, sensitivity). The driver hands in the JIT, tests the reference.
+// Runs a model for a pass that needs its values (calibration, sensitivity).
+// The driver hands in the JIT, tests the reference.
 class Evaluator {
  public:
   virtual ~Evaluator() = default;

@@ -1,13 +1,14 @@
-// Graph: a model in ONNX's own terms. Nodes apply operators to values; a value is an input, a constant or a node's output.
-// After every pass a Graph is a valid ONNX model (ir/verify.h states the invariants); nothing ONNX cannot say lives here.
+// Graph: a model in ONNX's own terms. Nodes apply operators to values;
+// a value is an input, a constant or a node's output. After every pass a Graph is a valid ONNX model (ir/verify.h
+// states the invariants); nothing ONNX cannot say lives here.
 //
 //   Graph g("example");
 //   Value* x = g.add_input("x", Type::tensor(DType::Float32, Shape{1, 4}));
 //   Node* relu = g.add_node(ops::Relu, {x});
 //   g.set_outputs({relu->output()});
 //
-// Ownership: the Graph owns its Nodes and Values; pointers stay valid until the Node is erased. Subgraphs (If, Loop, Scan) are
-// Graphs held by an attribute of their Node, and may use values of the enclosing graphs directly.
+// Ownership: the Graph owns its Nodes and Values; pointers stay valid until the Node is erased. Subgraphs (If, Loop,
+// Scan) are Graphs held by an attribute of their Node, and may use values of the enclosing graphs directly.
 //
 // Every edit takes constant time, whatever the number of nodes, uses and outputs, so that passes stay linear.
 #pragma once
@@ -136,10 +137,12 @@ class Graph {
   std::map<std::string, std::string>& metadata() { return metadata_; }  // ONNX metadata_props
   const std::map<std::string, std::string>& metadata() const { return metadata_; }
 
-  // Building. Empty names are made up; taken names get a suffix. Node lists stay in topological order by the caller's choice of place.
+  // Building. Empty names are made up; taken names get a suffix.
+  // Node lists stay in topological order by the caller's choice of place.
   Value* add_input(std::string name, Type type);
   Value* add_constant(Tensor tensor, std::string name = "");
-  // Appends, or inserts before `before`. `outputs` names the outputs ("" makes a name up); output types are unknown until inferred.
+  // Appends, or inserts before `before`. `outputs` names the outputs ("" makes a name up);
+  // output types are unknown until inferred.
   Node* add_node(const OpDef& op, std::vector<Value*> inputs, Attributes attributes = {},
                  std::vector<std::string> outputs = {""}, Node* before = nullptr, std::string name = "");
   std::shared_ptr<Graph> make_subgraph(std::string name) { return std::make_shared<Graph>(std::move(name), this); }
@@ -170,7 +173,8 @@ class Graph {
 
   std::string unique_name(std::string_view hint);
 
-  // Grows with every edit of the model that this graph is part of. Where it is what it was, the model says what it said.
+  // Grows with every edit of the model that this graph is part of.
+  // Where it is what it was, the model says what it said.
   uint64_t revision() const;
   // For who has undone all that was edited since then.
   void restore_revision(uint64_t revision);

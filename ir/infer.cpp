@@ -185,8 +185,8 @@ std::vector<std::pair<Value*, Type>> types_in(const Graph& graph) {
   return types;
 }
 
-// Those of whose shape the body says less than what they begin with. Operand i of the Loop is input i of its body, whose output i - 1
-// is what the next iteration gets.
+// Those of whose shape the body says less than what they begin with. Operand i of the Loop is input i of its body,
+// whose output i - 1 is what the next iteration gets.
 class States {
  public:
   States(const Node& loop, const Graph& body) {
@@ -286,8 +286,8 @@ class Inference {
     if (!node.is(ops::Loop) || !infer_with_states(node, *subgraphs[0])) infer_graph(*subgraphs[0]);
   }
 
-  // A Loop whose body does not say the shapes of its states: they are tried as they begin, then without the extents that an iteration
-  // changes. True where what an iteration gives fits what it took; else nothing is changed.
+  // A Loop whose body does not say the shapes of its states: they are tried as they begin, then without the extents
+  // that an iteration changes. True where what an iteration gives fits what it took; else nothing is changed.
   bool infer_with_states(const Node& loop, const Graph& body) {
     States states(loop, body);
     for (; !states.empty() && trials_left_ > 0; --trials_left_) {
@@ -391,8 +391,8 @@ Type constants_of(Type type) {
   return type;
 }
 
-// Formulas of computed values rest on assumptions (a slice begins within its axis) that the numbers may disprove, so the inputs are
-// bound and the rest is inferred anew; what the formulas say only fills what inference leaves open.
+// Formulas of computed values rest on assumptions (a slice begins within its axis) that the numbers may disprove, so
+// the inputs are bound and the rest is inferred anew; what the formulas say only fills what inference leaves open.
 class Binding {
  public:
   Binding(Graph& graph, const std::map<std::string, int64_t>& values) : graph_(graph) {

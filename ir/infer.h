@@ -33,25 +33,28 @@ class InferContext {
   const Contents& contents_;
 };
 
-// What the node's record says of its first output's contents, if it has integers that the type holds: integers wrap at run time, and no
-// formula says what they are then. Of a typed node.
+// What the node's record says of its first output's contents, if it has integers that the type holds: integers wrap at
+// run time, and no formula says what they are then. Of a typed node.
 std::optional<Dims> computed_contents(const InferContext& context);
 
-// ONNX's multidirectional broadcasting; an error naming both shapes if they do not fit. Unknown ranks give an unknown rank.
+// ONNX's multidirectional broadcasting; an error naming both shapes if they do not fit.
+// Unknown ranks give an unknown rank.
 Result<std::optional<Dims>> broadcast(const InferContext& context, const std::vector<const Type*>& operands);
 
-// Infers all values in topological order, subgraphs included. All errors are collected. Declared output types are merged in.
+// Infers all values in topological order, subgraphs included. All errors are collected.
+// Declared output types are merged in.
 Status infer_types(Graph& graph);
 // Infers the outputs of one node whose inputs are already typed: for rewrites that add nodes to a typed graph.
 Status infer_types(Node& node);
 
-// What the operands of a typed node say of its outputs, without what the model declares of them: that may be wrong, and is found out at
-// run time only.
+// What the operands of a typed node say of its outputs, without what the model declares of them: that may be wrong, and
+// is found out at run time only.
 Result<Types> types_without_declarations(const Node& node);
 
 // Replaces symbols of the graph inputs by numbers ({"N", 1}) and infers again.
 Status bind_symbols(Graph& graph, const std::map<std::string, int64_t>& values);
-// Replaces input types by the given concrete shapes ({"x", [1,3,8,8]}) and infers again; an error if a shape contradicts the model.
+// Replaces input types by the given concrete shapes ({"x", [1,3,8,8]}) and infers again;
+// an error if a shape contradicts the model.
 Status bind_shapes(Graph& graph, const std::map<std::string, Shape>& shapes);
 // The symbols that appear in the graph inputs' types.
 std::vector<std::string> free_symbols(const Graph& graph);

@@ -23,8 +23,8 @@ class Number {
   double real() const { return real_; }
   std::optional<int64_t> integer() const;  // nullopt if it is none, or one that 64 bits do not hold
   std::string to_string() const;
-  // A tensor of that type, which is static and has one element. An error for a number that is none of an integer type, or
-  // beyond the largest of a float type.
+  // A tensor of that type, which is static and has one element. An error for a number that is none of an integer type,
+  // or beyond the largest of a float type.
   Result<Tensor> as(const Type& type) const;
 
   bool operator==(const Number&) const = default;

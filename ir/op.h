@@ -1,5 +1,6 @@
-// OpDef: everything Lapis knows about one operator, in one record (ir/ops/<op>.cpp). Attributes are typed fields; parsing, defaults,
-// checking and documentation derive from the list of fields. ir/ops/ops.h lists the records; there is no static registration.
+// OpDef: everything Lapis knows about one operator, in one record (ir/ops/<op>.cpp). Attributes are typed fields;
+// parsing, defaults, checking and documentation derive from the list of fields. ir/ops/ops.h lists the records; there
+// is no static registration.
 //
 //   struct SoftmaxAttrs {
 //     int64_t axis = -1;
@@ -22,7 +23,7 @@
 
 namespace lapis {
 
-// ---- attributes ---------------------------------------------------------------------------------------------------------------
+// ---- attributes -----------------------------------------------------------------------------------------------------
 
 template <class Struct, class T> struct Field {
   std::string_view name;
@@ -134,7 +135,7 @@ template <class T, class Member> std::shared_ptr<const Attribute> default_attrib
 
 template <class T> T Node::attrs() const { return decode_attributes<T>(attributes_); }
 
-// ---- operands -----------------------------------------------------------------------------------------------------------------
+// ---- operands -------------------------------------------------------------------------------------------------------
 
 using TypeSet = uint32_t;  // bit i: DType i is allowed
 constexpr TypeSet types() { return 0; }
@@ -160,7 +161,7 @@ struct OperandDef {
   std::string_view variable = {};  // ONNX's type variable: operands that share one, repetitions included, have one type
 };
 
-// ---- behaviour ----------------------------------------------------------------------------------------------------------------
+// ---- behaviour ------------------------------------------------------------------------------------------------------
 
 // What an operator does to shapes and values, for passes that do not care which operator it is.
 enum class Trait : uint32_t {
@@ -186,9 +187,11 @@ class EvalContext;
 using Types = std::vector<Type>;
 using InferFn = Result<Types> (*)(const InferContext&);
 using EvaluateFn = Status (*)(EvalContext&);
-// Contents of small integer tensors as symbolic dims (what Shape, Gather, Concat, ... do to shapes), or nullopt if not known.
+// Contents of small integer tensors as symbolic dims (what Shape, Gather, Concat, ... do to shapes),
+// or nullopt if not known.
 using PropagateFn = std::optional<Dims> (*)(const InferContext&);
-// Types of the inputs of the operator's subgraph as far as its operands tell (Loop, Scan); asked before the subgraph is inferred.
+// Types of the inputs of the operator's subgraph as far as its operands tell (Loop, Scan);
+// asked before the subgraph is inferred.
 using BodyInputsFn = Types (*)(const InferContext&);
 
 struct OpDef {

@@ -43,7 +43,8 @@ std::string Scheme::to_string() const {
 }
 
 Capability int8_capability(Quant form) {
-  // Kernels take bytes of both signs; 16 bits are for models that other runtimes run (here their pairs stay, and floats are computed with).
+  // Kernels take bytes of both signs; 16 bits are for models that other runtimes run (here
+  // their pairs stay, and floats are computed with).
   const std::vector<Scheme> data = {{DType::UInt8, false, Granularity::Tensor},
                                     {DType::Int8, false, Granularity::Tensor},
                                     {DType::Int8, true, Granularity::Tensor},

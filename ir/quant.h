@@ -1,5 +1,5 @@
-// In how few bits operators can compute: the words of recipes (passes/quantize/recipe.h), and the rows of the operator records' `quant`
-// column, which say what a recipe may ask of an operator on a target.
+// In how few bits operators can compute: the words of recipes (passes/quantize/recipe.h), and the rows of the operator
+// records' `quant` column, which say what a recipe may ask of an operator on a target.
 #pragma once
 
 #include <optional>

@@ -273,8 +273,8 @@ void Rewriter::take_back() {
   graph_.restore_revision(revision_);
 }
 
-// The added nodes stand for all that disappeared, named in the order of the graph: "Conv_1 + BatchNorm_2". Origins that were
-// united before count by their names, or one that takes in node after node would grow for ever.
+// The added nodes stand for all that disappeared, named in the order of the graph: "Conv_1 + BatchNorm_2". Origins that
+// were united before count by their names, or one that takes in node after node would grow for ever.
 void Rewriter::leave_origins(std::vector<std::string> origins) {
   constexpr size_t kMost = 16;  // a folded cluster is not a useful place
   constexpr std::string_view kPlus = " + ";

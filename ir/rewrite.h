@@ -47,10 +47,10 @@ Result<Tensor> evaluate_op(const OpDef& op, std::vector<Tensor> inputs, Attribut
 
 // Adds typed nodes before an insertion point and puts their values in the place of others.
 //
-// Nothing that cannot be stays in a graph: when an operator does not take the operands it is given, when constants cannot
-// be computed, or when what is made has another type than what it replaces, the values handed out from then on are
-// stand-ins, `replace` changes nothing and returns false, and the reason is explained. What was added and not used goes
-// with the Rewriter.
+// Nothing that cannot be stays in a graph: when an operator does not take the operands it is given, when constants
+// cannot be computed, or when what is made has another type than what it replaces, the values handed out from then on
+// are stand-ins, `replace` changes nothing and returns false, and the reason is explained. What was added and not used
+// goes with the Rewriter.
 class Rewriter {
  public:
   // Nodes are inserted before `at`; what it reads may be used by them.
@@ -89,8 +89,8 @@ class Rewriter {
     Value* with;
   };
   // Every use of each y becomes a use of its `with`; nodes that nobody needs any more disappear and leave their origins
-  // to the added ones. All are replaced or none. A graph output keeps its name: `with` takes it over, or an Identity does
-  // where it cannot. True if the graph changed.
+  // to the added ones. All are replaced or none. A graph output keeps its name: `with` takes it over, or an Identity
+  // does where it cannot. True if the graph changed.
   bool replace(const std::vector<Replacement>& replacements);
   bool replace(Value& y, Value* with) { return replace({{&y, with}}); }
   // Changes one operand of a node in place.

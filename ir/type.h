@@ -41,7 +41,8 @@ struct Type {
   bool is_static() const;              // a tensor whose every dimension is a number
   std::optional<Shape> static_shape() const;
   Shape shape() const;  // asserts is_static()
-  // Why no tensor can be of this type, as far as its dimensions are known (base/tensor.h, shape_problem); elements included.
+  // Why no tensor can be of this type, as far as its dimensions are known (base/tensor.h, shape_problem);
+  // elements included.
   std::optional<std::string> size_problem() const;
   bool operator==(const Type& other) const;  // unknown dims compare equal to each other here (same knowledge)
   std::string to_string() const;             // "float[N,3,224,224]", "seq(float[?])"

@@ -1,4 +1,5 @@
-// Options of passes: a struct whose fields are listed once. `lapis opt --passes "fold-constants{growth=0}"` sets them by name.
+// Options of passes: a struct whose fields are listed once.
+// `lapis opt --passes "fold-constants{growth=0}"` sets them by name.
 //
 //   struct FoldOptions {
 //     int64_t growth = 256 * 1024;

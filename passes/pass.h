@@ -1,6 +1,6 @@
-// Pass: a name, a one-sentence contract, options, a function from Graph to Graph. Pipeline: a list of passes to be read aloud.
-// The runner verifies around every pass, times it, dumps and prints what it made, and says which pass it was that broke an
-// invariant.
+// Pass: a name, a one-sentence contract, options, a function from Graph to Graph.
+// Pipeline: a list of passes to be read aloud. The runner verifies around every pass, times it, dumps and prints what
+// it made, and says which pass it was that broke an invariant.
 //
 //   PassRunner runner({.dump_directory = "stages", .dump = save_onnx});
 //   LAPIS_TRY(auto reports, runner.run(graph, simplify_pipeline(), context));

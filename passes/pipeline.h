@@ -9,7 +9,8 @@ namespace lapis {
 const Pipeline& all_passes();
 // Every rule that PassContext::disabled_rules can name.
 std::vector<std::string> rule_names();
-// The pipeline "a,b{option=value,option=value},c". All findings at once; names that do not exist come with those that do.
+// The pipeline "a,b{option=value,option=value},c".
+// All findings at once; names that do not exist come with those that do.
 Result<Pipeline> parse_pipeline(std::string_view text);
 
 }  // namespace lapis

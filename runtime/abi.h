@@ -1,8 +1,10 @@
-// The contract between generated code and whoever runs it: the runtime's Session, the JIT, and the C program that links model.o.
+// The contract between generated code and whoever runs it:
+// the runtime's Session, the JIT, and the C program that links model.o.
 // Plain data only; included by codegen, so nothing here may need the rest of the runtime.
 //
-// Code knows the structure of a step: types, tiles, strides. Where its operands lie and how many rows there are it is told at every call by a
-// block of words, so that steps of equal structure, at whatever place and of whatever size, share their code:
+// Code knows the structure of a step: types, tiles, strides. Where its operands lie and how many rows there are it is
+// told at every call by a block of words, so that steps of equal structure, at whatever place and of whatever size,
+// share their code:
 //
 //   const std::vector<uint64_t> block = block_of(step.arguments, {constants, &weights, arena, io, &status});
 //   function(block.data(), 0, units);
@@ -20,12 +22,13 @@ namespace lapis::abi {
 inline constexpr uint32_t kVersion = 5;
 inline constexpr int64_t kAlignment = 64;  // of constants, the arena and every buffer in them
 
-// Performs work units [begin, end) of one step. Units write disjoint memory and never depend on each other, so any partition over
-// threads gives the same bytes. System V calling convention; needs no stack alignment beyond it, leaves vector state clean.
+// Performs work units [begin, end) of one step. Units write disjoint memory and never depend on each other, so any
+// partition over threads gives the same bytes. System V calling convention; needs no stack alignment beyond it, leaves
+// vector state clean.
 using StepFn = void (*)(const uint64_t* block, int64_t begin, int64_t end);
 
-// What one word of a block is: a number, the address of the status, an address in one of the memories of a run, or one of this process, which
-// no file can hold.
+// What one word of a block is: a number, the address of the status, an address in one of the memories of a run, or one
+// of this process, which no file can hold.
 struct Argument {
   enum class Kind : uint8_t { Number, Status, Constants, Weights, Arena, Io, Process };
   Kind kind = Kind::Number;

@@ -1,16 +1,20 @@
-// The artifact file (.lapis): Programs on disk, one for each machine that a model was compiled for. Loading maps it: weights are read from
-// the page cache on first use and shared between processes; nothing is parsed but a small manifest, nothing is packed or compiled.
+// The artifact file (.lapis): Programs on disk, one for each machine that a model was compiled for. Loading maps it:
+// weights are read from the page cache on first use and shared between processes; nothing is parsed but a small
+// manifest, nothing is packed or compiled.
 //
-//   header | manifest | sums | code | weights | constants      sections follow each other at page boundaries, zeros between; little endian
+//   header | manifest | sums | code | weights | constants
 //
-// The manifest lists the variants. Each has a part of `code`, at a page boundary; its weights and constants are how those sections begin.
+// Sections follow each other at page boundaries, zeros between; little endian.
 //
-// Every byte is accounted for. One checksum covers header, manifest, sums and code, another the tables in the constants that become
-// addresses: both are checked when loading, as are the zeros. `sums` has one sum for each 64 KiB of weights and constants; comparing them
-// reads all weights, so it happens at the first run, or when loading if asked for.
+// The manifest lists the variants. Each has a part of `code`, at a page boundary;
+// its weights and constants are how those sections begin.
 //
-// An artifact contains machine code: load only what you would also execute. The file must not be changed while it is loaded (replace
-// it by a new file of the same name instead, as every writer of Lapis does).
+// Every byte is accounted for. One checksum covers header, manifest, sums and code, another the tables in the constants
+// that become addresses: both are checked when loading, as are the zeros. `sums` has one sum for each 64 KiB of weights
+// and constants; comparing them reads all weights, so it happens at the first run, or when loading if asked for.
+//
+// An artifact contains machine code: load only what you would also execute. The file must not be changed while it is
+// loaded (replace it by a new file of the same name instead, as every writer of Lapis does).
 #pragma once
 
 #include "base/file.h"
@@ -22,7 +26,8 @@ namespace lapis {
 // The bytes of the file, borrowing code and constants from the program.
 class ArtifactImage {
  public:
-  // The weights and constants of each variant begin those of the one that has most (driver's compile_variants makes them so).
+  // The weights and constants of each variant begin those of the one that has most
+  // (driver's compile_variants makes them so).
   explicit ArtifactImage(std::span<const Program> variants);
   explicit ArtifactImage(const Program& program) : ArtifactImage(std::span(&program, 1)) {}
   std::vector<std::span<const std::byte>> parts() const;
@@ -47,7 +52,8 @@ inline Status save_artifact(const Program& program, const Path& path) {
 }
 // Every failure is a located diagnostic.
 Result<std::vector<Program>> load_variants(const Path& path, const LoadOptions& options = {});
-// The only variant, or the one that asks most of this host among those that it can run. ErrorKind::Target if it can run none of several.
+// The only variant, or the one that asks most of this host among those that it can run.
+// ErrorKind::Target if it can run none of several.
 Result<Program> load_artifact(const Path& path, const LoadOptions& options = {});
 // What load_artifact chooses on another machine.
 Result<Program> best_variant(std::vector<Program> variants, const Machine& machine = this_machine());

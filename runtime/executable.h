@@ -1,6 +1,6 @@
 // Executable: a compiled model, ready to run; immutable, shared by any number of Sessions on any threads.
-// Session: what one caller needs to run it: an arena and threads, its own or an Executor's. Make one per thread: a session that is running
-// refuses a second run.
+// Session: what one caller needs to run it: an arena and threads, its own or an Executor's. Make one per thread: a
+// session that is running refuses a second run.
 //
 //   LAPIS_TRY(auto executable, Executable::load("resnet50.lapis"));
 //   LAPIS_TRY(auto session, executable.session({.threads = 4}));
@@ -40,7 +40,8 @@ Diagnostic session_is_running();
 
 class Executable {
  public:
-  // Refuses code for a machine this host is not (ErrorKind::Target) and sizes that no memory can hold (ErrorKind::Resource).
+  // Refuses code for a machine this host is not (ErrorKind::Target) and sizes that
+  // no memory can hold (ErrorKind::Resource).
   static Result<Executable> from(Program program);
   static Result<Executable> load(const Path& artifact, const LoadOptions& options = {});
 
@@ -64,9 +65,11 @@ class Executable {
 
 class Session {
  public:
-  // Tensors in the order of the model's inputs; dtype and shape are checked, all findings at once (ErrorKind::Mismatch).
+  // Tensors in the order of the model's inputs; dtype and shape are checked,
+  // all findings at once (ErrorKind::Mismatch).
   Result<std::vector<Tensor>> run(const std::vector<Tensor>& inputs);
-  // Zero copy: `io` points to the inputs, then to the outputs; sizes as Program says. Refuses null, misaligned and overlapping buffers.
+  // Zero copy: `io` points to the inputs, then to the outputs; sizes as Program says.
+  // Refuses null, misaligned and overlapping buffers.
   Status run(void* const* io);
 
   const Program& program() const { return *executable_.program_; }

@@ -1,5 +1,5 @@
-// Models whose shapes are not fixed: an Executable for each combination of input shapes, from somebody who can make them, and sessions that
-// run whatever shape comes.
+// Models whose shapes are not fixed: an Executable for each combination of input shapes, from somebody who can make
+// them, and sessions that run whatever shape comes.
 //
 //   FlexibleSession session(family, {.threads = 2});
 //   LAPIS_TRY(auto outputs, session.run({ids, mask}));   // of any length that the family serves
@@ -21,8 +21,9 @@ class ExecutableFamily {
   // As far as they are fixed: kFree stands for any extent.
   virtual const std::vector<IoInfo>& inputs() const = 0;
   virtual const std::vector<IoInfo>& outputs() const = 0;
-  // For inputs of these shapes, in order; safe to call from any number of threads, which wait for the one that makes what they ask for.
-  // Errors: ErrorKind::Mismatch for shapes that the model does not take or that are out of range.
+  // For inputs of these shapes, in order; safe to call from any number of threads,
+  // which wait for the one that makes what they ask for. Errors: ErrorKind::Mismatch for shapes that the model does not
+  // take or that are out of range.
   virtual Result<Executable> at(const std::vector<Shape>& shapes) = 0;
 };
 

@@ -1,5 +1,5 @@
-// Walks through the steps of a program: code, calls and control flow. One thread decides and calls; code between two decisions is handed
-// on, to be done by many threads.
+// Walks through the steps of a program: code, calls and control flow. One thread decides and calls; code between two
+// decisions is handed on, to be done by many threads.
 //
 //   Interpreter({program, frame, run_code}).run()
 #pragma once

@@ -68,7 +68,7 @@ class Reader {
   bool failed_ = false;
 };
 
-// ---- actions: their number in the variant, then their members in order -----------------------------------------------------------
+// ---- actions: their number in the variant, then their members in order ----------------------------------------------
 
 void write(Writer& w, const Place& p) {
   w.u64(static_cast<uint64_t>(p.base));
@@ -163,7 +163,7 @@ Action read_action(Reader& r) {
   }
 }
 
-// ---- programs ----------------------------------------------------------------------------------------------------------------------
+// ---- programs -------------------------------------------------------------------------------------------------------
 
 void write(Writer& w, const abi::Argument& a) {
   for (const uint64_t word : {static_cast<uint64_t>(a.kind), uint64_t{a.written}, a.io, a.value, a.bytes, a.within})

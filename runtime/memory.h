@@ -23,7 +23,8 @@ class CodeMemory {
 // Zeroed, page-aligned memory that asks for huge pages where it is large; ErrorKind::Resource if it cannot be had.
 Result<std::shared_ptr<std::byte>> allocate_arena(int64_t bytes);
 
-// Working memory of sessions that never run at the same time. It grows; sessions that were made before keep what they have.
+// Working memory of sessions that never run at the same time.
+// It grows; sessions that were made before keep what they have.
 class Arena {
  public:
   Result<std::shared_ptr<std::byte>> at_least(int64_t bytes);

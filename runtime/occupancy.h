@@ -1,5 +1,5 @@
-// Whether something is in use, for what one thread at a time may use: a second one is turned away, never made to wait. A forked child
-// finds it free, whatever its parent was doing.
+// Whether something is in use, for what one thread at a time may use: a second one is turned away, never made to wait.
+// A forked child finds it free, whatever its parent was doing.
 //
 //   const Occupancy::Stay stay(occupancy);
 //   if (!stay) return error(...);

@@ -77,7 +77,7 @@ std::optional<std::string> flaw_of_step(const Program& p, const StepInfo& s) {
   return std::nullopt;
 }
 
-// ---- calls and control flow: addresses inside of memory, blocks inside of each other ------------------------------------------------
+// ---- calls and control flow: addresses inside of memory, blocks inside of each other --------------------------------
 
 class ActionCheck {
  public:

@@ -1,5 +1,5 @@
-// Program: a compiled model as data: machine code, constants, steps, inputs and outputs. The JIT makes one in memory, an artifact file
-// is one on disk; both become an Executable the same way.
+// Program: a compiled model as data: machine code, constants, steps, inputs and outputs. The JIT makes one in memory,
+// an artifact file is one on disk; both become an Executable the same way.
 #pragma once
 
 #include <memory>
@@ -53,8 +53,9 @@ struct BranchInfo {
   uint64_t otherwise = 0, end = 0;
 };
 
-// The steps behind it, up to `end`, while `condition` is not 0, at most *trips times. The number of the iteration goes to `counter`
-// before each; after each its `bytes` at `part` go to the slice of that number at `all`, or to the `count`-th less it if backwards.
+// The steps behind it, up to `end`, while `condition` is not 0, at most *trips times. The number of the iteration goes
+// to `counter` before each; after each its `bytes` at `part` go to the slice of that number at `all`, or to the
+// `count`-th less it if backwards.
 struct RepeatInfo {
   struct Collection {
     Place part, all;
@@ -86,8 +87,9 @@ struct StepInfo {
   bool is_code() const { return std::holds_alternative<std::monostate>(action); }
 };
 
-// A part of the constants that generated code turns into addresses: int32 rows with one column for each limit; every entry of a
-// column lies in [0, limit). Kept apart from weights because a wrong entry is a wrong address, not a wrong number.
+// A part of the constants that generated code turns into addresses: int32 rows with one column for each limit; every
+// entry of a column lies in [0, limit). Kept apart from weights because a wrong entry is a wrong address, not a wrong
+// number.
 struct TableInfo {
   uint64_t offset = 0;  // in the constants
   uint64_t rows = 0;

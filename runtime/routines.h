@@ -1,5 +1,5 @@
-// The routines of runtime/routines by name. A step names one; an artifact that names an unknown one, or one that its operands do not fit, is
-// refused.
+// The routines of runtime/routines by name. A step names one; an artifact that names an unknown one, or one that its
+// operands do not fit, is refused.
 #pragma once
 
 #include <string_view>

@@ -47,7 +47,8 @@ Diagnostic thrown_by_executor() {
   return d.kind == ErrorKind::Internal ? broken("threw an exception") : d;
 }
 
-// part(index, count), with an index of -1 where the executor asks for a part that there is not: it may be waited for all the same.
+// part(index, count), with an index of -1 where the executor asks for a part that there is not:
+// it may be waited for all the same.
 template <class Part> Status parallel(v1::Executor& executor, int most, const Part& part) {
   Attendance attendance(most);
   const auto noted = [&](int index, int count) { part(attendance.note(index, count), count); };

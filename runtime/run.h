@@ -3,7 +3,8 @@
 //   const Phases phases(program.steps);                      // once
 //   LAPIS_CHECK(Run{calls, program.steps, phases, profile}.on(executor, 4));
 //
-// A phase is at most one step that is divided, then steps of one work unit, which one thread does: they need no barrier between them.
+// A phase is at most one step that is divided, then steps of one work unit, which one thread does:
+// they need no barrier between them.
 #pragma once
 
 #include <chrono>

@@ -14,7 +14,8 @@
 namespace lapis {
 namespace {
 
-// Generated code keeps tensors in the arena, not on the stack; the default of 8 MB a thread would only fill address space.
+// Generated code keeps tensors in the arena, not on the stack;
+// the default of 8 MB a thread would only fill address space.
 constexpr size_t kStackBytes = 1 << 20;
 
 // One call of parallel(), on the stack of its caller.

@@ -20,17 +20,17 @@ uint64_t process_generation();
 
 class ThreadPool final : public v1::Executor {
  public:
-  // The calling thread of each run is one of `threads`; the others are started now, or none stays and the Resource that is missing is
-  // named. They take no signals, which belong to the program's own threads. 0: one per available core.
+  // The calling thread of each run is one of `threads`; the others are started now, or none stays and the Resource that
+  // is missing is named. They take no signals, which belong to the program's own threads. 0: one per available core.
   static Result<std::unique_ptr<ThreadPool>> create(int threads);
   ~ThreadPool() override;
   ThreadPool(const ThreadPool&) = delete;
 
   int threads() const override { return threads_; }
   bool concurrent() const override { return true; }
-  // The caller does part 0; threads that are idle do the others, the same thread the same part as long as all are. It never waits for a thread
-  // that is busy with other work: if all are, as in a run inside of a run, the caller does everything. The first call in a forked child starts
-  // threads there, as many as the system gives.
+  // The caller does part 0; threads that are idle do the others, the same thread the same part as long as all are. It
+  // never waits for a thread that is busy with other work: if all are, as in a run inside of a run, the caller does
+  // everything. The first call in a forked child starts threads there, as many as the system gives.
   void parallel(int most, const Work& work) override;
 
  private:

@@ -1,5 +1,5 @@
-// Whether this build has sanitizers, for tests of what they cannot bear: they map more address space than any RLIMIT_AS allows, and
-// that of threads starts none after a fork.
+// Whether this build has sanitizers, for tests of what they cannot bear: they map more address space than any RLIMIT_AS
+// allows, and that of threads starts none after a fork.
 //
 //   if (kSanitized) GTEST_SKIP() << "sanitizers need unlimited address space";
 #pragma once
@@ -12,8 +12,8 @@ inline constexpr bool kSanitized = true;
 inline constexpr bool kSanitized = false;
 #endif
 
-// What a sweep over sizes or damaged bytes goes on by. Where everything takes ten times as long, a fifth of it is tried: of bits that is each
-// place in a byte in turn, and the fuzz targets go on with files under the same sanitizers.
+// What a sweep over sizes or damaged bytes goes on by. Where everything takes ten times as long, a fifth of it is
+// tried: of bits that is each place in a byte in turn, and the fuzz targets go on with files under the same sanitizers.
 inline constexpr int kStride = kSanitized ? 5 : 1;
 
 #if defined(__SANITIZE_THREAD__)  // gcc

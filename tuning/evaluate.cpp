@@ -222,7 +222,7 @@ Results run_side_by_side(const Runners& runners, const Dataset& dataset, std::sp
   return results;
 }
 
-// ---- what ranks tell each other -----------------------------------------------------------------------------------------
+// ---- what ranks tell each other -------------------------------------------------------------------------------------
 
 constexpr size_t kShared = 32;  // samples of a block, whatever the number of cores, which ranks may differ in
 
@@ -321,7 +321,8 @@ Status show(Evaluation& evaluation, const Dataset& dataset, int64_t sample, Resu
   return evaluation.judge(sample, ran.feeds, ran.outputs);
 }
 
-// Shows a block of samples to the metrics; true if it is enough. `results`: of the samples, or of none, which then run one after the other.
+// Shows a block of samples to the metrics; true if it is enough.
+// `results`: of the samples, or of none, which then run one after the other.
 Result<bool> evaluate_block(Evaluation& evaluation, Results results, const Dataset& dataset,
                             std::span<const int64_t> samples, int64_t done, const EvaluateOptions& options) {
   for (size_t i = 0; i < samples.size(); ++i) {

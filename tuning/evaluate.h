@@ -27,8 +27,8 @@ struct Accuracy : Measure {          // of the first metric
   std::vector<double> milliseconds;  // latency of each sample
 };
 
-// Samples go through the model in their order, each alone; what the dataset carries goes from one to the next. `reference` is what
-// metrics like sqnr compare with, and may be the runner itself; without one they are an error.
+// Samples go through the model in their order, each alone; what the dataset carries goes from one to the next.
+// `reference` is what metrics like sqnr compare with, and may be the runner itself; without one they are an error.
 Result<Accuracy> measure_accuracy(Runner& runner, const Dataset& dataset, const Progress& progress = {},
                                   Runner* reference = nullptr);
 
@@ -38,17 +38,20 @@ struct EvaluateOptions {
   // Asked after each sample about the first metric: true if the rest, and with it all values, can be left out.
   std::function<bool(int64_t done, const Metric& metric)> enough = {};
   Progress progress = {};
-  // Runs blocks of samples together with other ranks, who know this evaluation by its name. All of them see the outputs of all samples.
+  // Runs blocks of samples together with other ranks, who know this evaluation by its name.
+  // All of them see the outputs of all samples.
   Team* team = nullptr;
   std::string name = {};
 };
 
-// The same with several runners of one model, each on a thread of its own; one, and in order, where the dataset carries something.
+// The same with several runners of one model, each on a thread of its own;
+// one, and in order, where the dataset carries something.
 using Runners = std::vector<std::unique_ptr<Runner>>;
 Result<Accuracy> measure_accuracy(const Runners& runners, const Dataset& dataset, const EvaluateOptions& options);
 
-// What a model is calibrated with: at most `count` samples (0: all) of those that the dataset has for it, evenly spread. Where something is carried
-// from one to the next, each has the state that the model has by then, which `open` runs: what calibrates runs samples alone.
+// What a model is calibrated with: at most `count` samples (0: all) of those that the dataset has for it, evenly
+// spread. Where something is carried from one to the next, each has the state that the model has by then, which `open`
+// runs: what calibrates runs samples alone.
 using OpenedRunner = Result<std::unique_ptr<Runner>>;
 Result<Dataset> calibration_samples(const Dataset& dataset, int64_t count, const std::function<OpenedRunner()>& open);
 

@@ -1,7 +1,8 @@
 // Inputs that are always the same number, as the sampling rate of a model for several: a dataset says so by `constant`.
 //
-// What a model computes in the branches of an If is not quantized, because nobody knows which of them it is. Where such an input decides, the model is
-// made for its number: the branch takes the place of the If, and the model has no such input any more.
+// What a model computes in the branches of an If is not quantized, because nobody knows which of them it is. Where such
+// an input decides, the model is made for its number: the branch takes the place of the If, and the model has no such
+// input any more.
 #pragma once
 
 #include "ir/graph.h"
@@ -17,7 +18,8 @@ std::set<std::string> surplus_inputs(const Dataset& data, const std::vector<std:
 // Without those.
 Dataset fitted(const Dataset& data, const Graph& graph);
 
-// What quantization and tuning say of a model whose products stand in branches: "" if there are none, else what decides them and what to do.
+// What quantization and tuning say of a model whose products stand in branches:
+// "" if there are none, else what decides them and what to do.
 std::string undecided_branches(const Graph& graph, const std::string& how_to_give_numbers);
 
 }  // namespace lapis

@@ -1,5 +1,6 @@
-// A program of the user's that answers questions, a line of JSON each way on its standard input and output. What it writes to standard error
-// is the user's to see. It may throw, end or hang: each is an error that says so, and it never takes longer than its limit.
+// A program of the user's that answers questions, a line of JSON each way on its standard input and output. What it
+// writes to standard error is the user's to see. It may throw, end or hang: each is an error that says so, and it never
+// takes longer than its limit.
 #pragma once
 
 #include <chrono>

@@ -1,5 +1,6 @@
-// Schedules by measurement: every row of the kernel table that fits a contraction computes it in the model, on this host, and the fastest goes
-// into the schedules. Rows are timed in turn in every round, so that a changing clock or a busy core hurts all alike.
+// Schedules by measurement: every row of the kernel table that fits a contraction computes it in the model, on this
+// host, and the fastest goes into the schedules. Rows are timed in turn in every round, so that a changing clock or a
+// busy core hurts all alike.
 //
 //   LAPIS_TRY(const ScheduleTrials trials, measure_schedules(*graph, random_inputs, {.threads = 2}));
 //   std::string file = codegen::to_text(trials.best());

@@ -79,7 +79,8 @@ void Team::swap(Team& other) noexcept {
   std::swap(speaker_, other.speaker_);
 }
 
-// The last one to leave removes what they shared. Where a rank has died there is none, and the next run of the workspace does it.
+// The last one to leave removes what they shared.
+// Where a rank has died there is none, and the next run of the workspace does it.
 void Team::leave() {
   if (speaker_ >= 0) ::close(speaker_);
   if (alone() || !result_of(kSpoken)) return;

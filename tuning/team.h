@@ -1,6 +1,6 @@
-// Ranks: processes that tune together, as `mpirun -n N lapis tune config.yaml` starts them. All of them run the same search; what has to be
-// measured is cut into pieces, each of which one of them makes and all of them read. They meet in a folder of the workspace, so that they need a file
-// system in common and nothing else:
+// Ranks: processes that tune together, as `mpirun -n N lapis tune config.yaml` starts them. All of them run the same
+// search; what has to be measured is cut into pieces, each of which one of them makes and all of them read. They meet
+// in a folder of the workspace, so that they need a file system in common and nothing else:
 //
 //   ranks/JOB/NAME        the result of a piece, complete when it appears, never replaced
 //   ranks/JOB/NAME.lock   locked (flock) by who is making it, and by nobody as soon as that process has ended
@@ -8,7 +8,8 @@
 //   LAPIS_TRY(Team team, Team::from_environment(workspace));
 //   LAPIS_TRY(const std::string text, team.once("costs 7", [&] { return measure(); }));   // by one rank, for all
 //
-// Locks only keep two ranks from doing the same: should two make a piece after all, the first result is that of both (docs/adr/0031).
+// Locks only keep two ranks from doing the same:
+// should two make a piece after all, the first result is that of both (docs/adr/0031).
 #pragma once
 
 #include <functional>
@@ -22,7 +23,8 @@ namespace lapis {
 
 class Team {
  public:
-  // Alone, unless a launcher says otherwise: OMPI_COMM_WORLD_RANK and _SIZE of Open MPI, and PMIX_NAMESPACE, the name of the job.
+  // Alone, unless a launcher says otherwise: OMPI_COMM_WORLD_RANK and _SIZE of Open MPI, and PMIX_NAMESPACE,
+  // the name of the job.
   static Result<Team> from_environment(const Path& workspace);
   Team() = default;
   Team(Team&& other) noexcept { swap(other); }

@@ -1,4 +1,5 @@
-// Tuning: the fastest quantized model that loses no more accuracy than is allowed. The C++ side of `lapis tune` (docs/tuning.md).
+// Tuning: the fastest quantized model that loses no more accuracy than is allowed.
+// The C++ side of `lapis tune` (docs/tuning.md).
 //
 //   LAPIS_TRY(TuneConfig config, read_tune_config("tune.yaml"));
 //   LAPIS_TRY(const TuneResult result, tune(config));
@@ -38,9 +39,9 @@ struct TuneResult {
   std::string verdict;
 };
 
-// Ends with the search's exit policy. A target that was missed is no failure: `history.met()` says so. Errors: a model, data or configuration
-// that do not fit (ErrorKind::Input, Mismatch, Unsupported), a workspace that is taken (Usage) or cannot be written (Io). A configuration that
-// cannot be quantized or run is a failed trial, not an error.
+// Ends with the search's exit policy. A target that was missed is no failure: `history.met()` says so. Errors: a model,
+// data or configuration that do not fit (ErrorKind::Input, Mismatch, Unsupported), a workspace that is taken (Usage) or
+// cannot be written (Io). A configuration that cannot be quantized or run is a failed trial, not an error.
 Result<TuneResult> tune(const TuneConfig& config, const TuneOptions& options = {});
 
 }  // namespace lapis

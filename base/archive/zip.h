@@ -1,6 +1,6 @@
-// Compressed data: entries of zip archives (stored or deflated, as numpy and PyTorch write them), and .gz files. zlib does the work. Archives may
-// be damaged or made to harm: every offset is checked, and what entries unfold to is bounded. Names of entries are names and no paths: nothing is
-// ever written.
+// Compressed data: entries of zip archives (stored or deflated, as numpy and PyTorch write them), and .gz files. zlib
+// does the work. Archives may be damaged or made to harm: every offset is checked, and what entries unfold to is
+// bounded. Names of entries are names and no paths: nothing is ever written.
 //
 //   LAPIS_TRY(const std::vector<ZipEntry> entries, zip_entries(archive));
 //   LAPIS_TRY(const MappedFile content, unzipped(archive, entries[0]));

@@ -5,16 +5,18 @@
 //
 //   [panel][tap][step][channel] four bytes each
 //
-// That is the order of every dense row, whatever its vectors, its tile and its instruction: targets share their weights. A block is
-// nr vectors of channels of a panel, which a tile walks with the panel's pitch; the last block of a group may be narrower.
-// Depthwise rows have orders of their own, block by block: bytes [step of four taps][4][lane], floats [tap][nr][lane].
+// That is the order of every dense row, whatever its vectors, its tile and its instruction: targets share their
+// weights. A block is nr vectors of channels of a panel, which a tile walks with the panel's pitch; the last block of a
+// group may be narrower. Depthwise rows have orders of their own, block by block: bytes [step of four taps][4][lane],
+// floats [tap][nr][lane].
 //
 // Weights that are computed are brought into this order by loops (codegen/lower/computed_weights.cpp).
 //
-// Parameters are small, and of a row and its tile:   [block][bias, per-channel operand 0, 1, ...][nr][lane] 32-bit each, integers widened
+// Parameters are small, and of a row and its tile:
+//   [block][bias, per-channel operand 0, 1, ...][nr][lane] 32-bit each, integers widened
 //
-// Pixels are cut into tiles of mr and mr - 1 pixels, as even as possible: 49 pixels are 4 tiles of 6 and 5 of 5, never 8 of 6 and one
-// of 1.
+// Pixels are cut into tiles of mr and mr - 1 pixels, as even as possible: 49 pixels are 4 tiles of 6 and 5 of 5, never
+// 8 of 6 and one of 1.
 #pragma once
 
 #include <algorithm>
@@ -43,7 +45,8 @@ bool divides_panels(const Kernel& kernel, int64_t per_group, int nr);
 // 0) and (0 w0 w1 w2).
 bool shares_columns(const Contraction& c);
 
-// True if the inputs of the pixels of every tile lie at equal distances. `mr`: of the larger tiles, or of the smaller ones.
+// True if the inputs of the pixels of every tile lie at equal distances.
+// `mr`: of the larger tiles, or of the smaller ones.
 bool pixels_in_runs(const Contraction& c, int mr);
 
 class Blocking {
@@ -83,8 +86,8 @@ class Blocking {
   int quad_first(int v) const { return v / quad * quad; }
   int quad_width(const Block& b, int v) const { return std::min(quad, b.nr - quad_first(v)); }
   int weight_vectors(const Block& b) const { return interleaved ? 4 : b.nr; }
-  // True if sums come in the order that vpackssdw and vpackuswb, which work in 128-bit lanes, bring back to that of memory. That of
-  // interleaved bytes is such an order.
+  // True if sums come in the order that vpackssdw and vpackuswb, which work in 128-bit lanes, bring back to that of
+  // memory. That of interleaved bytes is such an order.
   bool in_pack_order() const { return interleaved && quad == 4; }
   // Channel of the block in lane `lane` of vector `v` of its sums, of its weights.
   int64_t channel(int v, int lane) const { return in_pack_order() ? interleaved_channel(v, lane) : v * lanes + lane; }

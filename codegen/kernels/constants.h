@@ -1,5 +1,6 @@
-// The image of constants while it is built: equal bytes are stored once, whoever asks for them. A weight that eight layers share, and
-// the tables of layers of equal shape, take their place once; so does what variants of a model for several machines have in common.
+// The image of constants while it is built: equal bytes are stored once, whoever asks for them. A weight that eight
+// layers share, and the tables of layers of equal shape, take their place once; so does what variants of a model for
+// several machines have in common.
 #pragma once
 
 #include <span>

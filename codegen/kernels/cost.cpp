@@ -1,4 +1,5 @@
-// What a kernel costs, of the facts of its row: tiles of all blocks over all pixels, remainders counted as what they are.
+// What a kernel costs, of the facts of its row: tiles of all blocks over all pixels,
+// remainders counted as what they are.
 #include "codegen/kernels/blocking.h"
 #include "codegen/kernels/table.h"
 #include "codegen/scalar/ops.h"

@@ -173,7 +173,8 @@ static bool ignores_types(const Instr& i) {
   return kind == scalar::Kind::Arithmetic;
 }
 
-// A register is a register: arithmetic reads bits under any name, only conversions and comparisons ask for the operand's type.
+// A register is a register: arithmetic reads bits under any name,
+// only conversions and comparisons ask for the operand's type.
 void EpilogueAnalysis::forward_bits() {
   for (Instr& i : program)
     for (int32_t& arg : i.args)
@@ -290,7 +291,8 @@ void EpilogueAnalysis::find_comparisons() {
   }
 }
 
-// What takes a register while it is alive: constants and parameters are memory operands, masks of Selects are made there.
+// What takes a register while it is alive: constants and parameters are memory operands,
+// masks of Selects are made there.
 bool EpilogueAnalysis::in_register(int id, const Contraction& c) const {
   const Instr& i = program[static_cast<size_t>(id)];
   const bool memory = i.op == Op::Constant || (i.op == Op::Load && c.operands[static_cast<size_t>(i.slot)].kind ==
@@ -314,8 +316,8 @@ int EpilogueAnalysis::dying(int id, const Contraction& c) const {
       read.begin(), end, [&](int32_t arg) { return in_register(arg, c) && last_use[static_cast<size_t>(arg)] == id; }));
 }
 
-// The most registers that an instruction takes besides its operands: for the result, for operands that come from memory, for what it
-// needs on the way.
+// The most registers that an instruction takes besides its operands: for the result, for operands that come from
+// memory, for what it needs on the way.
 int EpilogueAnalysis::scratch(int id, const Contraction& c) const {
   const Instr& i = program[static_cast<size_t>(id)];
   int count = dying(id, c) > 0 ? 0 : 1;

@@ -1,5 +1,6 @@
-// Rows that are libraries: kernels whose emission is a call of a function of this process. The function has the signature of generated code
-// (abi::StepFn) and gets its block, so that threads divide its work units as they do all others:
+// Rows that are libraries: kernels whose emission is a call of a function of this process. The function has the
+// signature of generated code (abi::StepFn) and gets its block, so that threads divide its work units as they do all
+// others:
 //
 //   void run(const uint64_t* block, int64_t begin, int64_t end) {
 //     const auto& work = *reinterpret_cast<const Work*>(block[library_word::kContext]);

@@ -1,5 +1,6 @@
-// Slabs: the pixels of a contraction in pieces that read one table of addresses. Addresses are affine in the indices of the grid of pixels,
-// so a piece of its inner dimensions looks the same wherever it begins: the table has one, and each work unit says where its own lies.
+// Slabs: the pixels of a contraction in pieces that read one table of addresses. Addresses are affine in the indices of
+// the grid of pixels, so a piece of its inner dimensions looks the same wherever it begins: the table has one, and each
+// work unit says where its own lies.
 //
 //   a grid of 256 x 256 x 256 is 1024 slabs of 64 x 256 pixels: a table of 16384 rows instead of 16 million
 #pragma once

@@ -12,8 +12,8 @@ namespace {
 constexpr int kMostPixels = 12;  // one general register each, three for the walk
 constexpr int kQuad = 4;         // vectors that interleaved rows compute together
 
-// Registers that an epilogue takes from the sums: none where they may wait in memory. It has them all then, but those of the
-// quad whose results are packed together.
+// Registers that an epilogue takes from the sums: none where they may wait in memory. It has them all then, but those
+// of the quad whose results are packed together.
 // Rows and tiles are tried one after another for the same contraction, so that the last answer is kept.
 int epilogue_registers(const Contraction& c) {
   struct Answer {
@@ -30,7 +30,8 @@ int epilogue_registers(const Contraction& c) {
   return last.registers;
 }
 
-// The most pixels of `vectors` sums each that fit beside what stays (`resident`) and what either the sum or the epilogue needs.
+// The most pixels of `vectors` sums each that fit beside what stays (`resident`) and
+// what either the sum or the epilogue needs.
 template <class Operands>
 int most_pixels(const Kernel& kernel, int most, int vectors, int resident, int epilogue, Operands operands) {
   int mr = most;
@@ -54,8 +55,8 @@ int most_pixels_of_panels(const Kernel& kernel, const Contraction& c, int nr) {
                      [&](int mr) { return kernel.dot == Dot::Madd ? 2 * nr + 3 : (mr == 1 ? 0 : nr) + 1 + flip; });
 }
 
-// Dot instructions and loads each issue one a cycle (measured on Zen 4), four sums hide the latency of a dot instruction, weights
-// beyond the first-level cache arrive at 29 bytes a cycle.
+// Dot instructions and loads each issue one a cycle (measured on Zen 4), four sums hide the latency of a dot
+// instruction, weights beyond the first-level cache arrive at 29 bytes a cycle.
 double panel_tile_cycles(const Kernel& kernel, double steps, double epilogue, int mr, int nr) {
   const double per_dot = kernel.dot == Dot::Madd ? 2 : kernel.lanes == 8 ? 0.5 : 1;
   const double load = kernel.lanes == 8 ? 0.5 : 1;
@@ -69,8 +70,8 @@ int most_pixels_of_tiles(const Kernel&, const Contraction&, int) {
   return kTileRows;
 }  // not limited by vector registers
 
-// As documented, not measured: a product takes a cycle a row and four registers of sums hide its latency, a register is loaded in 8
-// cycles and stored in 16.
+// As documented, not measured: a product takes a cycle a row and four registers of sums hide its latency, a register is
+// loaded in 8 cycles and stored in 16.
 double matrix_tile_cycles(const Kernel&, double rounds, double epilogue, int mr, int nr) {
   return rounds * std::max(nr * std::max(mr, 8), 8 * (1 + nr)) + nr * 24 + mr * epilogue_cycles(nr, epilogue) + 20;
 }

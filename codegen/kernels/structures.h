@@ -1,5 +1,5 @@
-// What the rows of codegen/x86/rows.cpp are made of, but for their emitters: which contractions they take, how many registers and
-// cycles a tile needs.
+// What the rows of codegen/x86/rows.cpp are made of, but for their emitters: which contractions they take, how many
+// registers and cycles a tile needs.
 #pragma once
 
 #include "codegen/kernels/table.h"

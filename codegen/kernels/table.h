@@ -1,5 +1,5 @@
-// The kernel interface: what a kernel computes, needs and costs, and who emits it. Choosing (schedule.cpp) reads the table of rows,
-// codegen/x86 holds it (x86/rows.cpp), tests and benchmarks iterate it. Nothing here knows an emitter.
+// The kernel interface: what a kernel computes, needs and costs, and who emits it. Choosing (schedule.cpp) reads the
+// table of rows, codegen/x86 holds it (x86/rows.cpp), tests and benchmarks iterate it. Nothing here knows an emitter.
 //
 //   for (const Kernel& kernel : table())
 //     if (!misfit(kernel, c, target)) best = std::min(best, cost(kernel, c, 4));
@@ -51,12 +51,14 @@ struct Library {
   Result<LibraryKernel> (*bind)(const Contraction& c);
 };
 
-// What kernels that form their sums in the same way have in common: a new way to do that is one of these and an emitter.
+// What kernels that form their sums in the same way have in common:
+// a new way to do that is one of these and an emitter.
 struct Structure {
   WeightFormat weights;
   // Whether it can, types and instructions aside; nothing if so.
   std::optional<Misfit> (*fits)(const Kernel& kernel, const Contraction& c);
-  // Of rows that form sums in tiles; a library has none of the two. Pixels that a tile of `nr` vectors can have: what registers allow for sums, operands and the epilogue. 0: none.
+  // Of rows that form sums in tiles; a library has none of the two. Pixels that a tile of `nr` vectors can have: what
+  // registers allow for sums, operands and the epilogue. 0: none.
   int (*most_pixels)(const Kernel& kernel, const Contraction& c, int nr);
   // Cycles of one tile; `steps` of four bytes (of 64 in matrix tiles), `epilogue` cycles for each of its vectors.
   double (*tile_cycles)(const Kernel& kernel, double steps, double epilogue, int mr, int nr);

@@ -1,6 +1,6 @@
-// Weights as kernels read them, packed once for each (tensor, format) whichever compilation, shape or machine asks: all get the same bytes.
-// Safe to use from any number of threads. What a plan or a program uses lives as long as they do; of the rest, the last is kept for the
-// next compilation, up to a bound.
+// Weights as kernels read them, packed once for each (tensor, format) whichever compilation, shape or machine asks:
+// all get the same bytes. Safe to use from any number of threads. What a plan or a program uses lives as long as they
+// do; of the rest, the last is kept for the next compilation, up to a bound.
 //
 //   WeightCache cache;
 //   const auto packed = cache.get(key, size, [&](std::span<std::byte> to) { return pack_weights(..., to); });
@@ -41,11 +41,13 @@ class WeightCache {
   WeightCache();
   explicit WeightCache(Allocate allocate, size_t kept_bytes = size_t{64} << 20);
 
-  // `key` says what is packed and how. Of threads that miss the same key at the same time one makes it, for which the others wait.
+  // `key` says what is packed and how. Of threads that miss the same key at the same time one makes it,
+  // for which the others wait.
   Weights get(const std::string& key, size_t bytes, const Make& make);
   // The same of weights whose size is known once they are made.
   Weights get(const std::string& key, const std::function<std::vector<uint8_t>()>& make);
-  // Of a tensor as it is. Its memory is that of the weights where it can be: aligned, and not that of a file, which may change.
+  // Of a tensor as it is. Its memory is that of the weights where it can be:
+  // aligned, and not that of a file, which may change.
   Weights get(const std::string& key, const Tensor& tensor);
   Counts counts() const;
 
@@ -71,7 +73,8 @@ class WeightCache {
   std::unordered_map<std::string, Entry> known_;  // entries stay where they are
   std::list<std::pair<Entry*, Weights>> kept_;    // the one that was asked for last in front
   size_t kept_size_ = 0, next_cleaning_ = 64;     // entries
-  // Weights are put behind each other in slabs, which get larger, so that they share huge pages. A slab lives as long as one of them.
+  // Weights are put behind each other in slabs, which get larger, so that they share huge pages.
+  // A slab lives as long as one of them.
   std::weak_ptr<std::byte> slab_;
   size_t slab_size_ = 0, slab_used_ = 0;
   Counts counts_;

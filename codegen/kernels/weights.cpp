@@ -6,8 +6,8 @@
 namespace lapis {
 namespace {
 
-// to[c][r] = from[r][c], a square at a time, so that lines of both are used while they are near. Rows of `from` are `pitch` elements apart,
-// at whatever address.
+// to[c][r] = from[r][c], a square at a time, so that lines of both are used while they are near. Rows of `from` are
+// `pitch` elements apart, at whatever address.
 template <class T> void turn(const std::byte* from, std::byte* to, int64_t rows, int64_t columns, int64_t pitch) {
   constexpr int64_t kSide = 64;
   constexpr auto kSize = static_cast<int64_t>(sizeof(T));

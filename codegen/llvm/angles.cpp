@@ -104,8 +104,8 @@ Value* emit_trigonometry(const Lanes& lanes, Op op, Value* x) {
 
 namespace {
 
-// rest modulo divisor, both positive doubles: subtracts multiples that double computes exactly. Each round removes 40 bits of the
-// quotient, so one round does unless the operands are many magnitudes apart.
+// rest modulo divisor, both positive doubles: subtracts multiples that double computes exactly. Each round removes 40
+// bits of the quotient, so one round does unless the operands are many magnitudes apart.
 Value* remainder(const Lanes& lanes, Value* dividend, Value* divisor) {
   const Math m(lanes);
   auto& b = lanes.b;
@@ -116,7 +116,8 @@ Value* remainder(const Lanes& lanes, Value* dividend, Value* divisor) {
   b.SetInsertPoint(body);
   llvm::PHINode* rest = b.CreatePHI(dividend->getType(), 2);
   rest->addIncoming(dividend, before);
-  // 40 bits of the quotient, in steps of `unit`. Rounding may make it one step too large; then the step comes back. All of it is exact.
+  // 40 bits of the quotient, in steps of `unit`. Rounding may make it one step too large; then the step comes back.
+  // All of it is exact.
   Value* quotient = lanes.unary(llvm::Intrinsic::trunc, m.div(rest, divisor));
   Value* pattern = m.bits(quotient);
   quotient = m.from_bits(b.CreateAnd(pattern, lanes.integer(pattern, -(int64_t{1} << 13))), quotient);

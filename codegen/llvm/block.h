@@ -1,5 +1,6 @@
-// The block of arguments of a loop's code: which word is what. First the address of each view's element 0, last the numbers of the nest that
-// are free, dimension by dimension: its extent, its strides; then the elements of a chunk of lanes and how many chunks there are.
+// The block of arguments of a loop's code: which word is what. First the address of each view's element 0, last the
+// numbers of the nest that are free, dimension by dimension: its extent, its strides; then the elements of a chunk of
+// lanes and how many chunks there are.
 #pragma once
 
 #include "codegen/llvm/nest.h"

@@ -1,5 +1,5 @@
-// Structured control flow in SSA form: counted loops and branches that carry values. What is known while code is made costs nothing: a
-// loop of no turns is no code, one of a single turn only its body.
+// Structured control flow in SSA form: counted loops and branches that carry values. What is known while code is made
+// costs nothing: a loop of no turns is no code, one of a single turn only its body.
 #pragma once
 
 #include <llvm/ADT/STLFunctionalExtras.h>

@@ -1,5 +1,5 @@
-// LLVM is not written for exceptions: what one passed through (memory that ran out) can be neither used any more nor destroyed. A Fragile
-// object is left where it is then. Its memory is lost; the program that asked for a model is not.
+// LLVM is not written for exceptions: what one passed through (memory that ran out) can be neither used any more nor
+// destroyed. A Fragile object is left where it is then. Its memory is lost; the program that asked for a model is not.
 //
 //   const Fragile<llvm::LLVMContext> context;
 //   const Fragile<llvm::Module> module("loops", *context);

@@ -32,7 +32,8 @@ llvm::GlobalVariable* table(llvm::Module& module) {
 }
 
 // The scalar function (double) -> {rest, quadrant}: x = m 2^e with a whole m of 53 bits, and x 2/pi modulo 4 needs only
-// the bits of 2^e 2/pi below weight 4. 192 of them leave more than 53 correct ones however near x is to a multiple of pi/2.
+// the bits of 2^e 2/pi below weight 4. 192 of them leave more than 53 correct
+// ones however near x is to a multiple of pi/2.
 class Reduction {
  public:
   explicit Reduction(llvm::Module& module) : module_(module), b_(module.getContext()) {}

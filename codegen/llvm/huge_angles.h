@@ -1,5 +1,5 @@
-// Angles too large for a few products with pi: reduced with as many bits of 2/pi as the exponent asks for, one lane at a
-// time.
+// Angles too large for a few products with pi: reduced with as many bits of 2/pi as the exponent asks for, one lane at
+// a time.
 #pragma once
 
 #include "codegen/llvm/lanes.h"

@@ -14,7 +14,7 @@ using llvm::Value;
 
 bool is_unsigned(DType dtype) { return is_integer(dtype) && !is_signed(dtype); }
 
-// ---- types and shapes -----------------------------------------------------------------------------------------------------------
+// ---- types and shapes -----------------------------------------------------------------------------------------------
 
 bool Lanes::is_vector(const Value* v) { return v->getType()->isVectorTy(); }
 
@@ -55,7 +55,7 @@ void Lanes::unify(Value*& x, Value*& y) const {
   y = splat(y);
 }
 
-// ---- constants ------------------------------------------------------------------------------------------------------------------
+// ---- constants ------------------------------------------------------------------------------------------------------
 
 Value* Lanes::real(const Value* like, double value) const { return llvm::ConstantFP::get(like->getType(), value); }
 Value* Lanes::integer(const Value* like, int64_t value) const {
@@ -71,7 +71,7 @@ Value* Lanes::constant(DType dtype, Immediate value) const {
                  dtype);
 }
 
-// ---- single instructions --------------------------------------------------------------------------------------------------------
+// ---- single instructions --------------------------------------------------------------------------------------------
 
 Value* Lanes::select(Value* condition, Value* yes, Value* no) const {
   unify(yes, no);
@@ -107,8 +107,8 @@ Value* Lanes::picked(Value* x, Value* y, bool largest) const {
   return b.CreateSelect(largest ? b.CreateFCmpOGT(x, y) : b.CreateFCmpOLT(x, y), x, y);
 }
 
-// A constant that decides the sign of zero by itself, or never meets one: compared first, it leaves NaN and zeros of the
-// other operand as they are.
+// A constant that decides the sign of zero by itself, or never meets one: compared first, it leaves NaN and zeros of
+// the other operand as they are.
 static bool may_come_first(Value* v, bool largest) {
   auto* c = llvm::dyn_cast<llvm::Constant>(v);
   auto* scalar = c && c->getType()->isVectorTy() ? c->getSplatValue() : c;
@@ -116,8 +116,8 @@ static bool may_come_first(Value* v, bool largest) {
   return fp && !fp->isNaN() && !(fp->isZero() && fp->isNegative() != largest);
 }
 
-// Picked in both orders the results differ where the operands are equal or one is NaN: zeros of different sign agree on +0
-// by "and", on -0 by "or"; all bits set are a NaN.
+// Picked in both orders the results differ where the operands are equal or one is NaN: zeros of different sign agree on
+// +0 by "and", on -0 by "or"; all bits set are a NaN.
 Value* Lanes::real_extreme(Value* x, Value* y, bool largest) const {
   if (may_come_first(x, largest)) return picked(x, y, largest);
   if (may_come_first(y, largest)) return picked(y, x, largest);
@@ -153,11 +153,12 @@ Value* Lanes::clamp(Value* x, double lowest, double highest) const {
 
 Value* Lanes::any(Value* condition) const { return is_vector(condition) ? b.CreateOrReduce(condition) : condition; }
 
-// ---- conversions ----------------------------------------------------------------------------------------------------------------
+// ---- conversions ----------------------------------------------------------------------------------------------------
 
 namespace {
 
-// bfloat16 is the upper half of a float; rounding to even and keeping NaN a NaN is integer arithmetic, the same on every machine.
+// bfloat16 is the upper half of a float; rounding to even and keeping NaN a NaN is integer arithmetic,
+// the same on every machine.
 Value* bfloat_bits(const Lanes& l, Value* x) {
   auto& b = l.b;
   Value* bits = b.CreateBitCast(x, l.shaped(b.getInt32Ty(), x));
@@ -185,8 +186,8 @@ Value* rounded_to_odd(const Lanes& l, Value* x) {
   return b.CreateBitCast(b.CreateSelect(b.CreateFCmpONE(back, x), odd, bits), nearest->getType());
 }
 
-// Half precision in memory only. The fence keeps what has computed the float from being done in halves: that gains nothing without
-// instructions for them, and the extreme of two scalars would become a call of fminf.
+// Half precision in memory only. The fence keeps what has computed the float from being done in halves: that gains
+// nothing without instructions for them, and the extreme of two scalars would become a call of fminf.
 Value* half_bits(const Lanes& l, Value* x) {
   auto& b = l.b;
   Value* half = b.CreateFPTrunc(b.CreateArithmeticFence(x, x->getType()), l.shaped(b.getHalfTy(), x));
@@ -221,7 +222,8 @@ Value* Lanes::rounded(Value* value, DType dtype) const {
   return from_memory(to_memory(value, dtype), dtype);
 }
 
-// Truncates toward zero and saturates; NaN gives 0. Everything is clamped before the conversion, which is undefined out of range.
+// Truncates toward zero and saturates; NaN gives 0.
+// Everything is clamped before the conversion, which is undefined out of range.
 Value* Lanes::to_integer(Value* value, DType to) const {
   const IntegerRange range = integer_range(to);
   const int bits = bit_width(to);

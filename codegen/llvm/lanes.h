@@ -1,7 +1,8 @@
-// Values of one instruction over all lanes. A value that is the same in every lane stays a scalar until it meets a vector; so loop
-// invariants are computed once, and the same code serves scalar rows and vector bodies.
+// Values of one instruction over all lanes. A value that is the same in every lane stays a scalar until it meets a
+// vector; so loop invariants are computed once, and the same code serves scalar rows and vector bodies.
 //
-// In registers Float16 and BFloat16 are float (rounded after each operation), Bool is i1; in memory they are 2 and 1 bytes.
+// In registers Float16 and BFloat16 are float (rounded after each operation), Bool is i1;
+// in memory they are 2 and 1 bytes.
 #pragma once
 
 #include <string>

@@ -1,4 +1,5 @@
-// Turns one relocatable ELF object into a position-independent image: code, then its constants, all references resolved.
+// Turns one relocatable ELF object into a position-independent image:
+// code, then its constants, all references resolved.
 #pragma once
 
 #include <cstdint>
@@ -8,7 +9,8 @@
 
 namespace lapis::llvm_backend {
 
-// The function `symbol`, at the beginning, and all that it refers to. A reference to anything outside of the object is a bug.
+// The function `symbol`, at the beginning, and all that it refers to.
+// A reference to anything outside of the object is a bug.
 std::vector<uint8_t> link_function(std::span<const char> object, const std::string& symbol);
 
 }  // namespace lapis::llvm_backend

@@ -86,8 +86,8 @@ class LoopEmitter {
     return step == 1 ? extent : builder_.CreateSub(extent, builder_.CreateURem(extent, number(step)));
   }
 
-  // What is left of the lanes behind the last whole vector: body(lanes, index, carried), once where their number is known, else for each power
-  // of two in it.
+  // What is left of the lanes behind the last whole vector: body(lanes, index, carried), once where their number is
+  // known, else for each power of two in it.
   template <class Body> Values last_lanes(Value* begin, Value* end, Values carried, Body body) {
     if (known(begin) && known(end)) {
       const auto left = static_cast<int>(*known(end) - *known(begin));
@@ -279,7 +279,8 @@ class LoopEmitter {
     return result;
   }
 
-  // `vectors` positions share the reduced values of one row when the lanes are inside; then accumulators have nest_.vectors copies.
+  // `vectors` positions share the reduced values of one row when the lanes are inside;
+  // then accumulators have nest_.vectors copies.
   Values inner_body(const Loop::Phase& phase, const Cursor& c, const std::vector<Position>& positions,
                     const std::vector<Values>& reduced, Values accumulators, int vectors) {
     const auto copies = static_cast<size_t>(nest_.lane_inner ? nest_.vectors : 1),

@@ -12,7 +12,8 @@ class Module;
 
 namespace lapis::llvm_backend {
 
-// All that the code of a loop depends on: its nest and programs, not its buffers, nor how many rows and units there are.
+// All that the code of a loop depends on: its nest and programs, not its buffers,
+// nor how many rows and units there are.
 std::string structure_key(const Loop& loop, const Nest& nest, const Plan& plan);
 // The words of its block.
 std::vector<abi::Argument> arguments_of(const Loop& loop, const Nest& nest, const Plan& plan);

@@ -69,7 +69,8 @@ static std::unique_ptr<llvm::TargetMachine> machine_with(const std::string& feat
 std::unique_ptr<llvm::TargetMachine> create_machine(const Target& target) { return machine_with(features_of(target)); }
 std::unique_ptr<llvm::TargetMachine> create_baseline_machine() { return machine_with(""); }
 
-// The IR is born vectorised and in order; what is left is to share equal addresses and loads and to hoist what does not vary.
+// The IR is born vectorised and in order; what is left is to share equal addresses
+// and loads and to hoist what does not vary.
 void optimize(llvm::Module& module, llvm::TargetMachine& machine) {
   const Fragile<llvm::LoopAnalysisManager> loops;
   const Fragile<llvm::FunctionAnalysisManager> functions;

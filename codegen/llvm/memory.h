@@ -28,7 +28,8 @@ struct FreeNumbers {
   std::vector<llvm::Value*> bytes;
 };
 
-// What the block of the loop holds: the address of every view's element 0 and of the status, how rows are divided, what varies.
+// What the block of the loop holds: the address of every view's element 0 and of the status, how rows are divided,
+// what varies.
 struct Bases {
   std::vector<llvm::Value*> views;
   llvm::Value *status = nullptr, *rows = nullptr, *rows_per_unit = nullptr;
@@ -51,7 +52,8 @@ class Memory {
   llvm::Value* load(int v, llvm::Value* pointer, const LaneAccess& access) const;
   // Per-lane displacements: offsets are i64 in bytes, scalar or vector.
   llvm::Value* load_at(int v, llvm::Value* pointer, llvm::Value* offsets, const LaneAccess& access) const;
-  // Square of lanes.width() rows, `stride` bytes apart, of as many consecutive elements; result i holds element i of each row.
+  // Square of lanes.width() rows, `stride` bytes apart, of as many consecutive elements;
+  // result i holds element i of each row.
   std::vector<llvm::Value*> load_transposed(int v, llvm::Value* pointer, int64_t stride) const;
   // Elements of one byte that lie behind each other, at `pointer`.
   llvm::Value* load_bytes(int v, llvm::Value* pointer, int count) const;

@@ -165,7 +165,8 @@ class Planner {
     }
   }
 
-  // As many lanes as the widest element of the body allows; an index beside narrow data does not narrow everything to its 64 bits.
+  // As many lanes as the widest element of the body allows;
+  // an index beside narrow data does not narrow everything to its 64 bits.
   int choose_width() const {
     int64_t widest = 1;
     for (const View& v : loop_.views) widest = std::max(widest, element_bytes(v.dtype));
@@ -206,8 +207,9 @@ class Planner {
     return is_indexed(d);
   }
 
-  // Rows times rows (Q K^T): both operands lie along the sum. The lanes take the dimension of the result that its stores run along, and
-  // the operand that lies across them is turned square by square; otherwise each result would need a sum over lanes.
+  // Rows times rows (Q K^T): both operands lie along the sum. The lanes take the dimension of the result that its
+  // stores run along, and the operand that lies across them is turned square by square; otherwise each result would
+  // need a sum over lanes.
   bool turns_product(const Dimension& lane) {
     const Dimension& sum = nest_.inner[0];
     nest_.transposed.clear();
@@ -372,7 +374,8 @@ class Planner {
     nest_.outer.insert(nest_.outer.end() - 1, std::move(tiles));
   }
 
-  // A rough cost: vector instructions at 3 per nanosecond; elements that move one by one and bytes that move in vectors besides.
+  // A rough cost: vector instructions at 3 per nanosecond;
+  // elements that move one by one and bytes that move in vectors besides.
   double nanoseconds_per_outer_point() const {
     double inner = 1;
     for (const Dimension& d : nest_.inner) inner *= static_cast<double>(d.extent);

@@ -1,5 +1,5 @@
-// How a Loop is walked: dimensions dropped, merged and ordered, one of them spread over vector lanes, others jammed into register
-// tiles, the outermost ones cut into work units. Pure arithmetic, no LLVM: tests read it directly.
+// How a Loop is walked: dimensions dropped, merged and ordered, one of them spread over vector lanes, others jammed
+// into register tiles, the outermost ones cut into work units. Pure arithmetic, no LLVM: tests read it directly.
 #pragma once
 
 #include "codegen/plan.h"
@@ -25,12 +25,13 @@ struct Nest {
   int width = 1;            // elements per vector
   int vectors = 1;          // vectors of the lane dimension per tile
   int jam = 1;              // rows of the last outer dimension per tile
-  // Views whose elements lie across the lanes: squares of them are turned in registers. They lie along the last outer dimension (then
-  // jam = width), or along the only inner one (turned_inner: that loop goes in steps of `width`).
+  // Views whose elements lie across the lanes: squares of them are turned in registers. They lie along the last outer
+  // dimension (then jam = width), or along the only inner one (turned_inner: that loop goes in steps of `width`).
   std::vector<int> transposed;
   bool turned_inner = false;
 
-  // Rows are the points of outer[0 .. partitioned), times the chunks of an outer lane dimension. A unit is `rows_per_unit` rows.
+  // Rows are the points of outer[0 .. partitioned), times the chunks of an outer lane
+  // dimension. A unit is `rows_per_unit` rows.
   size_t partitioned = 0;
   int64_t chunk = 0;  // lane elements per row; 0: the lane dimension is not cut
   int64_t rows = 1, rows_per_unit = 1, units = 1;

@@ -15,7 +15,7 @@ namespace {
 using llvm::Value;
 using llvm::Intrinsic::ID;
 
-// ---- integers that must not trap --------------------------------------------------------------------------------------------------
+// ---- integers that must not trap ------------------------------------------------------------------------------------
 
 struct Division {
   Value *quotient, *remainder;
@@ -48,7 +48,8 @@ Value* floor_remainder(const Lanes& l, Value* remainder, Value* y) {
   return b.CreateSelect(adjust, b.CreateAdd(remainder, y), remainder);
 }
 
-// By squaring, wrapping; a negative exponent leaves nothing but 1 and -1. One step a bit of the exponent, in straight line.
+// By squaring, wrapping; a negative exponent leaves nothing but 1 and -1.
+// One step a bit of the exponent, in straight line.
 Value* integer_power(const Lanes& l, Value* x, Value* y, DType type) {
   auto& b = l.b;
   Value *zero = l.integer(x, 0), *one = l.integer(x, 1);
@@ -67,7 +68,7 @@ Value* integer_power(const Lanes& l, Value* x, Value* y, DType type) {
   return b.CreateSelect(b.CreateICmpSLT(y, zero), inverse, result);
 }
 
-// ---- families -----------------------------------------------------------------------------------------------------------------------
+// ---- families -------------------------------------------------------------------------------------------------------
 
 Value* integer_binary(const Lanes& l, Op op, Value* x, Value* y, DType type) {
   auto& b = l.b;
@@ -140,7 +141,8 @@ Value* is_infinite(const Lanes& l, Value* x) {
   return l.b.CreateFCmpOEQ(l.unary(llvm::Intrinsic::fabs, x), l.real(x, INFINITY));
 }
 
-// saturate(rne(x / scale) + zero): the limits are moved by the zero point instead, so that clamping comes before the conversion.
+// saturate(rne(x / scale) + zero): the limits are moved by the zero point instead,
+// so that clamping comes before the conversion.
 Value* quantize(const Lanes& l, const Instr& i, const Operand& a) {
   auto& b = l.b;
   Value* x = l.convert(a.value, a.type, DType::Float32);

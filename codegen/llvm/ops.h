@@ -1,4 +1,5 @@
-// One scalar-program instruction as LLVM IR, for every Op that computes a value from values (not Load, Gather, Index, Reduced).
+// One scalar-program instruction as LLVM IR, for every Op that computes a value from
+// values (not Load, Gather, Index, Reduced).
 #pragma once
 
 #include <array>

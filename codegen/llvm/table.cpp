@@ -50,8 +50,9 @@ Value* permuted(const Lanes& l, Value* index, const TableAccess& table) {
   return b.CreateSelect(upper, half(128), half(0));
 }
 
-// A shuffle looks at the low four bits of an index that is not negative, and gives 0 for a negative one. Of an index less 16 i the
-// rows up to its own contribute; each row holds what differs from the one before, so that exclusive or leaves the last.
+// A shuffle looks at the low four bits of an index that is not negative, and gives 0 for a negative one. Of an index
+// less 16 i the rows up to its own contribute; each row holds what differs from the one before, so that exclusive or
+// leaves the last.
 Value* half_by_rows(const Lanes& l, Value* index, const TableAccess& table, int64_t first) {
   auto& b = l.b;
   const int width = lanes_of(index);

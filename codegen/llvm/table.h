@@ -1,5 +1,6 @@
-// Op::Table: every byte of a vector replaced by its element of a table of 256 bytes, in registers: with two permutations of whole
-// halves where the machine has VBMI, else row by row with shuffles of 16 bytes. A single byte is a load.
+// Op::Table: every byte of a vector replaced by its element of a table of 256 bytes, in registers: with two
+// permutations of whole halves where the machine has VBMI, else row by row with shuffles of 16 bytes. A single byte is
+// a load.
 #pragma once
 
 #include <functional>
@@ -8,7 +9,8 @@
 
 namespace lapis::llvm_backend {
 
-// `index` is an i8 or a vector of them. `load(offset, bytes)` gives bytes of the table as a vector, `at(offset)` one of them at an i64.
+// `index` is an i8 or a vector of them. `load(offset, bytes)` gives bytes of the table as a vector,
+// `at(offset)` one of them at an i64.
 struct TableAccess {
   std::function<llvm::Value*(int64_t offset, int bytes)> load;
   std::function<llvm::Value*(llvm::Value* offset)> at;

@@ -1,4 +1,5 @@
-// Why an elementwise node is not computed in the region of what it reads: the predicate of fusion that failed, for people.
+// Why an elementwise node is not computed in the region of what it reads:
+// the predicate of fusion that failed, for people.
 #pragma once
 
 #include <cstdint>
@@ -20,7 +21,8 @@ struct Apart {
     Operand,         // kernels cannot load one of its operands
     Instruction,     // kernels do not compute it behind their sums
     TooMany,         // as much is computed there as may be
-    SeveralResults,  // the region of `other` would have to store several values, or one of a type or order that it cannot
+    SeveralResults,  // the region of `other` would have to store several values, or one of a type or order that it
+                     // cannot
     ComputedOnce,    // several nodes read what it reads, which is too costly to compute for each of them
   };
   Why why;

@@ -28,7 +28,8 @@ class Packer {
   }
 
  private:
-  // Panels or blocks of one width: how many of so many channels, the first channel and byte, bytes of each, channels with padding.
+  // Panels or blocks of one width: how many of so many channels, the first channel and byte, bytes of each,
+  // channels with padding.
   struct Part {
     int64_t count, channels, channel, at, bytes, width;
   };

@@ -91,7 +91,8 @@ class ContractionBuilder {
     c_.input = l_.windowed_input(node_.input(0), required_halo(node_), c_.a, integer());
     c_.group_stride = w[1];
     const size_t last = window.rank() - 1;
-    // Where a filter row is one run of bytes, it is one tap: fewer, longer inner loops, and no waste when there are 3 channels.
+    // Where a filter row is one run of bytes, it is one tap:
+    // fewer, longer inner loops, and no waste when there are 3 channels.
     const bool rows = c_.groups == 1 && window.dilations[last] == 1 && c_.input.strides[last + 2] == w[1];
     std::vector<int64_t> tap_shape = window.kernel;
     if (rows) tap_shape[last] = 1;
@@ -339,7 +340,8 @@ class ContractionBuilder {
       check_reach(grid.columns[i], kernels::bytes_to_last_channel(c_, i));
   }
 
-  // Dimensions that all columns pass through at one distance are one: longer runs. Those of batches stay apart from the others.
+  // Dimensions that all columns pass through at one distance are one: longer runs.
+  // Those of batches stay apart from the others.
   void merge_dimensions() {
     PixelGrid merged{{}, c_.grid.columns};
     for (PixelGrid::Column& column : merged.columns) column.strides.clear();

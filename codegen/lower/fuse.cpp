@@ -80,8 +80,9 @@ class Fuser {
     anchored_[region.last()] = region;
   }
 
-  // Grows while all readers of what is computed so far are elementwise nodes of the same shape whose other operands are at hand: x may
-  // be read twice, by Sigmoid and by the Mul behind it. Cut back to the last node at which one value leaves the chain.
+  // Grows while all readers of what is computed so far are elementwise nodes of the same shape whose other operands are
+  // at hand: x may be read twice, by Sigmoid and by the Mul behind it. Cut back to the last node at which one value
+  // leaves the chain.
   std::vector<const Node*> chain_behind(const Node& anchor, Role role) {
     Chain chain{{}, {{anchor.output(), 0}}, start_of_epilogue(anchor, role)};
     chain.values.begin()->second = static_cast<int>(chain.epilogue.instrs.size()) - 1;
@@ -160,8 +161,8 @@ class Fuser {
     return program.add({Op::Load, type, {-1, -1, -1}, static_cast<int32_t>(program.instrs.size())});
   }
 
-  // A result that widens is computed in place by its reader, if it has one, from fewer bytes. A kernel stores some types only, and
-  // vectors of channels.
+  // A result that widens is computed in place by its reader, if it has one, from fewer bytes. A kernel stores some
+  // types only, and vectors of channels.
   bool ends_chain(const Node& node, const Node& anchor, Role role) {
     const Value& result = *node.output();
     if (widens(node) && !result.is_graph_output()) return false;

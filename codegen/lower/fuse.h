@@ -1,6 +1,6 @@
-// Fusion: which nodes are computed in one region. A region has an anchor (the operator that shapes its loops), a chain of elementwise
-// nodes behind it, and elementwise producers that are computed in place wherever they are needed ("inlined"). What kernels would have to
-// read or write in another order than it is placed in is not fused into them.
+// Fusion: which nodes are computed in one region. A region has an anchor (the operator that shapes its loops), a chain
+// of elementwise nodes behind it, and elementwise producers that are computed in place wherever they are needed
+// ("inlined"). What kernels would have to read or write in another order than it is placed in is not fused into them.
 #pragma once
 
 #include <optional>
@@ -23,18 +23,19 @@ struct FusedRegion {
 
 using Regions = std::vector<FusedRegion>;  // in execution order: by the position of their last node
 
-// What a contraction adds to its sums, or null; and whether sums can start from it: a constant of one value for each channel.
+// What a contraction adds to its sums, or null; and whether sums can start from it:
+// a constant of one value for each channel.
 const Value* addend_of(const Node& contraction);
 bool is_bias(const Node& contraction);
 // alpha, beta and transpositions of a Gemm; those that change nothing for other products.
 ops::GemmAttrs factors_of(const Node& product);
 
-// A constant with one value for each channel when broadcast to `shape`, whose channels are `axis`. Judged by its dimensions, never by
-// how many elements it has: [M,1] and [1,N] are different things where M == N.
+// A constant with one value for each channel when broadcast to `shape`, whose channels are `axis`. Judged by its
+// dimensions, never by how many elements it has: [M,1] and [1,N] are different things where M == N.
 bool is_per_channel(const Shape& constant, const Shape& shape, int64_t axis);
 
-// Values that no region stores are dropped from the placements. Anchors in `alone` keep their region to themselves; without `enabled`
-// every node does.
+// Values that no region stores are dropped from the placements. Anchors in `alone` keep their region to themselves;
+// without `enabled` every node does.
 Regions fuse(const Graph& graph, const NodeForms& forms, Placements& placements, bool enabled,
              const std::unordered_set<const Node*>& alone = {});
 

@@ -1,5 +1,5 @@
-// Operators without code, evaluated by the reference in the middle of compiled code. Only in the process that compiled the model: the
-// function cannot be stored in a file.
+// Operators without code, evaluated by the reference in the middle of compiled code. Only in the process that compiled
+// the model: the function cannot be stored in a file.
 #pragma once
 
 #include "codegen/plan.h"

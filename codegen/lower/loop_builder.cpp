@@ -42,7 +42,8 @@ int LoopBuilder::add_view(View view, const Mapping& mapping) {
   return add_placed_view(std::move(placed));
 }
 
-// Operand i of an elementwise node. Parameters are vectors along an axis, not trailing ones; a vector of one is a number.
+// Operand i of an elementwise node. Parameters are vectors along an axis, not trailing ones;
+// a vector of one is a number.
 int LoopBuilder::operand(const Node& node, size_t i, const Mapping& mapping) {
   const Value* v = node.input(i);
   if (is_table(node, i)) {

@@ -1,4 +1,5 @@
-// Builds one Loop: places views on the loop's domain and writes scalar programs that load, compute inlined producers and store.
+// Builds one Loop: places views on the loop's domain and writes scalar programs that load,
+// compute inlined producers and store.
 #pragma once
 
 #include <map>
@@ -7,7 +8,8 @@
 
 namespace lapis::codegen {
 
-// How the dimensions of a value map to the loop's domain: domain dimension i runs along `axis[i]` of the value, -1: not at all.
+// How the dimensions of a value map to the loop's domain: domain dimension i runs along `axis[i]` of the value, -1:
+// not at all.
 struct Mapping {
   Shape shape;  // values are broadcast to this shape first
   std::vector<int64_t> axis;

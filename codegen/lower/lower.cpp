@@ -106,8 +106,8 @@ Status Lowering::check_schedules() const {
   return status_of(std::move(diagnostics));
 }
 
-// All contractions without a kernel are reported together. Those that would have one without the nodes fused behind them are also
-// remembered, for lower() to try again.
+// All contractions without a kernel are reported together. Those that would have one without the nodes fused behind
+// them are also remembered, for lower() to try again.
 Status Lowering::schedule_contractions() {
   Diagnostics diagnostics;
   for (size_t s = 0; s < plan_.steps.size(); ++s) {
@@ -144,7 +144,8 @@ Result<Plan> Lowering::run() {
   return std::move(plan_);
 }
 
-// A region whose epilogue no kernel has registers for is undone. Every round leaves at least one more anchor alone, so this ends.
+// A region whose epilogue no kernel has registers for is undone.
+// Every round leaves at least one more anchor alone, so this ends.
 Result<Plan> lower(const Graph& graph, const LowerOptions& options) {
   std::unordered_set<const Node*> alone;
   for (;;) {

@@ -1,5 +1,6 @@
-// Lowering: a Graph with static shapes becomes a Plan. Decides in which form each node is computed, where values lie (placement.h), which nodes
-// share a region, and the scalar program of each region; then kernels are chosen and packed and memory is planned.
+// Lowering: a Graph with static shapes becomes a Plan. Decides in which form each node is computed, where values lie
+// (placement.h), which nodes share a region, and the scalar program of each region; then kernels are chosen and packed
+// and memory is planned.
 #pragma once
 
 #include "base/result.h"

@@ -32,10 +32,11 @@ class Lowering {
   View constant(const Tensor& tensor, const std::string& name);
   View shared_constant(const Tensor& tensor, const std::string& name);  // one for loops to read, in the weights
   int arena_buffer(const std::string& name, int64_t bytes);
-  // The value channels last, padded by `halo`, contiguous channels, as elements of `type`: its own storage if that fits, else a copy.
+  // The value channels last, padded by `halo`, contiguous channels, as elements of `type`:
+  // its own storage if that fits, else a copy.
   View windowed_input(const Value* value, const std::optional<Halo>& halo, DType type, bool needs_slack);
-  // The view with `axis` contiguous, as elements of `type`, where `needs_slack` in memory that may be read beyond its end: itself or
-  // a copy.
+  // The view with `axis` contiguous, as elements of `type`, where `needs_slack` in memory that may be read beyond its
+  // end: itself or a copy.
   View contiguous_along(const View& view, int64_t axis, DType type, bool needs_slack, const std::string& name);
   void alias(const Value* value, View view) { views_[value] = std::move(view); }
   void emit_fill(const View& view, Immediate value, const std::string& name);
@@ -47,8 +48,8 @@ class Lowering {
   // ---- for calls and blocks ----
   View plain_storage(const std::string& name, DType type, const Shape& shape);  // row-major, in the arena
   View row_major(const View& view, const std::string& name);                    // itself or a copy
-  // The nodes of the model or of a body, behind the steps so far. Inputs must have views, outputs have them then. False: something is
-  // reported.
+  // The nodes of the model or of a body, behind the steps so far. Inputs must have views, outputs have them then.
+  // False: something is reported.
   bool lower_graph(const Graph& graph);
   int next_step() const { return static_cast<int>(plan_.steps.size()); }
   template <class R> R& step(size_t number) { return std::get<R>(plan_.steps[number].region); }

@@ -175,8 +175,8 @@ class Planner {
     std::stable_sort(order.begin(), order.end(),
                      [&](size_t a, size_t b) { return plan_.buffers[a].bytes > plan_.buffers[b].bytes; });
     plan_.arena_bytes = 0;
-    // A buffer meets a few others. Where very many are alive at one time, those that are left when the work is no longer
-    // linear are the small ones.
+    // A buffer meets a few others. Where very many are alive at one time, those that are left when the work is no
+    // longer linear are the small ones.
     size_t work = (size_t{1} << 20) + 256 * order.size(), next = 0;
     for (; next < order.size() && work > 0; ++next) work -= std::min(work, place_lowest(order[next]));
     order.erase(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(next));

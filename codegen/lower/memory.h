@@ -14,9 +14,10 @@ struct LiveRange {
 };
 std::vector<LiveRange> live_ranges(const Plan& plan);
 
-// Assigns Buffer::offset of every arena buffer and plan.arena_bytes: big buffers first, each at the lowest offset that is free during
-// its whole life (greedy by size; Pisarchyk and Lee, "Efficient Memory Management for Deep Neural Net Inference", 2020). Where very many
-// are alive at one time the small ones are placed in the order of their lives instead, so that it takes n log n.
+// Assigns Buffer::offset of every arena buffer and plan.arena_bytes: big buffers first, each at the lowest offset that
+// is free during its whole life (greedy by size; Pisarchyk and Lee, "Efficient Memory Management for Deep Neural Net
+// Inference", 2020). Where very many are alive at one time the small ones are placed in the order of their lives
+// instead, so that it takes n log n.
 void plan_memory(Plan& plan);
 
 }  // namespace lapis::codegen

@@ -13,8 +13,8 @@ namespace lapis::codegen {
 
 class NodeForms {
  public:
-  // Every node must have a form; those that have none are reported together, one diagnostic per operator and reason. With `host_calls`
-  // what has no code is called in the reference evaluator.
+  // Every node must have a form; those that have none are reported together, one diagnostic per operator and reason.
+  // With `host_calls` what has no code is called in the reference evaluator.
   static Result<NodeForms> choose(const Graph& graph, bool host_calls);
 
   // Null for nodes of other graphs.
@@ -23,7 +23,8 @@ class NodeForms {
   Role role(const Node& node) const { return of(node).role; }
   bool is_scalar(const Node& node) const;  // of this graph, and elementwise
   LayoutFlow flow(const Node& node) const;
-  // True if the value does not leave the graph and is read by elementwise nodes of its shape only: fusion may go on behind it.
+  // True if the value does not leave the graph and is read by elementwise nodes of its shape only:
+  // fusion may go on behind it.
   bool goes_on(const Value& value) const;
 
  private:

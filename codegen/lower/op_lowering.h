@@ -1,5 +1,6 @@
-// How an operator becomes code: one row each, in codegen/lower/ops/<family>.cpp. A row says what the operator is to fusion and layout, in
-// which forms it can be computed, and why it cannot. Nothing else in codegen knows operators by name.
+// How an operator becomes code: one row each, in codegen/lower/ops/<family>.cpp. A row says what the operator is to
+// fusion and layout, in which forms it can be computed, and why it cannot. Nothing else in codegen knows operators by
+// name.
 //
 //   code_for(ops::Relu).scalar(relu)
 //   code_for(ops::Softmax).loop(softmax).inlines({0})
@@ -44,8 +45,8 @@ using LowerFn = void (*)(Lowering&, const FusedRegion&);
 // Ok, or the reason why the form does not take the node, and what to do.
 using LegalFn = Status (*)(const Node&);
 
-// Where an output lies that is no storage of its own: how it looks at operand 0, which lies as the view says, or at what its producer
-// keeps anyway. Nothing: strides cannot say it of this operand; of a row-major one they can.
+// Where an output lies that is no storage of its own: how it looks at operand 0, which lies as the view says, or at
+// what its producer keeps anyway. Nothing: strides cannot say it of this operand; of a row-major one they can.
 using ViewFn = std::optional<View> (*)(const Node&, size_t output, const View& operand);
 
 // One way to compute an operator.
@@ -110,7 +111,7 @@ struct OpLowering {
 inline OpLowering code_for(const OpDef& op) { return {&op}; }
 using OpLowerings = std::vector<OpLowering>;
 
-// ---- reading the table (op_table.cpp) --------------------------------------------------------------------------------------------
+// ---- reading the table (op_table.cpp) -------------------------------------------------------------------------------
 
 // Its row, or null.
 const OpLowering* row_of(const OpDef& op);
@@ -125,10 +126,11 @@ inline const OpLowering* row_of(const Node& node) { return row_of(node.op()); }
 // Of a node in its scalar form.
 inline bool is_table(const Node& node, size_t operand) { return in_mask(row_of(node)->tables, operand); }
 bool has_window(const Node& node);
-// The axis of a contraction's output that the kernel keeps contiguous: 1 for convolutions, the last one for matrix products.
+// The axis of a contraction's output that the kernel keeps contiguous:
+// 1 for convolutions, the last one for matrix products.
 int64_t channel_axis(const Node& contraction);
 
-// ---- for rows --------------------------------------------------------------------------------------------------------------------
+// ---- for rows -------------------------------------------------------------------------------------------------------
 
 Diagnostic refuse(std::string reason, std::string help = {});
 std::string name_of_operand(const Node& node, size_t i);

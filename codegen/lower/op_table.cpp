@@ -103,7 +103,8 @@ const Form* host_form_of(const Node& node) {
   return can_be_called(node) && check_values(node).ok() ? &kHost : nullptr;
 }
 
-// ConvTranspose, DynamicQuantizeLinear, Einsum, GRU, LSTM and RNN are other operators after the pass `expand`, but where it says why not.
+// ConvTranspose, DynamicQuantizeLinear, Einsum, GRU, LSTM and RNN are other operators after the pass `expand`,
+// but where it says why not.
 const std::vector<const OpDef*>& ops_without_code() {
   static const std::vector<const OpDef*> kOps = {&ops::ArgMax,
                                                  &ops::ArgMin,

@@ -60,7 +60,8 @@ class Placer {
         if (value && value->type().rank() == rank) mark(value);
   }
 
-  // The producer leaves room for the widest window that reads the value; a window with another fill value makes its own copy.
+  // The producer leaves room for the widest window that reads the value;
+  // a window with another fill value makes its own copy.
   void widen(const Node& node) {
     const std::optional<Halo> wanted =
         forms_.flow(node) == LayoutFlow::ChannelsLast ? required_halo(node) : std::nullopt;

@@ -1,14 +1,15 @@
-// Placement: how each value of a graph is stored, decided once, before fusion and lowering. Fusion asks whether a kernel could read or
-// write a value as it lies; allocation (Lowering::allocate) makes that storage and no other.
+// Placement: how each value of a graph is stored, decided once, before fusion and lowering. Fusion asks whether a
+// kernel could read or write a value as it lies; allocation (Lowering::allocate) makes that storage and no other.
 //
 //   Placements placements;
 //   placements.add(graph, forms);
 //   placements.of(*value).dense_along(1)      // a kernel can load vectors of its channels
 //
-// Kernels and windows want channels last, [N, spatial..., C], with a halo around the spatial axes, so that padding is read from memory
-// instead of tested for; elementwise nodes and copies pass that on. Everything else is row-major. What a kernel writes keeps its channels
-// beside each other: so do values that may be fused behind one. An output of the model is stored where the caller wants it if it is
-// row-major, or if nobody gains by another order; else it has storage of its own and is copied in the end.
+// Kernels and windows want channels last, [N, spatial..., C], with a halo around the spatial axes, so that padding is
+// read from memory instead of tested for; elementwise nodes and copies pass that on. Everything else is row-major. What
+// a kernel writes keeps its channels beside each other: so do values that may be fused behind one. An output of the
+// model is stored where the caller wants it if it is row-major, or if nobody gains by another order; else it has
+// storage of its own and is copied in the end.
 #pragma once
 
 #include <optional>

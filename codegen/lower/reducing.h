@@ -5,7 +5,8 @@
 
 namespace lapis::codegen {
 
-// Domain of a reduction of `shape` over `axes`: the kept axes, then the reduced ones. Results have 1s or nothing at reduced axes.
+// Domain of a reduction of `shape` over `axes`: the kept axes, then the reduced ones.
+// Results have 1s or nothing at reduced axes.
 struct Reducing {
   Reducing(const Shape& shape, const std::vector<bool>& reduce);
   int64_t inner_size() const;

@@ -1,5 +1,5 @@
-// Elementwise ONNX operators as scalar programs (plan.h's Instr), used by loops and by the epilogues of contractions. The rows in
-// codegen/lower/ops say how each operator is translated.
+// Elementwise ONNX operators as scalar programs (plan.h's Instr), used by loops and by the epilogues of contractions.
+// The rows in codegen/lower/ops say how each operator is translated.
 #pragma once
 
 #include <functional>
@@ -15,8 +15,8 @@ using scalar::Program;
 // The instruction that holds operand i of the node being translated.
 using Operand = std::function<int(size_t)>;
 
-// What a translation sees: the node, its operands as instructions, and shorthands that keep the type of its arithmetic: the result's,
-// but halves compute in float and are rounded once, at the end of the operator.
+// What a translation sees: the node, its operands as instructions, and shorthands that keep the type of its arithmetic:
+// the result's, but halves compute in float and are rounded once, at the end of the operator.
 class Scalar {
  public:
   Scalar(const Node& node, Program& program, const Operand& operand) : node(node), p_(program), operand_(operand) {}

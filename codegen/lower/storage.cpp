@@ -141,7 +141,8 @@ size_t Lowering::emit(Region region, std::string what, std::string precision) {
   return number;
 }
 
-// The source nodes of an origin ("a + b" once nodes have been merged), each once. The pairs that quantization put around them say nothing.
+// The source nodes of an origin ("a + b" once nodes have been merged), each once.
+// The pairs that quantization put around them say nothing.
 static void add_nodes(std::vector<std::string>& nodes, std::string_view origin) {
   constexpr std::string_view kSeparator = " + ";
   while (!origin.empty()) {

@@ -13,7 +13,8 @@ bool is_row_major(const View& view);
 View permuted(const View& view, const std::vector<int64_t>& permutation);
 // Elements start, start + step, ... (count of them) along one axis; step may be negative.
 View sliced(const View& view, int64_t axis, int64_t start, int64_t step, int64_t count);
-// Stride 0 where the shape has 1 and the target does not; leading dimensions are added. Asserts that the shapes broadcast.
+// Stride 0 where the shape has 1 and the target does not; leading dimensions are added.
+// Asserts that the shapes broadcast.
 View broadcast_to(const View& view, const Shape& shape);
 // The same elements in row-major order under another shape, if strides can say it.
 std::optional<View> reshaped(const View& view, const Shape& shape);

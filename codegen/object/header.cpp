@@ -80,7 +80,8 @@ void members(std::ostream& out, const std::string& prefix, const std::string& ty
   out << "} " << type << ";\n\n";
 }
 
-// Words that cannot name a member: keywords of C and C++, types and macros of the headers that NAME.h includes, and what compilers define.
+// Words that cannot name a member: keywords of C and C++, types and macros of the headers that NAME.h includes,
+// and what compilers define.
 constexpr std::string_view kReserved =
     " NULL alignas alignof and and_eq asm assert auto bitand bitor bool break case catch char char16_t "
     "char32_t char8_t class co_await co_return co_yield compl concept const const_cast consteval "

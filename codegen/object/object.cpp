@@ -66,7 +66,8 @@ llvm::SmallVector<char, 0> object_bytes(const Plan& plan, const CodeImage& image
   return object;
 }
 
-// Who computes a region if no object can hold it, and what helps. Routines are embedded; the reference evaluator and libraries are not.
+// Who computes a region if no object can hold it, and what helps.
+// Routines are embedded; the reference evaluator and libraries are not.
 struct Foreign {
   std::string who, help;
 };

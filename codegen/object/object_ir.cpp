@@ -220,7 +220,8 @@ work:
   return out.str();
 }
 
-// The CPU is checked once an arena: a note of it lies behind the plan's part. CPUID traps into hypervisors and costs microseconds.
+// The CPU is checked once an arena: a note of it lies behind the plan's part.
+// CPUID traps into hypervisors and costs microseconds.
 std::string run_ir(const Plan& plan, uint64_t note) {
   std::ostringstream out;
   out << "define i32 @$N_run(ptr %inputs, ptr %outputs, ptr %arena) #0 {\n"
@@ -246,7 +247,8 @@ work:
   return out.str();
 }
 
-// Code, units and arguments of each function; then a row of none, for phases that are not, and one of one unit, for a plan that is one phase.
+// Code, units and arguments of each function; then a row of none, for phases that are not, and one of one unit,
+// for a plan that is one phase.
 std::string rows_ir(const CodeImage& image) {
   std::ostringstream steps, arguments;
   size_t count = 0;
@@ -298,7 +300,8 @@ std::string api_ir(const Plan& plan, const CodeImage& image, const ObjectOptions
   return filled(text, options.name);
 }
 
-// The image between local labels, one for each step, so that debuggers and profilers name them; several where steps share code.
+// The image between local labels, one for each step, so that debuggers and profilers name them;
+// several where steps share code.
 std::string code_assembly(const CodeImage& image, const ObjectOptions& options) {
   std::multimap<uint64_t, const CodeImage::Symbol*> functions;
   for (const CodeImage::Symbol& s : image.symbols)

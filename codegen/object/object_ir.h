@@ -1,4 +1,5 @@
-// The C API of an object as textual LLVM IR, and its code as assembly: both are templates filled with the Plan's numbers.
+// The C API of an object as textual LLVM IR, and its code as assembly:
+// both are templates filled with the Plan's numbers.
 #pragma once
 
 #include "codegen/object/object.h"

@@ -12,7 +12,8 @@ bool is_code(const Step& step) {
   return std::holds_alternative<Loop>(step.region) || std::holds_alternative<Contraction>(step.region);
 }
 
-// Values and labels are numbered through; whatever outlives an iteration lies in stack slots that the entry block makes.
+// Values and labels are numbered through; whatever outlives an iteration lies
+// in stack slots that the entry block makes.
 class BodyIr {
  public:
   explicit BodyIr(const Plan& plan) : plan_(plan) {}

@@ -1,4 +1,5 @@
-// oneDNN's C functions, loaded when they are first asked for: whoever does not ask needs neither the library nor the OpenMP that it brings.
+// oneDNN's C functions, loaded when they are first asked for:
+// whoever does not ask needs neither the library nor the OpenMP that it brings.
 // Private to codegen/onednn.
 //
 //   const Loaded& loaded = library();

@@ -20,7 +20,7 @@ template <class Handle> Owned<Handle> owned(Handle handle, dnnl_status_t (*destr
 
 }  // namespace
 
-// ---- descriptions -----------------------------------------------------------------------------------------------------------------
+// ---- descriptions ---------------------------------------------------------------------------------------------------
 
 Primitive::Descriptor Primitive::tensor(std::initializer_list<int64_t> dims, dnnl_format_tag_t tag) const {
   dnnl_memory_desc_t made = nullptr;
@@ -84,7 +84,7 @@ Primitive::Descriptor Primitive::query(dnnl_query_t what) const {
   return owned(copy, api_.memory_desc_destroy);
 }
 
-// ---- life -------------------------------------------------------------------------------------------------------------------------
+// ---- life -----------------------------------------------------------------------------------------------------------
 
 // Scratchpads are the caller's: the library's own belong to the thread that made the primitive.
 bool Primitive::create(int64_t rows, const_dnnl_memory_desc_t weights) {
@@ -118,7 +118,7 @@ std::string Primitive::name() const {
   return name ? name : "";
 }
 
-// ---- work -------------------------------------------------------------------------------------------------------------------------
+// ---- work -----------------------------------------------------------------------------------------------------------
 
 namespace {
 

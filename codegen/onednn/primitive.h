@@ -1,4 +1,5 @@
-// One primitive of oneDNN for a piece of a problem: so many rows of results in one single-threaded call. Private to codegen/onednn.
+// One primitive of oneDNN for a piece of a problem: so many rows of results in one single-threaded call.
+// Private to codegen/onednn.
 //
 //   auto primitive = Primitive::make(api, problem, 14, nullptr);   // null: the library has none that is fast
 //   std::vector<uint8_t> weights = primitive->pack(in_order);
@@ -13,7 +14,8 @@ namespace lapis::onednn {
 
 class Primitive {
  public:
-  // In the order of `weights`, or in the one that the library likes best. Null if it has nothing but its reference code.
+  // In the order of `weights`, or in the one that the library likes best.
+  // Null if it has nothing but its reference code.
   static std::unique_ptr<Primitive> make(const Api& api, const Problem& problem, int64_t rows,
                                          const_dnnl_memory_desc_t weights);
 

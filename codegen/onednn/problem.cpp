@@ -103,7 +103,8 @@ std::optional<std::string> read_product(const Contraction& c, Problem& p) {
 
 // ---- convolutions: images and windows as the views of input and output have them ----
 
-// The window: [rows][columns] taps at equal distances. Where taps are whole rows of the window, `k` has more than one pixel.
+// The window: [rows][columns] taps at equal distances.
+// Where taps are whole rows of the window, `k` has more than one pixel.
 bool read_window(const Contraction& c, int64_t row_pitch, int64_t pixel_pitch, Problem& p) {
   const auto taps = static_cast<int64_t>(c.taps.size());
   const auto tap = [&](int64_t i) { return (c.taps[static_cast<size_t>(i)] - c.taps[0]) / kFloat; };
@@ -131,8 +132,8 @@ bool read_strides(const Contraction& c, int64_t row_pitch, int64_t pixel_pitch, 
          down == p.row_stride * row_pitch * kFloat;
 }
 
-// Of the pixels behind the last window the library takes fewer than one step, as the size of the result says. Where one row is all there is,
-// it need not know of them.
+// Of the pixels behind the last window the library takes fewer than one step, as the size of the result says. Where one
+// row is all there is, it need not know of them.
 bool read_width(int64_t image_columns, Problem& p) {
   p.image_columns = p.kernel_rows == 1 && p.rows == 1 ? p.needed_columns() : image_columns;
   const int64_t behind = p.image_columns - p.needed_columns();

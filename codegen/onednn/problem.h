@@ -1,5 +1,5 @@
-// A contraction in the terms of oneDNN: a convolution of dense channels-last images, or a product of matrices, and what is done to its
-// results afterwards. Nothing here needs the library.
+// A contraction in the terms of oneDNN: a convolution of dense channels-last images, or a product of matrices, and what
+// is done to its results afterwards. Nothing here needs the library.
 //
 //   const Reading reading = read(c);
 //   if (reading.misfit) ...                    // why there are no such terms
@@ -22,7 +22,8 @@ struct Finish {
 
 struct Problem {
   bool convolution = false;  // else a product
-  // Of the results: pixel (image, row, column) has the number (image * rows + row) * columns + column. A product has rows only.
+  // Of the results: pixel (image, row, column) has the number (image * rows + row) * columns + column.
+  // A product has rows only.
   int64_t images = 1, rows = 1, columns = 1;
   int64_t channels = 0, groups = 1, depth = 0;  // results over all groups; summed per group and tap
   int64_t pitch = 0;                            // of a product: floats from one row of the left matrix to the next

@@ -8,7 +8,8 @@
 
 namespace lapis::scalar {
 
-// Arithmetic on one floating point type, Float32 or Float64, in the notation of formulas. Values are ids of the program.
+// Arithmetic on one floating point type, Float32 or Float64, in the notation of formulas.
+// Values are ids of the program.
 class Formulas {
  public:
   explicit Formulas(Program& program) : p_(program) {}

@@ -16,7 +16,7 @@ template <double (*kFunction)(double)> double function(double x) { return kFunct
 
 // clang-format off
 constexpr Row kRows[] = {
-    // op              name             args kind        types     operands          imm cost epilogue      reference           ulp
+    // op              name             args kind        types     operands          imm cost epilogue  reference             ulp
     {Op::Accumulator,  "accumulator",   0, Memory,      Free,     kAny,                0,  0,  kWide},
     {Op::Load,         "load",          0, Memory,      Free,     kAny,                0,  0,  kStored},
     {Op::Gather,       "gather",        1, Memory,      Free,     kAny,                2,  20, kNone},

@@ -1,9 +1,10 @@
-// Every operation of scalar programs (Op in codegen/plan.h): one row each, read by the printer, the verifier, cost estimates, both
-// emitters and the tests.
+// Every operation of scalar programs (Op in codegen/plan.h): one row each, read by the printer, the verifier, cost
+// estimates, both emitters and the tests.
 //
 //   row_of(Op::Sigmoid).name == "sigmoid", .arity == 1, .kind == Kind::Elementary
 //
-// An elementary function has no instruction of its own: expand.h writes it out in the others. What its result may differ by is in its row.
+// An elementary function has no instruction of its own: expand.h writes it out in the others.
+// What its result may differ by is in its row.
 #pragma once
 
 #include <span>

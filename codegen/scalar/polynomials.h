@@ -45,7 +45,8 @@ inline constexpr double kErfTail[] = {-0.00018803606386028779, 1.129578405644043
                                       0.10841854114992691,     -0.025208234753593583, 0.004204554004997493,
                                       -0.00044133484226323657, 2.1686724251048747e-05};
 
-// log of the normal distribution function at -x = p(u) + log(u) - x^2/2 with u = 1/(1 + 0.33 x) for 0 <= x <= 14.5; largest weighted error 1.8e-08
+// log of the normal distribution function at -x = p(u) + log(u) - x^2/2 with u = 1/(1 + 0.33 x)
+// for 0 <= x <= 14.5; largest weighted error 1.8e-08
 inline constexpr double kNormalTail[] = {
     -2.0276343475114755, 1.0010121826506273, 0.3781313708347598, 0.20769796217521633, -0.44912837485766055,
     1.0010833892833317,  -2.067495206634957, 2.052328692926664,  -0.9695202931478545, 0.1803774614359784};

@@ -59,7 +59,8 @@ std::array<DType, 3> operand_types(const Instr& instr, const std::vector<Instr>&
 
 namespace {
 
-// Orders a body from its end: of the instructions whose readers all stand already, the one that leaves the fewest values alive before it.
+// Orders a body from its end: of the instructions whose readers all stand already,
+// the one that leaves the fewest values alive before it.
 class Ordering {
  public:
   Ordering(const std::vector<Instr>& body, int result)

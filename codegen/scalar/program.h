@@ -26,9 +26,11 @@ class Program {
 // Types of the operands of `instr`, which is part of `body`; Undefined where there is none.
 std::array<DType, 3> operand_types(const Instr& instr, const std::vector<Instr>& body);
 
-// What the first and the last instruction need, in a body whose last one is its result and whose first is its accumulator.
+// What the first and the last instruction need, in a body whose last one is its
+// result and whose first is its accumulator.
 std::vector<Instr> without_dead(const std::vector<Instr>& body);
-// What instruction `result` needs, which comes last, in an order in which few values are alive at a time; constants are not counted.
+// What instruction `result` needs, which comes last, in an order in which few values are alive at a time;
+// constants are not counted.
 std::vector<Instr> in_order_of_need(const std::vector<Instr>& body, int result);
 // Drops what no store and no reduction needs.
 void remove_dead(Loop::Phase& phase);

@@ -10,7 +10,8 @@ enum Word {
   kPixelTable,
   kInputBuffer,
   kOutputBuffer,
-  kOperands,  // then a word for each operand: its buffer, its table of bytes; nothing where it is packed with the parameters
+  kOperands,  // then a word for each operand: its buffer, its table of bytes; nothing where it is packed with the
+              // parameters
 };
 
 }  // namespace lapis::x86

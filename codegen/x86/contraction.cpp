@@ -1,6 +1,6 @@
 // Dense contractions. A tile is mr pixels by nr vectors of channels; its sums stay in registers while the kernel walks
-// the taps and, in each tap, the input in steps of four bytes. Weights come from a panel, whose pitch from step to step does not
-// depend on the tile. Pixels are pointers, so tiles may straddle rows and images.
+// the taps and, in each tap, the input in steps of four bytes. Weights come from a panel, whose pitch from step to step
+// does not depend on the tile. Pixels are pointers, so tiles may straddle rows and images.
 #include "codegen/x86/kernels.h"
 #include "codegen/x86/tile_kernel.h"
 

@@ -42,7 +42,8 @@ class Emitter : public Xbyak::CodeGenerator {
   Xbyak::Address vector_slot(int index) { return ptr[rsp + (vectors_at_ + index * vector_bytes())]; }
 
  protected:
-  // Saves registers; rdi, rsi, rdx still hold the arguments. Room for `vectors` whole vectors, aligned, comes on request.
+  // Saves registers; rdi, rsi, rdx still hold the arguments.
+  // Room for `vectors` whole vectors, aligned, comes on request.
   void enter(int slots, int vectors = 0);
   void leave();
   std::vector<uint8_t> finish();

@@ -269,7 +269,8 @@ void Epilogue::to_integer(int id) {
   define(id, to);
 }
 
-// The upper half of x plus what carries into it: ties go to the even one, NaN stays NaN. vcvtneps2bf16 would flush subnormal numbers.
+// The upper half of x plus what carries into it: ties go to the even one, NaN stays NaN.
+// vcvtneps2bf16 would flush subnormal numbers.
 void Epilogue::to_half(int id) {
   constexpr uint32_t kUpper = 0xFFFF0000, kBelowTie = 0x7FFF, kQuiet = 0x00400000;
   const int arg = instr(id).args[0], x = reg(arg), to = allocate();
@@ -420,8 +421,8 @@ void Epilogue::integer_extreme(int id, bool largest) {
   define(id, to);
 }
 
-// vminps and vmaxps give their second source where either is NaN or both are zero, so the limit goes first: unless there
-// can be neither.
+// vminps and vmaxps give their second source where either is NaN or both are zero, so the limit goes first: unless
+// there can be neither.
 void Epilogue::bound(int id, int x, int limit, bool largest) {
   const Instr& l = instr(limit);
   const bool any_order = finite(x) && l.op == Op::Constant && l.imm.as_double() != 0 && finite(limit);
@@ -432,8 +433,8 @@ void Epilogue::bound(int id, int x, int limit, bool largest) {
   define(id, to);
 }
 
-// In both orders, which differ where the operands are zeros or NaN: "and" and "or" choose among zeros, all bits set are a
-// NaN.
+// In both orders, which differ where the operands are zeros or NaN: "and" and "or" choose among zeros, all bits set are
+// a NaN.
 void Epilogue::extreme(int id, bool largest) {
   const int a = reg(instr(id).args[0]), b = reg(instr(id).args[1]), to = allocate(), other = borrow();
   if (largest) {

@@ -1,5 +1,5 @@
-// Loads and stores of the epilogue: whole vectors, halves, packed quads of bytes, and their tails, which never touch a byte
-// outside.
+// Loads and stores of the epilogue: whole vectors, halves, packed quads of bytes, and their tails, which never touch a
+// byte outside.
 #include <algorithm>
 #include <cmath>
 

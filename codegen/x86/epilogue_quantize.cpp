@@ -1,5 +1,5 @@
-// Quantize and Dequantize between floats and the integers of a register: division exactly as IEEE 754 rounds it, saturation, zero
-// points that cancel.
+// Quantize and Dequantize between floats and the integers of a register: division exactly as IEEE 754 rounds it,
+// saturation, zero points that cancel.
 #include <algorithm>
 #include <cmath>
 #include <utility>

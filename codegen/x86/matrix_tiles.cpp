@@ -1,6 +1,7 @@
-// Dense contractions of bytes and bfloat16 with AMX. A tile register holds 16 rows of 64 bytes: 16 pixels of 64 input bytes, or 16 steps of
-// four bytes of 16 channels, which is a piece of a panel as it is. Up to four of them are the sums of 16 pixels by 64 channels. Those go to the
-// frame in the end, from where the epilogue takes them as it takes sums of other kernels that wait there.
+// Dense contractions of bytes and bfloat16 with AMX. A tile register holds 16 rows of 64 bytes: 16 pixels of 64 input
+// bytes, or 16 steps of four bytes of 16 channels, which is a piece of a panel as it is. Up to four of them are the
+// sums of 16 pixels by 64 channels. Those go to the frame in the end, from where the epilogue takes them as it takes
+// sums of other kernels that wait there.
 #include <cstring>
 #include <numeric>
 
@@ -162,8 +163,8 @@ class MatrixTiles : public TileKernel {
 
   const Reg64 pixel_ = gpr(0), pixel_pitch_ = gpr(1), panel_pitch_ = gpr(2), table_ = gpr(3), unit_input_ = gpr(4),
               address_ = gpr(5), weights_ = gpr(12), at_ = gpr(13), count_ = gpr(14);
-  const bool
-      half_step_;  // the last step of a tap has one bfloat16, and what lies behind it may be no number: it is in the rest
+  const bool half_step_;  // the last step of a tap has one bfloat16, and what lies behind it may be no number: it is in
+                          // the rest
   const int rounds_, rest_;  // of a tap: steps in sixteens, and those that are left
   int mr_ = 0, nr_ = 0, pitch_ = 0;
   bool direct_ = false;

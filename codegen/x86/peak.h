@@ -13,7 +13,8 @@ struct PeakLoop {
   int64_t macs_per_unit;
 };
 
-// The strongest instruction that the rows of base/isa.h name for `target`: UInt8 (u8 x s8 into int32), Float32, or BFloat16 where a row has it.
+// The strongest instruction that the rows of base/isa.h name for `target`:
+// UInt8 (u8 x s8 into int32), Float32, or BFloat16 where a row has it.
 PeakLoop emit_peak(DType dtype, const Target& target);
 
 }  // namespace lapis::x86

@@ -1,4 +1,5 @@
-// The rows of the kernel table (codegen/kernels/table.h): they stand here because a row knows its emitter, which codegen/kernels does not.
+// The rows of the kernel table (codegen/kernels/table.h):
+// they stand here because a row knows its emitter, which codegen/kernels does not.
 #include "codegen/kernels/structures.h"
 #include "codegen/onednn/row.h"
 #include "codegen/x86/kernels.h"

@@ -39,8 +39,8 @@ class TileKernel : public Emitter {
     kUnitOutput,
     kFirstOperand
   };
-  // Slots of operand i: address of its buffer or table, and of the unit's first channel in it (of a PerPixel operand, where its first number
-  // lies).
+  // Slots of operand i: address of its buffer or table, and of the unit's first channel in it (of a PerPixel operand,
+  // where its first number lies).
   int operand_base(size_t i) const { return kFirstOperand + 2 * static_cast<int>(i); }
   int operand_unit(size_t i) const { return operand_base(i) + 1; }
 

@@ -1,4 +1,5 @@
-// classify MODEL.onnx IMAGE.raw [ARTIFACT]: what is in a picture of 28x28 bytes? With ARTIFACT, also saves the compiled model there.
+// classify MODEL.onnx IMAGE.raw [ARTIFACT]: what is in a picture of 28x28 bytes?
+// With ARTIFACT, also saves the compiled model there.
 #include <lapis/lapis.h>
 
 #include <algorithm>

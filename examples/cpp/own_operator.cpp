@@ -1,4 +1,5 @@
-// Compiles a TensorFlow model with an operator that Lapis does not know, which this program translates: own_operator MODEL
+// Compiles a TensorFlow model with an operator that Lapis does not know, which this program translates:
+// own_operator MODEL
 #include <lapis/lapis.h>
 
 #include <cmath>

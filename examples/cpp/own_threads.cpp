@@ -1,4 +1,5 @@
-// own_threads ARTIFACT IMAGE.raw: the answer of classify.cpp, computed on threads of this program: two sessions at once, on one executor.
+// own_threads ARTIFACT IMAGE.raw: the answer of classify.cpp, computed on threads of this program:
+// two sessions at once, on one executor.
 #include <lapis/executable.h>
 
 #include <algorithm>

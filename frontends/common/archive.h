@@ -1,4 +1,5 @@
-// Archives that models come in: a zip file, in most versions of PyTorch with everything in one folder, whose name says nothing.
+// Archives that models come in: a zip file, in most versions of PyTorch with everything in one folder,
+// whose name says nothing.
 #pragma once
 
 #include <unordered_map>

@@ -1,5 +1,5 @@
-// What translators of every format write: constants, and nodes that move or combine axes. Constants are changed at once, so that weights stay
-// constants.
+// What translators of every format write: constants, and nodes that move or combine axes. Constants are changed at
+// once, so that weights stay constants.
 //
 //   LAPIS_TRY(Value* rows, reshape(t, x, {0, -1}));
 //   LAPIS_TRY(Value* y, t.add(ops::Mul, {rows, scalar(t, 0.5, rows->dtype())}));

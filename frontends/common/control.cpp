@@ -40,7 +40,7 @@ Result<std::vector<Value*>> operands_behind_condition(Translation& t) {
   return values;
 }
 
-// ---- values that nobody reads ---------------------------------------------------------------------------------------------
+// ---- values that nobody reads ---------------------------------------------------------------------------------------
 
 // As one element: a number, or the size of a value around.
 Result<Value*> size_of(Translation& t, const Dim& d, const std::vector<Value*>& around) {
@@ -91,7 +91,7 @@ Status set_result(Translation& t, size_t i, Value* value) {
   return t.set_stored(i, value, Layout::AsWritten);
 }
 
-// ---- branches -------------------------------------------------------------------------------------------------------------
+// ---- branches -------------------------------------------------------------------------------------------------------
 
 Result<std::shared_ptr<Graph>> branch_of(Translation& t, size_t i, const std::vector<Value*>& values) {
   std::vector<SourceValue> all;
@@ -153,7 +153,8 @@ Status fill_lists(Translation& t, Graph& branch, const Graph& other, const std::
   return ok();
 }
 
-// Where something of unknown shape takes part, which is so in the first try of a loop only (below), the branch that has a shape decides.
+// Where something of unknown shape takes part, which is so in the first try of a loop only (below),
+// the branch that has a shape decides.
 void guess_types(const Translation& t, const Graph& then, const Graph& otherwise) {
   bool is_open = false;
   for (size_t i = 1; i < t.input_count(); ++i) is_open |= t.input(i).unset || t.input(i).unfilled;
@@ -164,7 +165,7 @@ void guess_types(const Translation& t, const Graph& then, const Graph& otherwise
   }
 }
 
-// ---- loops ----------------------------------------------------------------------------------------------------------------
+// ---- loops ----------------------------------------------------------------------------------------------------------
 
 class LoopBuilder {
  public:
@@ -208,7 +209,8 @@ class LoopBuilder {
   bool is_carried(size_t i) const { return !is_unchanged(i) && !collected_.contains(i); }
   bool is_constant(size_t i) const { return is_unchanged(i) && t_.input(i + 1).constant.defined(); }
 
-  // A state has what its start and every iteration have in common: the body is translated again where that is less than it was translated for.
+  // A state has what its start and every iteration have in common:
+  // the body is translated again where that is less than it was translated for.
   Status translate_body() {
     for (int i = 0; i < kMostTries; ++i) {
       is_first_ = i == 0;
@@ -260,7 +262,7 @@ class LoopBuilder {
     return told;
   }
 
-  // ---- lists ------------------------------------------------------------------------------------------------------------
+  // ---- lists --------------------------------------------------------------------------------------------------------
 
   Status give_lists_their_elements() {
     for (size_t i = 0; i < states_.size(); ++i) {
@@ -282,9 +284,10 @@ class LoopBuilder {
     return ok();
   }
 
-  // ---- lists that grow --------------------------------------------------------------------------------------------------
+  // ---- lists that grow ----------------------------------------------------------------------------------------------
 
-  // A list that gets one element at its end in each iteration, and is not read, need not be carried: the loop collects its elements.
+  // A list that gets one element at its end in each iteration, and is not read, need not be carried:
+  // the loop collects its elements.
   Status collect_what_lists_get() {
     for (size_t i = 0; i < states_.size(); ++i) {
       Value* element = is_unchanged(i) ? nullptr : element_at_end(i);
@@ -343,7 +346,7 @@ class LoopBuilder {
       if (input) erase_unread(input);
   }
 
-  // ---- what it may be besides -----------------------------------------------------------------------------------------------
+  // ---- what it may be besides ---------------------------------------------------------------------------------------
 
   LoopParts parts() const {
     LoopParts parts{*body_, {}, states_, {}};
@@ -365,7 +368,7 @@ class LoopBuilder {
     return ok();
   }
 
-  // ---- the node ---------------------------------------------------------------------------------------------------------
+  // ---- the node -----------------------------------------------------------------------------------------------------
 
   // Among those of states; states that are constants have none.
   size_t position_of_input(size_t i) const {
@@ -442,7 +445,7 @@ class LoopBuilder {
   Value* trips_ = nullptr;
 };
 
-// ---- scans ----------------------------------------------------------------------------------------------------------------
+// ---- scans ----------------------------------------------------------------------------------------------------------
 
 // What a step is given: a slice of a sequence, or what the operand is.
 SourceValue given(const Translation& t, size_t i, const Value* operand, bool is_slice, bool is_constant) {

@@ -2,11 +2,12 @@
 //
 //   branch: inputs (condition, values...); bodies then and else: (values...) -> (results...)
 //   loop:   inputs (condition, states...); body: (iteration, condition, states...) -> (condition, states...)
-//   scan:   inputs (states..., sequences..., values...); body: (states..., slices..., values...) -> (states..., results...), of which as many as the
-//           attributes kStates and kSequences say
+//   scan:   inputs (states..., sequences..., values...); body: (states..., slices..., values...) -> (states...,
+//           results...), of which as many as the attributes kStates and kSequences say
 //
-// What a body's inputs are follows from the operands: constants are constants in it too, values that a branch reads and states that no iteration
-// changes are read from the graph around. The states that the reader has seen to go through the body as they are stand in the attribute kUnchanged.
+// What a body's inputs are follows from the operands: constants are constants in it too, values that a branch reads and
+// states that no iteration changes are read from the graph around. The states that the reader has seen to go through
+// the body as they are stand in the attribute kUnchanged.
 #pragma once
 
 #include "frontends/common/translate.h"
@@ -21,7 +22,8 @@ inline constexpr const char* kLists = "lapis.lists";
 inline constexpr const char* kStates = "lapis.states";
 inline constexpr const char* kSequences = "lapis.sequences";
 
-// A list of tensors, which is one tensor with an axis in front, has elements of the size 0 where that is not known before somebody sets one.
+// A list of tensors, which is one tensor with an axis in front,
+// has elements of the size 0 where that is not known before somebody sets one.
 bool is_unfilled(const Type& list);
 
 // Zeros of a type whose sizes are numbers or those of values around.

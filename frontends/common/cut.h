@@ -7,8 +7,9 @@
 
 namespace lapis::frontend {
 
-// By options.inputs and options.outputs, names of values; changes nothing where both are empty. Inputs that are left over go. Errors: names that
-// no value has, outputs that need other inputs, a signature, which is for formats that have them.
+// By options.inputs and options.outputs, names of values; changes nothing where both are empty. Inputs that are left
+// over go. Errors: names that no value has, outputs that need other inputs, a signature, which is for formats that have
+// them.
 Status cut(Graph& graph, const ImportOptions& options);
 
 }  // namespace lapis::frontend

@@ -17,8 +17,8 @@ Type complete(Type inferred, const Type& declared) {
   return inferred;
 }
 
-// Models keep declarations that no longer fit their operators. Where the shape itself is computed, what an operator does with
-// its elements still tells a stale one, which is then worth nothing.
+// Models keep declarations that no longer fit their operators. Where the shape itself is computed, what an operator
+// does with its elements still tells a stale one, which is then worth nothing.
 bool fits_operand(const Node& node, const Type& declared) {
   const bool reshapes = node.is(ops::Reshape), expands = node.is(ops::Expand);
   if ((!reshapes && !expands) || !declared.is_static() || !node.input(0)->type().is_static()) return true;

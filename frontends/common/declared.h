@@ -1,4 +1,5 @@
-// What a model declares of its values beside what its operators imply: declarations are often stale, never the other way round.
+// What a model declares of its values beside what its operators imply:
+// declarations are often stale, never the other way round.
 #pragma once
 
 #include "base/result.h"
@@ -6,8 +7,8 @@
 
 namespace lapis::frontend {
 
-// Completes the type that the operators imply by what the model declares of this output of a node. Another element type, or a type that no
-// tensor can have, is an error.
+// Completes the type that the operators imply by what the model declares of this output of a node. Another element
+// type, or a type that no tensor can have, is an error.
 Status complete_type(Value& value, const Type& declared);
 
 }  // namespace lapis::frontend

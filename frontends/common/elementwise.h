@@ -11,8 +11,8 @@ namespace lapis::frontend {
 // The order in which operand i is at hand, but for planes, which only few know.
 Layout plain_layout(const Translation& t, size_t i = 0);
 
-// Operands of an operator that broadcasts as numpy does, in the order of axes in which they meet: channels first where one of them is so and the
-// others can be turned like it.
+// Operands of an operator that broadcasts as numpy does, in the order of axes in which they meet: channels first where
+// one of them is so and the others can be turned like it.
 struct Aligned {
   Layout layout = Layout::AsWritten;
   std::vector<Value*> operands;
@@ -48,8 +48,8 @@ template <class Compute> Status of_two(Translation& t, Compute compute) {
 // `axes` as written, negative ones from the end; all of them if there are none.
 Status reduce(Translation& t, const OpDef& op, std::vector<int64_t> axes, bool keeps_axes);
 
-// An image [N, H, W, C] that is at hand with its channels first, where flattening it would move elements: H * W * C. Then the values stay in planes, and
-// the weights behind are turned instead.
+// An image [N, H, W, C] that is at hand with its channels first, where flattening it would move elements: H * W * C.
+// Then the values stay in planes, and the weights behind are turned instead.
 std::optional<int64_t> width_of_planes(const Translation& t);
 Status set_planes(Translation& t, int64_t width);
 

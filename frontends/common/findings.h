@@ -1,5 +1,5 @@
-// Findings: everything that an import finds wrong, to be reported at once: each finding once, and the operators that cannot be imported as
-// one list (unsupported.h).
+// Findings: everything that an import finds wrong, to be reported at once: each finding once, and the operators that
+// cannot be imported as one list (unsupported.h).
 //
 //   findings.collect(infer_types(*node));
 //   if (!findings.empty()) return findings.all();
@@ -24,7 +24,8 @@ class Findings {
   bool empty() const { return diagnostics_.empty() && unsupported_.empty(); }
   Diagnostics all() const;  // the operators first
 
-  // For searching what cannot be right any more for unsupported operators: only those of the findings after `count` stay.
+  // For searching what cannot be right any more for unsupported operators:
+  // only those of the findings after `count` stay.
   size_t count() const { return diagnostics_.size(); }
   void forget_after(size_t count) { diagnostics_.resize(std::min(count, diagnostics_.size())); }
 

@@ -1,4 +1,5 @@
-// What a file is that no frontend reads, told by its content, so that the message names the format and gives advice that works.
+// What a file is that no frontend reads, told by its content,
+// so that the message names the format and gives advice that works.
 //
 //   if (const auto foreign = foreign_format(bytes)) return not_read(*foreign, "an ONNX model");
 //   // error: not an ONNX model but a Core ML model

@@ -1,4 +1,5 @@
-// Formulas as they are read: every step adds a node, what goes wrong first is kept, and what follows from it does nothing.
+// Formulas as they are read: every step adds a node, what goes wrong first is kept,
+// and what follows from it does nothing.
 //
 //   Formula f(t);
 //   Value* width = f.sub(x2, x1);

@@ -1,4 +1,5 @@
-// How every import ends: its findings are located in the file, and memory that a file asks for and that cannot be had is a finding too.
+// How every import ends: its findings are located in the file,
+// and memory that a file asks for and that cannot be had is a finding too.
 #pragma once
 
 #include <cstring>

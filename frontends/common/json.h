@@ -1,4 +1,5 @@
-// JSON of foreign files: parsed within bounds, and read without surprises: what is missing or of another kind is absent.
+// JSON of foreign files: parsed within bounds, and read without surprises:
+// what is missing or of another kind is absent.
 //
 //   LAPIS_TRY(const Json file, parse_json(bytes));
 //   for (const Json& node : elements(file, "nodes")) names.push_back(text(node, "name"));

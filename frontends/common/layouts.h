@@ -1,5 +1,6 @@
-// Orders of axes. Formats that write channels last (NHWC) are translated without a Transpose around each convolution: a value of the source
-// has a form for each order in which somebody wants it, and is turned only where its readers differ (docs/adr/0011).
+// Orders of axes. Formats that write channels last (NHWC) are translated without a Transpose around each convolution: a
+// value of the source has a form for each order in which somebody wants it, and is turned only where its readers differ
+// (docs/adr/0011).
 #pragma once
 
 #include <array>

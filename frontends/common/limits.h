@@ -1,5 +1,5 @@
-// What a model may be expanded to: functions that call functions, and tensors that many nodes read in other forms, could make a small file
-// explode (docs/security.md).
+// What a model may be expanded to: functions that call functions, and tensors that many nodes read in other forms,
+// could make a small file explode (docs/security.md).
 #pragma once
 
 #include <cstddef>

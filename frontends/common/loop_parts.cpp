@@ -35,7 +35,8 @@ Result<Value*> number(Translation& t, Value* v) {
   return reshape(t, v, {});
 }
 
-// The iterations until `counted`, which is a counter behind its step, is no longer below `limit`; null if it is no counter.
+// The iterations until `counted`, which is a counter behind its step, is no longer below `limit`;
+// null if it is no counter.
 Result<Value*> trips_until(Translation& t, const LoopParts& loop, Value* counted, Value* limit) {
   Value* const none = nullptr;
   for (size_t i = 0; i < loop.starts.size(); ++i) {

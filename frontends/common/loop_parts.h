@@ -18,8 +18,8 @@ Value* without_identity(Value* v);
 std::vector<Value*> terms_of(Value* v, const OpDef& op);
 std::optional<int64_t> constant_number(const Value* v);
 
-// How often the loop runs if its condition holds at first, as one int64 in the graph around: where states that count by 1 are compared with limits
-// that no iteration changes, and nothing else ends it. Null for other loops.
+// How often the loop runs if its condition holds at first, as one int64 in the graph around: where states that count by
+// 1 are compared with limits that no iteration changes, and nothing else ends it. Null for other loops.
 Result<Value*> trips_of(Translation& t, const LoopParts& loop);
 
 }  // namespace lapis::frontend

@@ -1,4 +1,5 @@
-// Names in the graph that is imported: the model's outputs keep theirs, everything else gets a suffix where a name is taken.
+// Names in the graph that is imported: the model's outputs keep theirs,
+// everything else gets a suffix where a name is taken.
 #pragma once
 
 #include <string>

@@ -20,8 +20,8 @@ struct NodeOrder {
   Diagnostics diagnostics;    // names without a definition, names with several, cycles
 };
 
-// `is_defined` tells which names exist before the first node: inputs, constants, values of enclosing graphs; `location_of` where in the
-// model a node stands.
+// `is_defined` tells which names exist before the first node: inputs, constants, values of enclosing graphs;
+// `location_of` where in the model a node stands.
 NodeOrder topological_order(std::span<const OrderedNode> nodes, const std::function<bool(std::string_view)>& is_defined,
                             const std::function<std::string(size_t)>& location_of);
 

@@ -1,4 +1,5 @@
-// Protobuf's wire format, read without a schema and without copies: strings and messages are views of the bytes. Whatever the bytes are, reading ends.
+// Protobuf's wire format, read without a schema and without copies:
+// strings and messages are views of the bytes. Whatever the bytes are, reading ends.
 //
 //   ProtoReader fields(bytes);
 //   while (const auto field = fields.next())
@@ -45,7 +46,8 @@ class ProtoReader {
   bool flawed_ = false;
 };
 
-// The numbers of a repeated field, one by one or packed, as bits: of varints, or of `width` bytes each. False if they are flawed.
+// The numbers of a repeated field, one by one or packed, as bits: of varints, or of `width` bytes each.
+// False if they are flawed.
 bool append_numbers(const ProtoField& field, ProtoField::Wire wire, std::vector<uint64_t>& numbers);
 
 // A number in as few bytes as it takes.

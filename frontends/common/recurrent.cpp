@@ -15,7 +15,7 @@ namespace {
 
 using namespace pattern;
 
-// ---- what a body consists of ------------------------------------------------------------------------------------------------
+// ---- what a body consists of ----------------------------------------------------------------------------------------
 
 // Behind nodes that change how a value is written, not what it says.
 Value* meaning_of(Value* v) {
@@ -96,7 +96,7 @@ struct Activated {
   }
 };
 
-// ---- the loop as steps along a list -------------------------------------------------------------------------------------------
+// ---- the loop as steps along a list ---------------------------------------------------------------------------------
 
 struct Weights {
   Value *w = nullptr, *r = nullptr;  // in the graph around: [values, gates * units], [units, gates * units]
@@ -260,7 +260,7 @@ class Steps {
   std::optional<size_t> list_;
 };
 
-// ---- cells --------------------------------------------------------------------------------------------------------------------
+// ---- cells ----------------------------------------------------------------------------------------------------------
 
 // x W + h R + biases, whatever their order; null pointers where it is something else.
 Weights weights_of(const Steps& steps, Value* sums, Value* state) {
@@ -311,7 +311,7 @@ class Cell {
     return steps_.start(h_)->type().ranked() && steps_.start(h_)->type().rank() == 2;
   }
 
-  // ---- LSTM ---------------------------------------------------------------------------------------------------------------
+  // ---- LSTM ---------------------------------------------------------------------------------------------------------
 
   bool is_lstm() {
     Value *out = nullptr, *shown = nullptr;
@@ -371,7 +371,7 @@ class Cell {
            std::ranges::all_of(gates, [&](const Columns& gate) { return state.dim(1).is(gate.width); });
   }
 
-  // ---- GRU: h' = z h + (1 - z) tanh(xh + r rh) --------------------------------------------------------------------------------
+  // ---- GRU: h' = z h + (1 - z) tanh(xh + r rh) ----------------------------------------------------------------------
 
   bool is_gru() {
     std::string gate, other_gate, new_value;
@@ -428,7 +428,7 @@ class Cell {
     return weights_.w && weights_.r && !of_state.w && has_units(data) && has_units(state);
   }
 
-  // ---- h' = tanh(x W + h R + b) -----------------------------------------------------------------------------------------------
+  // ---- h' = tanh(x W + h R + b) -------------------------------------------------------------------------------------
 
   bool is_simple() {
     std::string name;
@@ -443,7 +443,7 @@ class Cell {
     return take_weights(sums);
   }
 
-  // ---- the operator -------------------------------------------------------------------------------------------------------
+  // ---- the operator -------------------------------------------------------------------------------------------------
 
   // [values, gates * units] as [1, gates * units, values], in ONNX's order of gates.
   Result<Value*> rows(Value* weights, const std::vector<Columns>& gates) {

@@ -1,7 +1,8 @@
-// Loops that are an LSTM, a GRU or a simple network along a list, as Keras writes them, become that operator of ONNX: one product for all steps
-// instead of one in each, and code that is made for it.
+// Loops that are an LSTM, a GRU or a simple network along a list, as Keras writes them, become that operator of ONNX:
+// one product for all steps instead of one in each, and code that is made for it.
 //
-//   x = xs[time];  sums = x W + h R + b;  c' = sigmoid(f) c + sigmoid(i) tanh(g);  h' = sigmoid(o) tanh(c');  hs[time] = h';  time' = time + 1
+//   x = xs[time];  sums = x W + h R + b;  c' = sigmoid(f) c + sigmoid(i) tanh(g);  h' = sigmoid(o) tanh(c');
+//   hs[time] = h';  time' = time + 1
 #pragma once
 
 #include "frontends/common/loop_parts.h"

@@ -1,4 +1,5 @@
-// Readers may know why nothing can translate a node, whatever translators say of its operator: the reason is an attribute of this name.
+// Readers may know why nothing can translate a node, whatever translators say of its operator:
+// the reason is an attribute of this name.
 //
 //   node.attributes.insert_or_assign(kRefusal, "it is called with training=True");
 #pragma once

@@ -11,7 +11,8 @@ struct Regions {
   int64_t samples;            // of a cell, along each axis
 };
 
-// [R, C, rows, columns] of a map [N, C, H, W] and boxes [R, 5] of (image, left, top, right, bottom). One of no image (-1) has zeros.
+// [R, C, rows, columns] of a map [N, C, H, W] and boxes [R, 5] of (image, left, top, right, bottom).
+// One of no image (-1) has zeros.
 Result<Value*> below_boxes(Translation& t, Value* map, Value* boxes, const Regions& regions);
 
 }  // namespace lapis::frontend

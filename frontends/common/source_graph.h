@@ -1,5 +1,5 @@
-// SourceGraph: a foreign model as its reader found it, in no framework's terms: nodes with typed attributes between named values. Readers make
-// it from hostile files, translate.h makes a Graph of it.
+// SourceGraph: a foreign model as its reader found it, in no framework's terms: nodes with typed attributes between
+// named values. Readers make it from hostile files, translate.h makes a Graph of it.
 #pragma once
 
 #include <map>

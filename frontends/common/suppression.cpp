@@ -101,7 +101,7 @@ Value* suppress(Translation& t, Formula& f, const Boxes& boxes, Value* valid, do
   return f.op(ops::Loop, {trips, nullptr, valid}, ops::LoopAttrs{.body = body});
 }
 
-// ---- choose ------------------------------------------------------------------------------------------------------------------------------
+// ---- choose ---------------------------------------------------------------------------------------------------------
 
 namespace {
 

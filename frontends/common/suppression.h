@@ -1,5 +1,5 @@
-// What the operators that choose among boxes share: boxes in the order of their scores, and the greedy choice among them, written with operators of
-// every graph, so that each of them has its size before the model runs.
+// What the operators that choose among boxes share: boxes in the order of their scores, and the greedy choice among
+// them, written with operators of every graph, so that each of them has its size before the model runs.
 #pragma once
 
 #include <functional>
@@ -25,19 +25,23 @@ Value* minus_one_unless(Formula& f, Value* condition, Value* rows);  // by [M, N
 struct Boxes {
   Value *left, *top, *right, *bottom, *classes;
 };
-// A box is suppressed by one before it that stays, of its class, if they overlap by more than `threshold` (or by as much). bool[M, N].
+// A box is suppressed by one before it that stays, of its class,
+// if they overlap by more than `threshold` (or by as much). bool[M, N].
 Value* suppress(Translation& t, Formula& f, const Boxes& boxes, Value* valid, double threshold, bool or_equal);
 
-// ---- the choice as TensorFlow and TFLite make it: the best candidate meets those that were chosen before it, which lower its score or end it ----
+// ---- the choice as TensorFlow and TFLite make it: the best candidate meets those that were chosen before it, which lo
 
-// How far candidate `at`, int64[M, 1], overlaps those that were chosen, int64[M, K]: float[M, K]. Within the body of a loop.
+// How far candidate `at`, int64[M, 1], overlaps those that were chosen, int64[M, K]: float[M, K].
+// Within the body of a loop.
 using Overlaps = std::function<Value*(Formula& inner, Value* at, Value* chosen)>;
-// As shares of what both cover. Boxes are [M, N], or [1, N] for all; one without an area overlaps none. The function keeps no reference to `f`.
+// As shares of what both cover. Boxes are [M, N], or [1, N] for all; one without an area overlaps none.
+// The function keeps no reference to `f`.
 Overlaps shares_of(Formula& f, const Boxes& boxes);
 
 enum class Rules {
   TensorFlow,  // beyond the limit a candidate ends, unless scores are lowered
-  TFLite,  // at the limit too, and whether scores are lowered or not. A chosen box stays a candidate, which ends by meeting itself
+  TFLite,      // at the limit too, and whether scores are lowered or not. A chosen box stays a candidate, which ends by
+               // meeting itself
 };
 struct Limits {
   int64_t most = 0;

@@ -156,7 +156,8 @@ class Import {
     return error(ErrorKind::Unsupported, std::string(it->second->reason)).help(std::string(it->second->hint));
   }
 
-  // What is wrong with a node by itself is found behind other errors too; only then comes what an earlier error has poisoned.
+  // What is wrong with a node by itself is found behind other errors too;
+  // only then comes what an earlier error has poisoned.
   void visit(const SourceNode& node) {
     values_.enter(node.name, location_of(node));
     const Translator* row = row_of(node);

@@ -1,4 +1,5 @@
-// Translators: how one operator of a foreign format becomes ONNX, as rows of a table; and the loop that applies them to a SourceGraph.
+// Translators: how one operator of a foreign format becomes ONNX, as rows of a table;
+// and the loop that applies them to a SourceGraph.
 //
 //   Status relu(Translation& t) {
 //     const Layout layout = t.layout(0);
@@ -8,8 +9,8 @@
 //   }
 //   constexpr Translator kTranslators[] = {{"RELU", 1, 2, 1, 1, relu}};
 //
-// What all formats need is done by the loop: names, layout, origins, operand counts, versions, poisoned values, quantized values as Q/DQ pairs,
-// limits, and the report of everything that cannot be imported.
+// What all formats need is done by the loop: names, layout, origins, operand counts, versions, poisoned values,
+// quantized values as Q/DQ pairs, limits, and the report of everything that cannot be imported.
 #pragma once
 
 #include <memory>
@@ -56,7 +57,8 @@ struct Resolved {
 struct Dialect {
   std::span<const Translator> translators;
   std::string_view hint;  // for what cannot be imported
-  // Nodes say what others declare: what they compute of constants alone is folded, and counts as a constant for the translators behind.
+  // Nodes say what others declare: what they compute of constants alone is folded,
+  // and counts as a constant for the translators behind.
   bool folds_constants = false;
   std::span<const Refused> refused = {};
   std::span<const Resolved> resolved = {};
@@ -67,8 +69,8 @@ struct Dialect {
 Result<std::unique_ptr<Graph>> translate(const SourceGraph& source, const Dialect& dialect,
                                          const ImportOptions& options);
 
-// One node being translated: what the source says of it, and the graph that grows. Operand numbers are the source's; those that a translator
-// reads must be present, as the row of the table says or has() tells.
+// One node being translated: what the source says of it, and the graph that grows. Operand numbers are the source's;
+// those that a translator reads must be present, as the row of the table says or has() tells.
 class Translation {
  public:
   Translation(const SourceGraph& source, const SourceNode& node, const Dialect& dialect, Values& values,
@@ -103,8 +105,8 @@ class Translation {
   Result<Value*> real(size_t i, Layout layout) { return values_.real(node_.inputs[i], layout); }
   // An operand as it is stored: integers that stand for reals stay integers.
   Result<Value*> stored(size_t i, Layout layout) { return values_.stored(node_.inputs[i], layout); }
-  // Weights and other parameters, transposed. Constants are so at once (before that they get axes of 1 in front, up to the rank of `perm`) and
-  // then dequantized, so that their integers and scales stay.
+  // Weights and other parameters, transposed. Constants are so at once (before that they get axes of 1 in front, up to
+  // the rank of `perm`) and then dequantized, so that their integers and scales stay.
   Result<Value*> parameter(size_t i, const Axes& perm) { return values_.parameter(node_.inputs[i], perm); }
   // For operands in Layout::FlattenedPlanes: how many planes, and the constant weights [N, H * W * C] to go with them.
   int64_t channels(size_t i) const { return values_.channels(node_.inputs[i]); }
@@ -125,8 +127,8 @@ class Translation {
   template <class Attrs> Result<Value*> add(const OpDef& op, std::vector<Value*> inputs, const Attrs& attributes) {
     return add(op, std::move(inputs), encode_attributes(attributes));
   }
-  // Output i, as a real number that a node of this translation computes; it is quantized where the source says so. `channels` are those of
-  // Layout::FlattenedPlanes.
+  // Output i, as a real number that a node of this translation computes; it is quantized where the source says so.
+  // `channels` are those of Layout::FlattenedPlanes.
   Status set(size_t i, Value* real, Layout layout, int64_t channels = 0) {
     if (dialect_.finish) {
       LAPIS_TRY(real, dialect_.finish(*this, real));
@@ -140,7 +142,8 @@ class Translation {
   }
   // Body i of the node as a subgraph, whose inputs and outputs are stored as written.
   Result<std::shared_ptr<Graph>> body(size_t i);
-  // The same with what is known of the body's inputs: constants, which are no inputs then, and types where the source tells none.
+  // The same with what is known of the body's inputs:
+  // constants, which are no inputs then, and types where the source tells none.
   Result<std::shared_ptr<Graph>> body(size_t i, const std::vector<SourceValue>& inputs);
   size_t body_input_count(size_t i) const { return i < node_.bodies.size() ? node_.bodies[i]->inputs.size() : 0; }
 

@@ -92,7 +92,8 @@ Result<Node*> Values::add_node(const OpDef& op, std::vector<Value*> inputs, Attr
   return node;
 }
 
-// Weights are only moved, shapes and numbers are computed. Q/DQ pairs stay: they say how the model is meant to be quantized.
+// Weights are only moved, shapes and numbers are computed.
+// Q/DQ pairs stay: they say how the model is meant to be quantized.
 Result<Value*> Values::folded(Node* node) {
   constexpr int64_t kSmall = 1 << 16;
   const OpDef& op = node->op();

@@ -1,5 +1,5 @@
-// Values: what stands in the graph for each value of the source, in each order of axes (layouts.h) and, for quantized values, as integers and as
-// the reals that they mean. Forms come into being when somebody asks for them, once each.
+// Values: what stands in the graph for each value of the source, in each order of axes (layouts.h) and, for quantized
+// values, as integers and as the reals that they mean. Forms come into being when somebody asks for them, once each.
 #pragma once
 
 #include <map>
@@ -19,7 +19,8 @@ class Values {
   Values(const SourceGraph& source, Graph& graph, Names& names, Expansion& expansion)
       : source_(source), graph_(graph), names_(names), expansion_(expansion), scope_{&graph} {}
 
-  // What is known of a value of the source: as its reader found it, or, where that says nothing, as it was defined since.
+  // What is known of a value of the source: as its reader found it, or, where that says nothing,
+  // as it was defined since.
   const SourceValue& source(const std::string& name) const {
     const auto it = defined_.find(name);
     return it == defined_.end() ? source_.values.at(name) : it->second;
@@ -27,7 +28,8 @@ class Values {
   // From now on nodes whose operands are all constant are computed at once and become constants.
   void fold_constants() { folds_ = true; }
 
-  // Nodes that are added from now on belong to this part of the source: their origin is `name`, findings about them are located at `where`.
+  // Nodes that are added from now on belong to this part of the source:
+  // their origin is `name`, findings about them are located at `where`.
   void enter(std::string name, std::string where);
   // A node with one typed output, which is named after what it is made for.
   Result<Value*> add(const OpDef& op, std::vector<Value*> inputs, Attributes attributes,
@@ -56,7 +58,8 @@ class Values {
   Result<Value*> real(const std::string& name, Layout layout);
   Result<Value*> parameter(const std::string& name, const Axes& perm);
   Result<Value*> parameter_for_planes(const std::string& name, int64_t channels);
-  // The order in which a value is at hand; that of images for inputs of the model with four axes, if it works on images.
+  // The order in which a value is at hand; that of images for inputs of the model with four axes,
+  // if it works on images.
   Layout layout(const std::string& name) const;
   int64_t channels(const std::string& name) const;
   void prefer_channels_first() { images_ = true; }

@@ -1,7 +1,7 @@
 // What a layer is called with, and which of its operands that is.
 //
-//   SourceNode node = ...;                                             // "LSTM": sequences, initial_state, initial_state, mask
-//   fill_slots(node, {{"x"}, {{"initial_state", {"h", "c"}}}, {}});    // node.inputs = {"x", "h", "c", ""}
+//   SourceNode node = ...;                                           // "LSTM": sequences, two initial_state, mask
+//   fill_slots(node, {{"x"}, {{"initial_state", {"h", "c"}}}, {}});  // node.inputs = {"x", "h", "c", ""}
 #pragma once
 
 #include "frontends/keras/config.h"

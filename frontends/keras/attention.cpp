@@ -67,8 +67,8 @@ Result<Value*> attended(Translation& t, Value* scores, Value* values) {
   return t.add(ops::MatMul, {weights, values});
 }
 
-// What an Attention says of each query and key: their product, or a sum over the tanh of their sum. AdditiveAttention has a scale for each number of
-// that sum.
+// What an Attention says of each query and key: their product, or a sum over the tanh of their sum. AdditiveAttention
+// has a scale for each number of that sum.
 enum Scores : size_t { kScale = 5, kOfSum };
 
 Result<Value*> times(Translation& t, Value* x, size_t operand) {

@@ -92,7 +92,8 @@ void collect_named(const Json& arguments, Call& call) {
   }
 }
 
-// [["input_1", 0, 0, {...}], ...], or a constant as ["_CONSTANT_VALUE", -1, 2.0, {...}]. What is named belongs to all of them.
+// [["input_1", 0, 0, {...}], ...], or a constant as ["_CONSTANT_VALUE", -1, 2.0, {...}].
+// What is named belongs to all of them.
 Call old_call(const Json& node) {
   Call call;
   const Json::array_t& list = elements(node);

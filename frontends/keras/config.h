@@ -13,12 +13,14 @@ namespace lapis::keras_frontend {
 
 using frontend::Json;
 
-// Of a layer, a model or anything else that Keras writes as {"class_name": ..., "config": {...}}; empty if there is none.
+// Of a layer, a model or anything else that Keras writes as {"class_name": ..., "config": {...}};
+// empty if there is none.
 const Json& config_of(const Json& layer);
 std::string class_inside(const Json& layer);     // what Keras' own code calls it, and the groups of weights after it
 const Json& config_of_cell(const Json& config);  // of a layer that was given a cell; others' own
 std::string name_of(const Json& layer);
-// What translators call it: a layer by its class, operators of Keras 3 as "ops.Add", those of TensorFlow as "tf.math.add".
+// What translators call it: a layer by its class, operators of Keras 3 as "ops.Add",
+// those of TensorFlow as "tf.math.add".
 std::string class_of(const Json& layer);
 bool is_model(const Json& layer);
 bool is_sequence(const Json& model);

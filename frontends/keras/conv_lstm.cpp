@@ -1,4 +1,5 @@
-// LSTMs of pictures: gates are convolutions of the data and of the state. ONNX has no such operator, so that steps stand one behind the other.
+// LSTMs of pictures: gates are convolutions of the data and of the state.
+// ONNX has no such operator, so that steps stand one behind the other.
 #include <algorithm>
 
 #include "frontends/keras/windows.h"
@@ -121,7 +122,8 @@ class Pictures {
     return t_.add(ops::Where, {counts, fresh, before ? before : frontend::scalar(t_, 0, fresh->dtype())});
   }
 
-  // What does not count leaves the states as they were, and shows what the last one did that counts; 0 if there is none.
+  // What does not count leaves the states as they were, and shows what the last one did that counts;
+  // 0 if there is none.
   Result<Value*> counted_step(Value* picture, Value* at) {
     LAPIS_TRY(Value * counts, counts_at(at));
     Value *const h = h_, *const c = c_;

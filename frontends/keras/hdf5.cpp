@@ -92,7 +92,7 @@ class Hdf5Reader {
     return c.number(8);
   }
 
-  // ---- objects --------------------------------------------------------------------------------------------------------
+  // ---- objects ------------------------------------------------------------------------------------------------------
 
   void read_group(uint64_t address, const std::string& path, int depth) {
     constexpr int kDeepest = 32;
@@ -180,7 +180,7 @@ class Hdf5Reader {
     }
   }
 
-  // ---- groups ---------------------------------------------------------------------------------------------------------
+  // ---- groups -------------------------------------------------------------------------------------------------------
 
   void read_symbols(Cursor& c) {
     constexpr uint64_t kHeapHead = 32;
@@ -248,7 +248,7 @@ class Hdf5Reader {
     if (c.number(8) != kUndefined || c.flawed()) report("a group of many names in the newest form");
   }
 
-  // ---- types and shapes -----------------------------------------------------------------------------------------------
+  // ---- types and shapes ---------------------------------------------------------------------------------------------
 
   Shape dataspace(Cursor& c) {
     constexpr uint64_t kMost = 32;
@@ -296,7 +296,7 @@ class Hdf5Reader {
     return {dtype == DType::Undefined ? Type::Kind::Other : Type::Kind::Number, dtype, size};
   }
 
-  // ---- arrays ---------------------------------------------------------------------------------------------------------
+  // ---- arrays -------------------------------------------------------------------------------------------------------
 
   void read_layout(Cursor& c, Hdf5Object& object) {
     enum Class : uint64_t { Compact = 0, Contiguous = 1, Chunked = 2 };
@@ -361,7 +361,7 @@ class Hdf5Reader {
       report("the values of an array");
   }
 
-  // ---- attributes -----------------------------------------------------------------------------------------------------
+  // ---- attributes ---------------------------------------------------------------------------------------------------
 
   void read_attribute(Cursor& c, Hdf5Object& object) {
     const uint64_t version = c.number(1), flags = c.number(1);

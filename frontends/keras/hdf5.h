@@ -1,7 +1,8 @@
-// HDF5 files as Keras writes them: groups, attributes of text, arrays of numbers in one piece or in chunks (gzip, shuffle). Every address, length
-// and kind is checked, each object is read once, and what is read is limited by the size of the file: a file that was cut off, damaged or made to
-// harm ends in an error. What Keras does not write (links to other files, shared types, groups of thousands of names in the newest form) is refused
-// by name. docs/adr/0035 says why this is no library.
+// HDF5 files as Keras writes them: groups, attributes of text, arrays of numbers in one piece or in chunks (gzip,
+// shuffle). Every address, length and kind is checked, each object is read once, and what is read is limited by the
+// size of the file: a file that was cut off, damaged or made to harm ends in an error. What Keras does not write (links
+// to other files, shared types, groups of thousands of names in the newest form) is refused by name. docs/adr/0035 says
+// why this is no library.
 //
 //   LAPIS_TRY(Hdf5 file, Hdf5::open(mapped));
 //   const auto config = file.text("/", "model_config");
@@ -37,8 +38,8 @@ class Hdf5 {
 
   // Paths begin with "/", and only the root's ends with it.
   bool has(const std::string& path) const { return objects_.contains(path); }
-  // An attribute of one string, or of several; nullopt if there is none, or of another kind. Lists that are too long for an attribute are divided by
-  // Keras into NAME0, NAME1, ...
+  // An attribute of one string, or of several; nullopt if there is none, or of another kind. Lists that are too long
+  // for an attribute are divided by Keras into NAME0, NAME1, ...
   std::optional<std::string> text(const std::string& path, const std::string& attribute) const;
   std::optional<std::vector<std::string>> texts(const std::string& path, const std::string& attribute) const;
   // Over the bytes of the file where that is worth it.

@@ -1,4 +1,5 @@
-// Numbers and bytes of a part of an HDF5 file, one behind the other. What lies behind the end is 0 or nothing, and flawed() says so afterwards.
+// Numbers and bytes of a part of an HDF5 file, one behind the other.
+// What lies behind the end is 0 or nothing, and flawed() says so afterwards.
 #pragma once
 
 #include <cstdint>

@@ -75,7 +75,8 @@ Status mask_of_embedding(Translation& t) {
 Status all_of_masks(Translation& t) { return combined(t, ops::And); }
 Status any_of_masks(Translation& t) { return combined(t, ops::Or); }
 
-// Operands: each of the layer, then its mask. Beside each other, masks lie as their data does, or are one where that grows by values of a step.
+// Operands: each of the layer, then its mask.
+// Beside each other, masks lie as their data does, or are one where that grows by values of a step.
 Status mask_of_concatenate(Translation& t) {
   for (size_t i = 1; i < t.input_count(); i += 2) {
     if (!t.has(i)) continue;

@@ -16,7 +16,8 @@ bool is_merging(View layer) {
   return is_one_of(layer, {"Add", "Average", "Maximum", "Minimum", "Multiply", "Subtract"});
 }
 
-// Whether the result has the mask of the (first) operand. Identity, Normalization and Rescaling learned it with Keras 3.
+// Whether the result has the mask of the (first) operand.
+// Identity, Normalization and Rescaling learned it with Keras 3.
 bool hands_on(View layer, int64_t version) {
   return is_one_of(layer, {"Activation",
                            "ActivityRegularization",
@@ -131,7 +132,8 @@ Masks::Made Masks::made_by(const SourceNode& node, const Json& config) const {
   return {hands_on(node.op, version_) ? handed : ""};
 }
 
-// Keras 3 counts a step that any operand counts, if all have masks; Keras 2 one that all of those count that have a mask.
+// Keras 3 counts a step that any operand counts, if all have masks;
+// Keras 2 one that all of those count that have a mask.
 Masks::Made Masks::merged(const SourceNode& node) const {
   std::vector<std::string> masks;
   for (const std::string& operand : node.inputs)

@@ -1,5 +1,6 @@
-// Which steps layers leave out. Masks are not in the file: layers make them (Masking, Embedding), hand them on beside their data, combine them, or
-// lose them, as their classes in Keras do. Here they are values like others: operands of the layers that heed them.
+// Which steps layers leave out. Masks are not in the file: layers make them (Masking, Embedding), hand them on beside
+// their data, combine them, or lose them, as their classes in Keras do. Here they are values like others: operands of
+// the layers that heed them.
 //
 //   ids -> Embedding -> LSTM    becomes    ids -> Embedding -> LSTM
 //                                             \-> Embedding.mask -/
@@ -15,9 +16,11 @@ class Masks {
  public:
   explicit Masks(int64_t keras_version) : version_(keras_version) {}
 
-  // Gives a layer whose slots are filled the masks of its data, where it heeds them and was given no others. Why that cannot be; "" if it is.
+  // Gives a layer whose slots are filled the masks of its data, where it heeds them and was given no others.
+  // Why that cannot be; "" if it is.
   std::string hand_over(frontend::SourceNode& node, bool was_given_masks) const;
-  // The mask that the result of such a layer has: "" for none; a node where it must be computed first, whose output is the mask.
+  // The mask that the result of such a layer has: "" for none;
+  // a node where it must be computed first, whose output is the mask.
   struct Made {
     std::string name;
     std::optional<frontend::SourceNode> node = {};

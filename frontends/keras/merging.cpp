@@ -93,7 +93,8 @@ Status concatenate(Translation& t) {
   return t.set(0, y, layout);
 }
 
-// Sums of products over one axis of each operand, sample by sample: [N, A], [N, A] give [N, 1], and [N, I, A], [N, J, A] give [N, I, J].
+// Sums of products over one axis of each operand, sample by sample:
+// [N, A], [N, A] give [N, 1], and [N, I, A], [N, J, A] give [N, I, J].
 Status dot(Translation& t) {
   LAPIS_TRY(const std::vector<int64_t> axes, option(t, "axes", 2, -1));
   LAPIS_TRY(Value * a, factor(t, 0, axes[0]));

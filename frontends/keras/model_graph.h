@@ -1,4 +1,5 @@
-// How the layers of a functional model name each other: which there are, how often each is called, where the model begins and ends.
+// How the layers of a functional model name each other:
+// which there are, how often each is called, where the model begins and ends.
 //
 //   const ModelGraph graph = model_graph(model);
 //   const Call& second = graph.calls.at("conv")[listed({"conv", 1}, graph.inner_offsets).call];

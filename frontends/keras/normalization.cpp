@@ -25,7 +25,8 @@ Result<Value*> root_of_sum(Translation& t, Value* a, double more) {
   return t.add(ops::Sqrt, {sum});
 }
 
-// x * factor + rest for each channel: the same as BatchNormalization, for data whose channels stand last and need not be moved for it.
+// x * factor + rest for each channel: the same as BatchNormalization,
+// for data whose channels stand last and need not be moved for it.
 Status batch_scale(Translation& t, const Shape& shape) {
   LAPIS_TRY(Value * variance, t.real(4, Layout::AsWritten));
   LAPIS_TRY(Value * factor, weight_or(t, 1, 1, shape));

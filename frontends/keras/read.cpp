@@ -124,7 +124,7 @@ class Reader {
   Masks masks_;
 };
 
-// ---- inputs -----------------------------------------------------------------------------------------------------------
+// ---- inputs ---------------------------------------------------------------------------------------------------------
 
 Status Reader::add_input(const std::string& name, const Json& config, const Json* sizes_if_built) {
   const Json* shape = member(config, "batch_shape");
@@ -149,7 +149,7 @@ Status Reader::add_input(const std::string& name, const Json& config, const Json
   return ok();
 }
 
-// ---- Sequential -------------------------------------------------------------------------------------------------------
+// ---- Sequential -----------------------------------------------------------------------------------------------------
 
 // The configuration of the first layer, or of the first one of the model that it is.
 const Json& first_config(const Json& layer) {
@@ -173,7 +173,7 @@ Result<Names> Reader::add_sequence(const Context& context) {
   return at;
 }
 
-// ---- Functional -------------------------------------------------------------------------------------------------------
+// ---- Functional -----------------------------------------------------------------------------------------------------
 
 const ModelGraph& Reader::graph_of(const Json& model) {
   const auto [known, is_first] = graphs_.try_emplace(&model);
@@ -181,8 +181,8 @@ const ModelGraph& Reader::graph_of(const Json& model) {
   return known->second;
 }
 
-// Lists what the outputs need, operands first, and reads that in the order in which Keras runs it. What is open lies on a stack of its own, because
-// models may be deep.
+// Lists what the outputs need, operands first, and reads that in the order in which Keras runs it. What is open lies on
+// a stack of its own, because models may be deep.
 class FunctionalWalk {
  public:
   FunctionalWalk(Reader& reader, const Context& context)
@@ -250,7 +250,8 @@ class FunctionalWalk {
     return ok();
   }
 
-  // What is farther from the outputs runs first. That matters where a layer takes away the mask of its data, which others read too.
+  // What is farther from the outputs runs first.
+  // That matters where a layer takes away the mask of its data, which others read too.
   Result<std::vector<Place>> in_order_of_keras() const {
     std::map<Key, int64_t> depths;
     std::map<std::string, int64_t> of_layers;  // that several calls share
@@ -340,7 +341,7 @@ class FunctionalWalk {
 
 Result<Names> Reader::add_functional(const Context& context) { return FunctionalWalk(*this, context).run(); }
 
-// ---- layers -----------------------------------------------------------------------------------------------------------
+// ---- layers ---------------------------------------------------------------------------------------------------------
 
 std::map<std::string, LayerPath> Reader::paths_of(const Context& context) const {
   std::map<std::string, LayerPath> paths;

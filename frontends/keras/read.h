@@ -1,5 +1,6 @@
-// Keras models to a SourceGraph: one node for each call of a layer, with the layer's configuration as attributes, the data that it is called with and
-// its weights as operands. Models within models are taken apart, shared layers share their weights, wrappers become what they wrap.
+// Keras models to a SourceGraph: one node for each call of a layer, with the layer's configuration as attributes, the
+// data that it is called with and its weights as operands. Models within models are taken apart, shared layers share
+// their weights, wrappers become what they wrap.
 #pragma once
 
 #include "frontends/keras/weights.h"

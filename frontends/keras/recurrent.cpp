@@ -1,4 +1,5 @@
-// LSTM, GRU and SimpleRNN, in one direction or both, as ONNX's operators: the same functions with their gates in another order.
+// LSTM, GRU and SimpleRNN, in one direction or both, as ONNX's operators:
+// the same functions with their gates in another order.
 #include "ir/ops/recurrent.h"
 
 #include <map>
@@ -16,8 +17,8 @@ struct Kind {
   const OpDef& op;
   std::vector<int64_t> order;  // ONNX's gates among Keras'
   size_t states;               // h, and c of an LSTM
-  // The numbers of each gate's matrices are those that cuDNN wants, [units, F] and [units, units], whatever shape Keras writes them in; there is an
-  // input's and a recurrent bias, and a GRU resets what its recurrent kernel gives.
+  // The numbers of each gate's matrices are those that cuDNN wants, [units, F] and [units, units], whatever shape Keras
+  // writes them in; there is an input's and a recurrent bias, and a GRU resets what its recurrent kernel gives.
   bool is_cudnn = false;
 };
 const Kind* kind_of(const std::string& layer) {
@@ -40,8 +41,9 @@ Result<Value*> reordered(Translation& t, Value* gates, const Kind& kind, int64_t
   return t.add(ops::Concat, parts, ops::ConcatAttrs{0});
 }
 
-// Operands `first`, `first` + 1 and `first` + 2: kernel [F, gates * units], recurrent kernel [units, gates * units], and bias, if there is one: [gates *
-// units], or [2, gates * units] of a GRU that resets what its recurrent kernel gives.
+// Operands `first`, `first` + 1 and `first` + 2: kernel [F, gates * units], recurrent kernel [units, gates * units],
+// and bias, if there is one: [gates * units], or [2, gates * units] of a GRU that resets what its recurrent kernel
+// gives.
 struct Cell {
   Value *w = nullptr, *r = nullptr, *b = nullptr;
 };
@@ -102,7 +104,7 @@ Result<Cell> cell_of(Translation& t, const Kind& kind, size_t first) {
   return cell;
 }
 
-// ---- activations ------------------------------------------------------------------------------------------------------
+// ---- activations ----------------------------------------------------------------------------------------------------
 
 Status add_activation(const Translation& t, const char* option, const char* fallback, std::vector<std::string>& names,
                       ops::RecurrentAttrs& attributes) {
@@ -159,7 +161,7 @@ Result<Attributes> attributes_of(const Translation& t, const Kind& kind, size_t 
   return attributes_of(t, kind, attributes, directions);
 }
 
-// ---- the operator -----------------------------------------------------------------------------------------------------
+// ---- the operator ---------------------------------------------------------------------------------------------------
 
 // What it gives: all steps [steps, directions, N, units], then the last states [directions, N, units].
 Result<std::vector<Value*>> all_steps(Translation& t, const Kind& kind, size_t slots, size_t directions,
@@ -222,7 +224,8 @@ Result<Value*> last_of(Translation& t, const std::vector<Value*>& y, size_t dire
   return counting && t.has(1) ? last_or_zeros(t, *counting, last) : last;
 }
 
-// What one direction gives: all steps [N, steps, units], or the last [N, units]. Both directions together leave out what the mask does.
+// What one direction gives: all steps [N, steps, units], or the last [N, units].
+// Both directions together leave out what the mask does.
 Result<Value*> result_of(Translation& t, const std::vector<Value*>& y, size_t directions, int64_t d,
                          const std::optional<Steps>& counting) {
   if (!t.get<bool>("return_sequences", false)) return last_of(t, y, directions, d, counting);

@@ -8,7 +8,8 @@
 namespace lapis::keras_frontend {
 namespace {
 
-// Two numbers for each axis of pixels: what is added or cut off in front and behind. One number, one for each axis, or all of them.
+// Two numbers for each axis of pixels: what is added or cut off in front and behind.
+// One number, one for each axis, or all of them.
 Result<std::vector<int64_t>> edges(const Translation& t, const char* name, size_t axes) {
   std::vector<int64_t> given = t.get<std::vector<int64_t>>(name, {});
   if (given.empty()) given.assign(1, t.get<int64_t>(name, 1));
@@ -95,7 +96,8 @@ Status begin_steps(Translation& t) {
   return t.set(0, y, Layout::AsWritten);
 }
 
-// The mask of such data, which has one for each step if it has more axes than those: [N, steps, ...] as [N * steps, ...].
+// The mask of such data, which has one for each step if it has more axes than those:
+// [N, steps, ...] as [N * steps, ...].
 Status mask_of_steps(Translation& t) {
   LAPIS_TRY(Value * mask, t.real(0, Layout::AsWritten));
   LAPIS_TRY(const int64_t rank, frontend::rank_of(mask));

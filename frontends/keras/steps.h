@@ -1,5 +1,5 @@
-// Sequences of which some steps are left out, for networks that know only how long a sequence is: the steps that count move to the front, and what
-// comes of them is spread over all steps again.
+// Sequences of which some steps are left out, for networks that know only how long a sequence is: the steps that count
+// move to the front, and what comes of them is spread over all steps again.
 //
 //   LAPIS_TRY(const Steps steps, steps_of(t, kMask));
 //   LAPIS_TRY(x, rows_at(t, x, steps.order));                    // and steps.lengths goes to the network
@@ -22,8 +22,8 @@ Result<Steps> steps_of(Translation& t, size_t mask);
 // Rows of x [N, steps, values].
 Result<Value*> rows_at(Translation& t, Value* x, Value* rows);
 
-// y [N, steps, values], of those that count first: at each step what the last one gave that counts, as one comes from the front or from behind; zeros
-// before there is one, or at all steps that do not count.
+// y [N, steps, values], of those that count first: at each step what the last one gave that counts, as one comes from
+// the front or from behind; zeros before there is one, or at all steps that do not count.
 struct Spread {
   bool backwards = false, zeros = false;
 };

@@ -112,14 +112,16 @@ Status separable_conv(Translation& t);
 Result<Value*> activated(Translation& t, Value* x, Layout layout, const std::string& name);
 Result<Value*> activated(Translation& t, Value* x, Layout layout);
 
-// Options: a number whole or not, a list of numbers (empty if there are none), and one whole number for each of `count` axes.
+// Options: a number whole or not, a list of numbers (empty if there are none),
+// and one whole number for each of `count` axes.
 double number(const Translation& t, const char* name, double fallback);
 std::vector<double> numbers(const Translation& t, const char* name);
 Result<std::vector<int64_t>> option(const Translation& t, const char* name, size_t count, int64_t fallback);
 // An option that is one axis, counted from the front.
 Result<int64_t> axis_option(const Translation& t, const char* name, int64_t rank);
 Result<int64_t> rank_of(const Translation& t);  // of the data
-// Whether the layer takes its data as [N, C, H, W]; in which order it is asked for then; and the first axis of pixels as it is written.
+// Whether the layer takes its data as [N, C, H, W]; in which order it is asked for then;
+// and the first axis of pixels as it is written.
 bool has_channels_first(const Translation& t);
 inline Layout image_layout(const Translation& t) {
   return has_channels_first(t) ? Layout::AsWritten : Layout::ChannelsFirst;

@@ -1,7 +1,8 @@
-// Where a layer's weights lie in the HDF5 file that Keras wrote. Old files list those of each outermost layer by name, new ones number them layer by
-// layer:
+// Where a layer's weights lie in the HDF5 file that Keras wrote. Old files list those of each outermost layer by name,
+// new ones number them layer by layer:
 //
-//   /model_weights/dense  with the attribute weight_names = ["dense/kernel:0", "dense/bias:0"], each of which is an array below
+//   /model_weights/dense  with the attribute weight_names = ["dense/kernel:0", "dense/bias:0"],
+//                         each of which is an array below
 //   /layers/dense_1/vars/0, /layers/lstm/cell/vars/0, /layers/functional/layers/conv2d/vars/0
 #pragma once
 

@@ -1,4 +1,5 @@
-// Convolutions and pools: windows over one to three axes of pixels, channels last or, where `data_format` says so, first.
+// Convolutions and pools: windows over one to three axes of pixels, channels last or,
+// where `data_format` says so, first.
 #include "frontends/keras/windows.h"
 
 #include <algorithm>
@@ -129,7 +130,8 @@ Status masked_average(Translation& t) {
   return t.set(0, y, Layout::AsWritten);
 }
 
-// The pixels that a transposed convolution gives: SAME as many as strides, VALID all of them; `output_padding` says it otherwise.
+// The pixels that a transposed convolution gives: SAME as many as strides, VALID all of them;
+// `output_padding` says it otherwise.
 Result<Dims> transposed_sizes(const Translation& t, const Window& w, const Type& image, bool same) {
   std::vector<int64_t> added;
   if (t.node().attributes.contains("output_padding")) {

@@ -6,7 +6,8 @@
 
 namespace lapis::keras_frontend {
 
-// The window of this size that the layer's options say, over an image that has its channels first; `strides` where they do not say them.
+// The window of this size that the layer's options say, over an image that has its channels first;
+// `strides` where they do not say them.
 Result<frontend::Window> window(const Translation& t, std::vector<int64_t> kernel, const std::vector<int64_t>& strides,
                                 const Type& image);
 

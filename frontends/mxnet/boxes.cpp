@@ -1,5 +1,5 @@
-// Operators of detectors: boxes before them (MultiBoxPrior), what a network says of them (box_decode, MultiBoxDetection), the choice among them
-// (box_nms).
+// Operators of detectors: boxes before them (MultiBoxPrior), what a network says of them (box_decode,
+// MultiBoxDetection), the choice among them (box_nms).
 #include <cmath>
 #include <limits>
 
@@ -26,7 +26,7 @@ Value* corners(Formula& f, Value* x, Value* y, Value* half_width, Value* half_he
 
 Value* part(Formula& f, Value* x, int64_t i) { return f.slice(x, -1, i, i + 1); }
 
-// ---- MultiBoxPrior ---------------------------------------------------------------------------------------------------------------------
+// ---- MultiBoxPrior --------------------------------------------------------------------------------------------------
 
 struct Priors {
   std::vector<double> sizes, ratios, steps, offsets;
@@ -46,7 +46,8 @@ Result<Priors> priors_of(Translation& t) {
   return p;
 }
 
-// Halves of the extents of the boxes at one place: all sizes with the first ratio, then the first size with the other ones.
+// Halves of the extents of the boxes at one place:
+// all sizes with the first ratio, then the first size with the other ones.
 struct Halves {
   std::vector<float> widths, heights;
 };
@@ -89,7 +90,7 @@ Value* prior_boxes(Formula& f, Value* x, const Priors& p) {
 
 Value* between_0_and_1(Formula& f, Value* x) { return f.op(ops::Clip, {x, f.number(0), f.number(1)}); }
 
-// ---- decoding ------------------------------------------------------------------------------------------------------------------------
+// ---- decoding -------------------------------------------------------------------------------------------------------
 
 struct Decoding {
   std::vector<double> scales;  // of x, y, width, height
@@ -128,7 +129,7 @@ Result<Decoding> decoding_of(Translation& t) {
   return d;
 }
 
-// ---- box_nms -----------------------------------------------------------------------------------------------------------------------------
+// ---- box_nms --------------------------------------------------------------------------------------------------------
 
 struct Choice {
   double overlap, least_score;
@@ -213,7 +214,7 @@ Result<Value*> batches_of_rows(Translation& t, Value* x, int64_t rank) {
   return frontend::reshape(t, x, {-1, count.value(), x->type().dim(-1).value()});
 }
 
-// ---- MultiBoxDetection ---------------------------------------------------------------------------------------------------------
+// ---- MultiBoxDetection ----------------------------------------------------------------------------------------------
 
 struct Detection {
   double threshold, overlap;

@@ -80,7 +80,7 @@ std::shared_ptr<const SourceGraph> own(const SourceGraph& graph, const std::stri
   return std::make_shared<const SourceGraph>(frontend::own_body(graph, prefix, same_node()));
 }
 
-// ---- _cond ------------------------------------------------------------------------------------------------------------------
+// ---- _cond ----------------------------------------------------------------------------------------------------------
 
 // A branch that takes all operands.
 std::shared_ptr<const SourceGraph> branch_of(const SourceNode& node, const SourceGraph& part, const Places& places,
@@ -106,7 +106,7 @@ Status add_branch(SourceNode node, const std::vector<SourceGraph>& parts, Source
   return ok();
 }
 
-// ---- _foreach ---------------------------------------------------------------------------------------------------------------
+// ---- _foreach -------------------------------------------------------------------------------------------------------
 
 // Results in front of states, in the symbol, are states in front of results here.
 void states_first(Names& names, size_t results) {
@@ -145,7 +145,7 @@ Status add_scan(SourceNode node, const std::vector<SourceGraph>& parts, SourceGr
   return ok();
 }
 
-// ---- _while_loop ------------------------------------------------------------------------------------------------------------
+// ---- _while_loop ----------------------------------------------------------------------------------------------------
 
 struct While {
   Places asked, taken;         // operands of the condition and of the step
@@ -213,7 +213,7 @@ struct Row {
 };
 constexpr Row kRows[] = {{"_cond", add_branch}, {"_foreach", add_scan}, {"_while_loop", add_loop}};
 
-// ---- the loop ---------------------------------------------------------------------------------------------------------------
+// ---- the loop -------------------------------------------------------------------------------------------------------
 
 // What the body knows: what changes has the type that it starts with.
 Result<std::vector<Value*>> loop_operands(Translation& t, size_t states, std::vector<SourceValue>& known) {
@@ -246,8 +246,8 @@ Status finish_body(Translation& t, Graph& body, const std::vector<Value*>& opera
   return ok();
 }
 
-// Results have as many rows as iterations can be, so that their shape is known: they are states too, of which each iteration sets its row. MXNet says
-// nothing about rows that none has set, here they are 0.
+// Results have as many rows as iterations can be, so that their shape is known: they are states too, of which each
+// iteration sets its row. MXNet says nothing about rows that none has set, here they are 0.
 Result<std::vector<Value*>> rows_as_states(Translation& t, Graph& body, const std::vector<Value*>& operands,
                                            size_t states, int64_t most) {
   frontend::Formula within(t, body);

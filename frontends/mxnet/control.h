@@ -9,7 +9,8 @@
 namespace lapis::mxnet_frontend {
 
 bool is_control_flow(std::string_view op);
-// Puts the node into the graph, its operands and results in another order, and what decides whether it goes on in front of it. `parts` are its graphs.
+// Puts the node into the graph, its operands and results in another order,
+// and what decides whether it goes on in front of it. `parts` are its graphs.
 Status add_control_flow(frontend::SourceNode node, const std::vector<frontend::SourceGraph>& parts,
                         frontend::SourceGraph& graph);
 

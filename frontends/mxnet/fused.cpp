@@ -45,7 +45,7 @@ bool means_the_same_at_every_scale(const SymbolNode& n) {
          (n.op == "LeakyReLU" && attribute<std::string>(n, "act_type", "leaky") == "leaky");
 }
 
-// ---- weights --------------------------------------------------------------------------------------------------------------
+// ---- weights --------------------------------------------------------------------------------------------------------
 
 // One number a channel of what a normalization multiplies and adds.
 struct Folded {
@@ -89,7 +89,7 @@ Tensor dequantized(const Tensor& integers, float largest) {
   return result;
 }
 
-// ---- signs ------------------------------------------------------------------------------------------------------------------
+// ---- signs ----------------------------------------------------------------------------------------------------------
 
 bool is_quantizer(const SymbolNode& n) {
   return n.op == "_contrib_quantize" || n.op == "_contrib_quantize_v2" || n.op == "_contrib_requantize";
@@ -129,7 +129,7 @@ class Signs {
   std::vector<bool> known_;  // by node
 };
 
-// ---- one fused node -------------------------------------------------------------------------------------------------------
+// ---- one fused node -------------------------------------------------------------------------------------------------
 
 class Fused {
  public:
@@ -205,8 +205,8 @@ class Fused {
     return ok();
   }
 
-  // Dense layers apply their function to reals if they know the scale of the result; convolutions scale the bounds of a clip only, and without such a
-  // scale leave it out.
+  // Dense layers apply their function to reals if they know the scale of the result; convolutions scale the bounds of a
+  // clip only, and without such a scale leave it out.
   bool applies_to_reals(const SymbolNode& n) const {
     if (n.is_variable() || means_the_same_at_every_scale(n)) return true;
     return (is_calibrated() || gives_reals()) && (!is_convolution(node_) || n.op == "clip");
@@ -228,7 +228,7 @@ class Fused {
     return ok();
   }
 
-  // ---- quantized ones ---------------------------------------------------------------------------------------------------
+  // ---- quantized ones -----------------------------------------------------------------------------------------------
 
   Status quantize_operands() {
     const std::vector<Entry>& inputs = body_.nodes[contraction_].inputs;
@@ -384,7 +384,7 @@ class Fused {
     add_scaled({to_.nodes.size() - 1, 0}, (of_data + kHalf) / of_data * (kSteps / kWhole));
   }
 
-  // ---- nodes --------------------------------------------------------------------------------------------------------------
+  // ---- nodes --------------------------------------------------------------------------------------------------------
 
   Entry add(SymbolNode node) {
     node.is_needed = true;
@@ -429,7 +429,8 @@ class Fused {
     return scaled;
   }
 
-  // The function of the numbers that integers are, in steps of the result; of whole sums, whose GELU is a ReLU when it is rounded.
+  // The function of the numbers that integers are, in steps of the result;
+  // of whole sums, whose GELU is a ReLU when it is rounded.
   Entry add_on_integers(SymbolNode n) {
     if (is_calibrated()) {
       const double low = *number(node_, "min_calib_range"), high = *number(node_, "max_calib_range");

@@ -17,7 +17,8 @@ std::string_view text_of(std::span<const std::byte> bytes) {
 
 bool is_params(std::span<const std::byte> bytes) { return text_of(bytes).starts_with(mxnet_frontend::kParamsMagic); }
 
-// JSON that begins with nodes, which have operators. "arg_nodes" and "heads" come behind all nodes, at the end of the file.
+// JSON that begins with nodes, which have operators.
+// "arg_nodes" and "heads" come behind all nodes, at the end of the file.
 bool is_symbol(std::span<const std::byte> bytes) {
   constexpr size_t kEdge = 4096;
   const std::string_view text = text_of(bytes);

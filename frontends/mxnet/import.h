@@ -1,5 +1,5 @@
-// MXNet models become Graphs: a symbol file (NAME-symbol.json) and the parameters beside it (NAME-0000.params), of MXNet 0.8 to 1.9 and of Gluon
-// (docs/frontends.md). Either file stands for the model.
+// MXNet models become Graphs: a symbol file (NAME-symbol.json) and the parameters beside it (NAME-0000.params), of
+// MXNet 0.8 to 1.9 and of Gluon (docs/frontends.md). Either file stands for the model.
 //
 //   LAPIS_TRY(auto graph, import_model("det1-symbol.json"));   // the door for all formats (frontends/frontend.h)
 #pragma once

@@ -1,4 +1,5 @@
-// Symbol files say nothing about the shapes of inputs. How many axes one has, and how many channels, follows from what reads it.
+// Symbol files say nothing about the shapes of inputs.
+// How many axes one has, and how many channels, follows from what reads it.
 #pragma once
 
 #include "frontends/mxnet/params.h"

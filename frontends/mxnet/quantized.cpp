@@ -1,6 +1,7 @@
-// Operators on integers of 8 bits that go along with a range, two more values: the largest magnitude in the range stands for the largest integer. Which number
-// that is differs: MXNet's own operators mean 127 and 255, those that it does with oneDNN 127.5 and 255.5. Sums, which MXNet keeps in 32 bits, stand in the
-// graph as the reals that they mean. Ranges that are known give constant scales, others are computed with the model.
+// Operators on integers of 8 bits that go along with a range, two more values: the largest magnitude in the range
+// stands for the largest integer. Which number that is differs: MXNet's own operators mean 127 and 255, those that it
+// does with oneDNN 127.5 and 255.5. Sums, which MXNet keeps in 32 bits, stand in the graph as the reals that they mean.
+// Ranges that are known give constant scales, others are computed with the model.
 #include <algorithm>
 #include <cfloat>
 #include <cmath>
@@ -120,7 +121,7 @@ Status finish(Translation& t, const Formula& f, Value* integers, const Range& ra
   return set_range(t, range);
 }
 
-// ---- from reals to integers ---------------------------------------------------------------------------------------------
+// ---- from reals to integers -----------------------------------------------------------------------------------------
 
 struct Calibration {
   bool is_known;
@@ -161,7 +162,7 @@ Status quantize_by(Translation& t, Formula& f, Value* x, Range range, DType dtyp
   return finish(t, f, as_type(f, integers, dtype), range);
 }
 
-// ---- products -----------------------------------------------------------------------------------------------------------
+// ---- products -------------------------------------------------------------------------------------------------------
 
 struct Products {
   Ranged data, weights, bias;
@@ -187,7 +188,7 @@ Value* product_of_scales(Formula& f, Value* a, Value* b) {
   return f.number(a->constant().data<float>()[0] * b->constant().data<float>()[0]);
 }
 
-// ---- what works on reals ------------------------------------------------------------------------------------------------
+// ---- what works on reals --------------------------------------------------------------------------------------------
 
 Status calibrated_result(Translation& t, Formula& f, Value* real, DType dtype) {
   LAPIS_TRY(const Calibration c, calibration_of(t, "int8"));

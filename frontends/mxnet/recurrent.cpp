@@ -1,4 +1,5 @@
-// The fused LSTM, GRU and simple networks, whose parameters are one vector: all weights, layer by layer and direction by direction, then all biases.
+// The fused LSTM, GRU and simple networks, whose parameters are one vector:
+// all weights, layer by layer and direction by direction, then all biases.
 #include "frontends/common/recurrent_layers.h"
 #include "frontends/mxnet/translators.h"
 

@@ -8,7 +8,7 @@
 namespace lapis::mxnet_frontend {
 namespace {
 
-// ---- Reshape -------------------------------------------------------------------------------------------------------------
+// ---- Reshape --------------------------------------------------------------------------------------------------------
 
 // The codes of Reshape's shape beside sizes.
 enum Code : int64_t { Copy = 0, Infer = -1, CopyRest = -2, Merge = -3, Split = -4 };
@@ -98,7 +98,7 @@ Result<Shape> wanted_shape(Translation& t, const Value* x) {
   return as_onnx(*x->type().dims, to);
 }
 
-// ---- slices ----------------------------------------------------------------------------------------------------------------
+// ---- slices ---------------------------------------------------------------------------------------------------------
 
 int64_t at_or(const std::vector<int64_t>& list, size_t i, int64_t fallback) {
   return i < list.size() && list[i] != kNone ? list[i] : fallback;

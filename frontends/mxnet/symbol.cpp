@@ -17,7 +17,8 @@ constexpr std::string_view kWithLabel[] = {"SoftmaxOutput",          "Softmax",
                                            "LinearRegressionOutput", "LogisticRegressionOutput",
                                            "MAERegressionOutput",    "SVMOutput"};
 
-// Operators that need their first operand only: sums of integers stand in the graph as the reals that they mean, whatever their range.
+// Operators that need their first operand only: sums of integers stand in the graph as
+// the reals that they mean, whatever their range.
 bool reads_one(std::string_view op) {
   return op == "_contrib_requantize" ||
          std::find(std::begin(kWithLabel), std::end(kWithLabel), op) != std::end(kWithLabel);

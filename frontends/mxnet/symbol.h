@@ -33,7 +33,8 @@ struct Symbol {
   std::vector<Entry> heads;
 };
 
-// What the heads do not need is marked so; labels are no operands any more, nor are the ranges of sums that are quantized again.
+// What the heads do not need is marked so; labels are no operands any more,
+// nor are the ranges of sums that are quantized again.
 Result<Symbol> parse_symbol(std::span<const std::byte> bytes);
 
 // Sets how many outputs of each node others use; variables have one.

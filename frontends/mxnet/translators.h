@@ -11,7 +11,8 @@ using frontend::Axes;
 using frontend::Layout;
 using frontend::Translation;
 
-// Options of a node, with the defaults that MXNet gives them. The first that is of another kind than asked for is kept as the flaw.
+// Options of a node, with the defaults that MXNet gives them.
+// The first that is of another kind than asked for is kept as the flaw.
 //
 //   Options o(t);
 //   const auto kernel = o.list("kernel");
@@ -149,7 +150,7 @@ Status roi_align(Translation& t);
 // recurrent.cpp
 Status recurrent(Translation& t);
 
-// ---- rows of tables ----------------------------------------------------------------------------------------------------
+// ---- rows of tables -------------------------------------------------------------------------------------------------
 
 Status apply(Translation& t, const OpDef& op);    // to operand 0
 Status combine(Translation& t, const OpDef& op);  // operands 0 and 1

@@ -51,7 +51,7 @@ Result<std::vector<Value*>> contraction_operands(Translation& t, bool no_bias) {
   return inputs;
 }
 
-// ---- pools -------------------------------------------------------------------------------------------------------------
+// ---- pools ----------------------------------------------------------------------------------------------------------
 
 struct Pool {
   Window w;
@@ -103,7 +103,7 @@ Status check_convention(const std::string& convention, const Window& w) {
   return ok();
 }
 
-// ---- resizing ----------------------------------------------------------------------------------------------------------
+// ---- resizing -------------------------------------------------------------------------------------------------------
 
 Result<Value*> resized(Translation& t, Value* x, Value* scales, Value* sizes, const ops::ResizeAttrs& attributes) {
   std::vector<Value*> inputs = {x, nullptr, scales};

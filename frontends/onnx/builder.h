@@ -9,8 +9,8 @@
 
 namespace lapis::onnx_frontend {
 
-// Takes the large tensors out of `model`, or out of what was set apart from it. Locations in diagnostics are nodes and values; the
-// caller adds the file.
+// Takes the large tensors out of `model`, or out of what was set apart from it. Locations in diagnostics are nodes and
+// values; the caller adds the file.
 Result<std::unique_ptr<Graph>> build_graph(onnx::ModelProto& model, const RawData& raw, ExternalFiles& files,
                                            const ImportOptions& options);
 

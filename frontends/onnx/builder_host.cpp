@@ -29,7 +29,8 @@ class Host : public SequenceHost {
     scope_.values[name] = scope_.graph->add_constant(std::move(tensor), builder_.value_name(name, scope_));
     return name;
   }
-  // Not yet a name of this scope or an output of the model; a clash with a later value costs that one a suffix, no more.
+  // Not yet a name of this scope or an output of the model;
+  // a clash with a later value costs that one a suffix, no more.
   std::string fresh_name(const std::string& hint) override {
     std::string name = hint + suffix_;
     for (int i = 1; scope_.has(name) || builder_.names_.is_reserved(name) || !taken_.insert(name).second; ++i)

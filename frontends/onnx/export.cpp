@@ -108,7 +108,8 @@ Result<std::string> export_onnx(const Graph& graph, const ExportOptions& options
   return serialize(model);
 }
 
-// Large constants of the graph itself go from where they lie into the file, past the message. Those of bodies are written with them.
+// Large constants of the graph itself go from where they lie into the file, past the message.
+// Those of bodies are written with them.
 static Status write_single_file(const Graph& graph, const Path& file) {
   std::unordered_map<onnx::TensorProto*, const Tensor*> apart;
   onnx::ModelProto model;

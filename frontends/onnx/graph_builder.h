@@ -1,5 +1,5 @@
-// Builder: a model in the making. It goes through the nodes in order; each becomes a node of the graph, is upgraded first, is expanded by the
-// function that defines it, or is resolved (sequences.h).
+// Builder: a model in the making. It goes through the nodes in order; each becomes a node of the graph, is upgraded
+// first, is expanded by the function that defines it, or is resolved (sequences.h).
 #pragma once
 
 #include <memory>
@@ -27,10 +27,10 @@ class Builder {
  private:
   friend class Host;
 
-  // ---- the model as a whole -----------------------------------------------------------------------------------------------------------
+  // ---- the model as a whole -----------------------------------------------------------------------------------------
   static void erase_unused_constants(Graph& graph);
 
-  // ---- graphs -------------------------------------------------------------------------------------------------------------------------
+  // ---- graphs -------------------------------------------------------------------------------------------------------
   void fill_graph(onnx::GraphProto& proto, Scope& scope);
   void add_initializers(onnx::GraphProto& proto, Scope& scope);
   void add_initializer(const std::string& name, Result<Tensor> tensor, Scope& scope);
@@ -41,11 +41,11 @@ class Builder {
   void set_outputs(const onnx::GraphProto& proto, Scope& scope);
   Value* copy_of(Value* value, Scope& scope);
 
-  // ---- names --------------------------------------------------------------------------------------------------------------------------
+  // ---- names --------------------------------------------------------------------------------------------------------
   std::string value_name(const std::string& name, const Scope& scope) const { return names_.value(name, scope); }
   std::string node_name(const onnx::NodeProto& proto, const Scope& scope);
 
-  // ---- nodes --------------------------------------------------------------------------------------------------------------------------
+  // ---- nodes --------------------------------------------------------------------------------------------------------
   void emit_all(const std::vector<onnx::NodeProto*>& nodes, Scope& scope);
   int64_t version_of(const std::string& domain, const Scope& scope) const;
   // A node in the terms of its scope's opsets.
@@ -59,7 +59,8 @@ class Builder {
   void refuse(const onnx::NodeProto& node, Scope& scope, const Diagnostic& d);
   // A node of the canonical opset. `schema` may be null for operators of other domains that have a record.
   void emit_canonical(onnx::NodeProto& node, const onnx::OpSchema* schema, Scope& scope);
-  // A call that lacks an input because of an earlier error: only what its body holds of unsupported operators is of interest.
+  // A call that lacks an input because of an earlier error:
+  // only what its body holds of unsupported operators is of interest.
   void search(const onnx::NodeProto& call, onnx::FunctionProto& body, const std::string& owner, Scope& scope);
   void emit_constant(onnx::NodeProto& node, Scope& scope);
   // Operands and results that are left out at the end are not there.
@@ -79,18 +80,18 @@ class Builder {
   // The nodes of a subgraph, in the graph around it; what its outputs are.
   std::vector<Item> inlined(onnx::GraphProto body, const std::vector<Item>& inputs, const Scope& scope);
 
-  // ---- functions ----------------------------------------------------------------------------------------------------------------------
+  // ---- functions ----------------------------------------------------------------------------------------------------
   void expand_local(const onnx::NodeProto& call, const onnx::FunctionProto& function, Scope& scope);
   static Diagnostic calls_itself(const onnx::FunctionProto& function);
   // The nodes of the body take the place of the call.
   void expand(const onnx::NodeProto& call, onnx::FunctionProto& body, const std::string& owner, Scope& scope);
   // Where a function reads an input that the call leaves out, the input is absent there too.
   static void drop_absent_inputs(const onnx::NodeProto& call, onnx::FunctionProto& body);
-  // The result of a function takes the name that the caller gives it. What has a name already (an input that the function hands on) keeps
-  // it, unless the model's output of that name must come into being.
+  // The result of a function takes the name that the caller gives it. What has a name already (an input that the
+  // function hands on) keeps it, unless the model's output of that name must come into being.
   void take_output(const std::string& name, Item result, const std::string& call, Scope& scope);
 
-  // ---- values -------------------------------------------------------------------------------------------------------------------------
+  // ---- values -------------------------------------------------------------------------------------------------------
   const Type* type_of(const onnx::NodeProto& node, int i, const Scope& scope) const;
   static const Type* known_type(const std::string& name, const Scope& scope);
   std::vector<const Type*> input_types(const onnx::NodeProto& node, const Scope& scope) const;
@@ -98,7 +99,7 @@ class Builder {
   static bool reads_items(const onnx::NodeProto& node, const Scope& scope);
   static void poison(const onnx::NodeProto& node, Scope& scope);
 
-  // ---- diagnostics --------------------------------------------------------------------------------------------------------------------
+  // ---- diagnostics --------------------------------------------------------------------------------------------------
   // The node of the model as written that `node` stems from.
   std::string place(const onnx::NodeProto& node, const Scope& scope) const;
   void report(Diagnostic d) { findings_.report(std::move(d)); }

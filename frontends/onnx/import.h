@@ -1,5 +1,6 @@
-// ONNX models become Graphs at the canonical opset: old operator forms are upgraded, model functions and operators that ONNX defines by
-// others are expanded, weights in other files are mapped, and everything that cannot be imported is reported at once.
+// ONNX models become Graphs at the canonical opset: old operator forms are upgraded, model functions and operators that
+// ONNX defines by others are expanded, weights in other files are mapped, and everything that cannot be imported is
+// reported at once.
 //
 //   LAPIS_TRY(auto graph, import_onnx("resnet50.onnx", {.dims = {{"N", 1}}}));
 #pragma once

@@ -1,4 +1,5 @@
-// What small values hold where constants and shapes determine it: how often something repeats, where something stands, which way a branch goes.
+// What small values hold where constants and shapes determine it:
+// how often something repeats, where something stands, which way a branch goes.
 #pragma once
 
 #include <unordered_map>

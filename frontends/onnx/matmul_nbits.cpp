@@ -15,7 +15,8 @@ namespace lapis::onnx_frontend {
 
 namespace {
 
-// The sizes of a product, and where its numbers lie in packed bytes: a row for each output, blocks of it side by side, the lower bits first.
+// The sizes of a product, and where its numbers lie in packed bytes:
+// a row for each output, blocks of it side by side, the lower bits first.
 struct Packing {
   int64_t inputs, outputs, bits, block;
   int64_t blocks() const { return (inputs + block - 1) / block; }

@@ -1,6 +1,7 @@
 // MatMulNBits, ONNX Runtime's product with weights of 4 or 8 bits in blocks, and how the same is said in ONNX:
 //
-//   y = MatMulNBits(x, B [N, blocks, bytes], scales, zero points)      <=>      y = MatMul(x, DequantizeLinear<block_size>(w [K, N], scales, zero points))
+//       y = MatMulNBits(x, B [N, blocks, bytes], scales, zero points)
+//   <=> y = MatMul(x, DequantizeLinear<block_size>(w [K, N], scales, zero points))
 //
 // It is read as the latter, and written where a model is wanted for runtimes that have code for it.
 #pragma once
@@ -28,7 +29,8 @@ Result<BlockWeights> unpack_matmul_nbits(const onnx::NodeProto& node, const Tens
 // Makes the node the MatMul, or the Add behind it, that it stands for.
 Status read_matmul_nbits(onnx::NodeProto& node, UpgradeHost& host);
 
-// Makes every MatMul and Gemm of the main graph whose weights are dequantized by blocks a MatMulNBits (and an Add); how many.
+// Makes every MatMul and Gemm of the main graph whose weights are dequantized by blocks a MatMulNBits (and an Add);
+// how many.
 size_t write_matmul_nbits(onnx::ModelProto& model);
 
 }  // namespace lapis::onnx_frontend

@@ -16,7 +16,8 @@ std::string plain_domain(const std::string& domain);  // "ai.onnx" is ""
 std::string location_of(const onnx::NodeProto& node);
 // What the node reads, its subgraphs' reads from the graphs around them included, and what it writes.
 frontend::OrderedNode reads_and_writes(const onnx::NodeProto& node);
-// For the report: `where` names the node of the model; `owner` is the operator whose definition contains the node, if it comes from one.
+// For the report: `where` names the node of the model;
+// `owner` is the operator whose definition contains the node, if it comes from one.
 frontend::UnsupportedNode unsupported(const onnx::NodeProto& node, const std::string& where, const std::string& owner);
 
 // ---- reading and changing nodes -----------------------------------------------------------------------------------

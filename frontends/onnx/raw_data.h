@@ -1,5 +1,5 @@
-// Raw data of large tensors, apart from the message they belong to. Protobuf copies all that it parses, and most of a model is weights: what
-// lies in the initializers of the main graph stays in the file, and tensors borrow it.
+// Raw data of large tensors, apart from the message they belong to. Protobuf copies all that it parses, and most of a
+// model is weights: what lies in the initializers of the main graph stays in the file, and tensors borrow it.
 //
 //   if (auto split = split_model(file)) ...        // split->message parses as the model, without those bytes
 //   split->raw.of(3)                                // of initializer 3, or nothing if the message has its data
@@ -51,7 +51,8 @@ struct SplitModel {
 // Nothing where less than half of the file would stay in it, or where it is damaged.
 std::optional<SplitModel> split_model(const MappedFile& file);
 
-// The other way around: what to write for a message whose initializers get these contents; empty ones stay as they are. Parts refer to both.
+// The other way around: what to write for a message whose initializers get these contents;
+// empty ones stay as they are. Parts refer to both.
 class JoinedModel {
  public:
   JoinedModel(std::span<const std::byte> message, std::span<const std::span<const std::byte>> contents);

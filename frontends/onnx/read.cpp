@@ -94,7 +94,8 @@ std::optional<Message> content_of(Message message, uint64_t field) {
   return std::nullopt;
 }
 
-// Walks the bytes of a model without recursion, to tell bodies and types that nest too deep from files that are damaged.
+// Walks the bytes of a model without recursion, to tell bodies and types that
+// nest too deep from files that are damaged.
 class NestingScan {
  public:
   explicit NestingScan(std::span<const std::byte> bytes) {

@@ -47,7 +47,8 @@ onnx::NodeProto with_defaults(const onnx::NodeProto& node, const onnx::OpSchema&
   return full;
 }
 
-// ONNX defines AffineGrid with a Squeeze of all axes of one element. The one that Split left is meant: a batch of one stays.
+// ONNX defines AffineGrid with a Squeeze of all axes of one element.
+// The one that Split left is meant: a batch of one stays.
 void keep_batches_of_one(onnx::GraphProto& branch) {
   for (auto& node : *branch.mutable_node())
     if (node.op_type() == "Squeeze" && node.input_size() == 1) node.add_input("one_1d");

@@ -1,4 +1,5 @@
-// What ONNX's own registry says about a node: is it valid at its opset, is there a canonical form of it, is it defined by a function.
+// What ONNX's own registry says about a node: is it valid at its opset, is there a canonical form of it,
+// is it defined by a function.
 #pragma once
 
 #include <optional>
@@ -18,7 +19,8 @@ int since_version(const onnx::OpSchema& schema);
 
 // Operand counts, required operands, attribute names and types, deprecation. Messages are ONNX's.
 Status check_node(const onnx::NodeProto& node, const onnx::OpSchema& schema);
-// The types of the operands against the schema's constraints: each is allowed, and those that share a type variable are of one type.
+// The types of the operands against the schema's constraints:
+// each is allowed, and those that share a type variable are of one type.
 // Types are null where they are not known.
 Status check_types(const onnx::OpSchema& schema, const std::vector<const Type*>& input_types,
                    const std::vector<const Type*>& output_types = {});
@@ -28,8 +30,8 @@ void drop_default_attributes(onnx::NodeProto& node, const onnx::OpSchema& schema
 // A node of an opset beyond the canonical one in canonical terms, where it uses nothing that is newer than that.
 Status to_canonical_from_newer(onnx::NodeProto& node, int version, const Type* first_input);
 
-// The definition of the operator by others, its attribute references bound to the node's attributes. False if ONNX gives none.
-// `input_types` are null for absent inputs and unknown types.
+// The definition of the operator by others, its attribute references bound to the node's attributes.
+// False if ONNX gives none. `input_types` are null for absent inputs and unknown types.
 bool has_function(const onnx::OpSchema& schema);
 bool function_of(const onnx::NodeProto& node, const onnx::OpSchema& schema, const std::vector<const Type*>& input_types,
                  onnx::FunctionProto& function);

@@ -11,13 +11,14 @@ namespace lapis::onnx_frontend {
 
 using Opsets = std::map<std::string, int64_t>;  // domain to version
 
-// What a name of the model stands for: a tensor, or a sequence or an optional, which the import resolves to tensors (sequences.h).
+// What a name of the model stands for: a tensor, or a sequence or an optional,
+// which the import resolves to tensors (sequences.h).
 struct Item {
   enum class Kind { Tensor, List, Stacked, Absent };
   Type type;  // as the model sees it: tensor, seq(tensor), optional(tensor), ...
   Kind kind = Kind::Tensor;
-  Value* tensor =
-      nullptr;  // a Tensor; the elements along its first axis of what is Stacked, and of a List where they are at hand so
+  Value* tensor = nullptr;  // a Tensor; the elements along its first axis of what is Stacked, and of a List where they
+                            // are at hand so
   std::vector<Value*> elements = {};  // of a List
 
   std::vector<Value*> parts() const {

@@ -1,5 +1,5 @@
-// Sequences that subgraphs carry: what a Loop puts at the end of one becomes a scanned result, one that it only reads is read from outside, and
-// the elements of one that keeps its length are states.
+// Sequences that subgraphs carry: what a Loop puts at the end of one becomes a scanned result, one that it only reads
+// is read from outside, and the elements of one that keeps its length are states.
 #include <onnx/onnx_pb.h>
 
 #include <algorithm>

@@ -10,7 +10,8 @@ namespace lapis::onnx_frontend {
 
 namespace {
 
-// Whether nothing is known that speaks against two shapes being one. Different names may stand for the same number, but nobody says so.
+// Whether nothing is known that speaks against two shapes being one.
+// Different names may stand for the same number, but nobody says so.
 bool may_be_one(const std::optional<Dims>& a, const std::optional<Dims>& b) {
   if (!a || !b) return true;
   return std::ranges::equal(*a, *b,

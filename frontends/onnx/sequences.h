@@ -1,11 +1,14 @@
-// Sequences and optionals of a model. Graphs have none: what takes and makes them is resolved while the model is imported.
+// Sequences and optionals of a model. Graphs have none:
+// what takes and makes them is resolved while the model is imported.
 //
 //   s = SequenceConstruct (a, b)            a list: its elements are known one by one
 //   x = SequenceAt (s, one)                 x is b
 //   y = SequenceAt (s, i)                   y = Gather (Concat (Unsqueeze (a), Unsqueeze (b)), i)
-//   t = SplitToSequence <keepdims = 0> (c)  a tensor with an axis in front, if it is not known how many elements that makes
+//   t = SplitToSequence <keepdims = 0> (c)  a tensor with an axis in front,
+//                                           if it is not known how many elements that makes
 //
-// A Loop that puts elements at the end of a sequence scans them (sequence_loops.cpp). An optional is what it holds, or absent.
+// A Loop that puts elements at the end of a sequence scans them (sequence_loops.cpp).
+// An optional is what it holds, or absent.
 #pragma once
 
 #include "frontends/onnx/scope.h"

@@ -12,8 +12,8 @@
 namespace lapis::onnx_frontend {
 namespace {
 
-// What a file may ask for beyond the bytes that it brings, in total (docs/security.md): sparse tensors made dense, and parts of
-// external files that lie so badly that they must be copied.
+// What a file may ask for beyond the bytes that it brings, in total (docs/security.md): sparse tensors made dense, and
+// parts of external files that lie so badly that they must be copied.
 constexpr uint64_t kFreeBytes = uint64_t{64} << 20, kDensePerStored = 1024, kCopiesPerByte = 4;
 
 std::string quoted(const std::string& name) { return "tensor '" + name + "'"; }
@@ -29,7 +29,7 @@ Diagnostic size_error(const std::string& what, int64_t have, const Shape& shape,
                                      to_string(shape) + " needs " + std::to_string(want));
 }
 
-// ---- bytes --------------------------------------------------------------------------------------------------------------------------
+// ---- bytes ----------------------------------------------------------------------------------------------------------
 
 using frontend::can_borrow;
 using frontend::over_bytes;
@@ -75,7 +75,7 @@ Result<Tensor> from_external(const onnx::TensorProto& proto, DType dtype, Shape 
   return from_bytes(std::move(bytes), dtype, std::move(shape));
 }
 
-// ---- typed fields -------------------------------------------------------------------------------------------------------------------
+// ---- typed fields ---------------------------------------------------------------------------------------------------
 
 // The field's values, each converted to Stored, one behind the other.
 template <class Stored, class Repeated> Result<Tensor> from_field(const Repeated& values, DType dtype, Shape shape) {
@@ -135,7 +135,7 @@ Diagnostics located(Diagnostics diagnostics, const std::string& where) {
   return diagnostics;
 }
 
-// ---- sparse -------------------------------------------------------------------------------------------------------------------------
+// ---- sparse ---------------------------------------------------------------------------------------------------------
 
 // Flat position of stored value i: the indices are flat already, or one row of coordinates a value.
 Result<int64_t> position(const Tensor& indices, int64_t i, const Shape& shape) {

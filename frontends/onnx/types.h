@@ -14,7 +14,8 @@ namespace lapis::onnx_frontend {
 using NameUnknown = std::function<Dim(size_t axis)>;
 // The error says what Lapis cannot represent (maps, sparse types, unknown element types).
 Result<Type> from_proto(const onnx::TypeProto& proto, const NameUnknown& name_unknown = nullptr);
-// Dimensions that are formulas are left open, because other tools take a dim_param for a name; inputs of a model keep them.
+// Dimensions that are formulas are left open, because other tools take a dim_param for a name;
+// inputs of a model keep them.
 enum class Formulas { Drop, Keep };
 void to_proto(const Type& type, onnx::TypeProto& proto, Formulas formulas = Formulas::Drop);
 

@@ -60,7 +60,7 @@ Result<std::vector<double>> numbers(const NodeProto& node, UpgradeHost& host, in
   return values;
 }
 
-// ---- one function a change; each is named after the operator and the version that brought the change ----------------------------------
+// ---- one function a change; each is named after the operator and the version that brought the change ----------------
 
 // Axes of extent 1 behind the last one of operand i.
 void append_axes(NodeProto& node, UpgradeHost& host, int i, int64_t rank, int64_t count) {
@@ -246,8 +246,8 @@ NodeProto asymmetric_resize(NodeProto node, const std::string& scales, const std
   return node;
 }
 
-// Before opset 11 Resize sampled at floor(i / scale) along axes that it enlarged and at the ceiling along those that it shrank. Now
-// one mode holds for all axes, so a node that does both becomes two.
+// Before opset 11 Resize sampled at floor(i / scale) along axes that it enlarged and at the ceiling along those that it
+// shrank. Now one mode holds for all axes, so a node that does both becomes two.
 Status resize_11(NodeProto& node, UpgradeHost& host) {
   if (attribute(node, "coordinate_transformation_mode")) return ok();  // was an Upsample
   const std::string scales = node.input(1);
@@ -278,8 +278,8 @@ Status resize_11(NodeProto& node, UpgradeHost& host) {
   return ok();
 }
 
-// The coordinates of tf_half_pixel_for_nn lie half an element behind those of half_pixel: rounded down they are what half_pixel rounds
-// half up, and rounded half down what it rounds up.
+// The coordinates of tf_half_pixel_for_nn lie half an element behind those of half_pixel: rounded down they are what
+// half_pixel rounds half up, and rounded half down what it rounds up.
 Status resize_13(NodeProto& node, UpgradeHost&) {
   const auto* coordinates = attribute(node, "coordinate_transformation_mode");
   if (!coordinates || coordinates->s() != "tf_half_pixel_for_nn") return ok();
@@ -426,8 +426,8 @@ Status upsample_10(NodeProto& node, UpgradeHost&) {
   return ok();
 }
 
-// Every change of meaning or form between the oldest accepted and the canonical opset. Changes that only add types, attributes or
-// inputs with neutral defaults need no line.
+// Every change of meaning or form between the oldest accepted and the canonical opset. Changes that only add types,
+// attributes or inputs with neutral defaults need no line.
 struct Change {
   std::string_view op;
   int version;  // the first opset of the new form

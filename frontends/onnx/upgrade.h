@@ -1,5 +1,6 @@
-// Old forms of ONNX operators in terms of the canonical opset: attributes that became inputs, operators that were renamed, defaults and
-// meanings that changed. Works on one node at a time, wherever it stands: in the main graph, a subgraph or a function body.
+// Old forms of ONNX operators in terms of the canonical opset: attributes that became inputs, operators that were
+// renamed, defaults and meanings that changed. Works on one node at a time, wherever it stands: in the main graph, a
+// subgraph or a function body.
 #pragma once
 
 #include <cstdint>

@@ -8,7 +8,8 @@
 
 namespace lapis::onnx_frontend {
 
-// Where a field lies. Of one that has a length (strings, bytes, messages) also where that is written and what it is the length of.
+// Where a field lies. Of one that has a length (strings, bytes, messages) also where
+// that is written and what it is the length of.
 struct WireField {
   uint64_t number = 0;
   bool has_length = false;

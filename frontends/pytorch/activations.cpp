@@ -137,7 +137,8 @@ Status prelu(Translation& t) {
   return finish(t, t.add(ops::PRelu, {x, slopes}));
 }
 
-// log(1 + exp(beta x)) / beta. Beyond the threshold PyTorch gives x itself, which the logarithm rounds to in float where the threshold is 20 or more.
+// log(1 + exp(beta x)) / beta. Beyond the threshold PyTorch gives x itself,
+// which the logarithm rounds to in float where the threshold is 20 or more.
 Status softplus(Translation& t) {
   Args a(t);
   const double beta = a.number("beta", 1), threshold = a.number("threshold", 20);

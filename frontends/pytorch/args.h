@@ -1,4 +1,5 @@
-// What a node's arguments are, as writer.h put them into a SourceNode. The first that is of another kind than asked for is kept as the flaw.
+// What a node's arguments are, as writer.h put them into a SourceNode.
+// The first that is of another kind than asked for is kept as the flaw.
 //
 //   Args a(t);
 //   LAPIS_TRY(Value* x, a.tensor("self"));

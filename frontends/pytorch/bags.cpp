@@ -1,4 +1,5 @@
-// Sums, means and largest elements of bags of embeddings: rows of a table, a bag as many of them as its offset and the next one say.
+// Sums, means and largest elements of bags of embeddings:
+// rows of a table, a bag as many of them as its offset and the next one say.
 #include <limits>
 
 #include "frontends/common/formula.h"

@@ -1,4 +1,5 @@
-// Windows of an image as columns, and columns added up to an image: convolutions with weights that pick one element each.
+// Windows of an image as columns, and columns added up to an image:
+// convolutions with weights that pick one element each.
 #include "frontends/pytorch/translators.h"
 #include "frontends/pytorch/windows.h"
 #include "ir/ops/attributes.h"

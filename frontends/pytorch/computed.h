@@ -1,4 +1,5 @@
-// What functions of TorchScript give whose operands are known: a value, none if it is no such function or its operands are not known, or an error.
+// What functions of TorchScript give whose operands are known:
+// a value, none if it is no such function or its operands are not known, or an error.
 #pragma once
 
 #include <optional>

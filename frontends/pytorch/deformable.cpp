@@ -1,4 +1,5 @@
-// Deformable convolution: a window whose pixels lie where a second operand puts them, as samples between pixels and a product with the weights.
+// Deformable convolution: a window whose pixels lie where a second operand puts them,
+// as samples between pixels and a product with the weights.
 #include <algorithm>
 
 #include "frontends/common/formula.h"
@@ -63,8 +64,8 @@ Result<Deformable> deformable_of(Args& a) {
   return d;
 }
 
-// Where samples lie along one axis, and how much of the pixels on both sides: nothing of those beyond the map. All are [N, G, K, H, W], of the groups of
-// offsets and the places of the window.
+// Where samples lie along one axis, and how much of the pixels on both sides: nothing of those beyond the map. All are
+// [N, G, K, H, W], of the groups of offsets and the places of the window.
 struct Samples {
   Value *low, *high, *of_low, *of_high;
 };

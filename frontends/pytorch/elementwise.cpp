@@ -13,7 +13,7 @@ namespace {
 
 using frontend::Formula;
 
-// ---- arithmetic ----------------------------------------------------------------------------------------------------------------
+// ---- arithmetic -----------------------------------------------------------------------------------------------------
 
 enum class Order : uint8_t { AsWritten, Reversed };
 
@@ -120,7 +120,7 @@ Status lerp(Translation& t) {
   return finish(t, t.add(ops::Add, {x, part}));
 }
 
-// ---- functions ------------------------------------------------------------------------------------------------------------------
+// ---- functions ------------------------------------------------------------------------------------------------------
 
 Result<Value*> real_self(Translation& t) {
   Args a(t);
@@ -208,7 +208,7 @@ template <const OpDef& Op> Status rounded(Translation& t) {
   return finish(t, is_float(x->dtype()) ? t.add(Op, {x}) : Result<Value*>(x));
 }
 
-// ---- limits ---------------------------------------------------------------------------------------------------------------------
+// ---- limits ---------------------------------------------------------------------------------------------------------
 
 // The limits decide the type too.
 Result<Value*> limited(Translation& t, Args& a, Value* x, std::string_view limit, const OpDef& op) {
@@ -239,7 +239,7 @@ Status clamp(Translation& t) {
   return finish(t, x);
 }
 
-// ---- comparisons and logic ---------------------------------------------------------------------------------------------------------
+// ---- comparisons and logic ------------------------------------------------------------------------------------------
 
 template <const OpDef& Op> Status opposite(Translation& t) {
   Args a(t);
@@ -334,7 +334,7 @@ Status is_inf(Translation& t) {
   return finish(t, t.add(ops::IsInf, {x}));
 }
 
-// ---- casts --------------------------------------------------------------------------------------------------------------------------
+// ---- casts ----------------------------------------------------------------------------------------------------------
 
 // Integers of weights, as they are or moved.
 bool are_weights(const Value* x) {
@@ -502,7 +502,8 @@ constexpr AtenRow kRows[] = {
 
 }  // namespace
 
-// Of floats the rest of a division toward zero, which is exact, and whether the one of a division rounded down is the divisor more.
+// Of floats the rest of a division toward zero, which is exact,
+// and whether the one of a division rounded down is the divisor more.
 struct Rest {
   Value *toward_zero, *moves;
 };

@@ -1,4 +1,5 @@
-// What the modules of encoders become where PyTorch takes its short way through them: attention with all of its products, and a whole layer.
+// What the modules of encoders become where PyTorch takes its short way through them:
+// attention with all of its products, and a whole layer.
 #include <cmath>
 
 #include "frontends/pytorch/translators.h"

@@ -13,7 +13,8 @@ using frontend::Archive;
 
 class ExportWeights {
  public:
-  // `name` is that of the program's JSON: "models/model.json", or serialized_exported_program.json of PyTorch 2.1 to 2.7.
+  // `name` is that of the program's JSON: "models/model.json",
+  // or serialized_exported_program.json of PyTorch 2.1 to 2.7.
   static Result<ExportWeights> open(Archive& archive, const std::string& name);
   // By their names in the model ("conv1.weight"); an error if the archive does not hold it.
   Result<Item> find(const std::string& name);
@@ -34,10 +35,12 @@ class ExportWeights {
   std::unordered_map<std::string, Item> read_;
 };
 
-// The type that a program's description of a tensor gives, with symbols for sizes that are open; dtype Undefined for what Lapis has no type for.
+// The type that a program's description of a tensor gives, with symbols for sizes that are open;
+// dtype Undefined for what Lapis has no type for.
 Type type_of_meta(const frontend::Json& meta);
 
-// Whether elements lie row by row from the beginning of their memory on; nullopt where open sizes or strides do not tell.
+// Whether elements lie row by row from the beginning of their memory on;
+// nullopt where open sizes or strides do not tell.
 std::optional<bool> is_dense_meta(const frontend::Json& meta);
 
 }  // namespace lapis::pytorch_frontend

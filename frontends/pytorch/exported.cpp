@@ -18,7 +18,7 @@ using frontend::SourceGraph;
 
 constexpr const char* kOldName = "serialized_exported_program.json";
 
-// ---- arguments ----------------------------------------------------------------------------------------------------------------
+// ---- arguments ------------------------------------------------------------------------------------------------------
 
 Item argument(const Json& json);
 
@@ -106,7 +106,7 @@ void collect_names(const Item& item, std::vector<std::string>& names) {
     names.push_back(item.is(Item::Kind::Tensor) || item.is(Item::Kind::Symbol) ? item.text : "");
 }
 
-// ---- nodes --------------------------------------------------------------------------------------------------------------------
+// ---- nodes ----------------------------------------------------------------------------------------------------------
 
 // "torch.ops.aten.add.Tensor" is "aten.add" and "Tensor"; "_operator.mul" stays.
 void name_operator(const std::string& target, Call& call) {
@@ -223,7 +223,8 @@ class Reader {
     writer_.add_input(name, std::move(type));
   }
 
-  // Weights that share a tensor keep names of their own. A buffer that nothing reads, such as a counter of batches, need not be there.
+  // Weights that share a tensor keep names of their own.
+  // A buffer that nothing reads, such as a counter of batches, need not be there.
   void add_weight(const std::string& name, const std::string& path, ExportWeights& weights) {
     if (name.empty() || writer_.is_taken(name))
       return report(error(ErrorKind::Input, "is defined twice").at("tensor '" + path + "'"));
@@ -296,7 +297,7 @@ class Reader {
     return true;
   }
 
-  // ---- operators whose arguments are graphs ---------------------------------------------------------------------------------
+  // ---- operators whose arguments are graphs -------------------------------------------------------------------------
 
   void add_graphs_of(Call call, const Json& node) {
     if (!add_outputs(node, call)) return;
@@ -336,7 +337,7 @@ class Reader {
       states_.emplace_back(frontend::text(*mutation, "user_input_name"), changed_name(*mutation));
   }
 
-  // ---- what the program changes -----------------------------------------------------------------------------------------------
+  // ---- what the program changes -------------------------------------------------------------------------------------
 
   static std::string changed_name(const Json& mutation) {
     const Json* value = frontend::member(mutation, "arg");
@@ -377,7 +378,7 @@ class Reader {
   Diagnostics findings_;
 };
 
-// ---- the archive ----------------------------------------------------------------------------------------------------------------
+// ---- the archive ----------------------------------------------------------------------------------------------------
 
 Result<std::string> name_of_program(const Archive& archive) {
   if (archive.has(kOldName)) return std::string(kOldName);

@@ -1,4 +1,5 @@
-// Sizes of exported programs, which are SymPy expressions as Python prints them: "Mul(Integer(2), Symbol('s77', positive=True))".
+// Sizes of exported programs, which are SymPy expressions as Python prints them:
+// "Mul(Integer(2), Symbol('s77', positive=True))".
 #pragma once
 
 #include <string_view>

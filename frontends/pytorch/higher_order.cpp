@@ -101,7 +101,8 @@ Status add_loop(Call call, const Parts& parts, Writer& writer) {
   return writer.add(std::move(call), {std::move(repeated)}, {{frontend::kUnchanged, std::move(unchanged)}});
 }
 
-// scan(graph, states, sequences, constants) and map_impl(graph, sequences, constants): a slice of each sequence in each step.
+// scan(graph, states, sequences, constants) and map_impl(graph, sequences, constants):
+// a slice of each sequence in each step.
 Status add_scan(Call call, Parts parts, Writer& writer) {
   if (call.op == "higher_order.map_impl") parts.operands.insert(parts.operands.begin(), std::vector<std::string>());
   if (parts.graphs.size() != 1 || parts.operands.size() < 2) return wrong(call);
@@ -117,7 +118,7 @@ Status add_scan(Call call, Parts parts, Writer& writer) {
   return writer.add(std::move(call), {repeated}, {{frontend::kStates, states}, {frontend::kSequences, sequences}});
 }
 
-// ---- translators --------------------------------------------------------------------------------------------------------------
+// ---- translators ----------------------------------------------------------------------------------------------------
 
 constexpr AtenRow kRows[] = {
     {"higher_order.cond", "pred true_fn false_fn operands", frontend::branch},

@@ -1,4 +1,5 @@
-// Branches and loops of exported programs (torch.cond, while_loop, scan, map): operators whose arguments are graphs, which become the bodies of a node.
+// Branches and loops of exported programs (torch.cond, while_loop, scan, map):
+// operators whose arguments are graphs, which become the bodies of a node.
 #pragma once
 
 #include <functional>

@@ -1,5 +1,5 @@
-// PyTorch models become Graphs: exported programs (.pt2) and TorchScript archives (.pt), read without PyTorch and without running anything that
-// they hold (docs/frontends.md).
+// PyTorch models become Graphs: exported programs (.pt2) and TorchScript archives (.pt), read without PyTorch and
+// without running anything that they hold (docs/frontends.md).
 //
 //   LAPIS_TRY(auto graph, import_model("resnet20.pt2"));   // the door for all formats (frontends/frontend.h)
 #pragma once

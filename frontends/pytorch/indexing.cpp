@@ -32,7 +32,7 @@ Status gather(Translation& t) {
   return finish(t, t.add(ops::GatherElements, {x, indices}, ops::AxisAttrs{dim}));
 }
 
-// ---- along one axis, all of what lies across it --------------------------------------------------------------------------------------
+// ---- along one axis, all of what lies across it ---------------------------------------------------------------------
 
 // The positions of x[:, index] as ScatterElements takes them.
 Result<Value*> positions_across(Translation& t, Value* x, Value* index, int64_t dim) {
@@ -98,8 +98,8 @@ Status index_add(Translation& t) {
   return put_across(t, at, source, "add");
 }
 
-// x[:, i, j]: indices of axes, which broadcast against each other. What they choose stands where the first of them was, or in front where other
-// axes lie between them.
+// x[:, i, j]: indices of axes, which broadcast against each other. What they choose stands where the first of them was,
+// or in front where other axes lie between them.
 struct Indexed {
   Axes axes;
   std::vector<Value*> indices;  // int64
@@ -273,7 +273,7 @@ Status index_put(Translation& t) {
   return put(t, x, values, at, adds);
 }
 
-// ---- sizes as numbers --------------------------------------------------------------------------------------------------------------
+// ---- sizes as numbers -----------------------------------------------------------------------------------------------
 
 Status size(Translation& t) {
   Args a(t);

@@ -1,5 +1,5 @@
-// Item: what Python objects of a model are to us: numbers, strings, lists, tensors, modules. Pickles hold them, TorchScript computes with them,
-// operators take them as arguments.
+// Item: what Python objects of a model are to us: numbers, strings, lists, tensors, modules. Pickles hold them,
+// TorchScript computes with them, operators take them as arguments.
 #pragma once
 
 #include <map>
@@ -77,7 +77,8 @@ struct Object {
   std::map<std::string, Item, std::less<>> attributes;
 };
 
-// A tensor of integers that stand for reals, with what a pickle says of it: (scheme, scales, zero points, axis). script_quantized.cpp
+// A tensor of integers that stand for reals, with what a pickle says of it:
+// (scheme, scales, zero points, axis). script_quantized.cpp
 Item quantized_weight(Item integers, const std::vector<Item>& parameters);
 
 }  // namespace lapis::pytorch_frontend

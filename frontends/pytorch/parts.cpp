@@ -86,7 +86,7 @@ Status unbind(Translation& t) {
   return ok();
 }
 
-// ---- tensor_split -------------------------------------------------------------------------------------------------------------------
+// ---- tensor_split ---------------------------------------------------------------------------------------------------
 
 // Where the parts begin, but for the first: numbers of elements, which may count from the end or lie beyond it.
 Result<std::vector<int64_t>> cuts_of(Args& a, const Value* x, int64_t dim) {
@@ -142,7 +142,7 @@ Status dsplit(Translation& t) {
   return split_at(t, a, x, 2);
 }
 
-// ---- lists of tensors -----------------------------------------------------------------------------------------------------------------
+// ---- lists of tensors -----------------------------------------------------------------------------------------------
 
 // Each in the shape of all of them together.
 Status broadcast(Translation& t, const std::vector<Value*>& all) {

@@ -67,8 +67,8 @@ class Machine {
   }
 
  private:
-  // How deep an item is nested, and whether another holds it already: only what nobody holds may grow, so that nothing can hold itself. One for
-  // all that refer to the item.
+  // How deep an item is nested, and whether another holds it already: only what nobody holds may grow, so that nothing
+  // can hold itself. One for all that refer to the item.
   struct State {
     int depth = 0;
     bool is_held = false;
@@ -137,7 +137,7 @@ class Machine {
                    std::to_string(at_ - 1) + ", which no model needs");
   }
 
-  // ---- bytes ------------------------------------------------------------------------------------------------------------
+  // ---- bytes --------------------------------------------------------------------------------------------------------
 
   Result<std::string_view> take(uint64_t count) {
     if (count > bytes_.size() - at_) return damaged("it ends at byte " + std::to_string(bytes_.size()));
@@ -162,7 +162,7 @@ class Machine {
     return text;
   }
 
-  // ---- the stack --------------------------------------------------------------------------------------------------------
+  // ---- the stack ----------------------------------------------------------------------------------------------------
 
   Status push(Item item) { return push(std::move(item), State{}); }
   Status push(Item item, State state) {
@@ -214,7 +214,7 @@ class Machine {
     return fill(std::move(items), Kind::Tuple);
   }
 
-  // ---- instructions: values ---------------------------------------------------------------------------------------------
+  // ---- instructions: values -----------------------------------------------------------------------------------------
 
   Status protocol() {
     constexpr uint8_t kNewest = 5;
@@ -255,7 +255,7 @@ class Machine {
     return push(Item::of_string(std::string(text)));
   }
 
-  // ---- instructions: containers -----------------------------------------------------------------------------------------
+  // ---- instructions: containers -------------------------------------------------------------------------------------
 
   template <Kind K> Status empty() { return push(Item::list({}, K)); }
   Status tuple() {
@@ -291,7 +291,7 @@ class Machine {
     return fill(std::move(items), Kind::Dict);
   }
 
-  // ---- instructions: the memo --------------------------------------------------------------------------------------------
+  // ---- instructions: the memo ---------------------------------------------------------------------------------------
 
   Status remember(uint64_t number) {
     if (stack_.empty() || stack_.back().is_mark) return damaged("nothing is remembered");
@@ -311,7 +311,7 @@ class Machine {
     return ok();
   }
 
-  // ---- instructions: what would import and call ----------------------------------------------------------------------------
+  // ---- instructions: what would import and call ---------------------------------------------------------------------
 
   Status global() {
     LAPIS_TRY(const std::string module, line());
@@ -348,7 +348,8 @@ class Machine {
     return push(quantized_weight(std::move(integers.item), given[kParameters].elements()));
   }
 
-  // (how it is made, its class, what that takes, its parts by name): a tensor that consists of others, such as integers and scales.
+  // (how it is made, its class, what that takes, its parts by name):
+  // a tensor that consists of others, such as integers and scales.
   Status rebuild_parts(const std::vector<Item>& given) {
     constexpr size_t kState = 3;
     if (given.size() <= kState || given[0].text != "torch._utils _rebuild_wrapper_subclass" ||
@@ -426,7 +427,8 @@ class Machine {
     return push(std::move(made));
   }
 
-  // The state of the object below it: attributes by name, or a tuple of which its code makes them. A dict of other kinds has none that we want.
+  // The state of the object below it: attributes by name, or a tuple of which its code makes them.
+  // A dict of other kinds has none that we want.
   Status build() {
     LAPIS_TRY(const Entry state, pop());
     if (stack_.empty() || stack_.back().is_mark) return damaged("a state has no object");

@@ -13,7 +13,7 @@ namespace {
 
 constexpr const char* kTraining = "training: call model.eval() before the model is exported";
 
-// ---- products --------------------------------------------------------------------------------------------------------------------
+// ---- products -------------------------------------------------------------------------------------------------------
 
 bool is_matrix(const Value* x) { return x->type().ranked() && x->type().rank() == 2; }
 
@@ -155,7 +155,7 @@ Status attention(Translation& t) {
   return finish(t, t.add(ops::MatMul, {weights, value}));
 }
 
-// ---- normalizations ----------------------------------------------------------------------------------------------------------------
+// ---- normalizations -------------------------------------------------------------------------------------------------
 
 Result<Value*> tensor_or(Translation& t, Args& a, std::string_view name, double fallback, Shape shape) {
   if (a.has(name)) return a.tensor(name);

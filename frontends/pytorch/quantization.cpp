@@ -1,4 +1,5 @@
-// Quantization as PyTorch 2 exports it, and as it simulates it in training: QuantizeLinear and DequantizeLinear, with the ranges of the model.
+// Quantization as PyTorch 2 exports it, and as it simulates it in training:
+// QuantizeLinear and DequantizeLinear, with the ranges of the model.
 #include <algorithm>
 #include <cmath>
 

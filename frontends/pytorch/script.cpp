@@ -20,7 +20,7 @@ std::string symbol_of(const std::string& input, size_t axis) {
   return frontend::Symbols::unnamed(input, axis).symbols()[0];
 }
 
-// ---- what traced models keep of the inputs that they were traced with -------------------------------------------------------------
+// ---- what traced models keep of the inputs that they were traced with -----------------------------------------------
 
 // (number of the type, sizes) of each input of forward(); none if the archive does not say.
 std::vector<Item> traced_inputs(Archive& archive) {
@@ -46,7 +46,7 @@ std::optional<Type> type_of_traced(const Item& traced) {
   return type;
 }
 
-// ---- what the operators that read an input tell of it -------------------------------------------------------------------------------
+// ---- what the operators that read an input tell of it ---------------------------------------------------------------
 
 int64_t number_of_operand(const SourceNode& node, const char* name) {
   const auto it = node.attributes.find(std::string(name) + "@");
@@ -79,7 +79,7 @@ std::optional<Type> told_by_readers(const SourceGraph& graph, const std::string&
   return std::nullopt;
 }
 
-// ---- the model ------------------------------------------------------------------------------------------------------------------------
+// ---- the model ------------------------------------------------------------------------------------------------------
 
 // One run of forward().
 struct Run {
@@ -105,7 +105,8 @@ class Reader {
   }
 
  private:
-  // A module that changes itself is run until it is found as it was left: that run stands for all behind the first ones.
+  // A module that changes itself is run until it is found as it was left:
+  // that run stands for all behind the first ones.
   Result<ScriptModel> runs() {
     constexpr int kMostRuns = 4;
     States states;
@@ -187,7 +188,7 @@ class Reader {
     return std::move(model_);
   }
 
-  // ---- inputs and outputs -------------------------------------------------------------------------------------------------------
+  // ---- inputs and outputs -------------------------------------------------------------------------------------------
 
   Result<std::vector<Item>> inputs(const Function& forward, Writer& writer) {
     const std::vector<Item> traced = traced_inputs(archive_);

@@ -1,5 +1,6 @@
-// TorchScript archives (torch.jit.save, .pt) to a SourceGraph: the code of forward() is carried out on names instead of tensors. Calls of submodules and
-// functions are entered, loops with a known number of turns and branches with known conditions decided; what is left are operators.
+// TorchScript archives (torch.jit.save, .pt) to a SourceGraph: the code of forward() is carried out on names instead of
+// tensors. Calls of submodules and functions are entered, loops with a known number of turns and branches with known
+// conditions decided; what is left are operators.
 #pragma once
 
 #include <set>
@@ -22,8 +23,8 @@ Diagnostics unknown_inputs(const std::vector<std::string>& inputs, const ImportO
                            const std::vector<std::string>& others = {});
 
 bool is_torchscript(std::span<const std::byte> bytes);
-// Numbers among the inputs of forward(), and sizes of its tensors beside those that a traced model kept, are what the user gives under their names
-// ("sr", "x_dim1").
+// Numbers among the inputs of forward(), and sizes of its tensors beside those that a traced model kept, are what the
+// user gives under their names ("sr", "x_dim1").
 Result<ScriptModel> read_torchscript(const MappedFile& file, const ImportOptions& options);
 
 }  // namespace lapis::pytorch_frontend

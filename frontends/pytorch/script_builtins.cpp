@@ -1,4 +1,5 @@
-// What the language of TorchScript has beside operators on tensors: conversions, questions about types, lists of what is computed.
+// What the language of TorchScript has beside operators on tensors:
+// conversions, questions about types, lists of what is computed.
 #include <algorithm>
 
 #include "frontends/pytorch/script_interpreter.h"
@@ -190,7 +191,7 @@ Result<Item> Interpreter::call_numeric(const std::string& op, Arguments argument
   return emit(is_extreme ? "torch.sym_" + op : "aten.abs", std::move(arguments), frame);
 }
 
-// ---- lists of what is computed ----------------------------------------------------------------------------------------------------
+// ---- lists of what is computed --------------------------------------------------------------------------------------
 
 // The sum, the smallest, the largest of a list: one after the other.
 Result<Item> Interpreter::folded(const std::string& op, const Item& list, Frame& frame) {

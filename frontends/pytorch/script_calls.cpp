@@ -76,7 +76,8 @@ std::vector<std::string> names_of(std::string_view arguments) {
 
 bool is_tensor(const Item& item) { return item.is(Kind::Tensor) || item.is(Kind::Weight); }
 
-// Overloads whose arguments stand in another order than the table says, told by their second argument, or by having none.
+// Overloads whose arguments stand in another order than the table says, told by their second argument,
+// or by having none.
 struct Overload {
   std::string_view op;
   bool (*fits)(const std::vector<Item>& arguments);

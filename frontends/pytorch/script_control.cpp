@@ -1,5 +1,6 @@
-// Branches and loops of TorchScript. Those whose conditions are known are decided; others become nodes that run graphs, which common/control.h makes
-// If and Loop of. What a variable is behind a branch or in the next turn is a result of these graphs.
+// Branches and loops of TorchScript. Those whose conditions are known are decided; others become nodes that run graphs,
+// which common/control.h makes If and Loop of. What a variable is behind a branch or in the next turn is a result of
+// these graphs.
 #include <algorithm>
 #include <map>
 
@@ -109,7 +110,7 @@ Status Interpreter::located(Status status, const Frame& frame) const {
   return found;
 }
 
-// ---- branches ---------------------------------------------------------------------------------------------------------------------
+// ---- branches -------------------------------------------------------------------------------------------------------
 
 // By itself, or by the sizes of the inputs.
 std::optional<bool> Interpreter::decided(const Item& condition) {
@@ -196,7 +197,7 @@ Result<std::vector<std::string>> Interpreter::add_branch(const std::string& name
   return results;
 }
 
-// ---- loops ------------------------------------------------------------------------------------------------------------------------
+// ---- loops ----------------------------------------------------------------------------------------------------------
 
 // Turns are taken one by one as long as it is known that there is another.
 Status Interpreter::repeat(const Statement& s, Frame& frame) {
@@ -252,7 +253,8 @@ Status Interpreter::count_to(int64_t count, const Statement& s, Frame& frame) {
   return ok();
 }
 
-// What a turn makes of a variable may be of another form than what it starts as (None, then a tensor): the turn is taken again for the form of both.
+// What a turn makes of a variable may be of another form than what it starts as (None, then a tensor):
+// the turn is taken again for the form of both.
 Status Interpreter::loop(const Statement& s, const Item& condition, const Item& count, Frame& frame) {
   constexpr int kMostTries = 4;
   if (!is_computed(condition))

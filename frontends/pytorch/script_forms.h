@@ -1,5 +1,5 @@
-// What the ways through a branch, and the turns of a loop, have in common. A form is an item in which every tensor and number that differs is open: it
-// has no name yet. Its parts are the operands and results of If and Loop.
+// What the ways through a branch, and the turns of a loop, have in common. A form is an item in which every tensor and
+// number that differs is open: it has no name yet. Its parts are the operands and results of If and Loop.
 //
 //   common((x, 1), (y, 1))        (open tensor, 1)
 //   common(None, x)               Optional(open truth value, open tensor)

@@ -15,7 +15,7 @@ constexpr int64_t kMostSteps = 2'000'000;
 
 }  // namespace
 
-// ---- diagnostics and limits -----------------------------------------------------------------------------------------------------
+// ---- diagnostics and limits -----------------------------------------------------------------------------------------
 
 std::string Interpreter::place(const Frame& frame) const {
   return frame.function.file + ":" + std::to_string(frame.line);
@@ -35,7 +35,7 @@ Status Interpreter::step(Frame& frame) {
   return ok();
 }
 
-// ---- functions --------------------------------------------------------------------------------------------------------------------
+// ---- functions ------------------------------------------------------------------------------------------------------
 
 Result<Item> Interpreter::call_method(const Item& self, const std::string& method, std::vector<Item> arguments) {
   const std::string& type = self.object->type;
@@ -112,7 +112,7 @@ Status Interpreter::execute(const Statement& s, Frame& frame) {
   return ok();
 }
 
-// ---- assignments ------------------------------------------------------------------------------------------------------------------
+// ---- assignments ----------------------------------------------------------------------------------------------------
 
 Status Interpreter::assign(const Statement& s, Frame& frame) {
   LAPIS_TRY(Item value, evaluate(s.value, frame));
@@ -167,7 +167,7 @@ Result<std::vector<Item>> Interpreter::unpacked(const Item& value, size_t count,
   return items;
 }
 
-// ---- expressions ------------------------------------------------------------------------------------------------------------------
+// ---- expressions ----------------------------------------------------------------------------------------------------
 
 Result<Item> Interpreter::evaluate(const Expression& e, Frame& frame) {
   const Level inside(levels_);

@@ -1,5 +1,5 @@
-// Carries out functions of TorchScript on items: what is known is computed, what is not becomes nodes (writer.h). Its parts are four files:
-// statements and expressions, branches and loops (script_control.cpp), calls
+// Carries out functions of TorchScript on items: what is known is computed, what is not becomes nodes (writer.h).
+// Its parts are four files: statements and expressions, branches and loops (script_control.cpp), calls
 // (script_calls.cpp), and what the language has beside operators (script_builtins.cpp).
 #pragma once
 
@@ -12,7 +12,8 @@
 
 namespace lapis::pytorch_frontend {
 
-// The types of what several values will be unpacked from: a tuple, and a list of parts of a tensor, which has the arguments that tell how many.
+// The types of what several values will be unpacked from:
+// a tuple, and a list of parts of a tensor, which has the arguments that tell how many.
 inline constexpr size_t kMostResults = 4096;
 inline constexpr const char *kResults = "$results", *kParts = "$parts of";
 

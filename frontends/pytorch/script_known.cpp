@@ -12,7 +12,8 @@ namespace {
 constexpr size_t kMostQuestions = 1'000, kMostNodes = 100'000, kSearchedForOne = 16;
 constexpr int64_t kSmall = 1 << 10;
 
-// The values of a graph that its sizes tell, node by node: as tensors, and as sizes where only some of these are numbers.
+// The values of a graph that its sizes tell, node by node:
+// as tensors, and as sizes where only some of these are numbers.
 class Told {
  public:
   const Tensor* tensor(const Value* value) const {

@@ -1,5 +1,5 @@
-// What the sizes of the inputs tell of values that a graph computes, so that code can be decided by them. What is asked for is imported by itself, as
-// far as it is written.
+// What the sizes of the inputs tell of values that a graph computes, so that code can be decided by them. What is asked
+// for is imported by itself, as far as it is written.
 //
 //   KnownValues known(options);
 //   if (const auto condition = known.number(writer, "eq_3")) ...   // Item::of_bool(true): "x.size(1) == 256"

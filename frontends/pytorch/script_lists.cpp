@@ -124,7 +124,7 @@ Computed sorted(std::string_view, const Items& a) {
   return items ? some(Item::list(*std::move(items))) : none();
 }
 
-// ---- changes ----------------------------------------------------------------------------------------------------------------------
+// ---- changes --------------------------------------------------------------------------------------------------------
 
 Computed append(std::string_view, const Items& a) {
   if (a.size() != 2 || !a[0].is(Kind::List)) return none();

@@ -11,7 +11,8 @@ namespace lapis::pytorch_frontend {
 
 // Of element `at` in a list of `size`, of which negative numbers count from the end; nullopt: there is none.
 std::optional<size_t> position(int64_t at, size_t size);
-// What list[begin:end:step] takes of `count`; ends that are absent or beyond it are those of the list. nullopt: not known.
+// What list[begin:end:step] takes of `count`; ends that are absent or beyond it are those of the list.
+// nullopt: not known.
 struct Range {
   int64_t begin, end, step;
 };

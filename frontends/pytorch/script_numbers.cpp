@@ -19,7 +19,7 @@ bool is_number(const Item& item) { return is_integer(item) || item.is(Kind::Floa
 int64_t integer_of(const Item& item) { return item.is(Kind::Bool) ? item.truth : item.integer; }
 double real_of(const Item& item) { return item.is(Kind::Float) ? item.real : static_cast<double>(integer_of(item)); }
 
-// ---- numbers --------------------------------------------------------------------------------------------------------------------
+// ---- numbers --------------------------------------------------------------------------------------------------------
 
 // nullopt where the result leaves 64 bits, or none exists.
 using OfIntegers = std::optional<int64_t> (*)(int64_t, int64_t);
@@ -108,7 +108,7 @@ bool equal_plain(const Item& a, const Item& b) {
   return is_number(a) && is_number(b) ? is_eq(order(a, b)) : a.is_text() && b.is_text() && a.text == b.text;
 }
 
-// ---- functions --------------------------------------------------------------------------------------------------------------------
+// ---- functions ------------------------------------------------------------------------------------------------------
 
 Computed binary_number(std::string_view name, const Items& a) {
   if (a.size() != 2 || !is_number(a[0]) || !is_number(a[1])) return none();

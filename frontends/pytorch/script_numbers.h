@@ -1,4 +1,5 @@
-// What TorchScript computes without tensors: arithmetic and comparisons of numbers, lists, strings. Nothing of it reaches the graph.
+// What TorchScript computes without tensors: arithmetic and comparisons of numbers, lists, strings.
+// Nothing of it reaches the graph.
 #pragma once
 
 #include <optional>
@@ -8,7 +9,8 @@
 
 namespace lapis::pytorch_frontend {
 
-// The result of torch.`function` on these; nullopt if it is no function of known numbers and lists, so that it is one of tensors.
+// The result of torch.`function` on these; nullopt if it is no function of known numbers and lists,
+// so that it is one of tensors.
 Computed compute(std::string_view function, const std::vector<Item>& arguments);
 // Of known numbers, strings and flat lists of them; nullopt for others.
 std::optional<bool> equal(const Item& a, const Item& b);

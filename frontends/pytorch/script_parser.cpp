@@ -29,7 +29,7 @@ class Parser {
   }
 
  private:
-  // ---- tokens -------------------------------------------------------------------------------------------------------------
+  // ---- tokens -------------------------------------------------------------------------------------------------------
 
   const Token& peek(size_t ahead = 0) const { return tokens_[std::min(at_ + ahead, tokens_.size() - 1)]; }
   bool is(Token::Kind kind) const { return peek().kind == kind; }
@@ -58,7 +58,7 @@ class Parser {
     return text;
   }
 
-  // ---- definitions ----------------------------------------------------------------------------------------------------------
+  // ---- definitions --------------------------------------------------------------------------------------------------
 
   // Annotations say what the objects hold, which they hold anyway; what has a value belongs to the class.
   Status read_class(ScriptFile& result) {
@@ -120,7 +120,7 @@ class Parser {
     return statements;
   }
 
-  // ---- statements -------------------------------------------------------------------------------------------------------------
+  // ---- statements ---------------------------------------------------------------------------------------------------
 
   Result<Statement> statement() {
     Statement s;
@@ -188,7 +188,7 @@ class Parser {
     return ok();
   }
 
-  // ---- expressions ----------------------------------------------------------------------------------------------------------------
+  // ---- expressions --------------------------------------------------------------------------------------------------
 
   struct Depth {
     explicit Depth(int& depth) : depth_(++depth) {}

@@ -1,5 +1,5 @@
-// Quantized tensors of TorchScript. A tensor of integers with a scale stands for reals: it is the real tensor behind QuantizeLinear and
-// DequantizeLinear, so that operators on it are those on reals, followed by such a pair.
+// Quantized tensors of TorchScript. A tensor of integers with a scale stands for reals: it is the real tensor behind
+// QuantizeLinear and DequantizeLinear, so that operators on it are those on reals, followed by such a pair.
 #include <algorithm>
 
 #include "frontends/pytorch/import.h"
@@ -14,7 +14,8 @@ using Kind = Item::Kind;
 constexpr const char* kQuantized = "$quantized";  // the type of weights of integers, as the pickle has them
 constexpr const char* kPacked = "$packed";        // of weights and bias, and what a convolution has besides
 
-// What an operator is on reals: it takes the first `operands` arguments, or a tensor and packed parameters; its scale and zero point stand last.
+// What an operator is on reals: it takes the first `operands` arguments, or a tensor and packed parameters;
+// its scale and zero point stand last.
 struct QuantizedRow {
   std::string_view op, on_reals;
   size_t operands;
@@ -162,7 +163,8 @@ Result<Item> Interpreter::real_weight(const Item& weight, Frame& frame) {
       std::move(all), frame);
 }
 
-// The operands on reals: those of an operator with packed parameters are weight, bias and what a convolution has besides.
+// The operands on reals: those of an operator with packed parameters are weight,
+// bias and what a convolution has besides.
 Result<Interpreter::Arguments> Interpreter::real_operands(const std::vector<Item>& a, size_t operands, bool is_packed,
                                                           Frame& frame) {
   Arguments on_reals{{a.begin(), a.begin() + static_cast<ptrdiff_t>(operands)}, {}};

@@ -12,7 +12,7 @@ namespace {
 using Kind = Item::Kind;
 using Items = Memory::Items;
 
-// ---- attributes -------------------------------------------------------------------------------------------------------------------
+// ---- attributes -----------------------------------------------------------------------------------------------------
 
 Item* part_of(const Item& whole, std::string_view name) {
   if (whole.object) {
@@ -147,7 +147,8 @@ void Memory::find_assigned(const States& given, const Items& assigned) {
         changed_.emplace(path + "." + std::to_string(i), *element);
 }
 
-// Attributes that were assigned, elements of lists that are others now, weights that were changed in place, and what was given.
+// Attributes that were assigned, elements of lists that are others now, weights that were changed in place,
+// and what was given.
 Status Memory::find_changes(const States& given, const Items& assigned) {
   find_assigned(given, assigned);
   const Items after = held_by(module_);
@@ -209,7 +210,7 @@ void Memory::relate(States& states) const {
     if (family.size() > 1) states.families.insert(family);
 }
 
-// ---- changes in place -------------------------------------------------------------------------------------------------------------
+// ---- changes in place -----------------------------------------------------------------------------------------------
 
 bool Memory::is_changed(const std::string& path) const {
   if (const auto input = inputs_.find(path); input != inputs_.end()) return writer_.is_changed(input->second);

@@ -1,5 +1,5 @@
-// What a run of forward() leaves in its module for the next one: the states of a model. Tensors that a module keeps under several names are one
-// state, as they are one tensor in PyTorch.
+// What a run of forward() leaves in its module for the next one: the states of a model. Tensors that a module keeps
+// under several names are one state, as they are one tensor in PyTorch.
 //
 //   self.h = torch.tanh(x + self.h)     h, of the type of tanh's result
 //   self.count += 1                     count, a number
@@ -54,8 +54,8 @@ class Memory {
   Memory(const Item& module, Writer& writer);
   // Puts the states into the module: tensors become inputs of the graph.
   Status enter(const States& given);
-  // The states for the next run. An error for what no graph can keep, and where a change in place is seen through another attribute that the graph
-  // does not know of.
+  // The states for the next run. An error for what no graph can keep, and where a change in place is seen through
+  // another attribute that the graph does not know of.
   Result<States> leave(const States& given, const Items& assigned, const std::vector<Item>& outputs,
                        KnownValues& known);
 

@@ -1,4 +1,5 @@
-// What TorchScript does with strings: names of modes, keys of dicts, messages. What a message says of computed values nobody knows.
+// What TorchScript does with strings: names of modes, keys of dicts, messages.
+// What a message says of computed values nobody knows.
 #pragma once
 
 #include <string_view>

@@ -13,7 +13,7 @@ using frontend::ints;
 
 constexpr int64_t kMostSteps = 1 << 14;  // of which positions are written out
 
-// ---- shapes --------------------------------------------------------------------------------------------------------------------
+// ---- shapes ---------------------------------------------------------------------------------------------------------
 
 // One size that is computed is what the others leave over, where none is open already.
 Result<Value*> wanted_shape(Translation& t, std::vector<Size> sizes) {
@@ -198,7 +198,7 @@ Status repeat(Translation& t) {
   return finish(t, t.add(ops::Tile, {x, shape}));
 }
 
-// ---- parts -----------------------------------------------------------------------------------------------------------------------
+// ---- parts ----------------------------------------------------------------------------------------------------------
 
 Status joined(Translation& t, bool stacks) {
   Args a(t);
@@ -309,7 +309,7 @@ Status select_scatter(Translation& t) {
   return finish(t, with_part(t, x, from, ints(t, {index}), axis));
 }
 
-// ---- padding and order --------------------------------------------------------------------------------------------------------------
+// ---- padding and order ----------------------------------------------------------------------------------------------
 
 // Pairs from the last axis to the front.
 Result<std::vector<Size>> onnx_pads(const std::vector<Size>& pairs, int64_t rank) {

@@ -1,4 +1,5 @@
-// Operators that speak of how elements lie, of tensors whose elements lie one row behind the other; and diagonals, which are steps in such rows.
+// Operators that speak of how elements lie, of tensors whose elements lie one row behind the other;
+// and diagonals, which are steps in such rows.
 #include <algorithm>
 
 #include "frontends/common/formula.h"
@@ -9,7 +10,7 @@ namespace {
 
 using frontend::Formula;
 
-// ---- tensors as they lie ---------------------------------------------------------------------------------------------------------
+// ---- tensors as they lie --------------------------------------------------------------------------------------------
 
 bool is_reshape(const Node& node) {
   return node.is(ops::Identity) || node.is(ops::Reshape) || node.is(ops::Flatten) || node.is(ops::Squeeze) ||
@@ -112,7 +113,7 @@ Status is_contiguous(Translation& t) {
   return ok();
 }
 
-// ---- diagonals -----------------------------------------------------------------------------------------------------------------------
+// ---- diagonals ------------------------------------------------------------------------------------------------------
 
 // Matrices of two axes as rows of their elements, and where the diagonal lies in them.
 struct Diagonal {

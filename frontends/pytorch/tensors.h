@@ -13,7 +13,8 @@ struct Strided {
   int64_t offset = 0;
 };
 
-// Lies over the storage where it is contiguous, else a copy, which `copies` counts. An error where it would leave the storage.
+// Lies over the storage where it is contiguous, else a copy, which `copies` counts.
+// An error where it would leave the storage.
 Result<Tensor> tensor_over(const Strided& view, const MappedFile& storage, frontend::Expansion& copies);
 
 }  // namespace lapis::pytorch_frontend

@@ -1,5 +1,5 @@
-// torchao: weights and activations in blocks of the last axis, each with a scale. Weights become DequantizeLinear, so that their integers stay; the scales
-// of activations are found when the model runs.
+// torchao: weights and activations in blocks of the last axis, each with a scale. Weights become DequantizeLinear, so
+// that their integers stay; the scales of activations are found when the model runs.
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -78,7 +78,7 @@ Result<Value*> real_operand(Translation& t, Args& a) {
   return Translation::unsupported("integers as what is quantized");
 }
 
-// ---- scales that are found when the model runs ----------------------------------------------------------------------------------
+// ---- scales that are found when the model runs ----------------------------------------------------------------------
 
 struct Extent {
   Value *low, *high;  // of each block and 0
@@ -167,7 +167,7 @@ Status quantize(Translation& t) {
   return finish(t, frontend::cast(t, steps, range.dtype));
 }
 
-// ---- back to reals --------------------------------------------------------------------------------------------------------------
+// ---- back to reals --------------------------------------------------------------------------------------------------
 
 bool lie_within(const Tensor& numbers, DType dtype) {
   const IntegerRange range = integer_range(dtype);

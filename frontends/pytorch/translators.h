@@ -1,4 +1,5 @@
-// The translators of ATen's operators, by family, and what several of them share. Exported programs and TorchScript have the same operators.
+// The translators of ATen's operators, by family, and what several of them share.
+// Exported programs and TorchScript have the same operators.
 #pragma once
 
 #include "frontends/pytorch/args.h"
@@ -25,7 +26,7 @@ Status finish(Translation& t, Result<Value*> y);
 // Outputs that a model does not read are not there.
 Status finish_some(Translation& t, const std::vector<Value*>& values);
 
-// ---- types, as PyTorch promotes them -----------------------------------------------------------------------------------------
+// ---- types, as PyTorch promotes them --------------------------------------------------------------------------------
 
 // The type that both become in an operator of two.
 DType promoted(DType a, DType b);
@@ -69,7 +70,8 @@ inline Value* number_like(Translation& t, double value, const Value* like) {
   return frontend::scalar(t, value, like->dtype());
 }
 
-// (sum |x|^order)^(1/order) over these axes, none: over all. Of order 0 how many are not 0, of an infinite one the largest or smallest |x|.
+// (sum |x|^order)^(1/order) over these axes, none: over all.
+// Of order 0 how many are not 0, of an infinite one the largest or smallest |x|.
 Result<Value*> norm_of(Translation& t, Value* x, double order, Axes axes, bool keepdims);
 
 // x W^T + b; no bias: null.

@@ -1,4 +1,5 @@
-// Which operators of PyTorch give tensors over the elements of their first operand, so that a change in place of one is seen in the other.
+// Which operators of PyTorch give tensors over the elements of their first operand,
+// so that a change in place of one is seen in the other.
 #pragma once
 
 #include <cstdint>

@@ -41,7 +41,7 @@ namespace {
 
 using frontend::Formula;
 
-// ---- convolutions ----------------------------------------------------------------------------------------------------------------
+// ---- convolutions ---------------------------------------------------------------------------------------------------
 
 Result<std::vector<Value*>> contraction_operands(Args& a, std::string_view x) {
   std::vector<Value*> inputs;
@@ -101,7 +101,7 @@ Status convolution(Translation& t) {
 Status conv(Translation& t) { return convolution_of(t, false); }
 Status conv_transpose(Translation& t) { return convolution_of(t, true); }
 
-// ---- pools -------------------------------------------------------------------------------------------------------------------------
+// ---- pools ----------------------------------------------------------------------------------------------------------
 
 struct Window {
   std::vector<int64_t> kernel, strides, dilations, pads;
@@ -189,7 +189,8 @@ std::vector<int64_t> even_kernel(const Value* x, const std::vector<int64_t>& wan
   return kernel.size() == wanted.size() ? kernel : std::vector<int64_t>();
 }
 
-// Windows of one axis, each from floor(i * size / parts) to ceil((i + 1) * size / parts). Shorter ones have their last element again.
+// Windows of one axis, each from floor(i * size / parts) to ceil((i + 1) * size / parts).
+// Shorter ones have their last element again.
 struct UnevenWindows {
   std::vector<int64_t> at;     // [parts, longest]
   std::vector<double> shares;  // of its window, 0 for what is there again
@@ -273,7 +274,7 @@ template <size_t Axes> Status adaptive_max_pool(Translation& t) {
   return adaptive(t, a, Axes, false);
 }
 
-// ---- resizing ------------------------------------------------------------------------------------------------------------------------
+// ---- resizing -------------------------------------------------------------------------------------------------------
 
 // The sizes of x times the factors, int64[n]: where corners are aligned they count, and ONNX would not round them.
 Result<Value*> rounded_down(Translation& t, Value* x, const std::vector<double>& factors) {

@@ -70,7 +70,7 @@ Diagnostic no_argument(const Argument& argument) {
 
 }  // namespace
 
-// ---- values -----------------------------------------------------------------------------------------------------------------
+// ---- values ---------------------------------------------------------------------------------------------------------
 
 // What is read before anything defines it is found when nodes are put in order.
 void Writer::define(const std::string& name) {
@@ -144,7 +144,8 @@ Result<frontend::SourceGraph> Writer::finish(const std::vector<Item>& outputs) &
   return std::move(graph_);
 }
 
-// Nodes that no output needs, and outputs of others that nobody reads, so that what cannot be translated may stand there.
+// Nodes that no output needs, and outputs of others that nobody reads,
+// so that what cannot be translated may stand there.
 void Writer::drop_unread() {
   const Needed needed = needed_for(graph_, graph_.outputs);
   std::vector<SourceNode> kept;
@@ -193,7 +194,7 @@ bool Writer::is_read(const std::string& name) const {
   });
 }
 
-// ---- arguments ----------------------------------------------------------------------------------------------------------------
+// ---- arguments ------------------------------------------------------------------------------------------------------
 
 int64_t Writer::refer(const Item& item, SourceNode& node) {
   std::string name = fresh(value_now(item));
@@ -267,7 +268,7 @@ std::string Writer::fresh(const std::string& name, int depth) {
   return again;
 }
 
-// ---- nodes --------------------------------------------------------------------------------------------------------------------
+// ---- nodes ----------------------------------------------------------------------------------------------------------
 
 // Without its arguments.
 SourceNode Writer::node_of(const Call& call) {
@@ -390,7 +391,8 @@ void Writer::spoil(const std::string& name, const std::string& but) {
   }
 }
 
-// What the view was taken of, and what that was taken of, with the changed view in its place, of which it is a view again.
+// What the view was taken of, and what that was taken of, with the changed view in its place,
+// of which it is a view again.
 Status Writer::write_back(std::string changed, std::string result) {
   constexpr int kMostLevels = 16;
   std::vector<std::pair<std::string, View>> views;
@@ -436,7 +438,7 @@ std::optional<Call> Writer::written_back(const View& view, const std::string& re
   return call;
 }
 
-// ---- graphs that nodes run --------------------------------------------------------------------------------------------------
+// ---- graphs that nodes run ------------------------------------------------------------------------------------------
 
 // The name here of a value, which becomes an input if it is one of the graph around.
 std::string Writer::inner(const std::string& name) {

@@ -1,15 +1,19 @@
-// Writer: nodes of PyTorch's operators into a SourceGraph, in which values never change. Operators that work in place give their operand a new
-// version; what else was a view of it is written back where that can be said, and otherwise must not be read any more.
+// Writer: nodes of PyTorch's operators into a SourceGraph, in which values never change. Operators that work in place
+// give their operand a new version; what else was a view of it is written back where that can be said, and otherwise
+// must not be read any more.
 //
 //   Writer writer(file_bytes);
 //   writer.add_input("x", Type::tensor(DType::Float32, {Dim::symbol("N"), 3}));
-//   writer.add({.op = "aten.relu_", .name = "relu_", .arguments = {{"self", Item::tensor("x")}}, .outputs = {"relu_"}});
+//   writer.add({.op = "aten.relu_", .name = "relu_",
+//               .arguments = {{"self", Item::tensor("x")}}, .outputs = {"relu_"}});
 //   return std::move(writer).finish({Item::tensor("x")});   // the output of relu_
 //
-// Graphs that nodes run have writers of their own, which take what they read of the values around as inputs (script_control.cpp).
+// Graphs that nodes run have writers of their own, which take what they read of the
+// values around as inputs (script_control.cpp).
 //
-// Arguments become attributes and inputs of the node: a tensor is an input, whose number is in the attribute "self@"; numbers that are computed are
-// inputs too. Lists have numbers in "size" and, where elements are computed, the inputs in "size@" (args.h reads this).
+// Arguments become attributes and inputs of the node: a tensor is an input, whose number is in the attribute "self@";
+// numbers that are computed are inputs too. Lists have numbers in "size" and, where elements are computed, the inputs
+// in "size@" (args.h reads this).
 #pragma once
 
 #include <optional>
@@ -58,7 +62,8 @@ class Writer {
   // Another graph here, with these values as its inputs; the names of what it gives.
   std::vector<std::string> append(const frontend::SourceGraph& graph, const std::string& prefix,
                                   std::vector<std::string> arguments);
-  // The value that the last node of this name gives as its result number i, for operators of which is not said how many they have.
+  // The value that the last node of this name gives as its result number i,
+  // for operators of which is not said how many they have.
   std::string output(const std::string& node, size_t i);
   size_t node_count() const { return graph_.nodes.size(); }
   // What this value is computed by, so far.
@@ -73,7 +78,7 @@ class Writer {
   std::vector<std::string> shared_by(const Item& tensor) { return roots(value_now(tensor)); }
   Result<frontend::SourceGraph> finish(const std::vector<Item>& outputs) &&;
 
-  // ---- graphs that nodes run ----------------------------------------------------------------------------------------------------
+  // ---- graphs that nodes run ----------------------------------------------------------------------------------------
   // An input that is the value `start` of the graph around in the first turn.
   std::string add_state(const std::string& hint, const Item& start);
   // Results, which are values of their own.
@@ -85,8 +90,9 @@ class Writer {
   Result<frontend::SourceGraph> body(const std::vector<std::string>& operands) &&;
   // A value that is never read.
   Item unset();
-  // The node with these results has changed `value` in place, or what a state started as; its results may be views of values that the graph has read.
-  // The graph of a loop gives its condition first, which the node does not.
+  // The node with these results has changed `value` in place, or what a state started as;
+  // its results may be views of values that the graph has read. The graph of a loop gives its condition first, which
+  // the node does not.
   Status supersede(const std::string& value, const std::string& result);
   void share(const Writer& body, const std::vector<std::string>& results, size_t first_state);
 

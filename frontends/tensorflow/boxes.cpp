@@ -111,7 +111,7 @@ Status choose_by(Translation& t, Overlaps (*overlaps_of)(Formula& f, Value* oper
   return ok();
 }
 
-// ---- the boxes of several classes, in a batch ------------------------------------------------------------------------------------------
+// ---- the boxes of several classes, in a batch -----------------------------------------------------------------------
 
 struct Combined {
   Value *boxes, *scores;  // [batch, N, forms, 4], [batch, N, classes]

@@ -1,5 +1,6 @@
-// Tensor bundles, as TensorFlow writes checkpoints: a sorted table of names (PREFIX.index, in LevelDB's format) and the bytes of the tensors
-// (PREFIX.data-00000-of-00001). Nothing is believed: blocks, lengths and shards are checked, and so is what compressed blocks expand to.
+// Tensor bundles, as TensorFlow writes checkpoints: a sorted table of names (PREFIX.index, in LevelDB's format) and the
+// bytes of the tensors (PREFIX.data-00000-of-00001). Nothing is believed: blocks, lengths and shards are checked, and
+// so is what compressed blocks expand to.
 //
 //   LAPIS_TRY(const Bundle bundle, Bundle::open("model/variables/variables"));
 //   LAPIS_TRY(const Tensor kernel, bundle.tensor("conv2d/kernel", copies));
@@ -21,7 +22,8 @@ class Bundle {
   static Result<Bundle> open(const Path& prefix);
 
   bool has(const std::string& name) const { return entries_.contains(name); }
-  // Over the bytes of the file where that is worth it. Errors: no such tensor, of strings, in parts, not within its file.
+  // Over the bytes of the file where that is worth it.
+  // Errors: no such tensor, of strings, in parts, not within its file.
   Result<Tensor> tensor(const std::string& name, frontend::Expansion& copies) const;
   std::vector<std::string> names() const;
   size_t bytes() const { return bytes_; }  // of all files

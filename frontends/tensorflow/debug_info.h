@@ -1,5 +1,5 @@
-// Where the user's program wrote the nodes of a SavedModel, for messages: what TensorFlow keeps beside it if it is asked to
-// (tf.saved_model.SaveOptions(save_debug_info=True)).
+// Where the user's program wrote the nodes of a SavedModel, for messages: what TensorFlow keeps beside it if it is
+// asked to (tf.saved_model.SaveOptions(save_debug_info=True)).
 //
 //   DebugInfo info = DebugInfo::beside("FOLDER");
 //   info.written_at("rfft", "__inference_call_12")   // "model.py:17", or "" where nobody knows

@@ -35,7 +35,8 @@ std::vector<std::string> refs_of(const std::vector<Port>& ports) {
   return refs;
 }
 
-// Of the edges that only order, those count that say in which branch of a Switch a node lies: a random number has no other operand.
+// Of the edges that only order, those count that say in which branch of a Switch a node lies:
+// a random number has no other operand.
 bool is_read(const Body& body, const std::string& input) {
   if (!is_control(input)) return true;
   const auto found = body.index.find(ref_of(operand(input)).node);

@@ -1,5 +1,7 @@
-// A GraphDef to a SourceGraph: the part that is wanted, without what only training or TensorFlow's runtime needs. Calls of functions are replaced by
-// what they call, Identity and its like by what they stand for, variables by their values, branches whose predicate is constant by the one that is taken. Other branches and loops keep their functions as bodies.
+// A GraphDef to a SourceGraph: the part that is wanted, without what only training or TensorFlow's runtime needs. Calls
+// of functions are replaced by what they call, Identity and its like by what they stand for, variables by their values,
+// branches whose predicate is constant by the one that is taken.
+// Other branches and loops keep their functions as bodies.
 #pragma once
 
 #include <functional>
@@ -25,7 +27,8 @@ struct Model {
   GraphDef graph;
   std::shared_ptr<const std::byte> owner;  // of the bytes that constants lie over
   size_t bytes = 0;                        // of all files
-  // The value of the variable that a node stands for; undefined where there is none: then it is an operator that cannot be imported.
+  // The value of the variable that a node stands for; undefined where there is none:
+  // then it is an operator that cannot be imported.
   std::function<Result<Tensor>(const NodeDef&)> variable = nullptr;
   // Where the user's program wrote a node of the graph (function ""), or of a function; null if nobody knows.
   std::function<std::string(const std::string& node, const std::string& function)> written_at = nullptr;

@@ -1,5 +1,5 @@
-// The class behind flatten.h: what it visits stands here and in flatten.cpp, how the graph meets the world in flatten_interface.cpp, what becomes
-// graphs of their own in flatten_bodies.cpp.
+// The class behind flatten.h: what it visits stands here and in flatten.cpp, how the graph meets the world in
+// flatten_interface.cpp, what becomes graphs of their own in flatten_bodies.cpp.
 #pragma once
 
 #include <set>
@@ -120,8 +120,8 @@ class Flattener {
   Status operation_of_live(Body& body, const Operation& o, State& state);
   Status branch(Body& body, const Operation& o, State& state);
   Status choice(Body& body, const Operation& o, State& state);
-  // What the function gives that the index chooses, of which `first` chooses the first and what none of them is the last: If nodes, one in the
-  // other.
+  // What the function gives that the index chooses, of which `first` chooses the first and what none of them is the
+  // last: If nodes, one in the other.
   Result<std::vector<Resolved>> chosen(std::span<const std::string> functions, int32_t first,
                                        const std::vector<Resolved>& index_and_arguments, const std::string& prefix,
                                        int depth);

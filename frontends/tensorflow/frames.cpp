@@ -77,7 +77,7 @@ class Loops {
     return found == it->second.end() ? std::nullopt : std::optional(*found);
   }
 
-  // ---- frames -----------------------------------------------------------------------------------------------------------
+  // ---- frames -------------------------------------------------------------------------------------------------------
 
   Status find_frames() {
     std::map<std::string, size_t> by_name;
@@ -169,7 +169,7 @@ class Loops {
                                [&](const Frame& other) { return &other != &frame && other.nodes.contains(any); });
   }
 
-  // ---- the node and its functions ---------------------------------------------------------------------------------------
+  // ---- the node and its functions -----------------------------------------------------------------------------------
 
   Result<NodeDef> loop_of(const Frame& frame) {
     NodeDef loop;
@@ -196,7 +196,8 @@ class Loops {
     nodes_[exit].inputs = {std::move(result)};
   }
 
-  // Its arguments are the states and the constants of the frame. The condition reads states at their Merge, the body behind their Switch.
+  // Its arguments are the states and the constants of the frame.
+  // The condition reads states at their Merge, the body behind their Switch.
   Result<std::string> function(const Frame& frame, const std::string& name, bool is_condition) {
     FunctionDef function;
     function.name = name;

@@ -1,4 +1,5 @@
-// TensorFlow's protocol buffers, as far as they are read: graphs, functions and tensors. Names are copied, tensors are views of the bytes.
+// TensorFlow's protocol buffers, as far as they are read: graphs, functions and tensors.
+// Names are copied, tensors are views of the bytes.
 #pragma once
 
 #include <map>
@@ -19,7 +20,8 @@ using ShapeProto = std::optional<std::vector<int64_t>>;
 struct NodeDef {
   std::string name, op;
   std::vector<std::string> inputs;  // "name", "name:1"; in functions "name:output:0"; "^name" orders only
-  // Types as the numbers of DType (0 for what Lapis has none for), shapes of known rank as sizes, functions as their names.
+  // Types as the numbers of DType (0 for what Lapis has none for), shapes of known rank as sizes,
+  // functions as their names.
   std::map<std::string, frontend::SourceAttribute, std::less<>> attributes;
   std::vector<std::string> functions;     // the attribute that is a list of them: the branches of a Case
   std::string_view tensor;                // the attribute `value` of a constant: a TensorProto
@@ -50,7 +52,8 @@ DType dtype_of(uint64_t data_type);
 Result<GraphDef> parse_graph(std::string_view bytes);
 Result<ShapeProto> parse_shape(std::string_view bytes);
 
-// A TensorProto; large ones lie over `bytes`, which `owner` keeps alive. What a few bytes are repeated to is counted by `copies`.
+// A TensorProto; large ones lie over `bytes`, which `owner` keeps alive.
+// What a few bytes are repeated to is counted by `copies`.
 Result<Tensor> parse_tensor(std::string_view bytes, const std::shared_ptr<const std::byte>& owner,
                             frontend::Expansion& copies);
 // Of raw little-endian bytes.

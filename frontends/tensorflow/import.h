@@ -2,7 +2,8 @@
 // checkpoints of TensorFlow 1 (.meta). Channels are first inside, with the layouts of the model
 // at its inputs and outputs; constants that only say how are folded (docs/importing-tensorflow.md).
 //
-//   LAPIS_TRY(auto graph, import_model("graph.pb", {.inputs = {"image"}, .outputs = {"prob"}}));   // frontends/frontend.h
+//   LAPIS_TRY(auto graph,  // frontends/frontend.h
+//             import_model("graph.pb", {.inputs = {"image"}, .outputs = {"prob"}}));
 #pragma once
 
 #include <memory>

@@ -1,6 +1,7 @@
-// A list of tensors in the graph: one tensor with an axis in front, which counts the elements. The sizes of the elements of a list that nobody has
-// filled yet are 0 where they are not known (frontend::is_unfilled): whoever sets the first element tells them, a loop (frontends/common/control.cpp)
-// or one of these functions. `rows` are elements with that axis in front.
+// A list of tensors in the graph: one tensor with an axis in front, which counts the elements. The sizes of the
+// elements of a list that nobody has filled yet are 0 where they are not known (frontend::is_unfilled): whoever sets
+// the first element tells them, a loop (frontends/common/control.cpp) or one of these functions. `rows` are elements
+// with that axis in front.
 //
 //   LAPIS_TRY(list, fitted(t, list, rows));
 //   LAPIS_TRY(list, grown(t, list, needed, rows));
@@ -37,7 +38,8 @@ Result<Value*> with_rows(Translation& t, Value* list, Value* places, Value* rows
 Status set_element(Translation& t, Value* list, Value* place, size_t item, bool grows);
 // The same of all elements of operand `rows`, whose places are int64[n].
 Status set_elements(Translation& t, Value* list, Value* places, size_t rows, bool grows);
-// As TensorListConcat and TensorArrayConcatV3 say it: output 0 is all elements along their first axis, output 1 the lengths of the parts.
+// As TensorListConcat and TensorArrayConcatV3 say it:
+// output 0 is all elements along their first axis, output 1 the lengths of the parts.
 Status set_concatenated(Translation& t, Value* list);
 // A list of parts of operand `operand`, whose lengths are another operand.
 Result<Value*> parts_of(Translation& t, size_t operand, size_t lengths);

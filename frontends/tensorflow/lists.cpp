@@ -73,7 +73,7 @@ Result<Value*> elements(Translation& t, Value* list, size_t indices) {
 
 }  // namespace
 
-// ---- lists that begin -------------------------------------------------------------------------------------------------------
+// ---- lists that begin -----------------------------------------------------------------------------------------------
 
 Status empty_list(Translation& t) { return set_zeros(t, frontend::ints(t, {0})); }
 
@@ -104,7 +104,7 @@ Status scattered_list(Translation& t) {
   return set_list(t, with_rows(t, list, places, rows));
 }
 
-// ---- lists that are read ----------------------------------------------------------------------------------------------------
+// ---- lists that are read --------------------------------------------------------------------------------------------
 
 Status list_element(Translation& t) {
   LAPIS_TRY(Value * list, told_by(t, 2));
@@ -147,7 +147,7 @@ Status concatenated_list_v2(Translation& t) {
   return set_concatenated(t, list);
 }
 
-// ---- lists that change ------------------------------------------------------------------------------------------------------
+// ---- lists that change ----------------------------------------------------------------------------------------------
 
 Status set_list_element(Translation& t) {
   LAPIS_CHECK(dtype_of_elements(t));

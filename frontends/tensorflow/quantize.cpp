@@ -1,5 +1,5 @@
-// Fake quantization, as training with quantization leaves it: pairs of QuantizeLinear and DequantizeLinear with exactly the scale and the zero point
-// that TensorFlow makes of a range, which is moved so that 0 is one of its numbers.
+// Fake quantization, as training with quantization leaves it: pairs of QuantizeLinear and DequantizeLinear with exactly
+// the scale and the zero point that TensorFlow makes of a range, which is moved so that 0 is one of its numbers.
 #include <algorithm>
 #include <cmath>
 

@@ -18,7 +18,8 @@ inline bool is_control(std::string_view input) { return input.starts_with('^'); 
 inline std::string_view operand(std::string_view input) { return is_control(input) ? input.substr(1) : input; }
 // "name" for the first output, "name:1" for the second.
 std::string name_of_output(const std::string& node, size_t index);
-// Where the outputs of an argument of an operator begin: 1 for "indices" of TopKV2. Bodies of functions name outputs so.
+// Where the outputs of an argument of an operator begin: 1 for "indices" of TopKV2.
+// Bodies of functions name outputs so.
 size_t first_output(const std::string& op, std::string_view argument);
 
 }  // namespace lapis::tensorflow_frontend

@@ -139,8 +139,8 @@ Part chosen(const Part& whole, const ImportOptions& options) {
 
 // ---- variables ------------------------------------------------------------------------------------------------------
 
-// Which variable of the graph is which tensor of the files: what the part of the graph that restores them says. Names alone would not do, because
-// several layers may call theirs the same.
+// Which variable of the graph is which tensor of the files: what the part of the graph that restores them says. Names
+// alone would not do, because several layers may call theirs the same.
 class Restored {
  public:
   explicit Restored(const GraphDef& graph) {

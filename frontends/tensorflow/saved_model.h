@@ -1,5 +1,6 @@
-// SavedModel folders: a graph whose functions are called through signatures, with variables beside it. Checkpoints of TensorFlow 1 have the same
-// graph (PREFIX.meta) and the same variables (PREFIX.index, PREFIX.data-...), mostly without signatures.
+// SavedModel folders: a graph whose functions are called through signatures, with variables beside it. Checkpoints of
+// TensorFlow 1 have the same graph (PREFIX.meta) and the same variables (PREFIX.index, PREFIX.data-...), mostly without
+// signatures.
 #pragma once
 
 #include "base/file.h"

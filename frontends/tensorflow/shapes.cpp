@@ -44,8 +44,8 @@ std::optional<std::vector<int64_t>> completed(std::vector<int64_t> sizes, int64_
   return sizes;
 }
 
-// The pixels of images in other rows and columns, as [N, H, W, C] to [N, H * W, C] or [N, 1, T, C] to [N, T, C]: their sizes, where the batch and the
-// channels stay, so that channels first stay so; nullopt otherwise.
+// The pixels of images in other rows and columns, as [N, H, W, C] to [N, H * W, C] or [N, 1, T, C] to [N, T, C]: their
+// sizes, where the batch and the channels stay, so that channels first stay so; nullopt otherwise.
 std::optional<std::vector<int64_t>> pixels_of(const Translation& t, const std::vector<int64_t>& to) {
   const Type& from = t.input(0).type;
   if (t.layout(0) != Layout::ChannelsFirst || !from.ranked() || to.size() < 3) return std::nullopt;
@@ -62,7 +62,7 @@ Status reshape_pixels(Translation& t, std::vector<int64_t> pixels, int64_t image
   return t.set(0, y, Layout::ChannelsFirst);
 }
 
-// ---- axes of one element ----------------------------------------------------------------------------------------------
+// ---- axes of one element --------------------------------------------------------------------------------------------
 
 // Whether the channel is last before and behind, so that channels first stay so.
 bool keeps_channels(const Translation& t, int64_t rank, const std::vector<int64_t>& axes) {
@@ -97,7 +97,7 @@ Status reaxed(Translation& t, const OpDef& op, std::vector<int64_t> axes, int64_
   return t.set(0, y, layout);
 }
 
-// ---- shapes as values -------------------------------------------------------------------------------------------------
+// ---- shapes as values -----------------------------------------------------------------------------------------------
 
 Status set_numbers(Translation& t, std::vector<int64_t> values, const char* attribute, bool as_scalar) {
   const DType to = dtype_of_number(t.get<int64_t>(attribute, static_cast<int64_t>(DType::Int32)));

@@ -23,7 +23,7 @@ Result<int64_t> axis_operand(const Translation& t, size_t i, size_t of) {
   return axis_of(axis, rank);
 }
 
-// ---- taking apart -----------------------------------------------------------------------------------------------------
+// ---- taking apart ---------------------------------------------------------------------------------------------------
 
 Status check_parts(const Translation& t, int64_t parts) {
   constexpr int64_t kMost = 1 << 16;
@@ -51,7 +51,7 @@ Status split_of(Translation& t, size_t data, size_t axis_at, int64_t parts, Valu
   return ok();
 }
 
-// ---- StridedSlice -----------------------------------------------------------------------------------------------------
+// ---- StridedSlice ---------------------------------------------------------------------------------------------------
 
 // Number i of an operand with one for each axis, as a vector of one.
 Result<Value*> element(Translation& t, size_t operand, int64_t i) {
@@ -164,7 +164,7 @@ Result<Value*> own(Translation& t, Value* y, const Value* x) {
   return y == x ? t.add(ops::Identity, {y}) : Result<Value*>(y);
 }
 
-// ---- padding ----------------------------------------------------------------------------------------------------------
+// ---- padding --------------------------------------------------------------------------------------------------------
 
 // Two numbers for each axis, as written.
 Result<std::vector<int64_t>> paddings(const Translation& t, int64_t rank) {
@@ -226,7 +226,7 @@ Status padded_with_edges(Translation& t) {
   return t.set(0, y, layout);
 }
 
-// ---- blocks -----------------------------------------------------------------------------------------------------------
+// ---- blocks ---------------------------------------------------------------------------------------------------------
 
 template <class Attrs> Status blocks(Translation& t, const OpDef& op) {
   const Layout layout = has_channels_first(t) ? Layout::AsWritten : Layout::ChannelsFirst;

@@ -15,7 +15,8 @@ using frontend::unary;
 
 constexpr size_t kAny = SIZE_MAX;  // operands
 
-// Operator, oldest and newest version (TensorFlow counts none), fewest and most operands, function, whether it works on images.
+// Operator, oldest and newest version (TensorFlow counts none), fewest and most operands, function,
+// whether it works on images.
 constexpr frontend::Translator kTranslators[] = {
     {"Abs", 1, 1, 1, 1, unary<ops::Abs>},
     {"Acos", 1, 1, 1, 1, unary<ops::Acos>},

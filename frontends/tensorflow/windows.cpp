@@ -95,7 +95,7 @@ Status convolve(Translation& t, const Convolution& c, Value* filter, int64_t gro
   return t.set(0, y, image_layout(t));
 }
 
-// ---- transposed convolutions ------------------------------------------------------------------------------------------
+// ---- transposed convolutions ----------------------------------------------------------------------------------------
 
 // The sizes of the result: of all axes, or of the pixels only.
 Result<Dims> result_sizes(const Translation& t, size_t rank) {
@@ -108,7 +108,7 @@ Result<Dims> result_sizes(const Translation& t, size_t rank) {
   return Dims(begin, begin + static_cast<ptrdiff_t>(rank - 2));
 }
 
-// ---- pools --------------------------------------------------------------------------------------------------------------
+// ---- pools ----------------------------------------------------------------------------------------------------------
 
 // ksize and strides are attributes, or operands of newer operators.
 Result<std::vector<int64_t>> pool_numbers(const Translation& t, const char* attribute, size_t operand) {
@@ -126,7 +126,7 @@ template <class Attrs> Status pool(Translation& t, const OpDef& op) {
   return t.set(0, y, image_layout(t));
 }
 
-// ---- resizing -----------------------------------------------------------------------------------------------------------
+// ---- resizing -------------------------------------------------------------------------------------------------------
 
 Status resize(Translation& t, ops::ResizeAttrs attributes) {
   LAPIS_TRY(const int64_t rank, rank_of(t, 0));

@@ -141,7 +141,7 @@ class Resolver {
     return ok();
   }
 
-  // ---- graphs that are called ---------------------------------------------------------------------------------------------
+  // ---- graphs that are called ---------------------------------------------------------------------------------------
 
   // Copies a graph; gives the names of its outputs.
   Result<std::vector<std::string>> inlined(SourceGraph& to, int64_t graph, const std::vector<std::string>& inputs,
@@ -243,7 +243,7 @@ class Resolver {
     return ok();
   }
 
-  // ---- variables ------------------------------------------------------------------------------------------------------------
+  // ---- variables ----------------------------------------------------------------------------------------------------
 
   static std::string key_of(const SourceNode& node) {
     return text_of(node, "container") + "/" + text_of(node, "shared_name");
@@ -299,7 +299,8 @@ class Resolver {
     return ok();
   }
 
-  // States of integers begin as zeros too, but outputs are rounded from step to step, and cells go no farther than their integers.
+  // States of integers begin as zeros too, but outputs are rounded from step to step,
+  // and cells go no farther than their integers.
   static void note_integers(const SourceGraph& to, SourceNode& node) {
     constexpr size_t kOutput = 18, kCell = 19;
     constexpr double kLargest = 32767;
@@ -329,7 +330,8 @@ class Resolver {
     return ok();
   }
 
-  // A state that lives from one run to the next is an input, and what it becomes an output, where this operator alone knows it.
+  // A state that lives from one run to the next is an input, and what it becomes an output,
+  // where this operator alone knows it.
   Status hand_over_state(SourceGraph& to, Copy& copy, const SourceNode& node) {
     constexpr size_t kState = 4;
     SourceNode twin = renamed(copy, node);

@@ -1,4 +1,5 @@
-// Subgraphs that operators run: CALL is inlined, branches and loops get them as bodies (SourceNode::bodies), CALL_ONCE gives variables their values.
+// Subgraphs that operators run: CALL is inlined, branches and loops get them as bodies (SourceNode::bodies),
+// CALL_ONCE gives variables their values.
 #pragma once
 
 #include "base/result.h"
@@ -13,7 +14,8 @@ inline constexpr std::string_view kVariable = "variable tensors";
 //
 //   CALL, READ_VARIABLE   operands to be handed on as results: what the called graph gives, the value of the variable
 //   IF                    operands condition, values...; bodies then, else: (values...) -> (results...)
-//   WHILE                 operands first condition, states...; body: (iteration, condition, states...) -> (condition, states...)
+//   WHILE                 operands first condition, states...; body: (iteration, condition, states...)
+//                         -> (condition, states...)
 //
 // LSTMs and the like find their variables, in which they would keep states from run to run, as zeros.
 Result<frontend::SourceGraph> resolve_calls(const std::vector<frontend::SourceGraph>& graphs, size_t main);

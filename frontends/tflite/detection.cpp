@@ -1,5 +1,5 @@
-// TFLite_Detection_PostProcess, with which detectors of TensorFlow's Object Detection API end: boxes from what a network says of anchors, and the best of
-// them.
+// TFLite_Detection_PostProcess, with which detectors of TensorFlow's Object Detection API end: boxes from what a
+// network says of anchors, and the best of them.
 #include <algorithm>
 #include <limits>
 
@@ -91,7 +91,7 @@ Status check_anchors(const Translation& t) {
   return ok();
 }
 
-// ---- boxes -----------------------------------------------------------------------------------------------------------------------------
+// ---- boxes ----------------------------------------------------------------------------------------------------------
 
 // [1, N] each, computed in double as TFLite does.
 struct Place {
@@ -124,7 +124,7 @@ Value* corners_of(Formula& f, const Boxes& b) {
   return f.concat({column(b.top), column(b.left), column(b.bottom), column(b.right)}, 1);
 }
 
-// ---- the choice ------------------------------------------------------------------------------------------------------------------------
+// ---- the choice -----------------------------------------------------------------------------------------------------
 
 struct Detections {
   Value *rows, *valid;  // [boxes, classes, 6], bool[boxes, 1, 1]

@@ -1,5 +1,6 @@
-// FlatBuffers as they come: damaged or made to harm. Every offset, length and vtable is checked against the file, what is read often is limited,
-// and the first flaw is kept while reading goes on with absent values, so that readers need not ask after each step.
+// FlatBuffers as they come: damaged or made to harm. Every offset, length and vtable is checked against the file, what
+// is read often is limited, and the first flaw is kept while reading goes on with absent values, so that readers need
+// not ask after each step.
 //
 //   FlatBuffer file(bytes);
 //   const FlatTable model = file.root();

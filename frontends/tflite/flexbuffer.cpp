@@ -37,7 +37,8 @@ class Reader {
  private:
   static bool is_width(uint64_t width) { return width <= sizeof(uint64_t) && std::has_single_bit(width); }
 
-  // Before a map's values stand where its keys are, their width, and how many there are; behind them a byte each says of what type they are.
+  // Before a map's values stand where its keys are, their width, and how many there are;
+  // behind them a byte each says of what type they are.
   std::optional<FlexNumbers> entries(uint64_t map, uint64_t width) const {
     constexpr uint64_t kBefore = 3;
     if (map < kBefore * width) return std::nullopt;

@@ -14,7 +14,8 @@ namespace lapis::tflite_frontend {
 
 using FlexNumbers = std::map<std::string, double, std::less<>>;
 
-// What the map at the root says in numbers and truth values; nullopt if there is none, or one that leads outside of the bytes.
+// What the map at the root says in numbers and truth values;
+// nullopt if there is none, or one that leads outside of the bytes.
 std::optional<FlexNumbers> flex_numbers(std::span<const std::byte> bytes);
 
 }  // namespace lapis::tflite_frontend

@@ -1,5 +1,5 @@
-// TFLite models become Graphs: channels first inside, with the layouts of the file at inputs and outputs; quantized tensors are Q/DQ pairs with
-// the scales of the file (docs/importing-tflite.md).
+// TFLite models become Graphs: channels first inside, with the layouts of the file at inputs and outputs; quantized
+// tensors are Q/DQ pairs with the scales of the file (docs/importing-tflite.md).
 //
 //   LAPIS_TRY(auto graph, import_model("resnet8_int8.tflite"));   // the door for all formats (frontends/frontend.h)
 #pragma once

@@ -15,8 +15,8 @@ class Lists {
       for (const std::string& output : node.outputs) producers_[output] = &node;
   }
 
-  // The operands of a DYNAMIC_UPDATE_SLICE that says the same; none if nothing does. Its begin is the size of what lies before: i, and -1 for whole
-  // axes, which it takes for 0.
+  // The operands of a DYNAMIC_UPDATE_SLICE that says the same; none if nothing does. Its begin is the size of what lies
+  // before: i, and -1 for whole axes, which it takes for 0.
   std::vector<std::string> update(const SourceNode& join) const {
     if (join.op != "CONCATENATION" || join.inputs.size() != 3 || number(join, "axis") != 0) return {};
     if (number(join, "activation") != 0) return {};

@@ -47,7 +47,7 @@ class SubgraphReader {
  private:
   void report(Diagnostic d, const std::string& where) { findings_.push_back(d.at(where)); }
 
-  // ---- names ------------------------------------------------------------------------------------------------------------
+  // ---- names --------------------------------------------------------------------------------------------------------
 
   // Tensors need no names, and may share one.
   void name_tensors(const std::vector<FlatTable>& tensors, const GivenNames& given) {
@@ -82,7 +82,7 @@ class SubgraphReader {
     return names;
   }
 
-  // ---- tensors ------------------------------------------------------------------------------------------------------------
+  // ---- tensors ------------------------------------------------------------------------------------------------------
 
   void read_tensor(const FlatTable& table, size_t i, bool is_main) {
     const auto number = static_cast<int32_t>(i);
@@ -96,7 +96,7 @@ class SubgraphReader {
     source_.values.emplace(names_[i], SourceValue());
   }
 
-  // ---- operators -----------------------------------------------------------------------------------------------------------
+  // ---- operators ----------------------------------------------------------------------------------------------------
 
   void read_node(const FlatTable& operation) {
     SourceNode result;

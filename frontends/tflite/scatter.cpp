@@ -27,7 +27,8 @@ double lowest(DType dtype) {
   return is_float(dtype) ? static_cast<double>(std::numeric_limits<float>::lowest()) : -1e19;
 }
 
-// One row a segment, each beginning with `first`. A row in front takes what belongs to no segment: ONNX would count those from the end.
+// One row a segment, each beginning with `first`.
+// A row in front takes what belongs to no segment: ONNX would count those from the end.
 Status segments(Translation& t, int64_t count, const char* reduction, double first) {
   LAPIS_TRY(const Shape data, static_shape(t, 0));
   LAPIS_TRY(const int64_t id_axes, tf::rank_of(t, 1));

@@ -1,4 +1,5 @@
-// TFLite's schema, as far as it is read: slots of its tables, numbers of its types and operators, and the options of operators.
+// TFLite's schema, as far as it is read: slots of its tables, numbers of its types and operators,
+// and the options of operators.
 #pragma once
 
 #include <map>
@@ -53,7 +54,8 @@ std::string builtin_name(int64_t code);        // "CONV_2D"; "number 300" for wh
 DType dtype_of(int8_t tensor_type);
 std::string tensor_type_name(int8_t tensor_type);
 
-// The options of an operator as attributes, with the format's defaults; none if the file has none. An error if they are those of another operator.
+// The options of an operator as attributes, with the format's defaults; none if the file has none.
+// An error if they are those of another operator.
 Result<std::map<std::string, frontend::SourceAttribute, std::less<>>> options_of(std::string_view op,
                                                                                  const FlatTable& operation);
 

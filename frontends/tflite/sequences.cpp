@@ -1,5 +1,6 @@
-// LSTMs and simple networks along a sequence, in one direction or both, as ONNX's operators: the same functions with their gates in another order.
-// They begin from zeros in each run, as TFLite does once its variables are reset.
+// LSTMs and simple networks along a sequence, in one direction or both, as ONNX's operators:
+// the same functions with their gates in another order. They begin from zeros in each run, as TFLite does once its
+// variables are reset.
 #include <algorithm>
 
 #include "frontends/common/build.h"
@@ -12,8 +13,8 @@
 namespace lapis::tflite_frontend {
 namespace {
 
-// Operands of an LSTM: where its groups of four begin, which are for the gates input, forget, cell, output. Those of the way back stand behind those of
-// the way there, and the states of both behind them.
+// Operands of an LSTM: where its groups of four begin, which are for the gates input, forget, cell, output. Those of
+// the way back stand behind those of the way there, and the states of both behind them.
 struct Way {
   size_t weights, output_state;
   bool backwards = false;
@@ -133,7 +134,8 @@ Result<Lstm> parameters(Translation& t, const Way& way) {
   return l;
 }
 
-// Whether a step does what ONNX's operator does not. A cell grows by at most 1 in a step, so that short sequences do not reach the numbers at which it is clipped.
+// Whether a step does what ONNX's operator does not. A cell grows by at most 1 in a step, so that short sequences do
+// not reach the numbers at which it is clipped.
 bool needs_steps(const Lstm& l) {
   const Dim& steps = l.x->type().dim(0);
   if (l.output_scale > 0) return true;

@@ -1,4 +1,5 @@
-// Operators that change shapes, take values apart and put them together, where TFLite says it otherwise than TensorFlow.
+// Operators that change shapes, take values apart and put them together,
+// where TFLite says it otherwise than TensorFlow.
 #include <algorithm>
 #include <numeric>
 

@@ -68,7 +68,8 @@ class Tree {
     return ok();
   }
 
-  // An element lies at the sum of its positions times these strides: a block is a step of its axis, its inner level an element.
+  // An element lies at the sum of its positions times these strides:
+  // a block is a step of its axis, its inner level an element.
   Status place_axes(const std::vector<int32_t>& order, const std::vector<int32_t>& blocks) {
     std::vector<int64_t> stride(static_cast<size_t>(rank_), 1), inner(stride);
     for (int64_t axis = rank_ - 2; axis >= 0; --axis)

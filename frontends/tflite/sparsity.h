@@ -1,4 +1,5 @@
-// Sparse tensors of a .tflite file: which elements are stored is told level by level, as in a TACO format; other elements are 0.
+// Sparse tensors of a .tflite file: which elements are stored is told level by level, as in a TACO format;
+// other elements are 0.
 #pragma once
 
 #include "base/result.h"

@@ -1,4 +1,5 @@
-// SVDF: a dense layer of low rank along time. Each filter remembers what it saw in the last runs; a unit is what `rank` filters make of their memories.
+// SVDF: a dense layer of low rank along time.
+// Each filter remembers what it saw in the last runs; a unit is what `rank` filters make of their memories.
 #include "frontends/common/build.h"
 #include "frontends/common/formula.h"
 #include "frontends/tflite/translators.h"

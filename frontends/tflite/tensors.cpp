@@ -108,8 +108,9 @@ Result<SourceValue> TensorReader::read(const FlatTable& table, const TensorRole&
   return value;
 }
 
-// Sizes are those of the signature, where -1 is any size: a symbol for inputs, unknown for others. Without one, all are fixed; a value that is
-// computed and has no sizes at all may have any number of axes, unless the file says that it has none.
+// Sizes are those of the signature, where -1 is any size: a symbol for inputs, unknown for others. Without one, all are
+// fixed; a value that is computed and has no sizes at all may have any number of axes, unless the file says that it has
+// none.
 Result<Type> TensorReader::type_of(const FlatTable& table, const TensorRole& role) const {
   const std::vector<int32_t> shape = table.numbers<int32_t>(tensor::Shape);
   std::vector<int32_t> signature = table.numbers<int32_t>(tensor::ShapeSignature);
@@ -181,8 +182,8 @@ Result<Tensor> TensorReader::constant(const FlatTable& table, DType dtype, std::
   return frontend::over_bytes(dtype, shape, {mapped_.data, data.data()});
 }
 
-// Of integers that stand for reals. Quantization that is written beside floats, or beside integers that count (without constants), means
-// nothing.
+// Of integers that stand for reals. Quantization that is written beside floats, or beside integers that count (without
+// constants), means nothing.
 Status TensorReader::read_quantization(SourceValue& value, const FlatTable& table) const {
   const FlatTable q = table.table(tensor::Quantization);
   Quantization found{.scales = q.numbers<float>(quantization::Scale),

@@ -1,5 +1,5 @@
-// The translators of TFLite's operators, by family, and what several of them share. What TensorFlow means by the same name is translated by
-// TensorFlow's (frontends/tensorflow/translators.h).
+// The translators of TFLite's operators, by family, and what several of them share. What TensorFlow means by the same
+// name is translated by TensorFlow's (frontends/tensorflow/translators.h).
 #pragma once
 
 #include "frontends/common/translate.h"

@@ -95,8 +95,8 @@ Status transposed_convolution(Translation& t, const Axes& perm) {
   return t.set(0, y, Layout::ChannelsFirst);
 }
 
-// TFLite divides the sum of the stored integers and rounds ties away from zero; ONNX would round them to even. A nudge of less than the
-// distance to the next average decides them: (y + zero * scale) / scale is the integer.
+// TFLite divides the sum of the stored integers and rounds ties away from zero; ONNX would round them to even. A nudge
+// of less than the distance to the next average decides them: (y + zero * scale) / scale is the integer.
 Result<Value*> ties_away_from_zero(Translation& t, Value* y, const Window& w) {
   const auto &in = t.input(0).quantization, &out = t.output(0).quantization;
   if (!in || !out || in->scales != out->scales || in->zero_points != out->zero_points || in->scales.size() != 1)

@@ -1,4 +1,5 @@
-// Translators of your own: what an operator that Lapis does not know becomes, when a model of another framework is compiled (library Lapis::lapis).
+// Translators of your own: what an operator that Lapis does not know becomes,
+// when a model of another framework is compiled (library Lapis::lapis).
 //
 //   // y = scale * tanh(x), as a program of ours adds it to TensorFlow.
 //   void scaled_tanh(lapis::Translation& t) {
@@ -34,8 +35,8 @@ LAPIS_PUBLIC_NAMESPACE {
   using NodeAttribute = std::variant<int64_t, double, std::string, std::vector<int64_t>, std::vector<double>>;
   using NodeAttributes = std::map<std::string, NodeAttribute>;
 
-  // One node of the model, while your function translates it. The first thing that goes wrong is kept and reported with the node's name, so that
-  // nothing needs to be tested on the way; everything behind it does nothing.
+  // One node of the model, while your function translates it. The first thing that goes wrong is kept and reported with
+  // the node's name, so that nothing needs to be tested on the way; everything behind it does nothing.
   class LAPIS_EXPORT Translation {
    public:
     std::string_view op() const;    // as the framework names it
@@ -55,12 +56,13 @@ LAPIS_PUBLIC_NAMESPACE {
 
     Operand constant(const TensorView& tensor);  // a copy
     Operand constant(double number);             // float32, without axes
-    // A node of ONNX (opset 25) with one output: t.add("Concat", {a, b}, {{"axis", 1}}). ErrorCode::Usage for an operator that ONNX or Lapis
-    // does not have, and whatever is wrong with the operands.
+    // A node of ONNX (opset 25) with one output: t.add("Concat", {a, b}, {{"axis", 1}}). ErrorCode::Usage for an
+    // operator that ONNX or Lapis does not have, and whatever is wrong with the operands.
     Operand add(std::string_view op, const std::vector<Operand>& operands, const NodeAttributes& attributes = {});
     // Output i of the node, which must be set once for each that the model reads.
     void set(size_t i, Operand result);
-    // To be called where the node says something that your function does not translate: ErrorCode::Unsupported with your reason.
+    // To be called where the node says something that your function does not translate:
+    // ErrorCode::Unsupported with your reason.
     void refuse(std::string_view reason);
 
     struct Impl;
@@ -76,7 +78,8 @@ LAPIS_PUBLIC_NAMESPACE {
     Impl& impl_;
   };
 
-  // A row of your table. An operator that Lapis translates itself, or that two rows name, is ErrorCode::Usage when a model is compiled.
+  // A row of your table. An operator that Lapis translates itself, or that two rows name,
+  // is ErrorCode::Usage when a model is compiled.
   struct Translator {
     std::string
         framework;   // "tensorflow", "tflite", "keras", "mxnet" or "pytorch"; `lapis ops` lists them and what they have

@@ -171,8 +171,8 @@ Result<bool> truth_of(const EvalContext& c, const Tensor& condition) {
                  to_string(condition.shape()));
 }
 
-// Without a condition among the operands, what the body says about going on is handed to its next iteration but does not
-// end the loop.
+// Without a condition among the operands, what the body says about going on is handed to its next iteration but does
+// not end the loop.
 Status evaluate_loop(EvalContext& c) {
   const auto a = c.attrs<LoopAttrs>();
   const size_t state_count = loop_states(c.input_count());

@@ -161,7 +161,8 @@ Result<Types> infer_einsum(const InferContext& c) {
   return Types{Type::tensor(dtype, std::move(dims))};
 }
 
-// How far apart the elements of an operand are along each label of `order`: 0 along what it does not have, the diagonal of what it has twice.
+// How far apart the elements of an operand are along each label of `order`:
+// 0 along what it does not have, the diagonal of what it has twice.
 Shape steps_along(const Labels& order, const Labels& term, const Shape& shape) {
   const Shape strides = row_major_strides(shape);
   Shape steps(order.size(), 0);

@@ -55,8 +55,8 @@ bool fits_but_for(const Type& a, const Type& b, int64_t axis) {
   return true;
 }
 
-// Scale or zero point of a matrix (or a stack of them): one value, a vector over its rows or columns, or the same for each matrix of the
-// stack, which then has the matrix' shape but for the other axis.
+// Scale or zero point of a matrix (or a stack of them): one value, a vector over its rows or columns, or the same for
+// each matrix of the stack, which then has the matrix' shape but for the other axis.
 Status check_parameter(const InferContext& c, size_t input, size_t matrix, bool of_rows, bool stacks) {
   if (!c.has(input) || !c.in(input).ranked() || !c.in(matrix).ranked() || is_single(c.in(input))) return ok();
   const Type &p = c.in(input), &m = c.in(matrix);

@@ -33,8 +33,8 @@ Offsets identity_offsets(const lapis::Shape& shape);
 std::optional<lapis::Shape> broadcast_shapes(const lapis::Shape& a, const lapis::Shape& b);
 Tensor expand(const Tensor& source, const lapis::Shape& shape);  // shape must be a broadcast of the source's
 Tensor transpose(const Tensor& source, const std::vector<int64_t>& permutation);
-// An axis under Pad. Negative pads crop it first, then what is left is continued on both sides: [a b c d] with the pads -1 and 2 is
-// [b c d b c] in mode "wrap".
+// An axis under Pad. Negative pads crop it first, then what is left is continued on both sides: [a b c d] with the pads
+// -1 and 2 is [b c d b c] in mode "wrap".
 struct PaddedAxis {
   int64_t size = 0, begin = 0, end = 0;
   int64_t first() const { return std::max<int64_t>(0, -begin); }

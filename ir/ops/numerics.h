@@ -1,5 +1,5 @@
-// What all operators share of the meaning of numbers (docs/numerics.md): conversion, extremes, division, and the rounding
-// and scaling of the integer operators, in exactly this order; kernels are compared with it byte for byte.
+// What all operators share of the meaning of numbers (docs/numerics.md): conversion, extremes, division, and the
+// rounding and scaling of the integer operators, in exactly this order; kernels are compared with it byte for byte.
 #pragma once
 
 #include <bit>

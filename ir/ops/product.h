@@ -17,8 +17,8 @@ template <> struct Accumulate<int16_t> { using Type = uint32_t; };  // 8-bit ope
 template <> struct Accumulate<int64_t> { using Type = uint64_t; };
 template <class T> using Accumulator = typename Accumulate<T>::Type;
 
-// Sanitizers would look at every single access, where tests spend most of their time. Whoever has this attribute is only called with sizes
-// that were checked.
+// Sanitizers would look at every single access, where tests spend most of their time. Whoever has this attribute is
+// only called with sizes that were checked.
 #define LAPIS_SIZES_CHECKED __attribute__((no_sanitize("address", "undefined", "thread")))
 
 template <class T> LAPIS_SIZES_CHECKED Accumulator<T> times(T a, T b) {

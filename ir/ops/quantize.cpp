@@ -111,7 +111,8 @@ DType division_type(const QuantizeLinearAttrs& a, DType scale) {
   return allows(kDivisions, type) ? type : DType::Float32;
 }
 
-// Both operands and the quotient rounded to `type`: of halves a quotient of floats rounds as if there had been no float between.
+// Both operands and the quotient rounded to `type`:
+// of halves a quotient of floats rounds as if there had been no float between.
 float divided(double x, double scale, DType type) {
   const auto rounded = [&](double value) {
     const auto f = static_cast<float>(value);

@@ -118,7 +118,8 @@ struct Filter {
       for (double& w : std::span(to.weights).subspan(begin)) w /= sum;
   }
 
-  // The element below a coordinate. Far outside (of a roi) all of them are the border's, whatever their number; NaN has none.
+  // The element below a coordinate. Far outside (of a roi) all of them are the border's, whatever their number;
+  // NaN has none.
   int64_t below(double x) const {
     const auto limit = static_cast<double>(axis.in + taps());
     return static_cast<int64_t>(std::ceil(x >= -limit ? std::min(x, limit) : -limit)) - 1;

@@ -1,4 +1,5 @@
-// Resize: separable, so each axis is a table of which elements a coordinate mixes (ir/ops/resampling.h), applied axis by axis.
+// Resize: separable, so each axis is a table of which elements a coordinate mixes (ir/ops/resampling.h),
+// applied axis by axis.
 #include <algorithm>
 
 #include "ir/ops/loops.h"

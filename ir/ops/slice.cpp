@@ -53,8 +53,9 @@ Dim reversed_size(const Dim& size, const Dim& start, const Dim& end, int64_t ste
   return whole && step != INT64_MIN ? ceil_div(size, Dim(-step)) : Dim::unknown();
 }
 
-// How many elements a slice has. A start counted from the front is taken to lie within a symbolic axis, which the formula shows
-// to be wrong by a negative number (bind_shapes starts anew then); one counted from the end must do so for sure.
+// How many elements a slice has. A start counted from the front is taken to lie within a symbolic axis, which the
+// formula shows to be wrong by a negative number (bind_shapes starts anew then); one counted from the end must do so
+// for sure.
 Dim sliced_size(const Dim& size, const Dim& start, const Dim& end, const Dim& step) {
   if (!step.is_constant() || !size.is_known()) return Dim::unknown();
   if (size.is_constant() && start.is_constant() && end.is_constant())

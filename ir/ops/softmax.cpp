@@ -14,8 +14,9 @@ Result<Types> infer_softmax(const InferContext& c) {
   return Types{c.in(0)};
 }
 
-// x - max - log(sum(exp(x - max))) for one line; the maximum keeps exp from overflowing. The largest elements, whose exp
-// is 1, are counted apart: next to a 1 small ones would vanish, and with them the logarithm of a probability near 1.
+// x - max - log(sum(exp(x - max))) for one line; the maximum keeps exp from overflowing. The largest elements, whose
+// exp is 1, are counted apart: next to a 1 small ones would vanish, and with them the logarithm of a probability near
+// 1.
 void log_softmax(Line<double> line) {
   double highest = -INFINITY, beside_one = -1;
   for (int64_t i = 0; i < line.size(); ++i) highest = std::max(highest, line[i]);

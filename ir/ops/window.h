@@ -45,8 +45,8 @@ Window pool_window(const MaxPoolAttrs& attributes);
 // Of a Conv, ConvInteger, QLinearConv, MaxPool or AveragePool with static types, on its input: SAME padding as numbers.
 Window window_of(const Node& node);
 
-// Of a ConvTranspose with constant weights: the window that its *output* slides under, whose positions are the elements of x. Nothing where
-// its pads follow from sizes that are not known.
+// Of a ConvTranspose with constant weights: the window that its *output* slides under, whose positions are the elements
+// of x. Nothing where its pads follow from sizes that are not known.
 std::optional<Window> transposed_window(const Node& node);
 
 // result[tap * positions + p]: offset of the input element under a tap at output position p, -1 in the padding.

@@ -1,8 +1,9 @@
-// ConvTranspose as a convolution that computes all results that fall between two inputs at once, as channels, and a shuffle of these.
+// ConvTranspose as a convolution that computes all results that fall between two inputs at once, as channels,
+// and a shuffle of these.
 //
-// Along one axis, with stride s and x[i] adding w[a] to y[s i + a]: the results y[s q + r] of phase r are sums of x[q - m] w[s m + r], a
-// convolution of ceil((reach - r) / s) taps. Phases of as many taps are channels of one convolution, others are convolutions beside each
-// other: a product with a 0 that stands for none would make NaN of infinity.
+// Along one axis, with stride s and x[i] adding w[a] to y[s i + a]: the results y[s q + r] of phase r are sums of x[q -
+// m] w[s m + r], a convolution of ceil((reach - r) / s) taps. Phases of as many taps are channels of one convolution,
+// others are convolutions beside each other: a product with a 0 that stands for none would make NaN of infinity.
 #include <algorithm>
 #include <numeric>
 
@@ -107,8 +108,9 @@ bool is_known(const Value* v) {
   return dq && dq->is(ops::DequantizeLinear) && std::ranges::all_of(dq->inputs(), is_constant);
 }
 
-// Whether the bytes behind a known parameter can be sorted as they are: with one scale and zero point for all, or one for every element along
-// `axis`, the result's channels. Where groups share the scales of axis 1 of the weights, channels of all groups take them in turn.
+// Whether the bytes behind a known parameter can be sorted as they are: with one scale and zero point for all, or one
+// for every element along `axis`, the result's channels. Where groups share the scales of axis 1 of the weights,
+// channels of all groups take them in turn.
 bool scales_channels(const Node& dq, int64_t axis) {
   const auto is_one = [](const Value* v) { return !v || v->constant().size() == 1; };
   if (is_one(dq.input(1)) && is_one(dq.input(2))) return true;

@@ -1,5 +1,6 @@
-// Shapes that the model only declares: the operator computes its sizes, and nothing but the declaration says what they are. It becomes one of
-// constant sizes behind a Gather out of one slice, whose index is beyond it where the computed sizes say something else.
+// Shapes that the model only declares: the operator computes its sizes, and nothing but the declaration says what they
+// are. It becomes one of constant sizes behind a Gather out of one slice, whose index is beyond it where the computed
+// sizes say something else.
 #include <algorithm>
 #include <bit>
 
@@ -14,7 +15,8 @@ namespace {
 
 using Ints = std::vector<int64_t>;
 
-// A node whose operand 1 are sizes, repeats or axes, not constant; the shapes of operand 0 and of the results are known.
+// A node whose operand 1 are sizes, repeats or axes, not constant;
+// the shapes of operand 0 and of the results are known.
 struct Sized {
   const Node& node;
   Shape x, y;
@@ -69,7 +71,8 @@ Shape without(const Shape& whole, uint64_t axes) {
   return rest;
 }
 
-// The axes are bits of a number, in which their order and how they are counted are gone. Several sets may leave the same shape.
+// The axes are bits of a number, in which their order and how they are counted are gone.
+// Several sets may leave the same shape.
 Value* leaves(const Sized& s, const Shape& whole, const Shape& rest) {
   Ints bits, sets;
   for (size_t i = 0; i < whole.size(); ++i) bits.push_back(int64_t{1} << i);
@@ -114,7 +117,8 @@ bool has_elements(const Value& v) {
   return facts::is_static(v) && v.type().rank() <= kMost && element_count(v.type().shape()) > 0;
 }
 
-// Reshape(x, s)  =>  Reshape(Gather([x], s gives the declared shape ? 0 : 1), {2, 3})        (Expand, Tile, Squeeze, Unsqueeze alike)
+// Reshape(x, s)  =>  Reshape(Gather([x], s gives the declared shape ? 0 : 1), {2, 3})
+//                (Expand, Tile, Squeeze, Unsqueeze alike)
 bool declared_shape(Value& y, Rewriter& rw) {
   const Node& node = *y.producer();
   const auto* family = std::ranges::find_if(kFamilies, [&](const Family& f) { return node.is(*f.op); });

@@ -17,7 +17,8 @@ using Ints = std::vector<int64_t>;
 
 Attributes to_int32() { return {{"to", static_cast<int64_t>(DType::Int32)}}; }
 
-// y, scale, zero = DynamicQuantizeLinear(x)  =>  scale = (max(x, 0) - min(x, 0)) / 255, zero = Q(-min / scale), y = Q(x)
+// y, scale, zero = DynamicQuantizeLinear(x)  =>  scale = (max(x, 0) - min(x, 0)) / 255, zero = Q(-min / scale),
+// y = Q(x)
 bool dynamic_quantize(Value& y, Rewriter& rw) {
   const Node& node = *y.producer();
   if (!node.is(ops::DynamicQuantizeLinear) || y.unused()) return false;
@@ -70,7 +71,8 @@ bool product_with_constant(Value& y, Rewriter& rw) {
   return rw.replace(y, without_zero_point(sums, za, weight_sums(w, zw, {0}, rw), rw));
 }
 
-// The operand as int32 less its zero point, which is one number, or one for each row or column: as a list, or of the operand's rank.
+// The operand as int32 less its zero point, which is one number, or one for each row or column:
+// as a list, or of the operand's rank.
 Value* centered(Value* bytes, Value* zero_point, bool by_rows, Rewriter& rw) {
   Value* wide = rw.add(ops::Cast, {bytes}, to_int32());
   if (!zero_point) return wide;
@@ -111,7 +113,8 @@ Value* padded(Value* x, Value* zero_point, const ops::Window& w, Rewriter& rw) {
   return rw.add(ops::Pad, {x, rw.ints(std::move(pads)), value});
 }
 
-// ConvInteger(x, w, zx, zw)  =>  ConvInteger(Pad(x, zx), w, 0, zw) - zx * sums(w - zw)        (zx is computed, w is not)
+// ConvInteger(x, w, zx, zw)  =>  ConvInteger(Pad(x, zx), w, 0, zw) - zx * sums(w - zw)
+//                                 (zx is computed, w is not)
 bool convolution(Value& y, Rewriter& rw) {
   Value *x, *w, *zx, *zw = nullptr;
   Node* node;

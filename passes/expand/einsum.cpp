@@ -1,4 +1,5 @@
-// Einsum as products of two operands after the other: a MatMul where axes are summed, a Mul where none is, between what brings axes into order.
+// Einsum as products of two operands after the other:
+// a MatMul where axes are summed, a Mul where none is, between what brings axes into order.
 #include "ir/ops/einsum.h"
 
 #include <algorithm>

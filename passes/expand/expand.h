@@ -1,9 +1,11 @@
-// Pass "expand": operators that others make up are written as those, all of them plain ONNX. What is known about the parts (kernels, fusion,
-// quantization) then serves the whole: a transposed convolution is a convolution whose results are shuffled, an LSTM a matrix product over
-// the whole sequence and a Scan of small ones, an equation of Einsum matrix products, dynamic quantization two reductions and a product whose
-// zero point is taken out of the sums. A shape that is only declared is a constant one behind a check.
+// Pass "expand": operators that others make up are written as those, all of them plain ONNX. What is known about the
+// parts (kernels, fusion, quantization) then serves the whole: a transposed convolution is a convolution whose results
+// are shuffled, an LSTM a matrix product over the whole sequence and a Scan of small ones, an equation of Einsum matrix
+// products, dynamic quantization two reductions and a product whose zero point is taken out of the sums. A shape that
+// is only declared is a constant one behind a check.
 //
-// Models that are saved for other runtimes keep the composite operators, which those have code for, unless they are quantized here.
+// Models that are saved for other runtimes keep the composite operators, which those have code for,
+// unless they are quantized here.
 #pragma once
 
 #include "passes/pass.h"

@@ -1,4 +1,5 @@
-// LSTM, GRU and RNN as one matrix product for the inputs of the whole sequence, and a Scan that multiplies the states only.
+// LSTM, GRU and RNN as one matrix product for the inputs of the whole sequence,
+// and a Scan that multiplies the states only.
 //
 //   Y, Y_h, Y_c = LSTM (X, W, R, B)   =>   P = X W^T + Wb + Rb
 //                                          h, c, Y = Scan (0, 0, P) < g = p + h R^T, c' = f c + i g, h' = o tanh(c') >
@@ -58,7 +59,7 @@ Value* slice_of(Place& at, Value* v, int64_t axis, int64_t begin, int64_t end) {
   return at.add(ops::Slice, {v, at.ints({begin}), at.ints({end}), at.ints({axis})});
 }
 
-// ---- one step ----------------------------------------------------------------------------------------------------------------------
+// ---- one step -------------------------------------------------------------------------------------------------------
 
 struct States {
   Value *h = nullptr, *c = nullptr;
@@ -104,7 +105,8 @@ class Step {
     if (a.function->beta) attributes["beta"] = a.beta;
     return at_.add(*find_op(name), {x}, std::move(attributes));
   }
-  // x >= bound ? x : 0. The operator ThresholdedRelu gives 0 for the bound, too, where a gate that is clipped often lies.
+  // x >= bound ? x : 0. The operator ThresholdedRelu gives 0 for the bound, too,
+  // where a gate that is clipped often lies.
   Value* from(double bound, Value* x) {
     return at_.add(ops::Where, {at_.add(ops::GreaterOrEqual, {x, number(bound)}), x, number(0)});
   }
@@ -161,7 +163,7 @@ class Step {
   const States s_;
 };
 
-// ---- the sequence --------------------------------------------------------------------------------------------------------------------
+// ---- the sequence ---------------------------------------------------------------------------------------------------
 
 // What a direction gives.
 struct Results {
@@ -248,7 +250,8 @@ class Expansion {
     return l;
   }
 
-  // What the inputs of all steps give all gates: [length, batch, gates * hidden]. Biases join in, but one that is multiplied later.
+  // What the inputs of all steps give all gates: [length, batch, gates * hidden].
+  // Biases join in, but one that is multiplied later.
   Value* from_inputs(int64_t d, Layer& l) {
     Value* product = at_.add(ops::MatMul, {x_, transposed(of_direction(node_.input(ops::kW), d))});
     if (!node_.input(ops::kB)) return product;
@@ -326,7 +329,8 @@ class Expansion {
     return rw_.constant(Tensor::vector(std::move(numbers)));
   }
 
-  // The lengths, looked up among those that are possible: a Gather finds out what is none. Its indices may count from the end, these not.
+  // The lengths, looked up among those that are possible: a Gather finds out what is none.
+  // Its indices may count from the end, these not.
   Value* checked_lengths() {
     Value* lengths = node_.input(ops::kLengths);
     Value* is_none = at_.add(ops::Less, {lengths, at_.number(0, DType::Int32)});

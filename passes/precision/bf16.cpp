@@ -26,7 +26,7 @@ bool takes_bf16(const Node& node) {
 
 bool is_dequantized(const Value* v) { return v->producer() && v->producer()->is(ops::DequantizeLinear); }
 
-// ---- which nodes ------------------------------------------------------------------------------------------------------
+// ---- which nodes ----------------------------------------------------------------------------------------------------
 
 class Chooser {
  public:
@@ -114,7 +114,7 @@ class Chooser {
   std::unordered_map<const Node*, std::string> reasons_;
 };
 
-// ---- placing casts ----------------------------------------------------------------------------------------------------
+// ---- placing casts --------------------------------------------------------------------------------------------------
 
 Tensor as_bf16(const Tensor& floats) {
   Tensor halves(DType::BFloat16, floats.shape());
@@ -186,7 +186,7 @@ class Converter {
   std::unordered_map<const Value*, Value*> halves_;  // by the value in floats
 };
 
-// ---- the whole ----------------------------------------------------------------------------------------------------------
+// ---- the whole ------------------------------------------------------------------------------------------------------
 
 // The same nodes of a copy of the graph.
 Nodes counterparts(const Graph& graph, const Graph& copy, const Nodes& nodes) {

@@ -1,16 +1,17 @@
-// Floats in 16 bits where the target multiplies them: convolutions and products of matrices in bfloat16, and what lies between them.
+// Floats in 16 bits where the target multiplies them:
+// convolutions and products of matrices in bfloat16, and what lies between them.
 //
 //   y = Conv(x, w, b)   =>   y = Cast<float>(Conv(Cast<bfloat16>(x), w', b'))        w', b' constants in bfloat16
 //
-// An island grows over elementwise operators, MaxPool and movement whose operands are all in it and whose result it reads, so that casts stand at
-// its shore only. The result is valid ONNX. What stays float, and why, is in the report.
+// An island grows over elementwise operators, MaxPool and movement whose operands are all in it and whose result it
+// reads, so that casts stand at its shore only. The result is valid ONNX. What stays float, and why, is in the report.
 //
 //   Recipe recipe;
 //   recipe.defaults.floats = DType::BFloat16;
 //   LAPIS_TRY(Bf16Report report, to_bf16(graph, {.recipe = recipe}, evaluator, samples));
 //
-// As a pass, `bf16{min_sqnr=30,samples=16}` takes recipe, target, evaluator and samples from the PassContext. It comes behind `quantize`, whose
-// nodes it leaves alone, so that a recipe mixes int8, bf16 and fp32.
+// As a pass, `bf16{min_sqnr=30,samples=16}` takes recipe, target, evaluator and samples from the PassContext. It comes
+// behind `quantize`, whose nodes it leaves alone, so that a recipe mixes int8, bf16 and fp32.
 #pragma once
 
 #include "passes/pass.h"

@@ -1,9 +1,9 @@
 // Which channels of a model are the same channel, and what changes where one of them leaves.
 //
-// Every output channel of a Conv, Gemm or MatMul with constant weights has a number. It keeps it through what reads it: activations, pools,
-// BatchNormalization, Concat, Slice, Pad, Reshape of what lies behind the channel, reductions over other axes. Where channels meet (Add of two
-// branches, a depthwise Conv, the groups of a grouped one) their numbers are joined: they leave together or not at all. What reads them in
-// another way holds them, and says why.
+// Every output channel of a Conv, Gemm or MatMul with constant weights has a number. It keeps it through what reads it:
+// activations, pools, BatchNormalization, Concat, Slice, Pad, Reshape of what lies behind the channel, reductions over
+// other axes. Where channels meet (Add of two branches, a depthwise Conv, the groups of a grouped one) their numbers
+// are joined: they leave together or not at all. What reads them in another way holds them, and says why.
 //
 //   ChannelMap map(graph);
 //   map.holds(map.producers()[0].ids[3]);      // why channel 3 of the first Conv must stay; null: it need not
@@ -39,7 +39,8 @@ class ChannelMap {
   // From now on they must stay.
   void hold(const std::vector<int>& ids, const std::string& reason);
 
-  // Removes channels: weights, biases, parameters, shapes. All that are joined must be `gone` or none; no one that is held.
+  // Removes channels: weights, biases, parameters, shapes.
+  // All that are joined must be `gone` or none; no one that is held.
   void remove(const std::function<bool(int joined)>& gone);
 
  private:

@@ -31,7 +31,8 @@ class Chooser {
     for (auto& [id, c] : channels_) c.worth /= c.members;
   }
 
-  // The numbers that leave: of the channels that the same contractions compute, and that nothing holds, those of least worth.
+  // The numbers that leave: of the channels that the same contractions compute, and that nothing holds,
+  // those of least worth.
   std::set<int> run() {
     std::map<std::set<size_t>, std::vector<const Channel*>> groups;
     for (const auto& [id, c] : channels_)
@@ -81,7 +82,7 @@ class Chooser {
   std::vector<const Channel*> leave_;
 };
 
-// ---- what reads them makes good what is lost -------------------------------------------------------------------------
+// ---- what reads them makes good what is lost ------------------------------------------------------------------------
 
 Mask inputs_that_leave(const ChannelMap& map, const ChannelMap::End& reader, const std::set<int>& gone) {
   Mask mask;

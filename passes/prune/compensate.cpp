@@ -10,9 +10,10 @@ constexpr int64_t kColumnsAtOnce = 128;
 constexpr double kPull = 10;  // dampings of an inversion
 constexpr double kCaution = 0.1;
 
-// What is added to the moment of each input, because few samples say little of many inputs: a share of it that grows with the number of inputs for each
-// row that was seen. What weights make good is drawn back by it to what they are, wholly if there were no rows. With a 1 among the inputs the last moment
-// is the number of rows; without it nothing is known of that, and nothing added.
+// What is added to the moment of each input, because few samples say little of many inputs: a share of it that grows
+// with the number of inputs for each row that was seen. What weights make good is drawn back by it to what they are,
+// wholly if there were no rows. With a 1 among the inputs the last moment is the number of rows; without it nothing is
+// known of that, and nothing added.
 std::vector<double> caution_of(const Moments& h, int64_t size, bool counted) {
   std::vector<double> caution(static_cast<size_t>(size), 0);
   if (!counted || !(h.back() > 0)) return caution;
@@ -77,8 +78,8 @@ class Elimination {
  private:
   const double* root(int64_t k) const { return root_.data() + k * size_; }
 
-  // w => w (from + pull) (now + pull)^-1: the least squares fit to the former results, drawn towards w, because few samples say little of many inputs,
-  // and of those that hardly occur.
+  // w => w (from + pull) (now + pull)^-1: the least squares fit to the former results, drawn towards w, because few
+  // samples say little of many inputs, and of those that hardly occur.
   void follow(Moments now, const Moments& from) {
     const auto n = static_cast<size_t>(size_);
     std::vector<double> pull = damping_of(now, size_);

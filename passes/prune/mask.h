@@ -19,10 +19,11 @@ struct Worths {
 // No matrix loses more than this share of its blocks to a global choice.
 inline constexpr double kMostOfATensor = 0.98;
 
-// The masks of several matrices. All of them have the same sparsity; one of the scopes `global` and `lamp` is chosen among all, others in each by itself.
-// lamp: a weight is worth w^2 over the sum of the squares of its matrix's weights that are no smaller, which is how much the matrix would at least be
-// distorted by its loss: Lee et al., "Layer-adaptive sparsity for the magnitude-based pruning", ICLR 2021, section 3.
-// Columns of N:M must divide by M. Of equal worths, the first are pruned.
+// The masks of several matrices. All of them have the same sparsity;
+// one of the scopes `global` and `lamp` is chosen among all, others in each by itself.
+// lamp: a weight is worth w^2 over the sum of the squares of its matrix's weights that are no smaller, which is how
+// much the matrix would at least be distorted by its loss: Lee et al., "Layer-adaptive sparsity for the magnitude-based
+// pruning", ICLR 2021, section 3. Columns of N:M must divide by M. Of equal worths, the first are pruned.
 std::vector<Mask> choose_masks(std::span<const Worths> worths, const Sparsity& sparsity);
 inline Mask choose_mask(const Worths& worths, const Sparsity& sparsity) {
   return choose_masks({&worths, 1}, sparsity)[0];

@@ -1,12 +1,13 @@
-// Pruning without training: weights become 0 as the `sparsity` of a recipe says, or channels leave the model (docs/pruning.md).
+// Pruning without training: weights become 0 as the `sparsity` of a recipe says,
+// or channels leave the model (docs/pruning.md).
 //
 //   Recipe recipe;
 //   recipe.defaults.sparsity = {.ratio = 0.5, .pattern = *sparsity_pattern_from_name("2:4"), .compensate = true};
 //   LAPIS_TRY(PruneReport report, prune(graph, {.recipe = recipe}, evaluator, samples));
 //   report.sparsity();   // 0.49
 //
-// `quantize` does the same first, so that a recipe with both is one run. As a pass, `prune{samples=100}` takes recipe, evaluator and
-// samples from the PassContext.
+// `quantize` does the same first, so that a recipe with both is one run. As a pass, `prune{samples=100}` takes recipe,
+// evaluator and samples from the PassContext.
 #pragma once
 
 #include "passes/pass.h"
@@ -38,8 +39,9 @@ struct PruneOptions {
   int64_t damage_samples = 0;  // to measure the damage on, at most; 0: it is not
 };
 
-// `evaluator` may be null, and `source` empty, if nothing compensates. Fails on a recipe that does not fit the model, and if it compensates without
-// samples. What cannot be pruned as the recipe says is left whole, and the report says why.
+// `evaluator` may be null, and `source` empty, if nothing compensates. Fails on a recipe that does not fit the model,
+// and if it compensates without samples. What cannot be pruned as the recipe says is left whole, and the report says
+// why.
 Result<PruneReport> prune(Graph& graph, const PruneOptions& options, Evaluator* evaluator = nullptr,
                           const SampleSource& source = {});
 

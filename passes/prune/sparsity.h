@@ -1,11 +1,13 @@
-// Which weights of a node are to become 0: the words of a recipe's `sparsity` (passes/quantize/recipe.h, docs/pruning.md).
+// Which weights of a node are to become 0: the words of a recipe's `sparsity`
+// (passes/quantize/recipe.h, docs/pruning.md).
 //
-//   sparsity: {ratio: 0.3}                                  the smallest 30 % of a tensor
-//   sparsity: {pattern: "2:4", compensate: true}            two of four neighbours, and the others make good what that loses
-//   sparsity: {ratio: 0.5, pattern: channel}                half of the channels, which leave the model
+//   sparsity: {ratio: 0.3}                          the smallest 30 % of a tensor
+//   sparsity: {pattern: "2:4", compensate: true}    two of four neighbours, and the others make good what that loses
+//   sparsity: {ratio: 0.5, pattern: channel}        half of the channels, which leave the model
 //
-// The weights of a Conv, Gemm or MatMul are a matrix here: a row for each output channel, in it the input channels of the first tap of
-// the window, then those of the second, ...; so neighbours are what a kernel reads together. A grouped Conv is one matrix for each group.
+// The weights of a Conv, Gemm or MatMul are a matrix here: a row for each output channel, in it the input channels of
+// the first tap of the window, then those of the second, ...; so neighbours are what a kernel reads together. A grouped
+// Conv is one matrix for each group.
 #pragma once
 
 #include <cstdint>

@@ -106,7 +106,8 @@ class Learner {
     return d;
   }
 
-  // One step of Adam. `products`: errors times moments; `units`: what the loss of each output is measured in, 0 where there is nothing to learn.
+  // One step of Adam. `products`: errors times moments; `units`:
+  // what the loss of each output is measured in, 0 where there is nothing to learn.
   void step(int t, std::span<const float> products, const std::vector<double>& units) {
     const float progress = static_cast<float>(t) / static_cast<float>(options_.iterations);
     const float annealed = std::max(0.0f, (progress - kSoon) / (1 - kSoon));

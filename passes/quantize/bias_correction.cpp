@@ -13,7 +13,8 @@ namespace lapis {
 
 namespace {
 
-// A contraction whose bias is to be corrected, and where that bias is an operand: of itself, or of the Add behind a MatMul.
+// A contraction whose bias is to be corrected, and where that bias is an operand:
+// of itself, or of the Add behind a MatMul.
 struct Biased {
   Node* node;
   ContractionRole role;

@@ -34,8 +34,8 @@ bool is_plain(const Node& node, const Type& shaped) {
   });
 }
 
-// Grows from the quantizer towards its operands, always by the latest value that it reads, until all is computed from one byte. What
-// others read as well is computed again: in a table that costs nothing.
+// Grows from the quantizer towards its operands, always by the latest value that it reads, until all is computed from
+// one byte. What others read as well is computed again: in a table that costs nothing.
 std::optional<ByteFunction> function_behind(const Node& quantize,
                                             const std::unordered_map<const Node*, size_t>& order) {
   auto latest_first = [&](const Value* a, const Value* b) {
@@ -82,8 +82,8 @@ bool has_function(const ByteFunction& function) {
   return std::ranges::any_of(function.nodes, [](const Node* node) { return !is_exact_elementwise(*node); });
 }
 
-// Q(f(DQ x)) with a byte x => Gather(table, Cast(x)): exact, whatever f is. Where f is arithmetic only, registers are as good a place.
-// The nodes that only the function's result needs.
+// Q(f(DQ x)) with a byte x => Gather(table, Cast(x)): exact, whatever f is.
+// Where f is arithmetic only, registers are as good a place. The nodes that only the function's result needs.
 std::set<const Node*> private_nodes(const ByteFunction& function) {
   std::set<const Node*> found = {function.nodes.back()};
   for (auto node = std::next(function.nodes.rbegin()); node != function.nodes.rend(); ++node) {

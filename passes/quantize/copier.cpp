@@ -23,7 +23,8 @@ void Copier::copy_until(const Node& last) {
   }
 }
 
-// Weights in fewer bits are constants here as they are in the float model: code for computed ones is slower, or there is none.
+// Weights in fewer bits are constants here as they are in the float model:
+// code for computed ones is slower, or there is none.
 bool Copier::folded(const Node& node) {
   const auto is_constant = [](const Value* v) { return !v || v->is_constant(); };
   if (!node.is(ops::DequantizeLinear) || !std::all_of(node.inputs().begin(), node.inputs().end(), is_constant))

@@ -56,7 +56,7 @@ bool same_sizes(const Type& a, const Type& b) {
   return true;
 }
 
-// ---- both models as one graph -----------------------------------------------------------------------------------------
+// ---- both models as one graph ---------------------------------------------------------------------------------------
 
 // A result of both models.
 struct Compared {
@@ -135,7 +135,7 @@ class SideBySide {
 
 double squared(const Feeds& results, const Value& v) { return std::pow(results.at(v.name()).as_double(0), 2); }
 
-// ---- what the sums say --------------------------------------------------------------------------------------------------
+// ---- what the sums say ----------------------------------------------------------------------------------------------
 
 class Judge {
  public:
@@ -173,7 +173,8 @@ class Judge {
     if (c && added(*c) > 0) nodes.push_back(c);
   }
 
-  // Noise to signal; of a value that has none (it is not finite, or not in both models) that of the worst it is computed from.
+  // Noise to signal; of a value that has none (it is not finite, or not in both
+  // models) that of the worst it is computed from.
   double ratio(const Value& v) const {
     const auto it = values_.find(&v);
     if (it != values_.end() && !std::isnan(it->second.ratio())) return it->second.ratio();
@@ -202,7 +203,8 @@ class Judge {
       for (const Use& use : v ? v->uses() : std::vector<Use>()) found.push_back(use.node);
     return found;
   }
-  // A node and those that it is computed from, or that are computed from it, the nearest first. `enter`: whether to go on behind one.
+  // A node and those that it is computed from, or that are computed from it, the nearest first.
+  // `enter`: whether to go on behind one.
   template <class Enter> static std::vector<const Node*> along(const Node& first, Way way, Enter&& enter) {
     std::vector<const Node*> found{&first};
     std::unordered_set<const Node*> seen{&first};
@@ -226,7 +228,8 @@ class Judge {
 
   static bool is_contraction(const Node& node) { return quant_of(node) == Quant::Contraction; }
 
-  // Contractions in fewer bits: the node itself, those that read what it stores in bytes, or those whose errors it magnifies.
+  // Contractions in fewer bits: the node itself, those that read what it stores in bytes,
+  // or those whose errors it magnifies.
   std::vector<std::string> blamed(const Compared& worst) const {
     if (worst.quantized && is_contraction(*worst.node)) return {worst.node->name()};
     std::vector<std::string> names;

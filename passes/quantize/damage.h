@@ -1,12 +1,13 @@
-// What quantization did to a model, without labels: how far its values are from those of the float model on the same samples.
+// What quantization did to a model, without labels:
+// how far its values are from those of the float model on the same samples.
 //
 //   LAPIS_TRY(Damage damage, measure_damage(*original, *quantized, *evaluator, samples));
 //   damage.outputs[0].sqnr;   // 31.7 dB
 //   damage.worst[0].node;     // "conv_7", where most of the noise arises
 //
-// The signal to quantization noise ratio of a value is 10 log10(sum x^2 / sum (x - y)^2) in dB over all its elements and all samples: 20 dB
-// are an error of a tenth. Both models run side by side as one graph, which computes the sums; so memory is that of the two models
-// on one sample, and two numbers a node.
+// The signal to quantization noise ratio of a value is 10 log10(sum x^2 / sum (x - y)^2) in dB over all its elements
+// and all samples: 20 dB are an error of a tenth. Both models run side by side as one graph, which computes the sums;
+// so memory is that of the two models on one sample, and two numbers a node.
 #pragma once
 
 #include <optional>
@@ -26,8 +27,8 @@ struct NodeDamage {
   double operands = 0;     // of the worst of its operands
 };
 
-// Where the largest part of an output's noise arises, and which contractions in fewer bits are to blame: the node itself, those that read
-// what it stores in bytes, or those whose errors a float node magnifies.
+// Where the largest part of an output's noise arises, and which contractions in fewer bits are to blame: the node
+// itself, those that read what it stores in bytes, or those whose errors a float node magnifies.
 struct DamageCause {
   NodeDamage node;
   std::vector<std::string> quantized;
@@ -47,8 +48,8 @@ struct Damage {
   std::vector<NodeDamage> nodes;      // all that both models have
 };
 
-// `quantized` was made from `original`: values of the same name correspond. Fails if a sample does not fit, or if the evaluator cannot run
-// the models.
+// `quantized` was made from `original`: values of the same name correspond. Fails if a sample does not fit, or if the
+// evaluator cannot run the models.
 Result<Damage> measure_damage(const Graph& original, const Graph& quantized, Evaluator& evaluator,
                               const std::vector<Feeds>& samples);
 

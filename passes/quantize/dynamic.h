@@ -19,8 +19,10 @@ struct ContractionRole;
 class DynamicInserter {
  public:
   explicit DynamicInserter(Graph& graph) : graph_(graph) {}
-  // Replaces a Conv, Gemm or MatMul that has a role (roles.h). Readers of one value share its bytes, nodes of one weight its integers.
-  // `per_channel`: a scale for each output channel of the weight, else one for all; its integers are those of `rounded`, or the nearest.
+  // Replaces a Conv, Gemm or MatMul that has a role (roles.h).
+  // Readers of one value share its bytes, nodes of one weight its integers.
+  // `per_channel`: a scale for each output channel of the weight, else one for all;
+  // its integers are those of `rounded`, or the nearest.
   void quantize(Node& node, bool per_channel, const RoundedOf& rounded);
 
  private:

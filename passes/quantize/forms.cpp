@@ -21,8 +21,8 @@ std::optional<TensorScale> tensor_scale(const Node& node, DType dtype) {
       (zero && !is_one_number(zero)))
     return std::nullopt;
   const float s = scale->constant().data<float>()[0];
-  // A negative scale would turn the order of values around; one at the edges of float dequantizes to infinity, or to less
-  // digits than there are bytes.
+  // A negative scale would turn the order of values around; one at the edges of float dequantizes to infinity, or to
+  // less digits than there are bytes.
   if (!(s > 0) || !std::isnormal(s) || !std::isfinite(s * 255)) return std::nullopt;
   return TensorScale{scale, zero, s, zero ? zero->constant().as_int(0) : 0, dtype};
 }

@@ -68,7 +68,8 @@ ByteRange quantized_bounds(Range bounds, const TensorScale& scale);
 
 // The zero point as a constant, made if it was left out.
 Value* zero_point_of(const TensorScale& scale, Rewriter& rw);
-// The same as a scalar, whatever shape the model gave it: beside scales that are scalars, and as a parameter of integer sums.
+// The same as a scalar, whatever shape the model gave it:
+// beside scales that are scalars, and as a parameter of integer sums.
 Value* scalar_zero_point(const TensorScale& scale, Rewriter& rw);
 
 }  // namespace lapis

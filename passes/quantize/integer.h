@@ -23,8 +23,8 @@ std::span<const Rule> requantize_rules();  // Q(contraction(DQ...)) => one integ
 std::span<const Rule> accumulate_rules();  // contraction(DQ...), average(DQ...) => integer sum, then one float multiply
 std::span<const Rule> leftover_rules();    // DequantizeLinear of a constant that nobody could use => float constant
 
-// Q(f(DQ x)) => Gather(table of 256 bytes, Cast(x)), for f that computes functions of x and of constant numbers: SiLU, GELU, tanh, ...
-// The last phase, because it hides what f was. The main graph only.
+// Q(f(DQ x)) => Gather(table of 256 bytes, Cast(x)), for f that computes functions of x and of constant numbers:
+// SiLU, GELU, tanh, ... The last phase, because it hides what f was. The main graph only.
 inline constexpr std::string_view kByteTableRule = "integer.byte-table";
 void tabulate_byte_functions(Graph& graph, const PassContext& context);
 

@@ -1,5 +1,5 @@
-// What multiplies or shifts the channels of a contraction of bytes becomes part of the scales of its weights and of its bias: batch
-// normalizations behind the layers of models that were trained with quantization.
+// What multiplies or shifts the channels of a contraction of bytes becomes part of the scales of its weights and of its
+// bias: batch normalizations behind the layers of models that were trained with quantization.
 #include <algorithm>
 #include <cmath>
 
@@ -133,7 +133,8 @@ bool scale_weights(Value& y, Rewriter& rw) {
   return rw.replace(y, rw.add(c->node->op(), inputs, c->node->attributes()));
 }
 
-// Add(contraction(DQ x, DQ w, b), s)  =>  contraction(DQ x, DQ w, b + s)        where s loses next to nothing as integers
+// Add(contraction(DQ x, DQ w, b), s)  =>  contraction(DQ x, DQ w, b + s)
+// where s loses next to nothing as integers
 bool shift_bias(Value& y, Rewriter& rw) {
   constexpr double kLost = 1.0 / 16;
   const Node& node = *y.producer();

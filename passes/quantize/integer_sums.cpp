@@ -41,7 +41,8 @@ int64_t channel_axis(const Node& node, int64_t weight_rank) {
   return node.is(ops::Gemm) && node.attrs<ops::GemmAttrs>().transB ? 0 : weight_rank - 1;
 }
 
-// The sum of the magnitudes of each output channel's weights: [outputs][rest] of a convolution, [stacks][rows][outputs] of matrices.
+// The sum of the magnitudes of each output channel's weights:
+// [outputs][rest] of a convolution, [stacks][rows][outputs] of matrices.
 std::vector<int64_t> magnitudes(const IntegerContraction& c) {
   const Shape& s = c.weight.shape();
   const bool matrix = !c.is_conv() && s.size() >= 2;
@@ -77,7 +78,8 @@ Tensor divided(Tensor scales, float by) {
   return scales;
 }
 
-// Products and quotients of scales that are infinite, 0 or lose digits multiply otherwise than the scales one by one do.
+// Products and quotients of scales that are infinite,
+// 0 or lose digits multiply otherwise than the scales one by one do.
 bool is_multiplier(const Tensor& values) {
   const auto numbers = values.data<float>();
   return std::all_of(numbers.begin(), numbers.end(), [](float v) { return std::isnormal(v); });

@@ -1,9 +1,9 @@
-// Scales that a model brings with it: the pairs of quantization-aware training, or of another tool. They are kept as they are, bit by bit,
-// and what they say needs no calibration.
+// Scales that a model brings with it: the pairs of quantization-aware training, or of another tool. They are kept as
+// they are, bit by bit, and what they say needs no calibration.
 //
 //   const OwnScales own(graph);
 //   own.of(*conv->input(0));          // the scale of the bytes that it reads; nullopt: it reads floats
-//   has_own_weights(*conv);           // DequantizeLinear of 8-bit constants, a scale for all or one for each output channel
+//   has_own_weights(*conv);     // DequantizeLinear of 8-bit constants, a scale for all or one for each output channel
 #pragma once
 
 #include <optional>

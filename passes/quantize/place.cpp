@@ -199,8 +199,8 @@ class Planner {
     return false;
   }
 
-  // A value that lives in registers only between its producer and its one elementwise reader needs no pair, nor does one of
-  // which its readers make an activation.
+  // A value that lives in registers only between its producer and its one elementwise reader needs no pair, nor does
+  // one of which its readers make an activation.
   bool stays_in_registers(const Value* v, const Node& reader) const {
     if (quant_of(reader) != Quant::Elementwise || !is_int8(v) || placement_.own.holds(*v)) return false;
     const Quant producer = quant_of(*v->producer());
@@ -209,7 +209,8 @@ class Planner {
     return producer == Quant::Elementwise || data_operands(reader).size() == 1;
   }
 
-  // Whether all that reads the value comes together in one elementwise function of it alone: x * Sigmoid(x), x * Clip(x + 3, 0, 6) / 6.
+  // Whether all that reads the value comes together in one elementwise function of it alone:
+  // x * Sigmoid(x), x * Clip(x + 3, 0, 6) / 6.
   bool becomes_activation(const Value* v) const {
     std::vector<const Value*> parts = {v};
     for (size_t i = 0; i < parts.size() && parts.size() < kActivationParts; ++i)

@@ -8,7 +8,8 @@
 //   * operators that move or select values keep the scale of their operand;
 //   * results that nothing in int8 reads stay float: the last Gemm has int8 operands and a float output;
 //   * a contraction whose range is found during inference stands alone: it takes floats and gives floats (dynamic.h);
-//   * pairs that the model has already stay as they are, and count as such: only what they leave open is planned (own_scales.h).
+//   * pairs that the model has already stay as they are, and count as such:
+//     only what they leave open is planned (own_scales.h).
 #pragma once
 
 #include <string>
@@ -71,15 +72,16 @@ struct QuantizeReport {
 // What there is to calibrate with. Without it, what lacks a range in the model stays float.
 enum class Calibrated : bool { No, Yes };
 
-// Decides for a simplified model what of the recipe takes place. Fails on a recipe that does not fit the model or the target
-// (resolve in recipe.h), and on readers of one value that want different ranges for it.
+// Decides for a simplified model what of the recipe takes place. Fails on a recipe that does not fit the model or the
+// target (resolve in recipe.h), and on readers of one value that want different ranges for it.
 Result<Placement> plan_qdq(const Graph& graph, const Recipe& recipe = {}, const Target& target = Target::host(),
                            Calibrated calibrated = Calibrated::Yes);
 
 // Weights of nodes that are not simply rounded to the nearest (rounded_weights.h).
 struct IntegerTensors {
   Tensor values,
-      scales;  // integers of the weight's shape; scales one for each output channel, or [inputs, outputs] of blocks like the weight
+      scales;  // integers of the weight's shape; scales one for each output channel, or [inputs, outputs] of blocks
+               // like the weight
   Tensor zero_points;  // like the scales; undefined if the scheme is symmetric
 };
 using RoundedOf = std::unordered_map<const Node*, IntegerTensors>;

@@ -1,5 +1,6 @@
-// Quantization of a simplified float model by a recipe: prune where it says so, plan, calibrate, insert, measure the damage. The result is a standard ONNX model:
-// QDQ where ranges are calibrated, integer operators where they are found during inference.
+// Quantization of a simplified float model by a recipe: prune where it says so, plan, calibrate, insert, measure the
+// damage. The result is a standard ONNX model: QDQ where ranges are calibrated, integer operators where they are found
+// during inference.
 //
 //   Recipe recipe;
 //   recipe.keep_float({Selector::By::Type, "Gemm"});
@@ -25,8 +26,8 @@ struct QuantizeOptions {
 Result<QuantizeReport> quantize_static(Graph& graph, Evaluator& evaluator, const SampleSource& source,
                                        const QuantizeOptions& options = {});
 
-// The same without data: ranges are those that the model has (own_scales.h), or are found during inference (RangeMethod::Dynamic). Fails
-// where a recipe wants calibrated ones and the model has none. Nothing is measured.
+// The same without data: ranges are those that the model has (own_scales.h), or are found during inference
+// (RangeMethod::Dynamic). Fails where a recipe wants calibrated ones and the model has none. Nothing is measured.
 Result<QuantizeReport> quantize_dynamic(Graph& graph, const QuantizeOptions& options);
 
 // The same with what an earlier calibration of this model collected (values_to_calibrate): how a search tries many

@@ -41,8 +41,9 @@ class Divergence {
     }
   }
 
-  // Of the distribution P of all values with what lies beyond `bins` bins in the last of them, from Q, the first `bins` bins merged into
-  // equal steps, and each step spread evenly over those of its bins that are not empty:  sum p/N log((p/N) / (q/M)).
+  // Of the distribution P of all values with what lies beyond `bins` bins in the last of them, from Q, the first `bins`
+  // bins merged into equal steps, and each step spread evenly over those of its bins that are not empty:  sum p/N
+  // log((p/N) / (q/M)).
   double at(int64_t bins) const {
     const auto end = static_cast<size_t>(bins);
     const double all = sums_.back(), kept = sums_[end], last = counts_[end - 1], beyond = all - kept;

@@ -232,8 +232,8 @@ class RecipeResolver {
     return rows;
   }
 
-  // A rule that names an operator, or a node of it, asks for what the operator must be able to do. Patterns and defaults
-  // are about many and hold for those that can.
+  // A rule that names an operator, or a node of it, asks for what the operator must be able to do. Patterns and
+  // defaults are about many and hold for those that can.
   void check_possible(const RecipeRule& rule, const Node& node) {
     if (rule.nodes.by == Selector::By::Pattern) return;
     const auto rows = capabilities(node);

@@ -1,12 +1,13 @@
-// Recipe: how each node of a model is to compute. A default for all nodes, and rules that change it for some of them, the later ones
-// winning. It reads and prints as YAML (tuning/recipe.h, docs/quantization.md).
+// Recipe: how each node of a model is to compute. A default for all nodes, and rules that change it for some of them,
+// the later ones winning. It reads and prints as YAML (tuning/recipe.h, docs/quantization.md).
 //
 //   Recipe recipe;
 //   recipe.defaults.range.method = RangeMethod::MinMax;
 //   recipe.keep_float({Selector::By::Pattern, "encoder/.*"});
 //   recipe.set({Selector::By::Type, "Conv"}, {.weights = {.granularity = Granularity::Tensor}});
 //
-// What an operator cannot do on the target (its `quant` column) is an error that names the setting: nothing is dropped in silence.
+// What an operator cannot do on the target (its `quant` column) is an error that names the setting:
+// nothing is dropped in silence.
 #pragma once
 
 #include <string>
@@ -121,8 +122,8 @@ struct RecipeRule {
 // Who runs the model: where a placement is fast with one and slow with another.
 enum class Runtime : uint8_t {
   Lapis,        // "lapis"
-  OnnxRuntime,  // "onnxruntime": products of float sequences find their ranges during inference, for which it has fused kernels; it has none of
-                // floats between pairs
+  OnnxRuntime,  // "onnxruntime": products of float sequences find their ranges during inference, for which it has fused
+                // kernels; it has none of floats between pairs
   OpenVino,     // "openvino": as Lapis
 };
 
@@ -174,8 +175,8 @@ class NodeRecipes {
   std::unordered_map<const Node*, Resolved> nodes_;
 };
 
-// What the recipe says about each node. All findings at once: names, patterns and operators that do not exist, and settings that
-// an operator's capabilities on the target do not hold. `recipe` must outlive the result.
+// What the recipe says about each node. All findings at once: names, patterns and operators that do not exist, and
+// settings that an operator's capabilities on the target do not hold. `recipe` must outlive the result.
 Result<NodeRecipes> resolve(const Recipe& recipe, const Graph& graph, const Target& target);
 
 // Without the rules whose names or patterns no node of the graph has: quantizing replaced them, or added them.

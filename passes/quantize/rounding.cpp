@@ -38,7 +38,8 @@ class Rounder {
       common_ = steps_of_block(weights.data(), static_cast<int64_t>(weights.size()), scheme);
   }
 
-  // The weights of one output channel. What rounding a weight takes away is made good by those that are still to be rounded.
+  // The weights of one output channel. What rounding a weight takes away is made
+  // good by those that are still to be rounded.
   void round(double* w, RoundedWeights& to) const {
     Steps steps = common_;
     const std::vector<double> original(w, w + inputs_);

@@ -11,7 +11,8 @@ namespace lapis {
 // An evaluator wants static shapes, so the model is bound to the shapes of a sample, anew when they change.
 class SampleRunner {
  public:
-  // `graph` and `evaluator` outlive it. `watched`: names of values, inputs among them, that run() returns besides the outputs.
+  // `graph` and `evaluator` outlive it. `watched`:
+  // names of values, inputs among them, that run() returns besides the outputs.
   SampleRunner(const Graph& graph, const std::vector<std::string>& watched, Evaluator& evaluator);
 
   // Fails if the sample does not fit the model's inputs; findings name it by its number.

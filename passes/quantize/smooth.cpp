@@ -42,7 +42,8 @@ struct Group {
   std::vector<float> rows;  // some rows of x, for `auto`
 };
 
-// A product of sequences that are floats: the Mul is free in the loop that makes bytes of them. In front of it bytes would become floats again.
+// A product of sequences that are floats: the Mul is free in the loop that makes bytes of them.
+// In front of it bytes would become floats again.
 bool is_of_an_encoder(const Placement& placement, const Node& node) {
   const Value& x = *node.input(0);
   return placement.quantized.contains(&node) && node.is(ops::MatMul) && x.type().ranked() && x.type().rank() >= 3 &&
@@ -107,8 +108,8 @@ Status measure(const Graph& graph, std::vector<Group>& groups, Evaluator& evalua
   });
 }
 
-// Without them there is nothing to even out: the largest that samples show of each channel is chance, and every channel that is divided by its own is
-// cut off as soon as it is larger.
+// Without them there is nothing to even out: the largest that samples show of each channel is chance, and every channel
+// that is divided by its own is cut off as soon as it is larger.
 bool has_outliers(const Group& g) {
   std::vector<float> sizes = g.size;
   if (sizes.empty()) return false;

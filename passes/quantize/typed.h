@@ -5,7 +5,8 @@
 
 namespace lapis {
 
-// A node with `outputs` results, at the end or before another, and its first result. Operands that do not fit the operator are a bug.
+// A node with `outputs` results, at the end or before another, and its first result.
+// Operands that do not fit the operator are a bug.
 Value* add_typed(Graph& graph, const OpDef& op, std::vector<Value*> inputs, Attributes attributes = {},
                  Node* before = nullptr, size_t outputs = 1);
 

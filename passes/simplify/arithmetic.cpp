@@ -31,7 +31,8 @@ bool sub_to_add(Value& y, Rewriter& rw) {
          rw.replace(y, rw.add(ops::Add, {x, rw.fold(ops::Neg, {c})}));
 }
 
-// x ** 2  =>  x * x        (up to float32: the power is computed in double, where the square is exact, and rounded once)
+// x ** 2  =>  x * x        (up to float32: the power is computed in double, where the square is exact,
+//                           and rounded once)
 bool square(Value& y, Rewriter& rw) {
   Value* x;
   double exponent;

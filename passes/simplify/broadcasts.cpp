@@ -21,7 +21,8 @@ bool expand_below_unary(Value& y, Rewriter& rw) {
   return rw.replace(y, rw.add(ops::Expand, {rw.add(node->op(), {x}, node->attributes()), shape}));
 }
 
-// However often the operand is repeated, y has the shape of `other`: that repeats nothing itself, or the shapes are no mere declarations.
+// However often the operand is repeated, y has the shape of `other`:
+// that repeats nothing itself, or the shapes are no mere declarations.
 bool ends_as(const Value& other, const Value& y, const Value& expanded) {
   const auto may_repeat = [](const Dim& d) { return !d.is_constant() || d.is(1); };
   const Dims& dims = *other.type().dims;

@@ -14,8 +14,8 @@ bool is_float(const Value& value);
 bool same_shape(const Type& a, const Type& b);
 // y has the shape of x: broadcasting the other operand did not grow it.
 inline bool same_shape(const Value& a, const Value& b) { return same_shape(a.type(), b.type()); }
-// What is known of the shape of y is known from operands that are constants or shapes. What is only declared holds if the operands say so
-// at run time, for which its producer has to stay.
+// What is known of the shape of y is known from operands that are constants or shapes. What is only declared holds if
+// the operands say so at run time, for which its producer has to stay.
 bool is_shape_sure(const Value& y);
 // Small integer constants: shapes, axes, pads. Absent or not constant: nullopt.
 std::optional<std::vector<int64_t>> ints(const Value* value);
@@ -36,7 +36,8 @@ std::vector<int64_t> inverse(const std::vector<int64_t>& permutation);
 // No value is below 0, which may be -0: unsigned, or clamped by the operator that computes it.
 bool is_non_negative(const Value& value);
 bool is_never_minus_zero(const Value& value);
-// Whether a zero of y is +0 or -0 makes no difference to anyone: products are added to +0, as may be zeros, and integers have one zero.
+// Whether a zero of y is +0 or -0 makes no difference to anyone:
+// products are added to +0, as may be zeros, and integers have one zero.
 bool hides_sign_of_zero(const Value& y);
 // No NaN, no infinity.
 bool is_finite(const Tensor& tensor);

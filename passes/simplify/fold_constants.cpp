@@ -3,8 +3,8 @@
 //   known shapes         Shape(x: float[1,64]) => {1, 64}; Gather(Shape(x: float[N,64]), 1) => 64, by the records'
 //   propagation
 // Left alone: DequantizeLinear (int8 weights shall stay int8), operators that are not pure, and results that need more
-// memory than their operands beyond FoldOptions::growth (Expand, ConstantOfShape, Tile, Cast of large constants), or beyond
-// kMostForReader where a reader is of no use without a constant.
+// memory than their operands beyond FoldOptions::growth (Expand, ConstantOfShape, Tile, Cast of large constants), or
+// beyond kMostForReader where a reader is of no use without a constant.
 #include <algorithm>
 #include <unordered_set>
 
@@ -15,17 +15,18 @@
 namespace lapis {
 namespace {
 
-// What the worklist may add for each node: what a model may ask for in all is kept by the pass, which sees the whole graph.
+// What the worklist may add for each node: what a model may ask for in all is kept by the pass,
+// which sees the whole graph.
 constexpr int64_t kGrowthOfRule = 256;  // bytes
-// What a model may ask for in all, since a few bytes of a file can say "256 KB of ones" or "the sum of that, a million times"
-// (docs/security.md).
+// What a model may ask for in all, since a few bytes of a file can say "256 KB of ones" or "the sum of that, a million
+// times" (docs/security.md).
 constexpr int64_t kMostGrowth = int64_t{256} << 20;  // bytes, in one run of the pass
 constexpr int64_t kMostForReader = int64_t{1} << 28;
 // Terms of all sums of one node, and for matrix products more for each byte of the factors.
 constexpr double kMostTerms = 1 << 26, kTermsPerByte = 1024;
 constexpr std::string_view kRule = "fold.constants", kPartsRule = "fold.parts";
-// Bytes of a constant of which parts are constants of their own by another rule: who binds one model to many shapes (driver/family.h) keeps
-// the whole, which all of them share.
+// Bytes of a constant of which parts are constants of their own by another rule: who binds one model to many shapes
+// (driver/family.h) keeps the whole, which all of them share.
 constexpr int64_t kShared = 64 << 10;
 
 // An integer tensor with the given contents, if all of them are numbers.
@@ -43,8 +44,8 @@ std::optional<Tensor> tensor_of(const Dims& contents, const Type& type) {
 
 // ---- time -----------------------------------------------------------------------------------------------------------
 
-// How many terms each result of a node on constants sums up, and how many of them are fine. Other nodes take as long as their operands
-// and results are large.
+// How many terms each result of a node on constants sums up, and how many of them are fine. Other nodes take as long as
+// their operands and results are large.
 struct Sums {
   double terms = 1, allowed = kMostTerms;
 };

@@ -1,9 +1,11 @@
-// hoist-invariants: what every iteration of a Loop or Scan would compute anew from values around its body is computed once, in front of it.
+// hoist-invariants: what every iteration of a Loop or Scan would compute anew from values
+// around its body is computed once, in front of it.
 //
-//   y = Loop (n, , x) < body (..., s) { w = Mul (a, b)  t = Add (s, w) } >   =>   w = Mul (a, b)  y = Loop (...) < { t = Add (s, w) } >
+//        y = Loop (n, , x) < body (..., s) { w = Mul (a, b)  t = Add (s, w) } >
+//   =>   w = Mul (a, b)  y = Loop (...) < { t = Add (s, w) } >
 //
-// Of pure nodes that cannot fail, for the loop may have no iteration: those whose shapes are known. What a body returns as it is stays in
-// it, since its outputs are its own; so do the branches of an If, one of which does not run.
+// Of pure nodes that cannot fail, for the loop may have no iteration: those whose shapes are known. What a body returns
+// as it is stays in it, since its outputs are its own; so do the branches of an If, one of which does not run.
 #include <algorithm>
 
 #include "ir/ops/ops.h"

@@ -50,8 +50,8 @@ bool cast(Value& y, Rewriter& rw) {
   return match(y, any_of({&ops::Cast, &ops::CastLike}, bind(x)).rest()) && x->dtype() == y.dtype() && rw.replace(y, x);
 }
 
-// Every value of `from` survives in `to`. (Where a value does not fit the type after that, what happens to it depends on
-// whether it comes as an integer or as a float.)
+// Every value of `from` survives in `to`. (Where a value does not fit the type after that, what happens to it depends
+// on whether it comes as an integer or as a float.)
 bool holds_all(DType to, DType from) {
   if (from == DType::Bool) return is_integer(to) || to == DType::Float32 || to == DType::Float64;
   if (is_integer(from) && is_integer(to)) {

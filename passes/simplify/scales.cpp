@@ -118,7 +118,8 @@ bool loses_digits(const Contraction& c, const Tensor& scale, const Value* bias) 
   return false;
 }
 
-// The bias that Gemm's alpha * A * B + beta * C adds, or the others, with scale and shift folded in: computed in their type.
+// The bias that Gemm's alpha * A * B + beta * C adds, or the others, with scale and shift folded in:
+// computed in their type.
 Value* folded_bias(const Contraction& c, Value* scale, Value* shift, DType type, Rewriter& rw) {
   if (!c.b) return shift;
   Value* b = as_type(c.b, type, rw);
@@ -132,8 +133,8 @@ bool is_rounded(const Value* sum, const Value* exact) {
   return ops::to_doubles(sum->constant()) != ops::to_doubles(exact->constant());
 }
 
-// Weights and bias with scale (or null) and shift (or null) of the channels folded in, in the type of the weights. Nullopt if it cannot hold
-// them: where the result is a number they are numbers as well, and of as many digits.
+// Weights and bias with scale (or null) and shift (or null) of the channels folded in, in the type of the weights.
+// Nullopt if it cannot hold them: where the result is a number they are numbers as well, and of as many digits.
 struct Parameters {
   Value *w, *b;
 };
@@ -182,8 +183,8 @@ DType widest_type(const Node& norm) {
   return widest;
 }
 
-// BatchNormalization(x, scale, B, mean, var) as x * factor + shift, in one type; where a variance of 0 makes one of them
-// infinite the two are not the same.
+// BatchNormalization(x, scale, B, mean, var) as x * factor + shift, in one type; where a variance of 0 makes one of
+// them infinite the two are not the same.
 struct Affine {
   Value *factor, *shift;
   bool is_finite() const { return facts::is_finite(factor->constant()) && facts::is_finite(shift->constant()); }
@@ -208,8 +209,8 @@ bool matches_batch_norm(Value& y, Value*& x, Node*& norm) {
   return true;
 }
 
-// The results of a normalization lie around its bias, as far from it as its scale says. A bias of halves far above both has no digits for
-// them.
+// The results of a normalization lie around its bias, as far from it as its scale says. A bias of halves far above both
+// has no digits for them.
 bool hides_results(const Value* bias, const Node& norm) {
   constexpr double kFar = 4;
   const auto of = [](const Value* v, int64_t channel) { return std::abs(v->constant().as_double(channel)); };
@@ -235,8 +236,8 @@ bool batch_norm(Value& y, Rewriter& rw) {
   return replace_by(y, with, rw);
 }
 
-// BatchNormalization(x)  =>  Cast(Cast(x) * f + s)        (where no weights can take it; casts where types differ, and of halves, whose f
-// and s may be far larger than the result)
+// BatchNormalization(x)  =>  Cast(Cast(x) * f + s)        (where no weights can take it; casts where types differ,
+// and of halves, whose f and s may be far larger than the result)
 bool batch_norm_alone(Value& y, Rewriter& rw) {
   Value* x;
   Node* norm;

@@ -1,15 +1,17 @@
 // Simplification: the same function with fewer and plainer operators. Every pass here is idempotent and deterministic,
-// keeps the names of the graph's inputs and outputs, and is exact to the bit (signs of zero, NaN and infinities included)
-// except where docs/numerics.md says so: where a rule folds float constants into weights, the results differ by rounding.
+// keeps the names of the graph's inputs and outputs, and is exact to the bit (signs of zero, NaN and infinities
+// included) except where docs/numerics.md says so: where a rule folds float constants into weights, the results differ
+// by rounding.
 //
 // Why it ends. Every application of a rule decreases, in the order of this list and leaving what stands before alone:
 //   1  the number of If nodes                              (control.known-if)
 //   2  the number of nodes that compute constants          (fold.constants)
 //   3  how far operators are from their plainest form: BatchNormalization > Conv, Mul, Add; Sub > Add; Pow > Mul;
-//      MatMul > Gemm; Max, Min > Clip > Relu; Flatten, Squeeze, Unsqueeze, Transpose > Reshape; AveragePool, ReduceMean >
-//      GlobalAveragePool; Pad before a window > none; a constant on the left > on the right
+//      MatMul > Gemm; Max, Min > Clip > Relu; Flatten, Squeeze, Unsqueeze, Transpose > Reshape;
+//      AveragePool, ReduceMean > GlobalAveragePool; Pad before a window > none; a constant on the left > on the right
 //   4  the number of nodes                                 (no-op.*, *.of-*, fold.*: fewer come than go)
-//   5  the length of the longest chain of one family       (Reshape of Reshape, Cast of Cast, ... that have other readers)
+//   5  the length of the longest chain of one family       (Reshape of Reshape, Cast of Cast, ...
+//                                                           that have other readers)
 //   6  the distance of each Transpose and Expand from the outputs: they only sink, and only if nobody else reads them
 // So no set of these rules can turn in a circle. RewriteBudget (ir/rewrite.h) stands behind that argument.
 #pragma once

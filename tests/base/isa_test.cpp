@@ -173,7 +173,7 @@ TEST(Isa, ThisMachineLacksNothingThatItHas) {
     if (!Target::host().has(row.isa)) EXPECT_NE(what_lacks(Target().with(row.isa)), "") << row.name;
 }
 
-// ---- docs/targets.md ----------------------------------------------------------------------------------------------------------------
+// ---- docs/targets.md ------------------------------------------------------------------------------------------------
 
 std::string or_dash(std::string text) { return text.empty() ? "-" : text; }
 

@@ -176,8 +176,8 @@ std::string TileState::store(int tile, uint8_t* base, int64_t pitch) const {
 
 namespace {
 
-// One 32-bit lane of a product: a row of the first factor by a column of pairs, or of four bytes, of the second. `at(k)` is where
-// step k of the column is.
+// One 32-bit lane of a product: a row of the first factor by a column of pairs, or of four bytes, of the second.
+// `at(k)` is where step k of the column is.
 template <class At> uint32_t sum_of_bytes(Kind kind, uint32_t sum, std::span<const uint8_t> row, At at) {
   const bool signed_x = kind == Kind::DotSU || kind == Kind::DotSS,
              signed_y = kind == Kind::DotUS || kind == Kind::DotSS;
@@ -197,8 +197,8 @@ float half_at(const uint8_t* at) {
   return flushed(to_float(half));
 }
 
-// Products of even elements and of odd ones are added apart, each in order; then both together to the sum. Every addition rounds half
-// to even, and subnormal numbers are zeros before and behind it.
+// Products of even elements and of odd ones are added apart, each in order; then both together to the sum. Every
+// addition rounds half to even, and subnormal numbers are zeros before and behind it.
 template <class At> uint32_t sum_of_halves(uint32_t bits, std::span<const uint8_t> row, At at) {
   float sums[2] = {};
   for (size_t k = 0; k < row.size() / 4; ++k)

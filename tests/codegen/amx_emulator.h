@@ -1,7 +1,7 @@
-// Runs AMX code on machines without AMX. An AMX instruction is illegal there: a handler decodes it, does to a software tile state what
-// the processor would do to its registers, and resumes behind it. It is strict: what a processor refuses (a register without a shape,
-// shapes that do not belong together) ends the run with the reason, and so does what none of our code may leave behind, tiles that
-// were not released.
+// Runs AMX code on machines without AMX. An AMX instruction is illegal there: a handler decodes it, does to a software
+// tile state what the processor would do to its registers, and resumes behind it. It is strict: what a processor
+// refuses (a register without a shape, shapes that do not belong together) ends the run with the reason, and so does
+// what none of our code may leave behind, tiles that were not released.
 //
 //   const std::string fault = run_with_amx([&] { function(&frame, 0, units); });   // "" if nothing was wrong
 //
@@ -30,7 +30,8 @@ struct AmxInstruction {
 // The instruction at `code`, if it is one of these and none that the processor refuses for its encoding.
 std::optional<AmxInstruction> decode_amx(const uint8_t* code);
 
-// The tile registers. What returns a string does nothing to them where that is not empty: it is why the processor refuses.
+// The tile registers. What returns a string does nothing to them where that is not empty:
+// it is why the processor refuses.
 class TileState {
  public:
   static constexpr int kTiles = 8, kRows = 16, kRowBytes = 64;

@@ -196,8 +196,8 @@ TEST_F(AmxRuns, SeeTilesThatAreNotReleased) {
   EXPECT_EQ(run(code, bytes.data()), "");
 }
 
-// The kernel really multiplies in tiles, as often as its blocking says: 48 pixels are three tiles, 130 bytes three rounds, 70 channels
-// a panel of four tiles and one of one.
+// The kernel really multiplies in tiles, as often as its blocking says: 48 pixels are three tiles, 130 bytes three
+// rounds, 70 channels a panel of four tiles and one of one.
 TEST_F(AmxRuns, CountTheInstructionsOfAKernel) {
   if (!Target::host().has(Isa::Avx512Vnni)) GTEST_SKIP() << "no AVX-512 VNNI";
   for (const int row : runnable_rows()) {

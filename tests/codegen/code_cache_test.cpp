@@ -1,4 +1,5 @@
-// Code by structure: equal structure is one function, whatever it works on and however large it is; what differs in code is told apart.
+// Code by structure: equal structure is one function, whatever it works on and however large it is;
+// what differs in code is told apart.
 #include "codegen/code_cache.h"
 
 #include <gtest/gtest.h>
@@ -148,7 +149,7 @@ TEST(CodeCache, ServesManyThreads) {
   EXPECT_EQ(cache.counts().misses, 4U) << "threads that miss the same structure emit it once";
 }
 
-// ---- in a file ----------------------------------------------------------------------------------------------------------------
+// ---- in a file ------------------------------------------------------------------------------------------------------
 
 class CodeFile : public ::testing::Test {
  protected:

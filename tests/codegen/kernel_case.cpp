@@ -31,7 +31,8 @@ size_t round_up(size_t n, size_t to) { return (n + to - 1) / to * to; }
 
 bool is_byte(DType type) { return type == DType::UInt8 || type == DType::Int8; }
 
-// What most products are made of is read without asking for every type: references of sanitized builds spend their time here.
+// What most products are made of is read without asking for every type:
+// references of sanitized builds spend their time here.
 double element(const uint8_t* at, DType type) {
   if (type == DType::UInt8) return *at;
   if (type == DType::Int8) return static_cast<int8_t>(*at);
@@ -241,8 +242,9 @@ uint8_t* KernelCase::base(int buffer) {
   return b.space == Space::Constant ? plan_.constants.data() + b.offset : io_[static_cast<size_t>(b.offset)]->data();
 }
 
-// What vdpbf16ps does to a sum in each lane: first the odd pair, then the even one, each product exact and added with one rounding
-// half to even; subnormal operands and results are zeros. docs/numerics.md says so. The last of an odd number is alone with a zero.
+// What vdpbf16ps does to a sum in each lane: first the odd pair, then the even one, each product exact and added with
+// one rounding half to even; subnormal operands and results are zeros. docs/numerics.md says so. The last of an odd
+// number is alone with a zero.
 static float add_product(float sum, double x, double w) {
   auto flushed = [](double v) {
     return std::abs(v) < std::numeric_limits<float>::min() ? std::copysign(0.0f, static_cast<float>(v))

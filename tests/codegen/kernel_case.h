@@ -51,7 +51,8 @@ class KernelCase {
   int per_pixel(int32_t low, int32_t high);           // one Int32 for all channels
   // Byte `bytes` replaced by an element of `table`, which has 256 of them.
   int look_up(int bytes, DType type, const Tensor& table);
-  // `x` as the result of an instruction on the accumulator, which it drops: what is computed from it is exact in every row.
+  // `x` as the result of an instruction on the accumulator, which it drops:
+  // what is computed from it is exact in every row.
   int instead_of_sum(int x);
   // Quantize(acc * per-channel multiplier) such that results cover and exceed the byte range.
   int requantize(int accumulator, DType type, double zero_point);
@@ -61,8 +62,8 @@ class KernelCase {
 
   // Floats too must be equal to the reference, bit for bit.
   void exact() { exact_ = true; }
-  // Empty if equal to the reference; else says what differs. `row` of the kernel table; `cuts`: bounds of the calls. For the host,
-  // unless the plan has a target.
+  // Empty if equal to the reference; else says what differs. `row` of the kernel table; `cuts`: bounds of the calls.
+  // For the host, unless the plan has a target.
   std::string check(int row, const std::vector<int64_t>& cuts = {}) { return check(Schedule{.row = row}, cuts); }
   std::string check(const Schedule& wanted, const std::vector<int64_t>& cuts = {});
   // The same with the units divided over so many threads at the same time.
@@ -93,7 +94,8 @@ class KernelCase {
   uint32_t seed_;
 };
 
-// Every kernel row that this machine can run, AMX emulated (amx_emulator.h), by index; libraries have tests of their own.
+// Every kernel row that this machine can run, AMX emulated (amx_emulator.h), by index;
+// libraries have tests of their own.
 std::vector<int> runnable_rows();
 void PrintTo(const KernelShape& shape, std::ostream* out);
 

@@ -1,6 +1,6 @@
-// Every row of the kernel table that this machine can run, against plain loops: integer results byte for byte and those of bfloat16
-// bit for bit, floats within 1e-5 of the sum of their terms' magnitudes. Memory is guarded: a read past the slack or a write past the last
-// channel faults or shows.
+// Every row of the kernel table that this machine can run, against plain loops: integer results byte for byte and those
+// of bfloat16 bit for bit, floats within 1e-5 of the sum of their terms' magnitudes. Memory is guarded: a read past the
+// slack or a write past the last channel faults or shows.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -274,8 +274,8 @@ TEST_P(KernelRow, FloatSumsStoredAsBytes) {
     }
 }
 
-// Epilogues on NaN, infinities, zeros of both signs, extremes and subnormal numbers. The kernel's own sum is dropped by a Select, so
-// that every row computes exactly the same.
+// Epilogues on NaN, infinities, zeros of both signs, extremes and subnormal numbers. The kernel's own sum is dropped by
+// a Select, so that every row computes exactly the same.
 TEST_P(KernelRow, SpecialValues) {
   constexpr float kInf = std::numeric_limits<float>::infinity(), kNan = std::numeric_limits<float>::quiet_NaN();
   const std::vector<float> special = {0.0f,  -0.0f,  1.5f,    -1.5f,  2.5f,   kInf,    -kInf, kNan,  3e9f,
@@ -335,7 +335,8 @@ std::vector<float> sweep() {
   return x;
 }
 
-// Elementary functions are the programs of codegen/scalar, bit for bit, alone and in products, stored as floats and as bytes.
+// Elementary functions are the programs of codegen/scalar, bit for bit, alone and in products,
+// stored as floats and as bytes.
 TEST_P(KernelRow, FunctionsAreTheirPrograms) {
   const std::vector<float> values = sweep();
   for (const scalar::Row& function : scalar::rows()) {
@@ -366,7 +367,8 @@ TEST_P(KernelRow, FunctionsOnAllTiles) {
     }
 }
 
-// Rounded to bfloat16 in the middle and in the end, like the reference: ties, numbers beyond the largest, subnormal ones, NaN.
+// Rounded to bfloat16 in the middle and in the end, like the reference:
+// ties, numbers beyond the largest, subnormal ones, NaN.
 TEST_P(KernelRow, HalvesAreRoundedWhereTheProgramSaysSo) {
   const std::vector<float> values = sweep();
   for (const int64_t channels : {1, 3, 8, 13, 16, 31, 93}) {
@@ -382,7 +384,8 @@ TEST_P(KernelRow, HalvesAreRoundedWhereTheProgramSaysSo) {
   }
 }
 
-// Sums of bfloat16 that depend on the order of additions, and meet subnormal numbers: bit for bit what docs/numerics.md says.
+// Sums of bfloat16 that depend on the order of additions, and meet subnormal numbers:
+// bit for bit what docs/numerics.md says.
 TEST_P(KernelRow, SumsOfHalvesAreInOrder) {
   if (row().a != kBf16) GTEST_SKIP() << "not a row of halves";
   for (const int64_t k : {1, 2, 3, 7, 64, 195})

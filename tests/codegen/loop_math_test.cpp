@@ -1,4 +1,5 @@
-// The elementary functions: largest error against double std:: over all exponents, special values, and the same bits on every level.
+// The elementary functions: largest error against double std::
+// over all exponents, special values, and the same bits on every level.
 #include <gtest/gtest.h>
 
 #include <bit>
@@ -70,8 +71,8 @@ template <class T> double ulps(T got, long double wanted) {
                              std::ldexp(1.0L, exponent - std::numeric_limits<T>::digits + 1));
 }
 
-// The functions whose rows say that they need more than a double to be judged by: long double rounds what the row's reference, a
-// double, would lose.
+// The functions whose rows say that they need more than a double to be judged by: long double rounds what the row's
+// reference, a double, would lose.
 long double exactly(Op op, long double x) {
   switch (op) {
     case Op::Exp: return std::exp(x);

@@ -150,7 +150,8 @@ void expect_oracle(Instr instr, const std::vector<Tensor>& operands) {
   }
 }
 
-// Every operation that is exact, in every type that its row takes. Powers of real numbers are judged by their error, elsewhere.
+// Every operation that is exact, in every type that its row takes.
+// Powers of real numbers are judged by their error, elsewhere.
 TEST(LoopOps, EveryRowIsWhatTheOracleSays) {
   for (const scalar::Row& row : scalar::rows()) {
     const bool exact = row.kind == scalar::Kind::Arithmetic || row.kind == scalar::Kind::Comparison;

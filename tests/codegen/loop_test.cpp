@@ -1,4 +1,5 @@
-// How loops walk memory: sizes, strides, lane placements, reductions, work units. Values are compared with the plan interpreter.
+// How loops walk memory: sizes, strides, lane placements, reductions, work units.
+// Values are compared with the plan interpreter.
 #include <gtest/gtest.h>
 
 #include <cmath>

@@ -391,7 +391,8 @@ TEST_F(LoweringTest, ReductionsAndNormalizations) {
   check(outputs);
 }
 
-// 100,000 nodes behind one another: no recursion, no region that compilers choke on, and layouts flow back in linear time.
+// 100,000 nodes behind one another: no recursion, no region that compilers choke on,
+// and layouts flow back in linear time.
 TEST_F(LoweringTest, LongChainsAreCutIntoRegions) {
   Value* y = input("x", random({1, 1, 2, 2}));
   for (int i = 0; i < 100000; ++i) {

@@ -1,4 +1,5 @@
-// Two generated objects in one plain C program: they link without anything undefined and compute what the code image computes.
+// Two generated objects in one plain C program: they link without anything
+// undefined and compute what the code image computes.
 #include <gtest/gtest.h>
 
 #include <cmath>

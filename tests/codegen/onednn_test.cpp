@@ -1,5 +1,5 @@
-// The row that is oneDNN, against plain loops like every row: within 1e-5 of the sum of the terms' magnitudes, on guarded memory. Without the
-// library its tests say so and skip, but for those of the build without it.
+// The row that is oneDNN, against plain loops like every row: within 1e-5 of the sum of the terms' magnitudes, on
+// guarded memory. Without the library its tests say so and skip, but for those of the build without it.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 

@@ -108,7 +108,7 @@ TEST_F(PlacementTest, ViewsLieWhereTheirOperandDoes) {
   EXPECT_TRUE(of(flat).dense_along(1));  // of a copy: strides cannot say it
 }
 
-// ---- fusion asks -------------------------------------------------------------------------------------------------------
+// ---- fusion asks ----------------------------------------------------------------------------------------------------
 
 TEST_F(PlacementTest, OutputsAreResidualsWithoutACopyForEach) {
   Value* r = node(ops::Neg, {image("x")});
@@ -131,7 +131,7 @@ TEST_F(PlacementTest, WhatLiesAcrossIsNotFused) {
   EXPECT_EQ(steps(), 2U);
 }
 
-// ---- fusion changes ----------------------------------------------------------------------------------------------------
+// ---- fusion changes -------------------------------------------------------------------------------------------------
 
 TEST_F(PlacementTest, WhatIsFusedAwayIsNowhere) {
   Value *inner = conv(image("x"), 1), *y = node(ops::Relu, {inner});

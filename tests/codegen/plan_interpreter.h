@@ -7,7 +7,8 @@
 
 namespace lapis::testing {
 
-// `plan` needs planned memory; a schedule only for products whose weights are computed. Inputs in the order of plan.inputs.
+// `plan` needs planned memory; a schedule only for products whose weights are computed.
+// Inputs in the order of plan.inputs.
 std::vector<Tensor> interpret(const Plan& plan, const std::vector<Tensor>& inputs);
 
 }  // namespace lapis::testing

@@ -23,7 +23,8 @@ TEST(ScalarOps, RowsAreComplete) {
   }
 }
 
-// Functions are written out but for those that reduce angles by code; epilogues have what they are written out in, where that is float.
+// Functions are written out but for those that reduce angles by code;
+// epilogues have what they are written out in, where that is float.
 TEST(ScalarOps, FunctionsConsistOfOperations) {
   for (const Row& row : rows()) {
     if (row.kind != Kind::Elementary) continue;

@@ -1,4 +1,5 @@
-// The pixels of any grid, batched or not: every one is in just one slab, and its address is what the unit and the table say.
+// The pixels of any grid, batched or not: every one is in just one slab,
+// and its address is what the unit and the table say.
 #include "codegen/kernels/slabs.h"
 
 #include <gtest/gtest.h>

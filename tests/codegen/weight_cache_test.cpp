@@ -1,4 +1,5 @@
-// Weights are packed once for each (tensor, format), live as long as they are used, and a bounded part of the rest a little longer.
+// Weights are packed once for each (tensor, format), live as long as they are used,
+// and a bounded part of the rest a little longer.
 #include "codegen/kernels/weight_cache.h"
 
 #include <gtest/gtest.h>

@@ -25,7 +25,8 @@ std::string model_bytes(const Case& c);
 // The model with all inputs but the first made initializers, which is what most operands are in real models.
 std::string model_with_constants(const Case& c);
 
-// Why `got` is not what the case expects, by the rules of onnx.backend.test.runner; "" if it is. Integers must be equal.
+// Why `got` is not what the case expects, by the rules of onnx.backend.test.runner; "" if it is.
+// Integers must be equal.
 std::string difference(const Tensor& got, const Tensor& wanted, double rtol, double atol);
 
 }  // namespace lapis::conformance

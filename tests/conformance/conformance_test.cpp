@@ -1,5 +1,5 @@
-// ONNX's own test cases on the reference evaluator and on generated code. expected.txt lists what does not pass, one line a
-// case and way; a listed case that passes fails the run as one that fails unlisted does.
+// ONNX's own test cases on the reference evaluator and on generated code. expected.txt lists what does not pass, one
+// line a case and way; a listed case that passes fails the run as one that fails unlisted does.
 //
 //   LAPIS_BLESS=1 ./dev test -L conformance              writes what happens now into expected.txt
 //   LAPIS_CASES=node/test_cast LAPIS_VERBOSE=1 build/bin/lapis_test_conformance    only cases whose name holds this

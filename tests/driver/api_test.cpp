@@ -47,7 +47,7 @@ TEST_F(Api, ShapesFixDimensionsToo) {
   EXPECT_EQ(executable->outputs()[0].shape, (std::vector<int64_t>{2, 5}));
 }
 
-// ---- translators of the program's own ---------------------------------------------------------------------------------------------
+// ---- translators of the program's own -------------------------------------------------------------------------------
 
 void scaled_tanh(lapis::Translation& t) {
   if (t.text("mode", "exact") != "exact") return t.refuse("the mode " + t.text("mode"));
@@ -203,7 +203,8 @@ TEST_F(Api, MemoryThatCannotBeHadIsAnError) {
   EXPECT_EXIT(::_exit(with_little_memory() ? 0 : 1), ::testing::ExitedWithCode(0), "");
 }
 
-// Memory that runs out anywhere between reading the model and the finished code: an error each time, never the end of the host.
+// Memory that runs out anywhere between reading the model and the finished code:
+// an error each time, never the end of the host.
 TEST_F(Api, MemoryThatRunsOutIsAnErrorWherever) {
   if (kSanitized) GTEST_SKIP() << "sanitizers need unlimited address space";
   const auto file = model(

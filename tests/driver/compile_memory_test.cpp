@@ -1,5 +1,5 @@
-// What compiling takes of memory besides the program: the weights of the model stay in its file, and are packed to where they stay. Converting copies
-// none.
+// What compiling takes of memory besides the program: the weights of the model stay in its file, and are packed to
+// where they stay. Converting copies none.
 #include <gtest/gtest.h>
 #include <unistd.h>
 

@@ -200,7 +200,8 @@ TEST_P(Text, ResultsAreTheReferences) {
                               GetParam().exact ? 0 : kTolerance);
 }
 
-// Convolutions of bfloat16 with odd rows of taps, padding, residual and groups; products with bias, with an addend, cast to float.
+// Convolutions of bfloat16 with odd rows of taps, padding, residual and groups;
+// products with bias, with an addend, cast to float.
 std::unique_ptr<Graph> network_of_halves() {
   auto graph = graph_from_text(
       "(bfloat16[2,3,9,7] x, bfloat16[24,3,3,3] w1, bfloat16[24] b1, bfloat16[24,24,3,3] w2, bfloat16[40,12,1,1] w3, "
@@ -327,7 +328,8 @@ TEST(Compile, VariantsShareTheirConstants) {
   EXPECT_EQ(loaded->target, targets[Target::host().contains(targets[1]) ? 1 : 0].to_string());
 }
 
-// Dense rows read one packed order, whatever their vectors and their instruction: every further machine adds tables and parameters.
+// Dense rows read one packed order, whatever their vectors and their instruction:
+// every further machine adds tables and parameters.
 TEST(Compile, PackedWeightsAreThereOnce) {
   const std::pair<const char*, const char*> models[] = {
       {"int8",

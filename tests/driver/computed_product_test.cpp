@@ -1,5 +1,5 @@
-// Products of two computed operands by kernels: packed at run time from any strides, batched, with zero points on both sides. Bytes of
-// integers are the reference's, on every level of this host and with any number of threads.
+// Products of two computed operands by kernels: packed at run time from any strides, batched, with zero points on both
+// sides. Bytes of integers are the reference's, on every level of this host and with any number of threads.
 #include <gtest/gtest.h>
 
 #include <random>
@@ -177,7 +177,8 @@ TEST_F(ComputedProduct, SmallOnesStayLoops) {
   expect_reference(product({{16, 16}, {16, 16}, false, true}), kTolerance, false);
 }
 
-// What stands behind is computed in the kernel's registers, with parameters of channels beside starts that are computed.
+// What stands behind is computed in the kernel's registers,
+// with parameters of channels beside starts that are computed.
 TEST_F(ComputedProduct, TakesWhatStandsBehind) {
   for (const DType out : {DType::UInt8, DType::Float32}) {
     Value* y = product({{3, 20, 40}, {3, 40, 72}, false, true, DType::Int8, DType::UInt8, 3, 99});

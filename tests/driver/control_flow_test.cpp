@@ -1,5 +1,5 @@
-// If, Loop, Scan, routines and calls into the reference: compiled, they give what the reference evaluator gives, at every level of this
-// host, with 1 to 3 threads, from an artifact and in an object file.
+// If, Loop, Scan, routines and calls into the reference: compiled, they give what the reference evaluator gives, at
+// every level of this host, with 1 to 3 threads, from an artifact and in an object file.
 #include <gmock/gmock.h>
 
 #include <algorithm>
@@ -151,7 +151,8 @@ TEST(ControlFlow, BranchesThatDoNotFitTheirOperandsNeedNotWork) {
   expect_reference(c);
 }
 
-// Only what the passes find out shows that the Squeeze cannot be: the model's fault, and no bug of the pass that found it.
+// Only what the passes find out shows that the Squeeze cannot be:
+// the model's fault, and no bug of the pass that found it.
 TEST(ControlFlow, TakenBranchesThatCannotWorkAreRefused) {
   const auto graph = graph_from_text(
       R"((float[4,3] x) => (float[?] y) <bool yes = {1}, int64[1] axis = {1}> {
@@ -390,7 +391,8 @@ TEST(ControlFlow, LoopsOfSeveralConditionsAreRefused) {
       << to_string(result.diagnostics());
 }
 
-// The shape of a state follows from what it begins with and from what an iteration makes of it; so does that of a state around it.
+// The shape of a state follows from what it begins with and from what an iteration makes of it;
+// so does that of a state around it.
 TEST(ControlFlow, StatesNeedNoDeclaredShapes) {
   Case c;
   c.graph = graph_from_text(R"((int64 n, float[2,3] x) => (float[?,?] y) {

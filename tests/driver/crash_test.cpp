@@ -1,5 +1,5 @@
-// What a bug leaves behind: broken invariants, made by passes and functions of this test, end in a folder that shows them
-// again.
+// What a bug leaves behind: broken invariants, made by passes and functions of this test, end in a folder that shows
+// them again.
 #include "driver/crash.h"
 
 #include <gmock/gmock.h>

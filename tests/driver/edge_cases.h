@@ -1,5 +1,6 @@
-// Small graphs at the edges of what operators take: operands that broadcast in other ways than layers do, dimensions without elements,
-// scalars, empty attribute lists, values that are an output and something else at once. Inputs named w and b become constants.
+// Small graphs at the edges of what operators take: operands that broadcast in other ways than layers do, dimensions
+// without elements, scalars, empty attribute lists, values that are an output and something else at once. Inputs named
+// w and b become constants.
 #pragma once
 
 namespace lapis::testing {

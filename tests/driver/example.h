@@ -1,4 +1,5 @@
-// The example network (examples/fashion_mnist) with its data, and the same network quantized once for all tests of a binary.
+// The example network (examples/fashion_mnist) with its data,
+// and the same network quantized once for all tests of a binary.
 #pragma once
 
 #include <memory>

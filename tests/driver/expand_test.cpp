@@ -1,5 +1,5 @@
-// Operators that the pass `expand` takes apart, and Pad in its modes: compiled without a call into the reference, they give what it gives, at
-// every level of this host, with 1 to 3 threads, and in an object file.
+// Operators that the pass `expand` takes apart, and Pad in its modes: compiled without a call into the reference, they
+// give what it gives, at every level of this host, with 1 to 3 threads, and in an object file.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -73,7 +73,7 @@ void expect_reference(const std::string& text, Backend backend = Backend::Refere
   }
 }
 
-// ---- Pad ----------------------------------------------------------------------------------------------------------------------------
+// ---- Pad ------------------------------------------------------------------------------------------------------------
 
 TEST(Pad, CopiesWhatItsModeSays) {
   for (const std::string mode : {"reflect", "edge", "wrap"}) {
@@ -108,7 +108,7 @@ TEST(Pad, StandsBetweenConvolutions) {
   })");
 }
 
-// ---- ConvTranspose ------------------------------------------------------------------------------------------------------------------
+// ---- ConvTranspose --------------------------------------------------------------------------------------------------
 
 // Weights are numbers from a sequence, as constants.
 std::string transposed(const std::string& x, const std::string& y, const std::vector<int64_t>& w,
@@ -183,7 +183,7 @@ TEST(ConvTranspose, OfBytesWithOtherScales) {
   }
 }
 
-// ---- recurrent layers ---------------------------------------------------------------------------------------------------------------
+// ---- recurrent layers -----------------------------------------------------------------------------------------------
 
 struct Layer {
   std::string op;
@@ -285,7 +285,7 @@ TEST(Recurrent, CoupledGatesKeepTheirDigits) {
   }
 }
 
-// ---- shapes that are only declared ----------------------------------------------------------------------------------------------------
+// ---- shapes that are only declared ----------------------------------------------------------------------------------
 
 struct Declared {
   std::string x, operation, y;
@@ -330,7 +330,7 @@ TEST(DeclaredShapes, AreFoundOutAtRunTime) {
   }
 }
 
-// ---- dynamic quantization -----------------------------------------------------------------------------------------------------------
+// ---- dynamic quantization -------------------------------------------------------------------------------------------
 
 TEST(DynamicQuantization, GivesTheBytesOfTheReference) {
   expect_reference("(float[7,33] x) => (uint8[7,33] y, float s, uint8 z) { y, s, z = DynamicQuantizeLinear (x) }");

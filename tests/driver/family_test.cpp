@@ -24,7 +24,8 @@ Tensor noise(Shape shape, uint32_t seed) {
   return t;
 }
 
-// Two products with weights, one of computed operands, a softmax over the length: what an encoder does with its sequence.
+// Two products with weights, one of computed operands, a softmax over the length:
+// what an encoder does with its sequence.
 std::unique_ptr<Graph> encoder() {
   auto graph = *parse_onnx_text(
       "<ir_version: 10, opset_import: [\"\" : 21]> g (float[N,S,32] x, float[N,1,S] mask, float[32,64] w, float[64,32] "
@@ -174,7 +175,8 @@ TEST(ModelFamily, SaysTheRange) {
   EXPECT_FALSE(ModelFamily::make(*graph, {{"S", {5, 4}}}).ok());
 }
 
-// Products of computed operands are packed in panels, of which a length leaves narrower ones: its loops are those of lengths like it.
+// Products of computed operands are packed in panels, of which a length leaves narrower ones:
+// its loops are those of lengths like it.
 TEST(Forms, AreFoundAtExtentsThatAreAlike) {
   const auto graph = encoder();
   Fresh fresh;

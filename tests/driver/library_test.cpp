@@ -1,4 +1,5 @@
-// Models with contractions that a library computes: the reference's results on the caller's threads, beside code; and no file that holds them.
+// Models with contractions that a library computes: the reference's results on the caller's threads, beside code;
+// and no file that holds them.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 

@@ -22,7 +22,7 @@ constexpr DType kTypes[] = {DType::Float32, DType::Float64, DType::Float16, DTyp
                             DType::UInt8,   DType::Int16,   DType::UInt16,  DType::Int32,    DType::UInt32,
                             DType::Int64,   DType::UInt64,  DType::Bool};
 
-// ---- values ----------------------------------------------------------------------------------------------------------
+// ---- values ---------------------------------------------------------------------------------------------------------
 
 std::vector<double> special_reals() {
   std::vector<double> v = {0.0,     0.5, 1.0,   1.5, 2.0, 3.0, 7.25, 100.3, 1e-6, 127.5, 255.5, 1 + 0x1p-11 + 0x1p-30,
@@ -64,7 +64,7 @@ Tensor element(const Tensor& values, DType dtype, int64_t count, int64_t repeat)
   return cast(picked, dtype);
 }
 
-// ---- comparison ------------------------------------------------------------------------------------------------------
+// ---- comparison -----------------------------------------------------------------------------------------------------
 
 enum class Accuracy { Exact, Near };
 
@@ -104,7 +104,7 @@ std::string differences(const Tensor& got, const Tensor& wanted, Accuracy accura
   return {};
 }
 
-// ---- graphs of many operators ----------------------------------------------------------------------------------------
+// ---- graphs of many operators ---------------------------------------------------------------------------------------
 
 class Table {
  public:
@@ -302,7 +302,7 @@ TEST_P(OperatorTable, Dequantization) {
   t.check();
 }
 
-// ---- reductions ------------------------------------------------------------------------------------------------------
+// ---- reductions -----------------------------------------------------------------------------------------------------
 
 // Lines of plain numbers, of both zeros, with infinities and with NaN.
 Tensor lines(DType dtype) {

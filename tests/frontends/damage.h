@@ -27,7 +27,8 @@ inline void flip_a_bit(std::string& file, std::mt19937& random) {
   byte = static_cast<char>(byte ^ (1 << random() % 8));
 }
 
-// Every bit of the file flipped alone (every fifth under sanitizers): `imports` says whether a file is a model. Some bits are contents of constants, others are not.
+// Every bit of the file flipped alone (every fifth under sanitizers): `imports` says whether a file is a model. Some
+// bits are contents of constants, others are not.
 template <class Imports> void expect_bit_flips_survived(const std::string& file, Imports&& imports) {
   ASSERT_FALSE(file.empty());
   size_t imported = 0;

@@ -1,5 +1,5 @@
-// Operators that are read by their definitions, those of ONNX Runtime above all: what of them is refused, and why. Their results are held against ONNX Runtime in
-// tests/tools/definitions_test.py.
+// Operators that are read by their definitions, those of ONNX Runtime above all: what of them is refused, and why.
+// Their results are held against ONNX Runtime in tests/tools/definitions_test.py.
 #include "frontends/onnx/definitions/definition.h"
 
 #include <gmock/gmock.h>

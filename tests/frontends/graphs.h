@@ -9,7 +9,8 @@
 
 namespace lapis {
 
-// The graph of `body` ("(float[2] x) => (float[2] y) { y = Relu(x) }") at an opset; a failed import fails the test and gives null.
+// The graph of `body` ("(float[2] x) => (float[2] y) { y = Relu(x) }") at an opset;
+// a failed import fails the test and gives null.
 std::unique_ptr<Graph> graph_of(std::string_view body, int opset = 25);
 // The diagnostics of a body that must not import, as text.
 std::string errors_of(std::string_view body, int opset = 25);

@@ -20,7 +20,7 @@ using testing::AllOf;
 using testing::HasSubstr;
 using testing::Not;
 
-// ---- structure ----------------------------------------------------------------------------------------------------------------------
+// ---- structure ------------------------------------------------------------------------------------------------------
 
 TEST(Import, KeepsNamesTypesAndMetadata) {
   auto graph = parse_onnx_text(R"(<ir_version: 8, opset_import: ["" : 17], metadata_props: ["author": "me"]>
@@ -141,7 +141,7 @@ TEST(Import, DeclaredElementTypeMustFit) {
               HasSubstr("declared as int64[2] but is float[2]"));
 }
 
-// ---- functions ----------------------------------------------------------------------------------------------------------------------
+// ---- functions ------------------------------------------------------------------------------------------------------
 
 TEST(Import, ModelFunctionsAreExpandedAtTheirOwnOpset) {
   auto graph = parse_onnx_text(R"(<ir_version: 8, opset_import: ["" : 17, "local" : 1]>
@@ -205,7 +205,7 @@ TEST(Import, AffineGridsOfASingleImage) {
   EXPECT_THAT(std::vector<float>(grid.begin(), grid.end()), testing::ElementsAre(4, 6, 6, 6, 4, 8, 6, 8));
 }
 
-// ---- tensors ------------------------------------------------------------------------------------------------------------------------
+// ---- tensors --------------------------------------------------------------------------------------------------------
 
 class ImportFiles : public testing::Test {
  protected:
@@ -276,7 +276,7 @@ TEST(Import, TensorSizesAreChecked) {
               HasSubstr("larger than any memory"));
 }
 
-// ---- what cannot be imported --------------------------------------------------------------------------------------------------------
+// ---- what cannot be imported ----------------------------------------------------------------------------------------
 
 TEST(Import, AllUnsupportedOperatorsAreListedAtOnce) {
   const std::string errors = errors_of(

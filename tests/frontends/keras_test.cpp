@@ -1,5 +1,5 @@
-// Keras models: what the graph looks like, what is refused and why, the forms of HDF5, and what damaged files do. What the layers compute:
-// tests/models/keras_test.cpp.
+// Keras models: what the graph looks like, what is refused and why, the forms of HDF5, and what damaged files do.
+// What the layers compute: tests/models/keras_test.cpp.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 

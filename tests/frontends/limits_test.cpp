@@ -1,4 +1,5 @@
-// What a file may ask for: sizes, depth, expansion, types. Each model here is small and asks for something unreasonable or not allowed.
+// What a file may ask for: sizes, depth, expansion, types.
+// Each model here is small and asks for something unreasonable or not allowed.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <onnx/onnx_pb.h>
@@ -55,7 +56,7 @@ onnx::ModelProto empty_model() {
   return model;
 }
 
-// ---- sizes --------------------------------------------------------------------------------------------------------------------------
+// ---- sizes ----------------------------------------------------------------------------------------------------------
 
 TEST(Limits, SizesThatWrapAreErrorsWhereverTheyArise) {
   const std::string bodies[] = {
@@ -112,7 +113,7 @@ TEST(Limits, SparseTensorsBringTheirProportion) {
   EXPECT_THAT(errors_of(model), HasSubstr("out of proportion"));
 }
 
-// ---- depth and expansion ------------------------------------------------------------------------------------------------------------
+// ---- depth and expansion --------------------------------------------------------------------------------------------
 
 onnx::ModelProto nested_bodies(int depth) {
   onnx::ModelProto model = empty_model();
@@ -214,7 +215,7 @@ TEST(Limits, ConstantsOfFunctionsExpandInProportion) {
   EXPECT_THAT(errors_of(model), AllOf(HasSubstr("the functions expand to more than"), HasSubstr("bytes")));
 }
 
-// ---- operands -----------------------------------------------------------------------------------------------------------------------
+// ---- operands -------------------------------------------------------------------------------------------------------
 
 TEST(Limits, OperandsHaveTheTypesOfTheirOwnOpset) {
   EXPECT_THAT(errors_of("(float[2] a, double[2] b) => (float[2] y) { y = Add(a, b) }"),
@@ -278,7 +279,7 @@ TEST(Limits, NamesAreShownEscaped) {
   EXPECT_THAT(errors, AllOf(HasSubstr("Foo\\xFF\\x1B"), HasSubstr("'a\\nb'")));
 }
 
-// ---- files beside the model ---------------------------------------------------------------------------------------------------------
+// ---- files beside the model -----------------------------------------------------------------------------------------
 
 class ExternalData : public testing::Test {
  protected:

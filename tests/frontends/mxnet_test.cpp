@@ -201,7 +201,7 @@ TEST(Mxnet, LiteralsAreWhatPythonWrote) {
     EXPECT_TRUE(std::holds_alternative<std::string>(*parse_literal(odd))) << odd;
 }
 
-// ---- damaged files ----------------------------------------------------------------------------------------------------------------
+// ---- damaged files --------------------------------------------------------------------------------------------------
 
 bool survives(const std::string& symbol, const std::string& params) {
   return testing::survives(imported(symbol, params));

@@ -1,4 +1,5 @@
-// PyTorch models: what is refused and why, what the graph looks like, and what damaged files do. What they compute: tests/models/pytorch_test.cpp.
+// PyTorch models: what is refused and why, what the graph looks like, and what damaged files do.
+// What they compute: tests/models/pytorch_test.cpp.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -70,7 +71,7 @@ TEST(Pytorch, WhatImportsIsAValidModel) {
   }
 }
 
-// ---- what is refused ------------------------------------------------------------------------------------------------------------
+// ---- what is refused ------------------------------------------------------------------------------------------------
 
 TEST(Pytorch, EveryUnsupportedOperatorIsNamedWithItsLine) {
   const std::string message = refusal("unsupported.pt2");
@@ -119,7 +120,7 @@ TEST(Pytorch, BranchesAndLoopsOfTorchScriptThatDependOnValuesBecomeNodes) {
   EXPECT_GE(counts["If"], 8);
 }
 
-// ---- modules that keep a state --------------------------------------------------------------------------------------------------
+// ---- modules that keep a state --------------------------------------------------------------------------------------
 
 const ImportOptions kStepsOfFour = {.shapes = {{"x", {2, 4}}}, .values = {{"rate", 8}}};
 
@@ -169,8 +170,8 @@ TEST(Pytorch, WhatAViewHasChangedAndCannotBeWrittenBackIsRefused) {
   EXPECT_THAT(refusal("unsupported_view.pt"), HasSubstr("changed in place through another view, at code/__torch__"));
 }
 
-// Tensors that several attributes hold are one state where they are one tensor; where they are not, or not always, a change in place is none of one
-// state alone.
+// Tensors that several attributes hold are one state where they are one tensor; where they are not, or not always, a
+// change in place is none of one state alone.
 TEST(Pytorch, ChangesInPlaceThatOtherAttributesSeeAreRefused) {
   for (const char* name : {"unsupported_part.pt", "unsupported_one_later.pt", "unsupported_two_later.pt"}) {
     const auto graph = import_model(kFolder / name, {.shapes = {{"x", {1, 3}}}});
@@ -268,7 +269,7 @@ TEST(Pytorch, NumbersAreGivenAsValues) {
   EXPECT_THAT(to_string(other.diagnostics()), HasSubstr("the model has no input 'pace'"));
 }
 
-// ---- tensors of torchao -----------------------------------------------------------------------------------------------------------
+// ---- tensors of torchao ---------------------------------------------------------------------------------------------
 
 struct Weights {
   const char* file;
@@ -303,7 +304,7 @@ TEST(Pytorch, DynamicActivationsOfTorchaoMeetWeightsAsIntegers) {
   EXPECT_EQ(products, 2);
 }
 
-// ---- quantized modules ------------------------------------------------------------------------------------------------------------
+// ---- quantized modules ----------------------------------------------------------------------------------------------
 
 TEST(Pytorch, DynamicQuantizationIsRefused) {
   EXPECT_THAT(
@@ -330,7 +331,7 @@ TEST(Pytorch, QuantizedModulesBecomePairsWithTheirScales) {
   }
 }
 
-// ---- symbols ------------------------------------------------------------------------------------------------------------------------
+// ---- symbols --------------------------------------------------------------------------------------------------------
 
 TEST(Pytorch, OpenSizesAreSymbolsWithinTheirRanges) {
   const std::string net = content("net.pt2");
@@ -371,7 +372,7 @@ TEST(Pytorch, ExpressionsOfSizes) {
   EXPECT_FALSE(parse_expression(std::string(100000, '(')).is_known());
 }
 
-// ---- pickles ------------------------------------------------------------------------------------------------------------------------
+// ---- pickles --------------------------------------------------------------------------------------------------------
 
 Result<pytorch_frontend::Item> unpickled(const std::string& text) {
   frontend::Expansion copies(0, text.size());
@@ -408,7 +409,7 @@ TEST(HostilePickle, EveryTruncationIsAnError) {
     EXPECT_FALSE(unpickled(list.substr(0, length)).ok()) << length;
 }
 
-// ---- code -----------------------------------------------------------------------------------------------------------------------------
+// ---- code -----------------------------------------------------------------------------------------------------------
 
 TEST(Script, WhatTheArchivesHoldIsParsed) {
   const auto file = pytorch_frontend::parse_script(
@@ -437,7 +438,7 @@ TEST(HostileScript, DamagedCodeIsAnError) {
   EXPECT_FALSE(pytorch_frontend::parse_script(nested + std::string(300, ' ') + "pass\n", "a.py").ok());
 }
 
-// ---- what branches and loops carry ----------------------------------------------------------------------------------------------
+// ---- what branches and loops carry ----------------------------------------------------------------------------------
 
 TEST(ScriptState, AFormIsOpenWhereItsItemsDiffer) {
   using namespace pytorch_frontend;
@@ -473,7 +474,7 @@ TEST(ScriptState, TuplesThatAreSharedBeyondNumberAreNotCarried) {
   EXPECT_TRUE(opened(a).is(Item::Kind::Unset));
 }
 
-// ---- damaged archives -------------------------------------------------------------------------------------------------------------
+// ---- damaged archives -----------------------------------------------------------------------------------------------
 
 bool survives(const std::string& bytes) { return testing::survives(imported(bytes)); }
 

@@ -1,4 +1,5 @@
-// What lies in a file is not read into memory: large tensors borrow it, and are what a reader that copies everything would have made.
+// What lies in a file is not read into memory: large tensors borrow it,
+// and are what a reader that copies everything would have made.
 #include "frontends/onnx/raw_data.h"
 
 #include <gtest/gtest.h>

@@ -1,4 +1,5 @@
-// ONNX's sequences and optionals: what their operators become, against hand-worked results, and what of them is refused or wrong.
+// ONNX's sequences and optionals: what their operators become, against hand-worked results,
+// and what of them is refused or wrong.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 

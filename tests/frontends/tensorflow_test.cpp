@@ -1,4 +1,5 @@
-// TensorFlow's frozen graphs and SavedModels: what they compute, what the graph looks like, what is refused and why, and what damaged files do.
+// TensorFlow's frozen graphs and SavedModels: what they compute, what the graph looks like,
+// what is refused and why, and what damaged files do.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -272,7 +273,7 @@ TEST(Tensorflow, AnInputThatChoosesABranchNeedsAValue) {
                  {"operator RandomUniform is not supported: its result is random"});
 }
 
-// ---- branches and loops -----------------------------------------------------------------------------------------------
+// ---- branches and loops ---------------------------------------------------------------------------------------------
 
 // Nodes of the graph and of what its nodes run.
 size_t count_everywhere(const Graph& graph, const OpDef& op) {
@@ -440,7 +441,7 @@ TEST(Tensorflow, FlawedTextNamesItsLine) {
   }
 }
 
-// ---- SavedModel -------------------------------------------------------------------------------------------------------
+// ---- SavedModel -----------------------------------------------------------------------------------------------------
 
 TEST(Tensorflow, SavedModelsAreCalledByTheirSignatures) {
   const auto graph = import_model(kFolder / "saved");
@@ -465,7 +466,7 @@ TEST(Tensorflow, PartsOfSavedModelsAreCutBySignatureNames) {
   EXPECT_EQ((*graph)->inputs()[0]->name(), "image");
 }
 
-// ---- checkpoints ------------------------------------------------------------------------------------------------------
+// ---- checkpoints ----------------------------------------------------------------------------------------------------
 
 TEST(Tensorflow, CheckpointsHaveTheirGraphBesideThem) {
   const auto graph = import_model(kFolder / "checkpoint/model.meta", {.inputs = {"image"}, .outputs = {"scores"}});

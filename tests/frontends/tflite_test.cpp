@@ -1,4 +1,5 @@
-// TFLite models: what is refused and why, what the graph looks like, and what damaged files do. What they compute: tests/models/tflite_test.cpp.
+// TFLite models: what is refused and why, what the graph looks like, and what damaged files do.
+// What they compute: tests/models/tflite_test.cpp.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -209,7 +210,7 @@ TEST(Tflite, IntegersAndScalesAreThoseOfTheFile) {
         EXPECT_EQ(turned.as_int((o * s[3] + c) * s[1] * s[2] + p), written.as_int((o * s[1] * s[2] + p) * s[3] + c));
 }
 
-// ---- states -----------------------------------------------------------------------------------------------------------
+// ---- states ---------------------------------------------------------------------------------------------------------
 
 TEST(Tflite, AMemoryIsAnInputAndBecomesAnOutput) {
   const auto graph = import_model(kFolder / "families/svdf.tflite");
@@ -224,7 +225,7 @@ TEST(Tflite, AMemoryIsAnInputAndBecomesAnOutput) {
   EXPECT_EQ(inputs.back()->type().to_string(), "int16[2,42]");
 }
 
-// ---- options of custom operators --------------------------------------------------------------------------------------
+// ---- options of custom operators ------------------------------------------------------------------------------------
 
 // {"n": 300, "x": 0.5, "yes": true, "far": 2^40, "less": -2, "text": "t"}, as the library of FlatBuffers writes it.
 const std::vector<uint8_t> kWide = {

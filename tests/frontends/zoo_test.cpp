@@ -45,8 +45,8 @@ size_t untyped(Graph& graph) {
   return count;
 }
 
-// Values whose rank follows from a branch that only known shapes decide. What such a model declares of the results of its branches (symbols
-// that no input has) is not compared with what is read again either.
+// Values whose rank follows from a branch that only known shapes decide. What such a model declares of the results of
+// its branches (symbols that no input has) is not compared with what is read again either.
 const std::map<std::string, size_t> kUndecided = {{"silero_vad.onnx", 64}};
 
 void check_round_trip(const Graph& graph) {

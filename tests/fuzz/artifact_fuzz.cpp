@@ -1,4 +1,5 @@
-// Arbitrary bytes, and a real artifact with some of its bytes replaced, load as a program or are an error. Nothing is run.
+// Arbitrary bytes, and a real artifact with some of its bytes replaced, load as a program or are an error.
+// Nothing is run.
 #include <cstring>
 
 #include "runtime/artifact.h"

@@ -1,4 +1,5 @@
-// Arbitrary text describes a dataset or is an error. Nothing is opened: which files and programs a description names is not the fuzzer's to say.
+// Arbitrary text describes a dataset or is an error.
+// Nothing is opened: which files and programs a description names is not the fuzzer's to say.
 #include "tests/fuzz/fuzz.h"
 #include "tuning/data/config.h"
 

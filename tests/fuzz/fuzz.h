@@ -1,5 +1,6 @@
-// What the fuzz targets share: the first model before time is counted, bytes as a file, and what must hold of whatever imports.
-// A broken invariant is an exception that nothing catches here, so it is a finding like a bad access.
+// What the fuzz targets share: the first model before time is counted, bytes as a file,
+// and what must hold of whatever imports. A broken invariant is an exception that nothing catches here, so it is a
+// finding like a bad access.
 #pragma once
 
 #include <sys/mman.h>
@@ -18,7 +19,8 @@
 
 namespace lapis::fuzz {
 
-// ONNX registers its schemas with the first model, which takes seconds under sanitizers; no input shall be blamed for it.
+// ONNX registers its schemas with the first model, which takes seconds under sanitizers;
+// no input shall be blamed for it.
 inline void register_schemas() {
   const auto graph = parse_onnx_text(
       "<ir_version: 8, opset_import: [\"\" : 17]> g (float[2] x) => (float[2] y) { y = Relu(x) }", "first");
@@ -81,7 +83,8 @@ inline void check_and_compile(const Result<std::unique_ptr<Graph>>& graph) {
 
 }  // namespace lapis::fuzz
 
-// Allocations beyond libFuzzer's limit are findings; memory that cannot be had is an exception like without the sanitizer.
+// Allocations beyond libFuzzer's limit are findings;
+// memory that cannot be had is an exception like without the sanitizer.
 // Each target is one file, and nothing in it calls this.
 extern "C" __attribute__((used, visibility("default"))) const char* __asan_default_options() {
   return "allocator_may_return_null=1";

@@ -1,2 +1,3 @@
-// Arbitrary bytes are a model, which then survives export, import and compilation, or an error. Seeds: any folder of .onnx files.
+// Arbitrary bytes are a model, which then survives export, import and compilation, or an error.
+// Seeds: any folder of .onnx files.
 #include "tests/fuzz/model_entry.h"

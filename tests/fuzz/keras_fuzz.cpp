@@ -1,4 +1,5 @@
-// Arbitrary bytes are a Keras model, an HDF5 file or an archive, that holds together, survives export and import as ONNX, and compiles, or an error.
+// Arbitrary bytes are a Keras model, an HDF5 file or an archive, that holds together,
+// survives export and import as ONNX, and compiles, or an error.
 #include "frontends/keras/import.h"
 #include "tests/fuzz/fuzz.h"
 

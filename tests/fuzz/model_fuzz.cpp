@@ -1,5 +1,6 @@
-// Structure-aware: mutates the decoded message, so that inputs stay models and their faults lie deep: sizes, types, attributes, names,
-// bodies within bodies, functions that call functions, tensors of every encoding. Seeds: any folder of .onnx files.
+// Structure-aware: mutates the decoded message, so that inputs stay models and their faults lie deep: sizes, types,
+// attributes, names, bodies within bodies, functions that call functions, tensors of every encoding. Seeds: any folder
+// of .onnx files.
 #include <onnx/onnx_pb.h>
 
 #include <random>

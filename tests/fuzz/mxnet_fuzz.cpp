@@ -1,5 +1,5 @@
-// Arbitrary bytes are a symbol and, behind it, parameters: an MXNet model that holds together, survives export and import as ONNX, and compiles, or
-// an error.
+// Arbitrary bytes are a symbol and, behind it, parameters: an MXNet model that holds together, survives export and
+// import as ONNX, and compiles, or an error.
 #include "frontends/mxnet/import.h"
 #include "frontends/mxnet/params.h"
 #include "tests/fuzz/fuzz.h"

@@ -1,4 +1,5 @@
-// Arbitrary bytes are a .npy file, whose every element can be read and which is written and read back alike, or an error.
+// Arbitrary bytes are a .npy file, whose every element can be read and which is written and read back alike,
+// or an error.
 #include "tests/fuzz/fuzz.h"
 #include "tuning/data/npy.h"
 

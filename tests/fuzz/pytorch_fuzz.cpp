@@ -1,4 +1,5 @@
-// Arbitrary bytes are a PyTorch model, exported or TorchScript, that holds together, survives export and import as ONNX, and compiles, or an error.
+// Arbitrary bytes are a PyTorch model, exported or TorchScript, that holds together,
+// survives export and import as ONNX, and compiles, or an error.
 #include "frontends/pytorch/import.h"
 #include "tests/fuzz/fuzz.h"
 

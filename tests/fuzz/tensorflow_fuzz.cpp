@@ -1,5 +1,6 @@
-// Arbitrary bytes are a TensorFlow graph, binary or as text, that holds together, survives export and import as ONNX, and compiles, or an error;
-// and a table of variables or an error, and the lines of a program as far as they can be read.
+// Arbitrary bytes are a TensorFlow graph, binary or as text, that holds together, survives export and import as ONNX,
+// and compiles, or an error; and a table of variables or an error, and the lines of a program as far as they can be
+// read.
 #include "frontends/common/importing.h"
 #include "frontends/tensorflow/bundle.h"
 #include "frontends/tensorflow/debug_info.h"

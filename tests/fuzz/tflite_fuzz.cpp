@@ -1,4 +1,5 @@
-// Arbitrary bytes are a TFLite model that holds together, survives export and import as ONNX, and compiles, or an error.
+// Arbitrary bytes are a TFLite model that holds together, survives export and import as ONNX, and compiles,
+// or an error.
 #include "frontends/tflite/import.h"
 #include "tests/fuzz/fuzz.h"
 

@@ -131,7 +131,7 @@ TEST(SpecialValues, QuantizeGivesTheLowestValueForNan) {
             (Bytes{8, 255, 255, 11, 0, 0}));
 }
 
-// ---- reductions ------------------------------------------------------------------------------------------------------
+// ---- reductions -----------------------------------------------------------------------------------------------------
 
 template <class T> void expect_of_nothing(const OpDef& op, T wanted) {
   const Tensor y = run1(op, {Tensor(dtype_of<T>, {2, 0}), v<int64_t>({1})}, {{"keepdims", int64_t{0}}});

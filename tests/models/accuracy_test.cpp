@@ -1,4 +1,5 @@
-// Every labelled model of ../shared/zoo, measured from its dataset file in benchmarks/zoo: the metrics are those that the zoo recorded.
+// Every labelled model of ../shared/zoo, measured from its dataset file in benchmarks/zoo:
+// the metrics are those that the zoo recorded.
 #include <gtest/gtest.h>
 
 #include <algorithm>

@@ -1,5 +1,5 @@
-// The same network in several formats becomes the same integer network: as many integer products, no more in float, and nothing that only turns axes
-// inside, so that it is as fast from each of them.
+// The same network in several formats becomes the same integer network: as many integer products, no more in float, and
+// nothing that only turns axes inside, so that it is as fast from each of them.
 #include <gtest/gtest.h>
 
 #include "driver/runner.h"

@@ -1,4 +1,5 @@
-// Keras models compute what Keras recorded (tests/frontends/keras/generate.py), evaluated and compiled; the one of the zoo too.
+// Keras models compute what Keras recorded (tests/frontends/keras/generate.py), evaluated and compiled;
+// the one of the zoo too.
 #include <gtest/gtest.h>
 
 #include "tests/models/recorded_models.h"

@@ -1,4 +1,5 @@
-// MXNet models compute what MXNet recorded (tests/frontends/mxnet/generate.py), evaluated and compiled; the face detectors of the zoo too.
+// MXNet models compute what MXNet recorded (tests/frontends/mxnet/generate.py), evaluated and compiled;
+// the face detectors of the zoo too.
 #include <gtest/gtest.h>
 
 #include "tests/models/recorded_models.h"
@@ -17,9 +18,9 @@ TEST(Mxnet, OperatorsComputeWhatMxnetRecorded) {
   for (const auto& model : models) testing::expect_as_recorded(model, kTolerance);
 }
 
-// Every operator rounds once, as MXNet does. A value that lies between two integers may go to the other one, because floats are added in another order and
-// MXNet rounds a bias to the units of its sums, or an addend to those of the other one first: one step of 127.5, of which the
-// largest value may be 127.
+// Every operator rounds once, as MXNet does. A value that lies between two integers may go to the other one, because
+// floats are added in another order and MXNet rounds a bias to the units of its sums, or an addend to those of the
+// other one first: one step of 127.5, of which the largest value may be 127.
 TEST(Mxnet, QuantizedSymbolsComputeWhatMxnetRecorded) {
   constexpr double kStep = 1.0 / 126;
   const auto models =

@@ -1,5 +1,5 @@
-// PyTorch models compute what PyTorch recorded (tests/frontends/pytorch/generate.py), evaluated and compiled: exported programs, the same decomposed to
-// Core ATen and in the older archive, and TorchScript. Networks of the zoo too.
+// PyTorch models compute what PyTorch recorded (tests/frontends/pytorch/generate.py), evaluated and compiled: exported
+// programs, the same decomposed to Core ATen and in the older archive, and TorchScript. Networks of the zoo too.
 #include <gtest/gtest.h>
 
 #include "tests/models/recorded_models.h"

@@ -47,8 +47,8 @@ inline double distance(const Tensor& got, const Tensor& wanted) {
   return largest;
 }
 
-// Evaluated and compiled, in the shapes that were recorded; the outputs within `tolerance` of the largest. `given` are shapes without which the model
-// cannot be imported.
+// Evaluated and compiled, in the shapes that were recorded; the outputs within `tolerance` of the largest. `given` are
+// shapes without which the model cannot be imported.
 inline void expect_as_recorded(const RecordedModel& m, double tolerance,
                                std::initializer_list<Backend> backends = {Backend::Reference, Backend::Jit},
                                const ImportOptions& given = {}) {

@@ -1,8 +1,8 @@
 // TFLite models compute what TFLite recorded (tests/frontends/tflite/generate.py), evaluated and compiled.
 //
-// TFLite's integer kernels are not one function: its XNNPACK kernels, which recorded the results, multiply in float and round half to even as
-// Lapis does; its reference kernels multiply in fixed point and differ from them by many steps on resnet8. What is measured here is the
-// distance to the former, in steps of the output.
+// TFLite's integer kernels are not one function: its XNNPACK kernels, which recorded the results, multiply in float and
+// round half to even as Lapis does; its reference kernels multiply in fixed point and differ from them by many steps on
+// resnet8. What is measured here is the distance to the former, in steps of the output.
 #include <gtest/gtest.h>
 #include <unistd.h>
 
@@ -68,8 +68,8 @@ TEST(Tflite, OperatorsComputeWhatTfliteRecorded) {
     }
 }
 
-// Integers that stand for reals within a step, other numbers exactly; floats as they sum up. In 16 bits TFLite interpolates in tables and in steps of
-// 1/1024 of a pixel.
+// Integers that stand for reals within a step, other numbers exactly; floats as they sum up. In 16 bits TFLite
+// interpolates in tables and in steps of 1/1024 of a pixel.
 double allowed(const std::string& family, const std::string& output, DType dtype) {
   constexpr double kQuantizedOnTheFly = 0.02;
   if (is_float(dtype)) return family == "hybrid" ? kQuantizedOnTheFly : kTolerance;

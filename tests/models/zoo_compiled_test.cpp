@@ -1,5 +1,5 @@
-// Every ONNX model of ../shared/zoo as code, without a call into the reference evaluator: what it gives for the recorded inputs and at other
-// sizes, in float and quantized.
+// Every ONNX model of ../shared/zoo as code, without a call into the reference evaluator: what it gives for the
+// recorded inputs and at other sizes, in float and quantized.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -196,7 +196,7 @@ TEST(Zoo, SileroOverASequenceGivesTheRecordedProbabilities) {
   }
 }
 
-// ---- other sizes ------------------------------------------------------------------------------------------------------------------
+// ---- other sizes ----------------------------------------------------------------------------------------------------
 
 struct Sizes {
   const char* file;

@@ -1,4 +1,5 @@
-// Trained models of ../shared/zoo: fp32 gives the recorded outputs, int8 the reference evaluator's bytes on every target.
+// Trained models of ../shared/zoo: fp32 gives the recorded outputs,
+// int8 the reference evaluator's bytes on every target.
 #include <gtest/gtest.h>
 
 #include <cstdlib>
@@ -129,7 +130,7 @@ TEST(MiniLm, FloatGivesTheRecordedEmbeddings) {
   }
 }
 
-// ---- the exact part of every other model ----------------------------------------------------------------------------------------
+// ---- the exact part of every other model ----------------------------------------------------------------------------
 
 struct ZooModel {
   const char* file;

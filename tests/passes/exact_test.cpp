@@ -1,5 +1,5 @@
-// What simplification promises: not one bit differs, whatever the numbers. Each graph is evaluated as it is and simplified on
-// zeros of both signs, infinities, NaN and the edges of its types.
+// What simplification promises: not one bit differs, whatever the numbers. Each graph is evaluated as it is and
+// simplified on zeros of both signs, infinities, NaN and the edges of its types.
 #include <gtest/gtest.h>
 
 #include <bit>

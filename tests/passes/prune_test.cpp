@@ -21,7 +21,7 @@ Recipe recipe_of(Sparsity s, bool compensate = false) {
   return recipe;
 }
 
-// ---- words ------------------------------------------------------------------------------------------------------------
+// ---- words ----------------------------------------------------------------------------------------------------------
 
 TEST(SparsityNames, ReadAndPrint) {
   for (const char* name : {"unstructured", "2:4", "1:8", "4x1", "16x4", "channel"}) {
@@ -45,7 +45,7 @@ TEST(SparsitySettings, APatternOfGroupsSaysHowMuch) {
   EXPECT_FALSE(sparsity("unstructured", 0.3, SparsityScope::Channel).problem().has_value());
 }
 
-// ---- masks ------------------------------------------------------------------------------------------------------------
+// ---- masks ----------------------------------------------------------------------------------------------------------
 
 TEST(Mask, OfATensorAndOfEachChannel) {
   const Worths w{2, 4, {1, 2, 3, 4, 5, 6, 7, 8}};
@@ -78,7 +78,7 @@ TEST(Mask, ByLayerAdaptiveMagnitudes) {
   EXPECT_EQ(masks[2], (Mask{0, 0})) << "each is half of all there is, or all";
 }
 
-// ---- compensation -----------------------------------------------------------------------------------------------------
+// ---- compensation ---------------------------------------------------------------------------------------------------
 
 // Of inputs that follow eight factors, and a little of their own.
 Moments correlated(size_t n, unsigned seed) {
@@ -190,7 +190,8 @@ TEST(Compensation, OfFewRowsHoldsForOthers) {
   EXPECT_LT(adjusted, 0.4 * zeroed);
 }
 
-// Inputs that have become twice as large since: half of the weights makes the same of them. The damping keeps a tenth of the way.
+// Inputs that have become twice as large since: half of the weights makes the same of them.
+// The damping keeps a tenth of the way.
 TEST(Compensation, FollowsInputsThatHaveChanged) {
   const Moments now = {4, 0, 0, 4}, from = {2, 0, 0, 2};
   Rows rows{{3, -1}, {}};
@@ -318,7 +319,7 @@ TEST(Prune, RefusesWhatCannotBe) {
   EXPECT_EQ(report.diagnostics().size(), 1u) << to_string(report.diagnostics());
 }
 
-// ---- channels ---------------------------------------------------------------------------------------------------------
+// ---- channels -------------------------------------------------------------------------------------------------------
 
 TEST(Channels, AModelWithHalfOfThemIsAQuarter) {
   Layers net, original;
@@ -398,7 +399,7 @@ TEST(Channels, ThoseThatTheRecipeLeavesWholeHoldTheirPartners) {
   EXPECT_EQ(report->weights[1].elements, report->weights[1].before);
 }
 
-// ---- with quantization --------------------------------------------------------------------------------------------------
+// ---- with quantization ----------------------------------------------------------------------------------------------
 
 TEST(PruneAndQuantize, IsOneRun) {
   Layers net;

@@ -1,4 +1,5 @@
-// Models that are hard on purpose: one recipe destroys them, the report names the node that does it, and another recipe recovers them.
+// Models that are hard on purpose: one recipe destroys them, the report names the node that does it,
+// and another recipe recovers them.
 #include "tests/passes/quantize_graph.h"
 
 namespace lapis::testing {
@@ -117,7 +118,8 @@ TEST(HardModels, ExponentialsWantTheLargestOfTheirData) {
   EXPECT_GT(gain, 1);
 }
 
-// A discrete Fourier transform of a tone with little noise: most of its power lies in few of the bins, and the logarithm wants all.
+// A discrete Fourier transform of a tone with little noise:
+// most of its power lies in few of the bins, and the logarithm wants all.
 void spectrogram(Net& net) {
   Tensor basis(DType::Float32, {32, 1, 1, 32});
   for (size_t k = 0; k < 32; ++k)

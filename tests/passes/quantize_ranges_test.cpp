@@ -124,8 +124,8 @@ TEST(Entropy, KeepsEverythingOfFewOrDegenerateValues) {
 const Scheme kUInt8{DType::UInt8, false, Granularity::Tensor}, kInt8{DType::Int8, true, Granularity::Tensor},
     kUInt16{DType::UInt16, false, Granularity::Tensor};
 
-// Nearly all values are the background of a picture, in one bin. What merging that bin with its neighbours costs by this measure is more than what
-// cutting off all that stands on it does.
+// Nearly all values are the background of a picture, in one bin. What merging that bin with its neighbours costs by
+// this measure is more than what cutting off all that stands on it does.
 TEST(Entropy, GivesWayToEverythingSeenWhereThatIsCloser) {
   std::vector<float> values(200000, 0.05f);
   const std::vector<float> text =

@@ -86,7 +86,7 @@ TEST(AdaRound, OfInputsThatWereNeverSeenIsRoundingToTheNearest) {
   EXPECT_EQ(learned->integers, round_weights(w, 8, kFourBits, nullptr).integers);
 }
 
-// ---- moments ------------------------------------------------------------------------------------------------------------
+// ---- moments --------------------------------------------------------------------------------------------------------
 
 using MomentsByNode = std::map<const Node*, InputMoments>;
 
@@ -116,7 +116,8 @@ std::vector<double> rows_as_measured(const Node& conv, const InputMoments& m, In
   return rows;
 }
 
-// w^T H w is the length of the results of an output, over all samples: it holds for the right moments in the right order only.
+// w^T H w is the length of the results of an output, over all samples:
+// it holds for the right moments in the right order only.
 void expect_lengths_of_results(const Net& net, const Node& conv, const InputMoments& m, InputOrder order,
                                const std::vector<Feeds>& samples) {
   const std::vector<double> w = rows_as_measured(conv, m, order);
@@ -162,7 +163,8 @@ TEST(Moments, OfAConvolutionAreThoseOfItsPatchesInEachGroup) {
     }
 }
 
-// y = W2 relu(W1 x): what the second product reads after the first has lost its last output, beside what it read before.
+// y = W2 relu(W1 x): what the second product reads after the first has lost its last output,
+// beside what it read before.
 TEST(Moments, OfAModelThatChangesAreThoseOfBothModels) {
   Net net;
   Value* x = net.input({5, 4});
@@ -232,7 +234,7 @@ TEST(Moments, OfNodesThatReadOneValueAreMeasuredOnce) {
   EXPECT_EQ(with_ones.at(nodes[2]).groups[0].back(), 3);  // rows
 }
 
-// ---- restored moments -----------------------------------------------------------------------------------------------------
+// ---- restored moments -----------------------------------------------------------------------------------------------
 
 struct Statistics {
   double mean = 0, deviation = 0;
@@ -262,7 +264,7 @@ TEST(RestoreMoments, MeanAndDeviationAreThoseOfTheWeights) {
   }
 }
 
-// ---- models -----------------------------------------------------------------------------------------------------------
+// ---- models ---------------------------------------------------------------------------------------------------------
 
 struct Mixed : Net {
   Mixed() {

@@ -17,7 +17,7 @@ Recipe weights_in(Scheme scheme, WeightAlgorithm algorithm = WeightAlgorithm::Ro
   return recipe;
 }
 
-// ---- rounding ---------------------------------------------------------------------------------------------------------
+// ---- rounding -------------------------------------------------------------------------------------------------------
 
 TEST(RoundWeights, BlocksHaveTheirOwnSteps) {
   const Scheme halves{DType::Int4, true, Granularity::Block, 2};
@@ -89,7 +89,7 @@ TEST(RoundWeights, GptqLosesLessOfTheProductThanRounding) {
   }
 }
 
-// ---- models -----------------------------------------------------------------------------------------------------------
+// ---- models ---------------------------------------------------------------------------------------------------------
 
 struct Products : Net {
   explicit Products(bool transposed) {

@@ -1,4 +1,5 @@
-// Every tests/text/{passes,quantize,expand}/*.onnxtxt: a graph, the passes to run on it, and the graph that must come out.
+// Every tests/text/{passes,quantize,expand}/*.onnxtxt:
+// a graph, the passes to run on it, and the graph that must come out.
 //
 //   # why this must be so
 //   # RUN: opt --passes=simplify

@@ -1,5 +1,5 @@
-// Whatever simplify makes has code: no rule turns nodes that are compiled into ones that are refused, in the graphs of its own tests and
-// in random ones. And each rule was seen at it.
+// Whatever simplify makes has code: no rule turns nodes that are compiled into ones that are refused, in the graphs of
+// its own tests and in random ones. And each rule was seen at it.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -18,7 +18,8 @@ namespace {
 
 using Names = std::set<std::string, std::less<>>;
 
-// Operators with the reasons for which nodes of them have no code. Values that no code takes, whoever computes them, are one reason.
+// Operators with the reasons for which nodes of them have no code.
+// Values that no code takes, whoever computes them, are one reason.
 Names refusals(const Graph& graph) {
   Names found;
   for (const Node* node : graph.nodes()) {

@@ -1,5 +1,5 @@
-// Nothing is quadratic: per node, every stage of compilation allocates as much for 8,000 nodes as for 2,000. What is counted are
-// allocations and their bytes, which are the same in every run; benchmarks/scale.cpp measures time.
+// Nothing is quadratic: per node, every stage of compilation allocates as much for 8,000 nodes as for 2,000. What is
+// counted are allocations and their bytes, which are the same in every run; benchmarks/scale.cpp measures time.
 #include <gtest/gtest.h>
 
 #include <cstdlib>

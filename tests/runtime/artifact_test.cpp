@@ -169,8 +169,8 @@ TEST_F(Artifact, EveryTruncationIsRefused) {
   }
 }
 
-// Every bit of header, manifest, sums, code and constants, and one bit of every byte of the zeros between them. What loading does not
-// see (constants that are no addresses) is seen by --check, and by the first run.
+// Every bit of header, manifest, sums, code and constants, and one bit of every byte of the zeros between them. What
+// loading does not see (constants that are no addresses) is seen by --check, and by the first run.
 TEST_F(Artifact, EveryDamagedBitIsFound) {
   const std::string good = *read_file(file_);
   const size_t constants = good.size() - sample_program().constants.size();

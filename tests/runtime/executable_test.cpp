@@ -161,7 +161,7 @@ TEST(Session, RefusesASecondRunWhileOneLasts) {
   EXPECT_TRUE(first.run_again().ok()) << "afterwards it is free again";
 }
 
-// ---- what needs a process of its own ------------------------------------------------------------------------------------------------
+// ---- what needs a process of its own --------------------------------------------------------------------------------
 
 // Runs `test` in a child; true if it returned true.
 bool in_child(const std::function<bool()>& test) {

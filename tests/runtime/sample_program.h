@@ -1,5 +1,5 @@
-// A Program written by hand in machine code: y[i] = x[63 - i] + 5 for 64 bytes, in two steps over an arena, so that the second needs
-// what other threads did in the first.
+// A Program written by hand in machine code: y[i] = x[63 - i] + 5 for 64 bytes, in two steps over an arena, so that the
+// second needs what other threads did in the first.
 #pragma once
 
 #include <array>

@@ -288,7 +288,7 @@ TEST_F(Data, NpyAloneIsADatasetOfItsRows) {
   EXPECT_FALSE(Dataset::from_npy(save("scalar.npy", Tensor::scalar(1.F)), "x").ok());
 }
 
-// ---- formats and what is done to their samples ------------------------------------------------------------------------------------
+// ---- formats and what is done to their samples ----------------------------------------------------------------------
 
 TEST_F(Data, WindowsOverlapAndBeginWithSilence) {
   save("a.npy", Tensor::vector<int16_t>({1, 2, 3, 4, 5, 6, 7}));

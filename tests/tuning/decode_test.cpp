@@ -1,4 +1,5 @@
-// Pictures of every kind that is read, against what Pillow makes of them (tests/tuning/data/generate.py), and damaged ones.
+// Pictures of every kind that is read, against what Pillow makes of them (tests/tuning/data/generate.py),
+// and damaged ones.
 #include <gtest/gtest.h>
 
 #include <random>

@@ -130,7 +130,7 @@ TEST_F(Evaluate, CarriesStateFromSampleToSample) {
   EXPECT_EQ(calibration_samples(*d, 0, open)->sample(2)->at("s"), Tensor::of<float>({1, 2}, {6, 6}));
 }
 
-// ---- the user's own ---------------------------------------------------------------------------------------------------------------
+// ---- the user's own -------------------------------------------------------------------------------------------------
 
 class Largest final : public Metric {
  public:

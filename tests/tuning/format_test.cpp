@@ -202,7 +202,8 @@ TEST_F(Formats, Wav) {
   expect_survives_damage("wav: d.wav", "d.wav", wav(1, 2, 16, bytes({0, 64, 0, 192, 255, 127, 255, 127})));
 }
 
-// tests/tuning/data/generate.py writes the file with TensorFlow's message format; two records: a picture, text, numbers.
+// tests/tuning/data/generate.py writes the file with TensorFlow's message format; two records:
+// a picture, text, numbers.
 TEST_F(Formats, TfRecord) {
   const std::string file = "files: " + (kData / "two.tfrecord").string();
   EXPECT_EQ(sample("tfrecord: {" + file + ", feature: image}", 1),

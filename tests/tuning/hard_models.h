@@ -23,17 +23,17 @@ struct HardModel {
   TuneConfig config() const;
 };
 
-// The Fashion-MNIST example with three channels in front of its last Gemm a thousand times as large and their weights as much smaller: the same
-// function, and a range in which the other channels are nothing.
+// The Fashion-MNIST example with three channels in front of its last Gemm a thousand times as large and their weights
+// as much smaller: the same function, and a range in which the other channels are nothing.
 std::unique_ptr<HardModel> outlier_channels();
-// Boxes in pixels and scores near 0 that share a scale in a Concat, behind which the boxes become small; only the scores are read. Labels are what
-// fp32 says.
+// Boxes in pixels and scores near 0 that share a scale in a Concat, behind which the boxes become small; only the
+// scores are read. Labels are what fp32 says.
 std::unique_ptr<HardModel> shared_concat();
-// A discrete Fourier transform as a Conv, the logarithm of its power, and a Gemm that hears which of eight tones is there, beside one that is a thousand
-// times as loud.
+// A discrete Fourier transform as a Conv, the logarithm of its power, and a Gemm that hears which of eight tones is
+// there, beside one that is a thousand times as loud.
 std::unique_ptr<HardModel> spectrogram();
-// Two blocks of an encoder on a residual stream; the first normalization has two channels four hundred times as large as the others, and weights as
-// much smaller behind them. Labels are what fp32 says.
+// Two blocks of an encoder on a residual stream; the first normalization has two channels four hundred times as large
+// as the others, and weights as much smaller behind them. Labels are what fp32 says.
 std::unique_ptr<HardModel> residual_encoder();
 
 }  // namespace lapis::testing

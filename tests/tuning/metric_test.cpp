@@ -1,4 +1,5 @@
-// Metrics against values from elsewhere: tests/tuning/data/metrics.py computes them with scikit-learn, SciPy, and NumPy.
+// Metrics against values from elsewhere: tests/tuning/data/metrics.py computes them with scikit-learn, SciPy,
+// and NumPy.
 #include "tuning/metrics/metric.h"
 
 #include <gmock/gmock.h>
@@ -80,7 +81,7 @@ std::vector<Seen> labelled(const Tensor& output, const std::vector<int64_t>& lab
   return samples;
 }
 
-// ---- classes ----------------------------------------------------------------------------------------------------------------------
+// ---- classes --------------------------------------------------------------------------------------------------------
 
 TEST(TopK, CountsLabelsAmongTheLargest) {
   const Tensor ascending = vector({0, 1, 2, 3, 4, 5});
@@ -125,7 +126,7 @@ TEST(TopK, NeedsOneNumberAClass) {
   EXPECT_EQ(refusal("{name: top1}", {Tensor(DType::Float32, {1, 10, 1, 1}), label(0)}), "");
 }
 
-// ---- pairs ------------------------------------------------------------------------------------------------------------------------
+// ---- pairs ----------------------------------------------------------------------------------------------------------
 
 std::vector<Seen> pairs(const std::vector<Tensor>& outputs, const std::vector<double>& scores) {
   std::vector<Seen> samples;
@@ -189,7 +190,7 @@ TEST(Similarity, TakesSamplesInAnyOrder) {
   EXPECT_FALSE(unequal->add({0, {vector({1, 2, 3})}, label(1)}).ok());
 }
 
-// ---- yes or no --------------------------------------------------------------------------------------------------------------------
+// ---- yes or no ------------------------------------------------------------------------------------------------------
 
 // Two samples of five elements.
 const std::vector<Seen> kFrames = {{vector({0.9F, 0.2F, 0.5F, 0.7F, 0.1F}), Tensor::vector<uint8_t>({1, 0, 1, 1, 0})},
@@ -217,7 +218,7 @@ TEST(YesOrNo, SayWhatDoesNotFit) {
   EXPECT_THAT(refusal("{name: auc}", {vector({1}), Tensor::vector<uint8_t>({1})}), HasSubstr("labels of both kinds"));
 }
 
-// ---- ranking ----------------------------------------------------------------------------------------------------------------------
+// ---- ranking --------------------------------------------------------------------------------------------------------
 
 TEST(Ranking, OfTheRightCandidate) {
   const std::vector<Seen> groups = {{vector({5, 1, 2, 3}), {}}, {vector({2, 1, 2, 3}), {}}, {vector({0, 1, 2, 3}), {}}};
@@ -240,7 +241,7 @@ TEST(Ranking, DrawsTies) {
   EXPECT_THAT(refusal("{name: hit_rate, k: 2, ties: lost}", {vector({1, 2, 3, 4}), {}}), HasSubstr("drawn"));
 }
 
-// ---- text -------------------------------------------------------------------------------------------------------------------------
+// ---- text -----------------------------------------------------------------------------------------------------------
 
 // charset.txt: blank, a, b, ä, space.
 Tensor steps(const std::vector<int64_t>& classes) {
@@ -280,9 +281,10 @@ TEST(Ctc, SaysWhatDoesNotFit) {
               HasSubstr("gone.txt"));
 }
 
-// ---- boxes ------------------------------------------------------------------------------------------------------------------------
+// ---- boxes ----------------------------------------------------------------------------------------------------------
 
-// Regions: 4 x 10 pixels at (5, 2), which grow by 1.5 * 40 / 28, two diagonal neighbours (one region, too thin), and 3 x 3 at (20, 12).
+// Regions: 4 x 10 pixels at (5, 2), which grow by 1.5 * 40 / 28, two diagonal neighbours (one region, too thin),
+// and 3 x 3 at (20, 12).
 Tensor map_with_regions() {
   Tensor map(DType::Float32, {1, 1, 20, 30});
   auto at = [&](int y, int x) -> float& {
@@ -297,7 +299,8 @@ Tensor map_with_regions() {
 }
 
 TEST(MapBoxes, GrowAndMatch) {
-  // The first becomes (2.857, -0.143, 17.143, 8.143); the wanted one overlaps it with IoU 0.83. The second finds no partner.
+  // The first becomes (2.857, -0.143, 17.143, 8.143); the wanted one overlaps it with IoU 0.83.
+  // The second finds no partner.
   const Tensor wanted = Tensor::of<int32_t>({2, 4}, {3, 0, 17, 7, 0, 15, 5, 19});
   EXPECT_NEAR(measured("{name: map_box_f1}", {{map_with_regions(), wanted}}), 2.0 * 1 / (2 + 2), 1e-12);
   EXPECT_NEAR(measured("{name: map_box_f1, threshold: 0.5}", {{map_with_regions(), wanted}}), 2.0 * 1 / (2 + 1), 1e-12);
@@ -339,7 +342,7 @@ TEST(CocoMap, OrdersAndSizes) {
   EXPECT_EQ(measured("{name: coco_map, " + rest + "}", found({kNan, 20, 100, 40})), 0);
 }
 
-// ---- pixels -----------------------------------------------------------------------------------------------------------------------
+// ---- pixels ---------------------------------------------------------------------------------------------------------
 
 TEST(MeanIou, OverThePixelsOfAllSamples) {
   const Tensor map = Tensor::of<float>({1, 2, 1, 3}, {0.9F, 0.2F, 0.7F, 0.1F, 0.8F, 0.3F});  // says 0, 1, 0
@@ -356,7 +359,7 @@ TEST(MeanIou, OverThePixelsOfAllSamples) {
   EXPECT_THAT(refusal("{name: miou}", {map, Tensor::of<uint8_t>({1, 3}, {255, 255, 255})}), HasSubstr("ignored"));
 }
 
-// ---- language ---------------------------------------------------------------------------------------------------------------------
+// ---- language -------------------------------------------------------------------------------------------------------
 
 TEST(Glue, EqualsScikitLearnAndScipy) {
   const std::vector<int64_t> said = {1, 0, 1, 1, 0, 2}, wanted = {1, 0, 0, 1, 1, 2};
@@ -400,7 +403,7 @@ TEST(Squad, FindsTheBestSpanAndComparesWords) {
               HasSubstr("one number a token"));
 }
 
-// ---- distances --------------------------------------------------------------------------------------------------------------------
+// ---- distances ------------------------------------------------------------------------------------------------------
 
 TEST(Distances, ToLabelsAndToAnotherModel) {
   const std::vector<Seen> samples = {{vector({1, 2, 4}), Tensor::vector<float>({1, 3, 2})},
@@ -417,7 +420,7 @@ TEST(Distances, ToLabelsAndToAnotherModel) {
   EXPECT_THAT(refusal("{name: mae}", {vector({1, 2}), label(1)}), HasSubstr("compared with"));
 }
 
-// ---- two models ----------------------------------------------------------------------------------------------------------------
+// ---- two models -----------------------------------------------------------------------------------------------------
 
 TEST(PairedDifference, HasTheMeanAndAnIntervalAroundIt) {
   std::vector<double> a(1000, 1), b(1000, 1);

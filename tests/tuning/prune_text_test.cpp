@@ -1,5 +1,5 @@
-// Every tests/text/prune/*.onnxtxt: a recipe in comments, a graph, and the graph that pruning by the recipe must give, as
-// recipe_test.cpp describes. LAPIS_BLESS=1 writes what came out as the new expectation.
+// Every tests/text/prune/*.onnxtxt: a recipe in comments, a graph, and the graph that pruning by the recipe must give,
+// as recipe_test.cpp describes. LAPIS_BLESS=1 writes what came out as the new expectation.
 #include <gtest/gtest.h>
 
 #include "passes/pipeline.h"

@@ -1,6 +1,7 @@
 // Recipes as files: what is read, what is refused and where, and what comes of a model.
 //
-// Every tests/text/recipe/*.onnxtxt: a recipe in comments, a graph, and the graph that quantizing by the recipe must give.
+// Every tests/text/recipe/*.onnxtxt: a recipe in comments, a graph,
+// and the graph that quantizing by the recipe must give.
 //
 //   # why this must be so
 //   # ---- recipe

@@ -1,4 +1,5 @@
-// Transforms: pictures against Pillow's (tests/tuning/data/generate.py), the rest against values that can be checked by eye.
+// Transforms: pictures against Pillow's (tests/tuning/data/generate.py),
+// the rest against values that can be checked by eye.
 #include "tuning/data/transforms.h"
 
 #include <gtest/gtest.h>

@@ -119,7 +119,8 @@ TEST(Tune, AnImpossibleTargetLeavesTheFrontAndSaysSo) {
   EXPECT_TRUE(std::filesystem::exists(result.best));
 }
 
-// Whatever it is spent on: what nodes do to the model is measured as far as there is time, and one quantized model is made all the same.
+// Whatever it is spent on: what nodes do to the model is measured as far as there is time,
+// and one quantized model is made all the same.
 TEST(Tune, TheTimeIsThatOfTheWholeRun) {
   const std::unique_ptr<HardModel> model = testing::shared_concat();
   TuneConfig config = model->config();

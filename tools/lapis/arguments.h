@@ -1,5 +1,5 @@
-// The arguments of a verb, in the words of CLI11, which stands behind them in arguments.cpp alone: it is all templates and inline
-// functions, and each file that sees it takes seconds to compile them anew.
+// The arguments of a verb, in the words of CLI11, which stands behind them in arguments.cpp alone: it is all templates
+// and inline functions, and each file that sees it takes seconds to compile them anew.
 //
 //   app.add_option("--rounds", flags->rounds, "Rounds").capture_default_str().check(integer_between(1, 10000));
 #pragma once

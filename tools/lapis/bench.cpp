@@ -1,4 +1,5 @@
-// lapis bench M [--against onnxruntime,openvino] [--threads N]: all runtimes in turn in one run, on the same cores; ratios of medians.
+// lapis bench M [--against onnxruntime,openvino] [--threads N]:
+// all runtimes in turn in one run, on the same cores; ratios of medians.
 #include <sched.h>
 
 #include "base/stopwatch.h"

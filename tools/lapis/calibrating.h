@@ -11,8 +11,8 @@ Argument add_calibration(Arguments& app, std::string& calibration, ModelFlags& m
 
 class Calibrating {
  public:
-  // At most so many samples, evenly spread over the data, for the inputs of `graph`, which loses those that are always the same number and decide what it
-  // computes (tuning/fixed_inputs.h).
+  // At most so many samples, evenly spread over the data, for the inputs of `graph`, which loses those that are always
+  // the same number and decide what it computes (tuning/fixed_inputs.h).
   static Result<Calibrating> with(const std::string& data, int64_t samples, Graph& graph, const ModelFlags& flags);
   int64_t samples() const { return data_.size(); }
   const std::vector<std::string>& notes() const { return notes_; }  // about those inputs

@@ -1,4 +1,5 @@
-// How far two tensors are apart: byte for byte, and in their values. NaN equals NaN, whatever its payload, and nothing else.
+// How far two tensors are apart: byte for byte, and in their values.
+// NaN equals NaN, whatever its payload, and nothing else.
 #pragma once
 
 #include "base/tensor.h"
@@ -15,8 +16,9 @@ struct Comparison {
 // Both have the same type and shape.
 Comparison compare(const Tensor& got, const Tensor& wanted);
 
-// Tolerance 0 asks for equal bytes (so -0 is not 0); above it floats may be off by it, relative to the largest magnitude of the tensor,
-// and everything else must be equal, unless `rounded`: values behind a requantization differ by a step of their scale.
+// Tolerance 0 asks for equal bytes (so -0 is not 0); above it floats may be off by it, relative to the largest
+// magnitude of the tensor, and everything else must be equal, unless `rounded`: values behind a requantization differ
+// by a step of their scale.
 bool passes(const Comparison& c, double tolerance, bool rounded = false);
 
 }  // namespace lapis::cli

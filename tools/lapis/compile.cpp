@@ -35,7 +35,8 @@ std::vector<Path> files_of(const Path& model) {
   return files;
 }
 
-// As add_bytes of the whole, whose pages go as soon as they are read: this mapping is one beside that of the model that is compiled.
+// As add_bytes of the whole, whose pages go as soon as they are read:
+// this mapping is one beside that of the model that is compiled.
 void add_file(Hasher& hash, const MappedFile& file) {
   constexpr size_t kPiece = size_t{4} << 20;
   std::span<const std::byte> left = file.bytes();

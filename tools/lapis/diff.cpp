@@ -1,5 +1,5 @@
-// lapis diff A B: two models of one network (before and after quantization, say) by node: precision, error, time, size. Two recipes with
-// --model: what they ask for differently.
+// lapis diff A B: two models of one network (before and after quantization, say) by node: precision, error, time, size.
+// Two recipes with --model: what they ask for differently.
 #include <algorithm>
 #include <map>
 #include <set>
@@ -27,7 +27,7 @@ struct Flags {
 
 constexpr size_t kWidth = 120;
 
-// ---- one side -----------------------------------------------------------------------------------------------------------
+// ---- one side -------------------------------------------------------------------------------------------------------
 
 struct Side {
   std::string file;
@@ -76,7 +76,7 @@ Result<Side> open_side(const Flags& flags, const std::string& file) {
   return side;
 }
 
-// ---- which steps correspond -----------------------------------------------------------------------------------------------
+// ---- which steps correspond -----------------------------------------------------------------------------------------
 
 struct Half {
   std::set<std::string> precisions;
@@ -150,7 +150,7 @@ class Table {
   std::map<std::string, size_t> row_of_;  // by the node that stands for all in it
 };
 
-// ---- errors ---------------------------------------------------------------------------------------------------------------
+// ---- errors ---------------------------------------------------------------------------------------------------------
 
 Status check_same_inputs(const Graph& a, const Graph& b) {
   const auto described = [](const Graph& graph) {
@@ -193,7 +193,7 @@ Result<std::optional<Damage>> errors_of(const Flags& flags, const Side& a, const
   return std::optional(std::move(damage));
 }
 
-// ---- the report -------------------------------------------------------------------------------------------------------------
+// ---- the report -----------------------------------------------------------------------------------------------------
 
 std::string types_of(const Half& half) {
   return half.there ? joined({half.precisions.begin(), half.precisions.end()}, "+") : "-";
@@ -260,7 +260,7 @@ Result<Report> diff_models(const Flags& flags) {
   return describe(diff, damage, flags.wide);
 }
 
-// ---- recipes ----------------------------------------------------------------------------------------------------------------
+// ---- recipes --------------------------------------------------------------------------------------------------------
 
 bool is_recipe(const std::string& file) { return file.ends_with(".yaml") || file.ends_with(".yml"); }
 

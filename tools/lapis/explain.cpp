@@ -1,5 +1,5 @@
-// lapis explain M [--require Conv:int8]: one line a generated function: time, share, kernel, precision, and the nodes in it; then why steps are
-// not int8 or not fused, and what that costs.
+// lapis explain M [--require Conv:int8]: one line a generated function: time, share, kernel, precision, and the nodes
+// in it; then why steps are not int8 or not fused, and what that costs.
 #include <map>
 #include <regex>
 
@@ -69,7 +69,7 @@ std::string why_not_int8(const StepInfo& s, const std::optional<Reasons>& reason
   return "";
 }
 
-// ---- what reasons cost ------------------------------------------------------------------------------------------------
+// ---- what reasons cost ----------------------------------------------------------------------------------------------
 
 struct Cost {
   double microseconds = 0;
@@ -107,7 +107,7 @@ nlohmann::ordered_json as_json(const Costs& costs) {
   return json;
 }
 
-// ---- the gate -----------------------------------------------------------------------------------------------------------
+// ---- the gate -------------------------------------------------------------------------------------------------------
 
 struct Requirement {
   std::string text, precision;
@@ -179,7 +179,7 @@ class Gate {
   const std::optional<Reasons>& reasons_;
 };
 
-// ---- the verb -----------------------------------------------------------------------------------------------------------
+// ---- the verb -------------------------------------------------------------------------------------------------------
 
 // Nothing of an artifact, which has no graph.
 Result<std::unique_ptr<Graph>> graph_of(const Flags& flags, const RunnerOptions& options) {

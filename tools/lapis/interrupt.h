@@ -1,12 +1,13 @@
-// Being told to end: ctrl-C, SIGTERM and a closed terminal leave no temporary file behind, never break a set of results in half, and
-// say what had been written.
+// Being told to end: ctrl-C, SIGTERM and a closed terminal leave no temporary file behind, never break a set of results
+// in half, and say what had been written.
 #pragma once
 
 #include "base/file.h"
 
 namespace lapis::cli {
 
-// A thread waits for the signals, so that what happens then is ordinary code; to be called once, before any other thread exists.
+// A thread waits for the signals, so that what happens then is ordinary code;
+// to be called once, before any other thread exists.
 Status watch_for_interrupts();
 
 // A folder that disappears with the object, or when the program is interrupted.

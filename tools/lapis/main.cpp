@@ -74,7 +74,8 @@ int print(const Report& report, bool json) {
                report.on_stderr ? stderr : stdout);
 }
 
-// The first option that the verb does not have, with the one that may be meant. "" if there is none, but too many words.
+// The first option that the verb does not have, with the one that may be meant.
+// "" if there is none, but too many words.
 std::string unknown_option(const CLI::App& verb) {
   for (const std::string& word : verb.remaining())
     if (word.size() > 1 && word[0] == '-') return word.substr(0, word.find('='));

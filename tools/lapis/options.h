@@ -9,7 +9,8 @@
 
 namespace lapis::cli {
 
-// MODEL --dim N=1 --shape x=1x3x8x8 --value sr=16000 --inputs a,b --outputs c --signature S --target T --schedules FILE --threads N --backend jit|reference|reference-after-passes
+// MODEL --dim N=1 --shape x=1x3x8x8 --value sr=16000 --inputs a,b --outputs c --signature S --target T --schedules FILE
+// --threads N --backend jit|reference|reference-after-passes
 struct ModelFlags {
   std::string model, target = "host", backend = "jit", schedules, code_cache;
   std::vector<std::string> dims, shapes, values;
@@ -28,7 +29,8 @@ struct ModelFlags {
   Result<ModelOptions> model_options() const;
   Result<RunnerOptions> runner_options() const;
 
-  // Imports `file`, checks that --dim, --shape and --value name what it has, and fixes its shapes where they are given or `options` has any.
+  // Imports `file`, checks that --dim, --shape and --value name what it has,
+  // and fixes its shapes where they are given or `options` has any.
   Result<std::unique_ptr<Graph>> import(const Path& file, const ModelOptions& options) const;
   // The same, and a batch becomes 1, unless `options` says that all stay free.
   Result<std::unique_ptr<Graph>> load(const Path& file, const ModelOptions& options) const;

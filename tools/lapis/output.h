@@ -16,7 +16,8 @@ class Output {
  public:
   // `source` is the model that is read: it may be replaced by the result, while no other file that was read may.
   static Result<Output> open(const std::string& path, const std::string& source);
-  // A further result of the same command, if its flag is given; once all is open that is read: not one of the `others`, and no file that was read, not even the model.
+  // A further result of the same command, if its flag is given; once all is open that is read: not one of the `others`,
+  // and no file that was read, not even the model.
   static Result<std::optional<Output>> beside(const std::string& path, const std::vector<std::string>& others);
 
   bool is_stdout() const { return path_ == "-"; }

@@ -10,8 +10,8 @@
 
 namespace lapis::cli {
 
-// peers.py of the installation or of the source tree that the binary was built in, or what LAPIS_PEERS says. Nothing else: whatever
-// lies in the current folder, or beside a folder somebody unpacked, is not ours to run.
+// peers.py of the installation or of the source tree that the binary was built in, or what LAPIS_PEERS says. Nothing
+// else: whatever lies in the current folder, or beside a folder somebody unpacked, is not ours to run.
 static Result<std::string> script() {
   if (const char* chosen = std::getenv("LAPIS_PEERS")) return std::string(chosen);
   std::error_code failed;

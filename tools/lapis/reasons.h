@@ -11,7 +11,8 @@ namespace lapis::cli {
 
 class Reasons {
  public:
-  // Of a float model, what quantization by the recipe would say; of a quantized one, what is missing, or what the integer form refused.
+  // Of a float model, what quantization by the recipe would say;
+  // of a quantized one, what is missing, or what the integer form refused.
   static Result<Reasons> of(const Graph& model, const Recipe& recipe, const Target& target);
 
   // "" of what is unknown here: nodes that passes made, or took away.

@@ -1,6 +1,7 @@
 // lapis reduce M -o small.onnx [--with 'COMMAND {}' | --check verify|crash]: the smallest model found that still fails.
 //
-// Every attempt is a change to a copy of the best model so far; it counts if the copy is a valid model and the failure is still there.
+// Every attempt is a change to a copy of the best model so far;
+// it counts if the copy is a valid model and the failure is still there.
 // Attempts run in child processes, and the best model is saved at once, so neither a crash nor ctrl-C loses anything.
 #include <fmt/format.h>
 #include <unistd.h>
@@ -25,7 +26,7 @@ struct Flags {
   double timeout = 30, tolerance = 1e-4;
 };
 
-// ---- does it still fail? ---------------------------------------------------------------------------------------------------
+// ---- does it still fail? --------------------------------------------------------------------------------------------
 
 constexpr int kInternalError = 70;
 
@@ -101,7 +102,7 @@ class Predicate {
   Outcome wanted_ = Outcome::Fine;
 };
 
-// ---- changes to a graph ----------------------------------------------------------------------------------------------------
+// ---- changes to a graph ---------------------------------------------------------------------------------------------
 
 std::vector<Node*> nodes_of(const Graph& graph) {
   std::vector<Node*> nodes;
@@ -177,7 +178,7 @@ bool bypass(Graph& graph, Value* value, size_t operand) {
   return input && input->type() == value->type() && replace(graph, value, input);
 }
 
-// ---- changes to tensors ----------------------------------------------------------------------------------------------------
+// ---- changes to tensors ---------------------------------------------------------------------------------------------
 
 // The first `extent` slices along an axis; nothing for types without whole bytes.
 Tensor first_slices(const Tensor& t, size_t axis, int64_t extent) {
@@ -197,7 +198,8 @@ Tensor first_slices(const Tensor& t, size_t axis, int64_t extent) {
 
 bool holds_sizes(const Tensor& t) { return t.dtype() == DType::Int64 && t.rank() == 1 && t.size() <= 16; }
 
-// A constant as it is when sizes of `from` become `to`: smaller along such axes, and with the other size where it lists sizes.
+// A constant as it is when sizes of `from` become `to`:
+// smaller along such axes, and with the other size where it lists sizes.
 Tensor resized(const Tensor& t, int64_t from, int64_t to) {
   Tensor result = t;
   for (size_t axis = 0; axis < t.shape().size(); ++axis)
@@ -244,7 +246,7 @@ Tensor flattened(const Tensor& t) {
   return result;
 }
 
-// ---- the search ------------------------------------------------------------------------------------------------------------
+// ---- the search -----------------------------------------------------------------------------------------------------
 
 class Reducer {
  public:
@@ -431,7 +433,7 @@ class Reducer {
   int64_t attempts_ = 0;
 };
 
-// ---- the verb --------------------------------------------------------------------------------------------------------------
+// ---- the verb -------------------------------------------------------------------------------------------------------
 
 Report describe(const Graph& before, const Reducer& reducer, Outcome outcome, const Flags& flags) {
   Report report;

@@ -11,7 +11,8 @@ struct MeasuredStep {
   double microseconds = 0;  // median
 };
 
-// Over so many runs on fixed pseudo-random inputs, after three that warm up. The runner has generated code, and was opened with `profile`.
+// Over so many runs on fixed pseudo-random inputs, after three that warm up.
+// The runner has generated code, and was opened with `profile`.
 Result<std::vector<MeasuredStep>> measured_steps(Runner& runner, int runs);
 
 }  // namespace lapis::cli

@@ -1,4 +1,5 @@
-// A verb of the CLI: one file each, declared here, listed in main.cpp. A verb registers its options and gives the function that runs.
+// A verb of the CLI: one file each, declared here, listed in main.cpp.
+// A verb registers its options and gives the function that runs.
 #pragma once
 
 #include <functional>

@@ -1,7 +1,8 @@
 // lapis verify M --input name=@x.npy [--against reference|onnxruntime] [--each-pass] [--seed 1,2,3]
 //
-// Two questions a model: does the code compute what the imported model says (so that a wrong pass is seen), and, where passes turned Q/DQ
-// pairs into integer operators, does it compute the integer form byte for byte? The two forms round at different places.
+// Two questions a model: does the code compute what the imported model says (so that a wrong pass is seen), and, where
+// passes turned Q/DQ pairs into integer operators, does it compute the integer form byte for byte? The two forms round
+// at different places.
 #include <fmt/format.h>
 
 #include "base/printable.h"

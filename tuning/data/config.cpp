@@ -79,7 +79,7 @@ class Reader : YamlReader {
   }
 
  private:
-  // ---- options of rows ----------------------------------------------------------------------------------------------------------
+  // ---- options of rows ----------------------------------------------------------------------------------------------
 
   // A map of options, or the value of the first one alone, or nothing. `at` is where findings are about.
   Settings settings(const YAML::Node& node, const std::string& title, const std::vector<Option>& options,
@@ -196,7 +196,7 @@ class Reader : YamlReader {
     s.set(o.name, values);
   }
 
-  // ---- sections -----------------------------------------------------------------------------------------------------------------
+  // ---- sections -----------------------------------------------------------------------------------------------------
 
   // The one key of `node` that is a format.
   std::optional<SourceConfig> source(const YAML::Node& node, const std::string& title,

@@ -1,5 +1,5 @@
-// What a dataset file says, read strictly: every key is known, every value has its type, and every finding names its line. Nothing is
-// opened here but the file itself; docs/datasets.md describes it.
+// What a dataset file says, read strictly: every key is known, every value has its type, and every finding names its
+// line. Nothing is opened here but the file itself; docs/datasets.md describes it.
 #pragma once
 
 #include <optional>

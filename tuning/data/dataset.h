@@ -39,7 +39,8 @@ class Dataset {
   int64_t size() const { return size_; }
   // Each tensor with a leading 1, unless its input says `batch: false`; carried inputs have their first value.
   Result<Feeds> sample(int64_t index) const;
-  // The label that metric `metric` needs of a sample; undefined for metrics without labels, and for those that compare two models.
+  // The label that metric `metric` needs of a sample;
+  // undefined for metrics without labels, and for those that compare two models.
   Result<Tensor> label(int64_t index, size_t metric = 0) const;
   const std::vector<MetricConfig>& metrics() const;
   const std::vector<Carry>& carried() const;

@@ -1,5 +1,5 @@
-// Pictures from the bytes of their files. Each format is read by the small library that is its reference, or near it: OpenCV's reader of
-// all formats loads a hundred and thirty shared libraries when the program starts (docs/adr/0037).
+// Pictures from the bytes of their files. Each format is read by the small library that is its reference, or near it:
+// OpenCV's reader of all formats loads a hundred and thirty shared libraries when the program starts (docs/adr/0037).
 #include <spng.h>
 #include <turbojpeg.h>
 #include <webp/decode.h>
@@ -33,7 +33,7 @@ uint8_t* pixels_of(Tensor& t) { return t.mutable_data<uint8_t>().data(); }
 
 Diagnostic damaged(const std::string& what) { return error(ErrorKind::Input, "a damaged picture: " + what); }
 
-// ---- JPEG ---------------------------------------------------------------------------------------------------------------
+// ---- JPEG -----------------------------------------------------------------------------------------------------------
 
 using Jpeg = std::unique_ptr<void, int (*)(tjhandle)>;
 
@@ -68,7 +68,7 @@ Result<Tensor> decode_jpeg(Bytes file) {
   return picture;
 }
 
-// ---- PNG and WebP -------------------------------------------------------------------------------------------------------
+// ---- PNG and WebP ---------------------------------------------------------------------------------------------------
 
 Result<Tensor> decode_png(Bytes file) {
   const std::unique_ptr<spng_ctx, void (*)(spng_ctx*)> png(spng_ctx_new(0), &spng_ctx_free);

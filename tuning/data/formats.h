@@ -1,5 +1,5 @@
-// Where samples come from: one row a format, one file in formats/ a family. A dataset file names a format as the key of an input or of
-// `labels`; docs/datasets.md has the table.
+// Where samples come from: one row a format, one file in formats/ a family. A dataset file names a format as the key of
+// an input or of `labels`; docs/datasets.md has the table.
 #pragma once
 
 #include <functional>
@@ -48,10 +48,12 @@ Tensor row(const Tensor& table, int64_t index);
 Tensor sample_of(const Tensor& table, int64_t index);
 Column column_of(Tensor table);
 
-// Whether samples can be of this type and shape, which a description says and no file bounds: a few words must not ask for all memory.
+// Whether samples can be of this type and shape, which a description says and no file bounds:
+// a few words must not ask for all memory.
 Status check_sample(const Settings& settings, DType dtype, const Shape& shape);
 
-// Windows of one long array: `size` of its elements every `step`, the first beginning `before` elements ahead of it (those are zeros).
+// Windows of one long array: `size` of its elements every `step`,
+// the first beginning `before` elements ahead of it (those are zeros).
 struct Windows {
   int64_t size = 0, step = 0, before = 0;
 };

@@ -1,5 +1,5 @@
-// What processes are asked and answer, as JSON. Tensors are {"dtype": "float", "shape": [2], "data": [1, 2.5]}, and text as {"text": "..."}. NaN and
-// infinities, which JSON lacks, are null.
+// What processes are asked and answer, as JSON. Tensors are {"dtype": "float", "shape": [2], "data": [1, 2.5]}, and
+// text as {"text": "..."}. NaN and infinities, which JSON lacks, are null.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>

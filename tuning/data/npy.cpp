@@ -50,7 +50,8 @@ std::optional<Shape> parse_shape(const std::string& text) {
   return shape;
 }
 
-// numpy's descriptors only: the names of ONNX's types have no business in a .npy file, and its strings and packed types no bytes there.
+// numpy's descriptors only: the names of ONNX's types have no business in a .npy file,
+// and its strings and packed types no bytes there.
 std::optional<DType> parse_descriptor(const std::string& text) {
   return text.starts_with('<') || text.starts_with('|') ? parse_dtype(text) : std::nullopt;
 }

@@ -1,8 +1,11 @@
-// What the rows of three tables take - formats (formats.h), transforms (transforms.h), metrics (../metrics/metric.h) - and what a dataset file
-// gave them. A row lists its options once: reading, bounds, messages and the tables of docs/datasets.md follow from the list.
+// What the rows of three tables take - formats (formats.h), transforms (transforms.h), metrics (../metrics/metric.h) -
+// and what a dataset file gave them. A row lists its options once: reading, bounds, messages and the tables of
+// docs/datasets.md follow from the list.
 //
-//   const std::vector<Option> kOptions = {{.name = "size", .kind = OptionKind::Wholes, .doc = "height and width", .required = true, .low = 1}};
-//   settings.wholes("size")   // of `resize: {size: [256, 256]}`, and of `resize: [256, 256]`: what is no map is the first option
+//   const std::vector<Option> kOptions = {{.name = "size", .kind = OptionKind::Wholes,
+//                                          .doc = "height and width", .required = true, .low = 1}};
+//   settings.wholes("size")   // of `resize: {size: [256, 256]}` and of `resize: [256, 256]`:
+//                             // what is no map is the first option
 #pragma once
 
 #include <limits>

@@ -1,5 +1,6 @@
-// What happens to a sample before the model gets it: an ordered list in the dataset file, one row a transform, one file in transforms/ a
-// family. A transform sees the sample without a leading 1: pictures are [H, W, C] when they come from a file. docs/datasets.md has the table.
+// What happens to a sample before the model gets it: an ordered list in the dataset file, one row a transform, one file
+// in transforms/ a family. A transform sees the sample without a leading 1: pictures are [H, W, C] when they come from
+// a file. docs/datasets.md has the table.
 #pragma once
 
 #include <functional>

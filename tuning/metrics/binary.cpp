@@ -34,7 +34,8 @@ Status check_elements(const Settings& settings, const Observation& seen) {
 
 struct Counts {
   int64_t hits = 0, said = 0, wanted = 0;
-  // 2 hits / (said + wanted): the harmonic mean of precision and recall, and Dice's coefficient. Nothing wanted and nothing said is right.
+  // 2 hits / (said + wanted): the harmonic mean of precision and recall, and Dice's coefficient.
+  // Nothing wanted and nothing said is right.
   double f1() const { return said + wanted ? 2.0 * static_cast<double>(hits) / static_cast<double>(said + wanted) : 1; }
 };
 

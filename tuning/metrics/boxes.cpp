@@ -21,8 +21,8 @@ int64_t matched(const std::vector<Box>& wanted, std::vector<Box> found, double l
   return hits;
 }
 
-// F1 of the bounding boxes of regions above a threshold, as text detectors are read (differentiable binarization): the net shrinks
-// lines, so each box grows by area * grow / perimeter.
+// F1 of the bounding boxes of regions above a threshold, as text detectors are read (differentiable binarization): the
+// net shrinks lines, so each box grows by area * grow / perimeter.
 class MapBoxes final : public Metric {
  public:
   explicit MapBoxes(const MetricSetup& setup) : settings_(setup.settings) {}

@@ -50,7 +50,8 @@ template <int64_t k> MetricRow top(const char* doc) {
   return {.name = "top" + std::to_string(k), .doc = doc, .label = LabelKind::Class, .make = make};
 }
 
-// Accuracy of a linear classifier of the output: logits W x + b; with one row of weights, class 1 where its logit is above 0.
+// Accuracy of a linear classifier of the output: logits W x + b;
+// with one row of weights, class 1 where its logit is above 0.
 class LinearProbe final : public MeanOfScores {
  public:
   LinearProbe(const MetricSetup& setup, const Tensor& weights, const Tensor& bias)

@@ -1,4 +1,5 @@
-// What GLUE and SQuAD are scored by. (Accuracy is top1; CoLA is matthews; MRPC and QQP are class_f1; STS-B is pearson and spearman.)
+// What GLUE and SQuAD are scored by. (Accuracy is top1; CoLA is matthews; MRPC and QQP
+// are class_f1; STS-B is pearson and spearman.)
 #include <algorithm>
 #include <cmath>
 #include <map>
@@ -10,7 +11,7 @@
 namespace lapis {
 namespace {
 
-// ---- classes over all samples -----------------------------------------------------------------------------------------------------
+// ---- classes over all samples ---------------------------------------------------------------------------------------
 
 // Counts of (wanted, said) pairs; a sample with NaN says a class that none has.
 class Classes : public Metric {
@@ -83,7 +84,7 @@ class Matthews final : public Classes {
   }
 };
 
-// ---- one number a sample ----------------------------------------------------------------------------------------------------------
+// ---- one number a sample --------------------------------------------------------------------------------------------
 
 class Correlation final : public Metric {
  public:
@@ -126,7 +127,7 @@ template <bool by_rank> MetricRow correlation(const char* name, const char* doc)
   return {.name = name, .doc = doc, .label = LabelKind::Numbers, .make = make};
 }
 
-// ---- answers ----------------------------------------------------------------------------------------------------------------------
+// ---- answers --------------------------------------------------------------------------------------------------------
 
 using Words = std::vector<std::string>;
 
@@ -162,7 +163,8 @@ std::vector<size_t> character_starts(const std::string& text) {
   return starts;
 }
 
-// The label is a JSON object: context, offsets (of each token in characters of the context, null for those of the question), answers.
+// The label is a JSON object: context, offsets (of each token in characters of the
+// context, null for those of the question), answers.
 class Squad final : public MeanOfScores {
  public:
   Squad(const MetricSetup& setup, bool exact) : MeanOfScores(setup), exact_(exact) {}

@@ -23,8 +23,9 @@ std::vector<std::string> metric_names() {
   return names;
 }
 
-// Laplace's two more pairs, one won by each side (Bonett and Price, "Adjusted Wald confidence interval for a difference of binomial
-// proportions based on paired data", 2012): without them the interval of two models that never disagree would have no width.
+// Laplace's two more pairs, one won by each side (Bonett and Price, "Adjusted Wald confidence interval for a difference
+// of binomial proportions based on paired data", 2012): without them the interval of two models that never disagree
+// would have no width.
 Interval paired_difference(const std::vector<double>& a, const std::vector<double>& b) {
   LAPIS_ASSERT(a.size() == b.size() && !a.empty(), "paired scores of different lengths");
   const auto n = static_cast<double>(a.size());

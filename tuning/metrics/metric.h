@@ -1,5 +1,6 @@
-// Metrics: one number for a model on a dataset, and where there is one a score of every sample, so that two models can be compared in
-// pairs. One row a metric, one file a family; docs/datasets.md has the table. What is not a number counts as wrong.
+// Metrics: one number for a model on a dataset, and where there is one a score of every sample, so that two models can
+// be compared in pairs. One row a metric, one file a family; docs/datasets.md has the table. What is not a number
+// counts as wrong.
 //
 //   LAPIS_TRY(auto metric, row.make({settings, samples}));
 //   LAPIS_CHECK(metric->add({i, {output}, label, &feeds}));      // once for each sample, in any order
@@ -75,7 +76,8 @@ std::vector<MetricRow> segmentation_metrics();
 std::vector<MetricRow> distance_metrics();
 std::vector<MetricRow> process_metrics();
 
-// A 95 % interval of the mean difference b - a of paired scores in [0, 1] (Bonett-Price; needs scores of both on the same samples).
+// A 95 % interval of the mean difference b - a of paired scores in [0,
+// 1] (Bonett-Price; needs scores of both on the same samples).
 struct Interval {
   double mean, low, high;
 };

@@ -6,7 +6,8 @@
 namespace lapis {
 namespace {
 
-// What becomes of candidates that score the same as the right one. A model that rounds its scores makes many, and wins by them if they are won.
+// What becomes of candidates that score the same as the right one.
+// A model that rounds its scores makes many, and wins by them if they are won.
 constexpr const char *kWon = "won", *kDrawn = "drawn";
 
 class Ranking : public MeanOfScores {

@@ -6,7 +6,8 @@
 namespace lapis {
 namespace {
 
-// Mean over the classes of intersection over union, over the pixels of all samples; classes that occur nowhere do not count.
+// Mean over the classes of intersection over union, over the pixels of all samples;
+// classes that occur nowhere do not count.
 class MeanIou final : public Metric {
  public:
   explicit MeanIou(const MetricSetup& setup) : settings_(setup.settings) {}

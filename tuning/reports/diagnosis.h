@@ -1,7 +1,8 @@
-// What a quantized model of a tuning run lost, node by node, and what to do about it: the section `diagnosis` of a tuning configuration.
+// What a quantized model of a tuning run lost, node by node, and what to do about it:
+// the section `diagnosis` of a tuning configuration.
 //
-// For every unit: the signal to noise ratio of its result and of what it reads in that model, what it costs the outputs alone in int8, how its values and
-// weights are spread in both models, and its time in both.
+// For every unit: the signal to noise ratio of its result and of what it reads in that model, what it costs the outputs
+// alone in int8, how its values and weights are spread in both models, and its time in both.
 #pragma once
 
 #include <string>

@@ -78,7 +78,7 @@ Message event() {
   return Message().real(1, std::chrono::duration<double>(now).count());
 }
 
-// ---- histograms -------------------------------------------------------------------------------------------------------
+// ---- histograms -----------------------------------------------------------------------------------------------------
 
 struct Buckets {
   std::vector<double> limits, counts;  // the upper end of each
@@ -102,9 +102,10 @@ Buckets buckets_of(const Histogram& h) {
   return buckets;
 }
 
-// ---- the graph ----------------------------------------------------------------------------------------------------------
+// ---- the graph ------------------------------------------------------------------------------------------------------
 
-// Names of TensorBoard's nodes: ':' and '^' mean something there, and there is one name space for nodes, inputs and constants.
+// Names of TensorBoard's nodes: ':' and '^' mean something there, and there is one name space for nodes,
+// inputs and constants.
 class GraphDef {
  public:
   GraphDef(const Graph& graph, const std::unordered_set<std::string>& int8) {

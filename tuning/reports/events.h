@@ -1,5 +1,5 @@
-// Event files of TensorBoard: TFRecords of `Event` messages (tensorflow/core/util/event.proto, framework/summary.proto, graph.proto), which are few
-// enough to be written by hand.
+// Event files of TensorBoard: TFRecords of `Event` messages (tensorflow/core/util/event.proto, framework/summary.proto,
+// graph.proto), which are few enough to be written by hand.
 //
 //   Events events;                                     // begins with the version of the format
 //   events.scalar(3, "accuracy/top1", 0.91);
@@ -28,7 +28,8 @@ class Events {
   void scalar(int64_t step, std::string_view tag, double value);
   // In at most 64 buckets; nothing where nothing was seen.
   void histogram(int64_t step, std::string_view tag, const Seen& seen);
-  // Nodes, their types and their connections. The device of a node is its precision, so that colouring by device shows it.
+  // Nodes, their types and their connections.
+  // The device of a node is its precision, so that colouring by device shows it.
   void graph(const Graph& graph, const std::unordered_set<std::string>& int8);
 
   const std::string& bytes() const { return bytes_; }

@@ -1,4 +1,5 @@
-// What goes on inside of a model of a tuning run, beside the fp32 model: how its values and weights are distributed, and where its time goes.
+// What goes on inside of a model of a tuning run, beside the fp32 model:
+// how its values and weights are distributed, and where its time goes.
 // For the report and for TensorBoard.
 #pragma once
 
@@ -51,7 +52,8 @@ struct Insight {
 // Looks into one model after the other; what it finds in the fp32 model is found once.
 class Insights {
  public:
-  // On the samples that the effects of nodes are measured on. Values are counted as they are computed, at most kAtOnce of a sample in memory.
+  // On the samples that the effects of nodes are measured on.
+  // Values are counted as they are computed, at most kAtOnce of a sample in memory.
   const Insight& of(const Trial& trial, Workbench& bench);
 
  private:

@@ -17,7 +17,7 @@ std::string kind_of(const Trial& t, const History& history) {
   return t.number == 0 ? "fp32" : t.passes ? "passes" : "misses";
 }
 
-// ---- charts -----------------------------------------------------------------------------------------------------------
+// ---- charts ---------------------------------------------------------------------------------------------------------
 
 std::string point(const Trial& t, const History& history, const std::string& metric, double x, double y) {
   return "<circle class='" + kind_of(t, history) + "' cx='" + pixel(x) + "' cy='" + pixel(y) + "' r='4'><title>trial " +
@@ -81,7 +81,7 @@ std::string time_chart(const std::vector<UnitTime>& times) {
   return bar_chart(bars);
 }
 
-// ---- distributions ------------------------------------------------------------------------------------------------------
+// ---- distributions --------------------------------------------------------------------------------------------------
 
 // Counts in equal parts of a range, a bin counting where its centre lies.
 std::vector<double> counts_in(const Histogram& histogram, double low, double high, size_t parts) {
@@ -150,7 +150,7 @@ std::string inside(const Insight& insight, const History& history, const SearchS
          title + ". Heights are logarithms of counts.</p>\n" + histograms(insight, history, space);
 }
 
-// ---- tables -------------------------------------------------------------------------------------------------------------
+// ---- tables ---------------------------------------------------------------------------------------------------------
 
 std::string row(const std::vector<std::string>& cells, const char* cell, const std::string& kind = "") {
   std::string html = "<tr class='" + kind + "'>";

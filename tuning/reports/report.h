@@ -10,8 +10,9 @@ struct ReportTitle {
   std::string model, metric;  // "resnet20.onnx", "top1"
 };
 
-// Pareto front, precisions, what each unit does to the outputs, the time that its int8 form saves, trials in their order; and, of the model that
-// `insight` is about, its time by unit and the distributions of values in fp32 and int8. `diagnosis`: null for none.
+// Pareto front, precisions, what each unit does to the outputs, the time that its int8 form saves, trials in their
+// order; and, of the model that `insight` is about, its time by unit and the distributions of values in fp32 and int8.
+// `diagnosis`: null for none.
 std::string to_html(const History& history, const SearchSpace& space, const ReportTitle& title,
                     const Insight& insight = {}, const Diagnosis* diagnosis = nullptr);
 

@@ -1,8 +1,10 @@
 // A tuning run as event files that TensorBoard shows (`tensorboard --logdir DIR`), one run a folder:
 //
-//   trials/     scalars of every trial by its number: accuracy, milliseconds, improvement, megabytes, int8 nodes, whether it meets the target
+//   trials/     scalars of every trial by its number: accuracy, milliseconds, improvement, megabytes,
+//               int8 nodes, whether it meets the target
 //   fp32/       the graph of the float model, and histograms of what its nodes compute and of its weights
-//   trial_007/  the same of each trial that was best at its time, under the same tags, so that TensorBoard shows them side by side
+//   trial_007/  the same of each trial that was best at its time, under the same tags,
+//               so that TensorBoard shows them side by side
 #pragma once
 
 #include "base/file.h"
@@ -17,7 +19,8 @@ class TensorBoard {
   explicit TensorBoard(Path folder) : folder_(std::move(folder)) {}
 
   bool wanted() const { return !folder_.empty(); }
-  // What is not there yet. The first time scalars are written anew, later they are appended, which is what TensorBoard follows.
+  // What is not there yet. The first time scalars are written anew, later they are appended,
+  // which is what TensorBoard follows.
   Status write(const History& history, const std::string& metric, const Graph& fp32, const Insight& insight);
 
  private:

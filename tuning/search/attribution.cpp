@@ -80,7 +80,8 @@ class Measurement {
 
   bool is_late() const { return seconds_ && watch_.seconds() >= *seconds_; }
 
-  // In which units are measured: as they stand, or, where time may not do for all, those first in which most noise arises.
+  // In which units are measured: as they stand, or, where time may not do for all,
+  // those first in which most noise arises.
   Result<std::vector<size_t>> order(size_t candidate) {
     std::vector<double> noise(space_.units.size(), 0);
     if (!seconds_) return descending(noise);

@@ -70,7 +70,7 @@ class Reader : YamlReader {
       complain(node[key], "there is no " + key + " '" + to + "'", suggestion(to, known));
   }
 
-  // ---- model, device -------------------------------------------------------------------------------------------------
+  // ---- model, device ------------------------------------------------------------------------------------------------
 
   void model(const YAML::Node& node) {
     if (!path(node, "path", config_->model)) complain(node, "`model` has no `path`");
@@ -104,7 +104,7 @@ class Reader : YamlReader {
     number(node, "threads", config_->threads, 0, 1024, "a whole number up to 1024; 0: one per core");
   }
 
-  // ---- what may be done to the model ---------------------------------------------------------------------------------
+  // ---- what may be done to the model --------------------------------------------------------------------------------
 
   void quantization(const YAML::Node& node) {
     std::string approach = "auto";
@@ -175,7 +175,7 @@ class Reader : YamlReader {
                  "write `precisions: [int8, fp32]`, or leave the section out");
   }
 
-  // ---- the search ------------------------------------------------------------------------------------------------------
+  // ---- the search ---------------------------------------------------------------------------------------------------
 
   void tuning(const YAML::Node& node) {
     one_of(node, "strategy", config_->strategy, strategy_names());
@@ -293,7 +293,7 @@ class Reader : YamlReader {
     if (!(limit > 0 && std::isfinite(limit))) complain(node["latency_limit"], "`latency_limit` must be above 0");
   }
 
-  // ---- evaluation ------------------------------------------------------------------------------------------------------
+  // ---- evaluation ---------------------------------------------------------------------------------------------------
 
   void evaluation(const YAML::Node& node) {
     const YAML::Node accuracy = node["accuracy"];

@@ -1,5 +1,5 @@
-// The configuration of `lapis tune` (docs/tuning.md describes the file): read strictly, with every finding at its line; what nothing implements is
-// refused with the reason, never ignored. A program that tunes fills in the struct instead.
+// The configuration of `lapis tune` (docs/tuning.md describes the file): read strictly, with every finding at its line;
+// what nothing implements is refused with the reason, never ignored. A program that tunes fills in the struct instead.
 //
 //   LAPIS_TRY(TuneConfig config, read_tune_config("tune.yaml"));
 //   config.exit.max_trials = 20;
@@ -50,7 +50,8 @@ struct TuneConfig {
 std::vector<Candidate> default_candidates();
 // For a model with ranges of its own: what it leaves open is calibrated, or found during inference.
 std::vector<Candidate> trained_candidates();
-// Products of matrices with their weights alone in fewer bits: int8 for each channel, int4 in blocks of 32 by each algorithm.
+// Products of matrices with their weights alone in fewer bits:
+// int8 for each channel, int4 in blocks of 32 by each algorithm.
 std::vector<Candidate> weights_alone_candidates();
 
 // Relative paths in the file are relative to its folder.

@@ -31,8 +31,9 @@ std::string_view name_of(Objective objective);
 std::optional<Objective> objective_from_name(std::string_view name);
 std::vector<std::string> objective_names();
 
-// How many times better than the baseline, by each objective, and their weighted mean. It depends on the trial alone, not on what else was
-// tried, so that an order of trials never changes, and no failing trial can come level with a passing one by a common scale.
+// How many times better than the baseline, by each objective, and their weighted mean. It depends on the trial alone,
+// not on what else was tried, so that an order of trials never changes, and no failing trial can come level with a
+// passing one by a common scale.
 struct Objectives {
   struct Weighted {
     Objective objective;

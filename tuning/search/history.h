@@ -1,5 +1,6 @@
-// What a tuning run has found so far: every trial with what was measured, which of them is best, and which no other one beats in both accuracy and
-// cost. It is saved after every trial and read again by a run that goes on (tuning/search/workspace.h).
+// What a tuning run has found so far: every trial with what was measured, which of them is best, and which no other one
+// beats in both accuracy and cost. It is saved after every trial and read again by a run that goes on
+// (tuning/search/workspace.h).
 #pragma once
 
 #include <deque>

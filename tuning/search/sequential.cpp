@@ -55,7 +55,8 @@ void SequentialTest::add(double baseline, double trial) {
     answer_ = Answer::Fails;
 }
 
-// Two more pairs, one won by each side, as in paired_difference (tuning/metrics/metric.h): two models that have not disagreed so far may yet do.
+// Two more pairs, one won by each side, as in paired_difference (tuning/metrics/metric.h):
+// two models that have not disagreed so far may yet do.
 SequentialTest::Interval SequentialTest::interval() const {
   const auto n = static_cast<double>(count_), all = static_cast<double>(options_.samples);
   if (count_ == 0) return {};

@@ -1,14 +1,15 @@
-// Paired sequential testing: how many samples it takes until it is clear whether a model loses more than it may against another one on the same
-// samples. At a few looks, which grow by a half from one to the next, an interval of the mean difference over all samples decides, or says that
-// more of them are needed; after the last sample nothing is left to be estimated.
+// Paired sequential testing: how many samples it takes until it is clear whether a model loses more than it may against
+// another one on the same samples. At a few looks, which grow by a half from one to the next, an interval of the mean
+// difference over all samples decides, or says that more of them are needed; after the last sample nothing is left to
+// be estimated.
 //
 //   SequentialTest test({.samples = 2000, .allowed_loss = 0.01, .confidence = 0.95});
 //   while (test.answer() == Answer::Open) test.add(score_of_fp32, score_of_int8);
 //
-// The chance that an early answer is not that of all samples is at most 1 - confidence for either answer, whatever the number of looks
-// (Bonferroni over the looks; a group sequential test, Jennison and Turnbull, "Group Sequential Methods", 1999). Samples come in
-// random order, without replacement, so that intervals shrink to nothing at the last one (finite population correction, Cochran, "Sampling
-// Techniques", 1977, 2.6).
+// The chance that an early answer is not that of all samples is at most 1 - confidence for either answer, whatever the
+// number of looks (Bonferroni over the looks; a group sequential test, Jennison and Turnbull, "Group Sequential
+// Methods", 1999). Samples come in random order, without replacement, so that intervals shrink to nothing at the last
+// one (finite population correction, Cochran, "Sampling Techniques", 1977, 2.6).
 #pragma once
 
 #include <cstdint>

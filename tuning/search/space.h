@@ -1,6 +1,8 @@
-// What a search chooses among: candidates, which are recipes for the whole model, and for each unit of it whether it stays in fp32.
+// What a search chooses among: candidates, which are recipes for the whole model,
+// and for each unit of it whether it stays in fp32.
 //
-//   LAPIS_TRY(const SearchSpace space, make_space(*graph, {{"minmax", minmax}, {"percentile", percentile}}, Target::host()));
+//   LAPIS_TRY(const SearchSpace space,
+//             make_space(*graph, {{"minmax", minmax}, {"percentile", percentile}}, Target::host()));
 //   Configuration c = space.int8(1);           // all that the candidate `percentile` makes int8
 //   c.fp32[3] = true;                          // but for one unit
 //   quantize_static(copy, calibration, {.recipe = space.recipe(c)});
@@ -30,8 +32,8 @@ struct Variants {
 // The candidates, and each of them with one or both on top.
 std::vector<Candidate> with_variants(std::vector<Candidate> candidates, const Variants& variants);
 
-// Nodes that change their precision together: one that computes (a contraction, a sum, a concatenation) and what follows it on the same
-// bytes: activations, pooling, reshapes.
+// Nodes that change their precision together: one that computes (a contraction, a sum, a concatenation) and what
+// follows it on the same bytes: activations, pooling, reshapes.
 struct NodeGroup {
   std::string name;  // of the first node
   std::string op;
@@ -65,8 +67,8 @@ struct SearchSpace {
   std::vector<Configuration> variants_of(const Configuration& configuration) const;
 };
 
-// The units of a simplified float model: what any of the candidates makes int8 on the target. Fails where a candidate does not fit the
-// model, and where none quantizes anything.
+// The units of a simplified float model: what any of the candidates makes int8 on the target. Fails where a candidate
+// does not fit the model, and where none quantizes anything.
 Result<SearchSpace> make_space(const Graph& graph, std::vector<Candidate> candidates, const Target& target);
 
 }  // namespace lapis

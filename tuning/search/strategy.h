@@ -1,4 +1,5 @@
-// Strategy: which configuration is tried next, given all results so far. Trials: what runs them, or answers from the history of an interrupted run.
+// Strategy: which configuration is tried next, given all results so far.
+// Trials: what runs them, or answers from the history of an interrupted run.
 //
 //   class MyStrategy final : public Strategy {
 //     Status search(Trials& trials) override {
@@ -11,8 +12,8 @@
 //     }
 //   };
 //
-// A strategy decides by results and by trials.random() only, so that a run with the same seed tries the same, and one that goes on after an
-// interruption walks through the recorded trials to where it was.
+// A strategy decides by results and by trials.random() only, so that a run with the same seed tries the same, and one
+// that goes on after an interruption walks through the recorded trials to where it was.
 #pragma once
 
 #include <memory>
@@ -34,7 +35,8 @@ class Trials {
 
   // The result for a configuration: measured now, or known. Null: the search is over, and the strategy returns.
   const Trial* run(const Configuration& configuration);
-  // Says what is to be run next, as far as no result changes that, so that several ranks measure side by side; alone, nothing happens.
+  // Says what is to be run next, as far as no result changes that, so that several ranks measure side by side;
+  // alone, nothing happens.
   void run_ahead(const std::vector<Configuration>& configurations);
   // How many configurations it is worth to say that of.
   size_t width() const { return static_cast<size_t>(bench_.team().size()); }
@@ -52,7 +54,8 @@ class Trials {
   // ---- for tune() ----
   // Measures the fp32 model and what each unit does to it, as far as they are not recorded.
   Status begin();
-  // Measures the best trial on all samples if its answer came early, and the next best one if it is that no more, before it is declared.
+  // Measures the best trial on all samples if its answer came early,
+  // and the next best one if it is that no more, before it is declared.
   Status confirm_best();
   // Why the results could not be kept; ok: they are all in the workspace.
   const Status& status() const { return status_; }

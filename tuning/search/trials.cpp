@@ -25,7 +25,8 @@ std::map<std::string, Precisions> precisions_of(const Built& built) {
   return found;
 }
 
-// Of the time that there is for all: what nodes do to the model may take so much of what is left, so that trials have the rest.
+// Of the time that there is for all: what nodes do to the model may take so much of what is left,
+// so that trials have the rest.
 constexpr double kShareOfAttribution = 0.5;
 
 // What ranks know a trial by.
@@ -123,7 +124,7 @@ Status Trials::save_last() {
   return bench_.team().conclude([&] { return workspace_.save(history_, bench_); });
 }
 
-// ---- measuring --------------------------------------------------------------------------------------------------------
+// ---- measuring ------------------------------------------------------------------------------------------------------
 
 // What one rank has measured, for all of them.
 Trial Trials::agreed(const std::string& name, const std::function<Trial()>& measure) {
@@ -200,7 +201,7 @@ void Trials::judge(Trial& trial, Answer answer) const {
   }
 }
 
-// ---- on all samples -----------------------------------------------------------------------------------------------------
+// ---- on all samples -------------------------------------------------------------------------------------------------
 
 Trial Trials::measure_whole(const Trial& trial) {
   Trial whole = trial;

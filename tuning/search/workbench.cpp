@@ -54,8 +54,8 @@ bool has_node(const Graph& graph, const OpDef& op) {
   return false;
 }
 
-// What looks at samples again, so that one calibration does not do for it. Where the recipe says nothing, biases of convolutions are corrected
-// and products of sequences smoothed.
+// What looks at samples again, so that one calibration does not do for it. Where the recipe says nothing, biases of
+// convolutions are corrected and products of sequences smoothed.
 bool adjusts_weights(const Recipe& recipe, const Graph& graph) {
   const NodeRecipe& d = recipe.defaults;
   const bool corrects = d.correct_bias.value_or(has_node(graph, ops::Conv)),

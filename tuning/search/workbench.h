@@ -1,5 +1,6 @@
-// Where trials are made: the simplified float model, calibrated once, its fp32 results, and what turns a configuration into a quantized model, runs it
-// and measures it. Weights and code that trials have in common are packed and generated once (driver/caches.h).
+// Where trials are made: the simplified float model, calibrated once, its fp32 results, and what turns a configuration
+// into a quantized model, runs it and measures it. Weights and code that trials have in common are packed and generated
+// once (driver/caches.h).
 #pragma once
 
 #include "passes/precision/bf16.h"
@@ -54,8 +55,8 @@ class Workbench {
   Diagnostics warnings() const;
 
   Result<Built> build(const Configuration& configuration) const;
-  // Nearly the same in a fraction of the time, for the effects of nodes: what build() measures on samples for each model anew is left out (the
-  // correction of biases) or taken from the model that is all int8 (smoothing).
+  // Nearly the same in a fraction of the time, for the effects of nodes: what build() measures on samples for each
+  // model anew is left out (the correction of biases) or taken from the model that is all int8 (smoothing).
   Result<Built> sketch(const Configuration& configuration);
   // A built model ready to run samples, one at a time: once for each core, or for one caller with so many threads.
   Result<Runners> open(const Graph& graph) const;
@@ -72,8 +73,8 @@ class Workbench {
 
   // ---- what strategies look into models with ----
 
-  // On some calibration samples, evenly spread: noise to signal of the outputs of an opened model, a built one, or the sketch of a configuration,
-  // against those of fp32.
+  // On some calibration samples, evenly spread: noise to signal of the outputs of an opened model, a built one, or the
+  // sketch of a configuration, against those of fp32.
   Result<double> noise(Runner& runner);
   Result<double> noise(const Graph& graph);
   Result<double> noise(const Configuration& configuration);

@@ -1,10 +1,12 @@
-// The folder of a tuning run. After every trial it holds all that was found: whatever ends the process, no more than the running trial is lost.
+// The folder of a tuning run. After every trial it holds all that was found:
+// whatever ends the process, no more than the running trial is lost.
 //
 //   history.json      every trial, which of them is best and which are the front, and what each unit does
 //   best.onnx, .yaml  the best model so far, and its recipe, with the reason beside each node
 //   report.html       the same as charts and tables
 //   diagnosis.json    what the best quantized model lost, node by node, where the configuration asks for it
-//   front/007.onnx, .yaml   the models that no other one beats in both accuracy and cost, by the numbers of their trials
+//   front/007.onnx, .yaml   the models that no other one beats in both accuracy and cost,
+//                           by the numbers of their trials
 //
 // Files appear under their names when they are complete (base/file.h), the history last.
 #pragma once
@@ -20,8 +22,8 @@ namespace lapis {
 class Workspace {
  public:
   enum class Begin { Fresh, Resume, Restart };
-  // Fails where there is a history, unless it is to be gone on with or to be replaced. The folder is made by the first save.
-  // Event files for TensorBoard go to `tensorboard`, if that is not empty.
+  // Fails where there is a history, unless it is to be gone on with or to be replaced.
+  // The folder is made by the first save. Event files for TensorBoard go to `tensorboard`, if that is not empty.
   static Result<Workspace> open(const Path& folder, Begin begin, const Path& tensorboard, Team& team);
 
   // What an interrupted run left; only its fingerprint is set where there is nothing to go on with.

@@ -1,6 +1,6 @@
-// The default strategy of Intel's Low Precision Optimization Tool (docs/tuning_strategies.md of its release 1.6): all candidates for the whole model; from the
-// best of them each unit alone to fp32, the last one first; then the units together, those that helped most first, keeping what makes it better;
-// then all of them in that order.
+// The default strategy of Intel's Low Precision Optimization Tool (docs/tuning_strategies.md of its release 1.6): all
+// candidates for the whole model; from the best of them each unit alone to fp32, the last one first; then the units
+// together, those that helped most first, keeping what makes it better; then all of them in that order.
 #include "tuning/strategies/moves.h"
 #include "tuning/strategies/strategies.h"
 

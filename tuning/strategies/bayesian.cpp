@@ -1,6 +1,7 @@
-// Bayesian optimization: a Gaussian process over what the trials so far were worth, and of many configurations the one with the largest expected
-// improvement next (Mockus 1978; Jones, Schonlau and Welch, "Efficient Global Optimization of Expensive Black-Box Functions", 1998). Configurations are
-// as alike as the choices that they share: the kernel is exp(-distance / length) of the share of choices that differ.
+// Bayesian optimization: a Gaussian process over what the trials so far were worth, and of many configurations the one
+// with the largest expected improvement next (Mockus 1978; Jones, Schonlau and Welch, "Efficient Global Optimization of
+// Expensive Black-Box Functions", 1998). Configurations are as alike as the choices that they share: the kernel is
+// exp(-distance / length) of the share of choices that differ.
 #include <algorithm>
 #include <cmath>
 

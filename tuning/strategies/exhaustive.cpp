@@ -1,4 +1,5 @@
-// Every configuration: all sets of units in fp32, the small ones first, each with every candidate. For small models, or with a limit of trials.
+// Every configuration: all sets of units in fp32, the small ones first, each with every candidate.
+// For small models, or with a limit of trials.
 #include <algorithm>
 
 #include "tuning/strategies/moves.h"

@@ -1,8 +1,10 @@
-// Hessian aware quantization (Dong et al., "HAWQ-V2: Hessian Aware trace-Weighted Quantization of Neural Networks", NeurIPS 2020): a unit's
-// sensitivity is the mean of the Hessian's diagonal with respect to its weights, times the squared error that quantization makes in them. The trace
-// is Hutchinson's estimate, the mean of v'Hv over vectors v of random signs, and v'Hv a finite difference of the loss along v, so that no gradients are
-// needed. The loss is the squared change of the model's outputs on calibration samples: it needs no labels, and both its value and its gradient are
-// 0 at the fp32 weights, so that v'Hv = (L(w + ev) + L(w - ev)) / e^2 (to second order; the Gauss-Newton part of the Hessian, which is all of it there).
+// Hessian aware quantization (Dong et al., "HAWQ-V2: Hessian Aware trace-Weighted Quantization of Neural Networks",
+// NeurIPS 2020): a unit's sensitivity is the mean of the Hessian's diagonal with respect to its weights, times the
+// squared error that quantization makes in them. The trace is Hutchinson's estimate, the mean of v'Hv over vectors v of
+// random signs, and v'Hv a finite difference of the loss along v, so that no gradients are needed. The loss is the
+// squared change of the model's outputs on calibration samples: it needs no labels, and both its value and its gradient
+// are 0 at the fp32 weights, so that v'Hv = (L(w + ev) + L(w - ev)) / e^2 (to second order; the Gauss-Newton part of
+// the Hessian, which is all of it there).
 #include <cmath>
 
 #include "passes/quantize/params.h"

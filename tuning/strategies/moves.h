@@ -10,7 +10,8 @@ const Trial* try_candidates(Trials& trials);
 // The best trial with everything on top that there is; the best of all.
 const Trial* try_variants(Trials& trials, const Trial* best);
 
-// Units go to fp32 in this order, each on top of what is kept so far: all are kept, or only those that make a better trial.
+// Units go to fp32 in this order, each on top of what is kept so far:
+// all are kept, or only those that make a better trial.
 enum class Keep { All, IfBetter };
 const Trial* accumulate(Trials& trials, const Trial* from, const std::vector<size_t>& order, Keep keep);
 // Keeping what is better, then, from the beginning again, all.

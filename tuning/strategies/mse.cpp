@@ -1,5 +1,6 @@
-// Units to fp32 in the order of the error of their values: of each one's own values between the fp32 and the quantized model, relative to the
-// signal (strategy mse of Intel Neural Compressor, which scales both tensors to [0, 1] instead). No trial is spent on the order.
+// Units to fp32 in the order of the error of their values: of each one's own values between the fp32 and the quantized
+// model, relative to the signal (strategy mse of Intel Neural Compressor, which scales both tensors to [0, 1] instead).
+// No trial is spent on the order.
 #include "tuning/strategies/moves.h"
 #include "tuning/strategies/strategies.h"
 

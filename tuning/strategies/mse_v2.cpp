@@ -1,6 +1,6 @@
-// Strategy mse_v2 of Intel Neural Compressor: how much of the error of the model's outputs goes when a unit alone changes to fp32 says what its
-// impact is. The one with the largest goes to fp32, again from where that leads, until the target is met; then those with the least impact come
-// back to int8 while it stays met.
+// Strategy mse_v2 of Intel Neural Compressor: how much of the error of the model's outputs goes when a unit alone
+// changes to fp32 says what its impact is. The one with the largest goes to fp32, again from where that leads, until
+// the target is met; then those with the least impact come back to int8 while it stays met.
 #include <limits>
 
 #include "tuning/strategies/moves.h"

@@ -1,8 +1,9 @@
-// The fastest model within the target. How much each unit disturbs the outputs and how much time its int8 form saves are measured beforehand
-// (tuning/search/attribution.h); units go to fp32 in the order of the first over the second, so that every prefix of that order is close to the
-// least noise that can be had for its time. The noises of units add up as long as they are small, which is what makes a ranking of single units
-// say something about sets of them (Cai et al., "ZeroQ: A Novel Zero Shot Quantization Framework", CVPR 2020, section 3.3). Accuracy grows along
-// the prefixes, so that bisection finds where the target lies; single units around it are then tried in the other precision.
+// The fastest model within the target. How much each unit disturbs the outputs and how much time its int8 form saves
+// are measured beforehand (tuning/search/attribution.h); units go to fp32 in the order of the first over the second, so
+// that every prefix of that order is close to the least noise that can be had for its time. The noises of units add up
+// as long as they are small, which is what makes a ranking of single units say something about sets of them (Cai et
+// al., "ZeroQ: A Novel Zero Shot Quantization Framework", CVPR 2020, section 3.3). Accuracy grows along the prefixes,
+// so that bisection finds where the target lies; single units around it are then tried in the other precision.
 #include <algorithm>
 #include <limits>
 
@@ -28,8 +29,8 @@ Configuration prefix(const Configuration& from, const std::vector<size_t>& order
   return c;
 }
 
-// Between a prefix that fails and one that passes (the whole order counts as one, being the fp32 model) the shortest that does; with a limit of
-// latency, where all int8 is what passes, the longest.
+// Between a prefix that fails and one that passes (the whole order counts as one, being the fp32 model) the shortest
+// that does; with a limit of latency, where all int8 is what passes, the longest.
 const Trial* bisect(Trials& trials, const Configuration& from, const std::vector<size_t>& order, bool longest) {
   size_t low = 0, high = order.size();
   const Trial* best = nullptr;

@@ -1,4 +1,5 @@
-// Configurations drawn at random, each once (Bergstra and Bengio, "Random Search for Hyper-Parameter Optimization", JMLR 13, 2012).
+// Configurations drawn at random, each once (Bergstra and Bengio, "Random Search for Hyper-Parameter Optimization",
+// JMLR 13, 2012).
 #include "tuning/strategies/moves.h"
 #include "tuning/strategies/strategies.h"
 

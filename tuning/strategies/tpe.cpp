@@ -1,6 +1,7 @@
-// Tree-structured Parzen estimators (Bergstra et al., "Algorithms for Hyper-Parameter Optimization", NIPS 2011): the trials so far are split into the
-// best quarter and the rest; for each choice (the candidate, each unit's precision) both give a distribution; of configurations drawn from the
-// first, the one that the first makes most likely against the second is tried next.
+// Tree-structured Parzen estimators (Bergstra et al., "Algorithms for Hyper-Parameter Optimization", NIPS 2011): the
+// trials so far are split into the best quarter and the rest; for each choice (the candidate, each unit's precision)
+// both give a distribution; of configurations drawn from the first, the one that the first makes most likely against
+// the second is tried next.
 #include <algorithm>
 #include <cmath>
 

@@ -34,7 +34,7 @@ Status check_one(const Value* v, const char* what) {
   return refuse(std::string(what) + " '" + v->name() + "' is " + v->type().to_string() + ", not one value");
 }
 
-// ---- If --------------------------------------------------------------------------------------------------------------------------
+// ---- If -------------------------------------------------------------------------------------------------------------
 
 Status branches_agree(const Node& node) {
   const auto a = node.attrs<ops::IfAttrs>();
@@ -66,7 +66,7 @@ void branch(Lowering& l, const FusedRegion& region) {
   l.step<Branch>(at).end = l.next_step();
 }
 
-// ---- what Loop and Scan share ----------------------------------------------------------------------------------------------------
+// ---- what Loop and Scan share ---------------------------------------------------------------------------------------
 
 // A body that runs again and again, states that it hands from one iteration to the next, and results of all iterations.
 class Repetition {
@@ -156,7 +156,7 @@ Status states_stay(const Node& node, const Graph& body, size_t first_operand, si
 // Results lie where states and collections do.
 View kept_row_major(const Value& v) { return row_major_view(-1, v.dtype(), shape_of(&v)); }
 
-// ---- Loop: (iteration, condition, states...) -> (condition, states..., collected...) ---------------------------------------------
+// ---- Loop: (iteration, condition, states...) -> (condition, states..., collected...) --------------------------------
 
 size_t loop_states(const Node& node) { return node.inputs().size() > 2 ? node.inputs().size() - 2 : 0; }
 
@@ -203,7 +203,7 @@ void loop(Lowering& l, const FusedRegion& region) {
   repetition.run([] {});
 }
 
-// ---- Scan: (states..., slices...) -> (states..., collected...) -------------------------------------------------------------------
+// ---- Scan: (states..., slices...) -> (states..., collected...) ------------------------------------------------------
 
 int64_t entry(const std::vector<int64_t>& values, size_t i) { return i < values.size() ? values[i] : 0; }
 size_t scan_states(const Node& node) {

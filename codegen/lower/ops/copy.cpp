@@ -80,7 +80,8 @@ void pad_with_constant(Lowering& l, const FusedRegion& region) {
   lower_copy(l, region, from, interior);
 }
 
-// A stretch of the result along one axis that is one of the input: elements from, from + step, ..., with a step of 1, -1 or 0.
+// A stretch of the result along one axis that is one of the input:
+// elements from, from + step, ..., with a step of 1, -1 or 0.
 struct Stretch {
   int64_t start, count, from, step;
 };
@@ -119,7 +120,8 @@ Shape counts_of(const std::vector<Stretches>& stretches) {
   return counts;
 }
 
-// Each combination of one stretch of every axis is a copy of a part of the input, which may run backwards or stand still.
+// Each combination of one stretch of every axis is a copy of a part of the input,
+// which may run backwards or stand still.
 void pad_with_copies(Lowering& l, const FusedRegion& region) {
   const View from = l.view_of(region.anchor->input(0)), out = l.allocate(region.anchor->output());
   const std::vector<Stretches> stretches = stretches_of(*region.anchor);

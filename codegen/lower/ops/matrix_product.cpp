@@ -119,8 +119,8 @@ bool is_turned(const Node& node) {
   return turned != (factors_of(node).transB != 0);
 }
 
-// Large enough for a kernel to be worth packing the right operand, which is read as often as the left has rows. Bytes gain five times and
-// more over loops; loops over floats are as fast as kernels where they need not gather.
+// Large enough for a kernel to be worth packing the right operand, which is read as often as the left has rows. Bytes
+// gain five times and more over loops; loops over floats are as fast as kernels where they need not gather.
 bool gains(const Node& node, const Sizes& s) {
   constexpr int64_t kLeastColumns = 8, kLeastLength = 8, kLeastWork = 1 << 14;
   const bool bytes = is_quantized_storage(node.input(0)->dtype());

@@ -15,7 +15,8 @@ namespace {
 using Over = Loop::Over;
 using Reduce = Loop::Reduce;
 
-// How many of `count` positions, `step` apart from `first` on, are in [lowest, limit). Windows may be longer than memory.
+// How many of `count` positions, `step` apart from `first` on, are in [lowest,
+// limit). Windows may be longer than memory.
 int64_t positions_within(int64_t lowest, int64_t limit, int64_t first, int64_t step, int64_t count) {
   const auto before = [&](int64_t bound) { return std::clamp<int64_t>((bound - first + step - 1) / step, 0, count); };
   return before(limit) - before(lowest);

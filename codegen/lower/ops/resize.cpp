@@ -1,5 +1,5 @@
-// Resize: from the tables of ir/ops/resampling.h. Where the nearest elements lie in regular steps it is a copy between views; else loops
-// look offsets and weights up and add in the order of the reference, in double: the same bits.
+// Resize: from the tables of ir/ops/resampling.h. Where the nearest elements lie in regular steps it is a copy between
+// views; else loops look offsets and weights up and add in the order of the reference, in double: the same bits.
 #include <algorithm>
 #include <limits>
 

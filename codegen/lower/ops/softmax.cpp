@@ -61,8 +61,8 @@ void softmax(Lowering& l, const FusedRegion& region) {
   l.emit(b.finish(), region, precision_of(out));
 }
 
-// x - max - log(sum(exp(x - max))). The largest elements, whose exp is 1, are counted apart: next to a 1 the others would
-// vanish, and with them the logarithm of a probability near 1.
+// x - max - log(sum(exp(x - max))). The largest elements, whose exp is 1, are counted apart: next to a 1 the others
+// would vanish, and with them the logarithm of a probability near 1.
 void log_softmax(Lowering& l, const FusedRegion& region) {
   const Value* out = region.result();
   ShiftedLines lines(l, region);

@@ -1,4 +1,5 @@
-// Operators that need no code: their result is another View on the same bytes. Where strides cannot say it, the input is copied first.
+// Operators that need no code: their result is another View on the same bytes.
+// Where strides cannot say it, the input is copied first.
 #include <algorithm>
 #include <numeric>
 

@@ -7,7 +7,7 @@
 namespace lapis::onnx_frontend::definitions {
 namespace {
 
-// ---- masks ---------------------------------------------------------------------------------------------------------------------------
+// ---- masks ----------------------------------------------------------------------------------------------------------
 
 // The places of the keys, [total], and of the queries among them: both end at the same place.
 std::string places() {
@@ -17,7 +17,8 @@ std::string places() {
          "key_places = Range (zero, total, one) query_places = Range (before, total, one) ";
 }
 
-// What a mask of one number a sequence (or two: where it ends, then where it begins) lets through, [batch, 1, 1, total].
+// What a mask of one number a sequence (or two: where it ends, then where it begins) lets through, [batch, 1,
+// 1, total].
 Body lets_through_lengths(const Call& call, const std::string& mask, const std::string& input) {
   const Type* type = call.type(input);
   const Dim batch = type && type->ranked() ? type->dim(0) : Dim(), length = call.type(mask)->dim(0);
@@ -68,7 +69,7 @@ Body masked(const Call& call, const std::string& mask, const std::string& input)
          "masked = Where (past_only, padded, lowest) ";
 }
 
-// ---- the core ------------------------------------------------------------------------------------------------------------------------
+// ---- the core -------------------------------------------------------------------------------------------------------
 
 std::string factor(const Call& call) {
   if (call.number("scale") != 0) return scalar_like("factor", "@scale", "q");
@@ -100,7 +101,7 @@ Body check_heads(const Call& call) {
   return std::string();
 }
 
-// ---- Attention: one product makes queries, keys and values ---------------------------------------------------------------------------
+// ---- Attention: one product makes queries, keys and values ----------------------------------------------------------
 
 // "q, k, v" of equal sizes, unless the model says others.
 Body projections(const Call& call, const std::string& weights) {
@@ -142,7 +143,7 @@ Body attention(const Call& call) {
   return attention_of(call, "weights", product);
 }
 
-// ---- MultiHeadAttention: queries, keys and values are given ----------------------------------------------------------------------
+// ---- MultiHeadAttention: queries, keys and values are given ---------------------------------------------------------
 
 std::string biased(const Call& call) {
   if (!call.has("bias")) return "q_flat = Identity (query) k_flat = Identity (key) v_flat = Identity (value) ";
@@ -179,7 +180,7 @@ Body multi_head_attention(const Call& call) {
   return text + joined_past(call, "key", "k") + joined_past(call, "value", "v") + core;
 }
 
-// ---- RotaryEmbedding -----------------------------------------------------------------------------------------------------------------
+// ---- RotaryEmbedding ------------------------------------------------------------------------------------------------
 
 // The heads of an input that has them joined, which ONNX Runtime reads off the tables of cosines.
 Body rotary_heads(const Call& call) {

@@ -1,15 +1,17 @@
-// Operators of ONNX Runtime that its optimizers write into models (domain com.microsoft, a few in ONNX's own), and those of ONNX that it defines
-// by no others but that others can compute, each as a function of ONNX's operators: a row says the signature and a function the nodes, both in
-// ONNX's text syntax.
+// Operators of ONNX Runtime that its optimizers write into models (domain com.microsoft, a few in ONNX's own), and
+// those of ONNX that it defines by no others but that others can compute, each as a function of ONNX's operators: a row
+// says the signature and a function the nodes, both in ONNX's text syntax.
 //
 //   {"FastGelu (X, bias) => (Y)", 1, fast_gelu}
 //
 //   Body fast_gelu(const Call& call) {
 //     const bool biased = call.has("bias");
-//     return (biased ? "sum = Add (X, bias) " : "") + apply("Y", "Gelu <approximate = \"tanh\">", biased ? "sum" : "X");
+//     return (biased ? "sum = Add (X, bias) " : "") +
+//            apply("Y", "Gelu <approximate = \"tanh\">", biased ? "sum" : "X");
 //   }
 //
-// Names and defaults are those of ONNX Runtime's documentation. An operand that the call leaves out is left out where the body reads it.
+// Names and defaults are those of ONNX Runtime's documentation.
+// An operand that the call leaves out is left out where the body reads it.
 #pragma once
 
 #include <optional>
@@ -75,11 +77,12 @@ std::span<const Definition> sampling_definitions();
 // All rows, and the one of an operator; null if there is none.
 std::vector<const Definition*> all();
 const Definition* find(std::string_view domain, std::string_view op);
-// What takes the place of a node, its attribute references bound. An error of kind Unsupported says what of the operator has no definition here.
+// What takes the place of a node, its attribute references bound.
+// An error of kind Unsupported says what of the operator has no definition here.
 Result<onnx::FunctionProto> function_of(const Definition& definition, const onnx::NodeProto& node,
                                         std::vector<const Type*> types);
 
-// ---- words of bodies ---------------------------------------------------------------------------------------------------------------
+// ---- words of bodies ------------------------------------------------------------------------------------------------
 
 // "y = Add (a, b) "
 std::string apply(std::string_view result, std::string_view op, std::string_view operands);

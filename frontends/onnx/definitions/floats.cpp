@@ -9,7 +9,7 @@
 namespace lapis::onnx_frontend::definitions {
 namespace {
 
-// ---- activations -------------------------------------------------------------------------------------------------------------------
+// ---- activations ----------------------------------------------------------------------------------------------------
 
 Body gelu(const Call&) { return std::string("Y = Gelu (X)"); }
 Body bias_gelu(const Call&) { return std::string("sum = Add (A, B) C = Gelu (sum)"); }
@@ -46,9 +46,10 @@ Body activate(const std::string& name, const std::vector<float>& given, const st
   return apply(y, attributes.empty() ? name : name + " <" + attributes + ">", x);
 }
 
-// ---- products ----------------------------------------------------------------------------------------------------------------------
+// ---- products -------------------------------------------------------------------------------------------------------
 
-// Which axis stands where after transBatch (the first goes behind the other batches) and trans (the last two change places).
+// Which axis stands where after transBatch (the first goes behind the other
+// batches) and trans (the last two change places).
 std::vector<int64_t> turned_axes(int64_t rank, bool by_batch, bool turned) {
   std::vector<int64_t> axes(static_cast<size_t>(rank));
   std::iota(axes.begin(), axes.end(), 0);
@@ -99,7 +100,7 @@ Body fused_conv(const Call& call) {
          activation;
 }
 
-// ---- normalizations ------------------------------------------------------------------------------------------------------------
+// ---- normalizations -------------------------------------------------------------------------------------------------
 
 Body without_statistics(const Call& call, std::initializer_list<const char*> statistics, std::string body) {
   for (const char* output : statistics)
@@ -140,7 +141,7 @@ Body layer_normalization(const Call& call) {
              "(X, Scale, B)");
 }
 
-// ---- embeddings --------------------------------------------------------------------------------------------------------------------
+// ---- embeddings -----------------------------------------------------------------------------------------------------
 
 // The rows of the positions 0, 1, ... of a sequence, or those that the model gives.
 std::string position_rows(const Call& call) {
@@ -169,7 +170,7 @@ Body embed_layer_normalization(const Call& call) {
          (call.wants("mask_index") ? mask_lengths(call) : "");
 }
 
-// ---- what ONNX took over -------------------------------------------------------------------------------------------------------
+// ---- what ONNX took over --------------------------------------------------------------------------------------------
 
 Body trilu(const Call&) { return std::string("Y = Trilu <upper: int = @upper> (X, k)"); }
 Body gather_nd(const Call&) {

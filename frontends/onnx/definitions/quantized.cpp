@@ -7,7 +7,7 @@
 namespace lapis::onnx_frontend::definitions {
 namespace {
 
-// ---- QuantizeLinear, DequantizeLinear ------------------------------------------------------------------------------------------------
+// ---- QuantizeLinear, DequantizeLinear -------------------------------------------------------------------------------
 
 Body quantize(const Call&) {
   return std::string("y = QuantizeLinear <axis: int = @axis, precision = 1> (x, y_scale, y_zero_point)");
@@ -47,7 +47,7 @@ std::string quantized(const Call& call, const Quantized& q, const std::string& v
   return parameters(call, q) + apply(q.value, "QuantizeLinear" + as, value + ", " + operands(call, q));
 }
 
-// ---- elementwise ---------------------------------------------------------------------------------------------------------------------
+// ---- elementwise ----------------------------------------------------------------------------------------------------
 
 Body binary(const Call& call, const char* op) {
   return real(call, {"A", "A_scale", "A_zero_point"}) + real(call, {"B", "B_scale", "B_zero_point"}) +
@@ -69,7 +69,7 @@ Body where(const Call& call) {
          quantized(call, {"Z", "z_scale", "z_zero_point"}, "result", "X");
 }
 
-// ---- over axes -----------------------------------------------------------------------------------------------------------------------
+// ---- over axes ------------------------------------------------------------------------------------------------------
 
 // Before opset 13 over the matrix of the axes before and after `axis`.
 Body softmax(const Call& call) {
@@ -96,7 +96,7 @@ Body concat(const Call& call) {
          quantized(call, {"Y", "Y_scale", "Y_zero_point"}, "result", "Y_zero_point");
 }
 
-// ---- over space ----------------------------------------------------------------------------------------------------------------------
+// ---- over space -----------------------------------------------------------------------------------------------------
 
 // `op` on `value` with its channels behind the batch, whatever the layout of the model.
 Body spatial(const Call& call, const std::string& operand, bool last, const std::string& op, const std::string& value,
@@ -139,7 +139,7 @@ Body conv(const Call& call) {
                  ", x_scale, x_zero_point, w, w_scale, w_zero_point, y_scale, y_zero_point, B", "y");
 }
 
-// ---- products ------------------------------------------------------------------------------------------------------------------------
+// ---- products -------------------------------------------------------------------------------------------------------
 
 // "product = ...": the integer sum times `scale`, as floats of the type of `like`.
 std::string scaled(const std::string& sum, const std::string& scale, const std::string& like) {

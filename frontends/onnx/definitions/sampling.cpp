@@ -76,7 +76,7 @@ std::string weighted(int64_t rank) {
          "weighted = Mul (values, share_column) ";
 }
 
-// ---- GridSample --------------------------------------------------------------------------------------------------------------------
+// ---- GridSample -----------------------------------------------------------------------------------------------------
 
 // Where 1 and -1 lie: in the middle of the outer pixels, or at their edges.
 std::string_view denormalized(bool align_corners) {
@@ -86,7 +86,8 @@ std::string_view denormalized(bool align_corners) {
                          "at$ = Mul (moved$, half) low$ = Neg (half) span$ = Identity (size$) ";
 }
 
-// Back and forth on "span$" from "low$". A map of one pixel has no span where corners are aligned, which the caller's on_map sees to.
+// Back and forth on "span$" from "low$". A map of one pixel has no span where corners are aligned,
+// which the caller's on_map sees to.
 std::string reflected(const std::string& result, const std::string& place) {
   return apply(result + "_moved", "Sub", place + ", low$") + apply(result + "_way", "Abs", result + "_moved") +
          apply(result + "_lap", "Mod <fmod = 1>", result + "_way, period$") +
@@ -114,7 +115,8 @@ struct Sampling {
   int64_t axes;  // of a map
 };
 
-// The integers "index$" and the weights "of$", [N, places..., taps], of which the taps come to lie in an axis of their own.
+// The integers "index$" and the weights "of$", [N, places..., taps],
+// of which the taps come to lie in an axis of their own.
 std::string sampled_along(int64_t axis, const Sampling& s) {
   std::vector<int64_t> others = range(s.axes + 1, 2 * s.axes + 1);
   others.erase(others.begin() + axis);
@@ -166,10 +168,11 @@ Body grid_sample(const Call& call) {
          "sum = ReduceSum <keepdims = 0> (weighted, taps) " + channels_first("Y", "sum", *rank);
 }
 
-// ---- RoiAlign ----------------------------------------------------------------------------------------------------------------------
+// ---- RoiAlign -------------------------------------------------------------------------------------------------------
 
-// Samples of a cell lie evenly: "count$" along the axis, as many as pixels below the cell if the model does not say how many. As these differ
-// from box to box, all have room for the most, "step$" numbers it, and what a box does not have does not count. A cell is [boxes, cells, room].
+// Samples of a cell lie evenly: "count$" along the axis, as many as pixels below the cell if the model does not say how
+// many. As these differ from box to box, all have room for the most, "step$" numbers it, and what a box does not have
+// does not count. A cell is [boxes, cells, room].
 std::string placed_along(int64_t axis, int64_t cells, bool half_pixel, int64_t ratio) {
   const std::string number = std::to_string(axis);
   return extents(axis) + integers("from" + number, {1 - axis}) + integers("to" + number, {3 - axis}) +

@@ -18,7 +18,7 @@ Body hardmax(const Call& call) {
          "output = CastLike (one, input)";
 }
 
-// ---- norms -------------------------------------------------------------------------------------------------------------------------
+// ---- norms ----------------------------------------------------------------------------------------------------------
 
 // "powers = |x|^p"
 std::string powers(std::string_view x, int64_t p) {
@@ -76,7 +76,7 @@ Body lp_pool(const Call& call) {
          root_of_sum("Y", p);
 }
 
-// ---- sequences ---------------------------------------------------------------------------------------------------------------------
+// ---- sequences ------------------------------------------------------------------------------------------------------
 
 // 0, 1, ... of an axis of the input, along the same axis of a matrix.
 std::string positions(const std::string& result, int64_t axis) {
@@ -85,7 +85,8 @@ std::string positions(const std::string& result, int64_t axis) {
          integers(result + "_across", {1 - axis}) + apply(result, "Unsqueeze", result + "_row, " + result + "_across");
 }
 
-// Each place has the values from the other end of its sequence, those behind its length stay: rows of the first two axes.
+// Each place has the values from the other end of its sequence, those behind its length stay:
+// rows of the first two axes.
 Body reverse_sequence(const Call& call) {
   const int64_t batch = call.integer("batch_axis"), time = call.integer("time_axis");
   if (batch + time != 1 || batch * time != 0)

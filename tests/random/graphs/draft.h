@@ -1,5 +1,6 @@
-// Draft: a graph while it is being drawn. Values with known shapes are in a pool that operands are taken from, so that chains,
-// diamonds, shared and unused values come about; every node is inferred at once and taken back if the records refuse it.
+// Draft: a graph while it is being drawn. Values with known shapes are in a pool that operands are taken from, so that
+// chains, diamonds, shared and unused values come about; every node is inferred at once and taken back if the records
+// refuse it.
 #pragma once
 
 #include <optional>

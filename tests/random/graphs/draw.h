@@ -1,5 +1,5 @@
-// Random: the same numbers from a seed with every compiler and library. Tensors and shapes drawn with it: ordinary values, and those
-// that break things (NaN, infinities, both zeros, extremes, subnormals, sizes 0, 1 and primes).
+// Random: the same numbers from a seed with every compiler and library. Tensors and shapes drawn with it: ordinary
+// values, and those that break things (NaN, infinities, both zeros, extremes, subnormals, sizes 0, 1 and primes).
 //
 //   Random random(42);
 //   const Tensor t = draw_tensor(random, DType::Int8, {2, 3}, Mood::Special);

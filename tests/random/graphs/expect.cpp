@@ -98,8 +98,8 @@ const Value* float_bias(const Node& node) {
   return nullptr;
 }
 
-// A float bias of a contraction of quantized operands becomes int32 in units of the product of their scales: so much it rounds, at most
-// to 0.
+// A float bias of a contraction of quantized operands becomes int32 in units of the product of their scales: so much it
+// rounds, at most to 0.
 double bias_rounding(const Node& node) {
   if (!node.op().has(Trait::Contraction) || node.inputs().size() < 2) return 0;
   const Tensor *x = constant_scale(node.input(0)), *w = constant_scale(node.input(1));
@@ -120,8 +120,8 @@ float anything(size_t run, size_t element) {
   return kAnything[(run + element * stride) % 5];
 }
 
-// Sums whose terms' magnitudes have an infinite sum may leave the range of their type on their way, or not, by their order and by whether
-// products are rounded before they are added.
+// Sums whose terms' magnitudes have an infinite sum may leave the range of their type on their way, or not, by their
+// order and by whether products are rounded before they are added.
 void spread_infinite(Tensor& sums, const Tensor& magnitudes, size_t run) {
   if (sums.shape() != magnitudes.shape()) return;
   const auto spread = [&]<class T>(double limit) {
@@ -196,7 +196,8 @@ class PerturbedRun {
     return value->is_constant() ? &value->constant() : &tensors_.at(value);
   }
 
-  // Sums and functions of half precision are computed in float; what becomes several operators is rounded to halves between them.
+  // Sums and functions of half precision are computed in float;
+  // what becomes several operators is rounded to halves between them.
   static DType operand_precision(const Node& node, DType dtype) {
     static const std::set<std::string_view> kComposite = {"BatchNormalization", "GRU", "LSTM", "RNN"};
     return dtype == DType::Float64 || kComposite.contains(node.op().name) ? dtype : DType::Float32;
@@ -261,7 +262,8 @@ class PerturbedRun {
     return alpha && std::abs(*alpha) < 1;
   }
 
-  // Squares, products or sums of such operands may leave the range of their type though the results do not: what comes of that is not defined.
+  // Squares, products or sums of such operands may leave the range of their type though the results do not:
+  // what comes of that is not defined.
   static bool may_leave_range(const Node& node, const std::vector<const Tensor*>& in) {
     static const std::set<std::string_view> kSquaring = {"InstanceNormalization",
                                                          "LayerNormalization",

@@ -1,8 +1,9 @@
 // What a graph may give.
 //
-// Floats are held against what they may be: the reference is evaluated again with every inexact operator (sums, exp, ...) off by some units
-// of the last place, and a result may lie as far from the reference as these runs do. Where they disagree about more than that (one has
-// NaN, a truth value flips), the graph does not determine the result. What only exact operators lead to must be equal bit for bit.
+// Floats are held against what they may be: the reference is evaluated again with every inexact operator (sums, exp,
+// ...) off by some units of the last place, and a result may lie as far from the reference as these runs do. Where they
+// disagree about more than that (one has NaN, a truth value flips), the graph does not determine the result. What only
+// exact operators lead to must be equal bit for bit.
 #pragma once
 
 #include <vector>

@@ -1,5 +1,5 @@
-// Families of graphs that grow: each is drawn with any number of nodes, so that what a stage of compilation costs can be
-// compared between a thousand and a hundred thousand of them.
+// Families of graphs that grow: each is drawn with any number of nodes, so that what a stage of compilation costs can
+// be compared between a thousand and a hundred thousand of them.
 //
 //   for (const Family& family : families()) measure(*family.draw(1000), *family.draw(4000));
 #pragma once

@@ -29,7 +29,8 @@ struct Sample {
 Sample draw_graph(uint64_t seed, Kind kind);
 Sample draw_qdq_graph(uint64_t seed);
 
-// Graphs of the one operator, until one passes inference: for the test that every record can be drawn. Null if none does.
+// Graphs of the one operator, until one passes inference: for the test that every record can be drawn.
+// Null if none does.
 std::unique_ptr<Graph> draw_one(const OpDef& op, int tries, Feeds& feeds);
 
 }  // namespace lapis::random_graphs

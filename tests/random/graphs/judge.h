@@ -1,4 +1,5 @@
-// What becomes of one graph: serialized, imported, evaluated, simplified, compiled for a target, run; and whether all agree.
+// What becomes of one graph: serialized, imported, evaluated, simplified, compiled for a target, run;
+// and whether all agree.
 #pragma once
 
 #include "base/target.h"
@@ -27,7 +28,7 @@ struct Judgement {
 
 Judgement judge(const Sample& sample, const JudgeOptions& options = {});
 
-// ---- the part that compares, for tests --------------------------------------------------------------------------------------
+// ---- the part that compares, for tests ------------------------------------------------------------------------------
 
 // Empty, or what differs: "output 'y': element 3 of 16 is 2, must be 1 (up to 0.001)".
 std::string difference(const Expectation& wanted, size_t output, const Tensor& got);

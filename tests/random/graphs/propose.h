@@ -1,5 +1,6 @@
-// Operands and attributes that an operator may get, one function a family: the records say which types and attributes there are, but not
-// which axes, shapes and pads belong together. An operator without a row is drawn generically: operands of one type that broadcast.
+// Operands and attributes that an operator may get, one function a family: the records say which types and attributes
+// there are, but not which axes, shapes and pads belong together. An operator without a row is drawn generically:
+// operands of one type that broadcast.
 //
 //   if (auto proposal = propose(draft, ops::Conv)) draft.apply(ops::Conv, *proposal);
 #pragma once
@@ -28,7 +29,7 @@ std::optional<Proposal> propose(Draft& draft, const OpDef& op);
 // The same with something wrong: an operand too many, of another type or shape, an attribute out of its range.
 std::optional<Proposal> propose_spoiled(Draft& draft, const OpDef& op);
 
-// ---- what the families share --------------------------------------------------------------------------------------------
+// ---- what the families share ----------------------------------------------------------------------------------------
 
 // Optional attributes of the record, about half of them, at values that the record may allow.
 Attributes draw_attributes(Draft& draft, const OpDef& op);

@@ -7,7 +7,7 @@ namespace {
 
 constexpr TypeSet kBytes = types(DType::Int8, DType::UInt8);
 
-// ---- windows ---------------------------------------------------------------------------------------------------------------
+// ---- windows --------------------------------------------------------------------------------------------------------
 
 // Strides, dilations and pads for windows over `spatial` axes; each may be left out.
 void draw_window(Draft& d, Attributes& a, size_t spatial, const Shape& kernel, bool negative_pads) {
@@ -167,7 +167,7 @@ std::optional<Proposal> propose_global_pool(Draft& d, const OpDef& op) {
   return Proposal{{x}, draw_attributes(d, op), 1};
 }
 
-// ---- matrices ----------------------------------------------------------------------------------------------------------------
+// ---- matrices -------------------------------------------------------------------------------------------------------
 
 int64_t draw_extent(Random& random) {
   if (random.chance(3)) return 0;
@@ -215,7 +215,8 @@ struct Equation {
   std::vector<const char*> axes;  // of each operand
 };
 
-// Products, sums, diagonals, and dots that broadcast: axes of one letter have one extent, those of "1" have one element.
+// Products, sums, diagonals, and dots that broadcast:
+// axes of one letter have one extent, those of "1" have one element.
 std::optional<Proposal> propose_einsum(Draft& d, const OpDef& op) {
   const auto e = d.random.pick<Equation>({{"ij,jk->ik", {"ij", "jk"}},
                                           {"bqhd,bkhd->bhqk", {"bqhd", "bkhd"}},
@@ -263,7 +264,7 @@ std::optional<Proposal> propose_qlinear_matmul(Draft& d, const OpDef& op) {
                   1};
 }
 
-// ---- quantization ------------------------------------------------------------------------------------------------------------
+// ---- quantization ---------------------------------------------------------------------------------------------------
 
 // The shape of scale and zero point: one value, one a slice, or one a block.
 Shape draw_granularity(Draft& d, const Shape& x, Attributes& attributes) {
@@ -306,7 +307,7 @@ std::optional<Proposal> propose_dynamic_quantize(Draft& d, const OpDef& op) {
   return x ? std::optional(Proposal{{x}, {}, 3}) : std::nullopt;
 }
 
-// ---- normalizations ----------------------------------------------------------------------------------------------------------
+// ---- normalizations -------------------------------------------------------------------------------------------------
 
 std::optional<Proposal> propose_channel_normalization(Draft& d, const OpDef& op) {
   Value* x = d.some(op.inputs[0].types, 2, 5);

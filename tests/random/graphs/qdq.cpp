@@ -1,5 +1,5 @@
-// Random quantized networks in QDQ form: what a quantizer writes, and what it does not but ONNX allows (unsigned weights, zero points at
-// the ends, scales tiny and huge, biases that are not quantized, results in the middle).
+// Random quantized networks in QDQ form: what a quantizer writes, and what it does not but ONNX allows (unsigned
+// weights, zero points at the ends, scales tiny and huge, biases that are not quantized, results in the middle).
 #include <algorithm>
 #include <cmath>
 

@@ -1,8 +1,10 @@
-// lapis_random --seed N --count N: draws graphs, judges each, and keeps what must not be. Graphs run in child processes, so that a crash, a
-// hang (10 s of processor time) or an allocation beyond bounds is caught, put down to its seed, and the run goes on.
+// lapis_random --seed N --count N: draws graphs, judges each, and keeps what must not be. Graphs run in child
+// processes, so that a crash, a hang (10 s of processor time) or an allocation beyond bounds is caught, put down to its
+// seed, and the run goes on.
 //
 //   lapis_random --kind all --seed 0 --count 1000 --keep /tmp/findings
-//   lapis_random --check model.onnx --target x86-64+avx2        exit code 0: there is a finding (what `lapis reduce --with` asks)
+//   lapis_random --check model.onnx --target x86-64+avx2        exit code 0: there is a finding
+//                                                               (what `lapis reduce --with` asks)
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -38,7 +40,7 @@ struct Flags {
   bool quiet = false;
 };
 
-// ---- what children and parent share ----------------------------------------------------------------------------------------
+// ---- what children and parent share ---------------------------------------------------------------------------------
 
 struct Row {
   char text[160];
@@ -82,7 +84,7 @@ std::string operators_of(const Graph& graph) {
   return names;
 }
 
-// ---- one graph -------------------------------------------------------------------------------------------------------------
+// ---- one graph ------------------------------------------------------------------------------------------------------
 
 Kind kind_of(const Flags& flags, uint64_t seed) {
   if (flags.kind == "all") return seed % 5 < 2 ? Kind::Qdq : Kind::Float;
@@ -136,7 +138,7 @@ void judge_seed(const Flags& flags, uint64_t seed, Shared& shared) {
   keep(flags, seed, sample, j.stage + ": " + j.text);
 }
 
-// ---- children --------------------------------------------------------------------------------------------------------------
+// ---- children -------------------------------------------------------------------------------------------------------
 
 void limit_child(const Flags& flags) {
   if (flags.megabytes) {
@@ -254,7 +256,7 @@ class Run {
   const std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 };
 
-// ---- one model ---------------------------------------------------------------------------------------------------------------
+// ---- one model ------------------------------------------------------------------------------------------------------
 
 // in_NAME.npy beside the model where it fits, else drawn from the name.
 Tensor input_for(const Flags& flags, const Value& input) {
@@ -293,7 +295,7 @@ int check(const Flags& flags) {
   return WEXITSTATUS(status) == 3 ? 0 : 1;
 }
 
-// ---- flags -------------------------------------------------------------------------------------------------------------------
+// ---- flags ----------------------------------------------------------------------------------------------------------
 
 [[noreturn]] void usage() {
   std::fputs(

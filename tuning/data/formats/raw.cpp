@@ -31,7 +31,8 @@ Result<Column> open_raw(const Settings& settings, Role) {
   return Column{size / bytes, read, {}};
 }
 
-// Sample i is the same whenever it is asked for, on every machine: the words of Mersenne's twister are standard, distributions are not.
+// Sample i is the same whenever it is asked for, on every machine:
+// the words of Mersenne's twister are standard, distributions are not.
 Result<Column> open_dummy(const Settings& settings, Role) {
   const DType dtype = settings.type("dtype");
   const Shape shape = settings.wholes("shape");

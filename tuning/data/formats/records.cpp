@@ -1,4 +1,5 @@
-// TFRecord files of tf.train.Example: a length, a checksum, the message, a checksum. The message is read by its wire format alone.
+// TFRecord files of tf.train.Example: a length, a checksum, the message, a checksum.
+// The message is read by its wire format alone.
 #include <cstring>
 #include <optional>
 

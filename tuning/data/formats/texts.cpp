@@ -36,7 +36,7 @@ Diagnostic bad(const Path& file, size_t line, const std::string& what) {
       .help("docs/datasets.md describes the format");
 }
 
-// ---- CSV: fields between separators, quoted where they hold one ------------------------------------------------------------------
+// ---- CSV: fields between separators, quoted where they hold one -----------------------------------------------------
 
 std::vector<std::string> fields_of(const std::string& line, char separator) {
   std::vector<std::string> fields(1);
@@ -126,7 +126,7 @@ Result<Column> open_csv(const Settings& settings, Role) {
       {}};
 }
 
-// ---- JSON lines -------------------------------------------------------------------------------------------------------------------
+// ---- JSON lines -----------------------------------------------------------------------------------------------------
 
 using Json = nlohmann::json;
 

@@ -11,7 +11,8 @@ namespace {
 
 constexpr double kMost = 1e12;
 
-// The element of `t` that `index` gives for each position of the result; `fill`, an element of the same type, where that is negative.
+// The element of `t` that `index` gives for each position of the result;
+// `fill`, an element of the same type, where that is negative.
 template <class Index> Tensor gathered(const Tensor& t, const Shape& shape, Index index, const Tensor& fill = {}) {
   Tensor result(t.dtype(), shape);
   const auto bytes = static_cast<size_t>(bit_width(t.dtype()) / 8);
