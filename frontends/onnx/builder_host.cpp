@@ -53,8 +53,11 @@ class Host : public SequenceHost {
   Item item_of(const std::string& name) override { return scope_.find_item(name); }
   void define(const std::string& name, Item what) override { builder_.take_output(name, std::move(what), "", scope_); }
   std::string name_of(Value* value) override {
-    std::string name = fresh_name(value->name());
-    scope_.values[name] = value;
+    std::string& name = scope_.made_names[value];
+    if (name.empty()) {
+      name = fresh_name(value->name());
+      scope_.values[name] = value;
+    }
     return name;
   }
   std::vector<Item> inlined(const onnx::GraphProto& body, const std::vector<Item>& inputs) override {

@@ -40,8 +40,9 @@ struct Scope : frontend::Scope {
   bool in_branch =
       false;  // of an If: what cannot work there is an error only if no branch can, which inference finds out
   std::unordered_map<std::string, const onnx::TypeProto*> declared;
-  std::unordered_map<std::string, Item> items;  // those that are no tensors; among `values` they are null
-  std::vector<Item> results;                    // of a subgraph, once it is filled
+  std::unordered_map<std::string, Item> items;               // those that are no tensors; among `values` they are null
+  std::unordered_map<const Value*, std::string> made_names;  // by which nodes that the import makes read values
+  std::vector<Item> results;                                 // of a subgraph, once it is filled
 
   // Null for tensors.
   const Item* item(const std::string& name) const {

@@ -298,6 +298,20 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{"(float[1000000000] a) => (int64 y) { s = SplitToSequence(a) y = SequenceLength(s) }",
                 "the sequences expand to more than", "out of proportion"}));
 
+TEST(Sequences, OfOneValueAreReadInTimeThatGrowsWithThem) {
+  std::string elements = "x", nodes, sum;
+  for (int i = 1; i < 200; ++i) elements += ", x";
+  for (int i = 0; i < 200; ++i) {
+    const std::string y = "y" + std::to_string(i);
+    nodes += y + " = ConcatFromSequence<axis = 0, new_axis = 1>(s) ";
+    sum += (i == 0 ? "" : ", ") + y;
+  }
+  const auto graph = graph_of("(float[2] x) => (float[200,2] y) { s = SequenceConstruct(" + elements + ") " + nodes +
+                              "y = Sum(" + sum + ") }");
+  ASSERT_TRUE(graph);
+  EXPECT_EQ(graph->outputs()[0]->type().to_string(), "float[200,2]");
+}
+
 TEST(Sequences, OfWhatIsRefusedAreNotRefusedAgain) {
   const std::string errors = errors_of(
       "(float[N,2] x, float[2] a, int64 n) => (float[K] y) <bool go = {1}> { r = SplitToSequence<keepdims = 0>(x) s = "
