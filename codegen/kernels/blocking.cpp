@@ -61,6 +61,7 @@ Blocking::Blocking(const Contraction& c, const Schedule& schedule) {
   taps = dense_ ? all_taps : 1;
   const int64_t bytes = (dense_ ? c.k : all_taps) * bit_width(c.b) / 8;
   steps = paired ? bytes / 3 * 2 : (bytes + 3) / 4;
+  half = dense_ && c.a == DType::BFloat16 && c.k % 2 != 0;
   columns = static_cast<int64_t>(c.grid.columns.size());
   params = 1 + per_channel_operands(c);
   width_ = int64_t{schedule.nr} * lanes;

@@ -59,6 +59,7 @@ class Blocking {
   int64_t per_group;         // channels of a group
   std::vector<Block> kinds;  // up to kMostKinds: blocks of whole panels, whole blocks of the last panel, its remainder
   int64_t steps;             // groups of four bytes in a tap
+  bool half;                 // the last of which has one bfloat16
   int64_t taps;
   int64_t columns;   // of the table of pixels
   bool interleaved;  // bytes of four vectors of channels are interleaved tap by tap (depthwise): always four vectors

@@ -56,7 +56,7 @@ class ContractionKernel : public TileKernel {
   Vec product() const { return vec(after_weights() + 2); }
   Vec flip() const { return vec(after_weights() + 1); }
   // The last step of a tap has one bfloat16, and what lies behind it may be no number: zero weights would not drop it.
-  bool odd() const { return row_.dot == Dot::Bf16 && c_.k % 2 != 0; }
+  bool odd() const { return blocking_.half; }
   bool flips() const { return row_.dot == Dot::Vnni && c_.a == DType::Int8; }
   std::vector<int> spare() const {
     std::vector<int> free;

@@ -61,7 +61,8 @@ static std::vector<abi::Argument> arguments_of(const Contraction& c, const Plan&
 
 // Tiles of the blocks, and how their weights lie.
 static void add_blocking(StructureKey& key, const kernels::Blocking& b) {
-  key.add(b.lanes, b.quad, b.steps, b.taps, b.columns, b.interleaved, b.paired, b.words, b.params, b.kinds.size());
+  key.add(b.lanes, b.quad, b.steps, b.half, b.taps, b.columns, b.interleaved, b.paired, b.words, b.params,
+          b.kinds.size());
   for (const kernels::Block& kind : b.kinds) key.add(kind.nr, kind.channels, kind.mr, kind.pitch);
 }
 

@@ -22,7 +22,7 @@ class MatrixTiles : public TileKernel {
  public:
   MatrixTiles(const Contraction& c, const Plan& plan)
       : TileKernel(c, plan),
-        half_step_(c.a == DType::BFloat16 && c.k % 2 != 0),
+        half_step_(blocking_.half),
         rounds_(static_cast<int>((blocking_.steps - half_step_) / kStepsAtOnce)),
         rest_(static_cast<int>(blocking_.steps) - rounds_ * kStepsAtOnce) {}
 

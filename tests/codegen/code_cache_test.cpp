@@ -113,6 +113,21 @@ TEST(CodeCache, TilesTellRunsOfPixelsApart) {
   EXPECT_NE(a.key, b.key);
 }
 
+// One channel and two are one step of four bytes each; the code for one must not load a second.
+TEST(CodeCache, StepsThatEndInOneBfloat16AreToldApart) {
+  const auto of_channels = [](int64_t channels) {
+    return std::make_unique<KernelCase>(
+        KernelShape{.pixels_h = 4, .pixels_w = 8, .in_channels = channels, .out_channels = 32}, DType::BFloat16,
+        DType::Float32, 1);
+  };
+  for (const Isa isa : {Isa::Avx512Bf16, Isa::AmxBf16}) {
+    const auto one = of_channels(1), two = of_channels(2);
+    const codegen::StepCode a = kernel(*one, isa), b = kernel(*two, isa);
+    EXPECT_NE(a.emit(), b.emit());
+    EXPECT_NE(a.key, b.key);
+  }
+}
+
 TEST(CodeCache, KnowsWhatWasEmittedBefore) {
   codegen::CodeCache cache;
   const auto first = codegen::emit(plan_of_sums({30000, 30000}, 40).plan, cache);
