@@ -226,15 +226,27 @@ void Graph::replace_all_uses(Value* from, Value* to) {
 
 // ---- erasing --------------------------------------------------------------------------------------------------------
 
+Graph::~Graph() {
+  if (!parent_) ending_ = true;
+  if (!top_of(*this).ending_) clear();
+  nodes_.clear();  // whose subgraphs still ask us
+}
+
+// Nobody outside of this subgraph knows anything of it any more.
+void Graph::clear() {
+  set_outputs({});
+  while (!nodes_.empty()) erase(&nodes_.back());
+  inputs_.clear();
+  for (auto* values : {&values_, &constants_}) {
+    for (Value& value : *values) top_of(*this).unname(&value);
+    values->clear();
+  }
+}
+
 void Graph::erase(Node* node) {
   LAPIS_ASSERT(node->graph_ == this, "node '" << node->name() << "' belongs to another graph");
   // Nodes of nested subgraphs may use our values: drop them first, so that no use list points into freed memory.
-  for (Graph* subgraph : node->subgraphs()) {
-    subgraph->set_outputs({});
-    while (!subgraph->nodes_.empty()) subgraph->erase(&subgraph->nodes_.back());
-    for (auto* values : {&subgraph->values_, &subgraph->constants_})
-      for (Value& value : *values) top_of(*this).unname(&value);
-  }
+  for (Graph* subgraph : node->subgraphs()) subgraph->clear();
   for (size_t i = 0; i < node->inputs_.size(); ++i) remove_use(node, i);
   for (Value* output : node->outputs_) {
     if (!output) continue;

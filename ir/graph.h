@@ -128,6 +128,7 @@ class Node {
 class Graph {
  public:
   explicit Graph(std::string name = "graph", Graph* parent = nullptr) : name_(std::move(name)), parent_(parent) {}
+  ~Graph();  // a subgraph takes its names and its uses of other graphs' values along
   Graph(const Graph&) = delete;
   Graph& operator=(const Graph&) = delete;
   std::unique_ptr<Graph> clone() const;  // of a top-level graph; tensors are shared, not copied
@@ -193,6 +194,7 @@ class Graph {
   void list(Value* value, size_t i);
   void unlist(Value* value);
   void forget(Value* value);
+  void clear();
   void note_edit();
   void clone_into(Graph& copy, std::unordered_map<const Value*, Value*>& values) const;
 
@@ -208,6 +210,7 @@ class Graph {
   std::unordered_set<std::string> reserved_;  // taken, but by no value
   int64_t next_id_ = 0;
   uint64_t revision_ = 0;  // likewise
+  bool ending_ = false;    // likewise: the whole model goes, and nobody needs to leave it
 };
 
 class Graph::NodeRange {

@@ -139,6 +139,25 @@ TEST(Graph, ARevisionIsThatOfTheWholeModel) {
   EXPECT_EQ(body->revision(), graph.revision());
 }
 
+TEST(Graph, ABodyThatNobodyHoldsLeavesNothingBehind) {
+  Graph graph;
+  Value* x = graph.add_input("x", vector_type());
+  {
+    const auto body = graph.make_subgraph("body");
+    const auto inner = body->make_subgraph("inner");
+    Value* y = body->add_input("y", vector_type());
+    Value* w = body->add_constant(filled(1), "w");
+    Node* sum = body->add_node(ops::Add, {y, x}, {}, {"sum"});
+    inner->set_outputs({inner->add_node(ops::Add, {sum->output(), w}, {}, {"z"})->output()});
+    Value* c = body->add_input("c", Type::tensor(DType::Bool, Shape{}));
+    body->add_node(ops::If, {c}, {{"then_branch", inner}}, {"chosen"});
+    EXPECT_EQ(x->uses().size(), 1u);
+  }
+  EXPECT_TRUE(x->unused());
+  for (const char* name : {"y", "w", "sum", "z", "c", "chosen"})
+    EXPECT_EQ(graph.add_constant(filled(1), name)->name(), name) << "the name is free";
+}
+
 TEST(Rewriter, WhatIsTakenBackIsNoEdit) {
   Chain g;
   const uint64_t before = g.graph.revision();
