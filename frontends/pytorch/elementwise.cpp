@@ -210,9 +210,10 @@ template <const OpDef& Op> Status rounded(Translation& t) {
 
 // ---- limits ---------------------------------------------------------------------------------------------------------
 
-// The limits decide the type too.
+// The limits decide the type too. Numbers beyond what it holds limit nothing, or all: they do not wrap.
 Result<Value*> limited(Translation& t, Args& a, Value* x, std::string_view limit, const OpDef& op) {
   if (!a.has(limit)) return x;
+  if (!a.is_operand(limit)) return t.add(op, {x, number_like(t, a.number(limit, 0), x)});
   LAPIS_TRY(const Pair p, pair(t, a, "self", limit));
   LAPIS_TRY(const std::vector<Value*> both, in_one_type(t, {x, p.b}));
   return t.add(op, both);

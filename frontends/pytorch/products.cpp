@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cctype>
 #include <cmath>
+#include <limits>
 
 #include "frontends/common/einsum.h"
 #include "frontends/pytorch/translators.h"
@@ -56,7 +57,9 @@ Status addmm(Translation& t) {
   LAPIS_TRY(Value * c, self(a));
   LAPIS_TRY(Value * left, a.tensor("mat1"));
   LAPIS_TRY(Value * right, a.tensor("mat2"));
-  return finish(t, t.add(ops::Gemm, {left, right, c}, attributes));
+  // What counts nothing may be no number.
+  const std::vector<Value*> inputs = attributes.beta == 0 ? std::vector{left, right} : std::vector{left, right, c};
+  return finish(t, t.add(ops::Gemm, inputs, attributes));
 }
 
 Status baddbmm(Translation& t) {
@@ -101,7 +104,7 @@ Result<Value*> scores(Translation& t, Args& a, Value* query, Value* key) {
 // Truth values say what may be seen; others are added.
 Result<Value*> masked(Translation& t, Value* scores, Value* mask) {
   if (mask->dtype() != DType::Bool) return t.add(ops::Add, {scores, mask});
-  return t.add(ops::Where, {mask, scores, number_like(t, -INFINITY, scores)});
+  return t.add(ops::Where, {mask, scores, number_like(t, -std::numeric_limits<double>::infinity(), scores)});
 }
 
 // Nobody sees what comes behind.
@@ -157,9 +160,10 @@ Status attention(Translation& t) {
 
 // ---- normalizations -------------------------------------------------------------------------------------------------
 
-Result<Value*> tensor_or(Translation& t, Args& a, std::string_view name, double fallback, Shape shape) {
+Result<Value*> tensor_or(Translation& t, Args& a, std::string_view name, double fallback, const Shape& shape,
+                         const Value* x) {
   if (a.has(name)) return a.tensor(name);
-  return frontend::filled(t, fallback, Type::tensor(DType::Float32, shape));
+  return frontend::filled(t, fallback, Type::tensor(x->dtype(), shape));
 }
 
 float epsilon_of(Args& a) { return static_cast<float>(a.number("eps", 1e-5)); }
@@ -174,8 +178,8 @@ Status batch_norm(Translation& t) {
   LAPIS_TRY(Value * mean, a.tensor("running_mean"));
   LAPIS_TRY(Value * variance, a.tensor("running_var"));
   if (!mean->type().is_static()) return Translation::unsupported("statistics of open size");
-  LAPIS_TRY(Value * weight, tensor_or(t, a, "weight", 1, mean->type().shape()));
-  LAPIS_TRY(Value * bias, tensor_or(t, a, "bias", 0, mean->type().shape()));
+  LAPIS_TRY(Value * weight, tensor_or(t, a, "weight", 1, mean->type().shape(), x));
+  LAPIS_TRY(Value * bias, tensor_or(t, a, "bias", 0, mean->type().shape(), x));
   return finish(t, t.add(ops::BatchNormalization, {x, weight, bias, mean, variance},
                          ops::BatchNormalizationAttrs{.epsilon = epsilon}));
 }
@@ -216,7 +220,7 @@ Status layer_norm(Translation& t) {
   LAPIS_TRY(Value * x, a.tensor("input"));
   if (const auto problem = shape_problem(DType::Float32, shape))
     return error(ErrorKind::Input, "normalizes what cannot be: " + *problem);
-  LAPIS_TRY(Value * weight, tensor_or(t, a, "weight", 1, shape));
+  LAPIS_TRY(Value * weight, tensor_or(t, a, "weight", 1, shape, x));
   std::vector<Value*> inputs = {x, weight};
   if (a.has("bias")) {
     LAPIS_TRY(inputs.emplace_back(), a.tensor("bias"));
@@ -257,8 +261,8 @@ Status group_norm(Translation& t) {
   LAPIS_CHECK(a.status());
   LAPIS_TRY(Value * x, a.tensor("input"));
   LAPIS_TRY(const Shape channels, channels_of(x));
-  LAPIS_TRY(Value * weight, tensor_or(t, a, "weight", 1, channels));
-  LAPIS_TRY(Value * bias, tensor_or(t, a, "bias", 0, channels));
+  LAPIS_TRY(Value * weight, tensor_or(t, a, "weight", 1, channels, x));
+  LAPIS_TRY(Value * bias, tensor_or(t, a, "bias", 0, channels, x));
   return finish(t, t.add(ops::GroupNormalization, {x, weight, bias},
                          ops::GroupNormalizationAttrs{.epsilon = epsilon, .num_groups = groups}));
 }
@@ -271,8 +275,8 @@ Status instance_norm(Translation& t) {
   if (!uses_input) return Translation::unsupported("statistics of training");
   LAPIS_TRY(Value * x, a.tensor("input"));
   LAPIS_TRY(const Shape channels, channels_of(x));
-  LAPIS_TRY(Value * weight, tensor_or(t, a, "weight", 1, channels));
-  LAPIS_TRY(Value * bias, tensor_or(t, a, "bias", 0, channels));
+  LAPIS_TRY(Value * weight, tensor_or(t, a, "weight", 1, channels, x));
+  LAPIS_TRY(Value * bias, tensor_or(t, a, "bias", 0, channels, x));
   return finish(t, t.add(ops::InstanceNormalization, {x, weight, bias}, ops::InstanceNormalizationAttrs{epsilon}));
 }
 

@@ -45,6 +45,7 @@ Result<Value*> as_large_as(Translation& t, Value* source, Value* index) {
       source->type().is_static() && index->type().is_static() && source->type().shape() == index->type().shape();
   if (are_alike) return source;
   LAPIS_TRY(const int64_t rank, frontend::rank_of(source));
+  if (rank == 0) return source;
   LAPIS_TRY(Value * ends, t.add(ops::ShapeOf, {index}));
   return t.add(ops::Slice, {source, frontend::ints(t, Shape(static_cast<size_t>(rank), 0)), ends});
 }

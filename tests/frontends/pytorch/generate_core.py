@@ -65,10 +65,10 @@ class Mixed(torch.nn.Module):
         wide, empty = a.double(), a[:, :0]
         results = [f(b, -3) for f in (torch.add, torch.mul, torch.div, torch.eq, torch.lt, torch.ge, torch.remainder)] + [-b, torch.relu(b), b**2, torch.square(s), torch.sign(s)]
         results += [torch.div(a, 0.1, rounding_mode="floor"), torch.div(k, 0.1, rounding_mode="floor"), k // 0.1, a % -0.7, torch.nan_to_num(a % math.inf), (a * 10) // 0.3, torch.div(a, math.inf, rounding_mode="floor"), torch.maximum(s, ~s), torch.minimum(s, ~s)]
-        results += [torch.clamp(k, -0.5, 1.5), torch.clamp(k, max=0.5), torch.clamp(k, a[0], a[0] + 1), torch.where(s, 1, 2), torch.where(s, 1.5, 2), torch.addcmul(a, k, wide)]
+        results += [torch.clamp(b, min=-1), torch.clamp(k, -0.5, 1.5), torch.clamp(k, max=0.5), torch.clamp(k, a[0], a[0] + 1), torch.where(s, 1, 2), torch.where(s, 1.5, 2), torch.addcmul(a, k, wide)]
         results += [torch.any(b, 0), torch.all(b), torch.any(k, []), A.any.dims(k, [], True), torch.argmax(a, keepdim=True), torch.max(s, 1).values, torch.max(s, 0).indices, torch.sort(s, stable=True, dim=1)[0]]
         results += [f(z, 0) for f in (torch.sum, torch.amax, torch.argmax, torch.cumsum, torch.any, torch.logsumexp)] + [*torch.sort(z), *torch.max(z, 0), *torch.topk(z, 1)]
-        results += [torch.logsumexp(k, 0), torch.sum(empty, 1), torch.any(empty, 1), torch.prod(empty, 1), torch.pow(z, 0.5), F.celu(wide, 0.7), torch.masked_fill(k, s, 2)]
+        results += [torch.logsumexp(k, 0), torch.sum(empty, 1), torch.any(empty, 1), torch.prod(empty, 1), torch.pow(z, 0.5), F.celu(wide, 0.7), F.layer_norm(wide, [4]), torch.addmm(a * math.inf, a, a.T @ a, beta=0), torch.scatter(z, 0, k[0, 0] * 0, z + 1), torch.masked_fill(k, s, 2)]
         return tuple(r.clone() for r in results)
 
 
