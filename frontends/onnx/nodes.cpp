@@ -134,43 +134,35 @@ void remove_attribute(onnx::NodeProto& node, std::string_view name) {
   all.erase(std::remove_if(all.begin(), all.end(), [&](const auto& a) { return a.name() == name; }), all.end());
 }
 
-void set_string(onnx::NodeProto& node, const std::string& name, const std::string& value) {
+// In place of the one that has the name.
+static onnx::AttributeProto* fresh_attribute(onnx::NodeProto& node, const std::string& name,
+                                             onnx::AttributeProto::AttributeType type) {
   remove_attribute(node, name);
   auto* a = node.add_attribute();
   a->set_name(name);
-  a->set_type(onnx::AttributeProto::STRING);
-  a->set_s(value);
+  a->set_type(type);
+  return a;
+}
+
+void set_string(onnx::NodeProto& node, const std::string& name, const std::string& value) {
+  fresh_attribute(node, name, onnx::AttributeProto::STRING)->set_s(value);
 }
 
 void set_int(onnx::NodeProto& node, const std::string& name, int64_t value) {
-  remove_attribute(node, name);
-  auto* a = node.add_attribute();
-  a->set_name(name);
-  a->set_type(onnx::AttributeProto::INT);
-  a->set_i(value);
+  fresh_attribute(node, name, onnx::AttributeProto::INT)->set_i(value);
 }
 
 void set_float(onnx::NodeProto& node, const std::string& name, float value) {
-  remove_attribute(node, name);
-  auto* a = node.add_attribute();
-  a->set_name(name);
-  a->set_type(onnx::AttributeProto::FLOAT);
-  a->set_f(value);
+  fresh_attribute(node, name, onnx::AttributeProto::FLOAT)->set_f(value);
 }
 
 void set_floats(onnx::NodeProto& node, const std::string& name, const std::vector<float>& values) {
-  remove_attribute(node, name);
-  auto* a = node.add_attribute();
-  a->set_name(name);
-  a->set_type(onnx::AttributeProto::FLOATS);
+  auto* a = fresh_attribute(node, name, onnx::AttributeProto::FLOATS);
   for (const float value : values) a->add_floats(value);
 }
 
 void set_ints(onnx::NodeProto& node, const std::string& name, const std::vector<int64_t>& values) {
-  remove_attribute(node, name);
-  auto* a = node.add_attribute();
-  a->set_name(name);
-  a->set_type(onnx::AttributeProto::INTS);
+  auto* a = fresh_attribute(node, name, onnx::AttributeProto::INTS);
   for (const int64_t value : values) a->add_ints(value);
 }
 

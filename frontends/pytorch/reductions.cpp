@@ -218,15 +218,22 @@ Result<std::vector<Value*>> only(Result<Value*> y) {
   return std::vector<Value*>{value};
 }
 
-Status cumsum(Translation& t) {
+// What make(x, dim) makes of all that stands before each element, in the type that the call names. Integers have 64
+// bits where it names none.
+template <class Make> Status accumulated(Translation& t, Make make) {
   Args a(t);
   const int64_t dim = a.integer("dim", 0);
   const auto dtype = a.dtype();
   LAPIS_CHECK(a.status());
   LAPIS_TRY(Value * x, self(a));
   LAPIS_TRY(x, frontend::cast(t, x, dtype.value_or(is_float(x->dtype()) ? x->dtype() : DType::Int64)));
-  Value* axis = frontend::scalar(t, static_cast<double>(dim), DType::Int64);
-  return finish_along(t, x, [&](Value* y) { return only(t.add(ops::CumSum, {y, axis})); });
+  return finish_along(t, x, [&](Value* y) { return make(y, dim); });
+}
+
+Status cumsum(Translation& t) {
+  return accumulated(t, [&](Value* x, int64_t dim) {
+    return only(t.add(ops::CumSum, {x, frontend::scalar(t, static_cast<double>(dim), DType::Int64)}));
+  });
 }
 
 // x_1, x_1 x_2, x_1 x_2 x_3, ...: each times that of 1, 2, 4, ... places before.
@@ -247,13 +254,7 @@ Result<std::vector<Value*>> products(Translation& t, Value* x, int64_t dim) {
 }
 
 Status cumprod(Translation& t) {
-  Args a(t);
-  const int64_t dim = a.integer("dim", 0);
-  const auto dtype = a.dtype();
-  LAPIS_CHECK(a.status());
-  LAPIS_TRY(Value * x, self(a));
-  LAPIS_TRY(x, frontend::cast(t, x, dtype.value_or(is_float(x->dtype()) ? x->dtype() : DType::Int64)));
-  return finish_along(t, x, [&](Value* y) { return products(t, y, dim); });
+  return accumulated(t, [&](Value* x, int64_t dim) { return products(t, x, dim); });
 }
 
 Status topk(Translation& t) {
