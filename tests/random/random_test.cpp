@@ -129,6 +129,49 @@ TEST(Judge, OnlySumsThatOverflowMayBeAnything) {
   EXPECT_THAT(difference(*e, 0, row({NAN, 1, 1})), HasSubstr("element 2"));
 }
 
+// Sums of bfloat16 are taken in float, whose range is the same: by pairs they are finite, one by one they are not.
+TEST(Judge, SumsOfBFloat16MayOverflowOnTheirWay) {
+  Graph graph("product");
+  const auto tensor = [](const Shape& shape, const std::vector<float>& values) {
+    std::vector<BFloat16> rounded;
+    std::transform(values.begin(), values.end(), std::back_inserter(rounded), to_bfloat16);
+    return Tensor::of<BFloat16>(shape, std::move(rounded));
+  };
+  Value* x = graph.add_input("x", Type::tensor(DType::BFloat16, Shape{1, 4}));
+  Value* w = graph.add_input("w", Type::tensor(DType::BFloat16, Shape{4, 2}));
+  Node* node = graph.add_node(ops::MatMul, {x, w});
+  node->output()->set_type(Type::tensor(DType::BFloat16, Shape{1, 2}));
+  graph.set_outputs({node->output()});
+  const auto e =
+      expect(graph, {{"x", tensor({1, 4}, {3e38F, 3e38F, -3e38F, 1})}, {"w", tensor({4, 2}, {1, 0, 1, 0, 1, 0, 1, 1})}},
+             24, 1);
+  EXPECT_EQ(difference(*e, 0, tensor({1, 2}, {INFINITY, 1})), "");
+  EXPECT_EQ(difference(*e, 0, tensor({1, 2}, {3e38F, 1})), "");
+  EXPECT_THAT(difference(*e, 0, tensor({1, 2}, {3e38F, 2})), HasSubstr("element 1"));
+}
+
+// The largest elements of a row of which nothing is determined may all be small.
+TEST(Judge, OrderedElementsMayBeAnything) {
+  constexpr int64_t kElements = 32;
+  Graph graph("order");
+  const Type row = Type::tensor(DType::Float32, Shape{1, kElements});
+  Value *x = graph.add_input("x", Type::tensor(DType::Float32, Shape{2, kElements})),
+        *axes = graph.add_constant(Tensor::vector<int64_t>({0})),
+        *k = graph.add_constant(Tensor::vector<int64_t>({kElements}));
+  Node *norm = graph.add_node(ops::ReduceL2, {x, axes}),
+       *top = graph.add_node(ops::TopK, {norm->output(), k}, {}, {"", ""});
+  norm->output()->set_type(row);
+  top->output(0)->set_type(row);
+  top->output(1)->set_type(Type::tensor(DType::Int64, Shape{1, kElements}));
+  graph.set_outputs({top->output(0)});
+  const auto all = [](int64_t rows, float value) {
+    return Tensor::of<float>({rows, kElements}, std::vector<float>(static_cast<size_t>(rows * kElements), value));
+  };
+  const auto e = expect(graph, {{"x", all(2, 2.5e38F)}}, 24, 1);
+  EXPECT_EQ(e->outputs[0], all(1, INFINITY));
+  EXPECT_EQ(difference(*e, 0, all(1, 3.4e38F)), "");
+}
+
 // Where a little error decides between two results neither is wrong.
 TEST(Judge, UndeterminedResultsPass) {
   Graph graph("step");

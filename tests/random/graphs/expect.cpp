@@ -113,24 +113,36 @@ Tensor shifted(const Tensor& t, double extent, Random& random) {
   return perturbed(t, 0, &extents, 1, random);
 }
 
-// What runs say in turn of an element that nothing determines, and not of all elements the same.
+// What runs say in turn of an element that nothing determines: mostly not the same of all elements, and in the last
+// runs the same, since an order of elements that are anything has all that they may be in it.
 float anything(size_t run, size_t element) {
   constexpr float kAnything[] = {0, INFINITY, NAN, -INFINITY, 1};
-  const size_t stride = 1 + run / 5 % 4;  // so that two elements meet in every way
+  const size_t stride = (1 + run / 5) % 5;  // so that two elements meet in every way
   return kAnything[(run + element * stride) % 5];
 }
 
+// Where `undetermined` says so, elements become what they may be in this run.
+template <class Undetermined> void spread(Tensor& t, size_t run, const Undetermined& undetermined) {
+  visit_dtype(t.dtype(), [&]<class T>(T) {
+    size_t element = 0;
+    for (T& v : t.mutable_data<T>()) {
+      const size_t i = element++;
+      if (!undetermined(i)) continue;
+      const float value = anything(run, i);
+      if constexpr (std::is_floating_point_v<T>) v = static_cast<T>(value);
+      if constexpr (std::is_same_v<T, Float16>) v = to_float16(value);
+      if constexpr (std::is_same_v<T, BFloat16>) v = to_bfloat16(value);
+    }
+  });
+}
+
 // Sums whose terms' magnitudes have an infinite sum may leave the range of their type on their way, or not, by their
-// order and by whether products are rounded before they are added.
+// order and by whether products are rounded before they are added. Those of halves are taken in float, whose range they
+// do not leave.
 void spread_infinite(Tensor& sums, const Tensor& magnitudes, size_t run) {
-  if (sums.shape() != magnitudes.shape()) return;
-  const auto spread = [&]<class T>(double limit) {
-    const auto values = sums.mutable_data<T>();
-    for (size_t i = 0; i < values.size(); ++i)
-      if (std::abs(magnitudes.as_double(static_cast<int64_t>(i))) > limit) values[i] = anything(run, i);
-  };
-  if (sums.dtype() == DType::Float32) spread.template operator()<float>(1e38);
-  if (sums.dtype() == DType::Float64) spread.template operator()<double>(1e308);
+  if (sums.shape() != magnitudes.shape() || !perturbable(sums) || sums.dtype() == DType::Float16) return;
+  const double limit = sums.dtype() == DType::Float64 ? 1e308 : 1e38;
+  spread(sums, run, [&](size_t i) { return std::abs(magnitudes.as_double(static_cast<int64_t>(i))) > limit; });
 }
 
 // The real power of integers is as exact as a double.
@@ -148,18 +160,8 @@ void round_powers(Tensor& powers, Random& random) {
 // Nothing is determined. Every sixth run keeps what it has.
 void spread_everything(std::vector<Tensor>& results, size_t run) {
   if (run % 6 == 5) return;
-  for (Tensor& t : results) {
-    if (!t.defined() || !perturbable(t)) continue;
-    visit_dtype(t.dtype(), [&]<class T>(T) {
-      size_t element = 0;
-      for (T& v : t.mutable_data<T>()) {
-        const float value = anything(run, element++);
-        if constexpr (std::is_floating_point_v<T>) v = static_cast<T>(value);
-        if constexpr (std::is_same_v<T, Float16>) v = to_float16(value);
-        if constexpr (std::is_same_v<T, BFloat16>) v = to_bfloat16(value);
-      }
-    });
-  }
+  for (Tensor& t : results)
+    if (t.defined() && perturbable(t)) spread(t, run, [](size_t) { return true; });
 }
 
 // 0 where the magnitude is within the extent: sums that cancel.
