@@ -47,6 +47,9 @@ Dim end_position(const Dim& size, const Dim& end) {
 bool at_most(const Dim& d, int64_t most) { return d.is_constant() && d.value() <= most; }
 bool at_least(const Dim& d, int64_t least) { return d.is_constant() && d.value() >= least; }
 
+// A forward slice that begins behind any axis, or ends before it.
+bool takes_nothing(const Dim& start, const Dim& end) { return at_least(start, kEndless) || at_most(end, -kEndless); }
+
 // Of a whole axis; what a part of a symbolic one has is not known.
 Dim reversed_size(const Dim& size, const Dim& start, const Dim& end, int64_t step) {
   const bool whole = (start.is(-1) || at_least(start, kEndless)) && at_most(end, -kEndless);
@@ -61,6 +64,7 @@ Dim sliced_size(const Dim& size, const Dim& start, const Dim& end, const Dim& st
   if (size.is_constant() && start.is_constant() && end.is_constant())
     return clamped(size.value(), start.value(), end.value(), step.value()).count;
   if (step.value() < 0) return reversed_size(size, start, end, step.value());
+  if (takes_nothing(start, end)) return 0;
   const Dim first = at_most(start, -kEndless) ? Dim(0) : from_end(start, size);
   if (at_most(start, -1) && !first.is_constant() && !first.never_negative())
     return Dim::unknown();  // min(size, -start)

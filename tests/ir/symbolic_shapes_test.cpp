@@ -65,6 +65,10 @@ TEST(SymbolicSlice, OnlyClaimsWhatHolds) {
   EXPECT_EQ(slice(S() + Dim(8), 2, 5), "float[3]");
   EXPECT_EQ(slice(S() * Dim(2), 0, INT64_MAX, 2), "float[S]");
   EXPECT_EQ(slice(S(), -1, INT64_MIN, -1), "float[S]");
+  EXPECT_EQ(slice(S(), 1, INT64_MIN), "float[0]");
+  EXPECT_EQ(slice(S(), 0, -INT64_MAX, 3), "float[0]");
+  EXPECT_EQ(slice(S(), INT64_MAX, INT64_MAX), "float[0]");
+  EXPECT_EQ(slice(S(), INT32_MAX, -1), "float[0]");
 }
 
 // Shape computations over x: float[N,S,384]; `ids` is int64[N,S].
