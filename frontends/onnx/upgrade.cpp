@@ -400,7 +400,9 @@ Status top_k_10(NodeProto& node, UpgradeHost& host) {
   return ok();
 }
 
+// The scales were of two axes, and so was the name of the mode.
 Status upsample_7(NodeProto& node, UpgradeHost&) {
+  if (string_or(node, "mode", "") == "bilinear") set_string(node, "mode", "linear");
   const float height = float_or(node, "height_scale", 1), width = float_or(node, "width_scale", 1);
   remove_attribute(node, "height_scale");
   remove_attribute(node, "width_scale");

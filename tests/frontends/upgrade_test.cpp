@@ -190,6 +190,10 @@ INSTANTIATE_TEST_SUITE_P(
              table(1, 2, {1, 2}), table(1, 4, {1, 2, 1, 2})},
         Case{6, "(float[1,1,1,2] x) => (float[1,1,2,2] y) { y = Upsample<height_scale = 2.0, width_scale = 1.0>(x) }",
              "Resize", image(1, 2, {1, 2}), image(2, 2, {1, 2, 1, 2})},
+        Case{1,
+             "(float[1,1,1,2] x) => (float[1,1,1,4] y) { y = Upsample<height_scale = 1.0, width_scale = 2.0, mode = "
+             "\"bilinear\">(x) }",
+             "Resize", image(1, 2, {1, 2}), image(1, 4, {1, 1.5f, 2, 2})},
         Case{5, "(float[2] x) => (float[2] y) { y = Selu(x) }", "Selu", row({2, -50}), row({2.1014f, -1.7580313f})},
         Case{1, "(float[1,1,2] x) => (float[1,1,1] y) { y = GlobalLpPool<p = 1.0>(x) }", "Abs, ReduceSum, Identity",
              Tensor::of<float>({1, 1, 2}, {1, -2}), Tensor::of<float>({1, 1, 1}, {3})}));
