@@ -5,6 +5,7 @@
 #include "passes/prune/prune.h"
 #include "passes/quantize/bias_correction.h"
 #include "passes/quantize/equalize.h"
+#include "passes/quantize/recurrences.h"
 #include "passes/quantize/roles.h"
 #include "passes/quantize/rounded_weights.h"
 #include "passes/quantize/smooth.h"
@@ -79,6 +80,34 @@ Result<Adjusted> adjusted(Graph& graph, Evaluator& evaluator, const SampleSource
   return Adjusted{std::move(placement), std::move(rounded)};
 }
 
+// The model quantized, with its damage on some of the samples where that is wanted.
+Result<QuantizeReport> quantize_as_planned(Graph& graph, Evaluator& evaluator, const SampleSource& source,
+                                           const QuantizeOptions& options, const Graph& original) {
+  LAPIS_TRY(const Adjusted plan, adjusted(graph, evaluator, source, options));
+  LAPIS_TRY(const Calibration calibration,
+            calibrate(graph, plan.placement.value_names(), evaluator, source, options.calibrate));
+  QuantizeReport report = insert(graph, plan.placement, calibration, options, plan.rounded);
+  if (options.damage_samples == 0) return report;
+  LAPIS_TRY(const std::vector<Feeds> some, some_of(source, calibration.samples, options.damage_samples));
+  LAPIS_TRY(report.damage, measure_damage(original, graph, evaluator, some));
+  return report;
+}
+
+Result<std::vector<HarmedRecurrence>> find_harmed(const Graph& graph, Evaluator& evaluator, const SampleSource& source,
+                                                  const QuantizeOptions& options) {
+  LAPIS_TRY(const Placement placement, plan_qdq(graph, options.recipe, options.target));
+  const auto alone = [&](Graph& copy, const std::string& node) -> Result<Damage> {
+    QuantizeOptions one = options;
+    one.calibrate.progress = {};
+    one.recipe.keep_float({Selector::By::Pattern, ".*"});
+    one.recipe.set({Selector::By::Name, node}, {.precision = Precision::Int8});
+    const std::unique_ptr<Graph> before = copy.clone();
+    LAPIS_TRY(const QuantizeReport report, quantize_as_planned(copy, evaluator, source, one, *before));
+    return *report.damage;
+  };
+  return harmed_recurrences(graph, placement, alone);
+}
+
 // Prunes the model as the recipe says. Null if it asks for nothing.
 Result<std::shared_ptr<const PruneReport>> pruned(Graph& graph, const QuantizeOptions& options,
                                                   Evaluator* evaluator = nullptr, const SampleSource& source = {}) {
@@ -87,6 +116,11 @@ Result<std::shared_ptr<const PruneReport>> pruned(Graph& graph, const QuantizeOp
   const bool asked = std::any_of(report.weights.begin(), report.weights.end(),
                                  [](const PrunedWeights& w) { return !w.pattern.empty(); });
   return asked ? std::make_shared<const PruneReport>(std::move(report)) : nullptr;
+}
+
+void explain(QuantizeReport& report, const HarmedRecurrence& harmed) {
+  for (NodeDecision& d : report.decisions)
+    if (d.node == harmed.product) d.note = harmed.reason();
 }
 
 // Says of what causes damage whether it lost weights.
@@ -165,15 +199,17 @@ Result<QuantizeReport> quantize_static(Graph& graph, Evaluator& evaluator, const
                                        const QuantizeOptions& options) {
   const std::unique_ptr<Graph> original = graph.clone();
   LAPIS_TRY(const auto prune_report, pruned(graph, options, &evaluator, source));
-  LAPIS_TRY(const Adjusted plan, adjusted(graph, evaluator, source, options));
-  LAPIS_TRY(const Calibration calibration,
-            calibrate(graph, plan.placement.value_names(), evaluator, source, options.calibrate));
-  QuantizeReport report = insert(graph, plan.placement, calibration, options, plan.rounded);
+  QuantizeOptions sparing = options;
+  std::vector<HarmedRecurrence> harmed;
+  if (options.damage_samples > 0) {
+    LAPIS_TRY(harmed, find_harmed(graph, evaluator, source, options));
+  }
+  for (const HarmedRecurrence& h : harmed) sparing.recipe.keep_float({Selector::By::Name, h.product});
+  LAPIS_TRY(QuantizeReport report, quantize_as_planned(graph, evaluator, source, sparing, *original));
+  for (const HarmedRecurrence& h : harmed) explain(report, h);
   report.pruned = prune_report;
   report.recipe = for_nodes_of(*original, std::move(report.recipe));  // for the model as it was
-  if (options.damage_samples == 0) return report;
-  LAPIS_TRY(const std::vector<Feeds> some, some_of(source, calibration.samples, options.damage_samples));
-  LAPIS_TRY(report.damage, measure_damage(*original, graph, evaluator, some));
+  if (!report.damage) return report;
   if (prune_report) blame_pruning(*report.damage, *prune_report);
   for (Diagnostic& d : warnings_of(*report.damage)) report.warnings.push_back(std::move(d));
   return report;

@@ -1,5 +1,6 @@
 // Models that are hard on purpose: one recipe destroys them, the report names the node that does it,
 // and another recipe recovers them.
+#include "passes/expand/expand.h"
 #include "tests/passes/quantize_graph.h"
 
 namespace lapis::testing {
@@ -173,6 +174,38 @@ TEST(HardModels, ResidualEncodersWantTheirSmoothingAndFloatSums) {
   expect_recovered(smoothed);
   for (const NodeDecision& d : smoothed.decisions)
     if (d.op == "Add") EXPECT_FALSE(d.quantized) << d.node;
+}
+
+// A recurrent layer whose inputs are so large that they decide most of its gates, or as large as usual.
+template <int size> void recurrent(Net& net) {
+  Value* x = net.add(ops::Mul, {net.input({12, 1, 8}), net.constant(Tensor::scalar(static_cast<float>(size)))});
+  Node* layer = net.graph.add_node(
+      ops::LSTM,
+      {x, net.constant(random_tensor({1, 64, 8}, 60, 0.35F)), net.constant(random_tensor({1, 64, 16}, 61, 0.35F))},
+      {{"hidden_size", int64_t{16}}});
+  EXPECT_TRUE(infer_types(*layer).ok());
+  net.graph.set_outputs({net.add(ops::Squeeze, {layer->output(), net.ints({1})}, {}, "y")});
+  PassContext context;
+  EXPECT_TRUE(expand(net.graph, context).ok());
+}
+
+const NodeDecision& input_product(const QuantizeReport& report) {
+  return *std::ranges::find(report.decisions, "MatMul", &NodeDecision::op);
+}
+
+TEST(HardModels, SaturatedRecurrencesWantTheProductsOfTheirInputsInFloat) {
+  Recipe asked;
+  asked.set({Selector::By::Name, input_product(quantized(recurrent<40>, {})).node}, {.precision = Precision::Int8});
+  const QuantizeReport int8 = quantized(recurrent<40>, asked), spared = quantized(recurrent<40>, {});
+  EXPECT_TRUE(input_product(int8).quantized) << "a rule that names it is obeyed";
+  EXPECT_FALSE(input_product(spared).quantized);
+  EXPECT_NE(input_product(spared).note.find("would magnify its errors, from "), std::string::npos)
+      << input_product(spared).note;
+  EXPECT_GT(worst_output(spared), worst_output(int8) + 10);
+  EXPECT_TRUE(input_product(quantized(recurrent<1>, {})).quantized) << "gates that are half open pass errors on";
+  // What was done can be done again, without measuring.
+  const QuantizeReport again = quantized(recurrent<40>, spared.recipe);
+  EXPECT_FALSE(input_product(again).quantized);
 }
 
 }  // namespace
