@@ -75,6 +75,12 @@ class Planner {
     if (pair && is_feature_map(quantizer->input(0))) feature_maps_.insert(node.output());
   }
 
+  // The model says in which bytes the value is stored: those that it comes from, or those that all its readers make.
+  bool has_own_scale(const Value& v) const {
+    return placement_.own.holds(v) || (!v.unused() && !v.is_graph_output() &&
+                                       all(v.uses(), [](const Use& use) { return use.node->is(ops::QuantizeLinear); }));
+  }
+
   bool has_own_data(const Node& node) const { return node.input(0) && placement_.own.holds(*node.input(0)); }
 
   // A range that the model has need not be found.
@@ -109,7 +115,7 @@ class Planner {
     if (quant_of(node) == Quant::SharedScale)
       for (Value* v : data_outputs(node)) stored.push_back(v);
     for (const Value* v : stored)
-      if (!placement_.own.holds(*v)) return "the model says no range of '" + v->name() + "': give --calibration";
+      if (!has_own_scale(*v)) return "the model says no range of '" + v->name() + "': give --calibration";
     return std::nullopt;
   }
 
@@ -132,9 +138,22 @@ class Planner {
     return role.ok() ? std::nullopt : std::optional(role.diagnostics().front().message);
   }
 
+  // Data that the model stores in another way than in bytes of one scale keeps that: rounding it to bytes as well would
+  // take away what it has. Sums of products are int32, and not stored.
+  std::optional<std::string> reads_other_pairs(const Node& node) const {
+    if (placement_.recipes.of(node).weights_alone()) return std::nullopt;
+    for (const Value* v : computed_operands(node))
+      if (const Node* dq = v->producer();
+          dq && dq->is(ops::DequantizeLinear) && !placement_.own.holds(*v) && dq->input(0)->dtype() != DType::Int32)
+        return "the model stores '" + v->name() + "' as " + std::string(name_of(dq->input(0)->dtype())) +
+               (is_quantized_storage(dq->input(0)->dtype()) ? ", but not with one constant scale" : "");
+    return std::nullopt;
+  }
+
   std::optional<std::string> refusal(const Node& node) const {
     if (is_integer_operator(node)) return "it is an operator on integers";
     if (auto reason = placement_.recipes.keeps_float(node)) return reason;
+    if (auto reason = reads_other_pairs(node)) return reason;
     if (placement_.recipes.of(node).weights_alone() && !has_weights_alone(node.op()))
       return "only weights alone are wanted in fewer bits, which it has not";
     if (is_dynamic(node) && quant_of(node) != Quant::Contraction)
@@ -262,7 +281,7 @@ class Planner {
 
   // All that read a value in int8 read the same bytes.
   void pair(Value* v, const Node& node) {
-    if (placement_.own.holds(*v)) return;
+    if (has_own_scale(*v)) return;
     const NodeRecipe& recipe = placement_.recipes.of(node);
     const auto [at, added] = paired_.try_emplace(v, &node);
     if (added) {

@@ -101,6 +101,36 @@ TEST(OwnScales, WithDynamicRangesOnlyTheRestIsFoundDuringInference) {
   EXPECT_EQ(decision(*report, "first").note, "int8 operands, float output, with the scales of the model");
 }
 
+// What joins values of several scales is stored as the model says behind it, and in no other bytes before.
+TEST(OwnScales, WhatTheModelStoresIsNotStoredOnceMore) {
+  Net net;
+  Value *a = paired(net, net.input({1, 2, 4, 4}, "a"), 0.1f, 7),
+        *b = paired(net, net.input({1, 2, 4, 4}, "b"), 0.3f, 9);
+  Value* both = net.add(ops::Concat, {a, b}, {{"axis", int64_t{1}}}, "both");
+  Value* stored = paired(net, both, 0.2f, 8);
+  net.graph.set_outputs({net.add(ops::Conv, {stored, int8_weights(net, {4, 4, 3, 3}, 0.01f)})});
+  const std::unique_ptr<Graph> before = net.graph.clone();
+  const auto alone = quantize_dynamic(net.graph, {});
+  ASSERT_TRUE(alone.ok()) << to_string(alone.diagnostics());
+  EXPECT_TRUE(decision(*alone, "both").quantized) << decision(*alone, "both").note;
+  const QuantizeReport report = net.quantize();
+  EXPECT_TRUE(report.values.empty()) << report.values.front().value;
+  EXPECT_TRUE(decision(report, "both").quantized);
+  EXPECT_EQ((*evaluate(net.graph, net.feeds()))[0], (*evaluate(*before, net.feeds()))[0]);
+}
+
+TEST(OwnScales, DataInSixteenBitsKeepsThem) {
+  Net net;
+  Value *s = net.constant(Tensor::scalar(0.001f)), *z = net.constant(Tensor::scalar<uint16_t>(32768));
+  Value* x = net.add(ops::DequantizeLinear, {net.add(ops::QuantizeLinear, {net.input({2, 8}), s, z}), s, z}, {}, "x16");
+  net.graph.set_outputs({net.gemm(x, 4, "product")});
+  const std::unique_ptr<Graph> before = net.graph.clone();
+  const QuantizeReport report = net.quantize();
+  EXPECT_FALSE(decision(report, "product").quantized);
+  EXPECT_EQ(decision(report, "product").note, "the model stores 'x16' as uint16");
+  EXPECT_EQ((*evaluate(net.graph, net.feeds()))[0], (*evaluate(*before, net.feeds()))[0]);
+}
+
 TEST(OwnScales, ARecipeThatCannotHoldIsWarnedOf) {
   PartlyQuantized net;
   Recipe recipe;
