@@ -71,6 +71,16 @@ TEST(Report, ShowsTimesAndDistributionsOfTheBestModel) {
   EXPECT_NE(to_html(three_trials(), kSpace, {}, insight).find("no such &lt;kernel&gt;"), std::string::npos);
 }
 
+// Of a long name the end is shown, and no character of it in part.
+TEST(Report, CutsNamesBetweenCharacters) {
+  std::string name;
+  for (int i = 0; i < 30; ++i) name += "\xE5\xB1\x82";  // 90 bytes, three a character
+  const SearchSpace space{{{"c", {}}}, {{name, "Conv", {name}}}};
+  const std::string html = to_html(three_trials(), space, {"m.onnx", "top1"});
+  EXPECT_NE(html.find("...\xE5\xB1\x82\xE5"), std::string::npos);
+  EXPECT_EQ(html.find("\\x"), std::string::npos) << "bytes that are no characters";
+}
+
 TEST(Seen, CountsWhatIsFinite) {
   const Seen s = seen({1, 2, INFINITY, NAN, -4});
   EXPECT_EQ(s.histogram.count(), 3);

@@ -83,9 +83,11 @@ namespace {
 
 constexpr double kNames = 330, kThick = 13;
 
+// Its end, without cutting a character.
 std::string shortened(const std::string& name) {
   constexpr size_t kLongest = 52;
-  return name.size() > kLongest ? "..." + name.substr(name.size() - kLongest) : name;
+  if (name.size() <= kLongest) return name;
+  return "..." + name.substr(cut(name, name.size() - kLongest).size());
 }
 
 std::string bar(const Bar::Part& part, const std::string& name, const Scale& x, double y, double height) {
