@@ -3,6 +3,7 @@
 
 #include "codegen/emit.h"
 #include "driver/compile.h"
+#include "passes/quantize/integer.h"
 #include "runtime/executable.h"
 
 namespace lapis {
@@ -24,6 +25,7 @@ class JitEvaluator final : public Evaluator {
     // What the bound shapes fix becomes constant, and no pass does more;
     // watched values are outputs, so they stay and are computed as the graph says.
     LAPIS_CHECK(decide_branches(*copy));
+    apply_rules(*copy, leftover_rules());  // weights in few bits are numbers here: for some there is no other code
     CompileOptions options;
     options.host_calls = true;
     options.pipeline = empty_pipeline();

@@ -527,6 +527,24 @@ TEST(JitEvaluator, ReturnsWatchedValues) {
   EXPECT_FALSE(jit->run({}).ok());
 }
 
+// Models with weights in few bits are calibrated, compared and searched as others are. What is watched stays a result.
+// (Two integers of four bits are one number in the text.)
+TEST(JitEvaluator, RunsWeightsInFewBits) {
+  const auto graph = graph_from_text(
+      R"((float[1,4] x) => (float[1,2] y)
+      <int4[4,2] w = {225, 195, 165, 135}, float[2] s = {0.5, 0.25}> {
+    d = DequantizeLinear <axis = 1> (w, s)  y = MatMul(x, d)
+  })");
+  const auto jit = jit_evaluator(1), reference = reference_evaluator();
+  const Status loaded = jit->load(*graph, {"d"});
+  ASSERT_TRUE(loaded.ok()) << to_string(loaded.diagnostics());
+  ASSERT_TRUE(reference->load(*graph, {"d"}).ok());
+  const Feeds feeds = {{"x", Tensor::of<float>({1, 4}, {1, 2, 3, 4})}};
+  const auto got = jit->run(feeds), wanted = reference->run(feeds);
+  ASSERT_TRUE(got.ok() && wanted.ok());
+  for (const char* name : {"d", "y"}) EXPECT_EQ(got->at(name), wanted->at(name)) << name;
+}
+
 // As exporters write a squeeze that depends on a size: the second branch is decided by what the first one gives.
 TEST(JitEvaluator, DecidesBranchesThatSizesBehindBranchesDecide) {
   const auto graph = graph_from_text(
