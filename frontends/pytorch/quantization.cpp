@@ -22,6 +22,7 @@ struct Grid {
     const IntegerRange range = integer_range(dtype);
     return lowest <= range.lowest && highest >= static_cast<int64_t>(range.highest);
   }
+  bool has_one_scale() const { return scale->type().is_static() && element_count(scale->type().shape()) == 1; }
 };
 
 // The type that holds integers of this range, where none is named.
@@ -85,9 +86,8 @@ Result<Value*> quantized_constant(Translation& t, const Grid& g, const Tensor& x
 
 // Reals beyond a range that is narrower than that of the type are cut before.
 Result<Value*> within_range(Translation& t, const Grid& g, Value* x) {
-  if (g.is_whole()) return x;
-  if (!is_constant_grid(g) || g.scale->constant().size() != 1)
-    return Translation::unsupported("a range narrower than its type, with several scales");
+  if (g.is_whole() || !g.has_one_scale()) return x;
+  if (!is_constant_grid(g)) return Translation::unsupported("a range narrower than its type, with a computed scale");
   const double scale = g.scale->constant().as_double(0);
   const auto zero = static_cast<double>(g.zero->constant().as_int(0));
   const double low = (static_cast<double>(g.lowest) - zero) * scale,
@@ -95,12 +95,20 @@ Result<Value*> within_range(Translation& t, const Grid& g, Value* x) {
   return t.add(ops::Clip, {x, number_like(t, low, x), number_like(t, high, x)});
 }
 
+// The same of integers, where each channel has its scale: no real is the end of the range for all of them.
+Result<Value*> cut_to_range(Translation& t, const Grid& g, Value* integers) {
+  if (g.is_whole() || g.has_one_scale()) return integers;
+  const auto number = [&](int64_t n) { return t.constant(ops::from_integers(g.dtype, {}, {n})); };
+  return t.add(ops::Clip, {integers, number(g.lowest), number(g.highest)});
+}
+
 Result<Value*> quantized(Translation& t, const Grid& g, Value* x) {
   if (g.dtype == DType::Int32) return Translation::unsupported("integers of other types than int8 and uint8");
   const Attributes attributes = encode_attributes(ops::QuantizeLinearAttrs{.axis = g.axis});
   if (x->is_constant() && is_constant_grid(g)) return quantized_constant(t, g, x->constant(), attributes);
   LAPIS_TRY(x, within_range(t, g, x));
-  return t.add(ops::QuantizeLinear, {x, g.scale, g.zero}, attributes);
+  LAPIS_TRY(Value * integers, t.add(ops::QuantizeLinear, {x, g.scale, g.zero}, attributes));
+  return cut_to_range(t, g, integers);
 }
 
 Result<Value*> dequantized(Translation& t, const Grid& g, Value* x) {
@@ -132,10 +140,40 @@ Status fake_quantize(Translation& t) {
   return finish(t, dequantized(t, g, integers));
 }
 
+// Whether a switch of a module is on, which is one number in a buffer.
+Result<bool> is_on(Args& a, std::string_view name) {
+  LAPIS_TRY(const Value* buffer, a.tensor(name));
+  if (!buffer->is_constant() || buffer->constant().size() != 1)
+    return Translation::unsupported("`" + std::string(name) + "` is no constant number");
+  return buffer->constant().as_int(0) != 0;
+}
+
+// The module of training that observes, and rounds as fake_quantize does: with the scale that it has found.
+Status observed_fake_quantize(Translation& t) {
+  Args a(t);
+  LAPIS_TRY(Value * x, self(a));
+  LAPIS_TRY(const bool observes, is_on(a, "observer_on"));
+  LAPIS_TRY(const bool rounds, is_on(a, "fake_quant_on"));
+  if (observes)
+    return Translation::unsupported(
+        "it still observes, so its scale would follow what it is given: "
+        "model.apply(torch.ao.quantization.disable_observer) before the export ends that");
+  if (!rounds) return finish(t, x);
+  LAPIS_TRY(Grid g, grid(t, a, std::nullopt));
+  if (!a.flag("per_row_fake_quant", false)) g.axis = 0;
+  LAPIS_CHECK(a.status());
+  LAPIS_TRY(Value * integers, quantized(t, g, x));
+  return finish(t, dequantized(t, g, integers));
+}
+
 constexpr AtenRow kRows[] = {
     {"aten.dequantize", "self", same},  // of what TorchScript's quantized tensors are: reals
     {"aten.fake_quantize_per_channel_affine", "self scale zero_point axis quant_min quant_max", fake_quantize},
     {"aten.fake_quantize_per_tensor_affine", "self scale zero_point quant_min quant_max", fake_quantize},
+    {"aten.fused_moving_avg_obs_fake_quant",
+     "self observer_on fake_quant_on running_min running_max scale zero_point averaging_const quant_min quant_max axis "
+     "per_row_fake_quant symmetric_quant",
+     observed_fake_quantize},
     {"quantized_decomposed.dequantize_per_channel",
      "input scales zero_points axis quant_min quant_max dtype *out_dtype", dequantize},
     {"quantized_decomposed.dequantize_per_tensor", "input scale zero_point quant_min quant_max dtype *out_dtype",

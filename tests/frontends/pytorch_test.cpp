@@ -313,6 +313,10 @@ TEST(Pytorch, DynamicQuantizationIsRefused) {
           "operator quantized.linear_dynamic is not supported: it finds the scale of its operand when the model runs"));
 }
 
+TEST(Pytorch, AModuleThatStillObservesIsRefused) {
+  EXPECT_THAT(refusal("unsupported_observing.pt"), HasSubstr("model.apply(torch.ao.quantization.disable_observer)"));
+}
+
 TEST(Pytorch, QuantizedModulesBecomePairsWithTheirScales) {
   for (const char* file : {"quantized_modules.pt", "quantized_qat.pt"}) {
     const auto graph = import_model(kFolder / file);

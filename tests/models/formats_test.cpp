@@ -103,8 +103,10 @@ struct Trained {
 };
 
 TEST(TrainedForInt8, ProductsAreOfIntegersWithoutCalibration) {
-  constexpr Trained kModels[] = {
-      {"pytorch/quantized_qat.pt", ""}, {"pytorch/quantized.pt2", ""}, {"tensorflow/cases.pb", "trained_for_int8/y0"}};
+  constexpr Trained kModels[] = {{"pytorch/quantized_qat.pt", ""},
+                                 {"pytorch/quantized_trained.pt", ""},
+                                 {"pytorch/quantized.pt2", ""},
+                                 {"tensorflow/cases.pb", "trained_for_int8/y0"}};
   for (const Trained& model : kModels) {
     ImportOptions part;
     if (*model.output) part.outputs = {model.output};

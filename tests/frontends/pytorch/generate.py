@@ -391,6 +391,23 @@ def quantized_modules():
         np.savez_compressed(HERE / f"{name}.npz", **arrays({"x": x}, model(x)))
     dynamic = torch.ao.quantization.quantize_dynamic(torch.nn.Sequential(torch.nn.Linear(4, 3)), dtype=torch.qint8)
     torch.jit.save(torch.jit.trace(dynamic, uniform(2, 4)), str(HERE / "unsupported_dynamic.pt"))
+    trained("quantized_trained", x)
+
+
+def trained(name, x):
+    """As training with quantization leaves a model that nobody has converted: the default modules, which observe and round in one operator, and weights of
+    four bits, each channel with its scale."""
+    model, ao = ToQuantize(), torch.ao.quantization
+    four_bits = ao.FakeQuantize.with_args(observer=ao.MovingAveragePerChannelMinMaxObserver, quant_min=-8, quant_max=7, dtype=torch.qint8, qscheme=torch.per_channel_symmetric)
+    mapping = get_default_qat_qconfig_mapping("fbgemm")
+    mapping.set_module_name("second", ao.QConfig(activation=mapping.global_qconfig.activation, weight=four_bits))
+    model = prepare_qat_fx(model.train(), mapping, (x,))
+    for _ in range(8):
+        model(uniform(2, 3, 8, 8))
+    model.eval().apply(ao.disable_observer)
+    torch.jit.save(torch.jit.trace(model, x), str(HERE / f"{name}.pt"))
+    np.savez_compressed(HERE / f"{name}.npz", **arrays({"x": x}, model(x)))
+    torch.jit.save(torch.jit.trace(mapping.global_qconfig.activation().eval(), x), str(HERE / "unsupported_observing.pt"))
 
 
 def without_debug_info(file):
