@@ -33,4 +33,22 @@ Result<Value*> product_with_weights(Translation& t) {
   return t.add(ops::MatMul, {x, weights});
 }
 
+Result<Value*> einsum(Translation& t, std::vector<Value*> operands, const std::string& equation) {
+  const DType dtype = operands.front()->dtype();
+  if (dtype == DType::BFloat16)
+    for (Value*& x : operands) {
+      LAPIS_TRY(x, cast(t, x, DType::Float32));
+    }
+  LAPIS_TRY(Value * y, t.add(ops::Einsum, std::move(operands), ops::EinsumAttrs{equation}));
+  return cast(t, y, dtype);
+}
+
+Result<Value*> einsum(Translation& t, const std::string& equation) {
+  std::vector<Value*> operands(t.input_count());
+  for (size_t i = 0; i < operands.size(); ++i) {
+    LAPIS_TRY(operands[i], t.real(i, Layout::AsWritten));
+  }
+  return einsum(t, std::move(operands), equation);
+}
+
 }  // namespace lapis::frontend

@@ -1,5 +1,4 @@
 // Dense layers, tables, and layers that do nothing once a model is trained.
-#include "frontends/common/einsum.h"
 #include "frontends/common/products.h"
 #include "frontends/keras/translators.h"
 #include "ir/ops/attributes.h"
@@ -28,7 +27,9 @@ Status dense(Translation& t) {
 
 // The bias is kept in a shape that goes with the result.
 Status einsum_dense(Translation& t) {
-  LAPIS_TRY(Value * y, frontend::einsum(t, t.get<std::string>("equation", "")));
+  LAPIS_TRY(Value * x, t.real(0, Layout::AsWritten));
+  LAPIS_TRY(Value * kernel, t.real(1, Layout::AsWritten));
+  LAPIS_TRY(Value * y, frontend::einsum(t, {x, kernel}, t.get<std::string>("equation", "")));
   return set_product(t, y);
 }
 

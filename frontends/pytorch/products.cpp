@@ -1,10 +1,9 @@
 // Matrix products, attention, normalizations and embeddings.
 #include <algorithm>
-#include <cctype>
 #include <cmath>
 #include <limits>
 
-#include "frontends/common/einsum.h"
+#include "frontends/common/products.h"
 #include "frontends/pytorch/translators.h"
 #include "ir/ops/attributes.h"
 #include "ir/ops/data_attributes.h"
@@ -18,23 +17,13 @@ constexpr const char* kTraining = "training: call model.eval() before the model 
 
 bool is_matrix(const Value* x) { return x->type().ranked() && x->type().rank() == 2; }
 
-// Without an arrow the letters that stand once, in order.
 Status einsum(Translation& t) {
   Args a(t);
-  std::string equation = a.word("equation", "");
+  const std::string equation = a.word("equation", "");
   LAPIS_CHECK(a.status());
   LAPIS_TRY(const std::vector<Value*> all, a.tensors("tensors"));
   if (all.empty() || std::count(all.begin(), all.end(), nullptr) > 0) return error(ErrorKind::Input, "has no operands");
-  if (equation.find("->") == std::string::npos) {
-    std::string once;
-    for (const char c : equation)
-      if (std::isalpha(static_cast<unsigned char>(c)) && std::count(equation.begin(), equation.end(), c) == 1)
-        once += c;
-    std::sort(once.begin(), once.end());
-    equation += "->" + once;
-  }
-  if (all.size() == 2) return finish(t, frontend::einsum(t, equation));
-  return finish(t, t.add(ops::Einsum, all, ops::EinsumAttrs{equation}));
+  return finish(t, frontend::einsum(t, all, equation));
 }
 
 Status linear(Translation& t) {

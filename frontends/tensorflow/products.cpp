@@ -1,7 +1,5 @@
 // Products of matrices.
-#include <algorithm>
 
-#include "frontends/common/einsum.h"
 #include "frontends/common/products.h"
 #include "frontends/tensorflow/translators.h"
 #include "ir/ops/attributes.h"

@@ -58,7 +58,7 @@ constexpr frontend::Translator kTranslators[] = {
     {"DepthwiseConv2dNative", 1, 1, 2, 2, depthwise_conv, true},
     {"Div", 1, 1, 2, 2, binary<ops::Div>},
     {"DivNoNan", 1, 1, 2, 2, div_no_nan},
-    {"Einsum", 1, 1, 2, 2, einsum},
+    {"Einsum", 1, 1, 1, 2, einsum},
     {"Elu", 1, 1, 1, 1, elu},
     {"EmptyTensorList", 1, 1, 2, 2, empty_list},
     {"Equal", 1, 1, 2, 2, binary<ops::Equal>},

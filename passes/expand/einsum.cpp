@@ -3,6 +3,8 @@
 #include "ir/ops/einsum.h"
 
 #include <algorithm>
+#include <limits>
+#include <utility>
 
 #include "ir/match.h"
 #include "ir/ops/attributes.h"
@@ -26,6 +28,22 @@ Labels joined(const Groups& groups) {
   return all;
 }
 
+// The labels in the order of another list, then those that it does not have.
+Labels ordered_as(const Labels& labels, const Labels& order) {
+  Labels sorted, others;
+  for (const int label : order)
+    if (has_label(labels, label) && !has_label(sorted, label)) sorted.push_back(label);
+  for (const int label : labels)
+    if (!has_label(order, label)) others.push_back(label);
+  return joined({sorted, others});
+}
+
+// Constant, in integers perhaps: to bring it into another order costs nothing.
+bool is_weight(const Value* v) {
+  const Node* producer = v->producer();
+  return v->is_constant() || (producer && producer->is(ops::DequantizeLinear) && producer->input(0)->is_constant());
+}
+
 // The labels one by one, then the groups.
 Groups each_of(const Labels& labels, std::initializer_list<Labels> groups) {
   Groups all;
@@ -38,6 +56,17 @@ Groups each_of(const Labels& labels, std::initializer_list<Labels> groups) {
 struct Named {
   Value* value;
   Labels labels;
+  bool is_weight = false;
+};
+
+// What becomes of the labels of two operands: in both and still needed; only in the left one; in both and summed;
+// only in the right one.
+struct Roles {
+  Labels batch, rows, sum, columns;
+
+  Labels left() const { return joined({batch, rows, sum}); }
+  Labels right() const { return joined({batch, sum, columns}); }
+  Labels result() const { return joined({batch, rows, columns}); }
 };
 
 class Contraction {
@@ -54,7 +83,9 @@ class Contraction {
       for (size_t axis = 0; axis < s_.terms[i].size(); ++axis) {
         const int label = s_.terms[i][axis];
         if (!has_label(present_[i], label)) continue;
-        if (!(dim(i, axis) == s_.sizes.at(label))) return "whether its operands have axes of one size is not known";
+        // Axes that stay broadcast in products too.
+        if (!has_label(s_.result, label) && !(dim(i, axis) == s_.sizes.at(label)))
+          return "whether its operands have axes of one size is not known";
         if (std::ranges::count(s_.terms[i], label) > 1 && !dim(i, axis).is_constant())
           return "the size of an axis whose diagonal it takes is not known";
       }
@@ -106,7 +137,7 @@ class Contraction {
     for (size_t axis = 0; axis < s_.terms[operand].size(); ++axis)
       if (is_repeated(operand, axis)) repeated.push_back(static_cast<int64_t>(axis));
     if (!repeated.empty()) x = rw_.add(ops::Squeeze, {x, rw_.ints(repeated)});
-    return summed(operand, diagonal({x, present_[operand]}));
+    return summed(operand, diagonal({x, present_[operand], is_weight(node_.input(operand))}));
   }
 
   Named summed(size_t operand, Named x) {
@@ -118,7 +149,7 @@ class Contraction {
       else
         kept.push_back(x.labels[axis]);
     if (axes.empty()) return x;
-    return {rw_.add(ops::ReduceSum, {x.value, rw_.ints(axes)}, ops::ReduceAttrs{.keepdims = false}), kept};
+    return {rw_.add(ops::ReduceSum, {x.value, rw_.ints(axes)}, ops::ReduceAttrs{.keepdims = false}), kept, x.is_weight};
   }
 
   bool is_alone(size_t operand, int label) const {
@@ -158,30 +189,59 @@ class Contraction {
   // ---- two operands ----
 
   Named product(Named a, Named b, size_t operand) {
-    if (a.value->is_constant() && !b.value->is_constant()) std::swap(a, b);  // weights are on the right of a product
-    Labels batch, rows, sum, columns;
+    if (a.is_weight && !b.is_weight) std::swap(a, b);  // weights are on the right of a product
+    Roles roles;
     for (const int label : a.labels)
-      (!has_label(b.labels, label) ? rows : is_needed(label, operand) ? batch : sum).push_back(label);
+      (!has_label(b.labels, label) ? roles.rows : is_needed(label, operand) ? roles.batch : roles.sum).push_back(label);
     for (const int label : b.labels)
-      if (!has_label(a.labels, label)) columns.push_back(label);
-    return sum.empty() ? elements(a, b, batch, rows, columns) : matrices(a, b, batch, rows, sum, columns);
+      if (!has_label(a.labels, label)) roles.columns.push_back(label);
+    Named y = roles.sum.empty() ? elements(a, b, joined({a.labels, roles.columns}))
+                                : matrices(a, b, in_best_order(a, b, roles));
+    y.is_weight = a.is_weight && b.is_weight;
+    return y;
   }
 
-  Named elements(const Named& a, const Named& b, const Labels& batch, const Labels& rows, const Labels& columns) {
-    Value* left = widened(in_order(a, joined({batch, rows})), batch.size() + rows.size(), columns.size());
-    Value* right = widened(in_order(b, joined({batch, columns})), batch.size(), rows.size());
-    return {rw_.add(ops::Mul, {left, right}), joined({batch, rows, columns})};
+  static int transposes(const Named& x, const Labels& order) { return !x.is_weight && x.labels != order ? 1 : 0; }
+  bool is_in_order(const Labels& labels) const { return labels == ordered_as(labels, s_.result); }
+
+  // Each group of labels in the order that one of the operands or the result has them in, for the fewest Transposes.
+  Roles in_best_order(const Named& a, const Named& b, const Roles& roles) const {
+    Roles best = roles;
+    int fewest = std::numeric_limits<int>::max();
+    for (const Labels& batch : {a.labels, b.labels, s_.result})
+      for (const Labels& sum : {a.labels, b.labels})
+        for (const Labels& single : {roles.result(), s_.result}) {
+          const Roles tried{ordered_as(roles.batch, batch), ordered_as(roles.rows, single), ordered_as(roles.sum, sum),
+                            ordered_as(roles.columns, single)};
+          const int needed =
+              transposes(a, tried.left()) + transposes(b, tried.right()) + (is_in_order(tried.result()) ? 0 : 1);
+          if (std::exchange(fewest, std::min(fewest, needed)) > needed) best = tried;
+        }
+    return best;
   }
 
-  Value* widened(Value* x, size_t first, size_t count) {
+  // In the order of the result, unless `labels` and one Transpose behind the product are fewer.
+  Named elements(const Named& a, const Named& b, const Labels& labels) {
+    const Labels wanted = ordered_as(labels, s_.result);
+    const auto needed = [&](const Labels& order) {
+      return transposes(a, ordered_as(a.labels, order)) + transposes(b, ordered_as(b.labels, order));
+    };
+    const Labels& order = needed(wanted) <= needed(labels) + 1 ? wanted : labels;
+    return {rw_.add(ops::Mul, {widened(a, order), widened(b, order)}), order};
+  }
+
+  // With an axis of one element for each label that it does not have.
+  Value* widened(const Named& x, const Labels& order) {
     Ints axes;
-    for (size_t i = 0; i < count; ++i) axes.push_back(static_cast<int64_t>(first + i));
-    return axes.empty() ? x : rw_.add(ops::Unsqueeze, {x, rw_.ints(axes)});
+    for (size_t axis = 0; axis < order.size(); ++axis)
+      if (!has_label(x.labels, order[axis])) axes.push_back(static_cast<int64_t>(axis));
+    Value* ordered = in_order(x, ordered_as(x.labels, order));
+    return axes.empty() ? ordered : rw_.add(ops::Unsqueeze, {ordered, rw_.ints(axes)});
   }
 
   // Rows of matrices that all are multiplied by the same one need not become one axis.
-  Named matrices(const Named& a, const Named& b, const Labels& batch, const Labels& rows, const Labels& sum,
-                 const Labels& columns) {
+  Named matrices(const Named& a, const Named& b, const Roles& roles) {
+    const auto& [batch, rows, sum, columns] = roles;
     const bool is_free = batch.empty() && rows.size() > 1;
     const Labels lead = is_free ? Labels(rows.begin(), rows.end() - 1) : batch;
     const Labels last = is_free ? Labels{rows.back()} : rows;

@@ -5,7 +5,8 @@
 // is only declared is a constant one behind a check.
 //
 // Models that are saved for other runtimes keep the composite operators, which those have code for,
-// unless they are quantized here.
+// unless they are quantized here. Of those that are pruned or put into bfloat16 only the equations are taken apart,
+// whose products have weights then that can be.
 #pragma once
 
 #include "passes/pass.h"
@@ -20,8 +21,9 @@ std::span<const Rule> dynamic_quantization_rules();    // DynamicQuantizeLinear,
 std::span<const Rule> declared_shape_rules();          // Reshape and its like with computed sizes
 std::vector<Rule> expand_rules();
 
-// Expects a simplified graph, and leaves one.
+// Expect a simplified graph, and leave one.
 Status expand(Graph& graph, PassContext& context);
+Status expand_equations(Graph& graph, PassContext& context);
 Pipeline expand_passes();
 
 }  // namespace lapis

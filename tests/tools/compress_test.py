@@ -44,6 +44,13 @@ class Prune(Cli):
         self.assertLess((self.folder / "p.onnx").stat().st_size, 0.5 * MODEL.stat().st_size)
         self.passes("verify", "p.onnx")
 
+    def test_products_of_equations_have_weights(self):
+        model = self.write("m.onnxtxt", HEAD + "g (float[2,6,4] x) => (float[2,6,3] y) <float[4,3] w = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}>\n"
+                                               '{ y = Einsum <equation = "nsc,cd->nsd"> (x, w) }\n')
+        self.assertEqual(self.json("prune", model, "--sparsity", 0.5, "-o", "p.onnx")["weights"][0]["zeros"], 6)
+        report = self.json("optimize", model, "--precision", "bf16", "--target", HAS_BF16, "-o", "o.onnx")
+        self.assertEqual(report["bf16"]["bf16_nodes"], 1)
+
     def test_a_recipe_prunes_and_quantizes_in_one_run(self):
         recipe = self.write("r.yaml", 'recipe: 1\ndefault:\n  sparsity: {pattern: "2:4", compensate: true}\nrules:\n'
                                       "  - {contraction: last, sparsity: {ratio: 0}}\n")

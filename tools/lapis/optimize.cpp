@@ -51,12 +51,13 @@ Result<Report> optimize(const Flags& flags) {
   Bf16Report mixed;
   PassContext context;
   LAPIS_TRY(context.target, Target::parse(flags.model.target));
+  const std::string passes = asks_for_bf16(recipe) ? "simplify,expand-equations" : "simplify";
   const Bf16Options options{std::move(recipe), context.target, static_cast<double>(flags.min_sqnr), flags.samples};
   const auto convert = [&](Graph& g, PassContext& c) -> Status {
     LAPIS_TRY(mixed, to_bf16(g, options, c.evaluator, c.samples));
     return ok();
   };
-  LAPIS_TRY(Pipeline pipeline, parse_pipeline("simplify"));
+  LAPIS_TRY(Pipeline pipeline, parse_pipeline(passes));
   pipeline.push_back({"bf16", "what the recipe asks for, and can be, is computed in bfloat16", convert});
   const size_t before = conversion.graph().node_count();
   LAPIS_CHECK(conversion.run(pipeline, std::move(context)));

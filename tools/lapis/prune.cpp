@@ -58,7 +58,7 @@ Result<Report> prune(const Flags& flags) {
     LAPIS_TRY(done, lapis::prune(g, options, c.evaluator, c.samples));
     return ok();
   };
-  LAPIS_TRY(Pipeline pipeline, parse_pipeline("simplify"));
+  LAPIS_TRY(Pipeline pipeline, parse_pipeline("simplify,expand-equations"));
   pipeline.push_back({"prune", "the recipe's `sparsity` holds", prune_it});
   LAPIS_CHECK(conversion.run(pipeline, std::move(context)));
   Report report{as_text(done) + (done.damage ? as_text(*done.damage, "pruning") : ""), as_json(done), kOk,

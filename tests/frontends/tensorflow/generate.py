@@ -106,6 +106,9 @@ def products():
     for i, (equation, a, b) in enumerate([("abc,cde->abde", (2, 3, 4), (4, 2, 3)), ("BFNH,BTNH->BNFT", (2, 3, 2, 4), (2, 5, 2, 4)),
                                           ("BNFT,BTNH->BFNH", (2, 2, 3, 4), (2, 4, 2, 3)), ("ij,jk->ik", (2, 3), (3, 4)), ("abcd,cde->abe", (1, 2, 3, 2), (3, 2, 4))]):
         case(f"einsum_{i}", lambda x, y: raw.Einsum(inputs=[x, y], equation=equation), lambda: [reals(*a), reals(*b)])
+    case("einsum_alone", lambda x: [raw.Einsum(inputs=[x], equation=e) for e in ("abb->ba", "abc->c", "...b->b...")], lambda: [reals(2, 3, 3)])
+    case("einsum_of_open", lambda x, y: [raw.Einsum(inputs=[x, y], equation=e) for e in ("bfnh,btnh->bnft", "...fnh,...tnh->...nft")], lambda: [reals(2, 3, 2, 4), reals(2, 5, 2, 4)], open_axes=2)
+    case("einsum_of_elements", lambda x, y: [raw.Einsum(inputs=[x, y], equation=e) for e in ("abc,cb->bca", "aab,bc->abc")], lambda: [reals(3, 3, 2), reals(2, 3)])
     for op in "Max Mean Min Prod Sum EuclideanNorm".split():
         case(op.lower(), lambda x: [getattr(raw, op)(input=x, axis=[1]), getattr(raw, op)(input=x, axis=[-1, 0], keep_dims=True)], lambda: [reals(2, 3, 2)])
     for op in "All Any".split():
