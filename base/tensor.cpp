@@ -162,7 +162,8 @@ int64_t Tensor::as_int(int64_t i) const {
   int64_t value = 0;
   visit_dtype(dtype_, [&](auto tag) {
     using T = decltype(tag);
-    if constexpr (std::is_integral_v<T>) value = static_cast<int64_t>(data<T>()[i]);
+    if constexpr (std::is_integral_v<T>)
+      value = static_cast<int64_t>(+data<T>()[i]);  // + for int8_t, which is a number here
   });
   return value;
 }

@@ -10,7 +10,8 @@ namespace {
 // Times that a tile multiplies: four bytes of every pixel, 64 in matrix tiles.
 double steps_of(const Kernel& kernel, const Contraction& c) {
   const int64_t bytes = c.k * bit_width(kernel.b) / 8, at_once = kernel.in_tiles() ? 64 : 4;
-  return static_cast<double>(static_cast<int64_t>(c.taps.size()) * ((bytes + at_once - 1) / at_once));
+  const int64_t of_tap = (bytes + at_once - 1) / at_once;
+  return static_cast<double>(static_cast<int64_t>(c.taps.size()) * of_tap);
 }
 
 double epilogue_vector_cycles(const Contraction& c) {
@@ -32,12 +33,13 @@ double pixel_cycles(const Kernel& kernel, double steps, double epilogue, const T
 
 double cost(const Kernel& kernel, const Contraction& c, int nr) {
   const int64_t group = kernel.depthwise() ? c.channels : c.channels / c.groups, width = int64_t{nr} * kernel.lanes;
+  const int64_t whole_blocks = group / width;
   const double steps = steps_of(kernel, c), epilogue = epilogue_vector_cycles(c);
   auto block = [&](int vectors) {
     return pixel_cycles(kernel, steps, epilogue, balanced_tiles(pixels_of_batch(c), max_mr(kernel, c, vectors)),
                         vectors);
   };
-  double cycles = static_cast<double>(group / width) * (group >= width ? block(nr) : 0);
+  double cycles = whole_blocks > 0 ? static_cast<double>(whole_blocks) * block(nr) : 0;
   if (const int64_t rest = group % width) cycles += block(static_cast<int>((rest + kernel.lanes - 1) / kernel.lanes));
   return cycles * static_cast<double>(c.batches() * (kernel.depthwise() ? 1 : c.groups));
 }

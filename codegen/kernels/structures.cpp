@@ -1,7 +1,6 @@
 #include "codegen/kernels/structures.h"
 
 #include <algorithm>
-#include <ranges>
 
 #include "codegen/kernels/blocking.h"
 #include "codegen/kernels/epilogue_analysis.h"
@@ -22,11 +21,10 @@ int epilogue_registers(const Contraction& c) {
     int registers = 0;
   };
   thread_local Answer last;
-  const auto kinds = std::views::transform(c.operands, &EpilogueOperand::kind);
-  if (last.epilogue != c.epilogue || !std::ranges::equal(last.kinds, kinds))
-    last = {c.epilogue,
-            {kinds.begin(), kinds.end()},
-            scalar::has_functions(c.epilogue) ? 0 : EpilogueAnalysis(c, nullptr).registers()};
+  if (last.epilogue != c.epilogue || !std::ranges::equal(last.kinds, c.operands, {}, {}, &EpilogueOperand::kind)) {
+    last = {c.epilogue, {}, scalar::has_functions(c.epilogue) ? 0 : EpilogueAnalysis(c, nullptr).registers()};
+    for (const EpilogueOperand& operand : c.operands) last.kinds.push_back(operand.kind);
+  }
   return last.registers;
 }
 
@@ -41,7 +39,10 @@ int most_pixels(const Kernel& kernel, int most, int vectors, int resident, int e
 
 // Cycles of one pixel's epilogue: `vector` for each vector, then packs and a store for each quad; three vectors also
 // need a shuffle and a masked store.
-double epilogue_cycles(int nr, double vector) { return nr * vector + 5 * ((nr + 3) / 4) + (nr % 4 == 3 ? 3 : 0) + 2; }
+double epilogue_cycles(int nr, double vector) {
+  const int quads = (nr + 3) / 4;
+  return nr * vector + 5 * quads + (nr % 4 == 3 ? 3 : 0) + 2;
+}
 
 }  // namespace
 

@@ -196,8 +196,8 @@ class Planner {
         score += 1.0 * uses_[v].weight;
     }
     // Short dimensions leave lanes empty; inner lanes pay for combining their accumulators.
-    const double filled =
-        static_cast<double>(d.extent) / static_cast<double>((d.extent + nest_.width - 1) / nest_.width * nest_.width);
+    const int64_t vectors = (d.extent + nest_.width - 1) / nest_.width;
+    const double filled = static_cast<double>(d.extent) / static_cast<double>(vectors * nest_.width);
     return score * filled * (d.inner ? 0.9 : 1.0);
   }
 

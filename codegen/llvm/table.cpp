@@ -27,8 +27,8 @@ Value* resized(llvm::IRBuilderBase& b, Value* v, int count) {
 
 // One row of the table in each 128-bit part of a vector of `width` bytes.
 Value* repeated(llvm::IRBuilderBase& b, Value* row, int width) {
-  std::vector<int> lanes;
-  for (int i = 0; i < width; ++i) lanes.push_back(i % kRow);
+  std::vector<int> lanes(static_cast<size_t>(width));
+  for (int i = 0; i < width; ++i) lanes[static_cast<size_t>(i)] = i % kRow;
   return b.CreateShuffleVector(row, lanes);
 }
 

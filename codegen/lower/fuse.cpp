@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "base/check.h"
 #include "base/hash.h"
 #include "codegen/kernels/schedule.h"
 #include "codegen/lower/computed_weights.h"
@@ -127,6 +128,7 @@ class Fuser {
 
   // For all who could have been computed with what they read.
   void keep_apart(const Apart& apart) {
+    LAPIS_ASSERT(apart.value, "readers are kept apart from nothing");
     for (const Use& use : apart.value->uses())
       if (forms_.is_scalar(*use.node)) apart_.try_emplace(use.node, apart);
   }

@@ -88,13 +88,13 @@ static bool in_arena(const Plan& plan, const View& view) {
 }
 
 View Lowering::windowed_input(const Value* value, const std::optional<Halo>& halo, DType type, bool needs_slack) {
-  const View view = view_of(value);
+  View view = view_of(value);
   const std::optional<Halo>& around = placements_.of(*value).halo;
   const bool halo_fits = !halo || (around && around->covers(*halo));
   const bool dense_channels = view.shape[1] == 1 || view.strides[1] == 1;
   const bool readable = in_arena(plan_, view) || !needs_slack;
   if (halo_fits && dense_channels && readable && view.dtype == type) return view;
-  const View copy = storage(value->name() + ".padded", channels_last_storage(type, view.shape, halo));
+  View copy = storage(value->name() + ".padded", channels_last_storage(type, view.shape, halo));
   emit_copy(view, copy, value->name() + ".padded");
   return copy;
 }
@@ -103,8 +103,8 @@ View Lowering::contiguous_along(const View& view, int64_t axis, DType type, bool
   const auto a = static_cast<size_t>(axis);
   const bool dense = view.shape[a] == 1 || view.strides[a] == 1;
   if (dense && (in_arena(plan_, view) || !needs_slack) && view.dtype == type) return view;
-  const View copy = storage(name, a + 1 == view.shape.size() ? row_major_storage(type, view.shape)
-                                                             : channels_last_storage(type, view.shape, std::nullopt));
+  View copy = storage(name, a + 1 == view.shape.size() ? row_major_storage(type, view.shape)
+                                                       : channels_last_storage(type, view.shape, std::nullopt));
   emit_copy(view, copy, name);
   return copy;
 }
@@ -171,7 +171,7 @@ View Lowering::plain_storage(const std::string& name, DType type, const Shape& s
 
 View Lowering::row_major(const View& view, const std::string& name) {
   if (is_row_major(view)) return view;
-  const View copy = plain_storage(name + ".row_major", view.dtype, view.shape);
+  View copy = plain_storage(name + ".row_major", view.dtype, view.shape);
   emit_copy(view, copy, name + ".row_major");
   return copy;
 }

@@ -109,7 +109,7 @@ std::vector<std::string> member_names(const std::vector<PlanIo>& values, const s
     for (const unsigned char c : v.name) name += std::isalnum(c) && c < 128 ? static_cast<char>(c) : '_';
     const bool reserved = kReserved.find(" " + name + " ") != std::string_view::npos;
     const bool starts_well = !name.empty() && !std::isdigit(static_cast<unsigned char>(name[0])) && name[0] != '_';
-    if (!starts_well || reserved || may_be_macro(name, upper(prefix))) name = "v_" + name;
+    if (!starts_well || reserved || may_be_macro(name, upper(prefix))) name.insert(0, "v_");
     while (!taken.insert(name).second) name += "_";
     names.push_back(name);
   }

@@ -300,6 +300,12 @@ std::string api_ir(const Plan& plan, const CodeImage& image, const ObjectOptions
   return filled(text, options.name);
 }
 
+// Where a function of so many bytes begins.
+static std::string beginning_of(const std::string& label, uint64_t size) {
+  return "\n.local " + label + "\n.type " + label + ",@function\n.size " + label + "," + std::to_string(size) + "\n" +
+         label + ":\n";
+}
+
 // The image between local labels, one for each step, so that debuggers and profilers name them;
 // several where steps share code.
 std::string code_assembly(const CodeImage& image, const ObjectOptions& options) {
@@ -312,8 +318,7 @@ std::string code_assembly(const CodeImage& image, const ObjectOptions& options) 
   for (size_t i = 0; i < image.bytes.size(); ++i) {
     for (; next != functions.end() && next->first == i; ++next) {
       const std::string label = options.name + "_" + next->second->name;
-      text += "\n.local " + label + "\n.type " + label + ",@function\n.size " + label + "," +
-              std::to_string(next->second->size) + "\n" + label + ":\n";
+      text += beginning_of(label, next->second->size);
     }
     text += i % 64 == 0 ? "\n.byte " : ",";
     text += std::to_string(image.bytes[i]);

@@ -141,7 +141,7 @@ class BodyIr {
   }
 
   std::string value(const std::string& instruction) {
-    const std::string name = "%v" + std::to_string(count_++);
+    std::string name = "%v" + std::to_string(count_++);
     out_ << "  " << name << " = " << instruction << "\n";
     return name;
   }
@@ -149,7 +149,7 @@ class BodyIr {
     out_ << "  store " << type << " " << what << ", ptr " << where << "\n";
   }
   std::string slot(const std::string& type) {
-    const std::string name = "%slot" + std::to_string(count_++);
+    std::string name = "%slot" + std::to_string(count_++);
     slots_ << "  " << name << " = alloca " << type << ", align 16\n";
     return name;
   }

@@ -39,8 +39,8 @@ class MatrixTiles : public TileKernel {
   void start_run(const kernels::Block& block, int mr) override {
     std::vector<uint8_t> shapes(64, 0);
     auto shape = [&](int tile, int rows, int bytes) {
-      shapes[static_cast<size_t>(16 + 2 * tile)] = static_cast<uint8_t>(bytes);
-      shapes[static_cast<size_t>(48 + tile)] = static_cast<uint8_t>(rows);
+      shapes[16 + 2 * static_cast<size_t>(tile)] = static_cast<uint8_t>(bytes);
+      shapes[48 + static_cast<size_t>(tile)] = static_cast<uint8_t>(rows);
     };
     shapes[0] = 1;  // palette
     for (int n = 0; n < block.nr; ++n) shape(n, mr, kRowBytes);

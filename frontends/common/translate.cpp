@@ -166,8 +166,9 @@ class Import {
     const bool poisoned = std::any_of(node.inputs.begin(), node.inputs.end(),
                                       [&](const std::string& name) { return values_.is_poisoned(name); });
     if (done.ok() && !poisoned) done = translate(node, *row);
+    const bool translated = done.ok() && !poisoned;
     if (!done.ok()) report(node, std::move(done).diagnostics());
-    if (!done.ok() || poisoned)
+    if (!translated)
       for (const std::string& name : node.outputs) values_.poison(name);
   }
 

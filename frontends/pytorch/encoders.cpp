@@ -46,7 +46,8 @@ Result<Attended> attended(Translation& t, const Projections& p, Value* query, Va
   LAPIS_TRY(Value * q, heads_of(t, p, query, 0));
   LAPIS_TRY(Value * k, heads_of(t, p, key, 1));
   LAPIS_TRY(Value * v, heads_of(t, p, value, 2));
-  const double scale = 1 / std::sqrt(static_cast<double>(p.width / p.heads));
+  const int64_t width_of_head = p.width / p.heads;
+  const double scale = 1 / std::sqrt(static_cast<double>(width_of_head));
   LAPIS_TRY(Value * similar, similarities(t, q, k, scale));
   Attended result;
   LAPIS_TRY(result.weights, t.add(ops::Softmax, {similar}, ops::SoftmaxAttrs{}));
