@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <limits>
-#include <set>
 #include <unordered_map>
 #include <utility>
 
@@ -15,8 +14,8 @@
 #include "codegen/print_plan.h"
 #include "codegen/reach.h"
 #include "codegen/scalar/ops.h"
-#include "codegen/scalar/program.h"
-#include "runtime/abi.h"
+#include "codegen/verify_program.h"
+#include "codegen/verify_storage.h"
 
 namespace lapis::codegen {
 namespace {
@@ -30,8 +29,8 @@ class Verifier {
   explicit Verifier(const Plan& plan) : plan_(plan) {}
 
   Diagnostics run() {
-    check_buffers();
-    if (!found_.empty()) return std::move(found_);  // what follows reads through them
+    found_ = verify_storage(plan_);
+    if (!found_.empty()) return std::move(found_);  // what follows reads through it
     check_steps(0, plan_.steps.size());
     step_ = plan_.steps.size();
     for (const PlanIo& output : plan_.outputs)
@@ -67,74 +66,11 @@ class Verifier {
     return false;
   }
 
+  void check_program(const std::vector<Instr>& body, const ProgramPlace& place) {
+    for (std::string& flaw : flaws_of_program(body, place)) report(std::move(flaw));
+  }
+
   // ---- buffers ------------------------------------------------------------------------------------------------------
-
-  void check_buffers() {
-    step_ = plan_.steps.size();
-    check_io(plan_.inputs, Space::Input, 0);
-    check_io(plan_.outputs, Space::Output, static_cast<int64_t>(plan_.inputs.size()));
-    require(plan_.weight_hashes.size() == plan_.weights.all().size(), "a part of the weights has no hash");
-    for (const Step& step : plan_.steps)
-      for (const int buffer : touched_buffers(step.region))
-        require(buffer >= 0 && buffer < static_cast<int>(plan_.buffers.size()),
-                [&] { return "a view of '" + name_of(step.region) + "' has no buffer"; });
-    if (!found_.empty()) return;
-    const std::vector<LiveRange> ranges = live_ranges(plan_);
-    for (size_t b = 0; b < ranges.size(); ++b)
-      if (is_constant(plan_.buffers[b]) || ranges[b].last >= 0) check_place(plan_.buffers[b]);
-    if (found_.empty()) check_overlap(ranges);
-  }
-
-  static bool is_constant(const Buffer& b) { return b.space == Space::Constant || b.space == Space::Weights; }
-  bool in_weights(int64_t offset, int64_t bytes) const {
-    return plan_.weights.holds(static_cast<uint64_t>(offset), static_cast<uint64_t>(bytes));
-  }
-
-  void check_place(const Buffer& b) {
-    if (b.space == Space::Input || b.space == Space::Output) return;
-    const int64_t all = b.space == Space::Constant ? static_cast<int64_t>(plan_.constants.size()) : plan_.arena_bytes;
-    const bool inside = b.space == Space::Weights ? in_weights(b.offset, b.bytes) : b.bytes <= all - b.offset;
-    require(b.bytes >= 0 && b.offset >= 0 && inside,
-            [&] { return "buffer '" + b.name + "' lies outside of its memory"; });
-    require(b.offset % abi::kAlignment == 0, [&] { return "buffer '" + b.name + "' is not aligned"; });
-  }
-
-  void check_io(const std::vector<PlanIo>& list, Space space, int64_t first) {
-    for (size_t i = 0; i < list.size(); ++i) {
-      const PlanIo& io = list[i];
-      const auto count = static_cast<int>(plan_.buffers.size());
-      if (!require(io.buffer >= 0 && io.buffer < count, [&] { return "'" + io.name + "' has no buffer"; })) continue;
-      const Buffer& b = plan_.buffers[static_cast<size_t>(io.buffer)];
-      require(b.space == space && b.offset == first + static_cast<int64_t>(i) &&
-                  b.bytes == byte_size(io.dtype, element_count(io.shape)),
-              [&] { return "'" + io.name + "' is not the buffer it should be"; });
-    }
-  }
-
-  // Buffers in the order of their first step. As long as those that are alive do not overlap, a new one does so with
-  // its neighbours or with none.
-  void check_overlap(const std::vector<LiveRange>& ranges) {
-    std::vector<size_t> order;
-    for (size_t b = 0; b < plan_.buffers.size(); ++b)
-      if (plan_.buffers[b].space == Space::Arena && ranges[b].last >= 0) order.push_back(b);
-    std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return ranges[a].first < ranges[b].first; });
-    std::set<std::pair<int, size_t>> ends;           // last step, buffer
-    std::set<std::pair<int64_t, size_t>> by_offset;  // of those alive
-    for (size_t b : order) {
-      for (; !ends.empty() && ends.begin()->first < ranges[b].first; ends.erase(ends.begin()))
-        by_offset.erase({plan_.buffers[ends.begin()->second].offset, ends.begin()->second});
-      const auto at = by_offset.emplace(plan_.buffers[b].offset, b).first;
-      if (at != by_offset.begin()) check_apart(std::prev(at)->second, b);
-      if (std::next(at) != by_offset.end()) check_apart(b, std::next(at)->second);
-      ends.emplace(ranges[b].last, b);
-    }
-  }
-
-  void check_apart(size_t low, size_t high) {
-    const Buffer &x = plan_.buffers[low], &y = plan_.buffers[high];
-    require(x.offset + x.bytes <= y.offset,
-            [&] { return "buffers '" + x.name + "' and '" + y.name + "' overlap while both are in use"; });
-  }
 
   const Buffer& buffer_of(const View& view) const { return plan_.buffers[static_cast<size_t>(view.buffer)]; }
   int64_t written(int buffer) const {
@@ -145,7 +81,7 @@ class Verifier {
   // Of a view that reaches over so many elements.
   void read(const View& view, int64_t reached) {
     const Buffer& b = buffer_of(view);
-    if (is_constant(b) || b.space == Space::Input) return;
+    if (b.space == Space::Constant || b.space == Space::Weights || b.space == Space::Input) return;
     const int64_t bytes = reached * element_bytes(view.dtype), there = written(view.buffer);
     require(bytes <= there, [&] {
       return "'" + b.name + "' is read before it is written: over " + std::to_string(bytes) + " bytes, of which " +
@@ -176,71 +112,6 @@ class Verifier {
         return what + " reaches bytes " + std::to_string(first) + " to " + std::to_string(end) + " of '" + b.name +
                "', which has " + std::to_string(b.bytes);
       });
-  }
-
-  // ---- programs -----------------------------------------------------------------------------------------------------
-
-  // `loaded` gives the type behind a slot of loads, or nothing if there is none. Without a loop it is an epilogue.
-  template <class Loaded>
-  void check_program(const std::vector<Instr>& body, const Loop* loop, const std::vector<DType>& reduced,
-                     Loaded loaded) {
-    for (size_t id = 0; id < body.size(); ++id) {
-      const Instr& i = body[id];
-      const auto name = [&] { return "%" + std::to_string(id) + " = " + to_string(i); };
-      bool earlier = true;
-      for (int32_t arg : i.args) earlier &= arg < static_cast<int32_t>(id);
-      if (!require(earlier, [&] { return name() + " uses what comes later"; })) continue;
-      if (!require(arguments(i) == scalar::row_of(i.op).arity,
-                   [&] { return name() + " has too few or too many arguments"; }))
-        continue;
-      const char* flaw = scalar::reads_view(i.op) ? flaw_of_access(i, body, loop, loaded(i.slot))
-                                                  : flaw_of_operation(i, body, loop, reduced);
-      if (flaw) report(name() + flaw);
-    }
-  }
-
-  static const char* flaw_of_access(const Instr& i, const std::vector<Instr>& body, const Loop* loop,
-                                    std::optional<DType> loaded) {
-    if (loaded != i.type) return " is not the type of what it loads";
-    if (!types_match(i, body)) return " mixes types";
-    const bool indexed = i.op != Op::Gather || (loop && is_integer(scalar::operand_types(i, body)[0]));
-    return indexed ? nullptr : " is no gather of a loop by integers";
-  }
-
-  static const char* flaw_of_operation(const Instr& i, const std::vector<Instr>& body, const Loop* loop,
-                                       const std::vector<DType>& reduced) {
-    const auto exists = [&](size_t count) { return i.slot >= 0 && i.slot < static_cast<int32_t>(count); };
-    switch (i.op) {
-      case Op::Reduced:
-        return exists(reduced.size()) && reduced[static_cast<size_t>(i.slot)] == i.type
-                   ? nullptr
-                   : " names no earlier reduction of its type";
-      case Op::Accumulator: return !loop && &i == body.data() ? nullptr : " is not the beginning of an epilogue";
-      case Op::Index:
-        return loop && exists(loop->domain.size()) && i.type == DType::Int64 ? nullptr : " names no dimension";
-      default: return types_match(i, body) ? nullptr : " mixes types";
-    }
-  }
-
-  static int arguments(const Instr& i) {
-    return static_cast<int>(std::ranges::count_if(i.args, [](int32_t arg) { return arg >= 0; }));
-  }
-
-  static bool types_match(const Instr& i, const std::vector<Instr>& body) {
-    const std::array<DType, 3> types = scalar::operand_types(i, body);
-    const auto given = std::span(types).first(static_cast<size_t>(scalar::row_of(i.op).arity));
-    auto all = [](std::span<const DType> some, DType type) {
-      return std::ranges::all_of(some, [&](DType t) { return t == type; });
-    };
-    if (!given.empty() && !scalar::takes(scalar::row_of(i.op), types[0])) return false;
-    switch (scalar::row_of(i.op).typing) {
-      case scalar::Typing::Free: return true;
-      case scalar::Typing::Equal: return all(given, i.type);
-      case scalar::Typing::Compared: return i.type == DType::Bool && all(given, types[0]);
-      case scalar::Typing::Chosen: return types[0] == DType::Bool && all(given.subspan(1), i.type);
-      case scalar::Typing::Bytes: return bit_width(types[0]) == 8 && bit_width(i.type) == 8;
-    }
-    return false;
   }
 
   // ---- loops --------------------------------------------------------------------------------------------------------
@@ -275,10 +146,10 @@ class Verifier {
     auto view_of = [&](int32_t slot) {
       return slot >= 0 && slot < count ? &loop.views[static_cast<size_t>(slot)] : nullptr;
     };
-    check_program(phase.body, &loop, reduced, [&](int32_t slot) {
-      const View* view = view_of(slot);
-      return view ? std::optional(view->dtype) : std::nullopt;
-    });
+    check_program(phase.body, {&loop, reduced, [&](int32_t slot) {
+                                 const View* view = view_of(slot);
+                                 return view ? std::optional(view->dtype) : std::nullopt;
+                               }});
     const bool runs = phase.over == Loop::Over::Row || element_count(loop.domain) > 0;
     for (const Instr& i : phase.body)
       if (const View* view = runs && scalar::reads_view(i.op) ? view_of(i.slot) : nullptr) {
@@ -346,10 +217,11 @@ class Verifier {
   void check(const Contraction& c) {
     if (!check_sizes(c)) return;
     check_operands(c);
-    check_program(c.epilogue, nullptr, {}, [&](int32_t slot) {
-      const bool exists = slot >= 0 && slot < static_cast<int32_t>(c.operands.size());
-      return exists ? std::optional(c.operands[static_cast<size_t>(slot)].view.dtype) : std::nullopt;
-    });
+    check_program(c.epilogue, {nullptr, {}, [&](int32_t slot) {
+                                 const bool exists = slot >= 0 && slot < static_cast<int32_t>(c.operands.size());
+                                 return exists ? std::optional(c.operands[static_cast<size_t>(slot)].view.dtype)
+                                               : std::nullopt;
+                               }});
     require(c.epilogue.back().type == c.output.dtype, "the epilogue's last type is not the output's");
     require(kernels::epilogue_stores(c.output.dtype), "an epilogue cannot store the output's type");
     check_pixels(c);
@@ -489,7 +361,8 @@ class Verifier {
       return false;
     require(library == c.library.has_value(), "a library computes it without being its row, or the other way round");
     const auto constants = static_cast<int64_t>(plan_.constants.size());
-    require(c.computed || in_weights(c.packed_offset[0], c.packed_bytes[0]),
+    require(c.computed || plan_.weights.holds(static_cast<uint64_t>(c.packed_offset[0]),
+                                              static_cast<uint64_t>(c.packed_bytes[0])),
             "its packed weights lie outside of the weights");
     for (size_t i = 1; i < c.packed_offset.size(); ++i)
       require(c.packed_offset[i] >= 0 && c.packed_bytes[i] >= 0 && c.packed_bytes[i] <= constants - c.packed_offset[i],
