@@ -239,12 +239,12 @@ void Builder::refuse(const onnx::NodeProto& node, Scope& scope, const Diagnostic
 void Builder::emit_canonical(onnx::NodeProto& node, const onnx::OpSchema* schema, Scope& scope) {
   if (node.op_type() == "Constant" && plain_domain(node.domain()).empty()) return emit_constant(node, scope);
   if (const OpDef* op = find_op(node.op_type(), node.domain())) return emit_record(node, *op, schema, scope);
+  if (const auto* definition = definitions::find(plain_domain(node.domain()), node.op_type()))
+    return emit_definition(node, *definition, scope);
   const bool poisoned = any_input_poisoned(node, scope);
   onnx::FunctionProto body;
   if (schema && function_of(node, *schema, input_types(node, scope), body))
     return poisoned ? search(node, body, node.op_type(), scope) : expand(node, body, node.op_type(), scope);
-  if (const auto* definition = definitions::find(plain_domain(node.domain()), node.op_type()))
-    return emit_definition(node, *definition, scope);
   if (!poisoned || !schema || !has_function(*schema))
     findings_.unsupported(unsupported(node, place(node, scope), scope.owner));
   poison(node, scope);

@@ -8,6 +8,9 @@
 #include <set>
 
 #include "frontends/onnx/import.h"
+#include "ir/evaluate.h"
+#include "ir/ops/ops.h"
+#include "ir/rewrite.h"
 
 namespace lapis {
 namespace {
@@ -103,6 +106,54 @@ TEST(Definitions, OperatorsOfOnnxAreReadByTheSameRows) {
   EXPECT_THAT(errors_of(boxes, "y = RoiAlign<output_height = 0>(x, b, n)"), HasSubstr("from 1 to 1024 cells"));
   EXPECT_THAT(errors_of(boxes, "y = RoiAlign<mode = \"min\">(x, b, n)"), HasSubstr("neither avg nor max"));
   EXPECT_THAT(errors_of(x, "y = GlobalLpPool<p = 0>(x)"), HasSubstr("its p is less than 1"));
+}
+
+Tensor converted(const Tensor& tensor, DType type) {
+  auto cast = evaluate_op(ops::Cast, {tensor}, {{"to", static_cast<int64_t>(type)}});
+  EXPECT_TRUE(cast.ok());
+  return *std::move(cast);
+}
+
+// y of x and, where the body reads it, of places g on it: all of one type.
+Tensor result_of(const std::string& body, const Tensor& x, const Tensor& g) {
+  const std::string type(name_of(x.dtype()));
+  const auto graph = parse_onnx_text("<ir_version: 10, opset_import: [\"\" : 22]> g (" + type + "[1,2,2,3] x, " + type +
+                                         "[1,1,2,2] g) => (" + type + "[] y) { " + body + " }",
+                                     "test");
+  EXPECT_TRUE(graph.ok()) << to_string(graph.diagnostics());
+  const auto results = evaluate(**graph, {{"x", x}, {"g", g}});
+  EXPECT_TRUE(results.ok()) << to_string(results.diagnostics());
+  return results->front();
+}
+
+// Squares of these are beyond what a float16 holds, and differences of these less than what a bfloat16 resolves.
+TEST(Definitions, HalvesOfOnnxsOperatorsComputeInFloatAndAreRoundedOnce) {
+  const Tensor numbers = Tensor::of<float>({1, 2, 2, 3}, {300, 400, -500, 1000, 1001, 1002, 5, 5, 5, 0, 700, -0.25f});
+  const Tensor places = Tensor::of<float>({1, 1, 2, 2}, {0.3f, -0.2f, -0.7f, 0.9f});
+  for (const std::string body : {
+           "y = LpPool<kernel_shape = [1, 2]>(x)",
+           "y = LpPool<kernel_shape = [2, 2], p = 3>(x)",
+           "y = GlobalLpPool(x)",
+           "y = LpNormalization(x)",
+           "y = LpNormalization<p = 1, axis = 1>(x)",
+           "y = MeanVarianceNormalization(x)",
+           "y = MeanVarianceNormalization<axes = [-1]>(x)",
+           "y = GridSample<mode = \"linear\">(x, g)",
+           "y = GridSample<mode = \"cubic\", padding_mode = \"border\">(x, g)",
+       })
+    for (const DType type : {DType::Float16, DType::BFloat16}) {
+      const Tensor x = converted(numbers, type), g = converted(places, type);
+      const Tensor wanted = result_of(body, converted(x, DType::Float32), converted(g, DType::Float32));
+      EXPECT_EQ(result_of(body, x, g), converted(wanted, type)) << body << " of " << name_of(type);
+    }
+}
+
+TEST(Definitions, MeanVarianceNormalizationTakesEveryFloatAndConstantMaps) {
+  const Tensor x = Tensor::of<double>({1, 2, 2, 3}, {1, 3, 1, 3, 1, 3, 1000.1, 1000.1, 1000.1, 1000.1, 1000.1, 1000.1});
+  const Tensor y = result_of("y = MeanVarianceNormalization<axes = [0, 2, 3]>(x)", x,
+                             Tensor::of<double>({1, 1, 2, 2}, {0, 0, 0, 0}));
+  for (int64_t i = 0; i < 6; ++i) EXPECT_NEAR(y.as_double(i), i % 2 ? 1 : -1, 1e-8);
+  for (int64_t i = 6; i < 12; ++i) EXPECT_NEAR(y.as_double(i), 0, 1e-3);
 }
 
 }  // namespace

@@ -57,12 +57,17 @@ class Call {
 
 using Body = Result<std::string>;
 
+// What halves do in a body: as in ONNX Runtime, or in float with one rounding at the end, as every operator of ONNX
+// (docs/numerics.md).
+enum class Halves { AsWritten, InFloat };
+
 struct Definition {
   std::string_view signature;  // NAME <attributes and defaults> (inputs) => (outputs)
   int fewest_inputs;
   Body (*body)(const Call& call);
   std::string_view domain = "com.microsoft";
   bool repeats = false;  // the last input may repeat; it is called input, input_1, input_2, ...
+  Halves halves = Halves::AsWritten;
 
   std::string_view op() const { return signature.substr(0, signature.find_first_of(" <(")); }
 };
@@ -80,7 +85,7 @@ const Definition* find(std::string_view domain, std::string_view op);
 // What takes the place of a node, its attribute references bound.
 // An error of kind Unsupported says what of the operator has no definition here.
 Result<onnx::FunctionProto> function_of(const Definition& definition, const onnx::NodeProto& node,
-                                        std::vector<const Type*> types);
+                                        const std::vector<const Type*>& types);
 
 // ---- words of bodies ------------------------------------------------------------------------------------------------
 

@@ -258,11 +258,11 @@ Body roi_align(const Call& call) {
 constexpr Definition kRows[] = {
     {"GridSample <align_corners: int = 0, mode: string = \"linear\", padding_mode: string = \"zeros\"> (X, grid) => "
      "(Y)",
-     2, grid_sample, ""},
+     2, grid_sample, "", false, Halves::InFloat},
     {"RoiAlign <coordinate_transformation_mode: string = \"half_pixel\", mode: string = \"avg\", output_height: int = "
      "1, "
      "output_width: int = 1, sampling_ratio: int = 0, spatial_scale: float = 1.0> (X, rois, batch_indices) => (Y)",
-     3, roi_align, ""},
+     3, roi_align, "", false, Halves::InFloat},
 };
 
 }  // namespace

@@ -1,4 +1,4 @@
-// Operators of ONNX that ONNX itself defines by no others.
+// Operators of ONNX that ONNX itself defines by no others, or only for float.
 #include <onnx/onnx_pb.h>
 
 #include <functional>
@@ -76,6 +76,16 @@ Body lp_pool(const Call& call) {
          root_of_sum("Y", p);
 }
 
+// ONNX's own definition adds float constants to what may be double, and takes the difference of two large numbers for
+// the variance.
+Body mean_variance_normalization(const Call& call) {
+  return integers("along", call.integers_of("axes")) +
+         "mean = ReduceMean <keepdims = 1> (X, along) centered = Sub (X, mean) squares = Mul (centered, centered) "
+         "variance = ReduceMean <keepdims = 1> (squares, along) deviation = Sqrt (variance) " +
+         scalar_like("epsilon", "1e-09", "deviation") +
+         "divisor = Add (deviation, epsilon) Y = Div (centered, divisor)";
+}
+
 // ---- sequences ------------------------------------------------------------------------------------------------------
 
 // 0, 1, ... of an axis of the input, along the same axis of a matrix.
@@ -103,11 +113,14 @@ Body reverse_sequence(const Call& call) {
 }
 
 constexpr Definition kRows[] = {
-    {"GlobalLpPool <p: int = 2> (X) => (Y)", 1, global_lp_pool, ""},
+    {"GlobalLpPool <p: int = 2> (X) => (Y)", 1, global_lp_pool, "", false, Halves::InFloat},
     {"Hardmax <axis: int = -1> (input) => (output)", 1, hardmax, ""},
-    {"LpNormalization <axis: int = -1, p: int = 2> (input) => (output)", 1, lp_normalization, ""},
+    {"LpNormalization <axis: int = -1, p: int = 2> (input) => (output)", 1, lp_normalization, "", false,
+     Halves::InFloat},
     {"LpPool <auto_pad, dilations, kernel_shape, pads, strides, ceil_mode: int = 0, p: int = 2> (X) => (Y)", 1, lp_pool,
-     ""},
+     "", false, Halves::InFloat},
+    {"MeanVarianceNormalization <axes: ints = [0, 2, 3]> (X) => (Y)", 1, mean_variance_normalization, "", false,
+     Halves::InFloat},
     {"ReverseSequence <batch_axis: int = 1, time_axis: int = 0> (input, sequence_lens) => (Y)", 2, reverse_sequence,
      ""},
 };
