@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <unordered_set>
 
 #include "ir/infer.h"
 #include "ir/ops/ops.h"
@@ -67,6 +68,17 @@ bool is_exact_elementwise(const Node& node) {
 // Its floats have one value, whoever computes them.
 static bool is_exact(const Node& node) {
   return is_exact_elementwise(node) || node.op().has(Trait::ValuePreserving) || node.is(ops::Resize);
+}
+
+bool quantizes_inexact_floats(const Graph& graph) {
+  std::unordered_set<const Value*> inexact;
+  for (const Node* node : graph.nodes()) {
+    if (!touches_floats(*node)) continue;
+    const bool reads = std::ranges::any_of(node->inputs(), [&](const Value* v) { return inexact.contains(v); });
+    if (reads && (node->is(ops::QuantizeLinear) || node->is(ops::DynamicQuantizeLinear))) return true;
+    if (reads || !is_exact(*node)) inexact.insert(node->outputs().begin(), node->outputs().end());
+  }
+  return false;
 }
 
 IntegerReport describe_integer(const Graph& graph) {

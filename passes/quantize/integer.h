@@ -46,4 +46,8 @@ struct IntegerReport {
 };
 IntegerReport describe_integer(const Graph& graph);
 
+// Whether floats that depend on how they are computed (sums, exponentials, ...) become integers somewhere: one that
+// lies beside a tie falls to one side here and to the other there, and a step of the scale lies between.
+bool quantizes_inexact_floats(const Graph& graph);
+
 }  // namespace lapis

@@ -418,6 +418,21 @@ TEST(Integer, AgreesWithTheQdqGraphOnManyInputs) {
   }
 }
 
+// A sum of floats in front of a quantizer may end on either side of a tie; one behind all quantizers does not matter.
+TEST(Integer, SaysWhetherInexactFloatsAreQuantized) {
+  const auto quantizes = [](auto&& build) {
+    Net net;
+    net.graph.set_outputs({build(net)});
+    net.quantize();
+    PassContext context;
+    EXPECT_TRUE(integer(net.graph, context).ok());
+    return quantizes_inexact_floats(net.graph);
+  };
+  EXPECT_FALSE(quantizes([](Net& n) { return n.conv(n.add(ops::Relu, {n.conv(n.input({1, 3, 6, 6}), 4)}), 2); }));
+  EXPECT_FALSE(quantizes([](Net& n) { return n.add(ops::Exp, {n.conv(n.input({1, 3, 6, 6}), 4)}); }));
+  EXPECT_TRUE(quantizes([](Net& n) { return n.conv(n.add(ops::Exp, {n.input({1, 3, 6, 6})}), 4); }));
+}
+
 TEST(Integer, IsIdempotent) {
   Residual net;
   net.quantize();

@@ -29,6 +29,25 @@ class Verify(Cli):
         return self.json("verify", "code.lapis", "--source", source, *args, code=code)["outputs"]
 
 
+class Forms(Verify):
+    def test_an_artifact_has_its_shapes(self):
+        """A dimension that is 1 unless something else is said: the source is bound to what the code was made for."""
+        model = self.model("m.onnxtxt", "y = Relu(x)", "float[N,4] x", "float[N,4] y")
+        self.passes("compile", model, "--dim", "N=3", "-o", "m.lapis")
+        line, = self.json("verify", "m.lapis", "--source", model)["outputs"]
+        self.assertEqual(line["bytes"], 3 * 4 * 4)
+
+    def test_floats_that_are_quantized_again(self):
+        """A sum of floats may lie beside a tie: a step of the scale is no wrong byte, unless bytes are asked for."""
+        weights = "int8[4,2] w = {1, 2, 3, 4, 5, 6, 7, 8}, float s = {0.5}, float t = {0.1}, uint8 z = {128}, int8 zw = {0}"
+        tail = "q = QuantizeLinear(f, t, z)  d = DequantizeLinear(q, t, z)  v = DequantizeLinear(w, s, zw)  y = MatMul(d, v)"
+        for front, wanted in (("f = Exp(x)", 0.05), ("f = Relu(x)", 1e-4)):
+            model = self.model("m.onnxtxt", front + "  " + tail, "float[1,4] x", "float[1,2] y", weights)
+            for flags, tolerance in (([], wanted), (["--tolerance", "0"], 0)):
+                line = self.json("verify", model, *flags)["outputs"][-1]
+                self.assertEqual((line["stage"], line["tolerance"]), ("integer form", tolerance), front)
+
+
 class Values(Verify):
     def test_bytes_of_64_bits(self):
         """Doubles do not tell 2^53 from 2^53 + 1."""
