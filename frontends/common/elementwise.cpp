@@ -21,8 +21,7 @@ static Value* slope(Formula& f, Value* y, Value* x) {
   return f.where(is_middle, y, f.where(is_even, even, f.div(y, x)));
 }
 
-// Zeros too, by their sign.
-static Value* is_negative(Formula& f, Value* x) {
+Value* is_negative(Formula& f, Value* x) {
   Value* zero = f.number(0, x->dtype());
   return f.op(ops::Or, {f.greater(zero, x), f.greater(zero, f.op(ops::Reciprocal, {x}))});
 }

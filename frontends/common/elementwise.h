@@ -27,6 +27,9 @@ template <const OpDef& op> inline constexpr TranslatorFunction unary{[](Translat
 template <const OpDef& op>
 inline constexpr TranslatorFunction binary{[](Translation& t) { return combine(t, op); }, &op};
 
+class Formula;
+// Zeros too, by their sign.
+Value* is_negative(Formula& f, Value* x);
 // The angle of the point (x, y), from -pi to pi, with the signs that zeros have.
 Result<Value*> angle(Translation& t, Value* y, Value* x);
 

@@ -161,13 +161,14 @@ Status log_sigmoid(Translation& t) {
   return finish(t, t.add(ops::Neg, {sum}));
 }
 
+// What is no number lies above nothing and below nothing: it stays.
 Status threshold(Translation& t) {
   Args a(t);
   const double limit = a.number("threshold", 0), value = a.number("value", 0);
   LAPIS_CHECK(a.status());
   LAPIS_TRY(Value * x, self(a));
-  LAPIS_TRY(Value * above, t.add(ops::Greater, {x, number_like(t, limit, x)}));
-  return finish(t, t.add(ops::Where, {above, x, number_like(t, value, x)}));
+  LAPIS_TRY(Value * reaches, t.add(ops::LessOrEqual, {x, number_like(t, limit, x)}));
+  return finish(t, t.add(ops::Where, {reaches, number_like(t, value, x), x}));
 }
 
 // The first half of an axis, gated by the second.

@@ -1,8 +1,10 @@
 // Functions of elements that consist of others.
 #include <limits>
 
+#include "frontends/common/elementwise.h"
 #include "frontends/common/formula.h"
 #include "frontends/pytorch/translators.h"
+#include "ir/ops/data_attributes.h"
 
 namespace lapis::pytorch_frontend {
 namespace {
@@ -60,6 +62,131 @@ Status nan_to_num(Translation& t) {
   Value* y = f.where(f.op(ops::IsNaN, {x}), f.number(nan), x);
   y = f.where(f.op(ops::Equal, {x, f.number(kInfinity)}), f.number(above), y);
   return finish(t, f, f.where(f.op(ops::Equal, {x, f.number(-kInfinity)}), f.number(below), y));
+}
+
+// The first with the sign of the second, zeros too.
+Status copysign(Translation& t) {
+  Args a(t);
+  Formula f(t);
+  LAPIS_TRY(const Pair p, real_pair(t, a));
+  Value* size = f.op(ops::Abs, {p.a});
+  return finish(t, f, f.where(frontend::is_negative(f, p.b), f.op(ops::Neg, {size}), size));
+}
+
+Status signbit(Translation& t) {
+  Args a(t);
+  Formula f(t);
+  LAPIS_TRY(Value * x, self(a));
+  LAPIS_TRY(x, as_real(t, x));
+  return finish(t, f, frontend::is_negative(f, x));
+}
+
+// sqrt(a^2 + b^2): by the larger one, so that no square overflows. An infinite one decides, whatever the other is.
+Status hypot(Translation& t) {
+  Args a(t);
+  Formula f(t);
+  LAPIS_TRY(const Pair p, pair(t, a));
+  const DType type = p.a->dtype();
+  if (!is_float(type)) return Translation::unsupported("sides of integers");
+  Value *left = f.op(ops::Abs, {p.a}), *right = f.op(ops::Abs, {p.b});
+  Value *larger = f.max(left, right), *zero = f.number(0, type), *infinity = f.number(kInfinity, type);
+  Value* ratio = f.where(f.op(ops::Equal, {larger, zero}), zero, f.div(f.min(left, right), larger));
+  Value* y = f.mul(larger, f.op(ops::Sqrt, {f.add(f.mul(ratio, ratio), f.number(1, type))}));
+  Value* is_infinite = f.op(ops::Or, {f.op(ops::Equal, {left, infinity}), f.op(ops::Equal, {right, infinity})});
+  return finish(t, f, f.where(is_infinite, infinity, y));
+}
+
+// Of x from 0 on erfc(x) = e^(-x^2) u q(u), u = 1 / (1 + x / 2), where q is a polynomial: 1 - erf(x) has no digits left
+// in the tail. The power is that of a short number, whose square is exact, and of the little that it leaves over.
+Value* erfc_of_positive(Formula& f, Value* x) {
+  constexpr double kFactors[] = {0.0148856998, -0.136010195, 0.455506125, -0.700695911, 0.442686628,
+                                 -0.107578565, 0.227979091,  0.23827959,  0.282883616,  0.282063911};
+  constexpr double kShort = 16;  // of so many parts of 1
+  Value* u = f.op(ops::Reciprocal, {f.add(f.half(x), f.number(1))});
+  Value* sum = f.number(0);
+  for (const double factor : kFactors) sum = f.add(f.mul(sum, u), f.number(factor));
+  Value* near = f.div(f.op(ops::Round, {f.mul(x, f.number(kShort))}), f.number(kShort));
+  Value* rest = f.mul(f.sub(near, x), f.add(near, x));
+  Value* power = f.mul(f.op(ops::Exp, {f.op(ops::Neg, {f.mul(near, near)})}), f.op(ops::Exp, {rest}));
+  return f.mul(power, f.mul(u, sum));
+}
+
+Status erfc(Translation& t) {
+  Args a(t);
+  Formula f(t);
+  LAPIS_TRY(Value * x, self(a));
+  LAPIS_TRY(x, as_real(t, x));
+  const DType type = x->dtype();
+  Value* plain = f.sub(f.number(1, type), f.op(ops::Erf, {x}));
+  if (type != DType::Float32) return finish(t, f, plain);
+  constexpr double kEnd = 11;  // erfc is 0 beyond
+  Value* tail = erfc_of_positive(f, f.op(ops::Clip, {x, f.number(0), f.number(kEnd)}));
+  return finish(t, f, f.where(f.greater(x, f.number(0.5)), tail, plain));
+}
+
+// ---- bits -----------------------------------------------------------------------------------------------------------
+
+DType without_sign(DType type) {
+  switch (type) {
+    case DType::Int8: return DType::UInt8;
+    case DType::Int16: return DType::UInt16;
+    case DType::Int32: return DType::UInt32;
+    case DType::Int64: return DType::UInt64;
+    default: return type;
+  }
+}
+
+// Moved within the width of the type; by more than that, or by less than nothing, none are left.
+Value* moved_bits(Formula& f, Value* x, Value* by, const char* direction) {
+  const DType bits = without_sign(x->dtype());
+  return f.cast(f.op(ops::BitShift, {f.cast(x, bits), f.cast(by, bits)}, ops::BitShiftAttrs{direction}), x->dtype());
+}
+
+Result<Pair> bits_and_distance(Translation& t) {
+  Args a(t);
+  LAPIS_TRY(const Pair p, pair(t, a));
+  if (is_float(p.a->dtype()) || p.a->dtype() == DType::Bool)
+    return Translation::unsupported("bits of what is no integer");
+  return p;
+}
+
+Status left_shift(Translation& t) {
+  Formula f(t);
+  LAPIS_TRY(const Pair p, bits_and_distance(t));
+  return finish(t, f, moved_bits(f, p.a, p.b, "LEFT"));
+}
+
+// Negative numbers stay negative: what moves is their complement.
+Status right_shift(Translation& t) {
+  Formula f(t);
+  LAPIS_TRY(const Pair p, bits_and_distance(t));
+  if (p.a->dtype() == without_sign(p.a->dtype())) return finish(t, f, moved_bits(f, p.a, p.b, "RIGHT"));
+  Value* is_below = f.greater(f.number(0, p.a->dtype()), p.a);
+  const auto complement = [&](Value* x) { return f.where(is_below, f.op(ops::BitwiseNot, {x}), x); };
+  return finish(t, f, complement(moved_bits(f, complement(p.a), p.b, "RIGHT")));
+}
+
+// ---- of axes, and of boundaries -------------------------------------------------------------------------------------
+
+// What each element is more than the one before, `n` times.
+Status diff(Translation& t) {
+  Args a(t);
+  Formula f(t);
+  const int64_t times = a.integer("n", 1), dim = a.integer("dim", -1);
+  LAPIS_CHECK(a.status());
+  LAPIS_TRY(Value * x, self(a));
+  constexpr int64_t kMostTimes = 64;
+  if (x->dtype() == DType::Bool) return Translation::unsupported("differences of truth values");
+  if (times > kMostTimes)
+    return Translation::unsupported("differences of a degree above " + std::to_string(kMostTimes));
+  std::vector<Value*> parts;
+  for (const char* name : {"prepend", "self", "append"}) {
+    if (!a.has(name)) continue;
+    LAPIS_TRY(parts.emplace_back(), a.tensor(name));
+  }
+  if (parts.size() > 1) x = f.concat(parts, dim);
+  for (int64_t i = 0; i < times; ++i) x = f.sub(f.slice(x, dim, 1, INT64_MAX), f.slice(x, dim, 0, -1));
+  return finish(t, f, x);
 }
 
 Status outer(Translation& t) {
@@ -123,16 +250,26 @@ Status searchsorted(Translation& t) {
 }
 
 constexpr AtenRow kRows[] = {
+    {"aten.__lshift__", "self other", left_shift},
+    {"aten.__rshift__", "self other", right_shift},
+    {"aten.bitwise_left_shift", "self other", left_shift},
+    {"aten.bitwise_right_shift", "self other", right_shift},
     {"aten.bucketize", "self boundaries *out_int32 right", bucketize},
+    {"aten.copysign", "self other", copysign},
     {"aten.cosine_similarity", "x1 x2 dim eps", cosine_similarity},
+    {"aten.diff", "self n dim prepend append", diff},
+    {"aten.erfc", "self", erfc},
     {"aten.fmax", "self other", extreme_of_numbers<ops::Max>},
     {"aten.fmin", "self other", extreme_of_numbers<ops::Min>},
     {"aten.searchsorted", "sorted_sequence self *out_int32 right side sorter", searchsorted},
     {"aten.frac", "self", frac},
+    {"aten.hypot", "self other", hypot},
     {"aten.isfinite", "self", isfinite},
     {"aten.logaddexp", "self other", logaddexp},
     {"aten.nan_to_num", "self nan posinf neginf", nan_to_num},
     {"aten.outer", "self vec2", outer},
+    {"aten.signbit", "self", signbit},
+    {"aten.special_erfc", "self", erfc},
 };
 
 }  // namespace

@@ -20,12 +20,13 @@ enum class Order : uint8_t { AsWritten, Reversed };
 // a + alpha b, a - alpha b; reversed b - alpha a.
 Status with_alpha(Translation& t, const OpDef& op, Order order) {
   Args args(t);
-  const double alpha = args.number("alpha", 1);
+  const bool is_scaled = args.number("alpha", 1) != 1;
   LAPIS_TRY(Pair p, pair(t, args));
   LAPIS_CHECK(args.status());
   if (order == Order::Reversed) std::swap(p.a, p.b);
-  if (alpha != 1) {
-    LAPIS_TRY(p.b, t.add(ops::Mul, {p.b, number_like(t, alpha, p.b)}));
+  if (is_scaled) {
+    LAPIS_TRY(Value * alpha, args.number_or_tensor("alpha", p.b->dtype()));
+    LAPIS_TRY(p.b, t.add(ops::Mul, {p.b, alpha}));
   }
   return finish(t, t.add(p.a->dtype() == DType::Bool ? ops::Or : op, {p.a, p.b}));
 }
@@ -77,12 +78,20 @@ Status fmod(Translation& t) {
   return finish(t, t.add(ops::Mod, {p.a, p.b}, ops::ModAttrs{true}));
 }
 
+// 1 / sqrt(x)
+Result<Value*> inverse_root(Translation& t, Value* x) {
+  LAPIS_TRY(Value * root, t.add(ops::Sqrt, {x}));
+  return t.add(ops::Reciprocal, {root});
+}
+
+// The exponents 1/2 and -1/2, as numbers, are roots: of -0 and -infinity too, whose powers are others.
 Status pow(Translation& t) {
   Args args(t);
   LAPIS_TRY(Pair p, pair(t, args, "self", "exponent"));
   const DType type = p.a->dtype();
-  const bool is_root = t.get<double>("exponent", 0) == 0.5;
-  if (is_root && is_float(type)) return finish(t, t.add(ops::Sqrt, {p.a}));
+  const double exponent = t.get<double>("exponent", 0);
+  if (exponent == 0.5 && is_float(type)) return finish(t, t.add(ops::Sqrt, {p.a}));
+  if (exponent == -0.5 && is_float(type)) return finish(t, inverse_root(t, p.a));
   if (is_float(type) || type == DType::Int32 || type == DType::Int64) return finish(t, t.add(ops::Pow, {p.a, p.b}));
   LAPIS_TRY(p.a, frontend::cast(t, p.a, DType::Int64));  // which wraps as the narrower type does
   LAPIS_TRY(p.b, frontend::cast(t, p.b, DType::Int64));
@@ -130,8 +139,7 @@ Result<Value*> real_self(Translation& t) {
 
 Status rsqrt(Translation& t) {
   LAPIS_TRY(Value * x, real_self(t));
-  LAPIS_TRY(Value * root, t.add(ops::Sqrt, {x}));
-  return finish(t, t.add(ops::Reciprocal, {root}));
+  return finish(t, inverse_root(t, x));
 }
 
 // No number has a sign that is none: 0, as for 0.
@@ -201,19 +209,39 @@ Status trunc(Translation& t) {
 // Of integers nothing is left to round.
 template <const OpDef& Op> Status rounded(Translation& t) {
   Args a(t);
-  const int64_t decimals = a.integer("decimals", 0);
-  LAPIS_CHECK(a.status());
-  if (decimals != 0) return Translation::unsupported("decimals");
   LAPIS_TRY(Value * x, self(a));
   return finish(t, is_float(x->dtype()) ? t.add(Op, {x}) : Result<Value*>(x));
 }
 
+// To digits behind the point, or before it: of the number times a power of ten that is 1 or more.
+Status round(Translation& t) {
+  Args a(t);
+  const int64_t decimals = a.integer("decimals", 0);
+  LAPIS_CHECK(a.status());
+  if (decimals == 0) return rounded<ops::Round>(t);
+  LAPIS_TRY(Value * x, self(a));
+  if (!is_float(x->dtype())) return Translation::unsupported("decimals of integers");
+  Value* power = number_like(t, std::pow(10.0, static_cast<double>(std::abs(decimals))), x);
+  const bool are_behind = decimals > 0;
+  LAPIS_TRY(Value * moved, t.add(are_behind ? ops::Mul : ops::Div, {x, power}));
+  LAPIS_TRY(Value * whole, t.add(ops::Round, {moved}));
+  return finish(t, t.add(are_behind ? ops::Div : ops::Mul, {whole, power}));
+}
+
 // ---- limits ---------------------------------------------------------------------------------------------------------
+
+// A known number as a constant of the type of x, which saturates: what a type does not hold limits nothing, or all.
+// Doubles do not hold every integer of 64 bits.
+Value* limit_like(Translation& t, Args& a, std::string_view name, const Value* x) {
+  const auto* whole = std::get_if<int64_t>(&t.attribute(name));
+  if (whole && x->dtype() == DType::Int64) return t.constant(Tensor::scalar<int64_t>(*whole));
+  return number_like(t, a.number(name, 0), x);
+}
 
 // The limits decide the type too. Numbers beyond what it holds limit nothing, or all: they do not wrap.
 Result<Value*> limited(Translation& t, Args& a, Value* x, std::string_view limit, const OpDef& op) {
   if (!a.has(limit)) return x;
-  if (!a.is_operand(limit)) return t.add(op, {x, number_like(t, a.number(limit, 0), x)});
+  if (!a.is_operand(limit)) return t.add(op, {x, limit_like(t, a, limit, x)});
   LAPIS_TRY(const Pair p, pair(t, a, "self", limit));
   LAPIS_TRY(const std::vector<Value*> both, in_one_type(t, {x, p.b}));
   return t.add(op, both);
@@ -230,9 +258,9 @@ Status clamp(Translation& t) {
     LAPIS_TRY(x, as_real(t, x));
   }
   if (a.has("min") && a.has("max") && !a.is_operand("min") && !a.is_operand("max")) {
-    const double low = a.number("min", 0), high = a.number("max", 0);
+    Value *low = limit_like(t, a, "min", x), *high = limit_like(t, a, "max", x);
     LAPIS_CHECK(a.status());
-    return finish(t, t.add(ops::Clip, {x, number_like(t, low, x), number_like(t, high, x)}));
+    return finish(t, t.add(ops::Clip, {x, low, high}));
   }
   LAPIS_TRY(x, limited(t, a, x, "min", ops::Max));
   LAPIS_TRY(x, limited(t, a, x, "max", ops::Min));
@@ -483,7 +511,7 @@ constexpr AtenRow kRows[] = {
     {"aten.positive", "self", same},
     {"aten.reciprocal", "self", real<ops::Reciprocal>},
     {"aten.remainder", "self other", remainder},
-    {"aten.round", "self *decimals", rounded<ops::Round>},
+    {"aten.round", "self *decimals", round},
     {"aten.rsqrt", "self", rsqrt},
     {"aten.rsub", "self other alpha", rsub},
     {"aten.sgn", "self", sign},

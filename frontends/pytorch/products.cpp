@@ -123,6 +123,25 @@ Result<Value*> shared_heads(Translation& t, const Value* query, Value* x) {
   return t.add(ops::Reshape, {repeated, shape});
 }
 
+// Which rows of the mask let anything be seen, [..., 1].
+Result<Value*> sees_any(Translation& t, Value* mask) {
+  Value* seen = mask;
+  if (mask->dtype() != DType::Bool) {
+    Value* hidden = number_like(t, -std::numeric_limits<double>::infinity(), mask);
+    LAPIS_TRY(Value * hides, t.add(ops::Equal, {mask, hidden}));
+    LAPIS_TRY(seen, t.add(ops::Not, {hides}));
+  }
+  LAPIS_TRY(seen, frontend::cast(t, seen, DType::UInt8));
+  LAPIS_TRY(Value * most, frontend::reduce(t, ops::ReduceMax, seen, {-1}, true));
+  return frontend::cast(t, most, DType::Bool);
+}
+
+// A row that sees nothing gives 0, not the NaN of a softmax of nothing.
+Result<Value*> where_it_sees(Translation& t, Value* y, Value* mask) {
+  LAPIS_TRY(Value * sees, sees_any(t, mask));
+  return t.add(ops::Where, {sees, y, number_like(t, 0, y)});
+}
+
 Status attention(Translation& t) {
   Args a(t);
   const bool is_causal = a.flag("is_causal", false), groups = a.flag("enable_gqa", false);
@@ -135,16 +154,18 @@ Status attention(Translation& t) {
     LAPIS_TRY(key, shared_heads(t, query, key));
     LAPIS_TRY(value, shared_heads(t, query, value));
   }
+  Value* mask = nullptr;
   LAPIS_TRY(Value * y, scores(t, a, query, key));
   if (a.has("attn_mask")) {
-    LAPIS_TRY(Value * mask, a.tensor("attn_mask"));
+    LAPIS_TRY(mask, a.tensor("attn_mask"));
     LAPIS_TRY(y, masked(t, y, mask));
   }
   if (is_causal) {
     LAPIS_TRY(y, causal(t, y));
   }
   LAPIS_TRY(Value * weights, t.add(ops::Softmax, {y}, ops::SoftmaxAttrs{}));
-  return finish(t, t.add(ops::MatMul, {weights, value}));
+  LAPIS_TRY(y, t.add(ops::MatMul, {weights, value}));
+  return finish(t, mask ? where_it_sees(t, y, mask) : Result<Value*>(y));
 }
 
 // ---- normalizations -------------------------------------------------------------------------------------------------
@@ -153,6 +174,26 @@ Result<Value*> tensor_or(Translation& t, Args& a, std::string_view name, double 
                          const Value* x) {
   if (a.has(name)) return a.tensor(name);
   return frontend::filled(t, fallback, Type::tensor(x->dtype(), shape));
+}
+
+bool reads_statistics(const Translation& t) {
+  const auto reads = [&](size_t i) { return i < t.node().outputs.size() && !t.node().outputs[i].empty(); };
+  return reads(1) || reads(2);
+}
+
+// The mean over these axes, and 1 over the deviation from it, as outputs 1 and 2 of y: what the operators of ONNX give
+// beside their results is not compiled.
+Status finish_with_statistics(Translation& t, Value* y, Value* x, const Axes& axes, bool keepdims, double epsilon) {
+  if (!reads_statistics(t)) return frontend::result(t, 0, y);
+  LAPIS_TRY(Value * center, frontend::reduce(t, ops::ReduceMean, x, axes, true));
+  LAPIS_TRY(Value * away, t.add(ops::Sub, {x, center}));
+  LAPIS_TRY(Value * squares, t.add(ops::Mul, {away, away}));
+  LAPIS_TRY(Value * variance, frontend::reduce(t, ops::ReduceMean, squares, axes, keepdims));
+  LAPIS_TRY(variance, t.add(ops::Add, {variance, number_like(t, epsilon, variance)}));
+  LAPIS_TRY(Value * root, t.add(ops::Sqrt, {variance}));
+  LAPIS_TRY(Value * inverse, t.add(ops::Reciprocal, {root}));
+  LAPIS_TRY(Value * mean, frontend::reduce(t, ops::ReduceMean, x, axes, keepdims));
+  return finish_some(t, {y, mean, inverse});
 }
 
 float epsilon_of(Args& a) { return static_cast<float>(a.number("eps", 1e-5)); }
@@ -198,7 +239,7 @@ Status batch_norm_of_itself(Translation& t) {
     }
     LAPIS_TRY(y, t.add(*op, {y, each}));
   }
-  return frontend::result(t, 0, y);
+  return finish_with_statistics(t, y, x, axes, false, epsilon);
 }
 
 Status layer_norm(Translation& t) {
@@ -215,7 +256,10 @@ Status layer_norm(Translation& t) {
     LAPIS_TRY(inputs.emplace_back(), a.tensor("bias"));
   }
   const ops::LayerNormalizationAttrs attributes{.axis = -static_cast<int64_t>(shape.size()), .epsilon = epsilon};
-  return finish(t, t.add(ops::LayerNormalization, inputs, attributes));
+  LAPIS_TRY(Value * y, t.add(ops::LayerNormalization, inputs, attributes));
+  Axes axes;
+  for (int64_t axis = attributes.axis; axis < 0; ++axis) axes.push_back(axis);
+  return finish_with_statistics(t, y, x, axes, true, epsilon);
 }
 
 // x / sqrt(mean(x^2) + eps) * weight
@@ -252,8 +296,11 @@ Status group_norm(Translation& t) {
   LAPIS_TRY(const Shape channels, channels_of(x));
   LAPIS_TRY(Value * weight, tensor_or(t, a, "weight", 1, channels, x));
   LAPIS_TRY(Value * bias, tensor_or(t, a, "bias", 0, channels, x));
-  return finish(t, t.add(ops::GroupNormalization, {x, weight, bias},
-                         ops::GroupNormalizationAttrs{.epsilon = epsilon, .num_groups = groups}));
+  LAPIS_TRY(Value * y, t.add(ops::GroupNormalization, {x, weight, bias},
+                             ops::GroupNormalizationAttrs{.epsilon = epsilon, .num_groups = groups}));
+  if (!reads_statistics(t)) return frontend::result(t, 0, y);
+  LAPIS_TRY(Value * grouped, frontend::reshape(t, x, {0, groups, -1}));
+  return finish_with_statistics(t, y, grouped, {2}, false, epsilon);
 }
 
 Status instance_norm(Translation& t) {
@@ -269,6 +316,22 @@ Status instance_norm(Translation& t) {
   return finish(t, t.add(ops::InstanceNormalization, {x, weight, bias}, ops::InstanceNormalizationAttrs{epsilon}));
 }
 
+// A weight of given lengths: v, scaled to g over all axes but one, or over all.
+Status weight_norm(Translation& t) {
+  Args a(t);
+  const int64_t dim = a.integer("dim", 0);
+  LAPIS_CHECK(a.status());
+  LAPIS_TRY(Value * v, a.tensor("v"));
+  LAPIS_TRY(Value * g, a.tensor("g"));
+  LAPIS_TRY(const int64_t rank, frontend::rank_of(v));
+  Axes axes;
+  for (int64_t axis = 0; axis < rank; ++axis)
+    if (axis != dim) axes.push_back(axis);
+  LAPIS_TRY(Value * length, norm_of(t, v, 2, axes, true));
+  LAPIS_TRY(Value * factor, t.add(ops::Div, {g, length}));
+  return finish(t, t.add(ops::Mul, {v, factor}));
+}
+
 Status embedding(Translation& t) {
   Args a(t);
   LAPIS_TRY(Value * table, a.tensor("weight"));
@@ -277,6 +340,7 @@ Status embedding(Translation& t) {
 }
 
 constexpr AtenRow kRows[] = {
+    {"aten._weight_norm", "v g dim", weight_norm},
     {"aten._native_batch_norm_legit", "input weight bias training momentum eps", batch_norm_of_itself},
     {"aten._native_batch_norm_legit_no_training", "input weight bias running_mean running_var momentum eps",
      batch_norm},

@@ -302,6 +302,50 @@ Status argsort(Translation& t) {
   return frontend::result(t, 0, all[1]);
 }
 
+// ---- medians --------------------------------------------------------------------------------------------------------
+
+enum class Nans : uint8_t { Win, AreLeftOut };
+
+// Where the median stands among elements in order, behind which what is no number is: the lower one of the two in the
+// middle, int64[..., 1, ...] or int64[1].
+Value* middle_of(Formula& f, Value* x, int64_t axis, Nans nans) {
+  Value *one = f.number(1, DType::Int64), *two = f.number(2, DType::Int64);
+  Value* size = f.size(x, axis);
+  if (!is_float(x->dtype())) return f.div(f.sub(size, one), two);
+  Value* is_none = f.cast(f.op(ops::IsNaN, {x}), DType::Int64);
+  Value* none = f.op(ops::ReduceSum, {is_none, f.integers({axis})}, ops::ReduceAttrs{.keepdims = true});
+  Value *numbers = f.sub(size, none), *zero = f.number(0, DType::Int64);
+  if (nans == Nans::AreLeftOut) return f.div(f.max(f.sub(numbers, one), zero), two);
+  return f.where(f.greater(none, zero), numbers, f.div(f.sub(size, one), two));
+}
+
+Result<std::vector<Value*>> median_along(Translation& t, Value* x, int64_t dim, bool keepdim, Nans nans) {
+  LAPIS_TRY(const int64_t rank, frontend::rank_of(x));
+  LAPIS_TRY(const int64_t axis, frontend::axis_of(dim, rank));
+  LAPIS_TRY(std::vector<Value*> found, in_order(t, x, axis, false));
+  Formula f(t);
+  Value* middle = middle_of(f, x, axis, nans);
+  for (Value*& y : found) {
+    y = is_float(x->dtype()) ? f.op(ops::GatherElements, {y, middle}, ops::AxisAttrs{axis}) : f.gather(y, middle, axis);
+    if (!keepdim) y = f.squeeze(y, axis);
+  }
+  LAPIS_CHECK(f.status());
+  return found;
+}
+
+// Of an axis with its position, or of all.
+template <Nans nans> Status median(Translation& t) {
+  Args a(t);
+  const int64_t dim = a.integer("dim", 0);
+  const bool keepdim = a.flag("keepdim", false);
+  LAPIS_CHECK(a.status());
+  LAPIS_TRY(Value * x, self(a));
+  if (a.has("dim")) return finish_along(t, x, [&](Value* y) { return median_along(t, y, dim, keepdim, nans); });
+  LAPIS_TRY(x, frontend::reshape(t, x, {-1}));
+  LAPIS_TRY(const std::vector<Value*> found, median_along(t, x, 0, false, nans));
+  return frontend::result(t, 0, found[0]);
+}
+
 constexpr AtenRow kRows[] = {
     {"aten.all", "self dim keepdim", truth<ops::ReduceMin>},
     {"aten.amax", "self dim keepdim", extreme<ops::ReduceMax>},
@@ -316,7 +360,9 @@ constexpr AtenRow kRows[] = {
     {"aten.logsumexp", "self dim keepdim", logsumexp},
     {"aten.max", "self dim keepdim", max},
     {"aten.mean", "self dim keepdim *dtype", mean},
+    {"aten.median", "self dim keepdim", median<Nans::Win>},
     {"aten.min", "self dim keepdim", min},
+    {"aten.nanmedian", "self dim keepdim", median<Nans::AreLeftOut>},
     {"aten.norm", "self p dim keepdim", norm},
     {"aten.prod", "self dim keepdim *dtype", prod},
     {"aten.sort", "self dim descending", sort},

@@ -33,7 +33,7 @@ class Axis {
     Value* base = f_.op(ops::Floor, {place});
     Value* tap = f_.add(f_.unsqueeze(base, {-1}), offsets());
     Value* distance = f_.op(ops::Abs, {f_.sub(f_.unsqueeze(f_.sub(place, base), {-1}), offsets())});
-    return on_map(tap, mode_ == Mode::Cubic ? cubic(distance) : linear(distance));
+    return on_map(place, tap, mode_ == Mode::Cubic ? cubic(distance) : linear(distance));
   }
 
  private:
@@ -73,11 +73,14 @@ class Axis {
     return clipped(padding_ == Padding::Border ? place : reflected(place));
   }
 
-  // Beyond the map nothing counts if it is padded with zeros.
-  Taps on_map(Value* tap, Value* weight) {
+  // What lies beyond a map that is padded with zeros counts nothing. Between pixels it is no number if the place is
+  // none, or infinite.
+  Value* beyond(Value* place) { return mode_ == Mode::Nearest ? number(0) : f_.unsqueeze(f_.sub(place, place), {-1}); }
+
+  Taps on_map(Value* place, Value* tap, Value* weight) {
     if (mode_ == Mode::Cubic) tap = padded(tap);
     Value* pixel = clipped(tap);
-    if (padding_ == Padding::Zeros) weight = f_.where(f_.op(ops::Equal, {pixel, tap}), weight, number(0));
+    if (padding_ == Padding::Zeros) weight = f_.where(f_.op(ops::Equal, {pixel, tap}), weight, beyond(place));
     return {f_.cast(pixel, DType::Int64), weight};
   }
 

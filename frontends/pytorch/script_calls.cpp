@@ -47,8 +47,9 @@ template <size_t N> bool is_in(const std::string_view (&names)[N], const std::st
 bool gives_several(const std::string& op, const std::vector<Argument>& arguments) {
   if (is_in(kTuples, op) || is_in(kLists, op)) return true;
   if (op == "aten.where") return arguments.size() == 1;
-  const bool is_extreme = op == "aten.max" || op == "aten.min";
-  return is_extreme && arguments.size() > 1 && arguments[1].name == "dim" && arguments[1].value.is(Kind::Int);
+  constexpr std::string_view kAlongAxes[] = {"aten.max", "aten.min", "aten.median", "aten.nanmedian"};
+  return is_in(kAlongAxes, op) && arguments.size() > 1 && arguments[1].name == "dim" &&
+         arguments[1].value.is(Kind::Int);
 }
 
 bool gives_number(const std::string& op, const std::vector<Argument>& arguments) {

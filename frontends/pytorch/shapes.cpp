@@ -121,12 +121,18 @@ Status permute(Translation& t) {
   return finish(t, t.add(ops::Transpose, {x}, ops::TransposeAttrs{perm}));
 }
 
+// A tensor without axes has one of size 1 for who names it.
 Status transpose(Translation& t) {
   Args a(t);
   const bool are_axes = a.has("axis0");
   const int64_t first = a.integer(are_axes ? "axis0" : "dim0", 0), second = a.integer(are_axes ? "axis1" : "dim1", 1);
   LAPIS_CHECK(a.status());
   LAPIS_TRY(Value * x, self(a));
+  LAPIS_TRY(const int64_t rank, frontend::rank_of(x));
+  if (rank == 0) {
+    LAPIS_TRY([[maybe_unused]] const Axes both, frontend::axes_of({first, second}, 1));
+    return frontend::result(t, 0, x);
+  }
   return finish(t, frontend::swap_axes(t, x, first, second));
 }
 
@@ -200,6 +206,9 @@ Status repeat(Translation& t) {
 
 // ---- parts ----------------------------------------------------------------------------------------------------------
 
+// A row of no elements, which may stand among tensors of any shape.
+bool is_nothing(const Value* x) { return x->type().ranked() && x->type().rank() == 1 && x->type().dim(0).is(0); }
+
 Status joined(Translation& t, bool stacks) {
   Args a(t);
   const int64_t dim = a.integer("dim", 0);
@@ -209,6 +218,7 @@ Status joined(Translation& t, bool stacks) {
     return error(ErrorKind::Input, "has no tensors to join");
   DType type = all[0]->dtype();
   for (const Value* x : all) type = promoted(type, x->dtype());
+  if (!stacks && !std::all_of(all.begin(), all.end(), is_nothing)) std::erase_if(all, is_nothing);
   for (Value*& x : all) {
     LAPIS_TRY(x, frontend::cast(t, x, type));
     if (stacks) {
@@ -326,7 +336,7 @@ Result<std::vector<Size>> onnx_pads(const std::vector<Size>& pairs, int64_t rank
   return pads;
 }
 
-Result<Value*> padded(Translation& t, Args& a, const std::string& mode, double value) {
+Result<Value*> padded(Translation& t, Args& a, const std::string& mode) {
   LAPIS_TRY(const std::vector<Size> pairs, a.sizes(a.has("pad") ? "pad" : "padding"));
   LAPIS_CHECK(a.status());
   LAPIS_TRY(Value * x, self(a));
@@ -334,7 +344,10 @@ Result<Value*> padded(Translation& t, Args& a, const std::string& mode, double v
   LAPIS_TRY(const std::vector<Size> pads, onnx_pads(pairs, rank));
   LAPIS_TRY(Value * computed, shape_of(t, pads));
   std::vector<Value*> inputs = {x, computed};
-  if (value != 0) inputs.push_back(number_like(t, value, x));
+  if (a.number("value", 0) != 0) {
+    LAPIS_TRY(inputs.emplace_back(), a.number_or_tensor("value", x->dtype()));
+  }
+  LAPIS_CHECK(a.status());
   return t.add(ops::Pad, inputs, ops::PadAttrs{mode});
 }
 
@@ -346,24 +359,22 @@ Status pad(Translation& t) {
       {"constant", "constant"}, {"reflect", "reflect"}, {"replicate", "edge"}, {"circular", "wrap"}};
   Args a(t);
   const std::string mode = a.word("mode", "constant");
-  const double value = a.number("value", 0);
   for (const Row& row : kModes)
-    if (row.torch == mode) return finish(t, padded(t, a, std::string(row.onnx), value));
+    if (row.torch == mode) return finish(t, padded(t, a, std::string(row.onnx)));
   return Translation::unsupported("the mode '" + mode + "'");
 }
 
 Status constant_pad(Translation& t) {
   Args a(t);
-  const double value = a.number("value", 0);
-  return finish(t, padded(t, a, "constant", value));
+  return finish(t, padded(t, a, "constant"));
 }
 Status reflection_pad(Translation& t) {
   Args a(t);
-  return finish(t, padded(t, a, "reflect", 0));
+  return finish(t, padded(t, a, "reflect"));
 }
 Status replication_pad(Translation& t) {
   Args a(t);
-  return finish(t, padded(t, a, "edge", 0));
+  return finish(t, padded(t, a, "edge"));
 }
 
 Status flip(Translation& t) {

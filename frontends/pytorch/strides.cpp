@@ -122,7 +122,8 @@ struct Diagonal {
 };
 
 Result<Diagonal> diagonal_of(Translation& t, Formula& f, Args& a, Value* x) {
-  const int64_t offset = a.integer("offset", 0), dim1 = a.integer("dim1", 0), dim2 = a.integer("dim2", 1);
+  const int64_t offset = a.integer(a.has("diagonal") ? "diagonal" : "offset", 0);
+  const int64_t dim1 = a.integer("dim1", 0), dim2 = a.integer("dim2", 1);
   LAPIS_CHECK(a.status());
   LAPIS_CHECK(check_positions({offset}));
   LAPIS_TRY(const int64_t rank, frontend::rank_of(x));
@@ -175,14 +176,73 @@ Status diagonal_scatter(Translation& t) {
   return finish(t, frontend::transpose(t, matrices, inverse(d.perm)));
 }
 
+struct Place {
+  int64_t offset, down, across;
+};
+
+// Matrices with what lies in the last axis on a diagonal, and 0 elsewhere.
+Result<Value*> embedded(Translation& t, Value* x, const Place& place) {
+  LAPIS_TRY(const int64_t rank, frontend::rank_of(x));
+  LAPIS_TRY(const int64_t down, frontend::axis_of(place.down, rank + 1));
+  LAPIS_TRY(const int64_t across, frontend::axis_of(place.across, rank + 1));
+  LAPIS_CHECK(check_positions({place.offset}));
+  if (down == across) return error(ErrorKind::Input, "has one axis for both of its diagonal");
+  Formula f(t);
+  std::vector<int64_t> pads(2 * static_cast<size_t>(rank));
+  pads[static_cast<size_t>(rank) - 1] = std::max<int64_t>(place.offset, 0);
+  pads.back() = std::max<int64_t>(-place.offset, 0);
+  Value* columns = f.op(ops::Pad, {x, f.integers(pads), f.number(0, x->dtype())});
+  Value* numbers = f.range(f.size(columns, rank - 1));
+  Value* distance = f.sub(f.unsqueeze(numbers, {0}), f.unsqueeze(numbers, {1}));
+  Value* is_on = f.op(ops::Equal, {distance, f.integers({place.offset})});
+  Value* y = f.where(is_on, f.unsqueeze(columns, {-2}), f.number(0, x->dtype()));
+  LAPIS_CHECK(f.status());
+  Axes perm;
+  for (int64_t axis = 0, next = 0; axis <= rank; ++axis)
+    perm.push_back(axis == down ? rank - 1 : axis == across ? rank : next++);
+  return frontend::transpose(t, y, perm);
+}
+
+Status diag_embed(Translation& t) {
+  Args a(t);
+  const Place place{a.integer("offset", 0), a.integer("dim1", -2), a.integer("dim2", -1)};
+  LAPIS_CHECK(a.status());
+  LAPIS_TRY(Value * x, self(a));
+  return finish(t, embedded(t, x, place));
+}
+
+// Of a matrix its diagonal, of a row a matrix that has it as its diagonal.
+Status diag(Translation& t) {
+  Args a(t);
+  const int64_t offset = a.integer("diagonal", 0);
+  LAPIS_CHECK(a.status());
+  LAPIS_TRY(Value * x, self(a));
+  LAPIS_TRY(const int64_t rank, frontend::rank_of(x));
+  return rank == 1 ? finish(t, embedded(t, x, {offset, -2, -1})) : diagonal(t);
+}
+
+Status trace(Translation& t) {
+  Args a(t);
+  Formula f(t);
+  LAPIS_TRY(Value * x, self(a));
+  LAPIS_TRY(const Diagonal d, diagonal_of(t, f, a, x));
+  Value* y = f.gather(d.rows, d.at, -1);
+  LAPIS_CHECK(f.status());
+  LAPIS_TRY(y, frontend::cast(t, y, is_float(x->dtype()) ? x->dtype() : DType::Int64));
+  return finish(t, frontend::reduce(t, ops::ReduceSum, y, {}, false));
+}
+
 constexpr AtenRow kRows[] = {
     {"aten.as_strided", "self size stride storage_offset", as_strided},
+    {"aten.diag", "self diagonal", diag},
+    {"aten.diag_embed", "self offset dim1 dim2", diag_embed},
     {"aten.diagonal", "self offset dim1 dim2", diagonal},
     {"aten.diagonal_scatter", "self src offset dim1 dim2", diagonal_scatter},
     {"aten.is_contiguous", "self", is_contiguous},
     {"aten.resize", "self size *memory_format", resize},
     {"aten.sym_storage_offset", "self", storage_offset},
     {"aten.sym_stride", "self dim", stride},
+    {"aten.trace", "self", trace},
 };
 
 }  // namespace
