@@ -32,13 +32,17 @@ constexpr QuantizedRow kRows[] = {
     {"quantized.conv2d_relu", "aten.conv2d", 1, true, true},
     {"quantized.conv3d", "aten.conv3d", 1, true, false},
     {"quantized.conv3d_relu", "aten.conv3d", 1, true, true},
+    {"quantized.group_norm", "aten.group_norm", 5, false, false},
     {"quantized.hardswish", "aten.hardswish", 1, false, false},
+    {"quantized.layer_norm", "aten.layer_norm", 5, false, false},
     {"quantized.leaky_relu", "aten.leaky_relu", 2, false, false},
     {"quantized.linear", "aten.linear", 1, true, false},
     {"quantized.linear_relu", "aten.linear", 1, true, true},
+    {"quantized.matmul", "aten.matmul", 2, false, false},
     {"quantized.mul", "aten.mul", 2, false, false},
     {"quantized.mul_relu", "aten.mul", 2, false, true},
     {"quantized.sigmoid", "aten.sigmoid", 1, false, false},
+    {"quantized.softmax", "aten.softmax", 2, false, false},
 };
 
 // Operators whose results are some of their operand's elements, or others that it can have.
@@ -59,6 +63,21 @@ constexpr std::string_view kRounding[] = {"aten.adaptive_avg_pool1d",
                                           "aten.mean",
                                           "aten.relu6",
                                           "aten.upsample_bilinear2d"};
+
+// Operators that round to a scale of their own, with which a byte holds all that they can give.
+struct OwnScale {
+  std::string_view op;
+  double scale;
+  int64_t zero_point;  // of uint8
+};
+constexpr OwnScale kOwnScales[] = {
+    {"aten.hardsigmoid", 1.0 / 256, 0}, {"aten.sigmoid", 1.0 / 256, 0}, {"aten.tanh", 2.0 / 256, 128}};
+
+const OwnScale* own_scale(std::string_view op) {
+  const auto* row =
+      std::find_if(std::begin(kOwnScales), std::end(kOwnScales), [&](const OwnScale& r) { return r.op == op; });
+  return row == std::end(kOwnScales) ? nullptr : row;
+}
 
 template <size_t N> bool is_one_of(const std::string_view (&names)[N], std::string_view op) {
   return std::find(std::begin(names), std::end(names), op) != std::end(names);
@@ -232,6 +251,10 @@ Result<Item> Interpreter::on_quantized(const std::string& op, const Item& result
   if (writer_->is_body())
     return problem(ErrorKind::Unsupported, "quantized tensors in a branch or loop that depends on values", frame);
   if (is_one_of(kRounding, stem)) return rounded(result, as, frame);
+  if (const OwnScale* own = own_scale(stem)) {
+    const int64_t zero = own->zero_point + (as.dtype == DType::Int8 ? INT8_MIN : 0);
+    return rounded(result, {Item::of_float(own->scale), Item::of_int(zero), as.dtype}, frame);
+  }
   if (!is_one_of(kExact, stem))
     return problem(ErrorKind::Unsupported, "the operator " + op + " on quantized tensors", frame);
   quantized_.insert_or_assign(result.text, as);

@@ -284,6 +284,20 @@ class ToQuantize(torch.nn.Module):
         return self.last(torch.relu(self.dense(self.pool(F.avg_pool2d(x, 2, 1)).flatten(1))))
 
 
+class Gated(torch.nn.Module):
+    """What FX quantizes to normalizations, and to functions that round to a scale of their own."""
+
+    def __init__(self):
+        super().__init__()
+        nn = torch.nn
+        self.first, self.gate, self.norm, self.last = nn.Linear(8, 8), nn.Linear(8, 8), nn.LayerNorm(8), nn.Linear(8, 4)
+
+    def forward(self, x):
+        y = self.norm(self.first(x))
+        y = y * F.hardsigmoid(self.gate(y))
+        return self.last(torch.tanh(y) + y * torch.sigmoid(y))
+
+
 class Averaging(torch.nn.Module):
     """Changes its buffer in place."""
 
@@ -389,6 +403,12 @@ def quantized_modules():
         model = convert_fx(model.eval())
         torch.jit.save(torch.jit.trace(model, x), str(HERE / f"{name}.pt"))
         np.savez_compressed(HERE / f"{name}.npz", **arrays({"x": x}, model(x)))
+    gated = prepare_fx(Gated().eval(), get_default_qconfig_mapping("fbgemm"), (uniform(2, 8),))
+    for _ in range(8):
+        gated(uniform(2, 8))
+    x, model = uniform(2, 8), convert_fx(gated)
+    torch.jit.save(torch.jit.trace(model, x), str(HERE / "quantized_gated.pt"))
+    np.savez_compressed(HERE / "quantized_gated.npz", **arrays({"x": x}, model(x)))
     dynamic = torch.ao.quantization.quantize_dynamic(torch.nn.Sequential(torch.nn.Linear(4, 3)), dtype=torch.qint8)
     torch.jit.save(torch.jit.trace(dynamic, uniform(2, 4)), str(HERE / "unsupported_dynamic.pt"))
     trained("quantized_trained", x)
