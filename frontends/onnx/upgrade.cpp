@@ -518,6 +518,49 @@ void drop_empty_inputs(NodeProto& node, UpgradeHost& host) {
   }
 }
 
+// One number an axis, none of which a sum of a few could take out of 64 bits; nullopt where the list cannot be.
+std::optional<std::vector<int64_t>> each_axis(const NodeProto& node, std::string_view name, size_t axes,
+                                              int64_t fallback) {
+  const auto* given = attribute(node, name);
+  std::vector<int64_t> list = given ? ints(*given) : std::vector<int64_t>();
+  if (list.empty()) list.assign(axes, fallback);
+  const auto sensible = [&](int64_t v) { return v >= fallback && v <= INT32_MAX; };
+  const bool fits = list.size() == axes && std::all_of(list.begin(), list.end(), sensible);
+  return fits ? std::optional(std::move(list)) : std::nullopt;
+}
+
+// The pads of a ConvTranspose whose result has the size of x times the strides, which do not depend on that of x;
+// nullopt where they are not known, or where less than that is there: such a result ends in zeros.
+std::optional<std::vector<int64_t>> same_pads(const NodeProto& node, const Type& w, bool upper) {
+  const auto axes = static_cast<size_t>(w.rank() - 2);
+  const auto strides = each_axis(node, "strides", axes, 1), dilations = each_axis(node, "dilations", axes, 1),
+             added = each_axis(node, "output_padding", axes, 0);
+  if (!strides || !dilations || !added) return std::nullopt;
+  std::vector<int64_t> pads(2 * axes);
+  for (size_t i = 0; i < axes; ++i) {
+    const int64_t taps = w.dim(static_cast<int64_t>(i) + 2).constant().value_or(0);
+    if (taps < 1 || taps > INT32_MAX) return std::nullopt;
+    const int64_t total = (taps - 1) * (*dilations)[i] + 1 + (*added)[i] - (*strides)[i];
+    if (total < 0) return std::nullopt;
+    pads[i] = upper ? total / 2 : total - total / 2;
+    pads[i + axes] = total - pads[i];
+  }
+  return pads;
+}
+
+// ONNX's own inference adds output_padding to the size that SAME asks for, and refuses a declared one without it; of
+// pads in numbers both say the same.
+void pad_by_numbers(NodeProto& node, UpgradeHost& host) {
+  if (node.op_type() != "ConvTranspose" || node.input_size() < 2 || attribute(node, "output_shape")) return;
+  const std::string mode = string_or(node, "auto_pad", "NOTSET");
+  const Type* w = host.type_of(node.input(1));
+  if ((mode != "SAME_UPPER" && mode != "SAME_LOWER") || !w || !w->ranked() || w->rank() < 3) return;
+  const auto pads = same_pads(node, *w, mode == "SAME_UPPER");
+  if (!pads) return;
+  set_ints(node, "pads", *pads);
+  remove_attribute(node, "auto_pad");
+}
+
 }  // namespace
 
 Status upgrade_node(NodeProto& node, int version, UpgradeHost& host) {
@@ -528,6 +571,7 @@ Status upgrade_node(NodeProto& node, int version, UpgradeHost& host) {
     version = change->version;
   }
   drop_empty_inputs(node, host);
+  pad_by_numbers(node, host);
   return ok();
 }
 

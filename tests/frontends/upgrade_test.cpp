@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "ir/evaluate.h"
+#include "ir/ops/attributes.h"
 #include "ir/verify.h"
 #include "tests/frontends/graphs.h"
 
@@ -204,6 +205,28 @@ TEST(Upgrade, RecurrentLayersSayByTheirOutputsWhatTheyGive) {
                 "{0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0}> { z, y = RNN<hidden_size = 4, output_sequence = 0>(x, w, r) }",
                 6),
       "");
+}
+
+TEST(Upgrade, ConvTransposeThatKeepsTheSizePadsByNumbers) {
+  const auto padded = [](const std::string& attributes) {
+    const auto graph =
+        graph_of("(float[1,1,N] x) => (float[1,1,M] y) <float[1,1,3] w = {1, 2, 4}> { y = ConvTranspose<" + attributes +
+                 ">(x, w) }");
+    const Node& node = **graph->nodes().begin();
+    const auto a = node.attrs<ops::ConvTransposeAttrs>();
+    const auto y = evaluate(*graph, {{"x", Tensor::of<float>({1, 1, 2}, {1, 10})}});
+    EXPECT_TRUE(y.ok()) << to_string(y.diagnostics());
+    return a.auto_pad + to_string(a.pads) + " " + to_string(y->front());
+  };
+  const std::string padding = ", strides = [2], output_padding = [1]";
+  EXPECT_EQ(padded("auto_pad = \"SAME_UPPER\"" + padding), "NOTSET[1,1] float[1,1,4] {2, 14, 20, 40}");
+  EXPECT_EQ(padded("auto_pad = \"SAME_UPPER\", strides = [2]"), "NOTSET[0,1] float[1,1,4] {1, 2, 14, 20}");
+  EXPECT_EQ(padded("auto_pad = \"SAME_LOWER\", strides = [2]"), "NOTSET[1,0] float[1,1,4] {2, 14, 20, 40}");
+  EXPECT_EQ(padded("auto_pad = \"SAME_UPPER\", strides = [4]"),
+            "SAME_UPPER[] float[1,1,8] {1, 2, 4, 0, 10, 20, 40, 0}");
+  EXPECT_THAT(errors_of("(float[1,1,3] x) => (float[1,1,3] y) <float[1,1,3] w = {1, 2, 4}> "
+                        "{ y = ConvTranspose<auto_pad = \"SAME\">(x, w) }"),
+              HasSubstr("auto_pad is 'SAME'"));
 }
 
 TEST(UpgradeRefuses, WhatOldOpsetsLeaveOpen) {
