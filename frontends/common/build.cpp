@@ -56,6 +56,12 @@ Result<Value*> reshape(Translation& t, Value* x, Shape shape) {
   return t.add(ops::Reshape, {x, ints(t, std::move(shape))});
 }
 
+Axes inverse(const Axes& perm) {
+  Axes back(perm.size());
+  for (size_t i = 0; i < perm.size(); ++i) back[static_cast<size_t>(perm[i])] = static_cast<int64_t>(i);
+  return back;
+}
+
 Result<Value*> transpose(Translation& t, Value* x, Axes perm) {
   if (is_in_place(perm)) return x;
   return t.add(ops::Transpose, {x}, ops::TransposeAttrs{std::move(perm)});

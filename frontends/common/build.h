@@ -18,6 +18,7 @@ Result<Value*> cast(Translation& t, Value* x, DType to);  // x itself if it is o
 // As ONNX's Reshape: 0 copies a dimension, one -1 follows from the others.
 Result<Value*> reshape(Translation& t, Value* x, Shape shape);
 Result<Value*> transpose(Translation& t, Value* x, Axes perm);
+Axes inverse(const Axes& perm);  // what turns the axes back
 Result<Value*> swap_axes(Translation& t, Value* x, int64_t a, int64_t b);
 Result<Value*> unsqueeze(Translation& t, Value* x, Axes axes);
 Result<Value*> squeeze(Translation& t, Value* x, Axes axes);  // no axes: all of size 1

@@ -32,13 +32,20 @@ struct SourceValue {
 };
 
 using SourceAttribute = std::variant<bool, int64_t, double, std::string, std::vector<int64_t>, std::vector<double>>;
+using SourceAttributes = std::map<std::string, SourceAttribute, std::less<>>;
+// The attribute of this name, or `fallback` if there is none of its type.
+template <class T> T attribute(const SourceAttributes& attributes, std::string_view name, T fallback) {
+  const auto it = attributes.find(name);
+  const T* value = it == attributes.end() ? nullptr : std::get_if<T>(&it->second);
+  return value ? *value : fallback;
+}
 
 struct SourceGraph;
 
 struct SourceNode {
   std::string op, name;  // as the format names them
   int64_t version = 1;   // of the operator
-  std::map<std::string, SourceAttribute, std::less<>> attributes;
+  SourceAttributes attributes;
   std::vector<std::string> inputs, outputs;  // "": absent
   std::string written_at = {};               // "model.py:17", where the framework kept it
   // Graphs that it runs: they see nothing around them, and their names begin with that of the node.

@@ -87,9 +87,7 @@ class Translation {
   const SourceValue& output(size_t i) const { return source_.values.at(node_.outputs.at(i)); }
   // An attribute of the node, or `fallback` if the file leaves it out.
   template <class T> T get(std::string_view name, T fallback) const {
-    const auto it = node_.attributes.find(name);
-    const T* value = it == node_.attributes.end() ? nullptr : std::get_if<T>(&it->second);
-    return value ? *value : fallback;
+    return frontend::attribute(node_.attributes, name, std::move(fallback));
   }
 
   // The attribute itself; the truth value false if the node has none of this name.

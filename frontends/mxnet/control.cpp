@@ -32,9 +32,7 @@ Diagnostic wrong(const SourceNode& node) {
 }
 
 template <class T> T attribute(const SourceNode& node, std::string_view name, T fallback) {
-  const auto it = node.attributes.find(name);
-  const T* value = it == node.attributes.end() ? nullptr : std::get_if<T>(&it->second);
-  return value ? *value : fallback;
+  return frontend::attribute(node.attributes, name, std::move(fallback));
 }
 
 Places places(const SourceNode& node, std::string_view name) { return attribute<Places>(node, name, {}); }

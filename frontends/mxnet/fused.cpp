@@ -13,9 +13,7 @@ using frontend::SourceAttribute;
 constexpr float kSteps = 127.5f;  // that oneDNN's operators take for the largest magnitude of int8
 
 template <class T> T attribute(const SymbolNode& node, std::string_view name, T fallback) {
-  const auto it = node.attributes.find(name);
-  const T* value = it == node.attributes.end() ? nullptr : std::get_if<T>(&it->second);
-  return value ? *value : fallback;
+  return frontend::attribute(node.attributes, name, std::move(fallback));
 }
 
 std::optional<double> number(const SymbolNode& node, std::string_view name) {

@@ -19,7 +19,7 @@ struct Symbol;
 
 struct SymbolNode {
   std::string op, name;
-  std::map<std::string, frontend::SourceAttribute, std::less<>> attributes;
+  frontend::SourceAttributes attributes;
   std::vector<Entry> inputs;
   std::vector<Symbol> subgraphs;  // what it runs, or, where it is fused, what it was made of
   size_t outputs = 1;             // that others use

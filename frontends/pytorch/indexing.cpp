@@ -228,12 +228,6 @@ Status fill_by_mask(Translation& t, Value* x, const MaskAlone& at, Value* value,
   return finish(t, t.add(ops::Where, {mask, value, x}));
 }
 
-Axes back_from(const Axes& perm) {
-  Axes back(perm.size());
-  for (size_t i = 0; i < perm.size(); ++i) back[static_cast<size_t>(perm[i])] = static_cast<int64_t>(i);
-  return back;
-}
-
 // The values as they meet what x[i, :, j] gives, with the axes of the indices in front.
 Result<Value*> values_in_front(Translation& t, Value* values, Value* found, const Indexed& at, int64_t index_rank) {
   LAPIS_TRY(const int64_t rank, frontend::rank_of(found));
@@ -255,7 +249,7 @@ Status put(Translation& t, Value* x, Value* values, const Indexed& at, bool adds
   LAPIS_TRY(values, values_in_front(t, values, found, at, index_rank - 1));
   LAPIS_TRY(Value * changed,
             t.add(ops::ScatterND, {turned, indices, values}, ops::ScatterNDAttrs{adds ? "add" : "none"}));
-  return finish(t, frontend::transpose(t, changed, back_from(perm)));
+  return finish(t, frontend::transpose(t, changed, frontend::inverse(perm)));
 }
 
 Status index_put(Translation& t) {

@@ -58,6 +58,7 @@ struct Item {
 
   bool is(Kind k) const { return kind == k; }
   bool is_none() const { return kind == Kind::None; }
+  bool is_tensor() const { return kind == Kind::Tensor || kind == Kind::Weight; }
   bool is_sequence() const { return kind == Kind::List || kind == Kind::Tuple; }
   bool is_text() const { return kind == Kind::String && !truth; }  // that is known
   const std::vector<Item>& elements() const;                       // of a list, tuple or dict; none of others

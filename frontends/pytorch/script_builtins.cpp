@@ -14,12 +14,10 @@ namespace {
 
 using Kind = Item::Kind;
 
-bool is_tensor(const Item& item) { return item.is(Kind::Tensor) || item.is(Kind::Weight); }
-
 // Whether an item is of this type; nullopt if that is not known.
 std::optional<bool> is_of_type(const Item& item, const std::string& type) {
   if (item.is(Kind::Optional) || item.is(Kind::Unset) || item.is(Kind::Symbol)) return std::nullopt;
-  if (type == "Tensor") return is_tensor(item);
+  if (type == "Tensor") return item.is_tensor();
   if (type == "int") return item.is(Kind::Int);
   if (type == "float") return item.is(Kind::Float);
   if (type == "bool") return item.is(Kind::Bool);

@@ -75,8 +75,6 @@ std::vector<std::string> names_of(std::string_view arguments) {
   return names;
 }
 
-bool is_tensor(const Item& item) { return item.is(Kind::Tensor) || item.is(Kind::Weight); }
-
 // Overloads whose arguments stand in another order than the table says, told by their second argument,
 // or by having none.
 struct Overload {
@@ -85,7 +83,7 @@ struct Overload {
   const char* names;
 };
 bool is_alone(const std::vector<Item>& a) { return a.size() == 1; }
-bool is_of_two_tensors(const std::vector<Item>& a) { return a.size() > 1 && is_tensor(a[1]); }
+bool is_of_two_tensors(const std::vector<Item>& a) { return a.size() > 1 && a[1].is_tensor(); }
 bool has_none(const std::vector<Item>& a) { return a.size() > 1 && a[1].is_none(); }
 bool has_truth(const std::vector<Item>& a) { return a.size() == 2 && a[1].is(Kind::Bool); }
 bool has_list(const std::vector<Item>& a) { return a.size() > 1 && a[1].is_sequence(); }
@@ -116,7 +114,7 @@ std::string without_underscore(const std::string& op) {
 bool is_of_lists(const std::string& op, const std::vector<Item>& a) {
   const bool compares = op == "aten.eq" || op == "aten.ne";
   const bool has_list = std::any_of(a.begin(), a.end(), [](const Item& item) { return item.is_sequence(); });
-  return has_list && !is_tensor(a[0]) && (compares || is_list_function(op));
+  return has_list && !a[0].is_tensor() && (compares || is_list_function(op));
 }
 
 // What is no item of its own until one of its elements is asked for.
@@ -139,7 +137,7 @@ Item made_results(const Call& call) {
 
 // The operator on sizes that this one is, if no operand is a tensor: "_operator.mul".
 std::string operator_of_numbers(const std::string& op, const std::vector<Item>& arguments) {
-  if (arguments.size() != 2 || is_tensor(arguments[0]) || is_tensor(arguments[1])) return "";
+  if (arguments.size() != 2 || arguments[0].is_tensor() || arguments[1].is_tensor()) return "";
   const std::string number =
       op == "aten.floor_divide" ? "_operator.floordiv" : "_operator." + op.substr(op.find('.') + 1);
   return find_aten(number) ? number : "";
@@ -278,7 +276,7 @@ Result<Item> Interpreter::plain_operator(const std::string& op, Arguments argume
 // size(x, 1), or size(x), which stands for all sizes.
 Result<Item> Interpreter::size_of(Arguments arguments, Frame& frame) {
   const Item& x = arguments.items[0];
-  if (arguments.items.size() > 1 || !is_tensor(x)) return emit("aten.sym_size", std::move(arguments), frame);
+  if (arguments.items.size() > 1 || !x.is_tensor()) return emit("aten.sym_size", std::move(arguments), frame);
   return Item::sizes(x.is(Kind::Weight) ? writer_->name_of_weight(x, x.text) : x.text);
 }
 

@@ -7,11 +7,10 @@ namespace {
 
 using Kind = Item::Kind;
 
-bool is_tensor(const Item& item) { return item.is(Kind::Tensor) || item.is(Kind::Weight); }
 bool is_number(const Item& item) {
   return item.is(Kind::Symbol) || item.is(Kind::Bool) || item.is(Kind::Int) || item.is(Kind::Float);
 }
-bool is_value(const Item& item) { return is_tensor(item) || is_number(item); }
+bool is_value(const Item& item) { return item.is_tensor() || is_number(item); }
 bool is_open(const Item& item) { return (item.is(Kind::Tensor) || item.is(Kind::Symbol)) && item.text.empty(); }
 bool is_unset(const Item& item) { return item.is(Kind::Unset) && item.text.empty(); }
 bool has_elements(const Item& item) { return item.is_sequence() || item.is(Kind::Optional); }
@@ -76,7 +75,7 @@ bool may_be_none(const Item& item) { return item.is_none() || item.is(Kind::Opti
 Item common_parts(const Item& a, const Item& b) {
   if (same(a, b)) return a;
   if (a.is(Kind::Unset) || b.is(Kind::Unset)) return common_with_unset(a, b);
-  if (is_value(a) && is_value(b)) return is_tensor(a) && is_tensor(b) ? Item::tensor("") : Item::symbol("");
+  if (is_value(a) && is_value(b)) return a.is_tensor() && b.is_tensor() ? Item::tensor("") : Item::symbol("");
   if (may_be_none(a) || may_be_none(b)) return common_elements(as_optional(a), as_optional(b), Kind::Optional);
   if (a.is_sequence() && b.is_sequence()) return common_sequences(a, b);
   return Item::unset("a variable that is " + a.description() + " or " + b.description() +
@@ -84,7 +83,7 @@ Item common_parts(const Item& a, const Item& b) {
 }
 
 Item opened_parts(const Item& item) {
-  if (is_value(item)) return is_tensor(item) ? Item::tensor("") : Item::symbol("");
+  if (is_value(item)) return item.is_tensor() ? Item::tensor("") : Item::symbol("");
   return has_elements(item) ? of_elements(item, opened_parts) : item;
 }
 

@@ -156,12 +156,6 @@ Status diagonal(Translation& t) {
   return frontend::result(t, 0, y);
 }
 
-Axes inverse(const Axes& perm) {
-  Axes back(perm.size());
-  for (size_t i = 0; i < perm.size(); ++i) back[static_cast<size_t>(perm[i])] = static_cast<int64_t>(i);
-  return back;
-}
-
 // self with another diagonal.
 Status diagonal_scatter(Translation& t) {
   Args a(t);
@@ -173,7 +167,7 @@ Status diagonal_scatter(Translation& t) {
   Value* rows = f.op(ops::ScatterElements, {d.rows, indices, source}, ops::ScatterElementsAttrs{-1, "none"});
   Value* matrices = f.op(ops::Reshape, {rows, d.shape}, ops::ReshapeAttrs{true});
   LAPIS_CHECK(f.status());
-  return finish(t, frontend::transpose(t, matrices, inverse(d.perm)));
+  return finish(t, frontend::transpose(t, matrices, frontend::inverse(d.perm)));
 }
 
 struct Place {

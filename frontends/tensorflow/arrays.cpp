@@ -52,7 +52,7 @@ Status array_length(Translation& t) {
   LAPIS_TRY(Value * list, flow(t, 1));
   LAPIS_TRY(Value * count, count_of(t, list));
   LAPIS_TRY(count, frontend::reshape(t, count, {}));
-  LAPIS_TRY(count, cast_to(t, count, DType::Int32));
+  LAPIS_TRY(count, frontend::cast(t, count, DType::Int32));
   return frontend::result(t, 0, count);
 }
 

@@ -67,7 +67,7 @@ Result<Value*> fitted_at_run_time(Translation& t, Value* list, Value* rows) {
   LAPIS_TRY(Value * sizes, sizes_of(t, list));
   LAPIS_TRY(Value * wanted, sizes_of(t, rows));
   LAPIS_TRY(Value * none, t.add(ops::Equal, {sizes, frontend::ints(t, {0})}));
-  LAPIS_TRY(none, cast_to(t, none, DType::Int64));
+  LAPIS_TRY(none, frontend::cast(t, none, DType::Int64));
   LAPIS_TRY(Value * more, t.add(ops::Mul, {none, wanted}));
   const auto rank = static_cast<size_t>(rows->type().rank());
   LAPIS_TRY(Value * pads, concat(t, {frontend::ints(t, std::vector<int64_t>(rank + 1, 0)), more}));

@@ -126,7 +126,7 @@ Status list_length(Translation& t) {
   LAPIS_TRY(Value * list, list_operand(t));
   LAPIS_TRY(Value * count, count_of(t, list));
   LAPIS_TRY(count, frontend::reshape(t, count, {}));
-  return set_list(t, cast_to(t, count, DType::Int32));
+  return set_list(t, frontend::cast(t, count, DType::Int32));
 }
 
 Status concatenated_list(Translation& t) {

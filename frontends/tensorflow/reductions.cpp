@@ -16,10 +16,10 @@ Status reduce(Translation& t, const OpDef& op) {
 Status reduce_truth(Translation& t, const OpDef& op) {
   LAPIS_TRY(const std::vector<int64_t> axes, numbers(t, 1, "axes"));
   LAPIS_TRY(Value * x, t.real(0, Layout::AsWritten));
-  LAPIS_TRY(x, cast_to(t, x, DType::Int32));
+  LAPIS_TRY(x, frontend::cast(t, x, DType::Int32));
   const ops::ReduceAttrs attributes{.keepdims = t.get<bool>("keep_dims", false), .noop_with_empty_axes = true};
   LAPIS_TRY(Value * y, t.add(op, {x, ints(t, axes)}, attributes));
-  LAPIS_TRY(y, cast_to(t, y, DType::Bool));
+  LAPIS_TRY(y, frontend::cast(t, y, DType::Bool));
   return t.set(0, y, Layout::AsWritten);
 }
 
@@ -32,7 +32,8 @@ Status position(Translation& t, const OpDef& op) {
   LAPIS_TRY(Value * x, t.real(0, layout));
   axis = frontend::axis_in(layout, axis, static_cast<size_t>(rank));
   LAPIS_TRY(Value * y, t.add(op, {x}, ops::ArgAttrs{.axis = axis, .keepdims = false}));
-  LAPIS_TRY(y, cast_to(t, y, dtype_of_number(t.get<int64_t>("output_type", static_cast<int64_t>(DType::Int64)))));
+  LAPIS_TRY(y,
+            frontend::cast(t, y, dtype_of_number(t.get<int64_t>("output_type", static_cast<int64_t>(DType::Int64)))));
   return t.set(0, y, Layout::AsWritten);
 }
 
@@ -67,8 +68,9 @@ Status top_k(Translation& t) {
   LAPIS_TRY(const std::vector<Value*> made, t.add_all(ops::TopK, {x, k}, encode_attributes(attributes), 2));
   LAPIS_CHECK(t.set(0, made[0], Layout::AsWritten));
   if (t.output_count() < 2) return ok();
-  LAPIS_TRY(Value * indices,
-            cast_to(t, made[1], dtype_of_number(t.get<int64_t>("index_type", static_cast<int64_t>(DType::Int32)))));
+  LAPIS_TRY(
+      Value * indices,
+      frontend::cast(t, made[1], dtype_of_number(t.get<int64_t>("index_type", static_cast<int64_t>(DType::Int32)))));
   return t.set(1, indices, Layout::AsWritten);
 }
 

@@ -102,7 +102,7 @@ Status reaxed(Translation& t, const OpDef& op, std::vector<int64_t> axes, int64_
 Status set_numbers(Translation& t, std::vector<int64_t> values, const char* attribute, bool as_scalar) {
   const DType to = dtype_of_number(t.get<int64_t>(attribute, static_cast<int64_t>(DType::Int32)));
   Value* all = as_scalar ? t.constant(Tensor::scalar(values[0])) : ints(t, std::move(values));
-  LAPIS_TRY(Value * y, cast_to(t, all, to));
+  LAPIS_TRY(Value * y, frontend::cast(t, all, to));
   return t.set(0, y, Layout::AsWritten);
 }
 
@@ -189,7 +189,7 @@ Status shape(Translation& t) {
   if (t.input(0).type.is_static()) return set_numbers(t, t.input(0).type.shape(), "out_type", false);
   LAPIS_TRY(Value * sizes, written_shape(t));
   LAPIS_TRY(Value * y,
-            cast_to(t, sizes, dtype_of_number(t.get<int64_t>("out_type", static_cast<int64_t>(DType::Int32)))));
+            frontend::cast(t, sizes, dtype_of_number(t.get<int64_t>("out_type", static_cast<int64_t>(DType::Int32)))));
   return t.set(0, y, Layout::AsWritten);
 }
 
@@ -198,7 +198,7 @@ Status size(Translation& t) {
   LAPIS_TRY(Value * x, t.real(0, frontend::plain_layout(t)));
   LAPIS_TRY(Value * count, t.add(ops::Size, {x}));
   LAPIS_TRY(Value * y,
-            cast_to(t, count, dtype_of_number(t.get<int64_t>("out_type", static_cast<int64_t>(DType::Int32)))));
+            frontend::cast(t, count, dtype_of_number(t.get<int64_t>("out_type", static_cast<int64_t>(DType::Int32)))));
   return t.set(0, y, Layout::AsWritten);
 }
 

@@ -236,16 +236,6 @@ Result<int64_t> rank_of(const Translation& t, size_t i) {
   return Translation::unsupported("data of unknown rank");
 }
 
-Result<int64_t> axis_of(int64_t axis, int64_t rank) {
-  if (axis >= -rank && axis < rank) return axis < 0 ? axis + rank : axis;
-  return error(ErrorKind::Input, "axis " + std::to_string(axis) + " does not exist: there are " + std::to_string(rank));
-}
-
-Result<Value*> cast_to(Translation& t, Value* x, DType to) {
-  if (x->dtype() == to) return x;
-  return t.add(ops::Cast, {x}, ops::CastAttrs{.to = static_cast<int64_t>(to)});
-}
-
 Result<Value*> as_int64(Translation& t, size_t i) {
   const Type& type = t.input(i).type;
   const auto known = type.ranked() && type.rank() <= 1 ? t.contents(i) : std::nullopt;
@@ -255,7 +245,7 @@ Result<Value*> as_int64(Translation& t, size_t i) {
     return type.rank() == 0 ? t.constant(Tensor::scalar(values[0])) : ints(t, std::move(values));
   }
   LAPIS_TRY(Value * x, t.real(i, Layout::AsWritten));
-  return cast_to(t, x, DType::Int64);
+  return frontend::cast(t, x, DType::Int64);
 }
 
 bool has_channels_first(const Translation& t) { return t.get<std::string>("data_format", "NHWC").starts_with("NC"); }

@@ -1,12 +1,15 @@
 // The translators of TensorFlow's operators, by family, and what several of them share.
 #pragma once
 
+#include "frontends/common/build.h"
 #include "frontends/common/elementwise.h"
 #include "frontends/common/translate.h"
 
 namespace lapis::tensorflow_frontend {
 
 using frontend::Axes;
+using frontend::axis_of;
+using frontend::ints;
 using frontend::Layout;
 using frontend::Translation;
 
@@ -145,15 +148,8 @@ Result<std::vector<int64_t>> numbers(const Translation& t, size_t i, const char*
 Result<int64_t> number(const Translation& t, size_t i, const char* what);
 // The rank of operand i; an error if it is not known.
 Result<int64_t> rank_of(const Translation& t, size_t i);
-// An axis counted from the front.
-Result<int64_t> axis_of(int64_t axis, int64_t rank);
 // An operand that is a shape or a list of positions, as int64: a constant where its numbers are known.
 Result<Value*> as_int64(Translation& t, size_t i);
-Result<Value*> cast_to(Translation& t, Value* x, DType to);
 // [C] is channel first or last of the data, as `data_format` says.
 bool has_channels_first(const Translation& t);
-inline Value* ints(Translation& t, std::vector<int64_t> values) {
-  return t.constant(Tensor::vector(std::move(values)));
-}
-
 }  // namespace lapis::tensorflow_frontend

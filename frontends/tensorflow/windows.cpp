@@ -136,7 +136,7 @@ Status resize(Translation& t, ops::ResizeAttrs attributes) {
   LAPIS_TRY(Value * x, t.real(0, Layout::ChannelsFirst));
   LAPIS_TRY(Value * sizes, as_int64(t, 1));
   LAPIS_TRY(Value * y, t.add(ops::Resize, {x, nullptr, nullptr, sizes}, attributes));
-  LAPIS_TRY(y, cast_to(t, y, t.node().op == "ResizeBilinear" ? DType::Float32 : x->dtype()));
+  LAPIS_TRY(y, frontend::cast(t, y, t.node().op == "ResizeBilinear" ? DType::Float32 : x->dtype()));
   return t.set(0, y, Layout::ChannelsFirst);
 }
 

@@ -13,9 +13,7 @@ using frontend::SourceValue;
 Diagnostic damaged(std::string message) { return error(ErrorKind::Input, std::move(message)); }
 
 int64_t number_of(const SourceNode& node, std::string_view option) {
-  const auto it = node.attributes.find(option);
-  const auto* number = it == node.attributes.end() ? nullptr : std::get_if<int64_t>(&it->second);
-  return number ? *number : -1;
+  return frontend::attribute<int64_t>(node.attributes, option, -1);
 }
 
 std::string text_of(const SourceNode& node, std::string_view option) {

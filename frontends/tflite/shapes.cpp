@@ -146,8 +146,8 @@ Status broadcast_args(Translation& t) {
 // The first elements of each sequence in the other order.
 Status reverse_sequence(Translation& t) {
   LAPIS_TRY(const int64_t rank, tf::rank_of(t, 0));
-  LAPIS_TRY(const int64_t axis, tf::axis_of(t.get<int64_t>("seq_dim", 0), rank));
-  LAPIS_TRY(const int64_t batch_axis, tf::axis_of(t.get<int64_t>("batch_dim", 0), rank));
+  LAPIS_TRY(const int64_t axis, frontend::axis_of(t.get<int64_t>("seq_dim", 0), rank));
+  LAPIS_TRY(const int64_t batch_axis, frontend::axis_of(t.get<int64_t>("batch_dim", 0), rank));
   LAPIS_TRY(Value * x, t.real(0, Layout::AsWritten));
   LAPIS_TRY(Value * at, reversed_positions(t, x->type().dim(axis), axis, batch_axis, rank));
   LAPIS_TRY(Value * shape, shape_of(t, x));
