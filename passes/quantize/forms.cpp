@@ -7,6 +7,7 @@
 #include "ir/ops/numerics.h"
 #include "ir/ops/ops.h"
 #include "passes/quantize/roles.h"
+#include "passes/simplify/facts.h"
 
 namespace lapis {
 
@@ -167,9 +168,10 @@ Tensor accumulator_scales(float data_scale, const Tensor& weight_scales) {
 }
 
 std::optional<Tensor> integer_bias(const Value* bias, const Tensor& scales, int64_t channels) {
-  if (auto exact = exact_bias(bias, scales, channels)) return exact;
   const auto real = constant_bias(bias);
-  if (!real || (real->size() != 1 && (real->size() != channels || real->dim(-1) != channels))) return std::nullopt;
+  if (!real || !facts::is_finite(*real)) return std::nullopt;  // an infinite sum stays infinite, whatever its terms
+  if (auto exact = exact_bias(bias, scales, channels)) return exact;
+  if (real->size() != 1 && (real->size() != channels || real->dim(-1) != channels)) return std::nullopt;
   Tensor rounded(DType::Int32, {channels});
   for (int64_t c = 0; c < channels; ++c) {
     const double units = std::nearbyint(real->as_double(real->size() == 1 ? 0 : c) / scale_at(scales, c));

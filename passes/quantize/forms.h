@@ -49,7 +49,7 @@ std::optional<Tensor> centered_int8(const Tensor& values, const Tensor& zero_poi
 Tensor accumulator_scales(float data_scale, const Tensor& weight_scales);
 
 // A bias in units of the accumulator, int32[channels]. Exact where it is a DequantizeLinear of int32 at just that
-// scale, rounded otherwise. nullopt if it is not constant, has another shape, or does not fit.
+// scale, rounded otherwise. nullopt if it is not constant, not finite as floats, has another shape, or does not fit.
 std::optional<Tensor> integer_bias(const Value* bias, const Tensor& scales, int64_t channels);
 // By how much a bias in units of the accumulator is off at most, and how large the bias is at most.
 struct BiasError {

@@ -116,7 +116,7 @@ Result<IntegerContraction> integer_contraction(const Node& node) {
   if (node.input(2)) {
     const int64_t channels = c.is_conv() ? c.weight.dim(0) : c.weight.dim(-1);
     const auto bias = integer_bias(node.input(2), c.scales, channels);
-    if (!bias) return refuse("its bias is not a constant per output channel that fits int32");
+    if (!bias) return refuse("its bias is not a finite constant per output channel that fits int32");
     c.bias = *bias;
     c.bias_error = bias_error(node.input(2), c.bias, c.scales);
   }
