@@ -26,8 +26,8 @@ View permuted(const View& view, const std::vector<int64_t>& permutation) {
 View sliced(const View& view, int64_t axis, int64_t start, int64_t step, int64_t count) {
   View result = view;
   const auto a = static_cast<size_t>(axis);
-  result.offset += start * view.strides[a];
-  if (count > 1) result.strides[a] *= step;  // otherwise the step goes nowhere and may be any number
+  if (count > 0) result.offset += start * view.strides[a];  // a part without elements may begin behind the last one
+  if (count > 1) result.strides[a] *= step;                 // otherwise the step goes nowhere and may be any number
   result.shape[a] = count;
   return result;
 }

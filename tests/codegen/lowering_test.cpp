@@ -459,5 +459,14 @@ TEST(View, ReshapeFindsStridesOrSaysThatThereAreNone) {
   EXPECT_EQ(codegen::reshaped(v, {3, 1, 2, 4})->strides, (Shape{4, 0, 12, 1}));
 }
 
+// Code that gets the address of such a part must not be handed one behind its buffer.
+TEST(View, PartsWithoutElementsBeginWhereTheWholeDoes) {
+  const View whole = codegen::row_major_view(0, DType::Float32, {3, 2});
+  EXPECT_EQ(codegen::sliced(whole, 0, 1, 1, 2).offset, 2);
+  const View column = codegen::sliced(whole, 1, 1, 1, 1), nothing = codegen::sliced(column, 0, 3, 1, 0);
+  EXPECT_EQ(nothing.offset, 1);
+  EXPECT_EQ(nothing.shape, (Shape{0, 1}));
+}
+
 }  // namespace
 }  // namespace lapis
