@@ -117,8 +117,8 @@ Tensor converted(const Tensor& tensor, DType type) {
 // y of x and, where the body reads it, of places g on it: all of one type.
 Tensor result_of(const std::string& body, const Tensor& x, const Tensor& g) {
   const std::string type(name_of(x.dtype()));
-  const auto graph = parse_onnx_text("<ir_version: 10, opset_import: [\"\" : 22]> g (" + type + "[1,2,2,3] x, " + type +
-                                         "[1,1,2,2] g) => (" + type + "[] y) { " + body + " }",
+  const auto graph = parse_onnx_text("<ir_version: 10, opset_import: [\"\" : 22, \"com.microsoft\" : 1]> g (" + type +
+                                         "[1,2,2,3] x, " + type + "[1,1,2,2] g) => (" + type + "[] y) { " + body + " }",
                                      "test");
   EXPECT_TRUE(graph.ok()) << to_string(graph.diagnostics());
   const auto results = evaluate(**graph, {{"x", x}, {"g", g}});
@@ -138,6 +138,9 @@ TEST(Definitions, HalvesOfOnnxsOperatorsComputeInFloatAndAreRoundedOnce) {
            "y = LpNormalization<p = 1, axis = 1>(x)",
            "y = MeanVarianceNormalization(x)",
            "y = MeanVarianceNormalization<axes = [-1]>(x)",
+           "y = com.microsoft.FusedMatMul<alpha = 0.001, transB = 1>(x, x)",
+           "l = Constant<value = int64[1,2,3] {0, 1, 1, 0, 1, 0}>() y = SoftmaxCrossEntropyLoss(x, l)",
+           "l = Constant<value = int64[1,2,3] {0, 1, 1, 0, 1, 0}>() z, y = SoftmaxCrossEntropyLoss(x, l)",
            "y = GridSample<mode = \"linear\">(x, g)",
            "y = GridSample<mode = \"cubic\", padding_mode = \"border\">(x, g)",
        })
@@ -154,6 +157,43 @@ TEST(Definitions, MeanVarianceNormalizationTakesEveryFloatAndConstantMaps) {
                              Tensor::of<double>({1, 1, 2, 2}, {0, 0, 0, 0}));
   for (int64_t i = 0; i < 6; ++i) EXPECT_NEAR(y.as_double(i), i % 2 ? 1 : -1, 1e-8);
   for (int64_t i = 6; i < 12; ++i) EXPECT_NEAR(y.as_double(i), 0, 1e-3);
+}
+
+// y of x, whose type it has.
+Tensor shrunk(const std::string& attributes, const Tensor& x) {
+  const std::string type(name_of(x.dtype()));
+  const auto graph = parse_onnx_text("<ir_version: 8, opset_import: [\"\" : 9]> g (" + type + "[5] x) => (" + type +
+                                         "[5] y) { y = Shrink<" + attributes + ">(x) }",
+                                     "test");
+  EXPECT_TRUE(graph.ok()) << to_string(graph.diagnostics());
+  const auto results = evaluate(**graph, {{"x", x}});
+  EXPECT_TRUE(results.ok()) << to_string(results.diagnostics());
+  return results->front();
+}
+
+TEST(Definitions, ShrinkOfIntegersComputesWithTheNumbersOfItsAttributes) {
+  using enum DType;
+  const Tensor x = Tensor::of<float>({5}, {0, 1, 2, 3, 100});
+  for (const DType type : {UInt8, UInt16, UInt32, UInt64, Int8, Int16, Int32, Int64})
+    EXPECT_EQ(shrunk("lambd = 1.5, bias = 0.5", converted(x, type)),
+              converted(Tensor::of<float>({5}, {0, 0, 1, 2, 99}), type))
+        << name_of(type);
+  EXPECT_EQ(shrunk("lambd = 1.5, bias = 0.5", Tensor::of<int8_t>({5}, {-1, -2, -3, -4, 2})),
+            Tensor::of<int8_t>({5}, {0, -1, -2, -3, 1}));
+  const Tensor halves = Tensor::of<float>({5}, {-1.25f, -1, 0, 1, 1.25f});
+  EXPECT_EQ(shrunk("lambd = 1.0, bias = 0.0625", converted(halves, Float16)),
+            converted(Tensor::of<float>({5}, {-1.1875f, 0, 0, 0, 1.1875f}), Float16));
+}
+
+TEST(Definitions, SoftmaxCrossEntropyLossTakesBFloat16FromTheStart) {
+  const auto graph = parse_onnx_text(
+      "<ir_version: 8, opset_import: [\"\" : 13]> g (bfloat16[3,4] x, int64[3] l, "
+      "bfloat16[4] w) => (bfloat16 y, bfloat16[3,4] z) { y, z = "
+      "SoftmaxCrossEntropyLoss<ignore_index = 1>(x, l, w) }",
+      "test");
+  ASSERT_TRUE(graph.ok()) << to_string(graph.diagnostics());
+  EXPECT_EQ((*graph)->outputs()[0]->type().to_string(), "bfloat16[]");
+  EXPECT_EQ((*graph)->outputs()[1]->type().to_string(), "bfloat16[3,4]");
 }
 
 }  // namespace

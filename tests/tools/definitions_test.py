@@ -150,6 +150,12 @@ CASES = {
         ("", "float[2,2] x = {0,0,-3,4}", "y = OP(x)", "float y")],
     "LpPool": [("float[2,3,6,7] x", "", f"y = OP<kernel_shape = [3,2], p = {p}, {more}>(x)", "float y") for p in (1, 2, 3) for more in (
         "strides = [2,1]", "pads = [1,0,2,1]", "dilations = [2,3]", 'auto_pad = "SAME_UPPER"', 'auto_pad = "SAME_LOWER", strides = [2,2]')],
+    "Shrink": [(f"{dtype}[2,3,8] x", "", f"y = OP<{more}>(x)", f"{dtype} y") for dtype in ("float", "uint8", "int8", "int32", "int64") for more in (
+        "lambd = 0.25", "lambd = 1.5, bias = 0.5", "lambd = 20.0, bias = 3.0")],
+    "SoftmaxCrossEntropyLoss": [
+        ("float[3,4] x, float[4] w", "int64[3] l = {2,0,3}", f'y, z = OP<reduction = "{reduction}", {more}>(x, l, w)', "float y, float z")
+        for reduction in ("none", "sum", "mean") for more in ("ignore_index = 0", "ignore_index = -1")] + [
+        ("float[2,3,2,2] x", "int64[2,2,2] l = {2,0,1,1,0,2,2,1}", "y = OP(x, l)", "float y")],
     "ReverseSequence": [
         ("float[4,3,2] x", f"int64[{n}] n = {{{lengths}}}", f"y = OP<{axes}>(x, n)", "float y") for n, lengths, axes in (
             (3, "4,1,3", "time_axis = 0"), (4, "1,2,3,2", "batch_axis = 0, time_axis = 1"))] + [
@@ -157,7 +163,8 @@ CASES = {
 }
 # Those of ONNX's own domain, with the opset they are tried at.
 IN_ONNX_DOMAIN = {"LayerNormalization": 15, "SimplifiedLayerNormalization": 15, "GlobalLpPool": 17, "Hardmax": 17, "LpNormalization": 17,
-                  "LpPool": 18, "ReverseSequence": 17, "GridSample": 20, "RoiAlign": 16}
+                  "LpPool": 18, "ReverseSequence": 17, "GridSample": 20, "RoiAlign": 16, "Shrink": 17,
+                  "SoftmaxCrossEntropyLoss": 17}
 
 
 def model_of(op, inputs, constants, body, results):

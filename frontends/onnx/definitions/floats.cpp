@@ -193,7 +193,7 @@ constexpr Definition kRows[] = {
      2, fused_gemm},
     {"FusedMatMul <alpha: float = 1.0, transA: int = 0, transB: int = 0, transBatchA: int = 0, transBatchB: int = 0> "
      "(A, B) => (Y)",
-     2, fused_matmul},
+     2, fused_matmul, "com.microsoft", false, Halves::InFloat},
     {"GatherND (data, indices) => (output)", 2, gather_nd},
     {"Gelu (X) => (Y)", 1, gelu},
     {"LayerNormalization <axis: int = -1, epsilon: float = 1e-05, stash_type: int = 1> (X, Scale, B) => (Y, Mean, "
@@ -209,7 +209,8 @@ constexpr Definition kRows[] = {
     {"SkipSimplifiedLayerNormalization <epsilon: float = 1e-12> (input, skip, gamma, bias) => (output, mean, "
      "inv_std_var, input_skip_bias_sum)",
      3, skip_simplified_layer_normalization},
-    {"TransposeMatMul <alpha: float = 1.0, transA: int = 0, transB: int = 0> (A, B) => (Y)", 2, fused_matmul},
+    {"TransposeMatMul <alpha: float = 1.0, transA: int = 0, transB: int = 0> (A, B) => (Y)", 2, fused_matmul,
+     "com.microsoft", false, Halves::InFloat},
     {"Trilu <upper: int = 1> (X, k) => (Y)", 1, trilu},
 };
 

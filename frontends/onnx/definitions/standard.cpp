@@ -1,4 +1,4 @@
-// Operators of ONNX that ONNX itself defines by no others, or only for float.
+// Operators of ONNX that ONNX itself defines by no others, or not for all of their types.
 #include <onnx/onnx_pb.h>
 
 #include <functional>
@@ -86,6 +86,31 @@ Body mean_variance_normalization(const Call& call) {
          "divisor = Add (deviation, epsilon) Y = Div (centered, divisor)";
 }
 
+// ---- of one number each
+// ----------------------------------------------------------------------------------------------
+
+// x + bias below -lambd, x - bias above lambd, else 0: as the specification's formula has it, with the numbers of the
+// attributes. ONNX's own definition makes integers of them first, and negates what may have no sign.
+Body shrink(const Call& call) {
+  const Type* type = call.type("input");
+  if (!type) return refuse("the type of its input is not known", "declare the types of the model's inputs");
+  const std::string convert = is_float(type->dtype) ? "Identity" : "Cast <to = 11>";
+  return apply("x", convert, "input") + scalar_like("upper", "@lambd", "x") +
+         scalar_like("lower", text_of(-call.number("lambd")), "x") + scalar_like("bias", "@bias", "x") +
+         scalar_like("zero", "0.0", "x") +
+         "is_above = Less (upper, x) lowered = Sub (x, bias) not_below = Where (is_above, lowered, zero) "
+         "is_below = Less (x, lower) raised = Add (x, bias) y = Where (is_below, raised, not_below) "
+         "output = CastLike (y, input)";
+}
+
+// What ONNX defines calls, from opset 13 on, an operator that takes no bfloat16 before opset 22.
+Body softmax_cross_entropy_loss(const Call&) {
+  const std::string loss =
+      "NegativeLogLikelihoodLoss <ignore_index: int = @ignore_index, reduction: string = @reduction>";
+  return apply("logarithms", "LogSoftmax <axis = 1>", "scores") + apply("output", loss, "logarithms, labels, weights") +
+         "log_prob = Identity (logarithms)";
+}
+
 // ---- sequences ------------------------------------------------------------------------------------------------------
 
 // 0, 1, ... of an axis of the input, along the same axis of a matrix.
@@ -123,6 +148,10 @@ constexpr Definition kRows[] = {
      Halves::InFloat},
     {"ReverseSequence <batch_axis: int = 1, time_axis: int = 0> (input, sequence_lens) => (Y)", 2, reverse_sequence,
      ""},
+    {"Shrink <bias: float = 0.0, lambd: float = 0.5> (input) => (output)", 1, shrink, "", false, Halves::InFloat},
+    {"SoftmaxCrossEntropyLoss <ignore_index, reduction: string = \"mean\"> (scores, labels, weights) => (output, "
+     "log_prob)",
+     2, softmax_cross_entropy_loss, "", false, Halves::InFloat},
 };
 
 }  // namespace
