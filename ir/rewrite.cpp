@@ -198,18 +198,6 @@ bool Rewriter::replace_one(Value& y, Value* with) {
   return true;
 }
 
-bool Rewriter::replace_operand(Node& node, size_t index, Value* with) {
-  if (impossible_) return take_back(), false;
-  Value* old = node.input(index);
-  node.set_input(index, with);
-  keep();
-  if (worklist_) worklist_->push(&node);
-  if (!old) return true;
-  touch_user(*old);
-  if (old->producer() && &old->graph() == &graph_) erase_dead(old->producer());
-  return true;
-}
-
 static bool is_dead(const Node& node) {
   return std::all_of(node.outputs().begin(), node.outputs().end(), [](const Value* v) { return !v || v->unused(); });
 }

@@ -93,8 +93,6 @@ class Rewriter {
   // does where it cannot. True if the graph changed.
   bool replace(const std::vector<Replacement>& replacements);
   bool replace(Value& y, Value* with) { return replace({{&y, with}}); }
-  // Changes one operand of a node in place.
-  bool replace_operand(Node& node, size_t index, Value* with);
   // Records why a rule that matched does not apply. Returns false.
   bool skip(const Value& y, std::string reason);
 

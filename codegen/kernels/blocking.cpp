@@ -5,11 +5,9 @@
 namespace lapis::kernels {
 namespace {
 
-bool is_byte(DType type) { return type == DType::UInt8 || type == DType::Int8; }
-
 bool moves_only_bytes(const Contraction& c) {
-  return is_byte(c.output.dtype) && std::ranges::all_of(c.operands, [](const EpilogueOperand& o) {
-           return o.kind != EpilogueOperand::Kind::PerElement || is_byte(o.view.dtype);
+  return is_quantized_storage(c.output.dtype) && std::ranges::all_of(c.operands, [](const EpilogueOperand& o) {
+           return o.kind != EpilogueOperand::Kind::PerElement || is_quantized_storage(o.view.dtype);
          });
 }
 

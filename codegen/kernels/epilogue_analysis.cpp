@@ -17,8 +17,6 @@ namespace {
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr Interval kAnything{-kInfinity, kInfinity};
 
-bool is_byte(DType type) { return type == DType::UInt8 || type == DType::Int8; }
-
 Interval of_type(DType type) {
   if (!is_integer(type)) return kAnything;
   const IntegerRange r = integer_range(type);
@@ -207,7 +205,7 @@ void EpilogueAnalysis::move_clips() {
   clip_low = -kInfinity;
   clip_high = kInfinity;
   const Interval type = of_type(stored());
-  if (!is_byte(stored())) return;
+  if (!is_quantized_storage(stored())) return;
   auto at = [&](int id) -> Instr& { return program[static_cast<size_t>(id)]; };
   auto prepend = [&](Op op, double bound) {  // the clip found so far comes after this one
     if (op == Op::Max || op == Op::AtLeast)
@@ -239,7 +237,7 @@ void EpilogueAnalysis::fuse_sum() {
   if (quantize.op != Op::Quantize || at(quantize.args[0]).op != Op::Add) return;
   const Instr &a = at(at(quantize.args[0]).args[0]), &b = at(at(quantize.args[0]).args[1]);
   if (a.op != Op::Dequantize || b.op != Op::Dequantize || a.args[0] == b.args[0]) return;
-  if (!is_byte(at(a.args[0]).type) || !is_byte(at(b.args[0]).type)) return;
+  if (!is_quantized_storage(at(a.args[0]).type) || !is_quantized_storage(at(b.args[0]).type)) return;
   auto centred = [&](const Instr& i) {
     const IntegerRange type = integer_range(at(i.args[0]).type);
     const auto zero = static_cast<int>(i.imm2.as_int());
@@ -377,7 +375,7 @@ bool epilogue_supports(const std::vector<Instr>& program) {
 }
 
 bool epilogue_stores(DType dtype) {
-  return dtype == DType::Float32 || dtype == DType::BFloat16 || dtype == DType::Int32 || is_byte(dtype);
+  return dtype == DType::Float32 || dtype == DType::BFloat16 || dtype == DType::Int32 || is_quantized_storage(dtype);
 }
 
 }  // namespace lapis::kernels

@@ -89,13 +89,11 @@ constexpr bool in_order() {
 }
 static_assert(in_order(), "one row an Op, in the order of the enumeration");
 
-bool is_byte(DType type) { return type == DType::UInt8 || type == DType::Int8; }
-
 uint8_t registers_of(DType type) {
   if (type == DType::Float32) return kReal;
   if (type == DType::Int32) return kWord;
   if (type == DType::BFloat16) return kHalf;
-  return is_byte(type) ? kByte : type == DType::Bool ? kTruth : kNone;
+  return is_quantized_storage(type) ? kByte : type == DType::Bool ? kTruth : kNone;
 }
 bool is_number(DType type) { return (registers_of(type) & kNumber) != 0; }
 

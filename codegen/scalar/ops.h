@@ -74,7 +74,6 @@ std::span<const Row> rows();  // by Op
 // The bound on the error of doubles, for functions that have a form for them.
 constexpr double kDoubleBound = 8;
 
-inline bool is_elementary(Op op) { return row_of(op).kind == Kind::Elementary; }
 // True if `slot` names a view of a loop, an operand of an epilogue.
 inline bool reads_view(Op op) { return op == Op::Load || op == Op::Gather || op == Op::Table; }
 

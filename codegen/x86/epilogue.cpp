@@ -16,8 +16,6 @@ const Opmask kBytes(1), kLanes(2), kCondition(3);
 constexpr int kUnordered = 3, kOrdered = 7, kEqual = 0, kLess = 17, kLessOrEqual = 18,
               kNotLess = 29;                         // predicates of vcmpps, quiet
 constexpr int kNearest = 8, kFloor = 9, kCeil = 10;  // vroundps, inexact suppressed
-
-bool is_byte(DType type) { return type == DType::UInt8 || type == DType::Int8; }
 bool per_element(const EpilogueOperand& o) { return o.kind == EpilogueOperand::Kind::PerElement; }
 
 uint8_t predicate_of(Op op) {
@@ -36,7 +34,7 @@ Epilogue::Epilogue(Emitter& emitter, const Contraction& c, const Plan& plan, con
       c_(c),
       blocking_(blocking),
       a_(c, &plan),
-      bytes_out_(is_byte(c.output.dtype)),
+      bytes_out_(is_quantized_storage(c.output.dtype)),
       permutes_bytes_(emitter.avx512() && plan.target.has(Isa::Avx512Vbmi)) {
   int row = 1;  // 0 is the bias
   for (const EpilogueOperand& o : c.operands)
@@ -217,7 +215,7 @@ void Epilogue::load_element(int id) {
   const int to = allocate();
   define(id, to);
   if (i.type == DType::BFloat16) return load_halves(site_->operands[operand], vector_ * e_.vector_bytes() / 2, to);
-  if (!is_byte(i.type)) return load_words(site_->operands[operand], vector_ * e_.vector_bytes(), to);
+  if (!is_quantized_storage(i.type)) return load_words(site_->operands[operand], vector_ * e_.vector_bytes(), to);
   const bool is_signed = i.type == DType::Int8;
   if (raw_[operand] < 0) return load_widened(site_->operands[operand], vector_ * e_.lanes(), to, is_signed);
   std::vector<uint32_t> shuffle;  // byte 4u + k of each 128-bit lane to the low (or, signed, high) byte of its dword k

@@ -10,8 +10,6 @@ namespace {
 
 const Opmask kBytes(1), kLanes(2), kCondition(3);
 
-bool is_byte(DType type) { return type == DType::UInt8 || type == DType::Int8; }
-
 uint32_t repeated(uint32_t element, int bits) {
   return bits == 8 ? (element & 0xFF) * 0x01010101u : (element & 0xFFFF) * 0x00010001u;
 }
@@ -44,7 +42,7 @@ void Epilogue::to_memory_order(int bytes, int width) {
 void Epilogue::load_raw_bytes(int first) {
   for (int id = 0; id <= a_.result; ++id) {
     const Instr& i = instr(id);
-    if (i.op != Op::Load || !a_.live[static_cast<size_t>(id)] || !is_byte(i.type)) continue;
+    if (i.op != Op::Load || !a_.live[static_cast<size_t>(id)] || !is_quantized_storage(i.type)) continue;
     const auto operand = static_cast<size_t>(i.slot);
     if (c_.operands[operand].kind == EpilogueOperand::Kind::PerChannel || raw_[operand] >= 0) continue;
     const int to = raw_[operand] = allocate();

@@ -17,12 +17,6 @@ std::vector<MetricRow> metrics() {
   return all;
 }
 
-std::vector<std::string> metric_names() {
-  std::vector<std::string> names;
-  for (const MetricRow& row : metrics()) names.push_back(row.name);
-  return names;
-}
-
 // Laplace's two more pairs, one won by each side (Bonett and Price, "Adjusted Wald confidence interval for a difference
 // of binomial proportions based on paired data", 2012): without them the interval of two models that never disagree
 // would have no width.

@@ -61,7 +61,6 @@ struct MetricRow {
 };
 
 std::vector<MetricRow> metrics();
-std::vector<std::string> metric_names();
 
 // The families that metrics() lists, each from its file.
 std::vector<MetricRow> classification_metrics();
