@@ -172,6 +172,26 @@ TEST(Judge, OrderedElementsMayBeAnything) {
   EXPECT_EQ(difference(*e, 0, all(1, 3.4e38F)), "");
 }
 
+// tanh(12) is 1 as a float, where the activation behind it begins, and less as a double.
+TEST(Judge, ThresholdsOfRecurrencesMayBeMetOrMissed) {
+  Graph graph("threshold");
+  const auto input = [&](const char* name, const Shape& shape) {
+    return graph.add_input(name, Type::tensor(DType::Float32, shape));
+  };
+  Node* node = graph.add_node(ops::LSTM, {input("x", {1, 1, 1}), input("w", {1, 4, 1}), input("r", {1, 4, 1})},
+                              {{"hidden_size", int64_t{1}},
+                               {"activations", std::vector<std::string>{"HardSigmoid", "Tanh", "ThresholdedRelu"}}});
+  node->output()->set_type(Type::tensor(DType::Float32, Shape{1, 1, 1, 1}));
+  graph.set_outputs({node->output()});
+  const auto wanted = expect(graph,
+                             {{"x", Tensor::of<float>({1, 1, 1}, {12})},
+                              {"w", Tensor::of<float>({1, 4, 1}, {1, 1, 1, 1})},
+                              {"r", Tensor(DType::Float32, {1, 4, 1})}},
+                             24, 1);
+  EXPECT_EQ(wanted->outputs[0].data<float>()[0], 0);
+  EXPECT_EQ(difference(*wanted, 0, Tensor::of<float>({1, 1, 1, 1}, {1})), "");
+}
+
 // Where a little error decides between two results neither is wrong.
 TEST(Judge, UndeterminedResultsPass) {
   Graph graph("step");
