@@ -192,6 +192,16 @@ TEST(Judge, ThresholdsOfRecurrencesMayBeMetOrMissed) {
   EXPECT_EQ(difference(*wanted, 0, Tensor::of<float>({1, 1, 1, 1}, {1})), "");
 }
 
+// Half of the smallest float is 0, and times the gamma of a Selu that is seen.
+TEST(Judge, FloatsBelowTheNormalOnesMayLoseTheirLastBit) {
+  OneOp one(ops::Selu, Tensor::vector<float>({-std::numeric_limits<float>::denorm_min(), -1}));
+  for (Node* selu : one.graph.nodes()) selu->set_attribute("gamma", 1e30F);
+  const Expectation e = one.expectation();
+  EXPECT_LT(e.outputs[0].data<float>()[0], -1e-16F);
+  EXPECT_EQ(difference(e, 0, changed(e.outputs[0], 0, -0.0F)), "");
+  EXPECT_THAT(difference(e, 0, changed(e.outputs[0], 1, 0)), HasSubstr("element 1"));
+}
+
 // Where a little error decides between two results neither is wrong.
 TEST(Judge, UndeterminedResultsPass) {
   Graph graph("step");

@@ -26,6 +26,12 @@ bool perturbable(const Tensor& t) {
          t.dtype() == DType::BFloat16;
 }
 
+// The last bit of a float below the normal ones, which is all that an operation on it may leave.
+double lost_below_normal(double x, DType dtype) {
+  const bool subnormal = dtype == DType::Float32 && x != 0 && std::abs(x) < std::numeric_limits<float>::min();
+  return subnormal ? std::numeric_limits<float>::denorm_min() : 0;
+}
+
 // t[i] + (relative * t[i] + absolute[i]) * uniform(-1, 1)
 Tensor perturbed(const Tensor& t, double relative, const Tensor* absolute, double share, Random& random) {
   Tensor result = t;
@@ -34,10 +40,11 @@ Tensor perturbed(const Tensor& t, double relative, const Tensor* absolute, doubl
     for (size_t i = 0; i < values.size(); ++i) {
       const double x = t.as_double(static_cast<int64_t>(i));
       const double extent = absolute ? std::abs(absolute->as_double(static_cast<int64_t>(i))) * share : 0;
+      const double lost = relative > 0 ? lost_below_normal(x, t.dtype()) : 0;
       const double y = !std::isfinite(extent)
                            ? (random.chance(50) ? INFINITY : NAN)  // finite terms, whose sum overflows
                        : std::isinf(x) ? x
-                                       : x + (std::abs(x) * relative + extent) * random.uniform(-1, 1);
+                                       : x + (std::abs(x) * relative + extent + lost) * random.uniform(-1, 1);
       if constexpr (std::is_same_v<T, Float16>)
         values[i] = to_float16(static_cast<float>(y));
       else if constexpr (std::is_same_v<T, BFloat16>)
@@ -111,6 +118,18 @@ Tensor shifted(const Tensor& t, double extent, Random& random) {
   Tensor extents(DType::Float64, t.shape());
   for (double& v : extents.mutable_data<double>()) v = extent;
   return perturbed(t, 0, &extents, 1, random);
+}
+
+// Each channel as a whole, as the rounding of its bias does.
+Tensor shifted_channels(const Tensor& t, int64_t axis, double extent, Random& random) {
+  if (t.size() == 0) return t;
+  std::vector<float> shifts(static_cast<size_t>(t.rank() == 0 ? 1 : t.dim(axis)));
+  for (float& shift : shifts) shift = static_cast<float>(extent * random.uniform(-1, 1));
+  const auto behind = static_cast<size_t>(t.rank() == 0 ? 1 : element_count(std::span(t.shape()).subspan(axis + 1)));
+  Tensor result = t;
+  const auto values = result.mutable_data<float>();
+  for (size_t i = 0; i < values.size(); ++i) values[i] += shifts[i / behind % shifts.size()];
+  return result;
 }
 
 // What runs say in turn of an element that nothing determines: mostly not the same of all elements, and in the last
@@ -331,6 +350,11 @@ class PerturbedRun {
     return evaluate_node(node, in);
   }
 
+  static int64_t channel_axis(const Node& contraction, const Tensor& result) {
+    const bool product = contraction.op().name == "MatMul" || contraction.op().name == "Gemm";
+    return product ? std::max<int64_t>(result.rank() - 1, 0) : 1;
+  }
+
   // How far a sum may be off, as a share of the sum of magnitudes.
   static double share_of_sum(const Node& node, const Tensor& x, const Tensor& sum) {
     const double terms = static_cast<double>(x.size()) / static_cast<double>(std::max<int64_t>(sum.size(), 1));
@@ -421,7 +445,8 @@ class PerturbedRun {
       spread_everything(results, number_);
     }
     if (random_ && results[0].dtype() == DType::Float32)
-      if (const double extent = bias_rounding(node); extent > 0) results[0] = shifted(results[0], extent, *random_);
+      if (const double extent = bias_rounding(node); extent > 0)
+        results[0] = shifted_channels(results[0], channel_axis(node, results[0]), extent, *random_);
     for (size_t i = 0; i < results.size(); ++i)
       if (node.output(i)) tensors_[node.output(i)] = std::move(results[i]);
     return ok();
