@@ -146,15 +146,17 @@ Result<Diagonal> diagonal_of(Translation& t, Formula& f, Args& a, Value* x) {
   return d;
 }
 
-Status diagonal(Translation& t) {
+Result<Value*> diagonal_elements(Translation& t) {
   Args a(t);
   Formula f(t);
   LAPIS_TRY(Value * x, self(a));
   LAPIS_TRY(const Diagonal d, diagonal_of(t, f, a, x));
   Value* y = f.gather(d.rows, d.at, -1);
   LAPIS_CHECK(f.status());
-  return frontend::result(t, 0, y);
+  return y;
 }
+
+Status diagonal(Translation& t) { return finish(t, diagonal_elements(t)); }
 
 // self with another diagonal.
 Status diagonal_scatter(Translation& t) {
@@ -216,13 +218,8 @@ Status diag(Translation& t) {
 }
 
 Status trace(Translation& t) {
-  Args a(t);
-  Formula f(t);
-  LAPIS_TRY(Value * x, self(a));
-  LAPIS_TRY(const Diagonal d, diagonal_of(t, f, a, x));
-  Value* y = f.gather(d.rows, d.at, -1);
-  LAPIS_CHECK(f.status());
-  LAPIS_TRY(y, frontend::cast(t, y, is_float(x->dtype()) ? x->dtype() : DType::Int64));
+  LAPIS_TRY(Value * y, diagonal_elements(t));
+  LAPIS_TRY(y, frontend::cast(t, y, is_float(y->dtype()) ? y->dtype() : DType::Int64));
   return finish(t, frontend::reduce(t, ops::ReduceSum, y, {}, false));
 }
 
