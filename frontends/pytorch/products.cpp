@@ -181,17 +181,25 @@ bool reads_statistics(const Translation& t) {
   return reads(1) || reads(2);
 }
 
+struct Deviation {
+  Value *away, *root;  // from the mean, of each element; and of all
+};
+Result<Deviation> deviation_of(Translation& t, Value* x, const Axes& axes, double epsilon, bool keepdims) {
+  LAPIS_TRY(Value * mean, frontend::reduce(t, ops::ReduceMean, x, axes, true));
+  LAPIS_TRY(Value * away, t.add(ops::Sub, {x, mean}));
+  LAPIS_TRY(Value * squares, t.add(ops::Mul, {away, away}));
+  LAPIS_TRY(Value * variance, frontend::reduce(t, ops::ReduceMean, squares, axes, keepdims));
+  LAPIS_TRY(variance, t.add(ops::Add, {variance, number_like(t, epsilon, x)}));
+  LAPIS_TRY(Value * root, t.add(ops::Sqrt, {variance}));
+  return Deviation{away, root};
+}
+
 // The mean over these axes, and 1 over the deviation from it, as outputs 1 and 2 of y: what the operators of ONNX give
 // beside their results is not compiled.
 Status finish_with_statistics(Translation& t, Value* y, Value* x, const Axes& axes, bool keepdims, double epsilon) {
   if (!reads_statistics(t)) return frontend::result(t, 0, y);
-  LAPIS_TRY(Value * center, frontend::reduce(t, ops::ReduceMean, x, axes, true));
-  LAPIS_TRY(Value * away, t.add(ops::Sub, {x, center}));
-  LAPIS_TRY(Value * squares, t.add(ops::Mul, {away, away}));
-  LAPIS_TRY(Value * variance, frontend::reduce(t, ops::ReduceMean, squares, axes, keepdims));
-  LAPIS_TRY(variance, t.add(ops::Add, {variance, number_like(t, epsilon, variance)}));
-  LAPIS_TRY(Value * root, t.add(ops::Sqrt, {variance}));
-  LAPIS_TRY(Value * inverse, t.add(ops::Reciprocal, {root}));
+  LAPIS_TRY(const Deviation d, deviation_of(t, x, axes, epsilon, keepdims));
+  LAPIS_TRY(Value * inverse, t.add(ops::Reciprocal, {d.root}));
   LAPIS_TRY(Value * mean, frontend::reduce(t, ops::ReduceMean, x, axes, keepdims));
   return finish_some(t, {y, mean, inverse});
 }
@@ -224,13 +232,8 @@ Status batch_norm_of_itself(Translation& t) {
   LAPIS_TRY(const int64_t rank, frontend::rank_of(x));
   Axes axes = {0}, others;
   for (int64_t axis = 2; axis < rank; ++axis) axes.push_back(axis), others.push_back(axis - 1);
-  LAPIS_TRY(Value * mean, frontend::reduce(t, ops::ReduceMean, x, axes, true));
-  LAPIS_TRY(Value * away, t.add(ops::Sub, {x, mean}));
-  LAPIS_TRY(Value * squares, t.add(ops::Mul, {away, away}));
-  LAPIS_TRY(Value * variance, frontend::reduce(t, ops::ReduceMean, squares, axes, true));
-  LAPIS_TRY(variance, t.add(ops::Add, {variance, number_like(t, epsilon, x)}));
-  LAPIS_TRY(Value * root, t.add(ops::Sqrt, {variance}));
-  LAPIS_TRY(Value * y, t.add(ops::Div, {away, root}));
+  LAPIS_TRY(const Deviation d, deviation_of(t, x, axes, epsilon, true));
+  LAPIS_TRY(Value * y, t.add(ops::Div, {d.away, d.root}));
   for (const auto& [name, op] : {std::pair("weight", &ops::Mul), std::pair("bias", &ops::Add)}) {
     if (!a.has(name)) continue;
     LAPIS_TRY(Value * each, a.tensor(name));
