@@ -86,11 +86,8 @@ Result<Type> infer_conv(const InferContext& c, Operands at, DType dtype) {
   LAPIS_CHECK(check_kernel(c, *kernel, w));
   LAPIS_TRY(const Window window,
             make_window(c, {a.auto_pad, *kernel, a.strides, a.dilations, a.pads}, dims.size() - 2));
-  for (size_t axis = 0; axis < window.rank(); ++axis) {
-    dims[axis + 2] = window.output(axis, x.dim(static_cast<int64_t>(axis) + 2));
-    if (dims[axis + 2].is_constant() && dims[axis + 2].value() < 1)
-      return c.error("the kernel " + to_string(*kernel) + " does not fit into the padded x " + x.to_string());
-  }
+  LAPIS_TRY(const Dims out, positions(c, window, x));
+  std::copy(out.begin(), out.end(), dims.begin() + 2);
   return Type::tensor(dtype, dims);
 }
 

@@ -25,11 +25,8 @@ template <class Attrs> Result<Type> infer_pool(const InferContext& c) {
   const Attrs a = c.attrs<Attrs>();
   LAPIS_TRY(const Window window, make_window(c, lists_of(a), static_cast<size_t>(x.rank()) - 2, a.ceil_mode));
   Dims dims{x.dim(0), x.dim(1)};
-  for (size_t axis = 0; axis < window.rank(); ++axis) {
-    dims.push_back(window.output(axis, x.dim(static_cast<int64_t>(axis) + 2)));
-    if (dims.back().is_constant() && dims.back().value() < 1)
-      return c.error("the kernel " + to_string(a.kernel_shape) + " does not fit into the padded x " + x.to_string());
-  }
+  LAPIS_TRY(const Dims out, positions(c, window, x));
+  dims.insert(dims.end(), out.begin(), out.end());
   return Type::tensor(x.dtype, dims);
 }
 

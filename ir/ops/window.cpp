@@ -119,6 +119,18 @@ Result<Window> make_window(const InferContext& context, const WindowLists& lists
   return window_of(lists, rank, ceil_mode);
 }
 
+Result<Dims> positions(const InferContext& context, const Window& window, const Type& x) {
+  Dims dims;
+  for (size_t axis = 0; axis < window.rank(); ++axis) {
+    const Dim& input = x.dim(static_cast<int64_t>(axis) + 2);
+    dims.push_back(window.output(axis, input));
+    if (dims.back().is_constant() && dims.back().value() < (input.is(0) ? 0 : 1))
+      return context.error("the kernel " + to_string(window.kernel) + " does not fit into the padded x " +
+                           x.to_string());
+  }
+  return dims;
+}
+
 // Offset of the element under tap `tap` at position `at`, -1 outside of the input.
 static int64_t offset_of(const Window& w, std::span<const int64_t> input, const Shape& at, const Shape& tap) {
   int64_t offset = 0;

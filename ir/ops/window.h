@@ -38,6 +38,9 @@ struct WindowLists {
 Result<Window> make_window(const InferContext& context, const WindowLists& lists, size_t rank, bool ceil_mode = false);
 // The same for nodes that have been inferred before.
 Window window_of(const WindowLists& lists, size_t rank, bool ceil_mode = false);
+// Its positions along each spatial axis of x, if every axis with elements has one. An axis without elements may have
+// none.
+Result<Dims> positions(const InferContext& context, const Window& window, const Type& x);
 struct ConvAttrs;
 struct MaxPoolAttrs;
 Window conv_window(const ConvAttrs& attributes, const Shape& weight);

@@ -237,6 +237,17 @@ constexpr TextCase kEdgeCases[] = {
      "<int64[2] flat = {2, 8}> { c = Conv(a, w) g = GlobalAveragePool(a) y = Add(c, g) z = Mul(a, y) v = Reshape(y, "
      "flat) }",
      false},
+    {"windows_over_no_rows",
+     "(float[1,3,0,5] a, float[4,3,3,3] w) => (float[1,4,0,3] x, float[1,3,0,5] y, float[1,3,0,3] z) { x = "
+     "Conv<auto_pad = \"SAME_UPPER\", strides = [2,2]>(a, w) y = MaxPool<kernel_shape = [3,3], pads = "
+     "[1,1,1,1]>(a) z = AveragePool<kernel_shape = [3,3], auto_pad = \"SAME_LOWER\", strides = [2,2]>(a) }",
+     true},
+    {"windows_shorter_than_their_strides",
+     "(float[1,3,7,8] a, float[4,3,1,2] w) => (float[1,4,3,2] x, float[1,4,3,2] l, float[1,3,3,2] y, float[1,3,3,2] z) "
+     "{ x = Conv<auto_pad = \"SAME_UPPER\", strides = [3,5]>(a, w) l = Conv<auto_pad = \"SAME_LOWER\", strides = "
+     "[3,5]>(a, w) y = MaxPool<kernel_shape = [1,2], auto_pad = \"SAME_LOWER\", strides = [3,5]>(a) z = "
+     "AveragePool<kernel_shape = [2,2], auto_pad = \"SAME_UPPER\", strides = [3,5]>(a) }",
+     false},
     {"nothing_beside_something",
      "(float[1,4,3,3] a, float[1,0,3,3] e, float[4,4,3,3] w) => (float[1,4,3,3] y, float[1,0,3,3] t, float[1,4,0,3] u, "
      "float[1,4,3,3] z) <int64[2] parts = {4, 0}, int64[1] zero = {0}, int64[1] axis = {2}> { k = Concat<axis = 1>(e, "

@@ -112,6 +112,32 @@ TEST(Conv, SaysWhatDoesNotFit) {
             "pads has 2 values, 4 are needed for 2 spatial axes");
 }
 
+TEST(Conv, AnAxisWithoutElementsHasAsManyPositionsAsTheStandardCounts) {
+  const Type x = floats({1, 2, 0, 5}), w = floats({3, 2, 3, 3});
+  const Ints two{2, 2};
+  for (const std::string same : {"SAME_UPPER", "SAME_LOWER"})
+    EXPECT_EQ(inferred(ops::Conv, {x, w}, {{"auto_pad", same}, {"strides", two}}), "float[1,3,0,3]");
+  EXPECT_EQ(inferred(ops::Conv, {x, w}, {{"pads", Ints{1, 1, 1, 1}}}), "float[1,3,0,5]");
+  EXPECT_EQ(inferred(ops::Conv, {x, floats({3, 2, 1, 1})}), "float[1,3,0,5]");
+  EXPECT_EQ(inferred(ops::Conv, {x, w}), "the kernel [3,3] does not fit into the padded x float[1,2,0,5]");
+  EXPECT_EQ(inferred(ops::Conv, {floats({1, 2, 2, 5}), w}),
+            "the kernel [3,3] does not fit into the padded x float[1,2,2,5]");
+
+  const Tensor none = run1(ops::Conv, {ramp({1, 2, 0, 5}), ramp({3, 2, 3, 3})}, {{"pads", Ints{1, 1, 1, 1}}});
+  EXPECT_EQ(none.shape(), (Shape{1, 3, 0, 5}));
+  const Tensor bias =
+      run1(ops::Conv, {ramp({1, 1, 0}), ramp({2, 1, 3}), Tensor::vector<float>({7, 8})}, {{"pads", Ints{2, 2}}});
+  EXPECT_EQ(values<float>(bias), (Floats{7, 7, 8, 8})) << "windows over padding alone";
+}
+
+TEST(ConvTranspose, AnAxisWithoutElementsIsAsLongAsTheStandardSays) {
+  const Type x = floats({1, 2, 0, 5}), w = floats({2, 3, 3, 3});
+  const Ints two{2, 2};
+  EXPECT_EQ(inferred(ops::ConvTranspose, {x, w}, {{"auto_pad", std::string("SAME_UPPER")}, {"strides", two}}),
+            "float[1,3,0,10]");
+  EXPECT_EQ(inferred(ops::ConvTranspose, {x, w}, {{"strides", two}}), "float[1,3,1,11]") << "the bias alone";
+}
+
 TEST(ConvInteger, SubtractsZeroPointsAndPadsWithTheZeroPoint) {
   const Tensor x = Tensor::of<uint8_t>({1, 1, 1, 3}, {130, 128, 126}),
                w = Tensor::of<int8_t>({2, 1, 1, 3}, {1, 1, 1, 10, 10, 10});

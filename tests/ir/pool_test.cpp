@@ -41,6 +41,18 @@ TEST(MaxPool, RoundsUpButNeverStartsInThePadding) {
   EXPECT_EQ(values<float>(run1(ops::MaxPool, {ramp({1, 1, 2})}, drops)), Floats{1});
 }
 
+TEST(Pools, AnAxisWithoutElementsHasAsManyPositionsAsTheStandardCounts) {
+  const Attributes strided = with(kernel({3, 3}), "strides", Ints{2, 2});
+  for (const OpDef* op : {&ops::MaxPool, &ops::AveragePool}) {
+    const Type x = floats({1, 2, 0, 5});
+    EXPECT_EQ(inferred(*op, {x}, with(strided, "auto_pad", std::string("SAME_LOWER"))), "float[1,2,0,3]");
+    EXPECT_EQ(inferred(*op, {x}, with(strided, "pads", Ints{1, 1, 1, 1})), "float[1,2,0,3]");
+    EXPECT_EQ(inferred(*op, {x}, strided), "the kernel [3,3] does not fit into the padded x float[1,2,0,5]");
+    const Tensor y = run1(*op, {ramp({1, 2, 0, 5})}, with(strided, "auto_pad", std::string("SAME_UPPER")));
+    EXPECT_EQ(y.shape(), (Shape{1, 2, 0, 3}));
+  }
+}
+
 TEST(AveragePool, CountsPadsOnlyIfAsked) {
   const Tensor x = Tensor::of<float>({1, 1, 1, 2}, {2, 4});
   const Attributes padded = with(kernel({1, 2}), "pads", Ints{0, 1, 0, 1});
