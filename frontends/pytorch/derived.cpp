@@ -35,19 +35,14 @@ Status frac(Translation& t) {
   return finish(t, f, f.sub(x, f.where(is_positive, f.op(ops::Floor, {x}), f.op(ops::Ceil, {x}))));
 }
 
-// log(e^a + e^b): of the larger one, so that nothing overflows. Infinities that are equal have no difference.
-Status logaddexp(Translation& t) {
-  Args a(t);
-  Formula f(t);
-  LAPIS_TRY(Pair p, pair(t, a));
-  LAPIS_TRY(p.a, as_real(t, p.a));
-  LAPIS_TRY(p.b, as_real(t, p.b));
-  const DType type = p.a->dtype();
-  Value* distance = f.op(ops::Abs, {f.sub(p.a, p.b)});
-  Value* over = f.op(ops::Log, {f.add(f.op(ops::Exp, {f.op(ops::Neg, {distance})}), f.number(1, type))});
-  Value* larger = f.max(p.a, p.b);
-  Value* excess = f.where(f.op(ops::Equal, {p.a, p.b}), f.number(0.6931471805599453, type), over);
-  return finish(t, f, f.add(larger, excess));
+double largest_of(DType real) {
+  constexpr double kOfFloat16 = 65504, kOfBFloat16 = 0x1.FEp127;
+  switch (real) {
+    case DType::Float16: return kOfFloat16;
+    case DType::BFloat16: return kOfBFloat16;
+    case DType::Float64: return std::numeric_limits<double>::max();
+    default: return std::numeric_limits<float>::max();
+  }
 }
 
 Status nan_to_num(Translation& t) {
@@ -55,13 +50,13 @@ Status nan_to_num(Translation& t) {
   Formula f(t);
   LAPIS_TRY(Value * x, self(a));
   if (!is_float(x->dtype())) return pytorch_frontend::finish(t, t.add(ops::Identity, {x}));
-  if (x->dtype() != DType::Float32) return Translation::unsupported("a type with other largest numbers than float32");
-  constexpr double kLargest = std::numeric_limits<float>::max();
-  const double nan = a.number("nan", 0), above = a.number("posinf", kLargest), below = a.number("neginf", -kLargest);
+  const DType type = x->dtype();
+  const double most = largest_of(type);
+  const double nan = a.number("nan", 0), above = a.number("posinf", most), below = a.number("neginf", -most);
   LAPIS_CHECK(a.status());
-  Value* y = f.where(f.op(ops::IsNaN, {x}), f.number(nan), x);
-  y = f.where(f.op(ops::Equal, {x, f.number(kInfinity)}), f.number(above), y);
-  return finish(t, f, f.where(f.op(ops::Equal, {x, f.number(-kInfinity)}), f.number(below), y));
+  Value* y = f.where(f.op(ops::IsNaN, {x}), f.number(nan, type), x);
+  y = f.where(f.op(ops::Equal, {x, f.number(kInfinity, type)}), f.number(above, type), y);
+  return finish(t, f, f.where(f.op(ops::Equal, {x, f.number(-kInfinity, type)}), f.number(below, type), y));
 }
 
 // The first with the sign of the second, zeros too.
@@ -94,34 +89,6 @@ Status hypot(Translation& t) {
   Value* y = f.mul(larger, f.op(ops::Sqrt, {f.add(f.mul(ratio, ratio), f.number(1, type))}));
   Value* is_infinite = f.op(ops::Or, {f.op(ops::Equal, {left, infinity}), f.op(ops::Equal, {right, infinity})});
   return finish(t, f, f.where(is_infinite, infinity, y));
-}
-
-// Of x from 0 on erfc(x) = e^(-x^2) u q(u), u = 1 / (1 + x / 2), where q is a polynomial: 1 - erf(x) has no digits left
-// in the tail. The power is that of a short number, whose square is exact, and of the little that it leaves over.
-Value* erfc_of_positive(Formula& f, Value* x) {
-  constexpr double kFactors[] = {0.0148856998, -0.136010195, 0.455506125, -0.700695911, 0.442686628,
-                                 -0.107578565, 0.227979091,  0.23827959,  0.282883616,  0.282063911};
-  constexpr double kShort = 16;  // of so many parts of 1
-  Value* u = f.op(ops::Reciprocal, {f.add(f.half(x), f.number(1))});
-  Value* sum = f.number(0);
-  for (const double factor : kFactors) sum = f.add(f.mul(sum, u), f.number(factor));
-  Value* near = f.div(f.op(ops::Round, {f.mul(x, f.number(kShort))}), f.number(kShort));
-  Value* rest = f.mul(f.sub(near, x), f.add(near, x));
-  Value* power = f.mul(f.op(ops::Exp, {f.op(ops::Neg, {f.mul(near, near)})}), f.op(ops::Exp, {rest}));
-  return f.mul(power, f.mul(u, sum));
-}
-
-Status erfc(Translation& t) {
-  Args a(t);
-  Formula f(t);
-  LAPIS_TRY(Value * x, self(a));
-  LAPIS_TRY(x, as_real(t, x));
-  const DType type = x->dtype();
-  Value* plain = f.sub(f.number(1, type), f.op(ops::Erf, {x}));
-  if (type != DType::Float32) return finish(t, f, plain);
-  constexpr double kEnd = 11;  // erfc is 0 beyond
-  Value* tail = erfc_of_positive(f, f.op(ops::Clip, {x, f.number(0), f.number(kEnd)}));
-  return finish(t, f, f.where(f.greater(x, f.number(0.5)), tail, plain));
 }
 
 // ---- bits -----------------------------------------------------------------------------------------------------------
@@ -258,18 +225,15 @@ constexpr AtenRow kRows[] = {
     {"aten.copysign", "self other", copysign},
     {"aten.cosine_similarity", "x1 x2 dim eps", cosine_similarity},
     {"aten.diff", "self n dim prepend append", diff},
-    {"aten.erfc", "self", erfc},
     {"aten.fmax", "self other", extreme_of_numbers<ops::Max>},
     {"aten.fmin", "self other", extreme_of_numbers<ops::Min>},
     {"aten.searchsorted", "sorted_sequence self *out_int32 right side sorter", searchsorted},
     {"aten.frac", "self", frac},
     {"aten.hypot", "self other", hypot},
     {"aten.isfinite", "self", isfinite},
-    {"aten.logaddexp", "self other", logaddexp},
     {"aten.nan_to_num", "self nan posinf neginf", nan_to_num},
     {"aten.outer", "self vec2", outer},
     {"aten.signbit", "self", signbit},
-    {"aten.special_erfc", "self", erfc},
 };
 
 }  // namespace

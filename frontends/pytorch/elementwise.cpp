@@ -118,15 +118,27 @@ Status add_combined(Translation& t, const OpDef& op) {
 Status addcmul(Translation& t) { return add_combined(t, ops::Mul); }
 Status addcdiv(Translation& t) { return add_combined(t, ops::Div); }
 
-// self + weight * (end - self)
+// self + weight (end - self), from the nearer end: end - (1 - weight) (end - self).
 Status lerp(Translation& t) {
+  constexpr double kMiddle = 0.5;
   Args a(t);
+  Formula f(t);
   LAPIS_TRY(Value * x, self(a));
   LAPIS_TRY(Value * end, a.tensor("end"));
   LAPIS_TRY(Value * weight, a.number_or_tensor("weight", x->dtype()));
-  LAPIS_TRY(Value * way, t.add(ops::Sub, {end, x}));
-  LAPIS_TRY(Value * part, t.add(ops::Mul, {way, weight}));
-  return finish(t, t.add(ops::Add, {x, part}));
+  LAPIS_CHECK(a.status());
+  Value* way = f.sub(end, x);
+  const auto from_start = [&] { return f.add(x, f.mul(weight, way)); };
+  const auto from_end = [&] { return f.sub(end, f.mul(way, f.sub(f.number(1, x->dtype()), weight))); };
+  Value* y = nullptr;
+  if (a.is_operand("weight")) {
+    Value* is_near = f.greater(f.number(kMiddle, x->dtype()), f.op(ops::Abs, {weight}));
+    y = f.where(is_near, from_start(), from_end());
+  } else {
+    y = std::abs(a.number("weight", 0)) < kMiddle ? from_start() : from_end();
+  }
+  LAPIS_CHECK(f.status());
+  return frontend::result(t, 0, y);
 }
 
 // ---- functions ------------------------------------------------------------------------------------------------------
@@ -182,18 +194,6 @@ Status logarithm(Translation& t, double factor) {
 }
 Status log2(Translation& t) { return logarithm(t, std::numbers::log2e); }
 Status log10(Translation& t) { return logarithm(t, std::numbers::log10e); }
-
-Status log1p(Translation& t) {
-  LAPIS_TRY(Value * x, real_self(t));
-  LAPIS_TRY(Value * more, t.add(ops::Add, {x, number_like(t, 1, x)}));
-  return finish(t, t.add(ops::Log, {more}));
-}
-
-Status expm1(Translation& t) {
-  LAPIS_TRY(Value * x, real_self(t));
-  LAPIS_TRY(Value * power, t.add(ops::Exp, {x}));
-  return finish(t, t.add(ops::Sub, {power, number_like(t, 1, x)}));
-}
 
 Status exp2(Translation& t) {
   LAPIS_TRY(Value * x, real_self(t));
@@ -474,7 +474,6 @@ constexpr AtenRow kRows[] = {
     {"aten.erf", "self", real<ops::Erf>},
     {"aten.exp", "self", real<ops::Exp>},
     {"aten.exp2", "self", exp2},
-    {"aten.expm1", "self", expm1},
     {"aten.feature_dropout", "input p train", dropout},
     {"aten.float", "self", cast_to<DType::Float32>},
     {"aten.floor", "self", rounded<ops::Floor>},
@@ -492,7 +491,6 @@ constexpr AtenRow kRows[] = {
     {"aten.lift_fresh_copy", "self", same},
     {"aten.log", "self", real<ops::Log>},
     {"aten.log10", "self", log10},
-    {"aten.log1p", "self", log1p},
     {"aten.log2", "self", log2},
     {"aten.logical_and", "self other", logic<ops::And>},
     {"aten.logical_not", "self", logical_not},

@@ -35,10 +35,19 @@ constexpr std::string_view kTuples[] = {"aten.topk",
                                         "aten._embedding_bag_forward_only"};
 
 // And those whose result is a list, of which the arguments tell how long it is.
-constexpr std::string_view kLists[] = {"aten.split",    "aten.split_with_sizes", "aten.chunk",
-                                       "aten.unbind",   "aten.unsafe_chunk",     "aten.unsafe_split",
-                                       "aten.meshgrid", "aten.tensor_split",     "aten.broadcast_tensors",
-                                       "aten.hsplit",   "aten.vsplit",           "aten.dsplit"};
+constexpr std::string_view kLists[] = {"aten.split",
+                                       "aten.split_with_sizes",
+                                       "aten.chunk",
+                                       "aten.unbind",
+                                       "aten.unsafe_chunk",
+                                       "aten.unsafe_split",
+                                       "aten.meshgrid",
+                                       "aten.tensor_split",
+                                       "aten.broadcast_tensors",
+                                       "aten.hsplit",
+                                       "aten.vsplit",
+                                       "aten.dsplit",
+                                       "aten.unsafe_split_with_sizes"};
 
 template <size_t N> bool is_in(const std::string_view (&names)[N], const std::string& op) {
   return std::find(std::begin(names), std::end(names), op) != std::end(names);

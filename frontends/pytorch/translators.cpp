@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <unordered_map>
 
+#include "frontends/pytorch/aliases.h"
 #include "frontends/pytorch/import.h"
 #include "frontends/pytorch/writer.h"
 
@@ -45,8 +46,16 @@ std::vector<AtenRow> all_rows() {
         product_rows(),    indexing_rows(),     creation_rows(), quantization_rows(), recurrent_rows(),
         encoder_rows(),    higher_order_rows(), torchao_rows(),  box_rows(),          deformable_rows(),
         part_rows(),       derived_rows(),      stride_rows(),   distance_rows(),     bag_rows(),
-        sampling_rows(),   mask_rows(),         column_rows(),   scatter_rows()})
+        sampling_rows(),   mask_rows(),         column_rows(),   scatter_rows(),      special_rows()})
     rows.insert(rows.end(), family.begin(), family.end());
+  std::vector<AtenRow> named_otherwise;
+  for (const Alias& alias : aliases())
+    for (AtenRow row : rows)
+      if (row.op == alias.op) {
+        row.op = alias.name;
+        named_otherwise.push_back(row);
+      }
+  rows.insert(rows.end(), named_otherwise.begin(), named_otherwise.end());
   std::sort(rows.begin(), rows.end(), [](const AtenRow& a, const AtenRow& b) { return a.op < b.op; });
   return rows;
 }

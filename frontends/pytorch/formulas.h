@@ -1,0 +1,18 @@
+// Functions that several translators are made of.
+#pragma once
+
+#include <functional>
+
+#include "frontends/common/formula.h"
+
+namespace lapis::pytorch_frontend {
+
+using frontend::Formula;
+
+Value* log_of_one_more(Formula& f, Value* x);  // log(1 + x), of small x too
+// log(e^a + e^b) and the like: the larger one, so that nothing overflows, and what the other one adds, a function of
+// -|a - b|. Infinities that are equal have no difference; `equal` is what equal numbers add.
+Value* larger_with_excess(Formula& f, Value* a, Value* b, const std::function<Value*(Value*)>& excess, double equal);
+Value* log_of_sum(Formula& f, Value* a, Value* b);  // log(e^a + e^b)
+
+}  // namespace lapis::pytorch_frontend
