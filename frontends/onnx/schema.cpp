@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <map>
 
+#include "frontends/onnx/halves.h"
 #include "frontends/onnx/import.h"
 #include "frontends/onnx/types.h"
 
@@ -72,6 +73,32 @@ using Parameters = std::vector<onnx::OpSchema::FormalParameter>;
 // A variadic operand repeats the last one.
 const onnx::OpSchema::FormalParameter& parameter_of(const Parameters& parameters, size_t i) {
   return parameters[std::min(i, parameters.size() - 1)];
+}
+
+// Halves as floats, which is how bodies see them.
+std::vector<Type> widened(const std::vector<const Type*>& input_types) {
+  std::vector<Type> types(input_types.size());
+  for (size_t i = 0; i < types.size(); ++i) {
+    if (!input_types[i]) continue;
+    types[i] = *input_types[i];
+    if (is_half(input_types[i])) types[i].dtype = DType::Float32;
+  }
+  return types;
+}
+
+// A result is as wide as the operands that share its type variable, or as the first one where there is none.
+DType half_result(const onnx::OpSchema& schema, const std::string& variable,
+                  const std::vector<const Type*>& input_types) {
+  for (size_t i = 0; i < input_types.size(); ++i)
+    if (input_types[i] && parameter_of(schema.inputs(), i).GetTypeStr() == variable)
+      return is_half(input_types[i]) ? input_types[i]->dtype : DType::Undefined;
+  return !input_types.empty() && is_half(input_types[0]) ? input_types[0]->dtype : DType::Undefined;
+}
+
+std::vector<DType> half_results(const onnx::OpSchema& schema, const std::vector<const Type*>& input_types) {
+  std::vector<DType> types;
+  for (const auto& output : schema.outputs()) types.push_back(half_result(schema, output.GetTypeStr(), input_types));
+  return types;
 }
 
 // ONNX's builders of definitions take it for granted that the types of all operands and of what bodies give are known.
@@ -220,20 +247,23 @@ bool has_function(const onnx::OpSchema& schema) {
 bool function_of(const onnx::NodeProto& node, const onnx::OpSchema& schema, const std::vector<const Type*>& input_types,
                  onnx::FunctionProto& function) {
   const onnx::NodeProto call = with_defaults(node, schema);
+  const bool computes = schema.Name() != "CenterCropPad";  // which moves halves as they are
   if (const onnx::FunctionProto* body = schema.GetFunction(std::max(kCanonicalOpset, schema.since_version()))) {
     function = *body;
     correct_definition(function);
   } else if (const int builder = newest_builder(schema)) {
     if (!knows_types(node, input_types)) return false;
     std::vector<onnx::TypeProto> types(input_types.size());
+    const std::vector<Type> wide = widened(input_types);
     for (size_t i = 0; i < types.size(); ++i)
-      if (input_types[i]) to_proto(*input_types[i], types[i]);
+      if (input_types[i]) to_proto(computes ? wide[i] : *input_types[i], types[i]);
     const onnx::FunctionBodyBuildContextImpl context(node, types);
     if (!schema.BuildContextDependentFunction(context, function, builder)) return false;
   } else {
     return false;
   }
   bind_attributes(call, function);
+  if (computes) compute_in_float(function, input_types, half_results(schema, input_types));
   return true;
 }
 

@@ -117,7 +117,7 @@ Tensor converted(const Tensor& tensor, DType type) {
 // y of x and, where the body reads it, of places g on it: all of one type.
 Tensor result_of(const std::string& body, const Tensor& x, const Tensor& g) {
   const std::string type(name_of(x.dtype()));
-  const auto graph = parse_onnx_text("<ir_version: 10, opset_import: [\"\" : 22, \"com.microsoft\" : 1]> g (" + type +
+  const auto graph = parse_onnx_text("<ir_version: 10, opset_import: [\"\" : 24, \"com.microsoft\" : 1]> g (" + type +
                                          "[1,2,2,3] x, " + type + "[1,1,2,2] g) => (" + type + "[] y) { " + body + " }",
                                      "test");
   EXPECT_TRUE(graph.ok()) << to_string(graph.diagnostics());
@@ -141,6 +141,21 @@ TEST(Definitions, HalvesOfOnnxsOperatorsComputeInFloatAndAreRoundedOnce) {
            "y = com.microsoft.FusedMatMul<alpha = 0.001, transB = 1>(x, x)",
            "l = Constant<value = int64[1,2,3] {0, 1, 1, 0, 1, 0}>() y = SoftmaxCrossEntropyLoss(x, l)",
            "l = Constant<value = int64[1,2,3] {0, 1, 1, 0, 1, 0}>() z, y = SoftmaxCrossEntropyLoss(x, l)",
+           "y = Attention<softcap = 2.0>(x, x, x)",
+           "y = Attention<is_causal = 1, scale = 0.01>(x, x, x)",
+           "a, b, c, y = Attention<qk_matmul_output_mode = 1, softcap = 30.0>(x, x, x, , x, x)",
+           "l = Constant<value = int64[1,2,3] {0, 1, 1, 0, 1, 0}>() y = NegativeLogLikelihoodLoss(x, l)",
+           "n = Constant<value_ints = [3]>() "
+           "j = Constant<value = int64[1,2] {0, 1}>() p = Pad(x, l, , n) l = Constant<value_ints = [0, 1]>() c = "
+           "Squeeze(g) "
+           "y = RotaryEmbedding(p, c, c, j)",
+           "u = Constant<value_ints = [2, 2, 3]>() m = Reshape(x, u) q = Constant<value_ints = [2, 2, 4, 3]>() "
+           "y = AffineGrid(m, q)",
+           "o = Constant<value_ints = [3]>() f = ConstantOfShape(o) w = CastLike(f, x) v = Exp(w) "
+           "y = RMSNormalization(x, v)",
+           "y = com.microsoft.BiasGelu(x, x)",
+           "y = com.microsoft.FastGelu(x, x)",
+           "y = com.microsoft.FusedConv<activation = \"Tanh\">(x, k) k = Concat<axis = 1>(g, g)",
            "y = GridSample<mode = \"linear\">(x, g)",
            "y = GridSample<mode = \"cubic\", padding_mode = \"border\">(x, g)",
        })

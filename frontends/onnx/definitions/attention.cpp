@@ -220,12 +220,12 @@ constexpr Definition kRows[] = {
      "qkv_hidden_sizes, rotary_embedding_dim, scale: float = 0.0, unidirectional: int = 0> (input, weights, bias, "
      "mask_index, "
      "past, attention_bias, past_sequence_length) => (output, present)",
-     2, attention},
+     2, attention, "com.microsoft", false, Halves::InFloat},
     {"MultiHeadAttention <mask_filter_value: float = -10000.0, num_heads, scale: float = 0.0, unidirectional: int = 0> "
      "(query, key, "
      "value, bias, key_padding_mask, attention_bias, past_key, past_value, past_sequence_length, cache_indirection) => "
      "(output, present_key, present_value, qk)",
-     1, multi_head_attention},
+     1, multi_head_attention, "com.microsoft", false, Halves::InFloat},
     {"RotaryEmbedding <interleaved: int = 0, is_packed_batching: int = 0, num_heads: int = 0, rotary_embedding_dim: "
      "int = 0, "
      "scale: float = 1.0> (input, position_ids, cos_cache, sin_cache) => (output)",

@@ -4,12 +4,10 @@
 #include <onnx/onnx_pb.h>
 
 #include <algorithm>
-#include <set>
 #include <sstream>
-#include <utility>
 
+#include "frontends/onnx/halves.h"
 #include "frontends/onnx/import.h"
-#include "frontends/onnx/nodes.h"
 #include "frontends/onnx/schema.h"
 
 namespace lapis::onnx_frontend::definitions {
@@ -63,39 +61,10 @@ void repeat_last_input(onnx::FunctionProto& signature, int inputs) {
   for (int i = 1; signature.input_size() < inputs; ++i) signature.add_input(stem + "_" + std::to_string(i));
 }
 
-std::string wide(const std::string& name) { return name + "_wide"; }
-
-void add_cast(onnx::FunctionProto& function, const std::string& from, const std::string& to, DType type) {
-  onnx::NodeProto cast = make_node("Cast", {from}, to);
-  set_int(cast, "to", static_cast<int64_t>(type));
-  *function.add_node() = std::move(cast);
-}
-
-// Of the names in the list, those that there are.
-template <class Names> void widen(Names& names, const std::set<std::string>& which) {
-  for (std::string& name : names)
-    if (which.contains(name)) name = wide(name);
-}
-
-// Casts halves to float before the body, and the results back to the type of the first input behind it.
-void compute_in_float(onnx::FunctionProto& function, const std::vector<const Type*>& types) {
-  const auto is_half = [&](size_t i) {
-    return i < types.size() && types[i] && is_float(types[i]->dtype) &&
-           bit_width(types[i]->dtype) < bit_width(DType::Float32);
-  };
-  std::set<std::string> widened;
-  for (int i = 0; i < function.input_size(); ++i)
-    if (is_half(static_cast<size_t>(i))) widened.insert(function.input(i));
-  std::set<std::string> narrowed;
-  if (is_half(0)) narrowed.insert(function.output().begin(), function.output().end());
-  const auto body = std::exchange(*function.mutable_node(), {});
-  for (const std::string& input : widened) add_cast(function, input, wide(input), DType::Float32);
-  for (onnx::NodeProto node : body) {
-    widen(*node.mutable_input(), widened);
-    widen(*node.mutable_output(), narrowed);
-    *function.add_node() = std::move(node);
-  }
-  for (const std::string& output : narrowed) add_cast(function, wide(output), output, types[0]->dtype);
+// Results are of the type of the first input.
+std::vector<DType> half_results(const onnx::FunctionProto& function, const std::vector<const Type*>& types) {
+  const DType type = !types.empty() && is_half(types[0]) ? types[0]->dtype : DType::Undefined;
+  return std::vector<DType>(static_cast<size_t>(function.output_size()), type);
 }
 
 }  // namespace
@@ -170,7 +139,7 @@ Result<onnx::FunctionProto> function_of(const Definition& definition, const onnx
   LAPIS_TRY(const std::string body, definition.body(Call(node, signature, types)));
   onnx::FunctionProto function = parse(definition.signature, body);
   *function.mutable_input() = signature.input();
-  if (definition.halves == Halves::InFloat) compute_in_float(function, types);
+  if (definition.halves == Halves::InFloat) compute_in_float(function, types, half_results(function, types));
   bind_attributes(node, function);
   return function;
 }

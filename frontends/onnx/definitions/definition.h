@@ -57,8 +57,8 @@ class Call {
 
 using Body = Result<std::string>;
 
-// What halves do in a body: as in ONNX Runtime, or in float with one rounding at the end, as every operator of ONNX
-// (docs/numerics.md).
+// What halves do in a body: what its operators do with them, or everything in float with one rounding at the end, as
+// in every operator of ONNX (docs/numerics.md). Then all results are of the type of the first input.
 enum class Halves { AsWritten, InFloat };
 
 struct Definition {

@@ -178,19 +178,19 @@ Body gather_nd(const Call&) {
 }
 
 constexpr Definition kRows[] = {
-    {"BiasGelu (A, B) => (C)", 2, bias_gelu},
+    {"BiasGelu (A, B) => (C)", 2, bias_gelu, "com.microsoft", false, Halves::InFloat},
     {"EmbedLayerNormalization <epsilon: float = 1e-12, mask_index_type: int = 1> (input_ids, segment_ids, "
      "word_embedding, "
      "position_embedding, segment_embedding, gamma, beta, mask, position_ids) => (output, mask_index, embedding_sum)",
      7, embed_layer_normalization},
-    {"FastGelu (X, bias) => (Y)", 1, fast_gelu},
+    {"FastGelu (X, bias) => (Y)", 1, fast_gelu, "com.microsoft", false, Halves::InFloat},
     {"FusedConv <auto_pad, dilations, group, kernel_shape, pads, strides, activation, activation_params> (X, W, B, Z) "
      "=> (Y)",
-     2, fused_conv},
+     2, fused_conv, "com.microsoft", false, Halves::InFloat},
     {"FusedGemm <activation, activation_alpha, activation_beta, activation_gamma, alpha: float = 1.0, beta: float = "
      "1.0, "
      "transA: int = 0, transB: int = 0> (A, B, C) => (Y)",
-     2, fused_gemm},
+     2, fused_gemm, "com.microsoft", false, Halves::InFloat},
     {"FusedMatMul <alpha: float = 1.0, transA: int = 0, transB: int = 0, transBatchA: int = 0, transBatchB: int = 0> "
      "(A, B) => (Y)",
      2, fused_matmul, "com.microsoft", false, Halves::InFloat},
@@ -205,10 +205,10 @@ constexpr Definition kRows[] = {
      2, simplified_layer_normalization, ""},
     {"SkipLayerNormalization <epsilon: float = 1e-12> (input, skip, gamma, beta, bias) => (output, mean, inv_std_var, "
      "input_skip_bias_sum)",
-     3, skip_layer_normalization},
+     3, skip_layer_normalization, "com.microsoft", false, Halves::InFloat},
     {"SkipSimplifiedLayerNormalization <epsilon: float = 1e-12> (input, skip, gamma, bias) => (output, mean, "
      "inv_std_var, input_skip_bias_sum)",
-     3, skip_simplified_layer_normalization},
+     3, skip_simplified_layer_normalization, "com.microsoft", false, Halves::InFloat},
     {"TransposeMatMul <alpha: float = 1.0, transA: int = 0, transB: int = 0> (A, B) => (Y)", 2, fused_matmul,
      "com.microsoft", false, Halves::InFloat},
     {"Trilu <upper: int = 1> (X, k) => (Y)", 1, trilu},
