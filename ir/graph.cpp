@@ -7,6 +7,13 @@
 
 namespace lapis {
 
+Attribute::Attribute() = default;
+Attribute::Attribute(const Attribute& other) = default;
+Attribute::Attribute(Attribute&& other) noexcept = default;
+Attribute& Attribute::operator=(const Attribute& other) = default;
+Attribute& Attribute::operator=(Attribute&& other) noexcept = default;
+Attribute::~Attribute() = default;
+
 const Attribute* Node::attribute(std::string_view name) const {
   const auto it = attributes_.find(name);
   return it == attributes_.end() ? nullptr : &it->second;

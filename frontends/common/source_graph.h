@@ -31,7 +31,16 @@ struct SourceValue {
   std::string unsupported;  // what no node can have: "sparse tensors"; empty: nothing
 };
 
-using SourceAttribute = std::variant<bool, int64_t, double, std::string, std::vector<int64_t>, std::vector<double>>;
+// Like Attribute: copying, moving and destroying is compiled once.
+struct SourceAttribute : std::variant<bool, int64_t, double, std::string, std::vector<int64_t>, std::vector<double>> {
+  using variant::variant;
+  SourceAttribute();
+  SourceAttribute(const SourceAttribute& other);
+  SourceAttribute(SourceAttribute&& other) noexcept;
+  SourceAttribute& operator=(const SourceAttribute& other);
+  SourceAttribute& operator=(SourceAttribute&& other) noexcept;
+  ~SourceAttribute();
+};
 using SourceAttributes = std::map<std::string, SourceAttribute, std::less<>>;
 // The attribute of this name, or `fallback` if there is none of its type.
 template <class T> T attribute(const SourceAttributes& attributes, std::string_view name, T fallback) {

@@ -2,6 +2,13 @@
 
 namespace lapis {
 
+Settings::Value::Value() = default;
+Settings::Value::Value(const Value& other) = default;
+Settings::Value::Value(Value&& other) noexcept = default;
+Settings::Value& Settings::Value::operator=(const Value& other) = default;
+Settings::Value& Settings::Value::operator=(Value&& other) noexcept = default;
+Settings::Value::~Value() = default;
+
 std::string Settings::text(const std::string& option, const std::string& fallback) const {
   const auto* values = list<std::string>(option);
   return values ? values->at(0) : fallback;

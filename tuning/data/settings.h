@@ -34,7 +34,16 @@ struct Option {
 // Values as the options declare them; a getter of another kind than the option's is a bug.
 class Settings {
  public:
-  using Value = std::variant<std::vector<std::string>, std::vector<int64_t>, std::vector<double>, bool>;
+  // Copying, moving and destroying it is compiled once.
+  struct Value : std::variant<std::vector<std::string>, std::vector<int64_t>, std::vector<double>, bool> {
+    using variant::variant;
+    Value();
+    Value(const Value& other);
+    Value(Value&& other) noexcept;
+    Value& operator=(const Value& other);
+    Value& operator=(Value&& other) noexcept;
+    ~Value();
+  };
 
   Settings() = default;
   Settings(std::string place, Path folder) : where(std::move(place)), folder_(std::move(folder)) {}
