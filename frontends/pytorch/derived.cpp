@@ -2,16 +2,12 @@
 #include <limits>
 
 #include "frontends/common/elementwise.h"
-#include "frontends/common/formula.h"
+#include "frontends/pytorch/formulas.h"
 #include "frontends/pytorch/translators.h"
 #include "ir/ops/data_attributes.h"
 
 namespace lapis::pytorch_frontend {
 namespace {
-
-using frontend::Formula;
-
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 Status finish(Translation& t, const Formula& f, Value* y) {
   LAPIS_CHECK(f.status());
@@ -187,47 +183,16 @@ Status cosine_similarity(Translation& t) {
   return finish(t, f, f.div(product, f.mul(limited(left), limited(right))));
 }
 
-// How many boundaries lie before each number.
-Status number_of_boundaries(Translation& t, Args& a, Value* boundaries, Value* x) {
-  Formula f(t);
-  const bool counts_equal = a.flag("right", false) || a.word("side", "left") == "right";
-  const DType type = a.flag("out_int32", false) ? DType::Int32 : DType::Int64;
-  LAPIS_CHECK(a.status());
-  LAPIS_TRY(const int64_t rank, frontend::rank_of(boundaries));
-  if (rank != 1 || a.has("sorter")) return Translation::unsupported("boundaries that are no sorted row");
-  LAPIS_TRY(const std::vector<Value*> both, in_one_type(t, {f.unsqueeze(x, {-1}), boundaries}));
-  Value* is_before = f.op(counts_equal ? ops::LessOrEqual : ops::Less, {both[1], both[0]});
-  LAPIS_CHECK(f.status());
-  LAPIS_TRY(Value * count, frontend::reduce(t, ops::ReduceSum, f.cast(is_before, type), {-1}, false));
-  return finish(t, f, count);
-}
-
-Status bucketize(Translation& t) {
-  Args a(t);
-  LAPIS_TRY(Value * x, self(a));
-  LAPIS_TRY(Value * boundaries, a.tensor("boundaries"));
-  return number_of_boundaries(t, a, boundaries, x);
-}
-
-Status searchsorted(Translation& t) {
-  Args a(t);
-  LAPIS_TRY(Value * boundaries, a.tensor("sorted_sequence"));
-  LAPIS_TRY(Value * x, self(a));
-  return number_of_boundaries(t, a, boundaries, x);
-}
-
 constexpr AtenRow kRows[] = {
     {"aten.__lshift__", "self other", left_shift},
     {"aten.__rshift__", "self other", right_shift},
     {"aten.bitwise_left_shift", "self other", left_shift},
     {"aten.bitwise_right_shift", "self other", right_shift},
-    {"aten.bucketize", "self boundaries *out_int32 right", bucketize},
     {"aten.copysign", "self other", copysign},
     {"aten.cosine_similarity", "x1 x2 dim eps", cosine_similarity},
     {"aten.diff", "self n dim prepend append", diff},
     {"aten.fmax", "self other", extreme_of_numbers<ops::Max>},
     {"aten.fmin", "self other", extreme_of_numbers<ops::Min>},
-    {"aten.searchsorted", "sorted_sequence self *out_int32 right side sorter", searchsorted},
     {"aten.frac", "self", frac},
     {"aten.hypot", "self other", hypot},
     {"aten.isfinite", "self", isfinite},

@@ -39,10 +39,34 @@ Status pdist(Translation& t) {
   return distance(t, a, from, to);
 }
 
+// Of two rows that stand at the same place; `eps` keeps the distance of equal ones from 0.
+Status pairwise_distance(Translation& t) {
+  Args a(t);
+  const double order = a.number("p", 2), eps = a.number("eps", 1e-6);
+  const bool keepdim = a.flag("keepdim", false);
+  LAPIS_CHECK(a.status());
+  LAPIS_TRY(const Pair p, pair(t, a, "x1", "x2"));
+  LAPIS_TRY(Value * away, t.add(ops::Sub, {p.a, p.b}));
+  LAPIS_TRY(away, t.add(ops::Add, {away, number_like(t, eps, away)}));
+  return finish(t, norm_of(t, away, order, {-1}, keepdim));
+}
+
+// Of two tensors, as points.
+Status dist(Translation& t) {
+  Args a(t);
+  const double order = a.number("p", 2);
+  LAPIS_CHECK(a.status());
+  LAPIS_TRY(const Pair p, pair(t, a));
+  LAPIS_TRY(Value * away, t.add(ops::Sub, {p.a, p.b}));
+  return finish(t, norm_of(t, away, order, {}, false));
+}
+
 constexpr AtenRow kRows[] = {
     {"aten._cdist_forward", "x1 x2 p compute_mode", cdist},
     {"aten._pdist_forward", "self p", pdist},
     {"aten.cdist", "x1 x2 p compute_mode", cdist},
+    {"aten.dist", "self other p", dist},
+    {"aten.pairwise_distance", "x1 x2 p eps keepdim", pairwise_distance},
     {"aten.pdist", "self p", pdist},
 };
 

@@ -3,15 +3,13 @@
 #include <numbers>
 
 #include "frontends/common/elementwise.h"
-#include "frontends/common/formula.h"
+#include "frontends/pytorch/formulas.h"
 #include "frontends/pytorch/translators.h"
 #include "ir/ops/attributes.h"
 #include "ir/ops/data_attributes.h"
 
 namespace lapis::pytorch_frontend {
 namespace {
-
-using frontend::Formula;
 
 // ---- arithmetic -----------------------------------------------------------------------------------------------------
 
@@ -118,25 +116,14 @@ Status add_combined(Translation& t, const OpDef& op) {
 Status addcmul(Translation& t) { return add_combined(t, ops::Mul); }
 Status addcdiv(Translation& t) { return add_combined(t, ops::Div); }
 
-// self + weight (end - self), from the nearer end: end - (1 - weight) (end - self).
 Status lerp(Translation& t) {
-  constexpr double kMiddle = 0.5;
   Args a(t);
   Formula f(t);
   LAPIS_TRY(Value * x, self(a));
   LAPIS_TRY(Value * end, a.tensor("end"));
   LAPIS_TRY(Value * weight, a.number_or_tensor("weight", x->dtype()));
   LAPIS_CHECK(a.status());
-  Value* way = f.sub(end, x);
-  const auto from_start = [&] { return f.add(x, f.mul(weight, way)); };
-  const auto from_end = [&] { return f.sub(end, f.mul(way, f.sub(f.number(1, x->dtype()), weight))); };
-  Value* y = nullptr;
-  if (a.is_operand("weight")) {
-    Value* is_near = f.greater(f.number(kMiddle, x->dtype()), f.op(ops::Abs, {weight}));
-    y = f.where(is_near, from_start(), from_end());
-  } else {
-    y = std::abs(a.number("weight", 0)) < kMiddle ? from_start() : from_end();
-  }
+  Value* y = between(f, x, end, weight);
   LAPIS_CHECK(f.status());
   return frontend::result(t, 0, y);
 }

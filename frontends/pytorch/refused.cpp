@@ -18,6 +18,8 @@ constexpr const char* kDynamic =
     "it finds the scale of its operand when the model runs, and rounds otherwise than ONNX does";
 constexpr const char* kGradient = "it computes a gradient, and Lapis compiles models that are not trained any more";
 constexpr const char* kForward = "export the model's forward() alone, after model.eval()";
+constexpr const char* kGamma =
+    "no formula of moderate size keeps the digits of gamma functions near their zeros and poles";
 constexpr const char* kStatic = "export the float model and quantize it with `lapis quantize`, or quantize statically";
 
 constexpr frontend::Refused kRefused[] = {
@@ -36,6 +38,7 @@ constexpr frontend::Refused kRefused[] = {
     {"aten.cholesky", kSolve, kOutside},
     {"aten.complex", kComplex, kSpectrum},
     {"aten.convolution_backward", kGradient, kForward},
+    {"aten.digamma", kGamma, kOutside},
     {"aten.embedding_dense_backward", kGradient, kForward},
     {"aten.fft_fft", kComplex, kSpectrum},
     {"aten.fft_fft2", kComplex, kSpectrum},
@@ -43,9 +46,9 @@ constexpr frontend::Refused kRefused[] = {
     {"aten.fft_irfft", kComplex, kSpectrum},
     {"aten.fft_rfft", kComplex, kSpectrum},
     {"aten.fft_rfft2", kComplex, kSpectrum},
-    {"aten.histc", kValues, kOutside},
     {"aten.inverse", kSolve, kOutside},
     {"aten.istft", kComplex, kSpectrum},
+    {"aten.lgamma", kGamma, kOutside},
     {"aten.linalg_cholesky", kSolve, kOutside},
     {"aten.linalg_det", kSolve, kOutside},
     {"aten.linalg_eigh", kSolve, kOutside},
@@ -55,10 +58,12 @@ constexpr frontend::Refused kRefused[] = {
     {"aten.linalg_svd", kSolve, kOutside},
     {"aten.max_pool2d_with_indices_backward", kGradient, kForward},
     {"aten.multinomial", kRandom, kGiveNumbers},
+    {"aten.mvlgamma", kGamma, kOutside},
     {"aten.native_group_norm_backward", kGradient, kForward},
     {"aten.native_layer_norm_backward", kGradient, kForward},
     {"aten.normal", kRandom, kGiveNumbers},
     {"aten.polar", kComplex, kSpectrum},
+    {"aten.polygamma", kGamma, kOutside},
     {"aten.rand", kRandom, kGiveNumbers},
     {"aten.rand_like", kRandom, kGiveNumbers},
     {"aten.randint", kRandom, kGiveNumbers},
@@ -66,6 +71,11 @@ constexpr frontend::Refused kRefused[] = {
     {"aten.randn_like", kRandom, kGiveNumbers},
     {"aten.randperm", kRandom, kGiveNumbers},
     {"aten.sparse_mask", kSparse, kDense},
+    {"aten.special_digamma", kGamma, kOutside},
+    {"aten.special_gammaln", kGamma, kOutside},
+    {"aten.special_multigammaln", kGamma, kOutside},
+    {"aten.special_polygamma", kGamma, kOutside},
+    {"aten.special_psi", kGamma, kOutside},
     {"aten.stft", kComplex, kSpectrum},
     {"aten.to_sparse", kSparse, kDense},
     {"aten.unique", kValues, kOutside},

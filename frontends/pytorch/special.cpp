@@ -1,19 +1,12 @@
 // Functions of mathematics that consist of others.
-#include <cmath>
-#include <limits>
 #include <numbers>
 
-#include "frontends/common/formula.h"
 #include "frontends/pytorch/formulas.h"
 #include "frontends/pytorch/translators.h"
 #include "ir/ops/data_attributes.h"
 
 namespace lapis::pytorch_frontend {
 namespace {
-
-using frontend::Formula;
-
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 Status finish(Translation& t, const Formula& f, Value* y) {
   LAPIS_CHECK(f.status());
@@ -245,24 +238,6 @@ constexpr AtenRow kRows[] = {
 };
 
 }  // namespace
-
-// log(1 + x) has lost the digits of a small x, but its quotient with what 1 + x has kept of it has not.
-Value* log_of_one_more(Formula& f, Value* x) {
-  const DType type = x->dtype();
-  Value *one = f.number(1, type), *more = f.add(x, one), *plain = f.op(ops::Log, {more});
-  Value* exact = f.where(f.op(ops::Equal, {more, one}), x, f.div(f.mul(plain, x), f.sub(more, one)));
-  return f.where(f.greater(f.number(0.5, type), f.op(ops::Abs, {x})), exact, plain);
-}
-
-Value* larger_with_excess(Formula& f, Value* a, Value* b, const std::function<Value*(Value*)>& excess, double equal) {
-  Value* distance = f.op(ops::Neg, {f.op(ops::Abs, {f.sub(a, b)})});
-  return f.add(f.max(a, b), f.where(f.op(ops::Equal, {a, b}), f.number(equal, a->dtype()), excess(distance)));
-}
-
-Value* log_of_sum(Formula& f, Value* a, Value* b) {
-  const auto excess = [&](Value* distance) { return log_of_one_more(f, f.op(ops::Exp, {distance})); };
-  return larger_with_excess(f, a, b, excess, std::numbers::ln2);
-}
 
 std::span<const AtenRow> special_rows() { return kRows; }
 

@@ -46,7 +46,8 @@ std::vector<AtenRow> all_rows() {
         product_rows(),    indexing_rows(),     creation_rows(), quantization_rows(), recurrent_rows(),
         encoder_rows(),    higher_order_rows(), torchao_rows(),  box_rows(),          deformable_rows(),
         part_rows(),       derived_rows(),      stride_rows(),   distance_rows(),     bag_rows(),
-        sampling_rows(),   mask_rows(),         column_rows(),   scatter_rows(),      special_rows()})
+        sampling_rows(),   mask_rows(),         column_rows(),   scatter_rows(),      special_rows(),
+        running_rows(),    order_rows(),        count_rows()})
     rows.insert(rows.end(), family.begin(), family.end());
   std::vector<AtenRow> named_otherwise;
   for (const Alias& alias : aliases())

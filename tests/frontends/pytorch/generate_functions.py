@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Makes the PyTorch models of this folder with functions of mathematics and what models count with: generate_functions.py. Needs what generate.py needs.
 
-functions has functions of elements, at their limits too, and operators by their other names."""
+functions has functions of elements, at their limits too, and operators by their other names; statistics has what runs along an axis, orders it and counts."""
 import math
 import sys
 
@@ -33,10 +33,36 @@ class Functions(torch.nn.Module):
         return tuple(seen(r).clone() for r in results)
 
 
+class Statistics(torch.nn.Module):
+    def forward(self, a, k, s, z, wide):
+        limits = a.new_tensor([1.0, -math.inf, 2.0, 2.0, math.inf, 0.5, math.nan, 3.0])
+        holes = torch.where(wide > 1, math.nan, wide)
+        mixed = torch.stack([limits, limits.flip(0), limits.nan_to_num(7.0), torch.full_like(limits, math.nan)])
+        results = [r for x in (k, s, mixed[None], k.to(torch.int8)) for f in (torch.cummax, torch.cummin) for r in f(x, 1)] + [*torch.cummax(z, 0), *torch.cummin(a[:, :0], 1), *torch.cummax(mixed, -1), *torch.cummin(mixed, -1)]
+        results += [torch.logcumsumexp(wide * 100, 1), torch.logcumsumexp(mixed, -1), torch.logcumsumexp(mixed[None], 1)] + [torch.logcumsumexp(z, 0), torch.cumprod(k, 1, dtype=torch.float32)]
+        for x in (holes, mixed):
+            results += [torch.nansum(x), torch.nansum(x, 1), torch.nansum(x, (0, 1), True), torch.nanmean(x), torch.nanmean(x, -1), torch.nanmean(x, 0, True), torch.count_nonzero(x, 1), torch.nanquantile(x, 0.3, 1)]
+        results += [torch.nansum(k), torch.nansum(s, 0), torch.nansum(a[:, :0], 1), torch.nanmean(a[:, :0], 1), torch.count_nonzero(k), torch.count_nonzero(k, (0, 1)), torch.count_nonzero(s, 0), torch.count_nonzero(z), torch.count_nonzero(a[:, :0], 1)]
+        results += [*torch.std_mean(a), *torch.std_mean(a, 1), *torch.std_mean(a, 0, correction=0, keepdim=True), *torch.aminmax(a), *torch.aminmax(k, dim=1), *torch.aminmax(mixed, dim=0, keepdim=True), *torch.aminmax(s, dim=-1), *torch.aminmax(z, dim=0)]
+        results += [*torch.kthvalue(wide, 3), *torch.kthvalue(a, 2, 0, True), *torch.kthvalue(z, 1), torch.kthvalue(mixed, 2, 1).values, torch.kthvalue(k, 4).values, torch.msort(a), torch.msort(k)]
+        shares = a.new_tensor([0.0, 0.25, 0.6, 1.0])
+        for kind in ("linear", "lower", "higher", "nearest", "midpoint"):
+            results += [torch.quantile(wide, 0.37, interpolation=kind), torch.quantile(wide, shares, 1, interpolation=kind), torch.nanquantile(holes, shares, 0, True, interpolation=kind)]
+        results += [torch.quantile(holes, shares, -1), torch.quantile(wide, shares, keepdim=True), torch.quantile(wide, shares[2], 0, keepdim=True), torch.quantile(z, 0.5), torch.nanquantile(holes, 0.5)]
+        results += [torch.histc(wide, 5, -1, 1), torch.histc(wide, 4), torch.histc(mixed, 3, 0, 3), torch.histc(a * 0 + 2, 4), torch.histc(k.float(), 8, 0, 7), torch.histc(a[:, :0], 3, 0, 1)]
+        bounds = torch.sort(wide).values
+        results += [f(bounds, holes, **way) for f in (torch.searchsorted,) for way in ({}, {"right": True}, {"side": "right", "out_int32": True})] + [torch.searchsorted(wide, wide, sorter=torch.argsort(wide, 1)), torch.searchsorted(bounds[0], 0.25), torch.searchsorted(bounds[0], z)]
+        results += [torch.bucketize(limits, bounds[0]), torch.bucketize(limits, bounds[0], right=True), torch.bucketize(k, k.flatten().sort().values), torch.bucketize(z, bounds[1]), torch.bucketize(a, bounds[0][:0])]
+        results += [torch.isin(k, k[0]), torch.isin(k, k[0, :2], invert=True), torch.isin(k, 1), torch.isin(limits, limits[3:]), torch.isin(k, k[0, :0]), torch.isin(z, limits)]
+        results += [torch.dist(a, a.flip(0), p) for p in (0, 1, 2, 3, math.inf)] + [F.pairwise_distance(a, a.flip(1)), F.pairwise_distance(a, a.flip(0), 1, keepdim=True), F.pairwise_distance(a[0], a, 3)]
+        return tuple(seen(r).clone() for r in results)
+
+
 def main():
     k = torch.randint(-3, 4, (3, 4))
     record("functions", Functions(), {"a": uniform(3, 4), "b": uniform(3, 4), "k": k, "s": k > 0})
-    for name in ("functions",):
+    record("statistics", Statistics(), {"a": uniform(3, 4), "k": k, "s": k > 0, "z": torch.tensor(2.5), "wide": uniform(4, 11)})
+    for name in ("functions", "statistics"):
         without_debug_info(HERE / f"{name}.pt")
 
 
