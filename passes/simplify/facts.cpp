@@ -104,12 +104,14 @@ bool is_finite(const Tensor& tensor) {
   return finite;
 }
 
+bool names_zero(const std::vector<int64_t>& target) { return std::ranges::find(target, 0) != target.end(); }
+
 std::optional<std::vector<int64_t>> reshape_target(const Type& type) {
   if (!type.is_tensor() || !type.ranked()) return std::nullopt;
   std::vector<int64_t> target;
   for (const Dim& d : *type.dims) target.push_back(d.is_constant() ? d.value() : -1);
-  if (std::count(target.begin(), target.end(), -1) > 1 || std::count(target.begin(), target.end(), 0) > 0)
-    return std::nullopt;
+  const auto unknown = std::count(target.begin(), target.end(), -1);
+  if (unknown > 1 || (unknown == 1 && names_zero(target))) return std::nullopt;
   return target;
 }
 

@@ -24,9 +24,10 @@ bool same_number(double a, double b);
 // Every element is `number`; false for large tensors, which nobody fills with ones to multiply by them.
 bool is_filled_with(const Value& constant, double number);
 // What Reshape must be told to produce this type: at most one dimension may be unknown and becomes -1. nullopt if that
-// is not enough
-// or a dimension is 0 (which Reshape reads as "copy").
+// is not enough, or if another one is 0: nothing says then how long the unknown one is.
 std::optional<std::vector<int64_t>> reshape_target(const Type& type);
+// Whether a 0 in a target is a size, which Reshape takes for "copy" unless its allowzero is set.
+bool names_zero(const std::vector<int64_t>& target);
 // The axes of a reduction-like operand, normalised and sorted; all axes if absent.
 std::optional<std::vector<int64_t>> axes_of(const Node& node, size_t operand, int64_t rank);
 // perm of a Transpose, filled in if left out.

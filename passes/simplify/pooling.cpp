@@ -32,7 +32,7 @@ bool reduce_mean(Value& y, Rewriter& rw) {
   if (node->attrs<ops::ReduceAttrs>().keepdims) return rw.replace(y, rw.add(ops::GlobalAveragePool, {x}));
   const auto target = facts::reshape_target(y.type());
   if (!target) return rw.skip(y, "more than one dimension of " + y.type().to_string() + " is unknown");
-  return rw.replace(y, rw.add(ops::Reshape, {rw.add(ops::GlobalAveragePool, {x}), rw.ints(*target)}));
+  return rw.replace(y, reshaped(rw.add(ops::GlobalAveragePool, {x}), *target, rw));
 }
 
 bool all_are(const std::vector<int64_t>& values, int64_t wanted) {

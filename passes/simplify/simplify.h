@@ -49,6 +49,9 @@ std::span<const Rule> transpose_rules();     // sink and cancel
 std::span<const Rule> control_flow_rules();  // If with a known condition
 std::vector<Rule> all_rules();
 
+// x in the shape of a target of facts::reshape_target, in which a 0 is a size.
+Value* reshaped(Value* x, const std::vector<int64_t>& target, Rewriter& rw);
+
 // All of the above until nothing changes.
 Status simplify(Graph& graph, const FoldOptions& options, PassContext& context);
 inline Status simplify(Graph& graph, PassContext& context) { return simplify(graph, {}, context); }
