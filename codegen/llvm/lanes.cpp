@@ -79,7 +79,7 @@ Value* Lanes::select(Value* condition, Value* yes, Value* no) const {
     yes = splat(yes);
     no = splat(no);
   }
-  return b.CreateSelect(condition, yes, no);
+  return b.CreateSelect(condition, apart(yes, no), apart(no, yes));
 }
 
 Value* Lanes::unary(unsigned intrinsic, Value* x) const {
@@ -102,8 +102,18 @@ Value* Lanes::integer_extreme(Value* x, Value* y, DType dtype, bool largest) con
   return b.CreateBinaryIntrinsic(id, x, y);
 }
 
+// LLVM 19 takes the greater of c and the greater of c and x for the inner one, also where the two make different things
+// of NaN and -0. Behind a fence, which is no instruction, it does not see that x comes from the same c.
+Value* Lanes::apart(Value* x, Value* c) const {
+  auto* inner = llvm::dyn_cast<llvm::SelectInst>(x);
+  const bool same = inner && (inner->getTrueValue() == c || inner->getFalseValue() == c);
+  return same && x->getType()->isFPOrFPVectorTy() ? b.CreateArithmeticFence(x, x->getType()) : x;
+}
+
 // One instruction, which returns y when the two are equal or either is NaN.
 Value* Lanes::picked(Value* x, Value* y, bool largest) const {
+  x = apart(x, y);
+  y = apart(y, x);
   return b.CreateSelect(largest ? b.CreateFCmpOGT(x, y) : b.CreateFCmpOLT(x, y), x, y);
 }
 
@@ -147,6 +157,7 @@ Value* Lanes::at_most(Value* x, Value* high, DType dtype) const {
 
 Value* Lanes::clamp(Value* x, double lowest, double highest) const {
   Value *low = real(x, lowest), *high = real(x, highest);
+  x = apart(x, low);
   x = b.CreateSelect(b.CreateFCmpOGT(x, low), x, low);
   return b.CreateSelect(b.CreateFCmpOLT(x, high), x, high);
 }

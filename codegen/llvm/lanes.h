@@ -60,6 +60,7 @@ class Lanes {
   llvm::Value* to_integer(llvm::Value* value, DType to) const;
   llvm::Value* integer_extreme(llvm::Value* x, llvm::Value* y, DType dtype, bool largest) const;
   llvm::Value* real_extreme(llvm::Value* x, llvm::Value* y, bool largest) const;
+  llvm::Value* apart(llvm::Value* x, llvm::Value* c) const;
   llvm::Value* picked(llvm::Value* x, llvm::Value* y, bool largest) const;
   int width_;
 };

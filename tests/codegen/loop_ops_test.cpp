@@ -209,6 +209,65 @@ TEST(LoopOps, LimitsKnownWhenCompiling) {
       }
 }
 
+// The last value of a body that loads `x` first, on every level, against the oracle.
+void expect_body_oracle(const std::vector<Instr>& body, const std::vector<float>& x) {
+  LoopPlan p;
+  const Shape n = {static_cast<int64_t>(x.size())};
+  const auto last = static_cast<int32_t>(body.size()) - 1;
+  const DType type = body.back().type;
+  Loop loop;
+  loop.domain = n;
+  loop.views = {dense_view(p.input(tensor_of(x)), DType::Float32, n), dense_view(p.output(type, n), type, n)};
+  loop.phases = {{Loop::Over::Row, body, {}, {{1, last}}}};
+  p.add(loop);
+  std::vector<Immediate> values(body.size());
+  for (const Target& target : runnable_levels()) {
+    const RunResult r = run_loops(p, target);
+    for (size_t i = 0; i < x.size(); ++i) {
+      values[0] = static_cast<double>(x[i]);
+      for (size_t at = 1; at < body.size(); ++at) {
+        std::array<Immediate, 3> args;
+        std::array<DType, 3> types = {};
+        for (size_t a = 0; a < 3; ++a)
+          if (const int32_t arg = body[at].args[a]; arg >= 0) {
+            args[a] = values[static_cast<size_t>(arg)];
+            types[a] = body[static_cast<size_t>(arg)].type;
+          }
+        values[at] = apply(body[at], args, types).held_as(body[at].type);
+      }
+      const Immediate got = read_element(r.outputs[0].raw() + i * static_cast<size_t>(bit_width(type)) / 8, type);
+      ASSERT_TRUE(same_number(got, values.back()))
+          << x[i] << " on " << target.to_string() << ": " << to_string(got) << " instead of "
+          << to_string(values.back()) << " by " << codegen::to_string(body[2]) << ", "
+          << codegen::to_string(body.back());
+    }
+  }
+}
+
+// What limits a value that was limited by the same number may not be left out: the two make different things of NaN and
+// of -0.
+TEST(LoopOps, LimitsOfWhatTheSameNumberLimits) {
+  constexpr DType real = DType::Float32;
+  std::vector<Instr> limits;
+  for (const Op op : {Op::Max, Op::Min, Op::AtLeast, Op::AtMost})
+    for (const auto& [a, b] : {std::pair{2, 1}, std::pair{1, 2}}) limits.push_back({op, real, {a, b, -1}});
+  for (const double limit : {0.0, -0.0, 6.0})
+    for (Instr inner : limits) {
+      for (int32_t& arg : inner.args) arg -= arg == 2 ? 2 : 0;  // of x instead
+      const auto expect = [&](const std::vector<Instr>& rest) {
+        std::vector<Instr> body = {
+            {Op::Load, real, {-1, -1, -1}, 0}, {Op::Constant, real, {-1, -1, -1}, -1, limit, 0}, inner};
+        body.insert(body.end(), rest.begin(), rest.end());
+        expect_body_oracle(body, samples<float>());
+      };
+      for (const Instr& outer : limits) expect({outer});
+      for (const auto& [a, b] : {std::pair{2, 1}, std::pair{1, 2}})
+        for (const auto& [yes, no] : {std::pair{2, 1}, std::pair{1, 2}})
+          expect({{Op::Less, DType::Bool, {a, b, -1}}, {Op::Select, real, {3, yes, no}}});
+      for (const DType bytes : {DType::UInt8, DType::Int8}) expect({{Op::Quantize, bytes, {2, -1, -1}, -1, 1.0, 0}});
+    }
+}
+
 TEST(LoopOps, CastsBetweenAllPairsOfTypes) {
   for (const DType from : kNumberTypes)
     for (const DType to : kNumberTypes) expect_oracle({Op::Cast, to}, combinations(from, 1));
