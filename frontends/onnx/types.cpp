@@ -11,6 +11,8 @@ namespace {
 // Dim::parse recurses and multiplies; names beyond any sensible formula are opaque.
 Dim dim_from_param(const std::string& param) {
   constexpr size_t kLongest = 128;
+  // In ONNX "1" is the name of a dimension and not its size. As an identifier it cannot be mistaken for a number later.
+  if (std::ranges::all_of(param, [](unsigned char c) { return std::isdigit(c); })) return Dim::symbol("_" + param);
   if (param.size() > kLongest || std::count(param.begin(), param.end(), '*') > 8) return Dim::symbol(param);
   Dim dim = Dim::parse(param);
   return dim.is_constant() && dim.value() < 0 ? Dim::unknown() : dim;

@@ -115,6 +115,14 @@ TEST(Import, DimensionsCanBeBound) {
               AllOf(HasSubstr("no symbolic dimension 'batch'"), HasSubstr("it has: N")));
 }
 
+TEST(Import, DimensionsNamedByDigitsAreNoNumbers) {
+  const auto graph =
+      graph_of("(float[\"0\",\"17\",2] x) => (float[\"17\",\"0\",2] y) { y = Transpose<perm = [1,0,2]>(x) }");
+  ASSERT_TRUE(graph);
+  EXPECT_EQ(graph->inputs()[0]->type().to_string(), "float[_0,_17,2]");
+  EXPECT_EQ(graph->outputs()[0]->type().to_string(), "float[_17,_0,2]");
+}
+
 TEST(Import, StaleValueInfoLosesAgainstInference) {
   const auto graph = graph_of("(float[N,8] x) => (float[1,8] y) <float[1,7] a> { a = Relu(x) y = Neg(a) }");
   ASSERT_TRUE(graph);
