@@ -174,6 +174,22 @@ TEST(Definitions, MeanVarianceNormalizationTakesEveryFloatAndConstantMaps) {
   for (int64_t i = 6; i < 12; ++i) EXPECT_NEAR(y.as_double(i), 0, 1e-3);
 }
 
+TEST(Definitions, WindowsOfIntegersAreOneWhereTheyArePeaks) {
+  for (const std::string op : {"BlackmanWindow", "HammingWindow", "HannWindow"})
+    for (int64_t half = 1; half < 70; ++half)
+      for (const bool periodic : {true, false}) {
+        const int64_t size = 2 * half + (periodic ? 0 : 1);
+        const auto graph = parse_onnx_text(
+            "<ir_version: 8, opset_import: [\"\" : 17]> g () => (int32[] y) <int64 n = {" + std::to_string(size) +
+                "}> { y = " + op + "<output_datatype = 6, periodic = " + std::to_string(periodic) + ">(n) }",
+            "test");
+        ASSERT_TRUE(graph.ok()) << to_string(graph.diagnostics());
+        std::vector<int32_t> wanted(static_cast<size_t>(size), 0);
+        wanted[static_cast<size_t>(half)] = 1;
+        EXPECT_EQ(evaluate(**graph, {})->front(), Tensor::of<int32_t>({size}, wanted)) << op << " of " << size;
+      }
+}
+
 // y of x, whose type it has.
 Tensor shrunk(const std::string& attributes, const Tensor& x) {
   const std::string type(name_of(x.dtype()));

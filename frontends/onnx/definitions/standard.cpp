@@ -111,6 +111,32 @@ Body softmax_cross_entropy_loss(const Call&) {
          "log_prob = Identity (logarithms)";
 }
 
+// ---- windows --------------------------------------------------------------------------------------------------------
+
+std::string number_of(const std::string& result, std::string_view value) {
+  return apply(result, "Constant <value = double {" + std::string(value) + "}>", "");
+}
+
+// a - b cos(t) + c cos(2 t) over one turn, in double: in float, in which ONNX's own definition computes, the middle of
+// a window can come out just below 1, which as an integer is 0.
+Body cosines(const Call& call, std::string_view a, std::string_view b, std::string_view c) {
+  const auto type = static_cast<DType>(call.integer("output_datatype"));
+  const std::string symmetric = call.integer("periodic") != 0 ? "span = Identity (n) " : "span = Sub (n, one) ";
+  return "n = Cast <to = 7> (size) zero = Constant <value_int = 0> () one = Constant <value_int = 1> () "
+         "steps = Range (zero, n, one) places = Cast <to = 11> (steps) " +
+         symmetric + "length = Cast <to = 11> (span) " + number_of("turn", "6.283185307179586") +
+         "angle = Div (turn, length) angles = Mul (places, angle) twice = Add (angles, angles) " + number_of("a", a) +
+         number_of("b", b) + number_of("c", c) +
+         "cosine = Cos (angles) swing = Mul (b, cosine) lifted = Sub (a, swing) cosine_of_twice = Cos (twice) "
+         "correction = Mul (c, cosine_of_twice) window = Add (lifted, correction) " +
+         apply("rounded", is_float(type) ? "Identity" : "Cast <to = 1>", "window") +
+         "output = Cast <to: int = @output_datatype> (rounded)";
+}
+
+Body blackman_window(const Call& call) { return cosines(call, "0.42", "0.5", "0.08"); }
+Body hann_window(const Call& call) { return cosines(call, "0.5", "0.5", "0.0"); }
+Body hamming_window(const Call& call) { return cosines(call, "0.5434782608695652", "0.45652173913043476", "0.0"); }
+
 // ---- sequences ------------------------------------------------------------------------------------------------------
 
 // 0, 1, ... of an axis of the input, along the same axis of a matrix.
@@ -138,7 +164,10 @@ Body reverse_sequence(const Call& call) {
 }
 
 constexpr Definition kRows[] = {
+    {"BlackmanWindow <output_datatype: int = 1, periodic: int = 1> (size) => (output)", 1, blackman_window, ""},
     {"GlobalLpPool <p: int = 2> (X) => (Y)", 1, global_lp_pool, "", false, Halves::InFloat},
+    {"HammingWindow <output_datatype: int = 1, periodic: int = 1> (size) => (output)", 1, hamming_window, ""},
+    {"HannWindow <output_datatype: int = 1, periodic: int = 1> (size) => (output)", 1, hann_window, ""},
     {"Hardmax <axis: int = -1> (input) => (output)", 1, hardmax, ""},
     {"LpNormalization <axis: int = -1, p: int = 2> (input) => (output)", 1, lp_normalization, "", false,
      Halves::InFloat},
