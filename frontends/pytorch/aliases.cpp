@@ -25,6 +25,7 @@ constexpr Alias kAliases[] = {
     {"aten.multiply", "aten.mul"},
     {"aten.negative", "aten.neg"},
     {"aten.not_equal", "aten.ne"},
+    {"aten.row_stack", "aten.vstack"},
     {"aten.special_erf", "aten.erf"},
     {"aten.special_erfc", "aten.erfc"},
     {"aten.special_erfinv", "aten.erfinv"},
@@ -40,6 +41,7 @@ constexpr Alias kAliases[] = {
     {"aten.special_softmax", "aten.softmax"},
     {"aten.special_xlogy", "aten.xlogy"},
     {"aten.subtract", "aten.sub"},
+    {"aten.sym_is_contiguous", "aten.is_contiguous"},
     {"aten.unsafe_split_with_sizes", "aten.split_with_sizes"},
     {"prims.scalar_tensor", "aten.scalar_tensor"},
 };

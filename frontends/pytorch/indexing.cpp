@@ -386,6 +386,7 @@ constexpr AtenRow kRows[] = {
     {"_operator.sub", "a b", arithmetic<ops::Sub>},
     {"_operator.truediv", "a b", true_quotient},
     {"aten._local_scalar_dense", "self", item},
+    {"aten._shape_as_tensor", "self", unary<ops::ShapeOf>},
     {"aten.dim", "self", rank},
     {"aten.equal", "self other", equal},
     {"aten.gather", "self dim index *sparse_grad", gather},

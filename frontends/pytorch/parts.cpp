@@ -1,12 +1,15 @@
 // Operators that cut a tensor into parts, or give a list of tensors as they take one.
 #include <algorithm>
 
+#include "frontends/common/formula.h"
 #include "frontends/pytorch/translators.h"
 #include "ir/ops/attributes.h"
 #include "ir/ops/data_attributes.h"
 
 namespace lapis::pytorch_frontend {
 namespace {
+
+using frontend::Formula;
 
 Result<std::vector<Value*>> parts_of(Translation& t, Value* x, int64_t dim, const std::vector<int64_t>& sizes) {
   return t.add_all(ops::Split, {x, frontend::ints(t, sizes)}, encode_attributes(ops::SplitAttrs{dim, std::nullopt}),
@@ -56,6 +59,20 @@ Status split(Translation& t) {
   return finish_some(t, parts);
 }
 
+// Parts of an axis of open size: part i from begin(i) to begin(i + 1), where begin = begins(f, size).
+template <class Begins> Status computed_parts(Translation& t, Value* x, int64_t axis, Begins begins) {
+  Formula f(t);
+  const auto begin = begins(f, f.size(x, axis));
+  for (size_t i = 0; i < t.node().outputs.size(); ++i) {
+    if (t.node().outputs[i].empty()) continue;
+    const auto number = static_cast<int64_t>(i);
+    Value* part = f.op(ops::Slice, {x, begin(number), begin(number + 1), f.integers({axis})});
+    LAPIS_CHECK(f.status());
+    LAPIS_CHECK(frontend::result(t, i, part));
+  }
+  return ok();
+}
+
 Status chunk(Translation& t) {
   Args a(t);
   const int64_t dim = a.integer("dim", 0), chunks = a.integer("chunks", 1);
@@ -64,8 +81,12 @@ Status chunk(Translation& t) {
   LAPIS_TRY(const int64_t rank, frontend::rank_of(x));
   LAPIS_TRY(const int64_t axis, frontend::axis_of(dim, rank));
   const Dim& whole = x->type().dim(axis);
-  if (!whole.is_constant()) return Translation::unsupported("parts of an axis of open size");
   if (chunks < 1 || chunks > kMostParts) return error(ErrorKind::Input, "has " + std::to_string(chunks) + " parts");
+  if (!whole.is_constant())
+    return computed_parts(t, x, axis, [&](Formula& f, Value* size) {
+      Value* each = f.div(f.add(size, f.integers({chunks - 1})), f.integers({chunks}));
+      return [&f, each](int64_t i) { return f.mul(each, f.integers({i})); };
+    });
   const int64_t size = std::max<int64_t>(1, whole.value() / chunks + (whole.value() % chunks > 0 ? 1 : 0));
   LAPIS_TRY(const std::vector<int64_t> sizes, even_sizes(x, axis, size));
   LAPIS_TRY(const std::vector<Value*> parts, parts_of(t, x, axis, sizes));
@@ -97,7 +118,6 @@ Result<std::vector<int64_t>> cuts_of(Args& a, const Value* x, int64_t dim) {
   LAPIS_TRY(const int64_t rank, frontend::rank_of(x));
   LAPIS_TRY(const int64_t axis, frontend::axis_of(dim, rank));
   const Dim& whole = x->type().dim(axis);
-  if (!whole.is_constant()) return Translation::unsupported("parts of an axis of open size");
   if (given[0] < 1 || given[0] > kMostParts)
     return error(ErrorKind::Input, "has " + std::to_string(given[0]) + " parts");
   const int64_t size = whole.value() / given[0], longer = whole.value() % given[0];
@@ -106,7 +126,24 @@ Result<std::vector<int64_t>> cuts_of(Args& a, const Value* x, int64_t dim) {
   return cuts;
 }
 
+// So many parts of an axis of open size: those that are one longer come first.
+Status even_parts(Translation& t, Value* x, int64_t axis, int64_t sections) {
+  if (sections < 1 || sections > kMostParts)
+    return error(ErrorKind::Input, "has " + std::to_string(sections) + " parts");
+  return computed_parts(t, x, axis, [&](Formula& f, Value* size) {
+    Value *count = f.integers({sections}), *each = f.div(size, count), *longer = f.sub(size, f.mul(each, count));
+    return [&f, each, longer](int64_t i) {
+      Value* number = f.integers({i});
+      return f.add(f.mul(each, number), f.min(number, longer));
+    };
+  });
+}
+
 Status split_at(Translation& t, Args& a, Value* x, int64_t dim) {
+  LAPIS_TRY(const int64_t rank, frontend::rank_of(x));
+  LAPIS_TRY(const int64_t axis, frontend::axis_of(dim, rank));
+  const bool is_number = !a.has("indices") && !a.is_list("sections");
+  if (is_number && !x->type().dim(axis).is_constant()) return even_parts(t, x, axis, a.integer("sections", 1));
   LAPIS_TRY(const std::vector<int64_t> cuts, cuts_of(a, x, dim));
   for (size_t i = 0; i <= cuts.size() && i < t.node().outputs.size(); ++i) {
     if (t.node().outputs[i].empty()) continue;

@@ -79,6 +79,7 @@ Status matmul(Translation& t) { return product_with(t, "other"); }
 Status mm(Translation& t) { return product_with(t, "mat2"); }
 Status mv(Translation& t) { return product_with(t, "vec"); }
 Status dot(Translation& t) { return product_with(t, "tensor"); }
+Status vdot(Translation& t) { return product_with(t, "other"); }
 
 // softmax(Q K^T * scale + mask) V
 Result<Value*> scores(Translation& t, Args& a, Value* query, Value* key) {
@@ -367,6 +368,7 @@ constexpr AtenRow kRows[] = {
     {"aten.native_layer_norm", "input normalized_shape weight bias eps", layer_norm},
     {"aten.rms_norm", "input normalized_shape weight eps", rms_norm},
     {"aten.scaled_dot_product_attention", "query key value attn_mask dropout_p is_causal *scale enable_gqa", attention},
+    {"aten.vdot", "self other", vdot},
 };
 
 }  // namespace

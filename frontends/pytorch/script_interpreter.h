@@ -61,11 +61,13 @@ class Interpreter {
   struct QuantizedAs {
     Item scale, zero_point;
     DType dtype;
+    Item axis = {};  // of which each place has a scale; None: the tensor has one
   };
   Result<Item> rounded(const Item& x, const QuantizedAs& as, Frame& frame);
   Result<Item> real_weight(const Item& weight, Frame& frame);
   Result<Arguments> real_operands(const std::vector<Item>& a, size_t operands, bool is_packed, Frame& frame);
   Result<std::optional<Item>> quantized_operator(const std::string& op, const std::vector<Item>& a, Frame& frame);
+  Result<Item> quantized_from_reals(const std::vector<Item>& a, Frame& frame);
   Result<std::optional<Item>> unknown_quantized(const std::string& op, const std::vector<Item>& a, Frame& frame);
   const QuantizedAs* quantized_as(const std::vector<Item>& arguments) const;
   Result<Item> on_quantized(const std::string& op, const Item& result, const QuantizedAs& as, Frame& frame);

@@ -148,17 +148,21 @@ std::span<const frontend::Resolved> resolved() {
   return all;
 }
 
-// Quantized and back, by the scale and zero point of `as`.
+// Quantized and back, by the scale and zero point of `as`, or those of each place on an axis.
 Result<Item> Interpreter::rounded(const Item& x, const QuantizedAs& as, Frame& frame) {
   const IntegerRange range = integer_range(as.dtype);
+  const std::string grid = as.axis.is_none() ? "per_tensor" : "per_channel";
   const auto arguments = [&](const Item& of) {
-    Arguments all{{of, as.scale, as.zero_point, Item::of_int(range.lowest),
-                   Item::of_int(static_cast<int64_t>(range.highest)), Item::of_int(*scalar_type_of(as.dtype))},
-                  std::vector<std::string>(6)};
+    Arguments all{{of, as.scale, as.zero_point}, {}};
+    if (!as.axis.is_none()) all.items.push_back(as.axis);
+    for (const int64_t number :
+         {static_cast<int64_t>(range.lowest), static_cast<int64_t>(range.highest), *scalar_type_of(as.dtype)})
+      all.items.push_back(Item::of_int(number));
+    all.keywords.resize(all.items.size());
     return all;
   };
-  LAPIS_TRY(const Item integers, emit("quantized_decomposed.quantize_per_tensor", arguments(x), frame));
-  LAPIS_TRY(Item reals, emit("quantized_decomposed.dequantize_per_tensor", arguments(integers), frame));
+  LAPIS_TRY(const Item integers, emit("quantized_decomposed.quantize_" + grid, arguments(x), frame));
+  LAPIS_TRY(Item reals, emit("quantized_decomposed.dequantize_" + grid, arguments(integers), frame));
   quantized_.insert_or_assign(reals.text, as);
   return reals;
 }
@@ -206,20 +210,28 @@ Result<std::optional<Item>> Interpreter::unknown_quantized(const std::string& op
   return std::optional(std::move(reported));
 }
 
+// quantize_per_tensor(self, scale, zero_point, dtype), quantize_per_channel(self, scales, zero_points, axis, dtype)
+Result<Item> Interpreter::quantized_from_reals(const std::vector<Item>& a, Frame& frame) {
+  const auto dtype = dtype_of_scalar_type(a.back().integer);
+  if (dtype != DType::Int8 && dtype != DType::UInt8)
+    return problem(ErrorKind::Unsupported, "quantized tensors of other types than int8 and uint8", frame);
+  const bool is_by_channel = a.size() > 4;
+  return rounded(a[0], {as_floats(a[1]), a[2], *dtype, is_by_channel ? a[3] : Item()}, frame);
+}
+
 // nullopt: it is none that quantized tensors only have.
 Result<std::optional<Item>> Interpreter::quantized_operator(const std::string& op, const std::vector<Item>& a,
                                                             Frame& frame) {
   if (op.starts_with("quantized.") && op.ends_with("_prepack")) return std::optional(packed(a));
-  const bool quantizes = op == "aten.quantize_per_tensor" && a.size() == 4 && a[3].is(Kind::Int);
+  const bool quantizes =
+      !a.empty() && a.back().is(Kind::Int) &&
+      ((op == "aten.quantize_per_tensor" && a.size() == 4) || (op == "aten.quantize_per_channel" && a.size() == 5));
   const QuantizedRow* row = find_row(op);
   if (!quantizes && !row) return unknown_quantized(op, a, frame);
   if (writer_->is_body())
     return problem(ErrorKind::Unsupported, "quantized tensors in a branch or loop that depends on values", frame);
   if (quantizes) {
-    const auto dtype = dtype_of_scalar_type(a[3].integer);
-    if (dtype != DType::Int8 && dtype != DType::UInt8)
-      return problem(ErrorKind::Unsupported, "quantized tensors of other types than int8 and uint8", frame);
-    LAPIS_TRY(Item reals, rounded(a[0], {a[1], a[2], *dtype}, frame));
+    LAPIS_TRY(Item reals, quantized_from_reals(a, frame));
     return std::optional(std::move(reals));
   }
   const size_t fewest = row->operands + (row->is_packed ? 1 : 0) + 2;
@@ -250,7 +262,10 @@ Result<Item> Interpreter::on_quantized(const std::string& op, const Item& result
   if (!result.is(Kind::Tensor) || op == "aten.dequantize") return result;
   if (writer_->is_body())
     return problem(ErrorKind::Unsupported, "quantized tensors in a branch or loop that depends on values", frame);
-  if (is_one_of(kRounding, stem)) return rounded(result, as, frame);
+  const bool rounds = is_one_of(kRounding, stem);
+  if (rounds && !as.axis.is_none())
+    return problem(ErrorKind::Unsupported, "the operator " + op + " on tensors that are quantized by channel", frame);
+  if (rounds) return rounded(result, as, frame);
   if (const OwnScale* own = own_scale(stem)) {
     const int64_t zero = own->zero_point + (as.dtype == DType::Int8 ? INT8_MIN : 0);
     return rounded(result, {Item::of_float(own->scale), Item::of_int(zero), as.dtype}, frame);

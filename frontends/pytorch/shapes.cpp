@@ -377,17 +377,6 @@ Status replication_pad(Translation& t) {
   return finish(t, padded(t, a, "edge"));
 }
 
-Status flip(Translation& t) {
-  Args a(t);
-  const Axes axes = a.list("dims");
-  LAPIS_CHECK(a.status());
-  LAPIS_TRY(Value * x, self(a));
-  LAPIS_TRY(const int64_t rank, frontend::rank_of(x));
-  if (rank == 0) return frontend::result(t, 0, x);
-  const std::vector<int64_t> from(axes.size(), -1), to(axes.size(), INT64_MIN), by(axes.size(), -1);
-  return finish(t, t.add(ops::Slice, {x, ints(t, from), ints(t, to), ints(t, axes), ints(t, by)}));
-}
-
 // Of an axis of open size: what comes to place i was at i - shift, in the range of the axis.
 Result<Value*> rolled_open(Translation& t, Value* x, int64_t shift, int64_t axis) {
   LAPIS_TRY(Value * all, positions(t, x, axis));
@@ -540,7 +529,6 @@ constexpr AtenRow kRows[] = {
     {"aten.expand", "self size *implicit", expand},
     {"aten.expand_as", "self other", expand_as},
     {"aten.flatten", "self start_dim end_dim", flatten},
-    {"aten.flip", "self dims", flip},
     {"aten.mT", "self", transposed_matrices},
     {"aten.moveaxis", "self source destination", movedim},
     {"aten.movedim", "self source destination", movedim},

@@ -217,6 +217,16 @@ Status diag(Translation& t) {
   return rank == 1 ? finish(t, embedded(t, x, {offset, -2, -1})) : diagonal(t);
 }
 
+// All elements on the diagonal of a matrix.
+Status diagflat(Translation& t) {
+  Args a(t);
+  const int64_t offset = a.integer("offset", 0);
+  LAPIS_CHECK(a.status());
+  LAPIS_TRY(Value * x, self(a));
+  LAPIS_TRY(x, frontend::reshape(t, x, {-1}));
+  return finish(t, embedded(t, x, {offset, -2, -1}));
+}
+
 Status trace(Translation& t) {
   LAPIS_TRY(Value * y, diagonal_elements(t));
   LAPIS_TRY(y, frontend::cast(t, y, is_float(y->dtype()) ? y->dtype() : DType::Int64));
@@ -227,6 +237,7 @@ constexpr AtenRow kRows[] = {
     {"aten.as_strided", "self size stride storage_offset", as_strided},
     {"aten.diag", "self diagonal", diag},
     {"aten.diag_embed", "self offset dim1 dim2", diag_embed},
+    {"aten.diagflat", "self offset", diagflat},
     {"aten.diagonal", "self offset dim1 dim2", diagonal},
     {"aten.diagonal_scatter", "self src offset dim1 dim2", diagonal_scatter},
     {"aten.is_contiguous", "self", is_contiguous},

@@ -47,7 +47,7 @@ std::vector<AtenRow> all_rows() {
         encoder_rows(),    higher_order_rows(), torchao_rows(),  box_rows(),          deformable_rows(),
         part_rows(),       derived_rows(),      stride_rows(),   distance_rows(),     bag_rows(),
         sampling_rows(),   mask_rows(),         column_rows(),   scatter_rows(),      special_rows(),
-        running_rows(),    order_rows(),        count_rows()})
+        running_rows(),    order_rows(),        count_rows(),    arrangement_rows()})
     rows.insert(rows.end(), family.begin(), family.end());
   std::vector<AtenRow> named_otherwise;
   for (const Alias& alias : aliases())

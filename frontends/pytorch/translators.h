@@ -20,7 +20,7 @@ std::span<const AtenRow> activation_rows(), elementwise_rows(), shape_rows(), re
     product_rows(), encoder_rows(), indexing_rows(), creation_rows(), quantization_rows(), recurrent_rows(),
     higher_order_rows(), torchao_rows(), box_rows(), deformable_rows(), part_rows(), derived_rows(), stride_rows(),
     distance_rows(), bag_rows(), sampling_rows(), mask_rows(), column_rows(), scatter_rows(), special_rows(),
-    running_rows(), order_rows(), count_rows();
+    running_rows(), order_rows(), count_rows(), arrangement_rows();
 
 // Output 0, if it could be made.
 Status finish(Translation& t, Result<Value*> y);

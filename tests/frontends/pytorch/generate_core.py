@@ -85,8 +85,9 @@ class Chosen(torch.nn.Module):
 
 
 def names_of_core_aten():
-    packets = ((name, getattr(A, name)) for name in dir(A))
-    return [name for name, packet in packets if hasattr(packet, "overloads") and any(torch.Tag.core in getattr(packet, o).tags for o in packet.overloads())]
+    """Of operators, whose forms that work in place have an underscore."""
+    names = {name.removeprefix("aten::").split(".")[0] for name in torch._C._dispatch_get_all_op_names() if name.startswith("aten::")}
+    return sorted({name.removesuffix("_") for name in names if any(torch.Tag.core in getattr(getattr(A, name), o).tags for o in getattr(A, name).overloads())})
 
 
 def main():

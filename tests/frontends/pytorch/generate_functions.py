@@ -1,14 +1,16 @@
 #!/usr/bin/env python3
 """Makes the PyTorch models of this folder with functions of mathematics and what models count with: generate_functions.py. Needs what generate.py needs.
 
-functions has functions of elements, at their limits too, and operators by their other names; statistics has what runs along an axis, orders it and counts."""
+functions has functions of elements, at their limits too, and operators by their other names; statistics has what runs along an axis, orders it and counts;
+arranged turns tensors around and puts them together, parted cuts axes of open size, script_only has what only TorchScript holds: parts of an axis of open size that are not alike, tensors whose channels are quantized by scales of their own."""
 import math
 import sys
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 
-from generate import HERE, record, uniform, without_debug_info
+from generate import HERE, arrays, record, uniform, without_debug_info
 from generate_limits import seen
 
 torch.manual_seed(31)
@@ -58,11 +60,48 @@ class Statistics(torch.nn.Module):
         return tuple(seen(r).clone() for r in results)
 
 
+class Arranged(torch.nn.Module):
+    def forward(self, a, b, k, z, image):
+        row, at = a[0], k.abs() % 3
+        results = [torch.rot90(image, turns, dims) for turns, dims in ((1, (0, 1)), (2, (-2, -1)), (-1, (3, 1)), (4, (2, 3)))] + [torch.rot90(a, 7, [1, 0]), torch.fliplr(a), torch.flipud(k), torch.flip(z, ())]
+        results += [f([x, y]) for f in (torch.hstack, torch.vstack, torch.dstack, torch.column_stack, torch.row_stack) for x, y in ((row, b[0]), (a, b), (a, k))] + [torch.hstack([z, row]), torch.vstack([z, z]), torch.dstack([image, image]), torch.column_stack([z, row[:1], a[:1]])]
+        results += [torch.block_diag(a, row, z, k[:, :2]), torch.block_diag(k, at), torch.block_diag(a, row[:0]), torch.diagflat(a), torch.diagflat(k, -2), torch.diagflat(z, 1)]
+        results += [f(*way) + k[0, 0] for f in (torch.tril_indices, torch.triu_indices) for way in ((3, 4), (3, 4, 1), (4, 2, -1), (2, 3, 9))] + [torch.tril_indices(3, 3, dtype=torch.int32)]
+        results += [torch.take(a, k % 5), torch.take(a, -at - 1), torch.take_along_dim(a, at, 1), torch.take_along_dim(a, at[:, :1], 0), torch.take_along_dim(a[:1], at, -1), torch.take_along_dim(a, at), torch.take_along_dim(image[0], image[0, :, :1].argmax(-1, keepdim=True), 2)]
+        results += [torch.atleast_1d(z), torch.atleast_2d(z), torch.atleast_2d(row), torch.atleast_3d(z), torch.atleast_3d(row), torch.atleast_3d(a), torch.atleast_1d(a) + 1, torch.vdot(row, b[0])]
+        results += [F.interpolate(image[0], 4, mode="nearest-exact"), F.interpolate(image[None], (3, 2, 7), mode="nearest-exact")]
+        return tuple(r.clone() for r in results)
+
+
+class Parted(torch.nn.Module):
+    def forward(self, a):
+        return *(p + 1 for p in torch.chunk(a, 2)), *(p * 2 for p in torch.tensor_split(a, 2)), *torch.tensor_split(a * 3, (1, -1))
+
+
+class ScriptOnly(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("scales", torch.tensor([0.02, 0.05, 0.01, 0.03]))
+        self.register_buffer("zeros", torch.tensor([3, -7, 0, 20]))
+        self.register_buffer("wide_scales", self.scales.double() * 2)
+        self.register_buffer("middles", torch.tensor([128, 7, 0, 255]))
+
+    def forward(self, x):
+        by_column = torch.quantize_per_channel(x, self.scales, self.zeros, 1, torch.qint8)
+        by_last = torch.quantize_per_channel(x, self.wide_scales, self.middles, 3, torch.quint8)
+        return by_column.dequantize(), by_last.dequantize(), torch.quantize_per_tensor(x, 0.03, 4, torch.qint8).dequantize(), torch._shape_as_tensor(x) + 1, *(p + 1 for p in torch.chunk(x, 3)), *(p * 2 for p in torch.tensor_split(x, 3)), *(p - 1 for p in torch.unsafe_chunk(x, 2, -4))
+
+
 def main():
     k = torch.randint(-3, 4, (3, 4))
     record("functions", Functions(), {"a": uniform(3, 4), "b": uniform(3, 4), "k": k, "s": k > 0})
     record("statistics", Statistics(), {"a": uniform(3, 4), "k": k, "s": k > 0, "z": torch.tensor(2.5), "wide": uniform(4, 11)})
-    for name in ("functions", "statistics"):
+    record("arranged", Arranged(), {"a": uniform(3, 4), "b": uniform(3, 4), "k": k, "z": torch.tensor(2.5), "image": uniform(2, 3, 4, 5)})
+    record("parted", Parted(), {"a": uniform(8, 3)}, core=False, dynamic={"a": {0: 2 * torch.export.Dim("half", min=2, max=32)}})
+    script_only, x = ScriptOnly(), uniform(7, 4, 3, 4)
+    np.savez_compressed(HERE / "script_only.npz", **arrays({"x": x}, script_only(x)))
+    torch.jit.save(torch.jit.trace(script_only, (x,)), str(HERE / "script_only.pt"))
+    for name in ("functions", "statistics", "arranged", "parted", "script_only"):
         without_debug_info(HERE / f"{name}.pt")
 
 
