@@ -64,28 +64,34 @@ class Math {
     const ReducedAngle angle = reduce_huge_angles(l, x, {rest, fma(quarter, -4, n)});
     Value* r = angle.rest;
     Value *square = mul(r, r), *half = mul(square, 0.5);
-    Value* sine = fma(mul(square, r), polynomial(square, scalar::kSin), r);
-    Value* cosine = add(fma(mul(square, square), polynomial(square, scalar::kCos), b.CreateFNeg(half)), 1);
+    Value* cube = mul(square, r);
+    Value* sine = fma(cube, polynomial(square, scalar::kSin), r);
+    Value *fourth = mul(square, square), *tail = polynomial(square, scalar::kCos);
+    Value* cosine = add(fma(fourth, tail, b.CreateFNeg(half)), 1);
     return {sine, cosine, angle.quadrant};
   }
   Value* is_odd(Value* quadrant) const {
-    return b.CreateOr(b.CreateFCmpOEQ(quadrant, k(quadrant, 1)), b.CreateFCmpOEQ(quadrant, k(quadrant, 3)));
+    Value* first = b.CreateFCmpOEQ(quadrant, k(quadrant, 1));
+    return b.CreateOr(first, b.CreateFCmpOEQ(quadrant, k(quadrant, 3)));
   }
   Value* negated_if(Value* condition, Value* x) const { return select(condition, b.CreateFNeg(x), x); }
   Value* sin(Value* x) const {
     const Reduced r = reduce(x);
-    Value* y = negated_if(greater(r.quadrant, 1.5), select(is_odd(r.quadrant), r.cosine, r.sine));
+    Value* negative = greater(r.quadrant, 1.5);
+    Value* y = negated_if(negative, select(is_odd(r.quadrant), r.cosine, r.sine));
     return select(b.CreateFCmpOEQ(x, k(x, 0)), x, y);  // keeps -0
   }
   Value* cos(Value* x) const {
     const Reduced r = reduce(x);
-    Value* negative = b.CreateAnd(greater(r.quadrant, 0.5), less(r.quadrant, 2.5));
+    Value* beyond_first = greater(r.quadrant, 0.5);
+    Value* negative = b.CreateAnd(beyond_first, less(r.quadrant, 2.5));
     return negated_if(negative, select(is_odd(r.quadrant), r.sine, r.cosine));
   }
   Value* tan(Value* x) const {
     const Reduced r = reduce(x);
     Value* odd = is_odd(r.quadrant);
-    Value* y = negated_if(odd, div(select(odd, r.cosine, r.sine), select(odd, r.sine, r.cosine)));
+    Value *dividend = select(odd, r.cosine, r.sine), *divisor = select(odd, r.sine, r.cosine);
+    Value* y = negated_if(odd, div(dividend, divisor));
     return select(b.CreateFCmpOEQ(x, k(x, 0)), x, y);
   }
 
@@ -125,7 +131,8 @@ Value* remainder(const Lanes& lanes, Value* dividend, Value* divisor) {
       m.mul(m.from_bits(b.CreateAnd(pattern, lanes.integer(pattern, int64_t{0x7FF} << 52)), quotient), 0x1p-39);
   unit = m.select(m.less(unit, 1), m.k(unit, 1), unit);
   Value* reduced = m.fma(b.CreateFNeg(quotient), divisor, rest);
-  reduced = m.select(m.less(reduced, 0), m.fma(unit, divisor, reduced), reduced);
+  Value* too_large = m.less(reduced, 0);
+  reduced = m.select(too_large, m.fma(unit, divisor, reduced), reduced);
   Value* next = m.select(b.CreateFCmpOGE(rest, divisor), reduced, rest);
   rest->addIncoming(next, body);
   b.CreateCondBr(lanes.any(b.CreateFCmpOGE(next, divisor)), body, after);
@@ -141,10 +148,14 @@ Value* emit_fmod(const Lanes& lanes, Value* x, Value* y) {
   const bool narrow = !m.is_double(x);
   Value *dividend = m.abs(m.widened(x)), *divisor = m.abs(m.widened(y));
   // 0 and NaN are no divisors, infinity and NaN no dividends: nothing is searched there, the result is NaN.
-  Value* defined = b.CreateAnd(m.greater(divisor, 0), m.less(dividend, INFINITY));
+  Value* divides = m.greater(divisor, 0);
+  Value* defined = b.CreateAnd(divides, m.less(dividend, INFINITY));
   Value* rest = m.select(defined, dividend, m.k(dividend, 0));
   if (!narrow) {  // quotients of doubles may overflow: remainders by multiples of a tiny divisor come first
-    auto enlarged = [&](Value* d) { return m.select(m.less(d, 1), m.mul(d, 0x1p1000), d); };
+    auto enlarged = [&](Value* d) {
+      Value* small = m.less(d, 1);
+      return m.select(small, m.mul(d, 0x1p1000), d);
+    };
     rest = remainder(lanes, rest, enlarged(enlarged(divisor)));
     rest = remainder(lanes, rest, enlarged(divisor));
   }

@@ -48,7 +48,8 @@ class Reduction {
     b_.SetInsertPoint(llvm::BasicBlock::Create(module_.getContext(), "entry", function));
     Value* x = function->getArg(0);
     Value* bits = b_.CreateBitCast(x, b_.getInt64Ty());
-    Value* product = multiply(mantissa(bits), window(exponent(bits)));
+    Value* m = mantissa(bits);
+    Value* product = multiply(m, window(exponent(bits)));
     Value* top = b_.CreateTrunc(b_.CreateLShr(product, 64), b_.getInt64Ty());
     Value* quadrant = b_.CreateLShr(b_.CreateAdd(top, word(uint64_t{1} << 61)), 62);  // the nearest, modulo 4
     Value* turns = b_.CreateShl(b_.CreateZExt(quadrant, b_.getInt128Ty()), 126);
@@ -92,8 +93,9 @@ class Reduction {
 
   // The upper 128 of the lowest 192 bits.
   Value* multiply(Value* m, const Window& w) {
-    Value* low = b_.CreateLShr(b_.CreateMul(wide(m), wide(w.low)), 64);
-    Value* middle = b_.CreateAdd(b_.CreateMul(wide(m), wide(w.middle)), low);
+    Value* factor = wide(m);
+    Value* low = b_.CreateLShr(b_.CreateMul(factor, wide(w.low)), 64);
+    Value* middle = b_.CreateAdd(b_.CreateMul(factor, wide(w.middle)), low);
     return b_.CreateAdd(b_.CreateShl(wide(b_.CreateMul(m, w.high)), 64), middle);
   }
 
@@ -103,7 +105,8 @@ class Reduction {
     Value* magnitude = b_.CreateSelect(negative, b_.CreateNeg(fixed), fixed);
     Value* high = b_.CreateUIToFP(b_.CreateTrunc(b_.CreateLShr(magnitude, 64), b_.getInt64Ty()), b_.getDoubleTy());
     Value* low = b_.CreateUIToFP(b_.CreateTrunc(magnitude, b_.getInt64Ty()), b_.getDoubleTy());
-    Value* real = b_.CreateFAdd(b_.CreateFMul(high, number(0x1p-62)), b_.CreateFMul(low, number(0x1p-126)));
+    high = b_.CreateFMul(high, number(0x1p-62));
+    Value* real = b_.CreateFAdd(high, b_.CreateFMul(low, number(0x1p-126)));
     return b_.CreateSelect(negative, b_.CreateFNeg(real), real);
   }
 
@@ -139,8 +142,8 @@ ReducedAngle reduce_lanes(const Lanes& l, llvm::Function* function, Value* x) {
 ReducedAngle reduce_huge_angles(const Lanes& l, Value* x, const ReducedAngle& ordinary) {
   auto& b = l.b;
   Value* magnitude = l.unary(llvm::Intrinsic::fabs, x);
-  Value* huge =
-      b.CreateAnd(b.CreateFCmpOGE(magnitude, l.real(x, kHugeAngle)), b.CreateFCmpOLT(magnitude, l.real(x, INFINITY)));
+  Value* large = b.CreateFCmpOGE(magnitude, l.real(x, kHugeAngle));
+  Value* huge = b.CreateAnd(large, b.CreateFCmpOLT(magnitude, l.real(x, INFINITY)));
   llvm::BasicBlock* before = b.GetInsertBlock();
   llvm::Function* function = before->getParent();
   llvm::Function* reduce = reduction(*function->getParent());

@@ -308,7 +308,8 @@ class LoopEmitter {
     if (r.kind == Loop::Reduce::Sum && last.op == Op::Mul && last.type == r.type &&
         (r.type == DType::Float32 || r.type == DType::Float64)) {
       Value *a = values[static_cast<size_t>(last.args[0])].value, *c = values[static_cast<size_t>(last.args[1])].value;
-      result = lanes_.fma(lanes_.splat(a), lanes_.splat(c), accumulator);
+      a = lanes_.splat(a);
+      result = lanes_.fma(a, lanes_.splat(c), accumulator);
     } else {
       result = fold(lanes_, r, accumulator, lanes_.splat(lanes_.convert(x.value, x.type, r.type)));
     }
@@ -356,8 +357,8 @@ class LoopEmitter {
     const int64_t rows = i.imm2.as_int(),
                   size = std::max<int64_t>(1, bit_width(loop_.views[static_cast<size_t>(i.slot)].dtype) / 8);
     Value* zero = lanes_.integer(index, 0);
-    Value* wrapped =
-        b.CreateSelect(b.CreateICmpSLT(index, zero), b.CreateAdd(index, lanes_.integer(index, rows)), index);
+    Value* negative = b.CreateICmpSLT(index, zero);
+    Value* wrapped = b.CreateSelect(negative, b.CreateAdd(index, lanes_.integer(index, rows)), index);
     memory_.store_fault(lanes_.any(b.CreateICmpUGE(wrapped, lanes_.integer(index, rows))));
     Value* clamped = b.CreateBinaryIntrinsic(llvm::Intrinsic::smax, wrapped, zero);
     clamped = b.CreateBinaryIntrinsic(llvm::Intrinsic::smin, clamped, lanes_.integer(index, rows - 1));

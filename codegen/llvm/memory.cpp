@@ -179,7 +179,10 @@ void Memory::store(int v, Value* raw, Value* pointer, const LaneAccess& access) 
       annotated(b.CreateMaskedStore(raw, pointer, align, masked(access.count)), v);
     return;
   }
-  for (int i = 0; i < access.count; ++i) scalar_store(lane(i), advanced(pointer, i * access.stride));
+  for (int i = 0; i < access.count; ++i) {
+    Value* element = lane(i);
+    scalar_store(element, advanced(pointer, i * access.stride));
+  }
 }
 
 void Memory::store_fault(Value* condition) const {

@@ -63,7 +63,8 @@ Value* integer_power(const Lanes& l, Value* x, Value* y, DType type) {
   if (is_unsigned(type)) return result;
   Value* odd = b.CreateICmpNE(b.CreateAnd(y, one), zero);
   Value* minus_one = l.integer(x, -1);
-  Value* inverse = b.CreateSelect(b.CreateICmpEQ(x, minus_one), b.CreateSelect(odd, minus_one, one), zero);
+  Value* alternates = b.CreateICmpEQ(x, minus_one);
+  Value* inverse = b.CreateSelect(alternates, b.CreateSelect(odd, minus_one, one), zero);
   inverse = b.CreateSelect(b.CreateICmpEQ(x, one), one, inverse);
   return b.CreateSelect(b.CreateICmpSLT(y, zero), inverse, result);
 }
@@ -90,8 +91,10 @@ Value* integer_binary(const Lanes& l, Op op, Value* x, Value* y, DType type) {
 Value* float_mod(const Lanes& l, Value* x, Value* y) {
   auto& b = l.b;
   Value *remainder = emit_fmod(l, x, y), *zero = l.real(x, 0);
-  Value* differs = b.CreateXor(b.CreateFCmpOLT(remainder, zero), b.CreateFCmpOLT(y, zero));
-  return b.CreateSelect(b.CreateAnd(b.CreateFCmpUNE(remainder, zero), differs), b.CreateFAdd(remainder, y), remainder);
+  Value *below = b.CreateFCmpOLT(remainder, zero), *down = b.CreateFCmpOLT(y, zero);
+  Value* differs = b.CreateXor(below, down);
+  Value* adjust = b.CreateAnd(b.CreateFCmpUNE(remainder, zero), differs);
+  return b.CreateSelect(adjust, b.CreateFAdd(remainder, y), remainder);
 }
 
 Value* float_binary(const Lanes& l, Op op, Value* x, Value* y) {
@@ -121,14 +124,14 @@ Value* sign(const Lanes& l, Value* x, DType type) {
   auto& b = l.b;
   if (is_float(type)) {
     Value* zero = l.real(x, 0);
-    Value* negative =
-        b.CreateSelect(b.CreateFCmpOLT(x, zero), l.real(x, -1), b.CreateFAdd(x, zero));  // +0 and NaN stay
+    Value* below = b.CreateFCmpOLT(x, zero);
+    Value* negative = b.CreateSelect(below, l.real(x, -1), b.CreateFAdd(x, zero));  // +0 and NaN stay
     return b.CreateSelect(b.CreateFCmpOGT(x, zero), l.real(x, 1), negative);
   }
   Value* zero = l.integer(x, 0);
   if (is_unsigned(type)) return b.CreateZExt(b.CreateICmpNE(x, zero), x->getType());
-  return b.CreateSub(b.CreateZExt(b.CreateICmpSGT(x, zero), x->getType()),
-                     b.CreateZExt(b.CreateICmpSLT(x, zero), x->getType()));
+  Value* above = b.CreateZExt(b.CreateICmpSGT(x, zero), x->getType());
+  return b.CreateSub(above, b.CreateZExt(b.CreateICmpSLT(x, zero), x->getType()));
 }
 
 Value* absolute(const Lanes& l, Value* x, DType type) {

@@ -53,7 +53,8 @@ static Value* over_lanes(const Lanes& lanes, const Loop::Reduction& r, Value* v)
       low.push_back(i);
       high.push_back(i + half);
     }
-    v = fold(lanes, r, lanes.b.CreateShuffleVector(v, low), lanes.b.CreateShuffleVector(v, high));
+    Value* lower = lanes.b.CreateShuffleVector(v, low);
+    v = fold(lanes, r, lower, lanes.b.CreateShuffleVector(v, high));
   }
   return lanes.b.CreateExtractElement(v, uint64_t{0});
 }

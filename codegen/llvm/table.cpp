@@ -47,7 +47,8 @@ Value* permuted(const Lanes& l, Value* index, const TableAccess& table) {
                              {table.load(at, 64), index, table.load(at + 64, 64)});
   };
   Value* upper = b.CreateICmpSLT(index, l.integer(index, 0));
-  return b.CreateSelect(upper, half(128), half(0));
+  Value* second = half(128);
+  return b.CreateSelect(upper, second, half(0));
 }
 
 // A shuffle looks at the low four bits of an index that is not negative, and gives 0 for a negative one. Of an index
@@ -70,7 +71,8 @@ Value* half_by_rows(const Lanes& l, Value* index, const TableAccess& table, int6
 
 Value* by_rows(const Lanes& l, Value* index, const TableAccess& table) {
   Value* upper = l.b.CreateXor(index, l.integer(index, -128));
-  return l.b.CreateXor(half_by_rows(l, index, table, 0), half_by_rows(l, upper, table, 128));
+  Value* first = half_by_rows(l, index, table, 0);
+  return l.b.CreateXor(first, half_by_rows(l, upper, table, 128));
 }
 
 }  // namespace

@@ -127,7 +127,7 @@ class Packer {
     const int value = count == kByteWeights && is_word(from) ? loaded_word(b, from) : joined_bytes(b, from, count);
     if (w_.dtype == DType::Int8) return value;
     const auto signs = static_cast<int32_t>(count == kByteWeights ? 0x80808080u : 0x80808080u >> (32 - 8 * count));
-    return b.op(Op::Xor, value, b.k(DType::Int32, signs));
+    return b.op(Op::Xor, {value, b.k(DType::Int32, signs)});
   }
 
   static int loaded_word(LoopBuilder& b, View from) {
@@ -144,7 +144,7 @@ class Packer {
       const int byte = b.to(DType::Int32, b.load_view(b.add_placed_view(from)));
       Instr shift{Op::ShiftLeft, DType::Int32, {byte, -1, -1}};
       shift.imm = 8 * i;
-      value = i == 0 ? byte : b.op(Op::Or, value, b.program.add(shift));
+      value = i == 0 ? byte : b.op(Op::Or, {value, b.program.add(shift)});
     }
     return value;
   }
@@ -171,10 +171,10 @@ class Packer {
     LoopBuilder b = loop(part, ".starts", {part.channels, c_.k}, 1);
     int weight =
         b.to(DType::Int32, b.load_view(b.add_placed_view(in_weights(part, 0, {channel_stride(), k_stride()}))));
-    if (w_.dtype == DType::UInt8) weight = b.op(Op::Sub, weight, b.k(DType::Int32, 128));
+    if (w_.dtype == DType::UInt8) weight = b.op(Op::Sub, {weight, b.k(DType::Int32, 128)});
     const int sum = b.reduce(Loop::Reduce::Sum, weight);
     b.end_phase(Over::Inner);
-    store_row(b, part, 0, b.op(Op::Mul, b.reduced(sum), b.k(DType::Int32, start)));
+    store_row(b, part, 0, b.op(Op::Mul, {b.reduced(sum), b.k(DType::Int32, start)}));
     int row = 1;
     for (const EpilogueOperand& operand : c_.operands) {
       if (operand.kind != EpilogueOperand::Kind::PerChannel) continue;

@@ -180,16 +180,17 @@ class ContractionBuilder {
     View to = l_.plain_storage(c_.name + ".rows", DType::Int32, rows);
     LoopBuilder b(l_, c_.name + ".rows", x.shape, 1);
     const int value =
-        b.op(Op::Sub, b.to(DType::Int32, b.load_view(b.add_placed_view(x))), b.k(DType::Int32, c_.input_zero_point));
+        b.op(Op::Sub, {b.to(DType::Int32, b.load_view(b.add_placed_view(x))), b.k(DType::Int32, c_.input_zero_point)});
     const int total = b.reduce(Loop::Reduce::Sum, value);
     b.end_phase(Loop::Over::Inner);
     to.shape.push_back(1);
     to.strides.push_back(0);
-    b.store(b.add_placed_view(to), b.op(Op::Mul, b.reduced(total), b.k(DType::Int32, -zero)));
+    const int slot = b.add_placed_view(to);
+    b.store(slot, b.op(Op::Mul, {b.reduced(total), b.k(DType::Int32, -zero)}));
     b.end_phase(Loop::Over::Row);
     l_.emit(b.finish(), "sums of rows for " + c_.name, "int32");
     const int part = load(EpilogueOperand::Kind::PerPixel, broadcast_to(to, shape_), DType::Int32);
-    return program_.add(Op::Add, DType::Int32, {sum, part, -1});
+    return program_.add(Op::Add, DType::Int32, {sum, part});
   }
 
   // Without a schedule the contraction is emitted as it is: scheduling reports why there is none.
@@ -237,17 +238,15 @@ class ContractionBuilder {
   int add_addend(int sum) {
     const ops::GemmAttrs gemm = factors_of(node_);
     const DType type = program_[sum].type;
-    if (gemm.alpha != 1) sum = program_.add(Op::Mul, type, {sum, program_.constant(type, gemm.alpha), -1});
+    if (gemm.alpha != 1) sum = program_.add(Op::Mul, type, {sum, program_.constant(type, gemm.alpha)});
     const Value* added = addend_of(node_);
     if (!added || is_bias(node_)) return sum;
     int addend = in_type(type, load_broadcast(*added));
-    if (gemm.beta != 1) addend = program_.add(Op::Mul, type, {addend, program_.constant(type, gemm.beta), -1});
-    return program_.add(Op::Add, type, {sum, addend, -1});
+    if (gemm.beta != 1) addend = program_.add(Op::Mul, type, {addend, program_.constant(type, gemm.beta)});
+    return program_.add(Op::Add, type, {sum, addend});
   }
 
-  int in_type(DType type, int id) {
-    return program_[id].type == type ? id : program_.add(Op::Cast, type, {id, -1, -1});
-  }
+  int in_type(DType type, int id) { return program_[id].type == type ? id : program_.add(Op::Cast, type, {id}); }
 
   // C of a Gemm against the product, the bias of a convolution along its channels.
   int load_broadcast(const Value& value) {
@@ -273,7 +272,7 @@ class ContractionBuilder {
     const int m =
         load(EpilogueOperand::Kind::PerChannel, l_.constant(multiplier, c_.name + ".multiplier"), DType::Float32);
     const int scaled =
-        program_.add(Op::Mul, DType::Float32, {program_.add(Op::Cast, DType::Float32, {accumulator, -1, -1}), m, -1});
+        program_.add(Op::Mul, DType::Float32, {program_.add(Op::Cast, DType::Float32, {accumulator, -1, -1}), m});
     return program_.add(
         Instr{Op::Quantize, node_.output()->dtype(), {scaled, -1, -1}, -1, 1.0, *scalar_constant(node_.input(7))});
   }

@@ -143,15 +143,15 @@ class Fuser {
     }
     const bool requantizes = row_of(anchor)->product->requantizes;
     const DType sum = requantizes ? DType::Int32 : Scalar::arithmetic(stored);
-    auto in_sum = [&](int id) { return epilogue[id].type == sum ? id : epilogue.add(Op::Cast, sum, {id, -1, -1}); };
+    auto in_sum = [&](int id) { return epilogue[id].type == sum ? id : epilogue.add(Op::Cast, sum, {id}); };
     int result = epilogue.add(Op::Accumulator, sum);
-    if (weight_zero_point(anchor) != 0) result = epilogue.add(Op::Add, sum, {result, load(epilogue, sum), -1});
+    if (weight_zero_point(anchor) != 0) result = epilogue.add(Op::Add, sum, {result, load(epilogue, sum)});
     if (const Value* added = addend_of(anchor); added && !is_bias(anchor))
-      result = epilogue.add(Op::Add, sum, {result, in_sum(load(epilogue, added->dtype())), -1});
-    if (!requantizes && stored != sum) epilogue.add(Op::Cast, stored, {result, -1, -1});
+      result = epilogue.add(Op::Add, sum, {result, in_sum(load(epilogue, added->dtype()))});
+    if (!requantizes && stored != sum) epilogue.add(Op::Cast, stored, {result});
     if (!requantizes) return epilogue;
-    const int real = epilogue.add(Op::Cast, DType::Float32, {result, -1, -1});
-    const int scaled = epilogue.add(Op::Mul, DType::Float32, {real, load(epilogue, DType::Float32), -1});
+    const int real = epilogue.add(Op::Cast, DType::Float32, {result});
+    const int scaled = epilogue.add(Op::Mul, DType::Float32, {real, load(epilogue, DType::Float32)});
     Instr quantize{Op::Quantize, anchor.output()->dtype(), {scaled, -1, -1}};
     quantize.imm = 1;
     epilogue.add(quantize);

@@ -25,8 +25,8 @@ class LoopBuilder {
 
   // The program of the phase being written.
   Program program;
-  int op(Op op, int a, int b = -1, int c = -1) { return program.add(op, program[a].type, {a, b, c}); }
-  int to(DType type, int x) { return program[x].type == type ? x : program.add(Op::Cast, type, {x, -1, -1}); }
+  int op(Op op, Args o) { return program.add(op, program[o.x].type, o); }
+  int to(DType type, int x) { return program[x].type == type ? x : program.add(Op::Cast, type, {x}); }
   int k(DType type, Immediate value) { return program.constant(type, value); }
 
   int add_view(View view, const Mapping& mapping);  // broadcasts and places; equal views share a slot

@@ -10,6 +10,7 @@
 
 namespace lapis::codegen {
 
+using scalar::Args;
 using scalar::Program;
 
 // The instruction that holds operand i of the node being translated.
@@ -30,17 +31,17 @@ class Scalar {
   const Instr& instr(int id) const { return p_[id]; }
   template <class T> T attrs() const { return node.attrs<T>(); }
 
-  int op(Op op, int a, int b = -1, int c = -1) { return p_.add(op, type(), {a, b, c}); }
-  int as(DType type, Op op, int a, int b = -1, int c = -1) { return p_.add(op, type, {a, b, c}); }
-  int to(DType type, int a) { return type_of(a) == type ? a : as(type, Op::Cast, a); }
+  int op(Op op, Args o) { return p_.add(op, type(), o); }
+  int as(DType type, Op op, Args o) { return p_.add(op, type, o); }
+  int to(DType type, int a) { return type_of(a) == type ? a : as(type, Op::Cast, {a}); }
   int k(Immediate value) { return p_.constant(type(), value); }
   int raw(Instr instr) { return p_.add(instr); }
 
-  int mul(int a, int b) { return op(Op::Mul, a, b); }
-  int add(int a, int b) { return op(Op::Add, a, b); }
-  int sub(int a, int b) { return op(Op::Sub, a, b); }
-  int less(int a, int b) { return as(DType::Bool, Op::Less, a, b); }
-  int select(int condition, int a, int b) { return op(Op::Select, condition, a, b); }
+  int mul(Args o) { return op(Op::Mul, o); }
+  int add(Args o) { return op(Op::Add, o); }
+  int sub(Args o) { return op(Op::Sub, o); }
+  int less(Args o) { return as(DType::Bool, Op::Less, o); }
+  int select(Args o) { return op(Op::Select, o); }  // condition, yes, no
 
   static DType arithmetic(DType type);
   const Node& node;
@@ -54,11 +55,11 @@ class Scalar {
 using Translate = int (*)(Scalar&);
 int translate(const Node& node, Program& program, const Operand& operand);
 
-template <Op kOp> int unary(Scalar& s) { return s.op(kOp, s.in(0)); }
-template <Op kOp> int binary(Scalar& s) { return s.op(kOp, s.in(0), s.in(1)); }
+template <Op kOp> int unary(Scalar& s) { return s.op(kOp, {s.in(0)}); }
+template <Op kOp> int binary(Scalar& s) { return s.op(kOp, {s.in(0), s.in(1)}); }
 template <Op kOp> int variadic(Scalar& s) {
   int result = s.in(0);
-  for (size_t i = 1; i < s.node.inputs().size(); ++i) result = s.op(kOp, result, s.in(i));
+  for (size_t i = 1; i < s.node.inputs().size(); ++i) result = s.op(kOp, {result, s.in(i)});
   return result;
 }
 

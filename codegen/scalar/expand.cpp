@@ -42,9 +42,7 @@ const Formula* formula_of(Op op) {
   return found == std::end(kFormulas) ? nullptr : found;
 }
 
-int cast(Program& program, DType type, int x) {
-  return program[x].type == type ? x : program.add(Op::Cast, type, {x, -1, -1});
-}
+int cast(Program& program, DType type, int x) { return program[x].type == type ? x : program.add(Op::Cast, type, {x}); }
 
 // In float or double, whatever the type of the instruction; halves are rounded once, at the end.
 int expand_one(Program& program, const Instr& i) {

@@ -38,37 +38,37 @@ class Formulas {
  private:
   DType type(int x) const { return p_[x].type; }
   bool is_double(int x) const { return type(x) == DType::Float64; }
-  int op(Op op, int x, int y = -1, int z = -1) const { return p_.add(op, type(x), {x, y, z}); }
-  int truth(Op op, int x, int y = -1) const { return p_.add(op, DType::Bool, {x, y, -1}); }
+  int op(Op op, Args o) const { return p_.add(op, type(o.x), o); }
+  int truth(Op op, Args o) const { return p_.add(op, DType::Bool, o); }
   int k(int like, double value) const {
     return p_.constant(type(like), is_double(like) ? value : static_cast<double>(static_cast<float>(value)));
   }
 
-  int add(int x, int y) const { return op(Op::Add, x, y); }
-  int plus(int x, double y) const { return add(x, k(x, y)); }
-  int sub(int x, int y) const { return op(Op::Sub, x, y); }
-  int from(double x, int y) const { return sub(k(y, x), y); }
-  int mul(int x, int y) const { return op(Op::Mul, x, y); }
-  int times(int x, double y) const { return mul(x, k(x, y)); }
-  int div(int x, int y) const { return op(Op::Div, x, y); }
-  int over(double x, int y) const { return div(k(y, x), y); }
-  int fma(int x, int y, int z) const { return op(Op::MultiplyAdd, x, y, z); }
-  int times_plus(int x, double y, int z) const { return fma(x, k(x, y), z); }
-  int sqrt(int x) const { return op(Op::Sqrt, x); }
-  int abs(int x) const { return op(Op::Abs, x); }
-  int neg(int x) const { return op(Op::Neg, x); }
-  int at_least(int x, double low) const { return op(Op::AtLeast, x, k(x, low)); }
-  int at_most(int x, double high) const { return op(Op::AtMost, x, k(x, high)); }
-  int floor(int x) const { return op(Op::Floor, x); }
-  int less(int x, int y) const { return truth(Op::Less, x, y); }
-  int below(int x, double y) const { return less(x, k(x, y)); }
-  int above(int x, double y) const { return less(k(x, y), x); }
-  int equal(int x, int y) const { return truth(Op::Equal, x, y); }
-  int equals(int x, double y) const { return equal(x, k(x, y)); }
-  int both(int x, int y) const { return truth(Op::And, x, y); }
-  int either(int x, int y) const { return truth(Op::Or, x, y); }
-  int negated(int condition) const { return truth(Op::Not, condition); }
-  int select(int condition, int yes, int no) const { return p_.add(Op::Select, type(yes), {condition, yes, no}); }
+  int add(Args o) const { return op(Op::Add, o); }
+  int plus(int x, double y) const { return add({x, k(x, y)}); }
+  int sub(Args o) const { return op(Op::Sub, o); }
+  int from(double x, int y) const { return sub({k(y, x), y}); }
+  int mul(Args o) const { return op(Op::Mul, o); }
+  int times(int x, double y) const { return mul({x, k(x, y)}); }
+  int div(Args o) const { return op(Op::Div, o); }
+  int over(double x, int y) const { return div({k(y, x), y}); }
+  int fma(Args o) const { return op(Op::MultiplyAdd, o); }
+  int times_plus(int x, double y, int z) const { return fma({x, k(x, y), z}); }
+  int sqrt(int x) const { return op(Op::Sqrt, {x}); }
+  int abs(int x) const { return op(Op::Abs, {x}); }
+  int neg(int x) const { return op(Op::Neg, {x}); }
+  int at_least(int x, double low) const { return op(Op::AtLeast, {x, k(x, low)}); }
+  int at_most(int x, double high) const { return op(Op::AtMost, {x, k(x, high)}); }
+  int floor(int x) const { return op(Op::Floor, {x}); }
+  int less(Args o) const { return truth(Op::Less, o); }
+  int below(int x, double y) const { return less({x, k(x, y)}); }
+  int above(int x, double y) const { return less({k(x, y), x}); }
+  int equal(Args o) const { return truth(Op::Equal, o); }
+  int equals(int x, double y) const { return equal({x, k(x, y)}); }
+  int both(Args o) const { return truth(Op::And, o); }
+  int either(Args o) const { return truth(Op::Or, o); }
+  int negated(int condition) const { return truth(Op::Not, {condition}); }
+  int select(Args o) const { return p_.add(Op::Select, type(o.y), o); }                        // condition, yes, no
   int limit(int x, double low, double high) const { return at_most(at_least(x, low), high); }  // NaN stays NaN
   int polynomial(int x, std::span<const double> c) const;                                      // c[0] + c[1] x + ...
 
@@ -76,8 +76,8 @@ class Formulas {
   int mantissa_bits(int x) const { return is_double(x) ? 52 : 23; }
   int bias(int x) const { return is_double(x) ? 1023 : 127; }
   DType word(int x) const { return is_double(x) ? DType::Int64 : DType::Int32; }
-  int bits(int x) const { return p_.add(Op::Bits, word(x), {x, -1, -1}); }
-  int from_bits(int i, int like) const { return p_.add(Op::Bits, type(like), {i, -1, -1}); }
+  int bits(int x) const { return p_.add(Op::Bits, word(x), {x}); }
+  int from_bits(int i, int like) const { return p_.add(Op::Bits, type(like), {i}); }
   int pattern(int like, uint64_t bits) const { return p_.constant(word(like), static_cast<int64_t>(bits)); }
   int pattern_of(int like, double value) const;
   int integer(int like, int64_t value) const { return p_.constant(type(like), value); }

@@ -11,10 +11,16 @@
 
 namespace lapis::scalar {
 
+// The operands of an instruction, given in braces: what computes them is added from left to right, as C++ promises for
+// braces but not for the arguments of a function. So a program is the same whichever compiler has built Lapis.
+struct Args {
+  int32_t x = -1, y = -1, z = -1;
+};
+
 class Program {
  public:
   int add(const Instr& instr);  // returns its id; an identical earlier instruction is reused
-  int add(Op op, DType type, std::array<int32_t, 3> args = {-1, -1, -1}) { return add(Instr{op, type, args}); }
+  int add(Op op, DType type, Args o = {}) { return add(Instr{op, type, {o.x, o.y, o.z}}); }
   int constant(DType type, Immediate value) { return add({Op::Constant, type, {-1, -1, -1}, -1, value.held_as(type)}); }
   const Instr& operator[](int id) const { return instrs[static_cast<size_t>(id)]; }
   std::vector<Instr> instrs;

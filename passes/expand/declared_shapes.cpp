@@ -45,7 +45,8 @@ Ints where_kept(const Shape& x, Ints y, int64_t other, bool from_last) {
 
 // As it is, or -1; 0 where the size of x is copied.
 Value* reshapes_so(const Sized& s) {
-  Value* hold = s.either(s.equal(s.y), s.equal(Ints(s.y.size(), -1)));
+  Value* as_it_is = s.equal(s.y);
+  Value* hold = s.either(as_it_is, s.equal(Ints(s.y.size(), -1)));
   if (s.node.attrs<ops::ReshapeAttrs>().allowzero) return s.all(hold);
   return s.all(s.either(hold, s.equal(where_kept(s.x, s.y, 0, false))));
 }
@@ -53,7 +54,8 @@ Value* reshapes_so(const Sized& s) {
 // Sizes of 1 keep those of x.
 Value* expands_so(const Sized& s) {
   const Ints last(s.y.end() - static_cast<std::ptrdiff_t>(s.count()), s.y.end());
-  return s.all(s.either(s.equal(last), s.equal(where_kept(s.x, last, 1, true))));
+  Value* as_it_is = s.equal(last);
+  return s.all(s.either(as_it_is, s.equal(where_kept(s.x, last, 1, true))));
 }
 
 Ints repeats_of(const Sized& s) {

@@ -188,7 +188,10 @@ Measurement as_changed(const Graph& original, const Graph& changed, std::span<Me
   Graph& both = measurement.graph();
   for (const Value* input : original.inputs()) both.add_input(input->name(), input->type());
   Copier before(original, both), now(changed, both);
-  for (Measured& m : some) measurement.add(m, copied(now, data_in(changed, m)), copied(before, data_in(original, m)));
+  for (Measured& m : some) {
+    Value* is = copied(now, data_in(changed, m));
+    measurement.add(m, is, copied(before, data_in(original, m)));
+  }
   return measurement;
 }
 

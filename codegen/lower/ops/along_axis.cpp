@@ -31,8 +31,8 @@ void top_k(Lowering& l, const FusedRegion& region) {
 void convert(Lowering& l, const View& from, const View& to, const std::string& name) {
   LoopBuilder b(l, name, to.shape);
   const Mapping here = straight(to.shape);
-  const int x = b.load_view(b.add_view(from, here));
-  b.store(b.add_view(to, here), b.to(to.dtype, x));
+  const int x = b.load_view(b.add_view(from, here)), slot = b.add_view(to, here);
+  b.store(slot, b.to(to.dtype, x));
   b.end_phase(Loop::Over::Row);
   l.emit(b.finish(), "conversion of " + name, std::string(name_of(to.dtype)));
 }

@@ -19,8 +19,8 @@ bool binds(const Scalar& s, size_t i, double extreme) {
 }
 int clip(Scalar& s) {
   int x = s.in(0);
-  if (binds(s, 1, -kInfinity)) x = s.op(Op::AtLeast, x, s.in(1));
-  if (binds(s, 2, kInfinity)) x = s.op(Op::AtMost, x, s.in(2));
+  if (binds(s, 1, -kInfinity)) x = s.op(Op::AtLeast, {x, s.in(1)});
+  if (binds(s, 2, kInfinity)) x = s.op(Op::AtMost, {x, s.in(2)});
   return x;
 }
 
@@ -39,8 +39,8 @@ DType power_type(DType base, DType exponent, const std::optional<Immediate>& con
 
 // The square root, but of -0 it is +0 and of -infinity it is infinity.
 int half_power(Scalar& s, int x) {
-  const int root = s.op(Op::Sqrt, s.add(x, s.k(0)));
-  return s.select(s.as(DType::Bool, Op::Equal, x, s.k(-INFINITY)), s.k(INFINITY), root);
+  const int root = s.op(Op::Sqrt, {s.add({x, s.k(0)})});
+  return s.select({s.as(DType::Bool, Op::Equal, {x, s.k(-INFINITY)}), s.k(INFINITY), root});
 }
 
 int power(Scalar& s) {
@@ -50,18 +50,18 @@ int power(Scalar& s) {
   const double value = constant ? constant->as_double() : NAN;
   // An integer to the power of a real number is a real number, which saturates instead of wrapping.
   const bool same_kind = is_float(s.type()) || is_integer(exponent->dtype());
-  if (same_kind && value == 2) return s.mul(x, x);
+  if (same_kind && value == 2) return s.mul({x, x});
   if (same_kind && value == 1) return x;
   if (is_float(s.type()) && value == 0.5) return half_power(s, x);
   const DType type = power_type(s.type(), Scalar::arithmetic(exponent->dtype()), constant);
-  return s.to(s.type(), s.as(type, Op::Pow, s.to(type, x), s.to(type, s.in(1))));
+  return s.to(s.type(), s.as(type, Op::Pow, {s.to(type, x), s.to(type, s.in(1))}));
 }
 
-int modulo(Scalar& s) { return s.op(s.attrs<ops::ModAttrs>().fmod ? Op::FMod : Op::Mod, s.in(0), s.in(1)); }
+int modulo(Scalar& s) { return s.op(s.attrs<ops::ModAttrs>().fmod ? Op::FMod : Op::Mod, {s.in(0), s.in(1)}); }
 
 int mean(Scalar& s) {
   const int sum = variadic<Op::Add>(s);
-  return s.op(Op::Div, sum, s.k(static_cast<double>(s.node.inputs().size())));
+  return s.op(Op::Div, {sum, s.k(static_cast<double>(s.node.inputs().size()))});
 }
 
 }  // namespace

@@ -237,7 +237,7 @@ void read_slice(Lowering& l, const View& sequence, int64_t axis, bool backwards,
   int at = b.load_view(b.add_view(counter, here));
   if (backwards) {
     const int last = b.k(DType::Int64, count - 1);
-    at = b.op(Op::Sub, last, at);
+    at = b.op(Op::Sub, {last, at});
   }
   const int loaded = b.program.add(Instr{Op::Gather, from.dtype, {at, -1, -1}, b.add_view(from, here), stride, count});
   b.store(b.add_view(to, here), loaded);

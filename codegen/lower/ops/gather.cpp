@@ -26,7 +26,7 @@ void gather(Lowering& l, const FusedRegion& region) {
 
   LoopBuilder b(l, out->name(), shape);
   int at = b.load_view(b.add_placed_view(index));
-  if (index.dtype != DType::Int64) at = b.program.add(Op::Cast, DType::Int64, {at, -1, -1});
+  if (index.dtype != DType::Int64) at = b.program.add(Op::Cast, DType::Int64, {at});
   const Instr gather{Op::Gather,         data.dtype,      {at, -1, -1}, b.add_placed_view(table),
                      data.strides[axis], data.shape[axis]};
   const Mapping here = straight(shape);

@@ -7,12 +7,12 @@
 namespace lapis::codegen {
 namespace {
 
-template <Op kOp> int compare(Scalar& s) { return s.as(DType::Bool, kOp, s.in(0), s.in(1)); }
-template <Op kOp> int compare_swapped(Scalar& s) { return s.as(DType::Bool, kOp, s.in(1), s.in(0)); }
+template <Op kOp> int compare(Scalar& s) { return s.as(DType::Bool, kOp, {s.in(0), s.in(1)}); }
+template <Op kOp> int compare_swapped(Scalar& s) { return s.as(DType::Bool, kOp, {s.in(1), s.in(0)}); }
 
-template <Op kOp> int classify(Scalar& s) { return s.as(DType::Bool, kOp, s.in(0)); }
+template <Op kOp> int classify(Scalar& s) { return s.as(DType::Bool, kOp, {s.in(0)}); }
 
-int where(Scalar& s) { return s.as(s.result_type(), Op::Select, s.as_is(0), s.as_is(1), s.as_is(2)); }
+int where(Scalar& s) { return s.as(s.result_type(), Op::Select, {s.as_is(0), s.as_is(1), s.as_is(2)}); }
 
 int shifted(Scalar& s, Op direction, int x, int64_t by) { return s.raw({direction, s.type(), {x, -1, -1}, -1, by}); }
 
@@ -22,10 +22,10 @@ int bit_shift(Scalar& s) {
   const int by = s.in(1), width = bit_width(s.type());
   int x = s.in(0);
   for (int step = 1; step < width; step *= 2) {
-    const int stays = s.as(DType::Bool, Op::Equal, s.op(Op::And, by, s.k(step)), s.k(0));
-    x = s.select(stays, x, shifted(s, direction, x, step));
+    const int stays = s.as(DType::Bool, Op::Equal, {s.op(Op::And, {by, s.k(step)}), s.k(0)});
+    x = s.select({stays, x, shifted(s, direction, x, step)});
   }
-  return s.select(s.less(by, s.k(width)), x, s.k(0));
+  return s.select({s.less({by, s.k(width)}), x, s.k(0)});
 }
 
 Status both_signs(const Node& node) {

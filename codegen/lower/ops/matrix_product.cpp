@@ -33,13 +33,13 @@ DType sum_type(const Node& node) {
 }
 
 int converted(LoopBuilder& b, int x, DType type) {
-  return b.program[x].type == type ? x : b.program.add(Op::Cast, type, {x, -1, -1});
+  return b.program[x].type == type ? x : b.program.add(Op::Cast, type, {x});
 }
 
 int factor_at(LoopBuilder& b, const View& placed, DType type, const Value* zero_point) {
   const int x = converted(b, b.load_view(b.add_placed_view(placed)), type);
   const int64_t zero = zero_point ? scalar_constant(zero_point)->as_int() : 0;
-  return zero == 0 ? x : b.op(Op::Sub, x, b.k(type, zero));
+  return zero == 0 ? x : b.op(Op::Sub, {x, b.k(type, zero)});
 }
 
 View factor(Lowering& l, const Value* v, bool transposed) {
@@ -50,12 +50,12 @@ View factor(Lowering& l, const Value* v, bool transposed) {
 int finish_product(LoopBuilder& b, const Node& node, int sum, const Mapping& rows) {
   const ops::GemmAttrs factors = factors_of(node);
   const DType type = b.program[sum].type;
-  if (factors.alpha != 1) sum = b.op(Op::Mul, sum, b.k(type, factors.alpha));
+  if (factors.alpha != 1) sum = b.op(Op::Mul, {sum, b.k(type, factors.alpha)});
   const Value* addend = addend_of(node);
   if (!addend) return sum;
   int added = converted(b, b.load(addend, rows), type);
-  if (factors.beta != 1) added = b.op(Op::Mul, added, b.k(type, factors.beta));
-  return b.op(Op::Add, sum, added);
+  if (factors.beta != 1) added = b.op(Op::Mul, {added, b.k(type, factors.beta)});
+  return b.op(Op::Add, {sum, added});
 }
 
 void matrix_product(Lowering& l, const FusedRegion& region) {
@@ -85,7 +85,7 @@ void matrix_product(Lowering& l, const FusedRegion& region) {
   const Product& product = *row_of(node)->product;
   const int x = factor_at(b, left, type, operand_of(node, product.x_zero)),
             y = factor_at(b, right, type, operand_of(node, product.w_zero));
-  const int sum = b.reduce(Reduce::Sum, b.op(Op::Mul, x, y));
+  const int sum = b.reduce(Reduce::Sum, b.op(Op::Mul, {x, y}));
   b.end_phase(Over::Inner);
   int result = finish_product(b, node, b.reduced(sum), rows);
   result = b.apply_chain(region, converted(b, result, node.output()->dtype()), rows);

@@ -23,17 +23,17 @@ void normalize(Lowering& l, const FusedRegion& region, const std::vector<bool>& 
   const auto count = [&] { return b.k(type, r.inner_size()); };
   auto centred = [&] {
     const int loaded = b.to(type, b.load(x, r.inner)), total = b.reduced(sum);
-    return b.op(Op::Sub, loaded, b.op(Op::Div, total, count()));
+    return b.op(Op::Sub, {loaded, b.op(Op::Div, {total, count()})});
   };
   const int deviation = centred();
-  const int squares = b.reduce(Reduce::Sum, b.op(Op::Mul, deviation, deviation));
+  const int squares = b.reduce(Reduce::Sum, b.op(Op::Mul, {deviation, deviation}));
   b.end_phase(Over::Inner);
   const int total = b.reduced(squares);
-  const int variance = b.op(Op::Div, total, count());
+  const int variance = b.op(Op::Div, {total, count()});
   const int epsilon = b.k(type, added);
-  int y = b.op(Op::Div, centred(), b.op(Op::Sqrt, b.op(Op::Add, variance, epsilon)));
-  y = b.op(Op::Mul, y, b.to(type, b.load_view(b.add_view(std::move(scale), r.inner))));
-  if (bias) y = b.op(Op::Add, y, b.to(type, b.load_view(b.add_view(*std::move(bias), r.inner))));
+  int y = b.op(Op::Div, {centred(), b.op(Op::Sqrt, {b.op(Op::Add, {variance, epsilon})})});
+  y = b.op(Op::Mul, {y, b.to(type, b.load_view(b.add_view(std::move(scale), r.inner)))});
+  if (bias) y = b.op(Op::Add, {y, b.to(type, b.load_view(b.add_view(*std::move(bias), r.inner)))});
   y = b.apply_chain(region, y, r.inner);
   b.store(b.add_view(l.allocate(out), r.inner), y);
   b.end_phase(Over::Inner);
@@ -47,7 +47,8 @@ void layer_normalization(Lowering& l, const FusedRegion& region) {
   std::vector<bool> axes(static_cast<size_t>(rank));
   for (int64_t i = axis; i < rank; ++i) axes[static_cast<size_t>(i)] = true;
   const Value* bias = node.input(2);
-  normalize(l, region, axes, a.epsilon, l.view_of(node.input(1)), bias ? std::optional(l.view_of(bias)) : std::nullopt);
+  const View scale = l.view_of(node.input(1));
+  normalize(l, region, axes, a.epsilon, scale, bias ? std::optional(l.view_of(bias)) : std::nullopt);
 }
 
 void instance_normalization(Lowering& l, const FusedRegion& region) {
@@ -58,8 +59,8 @@ void instance_normalization(Lowering& l, const FusedRegion& region) {
   Shape per_channel(shape.size(), 1);
   per_channel[1] = shape[1];
   const float epsilon = node.attrs<ops::InstanceNormalizationAttrs>().epsilon;
-  normalize(l, region, axes, epsilon, *reshaped(l.view_of(node.input(1)), per_channel),
-            *reshaped(l.view_of(node.input(2)), per_channel));
+  const View scale = *reshaped(l.view_of(node.input(1)), per_channel);
+  normalize(l, region, axes, epsilon, scale, *reshaped(l.view_of(node.input(2)), per_channel));
 }
 
 // (x - mean) / sqrt(var + epsilon) * scale + bias with per-channel operands, in the widest of their types
@@ -69,9 +70,9 @@ int batch_normalization(Scalar& s) {
     if (v && v->dtype() == DType::Float64) type = DType::Float64;
   auto in = [&](size_t i) { return s.to(type, s.in(i)); };
   const int epsilon = s.to(type, s.k(s.attrs<ops::BatchNormalizationAttrs>().epsilon));
-  const int deviation = s.as(type, Op::Sqrt, s.as(type, Op::Add, in(4), epsilon));
-  const int normal = s.as(type, Op::Div, s.as(type, Op::Sub, in(0), in(3)), deviation);
-  return s.to(s.type(), s.as(type, Op::Add, s.as(type, Op::Mul, normal, in(1)), in(2)));
+  const int deviation = s.as(type, Op::Sqrt, {s.as(type, Op::Add, {in(4), epsilon})});
+  const int normal = s.as(type, Op::Div, {s.as(type, Op::Sub, {in(0), in(3)}), deviation});
+  return s.to(s.type(), s.as(type, Op::Add, {s.as(type, Op::Mul, {normal, in(1)}), in(2)}));
 }
 
 Status one_output(const Node& node) {

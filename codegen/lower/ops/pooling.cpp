@@ -67,7 +67,7 @@ void pool(Lowering& l, const FusedRegion& region, Reduce kind) {
   int result = b.reduced(total);
   if (kind == Reduce::Sum) {
     const View counts = l.constant(window_counts(node, w), out->name() + ".count");
-    result = b.op(Op::Div, result, b.to(type, b.load_view(b.add_view(counts, rows))));
+    result = b.op(Op::Div, {result, b.to(type, b.load_view(b.add_view(counts, rows)))});
   }
   result = b.apply_chain(region, result, rows);
   b.store(b.add_view(l.allocate(out), rows), result);

@@ -21,7 +21,7 @@ DType division_type(const Node& quantize) {
 
 int quotient(Scalar& s, int x, int scale) {
   const auto rounded = [&](int v) { return s.to(DType::Float32, s.to(division_type(s.node), v)); };
-  return rounded(s.as(DType::Float32, Op::Div, rounded(x), rounded(scale)));
+  return rounded(s.as(DType::Float32, Op::Div, {rounded(x), rounded(scale)}));
 }
 
 // Zero point as an instruction of the quantized type, or -1 for "0".
@@ -34,7 +34,8 @@ int quantize(Scalar& s) {
   // Per channel, or of halves: divide and round first, then quantize the sum, which is whole already, with scale 1.
   int units = quotient(s, x, s.in(1));
   if (s.has(2))
-    units = s.as(DType::Float32, Op::Add, s.as(DType::Float32, Op::RoundEven, units), s.to(DType::Float32, s.in(2)));
+    units =
+        s.as(DType::Float32, Op::Add, {s.as(DType::Float32, Op::RoundEven, {units}), s.to(DType::Float32, s.in(2))});
   return s.raw({Op::Quantize, s.type(), {units, -1, -1}, -1, 1.0, 0});
 }
 
@@ -44,8 +45,8 @@ int dequantize(Scalar& s) {
   const int x = s.in(0);
   if (scale && zero) return s.raw({Op::Dequantize, s.type(), {x, -1, -1}, -1, *scale, *zero});
   int centred = s.to(DType::Int32, x);
-  if (s.has(2)) centred = s.as(DType::Int32, Op::Sub, centred, s.to(DType::Int32, s.in(2)));
-  return s.mul(s.to(s.type(), centred), s.in(1));
+  if (s.has(2)) centred = s.as(DType::Int32, Op::Sub, {centred, s.to(DType::Int32, s.in(2))});
+  return s.mul({s.to(s.type(), centred), s.in(1)});
 }
 
 // A block of scales along an axis has no code yet.

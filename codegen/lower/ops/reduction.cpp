@@ -20,12 +20,12 @@ struct Reducer {
 
 int keep(LoopBuilder&, int x) { return x; }
 int keep_sum(LoopBuilder&, int x, double) { return x; }
-int square(LoopBuilder& b, int x) { return b.op(Op::Mul, x, x); }
-int absolute(LoopBuilder& b, int x) { return b.op(Op::Abs, x); }
+int square(LoopBuilder& b, int x) { return b.op(Op::Mul, {x, x}); }
+int absolute(LoopBuilder& b, int x) { return b.op(Op::Abs, {x}); }
 int as_real(LoopBuilder& b, int x) { return is_float(b.program[x].type) ? x : b.to(DType::Float64, x); }
-int root(LoopBuilder& b, int x, double) { return b.op(Op::Sqrt, as_real(b, x)); }
-int logarithm(LoopBuilder& b, int x, double) { return b.op(Op::Log, as_real(b, x)); }
-int average(LoopBuilder& b, int x, double count) { return b.op(Op::Div, x, b.k(b.program[x].type, count)); }
+int root(LoopBuilder& b, int x, double) { return b.op(Op::Sqrt, {as_real(b, x)}); }
+int logarithm(LoopBuilder& b, int x, double) { return b.op(Op::Log, {as_real(b, x)}); }
+int average(LoopBuilder& b, int x, double count) { return b.op(Op::Div, {x, b.k(b.program[x].type, count)}); }
 
 constexpr Reducer kSum{accumulator, keep, Reduce::Sum, keep_sum}, kMean{wide_accumulator, keep, Reduce::Sum, average},
     kMax{accumulator, keep, Reduce::Max, keep_sum}, kMin{accumulator, keep, Reduce::Min, keep_sum},
@@ -56,14 +56,14 @@ void log_sum_exp(Lowering& l, const FusedRegion& region) {
   const int max = b.reduce(Reduce::Max, b.to(type, b.load(x, r.inner)));
   b.end_phase(Over::Inner);
   auto shift = [&] {
-    const int highest = b.reduced(max), infinite = b.program.add(Op::IsInf, DType::Bool, {highest, -1, -1});
+    const int highest = b.reduced(max), infinite = b.program.add(Op::IsInf, DType::Bool, {highest});
     return b.program.add(Op::Select, type, {infinite, b.k(type, 0), highest});
   };
   const int loaded = b.to(type, b.load(x, r.inner));
-  const int sum = b.reduce(Reduce::Sum, b.op(Op::Exp, b.op(Op::Sub, loaded, shift())));
+  const int sum = b.reduce(Reduce::Sum, b.op(Op::Exp, {b.op(Op::Sub, {loaded, shift()})}));
   b.end_phase(Over::Inner);
-  const int total = b.op(Op::Log, b.reduced(sum));
-  finish_rows(l, region, b, b.op(Op::Add, total, shift()), r);
+  const int total = b.op(Op::Log, {b.reduced(sum)});
+  finish_rows(l, region, b, b.op(Op::Add, {total, shift()}), r);
 }
 
 void reduction(Lowering& l, const FusedRegion& region, const std::vector<bool>& axes, const Reducer& reducer) {

@@ -126,10 +126,10 @@ class Mixer {
     if (left == 0) return gathered(offset);
     const Tables& axis = axes_[left - 1];
     for (size_t tap = 0; tap < axis.offsets.size(); ++tap) {
-      const int along = offset < 0 ? axis.offsets[tap] : b_.op(Op::Add, offset, axis.offsets[tap]);
+      const int along = offset < 0 ? axis.offsets[tap] : b_.op(Op::Add, {offset, axis.offsets[tap]});
       int term = mix(left - 1, along, extrapolation, -1);
-      if (!axis.weights.empty()) term = b_.op(Op::Mul, axis.weights[tap], b_.to(DType::Float64, term));
-      sum = sum < 0 ? term : b_.op(Op::Add, sum, term);
+      if (!axis.weights.empty()) term = b_.op(Op::Mul, {axis.weights[tap], b_.to(DType::Float64, term)});
+      sum = sum < 0 ? term : b_.op(Op::Add, {sum, term});
     }
     if (axis.outside < 0) return sum;
     const DType type = b_.program[sum].type;

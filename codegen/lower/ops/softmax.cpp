@@ -31,7 +31,7 @@ struct ShiftedLines {
   int loaded() { return b.to(type, b.load(x, r.inner)); }
   int shifted() {
     const int value = loaded();
-    return b.op(Op::Sub, value, b.reduced(max));
+    return b.op(Op::Sub, {value, b.reduced(max)});
   }
 
   const Value* x;
@@ -47,14 +47,14 @@ void softmax(Lowering& l, const FusedRegion& region) {
   const DType type = lines.type;
   const Reducing& r = lines.r;
   LoopBuilder& b = lines.b;
-  const int sum = b.reduce(Reduce::Sum, b.op(Op::Exp, lines.shifted()));
+  const int sum = b.reduce(Reduce::Sum, b.op(Op::Exp, {lines.shifted()}));
   // Unfused, the exponentials wait in the output for their division instead of being computed twice.
   const bool reuse = region.chain.empty() && lines.x->dtype() == type;
   const int slot = reuse ? b.add_view(l.allocate(out), r.inner) : -1;
-  if (reuse) b.store(slot, b.op(Op::Exp, lines.shifted()));
+  if (reuse) b.store(slot, b.op(Op::Exp, {lines.shifted()}));
   b.end_phase(Over::Inner);
-  int y = reuse ? b.load_view(slot) : b.op(Op::Exp, lines.shifted());
-  y = b.op(Op::Div, y, b.reduced(sum));
+  int y = reuse ? b.load_view(slot) : b.op(Op::Exp, {lines.shifted()});
+  y = b.op(Op::Div, {y, b.reduced(sum)});
   y = b.apply_chain(region, y, r.inner);
   b.store(reuse ? slot : b.add_view(l.allocate(out), r.inner), y);
   b.end_phase(Over::Inner);
@@ -70,12 +70,12 @@ void log_softmax(Lowering& l, const FusedRegion& region) {
   const Reducing& r = lines.r;
   LoopBuilder& b = lines.b;
   const int distance = lines.shifted(), none = b.k(type, 0);
-  const int largest = b.program.add(Op::Equal, DType::Bool, {distance, none, -1});
+  const int largest = b.program.add(Op::Equal, DType::Bool, {distance, none});
   const int count = b.reduce(Reduce::Sum, b.program.add(Op::Select, type, {largest, b.k(type, 1), none}));
-  const int others = b.reduce(Reduce::Sum, b.program.add(Op::Select, type, {largest, none, b.op(Op::Exp, distance)}));
+  const int others = b.reduce(Reduce::Sum, b.program.add(Op::Select, type, {largest, none, b.op(Op::Exp, {distance})}));
   b.end_phase(Over::Inner);
-  const int beside_one = b.op(Op::Add, b.op(Op::Sub, b.reduced(count), b.k(type, 1)), b.reduced(others));
-  int y = b.op(Op::Sub, lines.shifted(), b.op(Op::Log1p, beside_one));
+  const int beside_one = b.op(Op::Add, {b.op(Op::Sub, {b.reduced(count), b.k(type, 1)}), b.reduced(others)});
+  int y = b.op(Op::Sub, {lines.shifted(), b.op(Op::Log1p, {beside_one})});
   y = b.apply_chain(region, y, r.inner);
   b.store(b.add_view(l.allocate(out), r.inner), y);
   b.end_phase(Over::Inner);
