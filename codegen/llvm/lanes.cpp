@@ -79,7 +79,8 @@ Value* Lanes::select(Value* condition, Value* yes, Value* no) const {
     yes = splat(yes);
     no = splat(no);
   }
-  return b.CreateSelect(condition, apart(yes, no), apart(no, yes));
+  Value* chosen = apart(yes, no);
+  return b.CreateSelect(condition, chosen, apart(no, yes));
 }
 
 Value* Lanes::unary(unsigned intrinsic, Value* x) const {
@@ -192,7 +193,8 @@ Value* rounded_to_odd(const Lanes& l, Value* x) {
   Value* nearest = b.CreateFPTrunc(x, l.shaped(b.getFloatTy(), x));
   Value* back = b.CreateFPExt(nearest, x->getType());
   Value* bits = b.CreateBitCast(nearest, l.shaped(b.getInt32Ty(), x));
-  Value* away = b.CreateFCmpOGT(l.unary(llvm::Intrinsic::fabs, back), l.unary(llvm::Intrinsic::fabs, x));
+  Value *rounded = l.unary(llvm::Intrinsic::fabs, back), *exact = l.unary(llvm::Intrinsic::fabs, x);
+  Value* away = b.CreateFCmpOGT(rounded, exact);
   Value* odd = b.CreateOr(b.CreateSub(bits, b.CreateZExt(away, bits->getType())), l.integer(bits, 1));
   return b.CreateBitCast(b.CreateSelect(b.CreateFCmpONE(back, x), odd, bits), nearest->getType());
 }
