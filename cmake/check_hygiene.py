@@ -28,6 +28,7 @@ EMITTERS = {
     "codegen/lower/": (r"\b(?:int|View&?) (\w+)\(", ["permuted", "broadcast_to"]),
     "codegen/scalar/": (r"\bint (\w+)\(", ["mantissa_bits", "bias"]),
     "passes/": (r"\bValue ?\* ?(\w+)\(", []),
+    "frontends/": (r"\b(?:Value ?\* ?|(?=\w+\((?:Translation& t, )?Formula&))(\w+)\(", ["size", "constant"]),
 }
 
 EXTERN = re.compile(r"^extern const OpDef (.*?);", re.MULTILINE | re.DOTALL)
@@ -154,7 +155,7 @@ def self_test():
              "codegen/lower/ops/c.cpp": 'const char* kName = "Relu";\n',
              "codegen/llvm/f.h": "Value* negated(B& b, Value* x);\n",
              "codegen/llvm/f.cpp": "Value* f(B& b) { return b.CreateOr(negated(b, x), l.real(x, 0)); }  // or(not(), not())\n",
-             "passes/g.cpp": "Value* twice(F& f) { return f.add({twice(f), twice(f)}); }\n"}
+             "frontends/g.cpp": "Value* twice(F& f) { return f.add({twice(f), twice(f)}); }\n"}
     broken = {
         "50% of": {"base/a.cpp": "".join(function(f"f{i}", 7) for i in range(9))},
         "90% of": {"base/a.cpp": "".join(function(f"f{i}", 5 if i < 8 else 26) for i in range(10))},

@@ -16,22 +16,22 @@ namespace lapis::frontend {
 static Value* slope(Formula& f, Value* y, Value* x) {
   Value* zero = f.number(0, x->dtype());
   Value* is_even = f.op(ops::Equal, {f.op(ops::Abs, {y}), f.op(ops::Abs, {x})});
-  Value* even = f.mul(f.op(ops::Sign, {y}), f.op(ops::Sign, {x}));
-  Value* is_middle = f.both(is_even, f.op(ops::Equal, {x, zero}));
-  return f.where(is_middle, y, f.where(is_even, even, f.div(y, x)));
+  Value* even = f.mul({f.op(ops::Sign, {y}), f.op(ops::Sign, {x})});
+  Value* is_middle = f.both({is_even, f.op(ops::Equal, {x, zero})});
+  return f.where({is_middle, y, f.where({is_even, even, f.div({y, x})})});
 }
 
 Value* is_negative(Formula& f, Value* x) {
   Value* zero = f.number(0, x->dtype());
-  return f.op(ops::Or, {f.greater(zero, x), f.greater(zero, f.op(ops::Reciprocal, {x}))});
+  return f.op(ops::Or, {f.greater({zero, x}), f.greater({zero, f.op(ops::Reciprocal, {x})})});
 }
 
 Result<Value*> angle(Translation& t, Value* y, Value* x) {
   Formula f(t);
   const auto turn = [&](double by) { return f.number(by, x->dtype()); };
   Value* right = f.op(ops::Atan, {slope(f, y, x)});
-  Value* left = f.add(right, f.where(is_negative(f, y), turn(-std::numbers::pi), turn(std::numbers::pi)));
-  Value* result = f.where(is_negative(f, x), left, right);
+  Value* left = f.add({right, f.where({is_negative(f, y), turn(-std::numbers::pi), turn(std::numbers::pi)})});
+  Value* result = f.where({is_negative(f, x), left, right});
   LAPIS_CHECK(f.status());
   return result;
 }

@@ -2,10 +2,12 @@
 // and what follows from it does nothing.
 //
 //   Formula f(t);
-//   Value* width = f.sub(x2, x1);
-//   Value* area = f.mul(f.max(width, f.number(0)), height);
+//   Value* width = f.sub({x2, x1});
+//   Value* area = f.mul({f.max({width, f.number(0)}), height});
 //   LAPIS_CHECK(f.status());
 #pragma once
+
+#include <array>
 
 #include "frontends/common/build.h"
 #include "ir/ops/attributes.h"
@@ -33,17 +35,20 @@ class Formula {
   Value* integers(std::vector<int64_t> values) { return ints(t_, std::move(values)); }
   Value* floats(Shape shape, const std::vector<float>& values);
 
-  Value* add(Value* a, Value* b) { return op(ops::Add, {a, b}); }
-  Value* sub(Value* a, Value* b) { return op(ops::Sub, {a, b}); }
-  Value* mul(Value* a, Value* b) { return op(ops::Mul, {a, b}); }
-  Value* div(Value* a, Value* b) { return op(ops::Div, {a, b}); }
-  Value* max(Value* a, Value* b) { return op(ops::Max, {a, b}); }
-  Value* min(Value* a, Value* b) { return op(ops::Min, {a, b}); }
-  Value* both(Value* a, Value* b) { return op(ops::And, {a, b}); }
+  // In braces operands are made in the order in which they stand, whoever compiles this: so are the nodes.
+  using Two = std::array<Value*, 2>;
+  using Three = std::array<Value*, 3>;
+  Value* add(const Two& of) { return op(ops::Add, {of[0], of[1]}); }
+  Value* sub(const Two& of) { return op(ops::Sub, {of[0], of[1]}); }
+  Value* mul(const Two& of) { return op(ops::Mul, {of[0], of[1]}); }
+  Value* div(const Two& of) { return op(ops::Div, {of[0], of[1]}); }
+  Value* max(const Two& of) { return op(ops::Max, {of[0], of[1]}); }
+  Value* min(const Two& of) { return op(ops::Min, {of[0], of[1]}); }
+  Value* both(const Two& of) { return op(ops::And, {of[0], of[1]}); }
   Value* opposite(Value* a) { return op(ops::Not, {a}); }
-  Value* greater(Value* a, Value* b) { return op(ops::Greater, {a, b}); }
-  Value* where(Value* condition, Value* yes, Value* no) { return op(ops::Where, {condition, yes, no}); }
-  Value* half(Value* a) { return mul(a, number(0.5)); }
+  Value* greater(const Two& of) { return op(ops::Greater, {of[0], of[1]}); }
+  Value* where(const Three& of) { return op(ops::Where, {of[0], of[1], of[2]}); }  // condition, yes, no
+  Value* half(Value* a) { return mul({a, number(0.5)}); }
   Value* cast(Value* x, DType to) { return op(ops::Cast, {x}, ops::CastAttrs{.to = static_cast<int64_t>(to)}); }
   Value* gather(Value* x, Value* index, int64_t axis) { return op(ops::Gather, {x, index}, ops::AxisAttrs{axis}); }
   Value* concat(std::vector<Value*> parts, int64_t axis);

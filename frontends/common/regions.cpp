@@ -20,19 +20,20 @@ Value* places(Formula& f, int64_t cells, int64_t samples) {
 }
 
 Samples samples_of(Formula& f, const Regions& p, Value* from, Value* to, Value* extent, int64_t cells) {
-  const auto on_map = [&](Value* v) { return f.sub(f.mul(v, f.number(p.scale)), f.number(p.offset)); };
+  const auto on_map = [&](Value* v) { return f.sub({f.mul({v, f.number(p.scale)}), f.number(p.offset)}); };
   Value* first = on_map(from);
-  Value* length = f.sub(on_map(to), first);
-  if (p.offset == 0) length = f.max(length, f.number(1));
-  Value* cell = f.div(length, f.number(static_cast<double>(cells)));
-  Value* at = f.add(first, f.mul(cell, places(f, cells, p.samples)));
-  Value* last = f.sub(extent, f.number(1));
-  Value* inside = f.both(f.op(ops::GreaterOrEqual, {at, f.number(-1)}), f.op(ops::LessOrEqual, {at, extent}));
-  Value* clipped = f.min(f.max(at, f.number(0)), last);
+  Value* length = f.sub({on_map(to), first});
+  if (p.offset == 0) length = f.max({length, f.number(1)});
+  Value* cell = f.div({length, f.number(static_cast<double>(cells))});
+  Value* at = f.add({first, f.mul({cell, places(f, cells, p.samples)})});
+  Value* last = f.sub({extent, f.number(1)});
+  Value* inside = f.both({f.op(ops::GreaterOrEqual, {at, f.number(-1)}), f.op(ops::LessOrEqual, {at, extent})});
+  Value* clipped = f.min({f.max({at, f.number(0)}), last});
   Value* low = f.op(ops::Floor, {clipped});
-  Value* of_high = f.sub(clipped, low);
+  Value* of_high = f.sub({clipped, low});
   Value* one = f.cast(inside, DType::Float32);
-  return {low, f.min(f.add(low, f.number(1)), last), f.mul(f.sub(f.number(1), of_high), one), f.mul(of_high, one)};
+  return {low, f.min({f.add({low, f.number(1)}), last}), f.mul({f.sub({f.number(1), of_high}), one}),
+          f.mul({of_high, one})};
 }
 
 // Pixels as rows of channels, and what is sampled of them: [R, P, Q, C].
@@ -47,19 +48,20 @@ class Sampler {
   Value* height() { return f_.cast(height_, DType::Float32); }
   Value* width() { return f_.cast(width_, DType::Float32); }
   Value* all(const Samples& rows, const Samples& columns) {
-    Value* upper = f_.add(corner(rows.low, rows.of_low, columns.low, columns.of_low),
-                          corner(rows.low, rows.of_low, columns.high, columns.of_high));
-    Value* lower = f_.add(corner(rows.high, rows.of_high, columns.low, columns.of_low),
-                          corner(rows.high, rows.of_high, columns.high, columns.of_high));
-    return f_.add(upper, lower);
+    Value* upper = f_.add({corner(rows.low, rows.of_low, columns.low, columns.of_low),
+                           corner(rows.low, rows.of_low, columns.high, columns.of_high)});
+    Value* lower = f_.add({corner(rows.high, rows.of_high, columns.low, columns.of_low),
+                           corner(rows.high, rows.of_high, columns.high, columns.of_high)});
+    return f_.add({upper, lower});
   }
 
  private:
   Value* corner(Value* row, Value* of_row, Value* column, Value* of_column) {
-    Value* line = f_.add(f_.mul(batch_, height_), f_.cast(row, DType::Int64));  // [R, P]
-    Value* pixel = f_.add(f_.unsqueeze(f_.mul(line, width_), {2}), f_.unsqueeze(f_.cast(column, DType::Int64), {1}));
-    Value* share = f_.mul(f_.unsqueeze(of_row, {2}), f_.unsqueeze(of_column, {1}));
-    return f_.mul(f_.gather(pixels_, pixel, 0), f_.unsqueeze(share, {3}));
+    Value* line = f_.add({f_.mul({batch_, height_}), f_.cast(row, DType::Int64)});  // [R, P]
+    Value* pixel =
+        f_.add({f_.unsqueeze(f_.mul({line, width_}), {2}), f_.unsqueeze(f_.cast(column, DType::Int64), {1})});
+    Value* share = f_.mul({f_.unsqueeze(of_row, {2}), f_.unsqueeze(of_column, {1})});
+    return f_.mul({f_.gather(pixels_, pixel, 0), f_.unsqueeze(share, {3})});
   }
 
   Formula& f_;
@@ -77,11 +79,13 @@ Value* means(Formula& f, Value* sampled, const Regions& p, int64_t channels) {
 Value* pooled(Formula& f, Value* map, Value* boxes, int64_t channels, const Regions& p) {
   const auto at = [&](int64_t i) { return f.slice(boxes, 1, i, i + 1); };
   Value* image = at(0);
-  Sampler sampler(f, map, channels, f.cast(f.max(image, f.number(0)), DType::Int64));
-  const Samples rows = samples_of(f, p, at(2), at(4), sampler.height(), p.size[0]);
-  const Samples across = samples_of(f, p, at(1), at(3), sampler.width(), p.size[1]);
+  Sampler sampler(f, map, channels, f.cast(f.max({image, f.number(0)}), DType::Int64));
+  Value *top = at(2), *bottom = at(4);
+  const Samples rows = samples_of(f, p, top, bottom, sampler.height(), p.size[0]);
+  Value *left = at(1), *right = at(3);
+  const Samples across = samples_of(f, p, left, right, sampler.width(), p.size[1]);
   Value* result = means(f, sampler.all(rows, across), p, channels);
-  return f.where(f.unsqueeze(f.op(ops::Less, {image, f.number(0)}), {2, 3}), f.number(0), result);
+  return f.where({f.unsqueeze(f.op(ops::Less, {image, f.number(0)}), {2, 3}), f.number(0), result});
 }
 
 }  // namespace

@@ -14,8 +14,8 @@ Value* take_rows(Formula& f, Value* rows, Value* index) {
   if (!type.ranked() || type.rank() != 3 || !type.dim(2).is_constant())
     return f.fail({Translation::unsupported("rows of a length that is not known")});
   Value* flat = f.reshape(rows, {-1, type.dim(2).value()});
-  Value* first = f.mul(f.range(f.size(rows, 0)), f.size(rows, 1));  // row of each batch
-  return f.gather(flat, f.add(index, f.unsqueeze(first, {1})), 0);
+  Value* first = f.mul({f.range(f.size(rows, 0)), f.size(rows, 1)});  // row of each batch
+  return f.gather(flat, f.add({index, f.unsqueeze(first, {1})}), 0);
 }
 
 static std::vector<Value*> ordered(Formula& f, Value* keys) {
@@ -24,18 +24,18 @@ static std::vector<Value*> ordered(Formula& f, Value* keys) {
 
 Sorted sort_rows(Formula& f, Value* rows, Value* keys) {
   const std::vector<Value*> order = ordered(f, keys);
-  return {take_rows(f, rows, order[1]), f.greater(order[0], f.number(kLowest))};
+  return {take_rows(f, rows, order[1]), f.greater({order[0], f.number(kLowest)})};
 }
 
-Value* as_keys(Formula& f, Value* valid, Value* scores) { return f.where(valid, scores, f.number(kLowest)); }
+Value* as_keys(Formula& f, Value* valid, Value* scores) { return f.where({valid, scores, f.number(kLowest)}); }
 
 Sorted valid_first(Formula& f, Value* rows, Value* valid) {
   const std::vector<Value*> order = ordered(f, f.cast(valid, DType::Float32));
-  return {take_rows(f, rows, order[1]), f.greater(order[0], f.number(0))};
+  return {take_rows(f, rows, order[1]), f.greater({order[0], f.number(0)})};
 }
 
 Value* minus_one_unless(Formula& f, Value* condition, Value* rows) {
-  return f.where(f.unsqueeze(condition, {2}), rows, f.number(-1));
+  return f.where({f.unsqueeze(condition, {2}), rows, f.number(-1)});
 }
 
 namespace {
@@ -49,7 +49,7 @@ Value* most_valid(Formula& f, Value* valid) {
 
 Value* area_of(Formula& f, const Boxes& b) {
   Value* zero = f.number(0);
-  return f.mul(f.max(f.sub(b.right, b.left), zero), f.max(f.sub(b.bottom, b.top), zero));
+  return f.mul({f.max({f.sub({b.right, b.left}), zero}), f.max({f.sub({b.bottom, b.top}), zero})});
 }
 
 // Those that box i overlaps by so much, of its class.
@@ -59,18 +59,18 @@ class Overlap {
 
   Value* beyond(double threshold, bool or_equal) {
     Value *width = extent(b_.left, b_.right), *height = extent(b_.top, b_.bottom);
-    Value* common = f_.mul(width, height);
-    Value* all = f_.sub(f_.add(areas_, one(areas_)), common);
-    Value* share = f_.div(common, all);
+    Value* common = f_.mul({width, height});
+    Value* all = f_.sub({f_.add({areas_, one(areas_)}), common});
+    Value* share = f_.div({common, all});
     Value* is_beyond = f_.op(or_equal ? ops::GreaterOrEqual : ops::Greater, {share, f_.number(threshold)});
-    is_beyond = f_.both(is_beyond, f_.greater(all, f_.number(0)));
-    return b_.classes ? f_.both(is_beyond, f_.op(ops::Equal, {b_.classes, one(b_.classes)})) : is_beyond;
+    is_beyond = f_.both({is_beyond, f_.greater({all, f_.number(0)})});
+    return b_.classes ? f_.both({is_beyond, f_.op(ops::Equal, {b_.classes, one(b_.classes)})}) : is_beyond;
   }
   Value* one(Value* of_all) { return f_.gather(of_all, i_, 1); }  // [M, 1]
 
  private:
   Value* extent(Value* from, Value* to) {
-    return f_.max(f_.sub(f_.min(to, one(to)), f_.max(from, one(from))), f_.number(0));
+    return f_.max({f_.sub({f_.min({to, one(to)}), f_.max({from, one(from)})}), f_.number(0)});
   }
 
   Formula& f_;
@@ -93,8 +93,9 @@ Value* suppress(Translation& t, Formula& f, const Boxes& boxes, Value* valid, do
   Formula inner(t, *body);
   Value* i = inner.reshape(iteration, {1});
   Overlap overlap(inner, boxes, areas, i);
-  Value* hit = inner.both(overlap.beyond(threshold, or_equal), inner.both(overlap.one(kept), inner.greater(places, i)));
-  Value* left = inner.both(kept, inner.opposite(hit));
+  Value* hit =
+      inner.both({overlap.beyond(threshold, or_equal), inner.both({overlap.one(kept), inner.greater({places, i})})});
+  Value* left = inner.both({kept, inner.opposite(hit)});
   Value* still = inner.op(ops::Identity, {condition});
   if (Status added = inner.status(); !added.ok()) return f.fail(std::move(added).diagnostics());
   body->set_outputs({still, left});
@@ -120,14 +121,14 @@ Boxes boxes_at(Formula& f, const Boxes& flat, Value* index) {
 Value* share(Formula& f, const Boxes& a, const Boxes& b) {
   Value* zero = f.number(0);
   const auto extent = [&](Value* from, Value* to, Value* other_from, Value* other_to) {
-    return f.max(f.sub(f.min(to, other_to), f.max(from, other_from)), zero);
+    return f.max({f.sub({f.min({to, other_to}), f.max({from, other_from})}), zero});
   };
-  const auto area = [&](const Boxes& x) { return f.mul(f.sub(x.right, x.left), f.sub(x.bottom, x.top)); };
+  const auto area = [&](const Boxes& x) { return f.mul({f.sub({x.right, x.left}), f.sub({x.bottom, x.top})}); };
   Value *area_a = area(a), *area_b = area(b);
-  Value* common = f.mul(extent(a.left, a.right, b.left, b.right), extent(a.top, a.bottom, b.top, b.bottom));
-  Value* both = f.div(common, f.sub(f.add(area_a, area_b), common));
+  Value* common = f.mul({extent(a.left, a.right, b.left, b.right), extent(a.top, a.bottom, b.top, b.bottom)});
+  Value* both = f.div({common, f.sub({f.add({area_a, area_b}), common})});
   const auto is_empty = [&](Value* x) { return f.op(ops::LessOrEqual, {x, zero}); };
-  return f.where(f.op(ops::Or, {is_empty(area_a), is_empty(area_b)}), zero, both);
+  return f.where({f.op(ops::Or, {is_empty(area_a), is_empty(area_b)}), zero, both});
 }
 
 // What an iteration finds of each row and leaves behind.
@@ -164,7 +165,7 @@ class Turn {
     score_ = best[0];
     at_ = best[1];
     here_ = f.op(ops::Equal, {a_.places, at_});
-    is_candidate_ = f.both(f.greater(score_, f.number(kLowest)), smaller(f, before.count, a_.most));
+    is_candidate_ = f.both({f.greater({score_, f.number(kLowest)}), smaller(f, before.count, a_.most)});
   }
 
   Value* is_candidate() const { return is_candidate_; }  // bool[M, 1]
@@ -173,44 +174,44 @@ class Turn {
     Value* meets = those_to_meet();
     Value* overlap = a_.overlaps(f_, at_, before_.index);
     Value* lives = a_.lowers() && !a_.is_tflite() ? is_candidate_ : survivor(meets, overlap);
-    Value* lowered = a_.lowers() ? f_.mul(score_, weight(meets, overlap)) : score_;
-    Value* is_chosen = a_.lowers() ? f_.both(lives, f_.op(ops::Equal, {lowered, score_})) : lives;
-    Value* slot = f_.both(f_.op(ops::Equal, {a_.slots, before_.count}), is_chosen);
-    return {f_.where(here_, as_candidate(lives, is_chosen, lowered), before_.scores),
-            f_.where(slot, at_, before_.index), f_.where(slot, lowered, before_.chosen),
-            f_.add(before_.count, f_.cast(is_chosen, DType::Int64)),
-            before_.met ? f_.where(here_, before_.count, before_.met) : nullptr};
+    Value* lowered = a_.lowers() ? f_.mul({score_, weight(meets, overlap)}) : score_;
+    Value* is_chosen = a_.lowers() ? f_.both({lives, f_.op(ops::Equal, {lowered, score_})}) : lives;
+    Value* slot = f_.both({f_.op(ops::Equal, {a_.slots, before_.count}), is_chosen});
+    return {f_.where({here_, as_candidate(lives, is_chosen, lowered), before_.scores}),
+            f_.where({slot, at_, before_.index}), f_.where({slot, lowered, before_.chosen}),
+            f_.add({before_.count, f_.cast(is_chosen, DType::Int64)}),
+            before_.met ? f_.where({here_, before_.count, before_.met}) : nullptr};
   }
 
  private:
   Value* those_to_meet() {
     Value* meets = smaller(f_, a_.slots, before_.count);
     if (!before_.met) return meets;
-    Value* met = f_.where(here_, before_.met, f_.number(0, DType::Int64));
+    Value* met = f_.where({here_, before_.met, f_.number(0, DType::Int64)});
     met = f_.op(ops::ReduceMax, {met, f_.integers({1})});
-    return f_.both(meets, f_.op(ops::GreaterOrEqual, {a_.slots, met}));
+    return f_.both({meets, f_.op(ops::GreaterOrEqual, {a_.slots, met})});
   }
 
   Value* survivor(Value* meets, Value* overlap) {
     const OpDef& beyond = a_.is_tflite() ? ops::GreaterOrEqual : ops::Greater;
-    Value* ends = f_.both(meets, f_.op(beyond, {overlap, a_.limits.overlap}));
+    Value* ends = f_.both({meets, f_.op(beyond, {overlap, a_.limits.overlap})});
     Value* count = f_.op(ops::ReduceMax, {f_.cast(ends, DType::Int64), f_.integers({1})});
-    return f_.both(is_candidate_, f_.op(ops::Equal, {count, f_.number(0, DType::Int64)}));
+    return f_.both({is_candidate_, f_.op(ops::Equal, {count, f_.number(0, DType::Int64)})});
   }
 
   Value* weight(Value* meets, Value* overlap) {
     constexpr float kHalf = -0.5F;
     Value* scale = f_.number(static_cast<double>(kHalf / static_cast<float>(a_.limits.sigma)));
-    Value* weights = f_.op(ops::Exp, {f_.mul(f_.mul(scale, overlap), overlap)});
-    return f_.op(ops::ReduceProd, {f_.where(meets, weights, f_.number(1)), f_.integers({1})});
+    Value* weights = f_.op(ops::Exp, {f_.mul({f_.mul({scale, overlap}), overlap})});
+    return f_.op(ops::ReduceProd, {f_.where({meets, weights, f_.number(1)}), f_.integers({1})});
   }
 
   // Its score if it is a candidate again.
   Value* as_candidate(Value* lives, Value* is_chosen, Value* lowered) {
     Value* gone = f_.number(kLowest);
     if (!a_.lowers() && !a_.is_tflite()) return gone;
-    Value* again = f_.both(lives, f_.greater(lowered, a_.limits.score));
-    return f_.where(a_.is_tflite() ? again : f_.both(again, f_.opposite(is_chosen)), lowered, gone);
+    Value* again = f_.both({lives, f_.greater({lowered, a_.limits.score})});
+    return f_.where({a_.is_tflite() ? again : f_.both({again, f_.opposite(is_chosen)}), lowered, gone});
   }
 
   Formula& f_;
@@ -221,15 +222,15 @@ class Turn {
 
 Value* any(Formula& f, Value* conditions) {
   Value* most = f.op(ops::ReduceMax, {f.cast(conditions, DType::Int64)}, Attributes{{"keepdims", int64_t{0}}});
-  return f.greater(most, f.number(0, DType::Int64));
+  return f.greater({most, f.number(0, DType::Int64)});
 }
 
 // TFLite never gives more results than there were candidates.
 Value* most_of(Formula& f, Value* scores, const Limits& limits) {
   Value* most = f.number(static_cast<double>(limits.most), DType::Int64);
   if (limits.rules != Rules::TFLite) return most;
-  Value* are_candidates = f.cast(f.greater(scores, f.number(kLowest)), DType::Int64);
-  return f.min(most, f.op(ops::ReduceSum, {are_candidates, f.integers({1})}));
+  Value* are_candidates = f.cast(f.greater({scores, f.number(kLowest)}), DType::Int64);
+  return f.min({most, f.op(ops::ReduceSum, {are_candidates, f.integers({1})})});
 }
 
 Choice start_of(Formula& f, Value* scores, const Limits& limits) {
@@ -249,11 +250,12 @@ bool has_no_columns(const Value* rows) {
 Overlaps shares_of(Formula& f, const Boxes& boxes) {
   const auto flat = [&](Value* corners) { return f.reshape(corners, {-1}); };
   const bool has_rows = boxes.left && !(boxes.left->type().ranked() && boxes.left->type().dim(0) == Dim(1));
-  Value* first = has_rows ? f.unsqueeze(f.mul(f.range(f.size(boxes.left, 0)), f.size(boxes.left, 1)), {1}) : nullptr;
+  Value* first = has_rows ? f.unsqueeze(f.mul({f.range(f.size(boxes.left, 0)), f.size(boxes.left, 1)}), {1}) : nullptr;
   const Boxes all = {flat(boxes.left), flat(boxes.top), flat(boxes.right), flat(boxes.bottom), nullptr};
   return [all, first](Formula& inner, Value* at, Value* chosen) {
-    const auto number = [&](Value* index) { return first ? inner.add(index, first) : index; };
-    return share(inner, boxes_at(inner, all, number(at)), boxes_at(inner, all, number(chosen)));
+    const auto number = [&](Value* index) { return first ? inner.add({index, first}) : index; };
+    const Boxes one = boxes_at(inner, all, number(at));
+    return share(inner, one, boxes_at(inner, all, number(chosen)));
   };
 }
 

@@ -73,8 +73,8 @@ Value* looked_up(Formula& f, Value* x, const Vocabulary& v) {
   }
   x = f.unsqueeze(f.cast(x, DType::Int64), {-1});
   Value* is_found = f.op(ops::Equal, {x, f.integers(words)});
-  Value* number = sum_of_last(f, f.where(is_found, f.integers(numbers), f.number(0, DType::Int64)));
-  return f.add(number, f.number(static_cast<double>(v.of_others()), DType::Int64));
+  Value* number = sum_of_last(f, f.where({is_found, f.integers(numbers), f.number(0, DType::Int64)}));
+  return f.add({number, f.number(static_cast<double>(v.of_others()), DType::Int64)});
 }
 
 }  // namespace

@@ -21,7 +21,8 @@ using frontend::valid_first;
 
 // Corners as rows of four.
 Value* corners(Formula& f, Value* x, Value* y, Value* half_width, Value* half_height, int64_t axis) {
-  return f.concat({f.sub(x, half_width), f.sub(y, half_height), f.add(x, half_width), f.add(y, half_height)}, axis);
+  return f.concat({f.sub({x, half_width}), f.sub({y, half_height}), f.add({x, half_width}), f.add({y, half_height})},
+                  axis);
 }
 
 Value* part(Formula& f, Value* x, int64_t i) { return f.slice(x, -1, i, i + 1); }
@@ -66,8 +67,8 @@ Halves halves_of(const Priors& p) {
 
 // (i + offset) * step for all i, where a step that is not given makes the last one end at 1.
 Value* centers(Formula& f, Value* count, double offset, double step) {
-  Value* places = f.add(f.cast(f.range(count), DType::Float32), f.number(offset));
-  return step > 0 ? f.mul(places, f.number(step)) : f.div(places, f.cast(count, DType::Float32));
+  Value* places = f.add({f.cast(f.range(count), DType::Float32), f.number(offset)});
+  return step > 0 ? f.mul({places, f.number(step)}) : f.div({places, f.cast(count, DType::Float32)});
 }
 
 Value* prior_boxes(Formula& f, Value* x, const Priors& p) {
@@ -75,15 +76,15 @@ Value* prior_boxes(Formula& f, Value* x, const Priors& p) {
   const auto count = static_cast<int64_t>(halves.widths.size());
   const bool has_steps = p.steps[0] > 0 && p.steps[1] > 0;
   Value *height = f.size(x, 2), *width = f.size(x, 3);
-  Value* aspect = f.div(f.cast(height, DType::Float32), f.cast(width, DType::Float32));
-  Value* half_widths = f.mul(f.floats({count}, halves.widths), aspect);
+  Value* aspect = f.div({f.cast(height, DType::Float32), f.cast(width, DType::Float32)});
+  Value* half_widths = f.mul({f.floats({count}, halves.widths), aspect});
   Value* half_heights = f.floats({count}, halves.heights);
   Value* across = f.unsqueeze(centers(f, width, p.offsets[1], has_steps ? p.steps[1] : 0), {0, 2});  // [1, W, 1]
   Value* down = f.unsqueeze(centers(f, height, p.offsets[0], has_steps ? p.steps[0] : 0), {1, 2});   // [H, 1, 1]
   Value* all = f.concat({height, width, f.integers({count})}, 0);
   const auto everywhere = [&](Value* v) { return f.unsqueeze(f.op(ops::Expand, {v, all}), {3}); };
-  Value* boxes = f.concat({everywhere(f.sub(across, half_widths)), everywhere(f.sub(down, half_heights)),
-                           everywhere(f.add(across, half_widths)), everywhere(f.add(down, half_heights))},
+  Value* boxes = f.concat({everywhere(f.sub({across, half_widths})), everywhere(f.sub({down, half_heights})),
+                           everywhere(f.add({across, half_widths})), everywhere(f.add({down, half_heights}))},
                           3);
   return f.reshape(boxes, {1, -1, 4});
 }
@@ -103,20 +104,22 @@ Value* decoded(Formula& f, Value* predicted, Value* anchors, const Decoding& d) 
   Value *x = part(f, anchors, 0), *y = part(f, anchors, 1), *width = part(f, anchors, 2), *height = part(f, anchors, 3);
   if (d.from_corners) {
     Value *right = width, *bottom = height;
-    width = f.sub(right, x);
-    height = f.sub(bottom, y);
-    x = f.half(f.add(x, right));
-    y = f.half(f.add(y, bottom));
+    width = f.sub({right, x});
+    height = f.sub({bottom, y});
+    x = f.half(f.add({x, right}));
+    y = f.half(f.add({y, bottom}));
   }
   const auto scaled = [&](int64_t i) {
-    return f.mul(part(f, predicted, i), f.number(d.scales[static_cast<size_t>(i)]));
+    return f.mul({part(f, predicted, i), f.number(d.scales[static_cast<size_t>(i)])});
   };
   const auto half_of = [&](int64_t i, Value* extent) {
-    Value* logarithm = d.limit > 0 ? f.min(scaled(i), f.number(d.limit)) : scaled(i);
-    return f.half(f.mul(f.op(ops::Exp, {logarithm}), extent));
+    Value* logarithm = d.limit > 0 ? f.min({scaled(i), f.number(d.limit)}) : scaled(i);
+    return f.half(f.mul({f.op(ops::Exp, {logarithm}), extent}));
   };
-  return corners(f, f.add(f.mul(scaled(0), width), x), f.add(f.mul(scaled(1), height), y), half_of(2, width),
-                 half_of(3, height), -1);
+  x = f.add({f.mul({scaled(0), width}), x});
+  y = f.add({f.mul({scaled(1), height}), y});
+  Value *half_width = half_of(2, width), *half_height = half_of(3, height);
+  return corners(f, x, y, half_width, half_height, -1);
 }
 
 Result<Decoding> decoding_of(Translation& t) {
@@ -156,10 +159,10 @@ Result<Choice> choice_of(Translation& t, int64_t width) {
 }
 
 Value* has_score(Formula& f, Value* rows, const Choice& c) {
-  Value* valid = f.greater(column(f, rows, c.score), f.number(c.least_score));
+  Value* valid = f.greater({column(f, rows, c.score), f.number(c.least_score)});
   if (c.id < 0) return valid;
   Value* is_background = f.op(ops::Equal, {column(f, rows, c.id), f.number(static_cast<double>(c.background))});
-  return f.both(valid, f.opposite(is_background));
+  return f.both({valid, f.opposite(is_background)});
 }
 
 Boxes boxes_of(Formula& f, Value* rows, const Choice& c) {
@@ -167,19 +170,22 @@ Boxes boxes_of(Formula& f, Value* rows, const Choice& c) {
   Value* classes = c.id < 0 || c.every_class ? nullptr : column(f, rows, c.id);
   if (c.from_corners) return {at(0), at(1), at(2), at(3), classes};
   Value *half_width = f.half(at(2)), *half_height = f.half(at(3));
-  return {f.sub(at(0), half_width), f.sub(at(1), half_height), f.add(at(0), half_width), f.add(at(1), half_height),
-          classes};
+  return {f.sub({at(0), half_width}), f.sub({at(1), half_height}), f.add({at(0), half_width}),
+          f.add({at(1), half_height}), classes};
 }
 
 // Coordinates in the other form, but of what is left of -1 as it is.
 Value* converted(Formula& f, Value* rows, const Choice& c) {
   Value* box = f.slice(rows, 2, c.coordinates, c.coordinates + 4);
   Value *a = part(f, box, 0), *b = part(f, box, 1), *third = part(f, box, 2), *fourth = part(f, box, 3);
-  Value* other =
-      c.from_corners
-          ? f.concat({f.half(f.add(a, third)), f.half(f.add(b, fourth)), f.sub(third, a), f.sub(fourth, b)}, 2)
-          : corners(f, a, b, f.half(third), f.half(fourth), 2);
-  box = f.where(f.op(ops::Less, {a, f.number(0)}), box, other);
+  Value* other = nullptr;
+  if (c.from_corners) {
+    other = f.concat({f.half(f.add({a, third})), f.half(f.add({b, fourth})), f.sub({third, a}), f.sub({fourth, b})}, 2);
+  } else {
+    Value *half_width = f.half(third), *half_height = f.half(fourth);
+    other = corners(f, a, b, half_width, half_height, 2);
+  }
+  box = f.where({f.op(ops::Less, {a, f.number(0)}), box, other});
   std::vector<Value*> all = {box};
   if (c.coordinates > 0) all.insert(all.begin(), f.slice(rows, 2, 0, c.coordinates));
   const int64_t width =
@@ -190,13 +196,14 @@ Value* converted(Formula& f, Value* rows, const Choice& c) {
 
 // As many rows as there were, the last ones of -1.
 Value* padded(Formula& f, Value* rows, Value* wanted) {
-  Value* missing = f.sub(f.size(wanted, 1), f.size(rows, 1));
+  Value* missing = f.sub({f.size(wanted, 1), f.size(rows, 1)});
   Value* pads = f.concat({f.integers({0, 0, 0, 0}), missing, f.integers({0})}, 0);
   return f.op(ops::Pad, {rows, pads, f.number(-1)}, ops::PadAttrs{});
 }
 
 Value* chosen(Translation& t, Formula& f, Value* rows, const Choice& c) {
-  Sorted best = sort_rows(f, rows, as_keys(f, has_score(f, rows, c), column(f, rows, c.score)));
+  Value* valid = has_score(f, rows, c);
+  Sorted best = sort_rows(f, rows, as_keys(f, valid, column(f, rows, c.score)));
   if (c.most > 0) best = {f.slice(best.rows, 1, 0, c.most), f.slice(best.valid, 1, 0, c.most)};
   Value* kept = suppress(t, f, boxes_of(f, best.rows, c), best.valid, c.overlap, false);
   const Sorted first = valid_first(f, best.rows, kept);
@@ -258,7 +265,8 @@ Value* best_in_front(Formula& f, Value* sorted, Value* unsorted, int64_t most) {
 // Those that are not among the best are as if suppressed.
 Value* among_best(Formula& f, Value* valid, int64_t most) {
   if (most <= 0) return valid;
-  return f.both(valid, f.op(ops::Less, {f.range(f.size(valid, 1)), f.number(static_cast<double>(most), DType::Int64)}));
+  return f.both(
+      {valid, f.op(ops::Less, {f.range(f.size(valid, 1)), f.number(static_cast<double>(most), DType::Int64)})});
 }
 
 // Rows that are suppressed lose their class and nothing else.

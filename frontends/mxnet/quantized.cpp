@@ -49,7 +49,7 @@ Result<Range> range_at(Translation& t, size_t i, Ends ends = Ends::One) {
 
 // Of what is a range by itself, the larger end on both sides.
 Value* magnitude(Formula& f, Translation& t, const Range& range) {
-  if (!range.is_known()) return f.max(f.op(ops::Abs, {range.low}), f.op(ops::Abs, {range.high}));
+  if (!range.is_known()) return f.max({f.op(ops::Abs, {range.low}), f.op(ops::Abs, {range.high})});
   const auto low = range.low->constant().data<float>(), high = range.high->constant().data<float>();
   std::vector<float> most;
   for (size_t i = 0; i < low.size(); ++i) most.push_back(std::max(std::abs(low[i]), std::abs(high[i])));
@@ -59,7 +59,7 @@ Value* magnitude(Formula& f, Translation& t, const Range& range) {
 // The real that one step means.
 Value* scale_of(Formula& f, Translation& t, const Range& range, float most) {
   Value* size = magnitude(f, t, range);
-  if (!size || !size->is_constant()) return f.reshape(f.div(size, f.number(most)), {});
+  if (!size || !size->is_constant()) return f.reshape(f.div({size, f.number(most)}), {});
   std::vector<float> scales;
   for (const float v : size->constant().data<float>()) scales.push_back(v / most);
   if (scales.size() == 1) return f.number(scales[0]);
@@ -77,7 +77,7 @@ Value* as_type(Formula& f, Value* integers, DType dtype) {
 
 // To divide by. What is in a range of 0 means 0, whatever its integers.
 Value* positive(Formula& f, Value* scale) {
-  if (!scale || !scale->is_constant()) return f.max(scale, f.number(FLT_MIN));
+  if (!scale || !scale->is_constant()) return f.max({scale, f.number(FLT_MIN)});
   return scale->constant().data<float>()[0] > 0 ? scale : f.number(FLT_MIN);
 }
 
@@ -184,7 +184,7 @@ Result<Products> products_of(Translation& t) {
 }
 
 Value* product_of_scales(Formula& f, Value* a, Value* b) {
-  if (!a || !b || !a->is_constant() || !b->is_constant()) return f.mul(a, b);
+  if (!a || !b || !a->is_constant() || !b->is_constant()) return f.mul({a, b});
   return f.number(a->constant().data<float>()[0] * b->constant().data<float>()[0]);
 }
 
@@ -204,10 +204,10 @@ Range common_range(Formula& f, Translation& t, const std::vector<Range>& ranges)
   Range all = ranges[0];
   for (size_t i = 1; i < ranges.size(); ++i) {
     const Range& r = ranges[i];
-    const auto number = [](const Value* v) { return v->constant().data<float>()[0]; };
+    const auto end_of = [](const Value* v) { return v->constant().data<float>()[0]; };
     all = are_known
-              ? known_range(t, std::min(number(all.low), number(r.low)), std::max(number(all.high), number(r.high)))
-              : Range{f.min(all.low, r.low), f.max(all.high, r.high)};
+              ? known_range(t, std::min(end_of(all.low), end_of(r.low)), std::max(end_of(all.high), end_of(r.high)))
+              : Range{f.min({all.low, r.low}), f.max({all.high, r.high})};
   }
   return all;
 }
@@ -352,7 +352,7 @@ Status quantized_add(Translation& t) {
   const bool alike = p.a.dtype() == p.b.dtype();
   if (!c.is_known && !alike) return Translation::unsupported("int8 and uint8 without a range of the result");
   Formula f(t);
-  Value* sum = f.add(real_of(f, t, p.a), real_of(f, t, p.b));
+  Value* sum = f.add({real_of(f, t, p.a), real_of(f, t, p.b)});
   return calibrated_result(t, f, sum, alike ? p.a.dtype() : DType::Int8);
 }
 
@@ -365,11 +365,11 @@ Status quantized_multiply(Translation& t) {
   LAPIS_CHECK(o.status());
   Formula f(t);
   const Steps steps = c.is_known || gives_reals ? Steps::Half : Steps::Whole;
-  Value* product = f.mul(real_of(f, t, p.a, steps), real_of(f, t, p.b, steps));
+  Value* product = f.mul({real_of(f, t, p.a, steps), real_of(f, t, p.b, steps)});
   LAPIS_CHECK(f.status());
   if (!c.is_known || gives_reals) return frontend::result(t, 0, product);
   const Range range = known_range(t, c.low, c.high);
-  Value* units = f.div(product, positive(f, scale_of(f, t, range, largest(DType::Int8, Steps::Half))));
+  Value* units = f.div({product, positive(f, scale_of(f, t, range, largest(DType::Int8, Steps::Half)))});
   return finish(t, f, f.cast(f.cast(units, DType::Int32), DType::Int8), range);
 }
 

@@ -24,7 +24,7 @@ Status hardshrink(Translation& t) {
   LAPIS_TRY(Value * x, self(a));
   Formula f(t);
   Value* inside = f.op(ops::LessOrEqual, {f.op(ops::Abs, {x}), f.number(limit, x->dtype())});
-  Value* y = f.where(inside, f.number(0, x->dtype()), x);
+  Value* y = f.where({inside, f.number(0, x->dtype()), x});
   LAPIS_CHECK(f.status());
   return frontend::result(t, 0, y);
 }
@@ -37,7 +37,7 @@ Status softshrink(Translation& t) {
   LAPIS_TRY(Value * x, self(a));
   Formula f(t);
   Value* inside = f.op(ops::Clip, {x, f.number(-limit, x->dtype()), f.number(limit, x->dtype())});
-  Value* y = f.sub(x, inside);
+  Value* y = f.sub({x, inside});
   LAPIS_CHECK(f.status());
   return frontend::result(t, 0, y);
 }
@@ -96,9 +96,9 @@ struct Exponential {
 Status finish_exponential(Translation& t, Value* x, const Exponential& e) {
   Formula f(t);
   const auto number = [&](double value) { return f.number(value, x->dtype()); };
-  Value* power = f.op(ops::Exp, {f.mul(f.min(x, number(0)), number(e.inner))});
-  Value* below = f.mul(f.sub(power, number(1)), number(e.below));
-  Value* y = f.where(f.greater(x, number(0)), f.mul(x, number(e.above)), below);
+  Value* power = f.op(ops::Exp, {f.mul({f.min({x, number(0)}), number(e.inner)})});
+  Value* below = f.mul({f.sub({power, number(1)}), number(e.below)});
+  Value* y = f.where({f.greater({x, number(0)}), f.mul({x, number(e.above)}), below});
   LAPIS_CHECK(f.status());
   return frontend::result(t, 0, y);
 }
@@ -146,9 +146,9 @@ Status softplus(Translation& t) {
   LAPIS_TRY(Value * x, self(a));
   if (beta == 1 && threshold >= 20) return finish(t, t.add(ops::Softplus, {x}));
   Formula f(t);
-  Value* scaled = f.mul(x, f.number(beta, x->dtype()));
-  Value* curve = f.div(f.op(ops::Softplus, {scaled}), f.number(beta, x->dtype()));
-  Value* y = f.where(f.greater(scaled, f.number(threshold, x->dtype())), x, curve);
+  Value* scaled = f.mul({x, f.number(beta, x->dtype())});
+  Value* curve = f.div({f.op(ops::Softplus, {scaled}), f.number(beta, x->dtype())});
+  Value* y = f.where({f.greater({scaled, f.number(threshold, x->dtype())}), x, curve});
   LAPIS_CHECK(f.status());
   return frontend::result(t, 0, y);
 }

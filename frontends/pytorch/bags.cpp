@@ -21,11 +21,11 @@ struct Bags {
 // How many bags begin at or before each of the rows, less 1.
 Value* bag_of(Formula& f, Value* indices, Value* offsets) {
   Value* n = f.size(indices, 0);
-  Value* zeros = f.op(ops::Expand, {f.number(0, DType::Int64), f.add(n, f.integers({1}))});
+  Value* zeros = f.op(ops::Expand, {f.number(0, DType::Int64), f.add({n, f.integers({1})})});
   Value* ones = f.op(ops::Expand, {f.number(1, DType::Int64), f.op(ops::ShapeOf, {offsets})});
   Value* begins = f.op(ops::ScatterElements, {zeros, offsets, ones}, ops::ScatterElementsAttrs{0, "add"});
   Value* begun = f.op(ops::CumSum, {begins, f.number(0, DType::Int64)});
-  Value* all = f.sub(begun, f.number(1, DType::Int64));
+  Value* all = f.sub({begun, f.number(1, DType::Int64)});
   return f.unsqueeze(f.op(ops::Slice, {all, f.integers({0}), n}), {1});
 }
 
@@ -38,12 +38,13 @@ Result<Bags> bags(Formula& f, Args& a) {
   LAPIS_TRY(Value * indices, a.tensor("indices"));
   LAPIS_TRY(Value * offsets, a.tensor("offsets"));
   Bags b{kModes[mode], f.gather(table, indices, 0), nullptr, nullptr, f.size(offsets, 0)};
-  b.bag = bag_of(f, f.cast(indices, DType::Int64), f.cast(offsets, DType::Int64));
+  Value* numbers = f.cast(indices, DType::Int64);
+  b.bag = bag_of(f, numbers, f.cast(offsets, DType::Int64));
   Value* is_padding = f.op(ops::Equal, {indices, f.number(static_cast<double>(padding), indices->dtype())});
   b.counts_row = f.cast(f.unsqueeze(f.opposite(is_padding), {1}), table->dtype());
   if (!a.has("per_sample_weights")) return b;
   LAPIS_TRY(Value * weights, a.tensor("per_sample_weights"));
-  b.rows = f.mul(b.rows, f.unsqueeze(weights, {1}));
+  b.rows = f.mul({b.rows, f.unsqueeze(weights, {1})});
   return b;
 }
 
@@ -57,15 +58,15 @@ Value* by_bag(Formula& f, const Bags& b, Value* rows, double start, const char* 
 // A bag of nothing has zeros.
 Value* reduced(Formula& f, const Bags& b) {
   const DType type = b.rows->dtype();
-  Value* counts = f.greater(b.counts_row, f.number(0, type));
+  Value* counts = f.greater({b.counts_row, f.number(0, type)});
   const double lowest = -std::numeric_limits<double>::infinity();
   const bool is_max = b.mode == Mode::Max;
-  Value* rows = f.where(counts, b.rows, f.number(is_max ? lowest : 0, type));
+  Value* rows = f.where({counts, b.rows, f.number(is_max ? lowest : 0, type)});
   Value* y = by_bag(f, b, rows, is_max ? lowest : 0, is_max ? "max" : "add");
   if (b.mode == Mode::Sum) return y;
   Value* count = by_bag(f, b, b.counts_row, 0, "add");
-  if (b.mode == Mode::Mean) return f.div(y, f.max(count, f.number(1, type)));
-  return f.where(f.greater(count, f.number(0, type)), y, f.number(0, type));
+  if (b.mode == Mode::Mean) return f.div({y, f.max({count, f.number(1, type)})});
+  return f.where({f.greater({count, f.number(0, type)}), y, f.number(0, type)});
 }
 
 // Where the last offset is the end of the last bag, what lies behind it belongs to none, and is cut off.

@@ -79,7 +79,7 @@ Result<Bounds> bounds_of(Translation& t, Formula& f, Args& a, Value* x) {
   LAPIS_TRY(b.low, frontend::reduce(t, ops::ReduceMin, x, {}, false));
   LAPIS_TRY(b.high, frontend::reduce(t, ops::ReduceMax, x, {}, false));
   Value *is_one = f.op(ops::Equal, {b.low, b.high}), *one = f.number(1, type);
-  return Bounds{f.where(is_one, f.sub(b.low, one), b.low), f.where(is_one, f.add(b.high, one), b.high)};
+  return Bounds{f.where({is_one, f.sub({b.low, one}), b.low}), f.where({is_one, f.add({b.high, one}), b.high})};
 }
 
 // How many elements lie in each of so many bins of one width; the last one has its upper bound too.
@@ -97,9 +97,9 @@ Status histc(Translation& t) {
   LAPIS_TRY(const Bounds b, bounds_of(t, f, a, x));
   const DType real = x->dtype();
   const auto number = [&](int64_t n) { return f.number(static_cast<double>(n), real); };
-  Value* bin = f.op(ops::Floor, {f.div(f.mul(f.sub(x, b.low), number(bins)), f.sub(b.high, b.low))});
-  Value* is_inside = f.both(f.op(ops::GreaterOrEqual, {x, b.low}), f.op(ops::LessOrEqual, {x, b.high}));
-  Value* counted_in = f.where(is_inside, f.min(bin, number(bins - 1)), number(-1));
+  Value* bin = f.op(ops::Floor, {f.div({f.mul({f.sub({x, b.low}), number(bins)}), f.sub({b.high, b.low})})});
+  Value* is_inside = f.both({f.op(ops::GreaterOrEqual, {x, b.low}), f.op(ops::LessOrEqual, {x, b.high})});
+  Value* counted_in = f.where({is_inside, f.min({bin, number(bins - 1)}), number(-1)});
   Value* all = f.cast(f.range(f.integers({bins})), real);
   Value* is_in = f.cast(f.op(ops::Equal, {f.unsqueeze(counted_in, {-1}), all}), type);
   LAPIS_CHECK(f.status());

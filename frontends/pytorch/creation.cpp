@@ -113,12 +113,12 @@ Status linspace(Translation& t) {
   LAPIS_TRY(Value * count, as_value(t, steps));
   LAPIS_CHECK(a.status());
   Formula f(t);
-  Value *one = f.integers({1}), *at = f.range(count), *last = f.sub(count, one);
-  Value* step = f.div(f.sub(end, start), f.cast(f.max(last, one), real));
-  Value* from_start = f.add(start, f.mul(step, f.cast(at, real)));
-  Value* from_end = f.sub(end, f.mul(step, f.cast(f.sub(last, at), real)));
-  Value* is_first_half = f.greater(f.max(f.div(count, f.integers({2})), one), at);
-  Value* y = f.where(is_first_half, from_start, from_end);
+  Value *one = f.integers({1}), *at = f.range(count), *last = f.sub({count, one});
+  Value* step = f.div({f.sub({end, start}), f.cast(f.max({last, one}), real)});
+  Value* from_start = f.add({start, f.mul({step, f.cast(at, real)})});
+  Value* from_end = f.sub({end, f.mul({step, f.cast(f.sub({last, at}), real)})});
+  Value* is_first_half = f.greater({f.max({f.div({count, f.integers({2})}), one}), at});
+  Value* y = f.where({is_first_half, from_start, from_end});
   if (dtype != real) y = f.cast(y, dtype);
   LAPIS_CHECK(f.status());
   return frontend::result(t, 0, y);

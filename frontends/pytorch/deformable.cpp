@@ -78,18 +78,18 @@ class Sampler {
     Value* planes = split(d.x, {d.offset_groups, each_});
     pixels_ = f.reshape(f.op(ops::Transpose, {planes}, ops::TransposeAttrs{{0, 1, 3, 4, 2}}), {-1, each_});
     offsets_ = split(d.offset, {d.offset_groups, d.window(), 2});
-    first_ = f.reshape(f.range(f.mul(f.size(d.x, 0), f.integers({d.offset_groups}))), {-1, d.offset_groups, 1, 1, 1});
+    first_ = f.reshape(f.range(f.mul({f.size(d.x, 0), f.integers({d.offset_groups})})), {-1, d.offset_groups, 1, 1, 1});
   }
 
   // What the window holds at each place: [N, C, K, H, W].
   Value* windows() {
     const Samples rows = along(0), columns = along(1);
-    Value* upper = f_.add(corner(rows.low, rows.of_low, columns.low, columns.of_low),
-                          corner(rows.low, rows.of_low, columns.high, columns.of_high));
-    Value* lower = f_.add(corner(rows.high, rows.of_high, columns.low, columns.of_low),
-                          corner(rows.high, rows.of_high, columns.high, columns.of_high));
-    Value* all = f_.add(upper, lower);
-    if (d_.mask) all = f_.mul(all, f_.unsqueeze(split(d_.mask, {d_.offset_groups, d_.window()}), {5}));
+    Value* upper = f_.add({corner(rows.low, rows.of_low, columns.low, columns.of_low),
+                           corner(rows.low, rows.of_low, columns.high, columns.of_high)});
+    Value* lower = f_.add({corner(rows.high, rows.of_high, columns.low, columns.of_low),
+                           corner(rows.high, rows.of_high, columns.high, columns.of_high)});
+    Value* all = f_.add({upper, lower});
+    if (d_.mask) all = f_.mul({all, f_.unsqueeze(split(d_.mask, {d_.offset_groups, d_.window()}), {5})});
     return f_.op(ops::Transpose, {all}, ops::TransposeAttrs{{0, 1, 5, 2, 3, 4}});
   }
 
@@ -108,29 +108,29 @@ class Sampler {
       in_window.push_back(static_cast<float>(step * d_.dilation[axis] - d_.pad[axis]));
     }
     Value* results = f_.cast(f_.range(f_.size(d_.offset, static_cast<int64_t>(axis) + 2)), DType::Float32);
-    Value* starts = f_.mul(results, f_.number(static_cast<double>(d_.stride[axis])));
+    Value* starts = f_.mul({results, f_.number(static_cast<double>(d_.stride[axis]))});
     if (axis == 0) starts = f_.unsqueeze(starts, {1});
-    return f_.add(starts, f_.floats({d_.window(), 1, 1}, in_window));
+    return f_.add({starts, f_.floats({d_.window(), 1, 1}, in_window)});
   }
 
   Samples along(size_t axis) {
     const auto part = static_cast<int64_t>(axis);
-    Value* at = f_.add(f_.squeeze(f_.slice(offsets_, 3, part, part + 1), 3), regular(axis));
-    Value *low = f_.op(ops::Floor, {at}), *of_high = f_.sub(at, low);
-    Value* last = f_.cast(f_.sub(extent_[axis], f_.integers({1})), DType::Float32);
-    const auto on_map = [&](Value* pixel) { return f_.min(f_.max(pixel, f_.number(0)), last); };
+    Value* at = f_.add({f_.squeeze(f_.slice(offsets_, 3, part, part + 1), 3), regular(axis)});
+    Value *low = f_.op(ops::Floor, {at}), *of_high = f_.sub({at, low});
+    Value* last = f_.cast(f_.sub({extent_[axis], f_.integers({1})}), DType::Float32);
+    const auto on_map = [&](Value* pixel) { return f_.min({f_.max({pixel, f_.number(0)}), last}); };
     const auto share = [&](Value* pixel, Value* of) {
-      return f_.where(f_.op(ops::Equal, {pixel, on_map(pixel)}), of, f_.number(0));
+      return f_.where({f_.op(ops::Equal, {pixel, on_map(pixel)}), of, f_.number(0)});
     };
-    Value* high = f_.add(low, f_.number(1));
+    Value* high = f_.add({low, f_.number(1)});
     return {f_.cast(on_map(low), DType::Int64), f_.cast(on_map(high), DType::Int64),
-            share(low, f_.sub(f_.number(1), of_high)), share(high, of_high)};
+            share(low, f_.sub({f_.number(1), of_high})), share(high, of_high)};
   }
 
   Value* corner(Value* row, Value* of_row, Value* column, Value* of_column) {
-    Value* line = f_.add(f_.mul(first_, extent_[0]), row);
-    Value* pixel = f_.add(f_.mul(line, extent_[1]), column);
-    return f_.mul(f_.gather(pixels_, pixel, 0), f_.unsqueeze(f_.mul(of_row, of_column), {5}));
+    Value* line = f_.add({f_.mul({first_, extent_[0]}), row});
+    Value* pixel = f_.add({f_.mul({line, extent_[1]}), column});
+    return f_.mul({f_.gather(pixels_, pixel, 0), f_.unsqueeze(f_.mul({of_row, of_column}), {5})});
   }
 
   Formula& f_;
@@ -145,7 +145,7 @@ Value* product(Formula& f, const Deformable& d, Value* windows) {
   Value* columns = f.reshape(windows, {0, d.groups, depth, -1});
   Value* sums = f.op(ops::MatMul, {f.reshape(d.weight, {d.groups, d.filters / d.groups, depth}), columns});
   Value* shape = f.concat({f.size(d.offset, 0), f.integers({d.filters}), f.size(d.offset, 2), f.size(d.offset, 3)}, 0);
-  return f.add(f.op(ops::Reshape, {sums, shape}), f.reshape(d.bias, {d.filters, 1, 1}));
+  return f.add({f.op(ops::Reshape, {sums, shape}), f.reshape(d.bias, {d.filters, 1, 1})});
 }
 
 Status deform_conv2d(Translation& t) {

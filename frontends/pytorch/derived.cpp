@@ -19,7 +19,7 @@ Status isfinite(Translation& t) {
   Formula f(t);
   LAPIS_TRY(Value * x, self(a));
   LAPIS_TRY(x, as_real(t, x));
-  return finish(t, f, f.greater(f.number(kInfinity, x->dtype()), f.op(ops::Abs, {x})));
+  return finish(t, f, f.greater({f.number(kInfinity, x->dtype()), f.op(ops::Abs, {x})}));
 }
 
 // What is behind the point, with the sign of the whole.
@@ -27,8 +27,8 @@ Status frac(Translation& t) {
   Args a(t);
   Formula f(t);
   LAPIS_TRY(Value * x, self(a));
-  Value* is_positive = f.greater(x, f.number(0, x->dtype()));
-  return finish(t, f, f.sub(x, f.where(is_positive, f.op(ops::Floor, {x}), f.op(ops::Ceil, {x}))));
+  Value* is_positive = f.greater({x, f.number(0, x->dtype())});
+  return finish(t, f, f.sub({x, f.where({is_positive, f.op(ops::Floor, {x}), f.op(ops::Ceil, {x})})}));
 }
 
 double largest_of(DType real) {
@@ -50,9 +50,9 @@ Status nan_to_num(Translation& t) {
   const double most = largest_of(type);
   const double nan = a.number("nan", 0), above = a.number("posinf", most), below = a.number("neginf", -most);
   LAPIS_CHECK(a.status());
-  Value* y = f.where(f.op(ops::IsNaN, {x}), f.number(nan, type), x);
-  y = f.where(f.op(ops::Equal, {x, f.number(kInfinity, type)}), f.number(above, type), y);
-  return finish(t, f, f.where(f.op(ops::Equal, {x, f.number(-kInfinity, type)}), f.number(below, type), y));
+  Value* y = f.where({f.op(ops::IsNaN, {x}), f.number(nan, type), x});
+  y = f.where({f.op(ops::Equal, {x, f.number(kInfinity, type)}), f.number(above, type), y});
+  return finish(t, f, f.where({f.op(ops::Equal, {x, f.number(-kInfinity, type)}), f.number(below, type), y}));
 }
 
 // The first with the sign of the second, zeros too.
@@ -61,7 +61,7 @@ Status copysign(Translation& t) {
   Formula f(t);
   LAPIS_TRY(const Pair p, real_pair(t, a));
   Value* size = f.op(ops::Abs, {p.a});
-  return finish(t, f, f.where(frontend::is_negative(f, p.b), f.op(ops::Neg, {size}), size));
+  return finish(t, f, f.where({frontend::is_negative(f, p.b), f.op(ops::Neg, {size}), size}));
 }
 
 Status signbit(Translation& t) {
@@ -80,11 +80,11 @@ Status hypot(Translation& t) {
   const DType type = p.a->dtype();
   if (!is_float(type)) return Translation::unsupported("sides of integers");
   Value *left = f.op(ops::Abs, {p.a}), *right = f.op(ops::Abs, {p.b});
-  Value *larger = f.max(left, right), *zero = f.number(0, type), *infinity = f.number(kInfinity, type);
-  Value* ratio = f.where(f.op(ops::Equal, {larger, zero}), zero, f.div(f.min(left, right), larger));
-  Value* y = f.mul(larger, f.op(ops::Sqrt, {f.add(f.mul(ratio, ratio), f.number(1, type))}));
+  Value *larger = f.max({left, right}), *zero = f.number(0, type), *infinity = f.number(kInfinity, type);
+  Value* ratio = f.where({f.op(ops::Equal, {larger, zero}), zero, f.div({f.min({left, right}), larger})});
+  Value* y = f.mul({larger, f.op(ops::Sqrt, {f.add({f.mul({ratio, ratio}), f.number(1, type)})})});
   Value* is_infinite = f.op(ops::Or, {f.op(ops::Equal, {left, infinity}), f.op(ops::Equal, {right, infinity})});
-  return finish(t, f, f.where(is_infinite, infinity, y));
+  return finish(t, f, f.where({is_infinite, infinity, y}));
 }
 
 // ---- bits -----------------------------------------------------------------------------------------------------------
@@ -124,8 +124,8 @@ Status right_shift(Translation& t) {
   Formula f(t);
   LAPIS_TRY(const Pair p, bits_and_distance(t));
   if (p.a->dtype() == without_sign(p.a->dtype())) return finish(t, f, moved_bits(f, p.a, p.b, "RIGHT"));
-  Value* is_below = f.greater(f.number(0, p.a->dtype()), p.a);
-  const auto complement = [&](Value* x) { return f.where(is_below, f.op(ops::BitwiseNot, {x}), x); };
+  Value* is_below = f.greater({f.number(0, p.a->dtype()), p.a});
+  const auto complement = [&](Value* x) { return f.where({is_below, f.op(ops::BitwiseNot, {x}), x}); };
   return finish(t, f, complement(moved_bits(f, complement(p.a), p.b, "RIGHT")));
 }
 
@@ -148,7 +148,7 @@ Status diff(Translation& t) {
     LAPIS_TRY(parts.emplace_back(), a.tensor(name));
   }
   if (parts.size() > 1) x = f.concat(parts, dim);
-  for (int64_t i = 0; i < times; ++i) x = f.sub(f.slice(x, dim, 1, INT64_MAX), f.slice(x, dim, 0, -1));
+  for (int64_t i = 0; i < times; ++i) x = f.sub({f.slice(x, dim, 1, INT64_MAX), f.slice(x, dim, 0, -1)});
   return finish(t, f, x);
 }
 
@@ -156,7 +156,7 @@ Status outer(Translation& t) {
   Args a(t);
   Formula f(t);
   LAPIS_TRY(const Pair p, pair(t, a, "self", "vec2"));
-  return finish(t, f, f.mul(f.unsqueeze(p.a, {1}), f.unsqueeze(p.b, {0})));
+  return finish(t, f, f.mul({f.unsqueeze(p.a, {1}), f.unsqueeze(p.b, {0})}));
 }
 
 // The other number where one is none.
@@ -165,8 +165,8 @@ template <const OpDef& Op> Status extreme_of_numbers(Translation& t) {
   Formula f(t);
   LAPIS_TRY(const Pair p, pair(t, a));
   if (!is_float(p.a->dtype())) return finish(t, f, f.op(Op, {p.a, p.b}));
-  Value* b_or_a = f.where(f.op(ops::IsNaN, {p.b}), p.a, f.op(Op, {p.a, p.b}));
-  return finish(t, f, f.where(f.op(ops::IsNaN, {p.a}), p.b, b_or_a));
+  Value* b_or_a = f.where({f.op(ops::IsNaN, {p.b}), p.a, f.op(Op, {p.a, p.b})});
+  return finish(t, f, f.where({f.op(ops::IsNaN, {p.a}), p.b, b_or_a}));
 }
 
 Status cosine_similarity(Translation& t) {
@@ -176,11 +176,11 @@ Status cosine_similarity(Translation& t) {
   const double least = a.number("eps", 1e-8);
   LAPIS_CHECK(a.status());
   LAPIS_TRY(const Pair p, real_pair(t, a, "x1", "x2"));
-  LAPIS_TRY(Value * product, frontend::reduce(t, ops::ReduceSum, f.mul(p.a, p.b), {dim}, false));
+  LAPIS_TRY(Value * product, frontend::reduce(t, ops::ReduceSum, f.mul({p.a, p.b}), {dim}, false));
   LAPIS_TRY(Value * left, norm_of(t, p.a, 2, {dim}, false));
   LAPIS_TRY(Value * right, norm_of(t, p.b, 2, {dim}, false));
-  const auto limited = [&](Value* norm) { return f.max(norm, f.number(least, norm->dtype())); };
-  return finish(t, f, f.div(product, f.mul(limited(left), limited(right))));
+  const auto limited = [&](Value* norm) { return f.max({norm, f.number(least, norm->dtype())}); };
+  return finish(t, f, f.div({product, f.mul({limited(left), limited(right)})}));
 }
 
 constexpr AtenRow kRows[] = {

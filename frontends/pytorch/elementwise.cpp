@@ -149,7 +149,7 @@ Status sign(Translation& t) {
   if (x->dtype() == DType::Bool) return frontend::result(t, 0, x);
   if (!is_float(x->dtype())) return finish(t, t.add(ops::Sign, {x}));
   Value* zero = f.number(0, x->dtype());
-  Value* y = f.sub(f.cast(f.greater(x, zero), x->dtype()), f.cast(f.greater(zero, x), x->dtype()));
+  Value* y = f.sub({f.cast(f.greater({x, zero}), x->dtype()), f.cast(f.greater({zero, x}), x->dtype())});
   LAPIS_CHECK(f.status());
   return frontend::result(t, 0, y);
 }
@@ -524,15 +524,15 @@ struct Rest {
 static Rest rest_of(Formula& f, const Pair& p) {
   Value* zero = f.number(0, p.a->dtype());
   Value* rest = f.op(ops::Mod, {p.a, p.b}, ops::ModAttrs{true});
-  Value* differs = f.op(ops::Xor, {f.greater(zero, rest), f.greater(zero, p.b)});
-  return {rest, f.both(differs, f.opposite(f.op(ops::Equal, {rest, zero})))};
+  Value* differs = f.op(ops::Xor, {f.greater({zero, rest}), f.greater({zero, p.b})});
+  return {rest, f.both({differs, f.opposite(f.op(ops::Equal, {rest, zero}))})};
 }
 
 Result<Value*> floor_rest(Translation& t, const Pair& p) {
   if (!is_float(p.a->dtype())) return t.add(ops::Mod, {p.a, p.b});
   Formula f(t);
   const Rest rest = rest_of(f, p);
-  Value* y = f.where(rest.moves, f.add(rest.toward_zero, p.b), rest.toward_zero);
+  Value* y = f.where({rest.moves, f.add({rest.toward_zero, p.b}), rest.toward_zero});
   LAPIS_CHECK(f.status());
   return y;
 }
@@ -541,9 +541,9 @@ Result<Value*> floor_rest(Translation& t, const Pair& p) {
 static Result<Value*> floor_quotient_of_floats(Translation& t, const Pair& p) {
   Formula f(t);
   const Rest rest = rest_of(f, p);
-  Value* times = f.op(ops::Round, {f.div(f.sub(p.a, rest.toward_zero), p.b)});
-  Value* whole = f.sub(times, f.cast(rest.moves, p.a->dtype()));
-  Value* y = f.where(f.op(ops::Equal, {p.b, f.number(0, p.b->dtype())}), f.div(p.a, p.b), whole);
+  Value* times = f.op(ops::Round, {f.div({f.sub({p.a, rest.toward_zero}), p.b})});
+  Value* whole = f.sub({times, f.cast(rest.moves, p.a->dtype())});
+  Value* y = f.where({f.op(ops::Equal, {p.b, f.number(0, p.b->dtype())}), f.div({p.a, p.b}), whole});
   LAPIS_CHECK(f.status());
   return y;
 }

@@ -44,7 +44,7 @@ Status masked_select(Translation& t) {
 // The how manieth of those that are chosen each is; any number for the others.
 Value* numbers_of_chosen(Formula& f, Value* chosen) {
   Value* begun = f.op(ops::CumSum, {f.cast(chosen, DType::Int64), f.number(0, DType::Int64)});
-  return f.max(f.sub(begun, f.number(1, DType::Int64)), f.number(0, DType::Int64));
+  return f.max({f.sub({begun, f.number(1, DType::Int64)}), f.number(0, DType::Int64)});
 }
 
 // What the mask chooses becomes the elements of the source, in order.
@@ -53,8 +53,9 @@ Status masked_scatter(Translation& t) {
   Formula f(t);
   LAPIS_TRY(const Masked m, masked(f, a));
   LAPIS_TRY(Value * source, a.tensor("source"));
-  Value* in_order = f.gather(f.reshape(source, {-1}), numbers_of_chosen(f, m.chosen), 0);
-  Value* y = f.where(m.mask, f.op(ops::Reshape, {in_order, m.shape}, ops::ReshapeAttrs{true}), m.x);
+  Value* elements = f.reshape(source, {-1});
+  Value* in_order = f.gather(elements, numbers_of_chosen(f, m.chosen), 0);
+  Value* y = f.where({m.mask, f.op(ops::Reshape, {in_order, m.shape}, ops::ReshapeAttrs{true}), m.x});
   LAPIS_CHECK(f.status());
   return frontend::result(t, 0, y);
 }

@@ -83,7 +83,7 @@ Status kthvalue(Translation& t) {
   LAPIS_CHECK(a.status());
   LAPIS_TRY(Value * x, self(a));
   LAPIS_TRY(Value * number, as_value(t, k));
-  Value* at = f.sub(number, f.integers({1}));
+  Value* at = f.sub({number, f.integers({1})});
   return finish_along(t, x, [&](Value* y) -> Result<std::vector<Value*>> {
     LAPIS_TRY(const int64_t rank, frontend::rank_of(y));
     LAPIS_TRY(const int64_t axis, frontend::axis_of(dim, rank));
@@ -101,12 +101,12 @@ enum class Nans : uint8_t { Win, AreLeftOut };
 Value* middle_of(Formula& f, Value* x, int64_t axis, Nans nans) {
   Value *one = f.number(1, DType::Int64), *two = f.number(2, DType::Int64);
   Value* size = f.size(x, axis);
-  if (!is_float(x->dtype())) return f.div(f.sub(size, one), two);
+  if (!is_float(x->dtype())) return f.div({f.sub({size, one}), two});
   Value* is_none = f.cast(f.op(ops::IsNaN, {x}), DType::Int64);
   Value* none = f.op(ops::ReduceSum, {is_none, f.integers({axis})}, ops::ReduceAttrs{.keepdims = true});
-  Value *numbers = f.sub(size, none), *zero = f.number(0, DType::Int64);
-  if (nans == Nans::AreLeftOut) return f.div(f.max(f.sub(numbers, one), zero), two);
-  return f.where(f.greater(none, zero), numbers, f.div(f.sub(size, one), two));
+  Value *numbers = f.sub({size, none}), *zero = f.number(0, DType::Int64);
+  if (nans == Nans::AreLeftOut) return f.div({f.max({f.sub({numbers, one}), zero}), two});
+  return f.where({f.greater({none, zero}), numbers, f.div({f.sub({size, one}), two})});
 }
 
 Result<std::vector<Value*>> median_along(Translation& t, Value* x, int64_t dim, bool keepdim, Nans nans) {
@@ -146,11 +146,11 @@ Result<Ordered> ordered_last(Translation& t, Formula& f, Value* x, int64_t axis,
   LAPIS_TRY(x, frontend::transpose(t, x, perm));
   LAPIS_TRY(const std::vector<Value*> found, in_order(t, x, rank - 1, false));
   constexpr DType type = DType::Float64;  // as PyTorch computes places
-  Value* last = f.sub(f.cast(f.size(x, rank - 1), type), f.number(1, type));
+  Value* last = f.sub({f.cast(f.size(x, rank - 1), type), f.number(1, type)});
   if (nans == Nans::Win) return Ordered{found[0], last};
   Value* is_none = f.cast(f.op(ops::IsNaN, {x}), type);
   Value* none = f.op(ops::ReduceSum, {is_none, f.integers({-1})}, ops::ReduceAttrs{.keepdims = true});
-  return Ordered{found[0], f.max(f.sub(last, none), f.number(0, type))};
+  return Ordered{found[0], f.max({f.sub({last, none}), f.number(0, type)})};
 }
 
 // Between the two numbers around each place, [..., places].
@@ -164,7 +164,7 @@ Value* read_at(Formula& f, Value* numbers, Value* places, const std::string& int
   Value *below = f.op(ops::Floor, {places}), *above = f.op(ops::Ceil, {places});
   if (interpolation != "linear" && interpolation != "midpoint") return at(below);
   const DType type = numbers->dtype();
-  Value* weight = interpolation == "midpoint" ? f.number(0.5, type) : f.cast(f.sub(places, below), type);
+  Value* weight = interpolation == "midpoint" ? f.number(0.5, type) : f.cast(f.sub({places, below}), type);
   return between(f, at(below), at(above), weight);
 }
 
@@ -185,10 +185,10 @@ template <Nans nans> Status quantile(Translation& t) {
   if (is_of_all) axis = 0;
   Value* row = is_of_all ? f.reshape(x, {-1}) : x;
   LAPIS_TRY(const Ordered ordered, ordered_last(t, f, row, axis, nans));
-  Value* places = f.mul(f.cast(f.reshape(q, {-1}), DType::Float64), ordered.last);
+  Value* places = f.mul({f.cast(f.reshape(q, {-1}), DType::Float64), ordered.last});
   if (nans == Nans::Win) {
     Value* is_none = f.op(ops::IsNaN, {f.slice(ordered.numbers, -1, -1, INT64_MAX)});
-    places = f.where(is_none, ordered.last, places);
+    places = f.where({is_none, ordered.last, places});
   }
   Value* y = read_at(f, ordered.numbers, places, interpolation);
   LAPIS_CHECK(f.status());

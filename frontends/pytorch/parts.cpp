@@ -84,8 +84,8 @@ Status chunk(Translation& t) {
   if (chunks < 1 || chunks > kMostParts) return error(ErrorKind::Input, "has " + std::to_string(chunks) + " parts");
   if (!whole.is_constant())
     return computed_parts(t, x, axis, [&](Formula& f, Value* size) {
-      Value* each = f.div(f.add(size, f.integers({chunks - 1})), f.integers({chunks}));
-      return [&f, each](int64_t i) { return f.mul(each, f.integers({i})); };
+      Value* each = f.div({f.add({size, f.integers({chunks - 1})}), f.integers({chunks})});
+      return [&f, each](int64_t i) { return f.mul({each, f.integers({i})}); };
     });
   const int64_t size = std::max<int64_t>(1, whole.value() / chunks + (whole.value() % chunks > 0 ? 1 : 0));
   LAPIS_TRY(const std::vector<int64_t> sizes, even_sizes(x, axis, size));
@@ -131,10 +131,10 @@ Status even_parts(Translation& t, Value* x, int64_t axis, int64_t sections) {
   if (sections < 1 || sections > kMostParts)
     return error(ErrorKind::Input, "has " + std::to_string(sections) + " parts");
   return computed_parts(t, x, axis, [&](Formula& f, Value* size) {
-    Value *count = f.integers({sections}), *each = f.div(size, count), *longer = f.sub(size, f.mul(each, count));
+    Value *count = f.integers({sections}), *each = f.div({size, count}), *longer = f.sub({size, f.mul({each, count})});
     return [&f, each, longer](int64_t i) {
       Value* number = f.integers({i});
-      return f.add(f.mul(each, number), f.min(number, longer));
+      return f.add({f.mul({each, number}), f.min({number, longer})});
     };
   });
 }

@@ -42,7 +42,7 @@ Status prod(Translation& t) { return sum_of(t, ops::ReduceProd); }
 
 // 0 for what is no number.
 Value* numbers_of(Formula& f, Value* x) {
-  return is_float(x->dtype()) ? f.where(f.op(ops::IsNaN, {x}), f.number(0, x->dtype()), x) : x;
+  return is_float(x->dtype()) ? f.where({f.op(ops::IsNaN, {x}), f.number(0, x->dtype()), x}) : x;
 }
 
 Status nansum(Translation& t) {

@@ -61,7 +61,7 @@ Result<std::vector<Value*>> doubled(Translation& t, Value* x, double neutral, in
 
 Status cumprod(Translation& t) {
   return accumulated(t, [&](Value* x, int64_t dim) {
-    return doubled(t, x, 1, dim, [](Formula& f, Value* a, Value* b) { return f.mul(a, b); });
+    return doubled(t, x, 1, dim, [](Formula& f, Value* a, Value* b) { return f.mul({a, b}); });
   });
 }
 
@@ -97,9 +97,9 @@ template <const OpDef& Precedes> Result<std::vector<Value*>> extremes(Translatio
     Value* moves_on = f.op(Precedes, {here[0], before[0]});
     if (has_nan) {
       Value* stays = f.op(ops::IsNaN, {before[0]});
-      moves_on = f.op(ops::Or, {f.op(ops::IsNaN, {here[0]}), f.both(moves_on, f.opposite(stays))});
+      moves_on = f.op(ops::Or, {f.op(ops::IsNaN, {here[0]}), f.both({moves_on, f.opposite(stays)})});
     }
-    return std::vector<Value*>{f.where(moves_on, here[0], before[0]), f.where(moves_on, here[1], before[1])};
+    return std::vector<Value*>{f.where({moves_on, here[0], before[0]}), f.where({moves_on, here[1], before[1]})};
   };
   LAPIS_TRY(std::vector<Value*> found, doubled(f, run, axis, combine));
   LAPIS_TRY(found[0], frontend::cast(t, found[0], x->dtype()));

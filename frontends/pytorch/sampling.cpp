@@ -23,7 +23,7 @@ class Axis {
   // Of this many pixels, a number; 1 and -1 lie in the middle of the outer ones, or at their edges.
   Axis(Formula& f, Value* extent, Mode mode, Padding padding, bool align_corners)
       : f_(f), extent_(extent), mode_(mode), padding_(padding), align_(align_corners) {
-    last_ = f.sub(extent, number(1));
+    last_ = f.sub({extent, number(1)});
   }
 
   Taps at(Value* normal) {
@@ -31,8 +31,8 @@ class Axis {
     if (mode_ != Mode::Cubic) place = padded(place);
     if (mode_ == Mode::Nearest) place = f_.op(ops::Round, {place});
     Value* base = f_.op(ops::Floor, {place});
-    Value* tap = f_.add(f_.unsqueeze(base, {-1}), offsets());
-    Value* distance = f_.op(ops::Abs, {f_.sub(f_.unsqueeze(f_.sub(place, base), {-1}), offsets())});
+    Value* tap = f_.add({f_.unsqueeze(base, {-1}), offsets()});
+    Value* distance = f_.op(ops::Abs, {f_.sub({f_.unsqueeze(f_.sub({place, base}), {-1}), offsets()})});
     return on_map(place, tap, mode_ == Mode::Cubic ? cubic(distance) : linear(distance));
   }
 
@@ -47,25 +47,25 @@ class Axis {
   }
 
   Value* denormalized(Value* normal) {
-    Value* raised = f_.add(normal, number(1));
-    if (align_) return f_.mul(raised, f_.mul(last_, number(0.5)));
-    return f_.mul(f_.sub(f_.mul(raised, extent_), number(1)), number(0.5));
+    Value* raised = f_.add({normal, number(1)});
+    if (align_) return f_.mul({raised, f_.mul({last_, number(0.5)})});
+    return f_.mul({f_.sub({f_.mul({raised, extent_}), number(1)}), number(0.5)});
   }
 
   // A place that is no number comes to lie on the map as well: no pixel beyond it is ever read.
   Value* clipped(Value* place) {
-    Value* is_behind_start = f_.greater(place, number(0));
-    return f_.where(is_behind_start, f_.min(place, last_), number(0));
+    Value* is_behind_start = f_.greater({place, number(0)});
+    return f_.where({is_behind_start, f_.min({place, last_}), number(0)});
   }
 
   // Back and forth between the outer pixels, or their edges.
   Value* reflected(Value* place) {
     Value* low = number(align_ ? 0 : -0.5);
     Value* span = align_ ? last_ : extent_;
-    Value* period = f_.max(f_.add(span, span), number(1));
-    Value* way = f_.op(ops::Abs, {f_.sub(place, low)});
+    Value* period = f_.max({f_.add({span, span}), number(1)});
+    Value* way = f_.op(ops::Abs, {f_.sub({place, low})});
     Value* lap = f_.op(ops::Mod, {way, period}, ops::ModAttrs{true});
-    return f_.add(low, f_.sub(span, f_.op(ops::Abs, {f_.sub(lap, span)})));
+    return f_.add({low, f_.sub({span, f_.op(ops::Abs, {f_.sub({lap, span})})})});
   }
 
   Value* padded(Value* place) {
@@ -75,26 +75,28 @@ class Axis {
 
   // What lies beyond a map that is padded with zeros counts nothing. Between pixels it is no number if the place is
   // none, or infinite.
-  Value* beyond(Value* place) { return mode_ == Mode::Nearest ? number(0) : f_.unsqueeze(f_.sub(place, place), {-1}); }
+  Value* beyond(Value* place) {
+    return mode_ == Mode::Nearest ? number(0) : f_.unsqueeze(f_.sub({place, place}), {-1});
+  }
 
   Taps on_map(Value* place, Value* tap, Value* weight) {
     if (mode_ == Mode::Cubic) tap = padded(tap);
     Value* pixel = clipped(tap);
-    if (padding_ == Padding::Zeros) weight = f_.where(f_.op(ops::Equal, {pixel, tap}), weight, beyond(place));
+    if (padding_ == Padding::Zeros) weight = f_.where({f_.op(ops::Equal, {pixel, tap}), weight, beyond(place)});
     return {f_.cast(pixel, DType::Int64), weight};
   }
 
-  Value* linear(Value* distance) { return f_.max(f_.sub(number(1), distance), number(0)); }
+  Value* linear(Value* distance) { return f_.max({f_.sub({number(1), distance}), number(0)}); }
 
   // Keys' with A = -0.75: (A + 2) d^3 - (A + 3) d^2 + 1 up to a distance of 1, A d^3 - 5 A d^2 + 8 A d - 4 A beyond.
   Value* cubic(Value* d) {
     const auto horner = [&](std::initializer_list<double> factors) {
       Value* sum = nullptr;
-      for (const double factor : factors) sum = sum ? f_.add(f_.mul(sum, d), number(factor)) : number(factor);
+      for (const double factor : factors) sum = sum ? f_.add({f_.mul({sum, d}), number(factor)}) : number(factor);
       return sum;
     };
     Value* is_near = f_.op(ops::LessOrEqual, {d, number(1)});
-    return f_.where(is_near, horner({1.25, -2.25, 0, 1}), horner({-0.75, 3.75, -6, 3}));
+    return f_.where({is_near, horner({1.25, -2.25, 0, 1}), horner({-0.75, 3.75, -6, 3})});
   }
 
   Formula& f_;
@@ -154,13 +156,13 @@ Value* sampled(Formula& f, Value* map, Value* grid, int64_t axes, const Grid& g)
     Axes others = numbers(axes + 1, 2 * axes + 1);
     others.erase(others.begin() + axis);
     const auto apart = [&](Value* x) { return others.empty() ? x : f.unsqueeze(x, others); };
-    row = f.add(f.mul(row, extent), apart(taps.pixel));
-    share = f.mul(share, apart(taps.weight));
+    row = f.add({f.mul({row, extent}), apart(taps.pixel)});
+    share = f.mul({share, apart(taps.weight)});
   }
   Value* channels = f.size(map, 1);
   Value* pixels = f.op(ops::Transpose, {map}, ops::TransposeAttrs{channels_last(axes + 2)});
   Value* rows = f.op(ops::Reshape, {pixels, f.concat({f.integers({-1}), channels}, 0)});
-  Value* weighted = f.mul(f.gather(rows, row, 0), f.unsqueeze(share, {-1}));
+  Value* weighted = f.mul({f.gather(rows, row, 0), f.unsqueeze(share, {-1})});
   Value* sum = f.op(ops::ReduceSum, {weighted, f.integers(numbers(axes + 1, 2 * axes + 1))},
                     ops::ReduceAttrs{.keepdims = false});
   return f.op(ops::Transpose, {sum}, ops::TransposeAttrs{channels_first(axes + 2)});

@@ -102,7 +102,7 @@ Result<Value*> mean_of(Translation& t, Formula& f, const Scattered& s, Value* su
   const DType type = sum->dtype();
   Value* ones = like(f, s.source, 1, type);
   Value* count = scatter_into(f, s, like(f, s.x, takes_self ? 1 : 0, type), ones, "add");
-  count = f.max(count, f.number(1, type));
+  count = f.max({count, f.number(1, type)});
   LAPIS_CHECK(f.status());
   return is_float(type) ? t.add(ops::Div, {sum, count}) : floor_quotient(t, {sum, count});
 }

@@ -136,13 +136,13 @@ Result<Diagonal> diagonal_of(Translation& t, Formula& f, Args& a, Value* x) {
   d.perm.insert(d.perm.end(), {down, across});
   LAPIS_TRY(Value * matrices, frontend::transpose(t, x, d.perm));
   Value *height = f.size(x, down), *width = f.size(x, across), *none = f.integers({0});
-  Value* rest = f.sub(height, f.integers({std::max<int64_t>(-offset, 0)}));
-  Value* length = f.max(f.min(rest, f.sub(width, f.integers({std::max<int64_t>(offset, 0)}))), none);
-  Value* start = offset < 0 ? f.mul(width, f.integers({-offset})) : f.integers({offset});
-  d.at = f.add(f.mul(f.range(length), f.add(width, f.integers({1}))), start);
+  Value* rest = f.sub({height, f.integers({std::max<int64_t>(-offset, 0)})});
+  Value* length = f.max({f.min({rest, f.sub({width, f.integers({std::max<int64_t>(offset, 0)})})}), none});
+  Value* start = offset < 0 ? f.mul({width, f.integers({-offset})}) : f.integers({offset});
+  d.at = f.add({f.mul({f.range(length), f.add({width, f.integers({1})})}), start});
   d.shape = f.op(ops::ShapeOf, {matrices});
   Value* before = f.slice(d.shape, 0, 0, rank - 2);
-  d.rows = f.op(ops::Reshape, {matrices, f.concat({before, f.mul(height, width)}, 0)}, ops::ReshapeAttrs{true});
+  d.rows = f.op(ops::Reshape, {matrices, f.concat({before, f.mul({height, width})}, 0)}, ops::ReshapeAttrs{true});
   return d;
 }
 
@@ -189,9 +189,9 @@ Result<Value*> embedded(Translation& t, Value* x, const Place& place) {
   pads.back() = std::max<int64_t>(-place.offset, 0);
   Value* columns = f.op(ops::Pad, {x, f.integers(pads), f.number(0, x->dtype())});
   Value* numbers = f.range(f.size(columns, rank - 1));
-  Value* distance = f.sub(f.unsqueeze(numbers, {0}), f.unsqueeze(numbers, {1}));
+  Value* distance = f.sub({f.unsqueeze(numbers, {0}), f.unsqueeze(numbers, {1})});
   Value* is_on = f.op(ops::Equal, {distance, f.integers({place.offset})});
-  Value* y = f.where(is_on, f.unsqueeze(columns, {-2}), f.number(0, x->dtype()));
+  Value* y = f.where({is_on, f.unsqueeze(columns, {-2}), f.number(0, x->dtype())});
   LAPIS_CHECK(f.status());
   Axes perm;
   for (int64_t axis = 0, next = 0; axis <= rank; ++axis)

@@ -219,8 +219,8 @@ Value* over_uneven_windows(Translation& t, Formula& f, Value* x, int64_t axis, c
   Shape shape(static_cast<size_t>(behind + 1), 1);
   shape[0] = w.parts, shape[1] = w.longest;
   Value* shares = t.constant(ops::from_doubles(x->dtype(), shape, w.shares));
-  Value* counts = f.greater(shares, f.number(0, x->dtype()));
-  Value* weighted = f.where(counts, f.mul(windows, shares), f.number(0, x->dtype()));
+  Value* counts = f.greater({shares, f.number(0, x->dtype())});
+  Value* weighted = f.where({counts, f.mul({windows, shares}), f.number(0, x->dtype())});
   return f.op(ops::ReduceSum, {weighted, within}, ops::ReduceAttrs{.keepdims = false});
 }
 

@@ -20,7 +20,7 @@ enum Operand : size_t { kBoxes, kScores, kMost, kOverlap, kLeastScore, kSigma };
 frontend::Boxes boxes_of(Formula& f, Value* rows) {
   const auto at = [&](int64_t i) { return f.unsqueeze(f.squeeze(f.slice(rows, 1, i, i + 1), 1), {0}); };
   Value *y1 = at(0), *x1 = at(1), *y2 = at(2), *x2 = at(3);
-  return {f.min(x1, x2), f.min(y1, y2), f.max(x1, x2), f.max(y1, y2), nullptr};
+  return {f.min({x1, x2}), f.min({y1, y2}), f.max({x1, x2}), f.max({y1, y2}), nullptr};
 }
 
 Overlaps shares_of_boxes(Formula& f, Value* rows) { return shares_of(f, boxes_of(f, rows)); }
@@ -29,7 +29,7 @@ Overlaps shares_of_boxes(Formula& f, Value* rows) { return shares_of(f, boxes_of
 Overlaps overlaps_as_given(Formula& f, Value* all) {
   Value *flat = f.reshape(all, {-1}), *width = f.size(all, 1);
   return [=](Formula& inner, Value* at, Value* chosen) {
-    return inner.gather(flat, inner.add(inner.mul(at, width), chosen), 0);
+    return inner.gather(flat, inner.add({inner.mul({at, width}), chosen}), 0);
   };
 }
 
@@ -76,7 +76,7 @@ Result<Limits> limits_of(Translation& t, Rules rules) {
 Value* nothing(Formula& f) { return f.number(-std::numeric_limits<double>::infinity()); }
 
 Value* candidates_of(Formula& f, Value* scores, const Limits& limits) {
-  return f.where(f.greater(scores, limits.score), scores, nothing(f));
+  return f.where({f.greater({scores, limits.score}), scores, nothing(f)});
 }
 
 // All rows of results, or as many as boxes were chosen.
@@ -164,25 +164,25 @@ Value* rows_of_classes(Formula& f, const Combined& c, Value* x) {
 frontend::Boxes boxes_of_classes(Formula& f, const Combined& c) {
   const auto at = [&](int64_t i) { return rows_of_classes(f, c, f.squeeze(f.slice(c.boxes, 3, i, i + 1), 3)); };
   Value *y1 = at(0), *x1 = at(1), *y2 = at(2), *x2 = at(3);
-  return {f.min(x1, x2), f.min(y1, y2), f.max(x1, x2), f.max(y1, y2), nullptr};
+  return {f.min({x1, x2}), f.min({y1, y2}), f.max({x1, x2}), f.max({y1, y2}), nullptr};
 }
 
 // [batch, all, 6]: corners, score, class; zeros behind the last one.
 Value* best_of_all(Formula& f, const Combined& c, const Chosen& chosen) {
   const int64_t each = c.limits.most, together = each * c.classes(), most = std::min(together, c.all);
   Value* valid = f.op(ops::Less, {f.range(f.integers({each})), chosen.count});
-  Value* ranked = f.reshape(f.where(valid, chosen.scores, nothing(f)), {-1, together});
+  Value* ranked = f.reshape(f.where({valid, chosen.scores, nothing(f)}), {-1, together});
   const std::vector<Value*> best =
       f.ops(ops::TopK, {ranked, f.integers({most})}, encode_attributes(ops::TopKAttrs{.axis = 1}), 2);
   Value* box = f.squeeze(frontend::take_rows(f, f.reshape(chosen.index, {-1, together, 1}), best[1]), 2);
-  Value* of_class = f.div(best[1], f.number(static_cast<double>(each), DType::Int64));
+  Value* of_class = f.div({best[1], f.number(static_cast<double>(each), DType::Int64)});
   Value* forms = f.number(static_cast<double>(c.forms()), DType::Int64);
-  Value* form = c.forms() == 1 ? box : f.add(f.mul(box, forms), of_class);
+  Value* form = c.forms() == 1 ? box : f.add({f.mul({box, forms}), of_class});
   Value* corners = frontend::take_rows(f, f.reshape(c.boxes, {-1, c.count() * c.forms(), 4}), form);
   if (c.clips) corners = f.op(ops::Clip, {corners, f.number(0), f.number(1)});
   Value* classes = f.unsqueeze(f.cast(of_class, DType::Float32), {2});
   Value* rows = f.concat({corners, f.unsqueeze(best[0], {2}), classes}, 2);
-  rows = f.where(f.unsqueeze(f.greater(best[0], nothing(f)), {2}), rows, f.number(0));
+  rows = f.where({f.unsqueeze(f.greater({best[0], nothing(f)}), {2}), rows, f.number(0)});
   return most == c.all ? rows : f.op(ops::Pad, {rows, f.integers({0, 0, 0, 0, c.all - most, 0})}, ops::PadAttrs{});
 }
 
@@ -198,7 +198,7 @@ Status combined_non_max_suppression(Translation& t) {
   Value* rows = best_of_all(f, c, chosen);
   Value* count = f.op(ops::ReduceSum, {f.reshape(chosen.count, {-1, c.classes()}), f.integers({1})},
                       Attributes{{"keepdims", int64_t{0}}});
-  count = f.cast(f.min(count, f.number(static_cast<double>(c.all), DType::Int64)), DType::Int32);
+  count = f.cast(f.min({count, f.number(static_cast<double>(c.all), DType::Int64)}), DType::Int32);
   const auto column = [&](int64_t i) { return f.squeeze(f.slice(rows, 2, i, i + 1), 2); };
   const std::vector<Value*> all = {f.slice(rows, 2, 0, 4), column(4), column(5), count};
   LAPIS_CHECK(f.status());

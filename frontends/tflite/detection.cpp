@@ -13,6 +13,7 @@ using frontend::Boxes;
 using frontend::Chosen;
 using frontend::Formula;
 using frontend::Limits;
+using frontend::Overlaps;
 
 enum Operand : size_t { kEncodings, kScores, kAnchors };
 constexpr int64_t kMostPlaces = 1 << 22;
@@ -107,15 +108,15 @@ Boxes decoded(Formula& f, const Place& box, const Place& anchor, const Options& 
   constexpr double kHalf = 0.5;
   const auto real = [&](double number) { return f.number(static_cast<float>(number), DType::Float64); };
   const auto center = [&](Value* at, double scale, Value* extent, Value* from) {
-    return f.cast(f.add(f.mul(f.div(at, real(scale)), extent), from), DType::Float32);
+    return f.cast(f.add({f.mul({f.div({at, real(scale)}), extent}), from}), DType::Float32);
   };
   const auto half = [&](Value* logarithm, double scale, Value* extent) {
-    Value* factor = f.op(ops::Exp, {f.div(logarithm, real(scale))});
-    return f.cast(f.mul(f.mul(real(kHalf), factor), extent), DType::Float32);
+    Value* factor = f.op(ops::Exp, {f.div({logarithm, real(scale)})});
+    return f.cast(f.mul({f.mul({real(kHalf), factor}), extent}), DType::Float32);
   };
   Value *y = center(box.y, o.y, anchor.height, anchor.y), *x = center(box.x, o.x, anchor.width, anchor.x);
   Value *half_height = half(box.height, o.height, anchor.height), *half_width = half(box.width, o.width, anchor.width);
-  return {f.sub(x, half_width), f.sub(y, half_height), f.add(x, half_width), f.add(y, half_height), nullptr};
+  return {f.sub({x, half_width}), f.sub({y, half_height}), f.add({x, half_width}), f.add({y, half_height}), nullptr};
 }
 
 // As TFLite gives them: [N, 4].
@@ -157,14 +158,14 @@ class Detector {
     const int64_t per_class = std::min(o_.per_class, boxes), most = std::min(per_class * o_.classes, o_.most);
     const Chosen chosen = chosen_of(f_.op(ops::Transpose, {scores_}, ops::TransposeAttrs{{1, 0}}), per_class);
     Value* valid = f_.op(ops::Less, {f_.range(f_.integers({per_class})), chosen.count});
-    const std::vector<Value*> best = top(f_.reshape(f_.where(valid, chosen.scores, nothing()), {-1}), most, 0);
+    const std::vector<Value*> best = top(f_.reshape(f_.where({valid, chosen.scores, nothing()}), {-1}), most, 0);
     Value* corners = f_.gather(corners_, f_.gather(f_.reshape(chosen.index, {-1}), best[1], 0), 0);
-    Value* classes = f_.div(best[1], f_.number(static_cast<double>(per_class), DType::Int64));
+    Value* classes = f_.div({best[1], f_.number(static_cast<double>(per_class), DType::Int64)});
     const auto column = [&](Value* row) { return f_.unsqueeze(row, {1}); };
     Value* rows = f_.concat({corners, column(f_.cast(classes, DType::Float32)), column(best[0])}, 1);
     Value* count = f_.op(ops::ReduceSum, {chosen.count, f_.integers({0})}, Attributes{{"keepdims", int64_t{0}}});
-    count = f_.min(count, f_.number(static_cast<double>(most), DType::Int64));
-    return {f_.unsqueeze(rows, {1}), f_.unsqueeze(f_.greater(best[0], nothing()), {1, 2}), count, most, 1, 1};
+    count = f_.min({count, f_.number(static_cast<double>(most), DType::Int64)});
+    return {f_.unsqueeze(rows, {1}), f_.unsqueeze(f_.greater({best[0], nothing()}), {1, 2}), count, most, 1, 1};
   }
 
  private:
@@ -177,7 +178,8 @@ class Detector {
   Chosen chosen_of(Value* scores, int64_t most) {
     Value* enough = f_.op(ops::GreaterOrEqual, {scores, f_.number(o_.least)});
     const Limits limits{.most = most, .overlap = f_.number(o_.overlap), .score = f_.number(o_.least)};
-    return choose(t_, f_, shares_of(f_, boxes_), f_.where(enough, scores, nothing()), limits);
+    const Overlaps overlaps = shares_of(f_, boxes_);
+    return choose(t_, f_, overlaps, f_.where({enough, scores, nothing()}), limits);
   }
 
   Translation& t_;
@@ -193,7 +195,7 @@ Value* all_places(Formula& f, const Detections& d, const Options& o) {
     if (have == wanted) return rows;
     return f.concat({rows, f.op(ops::Expand, {f.number(0), f.integers({count, wanted - have, kWidth})})}, 1);
   };
-  Value* rows = f.where(d.valid, d.rows, f.number(0));
+  Value* rows = f.where({d.valid, d.rows, f.number(0)});
   rows = with_zeros(rows, d.boxes, d.classes, d.places);
   return with_zeros(f.reshape(rows, {1, -1, kWidth}), 1, d.boxes * d.places, o.most * o.per_box);
 }
@@ -211,8 +213,8 @@ Status detection_post_process(Translation& t) {
                                        " classes, but its options speak of " + std::to_string(o.classes));
   Formula f(t);
   const Place anchor = place_of(f, f.unsqueeze(all.anchors, {0}));
-  Detector detector(t, f, o, decoded(f, place_of(f, all.encodings), anchor, o),
-                    f.slice(f.squeeze(all.scores, 0), 1, background, all.classes()));
+  const Boxes boxes = decoded(f, place_of(f, all.encodings), anchor, o);
+  Detector detector(t, f, o, boxes, f.slice(f.squeeze(all.scores, 0), 1, background, all.classes()));
   const Detections found =
       o.every_class_by_itself ? detector.classes_by_themselves(all.boxes()) : detector.boxes_with_classes();
   Value* rows = all_places(f, found, o);

@@ -68,7 +68,7 @@ Status svdf(Translation& t) {
   Formula f(t);
   Value* before = f.slice(f.reshape(state, {s.batch, s.filters, s.memory}), 2, 1, s.memory);
   Value* memory = s.memory > 1 ? f.concat({before, f.unsqueeze(seen, {2})}, 2) : f.unsqueeze(seen, {2});
-  Value* weighted = f.reshape(f.mul(memory, time), {s.batch, s.filters / s.rank, s.rank * s.memory});
+  Value* weighted = f.reshape(f.mul({memory, time}), {s.batch, s.filters / s.rank, s.rank * s.memory});
   Value* sums = f.op(ops::ReduceSum, {weighted, f.integers({2})}, Attributes{{"keepdims", int64_t{0}}});
   LAPIS_CHECK(f.status());
   if (t.has(kBias)) {
