@@ -68,6 +68,7 @@ inline void expect_as_recorded(const RecordedModel& m, double tolerance,
     for (size_t i = 0; i < got->size(); ++i) {
       const Tensor wanted = recorded_array(m, "out" + std::to_string(i));
       EXPECT_EQ((*got)[i].shape(), wanted.shape()) << m.name << " output " << i;
+      EXPECT_EQ(name_of((*got)[i].dtype()), name_of(wanted.dtype())) << m.name << " output " << i;
       if ((*got)[i].shape() == wanted.shape())
         EXPECT_LE(relative_error((*got)[i], wanted), tolerance)
             << m.name << " output " << i << (backend == Backend::Jit ? " compiled" : "");
