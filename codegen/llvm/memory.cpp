@@ -82,6 +82,7 @@ template <class I> I* Memory::annotated(I* instruction, int v) const {
 
 Value* Memory::masked(int count) const {
   std::vector<llvm::Constant*> bits;
+  bits.reserve(static_cast<size_t>(lanes_.width()));
   for (int i = 0; i < lanes_.width(); ++i) bits.push_back(lanes_.b.getInt1(i < count));
   return llvm::ConstantVector::get(bits);
 }
@@ -142,6 +143,7 @@ std::vector<Value*> Memory::load_transposed(int v, Value* pointer, int64_t strid
   auto* type = llvm::FixedVectorType::get(lanes_.memory_type(loop_.views[static_cast<size_t>(v)].dtype),
                                           static_cast<unsigned>(width));
   std::vector<Value*> rows;
+  rows.reserve(static_cast<size_t>(width));
   for (int i = 0; i < width; ++i)
     rows.push_back(annotated(
         b.CreateAlignedLoad(type, advanced(pointer, i * stride), llvm::Align(static_cast<uint64_t>(size_of(v)))), v));
@@ -153,10 +155,9 @@ std::vector<Value*> Memory::load_transposed(int v, Value* pointer, int64_t strid
   // Interleaving row i with row i + width/2, log2(width) times, exchanges rows and columns.
   for (int round = 1; round < width; round *= 2) {
     std::vector<Value*> next;
-    for (int i = 0; i < width / 2; ++i)
-      for (const auto& mask : {low, high})
-        next.push_back(
-            b.CreateShuffleVector(rows[static_cast<size_t>(i)], rows[static_cast<size_t>(i + width / 2)], mask));
+    const size_t half = rows.size() / 2;
+    for (size_t i = 0; i < half; ++i)
+      for (const auto& mask : {low, high}) next.push_back(b.CreateShuffleVector(rows[i], rows[i + half], mask));
     rows = std::move(next);
   }
   return rows;
