@@ -157,10 +157,7 @@ Value* Lanes::at_most(Value* x, Value* high, DType dtype) const {
 }
 
 Value* Lanes::clamp(Value* x, double lowest, double highest) const {
-  Value *low = real(x, lowest), *high = real(x, highest);
-  x = apart(x, low);
-  x = b.CreateSelect(b.CreateFCmpOGT(x, low), x, low);
-  return b.CreateSelect(b.CreateFCmpOLT(x, high), x, high);
+  return picked(picked(x, real(x, lowest), true), real(x, highest), false);
 }
 
 Value* Lanes::any(Value* condition) const { return is_vector(condition) ? b.CreateOrReduce(condition) : condition; }
