@@ -9,11 +9,6 @@
 namespace lapis::pytorch_frontend {
 namespace {
 
-Status finish(Translation& t, const Formula& f, Value* y) {
-  LAPIS_CHECK(f.status());
-  return frontend::result(t, 0, y);
-}
-
 Status isfinite(Translation& t) {
   Args a(t);
   Formula f(t);

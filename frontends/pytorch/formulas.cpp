@@ -5,6 +5,11 @@
 
 namespace lapis::pytorch_frontend {
 
+Status finish(Translation& t, const Formula& f, Value* y) {
+  LAPIS_CHECK(f.status());
+  return frontend::result(t, 0, y);
+}
+
 // log(1 + x) has lost the digits of a small x, but its quotient with what 1 + x has kept of it has not.
 Value* log_of_one_more(Formula& f, Value* x) {
   const DType type = x->dtype();

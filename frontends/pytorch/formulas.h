@@ -5,10 +5,14 @@
 #include <limits>
 
 #include "frontends/common/formula.h"
+#include "frontends/pytorch/translators.h"
 
 namespace lapis::pytorch_frontend {
 
 using frontend::Formula;
+
+// The first result of the operator, or why a formula has none.
+Status finish(Translation& t, const Formula& f, Value* y);
 
 inline constexpr double kInfinity = std::numeric_limits<double>::infinity();
 

@@ -1,5 +1,6 @@
 // Functions of mathematics that consist of others.
 #include <numbers>
+#include <span>
 
 #include "frontends/pytorch/formulas.h"
 #include "frontends/pytorch/translators.h"
@@ -7,11 +8,6 @@
 
 namespace lapis::pytorch_frontend {
 namespace {
-
-Status finish(Translation& t, const Formula& f, Value* y) {
-  LAPIS_CHECK(f.status());
-  return frontend::result(t, 0, y);
-}
 
 // What a formula makes of self as real numbers.
 template <Value* (*Of)(Formula&, Value*)> Status of_real(Translation& t) {
@@ -114,6 +110,12 @@ Value* angle(Formula& f, Value* x) {
 
 // ---- error functions ------------------------------------------------------------------------------------------------
 
+Value* polynomial(Formula& f, Value* x, std::span<const double> factors) {
+  Value* sum = f.number(factors[0]);
+  for (const double factor : factors.subspan(1)) sum = f.add({f.mul({sum, x}), f.number(factor)});
+  return sum;
+}
+
 // Of x from 0 on erfc(x) = e^(-x^2) u q(u), u = 1 / (1 + x / 2), where q is a polynomial: 1 - erf(x) has no digits left
 // in the tail. The power is that of a short number, whose square is exact, and of the little that it leaves over.
 Value* erfc_of_positive(Formula& f, Value* x) {
@@ -121,8 +123,7 @@ Value* erfc_of_positive(Formula& f, Value* x) {
                                  -0.107578565, 0.227979091,  0.23827959,  0.282883616,  0.282063911};
   constexpr double kShort = 16;  // of so many parts of 1
   Value* u = f.op(ops::Reciprocal, {f.add({f.half(x), f.number(1)})});
-  Value* sum = f.number(0);
-  for (const double factor : kFactors) sum = f.add({f.mul({sum, u}), f.number(factor)});
+  Value* sum = polynomial(f, u, kFactors);
   Value* near = f.div({f.op(ops::Round, {f.mul({x, f.number(kShort)})}), f.number(kShort)});
   Value* rest = f.mul({f.sub({near, x}), f.add({near, x})});
   Value* power = f.mul({f.op(ops::Exp, {f.op(ops::Neg, {f.mul({near, near})})}), f.op(ops::Exp, {rest})});
@@ -145,25 +146,18 @@ Value* normal_share(Formula& f, Value* x) {
   return f.mul({below, f.number(0.5, type)});
 }
 
-Value* polynomial(Formula& f, Value* x, std::initializer_list<double> factors) {
-  Value* sum = f.number(*factors.begin());
-  for (const double* factor = factors.begin() + 1; factor != factors.end(); ++factor)
-    sum = f.add({f.mul({sum, x}), f.number(*factor)});
-  return sum;
-}
-
 // Of float32: polynomials of w = -log(1 - x^2) in its middle and of its root in its tails (Giles, "Approximating the
 // erfinv function", 2012).
 Value* inverse_erf(Formula& f, Value* x) {
   constexpr double kMiddle = 5;
+  constexpr double kInMiddle[] = {2.81022636e-08, 3.43273939e-07, -3.5233877e-06, -4.39150654e-06, 0.00021858087,
+                                  -0.00125372503, -0.00417768164, 0.246640727,    1.50140941};
+  constexpr double kInTails[] = {-0.000200214257, 0.000100950558, 0.00134934322, -0.00367342844, 0.00573950773,
+                                 -0.0076224613,   0.00943887047,  1.00167406,    2.83297682};
   Value *one = f.number(1), *size = f.op(ops::Abs, {x});
   Value* w = f.op(ops::Neg, {f.op(ops::Log, {f.mul({f.sub({one, size}), f.add({one, size})})})});
-  Value* middle = polynomial(f, f.sub({w, f.number(2.5)}),
-                             {2.81022636e-08, 3.43273939e-07, -3.5233877e-06, -4.39150654e-06, 0.00021858087,
-                              -0.00125372503, -0.00417768164, 0.246640727, 1.50140941});
-  Value* tail = polynomial(f, f.sub({f.op(ops::Sqrt, {w}), f.number(3)}),
-                           {-0.000200214257, 0.000100950558, 0.00134934322, -0.00367342844, 0.00573950773,
-                            -0.0076224613, 0.00943887047, 1.00167406, 2.83297682});
+  Value* middle = polynomial(f, f.sub({w, f.number(2.5)}), kInMiddle);
+  Value* tail = polynomial(f, f.sub({f.op(ops::Sqrt, {w}), f.number(3)}), kInTails);
   Value* slope = f.where({f.greater({f.number(kMiddle), w}), middle, tail});
   return f.mul({x, f.where({f.op(ops::Equal, {size, one}), f.number(kInfinity), slope})});
 }
